@@ -1,1 +1,4 @@
-//! ceknik
+//! ceknik.
+pub mod api;
+pub mod model;
+pub mod rules;

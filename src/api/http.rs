@@ -1,0 +1,178 @@
+//! The vendor over HTTP: the only place with an HTTP client.
+//!
+//! What must hold: one call leaves at most once (no redirect is followed, no hidden retry is made),
+//! a fault says truthfully whether it may have left, bodies are bounded, and the credentials are
+//! marked so that they cannot print.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Certificate, Client, Method, Request, redirect, retry};
+use url::Url;
+
+use super::origin::BaseUrl;
+use super::{ApiError, Verifier, wire};
+use crate::model::class::{Lost, NotSent};
+use crate::model::reply::{Body, Fault, Reply, Response};
+use crate::model::subject::Subject;
+use crate::rules::body::BodyKind;
+
+/// A response body is read up to here; a larger one is not the vendor's.
+const LARGEST_BODY: usize = 256 * 1024;
+/// Idle connections are dropped early: a server that closes one in the moment of a send would make
+/// a doubt.
+const IDLE: Duration = Duration::from_secs(4);
+
+/// The account's id and secret. They never print.
+#[derive(Clone)]
+pub struct Credentials {
+    /// `X-DF-API-ID`.
+    pub id: String,
+    /// `X-DF-API-SECRET`.
+    pub secret: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials(hidden)")
+    }
+}
+
+/// What the client needs to know.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where the calls go.
+    pub base: BaseUrl,
+    /// The account.
+    pub credentials: Credentials,
+    /// The longest a call may take, from connecting to the body's end.
+    pub timeout: Duration,
+    /// The longest a connection may take to stand.
+    pub connect_timeout: Duration,
+    /// Most calls in flight: as many idle connections are kept.
+    pub concurrency: usize,
+    /// A PEM file of further root certificates.
+    pub ca_cert: Option<PathBuf>,
+    /// Whether the proxies of the environment are used.
+    pub proxies: bool,
+}
+
+/// The vendor over HTTP.
+pub struct HttpVerifier {
+    client: Client,
+    url: Url,
+    headers: HeaderMap,
+}
+
+impl HttpVerifier {
+    /// A client that has sent nothing yet.
+    ///
+    /// # Errors
+    /// [`ApiError`] where an option cannot be used.
+    pub fn new(options: &Options) -> Result<Self, ApiError> {
+        // Another part of the process may have chosen a provider before: then that one serves.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        // A total time-out that strikes while connecting would look like a doubt: keep connecting
+        // the shorter of the two.
+        let connect_timeout = options.connect_timeout.min(options.timeout.mul_f64(0.9));
+        let mut builder = Client::builder()
+            .http1_only()
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            .timeout(options.timeout)
+            .connect_timeout(connect_timeout)
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(options.concurrency)
+            .user_agent(concat!("ceknik/", env!("CARGO_PKG_VERSION")));
+        if !options.proxies {
+            builder = builder.no_proxy();
+        }
+        for certificate in certificates(options)? {
+            builder = builder.add_root_certificate(certificate);
+        }
+        let client = builder.build().map_err(|e| ApiError::Client(e.without_url().to_string()))?;
+        Ok(Self { client, url: options.base.endpoint(), headers: headers(&options.credentials)? })
+    }
+
+    fn request(&self, subject: &Subject, kind: BodyKind) -> Request {
+        let (body, content_type) = wire::request(subject, kind);
+        let mut request = Request::new(Method::POST, self.url.clone());
+        request.headers_mut().clone_from(&self.headers);
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        *request.body_mut() = Some(body.into());
+        request
+    }
+}
+
+impl Verifier for HttpVerifier {
+    async fn verify(&self, subject: &Subject, kind: BodyKind) -> Reply {
+        let mut response = match self.client.execute(self.request(subject, kind)).await {
+            Ok(response) => response,
+            Err(error) => return Reply::Fault(fault(&error)),
+        };
+        let http = response.status().as_u16();
+        let retry_after = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| wire::retry_after(value, SystemTime::now()));
+        match read_bounded(&mut response).await {
+            Ok(body) => Reply::Response(Response { http, retry_after, body }),
+            Err(error) => Reply::Fault(fault(&error)),
+        }
+    }
+}
+
+/// The whole body, or [`Body::Foreign`] where it is too large to be the vendor's.
+async fn read_bounded(response: &mut reqwest::Response) -> Result<Body, reqwest::Error> {
+    let Some(first) = response.chunk().await? else { return Ok(Body::Foreign) };
+    let Some(second) = response.chunk().await? else { return Ok(wire::body(&first)) };
+    let mut bytes = [first, second].concat();
+    while let Some(chunk) = response.chunk().await? {
+        if bytes.len() + chunk.len() > LARGEST_BODY {
+            return Ok(Body::Foreign);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(wire::body(&bytes))
+}
+
+/// Whether a failed call may have left. A connect time-out is both "connect" and "time-out", so
+/// connecting is asked first.
+fn fault(error: &reqwest::Error) -> Fault {
+    if error.is_connect() {
+        Fault::NotSent(NotSent::Connect)
+    } else if error.is_builder() {
+        Fault::NotSent(NotSent::Unbuildable)
+    } else if error.is_timeout() {
+        Fault::InDoubt(Lost::Timeout)
+    } else {
+        Fault::InDoubt(Lost::Cut)
+    }
+}
+
+fn headers(credentials: &Credentials) -> Result<HeaderMap, ApiError> {
+    let secret = |text: &str, variable| {
+        let mut value = HeaderValue::from_str(text).map_err(|_| ApiError::Secret(variable))?;
+        value.set_sensitive(true);
+        Ok(value)
+    };
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert("x-df-api-id", secret(&credentials.id, "CEKNIK_API_ID")?);
+    headers.insert("x-df-api-secret", secret(&credentials.secret, "CEKNIK_API_SECRET")?);
+    Ok(headers)
+}
+
+fn certificates(options: &Options) -> Result<Vec<Certificate>, ApiError> {
+    let Some(path) = &options.ca_cert else { return Ok(Vec::new()) };
+    let refuse = |why: String| ApiError::CaCert { path: path.display().to_string(), why };
+    let pem = std::fs::read(path).map_err(|e| refuse(e.to_string()))?;
+    let found = Certificate::from_pem_bundle(&pem).map_err(|e| refuse(e.to_string()))?;
+    if found.is_empty() {
+        return Err(refuse("no PEM certificate is in it".to_owned()));
+    }
+    Ok(found)
+}

@@ -1,0 +1,82 @@
+//! The facts of the ledger: an intent before each send, a settlement of what came of it.
+//!
+//! Facts are only ever added. A pair is known by its keyed hash alone: no fact holds a NIK or a
+//! name, and a settlement's texts are concealed before they come here.
+
+use super::class::Class;
+use super::money::Charge;
+use super::reply::Texts;
+
+/// A pair's keyed hash, 128 bits: what is bought once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PairKey(pub [u8; 16]);
+
+/// An attempt's number in the ledger; they rise in the order in which intents were made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AttemptId(pub u64);
+
+/// Wall-clock time, milliseconds since the Unix epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WallMs(pub i64);
+
+impl WallMs {
+    /// The system's clock, now.
+    pub fn now() -> Self {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        Self(since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// So much earlier; never before the epoch.
+    pub fn before(self, span: std::time::Duration) -> Self {
+        let ms = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(ms).max(0))
+    }
+}
+
+/// This call is about to be sent: durable before it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// The attempt that it opens.
+    pub attempt: AttemptId,
+    /// The pair to be asked about.
+    pub pair: PairKey,
+    /// The data record (1-based) of the row that asks.
+    pub record: u64,
+    /// When the intent was made.
+    pub at: WallMs,
+}
+
+/// What came of an attempt: durable before the row counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// The attempt that it closes.
+    pub attempt: AttemptId,
+    /// What kind of reply.
+    pub class: Class,
+    /// What it costs.
+    pub charge: Charge,
+    /// The HTTP status code, where there was one.
+    pub http: Option<u16>,
+    /// The vendor's texts, concealed.
+    pub texts: Texts,
+    /// When the reply came.
+    pub at: WallMs,
+}
+
+/// Facts to be made durable together: all of them, or none.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Batch {
+    /// Calls about to be sent.
+    pub intents: Vec<Intent>,
+    /// What came of earlier ones.
+    pub settlements: Vec<Settlement>,
+    /// Refusals that no longer count: something was wrong with us, not with the customers.
+    pub voids: Vec<AttemptId>,
+}
+
+impl Batch {
+    /// Whether there is nothing to record.
+    pub fn is_empty(&self) -> bool {
+        self.intents.is_empty() && self.settlements.is_empty() && self.voids.is_empty()
+    }
+}

@@ -1,0 +1,221 @@
+//! Money: whether a call is charged, what that adds up to, and how an amount is written.
+//!
+//! Amounts are whole minor units in 128-bit integers; there is no floating point here.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// What the vendor charges for one attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Charge {
+    /// On the invoice.
+    Charged,
+    /// Not on the invoice.
+    Free,
+    /// Perhaps on the invoice: counted as possible.
+    Unknown,
+}
+
+impl Charge {
+    /// The word of the `ck_charged` column.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Charged => "yes",
+            Self::Free => "no",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The code that the ledger stores.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Free => 0,
+            Self::Charged => 1,
+            Self::Unknown => 2,
+        }
+    }
+}
+
+/// A currency with its number of decimals (ISO 4217).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Currency {
+    code: String,
+    decimals: u32,
+}
+
+impl Currency {
+    /// A three-letter code. The rupiah is used without decimals, as are those ISO lists so.
+    ///
+    /// # Errors
+    /// Says so when the code is not three ASCII letters.
+    pub fn parse(code: &str) -> Result<Self, String> {
+        if code.len() != 3 || !code.bytes().all(|b| b.is_ascii_alphabetic()) {
+            return Err(format!("{code:?} is not a three-letter currency code such as IDR"));
+        }
+        let code = code.to_ascii_uppercase();
+        let decimals = match code.as_str() {
+            "IDR" | "JPY" | "KRW" | "VND" => 0,
+            _ => 2,
+        };
+        Ok(Self { code, decimals })
+    }
+
+    /// An amount typed by a user, such as `1500` or `0.35`, in minor units.
+    ///
+    /// # Errors
+    /// Says what is wrong: not a number, negative, or more decimals than the currency has.
+    pub fn amount(&self, text: &str) -> Result<u64, String> {
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
+        if whole.is_empty() || !digits(whole) || !digits(fraction) {
+            return Err(format!("{text:?} is not an amount such as 1500"));
+        }
+        let decimals = self.decimals as usize;
+        let fraction = fraction.trim_end_matches('0');
+        if fraction.len() > decimals {
+            return Err(format!("{} has {decimals} decimals, {text:?} has more", self.code));
+        }
+        format!("{whole}{fraction:0<decimals$}")
+            .parse()
+            .map_err(|_| format!("{text:?} is too large an amount"))
+    }
+
+    /// An amount as people write it: `Rp1.234.567` for the rupiah, `USD 1,234.50` otherwise.
+    pub fn show(&self, minor: u128) -> String {
+        let unit = 10_u128.pow(self.decimals);
+        let (whole, rest) = (minor / unit, minor % unit);
+        if self.code == "IDR" {
+            return format!("Rp{}", group(whole, '.'));
+        }
+        let whole = group(whole, ',');
+        match self.decimals as usize {
+            0 => format!("{} {whole}", self.code),
+            decimals => format!("{} {whole}.{rest:0>decimals$}", self.code),
+        }
+    }
+
+    /// The three-letter code.
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+}
+
+/// A whole number with a mark between groups of three digits.
+pub fn group(number: u128, mark: char) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(mark);
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// The price of one charged call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Price {
+    /// Minor units a charged call; never zero.
+    pub per_call: u64,
+    /// Of this currency.
+    pub currency: Currency,
+}
+
+impl Price {
+    /// What so many charged calls cost, in minor units.
+    pub fn of(&self, calls: u64) -> u128 {
+        u128::from(calls) * u128::from(self.per_call)
+    }
+
+    /// The same, as people write it.
+    pub fn show(&self, calls: u64) -> String {
+        self.currency.show(self.of(calls))
+    }
+}
+
+/// The attempts whose charge is unknown, each kind counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Possible {
+    /// Sent, and no whole answer.
+    pub in_doubt: u64,
+    /// A result code, or a success status, that is not documented.
+    pub unknown_code: u64,
+    /// A 5xx that is not the vendor's own.
+    pub gateway: u64,
+}
+
+impl Possible {
+    /// All of them.
+    pub const fn total(self) -> u64 {
+        self.in_doubt + self.unknown_code + self.gateway
+    }
+}
+
+/// What you owe: the fold of a run's settled attempts. The invoice lies between
+/// [`Tally::at_least`] and [`Tally::at_most`] calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Tally {
+    /// Attempts that left for the vendor.
+    pub calls: u64,
+    /// Attempts in all, those included that never left (refused connections).
+    pub attempts: u64,
+    /// Attempts that drew 01 or 02.
+    pub confirmed: u64,
+    /// Attempts whose charge is unknown.
+    pub possible: Possible,
+    /// Error answers, assumed free since only 01 and 02 are documented as charged.
+    pub assumed_free: u64,
+    /// Answers that asked us to slow down.
+    pub throttled: u64,
+    /// Attempts answered "not now".
+    pub troubled: u64,
+}
+
+impl Tally {
+    /// Calls that will surely be on the invoice.
+    pub const fn at_least(&self) -> u64 {
+        self.confirmed
+    }
+
+    /// Calls that may be on it at the most.
+    pub const fn at_most(&self) -> u64 {
+        self.confirmed + self.possible.total()
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "confirmed {}, possible {}", self.confirmed, self.possible.total())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts() {
+        let idr = Currency::parse("idr").unwrap();
+        let usd = Currency::parse("USD").unwrap();
+        assert_eq!(idr.show(1_234_567), "Rp1.234.567");
+        assert_eq!(idr.show(0), "Rp0");
+        assert_eq!(usd.show(123_405), "USD 1,234.05");
+        for (currency, text, minor) in [
+            (&idr, "1500", Some(1500)),
+            (&idr, "1500.00", Some(1500)),
+            (&idr, "1500.5", None),
+            (&usd, "0.35", Some(35)),
+            (&usd, "0.3", Some(30)),
+            (&usd, "12", Some(1200)),
+            (&usd, "-1", None),
+            (&usd, "", None),
+            (&usd, "1,5", None),
+            (&usd, "99999999999999999999", None),
+        ] {
+            assert_eq!(currency.amount(text).ok(), minor, "{text}");
+        }
+        assert!(Currency::parse("RUPIAH").is_err());
+    }
+}

@@ -1,0 +1,96 @@
+//! Why a run stopped before its end.
+
+use super::class::AccountStop;
+
+/// Which limit would have been passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BudgetLimit {
+    /// `--max-charges` or `--max-cost`: charged calls of the run.
+    Charges,
+    /// `--limit`: calls of this start.
+    Calls,
+}
+
+/// The signal that asked us to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGINT, Ctrl-C.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+}
+
+/// Why a run stopped before its end. All of them can be resumed by the same command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    /// The vendor refused the account or the address.
+    Account(AccountStop),
+    /// `OUT_OF_QUOTA`.
+    OutOfQuota,
+    /// The next call could pass a limit.
+    Budget(BudgetLimit),
+    /// `--deadline`.
+    Deadline,
+    /// The source was down for `--max-outage`.
+    SourceDown,
+    /// The vendor could not be reached for `--max-outage`.
+    Unreachable,
+    /// The vendor asked to slow down for `--max-outage`, with no success.
+    Throttled,
+    /// Twenty refusals without a verdict between them.
+    RefusalsInRow,
+    /// Too many answers lost.
+    LostAnswers,
+    /// A signal.
+    Interrupted(Signal),
+    /// The input is not what was surveyed.
+    InputChanged,
+    /// The ledger cannot record.
+    Storage,
+}
+
+impl StopReason {
+    /// A stable name for the ledger, the summary and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Account(AccountStop::Unauthorized) => "unauthorized",
+            Self::Account(AccountStop::KeyExpired) => "key_expired",
+            Self::Account(AccountStop::NoPermission) => "no_permission",
+            Self::Account(AccountStop::NotFound) => "not_found",
+            Self::Account(AccountStop::Redirect) => "redirect",
+            Self::Account(AccountStop::Proxy) => "proxy_refused",
+            Self::OutOfQuota => "out_of_quota",
+            Self::Budget(BudgetLimit::Charges) => "budget",
+            Self::Budget(BudgetLimit::Calls) => "limit",
+            Self::Deadline => "deadline",
+            Self::SourceDown => "source_down",
+            Self::Unreachable => "unreachable",
+            Self::Throttled => "throttled",
+            Self::RefusalsInRow => "refusals_in_a_row",
+            Self::LostAnswers => "lost_answers",
+            Self::Interrupted(Signal::Interrupt) => "interrupted",
+            Self::Interrupted(Signal::Terminate) => "terminated",
+            Self::InputChanged => "input_changed",
+            Self::Storage => "storage",
+        }
+    }
+
+    /// The exit code of a run that stopped for this.
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::InputChanged => 10,
+            Self::Account(_) => 12,
+            Self::Budget(_) => 13,
+            Self::OutOfQuota => 14,
+            Self::Deadline => 15,
+            Self::SourceDown
+            | Self::Unreachable
+            | Self::Throttled
+            | Self::RefusalsInRow
+            | Self::LostAnswers => 16,
+            Self::Storage => 18,
+            Self::Interrupted(Signal::Interrupt) => 130,
+            Self::Interrupted(Signal::Terminate) => 143,
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The hard limits on money: charges of the run, calls of this start.
+//!
+//! What must hold: confirmed + possible + reserved never passes `max_charges`, and no more than
+//! `max_calls` leave in this start, however many calls are in flight. A reservation is taken
+//! before a call's intent and settled exactly once.
+
+use crate::model::money::{Charge, Tally};
+use crate::model::stop::{BudgetLimit, StopReason};
+
+/// What became of a wish to make one more call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reservation {
+    /// Room is kept for one call.
+    Granted,
+    /// None now, but calls in flight may still release theirs.
+    Wait,
+    /// None, and nothing will release any.
+    Refused(StopReason),
+}
+
+/// The limits of one run, and what is used of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Budget {
+    max_charges: Option<u64>,
+    max_calls: Option<u64>,
+    /// Confirmed and possible charges of the run, all its starts together.
+    used: u64,
+    /// Calls of this start that left.
+    calls: u64,
+    /// Calls that have a reservation and no settlement.
+    reserved: u64,
+}
+
+impl Budget {
+    /// A budget that starts with what earlier starts of the run have used.
+    pub const fn new(max_charges: Option<u64>, max_calls: Option<u64>, tally: &Tally) -> Self {
+        Self { max_charges, max_calls, used: tally.at_most(), calls: 0, reserved: 0 }
+    }
+
+    /// Reserves one call.
+    pub fn reserve(&mut self) -> Reservation {
+        let full = |max: Option<u64>, used: u64| max.is_some_and(|max| used + self.reserved >= max);
+        let limit = if full(self.max_charges, self.used) {
+            BudgetLimit::Charges
+        } else if full(self.max_calls, self.calls) {
+            BudgetLimit::Calls
+        } else {
+            self.reserved += 1;
+            return Reservation::Granted;
+        };
+        if self.reserved > 0 {
+            Reservation::Wait
+        } else {
+            Reservation::Refused(StopReason::Budget(limit))
+        }
+    }
+
+    /// Settles one reservation: what the call cost, and whether it left at all.
+    pub const fn settle(&mut self, charge: Charge, was_sent: bool) {
+        self.reserved = self.reserved.saturating_sub(1);
+        self.calls += was_sent as u64;
+        self.used += !matches!(charge, Charge::Free) as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_refused_reservation_waits_while_a_call_may_release_its_own() {
+        let mut budget = Budget::new(Some(1), None, &Tally::default());
+        assert_eq!(budget.reserve(), Reservation::Granted);
+        assert_eq!(budget.reserve(), Reservation::Wait);
+        budget.settle(Charge::Free, true);
+        assert_eq!(budget.reserve(), Reservation::Granted);
+        budget.settle(Charge::Unknown, true);
+        let refused = Reservation::Refused(StopReason::Budget(BudgetLimit::Charges));
+        assert_eq!(budget.reserve(), refused);
+    }
+
+    #[test]
+    fn earlier_starts_count_for_charges_not_for_calls() {
+        let earlier = Tally { confirmed: 5, calls: 9, ..Tally::default() };
+        let mut budget = Budget::new(Some(6), Some(1), &earlier);
+        assert_eq!(budget.reserve(), Reservation::Granted);
+        budget.settle(Charge::Free, true);
+        let refused = Reservation::Refused(StopReason::Budget(BudgetLimit::Calls));
+        assert_eq!(budget.reserve(), refused);
+    }
+
+    proptest! {
+        /// Whatever the order of reservations and answers, no limit is ever passed.
+        #[test]
+        fn no_limit_is_passed(charges in 0_u64..30, calls in 0_u64..30, steps in prop::collection::vec((any::<bool>(), 0_u8..4), 0..300)) {
+            let mut budget = Budget::new(Some(charges), Some(calls), &Tally::default());
+            let (mut flight, mut charged, mut sent) = (0_u64, 0_u64, 0_u64);
+            for (reserve, answer) in steps {
+                if reserve {
+                    flight += u64::from(budget.reserve() == Reservation::Granted);
+                } else if flight > 0 {
+                    let (charge, left) = match answer {
+                        0 => (Charge::Charged, true),
+                        1 => (Charge::Unknown, true),
+                        2 => (Charge::Free, true),
+                        _ => (Charge::Free, false),
+                    };
+                    budget.settle(charge, left);
+                    flight -= 1;
+                    charged += u64::from(charge != Charge::Free);
+                    sent += u64::from(left);
+                }
+                prop_assert!(charged + flight <= charges && sent + flight <= calls);
+            }
+        }
+    }
+}

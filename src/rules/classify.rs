@@ -1,0 +1,203 @@
+//! One classification of every reply: the vendor's contract in one place.
+//!
+//! The body's `status` decides first; the HTTP code only where the body is not the vendor's.
+//! Nothing here retries, waits or counts. The whole table stands again, written out by hand, in
+//! this file's test.
+
+use crate::model::class::{AccountStop, Class, Lost, Refusal, ResultCode, Trouble};
+use crate::model::money::Charge;
+use crate::model::reply::{Body, Fault, Reply, Response, VendorBody};
+
+/// What kind of reply this is.
+pub fn classify(reply: &Reply) -> Class {
+    match reply {
+        Reply::Fault(Fault::NotSent(why)) => Class::NotSent(*why),
+        Reply::Fault(Fault::InDoubt(why)) => Class::InDoubt(*why),
+        // A redirect is never followed, whatever its body says: it would carry the secret away.
+        Reply::Response(Response { http: 300..=399, .. }) => Class::Account(AccountStop::Redirect),
+        Reply::Response(Response { http, body: Body::Vendor(body), .. }) => by_status(*http, body),
+        Reply::Response(Response { http, body: Body::Foreign, .. }) => by_http(*http),
+    }
+}
+
+/// What an attempt of this class costs.
+pub const fn charge(class: Class) -> Charge {
+    match class {
+        Class::Answered(code) => code.charge(),
+        Class::InDoubt(_)
+        | Class::Retry(Trouble::Gateway)
+        | Class::Refused(Refusal::UnknownSuccess) => Charge::Unknown,
+        // Assumed: only 01 and 02 are documented as charged. The tally counts them apart.
+        Class::Refused(_)
+        | Class::Retry(_)
+        | Class::Throttled
+        | Class::Account(_)
+        | Class::OutOfQuota
+        | Class::NotSent(_) => Charge::Free,
+    }
+}
+
+/// The verdict of the vendor's `result`, raw.
+pub fn result_code(raw: &str) -> ResultCode {
+    match raw {
+        "01" => ResultCode::Match,
+        "02" => ResultCode::Mismatch,
+        "03" => ResultCode::NotSure,
+        "04" => ResultCode::Failed,
+        _ => ResultCode::Unknown,
+    }
+}
+
+fn by_status(http: u16, body: &VendorBody) -> Class {
+    match body.status() {
+        "OK" => match &body.texts.result {
+            Some(raw) => Class::Answered(result_code(raw)),
+            None => Class::InDoubt(Lost::Unreadable),
+        },
+        "INVALID_ARGUMENT" if names_a_missing_argument(body) => {
+            Class::Refused(Refusal::ArgumentNotFound)
+        }
+        "INVALID_ARGUMENT" => Class::Refused(Refusal::InvalidArgument),
+        "ABNORMAL_BEHAVIOURS_DETECTED" => Class::Refused(Refusal::Abnormal),
+        "QUERY_FAILED" => Class::Retry(Trouble::QueryFailed),
+        "INTERNAL_ERROR" => Class::Retry(Trouble::Internal),
+        "SOURCE_SERVICE_UNAVAILABLE" => Class::Retry(Trouble::SourceUnavailable),
+        "SOURCE_SERVICE_TIMEOUT" => Class::Retry(Trouble::SourceTimeout),
+        "RATE_LIMIT_EXCEEDED" => Class::Throttled,
+        "UNAUTHORIZED" => Class::Account(AccountStop::Unauthorized),
+        "KEY_EXPIRED" => Class::Account(AccountStop::KeyExpired),
+        "NO_PERMISSION" => Class::Account(AccountStop::NoPermission),
+        "NOT_FOUND" => Class::Account(AccountStop::NotFound),
+        "OUT_OF_QUOTA" => Class::OutOfQuota,
+        _ => by_unknown_status(http),
+    }
+}
+
+/// A status that is not documented: the HTTP code says how bad it is.
+const fn by_unknown_status(http: u16) -> Class {
+    match http {
+        200..=299 => Class::Refused(Refusal::UnknownSuccess),
+        429 => Class::Throttled,
+        500..=599 => Class::Retry(Trouble::Gateway),
+        _ => Class::Refused(Refusal::Other),
+    }
+}
+
+/// A body that is not the vendor's: a proxy, a gateway, or an answer that we cannot read.
+const fn by_http(http: u16) -> Class {
+    match http {
+        200..=299 => Class::InDoubt(Lost::Unreadable),
+        401 | 403 | 407 => Class::Account(AccountStop::Proxy),
+        404 => Class::Account(AccountStop::NotFound),
+        429 => Class::Throttled,
+        504 => Class::InDoubt(Lost::GatewayTimeout),
+        500..=599 => Class::Retry(Trouble::Gateway),
+        _ => Class::Refused(Refusal::Other),
+    }
+}
+
+/// Whether the reason says that an argument was not found: the body kind may be the wrong one.
+fn names_a_missing_argument(body: &VendorBody) -> bool {
+    let reason = body.texts.reason.as_deref().unwrap_or_default().to_ascii_lowercase();
+    ["not found", "missing", "required"].iter().any(|word| reason.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::class::NotSent;
+    use crate::model::reply::Texts;
+
+    fn vendor(http: u16, status: &str, result: Option<&str>, reason: &str) -> Reply {
+        let text = |s: &str| (!s.is_empty()).then(|| s.to_owned());
+        let texts = Texts {
+            status: text(status),
+            result: result.map(str::to_owned),
+            reason: text(reason),
+            ..Texts::default()
+        };
+        let body = Body::Vendor(Box::new(VendorBody { texts }));
+        Reply::Response(Response { http, retry_after: None, body })
+    }
+
+    fn foreign(http: u16) -> Reply {
+        Reply::Response(Response { http, retry_after: None, body: Body::Foreign })
+    }
+
+    /// The vendor's contract, written out by hand: reply, class name, charge.
+    #[test]
+    fn the_whole_table() {
+        let table: &[(Reply, &str, &str)] = &[
+            // result codes
+            (vendor(200, "OK", Some("01"), ""), "match", "yes"),
+            (vendor(200, "OK", Some("02"), ""), "mismatch", "yes"),
+            (vendor(200, "OK", Some("03"), ""), "not_sure", "no"),
+            (vendor(200, "OK", Some("04"), ""), "failed", "no"),
+            (vendor(200, "OK", Some("05"), ""), "unknown_code", "unknown"),
+            (vendor(200, "OK", Some("77"), ""), "unknown_code", "unknown"),
+            (vendor(200, "OK", Some("1"), ""), "unknown_code", "unknown"),
+            (vendor(200, "OK", Some(""), ""), "unknown_code", "unknown"),
+            (vendor(200, "OK", None, ""), "lost_unreadable", "unknown"),
+            // error codes
+            (vendor(400, "INVALID_ARGUMENT", None, "bad id_number"), "invalid_argument", "no"),
+            (vendor(400, "INVALID_ARGUMENT", None, ""), "invalid_argument", "no"),
+            (
+                vendor(400, "INVALID_ARGUMENT", None, "argument name Not Found"),
+                "argument_not_found",
+                "no",
+            ),
+            (vendor(400, "QUERY_FAILED", None, ""), "query_failed", "no"),
+            (vendor(400, "ABNORMAL_BEHAVIOURS_DETECTED", None, ""), "abnormal_behaviours", "no"),
+            (vendor(401, "UNAUTHORIZED", None, ""), "unauthorized", "no"),
+            (vendor(401, "KEY_EXPIRED", None, ""), "key_expired", "no"),
+            (vendor(403, "NO_PERMISSION", None, ""), "no_permission", "no"),
+            (vendor(403, "OUT_OF_QUOTA", None, ""), "out_of_quota", "no"),
+            (vendor(403, "RATE_LIMIT_EXCEEDED", None, ""), "rate_limited", "no"),
+            (vendor(404, "NOT_FOUND", None, ""), "not_found", "no"),
+            (vendor(500, "INTERNAL_ERROR", None, ""), "internal_error", "no"),
+            (vendor(512, "SOURCE_SERVICE_UNAVAILABLE", None, ""), "source_unavailable", "no"),
+            (vendor(513, "SOURCE_SERVICE_TIMEOUT", None, ""), "source_timeout", "no"),
+            // the body's status before the HTTP code
+            (vendor(200, "RATE_LIMIT_EXCEEDED", None, ""), "rate_limited", "no"),
+            (vendor(200, "UNAUTHORIZED", None, ""), "unauthorized", "no"),
+            (vendor(429, "OUT_OF_QUOTA", None, ""), "out_of_quota", "no"),
+            (vendor(500, "OK", Some("01"), ""), "match", "yes"),
+            (vendor(504, "SOURCE_SERVICE_TIMEOUT", None, ""), "source_timeout", "no"),
+            // a status that is not documented
+            (vendor(400, "SOMETHING_NEW", None, ""), "refused", "no"),
+            (vendor(403, "SOMETHING_NEW", None, ""), "refused", "no"),
+            (vendor(429, "SOMETHING_NEW", None, ""), "rate_limited", "no"),
+            (vendor(503, "SOMETHING_NEW", None, ""), "gateway_error", "unknown"),
+            (vendor(504, "SOMETHING_NEW", None, ""), "gateway_error", "unknown"),
+            (vendor(200, "SOMETHING_NEW", Some("01"), ""), "unknown_status", "unknown"),
+            // bodies that are not the vendor's
+            (foreign(200), "lost_unreadable", "unknown"),
+            (foreign(204), "lost_unreadable", "unknown"),
+            (foreign(400), "refused", "no"),
+            (foreign(401), "proxy_refused", "no"),
+            (foreign(403), "proxy_refused", "no"),
+            (foreign(404), "not_found", "no"),
+            (foreign(407), "proxy_refused", "no"),
+            (foreign(413), "refused", "no"),
+            (foreign(429), "rate_limited", "no"),
+            (foreign(500), "gateway_error", "unknown"),
+            (foreign(502), "gateway_error", "unknown"),
+            (foreign(503), "gateway_error", "unknown"),
+            (foreign(504), "lost_gateway_timeout", "unknown"),
+            (foreign(512), "gateway_error", "unknown"),
+            // redirects, with and without a body of the vendor's
+            (foreign(301), "redirect", "no"),
+            (foreign(307), "redirect", "no"),
+            (vendor(302, "OK", Some("01"), ""), "redirect", "no"),
+            // faults
+            (Reply::Fault(Fault::NotSent(NotSent::Connect)), "not_sent_connect", "no"),
+            (Reply::Fault(Fault::InDoubt(Lost::Timeout)), "lost_timeout", "unknown"),
+            (Reply::Fault(Fault::InDoubt(Lost::Cut)), "lost_connection", "unknown"),
+            (Reply::Fault(Fault::InDoubt(Lost::Unreadable)), "lost_unreadable", "unknown"),
+        ];
+        for (reply, name, charged) in table {
+            let class = classify(reply);
+            assert_eq!((class.name(), charge(class).word()), (*name, *charged), "{reply:?}");
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The pure core: values and the time in, values out.
+//!
+//! No IO, no clock, no randomness, no async and no logging stand here. Whatever the product
+//! promises about money is decided in this folder.
+
+pub mod body;
+pub mod breaker;
+pub mod budget;
+pub mod classify;
+pub mod echo;
+pub mod pair;
+pub mod pairs;
+pub mod retry;
+pub mod reuse;
+pub mod streaks;
+pub mod tally;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod throttle;

@@ -1,0 +1,252 @@
+//! The distinct pairs of one file and what is known of each: the one state of a run.
+//!
+//! Sorted keys beside small states, 32 bytes a pair. What must hold: a pair with an end is never
+//! to be sent, and this run's own facts win over those of earlier runs. It is filled by folding
+//! facts: earlier runs' first, then this run's own, in the order of their attempts.
+
+use crate::model::attempt::{AttemptId, PairKey};
+use crate::model::class::{Class, End};
+use crate::model::money::Charge;
+
+use super::classify::charge;
+use super::retry::{RetryPolicy, Spent};
+
+/// A pair's place in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PairIndex(pub u32);
+
+/// Whose fact a pair's standing rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Origin {
+    /// None: nothing is known.
+    #[default]
+    Nowhere,
+    /// An earlier run's.
+    Ledger,
+    /// This run's own.
+    Run,
+}
+
+/// What is known of one pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PairState {
+    /// The attempt that the standing rests on (number 0 where there is none).
+    pub attempt: AttemptId,
+    /// How its history ends; `None`: still to be sent.
+    pub end: Option<End>,
+    /// Whose attempt it is.
+    pub origin: Origin,
+    /// What it used up in this run.
+    pub spent: Spent,
+    /// Its attempts of this run whose charge is unknown.
+    pub possible: u8,
+    /// A row of it is with the engine: another row of the same pair rides on it.
+    pub under_way: bool,
+}
+
+const UNKNOWN: PairState = PairState {
+    attempt: AttemptId(0),
+    end: None,
+    origin: Origin::Nowhere,
+    spent: Spent { sends: 0, tries: 0 },
+    possible: 0,
+    under_way: false,
+};
+
+/// Memory is part of the contract: key and state of a pair are 32 bytes.
+const _: () = assert!(size_of::<PairState>() + size_of::<PairKey>() == 32);
+
+/// The distinct pairs of one file.
+#[derive(Debug, Default)]
+pub struct PairTable {
+    keys: Vec<PairKey>,
+    states: Vec<PairState>,
+}
+
+impl PairTable {
+    /// The table of these keys, one a row, in any order, repeated as often as they are.
+    pub fn new(mut keys: Vec<PairKey>) -> Self {
+        keys.sort_unstable();
+        keys.dedup();
+        keys.shrink_to_fit();
+        let states = vec![UNKNOWN; keys.len()];
+        Self { keys, states }
+    }
+
+    /// The distinct keys, sorted.
+    pub fn keys(&self) -> &[PairKey] {
+        &self.keys
+    }
+
+    /// How many distinct pairs there are.
+    pub const fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Where a key is. Keys are uniform, so its value tells about where to look.
+    pub fn find(&self, key: &PairKey) -> Option<PairIndex> {
+        let (from, to) = self.neighbourhood(key);
+        let found = match self.keys.get(from..to) {
+            Some(near) if near.first() <= Some(key) && Some(key) <= near.last() => {
+                near.binary_search(key).map(|at| from + at)
+            }
+            _ => self.keys.binary_search(key),
+        };
+        found.ok().and_then(|at| u32::try_from(at).ok()).map(PairIndex)
+    }
+
+    /// A stretch of the table that a uniform key is most likely in: four standard deviations.
+    fn neighbourhood(&self, key: &PairKey) -> (usize, usize) {
+        let len = self.keys.len();
+        let mut head = [0; 8];
+        head.copy_from_slice(&key.0[..8]);
+        let guess = ((u128::from(u64::from_be_bytes(head)) * len as u128) >> 64) as usize;
+        let spread = 2 * len.isqrt() + 8;
+        (guess.saturating_sub(spread), (guess + spread).min(len))
+    }
+
+    /// What is known of a pair.
+    pub fn state(&self, at: PairIndex) -> PairState {
+        self.states.get(at.0 as usize).copied().unwrap_or(UNKNOWN)
+    }
+
+    /// All states, in the order of the keys.
+    pub fn states(&self) -> impl Iterator<Item = &PairState> {
+        self.states.iter()
+    }
+
+    /// Takes over an end from an earlier run.
+    pub fn take_earlier(&mut self, at: PairIndex, attempt: AttemptId, end: End) {
+        if let Some(state) = self.states.get_mut(at.0 as usize) {
+            *state = PairState { attempt, end: Some(end), origin: Origin::Ledger, ..*state };
+        }
+    }
+
+    /// Folds a settled attempt of this run. A `voided` refusal is no end.
+    pub fn settle(&mut self, at: PairIndex, attempt: AttemptId, class: Class, voided: bool) {
+        let Some(state) = self.states.get_mut(at.0 as usize) else { return };
+        state.spent.sends = state.spent.sends.saturating_add(u8::from(class.was_sent()));
+        state.spent.tries = state.spent.tries.saturating_add(u8::from(class.is_failed_try()));
+        let possible = u8::from(charge(class) == Charge::Unknown);
+        state.possible = state.possible.saturating_add(possible);
+        let end = class.end().filter(|_| !voided);
+        if (end.is_some() || state.end.is_none()) && class.was_sent() {
+            *state = PairState { attempt, end, origin: Origin::Run, ..*state };
+        }
+    }
+
+    /// The refusal of this pair no longer counts.
+    pub fn reopen(&mut self, attempt: AttemptId, at: PairIndex) {
+        if let Some(state) = self.states.get_mut(at.0 as usize)
+            && state.attempt == attempt
+        {
+            state.end = None;
+        }
+    }
+
+    /// A row of this pair is with the engine, or no longer is.
+    pub fn set_under_way(&mut self, at: PairIndex, under_way: bool) {
+        if let Some(state) = self.states.get_mut(at.0 as usize) {
+            state.under_way = under_way;
+        }
+    }
+
+    /// This pair may not be asked again in this run.
+    pub fn give_up(&mut self, at: PairIndex) {
+        if let Some(state) = self.states.get_mut(at.0 as usize) {
+            state.end = Some(End::Unavailable);
+            state.origin = Origin::Run;
+        }
+    }
+
+    /// Gives up every pair that earlier starts of this run used up.
+    pub fn give_up_used(&mut self, policy: &RetryPolicy) {
+        for state in &mut self.states {
+            if state.end.is_none() && policy.used_up(state.spent) {
+                state.end = Some(End::Unavailable);
+                state.origin = Origin::Run;
+            }
+        }
+    }
+
+    /// How many pairs are still to be sent.
+    pub fn to_send(&self) -> u64 {
+        self.states.iter().filter(|state| state.end.is_none()).count() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::class::{Lost, Refusal, ResultCode, Trouble};
+    use crate::rules::testing::key;
+    use proptest::prelude::*;
+
+    const MATCH: Class = Class::Answered(ResultCode::Match);
+    const AT: PairIndex = PairIndex(0);
+
+    fn folded(classes: &[Class]) -> PairState {
+        let mut table = PairTable::new(vec![key(1)]);
+        for (i, class) in classes.iter().enumerate() {
+            table.settle(AT, AttemptId(i as u64 + 1), *class, false);
+        }
+        table.state(AT)
+    }
+
+    #[test]
+    fn own_facts_win_and_are_counted() {
+        let mut table = PairTable::new(vec![key(1)]);
+        table.take_earlier(AT, AttemptId(5), End::InDoubt);
+        table.settle(AT, AttemptId(9), Class::Retry(Trouble::Internal), false);
+        let held = table.state(AT);
+        assert_eq!(
+            (held.end, held.origin, held.spent.tries),
+            (Some(End::InDoubt), Origin::Ledger, 1)
+        );
+        table.settle(AT, AttemptId(10), MATCH, false);
+        let known = table.state(AT);
+        assert_eq!((known.end, known.origin), (MATCH.end(), Origin::Run));
+        assert_eq!((known.attempt, known.spent.sends), (AttemptId(10), 2));
+    }
+
+    #[test]
+    fn a_gateway_error_before_an_answer_stays_possible() {
+        let state = folded(&[Class::Retry(Trouble::Gateway), Class::Throttled, MATCH]);
+        assert_eq!((state.possible, state.spent.sends, state.spent.tries), (1, 3, 1));
+        assert_eq!(folded(&[Class::InDoubt(Lost::Cut)]).end, Some(End::InDoubt));
+    }
+
+    #[test]
+    fn a_voided_refusal_is_no_end() {
+        let mut table = PairTable::new(vec![key(1)]);
+        table.settle(AT, AttemptId(1), Class::Refused(Refusal::Other), true);
+        assert_eq!((table.state(AT).end, table.to_send()), (None, 1));
+        table.settle(AT, AttemptId(2), Class::Refused(Refusal::Other), false);
+        assert_eq!(table.to_send(), 0);
+        table.reopen(AttemptId(2), AT);
+        assert_eq!(table.to_send(), 1);
+    }
+
+    proptest! {
+        /// Every key is found where it is, uniform or not, and no other is found.
+        #[test]
+        fn finds_what_is_there(numbers in prop::collection::vec(any::<u64>(), 0..300), uniform in any::<bool>(), other in any::<u64>()) {
+            let make = |n: u64| if uniform {
+                PairKey(u128::to_be_bytes(u128::from(n) << 64 | u128::from(n)))
+            } else {
+                key(n)
+            };
+            let table = PairTable::new(numbers.iter().map(|n| make(*n)).collect());
+            for (i, known) in table.keys().iter().enumerate() {
+                prop_assert_eq!(table.find(known), Some(PairIndex(i as u32)));
+            }
+            let wanted = make(other);
+            prop_assert_eq!(table.find(&wanted).is_some(), numbers.contains(&other));
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Which earlier answers are used instead of a new call.
+
+use crate::model::attempt::WallMs;
+use crate::model::class::{End, ResultCode};
+
+/// What to use of earlier runs. The cut-offs are those of the run's first start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReusePolicy {
+    /// Matches, mismatches, unknown codes and refusals younger than this are used.
+    pub answers_since: WallMs,
+    /// "not sure" and "failed" younger than this are not asked again.
+    pub reask_since: WallMs,
+    /// Ask again what an earlier run ended as refused.
+    pub retry_refused: bool,
+    /// Send again what was in doubt before this run began.
+    pub resend_doubts: bool,
+}
+
+impl ReusePolicy {
+    /// Whether a pair that ended so, at that time, in an earlier run, is left as it is. An answer
+    /// that is `taken_over` from a run of the same file, cut short before the file changed, is as
+    /// good as this run's own.
+    pub fn keeps(&self, end: End, at: WallMs, taken_over: bool) -> bool {
+        match end {
+            End::InDoubt => !self.resend_doubts,
+            _ if taken_over => true,
+            End::Answered(ResultCode::NotSure | ResultCode::Failed) => at > self.reask_since,
+            End::Answered(_) | End::Abnormal => at > self.answers_since,
+            End::Refused => at > self.answers_since && !self.retry_refused,
+            End::Unavailable => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_whole_table() {
+        let plain = ReusePolicy {
+            answers_since: WallMs(100),
+            reask_since: WallMs(500),
+            retry_refused: false,
+            resend_doubts: false,
+        };
+        let eager = ReusePolicy { retry_refused: true, resend_doubts: true, ..plain.clone() };
+        let answered = End::Answered;
+        // end, then: young (600), middle (300), old (100) under `plain`; young under `eager`
+        for (end, young, middle, old, when_eager) in [
+            (answered(ResultCode::Match), true, true, false, true),
+            (answered(ResultCode::Mismatch), true, true, false, true),
+            (answered(ResultCode::Unknown), true, true, false, true),
+            (answered(ResultCode::NotSure), true, false, false, true),
+            (answered(ResultCode::Failed), true, false, false, true),
+            (End::Refused, true, true, false, false),
+            (End::Abnormal, true, true, false, true),
+            (End::InDoubt, true, true, true, false),
+            (End::Unavailable, false, false, false, false),
+        ] {
+            let keeps = |at| plain.keeps(end, WallMs(at), false);
+            assert_eq!((keeps(600), keeps(300), keeps(100)), (young, middle, old), "{end:?}");
+            assert_eq!(eager.keeps(end, WallMs(600), false), when_eager, "{end:?}");
+        }
+        assert!(plain.keeps(End::Answered(ResultCode::Failed), WallMs(1), true));
+    }
+}

@@ -1,0 +1,61 @@
+//! The tally: the fold of settled attempts into what you owe.
+//!
+//! One way of counting, used while a run goes on, when it is resumed, and for its last words.
+
+use crate::model::class::{Class, Refusal, ResultCode, Trouble};
+use crate::model::money::{Charge, Tally};
+
+use super::classify::charge;
+
+/// Counts one settled attempt.
+pub fn count(tally: &mut Tally, class: Class) {
+    if class == Class::NotSent(crate::model::class::NotSent::Recalled) {
+        return;
+    }
+    tally.attempts += 1;
+    tally.calls += u64::from(class.was_sent());
+    tally.throttled += u64::from(class == Class::Throttled);
+    tally.troubled += u64::from(class.is_failed_try());
+    match charge(class) {
+        Charge::Charged => tally.confirmed += 1,
+        Charge::Unknown => *possible(tally, class) += 1,
+        Charge::Free => tally.assumed_free += u64::from(is_error_answer(class)),
+    }
+}
+
+/// The counter of an attempt whose charge is unknown.
+const fn possible(tally: &mut Tally, class: Class) -> &mut u64 {
+    match class {
+        Class::Retry(Trouble::Gateway) => &mut tally.possible.gateway,
+        Class::Answered(ResultCode::Unknown) | Class::Refused(Refusal::UnknownSuccess) => {
+            &mut tally.possible.unknown_code
+        }
+        _ => &mut tally.possible.in_doubt,
+    }
+}
+
+/// An answer that the vendor documents as an error, and says nothing about charging for.
+const fn is_error_answer(class: Class) -> bool {
+    class.was_sent() && !matches!(class, Class::Answered(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_attempt_is_counted_once_and_every_unknown_is_possible() {
+        for class in Class::all() {
+            let mut tally = Tally::default();
+            count(&mut tally, class);
+            let money = (tally.confirmed, tally.possible.total());
+            let expected = match charge(class) {
+                Charge::Charged => (1, 0),
+                Charge::Unknown => (0, 1),
+                Charge::Free => (0, 0),
+            };
+            assert_eq!(money, expected, "{}", class.name());
+            assert_eq!(tally.calls, u64::from(class.was_sent()));
+        }
+    }
+}

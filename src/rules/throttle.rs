@@ -1,0 +1,227 @@
+//! The throttle: the vendor said "slower", and the whole run obeys.
+//!
+//! The first refusal of an incident pauses every send, shortly at first, twice as long each time it
+//! happens again without a good second between; a server's `Retry-After` is obeyed. Each incident also
+//! halves the rate, which then climbs back to what was asked. Refusals of calls that had left
+//! before the pause belong to the same incident and change nothing. Told the time; never waits.
+
+use std::time::Duration;
+
+use super::retry::Tick;
+use crate::model::stop::StopReason;
+
+/// How often the rate climbs, and by what factor, while no refusal comes.
+const CLIMB_EVERY: Duration = Duration::from_secs(1);
+const CLIMB: f64 = 1.1;
+/// The lowest rate that an incident leaves, calls a second.
+const FLOOR: f64 = 0.1;
+
+/// How the run slows down.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ThrottlePolicy {
+    /// The asked rate, calls a second; `None` is unlimited.
+    pub rate: Option<f64>,
+    /// The first pause; it doubles.
+    pub base: Duration,
+    /// No pause is longer, but for the server's own wish.
+    pub cap: Duration,
+    /// Refused so long without a success, the run is given up.
+    pub max_outage: Duration,
+}
+
+/// The throttle of one run.
+#[derive(Debug, Clone)]
+pub struct Throttle {
+    policy: ThrottlePolicy,
+    /// The rate in force; `None` is unlimited.
+    rate: Option<f64>,
+    /// Nothing is sent before this.
+    paused_until: Tick,
+    /// When the last incident began: calls that left before it belong to it.
+    incident: Option<Tick>,
+    pause: Duration,
+    climb_at: Tick,
+    /// Since when no call has succeeded although we were refused.
+    refused_since: Option<Tick>,
+    /// Answers in the running second, to know what rate an unlimited run really had.
+    window: (Tick, u32),
+    answered_per_second: f64,
+}
+
+impl Throttle {
+    /// No pause, the asked rate.
+    pub const fn new(policy: ThrottlePolicy) -> Self {
+        Self {
+            rate: policy.rate,
+            pause: policy.base,
+            policy,
+            paused_until: Tick::ZERO,
+            incident: None,
+            climb_at: Tick::ZERO,
+            refused_since: None,
+            window: (Tick::ZERO, 0),
+            answered_per_second: 0.0,
+        }
+    }
+
+    /// Nothing may be sent before this.
+    pub const fn paused_until(&self) -> Tick {
+        self.paused_until
+    }
+
+    /// The rate in force, calls a second; `None` is unlimited.
+    pub const fn rate(&self) -> Option<f64> {
+        self.rate
+    }
+
+    /// A call that had left at `sent_at` was refused as too fast. Says whether this began a new
+    /// incident.
+    pub fn refused(&mut self, sent_at: Tick, retry_after: Option<Duration>, now: Tick) -> bool {
+        self.refused_since.get_or_insert(now);
+        self.hold(retry_after, now);
+        if self.incident.is_some_and(|began| sent_at <= began) {
+            return false;
+        }
+        self.incident = Some(now);
+        self.paused_until = self.paused_until.max(now + self.pause);
+        self.pause = (self.pause * 2).min(self.policy.cap);
+        let real = self.rate.unwrap_or(self.answered_per_second.max(1.0));
+        self.rate = Some((real / 2.0).max(FLOOR.min(self.policy.rate.unwrap_or(FLOOR))));
+        self.climb_at = self.paused_until + CLIMB_EVERY;
+        true
+    }
+
+    /// Any other answer: a server's wish to wait is obeyed by the whole run.
+    pub fn hold(&mut self, retry_after: Option<Duration>, now: Tick) {
+        if let Some(wish) = retry_after {
+            self.paused_until = self.paused_until.max(now + wish);
+        }
+    }
+
+    /// A call got a result code.
+    pub fn succeeded(&mut self, now: Tick) {
+        self.refused_since = None;
+        if now >= self.paused_until + CLIMB_EVERY {
+            self.pause = self.policy.base;
+        }
+        if now >= self.window.0 + Duration::from_secs(1) {
+            let span = (now - self.window.0).as_secs_f64();
+            self.answered_per_second = f64::from(self.window.1) / span;
+            self.window = (now, 0);
+        }
+        self.window.1 += 1;
+    }
+
+    /// Lets the rate climb. Says whether it changed.
+    pub fn advance(&mut self, now: Tick) -> bool {
+        let Some(rate) = self.rate else { return false };
+        if self.incident.is_none() || now < self.climb_at {
+            return false;
+        }
+        self.climb_at = now + CLIMB_EVERY;
+        // An unlimited run climbs for ever: no bound is known but the next refusal.
+        let top = self.policy.rate.unwrap_or(f64::INFINITY);
+        let climbed = (rate * CLIMB).min(top);
+        self.rate = Some(climbed);
+        if climbed >= top {
+            self.incident = None;
+        }
+        climbed > rate
+    }
+
+    /// The run was refused too long, or is asked to wait longer than it would.
+    pub fn given_up(&self, now: Tick) -> Option<StopReason> {
+        let refused = self.refused_since.is_some_and(|at| now >= at + self.policy.max_outage);
+        let asked = self.paused_until > now + self.policy.max_outage;
+        (refused || asked).then_some(StopReason::Throttled)
+    }
+
+    /// When it will have been.
+    pub fn gives_up_at(&self) -> Option<Tick> {
+        self.refused_since.map(|at| at + self.policy.max_outage)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    fn throttle(rate: Option<f64>) -> Throttle {
+        let (base, cap) = (ms(500), ms(60_000));
+        Throttle::new(ThrottlePolicy { rate, base, cap, max_outage: ms(1_800_000) })
+    }
+
+    #[test]
+    fn one_incident_is_counted_once() {
+        let mut throttle = throttle(Some(100.0));
+        assert!(throttle.refused(ms(900), None, ms(1000)));
+        for sent in [901, 950, 1000] {
+            assert!(!throttle.refused(ms(sent), None, ms(1010)));
+        }
+        assert_eq!((throttle.rate(), throttle.paused_until()), (Some(50.0), ms(1500)));
+        assert!(throttle.refused(ms(1500), None, ms(1520)), "sent after the pause: a new one");
+        assert_eq!((throttle.rate(), throttle.paused_until()), (Some(25.0), ms(2520)));
+    }
+
+    #[test]
+    fn the_servers_wish_is_obeyed_also_from_a_straggler() {
+        let mut throttle = throttle(Some(100.0));
+        throttle.refused(ms(0), Some(ms(7000)), ms(10));
+        assert_eq!(throttle.paused_until(), ms(7010));
+        throttle.refused(ms(5), Some(ms(9000)), ms(20));
+        assert_eq!(throttle.paused_until(), ms(9020));
+        assert_eq!(throttle.given_up(ms(30)), None);
+        throttle.hold(Some(ms(3_600_000)), ms(40));
+        assert_eq!(throttle.given_up(ms(40)), Some(StopReason::Throttled));
+    }
+
+    #[test]
+    fn the_rate_climbs_back_to_what_was_asked() {
+        let mut throttle = throttle(Some(100.0));
+        throttle.refused(ms(0), None, ms(1));
+        let mut now = ms(1);
+        let mut steps = 0;
+        while throttle.rate() != Some(100.0) {
+            now += ms(1000);
+            throttle.advance(now);
+            steps += 1;
+            assert!(steps < 20);
+        }
+        assert!(steps > 5, "not at once either: {steps}");
+    }
+
+    #[test]
+    fn refused_for_too_long_gives_up_and_a_success_starts_afresh() {
+        let mut throttle = throttle(None);
+        throttle.refused(ms(0), None, ms(0));
+        assert_eq!(throttle.given_up(ms(1_799_999)), None);
+        assert_eq!(throttle.given_up(ms(1_800_000)), Some(StopReason::Throttled));
+        throttle.succeeded(ms(1_800_000));
+        assert_eq!(throttle.given_up(ms(1_800_000)), None);
+    }
+
+    proptest! {
+        /// The rate stays above zero and never above what was asked; a pause never passes its cap.
+        #[test]
+        fn rate_and_pause_are_bounded(rate in 0.05..5000.0_f64, steps in prop::collection::vec((0_u8..3, 1_u64..3000), 1..200)) {
+            let mut throttle = throttle(Some(rate));
+            let mut now = Tick::ZERO;
+            for (act, gap) in steps {
+                now += ms(gap);
+                match act {
+                    0 => { throttle.refused(now, None, now); }
+                    1 => throttle.succeeded(now),
+                    _ => { throttle.advance(now); }
+                }
+                let in_force = throttle.rate().unwrap_or_default();
+                prop_assert!(in_force > 0.0 && in_force <= rate);
+                prop_assert!(throttle.paused_until() <= now + ms(60_000));
+            }
+        }
+    }
+}
