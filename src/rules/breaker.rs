@@ -46,6 +46,8 @@ pub enum Signal {
     Up,
     /// It, or the way to it, failed.
     Down(StopReason),
+    /// The answer was lost. No outage by itself; but a probe that is lost is no answer either.
+    Lost,
     /// Nothing.
     Neutral,
 }
@@ -60,6 +62,7 @@ pub const fn signal(class: Class) -> Signal {
         Class::NotSent(crate::model::class::NotSent::Connect) => {
             Signal::Down(StopReason::Unreachable)
         }
+        Class::InDoubt(_) => Signal::Lost,
         _ => Signal::Neutral,
     }
 }
@@ -118,7 +121,8 @@ impl Breaker {
         match signal {
             Signal::Up => self.close(),
             Signal::Neutral if probe => self.probe_again(now),
-            Signal::Neutral => {}
+            Signal::Lost if probe => self.failed(self.why, pair, probe, now),
+            Signal::Neutral | Signal::Lost => {}
             Signal::Down(why) => self.failed(why, pair, probe, now),
         }
     }
@@ -131,6 +135,11 @@ impl Breaker {
     /// When it will have.
     pub fn gives_up_at(&self) -> Option<Tick> {
         self.is_open().then(|| self.since + self.policy.max_outage)
+    }
+
+    /// What the last failure was.
+    pub const fn why(&self) -> StopReason {
+        self.why
     }
 
     /// Whether the run is paused.
@@ -225,6 +234,8 @@ mod tests {
         breaker.replied(Signal::Neutral, 4, true, secs(20));
         assert_eq!(breaker.permit(secs(20)), Permit::Probe, "it said nothing: ask at once");
         breaker.probe_sent();
+        breaker.replied(Signal::Lost, 4, true, secs(20));
+        assert_eq!(breaker.permit(secs(20)), Permit::NotBefore(secs(28)), "lost: wait again");
         breaker.replied(Signal::Up, 5, true, secs(21));
         assert_eq!(breaker.permit(secs(21)), Permit::Free);
     }

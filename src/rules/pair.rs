@@ -8,6 +8,8 @@ use crate::model::subject::{NIK_DIGITS, Subject};
 
 /// The endpoint that pairs are asked at; part of every pair's key.
 pub const ENDPOINT: &str = "/verify/id_name";
+/// The version of the rules that clean NIKs and names: keys are made of what they let through.
+pub const CLEANING_VERSION: u32 = 1;
 /// Names up to this length are hashed from the stack in one call: nearly all of them.
 const SHORT: usize = 128;
 

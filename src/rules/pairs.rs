@@ -4,6 +4,8 @@
 //! to be sent, and this run's own facts win over those of earlier runs. It is filled by folding
 //! facts: earlier runs' first, then this run's own, in the order of their attempts.
 
+use std::sync::Arc;
+
 use crate::model::attempt::{AttemptId, PairKey};
 use crate::model::class::{Class, End};
 use crate::model::money::Charge;
@@ -56,11 +58,44 @@ const UNKNOWN: PairState = PairState {
 /// Memory is part of the contract: key and state of a pair are 32 bytes.
 const _: () = assert!(size_of::<PairState>() + size_of::<PairKey>() == 32);
 
+/// The distinct keys of one file, sorted.
+#[derive(Debug, Default)]
+pub struct SortedKeys(Vec<PairKey>);
+
 /// The distinct pairs of one file.
 #[derive(Debug, Default)]
 pub struct PairTable {
-    keys: Vec<PairKey>,
+    keys: Arc<SortedKeys>,
     states: Vec<PairState>,
+}
+
+impl SortedKeys {
+    /// The keys as they stand.
+    pub fn as_slice(&self) -> &[PairKey] {
+        &self.0
+    }
+
+    /// Where a key is. Keys are uniform, so its value tells about where to look.
+    pub fn find(&self, key: &PairKey) -> Option<PairIndex> {
+        let (from, to) = self.neighbourhood(key);
+        let found = match self.0.get(from..to) {
+            Some(near) if near.first() <= Some(key) && Some(key) <= near.last() => {
+                near.binary_search(key).map(|at| from + at)
+            }
+            _ => self.0.binary_search(key),
+        };
+        found.ok().and_then(|at| u32::try_from(at).ok()).map(PairIndex)
+    }
+
+    /// A stretch of the table that a uniform key is most likely in: four standard deviations.
+    fn neighbourhood(&self, key: &PairKey) -> (usize, usize) {
+        let len = self.0.len();
+        let mut head = [0; 8];
+        head.copy_from_slice(&key.0[..8]);
+        let guess = ((u128::from(u64::from_be_bytes(head)) * len as u128) >> 64) as usize;
+        let spread = 2 * len.isqrt() + 8;
+        (guess.saturating_sub(spread), (guess + spread).min(len))
+    }
 }
 
 impl PairTable {
@@ -70,44 +105,27 @@ impl PairTable {
         keys.dedup();
         keys.shrink_to_fit();
         let states = vec![UNKNOWN; keys.len()];
-        Self { keys, states }
+        Self { keys: Arc::new(SortedKeys(keys)), states }
     }
 
-    /// The distinct keys, sorted.
-    pub fn keys(&self) -> &[PairKey] {
-        &self.keys
+    /// The distinct keys, to be looked up in while states change.
+    pub fn keys(&self) -> Arc<SortedKeys> {
+        Arc::clone(&self.keys)
+    }
+
+    /// Where a key is.
+    pub fn find(&self, key: &PairKey) -> Option<PairIndex> {
+        self.keys.find(key)
     }
 
     /// How many distinct pairs there are.
     pub const fn len(&self) -> usize {
-        self.keys.len()
+        self.states.len()
     }
 
     /// Whether there are none.
     pub const fn is_empty(&self) -> bool {
-        self.keys.is_empty()
-    }
-
-    /// Where a key is. Keys are uniform, so its value tells about where to look.
-    pub fn find(&self, key: &PairKey) -> Option<PairIndex> {
-        let (from, to) = self.neighbourhood(key);
-        let found = match self.keys.get(from..to) {
-            Some(near) if near.first() <= Some(key) && Some(key) <= near.last() => {
-                near.binary_search(key).map(|at| from + at)
-            }
-            _ => self.keys.binary_search(key),
-        };
-        found.ok().and_then(|at| u32::try_from(at).ok()).map(PairIndex)
-    }
-
-    /// A stretch of the table that a uniform key is most likely in: four standard deviations.
-    fn neighbourhood(&self, key: &PairKey) -> (usize, usize) {
-        let len = self.keys.len();
-        let mut head = [0; 8];
-        head.copy_from_slice(&key.0[..8]);
-        let guess = ((u128::from(u64::from_be_bytes(head)) * len as u128) >> 64) as usize;
-        let spread = 2 * len.isqrt() + 8;
-        (guess.saturating_sub(spread), (guess + spread).min(len))
+        self.states.is_empty()
     }
 
     /// What is known of a pair.
@@ -120,10 +138,14 @@ impl PairTable {
         self.states.iter()
     }
 
-    /// Takes over an end from an earlier run.
-    pub fn take_earlier(&mut self, at: PairIndex, attempt: AttemptId, end: End) {
+    /// Takes over an end from an earlier run, or none where the latest is not to be used: the
+    /// latest fact of a pair decides.
+    pub fn take_earlier(&mut self, at: PairIndex, attempt: AttemptId, end: Option<End>) {
         if let Some(state) = self.states.get_mut(at.0 as usize) {
-            *state = PairState { attempt, end: Some(end), origin: Origin::Ledger, ..*state };
+            *state = match end {
+                Some(_) => PairState { attempt, end, origin: Origin::Ledger, ..*state },
+                None => UNKNOWN,
+            };
         }
     }
 
@@ -201,7 +223,7 @@ mod tests {
     #[test]
     fn own_facts_win_and_are_counted() {
         let mut table = PairTable::new(vec![key(1)]);
-        table.take_earlier(AT, AttemptId(5), End::InDoubt);
+        table.take_earlier(AT, AttemptId(5), Some(End::InDoubt));
         table.settle(AT, AttemptId(9), Class::Retry(Trouble::Internal), false);
         let held = table.state(AT);
         assert_eq!(
@@ -242,7 +264,7 @@ mod tests {
                 key(n)
             };
             let table = PairTable::new(numbers.iter().map(|n| make(*n)).collect());
-            for (i, known) in table.keys().iter().enumerate() {
+            for (i, known) in table.keys().as_slice().iter().enumerate() {
                 prop_assert_eq!(table.find(known), Some(PairIndex(i as u32)));
             }
             let wanted = make(other);

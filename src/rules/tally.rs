@@ -2,24 +2,32 @@
 //!
 //! One way of counting, used while a run goes on, when it is resumed, and for its last words.
 
-use crate::model::class::{Class, Refusal, ResultCode, Trouble};
+use crate::model::class::{Class, NotSent, Refusal, ResultCode, Trouble};
 use crate::model::money::{Charge, Tally};
 
 use super::classify::charge;
 
-/// Counts one settled attempt.
-pub fn count(tally: &mut Tally, class: Class) {
-    if class == Class::NotSent(crate::model::class::NotSent::Recalled) {
+/// Counts so many settled attempts of one class.
+pub const fn count(tally: &mut Tally, class: Class, attempts: u64) {
+    // An intent that was taken back was no attempt.
+    if matches!(class, Class::NotSent(NotSent::Recalled)) {
         return;
     }
-    tally.attempts += 1;
-    tally.calls += u64::from(class.was_sent());
-    tally.throttled += u64::from(class == Class::Throttled);
-    tally.troubled += u64::from(class.is_failed_try());
+    tally.attempts += attempts;
+    if class.was_sent() {
+        tally.calls += attempts;
+    }
+    if class.is_failed_try() {
+        tally.troubled += attempts;
+    }
+    if matches!(class, Class::Throttled) {
+        tally.throttled += attempts;
+    }
     match charge(class) {
-        Charge::Charged => tally.confirmed += 1,
-        Charge::Unknown => *possible(tally, class) += 1,
-        Charge::Free => tally.assumed_free += u64::from(is_error_answer(class)),
+        Charge::Charged => tally.confirmed += attempts,
+        Charge::Unknown => *possible(tally, class) += attempts,
+        Charge::Free if is_error_answer(class) => tally.assumed_free += attempts,
+        Charge::Free => {}
     }
 }
 
@@ -47,7 +55,7 @@ mod tests {
     fn every_attempt_is_counted_once_and_every_unknown_is_possible() {
         for class in Class::all() {
             let mut tally = Tally::default();
-            count(&mut tally, class);
+            count(&mut tally, class, 1);
             let money = (tally.confirmed, tally.possible.total());
             let expected = match charge(class) {
                 Charge::Charged => (1, 0),

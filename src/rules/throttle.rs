@@ -74,6 +74,16 @@ impl Throttle {
         self.rate
     }
 
+    /// The rate that the user asked for.
+    pub const fn asked(&self) -> Option<f64> {
+        self.policy.rate
+    }
+
+    /// When the rate may climb next.
+    pub const fn climbs_at(&self) -> Tick {
+        self.climb_at
+    }
+
     /// A call that had left at `sent_at` was refused as too fast. Says whether this began a new
     /// incident.
     pub fn refused(&mut self, sent_at: Tick, retry_after: Option<Duration>, now: Tick) -> bool {

@@ -1,0 +1,176 @@
+//! The gate: asked right before each send, it keeps the calls per second.
+//!
+//! One gate, a small burst: with a vendor that counts, governor's default burst (a whole second's
+//! quota) would send twice the contract in the first second, and many waiters would wake out of
+//! order. Told the time, never waits. In any second no more than rate + burst calls pass.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use governor::clock::Clock;
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+
+use crate::rules::retry::Tick;
+
+/// The burst is this part of the quota: a little under 1 %, to leave room for the network's jitter.
+const BURST: f64 = 0.008;
+/// A timer that fires this late is counted as on time; else a burst of one would lose rate for good.
+const LATE: Duration = Duration::from_millis(2);
+
+/// A clock that shows what it was told.
+#[derive(Debug, Clone, Default)]
+struct ToldClock(Arc<AtomicU64>);
+
+impl Clock for ToldClock {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        Nanos::new(self.0.load(Ordering::Relaxed))
+    }
+}
+
+type Limiter = RateLimiter<NotKeyed, InMemoryState, ToldClock, NoOpMiddleware<Nanos>>;
+
+/// The gate of one run.
+pub struct Gate {
+    clock: ToldClock,
+    limiter: Option<Limiter>,
+    rate: Option<f64>,
+    /// When the next call may pass, once one was held.
+    due: Option<Tick>,
+}
+
+impl Gate {
+    /// A gate of so many calls a second; `None` is unlimited.
+    pub fn new(rate: Option<f64>) -> Self {
+        let clock = ToldClock::default();
+        let limiter = rate.map(|rate| limiter(rate, &clock));
+        Self { clock, limiter, rate, due: None }
+    }
+
+    /// Changes the rate. The burst is not given anew.
+    pub fn set_rate(&mut self, rate: Option<f64>, now: Tick) {
+        if rate == self.rate {
+            return;
+        }
+        self.tell(now);
+        self.due = None;
+        self.rate = rate;
+        self.limiter = rate.map(|rate| {
+            let limiter = limiter(rate, &self.clock);
+            let _ = limiter.check_n(burst(rate));
+            limiter
+        });
+    }
+
+    /// Lets one call pass now, or says when to ask again.
+    ///
+    /// # Errors
+    /// The time before which none may pass.
+    pub fn check(&mut self, now: Tick) -> Result<(), Tick> {
+        let Some(limiter) = &self.limiter else { return Ok(()) };
+        if let Some(due) = self.due.filter(|due| now < *due) {
+            return Err(due);
+        }
+        self.tell(match self.due {
+            Some(due) if now - due <= LATE => due,
+            _ => now,
+        });
+        match limiter.check() {
+            Ok(()) => {
+                self.due = None;
+                Ok(())
+            }
+            Err(until) => {
+                let told = Duration::from_nanos(self.clock.now().as_u64());
+                let due = told + until.wait_time_from(self.clock.now());
+                self.due = Some(due);
+                Err(due)
+            }
+        }
+    }
+
+    /// When the call that was held last may pass.
+    pub const fn check_again_at(&self) -> Option<Tick> {
+        self.due
+    }
+
+    fn tell(&self, now: Tick) {
+        let nanos = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        self.clock.0.fetch_max(nanos, Ordering::Relaxed);
+    }
+}
+
+fn burst(rate: f64) -> NonZeroU32 {
+    // A float that is too large becomes the largest integer.
+    NonZeroU32::new((rate * BURST) as u32).unwrap_or(NonZeroU32::MIN)
+}
+
+fn limiter(rate: f64, clock: &ToldClock) -> Limiter {
+    let period = Duration::try_from_secs_f64(1.0 / rate).unwrap_or(Duration::MAX);
+    let quota = Quota::with_period(period.max(Duration::from_nanos(1)))
+        .unwrap_or(Quota::per_second(NonZeroU32::MIN))
+        .allow_burst(burst(rate));
+    RateLimiter::direct_with_clock(quota, clock.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Sends for so long with a timer that fires up to `late` microseconds late; returns the times.
+    fn sends(rate: f64, seconds: u64, late: &mut dyn FnMut() -> u64) -> Vec<Tick> {
+        let mut gate = Gate::new(Some(rate));
+        let (mut now, mut sent) = (Tick::ZERO, Vec::new());
+        while now < Duration::from_secs(seconds) {
+            match gate.check(now) {
+                Ok(()) => sent.push(now),
+                Err(due) => now = due + Duration::from_micros(late()),
+            }
+        }
+        sent
+    }
+
+    fn fullest_second(sent: &[Tick]) -> usize {
+        let second = Duration::from_secs(1);
+        (0..sent.len())
+            .map(|i| sent[i..].partition_point(|t| *t < sent[i] + second))
+            .max()
+            .unwrap_or(0)
+    }
+
+    #[test]
+    fn a_timer_of_one_millisecond_loses_no_rate() {
+        for rate in [0.5, 1.0, 10.0, 50.0, 200.0, 1000.0, 5000.0] {
+            let sent = sends(rate, 20, &mut || 900).len() as f64;
+            assert!(sent >= 0.99 * rate * 20.0, "{rate}/s: {sent}");
+        }
+    }
+
+    #[test]
+    fn a_new_rate_gives_no_new_burst() {
+        let mut gate = Gate::new(Some(1000.0));
+        for n in 1..100 {
+            let now = Duration::from_micros(n);
+            gate.set_rate(Some(1000.0 - n as f64), now);
+            assert!(gate.check(now).is_err());
+        }
+    }
+
+    proptest! {
+        /// In any second no more than rate + max(1, 1 %) pass, however late the timers are.
+        #[test]
+        fn no_second_is_overfull(rate in 1.0..2000.0_f64, late in prop::collection::vec(0_u64..30_000, 1..50)) {
+            let mut turn = late.iter().copied().cycle();
+            let sent = sends(rate, 5, &mut || turn.next().unwrap_or(0));
+            let most = rate.ceil() + (rate / 100.0).max(1.0) + 1.0;
+            prop_assert!(fullest_second(&sent) as f64 <= most, "{} of {most}", fullest_second(&sent));
+        }
+    }
+}

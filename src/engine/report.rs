@@ -1,0 +1,105 @@
+//! What can be seen of a run while it goes on, and what it leaves behind when it is over.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+use crate::model::class::{Class, ResultCode};
+use crate::model::money::Tally;
+use crate::model::stop::StopReason;
+use crate::rules::retry::Tick;
+
+/// Counters of this start.
+#[derive(Debug)]
+pub struct Stats {
+    /// Calls that left.
+    pub sent: u64,
+    /// Calls that were not the first of their pair in this run.
+    pub retries: u64,
+    /// How often the vendor asked the whole run to slow down.
+    pub throttles: u64,
+    /// Matches that came back.
+    pub matches: u64,
+    /// Mismatches that came back.
+    pub mismatches: u64,
+    /// Pairs that got their end.
+    pub finished: u64,
+    /// How long calls took to be answered, in microseconds; `None` where no memory was had for it.
+    latency: Option<Histogram<u64>>,
+}
+
+/// Percentiles of how long calls took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Latency {
+    /// Half were faster, in milliseconds.
+    pub p50_ms: u64,
+    /// 95 % were faster.
+    pub p95_ms: u64,
+    /// 99 % were faster.
+    pub p99_ms: u64,
+}
+
+impl Default for Stats {
+    fn default() -> Self {
+        // Up to an hour, to two digits: a few kilobytes.
+        let latency = Histogram::new_with_bounds(1, 3_600_000_000, 2).ok();
+        Self { sent: 0, retries: 0, throttles: 0, matches: 0, mismatches: 0, finished: 0, latency }
+    }
+}
+
+impl Stats {
+    pub(super) fn answered(&mut self, class: Class, took: Duration) {
+        match class {
+            Class::Answered(ResultCode::Match) => self.matches += 1,
+            Class::Answered(ResultCode::Mismatch) => self.mismatches += 1,
+            _ => {}
+        }
+        if class.was_sent() && !matches!(class, Class::InDoubt(_)) {
+            let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+            if let Some(latency) = &mut self.latency {
+                latency.saturating_record(micros.max(1));
+            }
+        }
+    }
+
+    /// How long calls took, if any was answered.
+    pub fn latency(&self) -> Option<Latency> {
+        let histogram = self.latency.as_ref().filter(|histogram| !histogram.is_empty())?;
+        let at = |quantile| histogram.value_at_quantile(quantile).div_ceil(1000);
+        Some(Latency { p50_ms: at(0.5), p95_ms: at(0.95), p99_ms: at(0.99) })
+    }
+}
+
+/// Why nothing is being sent just now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pause {
+    /// The source is down or cannot be reached; one row at a time is tried.
+    Outage(StopReason),
+    /// The vendor asked to slow down.
+    Throttled,
+    /// The run is ending.
+    Draining(StopReason),
+}
+
+/// A glimpse of a run under way.
+#[derive(Debug, Clone, Copy)]
+pub struct Snapshot {
+    /// Time since the start.
+    pub now: Tick,
+    /// Pairs that got their end in this start.
+    pub finished: u64,
+    /// Calls that left in this start.
+    pub sent: u64,
+    /// Matches of this start.
+    pub matches: u64,
+    /// Mismatches of this start.
+    pub mismatches: u64,
+    /// The run's tally, all its starts together.
+    pub tally: Tally,
+    /// Calls in flight.
+    pub in_flight: usize,
+    /// Rows that wait for their retry.
+    pub waiting: usize,
+    /// Why nothing is being sent just now.
+    pub pause: Option<Pause>,
+}

@@ -1,0 +1,284 @@
+//! Reading facts back: what is known of a file's pairs, and what each attempt drew.
+//!
+//! Two ways to the facts of other runs, both without a random-key index on the hot path: the
+//! `standings`, merged in key order at each run's end (looked up one by one for a small file, swept
+//! beside the sorted keys for a large one), and a sweep of the attempts since the last merge.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{Row, params};
+
+use super::sqlite::{reading, writing};
+use super::{Detail, Earlier, LedgerError, OpenRun, Own, RunId, SqliteLedger};
+use crate::model::attempt::{AttemptId, PairKey, WallMs};
+use crate::model::class::{Class, End};
+use crate::model::reply::Texts;
+use crate::rules::pairs::{PairIndex, SortedKeys};
+
+/// A look-up costs about as much as sweeping this many standings.
+const SWEEP_ADVANTAGE: u64 = 20;
+/// Attempts are read as one stretch while at least one in so many of it is wanted.
+const DENSE: u64 = 8;
+
+/// One stored fact that gave a pair an end.
+struct Stored {
+    attempt: AttemptId,
+    run: RunId,
+    class: u8,
+    at: WallMs,
+}
+
+impl Stored {
+    /// From the columns after the pair.
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            attempt: AttemptId(row.get(1)?),
+            run: RunId(row.get(2)?),
+            class: row.get(3)?,
+            at: WallMs(row.get(4)?),
+        })
+    }
+}
+
+impl SqliteLedger {
+    /// See [`super::Ledger::earlier`].
+    pub(super) fn visit_earlier(
+        &mut self,
+        run: &OpenRun,
+        keys: &SortedKeys,
+        visit: &mut dyn FnMut(PairIndex, Earlier),
+    ) -> Result<(), LedgerError> {
+        let taken_over = self.taken_over(run)?;
+        let mut tell = |at: PairIndex, stored: &Stored| {
+            if stored.run == run.id {
+                return;
+            }
+            if let Some(end) = Class::from_code(stored.class).and_then(Class::end) {
+                let taken_over = taken_over.contains(&stored.run);
+                let Stored { attempt, at: when, .. } = *stored;
+                visit(at, Earlier { attempt, end, at: when, taken_over });
+            }
+        };
+        let size: u64 = self
+            .connection
+            .query_row("SELECT coalesce(max(id), 0) FROM intents", [], |row| row.get(0))
+            .map_err(reading)?;
+        if keys.as_slice().len() as u64 * SWEEP_ADVANTAGE < size {
+            self.look_up_standings(keys, &mut tell)?;
+        } else {
+            self.sweep_standings(keys, &mut tell)?;
+        }
+        self.sweep_unmerged(run.id, keys, &mut tell)
+    }
+
+    /// See [`super::Ledger::own`].
+    pub(super) fn visit_own(
+        &mut self,
+        run: &OpenRun,
+        keys: &SortedKeys,
+        visit: &mut dyn FnMut(Option<PairIndex>, Own),
+    ) -> Result<(), LedgerError> {
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT i.id, i.pair, s.class, v.id IS NOT NULL FROM intents i
+                 JOIN settlements s ON s.id = i.id LEFT JOIN voids v ON v.id = i.id
+                 WHERE i.id >= ?1 AND i.id < ?2 ORDER BY i.id",
+            )
+            .map_err(reading)?;
+        for (from, to) in self.stretches(run.id)? {
+            let mut rows = statement.query(params![from, to]).map_err(reading)?;
+            while let Some(row) = rows.next().map_err(reading)? {
+                let (attempt, pair, class, voided) =
+                    (|| Ok((row.get(0)?, row.get(1)?, row.get::<_, u8>(2)?, row.get(3)?)))()
+                        .map_err(reading)?;
+                if let Some(class) = Class::from_code(class) {
+                    let own = Own { attempt: AttemptId(attempt), class, voided };
+                    visit(keys.find(&PairKey(pair)), own);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// See [`super::Ledger::details`].
+    pub(super) fn read_details(
+        &mut self,
+        attempts: &[AttemptId],
+    ) -> Result<Vec<Detail>, LedgerError> {
+        let wanted: BTreeSet<u64> = attempts.iter().map(|attempt| attempt.0).collect();
+        let (Some(&first), Some(&last)) = (wanted.first(), wanted.last()) else {
+            return Ok(Vec::new());
+        };
+        let mut details = Vec::with_capacity(wanted.len());
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT id, class, status, result, order_no, handle_time, remark, request_id, reason
+                 FROM settlements WHERE id BETWEEN ?1 AND ?2",
+            )
+            .map_err(reading)?;
+        let mut read = |from: u64, to: u64| -> rusqlite::Result<()> {
+            let mut rows = statement.query([from, to])?;
+            while let Some(row) = rows.next()? {
+                if from == to || wanted.contains(&row.get(0)?) {
+                    details.extend(detail(row)?);
+                }
+            }
+            Ok(())
+        };
+        if last - first < DENSE * wanted.len() as u64 {
+            read(first, last).map_err(reading)?;
+        } else {
+            for &attempt in &wanted {
+                read(attempt, attempt).map_err(reading)?;
+            }
+        }
+        Ok(details)
+    }
+
+    /// Merges all attempts since the last merge into the standings, in key order: one pass, done
+    /// when a run has ended.
+    pub(super) fn merge_standings(&mut self) -> Result<(), LedgerError> {
+        let ends: Vec<String> = Class::all()
+            .filter(|class| class.end().is_some())
+            .map(|class| class.code().to_string())
+            .collect();
+        let merged_to = self.merged_to()?;
+        let transaction = self.connection.transaction().map_err(writing)?;
+        let highest: u64 = transaction
+            .query_row("SELECT coalesce(max(id), 0) FROM intents", [], |row| row.get(0))
+            .map_err(reading)?;
+        transaction
+            .execute(
+                &format!(
+                    "INSERT INTO standings (pair, attempt, run, class, at)
+                     SELECT i.pair, i.id, i.run, s.class, s.at FROM intents i
+                     JOIN settlements s ON s.id = i.id
+                     WHERE i.id > ?1 AND i.id <= ?2 AND s.class IN ({})
+                       AND NOT EXISTS (SELECT 1 FROM voids v WHERE v.id = i.id)
+                     ORDER BY i.pair, i.id
+                     ON CONFLICT (pair) DO UPDATE SET attempt = excluded.attempt,
+                        run = excluded.run, class = excluded.class, at = excluded.at",
+                    ends.join(",")
+                ),
+                params![merged_to, highest],
+            )
+            .map_err(writing)?;
+        transaction
+            .execute("INSERT OR REPLACE INTO meta VALUES ('merged_to', ?1)", [highest])
+            .map_err(writing)?;
+        transaction.commit().map_err(writing)
+    }
+
+    fn merged_to(&self) -> Result<u64, LedgerError> {
+        Ok(self.meta("merged_to")?.unwrap_or(0))
+    }
+
+    /// The runs whose answers this one took over: its predecessor's predecessors too.
+    fn taken_over(&self, run: &OpenRun) -> Result<BTreeSet<RunId>, LedgerError> {
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "WITH RECURSIVE chain (id) AS (SELECT superseded FROM runs WHERE id = ?1
+                    UNION SELECT r.superseded FROM runs r JOIN chain c ON r.id = c.id)
+                 SELECT id FROM chain WHERE id IS NOT NULL",
+            )
+            .map_err(reading)?;
+        let rows = statement.query_map([run.id.0], |row| row.get(0).map(RunId)).map_err(reading)?;
+        rows.collect::<Result<_, _>>().map_err(reading)
+    }
+
+    fn look_up_standings(
+        &self,
+        keys: &SortedKeys,
+        tell: &mut dyn FnMut(PairIndex, &Stored),
+    ) -> Result<(), LedgerError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT pair, attempt, run, class, at FROM standings WHERE pair = ?1")
+            .map_err(reading)?;
+        for (at, key) in (0..).map(PairIndex).zip(keys.as_slice()) {
+            let mut rows = statement.query([key.0]).map_err(reading)?;
+            if let Some(row) = rows.next().map_err(reading)? {
+                tell(at, &Stored::read(row).map_err(reading)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Both are sorted: one step through each.
+    fn sweep_standings(
+        &self,
+        keys: &SortedKeys,
+        tell: &mut dyn FnMut(PairIndex, &Stored),
+    ) -> Result<(), LedgerError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT pair, attempt, run, class, at FROM standings ORDER BY pair")
+            .map_err(reading)?;
+        let mut rows = statement.query([]).map_err(reading)?;
+        let mut wanted = (0..).map(PairIndex).zip(keys.as_slice()).peekable();
+        while let Some(row) = rows.next().map_err(reading)? {
+            let pair = PairKey(row.get(0).map_err(reading)?);
+            while wanted.next_if(|(_, key)| **key < pair).is_some() {}
+            match wanted.next_if(|(_, key)| **key == pair) {
+                Some((at, _)) => tell(at, &Stored::read(row).map_err(reading)?),
+                None if wanted.peek().is_none() => break,
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn sweep_unmerged(
+        &self,
+        not: RunId,
+        keys: &SortedKeys,
+        tell: &mut dyn FnMut(PairIndex, &Stored),
+    ) -> Result<(), LedgerError> {
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT i.pair, i.id, i.run, s.class, s.at FROM intents i
+                 JOIN settlements s ON s.id = i.id
+                 WHERE i.id > ?1 AND i.run <> ?2
+                   AND NOT EXISTS (SELECT 1 FROM voids v WHERE v.id = i.id) ORDER BY i.id",
+            )
+            .map_err(reading)?;
+        let mut rows = statement.query([self.merged_to()?, not.0]).map_err(reading)?;
+        while let Some(row) = rows.next().map_err(reading)? {
+            let pair = PairKey(row.get(0).map_err(reading)?);
+            if let Some(at) = keys.find(&pair) {
+                tell(at, &Stored::read(row).map_err(reading)?);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn detail(row: &Row<'_>) -> rusqlite::Result<Option<Detail>> {
+    let Some(class) = Class::from_code(row.get(1)?) else { return Ok(None) };
+    Ok(Some(Detail {
+        attempt: AttemptId(row.get(0)?),
+        class,
+        texts: Texts {
+            status: row.get(2)?,
+            result: row.get(3)?,
+            order_no: row.get(4)?,
+            handle_time: row.get(5)?,
+            remark: row.get(6)?,
+            request_id: row.get(7)?,
+            reason: row.get(8)?,
+        },
+    }))
+}
+
+/// Whether a stored class is a doubt; for the queries that look for them.
+pub(super) fn doubt_codes() -> String {
+    let codes: Vec<String> = Class::all()
+        .filter(|class| class.end() == Some(End::InDoubt))
+        .map(|class| class.code().to_string())
+        .collect();
+    codes.join(",")
+}

@@ -1,0 +1,75 @@
+//! The ledger's secret key: without it nobody can find out by trying which NIKs were checked.
+//!
+//! What must hold: the key is durable before the ledger that rests on it, and a missing or other key
+//! beside a ledger that has one is never replaced: all answers would be bought again.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use super::LedgerError;
+use super::sqlite::{private_new_file, sync_parent};
+use crate::rules::pair::{PairHasher, truncate};
+
+const KEY_BYTES: usize = 32;
+const HEADING: &str = "ceknik-key-1 ";
+
+/// Reads the key beside a ledger, if the file is there.
+pub(super) fn read(path: &Path) -> Result<Option<[u8; KEY_BYTES]>, LedgerError> {
+    match fs::read_to_string(path) {
+        Ok(text) => parse(&text).map(Some).ok_or_else(|| LedgerError::Key {
+            path: path.to_owned(),
+            what: "is not a ceknik key, or is damaged".to_owned(),
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(LedgerError::Key {
+            path: path.to_owned(),
+            what: format!("cannot be read: {error}"),
+        }),
+    }
+}
+
+/// Makes a new key and sees to it that it survives a power cut.
+pub(super) fn create(path: &Path) -> Result<[u8; KEY_BYTES], LedgerError> {
+    let mut key = [0; KEY_BYTES];
+    getrandom::fill(&mut key).map_err(|error| LedgerError::Key {
+        path: path.to_owned(),
+        what: format!("cannot be made, the system gave no randomness: {error}"),
+    })?;
+    let mut file = private_new_file(path)?;
+    let text = format!("{HEADING}{}\n", hex(&key));
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(|source| LedgerError::File { path: path.to_owned(), act: "written", source })?;
+    sync_parent(path)?;
+    Ok(key)
+}
+
+/// What the ledger is stamped with: tells keys apart, and tells nothing about the key.
+pub(super) fn id(key: &[u8; KEY_BYTES]) -> String {
+    let mut hasher = PairHasher::new(*key).stream();
+    hasher.update(b"ceknik key id");
+    hex(&truncate(&hasher.finalize()))
+}
+
+fn parse(text: &str) -> Option<[u8; KEY_BYTES]> {
+    let digits = text.strip_prefix(HEADING)?.trim_end().as_bytes();
+    let mut key = [0; KEY_BYTES];
+    if digits.len() != 2 * KEY_BYTES {
+        return None;
+    }
+    for (byte, pair) in key.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(key)
+}
+
+/// Bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut out, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}

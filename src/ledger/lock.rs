@@ -1,0 +1,46 @@
+//! One writer at a time: an advisory lock on a file beside the ledger.
+//!
+//! The lock goes with the process, however it ends; the file stays.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::LedgerError;
+use super::sqlite::private_file;
+
+/// How often a held lock is tried again.
+const POLL: Duration = Duration::from_millis(100);
+
+/// The right to write to one ledger.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock, waiting for it at most so long.
+    ///
+    /// # Errors
+    /// [`LedgerError::Locked`] when another process keeps it.
+    pub fn take(ledger: &Path, wait: Duration) -> Result<Self, LedgerError> {
+        let mut path = ledger.as_os_str().to_owned();
+        path.push(".lock");
+        let file = private_file(Path::new(&path))?;
+        let deadline = Instant::now() + wait;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self { _file: file }),
+                Err(TryLockError::Error(source)) => {
+                    return Err(LedgerError::File { path: path.into(), act: "locked", source });
+                }
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    std::thread::sleep(POLL.min(wait));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(LedgerError::Locked(ledger.to_owned()));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! The ledger: durable facts, and nothing else decides what was paid.
+//!
+//! What must hold: a fact that was acknowledged survives a power cut; facts are only ever added;
+//! one process at a time writes; a ledger of another origin, key or version is refused. No fact
+//! holds a NIK, a name or a secret.
+//!
+//! The traits speak of facts and runs, not of SQL: a ledger shared by several machines can follow.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::model::attempt::{AttemptId, Batch, WallMs};
+use crate::model::class::{Class, End};
+use crate::model::reply::Texts;
+use crate::rules::body::BodyKind;
+use crate::rules::pairs::{PairIndex, SortedKeys};
+
+mod facts;
+mod journal;
+mod key;
+mod lock;
+mod purge;
+mod runs;
+mod sqlite;
+mod status;
+#[cfg(test)]
+mod tests;
+
+pub use journal::SqliteJournal;
+pub use lock::Lock;
+pub use purge::Purged;
+pub use sqlite::{Location, SqliteLedger};
+pub use status::{DayTotal, Doubt, RunLine, Status};
+
+/// A run's number in its ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunId(pub u64);
+
+/// What makes a run the same run: with the ledger's own origin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Keyed hash of the input's bytes.
+    pub fingerprint: [u8; 16],
+    /// How the input was read: the chosen columns.
+    pub columns: String,
+}
+
+/// What a start brings to its run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opening {
+    /// Which run it is.
+    pub identity: Identity,
+    /// Keyed hash of the input's path: finds the open run of a file that changed.
+    pub path: [u8; 16],
+    /// What `status` calls the input; digits that may be a NIK are masked by the caller.
+    pub label: String,
+    /// Keyed hash of the account's id.
+    pub account: [u8; 16],
+    /// Rows of the input.
+    pub rows: u64,
+    /// Now.
+    pub at: WallMs,
+    /// How old a reused answer may be, for a new run.
+    pub reuse: Duration,
+    /// How young a "not sure" or "failed" is not asked again, for a new run.
+    pub reask_after: Duration,
+}
+
+/// A run that has begun or goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenRun {
+    /// Its number.
+    pub id: RunId,
+    /// How many starts it had before this one.
+    pub earlier_starts: u64,
+    /// When it first started.
+    pub created_at: WallMs,
+    /// Answers younger than this are reused; fixed at the first start.
+    pub answers_since: WallMs,
+    /// "not sure" and "failed" younger than this are not asked again; fixed at the first start.
+    pub reask_since: WallMs,
+    /// The open run of the same file that this one took over, when the file had changed.
+    pub superseded: Option<RunId>,
+    /// The number of the next attempt.
+    pub next_attempt: AttemptId,
+}
+
+/// The latest fact of an earlier run that gave a pair an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Earlier {
+    /// Its attempt.
+    pub attempt: AttemptId,
+    /// The end it gave.
+    pub end: End,
+    /// When.
+    pub at: WallMs,
+    /// Whether its run was taken over by this one.
+    pub taken_over: bool,
+}
+
+/// A settled attempt of this run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Own {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// What it drew.
+    pub class: Class,
+    /// Whether it is a refusal that no longer counts.
+    pub voided: bool,
+}
+
+/// What a settled attempt drew, with its texts, still concealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Detail {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// What kind of reply.
+    pub class: Class,
+    /// The vendor's texts.
+    pub texts: Texts,
+}
+
+/// How a start ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// When.
+    pub at: WallMs,
+    /// Why it stopped; `None`: it came to its end.
+    pub stop: Option<&'static str>,
+    /// With which exit code.
+    pub exit: u8,
+}
+
+/// Facts that could not be made durable, handed back: an answer among them may have been paid for.
+#[derive(Debug)]
+pub struct Unrecorded {
+    /// Why.
+    pub error: LedgerError,
+    /// The facts; empty where the writer took them with it.
+    pub batch: Batch,
+}
+
+impl Unrecorded {
+    fn writer_gone() -> Self {
+        Self { error: LedgerError::WriterGone, batch: Batch::default() }
+    }
+}
+
+/// Takes facts while a run is under way.
+pub trait Journal {
+    /// What runs and facts are kept in.
+    type Ledger;
+
+    /// Hands facts over; they are durable when the future says so. All of a batch, or nothing.
+    fn record(
+        &mut self,
+        batch: Batch,
+    ) -> impl Future<Output = Result<(), Unrecorded>> + Unpin + 'static;
+
+    /// Waits for what was handed over and gives the ledger back.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the writer is gone.
+    fn finish(self) -> Result<Self::Ledger, LedgerError>;
+}
+
+/// Runs and facts.
+pub trait Ledger: Sized {
+    /// Takes facts while a run is under way.
+    type Journal: Journal<Ledger = Self>;
+
+    /// Begins a run, or goes on with the open one of the same identity.
+    ///
+    /// # Errors
+    /// [`LedgerError`] of the storage; so for all that follow.
+    fn open_run(&mut self, opening: &Opening) -> Result<OpenRun, LedgerError>;
+
+    /// The facts of other runs that gave one of these pairs an end, the latest of a pair last.
+    fn earlier(
+        &mut self,
+        run: &OpenRun,
+        keys: &SortedKeys,
+        visit: &mut dyn FnMut(PairIndex, Earlier),
+    ) -> Result<(), LedgerError>;
+
+    /// All settled attempts of this run, in their order.
+    fn own(
+        &mut self,
+        run: &OpenRun,
+        keys: &SortedKeys,
+        visit: &mut dyn FnMut(Option<PairIndex>, Own),
+    ) -> Result<(), LedgerError>;
+
+    /// Begins to take facts of this run.
+    fn into_journal(self, run: &OpenRun) -> Result<Self::Journal, LedgerError>;
+
+    /// The details of these attempts, in rising order of attempt; those not there are left out.
+    fn details(&mut self, attempts: &[AttemptId]) -> Result<Vec<Detail>, LedgerError>;
+
+    /// The start has ended; the run goes on another time.
+    fn end_start(&mut self, run: &OpenRun, ending: &Ending) -> Result<(), LedgerError>;
+
+    /// The run has ended: its output is in place.
+    fn end_run(&mut self, run: &OpenRun, ending: &Ending) -> Result<(), LedgerError>;
+
+    /// The body kind that worked last time.
+    fn remembered_body(&mut self) -> Result<Option<BodyKind>, LedgerError>;
+
+    /// Remembers the body kind that works.
+    fn remember_body(&mut self, kind: BodyKind) -> Result<(), LedgerError>;
+}
+
+/// Why the ledger cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// No place for it is known.
+    #[error("no folder for the ledger is known: neither XDG_STATE_HOME nor HOME is set")]
+    NoFolder,
+    /// Another process holds it.
+    #[error("another run holds the ledger {}", .0.display())]
+    Locked(PathBuf),
+    /// It belongs to another origin.
+    #[error("the ledger {} belongs to {theirs}, not to {ours}", .path.display())]
+    Origin {
+        /// The ledger.
+        path: PathBuf,
+        /// Whose it is.
+        theirs: String,
+        /// Who we are.
+        ours: String,
+    },
+    /// Its key is missing, unreadable, or another one.
+    #[error("the key file {} {what}", .path.display())]
+    Key {
+        /// The key file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// It is of a version, or a kind, that this program does not know.
+    #[error("the ledger {} {what}", .path.display())]
+    Version {
+        /// The ledger.
+        path: PathBuf,
+        /// What it is.
+        what: String,
+    },
+    /// It is not there.
+    #[error("there is no ledger at {}", .0.display())]
+    Missing(PathBuf),
+    /// A file or folder of it cannot be used.
+    #[error("{} cannot be {act}: {source}", .path.display())]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was tried: opened, created …
+        act: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The storage failed: disk full, damaged, read-only.
+    #[error("the ledger could not be {act}: {source}")]
+    Storage {
+        /// What was tried: read, written.
+        act: &'static str,
+        /// What SQLite said. Its messages hold no stored values.
+        source: rusqlite::Error,
+    },
+    /// The writer thread is gone.
+    #[error("the ledger's writer ended early")]
+    WriterGone,
+}
+
+impl LedgerError {
+    /// The exit code of a run that ends for this.
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::NoFolder | Self::Origin { .. } | Self::Missing(_) => 11,
+            Self::Locked(_) => 17,
+            Self::Key { .. }
+            | Self::Version { .. }
+            | Self::File { .. }
+            | Self::Storage { .. }
+            | Self::WriterGone => 18,
+        }
+    }
+
+    /// What the user can do.
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::NoFolder => "name a ledger with --ledger FILE",
+            Self::Locked(_) => "wait for it to end, or give --lock-wait 10m to wait here",
+            Self::Origin { .. } => {
+                "each vendor address has a ledger of its own: leave --ledger out, or name another file"
+            }
+            Self::Key { .. } => {
+                "bring the key file back from a backup; without it the stored answers cannot be \
+                 told apart, and a new key would buy all of them again"
+            }
+            Self::Version { .. } => "use the version of ceknik that wrote it, or name another file",
+            Self::Missing(_) => "the first `ceknik run` makes it; name another with --ledger FILE",
+            Self::File { .. } => "look at the folder, its owner and its free space",
+            Self::Storage { .. } | Self::WriterGone => {
+                "look at the disk's free space and health; nothing that was recorded is lost, and \
+                 the same command goes on from there"
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Removing stored answers by age, for privacy.
+//!
+//! What must hold: rows in doubt and the attempts of open runs are kept, the day's charge totals
+//! survive, and what is removed is overwritten in the file.
+
+use rusqlite::params;
+
+use super::facts::doubt_codes;
+use super::sqlite::writing;
+use super::{LedgerError, SqliteLedger};
+use crate::model::attempt::WallMs;
+
+/// What a purge did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Purged {
+    /// Attempts removed.
+    pub attempts: u64,
+    /// Attempts as old that were kept: in doubt, or of an open run.
+    pub kept: u64,
+}
+
+impl SqliteLedger {
+    /// Removes the answers that came before `before`. Days are those of the given offset.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`]; then nothing is removed.
+    pub fn purge(&mut self, before: WallMs, utc_offset_ms: i64) -> Result<Purged, LedgerError> {
+        self.connection.pragma_update(None, "secure_delete", "ON").map_err(writing)?;
+        let transaction = self.connection.transaction().map_err(writing)?;
+        let doubts = doubt_codes();
+        let purged = (|| {
+            transaction.execute_batch("CREATE TEMP TABLE doomed (id INTEGER PRIMARY KEY)")?;
+            let attempts = transaction.execute(
+                &format!(
+                    "INSERT INTO doomed SELECT s.id FROM settlements s
+                     JOIN intents i ON i.id = s.id JOIN runs r ON r.id = i.run
+                     WHERE s.at < ?1 AND s.class NOT IN ({doubts}) AND r.state <> 'open'"
+                ),
+                [before.0],
+            )?;
+            let old: u64 = transaction.query_row(
+                "SELECT count(*) FROM settlements WHERE at < ?1",
+                [before.0],
+                |row| row.get(0),
+            )?;
+            transaction.execute(
+                "INSERT INTO purged_days (day, class, attempts)
+                 SELECT (at + ?1) / 86400000, class, count(*) FROM settlements
+                 WHERE id IN (SELECT id FROM doomed) GROUP BY 1, 2
+                 ON CONFLICT (day, class) DO UPDATE SET attempts = attempts + excluded.attempts",
+                params![utc_offset_ms],
+            )?;
+            transaction.execute_batch(
+                "INSERT OR REPLACE INTO meta SELECT 'purged_to', max(id) FROM (
+                    SELECT max(id) AS id FROM doomed
+                    UNION ALL SELECT value FROM meta WHERE name = 'purged_to')
+                 HAVING max(id) IS NOT NULL;
+                 DELETE FROM standings WHERE attempt IN (SELECT id FROM doomed);
+                 DELETE FROM voids WHERE id IN (SELECT id FROM doomed);
+                 DELETE FROM intents WHERE id IN (SELECT id FROM doomed);
+                 DELETE FROM settlements WHERE id IN (SELECT id FROM doomed);
+                 DROP TABLE doomed;",
+            )?;
+            let attempts = attempts as u64;
+            Ok(Purged { attempts, kept: old.saturating_sub(attempts) })
+        })()
+        .map_err(writing)?;
+        transaction.commit().map_err(writing)?;
+        // The WAL still holds what was removed, until it is folded into the file and cut.
+        self.connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            .map_err(writing)?;
+        Ok(purged)
+    }
+}

@@ -1,0 +1,294 @@
+//! The SQLite file: where it is, how it is opened, what it is stamped with.
+//!
+//! What must hold: WAL with `synchronous=FULL` (a commit that returned survives a power cut), files
+//! of mode 0600 in folders of 0700, and no ledger is opened that was made for another origin, under
+//! another key, or by a version that this one does not know.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+
+use super::{LedgerError, key, lock::Lock};
+use crate::rules::pair::{CLEANING_VERSION, PairHasher};
+
+/// Marks the file as ours ("CkNk").
+const APPLICATION_ID: i64 = 0x436b_4e6b;
+/// The version of the tables below.
+const USER_VERSION: i64 = 1;
+
+/// Intents and settlements are two tables that are only ever appended to: an intent without a
+/// settlement is in flight, or in doubt once its process is gone. `standings` is derived: the latest
+/// end of each pair over all attempts up to `meta.merged_to`.
+const SCHEMA: &str = "
+CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY, fingerprint BLOB NOT NULL, columns TEXT NOT NULL, path BLOB NOT NULL,
+    label TEXT NOT NULL, account BLOB NOT NULL, input_rows INTEGER NOT NULL,
+    created_at INTEGER NOT NULL, answers_since INTEGER NOT NULL, reask_since INTEGER NOT NULL,
+    superseded INTEGER, state TEXT NOT NULL DEFAULT 'open', ended_at INTEGER, exit INTEGER);
+CREATE TABLE starts (
+    id INTEGER PRIMARY KEY, run INTEGER NOT NULL, first_attempt INTEGER NOT NULL,
+    started_at INTEGER NOT NULL, ended_at INTEGER, stop TEXT, exit INTEGER);
+CREATE TABLE intents (
+    id INTEGER PRIMARY KEY, run INTEGER NOT NULL, pair BLOB NOT NULL, record INTEGER NOT NULL,
+    at INTEGER NOT NULL);
+CREATE TABLE settlements (
+    id INTEGER PRIMARY KEY, class INTEGER NOT NULL, charge INTEGER NOT NULL, http INTEGER,
+    at INTEGER NOT NULL, status TEXT, result TEXT, order_no TEXT, handle_time TEXT, remark TEXT,
+    request_id TEXT, reason TEXT);
+CREATE TABLE voids (id INTEGER PRIMARY KEY);
+CREATE TABLE standings (
+    pair BLOB PRIMARY KEY, attempt INTEGER NOT NULL, run INTEGER NOT NULL, class INTEGER NOT NULL,
+    at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE purged_days (day INTEGER NOT NULL, class INTEGER NOT NULL, attempts INTEGER NOT NULL,
+    PRIMARY KEY (day, class)) WITHOUT ROWID;
+";
+
+/// Where a ledger is, and what it is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// The ledger file.
+    pub ledger: PathBuf,
+    /// Its key file.
+    pub key: PathBuf,
+    /// The name of the origin that its answers come from.
+    pub origin: String,
+}
+
+/// A ledger in one SQLite file.
+pub struct SqliteLedger {
+    pub(super) connection: Connection,
+    pub(super) path: PathBuf,
+    hasher: PairHasher,
+    _lock: Option<Lock>,
+}
+
+impl SqliteLedger {
+    /// Opens a ledger to write, making it where there is none; settles as in doubt what a dead
+    /// process left in flight.
+    ///
+    /// # Errors
+    /// [`LedgerError`]: held by another process, of another origin, key or version, or unusable.
+    pub fn open(location: &Location, lock_wait: Duration) -> Result<Self, LedgerError> {
+        private_parent(&location.ledger)?;
+        let lock = Lock::take(&location.ledger, lock_wait)?;
+        let is_new = fs::metadata(&location.ledger).map_or(true, |file| file.len() == 0);
+        let key = match key::read(&location.key)? {
+            Some(key) => key,
+            None if is_new => {
+                private_parent(&location.key)?;
+                key::create(&location.key)?
+            }
+            None => {
+                let what = format!("of the ledger {} is missing", location.ledger.display());
+                return Err(LedgerError::Key { path: location.key.clone(), what });
+            }
+        };
+        drop(private_file(&location.ledger)?);
+        let connection = Connection::open(&location.ledger).map_err(opening)?;
+        configure(&connection).map_err(|source| damaged(&location.ledger, source))?;
+        let mut ledger = Self {
+            connection,
+            path: location.ledger.clone(),
+            hasher: PairHasher::new(key),
+            _lock: Some(lock),
+        };
+        if ledger.is_blank()? {
+            ledger.stamp(&location.origin, &key)?;
+            sync_parent(&location.ledger)?;
+        }
+        ledger.check_kind()?;
+        ledger.check_stamp(location, &key)?;
+        ledger.settle_dangling()?;
+        Ok(ledger)
+    }
+
+    /// Opens a ledger to look at it, without its lock: a run may be under way.
+    ///
+    /// # Errors
+    /// [`LedgerError`]: not there, of another version, or unusable.
+    pub fn look(path: &Path) -> Result<Self, LedgerError> {
+        if !path.exists() {
+            return Err(LedgerError::Missing(path.to_owned()));
+        }
+        let connection =
+            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(opening)?;
+        connection.busy_timeout(Duration::from_secs(5)).map_err(opening)?;
+        let hasher = PairHasher::new([0; 32]);
+        let ledger = Self { connection, path: path.to_owned(), hasher, _lock: None };
+        ledger.check_kind()?;
+        Ok(ledger)
+    }
+
+    /// Makes pair keys and fingerprints under this ledger's key.
+    pub fn hasher(&self) -> PairHasher {
+        self.hasher.clone()
+    }
+
+    /// The ledger file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The origin that the ledger is stamped with.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`].
+    pub fn origin(&self) -> Result<String, LedgerError> {
+        Ok(self.meta("origin")?.unwrap_or_default())
+    }
+
+    /// A value of the `meta` table.
+    pub(super) fn meta<T: rusqlite::types::FromSql>(
+        &self,
+        name: &str,
+    ) -> Result<Option<T>, LedgerError> {
+        self.connection
+            .query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0))
+            .optional()
+            .map_err(reading)
+    }
+
+    fn is_blank(&self) -> Result<bool, LedgerError> {
+        let count = self
+            .connection
+            .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
+        count.map(|n| n == 0).map_err(|source| damaged(&self.path, source))
+    }
+
+    fn stamp(&mut self, origin: &str, key: &[u8; 32]) -> Result<(), LedgerError> {
+        let transaction = self.connection.transaction().map_err(writing)?;
+        transaction.execute_batch(SCHEMA).map_err(writing)?;
+        let stamps = [
+            ("origin", origin.to_owned()),
+            ("key_id", key::id(key)),
+            ("cleaning", CLEANING_VERSION.to_string()),
+        ];
+        for (name, value) in stamps {
+            transaction
+                .execute("INSERT INTO meta VALUES (?1, ?2)", [name, &value])
+                .map_err(writing)?;
+        }
+        transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(writing)?;
+        transaction.pragma_update(None, "user_version", USER_VERSION).map_err(writing)?;
+        transaction.commit().map_err(writing)
+    }
+
+    /// A ledger of ours, of a version that we know.
+    fn check_kind(&self) -> Result<(), LedgerError> {
+        let pragma = |name| {
+            self.connection
+                .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+                .map_err(|source| damaged(&self.path, source))
+        };
+        let refuse = |what: String| Err(LedgerError::Version { path: self.path.clone(), what });
+        if pragma("application_id")? != APPLICATION_ID {
+            return refuse("is a database of another program".to_owned());
+        }
+        match pragma("user_version")? {
+            USER_VERSION => Ok(()),
+            other => refuse(format!("is of version {other}, this program knows {USER_VERSION}")),
+        }
+    }
+
+    fn check_stamp(&self, location: &Location, key: &[u8; 32]) -> Result<(), LedgerError> {
+        let theirs = self.origin()?;
+        if theirs != location.origin {
+            let ours = location.origin.clone();
+            return Err(LedgerError::Origin { path: self.path.clone(), theirs, ours });
+        }
+        if self.meta::<String>("key_id")?.as_deref() != Some(&key::id(key)) {
+            let what = format!("is not the key of the ledger {}", self.path.display());
+            return Err(LedgerError::Key { path: location.key.clone(), what });
+        }
+        let cleaning: Option<String> = self.meta("cleaning")?;
+        if cleaning.as_deref() != Some(&CLEANING_VERSION.to_string()) {
+            let what = "was made under other rules of cleaning NIKs and names".to_owned();
+            return Err(LedgerError::Version { path: self.path.clone(), what });
+        }
+        Ok(())
+    }
+}
+
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    // 16 MB of WAL between checkpoints, 16 MB of cache.
+    connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
+    connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
+    connection.pragma_update(None, "cache_size", -16_000)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    Ok(())
+}
+
+/// Opens a file of ours, of mode 0600, making it where there is none.
+pub(super) fn private_file(path: &Path) -> Result<File, LedgerError> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(|source| LedgerError::File { path: path.to_owned(), act: "opened", source })
+}
+
+/// Makes a file of mode 0600 that is not there yet.
+pub(super) fn private_new_file(path: &Path) -> Result<File, LedgerError> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|source| LedgerError::File { path: path.to_owned(), act: "created", source })
+}
+
+/// Makes the folder of a file, of mode 0700, where there is none.
+fn private_parent(path: &Path) -> Result<(), LedgerError> {
+    let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) else { return Ok(()) };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|source| LedgerError::File { path: folder.to_owned(), act: "created", source })
+}
+
+/// Makes a file's name durable.
+pub(super) fn sync_parent(path: &Path) -> Result<(), LedgerError> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| LedgerError::File {
+        path: folder.to_owned(),
+        act: "synced",
+        source,
+    })
+}
+
+pub(super) const fn reading(source: rusqlite::Error) -> LedgerError {
+    LedgerError::Storage { act: "read", source }
+}
+
+pub(super) const fn writing(source: rusqlite::Error) -> LedgerError {
+    LedgerError::Storage { act: "written", source }
+}
+
+const fn opening(source: rusqlite::Error) -> LedgerError {
+    LedgerError::Storage { act: "opened", source }
+}
+
+/// A file that SQLite says is no database is told apart from storage that failed.
+fn damaged(path: &Path, source: rusqlite::Error) -> LedgerError {
+    match source.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::NotADatabase) => LedgerError::Version {
+            path: path.to_owned(),
+            what: "is not a ledger, or is damaged".to_owned(),
+        },
+        _ => LedgerError::Storage { act: "opened", source },
+    }
+}

@@ -1,0 +1,249 @@
+//! The SQLite ledger against what it promises: resume, reuse, voids, refusals to open, purge.
+
+use std::time::Duration;
+
+use super::*;
+use crate::model::attempt::{Intent, Settlement};
+use crate::model::class::{Lost, Refusal, ResultCode, Trouble};
+use crate::rules::classify::charge;
+use crate::rules::pairs::PairTable;
+use crate::rules::testing::key;
+
+const MATCH: Class = Class::Answered(ResultCode::Match);
+const DAY: Duration = Duration::from_secs(86_400);
+
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn location(&self) -> Location {
+        let ledger = self.folder.path().join("state/test.ledger");
+        Location { key: ledger.with_extension("key"), ledger, origin: "sandbox".to_owned() }
+    }
+
+    fn open(&self) -> SqliteLedger {
+        SqliteLedger::open(&self.location(), Duration::ZERO).unwrap()
+    }
+}
+
+fn opening(file: u8, path: u8) -> Opening {
+    Opening {
+        identity: Identity { fingerprint: [file; 16], columns: "1,2".to_owned() },
+        path: [path; 16],
+        label: "customers.csv".to_owned(),
+        account: [0; 16],
+        rows: 3,
+        at: WallMs(1_000_000_000_000),
+        reuse: DAY * 30,
+        reask_after: DAY,
+    }
+}
+
+/// Records attempts (pair, class), `None` leaving the intent without a settlement.
+async fn record(
+    ledger: SqliteLedger,
+    run: &OpenRun,
+    facts: &[(u64, Option<Class>)],
+    voids: &[u64],
+) -> SqliteLedger {
+    let mut journal = ledger.into_journal(run).unwrap();
+    let mut batch =
+        Batch { voids: voids.iter().copied().map(AttemptId).collect(), ..Batch::default() };
+    for ((pair, class), n) in facts.iter().zip(run.next_attempt.0..) {
+        let (attempt, at) = (AttemptId(n), WallMs(1_000_000_000_000));
+        batch.intents.push(Intent { attempt, pair: key(*pair), record: *pair, at });
+        if let Some(class) = *class {
+            let texts = Texts { remark: Some(format!("r{n}")), ..Texts::default() };
+            let settled =
+                Settlement { attempt, class, charge: charge(class), http: Some(200), texts, at };
+            batch.settlements.push(settled);
+        }
+    }
+    journal.record(batch).await.unwrap();
+    journal.finish().unwrap()
+}
+
+/// What the ledger knows of pairs 1 to 9: (pair, class name, whose).
+fn known(ledger: &mut SqliteLedger, run: &OpenRun) -> Vec<(u32, String, &'static str)> {
+    let table = PairTable::new((1..10).map(key).collect());
+    let keys = table.keys();
+    let mut found = Vec::new();
+    ledger
+        .earlier(run, &keys, &mut |at, fact| {
+            let whose = if fact.taken_over { "taken over" } else { "earlier" };
+            found.push((at.0 + 1, format!("{:?}", fact.end), whose));
+        })
+        .unwrap();
+    ledger
+        .own(run, &keys, &mut |at, fact| {
+            let name = if fact.voided { "void" } else { fact.class.name() };
+            found.push((at.unwrap().0 + 1, name.to_owned(), "own"));
+        })
+        .unwrap();
+    found.sort();
+    found
+}
+
+fn ending(exit: u8) -> Ending {
+    Ending { at: WallMs(1_000_000_000_500), stop: (exit > 3).then_some("budget"), exit }
+}
+
+#[tokio::test]
+async fn an_open_run_goes_on_with_its_own_facts_and_the_dead_are_in_doubt() {
+    let place = Place::new();
+    let mut ledger = place.open();
+    let run = ledger.open_run(&opening(1, 1)).unwrap();
+    let refused = Class::Refused(Refusal::Other);
+    let facts = [(1, Some(MATCH)), (2, None), (3, Some(refused)), (4, Some(refused))];
+    drop(record(ledger, &run, &facts, &[4]).await);
+
+    let mut ledger = place.open();
+    let again = ledger.open_run(&opening(1, 1)).unwrap();
+    assert_eq!((again.id, again.earlier_starts, again.next_attempt.0), (run.id, 1, 5));
+    let own = |pair, name: &str| (pair, name.to_owned(), "own");
+    let expected = [own(1, "match"), own(2, "lost_killed"), own(3, "refused"), own(4, "void")];
+    assert_eq!(known(&mut ledger, &again), expected);
+}
+
+#[tokio::test]
+async fn a_finished_runs_facts_are_found_merged_or_not_and_the_latest_wins() {
+    let place = Place::new();
+    let mut ledger = place.open();
+    let first = ledger.open_run(&opening(1, 1)).unwrap();
+    let trouble = Class::Retry(Trouble::Internal);
+    let facts = [(1, Some(MATCH)), (2, Some(trouble)), (3, Some(Class::InDoubt(Lost::Cut)))];
+    ledger = record(ledger, &first, &facts, &[]).await;
+    ledger.end_run(&first, &ending(3)).unwrap();
+    // Another file's run is cut short: its facts are not merged.
+    let second = ledger.open_run(&opening(2, 2)).unwrap();
+    ledger = record(ledger, &second, &[(3, Some(MATCH)), (5, Some(MATCH))], &[]).await;
+    ledger.end_start(&second, &ending(13)).unwrap();
+
+    let third = ledger.open_run(&opening(3, 3)).unwrap();
+    let earlier = |pair, end: &str| (pair, end.to_owned(), "earlier");
+    let expected = [
+        earlier(1, "Answered(Match)"),
+        earlier(3, "Answered(Match)"),
+        earlier(3, "InDoubt"),
+        earlier(5, "Answered(Match)"),
+    ];
+    assert_eq!(known(&mut ledger, &third), expected);
+    ledger.end_run(&third, &ending(0)).unwrap();
+    let fourth = ledger.open_run(&opening(4, 4)).unwrap();
+    let merged = [expected[0].clone(), expected[1].clone(), expected[3].clone()];
+    assert_eq!(known(&mut ledger, &fourth), merged);
+    assert_eq!(known(&mut ledger, &fourth), merged, "reading changes nothing");
+}
+
+#[tokio::test]
+async fn a_changed_file_takes_the_open_run_over() {
+    let place = Place::new();
+    let mut ledger = place.open();
+    let run = ledger.open_run(&opening(1, 7)).unwrap();
+    ledger = record(ledger, &run, &[(1, Some(MATCH))], &[]).await;
+    let changed = ledger.open_run(&opening(2, 7)).unwrap();
+    assert_eq!(changed.superseded, Some(run.id));
+    let again = ledger.open_run(&opening(3, 7)).unwrap();
+    assert_eq!(known(&mut ledger, &again), [(1, "Answered(Match)".to_owned(), "taken over")]);
+    let states: Vec<String> =
+        ledger.status(0, 9).unwrap().runs.into_iter().map(|r| r.state).collect();
+    assert_eq!(states, ["superseded", "superseded", "open"]);
+}
+
+#[tokio::test]
+async fn details_come_back_from_a_stretch_and_one_by_one() {
+    let place = Place::new();
+    let mut ledger = place.open();
+    let run = ledger.open_run(&opening(1, 1)).unwrap();
+    let facts: Vec<_> = (1..100).map(|n| (n, (n != 50).then_some(MATCH))).collect();
+    ledger = record(ledger, &run, &facts, &[]).await;
+    for wanted in [vec![3_u64, 1, 2, 50], vec![1, 99], vec![], vec![7, 7]] {
+        let ids: Vec<AttemptId> = wanted.iter().copied().map(AttemptId).collect();
+        let mut expected: Vec<u64> = wanted.into_iter().filter(|n| *n != 50).collect();
+        expected.sort_unstable();
+        expected.dedup();
+        let found = ledger.details(&ids).unwrap();
+        assert_eq!(found.iter().map(|d| d.attempt.0).collect::<Vec<_>>(), expected);
+        for detail in found {
+            assert_eq!(detail.texts.remark, Some(format!("r{}", detail.attempt.0)));
+        }
+    }
+}
+
+#[test]
+fn what_is_refused() {
+    let place = Place::new();
+    let location = place.location();
+    let held = place.open();
+    let open = |location: &Location| {
+        SqliteLedger::open(location, Duration::ZERO).map(drop).map_err(|e| (e.exit_code(), e))
+    };
+    assert!(matches!(open(&location), Err((17, LedgerError::Locked(_)))));
+    drop(held);
+    let other = Location { origin: "https://api.example.com:443".to_owned(), ..location.clone() };
+    assert!(matches!(open(&other), Err((11, LedgerError::Origin { .. }))));
+
+    let key = std::fs::read(&location.key).unwrap();
+    std::fs::remove_file(&location.key).unwrap();
+    assert!(matches!(open(&location), Err((18, LedgerError::Key { .. }))));
+    assert!(!location.key.exists(), "no new key is ever made");
+    let text = format!("ceknik-key-1 {}\n", "ab".repeat(32));
+    std::fs::write(&location.key, text).unwrap();
+    assert!(matches!(open(&location), Err((18, LedgerError::Key { .. }))));
+    std::fs::write(&location.key, key).unwrap();
+    assert!(open(&location).is_ok());
+
+    let raw = rusqlite::Connection::open(&location.ledger).unwrap();
+    raw.pragma_update(None, "user_version", 2).unwrap();
+    drop(raw);
+    assert!(matches!(open(&location), Err((18, LedgerError::Version { .. }))));
+    std::fs::write(&location.ledger, "not a database, but long enough to look at".repeat(50))
+        .unwrap();
+    assert!(matches!(open(&location), Err((18, LedgerError::Version { .. }))));
+}
+
+#[test]
+fn every_file_is_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let ledger = place.open();
+    let folder = ledger.path().parent().unwrap().to_owned();
+    let mode =
+        |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&folder), 0o700);
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        assert_eq!(mode(&entry.unwrap().path()), 0o600);
+        files += 1;
+    }
+    assert!(files >= 4, "ledger, wal, key, lock: {files}");
+}
+
+#[tokio::test]
+async fn purge_keeps_doubts_open_runs_and_the_days_totals() {
+    let place = Place::new();
+    let mut ledger = place.open();
+    let done = ledger.open_run(&opening(1, 1)).unwrap();
+    let facts = [(1, Some(MATCH)), (2, Some(Class::InDoubt(Lost::Timeout))), (3, Some(MATCH))];
+    ledger = record(ledger, &done, &facts, &[]).await;
+    ledger.end_run(&done, &ending(3)).unwrap();
+    let open = ledger.open_run(&opening(2, 2)).unwrap();
+    ledger = record(ledger, &open, &[(4, Some(MATCH))], &[]).await;
+    let before = ledger.status(0, 9).unwrap();
+
+    let later = WallMs(2_000_000_000_000);
+    assert_eq!(ledger.purge(WallMs(1), 0).unwrap(), Purged { attempts: 0, kept: 0 });
+    assert_eq!(ledger.purge(later, 0).unwrap(), Purged { attempts: 2, kept: 2 });
+    let after = ledger.status(0, 9).unwrap();
+    assert_eq!((after.days, after.doubts_total), (before.days, 1));
+
+    let third = ledger.open_run(&opening(3, 3)).unwrap();
+    let found: Vec<u32> = known(&mut ledger, &third).iter().map(|fact| fact.0).collect();
+    assert_eq!(found, [2, 4]);
+    assert_eq!(third.next_attempt.0, 5, "numbers are never given twice");
+}

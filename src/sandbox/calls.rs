@@ -1,0 +1,166 @@
+//! The calls log: one JSON line per request to the endpoint, written by a thread of its own.
+//!
+//! Must hold: lines stand in the order of the decisions, none is lost while the process lives (a
+//! full queue holds the server back), and a line is in the file some 10 ms after its decision.
+//! The file is made with mode 0600 and appended to.
+//! It never holds a NIK or a name. The pair is a plain hash, which who knows the NIK's form can guess
+//! by trying all: good enough for a sandbox's made-up people, not for customers.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::answer::Answer;
+
+/// Records on their way to the file; some 0.2 s of a flood.
+const QUEUE: usize = 16_384;
+
+/// How long the writer lets records gather. It sleeps meanwhile, so that a flood doesn't pay for
+/// waking it once per record.
+const GATHER: Duration = Duration::from_millis(10);
+
+/// One line of the log.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Record {
+    /// Microseconds since the epoch, at the request's arrival.
+    pub(super) at_us: u64,
+    /// None where the request couldn't be read.
+    pub(super) pair: Option<u64>,
+    pub(super) answer: Answer,
+    /// How-manieth request of its pair.
+    pub(super) nth: u32,
+}
+
+/// The near end of the log.
+#[derive(Debug)]
+pub(super) struct CallLog {
+    queue: SyncSender<Record>,
+    writer: JoinHandle<io::Result<()>>,
+}
+
+impl CallLog {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+        let (queue, records) = sync_channel(QUEUE);
+        let writer = thread::Builder::new()
+            .name("sandbox-calls".to_owned())
+            .spawn(move || write_all(&records, file))?;
+        Ok(Self { queue, writer })
+    }
+
+    /// Hands a record over; waits where the file can't keep up.
+    pub(super) fn record(&self, record: Record) {
+        // The writer goes on reading after a failure and reports it at the end, so this can only
+        // fail after a panic over there, which the end reports too.
+        let _ = self.queue.send(record);
+    }
+
+    /// Waits until everything is in the file.
+    pub(super) fn finish(self) -> io::Result<()> {
+        drop(self.queue);
+        self.writer
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("the writer of the calls log panicked")))
+    }
+}
+
+fn write_all(records: &Receiver<Record>, file: File) -> io::Result<()> {
+    let written = write_until_closed(records, BufWriter::with_capacity(1 << 16, file));
+    if let Err(error) = &written {
+        tracing::error!("the sandbox's calls log cannot be written: {error}");
+        // Keep the server going: the end of the sandbox reports the failure.
+        records.iter().for_each(drop);
+    }
+    written
+}
+
+fn write_until_closed(records: &Receiver<Record>, mut out: impl Write) -> io::Result<()> {
+    while let Ok(first) = records.recv() {
+        write(&mut out, &first)?;
+        thread::sleep(GATHER);
+        // Bounded, so that a flood faster than the disk can't keep lines from being flushed.
+        for record in records.try_iter().take(QUEUE) {
+            write(&mut out, &record)?;
+        }
+        out.flush()?;
+    }
+    Ok(())
+}
+
+fn write(out: &mut impl Write, record: &Record) -> io::Result<()> {
+    let terms = record.answer.terms();
+    write!(out, r#"{{"at_us":{},"pair":"#, record.at_us)?;
+    match record.pair {
+        Some(pair) => write!(out, r#""{pair:016x}""#)?,
+        None => out.write_all(b"null")?,
+    }
+    writeln!(
+        out,
+        r#","answer":"{}","http":{},"charged":{},"n":{}}}"#,
+        terms.label, terms.http, terms.charged, record.nth
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn record(nth: u32) -> Record {
+        Record {
+            at_us: 1_700_000_000_000_000,
+            pair: (nth > 0).then_some(0x0123_4567_89ab_cdef),
+            answer: Answer::Match,
+            nth,
+        }
+    }
+
+    #[test]
+    fn lines_are_whole_ordered_and_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("calls");
+        for _start in 0..2 {
+            let log = CallLog::open(&path).unwrap();
+            for nth in 0..2 {
+                log.record(record(nth));
+            }
+            log.finish().unwrap();
+        }
+        let once = "\
+{\"at_us\":1700000000000000,\"pair\":null,\"answer\":\"01\",\"http\":200,\"charged\":true,\"n\":0}
+{\"at_us\":1700000000000000,\"pair\":\"0123456789abcdef\",\"answer\":\"01\",\"http\":200,\"charged\":true,\"n\":1}
+";
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), once.repeat(2));
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_line_is_soon_in_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("calls");
+        let log = CallLog::open(&path).unwrap();
+        log.record(record(1));
+        let written = || std::fs::read_to_string(&path).unwrap().ends_with("}\n");
+        let mut waits = 0;
+        while !written() {
+            waits += 1;
+            assert!(waits < 1_000, "nothing is written");
+            thread::sleep(Duration::from_millis(1));
+        }
+        log.finish().unwrap();
+    }
+
+    #[test]
+    fn a_full_disk_is_reported_at_the_end() {
+        let log = CallLog::open(Path::new("/dev/full")).unwrap();
+        for nth in 1..40_000 {
+            log.record(record(nth));
+        }
+        assert!(log.finish().is_err());
+    }
+}

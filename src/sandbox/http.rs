@@ -1,0 +1,279 @@
+//! The thin HTTP edge: reads a request, asks the world, waits, answers.
+//!
+//! Must hold: a request is decided, counted and logged before anything of its answer leaves, so a
+//! client that goes away has been charged all the same, as at the real vendor.
+//! It never keeps more than 64 KB of a body, and never logs what a request says.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::{Method, Request, Response, StatusCode};
+
+use super::answer::{Answer, Shape};
+use super::calls::{CallLog, Record};
+use super::mix::mix;
+use super::options::{Accepts, Options};
+use super::request::{self, Account, Subject};
+use super::stats::Stats;
+use super::wire::{self, Marks, Stamp};
+use super::world::{Decision, World};
+
+const ENDPOINT: &str = "/verify/id_name";
+const MAX_BODY: usize = 64 * 1024;
+/// A larger body than this isn't even read to its end: the connection is cut.
+const MAX_DISCARDED: usize = 1024 * 1024;
+const API_ID: HeaderName = HeaderName::from_static("x-df-api-id");
+const API_SECRET: HeaderName = HeaderName::from_static("x-df-api-secret");
+
+/// The server's state, shared by its connections.
+pub(super) struct Shared {
+    state: Mutex<State>,
+    started: Instant,
+    /// The start, since the epoch; later moments are counted from it.
+    epoch: Duration,
+    latency: Duration,
+    accepts: Accepts,
+}
+
+struct State {
+    world: World,
+    stamp: Stamp,
+    log: Option<CallLog>,
+    not_found: u64,
+}
+
+impl Shared {
+    pub(super) fn new(options: &Options, log: Option<CallLog>) -> Self {
+        let epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+        Self {
+            state: Mutex::new(State {
+                world: World::new(options),
+                stamp: Stamp::new(),
+                log,
+                not_found: 0,
+            }),
+            started: Instant::now(),
+            epoch: epoch.unwrap_or_default(),
+            latency: options.latency,
+            accepts: options.accepts,
+        }
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        self.state().world.stats(self.started.elapsed())
+    }
+
+    /// The log, to be finished; nothing is logged after this.
+    pub(super) fn take_log(&self) -> Option<CallLog> {
+        self.state().log.take()
+    }
+
+    fn decide(
+        &self,
+        arrived: Duration,
+        account: Account,
+        subject: Result<&Subject, Answer>,
+    ) -> (Decision, Marks) {
+        let mut state = self.state();
+        let decision = state.world.decide(arrived, account, subject);
+        if let Some(log) = &state.log {
+            let at = self.epoch + arrived;
+            log.record(Record {
+                at_us: u64::try_from(at.as_micros()).unwrap_or(u64::MAX),
+                pair: subject.ok().map(|subject| subject.pair),
+                answer: decision.answer,
+                nth: decision.nth,
+            });
+        }
+        let serial = state.world.requests();
+        let marks = self.marks(&mut state, serial, decision.draw, arrived);
+        (decision, marks)
+    }
+
+    fn not_found(&self) -> Marks {
+        let mut state = self.state();
+        state.not_found += 1;
+        // Counted down from the top, out of the way of the requests that are counted up.
+        let serial = u64::MAX - state.not_found;
+        self.marks(&mut state, serial, 0, self.started.elapsed())
+    }
+
+    fn marks(&self, state: &mut State, serial: u64, draw: u32, now: Duration) -> Marks {
+        let high = mix(self.epoch.as_nanos() as u64 ^ serial);
+        let second = (self.epoch + now).as_secs();
+        Marks {
+            request_id: u128::from(high) << 64 | u128::from(mix(high)),
+            draw,
+            handle_time: state.stamp.at(second.cast_signed()),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Counters are whole at every moment, so a panic elsewhere doesn't spoil them.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The connection is to end without an answer, or without the rest of one.
+#[derive(Debug, thiserror::Error)]
+#[error("the sandbox cut the connection, as asked")]
+pub(super) struct CutOff;
+
+/// Answers one request; an error cuts the connection.
+pub(super) async fn handle(
+    shared: Arc<Shared>,
+    request: Request<Incoming>,
+) -> Result<Response<Reply>, CutOff> {
+    match (request.method(), request.uri().path()) {
+        (&Method::POST, ENDPOINT) => verify(&shared, request).await,
+        (&Method::GET, "/stats") => {
+            let page = serde_json::to_vec(&shared.stats()).map_err(|_| CutOff)?;
+            Ok(response(200, "application/json", Reply::whole(page)))
+        }
+        _ => {
+            let body = wire::not_found(&shared.not_found());
+            Ok(response(404, "application/json", Reply::whole(body)))
+        }
+    }
+}
+
+async fn verify(shared: &Shared, request: Request<Incoming>) -> Result<Response<Reply>, CutOff> {
+    let arrived = shared.started.elapsed();
+    let (parts, body) = request.into_parts();
+    let header = |name: &HeaderName| value(&parts.headers, name);
+    let account = request::account(header(&API_ID), header(&API_SECRET));
+    let subject = match read(body).await? {
+        Some(body) => request::subject(header(&CONTENT_TYPE), &body, shared.accepts),
+        None => Err(Answer::TooLarge),
+    };
+    let subject = subject.as_ref().map_err(|answer| *answer);
+    let (decision, marks) = shared.decide(arrived, account, subject);
+    let wait = shared.latency + decision.extra;
+    if !wait.is_zero() {
+        tokio::time::sleep(wait).await;
+    }
+    answer(decision.answer, subject.ok(), &marks).await
+}
+
+async fn answer(
+    answer: Answer,
+    subject: Option<&Subject>,
+    marks: &Marks,
+) -> Result<Response<Reply>, CutOff> {
+    let terms = answer.terms();
+    let body = || wire::body(answer, subject, marks);
+    match terms.shape {
+        Shape::Hang => std::future::pending().await,
+        Shape::Cut => Err(CutOff),
+        Shape::CutBody => Ok(response(terms.http, "application/json", Reply::half(body()))),
+        Shape::Page => Ok(response(terms.http, "text/html", Reply::whole(body()))),
+        Shape::Verdict { .. } | Shape::Echo | Shape::Refusal { .. } => {
+            let mut response = response(terms.http, "application/json", Reply::whole(body()));
+            if answer == Answer::RateLimitedRetryAfter {
+                let headers = response.headers_mut();
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            Ok(response)
+        }
+    }
+}
+
+fn value<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a [u8] {
+    headers.get(name).map_or(b"", HeaderValue::as_bytes)
+}
+
+/// The whole body; None where it is too large to keep.
+async fn read(mut body: Incoming) -> Result<Option<Bytes>, CutOff> {
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    let mut length = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| CutOff)?.into_data() else {
+            continue;
+        };
+        length += data.len();
+        if length > MAX_DISCARDED {
+            return Err(CutOff);
+        }
+        if first.is_empty() {
+            // Nearly always the whole body: no copy.
+            first = data;
+        } else if length <= MAX_BODY {
+            rest.extend_from_slice(&data);
+        }
+    }
+    if length > MAX_BODY {
+        return Ok(None);
+    }
+    if rest.is_empty() {
+        return Ok(Some(first));
+    }
+    Ok(Some([first, rest.freeze()].concat().into()))
+}
+
+fn response(http: u16, kind: &'static str, reply: Reply) -> Response<Reply> {
+    let mut response = Response::new(reply);
+    *response.status_mut() = StatusCode::from_u16(http).unwrap_or_default();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+/// An answer's body, of which the end may never come.
+pub(super) struct Reply {
+    bytes: Bytes,
+    missing: u64,
+    flushed: bool,
+}
+
+impl Reply {
+    fn whole(bytes: Vec<u8>) -> Self {
+        Self { bytes: bytes.into(), missing: 0, flushed: false }
+    }
+
+    /// Promises all, gives half, cuts.
+    fn half(mut bytes: Vec<u8>) -> Self {
+        let whole = bytes.len();
+        bytes.truncate(whole / 2);
+        Self { missing: (whole - bytes.len()) as u64, bytes: bytes.into(), flushed: false }
+    }
+}
+
+impl Body for Reply {
+    type Data = Bytes;
+    type Error = CutOff;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
+        if !self.bytes.is_empty() {
+            let bytes = std::mem::take(&mut self.bytes);
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        }
+        if self.missing == 0 {
+            return Poll::Ready(None);
+        }
+        if !self.flushed {
+            // hyper drops what it has buffered when a body fails; a pause makes it flush first.
+            self.flushed = true;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(Some(Err(CutOff)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_empty() && self.missing == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.bytes.len() as u64 + self.missing)
+    }
+}

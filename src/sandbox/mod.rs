@@ -1,0 +1,236 @@
+//! The stand-in vendor: a server on loopback that speaks the vendor's API, for trying things out
+//! with no account, for tests and for benchmarks.
+//!
+//! Reading order: `options` (what it can be asked), `answer` (the ways to answer, one table),
+//! `endings` (which pair draws which; [`ENDINGS_HELP`] is the table for people), `chaos`, `limiter`,
+//! `world` (the order of the checks), `request` and `wire` (bytes in, bytes out), `http` (the edge),
+//! `calls` (the log), `stats`.
+//!
+//! Must hold: what is decided, charged, logged and counted agree; with default options the same
+//! pair always draws the same answer. `GET /stats` shows the counts.
+//! It never listens beyond loopback, never keeps a NIK or a name, and never stands for the real
+//! vendor: its order numbers begin with `SANDBOX-`.
+
+mod answer;
+mod calls;
+mod chaos;
+mod endings;
+mod http;
+mod limiter;
+mod mix;
+mod options;
+mod request;
+mod stats;
+mod wire;
+mod world;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+pub use endings::ENDINGS_HELP;
+pub use options::{Accepts, Options, parse_outage};
+pub use stats::Stats;
+
+use calls::CallLog;
+use http::Shared;
+
+/// Open connections; further ones wait in the system's queue.
+const MAX_CONNECTIONS: usize = 4_096;
+
+/// Connections that the system keeps until they are accepted: many clients start at once.
+const BACKLOG: u32 = 1_024;
+
+/// What keeps a sandbox from running.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The options make no sense.
+    #[error("{0}")]
+    Options(String),
+    /// The port can't be had.
+    #[error("cannot listen on 127.0.0.1:{port}: {source}")]
+    Listen {
+        /// The port that was asked for.
+        port: u16,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The calls log can't be opened or written.
+    #[error("cannot write the calls log {}: {source}", path.display())]
+    Calls {
+        /// The log's file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The thread or its runtime can't be had.
+    #[error("cannot start the sandbox's thread: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// A stand-in vendor that listens but doesn't answer yet.
+pub struct Sandbox {
+    listener: TcpListener,
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    calls: Option<PathBuf>,
+}
+
+impl Sandbox {
+    /// Opens the port and the calls log. Call it within a tokio runtime.
+    pub async fn bind(options: Options) -> Result<Self, SandboxError> {
+        options.check().map_err(SandboxError::Options)?;
+        let listen = |port| -> io::Result<_> {
+            let socket = TcpSocket::new_v4()?;
+            // A sandbox that is started again gets its port back at once.
+            socket.set_reuseaddr(true)?;
+            socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
+            let listener = socket.listen(BACKLOG)?;
+            let address = listener.local_addr()?;
+            Ok((listener, address))
+        };
+        let port = options.port;
+        let (listener, address) =
+            listen(port).map_err(|source| SandboxError::Listen { port, source })?;
+        let log = match &options.calls {
+            Some(path) => Some(CallLog::open(path).map_err(calls_error(path))?),
+            None => None,
+        };
+        Ok(Self {
+            listener,
+            address,
+            shared: Arc::new(Shared::new(&options, log)),
+            calls: options.calls,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop` is done. Then it stops at once: open connections are closed, whether
+    /// their answer has left or not, and the calls log is written out.
+    pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<Stats, SandboxError> {
+        let mut connections = JoinSet::new();
+        tokio::select! {
+            () = stop => {}
+            () = accept(&self.listener, &self.shared, &mut connections) => {}
+        }
+        connections.shutdown().await;
+        let stats = self.shared.stats();
+        if let (Some(log), Some(path)) = (self.shared.take_log(), self.calls) {
+            log.finish().map_err(calls_error(&path))?;
+        }
+        Ok(stats)
+    }
+}
+
+fn calls_error(path: &std::path::Path) -> impl FnOnce(io::Error) -> SandboxError {
+    let path = path.to_owned();
+    |source| SandboxError::Calls { path, source }
+}
+
+/// Takes connections, for ever.
+async fn accept(listener: &TcpListener, shared: &Arc<Shared>, connections: &mut JoinSet<()>) {
+    loop {
+        while connections.len() >= MAX_CONNECTIONS {
+            connections.join_next().await;
+        }
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => drop(connections.spawn(connection(stream, Arc::clone(shared)))),
+                // Out of file descriptors, most likely: let some connections end.
+                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, shared: Arc<Shared>) {
+    // A failure here only makes answers slower.
+    drop(stream.set_nodelay(true));
+    let service = service_fn(move |request| http::handle(Arc::clone(&shared), request));
+    // How a connection ends, cut by us or left by the client, is nobody's concern here.
+    drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
+}
+
+/// A sandbox on a thread of its own. Dropping it stops it.
+pub struct Running {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<Result<Stats, SandboxError>>>,
+}
+
+/// Starts a sandbox on a thread of its own, with a current-thread runtime; it listens when this
+/// returns.
+pub fn spawn(options: Options) -> Result<Running, SandboxError> {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let (ready, bound) = mpsc::sync_channel(1);
+    let thread = thread::Builder::new().name("sandbox".to_owned()).spawn(move || {
+        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+            let sandbox = Sandbox::bind(options).await?;
+            // The other end waits for this and for nothing else.
+            drop(ready.send((sandbox.address, Arc::clone(&sandbox.shared))));
+            let stop = async { drop(stopped.await) };
+            sandbox.serve(stop).await
+        })
+    })?;
+    match bound.recv() {
+        Ok((address, shared)) => {
+            Ok(Running { address, shared, stop: Some(stop), thread: Some(thread) })
+        }
+        Err(mpsc::RecvError) => Err(match thread.join() {
+            Ok(Err(error)) => error,
+            Ok(Ok(_)) | Err(_) => io::Error::other("it ended before it listened").into(),
+        }),
+    }
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The counts so far.
+    pub fn stats(&self) -> Stats {
+        self.shared.stats()
+    }
+
+    /// Stops it at once and waits for its end. A calls log that couldn't be written has been
+    /// reported by then, as a log line.
+    pub fn stop(mut self) -> Stats {
+        match self.end() {
+            Some(Ok(Ok(stats))) => stats,
+            _ => self.shared.stats(),
+        }
+    }
+
+    fn end(&mut self) -> Option<thread::Result<Result<Stats, SandboxError>>> {
+        // Dropping the sender is the signal.
+        drop(self.stop.take());
+        self.thread.take().map(JoinHandle::join)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.end());
+    }
+}

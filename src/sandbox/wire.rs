@@ -1,0 +1,188 @@
+//! The bodies of the answers, byte for byte as api.md has them. Pure.
+//!
+//! Must hold: order numbers begin with `SANDBOX-` and depend on the pair and its draw alone; the
+//! NIK and the name are in a body only where the ending's point is to repeat them.
+//! It never decides anything.
+
+use jiff::Timestamp;
+use jiff::tz::Offset;
+
+use super::answer::{Answer, Shape};
+use super::mix::mix;
+use super::request::Subject;
+
+/// A moment as the vendor writes it, `2025-07-01 10:12:20`.
+pub(super) type Moment = [u8; 19];
+
+const NO_MOMENT: Moment = *b"1970-01-01 00:00:00";
+
+/// The last second that was written out: many answers share one, and formatting costs.
+#[derive(Debug)]
+pub(super) struct Stamp {
+    second: i64,
+    text: Moment,
+}
+
+impl Stamp {
+    pub(super) fn new() -> Self {
+        Self { second: 0, text: NO_MOMENT }
+    }
+
+    /// The second, since the epoch, in Jakarta's time.
+    pub(super) fn at(&mut self, second: i64) -> Moment {
+        if second != self.second {
+            self.second = second;
+            self.text = moment(second).unwrap_or(NO_MOMENT);
+        }
+        self.text
+    }
+}
+
+fn moment(second: i64) -> Option<Moment> {
+    let local = Offset::constant(7).to_datetime(Timestamp::from_second(second).ok()?);
+    let text = local.strftime("%Y-%m-%d %H:%M:%S").to_string();
+    text.as_bytes().try_into().ok()
+}
+
+/// What makes one answer different from the next.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Marks {
+    pub(super) request_id: u128,
+    pub(super) draw: u32,
+    pub(super) handle_time: Moment,
+}
+
+/// The body of an answer; empty for those that come with none.
+pub(super) fn body(answer: Answer, subject: Option<&Subject>, marks: &Marks) -> Vec<u8> {
+    let terms = answer.terms();
+    match terms.shape {
+        Shape::Verdict { code, remark } => verdict(code, quoted(remark), subject, marks),
+        Shape::CutBody => verdict("01", quoted("MATCH"), subject, marks),
+        Shape::Echo => {
+            let (nik, name) = subject.map_or(("", ""), |s| (s.nik.as_str(), s.name.as_str()));
+            let remark = serde_json::Value::from(format!("MATCH {nik} {name}"));
+            verdict("01", remark.to_string(), subject, marks)
+        }
+        Shape::Refusal { reason } => refusal(terms.label, reason, marks),
+        Shape::Page => page(terms.http),
+        Shape::Cut | Shape::Hang => Vec::new(),
+    }
+}
+
+/// The error body for a path that isn't the endpoint's.
+pub(super) fn not_found(marks: &Marks) -> Vec<u8> {
+    refusal("NOT_FOUND", "no such service", marks)
+}
+
+/// For our own texts only: nothing in them needs an escape.
+fn quoted(text: &str) -> String {
+    format!("\"{text}\"")
+}
+
+fn verdict(code: &str, remark: String, subject: Option<&Subject>, marks: &Marks) -> Vec<u8> {
+    let pair = subject.map_or(0, |subject| subject.pair);
+    let order = mix(mix(pair).wrapping_add(u64::from(marks.draw)));
+    let mut body = Vec::with_capacity(256);
+    body.extend_from_slice(br#"{"status":"OK","result":{"order_no":"SANDBOX-"#);
+    push_hex(&mut body, order);
+    body.extend_from_slice(br#"","handle_time":""#);
+    body.extend_from_slice(&marks.handle_time);
+    body.extend_from_slice(br#"","result":""#);
+    body.extend_from_slice(code.as_bytes());
+    body.extend_from_slice(br#"","remark":"#);
+    body.extend_from_slice(remark.as_bytes());
+    body.push(b'}');
+    push_request_id(&mut body, marks);
+    body
+}
+
+fn refusal(status: &str, reason: &str, marks: &Marks) -> Vec<u8> {
+    let mut body = Vec::with_capacity(192);
+    body.extend_from_slice(br#"{"status":""#);
+    body.extend_from_slice(status.as_bytes());
+    body.extend_from_slice(br#"","reason":""#);
+    body.extend_from_slice(reason.as_bytes());
+    body.push(b'"');
+    push_request_id(&mut body, marks);
+    body
+}
+
+fn push_request_id(body: &mut Vec<u8>, marks: &Marks) {
+    body.extend_from_slice(br#","request_id":"TID"#);
+    push_hex(body, (marks.request_id >> 64) as u64);
+    push_hex(body, marks.request_id as u64);
+    body.extend_from_slice(br#""}"#);
+}
+
+fn push_hex(body: &mut Vec<u8>, value: u64) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for byte in value.to_be_bytes() {
+        body.push(DIGITS[usize::from(byte >> 4)]);
+        body.push(DIGITS[usize::from(byte & 15)]);
+    }
+}
+
+fn page(http: u16) -> Vec<u8> {
+    let title = if http == 504 { "504 Gateway Time-out" } else { "502 Bad Gateway" };
+    format!(
+        "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n\
+         <hr><center>proxy</center>\r\n</body>\r\n</html>\r\n"
+    )
+    .into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(answer: Answer, draw: u32) -> String {
+        let subject =
+            Subject { nik: "3275010101900018".to_owned(), name: "SITI \"A\"".to_owned(), pair: 7 };
+        let marks = Marks {
+            request_id: 0x07ec_f996_45e8_4520_87c3_8252_d1fc_cdca,
+            draw,
+            handle_time: Stamp::new().at(1_751_339_540),
+        };
+        String::from_utf8(body(answer, Some(&subject), &marks)).unwrap()
+    }
+
+    #[test]
+    fn a_verdict_is_written_as_the_vendor_writes_it() {
+        assert_eq!(
+            text(Answer::Failed, 1),
+            r#"{"status":"OK","result":{"order_no":"SANDBOX-ORDER","handle_time":"2025-07-01 10:12:20","result":"04","remark":"UNKNOW"},"request_id":"TID07ecf99645e8452087c38252d1fccdca"}"#
+                .replace("ORDER", &format!("{:016x}", mix(mix(7) + 1)))
+        );
+        assert_ne!(text(Answer::Match, 1), text(Answer::Match, 2));
+    }
+
+    #[test]
+    fn a_refusal_is_written_as_the_vendor_writes_it() {
+        assert_eq!(
+            text(Answer::MissingId, 1),
+            r#"{"status":"INVALID_ARGUMENT","reason":"argument id_number not found","request_id":"TID07ecf99645e8452087c38252d1fccdca"}"#
+        );
+    }
+
+    #[test]
+    fn only_the_echo_repeats_what_was_sent() {
+        for answer in Answer::ALL {
+            let text = text(answer, 1);
+            let repeats = text.contains("3275010101900018") || text.contains("SITI");
+            assert_eq!(repeats, answer == Answer::Echo, "{text}");
+        }
+        assert!(text(Answer::Echo, 1).contains(r#""MATCH 3275010101900018 SITI \"A\"""#));
+    }
+
+    #[test]
+    fn every_json_body_is_json() {
+        for answer in Answer::ALL {
+            let text = text(answer, 1);
+            match answer.terms().shape {
+                Shape::Page => assert!(text.starts_with("<html>")),
+                Shape::Cut | Shape::Hang => assert_eq!(text, ""),
+                _ => drop(serde_json::from_str::<serde_json::Value>(&text).unwrap()),
+            }
+        }
+    }
+}
