@@ -1,1 +1,3 @@
 //! ceknik
+pub mod model;
+pub mod rules;

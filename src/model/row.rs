@@ -1,0 +1,312 @@
+//! What our own checks say of one row: rejected (not sent, free), warned (sent, reported), or plain.
+//!
+//! Must hold: the codes are stable, since they stand in users' output files. Texts are for a person with a spreadsheet.
+//! Never: a variant carries cell contents.
+
+use super::subject::Subject;
+
+/// Defines an enum whose every variant has a stable code and a one-line hint, with the list of all of them beside it,
+/// so that the three can't drift apart.
+macro_rules! coded {
+    (
+        $(#[$meta:meta])*
+        $type:ident { $( $variant:ident = $code:literal, $explain:literal; )+ }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $type {
+            $( #[doc = $explain] $variant, )+
+        }
+
+        impl $type {
+            /// Each variant once, in order of declaration.
+            pub const ALL: &[$type] = &[ $( $type::$variant, )+ ];
+
+            /// The stable code, as it stands in `ck_reason` and the summary.
+            #[must_use]
+            pub fn code(self) -> &'static str {
+                match self { $( $type::$variant => $code, )+ }
+            }
+
+            /// How to mend it, in one line.
+            #[must_use]
+            pub fn explain(self) -> &'static str {
+                match self { $( $type::$variant => $explain, )+ }
+            }
+        }
+    };
+}
+
+coded! {
+    /// Why our own check refused a row. Nothing is sent for it.
+    Rejection {
+        NikEmpty = "nik_empty", "the NIK cell is empty: fill it in";
+        NikLength = "nik_length", "a NIK has exactly 16 digits: this one has more or fewer";
+        NikNotDigits = "nik_not_digits", "a NIK is digits only: this cell holds other characters";
+        ExcelScientific = "excel_scientific",
+            "the spreadsheet turned the NIK into a number like 3.27501E+15 and its last digits are lost: export again from the source with the column set to Text";
+        ExcelRounded = "excel_rounded",
+            "the NIK passed through a decimal number too large to be exact, so its last digit may be wrong: export again from the source as Text";
+        NikPlaceholder = "nik_placeholder", "this is filler (all one digit, or 1234567890…), not a NIK: get the real one";
+        ExcelTruncated = "excel_truncated",
+            "the NIK ends in 0000, which is never issued: the spreadsheet zeroed its last digits, export again from the source as Text";
+        NikDate = "nik_date",
+            "digits 7 to 12 are the birth date DDMMYY (day + 40 for women) and this day or month doesn't exist: compare with the card";
+        NameEmpty = "name_empty", "the name cell is empty: fill it in";
+        NameNotAName = "name_not_a_name", "the name has no letter in it: are the columns swapped?";
+        RaggedRow = "ragged_row",
+            "the row has more or fewer cells than the first row: put quotes around a cell that holds the separator";
+        NotUtf8 = "not_utf8", "the NIK or the name is not valid UTF-8: save the file as \"CSV UTF-8\"";
+    }
+}
+
+coded! {
+    /// What looks odd in a row that is sent all the same.
+    Warning {
+        NikDayPastMonthEnd = "nik_day_past_month_end", "the birth date in the NIK is past the end of its month: compare with the card";
+        NikProvinceUnknown = "nik_province_unknown", "the NIK's first two digits are no known province: compare with the card";
+        NikRegencyOdd = "nik_regency_odd", "digits 3 and 4 of the NIK (the regency) are 00 or 70: compare with the card";
+        NikDistrictZero = "nik_district_zero", "digits 5 and 6 of the NIK (the district) are 00: compare with the card";
+        NikSerialZero = "nik_serial_zero", "the NIK ends in 0000, which is never issued; sent because you asked for it";
+        NikDateOdd = "nik_date_odd", "the birth date in the NIK doesn't exist; sent because you asked for it";
+        NikSeveralNames = "nik_several_names", "the same NIK stands in this file with different names: at most one can match";
+        NameHasDigits = "name_has_digits", "the name has digits in it";
+        NameHasComma = "name_has_comma", "the name has a comma in it, perhaps a title: is it printed so on the card?";
+        NameHasBrackets = "name_has_brackets", "the name has brackets in it: is it printed so on the card?";
+        NameHasAt = "name_has_at", "the name has @ in it: is it an e-mail address?";
+        NameMojibake = "name_mojibake", "the name has damaged characters (Ã, â€™): the file was once read in a wrong encoding";
+        NameOneLetter = "name_one_letter", "the name has one letter only";
+        NameOver60 = "name_over_60", "the name has over 60 letters: is it two names, or an address?";
+        NameIsHeader = "name_is_header", "the name equals the column's header: is it a second header row?";
+    }
+}
+
+/// A small set of warnings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Warnings(u32);
+
+// A set is one bit a warning.
+const _: () = assert!(Warning::ALL.len() <= u32::BITS as usize);
+
+impl Warnings {
+    /// None.
+    pub const NONE: Self = Self(0);
+
+    /// Adds one.
+    pub fn add(&mut self, warning: Warning) {
+        self.0 |= 1 << warning as u32;
+    }
+
+    /// Adds one if `when` holds.
+    pub fn add_if(&mut self, when: bool, warning: Warning) {
+        self.0 |= u32::from(when) << warning as u32;
+    }
+
+    /// Whether it is in the set.
+    #[must_use]
+    pub fn contains(self, warning: Warning) -> bool {
+        self.0 & (1 << warning as u32) != 0
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Those of both.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Each once, in order of declaration.
+    pub fn iter(self) -> impl Iterator<Item = Warning> {
+        Warning::ALL
+            .iter()
+            .copied()
+            .filter(move |&w| self.contains(w))
+    }
+}
+
+impl FromIterator<Warning> for Warnings {
+    fn from_iter<I: IntoIterator<Item = Warning>>(warnings: I) -> Self {
+        let mut set = Self::NONE;
+        warnings.into_iter().for_each(|w| set.add(w));
+        set
+    }
+}
+
+/// A row that passed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// What would be sent.
+    pub subject: Subject,
+    /// What looks odd in it.
+    pub warnings: Warnings,
+    /// Whether cleaning changed the name, so that the output can show what was sent.
+    pub name_changed: bool,
+}
+
+/// What the NIK cell looks like as a whole, passed or not: what the findings about the file are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NikLook {
+    /// 16 digits after cleaning.
+    Digits {
+        /// Whether the last of them is 0, which a spreadsheet's damage makes common.
+        last_zero: bool,
+    },
+    /// Scientific notation.
+    Scientific,
+    /// A 16-digit decimal number too large to be exact.
+    Rounded,
+    /// Anything else.
+    Other,
+}
+
+impl NikLook {
+    /// Whether the cell is or once was a NIK, however damaged.
+    #[must_use]
+    pub fn like_nik(self) -> bool {
+        self != Self::Other
+    }
+}
+
+/// All that the checks found in one row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// Passed, or why not.
+    pub checked: Result<Checked, Rejection>,
+    /// The NIK cell's look; `Other` where the row could not be read so far.
+    pub look: NikLook,
+}
+
+/// Rows counted by rejection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RejectionCounts([u64; Rejection::ALL.len()]);
+
+impl RejectionCounts {
+    /// Counts one.
+    pub fn add(&mut self, rejection: Rejection) {
+        self.0[rejection as usize] += 1;
+    }
+
+    /// How many of one.
+    #[must_use]
+    pub fn get(&self, rejection: Rejection) -> u64 {
+        self.0[rejection as usize]
+    }
+
+    /// How many in all.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// Those that occurred, in order of declaration.
+    pub fn iter(&self) -> impl Iterator<Item = (Rejection, u64)> {
+        Rejection::ALL
+            .iter()
+            .map(|&r| (r, self.get(r)))
+            .filter(|&(_, count)| count > 0)
+    }
+}
+
+/// Rows counted by warning; a row with two counts under both.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WarningCounts([u64; Warning::ALL.len()]);
+
+impl WarningCounts {
+    /// Counts each of a row's warnings.
+    pub fn add(&mut self, warnings: Warnings) {
+        if warnings.is_empty() {
+            return;
+        }
+        warnings.iter().for_each(|w| self.0[w as usize] += 1);
+    }
+
+    /// How many of one.
+    #[must_use]
+    pub fn get(&self, warning: Warning) -> u64 {
+        self.0[warning as usize]
+    }
+
+    /// Those that occurred, in order of declaration.
+    pub fn iter(&self) -> impl Iterator<Item = (Warning, u64)> {
+        Warning::ALL
+            .iter()
+            .map(|&w| (w, self.get(w)))
+            .filter(|&(_, count)| count > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn codes_are_unique_and_plain() {
+        let codes: Vec<_> = Rejection::ALL
+            .iter()
+            .map(|r| r.code())
+            .chain(Warning::ALL.iter().map(|w| w.code()))
+            .collect();
+        assert_eq!(codes.iter().collect::<HashSet<_>>().len(), codes.len());
+        for code in codes {
+            assert!(
+                code.bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'),
+                "{code}"
+            );
+        }
+    }
+
+    #[test]
+    fn explanations_are_one_line() {
+        for text in Rejection::ALL
+            .iter()
+            .map(|r| r.explain())
+            .chain(Warning::ALL.iter().map(|w| w.explain()))
+        {
+            assert!(!text.is_empty() && !text.contains('\n'), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_set_holds_what_was_added() {
+        let set: Warnings = [Warning::NameIsHeader, Warning::NikDayPastMonthEnd]
+            .into_iter()
+            .collect();
+        assert_eq!(
+            set.iter().collect::<Vec<_>>(),
+            [Warning::NikDayPastMonthEnd, Warning::NameIsHeader]
+        );
+        assert!(!set.contains(Warning::NameHasAt));
+        assert!(Warnings::NONE.is_empty() && !set.is_empty());
+        assert_eq!(set.union(Warnings::NONE), set);
+    }
+
+    #[test]
+    fn counts_add_up() {
+        let mut rejections = RejectionCounts::default();
+        rejections.add(Rejection::NikDate);
+        rejections.add(Rejection::NikDate);
+        rejections.add(Rejection::NotUtf8);
+        assert_eq!(
+            rejections.iter().collect::<Vec<_>>(),
+            [(Rejection::NikDate, 2), (Rejection::NotUtf8, 1)]
+        );
+        assert_eq!(rejections.total(), 3);
+
+        let mut warnings = WarningCounts::default();
+        warnings.add(
+            [Warning::NameHasAt, Warning::NameHasComma]
+                .into_iter()
+                .collect(),
+        );
+        warnings.add([Warning::NameHasAt].into_iter().collect());
+        assert_eq!(warnings.get(Warning::NameHasAt), 2);
+        assert_eq!(warnings.iter().count(), 2);
+    }
+}

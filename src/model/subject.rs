@@ -1,0 +1,176 @@
+//! A checked NIK and a checked name: what is bought.
+//!
+//! Must hold: a value of these types has passed the rules, since only this crate's rules construct them.
+//! Never: `Debug` shows a whole NIK or any part of a name, and there is no `Display` to print them by mistake.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// Digits in a NIK.
+pub const NIK_DIGITS: usize = 16;
+
+/// Shortest run of digits that `mask_digits` hides: a birth date is six digits.
+const MASKED_RUN: usize = 6;
+
+/// A NIK: 16 ASCII digits that have passed the checks.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Nik([u8; NIK_DIGITS]);
+
+impl Nik {
+    /// Takes 16 ASCII digits. `None` if any byte is not one.
+    pub(crate) fn from_digits(digits: [u8; NIK_DIGITS]) -> Option<Self> {
+        digits
+            .iter()
+            .all(u8::is_ascii_digit)
+            .then_some(Self(digits))
+    }
+
+    /// The 16 digits as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // The constructor admits ASCII digits only, so the fallback is never taken.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// The NIK as a number, for compact keys. Below 10^16, so it fits.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.0
+            .iter()
+            .fold(0, |n, digit| n * 10 + u64::from(digit & 0x0f))
+    }
+
+    /// The NIK with its birth date hidden, fit for messages: `327501******0001`.
+    #[must_use]
+    pub fn masked(&self) -> String {
+        let text = self.as_str();
+        let (place, serial) = (
+            text.get(..6).unwrap_or_default(),
+            text.get(12..).unwrap_or_default(),
+        );
+        format!("{place}******{serial}")
+    }
+}
+
+impl fmt::Debug for Nik {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Nik({})", self.masked())
+    }
+}
+
+/// A name, cleaned, exactly as it is sent.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Name(Box<str>);
+
+impl Name {
+    /// Takes a text that has passed the rules.
+    pub(crate) fn new(text: impl Into<Box<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// The name as it is sent.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Name(hidden)")
+    }
+}
+
+/// A checked NIK and name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Subject {
+    /// The NIK.
+    pub nik: Nik,
+    /// The name.
+    pub name: Name,
+}
+
+/// Replaces each run of six or more ASCII digits with `******`, for texts (a header, a path) that might hold a NIK.
+#[must_use]
+pub fn mask_digits(text: &str) -> Cow<'_, str> {
+    let mut out = String::new();
+    let mut rest = text;
+    let mut masked = false;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+        let (before, tail) = rest.split_at(start);
+        let run = tail
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(tail.len());
+        let (digits, after) = tail.split_at(run);
+        out.push_str(before);
+        if run >= MASKED_RUN {
+            out.push_str("******");
+            masked = true;
+        } else {
+            out.push_str(digits);
+        }
+        rest = after;
+    }
+    if !masked {
+        return Cow::Borrowed(text);
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn masks_the_birth_date_everywhere_it_prints() {
+        let nik = Nik::from_digits(*b"3275014101900001").unwrap();
+        assert_eq!(nik.as_str(), "3275014101900001");
+        assert_eq!(nik.number(), 3_275_014_101_900_001);
+        assert_eq!(nik.masked(), "327501******0001");
+        let subject = Subject {
+            nik,
+            name: Name::new("BUDI SANTOSO"),
+        };
+        assert_eq!(
+            format!("{subject:?}"),
+            "Subject { nik: Nik(327501******0001), name: Name(hidden) }"
+        );
+    }
+
+    #[test]
+    fn only_digits_make_a_nik() {
+        assert!(Nik::from_digits(*b"327501410190000x").is_none());
+    }
+
+    #[test]
+    fn mask_digits_hides_long_runs_only() {
+        for (text, masked) in [
+            ("nik", "nik"),
+            ("phone 12345", "phone 12345"),
+            ("a123456b", "a******b"),
+            ("3275014101900001.csv", "******.csv"),
+            ("1 123456 é 7654321", "1 ****** é ******"),
+            ("", ""),
+        ] {
+            assert_eq!(mask_digits(text), masked);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn masked_never_holds_the_birth_date(digits in "[0-9]{16}") {
+            let nik = Nik::from_digits(digits.as_bytes().try_into().unwrap()).unwrap();
+            let masked = nik.masked();
+            prop_assert_eq!(&masked[6..12], "******");
+            prop_assert_eq!(masked.len(), NIK_DIGITS);
+        }
+
+        #[test]
+        fn mask_digits_leaves_no_long_run(text in ".{0,20}[0-9]{0,20}.{0,20}") {
+            let longest = mask_digits(&text).split(|c: char| !c.is_ascii_digit()).map(str::len).max();
+            prop_assert!(longest.unwrap_or(0) < MASKED_RUN);
+        }
+    }
+}
