@@ -1,3 +1,4 @@
 //! ceknik
+pub mod input;
 pub mod model;
 pub mod rules;

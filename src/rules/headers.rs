@@ -149,5 +149,20 @@ pub(super) fn is_data(cell: &str) -> bool {
         || (cleaned.len() >= DATA_DIGITS && cleaned.bytes().all(|b| b.is_ascii_digit()))
 }
 
+/// Whether a record is a header by the look of it: among its cells are a known NIK header and a known name header.
+#[must_use]
+pub fn is_header<'a>(cells: impl Iterator<Item = &'a str>) -> bool {
+    let (mut id, mut name) = (false, false);
+    for key in cells.map(HeaderKey::of) {
+        id |= [ID_EXPLICIT, ID_USUAL, ID_VAGUE]
+            .iter()
+            .any(|list| key.is_in(list));
+        name |= [NAME_EXPLICIT, NAME_FULL, NAME_BARE, NAME_ROLE]
+            .iter()
+            .any(|list| key.is_in(list));
+    }
+    id && name
+}
+
 #[cfg(test)]
 mod tests;

@@ -150,3 +150,10 @@ fn shows_headers_safely() {
     assert_eq!(shown(" NIK \n3275014101900001"), "NIK  ******");
     assert_eq!(shown(&"x".repeat(100)).len(), SHOWN_CHARS);
 }
+
+#[test]
+fn a_header_names_both() {
+    assert!(is_header(["No", "NIK", "Nama"].into_iter()));
+    assert!(!is_header(["No", "NIK", "Alamat"].into_iter()));
+    assert!(!is_header(["Data nasabah"].into_iter()));
+}
