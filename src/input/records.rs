@@ -41,6 +41,8 @@ pub struct Records<R> {
     end: usize,
     /// Where in the file `buffer` begins.
     base: u64,
+    /// Whether the last byte was read.
+    ended: bool,
     /// Where reading must stop for a NUL byte.
     nul: Option<u64>,
     /// The line that `start` is on, and whether a CR stands before it that no LF has followed yet.
@@ -78,6 +80,7 @@ impl<R: Read> Records<R> {
             start: 0,
             end: 0,
             base: 0,
+            ended: false,
             nul: None,
             line: 1,
             after_cr: false,
@@ -131,11 +134,12 @@ impl<R: Read> Records<R> {
                 ReadRecordResult::Record => break,
                 ReadRecordResult::OutputFull => self.fields.resize(self.fields.len() * 2, 0),
                 ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
-                // An empty piece tells the parser that this is the end.
+                // Not even the line end after the last byte ended the record: it is part of a quoted cell.
+                ReadRecordResult::InputEmpty if self.ended => {
+                    return Err(self.error(Problem::OpenQuote).at(self.place));
+                }
                 ReadRecordResult::InputEmpty => {
-                    if !self.fill()? && self.in_quotes() {
-                        return Err(self.error(Problem::OpenQuote).at(self.place));
-                    }
+                    self.fill()?;
                 }
                 ReadRecordResult::End => return Ok(false),
             }
@@ -174,21 +178,26 @@ impl<R: Read> Records<R> {
         self.base + self.start as u64
     }
 
-    /// Gives the parser what is there.
+    /// Gives the parser what is there. After the file's last byte that is a line end, which a last record without one
+    /// needs, and which tells a quote that is still open. (A copy of the parser can't be asked: it doesn't copy well.)
     fn parse(&mut self, bytes: &mut usize, width: &mut usize) -> ReadRecordResult {
-        let piece = self.buffer.get(self.start..self.end).unwrap_or_default();
+        let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
+        let piece = if self.ended { b"\n" } else { unread };
         let fields = self.fields.get_mut(*bytes..).unwrap_or_default();
         let ends = self.ends.get_mut(*width..).unwrap_or_default();
         let line_ends = self.parser.line();
         let (result, read, written, ended) = self.parser.read_record(piece, fields, ends);
+        *bytes += written;
+        *width += ended;
+        if self.ended {
+            return result;
+        }
         self.line += self.parser.line() - line_ends;
         if let Some(last) = read.checked_sub(1) {
             // Of interest at a record's end only; inside one, more bytes follow.
             self.after_cr = piece.get(last) == Some(&b'\r');
         }
         self.start += read;
-        *bytes += written;
-        *width += ended;
         result
     }
 
@@ -221,6 +230,9 @@ impl<R: Read> Records<R> {
 
     /// Reads the next piece, once the last is parsed. False at the end.
     fn fill(&mut self) -> Result<bool, InputError> {
+        if self.ended {
+            return Ok(false);
+        }
         self.base += self.end as u64;
         (self.start, self.end) = (0, 0);
         if let Some(byte) = self.nul {
@@ -250,15 +262,8 @@ impl<R: Read> Records<R> {
                 return self.fill();
             }
         }
-        Ok(read > 0)
-    }
-
-    /// Whether the end of the file stands inside a quoted field. The parser doesn't say, but a copy of it can be asked:
-    /// only inside quotes does a line end not end the record.
-    fn in_quotes(&self) -> bool {
-        let mut copy = self.parser.clone();
-        let (result, ..) = copy.read_record(b"x\n", &mut [0; 4], &mut [0; 4]);
-        result != ReadRecordResult::Record
+        self.ended = read == 0;
+        Ok(!self.ended)
     }
 }
 
