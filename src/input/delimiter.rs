@@ -37,10 +37,10 @@ struct Score {
 pub fn sniff(text: &[u8], cut: bool) -> u8 {
     let mut best: Option<(Score, u8)> = None;
     for delimiter in DELIMITERS {
-        if let Some(score) = score(text, cut, delimiter) {
-            if best.as_ref().is_none_or(|(highest, _)| score > *highest) {
-                best = Some((score, delimiter));
-            }
+        if let Some(score) = score(text, cut, delimiter)
+            && best.as_ref().is_none_or(|(highest, _)| score > *highest)
+        {
+            best = Some((score, delimiter));
         }
     }
     best.map_or(b',', |(_, delimiter)| delimiter)
@@ -58,7 +58,7 @@ fn score(text: &[u8], cut: bool, delimiter: u8) -> Option<Score> {
     let mut records = Records::new(text, options, blake3::Hasher::new()).ok()?;
     let (mut widths, mut header, mut niks) = (Vec::new(), false, 0);
     // An error here is that of a quote or a NUL; the real reading will say it, and better.
-    while let Ok(Some(record)) = records.next() {
+    while let Ok(Some(record)) = records.next_record() {
         if widths.len() == SAMPLE {
             break;
         }
@@ -77,7 +77,7 @@ fn score(text: &[u8], cut: bool, delimiter: u8) -> Option<Score> {
     }
     let (width, count) = commonest(&widths)?;
     let of = widths.len().max(1);
-    (width > 1).then_some(Score {
+    (header || width > 1).then_some(Score {
         header,
         niks: niks * 1000 / of,
         even: count * 1000 / of,
@@ -132,6 +132,8 @@ mod tests {
             // A title above the header.
             ("Data nasabah\nnik;nama\n3275014101900001;BUDI\n", b';'),
             ("nik;nama", b';'),
+            // Rows that are all ragged don't speak against the header.
+            ("nik,nama\nx\na;b\ny\n", b','),
             ("nama", b','),
             ("", b','),
             ("\n\n", b','),

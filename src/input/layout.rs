@@ -137,7 +137,7 @@ impl Sample {
             rows: 0,
             header_below: None,
         };
-        let Some(first) = records.next()? else {
+        let Some(first) = records.next_record()? else {
             return Ok(sample);
         };
         sample.looks = vec![ColumnLook::default(); first.fields.len()];
@@ -146,7 +146,7 @@ impl Sample {
         } else {
             sample.header = Some(first.fields.iter().map(Box::from).collect());
         }
-        while let Some(record) = records.next()? {
+        while let Some(record) = records.next_record()? {
             if sample.rows >= SAMPLE_RECORDS || record.place.byte > SAMPLE_BYTES {
                 break;
             }

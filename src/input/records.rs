@@ -106,7 +106,7 @@ impl<R: Read> Records<R> {
     ///
     /// # Errors
     /// If reading fails, or the text can't be taken apart.
-    pub fn next(&mut self) -> Result<Option<Record<'_>>, InputError> {
+    pub fn next_record(&mut self) -> Result<Option<Record<'_>>, InputError> {
         if !self.advance()? {
             return Ok(None);
         }

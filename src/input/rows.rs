@@ -55,7 +55,7 @@ impl Rows {
         let mut records = Records::new(source.open()?, record_options, hasher)?;
         if let Some(header) = &layout.header {
             let same = records
-                .next()?
+                .next_record()?
                 .is_some_and(|record| record.fields.iter().eq(header.iter().map(AsRef::as_ref)));
             if !same {
                 return Err(source.error(Problem::Changed));
@@ -71,7 +71,7 @@ impl Rows {
     ///
     /// # Errors
     /// If reading fails, or the rest can't be taken apart. A row that is bad by itself is no error.
-    pub fn next(&mut self) -> Result<Option<Row<'_>>, InputError> {
+    pub fn next_row(&mut self) -> Result<Option<Row<'_>>, InputError> {
         if !self.records.advance()? {
             return Ok(None);
         }

@@ -4,6 +4,7 @@
 //! Never: leaves a copy of the user's data behind, or waits on a pipe that nobody writes to.
 
 use super::error::{InputError, Problem};
+use crate::model::subject::mask_digits;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
@@ -33,7 +34,7 @@ impl Source {
     /// If it is missing or anything else than a regular file.
     pub fn file(path: &Path) -> Result<Self, InputError> {
         let source = Self {
-            label: path.display().to_string(),
+            label: mask_digits(&path.display().to_string()).into_owned(),
             place: Location::Path(path.to_owned()),
         };
         // Asked before it is opened, since opening a pipe waits for its writer.
@@ -67,7 +68,7 @@ impl Source {
         })
     }
 
-    /// The source as messages call it. May hold digits that the user put into the path.
+    /// The source as messages call it: the path with long runs of digits masked.
     #[must_use]
     pub fn label(&self) -> &str {
         &self.label

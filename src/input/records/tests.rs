@@ -18,13 +18,13 @@ type Taken = Vec<(Place, Vec<Vec<u8>>)>;
 fn take(text: &[u8], buffer: usize) -> Result<Taken, InputError> {
     let mut records = Records::new(text, options(b',', buffer), blake3::Hasher::new())?;
     let mut taken = Vec::new();
-    while let Some(record) = records.next()? {
+    while let Some(record) = records.next_record()? {
         taken.push((
             record.place,
             record.fields.iter().map(<[u8]>::to_vec).collect(),
         ));
     }
-    assert!(records.next()?.is_none(), "the end stays the end");
+    assert!(records.next_record()?.is_none(), "the end stays the end");
     assert_eq!(records.finish()?, blake3::hash(text));
     Ok(taken)
 }
@@ -199,7 +199,7 @@ fn what_stands_in_front_is_skipped() {
             blake3::Hasher::new(),
         )
         .unwrap();
-        let record = records.next().unwrap().unwrap();
+        let record = records.next_record().unwrap().unwrap();
         assert_eq!(
             record.place,
             Place {
@@ -222,7 +222,7 @@ fn the_hash_is_of_all_the_bytes() {
         blake3::Hasher::new_keyed(&[7; 32]),
     )
     .unwrap();
-    records.next().unwrap();
+    records.next_record().unwrap();
     assert_eq!(
         records.finish().unwrap(),
         blake3::keyed_hash(&[7; 32], text.as_bytes())
@@ -246,9 +246,9 @@ fn a_failing_read_is_an_error() {
         }
     }
     let mut records = Records::new(Failing(0), options(b',', 16), blake3::Hasher::new()).unwrap();
-    assert!(records.next().unwrap().is_some());
+    assert!(records.next_record().unwrap().is_some());
     assert_eq!(
-        records.next().unwrap_err().to_string(),
+        records.next_record().unwrap_err().to_string(),
         "a.csv: can't read it: disk gone"
     );
 }

@@ -104,7 +104,7 @@ fn rejects_what_is_no_nik() {
 }
 
 #[test]
-fn judges_the_digits() {
+fn judges_serial_and_date() {
     for (raw, strict, lenient) in [
         ("0000000000000000", "! nik_placeholder", "! nik_placeholder"),
         ("1111111111111111", "! nik_placeholder", "! nik_placeholder"),
@@ -113,9 +113,14 @@ fn judges_the_digits() {
         ("1234567890123456", "! nik_placeholder", "! nik_placeholder"),
         ("1234567890987654", "! nik_placeholder", "! nik_placeholder"),
         ("3275014101900000", "! excel_truncated", "nik_serial_zero"),
+        (
+            "3275010113900000",
+            "! excel_truncated",
+            "nik_serial_zero nik_date_odd",
+        ),
         ("3275014101900010", "", ""),
-        // Day, women's day, month.
         ("3275010001900001", "! nik_date", "nik_date_odd"),
+        ("3275010101900001", "", ""),
         ("3275013101900001", "", ""),
         ("3275013201900001", "! nik_date", "nik_date_odd"),
         ("3275014001900001", "! nik_date", "nik_date_odd"),
@@ -127,68 +132,65 @@ fn judges_the_digits() {
         ("3275010112900001", "", ""),
         ("3275010113900001", "! nik_date", "nik_date_odd"),
         ("3275010199900001", "! nik_date", "nik_date_odd"),
-        (
-            "3275010113900000",
-            "! excel_truncated",
-            "nik_serial_zero nik_date_odd",
-        ),
-        // The month's end.
-        (
-            "3275013002900001",
-            "nik_day_past_month_end",
-            "nik_day_past_month_end",
-        ),
-        (
-            "3275017002900001",
-            "nik_day_past_month_end",
-            "nik_day_past_month_end",
-        ),
-        ("3275012902920001", "", ""),
-        ("3275012902000001", "", ""),
-        (
-            "3275012902910001",
-            "nik_day_past_month_end",
-            "nik_day_past_month_end",
-        ),
-        ("3275012802910001", "", ""),
-        (
-            "3275013104900001",
-            "nik_day_past_month_end",
-            "nik_day_past_month_end",
-        ),
-        (
-            "3275017106900001",
-            "nik_day_past_month_end",
-            "nik_day_past_month_end",
-        ),
-        ("3275013004900001", "", ""),
-        // The place.
-        ("9975014101900001", "", ""),
-        ("0975014101900001", "", ""),
-        ("1075014101900001", "", ""),
-        ("5475014101900001", "", ""),
-        ("9175014101900001", "", ""),
-        (
-            "9775014101900001",
-            "nik_province_unknown",
-            "nik_province_unknown",
-        ),
-        (
-            "2275014101900001",
-            "nik_province_unknown",
-            "nik_province_unknown",
-        ),
-        ("3200014101900001", "nik_regency_odd", "nik_regency_odd"),
-        ("3270014101900001", "nik_regency_odd", "nik_regency_odd"),
-        ("3275004101900001", "nik_district_zero", "nik_district_zero"),
-        (
-            "0000003002900001",
-            "nik_day_past_month_end nik_province_unknown nik_regency_odd nik_district_zero",
-            "nik_day_past_month_end nik_province_unknown nik_regency_odd nik_district_zero",
-        ),
     ] {
         assert_eq!(code(raw, &STRICT), strict, "{raw:?}");
         assert_eq!(code(raw, &LENIENT), lenient, "{raw:?}");
+    }
+}
+
+#[test]
+fn warns_past_the_months_end() {
+    for (day_month_year, past) in [
+        ("300290", true),
+        ("700290", true),
+        ("290292", false),
+        ("290200", false),
+        ("290291", true),
+        ("690291", true),
+        ("280291", false),
+        ("310490", true),
+        ("710690", true),
+        ("310990", true),
+        ("311190", true),
+        ("300490", false),
+        ("310390", false),
+        ("711290", false),
+    ] {
+        let expected = if past { "nik_day_past_month_end" } else { "" };
+        assert_eq!(
+            code(&format!("327501{day_month_year}0001"), &STRICT),
+            expected,
+            "{day_month_year}"
+        );
+    }
+}
+
+#[test]
+fn warns_of_odd_places() {
+    for (place, expected) in [
+        ("997501", ""),
+        ("097501", ""),
+        ("107501", ""),
+        ("547501", ""),
+        ("917501", ""),
+        ("967501", ""),
+        ("977501", "nik_province_unknown"),
+        ("227501", "nik_province_unknown"),
+        ("207501", "nik_province_unknown"),
+        ("320001", "nik_regency_odd"),
+        ("327001", "nik_regency_odd"),
+        ("327101", ""),
+        ("327500", "nik_district_zero"),
+        (
+            "000000",
+            "nik_province_unknown nik_regency_odd nik_district_zero",
+        ),
+    ] {
+        assert_eq!(
+            code(&format!("{place}4101900001"), &STRICT),
+            expected,
+            "{place}"
+        );
     }
 }
 
