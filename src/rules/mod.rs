@@ -7,7 +7,12 @@ pub mod body;
 pub mod breaker;
 pub mod budget;
 pub mod classify;
+pub mod columns;
 pub mod echo;
+pub mod findings;
+pub mod headers;
+pub mod name;
+pub mod nik;
 pub mod pair;
 pub mod pairs;
 pub mod retry;
@@ -16,4 +21,5 @@ pub mod streaks;
 pub mod tally;
 #[cfg(test)]
 pub(crate) mod testing;
+mod text;
 pub mod throttle;

@@ -1,0 +1,148 @@
+//! What makes a file unusable: what happened, where, and what to do.
+//!
+//! Never: holds cell contents. Paths and headers are shown with long runs of digits masked.
+
+use super::form::Unsupported;
+use crate::model::subject::mask_digits;
+use crate::rules::columns::ColumnError;
+use std::fmt;
+use std::io;
+
+/// A place in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The line, from 1.
+    pub line: u64,
+    /// The data record, from 1; 0 is the header.
+    pub record: u64,
+    /// The byte, from 0.
+    pub byte: u64,
+}
+
+/// Why an input can't be used.
+#[derive(Debug)]
+pub struct InputError {
+    label: String,
+    place: Option<Place>,
+    problem: Box<Problem>,
+}
+
+impl InputError {
+    pub(super) fn new(label: &str, problem: impl Into<Problem>) -> Self {
+        Self {
+            label: mask_digits(label).into_owned(),
+            place: None,
+            problem: Box::new(problem.into()),
+        }
+    }
+
+    pub(super) fn at(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    /// The file, as the user named it, masked.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Where in it, if the problem has a place.
+    #[must_use]
+    pub fn place(&self) -> Option<Place> {
+        self.place
+    }
+
+    /// What happened.
+    #[must_use]
+    pub fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
+    /// What to do about it, if we know.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        self.problem.hint()
+    }
+}
+
+impl fmt::Display for InputError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.label)?;
+        if let Some(Place { line, record, byte }) = self.place {
+            match record {
+                0 => write!(f, ", line {line} (byte {byte})")?,
+                _ => write!(f, ", line {line} (record {record}, byte {byte})")?,
+            }
+        }
+        write!(f, ": {}", self.problem)
+    }
+}
+
+// No source: the text is whole, and a chain would say it twice.
+impl std::error::Error for InputError {}
+
+/// What happened.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// There is no such file.
+    #[error("no such file")]
+    Missing,
+    /// It is there, but is no regular file; the text says what it is.
+    #[error("this is {0}, not a regular file")]
+    NotAFile(&'static str),
+    /// The system refused; the text says what we were doing.
+    #[error("can't {0}: {1}")]
+    Io(&'static str, io::Error),
+    /// It has no bytes.
+    #[error("the file is empty")]
+    Empty,
+    /// It is in a form that we don't read.
+    #[error("{0}")]
+    Unsupported(#[from] Unsupported),
+    /// It has a NUL byte, which no text has.
+    #[error("there is a NUL byte here: this is not plain text")]
+    Nul,
+    /// One record is absurdly long.
+    #[error("a record that starts here is longer than {0} bytes")]
+    TooLong(usize),
+    /// The file ends inside a quoted cell.
+    #[error("a quote that is opened in this record is never closed")]
+    OpenQuote,
+    /// The columns can't be told.
+    #[error(transparent)]
+    Columns(#[from] ColumnError),
+    /// The headers seem to stand further down; the line.
+    #[error("the headers seem to stand in line {0}, below other rows")]
+    HeaderBelow(u64),
+    /// The file is narrower than it was when its layout was read.
+    #[error("the file has changed since its columns were read")]
+    Changed,
+}
+
+impl Problem {
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Missing => "check the path; - reads standard input".to_owned(),
+            Self::NotAFile(_) => {
+                "name a file, or use - to read a stream from standard input".to_owned()
+            }
+            Self::Io(_, error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                "check the permissions".to_owned()
+            }
+            Self::Io(..) => return None,
+            Self::Empty => "was the export interrupted?".to_owned(),
+            Self::Unsupported(form) => form.hint().to_owned(),
+            Self::Nul => {
+                "save the file as \"CSV UTF-8\"; if it was UTF-16 text, convert it first".to_owned()
+            }
+            Self::TooLong(_) | Self::OpenQuote => {
+                "look for a lone quotation mark (\") in this record and remove or double it"
+                    .to_owned()
+            }
+            Self::Columns(error) => error.hint(),
+            Self::HeaderBelow(line) => format!("remove the lines above line {line}"),
+            Self::Changed => "start again, and leave the file alone meanwhile".to_owned(),
+        })
+    }
+}

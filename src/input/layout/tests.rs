@@ -1,0 +1,143 @@
+//! Layouts of small files, and what is said about files that have none.
+
+use super::*;
+use proptest::prelude::*;
+
+fn source(text: impl AsRef<[u8]>) -> Source {
+    Source::spool(text.as_ref(), &std::env::temp_dir()).unwrap()
+}
+
+fn columns(id: &str, name: &str) -> Options {
+    Options {
+        id_column: Some(id.parse().unwrap()),
+        name_column: Some(name.parse().unwrap()),
+        ..Options::default()
+    }
+}
+
+fn headless(id: &str, name: &str) -> Options {
+    Options { no_header: true, ..columns(id, name) }
+}
+
+fn found(text: &[u8], options: &Options) -> (char, usize, usize, usize) {
+    let layout = inspect(&source(text), options).unwrap();
+    (char::from(layout.delimiter), layout.width, layout.id.index, layout.name.index)
+}
+
+fn refused(text: &[u8], options: &Options) -> (String, String) {
+    let error = inspect(&source(text), options).unwrap_err();
+    (error.to_string().replace("standard input", "in"), error.hint().unwrap_or_default())
+}
+
+#[test]
+fn finds_the_layout() {
+    let none = Options::default();
+    for (text, layout) in [
+        (&b"nik,nama\n3275014101900001,BUDI\n"[..], (',', 2, 0, 1)),
+        (b"\xEF\xBB\xBFnik;nama\r\n3275014101900001;BUDI\r\n", (';', 2, 0, 1)),
+        (b"\"Nama Lengkap\"\t\"No KTP\"\r3275014101900001\t3275014101900001\r", ('\t', 2, 1, 0)),
+        (b"\n\nno|nik|nama\n1|3275014101900001|BUDI\n", ('|', 3, 1, 2)),
+        (b"nik,nama", (',', 2, 0, 1)),
+        (b"nik,nama\n3.27501E+15,BUDI\n", (',', 2, 0, 1)),
+        (b"nik,\"na\nma\"\n3275014101900001,BUDI\n", (',', 2, 0, 1)),
+    ] {
+        assert_eq!(found(text, &none), layout, "{}", String::from_utf8_lossy(text));
+    }
+}
+
+#[test]
+fn the_user_is_believed() {
+    let text = b"a;b;c\n1;x;3275014101900001\n";
+    assert_eq!(found(text, &columns("c", "2")), (';', 3, 2, 1));
+    assert_eq!(found(text, &columns("1", "c")), (';', 3, 0, 2));
+    assert_eq!(found(b"3275014101900001;BUDI\n", &headless("1", "2")), (';', 2, 0, 1));
+    let comma = Options { delimiter: Some(b','), ..columns("a", "b") };
+    assert_eq!(found(b"a,b\n1;2;3,x\n", &comma), (',', 2, 0, 1));
+}
+
+#[test]
+fn the_layout_says_why() {
+    let layout =
+        inspect(&source("no,NIK,nama\n1,3275014101900001,BUDI\n2,,SITI\n"), &Options::default())
+            .unwrap();
+    assert_eq!(layout.id.why, "header \"NIK\", and 1 of 1 sampled cells look like NIKs");
+    assert_eq!(layout.name.why, "header \"nama\"");
+    assert_eq!(layout.seen.to_string(), "1 \"no\", 2 \"NIK\", 3 \"nama\"");
+    assert_eq!(layout.sampled, 2);
+    assert_eq!(layout.header.unwrap()[1], Box::from(&b"NIK"[..]));
+}
+
+#[test]
+fn says_what_is_wrong_and_what_to_do() {
+    let none = Options::default();
+    for (text, message, hint) in [
+        (&b""[..], "in: the file is empty", "interrupted"),
+        (b"\xEF\xBB\xBF", "in: the file is empty", "interrupted"),
+        (b"\n\n\n", "in: the file is empty", "interrupted"),
+        (b"\xFF\xFEn\0i\0k\0", "in: this is UTF-16 text", "CSV UTF-8"),
+        (b"n\0i\0k\0,\0", "in, line 1 (byte 1): there is a NUL byte", "UTF-16"),
+        (b"\x1F\x8B\x08\0\0", "in: this is a gzip file", "gunzip"),
+        (b"PK\x03\x04\0", "in: this is a ZIP file or an Excel workbook", "CSV UTF-8"),
+        (b"sep=;\nnik;nama\n", "in: the first line is \"sep=\"", "remove the first line"),
+        (
+            b"nik,nama\n1,\"x\n",
+            "in, line 2 (record 1, byte 9): a quote that is opened",
+            "quotation mark",
+        ),
+        (b"nik,nama\n1,BUDI\n", "in: column 1 is headed like a NIK, but 0 of 1", "--id-column 1"),
+        (
+            b"3275014101900001,BUDI\n",
+            "in: the first row looks like data",
+            "--no-header --id-column 1 --name-column 2",
+        ),
+        (
+            b"x,y\n1,2\n",
+            "in: no column has a header that we know as the NIK; columns seen: 1 \"x\"",
+            "--id-column",
+        ),
+        (
+            b"Data nasabah\n\nnik,nama\n3275014101900001,BUDI\n",
+            "in: the headers seem to stand in line 3",
+            "above line 3",
+        ),
+    ] {
+        let (said, advice) = refused(text, &none);
+        assert!(said.starts_with(message), "{said}");
+        assert!(advice.contains(hint), "{said}: {advice}");
+        assert!(!said.contains("BUDI") && !said.contains("3275014101900001"), "{said}");
+    }
+}
+
+#[test]
+fn says_what_is_wrong_with_the_flags() {
+    let (said, advice) =
+        refused(b"3275014101900001,BUDI\n", &Options { no_header: true, ..Options::default() });
+    assert_eq!(
+        (said.as_str(), advice.as_str()),
+        (
+            "in: without a header row, the columns must be given by number",
+            "use --no-header --id-column N --name-column M",
+        )
+    );
+    let (said, _) = refused(b"nik,nama,nik\n1,BUDI,2\n", &columns("nik", "nama"));
+    assert!(said.starts_with("in: columns 1, 3 fit equally well as the NIK"), "{said}");
+}
+
+#[test]
+fn only_a_sample_is_read() {
+    let mut text = "nik,nama\n".to_owned();
+    text.push_str(&"3275014101900001,BUDI\n".repeat(2000));
+    text.push_str("\"never closed");
+    let layout = inspect(&source(&text), &Options::default()).unwrap();
+    assert_eq!(layout.sampled, SAMPLE_RECORDS);
+}
+
+proptest! {
+    #[test]
+    fn never_panics(text in proptest::collection::vec(prop_oneof![
+        4 => proptest::sample::select(&b"nik,ama;\"\r\n03275"[..]), 1 => any::<u8>()], 0..200), no_header in any::<bool>()) {
+        let options = Options { no_header, ..columns("1", "2") };
+        let _ = inspect(&source(&text), &options);
+        let _ = inspect(&source(&text), &Options::default());
+    }
+}

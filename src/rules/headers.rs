@@ -1,0 +1,152 @@
+//! Headers: the names that people give to the NIK and name columns.
+//!
+//! Must hold: no list has a header of another number that looks alike (family card, tax, employee or phone number) or of
+//! another person's name (mother, spouse, bank).
+//! Never: looks at cells; which column to take is for `columns`.
+
+use super::nik::{clean_nik, look_of};
+use crate::model::subject::mask_digits;
+use unicode_normalization::UnicodeNormalization;
+
+/// A header with this many digits is no header but data: a NIK or what is left of one.
+const DATA_DIGITS: usize = 12;
+/// Headers are shown up to this many characters.
+const SHOWN_CHARS: usize = 40;
+
+/// Headers that say outright that the column is the national ID.
+pub(super) const ID_EXPLICIT: &[&str] = &[
+    "noktp",
+    "nomorktp",
+    "nomerktp",
+    "nikktp",
+    "ktpnik",
+    "nonikktp",
+    "nomornikktp",
+    "noktpnik",
+    "niknoktp",
+    "ktp",
+    "idktp",
+    "ktpno",
+    "ktpnumber",
+    "noektp",
+    "nomorindukkependudukan",
+    "niknomorindukkependudukan",
+    "nationalid",
+    "nationalidnumber",
+    "nationalidno",
+    "nikkaryawanktp",
+];
+/// Headers that are mostly the national ID.
+pub(super) const ID_USUAL: &[&str] = &[
+    "nik",
+    "nonik",
+    "nomornik",
+    "nomernik",
+    "niknumber",
+    "nikno",
+    "niknasabah",
+    "nikdebitur",
+    "nikpemohon",
+    "nikpelanggan",
+    "nikpeserta",
+    "nikpenerima",
+    "nikcustomer",
+    "nikkonsumen",
+    "nikanggota",
+];
+/// Headers of some identity number, perhaps this one.
+pub(super) const ID_VAGUE: &[&str] = &[
+    "noidentitas",
+    "nomoridentitas",
+    "nomeridentitas",
+    "identitas",
+    "idnumber",
+    "idno",
+    "identitynumber",
+    "identityno",
+    "idcard",
+    "idcardnumber",
+    "idcardno",
+];
+
+/// Headers that say outright that the name is the one on the card.
+pub(super) const NAME_EXPLICIT: &[&str] = &[
+    "namaktp",
+    "namasesuaiktp",
+    "namadiktp",
+    "namapadaktp",
+    "namalengkapktp",
+    "namalengkapsesuaiktp",
+    "namaktplengkap",
+];
+/// Headers of a whole name.
+pub(super) const NAME_FULL: &[&str] = &["namalengkap", "fullname", "namapanjang", "completename"];
+/// Headers of a name alone.
+pub(super) const NAME_BARE: &[&str] = &["nama", "name", "nm"];
+/// Headers of the name of somebody in a role. The same roles stand behind `nik` in `ID_USUAL`.
+pub(super) const NAME_ROLE: &[&str] = &[
+    "namanasabah",
+    "namadebitur",
+    "namapemohon",
+    "namakaryawan",
+    "namapelanggan",
+    "namapeserta",
+    "namapenerima",
+    "namacustomer",
+    "namakonsumen",
+    "namaanggota",
+    "customername",
+    "membername",
+];
+
+/// A header, normalised for comparison: NFKC, lower case, letters and digits only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderKey(pub(super) String);
+
+impl HeaderKey {
+    /// The key of a header.
+    #[must_use]
+    pub fn of(header: &str) -> Self {
+        Self(header.nfkc().flat_map(char::to_lowercase).filter(|c| c.is_alphanumeric()).collect())
+    }
+
+    /// Whether `text` has this key, NFKC aside. For text in bulk: nearly always settled by its first letter.
+    #[must_use]
+    pub fn is_of(&self, text: &str) -> bool {
+        let letters = text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase);
+        !self.0.is_empty() && letters.eq(self.0.chars())
+    }
+
+    pub(super) fn is_in(&self, list: &[&str]) -> bool {
+        list.contains(&self.0.as_str())
+    }
+}
+
+/// A header fit to be shown: masked, on one line, not too long.
+#[must_use]
+pub fn shown(header: &str) -> String {
+    let line: String =
+        header.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN_CHARS).collect();
+    mask_digits(line.trim()).into_owned()
+}
+
+/// Whether a cell can't be a header: a NIK, one that a spreadsheet damaged, or another long number.
+pub(super) fn is_data(cell: &str) -> bool {
+    let cleaned = clean_nik(cell);
+    look_of(cell).like_nik()
+        || (cleaned.len() >= DATA_DIGITS && cleaned.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Whether a record is a header by the look of it: among its cells are a known NIK header and a known name header.
+#[must_use]
+pub fn is_header<'a>(cells: impl Iterator<Item = &'a str>) -> bool {
+    let (mut id, mut name) = (false, false);
+    for key in cells.map(HeaderKey::of) {
+        id |= [ID_EXPLICIT, ID_USUAL, ID_VAGUE].iter().any(|list| key.is_in(list));
+        name |= [NAME_EXPLICIT, NAME_FULL, NAME_BARE, NAME_ROLE].iter().any(|list| key.is_in(list));
+    }
+    id && name
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+//! Which headers we know, and which we must not.
+
+use super::*;
+
+/// Numbers and names that are not the person's own NIK and name.
+const NEVER: &[&str] = &[
+    "No KK",
+    "Nomor KK",
+    "KK",
+    "No. Kartu Keluarga",
+    "NPWP",
+    "NIP",
+    "NISN",
+    "No Rek",
+    "No. HP",
+    "NIK Ibu",
+    "NIK Ayah",
+    "NIK Pasangan",
+    "NIK Suami",
+    "NIK Istri",
+    "NIK Karyawan",
+    "Nama Ibu",
+    "Nama Ibu Kandung",
+    "Nama Ayah",
+    "Nama Pasangan",
+    "Nama Bank",
+    "Nama Usaha",
+    "Nama Perusahaan",
+    "Alamat",
+    "No",
+    "ID",
+    "",
+    "---",
+];
+
+const LISTS: [&[&str]; 7] =
+    [ID_EXPLICIT, ID_USUAL, ID_VAGUE, NAME_EXPLICIT, NAME_FULL, NAME_BARE, NAME_ROLE];
+
+#[test]
+fn aliases_are_keys_and_stand_in_one_list() {
+    let all: Vec<_> = LISTS.concat();
+    for alias in &all {
+        assert_eq!(HeaderKey::of(alias).0, **alias);
+        assert_eq!(all.iter().filter(|other| *other == alias).count(), 1, "{alias}");
+    }
+}
+
+#[test]
+fn headers_are_compared_without_case_and_punctuation() {
+    for (header, key) in [
+        ("NIK", "nik"),
+        (" No. KTP ", "noktp"),
+        ("no_ktp", "noktp"),
+        ("Nama\u{A0}Lengkap", "namalengkap"),
+        ("ＮＩＫ", "nik"),
+        ("\u{FEFF}Nama-KTP*", "namaktp"),
+        ("№ KTP", "noktp"),
+        ("***", ""),
+    ] {
+        assert_eq!(HeaderKey::of(header).0, key, "{header:?}");
+    }
+}
+
+#[test]
+fn knows_the_usual_headers() {
+    for header in [
+        "nik",
+        "No KTP",
+        "Nomor KTP",
+        "NIK KTP",
+        "KTP",
+        "No Identitas",
+        "Nomor Identitas",
+        "ID Number",
+        "ID No",
+        "National ID",
+        "Nomor Induk Kependudukan",
+        "NIK Nasabah",
+        "NIK Debitur",
+        "NIK Pemohon",
+        "NIK Karyawan (KTP)",
+        "Identity Number",
+    ] {
+        let key = HeaderKey::of(header);
+        assert!([ID_EXPLICIT, ID_USUAL, ID_VAGUE].iter().any(|list| key.is_in(list)), "{header}");
+    }
+    for header in [
+        "Nama",
+        "Nama Lengkap",
+        "Nama KTP",
+        "Nama (sesuai KTP)",
+        "Nama Nasabah",
+        "Nama Debitur",
+        "Nama Pemohon",
+        "Nama Karyawan",
+        "name",
+        "Full Name",
+        "Customer Name",
+    ] {
+        let key = HeaderKey::of(header);
+        assert!(
+            [NAME_EXPLICIT, NAME_FULL, NAME_BARE, NAME_ROLE].iter().any(|list| key.is_in(list)),
+            "{header}"
+        );
+    }
+    for header in NEVER {
+        let key = HeaderKey::of(header);
+        assert!(!LISTS.iter().any(|list| key.is_in(list)), "{header}");
+    }
+}
+
+#[test]
+fn tells_data_from_headers() {
+    for (cell, data) in [
+        ("NIK", false),
+        ("2024", false),
+        ("01012024", false),
+        ("BUDI SANTOSO", false),
+        ("", false),
+        ("3275014101900001", true),
+        ("'3275 0141 0190 0001", true),
+        ("327501410190000", true),
+        ("3.27501E+15", true),
+        ("9175014101900001.0", true),
+    ] {
+        assert_eq!(is_data(cell), data, "{cell:?}");
+    }
+}
+
+#[test]
+fn shows_headers_safely() {
+    assert_eq!(shown(" NIK \n3275014101900001"), "NIK  ******");
+    assert_eq!(shown(&"x".repeat(100)).len(), SHOWN_CHARS);
+}
+
+#[test]
+fn a_header_names_both() {
+    assert!(is_header(["No", "NIK", "Nama"].into_iter()));
+    assert!(!is_header(["No", "NIK", "Alamat"].into_iter()));
+    assert!(!is_header(["Data nasabah"].into_iter()));
+}

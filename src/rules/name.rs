@@ -1,0 +1,175 @@
+//! Names: the few changes that cannot alter which name is meant, then the checks.
+//!
+//! What is sent is what is bought, so cleaning does only this: NFC; invisible characters away; each run of whitespace,
+//! of whatever kind and length, to one space, none at the ends; typographic apostrophes to `'`, en and em dash to `-`.
+//!
+//! Must hold: cleaning is idempotent.
+//! Never: drops a title, expands `M.` or `Muh.`, drops `bin` or `binti`, changes case, or transliterates. A wrong
+//! guess is a charged mismatch.
+
+use super::headers::HeaderKey;
+use super::text::is_invisible;
+use crate::model::row::{Rejection, Warning, Warnings};
+use crate::model::subject::Name;
+use std::borrow::Cow;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+
+/// Names longer than this, in letters, are suspect.
+const LONG: usize = 60;
+
+/// A name that passed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameReading {
+    /// The name as it would be sent.
+    pub name: Name,
+    /// What looks odd in it.
+    pub warnings: Warnings,
+    /// Whether cleaning changed it.
+    pub changed: bool,
+}
+
+/// Cleans and checks a cell. `header` is the key of the column's own header, to tell a repeated header row.
+///
+/// # Errors
+/// Why the cell can't be sent.
+pub fn check_name(raw: &str, header: Option<&HeaderKey>) -> Result<NameReading, Rejection> {
+    let plain = scan_plain(raw.as_bytes());
+    let (cleaned, found) = match plain {
+        Some(found) => (Cow::Borrowed(raw), found),
+        None => {
+            let cleaned = fold(raw);
+            let found = scan(&cleaned);
+            (Cow::Owned(cleaned), found)
+        }
+    };
+    if cleaned.is_empty() {
+        return Err(Rejection::NameEmpty);
+    }
+    if found.letters == 0 {
+        return Err(Rejection::NameNotAName);
+    }
+    let mut warnings = found.warnings;
+    warnings.add_if(found.letters == 1, Warning::NameOneLetter);
+    warnings.add_if(found.letters > LONG, Warning::NameOver60);
+    warnings.add_if(header.is_some_and(|key| key.is_of(&cleaned)), Warning::NameIsHeader);
+    let changed = *cleaned != *raw;
+    Ok(NameReading { name: Name::new(cleaned), warnings, changed })
+}
+
+/// The cleaning alone.
+#[must_use]
+pub fn clean_name(raw: &str) -> Cow<'_, str> {
+    match scan_plain(raw.as_bytes()) {
+        Some(_) => Cow::Borrowed(raw),
+        None => Cow::Owned(fold(raw)),
+    }
+}
+
+/// What a name holds.
+#[derive(Default)]
+struct Found {
+    letters: usize,
+    warnings: Warnings,
+}
+
+const LETTER: u8 = 1;
+const DIGIT: u8 = 1 << 1;
+const COMMA: u8 = 1 << 2;
+const BRACKET: u8 = 1 << 3;
+const AT: u8 = 1 << 4;
+/// Not to be judged byte by byte: the careful way must look.
+const ODD: u8 = 1 << 5;
+
+/// What each byte means in plain ASCII.
+const CLASS: [u8; 256] = {
+    let mut class = [ODD; 256];
+    let mut byte = b' ';
+    while byte <= b'~' {
+        class[byte as usize] = match byte {
+            b'A'..=b'Z' | b'a'..=b'z' => LETTER,
+            b'0'..=b'9' => DIGIT,
+            b',' => COMMA,
+            b'(' | b')' | b'[' | b']' | b'{' | b'}' => BRACKET,
+            b'@' => AT,
+            b'`' => ODD,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    class
+};
+
+/// One pass over plain ASCII that needs no cleaning; `None` for all else. Most names take this way.
+fn scan_plain(raw: &[u8]) -> Option<Found> {
+    let mut seen = 0;
+    let mut letters = 0;
+    // As if a space went before, so that a leading one counts as a double one.
+    let mut last = b' ';
+    let mut doubled = false;
+    for &byte in raw {
+        let class = CLASS[usize::from(byte)];
+        seen |= class;
+        letters += usize::from(class & LETTER);
+        doubled |= byte == b' ' && last == b' ';
+        last = byte;
+    }
+    if seen & ODD != 0 || doubled || last == b' ' {
+        return None;
+    }
+    let mut warnings = Warnings::NONE;
+    if seen & !LETTER != 0 {
+        warnings.add_if(seen & DIGIT != 0, Warning::NameHasDigits);
+        warnings.add_if(seen & COMMA != 0, Warning::NameHasComma);
+        warnings.add_if(seen & BRACKET != 0, Warning::NameHasBrackets);
+        warnings.add_if(seen & AT != 0, Warning::NameHasAt);
+    }
+    Some(Found { letters, warnings })
+}
+
+/// The same, for any cleaned text.
+fn scan(text: &str) -> Found {
+    let mut found = Found::default();
+    for c in text.chars() {
+        found.letters += usize::from(c.is_alphabetic());
+        match c {
+            ',' => found.warnings.add(Warning::NameHasComma),
+            '(' | ')' | '[' | ']' | '{' | '}' => found.warnings.add(Warning::NameHasBrackets),
+            '@' => found.warnings.add(Warning::NameHasAt),
+            // UTF-8 read as Windows-1252 (`Ã©` for `é`), and what was replaced for good.
+            'Ã' | '\u{FFFD}' => found.warnings.add(Warning::NameMojibake),
+            _ if c.is_numeric() => found.warnings.add(Warning::NameHasDigits),
+            _ => {}
+        }
+    }
+    found.warnings.add_if(text.contains("â€"), Warning::NameMojibake);
+    found
+}
+
+/// The careful way of cleaning.
+fn fold(raw: &str) -> String {
+    let mut out = String::with_capacity(raw.len());
+    let mut gap = false;
+    for c in raw.nfc() {
+        if c.is_whitespace() {
+            gap = true;
+        } else if !is_invisible(c) {
+            if gap && !out.is_empty() {
+                out.push(' ');
+            }
+            gap = false;
+            out.push(match c {
+                '’' | '‘' | 'ʼ' | 'ʻ' | '`' | '´' => '\'',
+                '–' | '—' => '-',
+                other => other,
+            });
+        }
+    }
+    // A letter and its accent may have met only now that what stood between them is gone.
+    match is_nfc_quick(out.chars()) {
+        IsNormalized::Yes => out,
+        IsNormalized::No | IsNormalized::Maybe => out.nfc().collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

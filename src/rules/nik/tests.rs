@@ -1,0 +1,244 @@
+//! Each rule for NIKs as a row of a table, and what must hold for any text.
+
+use super::*;
+use proptest::prelude::*;
+
+const GOOD: &str = "3275014101900001";
+
+const STRICT: NikPolicy = NikPolicy { send_truncated: false, send_odd_dates: false };
+const LENIENT: NikPolicy = NikPolicy { send_truncated: true, send_odd_dates: true };
+
+fn code(raw: &str, policy: &NikPolicy) -> String {
+    match check_nik(raw, policy) {
+        Ok((_, warnings)) => warnings.iter().map(Warning::code).collect::<Vec<_>>().join(" "),
+        Err(rejection) => format!("! {}", rejection.code()),
+    }
+}
+
+#[test]
+fn cleaning_finds_the_digits() {
+    for raw in [
+        "3275014101900001",
+        " 3275014101900001\t",
+        "\u{FEFF}3275014101900001",
+        "3275014101900001\u{200B}",
+        "\u{200E}3275014101900001\u{202C}",
+        "\u{00A0}3275014101900001\u{3000}",
+        "3275014101900001\u{7F}\u{1}",
+        "3275014101900001\r\n",
+        "'3275014101900001",
+        "''3275014101900001",
+        "’3275014101900001",
+        "'3275014101900001'",
+        "\"3275014101900001\"",
+        "“3275014101900001”",
+        "=\"3275014101900001\"",
+        " = \"3275014101900001\" ",
+        "'=\"3275014101900001\"",
+        "３２７５０１４１０１９００００１",
+        "3275-0141-0190-0001",
+        "32.75.01.410190.0001",
+        "3275 0141 0190 0001",
+        "3275014101900001.",
+        "3275014101900001.0",
+        "3275014101900001.00",
+        "\"3275014101900001.0\"",
+        "-'3275014101900001",
+    ] {
+        assert_eq!(clean_nik(raw), GOOD, "{raw:?}");
+        assert_eq!(code(raw, &STRICT), "", "{raw:?}");
+    }
+}
+
+#[test]
+fn rejects_what_is_no_nik() {
+    for (raw, expected) in [
+        ("", "! nik_empty"),
+        ("   ", "! nik_empty"),
+        ("-", "! nik_empty"),
+        ("'", "! nik_empty"),
+        ("\"\"", "! nik_empty"),
+        ("\u{FEFF}\u{200B}", "! nik_empty"),
+        ("327501410190000", "! nik_length"),
+        ("32750141019000011", "! nik_length"),
+        ("1", "! nik_length"),
+        // The zero of a decimal is no digit of the NIK.
+        ("327501410190001.0", "! nik_length"),
+        ("32750141019000.00", "! nik_length"),
+        ("917501410190001.0", "! nik_length"),
+        ("99999999999999999999999.0", "! nik_length"),
+        ("BUDI SANTOSO", "! nik_not_digits"),
+        ("327501410190000X", "! nik_not_digits"),
+        ("3275014101900001X", "! nik_not_digits"),
+        ("327501410190OOO1", "! nik_not_digits"),
+        ("3275/0141/0190/0001", "! nik_not_digits"),
+        ("3275014101900001,0", "! nik_not_digits"),
+        ("٣٢٧٥٠١٤١٠١٩٠٠٠٠١", "! nik_not_digits"),
+        ("N/A", "! nik_not_digits"),
+        ("1E", "! nik_not_digits"),
+        ("E15", "! nik_not_digits"),
+        ("3.27501E+15", "! excel_scientific"),
+        ("3,27501E+15", "! excel_scientific"),
+        ("3.27501e15", "! excel_scientific"),
+        ("3E15", "! excel_scientific"),
+        (" '3.27501E+15 ", "! excel_scientific"),
+        ("=\"3.27501E+15\"", "! excel_scientific"),
+        ("3.275014101900001E+15", "! excel_scientific"),
+        ("9175014101900001.0", "! excel_rounded"),
+        ("9007199254740992.0", "! excel_rounded"),
+        ("9975014101900001.00", "! excel_rounded"),
+    ] {
+        assert_eq!(code(raw, &STRICT), expected, "{raw:?}");
+        assert_eq!(code(raw, &LENIENT), expected, "no flag saves {raw:?}");
+    }
+}
+
+#[test]
+fn judges_serial_and_date() {
+    for (raw, strict, lenient) in [
+        ("0000000000000000", "! nik_placeholder", "! nik_placeholder"),
+        ("1111111111111111", "! nik_placeholder", "! nik_placeholder"),
+        ("9999999999999999", "! nik_placeholder", "! nik_placeholder"),
+        ("0123456789012345", "! nik_placeholder", "! nik_placeholder"),
+        ("1234567890123456", "! nik_placeholder", "! nik_placeholder"),
+        ("1234567890987654", "! nik_placeholder", "! nik_placeholder"),
+        ("3275014101900000", "! excel_truncated", "nik_serial_zero"),
+        ("3275010113900000", "! excel_truncated", "nik_serial_zero nik_date_odd"),
+        ("3275014101900010", "", ""),
+        ("3275010001900001", "! nik_date", "nik_date_odd"),
+        ("3275010101900001", "", ""),
+        ("3275013101900001", "", ""),
+        ("3275013201900001", "! nik_date", "nik_date_odd"),
+        ("3275014001900001", "! nik_date", "nik_date_odd"),
+        ("3275014101900001", "", ""),
+        ("3275017101900001", "", ""),
+        ("3275017201900001", "! nik_date", "nik_date_odd"),
+        ("3275019901900001", "! nik_date", "nik_date_odd"),
+        ("3275010100900001", "! nik_date", "nik_date_odd"),
+        ("3275010112900001", "", ""),
+        ("3275010113900001", "! nik_date", "nik_date_odd"),
+        ("3275010199900001", "! nik_date", "nik_date_odd"),
+    ] {
+        assert_eq!(code(raw, &STRICT), strict, "{raw:?}");
+        assert_eq!(code(raw, &LENIENT), lenient, "{raw:?}");
+    }
+}
+
+#[test]
+fn warns_past_the_months_end() {
+    for (day_month_year, past) in [
+        ("300290", true),
+        ("700290", true),
+        ("290292", false),
+        ("290200", false),
+        ("290291", true),
+        ("690291", true),
+        ("280291", false),
+        ("310490", true),
+        ("710690", true),
+        ("310990", true),
+        ("311190", true),
+        ("300490", false),
+        ("310390", false),
+        ("711290", false),
+    ] {
+        let expected = if past { "nik_day_past_month_end" } else { "" };
+        assert_eq!(
+            code(&format!("327501{day_month_year}0001"), &STRICT),
+            expected,
+            "{day_month_year}"
+        );
+    }
+}
+
+#[test]
+fn warns_of_odd_places() {
+    for (place, expected) in [
+        ("997501", ""),
+        ("097501", ""),
+        ("107501", ""),
+        ("547501", ""),
+        ("917501", ""),
+        ("967501", ""),
+        ("977501", "nik_province_unknown"),
+        ("227501", "nik_province_unknown"),
+        ("207501", "nik_province_unknown"),
+        ("320001", "nik_regency_odd"),
+        ("327001", "nik_regency_odd"),
+        ("327101", ""),
+        ("327500", "nik_district_zero"),
+        ("000000", "nik_province_unknown nik_regency_odd nik_district_zero"),
+    ] {
+        assert_eq!(code(&format!("{place}4101900001"), &STRICT), expected, "{place}");
+    }
+}
+
+#[test]
+fn knows_38_provinces_and_four_more_codes() {
+    let known = (0..100).filter(|&code| is_province(code)).count();
+    assert_eq!(known, 38 + 4);
+}
+
+#[test]
+fn says_what_a_cell_looks_like() {
+    let digits = |last_zero| NikLook::Digits { last_zero };
+    for (raw, look) in [
+        (GOOD, digits(false)),
+        ("3275014101900000", digits(true)),
+        ("'3275 0141 0190 0010", digits(true)),
+        ("0000000000000000", digits(true)),
+        ("3.27501E+15", NikLook::Scientific),
+        ("9175014101900001.0", NikLook::Rounded),
+        ("327501410190000", NikLook::Other),
+        ("", NikLook::Other),
+        ("BUDI", NikLook::Other),
+    ] {
+        assert_eq!(look_of(raw), look, "{raw:?}");
+        assert_eq!(read_nik(raw, &STRICT).look, look, "{raw:?}");
+    }
+}
+
+/// Texts near the edge: what stands around and between digits.
+fn near_nik() -> impl Strategy<Value = String> {
+    let part = prop_oneof![
+        "[0-9]{1,16}",
+        Just("3275014101900001".to_owned()),
+        "['\"=.,eE+-]{1,3}",
+        "[ \u{A0}\u{200B}\u{FEFF}\t’“”]",
+        "[０-９]{1,4}",
+        any::<char>().prop_map(String::from),
+    ];
+    proptest::collection::vec(part, 0..6).prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #[test]
+    fn cleaning_is_idempotent(raw in prop_oneof![near_nik(), any::<String>()]) {
+        let once = clean_nik(&raw).into_owned();
+        prop_assert_eq!(clean_nik(&once), once.as_str());
+    }
+
+    #[test]
+    fn digits_are_never_changed(digits in "[0-9]{0,20}") {
+        prop_assert!(matches!(clean_nik(&digits), Cow::Borrowed(same) if same == digits));
+    }
+
+    #[test]
+    fn what_passes_is_what_was_written(raw in near_nik()) {
+        if let Ok((nik, _)) = check_nik(&raw, &LENIENT) {
+            // The digits of the raw text, in order, less a decimal's zeros at the end.
+            let written: String = raw.chars().map(to_ascii_digit).filter(char::is_ascii_digit).collect();
+            prop_assert!(written.starts_with(nik.as_str()), "{} {}", raw, nik.as_str());
+            prop_assert!(written.len() <= NIK_DIGITS + 2);
+            // And judged again it passes unchanged.
+            prop_assert_eq!(check_nik(nik.as_str(), &LENIENT).unwrap().0, nik);
+        }
+    }
+
+    #[test]
+    fn strict_passes_no_more_than_lenient(digits in "[0-9]{16}") {
+        if check_nik(&digits, &STRICT).is_ok() {
+            prop_assert_eq!(check_nik(&digits, &STRICT), check_nik(&digits, &LENIENT));
+        }
+    }
+}
