@@ -147,9 +147,22 @@ fn scan(text: &str) -> Found {
 
 /// The careful way of cleaning.
 fn fold(raw: &str) -> String {
-    let mut out = String::with_capacity(raw.len());
+    // Composing is the dear part, and text that needs it is rare.
+    let out = match is_nfc_quick(raw.chars()) {
+        IsNormalized::Yes => fold_chars(raw.chars(), raw.len()),
+        IsNormalized::No | IsNormalized::Maybe => fold_chars(raw.nfc(), raw.len()),
+    };
+    // A letter and its accent may have met only now that what stood between them is gone.
+    match is_nfc_quick(out.chars()) {
+        IsNormalized::Yes => out,
+        IsNormalized::No | IsNormalized::Maybe => out.nfc().collect(),
+    }
+}
+
+fn fold_chars(chars: impl Iterator<Item = char>, bytes: usize) -> String {
+    let mut out = String::with_capacity(bytes);
     let mut gap = false;
-    for c in raw.nfc() {
+    for c in chars {
         if c.is_whitespace() {
             gap = true;
         } else if !is_invisible(c) {
@@ -164,11 +177,7 @@ fn fold(raw: &str) -> String {
             });
         }
     }
-    // A letter and its accent may have met only now that what stood between them is gone.
-    match is_nfc_quick(out.chars()) {
-        IsNormalized::Yes => out,
-        IsNormalized::No | IsNormalized::Maybe => out.nfc().collect(),
-    }
+    out
 }
 
 #[cfg(test)]

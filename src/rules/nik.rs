@@ -67,8 +67,9 @@ pub fn look_of(raw: &str) -> NikLook {
 #[must_use]
 pub fn clean_nik(raw: &str) -> Cow<'_, str> {
     // Most cells by far. Also what makes cleaning leave a good NIK alone.
-    if raw.bytes().all(|b| b.is_ascii_digit()) {
-        return Cow::Borrowed(raw);
+    let bare = raw.trim_matches([' ', '\'']);
+    if bare.bytes().all(|b| b.is_ascii_digit()) {
+        return Cow::Borrowed(bare);
     }
     let visible = raw.chars().filter(|c| !c.is_whitespace() && !is_invisible(*c));
     let mut text: String = visible.map(to_ascii_digit).collect();
