@@ -90,6 +90,7 @@ pub struct RunArgs {
 /// How the input is read.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Input")]
+#[expect(clippy::struct_excessive_bools, reason = "flags, as they are typed")]
 pub(crate) struct ReadingArgs {
     /// The delimiter: `,` `;` `|` or `tab` [default: found]
     #[arg(long, env = "CEKNIK_DELIMITER", value_name = "CHAR")]

@@ -66,8 +66,8 @@ pub(super) fn before(
     text += &format!("to send    {:>12}{}\n", number(to_send), most.unwrap_or_default());
     if let Some(rate) = config.engine.throttle.rate.filter(|_| to_send > 0) {
         let seconds = Duration::from_secs((to_send as f64 / rate) as u64);
-        let time = humantime::format_duration(seconds);
-        text += &format!("  at {rate} calls/s: {time} or more\n");
+        let time = humantime::format_duration(seconds.max(Duration::from_secs(1)));
+        text += &format!("  at {rate} calls/s: about {time} or more\n");
     }
     let names = surveyed.several_names;
     if names > 0 {
@@ -125,7 +125,7 @@ fn summary(facts: &Facts<'_>) -> Summary {
         exit: facts.exit,
         origin: config.ledger.origin.clone(),
         output: facts.output.map(str::to_owned),
-        outcomes: facts.projected.map(|p| Summary::outcomes_of(&p.outcomes)),
+        outcomes: facts.projected.map(|projected| projected.outcomes),
         rows: counts.rows,
         rejected: counts.rejections.iter().map(|(why, rows)| (why.code(), rows)).collect(),
         warnings,

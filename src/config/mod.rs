@@ -262,7 +262,7 @@ fn engine_options(args: &RunArgs, price: Option<&Price>) -> Result<engine::Optio
     Ok(engine::Options {
         concurrency: pace.concurrency as usize,
         retry: RetryPolicy { max_attempts: pace.max_attempts, base, cap },
-        breaker: BreakerPolicy { base: base * 4, cap, max_outage },
+        breaker: BreakerPolicy { base: base * 2, cap, max_outage },
         throttle: ThrottlePolicy { rate, base, cap, max_outage },
         max_charges: limits.into_iter().flatten().min(),
         max_calls: args.money.limit,

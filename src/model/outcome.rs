@@ -1,5 +1,7 @@
 //! The end state of a row, as the output shows it.
 
+use serde::{Serialize, Serializer};
+
 use super::class::{End, ResultCode};
 
 /// The end state of a row.
@@ -107,5 +109,12 @@ impl OutcomeCounts {
     /// Whether every row has a verdict.
     pub fn all_have_verdicts(&self) -> bool {
         self.iter().all(|(outcome, rows)| rows == 0 || outcome.has_verdict())
+    }
+}
+
+/// As a map from each outcome's word to its count, in the order in which they are listed.
+impl Serialize for OutcomeCounts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter().map(|(outcome, rows)| (outcome.word(), rows)))
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::AtomicFile;
 use crate::engine::Latency;
 use crate::model::money::{Price, Tally};
-use crate::model::outcome::{Outcome, OutcomeCounts};
+use crate::model::outcome::OutcomeCounts;
 use crate::passes::Funnel;
 
 /// Everything a start has to say at its end.
@@ -30,7 +30,7 @@ pub struct Summary {
     /// The output that was written, if one was.
     pub output: Option<String>,
     /// Rows by outcome; they add up to `rows`. None where no output could be written.
-    pub outcomes: Option<BTreeMap<&'static str, u64>>,
+    pub outcomes: Option<OutcomeCounts>,
     /// Rows of the input.
     pub rows: u64,
     /// Rejected rows by reason.
@@ -105,11 +105,6 @@ impl Spending {
 impl Summary {
     /// The version of the shape.
     pub const VERSION: u32 = 1;
-
-    /// Rows by outcome, those that occurred.
-    pub fn outcomes_of(counts: &OutcomeCounts) -> BTreeMap<&'static str, u64> {
-        counts.iter().map(|(outcome, rows)| (Outcome::word(outcome), rows)).collect()
-    }
 
     /// Writes it as JSON, in one step.
     ///

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::Summary;
 use crate::model::money::{Price, group};
+use crate::model::outcome::{Outcome, OutcomeCounts};
 
 /// The last words of a start, several lines.
 pub fn last_words(summary: &Summary, price: Option<&Price>, next: Option<&str>) -> String {
@@ -35,10 +36,11 @@ fn write_all(
 
 fn rows(out: &mut String, summary: &Summary) -> std::fmt::Result {
     writeln!(out, "  rows       {}", number(summary.rows))?;
-    for (outcome, rows) in summary.outcomes.iter().flatten().filter(|(_, rows)| **rows > 0) {
-        let share = 100.0 * *rows as f64 / summary.rows.max(1) as f64;
-        writeln!(out, "    {outcome:<12} {:>12}  {share:>5.1} %", number(*rows))?;
-        if *outcome == "rejected" {
+    let outcomes = summary.outcomes.iter().flat_map(OutcomeCounts::iter);
+    for (outcome, rows) in outcomes.filter(|(_, rows)| *rows > 0) {
+        let share = 100.0 * rows as f64 / summary.rows.max(1) as f64;
+        writeln!(out, "    {:<12} {:>12}  {share:>5.1} %", outcome.word(), number(rows))?;
+        if outcome == Outcome::Rejected {
             for (reason, rows) in &summary.rejected {
                 writeln!(out, "      {reason:<20} {:>8}", number(*rows))?;
             }
