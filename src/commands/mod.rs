@@ -14,14 +14,19 @@ use clap_complete::Shell;
 use crate::cli::Cli;
 use crate::error::{Error, exit};
 
-/// Prints the manual page. Returns the exit code.
+/// Prints the manual: a page for the program, then one for each subcommand. Returns the exit code.
 ///
 /// # Errors
 /// What the system says.
 pub fn man() -> Result<u8, Error> {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(not_written)?;
-    print(&page)
+    let mut program = Cli::command();
+    program.build();
+    let mut pages = Vec::new();
+    for command in std::iter::once(&program).chain(program.get_subcommands()) {
+        let page = clap_mangen::Man::new(command.clone());
+        page.render(&mut pages).map_err(not_written)?;
+    }
+    print(&pages)
 }
 
 /// Prints the completion script of a shell. Returns the exit code.
