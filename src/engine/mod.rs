@@ -96,13 +96,14 @@ pub async fn verify<V: Verifier, J: Journal>(
     loop {
         let (now, wall) = (start.elapsed(), WallMs::now());
         run.advance(now, wall);
+        // Sends come first: each makes room for one more intent.
+        while let Some(ticket) = run.next_send(now) {
+            flights.push(send(verifier, ticket));
+        }
         feed.give(&mut run);
         while run.plan(now, wall) && feed.give(&mut run) {}
         if commit.is_none() {
             commit = run.take_batch().map(|batch| journal.record(batch));
-        }
-        while let Some(ticket) = run.next_send(now) {
-            flights.push(send(verifier, ticket));
         }
         if shown.elapsed() >= GLIMPSE {
             shown = Instant::now();
