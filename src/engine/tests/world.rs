@@ -177,6 +177,8 @@ struct Start {
     calls: u64,
     ledger_failed: bool,
     wakes_in_vain: usize,
+    /// The test wants to look at this time.
+    look_at: Option<Tick>,
 }
 
 /// One run over all its starts.
@@ -239,6 +241,7 @@ impl World {
             calls: 0,
             ledger_failed: false,
             wakes_in_vain: 0,
+            look_at: None,
         });
     }
 
@@ -272,6 +275,7 @@ impl World {
 
     /// Plays until this time of the start.
     pub(super) fn play_until(&mut self, time: Tick) {
+        self.start().look_at = Some(time);
         while self.now() < time {
             assert!(!self.step(), "it ended before");
         }
@@ -455,7 +459,8 @@ impl Start {
         let rows = self.run.wants_row().then_some(self.rows_ready);
         let commit = self.commit.as_ref().map(|commit| commit.done);
         let replies = self.flights.iter().map(|flight| flight.arrives);
-        let event = replies.chain(rows).chain(commit).min();
+        let event =
+            replies.chain(rows).chain(commit).chain(self.look_at.filter(|at| *at > self.now)).min();
         let next = [event, wake].into_iter().flatten().min();
         let next = next.expect("a lost wake-up: not done, and nothing will happen");
         let in_vain = event.is_none_or(|event| event > self.now) && next <= self.now;
