@@ -370,7 +370,7 @@ impl Dispatcher {
         }
         let row = self.row.take()?;
         let at = self.table.find(&row.pair)?;
-        Some(Job { at, row })
+        Some(Job { at, row, refused_in: None })
     }
 
     fn open(&mut self, job: Job, wall: WallMs) {
@@ -379,7 +379,7 @@ impl Dispatcher {
         self.stats.retries += u64::from(self.table.state(job.at).spent.sends > 0);
         let (pair, record) = (job.row.pair, job.row.record);
         self.outbox.intents.push(Intent { attempt, pair, record, at: wall });
-        let body = self.body.kind();
+        let body = self.body.kind(job.refused_in);
         self.planned.push(Ticket { attempt, job, body, probe: false, sent_at: Tick::ZERO });
     }
 

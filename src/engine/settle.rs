@@ -3,7 +3,7 @@
 //! Each reply is classified once, settles its reservation once, and gives exactly one settlement.
 
 use super::dispatcher::Dispatcher;
-use super::work::Ticket;
+use super::work::{Job, Ticket};
 use crate::model::attempt::{AttemptId, Settlement, WallMs};
 use crate::model::class::{Class, End, Lost, NotSent};
 use crate::model::money::Charge;
@@ -47,14 +47,15 @@ impl Dispatcher {
         conceal_all(&mut texts, ticket.subject());
         self.stats.answered(class, now.saturating_sub(ticket.sent_at));
         self.budget.settle(charge(class), class.was_sent());
-        let swapped = self.body.answered(class);
+        let mut spent = self.table.state(ticket.job.at).spent;
+        spent.sends = spent.sends.saturating_add(u8::from(class.was_sent()));
+        spent.tries = spent.tries.saturating_add(u8::from(class.is_failed_try()));
+        let swapped = self.body.answered(class, ticket.body, ticket.job.refused_in)
+            && !self.retry.used_up(spent);
         self.watch(&ticket, class, retry_after, now);
         if !swapped {
             self.watch_streaks(ticket.attempt, class);
         }
-        let mut spent = self.table.state(ticket.job.at).spent;
-        spent.sends = spent.sends.saturating_add(u8::from(class.was_sent()));
-        spent.tries = spent.tries.saturating_add(u8::from(class.is_failed_try()));
         let decision = if swapped {
             Decision::RetryAt(now)
         } else {
@@ -81,7 +82,9 @@ impl Dispatcher {
             voided: swapped,
         });
         match retry_at {
-            Some(_) if swapped => self.urgent = Some(ticket.job),
+            Some(_) if swapped => {
+                self.urgent = Some(Job { refused_in: Some(ticket.body), ..ticket.job });
+            }
             Some(at) => self.waiting.push(at, ticket.job),
             None => {}
         }

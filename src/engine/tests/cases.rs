@@ -314,6 +314,33 @@ fn refused_in_both_kinds_is_refused() {
 }
 
 #[test]
+fn every_row_under_trial_is_tried_in_both_kinds() {
+    // The first row is bad in itself, and a limiter answers its second try.
+    let vendor = |call: &Call| match (call.pair, call.nth, call.body) {
+        (0, 2, _) => Answer::say(Word::Foreign(502)),
+        (0, ..) | (_, _, BodyKind::Form) => Answer::say(Word::NotFound),
+        (_, _, BodyKind::Json) => Answer::say(MATCH),
+    };
+    let options = with(|options| options.body = BodyTrial::auto(None));
+    let mut world = World::new(options, 0..3, vendor);
+    let outcome = world.play();
+    let matched = MATCH.class().end();
+    assert_eq!(ends(&outcome), [Some(End::Refused), matched, matched]);
+}
+
+#[test]
+fn a_trial_never_passes_the_most_sends_of_a_pair() {
+    let vendor = |call: &Call| Answer::say(if call.nth < 20 { SLOWER } else { Word::NotFound });
+    let options = with(|options| {
+        options.body = BodyTrial::auto(None);
+        options.throttle.cap = secs(1);
+    });
+    let mut world = World::new(options, [0], vendor);
+    let outcome = world.play();
+    assert_eq!((outcome.stats.sent, state(&outcome, 0).end), (20, Some(End::Refused)));
+}
+
+#[test]
 fn the_second_signal_leaves_in_doubt_what_is_in_flight() {
     let mut world = World::new(options(), 0..50, |_| Answer::say(MATCH).after(3000));
     world.begin();
