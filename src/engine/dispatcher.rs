@@ -155,6 +155,7 @@ impl Dispatcher {
         if self.stop.is_none() {
             tracing::warn!(reason = reason.name(), "stopping: nothing more is started");
             self.stop = Some(reason);
+            self.drop_work();
         }
     }
 
@@ -176,9 +177,6 @@ impl Dispatcher {
         if self.throttle.advance(now) {
             self.gate.set_rate(self.throttle.rate(), now);
         }
-        if self.stop.is_some() {
-            self.drop_work();
-        }
         if self.stop.is_some() || self.paused(now) {
             self.recall_unsent(now, wall);
         }
@@ -198,7 +196,6 @@ impl Dispatcher {
                 Reservation::Refused(reason) => {
                     self.urgent = Some(job);
                     self.stop(reason);
-                    self.drop_work();
                 }
             }
         }
@@ -267,22 +264,24 @@ impl Dispatcher {
 
     /// When to look again if nothing happens before.
     pub fn wake_at(&mut self, now: Tick) -> Option<Tick> {
+        if self.stop.is_some() {
+            // What has not left is taken back at once; all else is in flight or at the ledger.
+            return (!self.unsent.is_empty()).then_some(now);
+        }
         let mut times = vec![self.breaker.gives_up_at(), self.throttle.gives_up_at()];
-        if self.stop.is_none() {
-            times.push(self.deadline);
-            times.push(self.waiting.next_due());
-            if self.has_work() {
-                times.push(Some(self.throttle.paused_until()));
-                if let Permit::NotBefore(at) = self.breaker.permit(now) {
-                    times.push(Some(at));
-                }
+        times.push(self.deadline);
+        times.push(self.waiting.next_due());
+        if self.has_work() {
+            times.push(Some(self.throttle.paused_until()));
+            if let Permit::NotBefore(at) = self.breaker.permit(now) {
+                times.push(Some(at));
             }
-            if !self.unsent.is_empty() {
-                times.push(self.gate.check_again_at());
-            }
-            if self.throttle.rate() != self.throttle.asked() {
-                times.push(Some(self.throttle.climbs_at()));
-            }
+        }
+        if !self.unsent.is_empty() {
+            times.push(self.gate.check_again_at());
+        }
+        if self.throttle.rate() != self.throttle.asked() {
+            times.push(Some(self.throttle.climbs_at()));
         }
         times.into_iter().flatten().filter(|at| *at > now).min()
     }

@@ -5,7 +5,7 @@ use super::vendor::{
 };
 use super::world::{World, candidate, ms, options, secs};
 use crate::engine::{Dispatcher, Options, Outcome, Pause};
-use crate::model::attempt::{AttemptId, WallMs};
+use crate::model::attempt::AttemptId;
 use crate::model::class::{AccountStop, Class, End, Lost, NotSent, Refusal};
 use crate::model::money::Tally;
 use crate::model::stop::{BudgetLimit, Signal, StopReason};
@@ -207,7 +207,7 @@ fn twenty_refusals_stop_and_are_asked_again_by_a_resume() {
     let outcome = world.play();
     assert_eq!(outcome.stop, Some(StopReason::RefusalsInRow));
     assert!((20..=23).contains(&outcome.stats.sent), "{}", outcome.stats.sent);
-    let (read, _) = world.facts.fold(&world.rows, &world.options.retry);
+    let (read, _) = world.read();
     assert_eq!(read.to_send(), 99, "all but the abnormal one");
     let again = world.play();
     assert!(again.stop == Some(StopReason::RefusalsInRow) && !pairs(&world).contains(&7));
@@ -398,11 +398,24 @@ fn a_ledger_that_fails_twice_leaves_the_answers_in_doubt() {
 
 #[test]
 fn a_pair_that_the_survey_did_not_see_stops() {
+    // The row before it waits for its turn, or its intent for the gate, and nothing is in flight.
+    for rate in [None, Some(0.1)] {
+        let options = with(|options| options.throttle.rate = rate);
+        let mut world = World::new(options, [1, 1, 2, 77, 3], always(MATCH));
+        world.unseen = [77].into();
+        world.faults.reader = Some((3, secs(1)));
+        let outcome = world.play();
+        assert_eq!(outcome.stop, Some(StopReason::InputChanged));
+        assert!(!pairs(&world).contains(&77) && !pairs(&world).contains(&3));
+    }
+}
+
+#[test]
+fn a_stop_leaves_no_pair_under_way() {
     let table = PairTable::new((0..3).map(key).collect());
     let mut run = Dispatcher::new(&options(), table, Tally::default(), AttemptId(1));
     run.offer(candidate(0, 1));
     run.offer(candidate(1, 77));
-    run.advance(secs(0), WallMs(0));
     assert!(run.is_done());
     let outcome = run.into_outcome();
     assert_eq!(outcome.stop, Some(StopReason::InputChanged));

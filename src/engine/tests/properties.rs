@@ -163,12 +163,12 @@ proptest! {
             let pair = index.index(scripts.len()) as u64;
             rows.insert(index.index(rows.len()), pair);
         }
-        let mut world = World::new(options, rows.clone(), vendor(scripts.clone(), BodyKind::Form));
+        let mut world = World::new(options, rows, vendor(scripts.clone(), BodyKind::Form));
         world.faults = faults;
         run_to_the_end(&mut world, &shorts);
 
         let retry = world.options.retry.clone();
-        let (table, tally) = world.facts.fold(&rows, &retry);
+        let (table, tally) = world.read();
         for (pair, script) in scripts.iter().enumerate() {
             let at = table.find(&crate::rules::testing::key(pair as u64)).unwrap();
             let classes = world.facts.classes(pair as u64);

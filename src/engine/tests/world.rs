@@ -112,9 +112,9 @@ impl Facts {
         self.classes(pair).iter().any(|(class, voided)| class.end().is_some() && !voided)
     }
 
-    /// As a start reads them.
-    pub(super) fn fold(&self, rows: &[u64], retry: &RetryPolicy) -> (PairTable, Tally) {
-        let mut table = PairTable::new(rows.iter().map(|pair| key(*pair)).collect());
+    /// As a start reads them, for these pairs.
+    fn fold(&self, pairs: impl Iterator<Item = u64>, retry: &RetryPolicy) -> (PairTable, Tally) {
+        let mut table = PairTable::new(pairs.map(key).collect());
         let mut tally = Tally::default();
         for (attempt, class) in &self.settled {
             count(&mut tally, *class, 1);
@@ -188,6 +188,8 @@ pub(super) struct World {
     pub(super) facts: Facts,
     /// The pairs of the rows.
     pub(super) rows: Vec<u64>,
+    /// Those of them that the survey did not see.
+    pub(super) unseen: BTreeSet<u64>,
     /// Calls that left in this start.
     pub(super) sent: Vec<Sent>,
     /// What the vendor's invoice says.
@@ -211,6 +213,7 @@ impl World {
             faults: Faults { commit: ms(5), ..Faults::default() },
             facts: Facts::default(),
             rows: rows.into_iter().collect(),
+            unseen: BTreeSet::new(),
             sent: Vec::new(),
             billed: 0,
             used: 0,
@@ -225,7 +228,7 @@ impl World {
     pub(super) fn begin(&mut self) {
         let in_doubt = self.facts.settle_killed();
         assert!(in_doubt <= self.options.concurrency, "{in_doubt} in doubt after a crash");
-        let (table, tally) = self.facts.fold(&self.rows, &self.options.retry);
+        let (table, tally) = self.read();
         let next = self.facts.intents.last_key_value().map_or(1, |(last, _)| last + 1);
         self.sent.clear();
         self.start = Some(Start {
@@ -243,6 +246,12 @@ impl World {
             wakes_in_vain: 0,
             look_at: None,
         });
+    }
+
+    /// What a start reads of the ledger.
+    pub(super) fn read(&self) -> (PairTable, Tally) {
+        let seen = self.rows.iter().filter(|pair| !self.unseen.contains(pair)).copied();
+        self.facts.fold(seen, &self.options.retry)
     }
 
     /// Plays a start to its end.
@@ -418,7 +427,7 @@ impl World {
         let in_doubt = self.facts.settle_killed();
         assert!(in_doubt == 0 || start.ledger_failed, "{in_doubt} left without a settlement");
         assert!(in_doubt <= self.options.concurrency);
-        let (table, tally) = self.facts.fold(&self.rows, &self.options.retry);
+        let (table, tally) = self.read();
         assert_eq!(outcome.tally, tally);
         assert_eq!(outcome.stats.sent, self.sent.len() as u64);
         if outcome.stop != Some(StopReason::RefusalsInRow) {
