@@ -258,6 +258,7 @@ impl Dispatcher {
             self.breaker.probe_sent();
         }
         self.stats.sent += 1;
+        self.stats.retries += u64::from(self.table.state(ticket.job.at).spent.sends > 0);
         self.in_flight.insert(ticket.attempt, ticket.job.at);
         Some(ticket)
     }
@@ -375,7 +376,6 @@ impl Dispatcher {
     fn open(&mut self, job: Job, wall: WallMs) {
         let attempt = self.next_attempt;
         self.next_attempt = AttemptId(attempt.0 + 1);
-        self.stats.retries += u64::from(self.table.state(job.at).spent.sends > 0);
         let (pair, record) = (job.row.pair, job.row.record);
         self.outbox.intents.push(Intent { attempt, pair, record, at: wall });
         let body = self.body.kind(job.refused_in);

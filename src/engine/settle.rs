@@ -69,7 +69,6 @@ impl Dispatcher {
             Decision::RetryAt(at) if self.stop.is_none() => Some(at),
             _ => None,
         };
-        self.stats.finished += u64::from(matches!(decision, Decision::Finish(_)));
         self.settle(Settled {
             at: ticket.job.at,
             attempt: ticket.attempt,
@@ -114,11 +113,14 @@ impl Dispatcher {
     /// Durable settlements count.
     pub(super) fn apply(&mut self, applied: &[Applied]) {
         for Applied { at, attempt, class, gives_up, leaves, voided } in applied.iter().copied() {
+            let had_end = self.table.state(at).end.is_some();
             count(&mut self.tally, class, 1);
             self.table.settle(at, attempt, class, voided);
             if gives_up {
                 self.table.give_up(at);
             }
+            let has_end = self.table.state(at).end.is_some();
+            self.stats.finished += u64::from(has_end && !had_end);
             if leaves {
                 self.table.set_under_way(at, false);
             }

@@ -110,6 +110,15 @@ fn slower_pauses_all_lowers_the_rate_and_costs_no_try() {
 }
 
 #[test]
+fn every_call_after_the_first_of_its_pair_is_a_retry() {
+    // A throttled row is planned again before its refusal is durable.
+    let mut world = World::new(options(), [1], in_turn(&[SLOWER, SLOWER, INTERNAL, MATCH]));
+    world.faults.commit = secs(1);
+    let outcome = world.play();
+    assert_eq!((outcome.stats.sent, outcome.stats.retries), (4, 3));
+}
+
+#[test]
 fn a_wish_to_wait_is_obeyed_on_any_answer() {
     for word in [Word::Foreign(503), Word::Foreign(429), DOWN, MATCH, INVALID] {
         let vendor = move |call: &Call| match (call.pair, call.nth) {

@@ -176,6 +176,8 @@ struct Start {
     incident: Option<Tick>,
     calls: u64,
     ledger_failed: bool,
+    /// Pairs that had no end when it began.
+    to_send: u64,
     wakes_in_vain: usize,
     /// The test wants to look at this time.
     look_at: Option<Tick>,
@@ -229,6 +231,7 @@ impl World {
         let in_doubt = self.facts.settle_killed();
         assert!(in_doubt <= self.options.concurrency, "{in_doubt} in doubt after a crash");
         let (table, tally) = self.read();
+        let to_send = table.to_send();
         let next = self.facts.intents.last_key_value().map_or(1, |(last, _)| last + 1);
         self.sent.clear();
         self.start = Some(Start {
@@ -243,6 +246,7 @@ impl World {
             incident: None,
             calls: 0,
             ledger_failed: false,
+            to_send,
             wakes_in_vain: 0,
             look_at: None,
         });
@@ -429,6 +433,7 @@ impl World {
         assert!(in_doubt <= self.options.concurrency);
         let (table, tally) = self.read();
         assert_eq!(outcome.tally, tally);
+        assert_eq!(outcome.stats.finished, start.to_send - outcome.table.to_send());
         assert_eq!(outcome.stats.sent, self.sent.len() as u64);
         if outcome.stop != Some(StopReason::RefusalsInRow) {
             for (ours, read) in outcome.table.states().zip(table.states()) {
