@@ -246,8 +246,9 @@ fn twenty_lost_answers_stop_and_are_not_asked_again() {
 #[test]
 fn the_budget_waits_for_calls_that_may_release_and_stops_then() {
     // Every second call is free: with room for one, the next waits for the answer before it.
-    let vendor =
-        |call: &Call| Answer::say(if call.pair % 2 == 0 { Word::Code("03") } else { MATCH });
+    let vendor = |call: &Call| {
+        Answer::say(if call.pair.is_multiple_of(2) { Word::Code("03") } else { MATCH })
+    };
     let mut world = World::new(with(|options| options.max_charges = Some(10)), 0..100, vendor);
     let outcome = world.play();
     assert_eq!(outcome.stop, Some(StopReason::Budget(BudgetLimit::Charges)));
