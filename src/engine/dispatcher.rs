@@ -159,11 +159,6 @@ impl Dispatcher {
         }
     }
 
-    /// Whether the run is to end before its work is done.
-    pub const fn is_stopping(&self) -> bool {
-        self.stop.is_some()
-    }
-
     /// Lets time pass: deadline, outages that took too long, the rate that climbs back.
     pub fn advance(&mut self, now: Tick, wall: WallMs) {
         let late = self.deadline.is_some_and(|deadline| now >= deadline);

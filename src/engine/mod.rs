@@ -92,6 +92,7 @@ pub async fn verify<V: Verifier, J: Journal>(
     let mut flights = FuturesUnordered::new();
     let mut commit = None;
     let mut failure = None;
+    let mut interrupted = false;
     let mut shown = start;
     loop {
         let (now, wall) = (start.elapsed(), WallMs::now());
@@ -137,7 +138,7 @@ pub async fn verify<V: Verifier, J: Journal>(
             }
             () = feed.fill(), if feed.is_empty() && run.wants_row() => {}
             Some(signal) = signals.recv() => {
-                if run.is_stopping() {
+                if std::mem::replace(&mut interrupted, true) {
                     flights.clear();
                     run.abandon(WallMs::now());
                 }
