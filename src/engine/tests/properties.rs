@@ -107,22 +107,40 @@ fn faults() -> impl Strategy<Value = Faults> {
     )
 }
 
-/// A start that ends early: by a crash, or by a limit before it.
+/// A start that ends early: as told after so many steps, or by a limit before.
 #[derive(Debug, Clone)]
 struct Short {
     steps: usize,
-    durable: bool,
+    ending: Ending,
     max_charges: Option<u64>,
     max_calls: Option<u64>,
     deadline: Option<u64>,
 }
 
+#[derive(Debug, Clone, Copy)]
+enum Ending {
+    /// The commit under way may be durable.
+    Crash {
+        durable: bool,
+    },
+    Signal {
+        twice: bool,
+    },
+}
+
+fn ending() -> impl Strategy<Value = Ending> {
+    (any::<bool>(), any::<bool>()).prop_map(|(crash, other)| match crash {
+        true => Ending::Crash { durable: other },
+        false => Ending::Signal { twice: other },
+    })
+}
+
 fn short() -> impl Strategy<Value = Short> {
     let maybe = |most: u64| prop_oneof![2 => Just(None), 1 => (0..most).prop_map(Some)];
-    (0_usize..150, any::<bool>(), maybe(30), maybe(20), maybe(5000)).prop_map(
-        |(steps, durable, max_charges, max_calls, deadline)| Short {
+    (0_usize..150, ending(), maybe(30), maybe(20), maybe(5000)).prop_map(
+        |(steps, ending, max_charges, max_calls, deadline)| Short {
             steps,
-            durable,
+            ending,
             max_charges,
             max_calls,
             deadline,
@@ -136,7 +154,10 @@ fn run_to_the_end(world: &mut World, shorts: &[Short]) {
         world.options.max_charges = short.max_charges;
         world.options.max_calls = short.max_calls;
         world.options.deadline = short.deadline.map(ms);
-        world.crash_after(short.steps, short.durable);
+        match short.ending {
+            Ending::Crash { durable } => drop(world.crash_after(short.steps, durable)),
+            Ending::Signal { twice } => drop(world.interrupt_after(short.steps, twice)),
+        }
     }
     world.options.max_charges = None;
     world.options.max_calls = None;
@@ -148,7 +169,7 @@ fn run_to_the_end(world: &mut World, shorts: &[Short]) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever happens on the way, every pair ends as the vendor has it, or in doubt where a crash
+    /// Whatever happens on the way, every pair ends as the vendor has it, or in doubt where we
     /// lost its answer; the world checks the rest after every step.
     #[test]
     fn every_pair_gets_its_end_through_crashes_and_faults(
@@ -172,8 +193,11 @@ proptest! {
         for (pair, script) in scripts.iter().enumerate() {
             let at = table.find(&crate::rules::testing::key(pair as u64)).unwrap();
             let classes = world.facts.classes(pair as u64);
-            let killed = classes.iter().any(|(class, _)| *class == Class::InDoubt(Lost::Killed));
-            let expected = if killed { Some(End::InDoubt) } else { script.end(&retry) };
+            let cut_off = |class| {
+                matches!(class, Class::InDoubt(Lost::Killed | Lost::Interrupted))
+            };
+            let lost = classes.iter().any(|(class, _)| cut_off(*class));
+            let expected = if lost { Some(End::InDoubt) } else { script.end(&retry) };
             prop_assert_eq!(table.state(at).end, expected, "pair {} of {:?}", pair, classes);
         }
         prop_assert!(tally.at_least() <= world.billed && world.billed <= tally.at_most());

@@ -11,7 +11,7 @@ use crate::model::attempt::{AttemptId, Batch, PairKey, WallMs};
 use crate::model::class::{Class, Lost};
 use crate::model::money::{Charge, Tally};
 use crate::model::reply::Reply;
-use crate::model::stop::StopReason;
+use crate::model::stop::{Signal, StopReason};
 use crate::rules::body::{BodyKind, BodyTrial};
 use crate::rules::breaker::BreakerPolicy;
 use crate::rules::classify::{charge, classify};
@@ -284,6 +284,19 @@ impl World {
         }
         assert!(self.facts.open() <= self.options.concurrency);
         None
+    }
+
+    /// Plays a start for so many steps, and signals then, once or twice.
+    pub(super) fn interrupt_after(&mut self, steps: usize, twice: bool) -> Outcome {
+        self.begin();
+        if (0..steps).any(|_| self.step()) {
+            return self.end();
+        }
+        self.run().stop(StopReason::Interrupted(Signal::Interrupt));
+        if twice {
+            self.abandon();
+        }
+        self.play_on()
     }
 
     /// Plays until this time of the start.
