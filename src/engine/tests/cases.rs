@@ -133,6 +133,26 @@ fn a_wish_to_wait_is_obeyed_on_any_answer() {
 }
 
 #[test]
+fn a_long_pause_takes_intents_back_with_their_budget() {
+    let options = with(|options| {
+        options.throttle.rate = Some(10.0);
+        options.max_charges = Some(5);
+    });
+    let vendor = |call: &Call| match call.pair {
+        0 => Answer::say(MATCH).wait(60),
+        _ => Answer::say(MATCH),
+    };
+    let mut world = World::new(options, 0..5, vendor);
+    world.begin();
+    world.play_until(ms(40));
+    assert_eq!(world.facts.open(), 2, "one in flight, one at the gate");
+    world.play_until(secs(10));
+    assert_eq!(world.facts.open(), 0, "a crash in the pause leaves nothing in doubt");
+    let outcome = world.play_on();
+    assert_eq!((outcome.stop, outcome.stats.sent), (None, 5));
+}
+
+#[test]
 fn a_wish_to_wait_longer_than_the_longest_outage_stops() {
     let vendor = |_: &Call| Answer::say(Word::Foreign(503)).wait(3600);
     let mut world = World::new(options(), 0..9, vendor);
@@ -152,6 +172,12 @@ fn an_outage_is_probed_one_row_at_a_time_until_the_source_answers() {
     assert!(during.len() < 30, "{} calls in the outage", during.len());
     let probes = &during[14..];
     assert!(probes.windows(2).all(|pair| pair[1] - pair[0] >= secs(2)), "{probes:?}");
+    let recalled = |pair| {
+        let classes = world.facts.classes(pair).into_iter();
+        classes.filter(|(class, _)| *class == Class::NotSent(NotSent::Recalled)).count()
+    };
+    let recalled: usize = (0..200).map(recalled).sum();
+    assert!(recalled <= 4, "{recalled} intents taken back: one a probe is enough");
 }
 
 #[test]
