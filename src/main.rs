@@ -1,1 +1,44 @@
-fn main() {}
+//! argv → settings → command → exit code. Nothing else happens here.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use ceknik::cli::{Cli, Command};
+use ceknik::commands;
+use ceknik::config::{RunConfig, file};
+use ceknik::error::Error;
+use ceknik::term::{Options, Screen};
+use clap::FromArgMatches;
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let parsed = file::command(&arguments).map(|command| command.get_matches_from(arguments));
+    let cli = parsed.map(|matches| Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit()));
+    match cli.and_then(|cli| dispatch(&cli.command)) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            Screen::new(&Options::default()).fail(&error);
+            ExitCode::from(error.code)
+        }
+    }
+}
+
+fn dispatch(command: &Command) -> Result<u8, Error> {
+    match command {
+        Command::Run(args) => {
+            let config = RunConfig::new(args)?;
+            let screen = Screen::new(&config.screen);
+            Ok(commands::run::run(&config, &screen).unwrap_or_else(|error| {
+                screen.fail(&error);
+                error.code
+            }))
+        }
+        Command::Sandbox(args) => {
+            commands::sandbox::sandbox(args, &Screen::new(&Options::default()))
+        }
+        Command::Status(args) => commands::status::status(args),
+        Command::Purge(args) => commands::purge::purge(args),
+        Command::Completions { shell } => commands::completions(*shell),
+        Command::Man => commands::man(),
+    }
+}

@@ -126,7 +126,8 @@ pub async fn verify<V: Verifier, J: Journal>(
                 commit = None;
                 match told {
                     Ok(()) => run.committed(),
-                    Err(Unrecorded { error, batch }) => {
+                    Err(refused) => {
+                        let Unrecorded { error, batch } = *refused;
                         // Answers are offered once more; a ledger that refuses them again is left.
                         let again = failure.replace(error).is_some();
                         run.not_committed(batch);

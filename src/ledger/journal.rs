@@ -26,7 +26,7 @@ const WAITING: usize = 4;
 
 struct Job {
     batch: Batch,
-    done: oneshot::Sender<Result<(), Unrecorded>>,
+    done: oneshot::Sender<Result<(), Box<Unrecorded>>>,
 }
 
 /// Takes facts of one run.
@@ -36,10 +36,10 @@ pub struct SqliteJournal {
 }
 
 /// Resolves when its batch is durable.
-struct Commit(oneshot::Receiver<Result<(), Unrecorded>>);
+struct Commit(oneshot::Receiver<Result<(), Box<Unrecorded>>>);
 
 impl Future for Commit {
-    type Output = Result<(), Unrecorded>;
+    type Output = Result<(), Box<Unrecorded>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let gone = |_| Err(Unrecorded::writer_gone());
@@ -53,7 +53,7 @@ impl Journal for SqliteJournal {
     fn record(
         &mut self,
         batch: Batch,
-    ) -> impl Future<Output = Result<(), Unrecorded>> + Unpin + 'static {
+    ) -> impl Future<Output = Result<(), Box<Unrecorded>>> + Unpin + 'static {
         let (done, told) = oneshot::channel();
         // Where the writer is gone, `done` is dropped with the job, and the commit says so.
         let _ = self.jobs.send(Job { batch, done });
@@ -132,7 +132,7 @@ impl Ledger for SqliteLedger {
 fn write_until_closed(mut ledger: SqliteLedger, run: RunId, jobs: &Receiver<Job>) -> SqliteLedger {
     while let Ok(Job { batch, done }) = jobs.recv() {
         let told = commit(&mut ledger.connection, run, &batch)
-            .map_err(|source| Unrecorded { error: writing(source), batch });
+            .map_err(|source| Box::new(Unrecorded { error: writing(source), batch }));
         // The engine may have gone: the facts are recorded all the same.
         let _ = done.send(told);
     }

@@ -17,6 +17,7 @@ use crate::rules::body::BodyKind;
 use crate::rules::pairs::{PairIndex, SortedKeys};
 
 mod facts;
+mod files;
 mod journal;
 mod key;
 mod lock;
@@ -142,8 +143,8 @@ pub struct Unrecorded {
 }
 
 impl Unrecorded {
-    fn writer_gone() -> Self {
-        Self { error: LedgerError::WriterGone, batch: Batch::default() }
+    fn writer_gone() -> Box<Self> {
+        Box::new(Self { error: LedgerError::WriterGone, batch: Batch::default() })
     }
 }
 
@@ -156,7 +157,7 @@ pub trait Journal {
     fn record(
         &mut self,
         batch: Batch,
-    ) -> impl Future<Output = Result<(), Unrecorded>> + Unpin + 'static;
+    ) -> impl Future<Output = Result<(), Box<Unrecorded>>> + Unpin + 'static;
 
     /// Waits for what was handed over and gives the ledger back.
     ///

@@ -6,6 +6,7 @@
 pub mod attempt;
 pub mod class;
 pub mod money;
+pub mod outcome;
 pub mod reply;
 pub mod row;
 pub mod stop;

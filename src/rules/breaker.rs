@@ -13,7 +13,7 @@ use crate::model::stop::StopReason;
 /// Failures in a row that open the breaker.
 const FAILURES: u32 = 10;
 /// They must come from this many pairs: a few bad rows at a file's end are no outage.
-const PAIRS: usize = 3;
+const PAIRS: usize = 5;
 
 /// When the breaker probes and when it gives up.
 #[derive(Debug, Clone, PartialEq)]
@@ -201,7 +201,7 @@ mod tests {
     fn a_few_bad_rows_are_no_outage() {
         let mut breaker = breaker();
         for n in 0..100 {
-            breaker.replied(DOWN, n % 2, false, secs(1));
+            breaker.replied(DOWN, n % 4, false, secs(1));
         }
         assert_eq!(breaker.permit(secs(1)), Permit::Free);
         breaker.replied(DOWN, 7, false, secs(1));

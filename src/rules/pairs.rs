@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::model::attempt::{AttemptId, PairKey};
-use crate::model::class::{Class, End};
+use crate::model::class::{Class, End, NotSent};
 use crate::model::money::Charge;
 
 use super::classify::charge;
@@ -157,17 +157,9 @@ impl PairTable {
         let possible = u8::from(charge(class) == Charge::Unknown);
         state.possible = state.possible.saturating_add(possible);
         let end = class.end().filter(|_| !voided);
-        if (end.is_some() || state.end.is_none()) && class.was_sent() {
+        let recalled = class == Class::NotSent(NotSent::Recalled);
+        if end.is_some() || (state.end.is_none() && !recalled) {
             *state = PairState { attempt, end, origin: Origin::Run, ..*state };
-        }
-    }
-
-    /// The refusal of this pair no longer counts.
-    pub fn reopen(&mut self, attempt: AttemptId, at: PairIndex) {
-        if let Some(state) = self.states.get_mut(at.0 as usize)
-            && state.attempt == attempt
-        {
-            state.end = None;
         }
     }
 
@@ -250,8 +242,6 @@ mod tests {
         assert_eq!((table.state(AT).end, table.to_send()), (None, 1));
         table.settle(AT, AttemptId(2), Class::Refused(Refusal::Other), false);
         assert_eq!(table.to_send(), 0);
-        table.reopen(AttemptId(2), AT);
-        assert_eq!(table.to_send(), 1);
     }
 
     proptest! {

@@ -19,7 +19,7 @@ pub const MOST_SENDS: u8 = 20;
 pub struct RetryPolicy {
     /// Failed tries a pair and run, 1 to [`MOST_SENDS`].
     pub max_attempts: u8,
-    /// The first back-off; it doubles with each failed try. Source failures wait four times as long.
+    /// The first back-off; it doubles with each failed try. Source failures wait twice as long.
     pub base: Duration,
     /// No back-off is longer, but for the server's own wish.
     pub cap: Duration,
@@ -56,7 +56,7 @@ impl RetryPolicy {
         let base = match class {
             Class::Retry(
                 Trouble::SourceUnavailable | Trouble::SourceTimeout | Trouble::Gateway,
-            ) => self.base * 4,
+            ) => self.base * 2,
             _ => self.base,
         };
         base.saturating_mul(1 << u32::from(tries.saturating_sub(1)).min(20)).min(self.cap)
@@ -113,7 +113,7 @@ mod tests {
             (1..6).map(|n| policy().ceiling(Class::Retry(Trouble::Internal), n)).sum();
         let source: Duration =
             (1..6).map(|n| policy().ceiling(Class::Retry(Trouble::SourceTimeout), n)).sum();
-        assert_eq!((busy.as_millis(), source.as_millis()), (15_500, 62_000));
+        assert_eq!((busy.as_millis(), source.as_millis()), (15_500, 31_000));
     }
 
     #[test]

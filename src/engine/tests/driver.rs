@@ -52,7 +52,7 @@ struct Memory {
     commits: usize,
 }
 
-type Commit = Pin<Box<dyn Future<Output = Result<(), Unrecorded>>>>;
+type Commit = Pin<Box<dyn Future<Output = Result<(), Box<Unrecorded>>>>>;
 
 impl Journal for Memory {
     type Ledger = usize;
@@ -60,14 +60,14 @@ impl Journal for Memory {
     fn record(
         &mut self,
         batch: Batch,
-    ) -> impl Future<Output = Result<(), Unrecorded>> + Unpin + 'static {
+    ) -> impl Future<Output = Result<(), Box<Unrecorded>>> + Unpin + 'static {
         self.commits += 1;
         let fails = self.commits >= self.fails_from;
         let (facts, takes) = (Rc::clone(&self.facts), self.takes);
         let commit: Commit = Box::pin(async move {
             sleep(takes).await;
             if fails {
-                return Err(Unrecorded { error: LedgerError::WriterGone, batch });
+                return Err(Box::new(Unrecorded { error: LedgerError::WriterGone, batch }));
             }
             facts.borrow_mut().push(batch);
             Ok(())

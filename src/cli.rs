@@ -1,0 +1,363 @@
+//! What was typed: flags and their environment variables, as text and simple numbers.
+//!
+//! Nothing is decided here; `config` says what is meant. A value of `ceknik.toml` comes in as a
+//! flag's default, so flag > environment > file > default holds for all of them alike.
+
+use std::path::PathBuf;
+
+use clap::builder::FalseyValueParser;
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::sandbox::ENDINGS_HELP;
+
+/// Check a file of Indonesian NIKs and names against the vendor's paid API.
+///
+/// Resumable: killed anywhere, the same command goes on, and nothing is bought twice.
+#[derive(Debug, Parser)]
+#[command(name = "ceknik", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0 every row has a verdict   3 finished, some rows have none   1 internal error   2 usage
+  10 input unusable   11 configuration or secrets   12 account or address refused   13 budget
+  14 out of quota   15 deadline   16 source down, throttled, refusals or lost answers in a row
+  17 another run holds the ledger   18 storage failed   130, 143 interrupted
+After 12 to 18, 130 and 143 the same command goes on from there.";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Verify a customer file; the same command again resumes it
+    Run(Box<RunArgs>),
+    /// Serve a stand-in of the vendor's API on this machine
+    #[command(after_help = ENDINGS_HELP)]
+    Sandbox(SandboxArgs),
+    /// Show the ledger: runs, rows in doubt, charges by day
+    Status(StatusArgs),
+    /// Remove stored answers by age
+    Purge(PurgeArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (roff)
+    Man,
+}
+
+/// Flags of `ceknik run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The customer file (CSV, UTF-8); `-` reads standard input and needs --output
+    pub input: PathBuf,
+    /// Where the results go [default: STEM.verified.csv beside the input]; `-` is standard output
+    #[arg(short, long, env = "CEKNIK_OUTPUT", value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Where the summary goes [default: OUTPUT.summary.json]
+    #[arg(long, env = "CEKNIK_SUMMARY", value_name = "FILE")]
+    pub summary: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArgs,
+    #[command(flatten)]
+    pub(crate) vendor: VendorArgs,
+    #[command(flatten)]
+    pub(crate) pace: PaceArgs,
+    #[command(flatten)]
+    pub(crate) money: MoneyArgs,
+    #[command(flatten)]
+    pub(crate) reuse: ReuseArgs,
+    #[command(flatten)]
+    pub(crate) ledger: LedgerArgs,
+    /// How long to wait for another run on the same ledger
+    #[arg(long, env = "CEKNIK_LOCK_WAIT", value_name = "DUR", default_value = "0s")]
+    pub lock_wait: String,
+    #[command(flatten)]
+    pub(crate) screen: ScreenArgs,
+    /// No progress display
+    #[arg(long, env = "CEKNIK_NO_PROGRESS", action = ArgAction::SetTrue,
+        value_parser = FalseyValueParser::new())]
+    pub no_progress: bool,
+    /// The configuration file [default: ceknik.toml in the current folder, if there is one]
+    #[arg(long, env = "CEKNIK_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// How the input is read.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Input")]
+#[expect(clippy::struct_excessive_bools, reason = "flags, as they are typed")]
+pub(crate) struct ReadingArgs {
+    /// The delimiter: `,` `;` `|` or `tab` [default: found]
+    #[arg(long, env = "CEKNIK_DELIMITER", value_name = "CHAR")]
+    pub(crate) delimiter: Option<String>,
+    /// The first record is data; needs --id-column and --name-column by number
+    #[arg(long, env = "CEKNIK_NO_HEADER", action = ArgAction::SetTrue,
+        value_parser = FalseyValueParser::new())]
+    pub(crate) no_header: bool,
+    /// The NIK column, by name or number (from 1) [default: found by header and content]
+    #[arg(long, env = "CEKNIK_ID_COLUMN", value_name = "COLUMN")]
+    pub(crate) id_column: Option<String>,
+    /// The name column, by name or number (from 1) [default: found by header]
+    #[arg(long, env = "CEKNIK_NAME_COLUMN", value_name = "COLUMN")]
+    pub(crate) name_column: Option<String>,
+    /// Send NIKs that end in 0000 all the same
+    #[arg(long, env = "CEKNIK_SEND_TRUNCATED", action = ArgAction::SetTrue,
+        value_parser = FalseyValueParser::new())]
+    pub(crate) send_truncated: bool,
+    /// Send NIKs whose birth date does not exist all the same
+    #[arg(long, env = "CEKNIK_SEND_ODD_DATES", action = ArgAction::SetTrue,
+        value_parser = FalseyValueParser::new())]
+    pub(crate) send_odd_dates: bool,
+    /// Go on in spite of findings that stop a damaged file
+    #[arg(long, env = "CEKNIK_FORCE", action = ArgAction::SetTrue,
+        value_parser = FalseyValueParser::new())]
+    pub(crate) force: bool,
+}
+
+/// Whom to ask.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Vendor (secrets: CEKNIK_API_ID, CEKNIK_API_SECRET, or …_FILE)")]
+pub(crate) struct VendorArgs {
+    /// Ask a stand-in vendor inside this process: no account, no network, no cost
+    #[arg(long, env = "CEKNIK_SANDBOX", action = ArgAction::SetTrue,
+        value_parser = FalseyValueParser::new())]
+    pub(crate) sandbox: bool,
+    /// The vendor's address; http:// for loopback only
+    #[arg(long, env = "CEKNIK_BASE_URL", value_name = "URL", default_value = DEFAULT_BASE_URL)]
+    pub(crate) base_url: String,
+    /// How requests are written; `auto` finds out
+    #[arg(long, env = "CEKNIK_BODY", value_name = "KIND", default_value = "auto")]
+    pub(crate) body: BodyArg,
+    /// The longest a call may take; keep it above the vendor's own (30 s and more)
+    #[arg(long, env = "CEKNIK_TIMEOUT", value_name = "DUR", default_value = "60s")]
+    pub(crate) timeout: String,
+    /// The longest a connection may take to stand
+    #[arg(long, env = "CEKNIK_CONNECT_TIMEOUT", value_name = "DUR", default_value = "5s")]
+    pub(crate) connect_timeout: String,
+    /// Further root certificates (PEM); proxies come from the usual environment variables
+    #[arg(long, env = "CEKNIK_CA_CERT", value_name = "FILE")]
+    pub(crate) ca_cert: Option<PathBuf>,
+}
+
+/// The vendor's published address.
+pub const DEFAULT_BASE_URL: &str = "https://cloudapi.indonesia.accuauth.com";
+
+/// `--body`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BodyArg {
+    /// Begin with JSON; ask as a form where an argument is not found
+    Auto,
+    /// application/json
+    Json,
+    /// application/x-www-form-urlencoded
+    Form,
+}
+
+/// How fast.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Pace")]
+pub(crate) struct PaceArgs {
+    /// Calls per second, or `unlimited` [default: 10; 1000 with --sandbox]
+    #[arg(long, env = "CEKNIK_RATE", value_name = "N")]
+    pub(crate) rate: Option<String>,
+    /// Most calls in flight
+    #[arg(long, env = "CEKNIK_CONCURRENCY", value_name = "N", default_value_t = 64,
+        value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) concurrency: u32,
+    /// Failed tries per pair and run
+    #[arg(long, env = "CEKNIK_MAX_ATTEMPTS", value_name = "N", default_value_t = 6,
+        value_parser = clap::value_parser!(u8).range(1..=20))]
+    pub(crate) max_attempts: u8,
+    /// The first back-off; doubles with each failed try [default: 500ms; 100ms with --sandbox]
+    #[arg(long, env = "CEKNIK_BACKOFF", value_name = "DUR")]
+    pub(crate) backoff: Option<String>,
+    /// How long to wait for a source that is down, or a vendor that throttles, before giving up
+    #[arg(long, env = "CEKNIK_MAX_OUTAGE", value_name = "DUR", default_value = "30m")]
+    pub(crate) max_outage: String,
+    /// Start nothing after this: a duration from now, or HH:MM (local)
+    #[arg(long, env = "CEKNIK_DEADLINE", value_name = "DUR|HH:MM")]
+    pub(crate) deadline: Option<String>,
+}
+
+/// How much.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Money")]
+pub(crate) struct MoneyArgs {
+    /// The price of one charged call
+    #[arg(long, env = "CEKNIK_PRICE", value_name = "AMOUNT")]
+    pub(crate) price: Option<String>,
+    /// Its currency
+    #[arg(long, env = "CEKNIK_CURRENCY", value_name = "CODE", default_value = "IDR")]
+    pub(crate) currency: String,
+    /// Never more charged calls than this in the run, over all its starts
+    #[arg(long, env = "CEKNIK_MAX_CHARGES", value_name = "N")]
+    pub(crate) max_charges: Option<u64>,
+    /// Never a higher cost than this in the run; needs --price
+    #[arg(long, env = "CEKNIK_MAX_COST", value_name = "AMOUNT")]
+    pub(crate) max_cost: Option<String>,
+    /// At most so many calls in this start: look at the first answers, then go on
+    #[arg(long, env = "CEKNIK_LIMIT", value_name = "N")]
+    pub(crate) limit: Option<u64>,
+}
+
+/// What is not asked again.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Reuse of earlier answers")]
+pub(crate) struct ReuseArgs {
+    /// Use stored answers this young; 0 buys afresh
+    #[arg(long, env = "CEKNIK_REUSE", value_name = "DUR", default_value = "30d")]
+    pub(crate) reuse: String,
+    /// Ask "not sure" and "failed" again in a later run no sooner than this
+    #[arg(long, env = "CEKNIK_REASK_AFTER", value_name = "DUR", default_value = "24h")]
+    pub(crate) reask_after: String,
+    /// Rows in doubt from earlier runs: hold them, or send them again (they may be charged twice)
+    #[arg(long, env = "CEKNIK_IN_DOUBT", value_name = "ACT", default_value = "hold")]
+    pub(crate) in_doubt: InDoubtArg,
+    /// Ask again what an earlier run ended as refused
+    #[arg(long, env = "CEKNIK_RETRY_REFUSED", action = ArgAction::SetTrue,
+        value_parser = FalseyValueParser::new())]
+    pub(crate) retry_refused: bool,
+}
+
+/// `--in-doubt`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum InDoubtArg {
+    /// Never send them again
+    Hold,
+    /// Send again, once a run, what was in doubt before the run began
+    Resend,
+}
+
+/// Where facts are kept.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Ledger")]
+pub(crate) struct LedgerArgs {
+    /// The ledger [default: in the state folder (XDG), one per vendor address]
+    #[arg(long, env = "CEKNIK_LEDGER", value_name = "FILE")]
+    pub(crate) ledger: Option<PathBuf>,
+    /// The ledger's secret key [default: LEDGER.key]
+    #[arg(long, env = "CEKNIK_KEY_FILE", value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+}
+
+/// What is shown.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Display (all on stderr)")]
+pub(crate) struct ScreenArgs {
+    /// How logs are written
+    #[arg(long, env = "CEKNIK_LOG", value_name = "FORM", default_value = "text")]
+    pub(crate) log: LogArg,
+    /// Say more (-v, -vv)
+    #[arg(short, long, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Say nothing but errors
+    #[arg(short, long, env = "CEKNIK_QUIET", action = ArgAction::SetTrue,
+        value_parser = FalseyValueParser::new())]
+    pub(crate) quiet: bool,
+    /// Colours
+    #[arg(long, env = "CEKNIK_COLOR", value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: clap::ColorChoice,
+}
+
+/// `--log`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogArg {
+    /// Lines for people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// Flags of `ceknik sandbox`.
+#[derive(Debug, Args)]
+pub struct SandboxArgs {
+    /// The port on 127.0.0.1 [default: a free one, printed]
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub port: u16,
+    /// Calls per second; more are answered with RATE_LIMIT_EXCEEDED
+    #[arg(long, value_name = "N")]
+    pub rate: Option<f64>,
+    /// Charged calls; then OUT_OF_QUOTA
+    #[arg(long, value_name = "N")]
+    pub quota: Option<u64>,
+    /// How long each answer takes
+    #[arg(long, value_name = "DUR", default_value = "0s")]
+    pub latency: String,
+    /// The source is down between two times after the start, such as 5s..20s
+    #[arg(long, value_name = "FROM..TO")]
+    pub outage: Option<String>,
+    /// Calls after which the key expires
+    #[arg(long, value_name = "N")]
+    pub expire_after: Option<u64>,
+    /// The probability of a fault instead of an answer, 0 to 1
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    pub chaos: f64,
+    /// The seed of the faults
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Append one JSON line per request: time, pair hash, answer, charged
+    #[arg(long, value_name = "FILE")]
+    pub calls: Option<PathBuf>,
+    /// Which kinds of body are understood
+    #[arg(long, value_name = "KIND", default_value = "both")]
+    pub accepts: AcceptsArg,
+}
+
+/// `--accepts`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AcceptsArg {
+    /// JSON alone
+    Json,
+    /// Forms alone
+    Form,
+    /// Both
+    Both,
+}
+
+/// Which ledger to look at.
+#[derive(Debug, Args)]
+pub struct WhichArgs {
+    /// The ledger [default: in the state folder (XDG), one per vendor address]
+    #[arg(long, env = "CEKNIK_LEDGER", value_name = "FILE")]
+    pub ledger: Option<PathBuf>,
+    /// The vendor's address whose ledger it is
+    #[arg(long, env = "CEKNIK_BASE_URL", value_name = "URL", default_value = DEFAULT_BASE_URL)]
+    pub base_url: String,
+    /// The ledger of `run --sandbox`
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub sandbox: bool,
+    /// The configuration file [default: ceknik.toml in the current folder, if there is one]
+    #[arg(long, env = "CEKNIK_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Flags of `ceknik status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) which: WhichArgs,
+    /// As JSON on standard output
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub json: bool,
+}
+
+/// Flags of `ceknik purge`.
+#[derive(Debug, Args)]
+pub struct PurgeArgs {
+    #[command(flatten)]
+    pub(crate) which: WhichArgs,
+    /// The ledger's secret key [default: LEDGER.key]
+    #[arg(long, env = "CEKNIK_KEY_FILE", value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// Remove answers older than this, such as 90d
+    #[arg(long, value_name = "DUR")]
+    pub older_than: String,
+    /// How long to wait for another run on the same ledger
+    #[arg(long, value_name = "DUR", default_value = "0s")]
+    pub lock_wait: String,
+}

@@ -1,0 +1,48 @@
+//! One file a subcommand; each reads as a list of named stages.
+
+pub mod purge;
+pub mod run;
+pub mod sandbox;
+pub mod status;
+mod words;
+
+use std::io::{self, Write};
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use crate::cli::Cli;
+use crate::error::{Error, exit};
+
+/// Prints the manual page. Returns the exit code.
+///
+/// # Errors
+/// What the system says.
+pub fn man() -> Result<u8, Error> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(not_written)?;
+    print(&page)
+}
+
+/// Prints the completion script of a shell. Returns the exit code.
+///
+/// # Errors
+/// What the system says.
+pub fn completions(shell: Shell) -> Result<u8, Error> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "ceknik", &mut script);
+    print(&script)
+}
+
+/// Writes to standard output. A reader that has seen enough (`| head`) is no error.
+fn print(text: &[u8]) -> Result<u8, Error> {
+    match io::stdout().write_all(text).and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(not_written(error)),
+        _ => Ok(exit::COMPLETE),
+    }
+}
+
+fn not_written(error: io::Error) -> Error {
+    let message = format!("standard output cannot be written: {error}");
+    Error { code: exit::STORAGE, message, hint: None }
+}

@@ -1,0 +1,28 @@
+//! `ceknik purge`: removes stored answers by age.
+
+use crate::cli::PurgeArgs;
+use crate::config::{duration, which_ledger};
+use crate::error::Error;
+use crate::ledger::{LedgerError, Purged, SqliteLedger};
+use crate::model::attempt::WallMs;
+
+use super::status::utc_offset_ms;
+
+/// Removes answers that are older than asked. Returns the exit code.
+///
+/// # Errors
+/// The ledger is not there, is held by a run, or cannot be written.
+pub fn purge(args: &PurgeArgs) -> Result<u8, Error> {
+    let age = duration("--older-than", &args.older_than)?;
+    let wait = duration("--lock-wait", &args.lock_wait)?;
+    let location = which_ledger(&args.which, args.key_file.clone())?;
+    if !location.ledger.exists() {
+        return Err(LedgerError::Missing(location.ledger).into());
+    }
+    let mut ledger = SqliteLedger::open(&location, wait)?;
+    let purged = ledger.purge(WallMs::now().before(age), utc_offset_ms())?;
+    let Purged { attempts, kept } = purged;
+    let said =
+        format!("{attempts} answers removed, {kept} as old kept (in doubt, or of an open run)\n");
+    super::print(said.as_bytes())
+}

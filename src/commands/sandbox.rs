@@ -1,0 +1,59 @@
+//! `ceknik sandbox`: the stand-in vendor on loopback, until it is told to stop.
+
+use crate::cli::{AcceptsArg, SandboxArgs};
+use crate::config::duration;
+use crate::error::{Error, exit};
+use crate::sandbox::{Accepts, Options, Sandbox, parse_outage};
+use crate::signals::Interrupts;
+use crate::term::Screen;
+
+/// Serves until SIGINT or SIGTERM. Returns the exit code.
+///
+/// # Errors
+/// What cannot be meant, or the port or file that cannot be had.
+pub fn sandbox(args: &SandboxArgs, screen: &Screen) -> Result<u8, Error> {
+    let options = options(args)?;
+    let (_, mut signals) = Interrupts::listen().map_err(internal)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(internal)?;
+    let stats = runtime.block_on(async {
+        let sandbox = Sandbox::bind(options).await?;
+        let address = sandbox.address();
+        // On standard output: a script reads the port from here.
+        super::print(format!("http://{address}\n").as_bytes())?;
+        screen.say(&format!(
+            "serving a stand-in of the vendor on http://{address} (statistics: /stats); Ctrl-C ends it"
+        ));
+        let stop = async {
+            signals.recv().await;
+        };
+        Ok::<_, Error>(sandbox.serve(stop).await?)
+    })?;
+    screen.say(&format!("{} requests, {} charged", stats.requests, stats.charged));
+    Ok(exit::COMPLETE)
+}
+
+fn options(args: &SandboxArgs) -> Result<Options, Error> {
+    let usage = |message| Error { code: exit::USAGE, message, hint: None };
+    let outage = args.outage.as_deref().map(parse_outage).transpose();
+    Ok(Options {
+        port: args.port,
+        rate: args.rate,
+        quota: args.quota,
+        latency: duration("--latency", &args.latency)?,
+        outage: outage.map_err(|error| usage(format!("--outage: {error}")))?,
+        expire_after: args.expire_after,
+        chaos: args.chaos,
+        seed: args.seed,
+        calls: args.calls.clone(),
+        accepts: match args.accepts {
+            AcceptsArg::Json => Accepts::Json,
+            AcceptsArg::Form => Accepts::Form,
+            AcceptsArg::Both => Accepts::Both,
+        },
+    })
+}
+
+fn internal(error: std::io::Error) -> Error {
+    Error { code: exit::INTERNAL, message: error.to_string(), hint: None }
+}

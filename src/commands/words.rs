@@ -1,0 +1,236 @@
+//! What `run` says: before the first call, and at the end.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::config::RunConfig;
+use crate::engine::Outcome;
+use crate::error::exit;
+use crate::input::{Layout, Source};
+use crate::ledger::OpenRun;
+use crate::model::class::AccountStop;
+use crate::model::money::{Tally, group};
+use crate::model::row::Warning;
+use crate::model::stop::{BudgetLimit, Signal, StopReason};
+use crate::model::subject::mask_digits;
+use crate::output::{Spending, Summary, last_words};
+use crate::passes::{Funnel, Projected, Survey};
+use crate::term::Screen;
+
+/// What was found out about the input's form.
+pub(super) fn layout(source: &Source, layout: &Layout) -> String {
+    let delimiter = match layout.delimiter {
+        b'\t' => "TAB".to_owned(),
+        other => format!("\"{}\"", char::from(other)),
+    };
+    let mut text = format!("input      {} (delimiter {delimiter})\n", source.label());
+    for (role, column) in [("NIK", &layout.id), ("name", &layout.name)] {
+        text += &format!("  {role:<8} column {}: {}\n", column.index + 1, column.why);
+    }
+    text
+}
+
+/// What will be sent, before it is.
+pub(super) fn before(
+    config: &RunConfig,
+    run: &OpenRun,
+    surveyed: &Survey,
+    funnel: &Funnel,
+    tally: &Tally,
+) -> String {
+    let mut text = String::new();
+    if run.earlier_starts > 0 {
+        text += &format!(
+            "going on with run {}: {} so far\n",
+            run.id.0,
+            calls_and_charges(tally, config)
+        );
+    } else if let Some(older) = run.superseded {
+        text += &format!(
+            "the file changed since run {} was cut short: what is still in it is not bought again\n",
+            older.0
+        );
+    }
+    let Funnel { rows, rejected, duplicates, reused, in_doubt, done, to_send } = *funnel;
+    text += &format!("rows       {:>12}\n", number(rows));
+    for (count, what) in [
+        (rejected, "rejected by our own checks, not sent"),
+        (duplicates, "duplicates of a row above, answered once"),
+        (reused, "answered in an earlier run, not bought again"),
+        (in_doubt, "in doubt from an earlier run, held (--in-doubt resend sends them again)"),
+        (done, "already ended in this run"),
+    ] {
+        if count > 0 {
+            text += &format!("  {:>19}  {what}\n", number(count));
+        }
+    }
+    let most = config.price.as_ref().map(|p| format!(", at most {}", p.show(to_send)));
+    text += &format!("to send    {:>12}{}\n", number(to_send), most.unwrap_or_default());
+    if let Some(rate) = config.engine.throttle.rate.filter(|_| to_send > 0) {
+        let seconds = Duration::from_secs((to_send as f64 / rate) as u64);
+        let time = humantime::format_duration(seconds.max(Duration::from_secs(1)));
+        text += &format!("  at {rate} calls/s: about {time} or more\n");
+    }
+    let names = surveyed.several_names;
+    if names > 0 {
+        let explain = Warning::NikSeveralNames.explain();
+        text += &format!("warning: {} pairs: {explain}\n", number(names));
+    }
+    text
+}
+
+/// What the last words are made of.
+pub(super) struct Facts<'a> {
+    pub(super) config: &'a RunConfig,
+    pub(super) surveyed: &'a Survey,
+    pub(super) funnel: Funnel,
+    pub(super) run: &'a OpenRun,
+    pub(super) outcome: &'a Outcome,
+    /// None where no output could be made.
+    pub(super) projected: Option<&'a Projected>,
+    pub(super) exit: u8,
+    pub(super) output: Option<&'a str>,
+    pub(super) took: Duration,
+    pub(super) calling: Duration,
+}
+
+/// Says the last words, and writes the summary.
+pub(super) fn last(facts: &Facts<'_>, screen: &Screen) {
+    let summary = summary(facts);
+    if let Some(stop) = facts.outcome.stop {
+        screen.say(&format!("\nstopped: {}", why(stop)));
+    }
+    let next = next(facts);
+    screen.say(&last_words(&summary, facts.config.price.as_ref(), next.as_deref()));
+    let from_sandbox = facts.projected.is_some_and(|projected| projected.from_sandbox);
+    if let Some(path) = facts.config.destination.summary(from_sandbox)
+        && let Err(error) = summary.write(&path)
+    {
+        tracing::error!("the summary cannot be written: {error}");
+    }
+}
+
+fn summary(facts: &Facts<'_>) -> Summary {
+    let Facts { config, surveyed, outcome, .. } = facts;
+    let counts = &surveyed.counts;
+    let mut warnings: BTreeMap<_, _> =
+        counts.warnings.iter().map(|(warning, rows)| (warning.code(), rows)).collect();
+    if surveyed.several_names > 0 {
+        warnings.insert(Warning::NikSeveralNames.code(), surveyed.several_names);
+    }
+    let calls = outcome.stats.sent;
+    Summary {
+        version: Summary::VERSION,
+        run: facts.run.id.0,
+        starts: facts.run.earlier_starts + 1,
+        ended: outcome.stop.map_or("finished", StopReason::name),
+        exit: facts.exit,
+        origin: config.ledger.origin.clone(),
+        output: facts.output.map(str::to_owned),
+        outcomes: facts.projected.map(|projected| projected.outcomes),
+        rows: counts.rows,
+        rejected: counts.rejections.iter().map(|(why, rows)| (why.code(), rows)).collect(),
+        warnings,
+        names_cleaned: counts.names_changed,
+        funnel: facts.funnel,
+        spending: Spending::of(outcome.tally, config.price.as_ref()),
+        calls,
+        retries: outcome.stats.retries,
+        rate_limit_waits: outcome.stats.throttles,
+        seconds: facts.took.as_secs_f64(),
+        calls_per_second: calls as f64 / facts.calling.as_secs_f64().max(0.001),
+        latency: outcome.stats.latency(),
+    }
+}
+
+/// Why the run stopped, in words.
+const fn why(stop: StopReason) -> &'static str {
+    match stop {
+        StopReason::Account(AccountStop::Unauthorized) => {
+            "the vendor does not accept the credentials (UNAUTHORIZED): look at CEKNIK_API_ID and \
+             CEKNIK_API_SECRET"
+        }
+        StopReason::Account(AccountStop::KeyExpired) => "the key has expired (KEY_EXPIRED)",
+        StopReason::Account(AccountStop::NoPermission) => {
+            "the account may not use this endpoint (NO_PERMISSION): ask the vendor"
+        }
+        StopReason::Account(AccountStop::NotFound) => {
+            "the address is not the vendor's (404): look at --base-url"
+        }
+        StopReason::Account(AccountStop::Redirect) => {
+            "the address answers with a redirect, which is never followed: look at --base-url"
+        }
+        StopReason::Account(AccountStop::Proxy) => {
+            "a proxy or gateway refuses us (401, 403 or 407 that is not the vendor's)"
+        }
+        StopReason::OutOfQuota => "the account's quota is used up (OUT_OF_QUOTA)",
+        StopReason::Budget(BudgetLimit::Charges) => {
+            "the next call could pass the budget (--max-charges, --max-cost)"
+        }
+        StopReason::Budget(BudgetLimit::Calls) => "the calls of this start are made (--limit)",
+        StopReason::Deadline => "the deadline has come",
+        StopReason::SourceDown => "the source was down for longer than --max-outage",
+        StopReason::Unreachable => "the vendor could not be reached for longer than --max-outage",
+        StopReason::Throttled => "the vendor asked to slow down for longer than --max-outage",
+        StopReason::RefusalsInRow => {
+            "20 rows in a row were refused: something is wrong with us, not with the customers; \
+             see ck_status and ck_reason in the partial output"
+        }
+        StopReason::LostAnswers => {
+            "too many answers were lost; each of them may have been charged: look at the network \
+             and at --timeout"
+        }
+        StopReason::Interrupted(Signal::Interrupt) => "interrupted",
+        StopReason::Interrupted(Signal::Terminate) => "terminated",
+        StopReason::InputChanged => "the input changed while it was read",
+        StopReason::Storage => "the ledger cannot be written",
+    }
+}
+
+/// What to do next, as a command to paste.
+fn next(facts: &Facts<'_>) -> Option<String> {
+    let same = format!("ceknik {}", arguments());
+    let doubts = facts.outcome.tally.possible.in_doubt + facts.funnel.in_doubt;
+    match facts.exit {
+        exit::COMPLETE => None,
+        exit::SOME_WITHOUT_VERDICT if doubts > 0 => Some(format!(
+            "ask the vendor about the rows in doubt; to send them again, perhaps paying twice: \
+             {same} --in-doubt resend"
+        )),
+        exit::SOME_WITHOUT_VERDICT => {
+            Some("mend the rows without a verdict (see ck_reason), and run the file again".into())
+        }
+        _ if facts.outcome.stop == Some(StopReason::Budget(BudgetLimit::Charges)) => {
+            Some(format!("raise the budget to go on from here: {same}"))
+        }
+        _ => Some(format!("the same command goes on from here: {same}")),
+    }
+}
+
+/// The command line as it was typed, fit to be pasted. Paths may hold a NIK: they are masked.
+fn arguments() -> String {
+    let quoted = std::env::args_os().skip(1).map(|argument| {
+        let shown = mask_digits(&argument.to_string_lossy()).into_owned();
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+*".contains(c);
+        if !shown.is_empty() && shown.chars().all(plain) {
+            shown
+        } else {
+            format!("'{}'", shown.replace('\'', "'\\''"))
+        }
+    });
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
+fn calls_and_charges(tally: &Tally, config: &RunConfig) -> String {
+    let (calls, charged) = (number(tally.calls), number(tally.confirmed));
+    let money = config.price.as_ref().map(|p| format!(" ({})", p.show(tally.confirmed)));
+    let possible = match tally.possible.total() {
+        0 => String::new(),
+        n => format!(", {} possible", number(n)),
+    };
+    format!("{calls} calls, {charged} charged{}{possible}", money.unwrap_or_default())
+}
+
+fn number(n: u64) -> String {
+    group(u128::from(n), ',')
+}

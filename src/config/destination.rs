@@ -1,0 +1,167 @@
+//! Where results, partial results and the summary go.
+//!
+//! What must hold: the input is never overwritten, a partial result never lands on a finished one,
+//! and answers of the stand-in vendor never land under a live output's default name.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::InputFrom;
+use super::values::usage;
+use crate::cli::RunArgs;
+use crate::error::{Error, exit};
+use crate::output::AtomicFile;
+
+/// Where results go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    results: Results,
+    summary: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Results {
+    Stdout,
+    /// Named by the user.
+    Named(PathBuf),
+    /// Not named: beside the input, under a name that tells live answers from others.
+    Beside {
+        live: PathBuf,
+        sandbox: PathBuf,
+        is_sandbox: bool,
+    },
+}
+
+impl Destination {
+    /// What the flags mean.
+    ///
+    /// # Errors
+    /// Standard input without an output.
+    pub(super) fn new(args: &RunArgs, input: &InputFrom) -> Result<Self, Error> {
+        let results = match (&args.output, input) {
+            (Some(path), _) if path.to_str() == Some("-") => Results::Stdout,
+            (Some(path), _) => Results::Named(path.clone()),
+            (None, InputFrom::Stdin) => {
+                return Err(usage("standard input needs an output: -o FILE, or -o -".to_owned()));
+            }
+            (None, InputFrom::File(path)) => {
+                let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+                Results::Beside {
+                    live: path.with_file_name(format!("{stem}.verified.csv")),
+                    sandbox: path.with_file_name(format!("{stem}.sandbox.csv")),
+                    is_sandbox: args.vendor.sandbox,
+                }
+            }
+        };
+        Ok(Self { results, summary: args.summary.clone() })
+    }
+
+    /// The finished output; `None` is standard output. Answers of the stand-in are never put
+    /// under a live default name, whatever address they came from.
+    pub fn finished(&self, from_sandbox: bool) -> Option<&Path> {
+        match &self.results {
+            Results::Stdout => None,
+            Results::Named(path) => Some(path),
+            Results::Beside { live, sandbox, is_sandbox } => {
+                Some(if from_sandbox || *is_sandbox { sandbox } else { live })
+            }
+        }
+    }
+
+    /// The output of a run that stopped early.
+    pub fn partial(&self, from_sandbox: bool) -> Option<PathBuf> {
+        self.finished(from_sandbox).map(|path| with_ending(path, "partial.csv"))
+    }
+
+    /// The summary's path; `None` where results go to standard output and no summary is named.
+    pub fn summary(&self, from_sandbox: bool) -> Option<PathBuf> {
+        let beside = || {
+            self.finished(from_sandbox).map(|path| {
+                let mut name = path.as_os_str().to_owned();
+                name.push(".summary.json");
+                PathBuf::from(name)
+            })
+        };
+        self.summary.clone().or_else(beside)
+    }
+
+    /// Refuses an output that is one of the `others` (the input, the ledger, its key), or that no
+    /// file can be put in the place of.
+    ///
+    /// # Errors
+    /// Exit code 2 for a clash, 11 for what is no regular file.
+    pub fn refuse_clashes(&self, others: &[&Path]) -> Result<(), Error> {
+        for path in self.places() {
+            if let Some(other) = others.iter().find(|other| same_file(path, other)) {
+                return Err(usage(format!(
+                    "the output {} is the same file as {}",
+                    path.display(),
+                    other.display()
+                )));
+            }
+            if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+                let what = format!("the output {} is not a regular file", path.display());
+                return Err(Error::config(what, "name a file, or use -o - for standard output"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds out before the first call whether the output can be written. It touches the temporary
+    /// file: only for who holds the ledger's lock.
+    ///
+    /// # Errors
+    /// Exit code 11.
+    pub fn check_writable(&self) -> Result<(), Error> {
+        for path in self.places() {
+            AtomicFile::beside(path).map(drop).map_err(|error| {
+                let what = format!("the output cannot be written: {error}");
+                Error::new(exit::CONFIG, what, "name another with -o FILE")
+            })?;
+        }
+        Ok(())
+    }
+
+    fn places(&self) -> impl Iterator<Item = &Path> {
+        let outputs = [self.finished(false), self.finished(true)];
+        outputs.into_iter().flatten().chain(self.summary.as_deref())
+    }
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!("{stem}.{ending}"))
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    let identity = |path| fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
+    a == b || identity(a).is_some_and(|a| Some(a) == identity(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_beside_the_input() {
+        let results = |is_sandbox| Results::Beside {
+            live: "d/a.verified.csv".into(),
+            sandbox: "d/a.sandbox.csv".into(),
+            is_sandbox,
+        };
+        for (is_sandbox, from_sandbox, finished, partial) in [
+            (false, false, "d/a.verified.csv", "d/a.verified.partial.csv"),
+            (false, true, "d/a.sandbox.csv", "d/a.sandbox.partial.csv"),
+            (true, false, "d/a.sandbox.csv", "d/a.sandbox.partial.csv"),
+        ] {
+            let destination = Destination { results: results(is_sandbox), summary: None };
+            assert_eq!(destination.finished(from_sandbox), Some(Path::new(finished)));
+            assert_eq!(destination.partial(from_sandbox), Some(partial.into()));
+            let summary = format!("{finished}.summary.json");
+            assert_eq!(destination.summary(from_sandbox), Some(summary.into()));
+        }
+        let stdout = Destination { results: Results::Stdout, summary: None };
+        assert_eq!((stdout.finished(true), stdout.summary(true)), (None, None));
+    }
+}

@@ -1,0 +1,134 @@
+//! `ceknik.toml`: the same names as the flags of `ceknik run`, as defaults beneath the environment.
+//!
+//! What must hold: an unknown key is an error with a suggestion, and a secret in the file is refused.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Arg, CommandFactory};
+
+use crate::cli::Cli;
+use crate::error::Error;
+
+/// The file that is read where none is named.
+const DEFAULT_FILE: &str = "ceknik.toml";
+/// What a name must be like to be suggested.
+const LIKENESS: f64 = 0.7;
+/// Arguments of `run` that are no settings.
+const NOT_SETTINGS: [&str; 4] = ["input", "config", "verbose", "help"];
+
+/// The command line's definition with the file's values as defaults.
+///
+/// # Errors
+/// Exit code 11: the file cannot be read, or holds something that is not a setting.
+pub fn command(arguments: &[OsString]) -> Result<clap::Command, Error> {
+    let command = Cli::command();
+    let Some((path, text)) = read(&command, arguments)? else { return Ok(command) };
+    let refuse = |message: String| {
+        let hint = "the keys are the long flags of `ceknik run --help`, without the dashes";
+        Error::config(format!("{}: {message}", path.display()), hint)
+    };
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        let place = error.span().map(|span| line_of(&text, span.start));
+        let place = place.map(|line| format!("line {line}: ")).unwrap_or_default();
+        refuse(format!("{place}{}", error.message()))
+    })?;
+    let settings = settings(&command);
+    let mut defaults = Vec::new();
+    for (key, value) in table {
+        let name = key.replace('_', "-");
+        if name.contains("api-id") || name.contains("api-secret") {
+            let what = format!("{key}: secrets are never read from this file");
+            let hint = "set CEKNIK_API_ID and CEKNIK_API_SECRET, or …_FILE with a path";
+            return Err(Error::config(format!("{}: {what}", path.display()), hint));
+        }
+        if !settings.contains(&name) {
+            return Err(refuse(unknown(&key, &name, &settings)));
+        }
+        let value = plain(&value)
+            .ok_or_else(|| refuse(format!("{key}: a text, number or true/false is wanted")))?;
+        defaults.push((name, value));
+    }
+    Ok(with_defaults(command, &defaults))
+}
+
+/// The file's path and text, if there is one. A file that was named must be there.
+fn read(
+    command: &clap::Command,
+    arguments: &[OsString],
+) -> Result<Option<(PathBuf, String)>, Error> {
+    let named = named(command, arguments);
+    let path = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(Some((path, text))),
+        Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::config(
+            format!("the configuration file {} cannot be read: {error}", path.display()),
+            "name another with --config FILE",
+        )),
+    }
+}
+
+/// The file that `--config` or its variable names: errors are left to the real parsing.
+fn named(command: &clap::Command, arguments: &[OsString]) -> Option<PathBuf> {
+    let matches = command.clone().ignore_errors(true).try_get_matches_from(arguments).ok()?;
+    let (_, matches) = matches.subcommand()?;
+    matches.try_get_one::<PathBuf>("config").ok().flatten().cloned()
+}
+
+/// The long flags of `run` that are settings.
+fn settings(command: &clap::Command) -> Vec<String> {
+    let run = command.find_subcommand("run");
+    run.into_iter()
+        .flat_map(clap::Command::get_arguments)
+        .filter_map(Arg::get_long)
+        .filter(|name| !NOT_SETTINGS.contains(name))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn with_defaults(command: clap::Command, defaults: &[(String, String)]) -> clap::Command {
+    let names: Vec<String> =
+        command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    // The sandbox is a server of its own: the settings of a run say nothing about it.
+    names.into_iter().filter(|name| name != "sandbox").fold(command, |command, name| {
+        command.mut_subcommand(name, |sub| {
+            sub.mut_args(|argument| {
+                let value = defaults
+                    .iter()
+                    .find(|(name, _)| argument.get_long() == Some(name))
+                    .map(|(_, value)| value.clone());
+                match value {
+                    Some(value) => argument.default_value(value),
+                    None => argument,
+                }
+            })
+        })
+    })
+}
+
+fn unknown(key: &str, name: &str, settings: &[String]) -> String {
+    let nearest = settings
+        .iter()
+        .map(|known| (strsim::jaro_winkler(known, name), known))
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .filter(|(likeness, _)| *likeness >= LIKENESS);
+    match nearest {
+        Some((_, known)) => format!("unknown key {key:?}, did you mean {known:?}?"),
+        None => format!("unknown key {key:?}"),
+    }
+}
+
+fn plain(value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => Some(text.clone()),
+        toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::Float(number) => Some(number.to_string()),
+        toml::Value::Boolean(truth) => Some(truth.to_string()),
+        _ => None,
+    }
+}
+
+fn line_of(text: &str, at: usize) -> usize {
+    text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1
+}

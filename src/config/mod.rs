@@ -1,0 +1,297 @@
+//! What is meant: every stage's options, made once from what was typed.
+//!
+//! Nothing is opened here but the secrets' files, and nothing is printed. `file` brings the values of
+//! `ceknik.toml` in.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::api::origin::{BaseUrl, Origin};
+use crate::cli::{BodyArg, InDoubtArg, RunArgs, WhichArgs};
+use crate::engine;
+use crate::error::Error;
+use crate::input;
+use crate::ledger::Location;
+use crate::model::money::{Currency, Price};
+use crate::rules::body::{BodyKind, BodyTrial};
+use crate::rules::breaker::BreakerPolicy;
+use crate::rules::columns::ColumnSpec;
+use crate::rules::nik::NikPolicy;
+use crate::rules::retry::RetryPolicy;
+use crate::rules::throttle::ThrottlePolicy;
+use crate::term::{self, LogForm};
+
+mod destination;
+pub mod file;
+mod secrets;
+mod values;
+
+pub use destination::Destination;
+pub use secrets::credentials;
+use values::{calls_for, delimiter, rate};
+pub use values::{deadline, duration};
+
+/// No back-off is longer, but for the server's own wish.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
+
+/// A run as it is meant.
+pub struct RunConfig {
+    /// The input.
+    pub input: InputFrom,
+    /// How it is read.
+    pub reading: input::Options,
+    /// Whether findings that stop a damaged file are passed over.
+    pub force: bool,
+    /// Whom to ask.
+    pub vendor: Vendor,
+    /// Where facts are kept.
+    pub ledger: Location,
+    /// How long to wait for another run.
+    pub lock_wait: Duration,
+    /// How the engine goes. The deadline is set when the run begins.
+    pub engine: engine::Options,
+    /// Whether the body kind of the last run is to be tried first.
+    pub body_auto: bool,
+    /// When nothing more is started.
+    pub deadline: Option<jiff::Timestamp>,
+    /// What is not asked again.
+    pub reuse: Reuse,
+    /// What a charged call costs.
+    pub price: Option<Price>,
+    /// Where the results go.
+    pub destination: Destination,
+    /// How things are shown.
+    pub screen: term::Options,
+}
+
+/// Where the rows come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InputFrom {
+    /// A file.
+    File(PathBuf),
+    /// Standard input.
+    Stdin,
+}
+
+/// Whom to ask.
+#[derive(Debug, Clone)]
+pub enum Vendor {
+    /// The stand-in of this process.
+    Sandbox(Timeouts),
+    /// The vendor at an address.
+    Live {
+        /// Where.
+        base: BaseUrl,
+        /// How long it may take.
+        timeouts: Timeouts,
+        /// Further root certificates.
+        ca_cert: Option<PathBuf>,
+    },
+}
+
+/// How long a call may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// From connecting to the body's end.
+    pub call: Duration,
+    /// Until the connection stands.
+    pub connect: Duration,
+}
+
+/// What is not asked again.
+#[derive(Debug, Clone)]
+pub struct Reuse {
+    /// Stored answers this young are used.
+    pub answers: Duration,
+    /// "not sure" and "failed" this young are not asked again.
+    pub reask_after: Duration,
+    /// Ask refused rows of earlier runs again.
+    pub retry_refused: bool,
+    /// Send rows in doubt of earlier runs again.
+    pub resend_doubts: bool,
+}
+
+impl Vendor {
+    /// The origin of its answers.
+    pub fn origin(&self) -> Origin {
+        match self {
+            Self::Sandbox(_) => Origin::sandbox(),
+            Self::Live { base, .. } => Origin::of(base),
+        }
+    }
+}
+
+impl RunConfig {
+    /// Makes sense of the flags.
+    ///
+    /// # Errors
+    /// What cannot be meant: exit code 2 or 11.
+    pub fn new(args: &RunArgs) -> Result<Self, Error> {
+        let vendor = vendor(args)?;
+        let price = price(args)?;
+        let input = match args.input.to_str() {
+            Some("-") => InputFrom::Stdin,
+            _ => InputFrom::File(args.input.clone()),
+        };
+        let origin = vendor.origin();
+        Ok(Self {
+            reading: reading(args)?,
+            force: args.reading.force,
+            ledger: location(args.ledger.ledger.as_deref(), args.ledger.key_file.clone(), &origin)?,
+            lock_wait: duration("--lock-wait", &args.lock_wait)?,
+            engine: engine_options(args, price.as_ref())?,
+            body_auto: args.vendor.body == BodyArg::Auto,
+            deadline: args.pace.deadline.as_deref().map(deadline).transpose()?,
+            reuse: reuse(args)?,
+            destination: Destination::new(args, &input)?,
+            screen: screen(args),
+            input,
+            vendor,
+            price,
+        })
+    }
+}
+
+/// Where a ledger is that is named by the flags of `status` and `purge`.
+///
+/// # Errors
+/// Exit code 11: no folder is known, or the address cannot be used.
+pub fn which_ledger(args: &WhichArgs, key_file: Option<PathBuf>) -> Result<Location, Error> {
+    let origin =
+        if args.sandbox { Origin::sandbox() } else { Origin::of(&BaseUrl::parse(&args.base_url)?) };
+    location(args.ledger.as_deref(), key_file, &origin)
+}
+
+fn location(
+    ledger: Option<&Path>,
+    key: Option<PathBuf>,
+    origin: &Origin,
+) -> Result<Location, Error> {
+    let ledger = match ledger {
+        Some(path) => path.to_owned(),
+        None => state_folder()?.join(format!("{}.ledger", origin.slug())),
+    };
+    let key = key.unwrap_or_else(|| {
+        let mut name = ledger.as_os_str().to_owned();
+        name.push(".key");
+        name.into()
+    });
+    Ok(Location { ledger, key, origin: origin.name().to_owned() })
+}
+
+fn state_folder() -> Result<PathBuf, Error> {
+    let variable = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let absolute = |path: &PathBuf| path.is_absolute();
+    variable("XDG_STATE_HOME")
+        .filter(absolute)
+        .or_else(|| variable("HOME").filter(absolute).map(|home| home.join(".local/state")))
+        .map(|folder| folder.join("ceknik"))
+        .ok_or_else(|| crate::ledger::LedgerError::NoFolder.into())
+}
+
+fn vendor(args: &RunArgs) -> Result<Vendor, Error> {
+    let typed = &args.vendor;
+    let timeouts = Timeouts {
+        call: values::positive("--timeout", &typed.timeout)?,
+        connect: values::positive("--connect-timeout", &typed.connect_timeout)?,
+    };
+    if typed.sandbox {
+        return Ok(Vendor::Sandbox(timeouts));
+    }
+    let base = BaseUrl::parse(&typed.base_url)?;
+    Ok(Vendor::Live { base, timeouts, ca_cert: typed.ca_cert.clone() })
+}
+
+fn reading(args: &RunArgs) -> Result<input::Options, Error> {
+    let typed = &args.reading;
+    let column = |flag, text: &Option<String>| {
+        let parse = |text: &String| {
+            text.parse::<ColumnSpec>().map_err(|e| values::usage(format!("{flag}: {e}")))
+        };
+        text.as_ref().map(parse).transpose()
+    };
+    Ok(input::Options {
+        delimiter: typed.delimiter.as_deref().map(delimiter).transpose()?,
+        no_header: typed.no_header,
+        id_column: column("--id-column", &typed.id_column)?,
+        name_column: column("--name-column", &typed.name_column)?,
+        nik: NikPolicy {
+            send_truncated: typed.send_truncated,
+            send_odd_dates: typed.send_odd_dates,
+        },
+    })
+}
+
+fn price(args: &RunArgs) -> Result<Option<Price>, Error> {
+    let typed = &args.money;
+    let currency =
+        Currency::parse(&typed.currency).map_err(|e| values::usage(format!("--currency: {e}")))?;
+    let Some(text) = &typed.price else { return Ok(None) };
+    match currency.amount(text) {
+        Ok(0) => Err(values::usage("--price: a price is more than zero".to_owned())),
+        Ok(per_call) => Ok(Some(Price { per_call, currency })),
+        Err(error) => Err(values::usage(format!("--price: {error}"))),
+    }
+}
+
+fn engine_options(args: &RunArgs, price: Option<&Price>) -> Result<engine::Options, Error> {
+    let (pace, sandbox) = (&args.pace, args.vendor.sandbox);
+    let base = match &pace.backoff {
+        Some(text) => values::positive("--backoff", text)?,
+        None if sandbox => Duration::from_millis(100),
+        None => Duration::from_millis(500),
+    };
+    let rate = match &pace.rate {
+        Some(text) => rate(text)?,
+        None if sandbox => Some(1000.0),
+        None => Some(10.0),
+    };
+    let max_outage = duration("--max-outage", &pace.max_outage)?;
+    let cap = LONGEST_BACKOFF.max(base);
+    let by_cost = match (&args.money.max_cost, price) {
+        (Some(text), Some(price)) => Some(calls_for(text, price)?),
+        (Some(_), None) => return Err(values::usage("--max-cost needs --price".to_owned())),
+        (None, _) => None,
+    };
+    let limits = [args.money.max_charges, by_cost];
+    let body = match args.vendor.body {
+        BodyArg::Auto => BodyTrial::auto(None),
+        BodyArg::Json => BodyTrial::Proved(BodyKind::Json),
+        BodyArg::Form => BodyTrial::Proved(BodyKind::Form),
+    };
+    Ok(engine::Options {
+        concurrency: pace.concurrency as usize,
+        retry: RetryPolicy { max_attempts: pace.max_attempts, base, cap },
+        breaker: BreakerPolicy { base: base * 2, cap, max_outage },
+        throttle: ThrottlePolicy { rate, base, cap, max_outage },
+        max_charges: limits.into_iter().flatten().min(),
+        max_calls: args.money.limit,
+        deadline: None,
+        body,
+        seed: 0,
+    })
+}
+
+fn reuse(args: &RunArgs) -> Result<Reuse, Error> {
+    let typed = &args.reuse;
+    Ok(Reuse {
+        answers: duration("--reuse", &typed.reuse)?,
+        reask_after: duration("--reask-after", &typed.reask_after)?,
+        retry_refused: typed.retry_refused,
+        resend_doubts: typed.in_doubt == InDoubtArg::Resend,
+    })
+}
+
+fn screen(args: &RunArgs) -> term::Options {
+    let typed = &args.screen;
+    term::Options {
+        form: match typed.log {
+            crate::cli::LogArg::Text => LogForm::Text,
+            crate::cli::LogArg::Json => LogForm::Json,
+        },
+        verbosity: typed.verbose,
+        quiet: typed.quiet,
+        color: typed.color,
+        progress: !args.no_progress,
+    }
+}

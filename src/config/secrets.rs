@@ -1,0 +1,40 @@
+//! The account's secrets: from the environment or from a file it names, never from an argument.
+
+use crate::api::Credentials;
+use crate::error::Error;
+
+/// The account from `CEKNIK_API_ID` and `CEKNIK_API_SECRET`, or from the files that
+/// `CEKNIK_API_ID_FILE` and `CEKNIK_API_SECRET_FILE` name.
+///
+/// # Errors
+/// Exit code 11: missing, empty, given twice, or a file that cannot be read. The message never
+/// holds a secret.
+pub fn credentials() -> Result<Credentials, Error> {
+    Ok(Credentials { id: secret("CEKNIK_API_ID")?, secret: secret("CEKNIK_API_SECRET")? })
+}
+
+fn secret(name: &str) -> Result<String, Error> {
+    let file_name = format!("{name}_FILE");
+    let hint = format!("set {name}, or {file_name} to the path of a file that holds it");
+    let refuse = |message: String| Err(Error::config(message, hint.clone()));
+    let value = match (std::env::var_os(name), std::env::var_os(&file_name)) {
+        (Some(_), Some(_)) => return refuse(format!("both {name} and {file_name} are set")),
+        (None, None) => return refuse(format!("{name} is not set")),
+        (Some(value), None) => match value.into_string() {
+            Ok(value) => value,
+            Err(_) => return refuse(format!("{name} is not valid UTF-8")),
+        },
+        (None, Some(path)) => match std::fs::read_to_string(&path) {
+            Ok(value) => value,
+            Err(error) => {
+                let path = path.to_string_lossy();
+                return refuse(format!("{file_name}: {path} cannot be read: {error}"));
+            }
+        },
+    };
+    // A file ends with a line break that is not part of the secret.
+    match value.trim() {
+        "" => refuse(format!("{name} is empty")),
+        value => Ok(value.to_owned()),
+    }
+}

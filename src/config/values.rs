@@ -1,0 +1,151 @@
+//! Single values as people type them: durations, rates, times of day, amounts.
+
+use std::time::Duration;
+
+use jiff::civil::Time;
+use jiff::{Timestamp, ToSpan, Zoned};
+
+use crate::error::{Error, exit};
+use crate::model::money::Price;
+
+/// A rate above this is a mistyped one.
+const HIGHEST_RATE: f64 = 100_000.0;
+/// A rate below this would take a day for a call.
+const LOWEST_RATE: f64 = 0.000_01;
+
+/// What was typed cannot be understood.
+pub(super) fn usage(message: String) -> Error {
+    Error { code: exit::USAGE, message, hint: None }
+}
+
+/// A duration such as `30d`, `90s`, `1h 30m` or `0`.
+///
+/// # Errors
+/// Says which flag, and shows examples.
+pub fn duration(flag: &str, text: &str) -> Result<Duration, Error> {
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    humantime::parse_duration(text)
+        .map_err(|_| usage(format!("{flag}: {text:?} is not a duration such as 90s, 30m or 30d")))
+}
+
+/// A duration that is more than zero.
+pub(super) fn positive(flag: &str, text: &str) -> Result<Duration, Error> {
+    match duration(flag, text)? {
+        Duration::ZERO => Err(usage(format!("{flag}: must be more than zero"))),
+        duration => Ok(duration),
+    }
+}
+
+/// Calls a second; `None` is unlimited.
+pub(super) fn rate(text: &str) -> Result<Option<f64>, Error> {
+    if text == "unlimited" {
+        return Ok(None);
+    }
+    match text.parse::<f64>() {
+        Ok(rate) if (LOWEST_RATE..=HIGHEST_RATE).contains(&rate) => Ok(Some(rate)),
+        _ => Err(usage(format!(
+            "--rate: {text:?} is not a number of calls per second such as 10, 0.5 or unlimited"
+        ))),
+    }
+}
+
+/// One byte between fields.
+pub(super) fn delimiter(text: &str) -> Result<u8, Error> {
+    match text {
+        "tab" | "TAB" | "\\t" => Ok(b'\t'),
+        _ => match text.as_bytes() {
+            [byte]
+                if byte.is_ascii()
+                    && !byte.is_ascii_alphanumeric()
+                    && !b"\"\r\n".contains(byte) =>
+            {
+                Ok(*byte)
+            }
+            _ => Err(usage(format!("--delimiter: {text:?} is not one of , ; | or tab"))),
+        },
+    }
+}
+
+/// How many calls an amount pays for.
+pub(super) fn calls_for(amount: &str, price: &Price) -> Result<u64, Error> {
+    let amount = price.currency.amount(amount).map_err(|e| usage(format!("--max-cost: {e}")))?;
+    Ok(amount / price.per_call)
+}
+
+/// A deadline: a duration from now, or a time of day, the nearest within 12 hours before or after
+/// now in the local zone.
+///
+/// # Errors
+/// Where it is neither.
+pub fn deadline(text: &str) -> Result<Timestamp, Error> {
+    deadline_from(text, &Zoned::now())
+}
+
+fn deadline_from(text: &str, now: &Zoned) -> Result<Timestamp, Error> {
+    let refuse = || {
+        usage(format!("--deadline: {text:?} is not a duration such as 6h, or a time such as 05:30"))
+    };
+    if let Ok(span) = humantime::parse_duration(text) {
+        return now.timestamp().checked_add(span).map_err(|_| refuse());
+    }
+    let time = Time::strptime("%H:%M", text).map_err(|_| refuse())?;
+    [-1, 0, 1]
+        .into_iter()
+        .filter_map(|days| {
+            let date = now.date().checked_add(days.days()).ok()?;
+            let instant = date.to_datetime(time).to_zoned(now.time_zone().clone()).ok()?;
+            Some(instant.timestamp())
+        })
+        .min_by_key(|instant| instant.duration_since(now.timestamp()).abs())
+        .ok_or_else(refuse)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::money::Currency;
+
+    #[test]
+    fn deadlines_are_the_nearest_such_time() {
+        let zone = jiff::tz::TimeZone::get("Asia/Jakarta").unwrap();
+        let at = |text: &str| {
+            let now: jiff::civil::DateTime = text.parse().unwrap();
+            now.to_zoned(zone.clone()).unwrap()
+        };
+        for (now, typed, expected) in [
+            ("2026-11-23 22:00", "05:30", "2026-11-24 05:30"),
+            ("2026-11-24 04:00", "05:30", "2026-11-24 05:30"),
+            ("2026-11-24 06:00", "05:30", "2026-11-24 05:30"),
+            ("2026-11-24 00:10", "23:50", "2026-11-23 23:50"),
+            ("2026-11-24 12:00", "6h", "2026-11-24 18:00"),
+        ] {
+            let found = deadline_from(typed, &at(now)).unwrap();
+            assert_eq!(found, at(expected).timestamp(), "{now} {typed}");
+        }
+        for wrong in ["", "25:00", "soon", "5", "05:30:10"] {
+            assert!(deadline_from(wrong, &at("2026-11-24 12:00")).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn values_as_people_type_them() {
+        assert_eq!(rate("0.5").unwrap(), Some(0.5));
+        assert_eq!(rate("unlimited").unwrap(), None);
+        for wrong in ["0", "-1", "NaN", "inf", "1e9", "ten", ""] {
+            assert!(rate(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(delimiter("tab").unwrap(), b'\t');
+        assert_eq!(delimiter(";").unwrap(), b';');
+        for wrong in ["", ";;", "a", "\"", "é", "\n"] {
+            assert!(delimiter(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(duration("--reuse", "30d").unwrap().as_secs(), 2_592_000);
+        assert_eq!(duration("--reuse", "0").unwrap(), Duration::ZERO);
+        assert!(duration("--reuse", "30").is_err());
+        assert!(positive("--timeout", "0s").is_err());
+        let price = Price { per_call: 1500, currency: Currency::parse("IDR").unwrap() };
+        assert_eq!(calls_for("4000", &price).unwrap(), 2);
+    }
+}

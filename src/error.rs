@@ -1,0 +1,125 @@
+//! What ends a command: what happened, what to do, and the exit code.
+//!
+//! Never holds a NIK, a name or a secret: the errors that it is made of don't either.
+
+use std::fmt;
+
+use crate::api::ApiError;
+use crate::input::InputError;
+use crate::ledger::LedgerError;
+use crate::passes::PassError;
+use crate::sandbox::SandboxError;
+
+/// The exit codes that are not a stop reason's own. They are stable.
+pub mod exit {
+    /// Every row has a verdict.
+    pub const COMPLETE: u8 = 0;
+    /// A defect of this program.
+    pub const INTERNAL: u8 = 1;
+    /// What was typed cannot be understood.
+    pub const USAGE: u8 = 2;
+    /// Finished, but some rows have no verdict.
+    pub const SOME_WITHOUT_VERDICT: u8 = 3;
+    /// The input cannot be used.
+    pub const INPUT: u8 = 10;
+    /// Configuration or secrets are missing or wrong.
+    pub const CONFIG: u8 = 11;
+    /// The storage failed.
+    pub const STORAGE: u8 = 18;
+}
+
+/// What ends a command.
+#[derive(Debug)]
+pub struct Error {
+    /// The exit code.
+    pub code: u8,
+    /// What happened, and where.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+impl Error {
+    /// An error with a hint.
+    pub fn new(code: u8, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { code, message: message.into(), hint: Some(hint.into()) }
+    }
+
+    /// Configuration or secrets are missing or wrong.
+    pub fn config(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(exit::CONFIG, message, hint)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\n  hint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<InputError> for Error {
+    fn from(error: InputError) -> Self {
+        Self { code: exit::INPUT, message: error.to_string(), hint: error.hint() }
+    }
+}
+
+impl From<LedgerError> for Error {
+    fn from(error: LedgerError) -> Self {
+        Self::new(error.exit_code(), error.to_string(), error.hint())
+    }
+}
+
+impl From<ApiError> for Error {
+    fn from(error: ApiError) -> Self {
+        let hint = match &error {
+            ApiError::BaseUrl(_) => "give the vendor's address with --base-url https://…",
+            ApiError::Secret(_) => "look for a line break or an odd character in the secret",
+            ApiError::CaCert { .. } => "--ca-cert takes a file of PEM certificates",
+            ApiError::Client(_) => "look at the proxy variables and the system's certificates",
+        };
+        Self::config(error.to_string(), hint)
+    }
+}
+
+impl From<SandboxError> for Error {
+    fn from(error: SandboxError) -> Self {
+        Self::config(error.to_string(), "see `ceknik sandbox --help`")
+    }
+}
+
+impl From<PassError> for Error {
+    fn from(error: PassError) -> Self {
+        match error {
+            PassError::Input(error) => error.into(),
+            PassError::Ledger(error) => error.into(),
+            PassError::Output(_) => Self::new(
+                exit::STORAGE,
+                error.to_string(),
+                "look at the folder and its free space; the answers are safe in the ledger, and \
+                 the same command writes them without buying anything twice",
+            ),
+            PassError::Changed => Self::new(
+                exit::INPUT,
+                error.to_string(),
+                "no output was replaced; when the file is whole, run the same command again: what \
+                 was answered is not bought again",
+            ),
+            PassError::Interrupted => Self {
+                code: 130,
+                message: "interrupted; nothing more was sent".to_owned(),
+                hint: Some("the same command goes on from here".to_owned()),
+            },
+            PassError::Inconsistent(_) => Self::new(
+                exit::INTERNAL,
+                error.to_string(),
+                "this is a defect of ceknik; the ledger holds the truth: see `ceknik status`",
+            ),
+        }
+    }
+}

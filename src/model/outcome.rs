@@ -1,0 +1,120 @@
+//! The end state of a row, as the output shows it.
+
+use serde::{Serialize, Serializer};
+
+use super::class::{End, ResultCode};
+
+/// The end state of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// The vendor's 01.
+    Match,
+    /// The vendor's 02.
+    Mismatch,
+    /// The vendor's 03.
+    NotSure,
+    /// The vendor's 04.
+    Failed,
+    /// A result code that we do not know.
+    Unknown,
+    /// Our own check said no; nothing was sent.
+    Rejected,
+    /// The vendor refused this row.
+    Refused,
+    /// Attempts used up, each answered "not now".
+    Unavailable,
+    /// Sent, no answer; may have been charged.
+    InDoubt,
+    /// The run stopped before the row had an end state.
+    NotSent,
+}
+
+impl Outcome {
+    /// All of them, in the order in which they are listed.
+    pub const ALL: [Self; 10] = [
+        Self::Match,
+        Self::Mismatch,
+        Self::NotSure,
+        Self::Failed,
+        Self::Unknown,
+        Self::Rejected,
+        Self::Refused,
+        Self::Unavailable,
+        Self::InDoubt,
+        Self::NotSent,
+    ];
+
+    /// The word of the `ck_outcome` column.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Match => "match",
+            Self::Mismatch => "mismatch",
+            Self::NotSure => "not_sure",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::Rejected => "rejected",
+            Self::Refused => "refused",
+            Self::Unavailable => "unavailable",
+            Self::InDoubt => "in_doubt",
+            Self::NotSent => "not_sent",
+        }
+    }
+
+    /// Whether the vendor gave a documented verdict.
+    pub const fn has_verdict(self) -> bool {
+        matches!(self, Self::Match | Self::Mismatch | Self::NotSure | Self::Failed)
+    }
+
+    /// The outcome of a row whose pair ended so, or has no end.
+    pub const fn of(end: Option<End>) -> Self {
+        match end {
+            Some(End::Answered(ResultCode::Match)) => Self::Match,
+            Some(End::Answered(ResultCode::Mismatch)) => Self::Mismatch,
+            Some(End::Answered(ResultCode::NotSure)) => Self::NotSure,
+            Some(End::Answered(ResultCode::Failed)) => Self::Failed,
+            Some(End::Answered(ResultCode::Unknown)) => Self::Unknown,
+            Some(End::Refused | End::Abnormal) => Self::Refused,
+            Some(End::Unavailable) => Self::Unavailable,
+            Some(End::InDoubt) => Self::InDoubt,
+            None => Self::NotSent,
+        }
+    }
+}
+
+/// Rows counted by outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OutcomeCounts([u64; Outcome::ALL.len()]);
+
+impl OutcomeCounts {
+    /// Counts one row.
+    pub const fn add(&mut self, outcome: Outcome) {
+        self.0[outcome as usize] += 1;
+    }
+
+    /// How many of one.
+    pub const fn get(&self, outcome: Outcome) -> u64 {
+        self.0[outcome as usize]
+    }
+
+    /// How many in all.
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// Each with its count, in the order in which they are listed.
+    pub fn iter(&self) -> impl Iterator<Item = (Outcome, u64)> {
+        Outcome::ALL.into_iter().map(|outcome| (outcome, self.get(outcome)))
+    }
+
+    /// Whether every row has a verdict.
+    pub fn all_have_verdicts(&self) -> bool {
+        self.iter().all(|(outcome, rows)| rows == 0 || outcome.has_verdict())
+    }
+}
+
+/// As a map from each outcome's word to its count, in the order in which they are listed.
+impl Serialize for OutcomeCounts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter().map(|(outcome, rows)| (outcome.word(), rows)))
+    }
+}

@@ -1,0 +1,134 @@
+//! The last words: what a start did, what it cost, and what to do next, for people.
+
+use std::fmt::Write;
+
+use super::Summary;
+use crate::model::money::{Price, group};
+use crate::model::outcome::{Outcome, OutcomeCounts};
+
+/// The last words of a start, several lines.
+pub fn last_words(summary: &Summary, price: Option<&Price>, next: Option<&str>) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_all(&mut text, summary, price, next);
+    text
+}
+
+fn write_all(
+    out: &mut String,
+    summary: &Summary,
+    price: Option<&Price>,
+    next: Option<&str>,
+) -> std::fmt::Result {
+    writeln!(out)?;
+    rows(out, summary)?;
+    calls(out, summary)?;
+    money(out, summary, price)?;
+    saved(out, summary, price)?;
+    if let Some(output) = &summary.output {
+        writeln!(out, "  output     {output}")?;
+    }
+    if let Some(next) = next {
+        writeln!(out, "  next       {next}")?;
+    }
+    Ok(())
+}
+
+fn rows(out: &mut String, summary: &Summary) -> std::fmt::Result {
+    writeln!(out, "  rows       {}", number(summary.rows))?;
+    let outcomes = summary.outcomes.iter().flat_map(OutcomeCounts::iter);
+    for (outcome, rows) in outcomes.filter(|(_, rows)| *rows > 0) {
+        let share = 100.0 * rows as f64 / summary.rows.max(1) as f64;
+        writeln!(out, "    {:<12} {:>12}  {share:>5.1} %", outcome.word(), number(rows))?;
+        if outcome == Outcome::Rejected {
+            for (reason, rows) in &summary.rejected {
+                writeln!(out, "      {reason:<20} {:>8}", number(*rows))?;
+            }
+        }
+    }
+    for (warning, rows) in &summary.warnings {
+        writeln!(out, "    warning: {warning:<26} {:>6}", number(*rows))?;
+    }
+    if summary.names_cleaned > 0 {
+        let names = number(summary.names_cleaned);
+        writeln!(out, "    {names} names were cleaned before sending (ck_reason: \"sent as: …\")")?;
+    }
+    Ok(())
+}
+
+fn calls(out: &mut String, summary: &Summary) -> std::fmt::Result {
+    let mut line = format!("  calls      {} sent", number(summary.calls));
+    if summary.calls > 0 {
+        write!(line, ", {} a second", number(summary.calls_per_second.round() as u64))?;
+    }
+    if let Some(latency) = summary.latency {
+        let (p50, p95, p99) = (latency.p50_ms, latency.p95_ms, latency.p99_ms);
+        write!(line, ", answered in {p50} / {p95} / {p99} ms (p50/p95/p99)")?;
+    }
+    writeln!(out, "{line}")?;
+    let waits = summary.rate_limit_waits;
+    if summary.retries > 0 || waits > 0 {
+        let retries = number(summary.retries);
+        writeln!(out, "             {retries} retries, {} rate-limit waits", number(waits))?;
+    }
+    let tally = &summary.spending.tally;
+    if summary.starts > 1 {
+        let (starts, calls) = (summary.starts, number(tally.calls));
+        writeln!(out, "             the run so far: {starts} starts, {calls} calls")?;
+    }
+    Ok(())
+}
+
+fn money(out: &mut String, summary: &Summary, price: Option<&Price>) -> std::fmt::Result {
+    let spending = &summary.spending;
+    let (least, most) = (spending.owed_at_least, spending.owed_at_most);
+    let amount = |calls| price.map(|p| format!(" ({})", p.show(calls))).unwrap_or_default();
+    let owed = if least == most {
+        format!("you owe {} calls{}", number(least), amount(least))
+    } else {
+        let (low, high) = (number(least), number(most));
+        format!("you owe between {low} and {high} calls{}", range(price, least, most))
+    };
+    writeln!(out, "  charged    {} confirmed: {owed}", number(least))?;
+    let possible = spending.tally.possible;
+    for (count, what) in [
+        (possible.in_doubt, "in doubt (sent, no answer came)"),
+        (possible.unknown_code, "with a result code or status that is not documented"),
+        (possible.gateway, "answered by a gateway with an error (it may have passed them on)"),
+    ] {
+        if count > 0 {
+            writeln!(out, "             {} possible: {what}", number(count))?;
+        }
+    }
+    let free = spending.tally.assumed_free;
+    if free > 0 {
+        writeln!(out, "             {} error answers, assumed free", number(free))?;
+    }
+    Ok(())
+}
+
+fn saved(out: &mut String, summary: &Summary, price: Option<&Price>) -> std::fmt::Result {
+    let funnel = &summary.funnel;
+    let calls = funnel.duplicates + funnel.reused + funnel.rejected;
+    if calls == 0 {
+        return Ok(());
+    }
+    let worth = price.map(|p| format!(", up to {}", p.show(calls))).unwrap_or_default();
+    writeln!(
+        out,
+        "  saved      {} calls{worth}: {} duplicates, {} reused, {} rejected",
+        number(calls),
+        number(funnel.duplicates),
+        number(funnel.reused),
+        number(funnel.rejected)
+    )
+}
+
+fn range(price: Option<&Price>, least: u64, most: u64) -> String {
+    price.map(|p| format!(" ({} to {})", p.show(least), p.show(most))).unwrap_or_default()
+}
+
+/// A number with commas.
+pub(crate) fn number(n: u64) -> String {
+    group(u128::from(n), ',')
+}

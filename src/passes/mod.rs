@@ -1,0 +1,60 @@
+//! The three passes over the input, each streaming, each hashing every byte.
+//!
+//! [`survey`] learns what is in the file; [`read_candidates`] gives the rows that may be sent, in
+//! order; [`project`] joins the rows to the facts. What must hold: all three see the same bytes, or the
+//! run ends without replacing an output.
+
+mod candidates;
+mod known;
+mod project;
+mod survey;
+
+use crate::input::InputError;
+use crate::ledger::LedgerError;
+
+pub use candidates::read_candidates;
+pub use known::{Funnel, fold_known};
+pub use project::{Projected, project};
+pub use survey::{Survey, survey};
+
+use crate::input::{Layout, Options as InputOptions, Source};
+use crate::rules::pair::PairHasher;
+
+/// The input as all passes read it.
+#[derive(Clone)]
+pub struct Input {
+    /// Where the bytes come from.
+    pub source: Source,
+    /// How they are laid out.
+    pub layout: Layout,
+    /// What the user said about them.
+    pub options: InputOptions,
+    /// Makes pair keys and the fingerprint.
+    pub hasher: PairHasher,
+}
+
+/// Why a pass ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum PassError {
+    /// The input cannot be used.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// The ledger cannot be read.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The output cannot be written.
+    #[error("the output cannot be written: {0}")]
+    Output(#[from] std::io::Error),
+    /// The input is not what was surveyed.
+    #[error("the input changed while it was read")]
+    Changed,
+    /// A signal asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+    /// The output does not add up to what the ledger says: a defect of this program.
+    #[error("the output does not add up: {0}")]
+    Inconsistent(String),
+}
+
+/// How many rows are read between two looks at whether to stop.
+const LOOK_EVERY: u64 = 4096;

@@ -1,0 +1,154 @@
+//! What is shown while a command runs: logs, notes and progress, on stderr only.
+//!
+//! What must hold: nothing that holds a NIK, a name or a secret comes here; meaning is never shown
+//! by colour alone; on `--log json` every line is a JSON object.
+
+use std::io::{self, IsTerminal, Write};
+
+use clap::ColorChoice;
+use indicatif::MultiProgress;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+mod progress;
+
+pub use progress::Progress;
+
+use crate::error::Error;
+
+/// How logs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogForm {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How things are shown.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How logs are written.
+    pub form: LogForm,
+    /// How much more is said than usual.
+    pub verbosity: u8,
+    /// Say nothing but errors.
+    pub quiet: bool,
+    /// Whether to use colours.
+    pub color: ColorChoice,
+    /// Whether to show progress.
+    pub progress: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let (form, color) = (LogForm::Text, ColorChoice::Auto);
+        Self { form, verbosity: 0, quiet: false, color, progress: false }
+    }
+}
+
+/// The user's side of a command.
+#[derive(Clone)]
+pub struct Screen {
+    bars: MultiProgress,
+    form: LogForm,
+    quiet: bool,
+    progress: bool,
+}
+
+impl Screen {
+    /// Sets up the logs. Only the first call in a process does.
+    pub fn new(options: &Options) -> Self {
+        let bars = MultiProgress::new();
+        let level = match (options.quiet, options.verbosity) {
+            (true, _) => LevelFilter::ERROR,
+            (false, 0) => LevelFilter::INFO,
+            (false, 1) => LevelFilter::DEBUG,
+            (false, _) => LevelFilter::TRACE,
+        };
+        // Other crates may log whatever they were given: only our own lines are shown.
+        let filter = tracing_subscriber::filter::Targets::new().with_target("ceknik", level);
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(BesideBars(bars.clone()))
+            .with_ansi(wants_color(options.color))
+            .with_target(false)
+            .with_max_level(level);
+        use tracing_subscriber::layer::SubscriberExt;
+        use tracing_subscriber::util::SubscriberInitExt;
+        // A second set-up in one process (tests) keeps the first.
+        let _ = match options.form {
+            LogForm::Text => subscriber.finish().with(filter).try_init(),
+            LogForm::Json => subscriber.json().finish().with(filter).try_init(),
+        };
+        let (form, quiet) = (options.form, options.quiet);
+        Self { bars, form, quiet, progress: options.progress && !quiet }
+    }
+
+    /// Says something to a person, or logs it line by line for a machine.
+    pub fn say(&self, text: &str) {
+        if self.quiet {
+            return;
+        }
+        match self.form {
+            LogForm::Text => self.line(text.trim_end_matches('\n')),
+            LogForm::Json => {
+                for line in text.lines().filter(|line| !line.trim().is_empty()) {
+                    tracing::info!(target: "ceknik", "{}", line.trim());
+                }
+            }
+        }
+    }
+
+    /// Tells what ended the command. Said also when quiet.
+    pub fn fail(&self, error: &Error) {
+        match self.form {
+            LogForm::Text => self.line(&format!("error: {error}")),
+            LogForm::Json => tracing::error!(
+                target: "ceknik",
+                exit = error.code,
+                hint = error.hint.as_deref().unwrap_or_default(),
+                "{}",
+                error.message
+            ),
+        }
+    }
+
+    fn line(&self, text: &str) {
+        // Nobody is left to be told when stderr is gone.
+        let _ =
+            BesideBars(self.bars.clone()).make_writer().write_all(format!("{text}\n").as_bytes());
+    }
+}
+
+/// Whether logs are coloured: by the flag, else by `NO_COLOR` and the terminal.
+fn wants_color(choice: ColorChoice) -> bool {
+    match choice {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => {
+            io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+        }
+    }
+}
+
+/// Writes whole lines to stderr without tearing the progress display.
+#[derive(Clone)]
+struct BesideBars(MultiProgress);
+
+impl<'a> MakeWriter<'a> for BesideBars {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl Write for BesideBars {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.suspend(|| io::stderr().write_all(bytes)).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}

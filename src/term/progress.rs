@@ -1,0 +1,128 @@
+//! The progress of a run: a live block on a terminal, a plain line now and then elsewhere.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::Screen;
+use crate::engine::{Pause, Snapshot};
+use crate::model::money::{Price, group};
+use crate::passes::Funnel;
+use crate::rules::retry::Tick;
+
+/// Elsewhere than on a terminal: a line each so often, and at each tenth.
+const EVERY: Duration = Duration::from_secs(60);
+const TENTHS: u64 = 10;
+/// Over how long the calls per second are looked at.
+const WINDOW: Duration = Duration::from_secs(5);
+
+/// Shows a run's progress.
+pub struct Progress {
+    screen: Screen,
+    bar: Option<ProgressBar>,
+    price: Option<Price>,
+    rows: u64,
+    to_send: u64,
+    /// Rows that need no call.
+    settled: u64,
+    said_at: Tick,
+    said_tenth: u64,
+    /// A look back, for the calls per second.
+    past: (Tick, u64),
+    rate: f64,
+}
+
+impl Progress {
+    /// Of a run that is about to send what the funnel leaves.
+    pub fn new(screen: &Screen, funnel: &Funnel, price: Option<Price>) -> Self {
+        let live = screen.progress && std::io::stderr().is_terminal();
+        let bar = live.then(|| {
+            let bar = ProgressBar::with_draw_target(
+                Some(funnel.rows),
+                ProgressDrawTarget::stderr_with_hz(8),
+            );
+            let style = ProgressStyle::with_template("{wide_bar} {percent:>3} %\n{msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
+            screen.bars.add(bar.with_style(style))
+        });
+        Self {
+            screen: screen.clone(),
+            bar,
+            price,
+            rows: funnel.rows,
+            to_send: funnel.to_send,
+            settled: funnel.rows - funnel.to_send,
+            said_at: Tick::ZERO,
+            said_tenth: 0,
+            past: (Tick::ZERO, 0),
+            rate: 0.0,
+        }
+    }
+
+    /// Shows a glimpse.
+    pub fn show(&mut self, seen: &Snapshot) {
+        if seen.now >= self.past.0 + WINDOW || self.rate == 0.0 {
+            let span = (seen.now - self.past.0).as_secs_f64();
+            self.rate = (seen.sent - self.past.1) as f64 / span.max(0.001);
+            self.past = (seen.now, seen.sent);
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_position(self.settled + seen.finished);
+            bar.set_message(self.line(seen));
+            return;
+        }
+        let tenth = TENTHS * seen.finished / self.to_send.max(1);
+        if self.screen.progress && (tenth > self.said_tenth || seen.now >= self.said_at + EVERY) {
+            (self.said_at, self.said_tenth) = (seen.now, tenth);
+            self.screen.say(&self.line(seen));
+        }
+    }
+
+    /// Takes the display away.
+    pub fn end(self) {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn line(&self, seen: &Snapshot) -> String {
+        let number = |n: u64| group(u128::from(n), ',');
+        let charged = seen.tally.at_least();
+        let money = self.price.as_ref().map(|p| format!(" ({})", p.show(charged)));
+        let mut line = format!(
+            "rows {}/{} · {:.0} calls/s · {} · match {} mismatch {} · charged {}{} · in flight {}",
+            number(self.settled + seen.finished),
+            number(self.rows),
+            self.rate,
+            self.time_left(seen),
+            number(seen.matches),
+            number(seen.mismatches),
+            number(charged),
+            money.unwrap_or_default(),
+            seen.in_flight,
+        );
+        if seen.waiting > 0 {
+            line += &format!(" · waiting {}", seen.waiting);
+        }
+        line += match seen.pause {
+            None => "",
+            Some(Pause::Outage(_)) => " · paused: the source does not answer",
+            Some(Pause::Throttled) => " · paused: the vendor asked to slow down",
+            Some(Pause::Draining(_)) => " · ending: waiting for calls in flight",
+        };
+        line
+    }
+
+    fn time_left(&self, seen: &Snapshot) -> String {
+        let left = self.to_send.saturating_sub(seen.finished);
+        // The whole start's pace: steadier than the last seconds'.
+        let pace = seen.finished as f64 / seen.now.as_secs_f64().max(0.001);
+        match Duration::try_from_secs_f64(left as f64 / pace) {
+            Ok(time) if seen.finished > 0 => {
+                format!("{} left", humantime::format_duration(Duration::from_secs(time.as_secs())))
+            }
+            _ => "time left unknown".to_owned(),
+        }
+    }
+}
