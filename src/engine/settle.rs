@@ -3,7 +3,7 @@
 //! Each reply is classified once, settles its reservation once, and gives exactly one settlement.
 
 use super::dispatcher::Dispatcher;
-use super::work::Ticket;
+use super::work::{Job, Ticket};
 use crate::model::attempt::{AttemptId, Settlement, WallMs};
 use crate::model::class::{Class, End, Lost, NotSent};
 use crate::model::money::Charge;
@@ -47,14 +47,15 @@ impl Dispatcher {
         conceal_all(&mut texts, ticket.subject());
         self.stats.answered(class, now.saturating_sub(ticket.sent_at));
         self.budget.settle(charge(class), class.was_sent());
-        let swapped = self.body.answered(class);
+        let mut spent = self.table.state(ticket.job.at).spent;
+        spent.sends = spent.sends.saturating_add(u8::from(class.was_sent()));
+        spent.tries = spent.tries.saturating_add(u8::from(class.is_failed_try()));
+        let swapped = self.body.answered(class, ticket.body, ticket.job.refused_in)
+            && !self.retry.used_up(spent);
         self.watch(&ticket, class, retry_after, now);
         if !swapped {
             self.watch_streaks(ticket.attempt, class);
         }
-        let mut spent = self.table.state(ticket.job.at).spent;
-        spent.sends = spent.sends.saturating_add(u8::from(class.was_sent()));
-        spent.tries = spent.tries.saturating_add(u8::from(class.is_failed_try()));
         let decision = if swapped {
             Decision::RetryAt(now)
         } else {
@@ -68,7 +69,6 @@ impl Dispatcher {
             Decision::RetryAt(at) if self.stop.is_none() => Some(at),
             _ => None,
         };
-        self.stats.finished += u64::from(matches!(decision, Decision::Finish(_)));
         self.settle(Settled {
             at: ticket.job.at,
             attempt: ticket.attempt,
@@ -81,7 +81,9 @@ impl Dispatcher {
             voided: swapped,
         });
         match retry_at {
-            Some(_) if swapped => self.urgent = Some(ticket.job),
+            Some(_) if swapped => {
+                self.urgent = Some(Job { refused_in: Some(ticket.body), ..ticket.job });
+            }
             Some(at) => self.waiting.push(at, ticket.job),
             None => {}
         }
@@ -111,11 +113,14 @@ impl Dispatcher {
     /// Durable settlements count.
     pub(super) fn apply(&mut self, applied: &[Applied]) {
         for Applied { at, attempt, class, gives_up, leaves, voided } in applied.iter().copied() {
+            let had_end = self.table.state(at).end.is_some();
             count(&mut self.tally, class, 1);
             self.table.settle(at, attempt, class, voided);
             if gives_up {
                 self.table.give_up(at);
             }
+            let has_end = self.table.state(at).end.is_some();
+            self.stats.finished += u64::from(has_end && !had_end);
             if leaves {
                 self.table.set_under_way(at, false);
             }

@@ -28,6 +28,8 @@ pub struct Candidate {
 pub(super) struct Job {
     pub(super) at: PairIndex,
     pub(super) row: Candidate,
+    /// The body kind in which its arguments were not found, while none is proved.
+    pub(super) refused_in: Option<BodyKind>,
 }
 
 /// The permission for one send: its intent is durable.
