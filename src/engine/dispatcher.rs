@@ -12,10 +12,10 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use super::Options;
 use super::gate::Gate;
 use super::report::{Pause, Snapshot, Stats};
-use super::work::{Candidate, Job, Ticket, Waiting};
-use super::{Options, settle::Applied};
+use super::work::{Applied, Candidate, Job, Ticket, Waiting};
 use crate::model::attempt::{AttemptId, Batch, Intent, WallMs};
 use crate::model::money::{Charge, Tally};
 use crate::model::stop::StopReason;

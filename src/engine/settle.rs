@@ -3,7 +3,7 @@
 //! Each reply is classified once, settles its reservation once, and gives exactly one settlement.
 
 use super::dispatcher::Dispatcher;
-use super::work::{Job, Ticket};
+use super::work::{Applied, Job, Ticket};
 use crate::model::attempt::{AttemptId, Settlement, WallMs};
 use crate::model::class::{Class, End, Lost, NotSent};
 use crate::model::money::Charge;
@@ -15,28 +15,6 @@ use crate::rules::echo::conceal_all;
 use crate::rules::pairs::PairIndex;
 use crate::rules::retry::{Decision, Tick, decide};
 use crate::rules::tally::count;
-
-/// What a settlement changes once it is durable.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Applied {
-    at: PairIndex,
-    attempt: AttemptId,
-    pub(super) class: Class,
-    /// The pair may not be asked again in this run.
-    gives_up: bool,
-    /// The engine is done with the pair's row.
-    leaves: bool,
-    /// The refusal was of the body kind, not of the row: no end.
-    voided: bool,
-}
-
-impl Applied {
-    /// The same attempt as the next start will find it, its settlement not being durable.
-    pub(super) const fn lost(self) -> Self {
-        let class = Class::InDoubt(Lost::Killed);
-        Self { class, gives_up: false, leaves: true, voided: false, ..self }
-    }
-}
 
 impl Dispatcher {
     /// Takes what came back of one send.
