@@ -127,9 +127,7 @@ impl Verifier for HttpVerifier {
 
 /// The whole body, or [`Body::Foreign`] where it is too large to be the vendor's.
 async fn read_bounded(response: &mut reqwest::Response) -> Result<Body, reqwest::Error> {
-    let Some(first) = response.chunk().await? else { return Ok(Body::Foreign) };
-    let Some(second) = response.chunk().await? else { return Ok(wire::body(&first)) };
-    let mut bytes = [first, second].concat();
+    let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         if bytes.len() + chunk.len() > LARGEST_BODY {
             return Ok(Body::Foreign);
