@@ -13,3 +13,4 @@ mod mock;
 mod raw;
 mod requests;
 mod tls;
+mod way;

@@ -160,5 +160,6 @@ fn a_ca_file_that_cannot_be_used_is_named_with_the_reason() {
         let made = HttpVerifier::new(&Options { ca_cert, ..options("https://127.0.0.1:1") });
         let error = made.err().map(|error| error.to_string()).unwrap_or_default();
         assert!(error.contains(path.to_str().unwrap()), "{path:?}: {error:?}");
+        assert!(!error.contains("builder error"), "{path:?} says nothing: {error:?}");
     }
 }
