@@ -5,6 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::mock::{Answer, Vendor, answer, code, fails, page};
+use crate::raw::{Act, RawServer, a_match, closed_port};
 use crate::support::{Place, people};
 
 /// One line: what it is, the answers (the last one again and again), what the row shows, the exit
@@ -340,15 +341,13 @@ fn the_vendors_texts_come_through_byte_for_byte() {
 
 #[test]
 fn faults_on_the_wire_as_the_program_takes_them() {
-    use crate::raw::{Act, RawServer, a_match};
     let doubt = ["in_doubt", "", "", "unknown", "1", "1"];
-    let late = || Act::Wait(Duration::from_millis(1500));
+    let late: fn() -> Act = || Act::Wait(Duration::from_millis(1500));
     let closed = || Act::SendAndClose(Vec::new());
     let cut = || Act::SendAndClose(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{".to_vec());
     let garbage = || Act::SendAndClose(b"what?\r\n\r\n".to_vec());
-    let acts: [(&str, fn() -> Act); 4] =
-        [("late", late), ("closed", closed), ("cut", cut), ("garbage", garbage)];
-    for (what, act) in acts {
+    let acts = [late, closed, cut, garbage];
+    for (what, act) in ["late", "closed", "cut", "garbage"].into_iter().zip(acts) {
         let server =
             RawServer::answering(move |n| if n == 0 { act() } else { Act::Send(a_match()) });
         let place = Place::new();
@@ -367,7 +366,7 @@ fn faults_on_the_wire_as_the_program_takes_them() {
 
 #[test]
 fn a_vendor_that_cannot_be_reached_costs_nothing() {
-    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (_held, address) = closed_port();
     let place = Place::new();
     place.write("in.csv", people([1001]));
     place.run("in.csv", &format!("http://{address}"), &["--max-attempts", "3"]).exits(3);

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use ceknik::model::reply::{Body, Reply, Response};
 use ceknik::rules::body::BodyKind;
 use ceknik::rules::classify::classify;
 
-use crate::raw::{Act, RawServer, a_match, ok};
+use crate::raw::{Act, RawServer, a_match, closed_port, ok};
 use crate::requests::{MATCH, call, client, options, subject};
 
 const NOT_SENT: Class = Class::NotSent(NotSent::Connect);
@@ -33,7 +33,7 @@ fn hasty(url: &str, timeout: Duration, connect_timeout: Duration) -> HttpVerifie
 
 #[tokio::test]
 async fn a_refused_connection_is_not_sent() {
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (_held, address) = closed_port();
     assert_eq!(classify(&call(&client(&format!("http://{address}"))).await), NOT_SENT);
 }
 

@@ -9,8 +9,10 @@
 mod support;
 
 mod answers;
+mod bodies;
 mod faults;
 mod mock;
+mod pace;
 mod raw;
 mod requests;
 mod tls;

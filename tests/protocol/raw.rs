@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
+use tokio::net::TcpSocket;
+
 /// What is done with a request that was read whole.
 pub(crate) enum Act {
     /// These bytes, and the connection is kept.
@@ -77,6 +79,14 @@ impl RawServer {
     pub(crate) fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap()
     }
+}
+
+/// An address that refuses connections, and what keeps others from taking it.
+pub(crate) fn closed_port() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
 }
 
 /// One request, head and body; `None` when the other side closed.
