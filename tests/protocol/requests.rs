@@ -51,7 +51,11 @@ pub(crate) async fn call(client: &HttpVerifier) -> Reply {
 
 #[tokio::test]
 async fn a_request_is_exactly_what_the_vendor_asks_for() {
-    for (base, path) in [("", "/verify/id_name"), ("/gate/v2/", "/gate/v2/verify/id_name")] {
+    for (base, path) in [
+        ("", "/verify/id_name"),
+        ("/gate/v2/", "/gate/v2/verify/id_name"),
+        ("/a%20b", "/a%20b/verify/id_name"),
+    ] {
         let server = RawServer::answering(|_| Act::Send(a_match()));
         let client = client(&(server.url() + base));
         assert_eq!(classify(&call(&client).await), MATCH);
