@@ -17,35 +17,33 @@ fn rate_limited() -> Answer {
     fails(403, "RATE_LIMIT_EXCEEDED", "slow down")
 }
 
-/// Sends so many calls at 50 a second, and returns the fullest second and the mean rate.
-async fn at_fifty(calls: u32) -> (usize, f64) {
+/// Sends 110 calls at 50 a second, and returns how many came in the fullest second.
+async fn fullest_second() -> usize {
     let vendor = Vendor::saying(&[code("01")]).await;
     let place = Place::new();
-    place.write("in.csv", many_people(calls));
+    place.write("in.csv", many_people(110));
     let more = ["--rate", "50", "--body", "json", "--base-url", &vendor.url()];
     place.ceknik(&[&["run", "in.csv"][..], &more].concat()).exits(0);
     let came: Vec<Instant> = vendor.came().iter().map(|came| came.at).collect();
-    assert_eq!(came.len(), calls as usize);
+    assert_eq!(came.len(), 110);
     let within = |i: usize| came[i..].partition_point(|at| *at < came[i] + SECOND);
-    let span = came[came.len() - 1] - came[0];
-    let fullest = (0..came.len()).map(within).max().unwrap();
-    (fullest, f64::from(calls - 1) / span.as_secs_f64())
+    (0..came.len()).map(within).max().unwrap()
 }
 
 #[tokio::test]
 async fn no_second_is_overfull_and_the_rate_is_used() {
-    // A busy machine may make a run slower, but never faster: the rate has to be had once.
-    let mut best = 0.0_f64;
+    // A busy machine makes a run slower, never faster: 95 % has to be had in one second of three runs.
+    let mut most = 0;
     for _ in 0..3 {
-        let (fullest, rate) = at_fifty(110).await;
+        let fullest = fullest_second().await;
         // The rate, a burst of one, and one for the network's jitter.
         assert!(fullest <= 52, "{fullest} in one second");
-        best = best.max(rate);
-        if best >= 47.5 {
+        most = most.max(fullest);
+        if most >= 48 {
             return;
         }
     }
-    panic!("{best} calls a second of 50");
+    panic!("{most} calls in the fullest second, of 50");
 }
 
 /// Answers the first call so, all others with a match, and returns all that came for three rows.
