@@ -43,11 +43,12 @@ pub fn run(config: &RunConfig, screen: &Screen) -> Result<u8, Error> {
     let (interrupts, mut signals) = Interrupts::listen().map_err(internal)?;
     let vendor = Connection::prepare(config)?;
     let source = open_source(config)?;
-    check_places(config, &source)?;
+    check_apart(config, &source)?;
     let layout = inspect(&source, &config.reading)?;
     screen.say(&words::layout(&source, &layout));
 
     let mut ledger = SqliteLedger::open(&config.ledger, config.lock_wait)?;
+    config.destination.check_writable()?;
     let hasher = ledger.hasher();
     let input = Input { source, layout, options: config.reading.clone(), hasher };
     let mut surveyed = survey(&input, &|| interrupts.count() > 0)
@@ -141,10 +142,12 @@ fn open_source(config: &RunConfig) -> Result<Source, Error> {
     }
 }
 
-fn check_places(config: &RunConfig, source: &Source) -> Result<(), Error> {
-    let ours = [config.ledger.ledger.as_path(), config.ledger.key.as_path()];
-    let others: Vec<&Path> = source.path().into_iter().chain(ours).collect();
-    config.destination.check(&others)
+fn check_apart(config: &RunConfig, source: &Source) -> Result<(), Error> {
+    let ours =
+        [("ledger", config.ledger.ledger.as_path()), ("ledger's key", config.ledger.key.as_path())];
+    let input = source.path().map(|path| ("input", path));
+    let read: Vec<_> = input.into_iter().chain(ours).collect();
+    config.destination.check_apart(&read)
 }
 
 /// A file that shows damage is not sent: each mismatch would be charged.

@@ -86,34 +86,72 @@ impl Destination {
         self.summary.clone().or_else(beside)
     }
 
-    /// Finds out before the first call whether the output can be written, and that it is not one of
-    /// the `others` (the input, the ledger, the key).
+    /// Refuses to write over a file that is read: each of `read` comes with what it is. The partial
+    /// output counts too, since it is replaced and removed without a question.
     ///
     /// # Errors
-    /// Exit code 2 for a clash, 11 for a place that cannot be written to.
-    pub fn check(&self, others: &[&Path]) -> Result<(), Error> {
+    /// Exit code 2 for a clash.
+    pub fn check_apart(&self, read: &[(&str, &Path)]) -> Result<(), Error> {
+        let written = self.written();
+        for (role, path) in &written {
+            if let Some((what, _)) = read.iter().find(|(_, other)| same_file(path, other)) {
+                let path = path.display();
+                return Err(clash(format!("the {role} {path} would overwrite the {what}")));
+            }
+        }
+        let summaries = [false, true].into_iter().filter_map(|sandbox| self.summary(sandbox));
+        for summary in summaries {
+            let mut results = written.iter().filter(|(role, _)| *role != SUMMARY);
+            if let Some((role, _)) = results.find(|(_, path)| same_file(path, &summary)) {
+                let path = summary.display();
+                return Err(clash(format!("the summary {path} would overwrite the {role}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds out before the first call whether the output can be written. Only for who holds the
+    /// ledger: another run may be writing the same output.
+    ///
+    /// # Errors
+    /// Exit code 11 for a place that cannot be written to.
+    pub fn check_writable(&self) -> Result<(), Error> {
         for path in [self.finished(false), self.finished(true), self.summary.as_deref()]
             .into_iter()
             .flatten()
         {
-            if let Some(other) = others.iter().find(|other| same_file(path, other)) {
-                return Err(usage(format!(
-                    "the output {} is the same file as {}",
-                    path.display(),
-                    other.display()
-                )));
-            }
             if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
                 let what = format!("the output {} is not a regular file", path.display());
                 return Err(Error::config(what, "name a file, or use -o - for standard output"));
             }
             AtomicFile::beside(path).map(drop).map_err(|error| {
                 let what = format!("the output cannot be written: {error}");
-                Error::new(exit::CONFIG, what, "name another with -o FILE")
+                Error::config(what, "name another with -o FILE")
             })?;
         }
         Ok(())
     }
+
+    /// Every path that a run may write to, with what it is.
+    fn written(&self) -> Vec<(&'static str, PathBuf)> {
+        let of = |sandbox| {
+            [
+                (OUTPUT, self.finished(sandbox).map(Path::to_owned)),
+                (PARTIAL, self.partial(sandbox)),
+                (SUMMARY, self.summary(sandbox)),
+            ]
+        };
+        let all = [of(false), of(true)].into_iter().flatten();
+        all.filter_map(|(role, path)| path.map(|path| (role, path))).collect()
+    }
+}
+
+const OUTPUT: &str = "output";
+const PARTIAL: &str = "partial output";
+const SUMMARY: &str = "summary";
+
+fn clash(what: String) -> Error {
+    Error::new(exit::USAGE, what, "name another with -o FILE or --summary FILE")
 }
 
 fn with_ending(path: &Path, ending: &str) -> PathBuf {
