@@ -309,6 +309,7 @@ impl Finish<'_> {
             (Err(_), Some(_)) => return Err(self.storage_failed(&outcome, failure)),
             (Err(error), None) => {
                 self.note_end(&mut ledger, &outcome, error.code)?;
+                self.last_words(&outcome, None, error.code, None);
                 return Err(error);
             }
         };

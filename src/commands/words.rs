@@ -10,7 +10,7 @@ use crate::input::{Layout, Source};
 use crate::ledger::OpenRun;
 use crate::model::money::{Tally, group};
 use crate::model::row::Warning;
-use crate::model::stop::StopReason;
+use crate::model::stop::{BudgetLimit, StopReason};
 use crate::output::{Spending, Summary, last_words};
 use crate::passes::{Funnel, Projected, Survey};
 use crate::term::Screen;
@@ -144,7 +144,7 @@ fn summary(facts: &Facts<'_>) -> Summary {
 /// Why the run stopped, in words.
 const fn why(stop: StopReason) -> &'static str {
     use crate::model::class::AccountStop;
-    use crate::model::stop::{BudgetLimit, Signal};
+    use crate::model::stop::Signal;
     match stop {
         StopReason::Account(AccountStop::Unauthorized) => {
             "the vendor does not accept the credentials (UNAUTHORIZED): look at CEKNIK_API_ID and \
@@ -193,15 +193,20 @@ fn next(facts: &Facts<'_>) -> Option<String> {
     let same = format!("ceknik {}", arguments());
     let doubts = facts.outcome.tally.possible.in_doubt + facts.funnel.in_doubt;
     match facts.exit {
-        exit::COMPLETE => None,
-        exit::SOME_WITHOUT_VERDICT if doubts > 0 => Some(format!(
-            "ask the vendor about the rows in doubt; to send them again, perhaps paying twice: \
-             {same} --in-doubt resend"
-        )),
+        exit::COMPLETE | exit::INTERNAL => None,
+        exit::SOME_WITHOUT_VERDICT if doubts > 0 => {
+            let resend = if config.reuse.resend_doubts { "" } else { " --in-doubt resend" };
+            Some(format!(
+                "ask the vendor about the rows in doubt; to send them again, perhaps paying \
+                 twice: {same}{resend}"
+            ))
+        }
         exit::SOME_WITHOUT_VERDICT => {
             Some("mend the rows without a verdict (see ck_reason), and run the file again".into())
         }
-        13 if config.input != InputFrom::Stdin => Some(format!("raise the limit: {same}")),
+        13 if !matches!(facts.outcome.stop, Some(StopReason::Budget(BudgetLimit::Calls))) => {
+            Some(format!("to go on, raise --max-charges or --max-cost: {same}"))
+        }
         _ => Some(format!("the same command goes on from here: {same}")),
     }
 }
