@@ -8,7 +8,7 @@ use ceknik::commands;
 use ceknik::config::{RunConfig, file};
 use ceknik::error::Error;
 use ceknik::term::{Options, Screen};
-use clap::{CommandFactory, FromArgMatches};
+use clap::FromArgMatches;
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
@@ -39,13 +39,7 @@ fn dispatch(command: &Command) -> Result<u8, Error> {
         }
         Command::Status(args) => commands::status::status(args),
         Command::Purge(args) => commands::purge::purge(args),
-        Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Cli::command(), "ceknik", &mut std::io::stdout());
-            Ok(0)
-        }
-        Command::Man => {
-            commands::man(&mut std::io::stdout())?;
-            Ok(0)
-        }
+        Command::Completions { shell } => commands::completions(*shell),
+        Command::Man => commands::man(),
     }
 }

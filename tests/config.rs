@@ -184,6 +184,48 @@ fn help_says_what_each_command_does() {
 }
 
 #[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let place = Place::new();
+    place.write("in.csv", people([1]));
+    place.ceknik(&["run", "in.csv", "--sandbox"]).exits(0);
+    for arguments in [&["status", "--sandbox"][..], &["man"], &["completions", "zsh"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = place.command(arguments).stdout(writer).output().unwrap();
+        assert_eq!((output.status.code(), said(&output).as_str()), (Some(0), ""), "{arguments:?}");
+        let Ok(full) = fs::File::options().write(true).open("/dev/full") else { continue };
+        let output = place.command(arguments).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(18), "{arguments:?}");
+        assert!(said(&output).starts_with("error: standard output cannot be written"));
+    }
+}
+
+#[test]
+fn logs_are_for_people_for_machines_or_silent() {
+    let place = Place::new();
+    place.write("in.csv", people([1, 2, 9, 5]));
+    let run = |more: &[&str]| {
+        let fast = ["run", "in.csv", "--sandbox", "--backoff", "1ms", "--reuse", "0"];
+        place.ceknik(&[&fast[..], more].concat())
+    };
+    for more in [&[][..], &["-v"], &["-vv"], &["--limit", "0"]] {
+        let said = run(&[&["--log", "json"], more].concat());
+        assert_eq!(said.stdout, "");
+        assert!(said.stderr.lines().count() > 5, "{}", said.stderr);
+        for line in said.stderr.lines() {
+            let parsed = serde_json::from_str::<serde_json::Value>(line);
+            assert!(parsed.is_ok_and(|value| value.is_object()), "{more:?}: {line}");
+        }
+    }
+    assert_eq!(run(&["-q"]).exits(3).stderr, "");
+    let failed = place.ceknik(&["run", "nope.csv", "--sandbox", "-q"]).exits(10);
+    assert!(failed.stderr.starts_with("error: nope.csv: no such file"), "{}", failed.stderr);
+    let failed = place.ceknik(&["run", "nope.csv", "--sandbox", "--log", "json"]).exits(10);
+    let value: serde_json::Value = serde_json::from_str(failed.stderr.trim()).unwrap();
+    assert_eq!((&value["level"], &value["fields"]["exit"]), (&"ERROR".into(), &10.into()));
+}
+
+#[test]
 fn status_tells_runs_doubts_and_days() {
     let place = Place::new();
     let vendor = Vendor::start(&place, &[]);
@@ -220,14 +262,15 @@ fn status_tells_runs_doubts_and_days() {
 fn status_sees_a_run_that_is_under_way() {
     let place = Place::new();
     let vendor = Vendor::start(&place, &["--latency", "100ms"]);
-    place.write("in.csv", people([1; 20]));
+    place.write("in.csv", people([1; 90]));
     let slow = run_arguments("in.csv", &vendor.base_url, &["--concurrency", "3"]);
     let running = Running::start(place.command(&slow));
     vendor.wait_for(2);
     let status = place.ceknik(&["status", "--base-url", &vendor.base_url]).exits(0);
     assert!(status.stdout.contains("open"), "{}", status.stdout);
     assert!(status.stdout.contains("calls in flight"), "{}", status.stdout);
-    running.end().exits(0);
+    running.signal("TERM");
+    running.end().exits(143);
 }
 
 #[test]
@@ -244,13 +287,13 @@ fn purge_removes_by_age_and_keeps_doubts_open_runs_and_charges() {
     place.run("in.csv", &vendor.base_url, &["-o", "o.csv"]).exits(3);
     place.run("open.csv", &vendor.base_url, &["-o", "p.csv", "--limit", "2"]).exits(13);
     let bought = vendor.calls().len();
-    let nothing = purge("1d").exits(0);
-    assert!(nothing.stdout.contains('0') || nothing.stderr.contains('0'));
+    assert_eq!(purge("1d").exits(0).stdout, "0 answers removed\n");
     place.run("in.csv", &vendor.base_url, &["-o", "o.csv"]).exits(3);
     assert_eq!(vendor.calls().len(), bought);
 
     std::thread::sleep(std::time::Duration::from_millis(5));
-    purge("0s").exits(0);
+    let purged = purge("0s").exits(0).stdout;
+    assert_eq!(purged, "2 answers removed; 3 of that age kept: in doubt, or of an open run\n");
     let status = place.ceknik(&["status", "--json", "--base-url", &vendor.base_url]).exits(0);
     let json: serde_json::Value = serde_json::from_str(&status.stdout).unwrap();
     assert_eq!(json["in_doubt"], 1);

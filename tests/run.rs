@@ -1,6 +1,8 @@
 //! The whole program against the stand-in vendor: what becomes of each row, what it costs, and what
 //! the output looks like.
 
+#![allow(clippy::unwrap_used, reason = "a failed expectation is the test's answer")]
+
 mod support;
 
 use std::collections::BTreeMap;

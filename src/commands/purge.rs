@@ -2,9 +2,10 @@
 
 use crate::cli::PurgeArgs;
 use crate::config::{duration, which_ledger};
-use crate::error::{Error, exit};
+use crate::error::Error;
 use crate::ledger::{LedgerError, SqliteLedger};
 use crate::model::attempt::WallMs;
+use crate::output::count;
 
 use super::status::utc_offset_ms;
 
@@ -21,9 +22,9 @@ pub fn purge(args: &PurgeArgs) -> Result<u8, Error> {
     }
     let mut ledger = SqliteLedger::open(&location, wait)?;
     let purged = ledger.purge(WallMs::now().before(age), utc_offset_ms())?;
-    println!(
-        "{} answers removed, {} as old kept (in doubt, or of an open run)",
-        purged.attempts, purged.kept
-    );
-    Ok(exit::COMPLETE)
+    let kept = match purged.kept {
+        0 => String::new(),
+        kept => format!("; {kept} of that age kept: in doubt, or of an open run"),
+    };
+    super::print(format!("{} removed{kept}\n", count(purged.attempts, "answer")).as_bytes())
 }

@@ -1,7 +1,5 @@
 //! `ceknik sandbox`: the stand-in vendor on loopback, until it is told to stop.
 
-use std::io::Write;
-
 use crate::cli::{AcceptsArg, SandboxArgs};
 use crate::config::duration;
 use crate::error::{Error, exit};
@@ -21,8 +19,7 @@ pub fn sandbox(args: &SandboxArgs) -> Result<u8, Error> {
         let sandbox = Sandbox::bind(options).await?;
         let address = sandbox.address();
         // On standard output: a script reads the port from here.
-        println!("http://{address}");
-        std::io::stdout().flush().map_err(internal)?;
+        super::print(format!("http://{address}\n").as_bytes())?;
         eprintln!(
             "serving a stand-in of the vendor on http://{address} (statistics: /stats); Ctrl-C ends it"
         );

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::config::{InputFrom, RunConfig};
+use crate::config::RunConfig;
 use crate::engine::Outcome;
 use crate::error::exit;
 use crate::input::{Layout, Source};
@@ -11,7 +11,7 @@ use crate::ledger::OpenRun;
 use crate::model::money::{Tally, group};
 use crate::model::row::Warning;
 use crate::model::stop::{BudgetLimit, StopReason};
-use crate::output::{Spending, Summary, last_words};
+use crate::output::{Spending, Summary, count, last_words};
 use crate::passes::{Funnel, Projected, Survey};
 use crate::term::Screen;
 
@@ -51,15 +51,15 @@ pub(super) fn before(
     }
     let Funnel { rows, rejected, duplicates, reused, in_doubt, done, to_send } = *funnel;
     text += &format!("rows       {:>12}\n", number(rows));
-    for (count, what) in [
+    for (rows, what) in [
         (rejected, "rejected by our own checks, not sent"),
         (duplicates, "duplicates of a row above, answered once"),
         (reused, "answered in an earlier run, not bought again"),
         (in_doubt, "in doubt from an earlier run, held (--in-doubt resend sends them again)"),
         (done, "already ended in this run"),
     ] {
-        if count > 0 {
-            text += &format!("  {:>19}  {what}\n", number(count));
+        if rows > 0 {
+            text += &format!("  {:>19}  {what}\n", number(rows));
         }
     }
     let most = config.price.as_ref().map(|p| format!(", at most {}", p.show(to_send)));
@@ -226,13 +226,13 @@ fn arguments() -> String {
 }
 
 fn calls_and_charges(tally: &Tally, config: &RunConfig) -> String {
-    let (calls, charged) = (number(tally.calls), number(tally.confirmed));
+    let (calls, charged) = (count(tally.calls, "call"), number(tally.confirmed));
     let money = config.price.as_ref().map(|p| format!(" ({})", p.show(tally.confirmed)));
     let possible = match tally.possible.total() {
         0 => String::new(),
         n => format!(", {} possible", number(n)),
     };
-    format!("{calls} calls, {charged} charged{}{possible}", money.unwrap_or_default())
+    format!("{calls}, {charged} charged{}{possible}", money.unwrap_or_default())
 }
 
 fn number(n: u64) -> String {
