@@ -1,8 +1,35 @@
-//! The whole program against the stand-in vendor: outcomes, exit codes, resume.
+//! The whole program against the stand-in vendor: what becomes of each row, what it costs, and what
+//! the output looks like.
+
+#![allow(clippy::unwrap_used, reason = "a failed expectation is the test's answer")]
 
 mod support;
 
-use support::{Place, Vendor, many_people};
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use support::{Place, Vendor, many_people, name, nik, people};
+
+/// One row of an output, by column.
+type Row = BTreeMap<String, String>;
+
+/// The columns that the program adds.
+const COLUMNS: [&str; 12] = [
+    "ck_outcome",
+    "ck_result",
+    "ck_charged",
+    "ck_possible",
+    "ck_order_no",
+    "ck_handle_time",
+    "ck_remark",
+    "ck_request_id",
+    "ck_status",
+    "ck_reason",
+    "ck_source",
+    "ck_attempts",
+];
 
 #[test]
 fn every_row_gets_its_verdict_and_a_second_run_buys_nothing() {
@@ -14,4 +41,508 @@ fn every_row_gets_its_verdict_and_a_second_run_buys_nothing() {
     place.run("in.csv", &vendor.base_url, &[]).exits(0);
     assert_eq!(place.column("in.sandbox.csv", "ck_source"), vec!["ledger"; 200]);
     assert_eq!(vendor.end().len(), 200);
+}
+
+/// What a row of some ending comes to: `+` stands for any text.
+const OUTCOMES: [(u32, &str); 16] = [
+    //     outcome     result charged possible order time remark request status reason source attempts
+    (1, "match       | 01 | yes     | 0 | + | + | MATCH                | + | OK | | call | 1"),
+    (2, "mismatch    | 02 | yes     | 0 | + | + | MISMATCH             | + | OK | | call | 1"),
+    (3, "not_sure    | 03 | no      | 0 | + | + | NOT SURE             | + | OK | | call | 1"),
+    (4, "failed      | 04 | no      | 0 | + | + | UNKNOW               | + | OK | | call | 1"),
+    (
+        5,
+        "refused     |    | no      | 0 |   |   |   | + | INVALID_ARGUMENT | id_number is invalid | call | 1",
+    ),
+    (
+        6,
+        "unavailable |    | no      | 0 |   |   |   | + | QUERY_FAILED | query failed, try again | call | 3",
+    ),
+    (
+        7,
+        "refused     |    | no      | 0 |   |   |   | + | ABNORMAL_BEHAVIOURS_DETECTED | + | call | 1",
+    ),
+    (8, "match       | 01 | yes     | 0 | + | + | MATCH                | + | OK | | call | 2"),
+    (
+        9,
+        "unavailable |    | no      | 0 |   |   |   | + | SOURCE_SERVICE_UNAVAILABLE | + | call | 3",
+    ),
+    (10, "unavailable |   | no      | 0 |   |   |   | + | SOURCE_SERVICE_TIMEOUT | + | call | 3"),
+    (12, "in_doubt   |    | unknown | 1 |   |   |   |   |   | lost_connection | call | 1"),
+    (13, "unknown    | 77 | unknown | 1 | + | + | A CODE OF THE FUTURE | + | OK | | call | 1"),
+    (14, "unavailable |   | unknown | 3 |   |   |   |   |   | gateway_error | call | 3"),
+    (15, "in_doubt   |    | unknown | 1 |   |   |   |   |   | lost_gateway_timeout | call | 1"),
+    (16, "mismatch   | 02 | yes     | 0 | + | + | MISMATCH             | + | OK | | call | 2"),
+    (17, "in_doubt   |    | unknown | 1 |   |   |   |   |   | lost_connection | call | 1"),
+];
+
+#[test]
+fn each_outcome_fills_its_columns() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    place.write("in.csv", people(OUTCOMES.map(|(ending, _)| ending)));
+    place.run("in.csv", &vendor.base_url, &["--max-attempts", "3"]).exits(3);
+    let rows = place.rows("in.sandbox.csv");
+    assert_eq!(rows.len(), OUTCOMES.len());
+    for (row, (ending, expected)) in rows.iter().zip(OUTCOMES) {
+        assert_row(row, expected, &format!("ending {ending:04}"));
+    }
+    let bill = Bill::of(&rows);
+    bill.is_that_of(&place.summary("in.sandbox.csv"));
+    bill.covers(&vendor);
+
+    // The next run holds what is in doubt, uses what has an end, and asks the others again.
+    let before = vendor.count();
+    place.run("in.csv", &vendor.base_url, &["--max-attempts", "3"]).exits(3);
+    for (row, (ending, _)) in place.rows("in.sandbox.csv").iter().zip(OUTCOMES) {
+        let source = if matches!(ending, 6 | 9 | 10 | 14) { "call" } else { "ledger" };
+        assert_eq!(row["ck_source"], source, "ending {ending}");
+        let charged = if ending == 14 { "unknown" } else { "no" };
+        assert_eq!(row["ck_charged"], charged, "ending {ending}");
+    }
+    assert_eq!(vendor.calls().len() - before, 4 * 3);
+}
+
+#[test]
+fn an_answer_that_never_comes_is_in_doubt_and_an_echo_is_restored() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    place.write("in.csv", people([11, 18]));
+    place.run("in.csv", &vendor.base_url, &["--timeout", "700ms"]).exits(3);
+    let rows = place.rows("in.sandbox.csv");
+    assert_row(&rows[0], "in_doubt || unknown | 1 ||||| | lost_timeout | call | 1", "hang");
+    assert_eq!(rows[1]["ck_remark"], format!("MATCH {} {}", nik(1, 18), name(1)));
+    Bill::of(&rows).covers(&vendor);
+}
+
+/// NIK cell, name cell, and why the row is not sent.
+const REJECTED: [(&[u8], &[u8], &str); 13] = [
+    (b"", b"BUDI", "nik_empty"),
+    (b"320101150190001", b"BUDI", "nik_length"),
+    (b"32010115019000123", b"BUDI", "nik_length"),
+    (b"32010115019000A1", b"BUDI", "nik_not_digits"),
+    (b"3.20101E+15", b"BUDI", "excel_scientific"),
+    (b"9171011501900001.0", b"BUDI", "excel_rounded"),
+    (b"1111111111111111", b"BUDI", "nik_placeholder"),
+    (b"3201011501900000", b"BUDI", "excel_truncated"),
+    (b"3201013301900001", b"BUDI", "nik_date"),
+    (b"3201011501900001", b" ", "name_empty"),
+    (b"3201011501900001", b"081234567", "name_not_a_name"),
+    (b"3201011501900001", b"BUDI,SE", "ragged_row"),
+    (b"3201011501900001", b"JOS\xe9", "not_utf8"),
+];
+
+#[test]
+fn each_rejection_has_its_reason_and_costs_nothing() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    let mut text = b"nik,nama\n".to_vec();
+    for (nik, name, _) in REJECTED {
+        text.extend([nik, b",", name, b"\n"].concat());
+    }
+    place.write("in.csv", text);
+    let force = ["--force", "--id-column", "nik", "-o", "out.csv"];
+    place.run("in.csv", &vendor.base_url, &force).exits(3);
+    let output = fs::read(place.path("out.csv")).unwrap();
+    let rows = table(&output, b',');
+    assert_eq!(rows.len(), 1 + REJECTED.len());
+    for (row, (_, _, reason)) in rows[1..].iter().zip(REJECTED) {
+        let ours = [b"rejected" as &[u8], b"", b"no", b"0", b"", b"", b"", b"", b""];
+        assert_eq!(row[2..11], ours, "{reason}");
+        assert_eq!(row[11..14], [reason.as_bytes(), b"", b"0"], "{reason}");
+    }
+    let summary = place.summary("out.csv");
+    assert_eq!(summary["outcomes"]["rejected"], 13);
+    assert_eq!(summary["rejected"]["nik_length"], 2);
+    assert_eq!(vendor.end().len(), 0);
+
+    // Two of the checks can be overruled.
+    let vendor = Vendor::start(&place, &[]);
+    let send = [&force[..], &["--send-truncated", "--send-odd-dates"]].concat();
+    place.run("in.csv", &vendor.base_url, &send).exits(3);
+    let sent = |row: &Row| row["ck_outcome"] != "rejected";
+    let bytes = fs::read(place.path("out.csv")).unwrap();
+    place.write("lossy.csv", String::from_utf8_lossy(&bytes).as_bytes());
+    assert_eq!(place.rows("lossy.csv").into_iter().filter(sent).count(), 2);
+    assert_eq!(vendor.end().len(), 2);
+}
+
+#[test]
+fn a_row_that_was_not_reached_is_not_sent() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    place.write("in.csv", people([1, 2, 1]));
+    place.run("in.csv", &vendor.base_url, &["--limit", "1"]).exits(13);
+    let rows = place.rows("in.sandbox.partial.csv");
+    assert_row(&rows[0], "match | 01 | yes | 0 | + | + | MATCH | + | OK || call | 1", "first");
+    for row in &rows[1..] {
+        assert_row(row, "not_sent || no | 0 |||||||| 0", "the others");
+    }
+}
+
+#[test]
+fn duplicates_ride_on_one_call_while_it_is_in_flight_too() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &["--latency", "150ms"]);
+    // Person, ending: the same pair in rows 0, 2 and 5; the cleaned name makes row 6 the same too.
+    let row = |id: u32, n, ending, name: &str| format!("{id},{},{name}\n", nik(n, ending));
+    let (first, second, doubt) = (name(1), name(2), name(3));
+    let text = [
+        "id,nik,nama\n",
+        &row(0, 1, 1, &first),
+        &row(1, 2, 2, &second),
+        &row(2, 1, 1, &first),
+        &row(3, 3, 12, &doubt),
+        &row(4, 3, 12, &doubt),
+        &row(5, 1, 1, &first),
+        &row(6, 1, 1, &format!("  {first} ")),
+        &row(7, 1, 1, &second),
+    ];
+    place.write("in.csv", text.concat());
+    place.run("in.csv", &vendor.base_url, &[]).exits(3);
+    let rows = place.rows("in.sandbox.csv");
+    let show = |row: &Row| {
+        ["ck_outcome", "ck_source", "ck_charged", "ck_possible", "ck_attempts"]
+            .map(|column| row[column].clone())
+            .join(" ")
+    };
+    assert_eq!(
+        rows.iter().map(show).collect::<Vec<_>>(),
+        [
+            "match call yes 0 1",
+            "mismatch call yes 0 1",
+            "match duplicate no 0 0",
+            "in_doubt call unknown 1 1",
+            "in_doubt duplicate no 0 0",
+            "match duplicate no 0 0",
+            "match duplicate no 0 0",
+            "match call yes 0 1",
+        ]
+    );
+    let reason = &rows[6]["ck_reason"];
+    assert_eq!(reason, &format!("sent as: {first}"));
+    Bill::of(&rows).covers(&vendor);
+    assert!(vendor.end().iter().all(|call| call.n == 1));
+}
+
+/// Inputs that are the same table in other dress: what it is, delimiter, bytes.
+fn dresses() -> Vec<(&'static str, u8, Vec<u8>)> {
+    let table = |delimiter: &str, end: &str| {
+        let line = |cells: &[&str]| cells.join(delimiter) + end;
+        let (nik, name) = (nik(1, 1), name(1));
+        let other = format!("'{}", support::nik(2, 2));
+        line(&["id", "nik", "nama", "note"])
+            + &line(&["1", &nik, &name, "\"says \"\"hi\"\", twice; or\tmore|\""])
+            + &line(&["\"two\nlines\r\nand a half\"", &other, "SITI", "  kept  "])
+            + &line(&["=1+1", "", "", ""])
+            + &line(&["\"\"", &nik, &name, "é ’ \u{200b}"])
+    };
+    let with = |bom: &str, text: String| [bom.as_bytes(), text.as_bytes()].concat();
+    let mut latin = table(",", "\n").into_bytes();
+    latin.extend(format!("caf\u{e9},{},{},x\n", nik(3, 1), name(3)).bytes().map(|byte| {
+        // A cell of ours that is no UTF-8 stays as it is.
+        if byte == 0xc3 { 0xff } else { byte }
+    }));
+    vec![
+        ("comma", b',', with("", table(",", "\n"))),
+        ("semicolon", b';', with("", table(";", "\n"))),
+        ("tab", b'\t', with("", table("\t", "\n"))),
+        ("pipe", b'|', with("", table("|", "\n"))),
+        ("CRLF", b';', with("", table(";", "\r\n"))),
+        ("BOM", b',', with("\u{feff}", table(",", "\r\n"))),
+        ("no line end at the end", b',', with("", table(",", "\n").trim_end().to_owned())),
+        ("not UTF-8", b',', latin),
+    ]
+}
+
+#[test]
+fn own_columns_come_out_as_they_went_in() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    for (what, delimiter, bytes) in dresses() {
+        let without_bom = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes).to_owned();
+        place.write("in.csv", &bytes);
+        place.run("in.csv", &vendor.base_url, &[]).exits(3);
+        let (given, output) =
+            (table(&without_bom, delimiter), fs::read(place.path("in.sandbox.csv")));
+        let shown = table(&output.unwrap(), delimiter);
+        assert_eq!(given.len(), shown.len(), "{what}");
+        for (given, shown) in given.iter().zip(&shown) {
+            assert_eq!(shown[..4], given[..], "{what}");
+            assert_eq!(shown.len(), 16, "{what}");
+        }
+    }
+    assert_eq!(vendor.end().len(), 3);
+}
+
+#[test]
+fn ragged_rows_stay_whole_and_our_columns_under_their_headers() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    let (nik, name) = (nik(1, 1), name(1));
+    place.write("in.csv", format!("id,nik,nama\n1,{nik}\n2,{nik},{name}\n3,{nik},{name},x,y\n"));
+    place.run("in.csv", &vendor.base_url, &["--force"]).exits(3);
+    let rows = table(place.read("in.sandbox.csv").as_bytes(), b',');
+    let nik = nik.as_bytes();
+    assert_eq!(rows[1][..4], [b"1" as &[u8], nik, b"", b"rejected"]);
+    assert_eq!(rows[2][..4], [b"2" as &[u8], nik, name.as_bytes(), b"match"]);
+    assert_eq!(rows[3][..4], [b"3" as &[u8], nik, name.as_bytes(), b"rejected"]);
+    assert_eq!(rows[3][12..], [b"ragged_row" as &[u8], b"", b"0", b"x", b"y"]);
+    assert_eq!(vendor.end().len(), 1);
+}
+
+#[test]
+fn an_output_that_is_fed_back_has_its_columns_replaced() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    place.write("in.csv", people([1, 2, 3]));
+    place.run("in.csv", &vendor.base_url, &["-o", "a.csv", "--limit", "1"]).exits(13);
+    place.run("a.partial.csv", &vendor.base_url, &["-o", "b.csv"]).exits(0);
+    let rows = table(place.read("b.csv").as_bytes(), b',');
+    let header = rows[0].iter().map(|cell| String::from_utf8_lossy(cell)).collect::<Vec<_>>();
+    assert_eq!(header[..3], ["id", "nik", "nama"]);
+    assert_eq!(header[3..], COLUMNS);
+    assert_eq!(place.column("b.csv", "ck_outcome"), ["match", "mismatch", "not_sure"]);
+    assert_eq!(place.column("b.csv", "ck_source"), ["ledger", "call", "call"]);
+    assert_eq!(vendor.end().len(), 3);
+}
+
+#[test]
+fn rows_come_out_in_order_and_the_bill_is_the_vendors() {
+    let place = Place::new();
+    // Every tenth call meets some trouble, answers come out of order.
+    let trouble = ["--chaos", "0.1", "--seed", "3", "--latency", "5ms"];
+    let vendor = Vendor::start(&place, &trouble);
+    place.write("in.csv", many_people(150));
+    let mut starts = 0;
+    loop {
+        starts += 1;
+        let url = ["run", "in.csv", "--base-url", &vendor.base_url];
+        let pace = ["--rate", "500", "--backoff", "5ms", "--concurrency", "16"];
+        let ended = place.ceknik(&[&url[..], &pace].concat());
+        match ended.code {
+            Some(0 | 3) => break,
+            // Trouble in a heap stops a run; it goes on.
+            Some(16) if starts < 5 => {}
+            other => panic!("{other:?}: {}", ended.stderr),
+        }
+    }
+    let rows = place.rows("in.sandbox.csv");
+    let ids: Vec<String> = (0..150).map(|id| id.to_string()).collect();
+    assert_eq!(place.column("in.sandbox.csv", "id"), ids);
+    let summary = place.summary("in.sandbox.csv");
+    let outcomes = summary["outcomes"].as_object().unwrap();
+    let sum: u64 = outcomes.values().map(|rows| rows.as_u64().unwrap()).sum();
+    assert_eq!((sum, summary["starts"].as_u64()), (150, Some(starts)));
+    let bill = Bill::of(&rows);
+    bill.is_that_of(&summary);
+    bill.covers(&vendor);
+}
+
+#[test]
+fn a_stop_writes_beside_the_finished_output_and_a_finished_run_cleans_up() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    place.write("in.csv", people([1, 1, 2]));
+    place.write("out.csv", "an older output");
+    place.run("in.csv", &vendor.base_url, &["-o", "out.csv", "--limit", "2"]).exits(13);
+    assert_eq!(place.read("out.csv"), "an older output");
+    assert_eq!(place.column("out.partial.csv", "ck_outcome"), ["match", "match", "not_sent"]);
+    assert_eq!(mode(&place.path("out.partial.csv")), 0o600);
+    place.run("in.csv", &vendor.base_url, &["-o", "out.csv"]).exits(0);
+    assert_eq!(place.column("out.csv", "ck_outcome"), ["match", "match", "mismatch"]);
+    assert_eq!(mode(&place.path("out.csv")), 0o600);
+    assert_eq!(mode(&place.path("out.csv.summary.json")), 0o600);
+    let files = files(&place);
+    assert_eq!(files, ["calls.jsonl", "in.csv", "out.csv", "out.csv.summary.json", "state"]);
+}
+
+#[test]
+fn no_file_that_is_read_is_ever_written() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    let text = people([1, 1, 2]);
+    place.write("a.partial.csv", &text);
+    for (what, more) in [
+        ("the input", &["-o", "a.partial.csv"][..]),
+        ("the input by another path", &["-o", "../a.partial.csv"]),
+        ("the partial output is the input", &["-o", "a.csv", "--limit", "1"]),
+        ("the summary is the input", &["-o", "b.csv", "--summary", "a.partial.csv"]),
+        ("the summary is the output", &["-o", "b.csv", "--summary", "b.csv"]),
+        ("the output is the ledger", &["-o", "l", "--ledger", "l"]),
+        ("the output is the key", &["-o", "l.key", "--ledger", "l"]),
+    ] {
+        fs::create_dir_all(place.path("sub")).unwrap();
+        let mut arguments = support::run_arguments("a.partial.csv", &vendor.base_url, more);
+        let in_folder = what.contains("another path");
+        if in_folder {
+            arguments[1] = "../a.partial.csv";
+        }
+        let mut command = place.command(&arguments);
+        if in_folder {
+            command.current_dir(place.path("sub"));
+        }
+        let ended = command.output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(2), "{what}: {said}");
+        assert_eq!(place.read("a.partial.csv"), text, "{what}");
+    }
+    assert_eq!(vendor.end().len(), 0);
+}
+
+#[test]
+fn standard_streams() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    let input = place.write("in.csv", people([1, 2]));
+    let run = |more: &[&str]| {
+        let mut command = place.command(&support::run_arguments("-", &vendor.base_url, more));
+        command.stdin(fs::File::open(&input).unwrap());
+        command.output().unwrap()
+    };
+    let refused = run(&[]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("-o FILE"));
+
+    let piped = run(&["-o", "-"]);
+    assert_eq!(piped.status.code(), Some(0));
+    let rows = table(&piped.stdout, b',');
+    assert_eq!(
+        rows.iter().map(|row| row[3].as_slice()).collect::<Vec<_>>(),
+        [b"ck_outcome" as &[u8], b"match", b"mismatch"]
+    );
+    assert_eq!(files(&place), ["calls.jsonl", "in.csv", "state"]);
+
+    assert_eq!(run(&["-o", "out.csv", "--summary", "s.json"]).status.code(), Some(0));
+    assert_eq!(place.column("out.csv", "ck_source"), ["ledger", "ledger"]);
+    assert_eq!(files(&place), ["calls.jsonl", "in.csv", "out.csv", "s.json", "state"]);
+    assert_eq!(vendor.end().len(), 2);
+}
+
+#[test]
+fn a_file_of_headers_alone_is_done_at_once() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    place.write("in.csv", "id,nik,nama\n");
+    place.run("in.csv", &vendor.base_url, &[]).exits(0);
+    assert_eq!(place.read("in.verified.csv"), format!("id,nik,nama,{}\n", COLUMNS.join(",")));
+    assert_eq!(vendor.end().len(), 0);
+}
+
+#[test]
+fn columns_by_name_by_number_and_without_headers() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    let (a, b, named) = (nik(1, 1), nik(2, 2), name(1));
+    let with = |header: &str| format!("{header}{named},{a},{b}\n");
+    for (text, more, expected) in [
+        (
+            with("siapa,satu,dua\n"),
+            &["--id-column", "dua", "--name-column", "siapa"][..],
+            "mismatch",
+        ),
+        (with("siapa,satu,dua\n"), &["--id-column", "2", "--name-column", "1"], "match"),
+        (with("nama,nik,no ktp\n"), &["--id-column", "nik"], "match"),
+        (with(""), &["--no-header", "--id-column", "3", "--name-column", "1"], "mismatch"),
+    ] {
+        place.write("in.csv", &text);
+        place.run("in.csv", &vendor.base_url, more).exits(0);
+        let rows = table(place.read("in.sandbox.csv").as_bytes(), b',');
+        assert_eq!(rows.len(), text.lines().count(), "{more:?}");
+        assert_eq!(rows.last().unwrap()[3], expected.as_bytes(), "{more:?}");
+    }
+}
+
+#[test]
+fn the_stand_in_never_fills_a_live_outputs_name() {
+    let place = Place::new();
+    place.write("in.csv", people([1, 2]));
+    place.write("in.verified.csv", "paid for");
+    place.ceknik(&["run", "in.csv", "--sandbox"]).exits(0);
+    assert_eq!(place.column("in.sandbox.csv", "ck_outcome"), ["match", "mismatch"]);
+    fs::remove_file(place.path("in.sandbox.csv")).unwrap();
+
+    let vendor = Vendor::start(&place, &[]);
+    place.run("in.csv", &vendor.base_url, &[]).exits(0);
+    assert_eq!(place.column("in.sandbox.csv", "ck_outcome"), ["match", "mismatch"]);
+    assert_eq!(place.read("in.verified.csv"), "paid for");
+    assert!(place.path("in.sandbox.csv.summary.json").exists());
+    assert!(!place.path("in.verified.csv.summary.json").exists());
+}
+
+/// What an output's rows add up to.
+#[derive(Debug)]
+struct Bill {
+    confirmed: u64,
+    possible: u64,
+}
+
+impl Bill {
+    fn of(rows: &[Row]) -> Self {
+        let charged = rows.iter().filter(|row| row["ck_charged"] == "yes").count();
+        let possible = rows.iter().map(|row| row["ck_possible"].parse::<u64>().unwrap()).sum();
+        Self { confirmed: charged as u64, possible }
+    }
+
+    /// The summary says the same.
+    #[track_caller]
+    fn is_that_of(&self, summary: &serde_json::Value) {
+        let spending = &summary["spending"];
+        let possible = spending["possible"].as_object().unwrap();
+        let possible: u64 = possible.values().map(|n| n.as_u64().unwrap()).sum();
+        assert_eq!(spending["confirmed"], self.confirmed);
+        assert_eq!(possible, self.possible);
+        assert_eq!(spending["owed_at_least"], self.confirmed);
+        assert_eq!(spending["owed_at_most"], self.confirmed + self.possible);
+    }
+
+    /// What the vendor charged is within it, and no pair was charged twice.
+    #[track_caller]
+    fn covers(&self, vendor: &Vendor) {
+        let calls = vendor.calls();
+        let billed = calls.iter().filter(|call| call.charged).count() as u64;
+        assert!(self.confirmed <= billed, "{self:?}, billed {billed}");
+        assert!(billed <= self.confirmed + self.possible, "{self:?}, billed {billed}");
+        let mut charged = BTreeMap::<_, u32>::new();
+        for call in calls.into_iter().filter(|call| call.charged) {
+            *charged.entry(call.pair).or_default() += 1;
+        }
+        assert!(charged.values().all(|times| *times == 1), "charged twice");
+    }
+}
+
+/// Asserts our columns of a row, written as a line with `|`; `+` stands for any text.
+#[track_caller]
+fn assert_row(row: &Row, expected: &str, what: &str) {
+    let expected: Vec<&str> = expected.split('|').map(str::trim).collect();
+    for (column, expected) in COLUMNS.iter().zip(&expected) {
+        let found = row[*column].as_str();
+        let fits = if *expected == "+" { !found.is_empty() } else { found == *expected };
+        assert!(fits, "{what}: {column} is {found:?}, not {expected:?}");
+    }
+    assert_eq!(expected.len(), COLUMNS.len(), "{what}");
+}
+
+/// All records of a CSV, the header too.
+fn table(text: &[u8], delimiter: u8) -> Vec<Vec<Vec<u8>>> {
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(delimiter)
+        .from_reader(text);
+    let cells = |record: csv::ByteRecord| record.iter().map(<[u8]>::to_vec).collect();
+    reader.byte_records().map(|record| cells(record.unwrap())).collect()
+}
+
+/// The names in the test's folder, sorted.
+fn files(place: &Place) -> Vec<String> {
+    let entries = fs::read_dir(place.path("")).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
 }

@@ -3,8 +3,9 @@
 use crate::cli::PurgeArgs;
 use crate::config::{duration, which_ledger};
 use crate::error::Error;
-use crate::ledger::{LedgerError, Purged, SqliteLedger};
+use crate::ledger::{LedgerError, SqliteLedger};
 use crate::model::attempt::WallMs;
+use crate::output::count;
 
 use super::status::utc_offset_ms;
 
@@ -21,8 +22,9 @@ pub fn purge(args: &PurgeArgs) -> Result<u8, Error> {
     }
     let mut ledger = SqliteLedger::open(&location, wait)?;
     let purged = ledger.purge(WallMs::now().before(age), utc_offset_ms())?;
-    let Purged { attempts, kept } = purged;
-    let said =
-        format!("{attempts} answers removed, {kept} as old kept (in doubt, or of an open run)\n");
-    super::print(said.as_bytes())
+    let kept = match purged.kept {
+        0 => String::new(),
+        kept => format!("; {kept} of that age kept: in doubt, or of an open run"),
+    };
+    super::print(format!("{} removed{kept}\n", count(purged.attempts, "answer")).as_bytes())
 }

@@ -42,7 +42,7 @@ pub fn run(config: &RunConfig, screen: &Screen) -> Result<u8, Error> {
     let begun = Instant::now();
     let vendor = Connection::prepare(config)?;
     let source = open_source(config)?;
-    refuse_clashes(config, &source)?;
+    check_apart(config, &source)?;
     let layout = inspect(&source, &config.reading)?;
     screen.say(&words::layout(&source, &layout));
 
@@ -143,10 +143,12 @@ fn open_source(config: &RunConfig) -> Result<Source, Error> {
     }
 }
 
-fn refuse_clashes(config: &RunConfig, source: &Source) -> Result<(), Error> {
-    let ours = [config.ledger.ledger.as_path(), config.ledger.key.as_path()];
-    let others: Vec<&Path> = source.path().into_iter().chain(ours).collect();
-    config.destination.refuse_clashes(&others)
+fn check_apart(config: &RunConfig, source: &Source) -> Result<(), Error> {
+    let ours =
+        [("ledger", config.ledger.ledger.as_path()), ("ledger's key", config.ledger.key.as_path())];
+    let input = source.path().map(|path| ("input", path));
+    let read: Vec<_> = input.into_iter().chain(ours).collect();
+    config.destination.check_apart(&read)
 }
 
 /// A file that shows damage is not sent: each mismatch would be charged.

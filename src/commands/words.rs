@@ -13,7 +13,7 @@ use crate::model::money::{Tally, group};
 use crate::model::row::Warning;
 use crate::model::stop::{BudgetLimit, Signal, StopReason};
 use crate::model::subject::mask_digits;
-use crate::output::{Spending, Summary, last_words};
+use crate::output::{Spending, Summary, count, last_words};
 use crate::passes::{Funnel, Projected, Survey};
 use crate::term::Screen;
 
@@ -53,15 +53,15 @@ pub(super) fn before(
     }
     let Funnel { rows, rejected, duplicates, reused, in_doubt, done, to_send } = *funnel;
     text += &format!("rows       {:>12}\n", number(rows));
-    for (count, what) in [
+    for (rows, what) in [
         (rejected, "rejected by our own checks, not sent"),
         (duplicates, "duplicates of a row above, answered once"),
         (reused, "answered in an earlier run, not bought again"),
         (in_doubt, "in doubt from an earlier run, held (--in-doubt resend sends them again)"),
         (done, "already ended in this run"),
     ] {
-        if count > 0 {
-            text += &format!("  {:>19}  {what}\n", number(count));
+        if rows > 0 {
+            text += &format!("  {:>19}  {what}\n", number(rows));
         }
     }
     let most = config.price.as_ref().map(|p| format!(", at most {}", p.show(to_send)));
@@ -192,16 +192,19 @@ fn next(facts: &Facts<'_>) -> Option<String> {
     let same = format!("ceknik {}", arguments());
     let doubts = facts.outcome.tally.possible.in_doubt + facts.funnel.in_doubt;
     match facts.exit {
-        exit::COMPLETE => None,
-        exit::SOME_WITHOUT_VERDICT if doubts > 0 => Some(format!(
-            "ask the vendor about the rows in doubt; to send them again, perhaps paying twice: \
-             {same} --in-doubt resend"
-        )),
+        exit::COMPLETE | exit::INTERNAL => None,
+        exit::SOME_WITHOUT_VERDICT if doubts > 0 => {
+            let resend = if facts.config.reuse.resend_doubts { "" } else { " --in-doubt resend" };
+            Some(format!(
+                "ask the vendor about the rows in doubt; to send them again, perhaps paying \
+                 twice: {same}{resend}"
+            ))
+        }
         exit::SOME_WITHOUT_VERDICT => {
             Some("mend the rows without a verdict (see ck_reason), and run the file again".into())
         }
         _ if facts.outcome.stop == Some(StopReason::Budget(BudgetLimit::Charges)) => {
-            Some(format!("raise the budget to go on from here: {same}"))
+            Some(format!("to go on, raise --max-charges or --max-cost: {same}"))
         }
         _ => Some(format!("the same command goes on from here: {same}")),
     }
@@ -222,13 +225,13 @@ fn arguments() -> String {
 }
 
 fn calls_and_charges(tally: &Tally, config: &RunConfig) -> String {
-    let (calls, charged) = (number(tally.calls), number(tally.confirmed));
+    let (calls, charged) = (count(tally.calls, "call"), number(tally.confirmed));
     let money = config.price.as_ref().map(|p| format!(" ({})", p.show(tally.confirmed)));
     let possible = match tally.possible.total() {
         0 => String::new(),
         n => format!(", {} possible", number(n)),
     };
-    format!("{calls} calls, {charged} charged{}{possible}", money.unwrap_or_default())
+    format!("{calls}, {charged} charged{}{possible}", money.unwrap_or_default())
 }
 
 fn number(n: u64) -> String {

@@ -86,47 +86,72 @@ impl Destination {
         self.summary.clone().or_else(beside)
     }
 
-    /// Refuses an output that is one of the `others` (the input, the ledger, its key), or that no
-    /// file can be put in the place of.
+    /// Refuses to write over a file that is read: each of `read` comes with what it is. The partial
+    /// output counts too, since it is replaced and removed without a question.
     ///
     /// # Errors
-    /// Exit code 2 for a clash, 11 for what is no regular file.
-    pub fn refuse_clashes(&self, others: &[&Path]) -> Result<(), Error> {
-        for path in self.places() {
-            if let Some(other) = others.iter().find(|other| same_file(path, other)) {
-                return Err(usage(format!(
-                    "the output {} is the same file as {}",
-                    path.display(),
-                    other.display()
-                )));
+    /// Exit code 2 for a clash.
+    pub fn check_apart(&self, read: &[(&str, &Path)]) -> Result<(), Error> {
+        let written = self.written();
+        for (role, path) in &written {
+            if let Some((what, _)) = read.iter().find(|(_, other)| same_file(path, other)) {
+                let path = path.display();
+                return Err(clash(format!("the {role} {path} would overwrite the {what}")));
             }
-            if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-                let what = format!("the output {} is not a regular file", path.display());
-                return Err(Error::config(what, "name a file, or use -o - for standard output"));
+        }
+        let summaries = [false, true].into_iter().filter_map(|sandbox| self.summary(sandbox));
+        for summary in summaries {
+            let mut results = written.iter().filter(|(role, _)| *role != SUMMARY);
+            if let Some((role, _)) = results.find(|(_, path)| same_file(path, &summary)) {
+                let path = summary.display();
+                return Err(clash(format!("the summary {path} would overwrite the {role}")));
             }
         }
         Ok(())
     }
 
-    /// Finds out before the first call whether the output can be written. It touches the temporary
-    /// file: only for who holds the ledger's lock.
+    /// Finds out before the first call whether the output can be written. Only for who holds the
+    /// ledger: another run may be writing the same output.
     ///
     /// # Errors
-    /// Exit code 11.
+    /// Exit code 11 for a place that cannot be written to.
     pub fn check_writable(&self) -> Result<(), Error> {
-        for path in self.places() {
+        for path in [self.finished(false), self.finished(true), self.summary.as_deref()]
+            .into_iter()
+            .flatten()
+        {
+            if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+                let what = format!("the output {} is not a regular file", path.display());
+                return Err(Error::config(what, "name a file, or use -o - for standard output"));
+            }
             AtomicFile::beside(path).map(drop).map_err(|error| {
                 let what = format!("the output cannot be written: {error}");
-                Error::new(exit::CONFIG, what, "name another with -o FILE")
+                Error::config(what, "name another with -o FILE")
             })?;
         }
         Ok(())
     }
 
-    fn places(&self) -> impl Iterator<Item = &Path> {
-        let outputs = [self.finished(false), self.finished(true)];
-        outputs.into_iter().flatten().chain(self.summary.as_deref())
+    /// Every path that a run may write to, with what it is.
+    fn written(&self) -> Vec<(&'static str, PathBuf)> {
+        let of = |sandbox| {
+            [
+                (OUTPUT, self.finished(sandbox).map(Path::to_owned)),
+                (PARTIAL, self.partial(sandbox)),
+                (SUMMARY, self.summary(sandbox)),
+            ]
+        };
+        let all = [of(false), of(true)].into_iter().flatten();
+        all.filter_map(|(role, path)| path.map(|path| (role, path))).collect()
     }
+}
+
+const OUTPUT: &str = "output";
+const PARTIAL: &str = "partial output";
+const SUMMARY: &str = "summary";
+
+fn clash(what: String) -> Error {
+    Error::new(exit::USAGE, what, "name another with -o FILE or --summary FILE")
 }
 
 fn with_ending(path: &Path, ending: &str) -> PathBuf {

@@ -1,11 +1,13 @@
 //! `ceknik.toml`: the same names as the flags of `ceknik run`, as defaults beneath the environment.
 //!
-//! What must hold: an unknown key is an error with a suggestion, and a secret in the file is refused.
+//! What must hold: an unknown key is an error with a suggestion, a value that no flag would take is
+//! told as the file's, and a secret in the file is refused.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Arg, CommandFactory};
+use clap::error::{ContextKind, ContextValue};
+use clap::{Arg, ArgAction, CommandFactory};
 
 use crate::cli::Cli;
 use crate::error::Error;
@@ -13,7 +15,7 @@ use crate::error::Error;
 /// The file that is read where none is named.
 const DEFAULT_FILE: &str = "ceknik.toml";
 /// What a name must be like to be suggested.
-const LIKENESS: f64 = 0.7;
+const LIKENESS: f64 = 0.8;
 /// Arguments of `run` that are no settings.
 const NOT_SETTINGS: [&str; 4] = ["input", "config", "verbose", "help"];
 
@@ -36,17 +38,18 @@ pub fn command(arguments: &[OsString]) -> Result<clap::Command, Error> {
     let settings = settings(&command);
     let mut defaults = Vec::new();
     for (key, value) in table {
-        let name = key.replace('_', "-");
+        let name = key.replace('_', "-").to_lowercase();
         if name.contains("api-id") || name.contains("api-secret") {
             let what = format!("{key}: secrets are never read from this file");
             let hint = "set CEKNIK_API_ID and CEKNIK_API_SECRET, or …_FILE with a path";
             return Err(Error::config(format!("{}: {what}", path.display()), hint));
         }
-        if !settings.contains(&name) {
+        let Some(setting) = settings.iter().find(|known| known.get_long() == Some(&name)) else {
             return Err(refuse(unknown(&key, &name, &settings)));
-        }
+        };
         let value = plain(&value)
             .ok_or_else(|| refuse(format!("{key}: a text, number or true/false is wanted")))?;
+        check(setting, &value).map_err(|why| refuse(format!("{key}: {value:?}: {why}")))?;
         defaults.push((name, value));
     }
     Ok(with_defaults(command, &defaults))
@@ -77,14 +80,31 @@ fn named(command: &clap::Command, arguments: &[OsString]) -> Option<PathBuf> {
 }
 
 /// The long flags of `run` that are settings.
-fn settings(command: &clap::Command) -> Vec<String> {
+fn settings(command: &clap::Command) -> Vec<Arg> {
     let run = command.find_subcommand("run");
     run.into_iter()
         .flat_map(clap::Command::get_arguments)
-        .filter_map(Arg::get_long)
-        .filter(|name| !NOT_SETTINGS.contains(name))
-        .map(str::to_owned)
+        .filter(|argument| argument.get_long().is_some_and(|name| !NOT_SETTINGS.contains(&name)))
+        .cloned()
         .collect()
+}
+
+/// Whether the flag would take this value; if not, what it takes.
+fn check(setting: &Arg, value: &str) -> Result<(), String> {
+    if matches!(setting.get_action(), ArgAction::SetTrue) {
+        return match value {
+            "true" | "false" => Ok(()),
+            _ => Err("true or false is wanted".to_owned()),
+        };
+    }
+    let typed = format!("--{}={value}", setting.get_long().unwrap_or_default());
+    let trial = clap::Command::new("").no_binary_name(true).arg(setting.clone());
+    let Err(error) = trial.try_get_matches_from([typed]) else { return Ok(()) };
+    Err(match (error.get(ContextKind::ValidValue), std::error::Error::source(&error)) {
+        (Some(ContextValue::Strings(known)), _) => format!("one of {} is wanted", known.join(", ")),
+        (_, Some(why)) => why.to_string(),
+        (_, None) => "this value cannot be used".to_owned(),
+    })
 }
 
 fn with_defaults(command: clap::Command, defaults: &[(String, String)]) -> clap::Command {
@@ -107,9 +127,10 @@ fn with_defaults(command: clap::Command, defaults: &[(String, String)]) -> clap:
     })
 }
 
-fn unknown(key: &str, name: &str, settings: &[String]) -> String {
+fn unknown(key: &str, name: &str, settings: &[Arg]) -> String {
     let nearest = settings
         .iter()
+        .filter_map(Arg::get_long)
         .map(|known| (strsim::jaro_winkler(known, name), known))
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .filter(|(likeness, _)| *likeness >= LIKENESS);

@@ -57,7 +57,7 @@ impl Unsupported {
             Self::Utf16 => {
                 "save it as \"CSV UTF-8\", or convert it: iconv -f UTF-16 -t UTF-8 IN > OUT"
             }
-            Self::Gzip => "unpack it into the program: gunzip -c FILE | ceknik run -",
+            Self::Gzip => "unpack it into the program: gunzip -c FILE | ceknik run - -o OUT",
             Self::Zip | Self::Xls => {
                 "save the sheet as \"CSV UTF-8\", with the NIK column set to Text before the NIKs are typed or pasted"
             }

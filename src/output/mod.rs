@@ -8,4 +8,4 @@ mod words;
 pub use atomic::AtomicFile;
 pub use results::{COLUMNS, Cells, RowResult, RowSource, Writer};
 pub use summary::{Money, Spending, Summary};
-pub use words::last_words;
+pub use words::{count, last_words};

@@ -71,8 +71,8 @@ fn calls(out: &mut String, summary: &Summary) -> std::fmt::Result {
     writeln!(out, "{line}")?;
     let waits = summary.rate_limit_waits;
     if summary.retries > 0 || waits > 0 {
-        let retries = number(summary.retries);
-        writeln!(out, "             {retries} retries, {} rate-limit waits", number(waits))?;
+        let (retries, waits) = (number(summary.retries), count(waits, "wait"));
+        writeln!(out, "             {retries} sent again, {waits} for the vendor's rate limit")?;
     }
     let tally = &summary.spending.tally;
     if tally.attempts > tally.calls {
@@ -80,8 +80,8 @@ fn calls(out: &mut String, summary: &Summary) -> std::fmt::Result {
         writeln!(out, "             {unsent} attempts never left: no connection could be made")?;
     }
     if summary.starts > 1 {
-        let (starts, calls) = (summary.starts, number(tally.calls));
-        writeln!(out, "             the run so far: {starts} starts, {calls} calls")?;
+        let (starts, calls) = (summary.starts, count(tally.calls, "call"));
+        writeln!(out, "             the run so far: {starts} starts, {calls}")?;
     }
     Ok(())
 }
@@ -91,25 +91,25 @@ fn money(out: &mut String, summary: &Summary, price: Option<&Price>) -> std::fmt
     let (least, most) = (spending.owed_at_least, spending.owed_at_most);
     let amount = |calls| price.map(|p| format!(" ({})", p.show(calls))).unwrap_or_default();
     let owed = if least == most {
-        format!("you owe {} calls{}", number(least), amount(least))
+        format!("you owe {}{}", count(least, "call"), amount(least))
     } else {
-        let (low, high) = (number(least), number(most));
-        format!("you owe between {low} and {high} calls{}", range(price, least, most))
+        let (low, high) = (number(least), count(most, "call"));
+        format!("you owe between {low} and {high}{}", range(price, least, most))
     };
     writeln!(out, "  charged    {} confirmed: {owed}", number(least))?;
     let possible = spending.tally.possible;
-    for (count, what) in [
+    for (calls, what) in [
         (possible.in_doubt, "in doubt (sent, no answer came)"),
         (possible.unknown_code, "with a result code or status that is not documented"),
         (possible.gateway, "answered by a gateway with an error (it may have passed them on)"),
     ] {
-        if count > 0 {
-            writeln!(out, "             {} possible: {what}", number(count))?;
+        if calls > 0 {
+            writeln!(out, "             {} possible: {what}", number(calls))?;
         }
     }
     let free = spending.tally.assumed_free;
     if free > 0 {
-        writeln!(out, "             {} error answers, assumed free", number(free))?;
+        writeln!(out, "             {}, assumed free", count(free, "error answer"))?;
     }
     Ok(())
 }
@@ -123,9 +123,9 @@ fn saved(out: &mut String, summary: &Summary, price: Option<&Price>) -> std::fmt
     let worth = price.map(|p| format!(", up to {}", p.show(calls))).unwrap_or_default();
     writeln!(
         out,
-        "  saved      {} calls{worth}: {} duplicates, {} reused, {} rejected",
-        number(calls),
-        number(funnel.duplicates),
+        "  saved      {}{worth}: {}, {} reused, {} rejected",
+        count(calls, "call"),
+        count(funnel.duplicates, "duplicate"),
         number(funnel.reused),
         number(funnel.rejected)
     )
@@ -141,6 +141,11 @@ fn rounded(time: Duration) -> Duration {
         0..10 => time,
         seconds => Duration::from_secs(seconds),
     }
+}
+
+/// A number of things: `1 call`, `2,000 calls`.
+pub fn count(n: u64, what: &str) -> String {
+    format!("{} {what}{}", number(n), if n == 1 { "" } else { "s" })
 }
 
 /// A number with commas.

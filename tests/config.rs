@@ -1,0 +1,309 @@
+//! Settings (flag > environment > file > default), and the commands that call nobody.
+
+mod support;
+
+use std::fs;
+use std::process::Output;
+
+use support::{Place, Running, Vendor, people, run_arguments};
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A run of a small file in the built-in sandbox: what it says of its rate, price and force, with
+/// settings from a file, the environment and the command line.
+struct Setting {
+    what: &'static str,
+    file: &'static str,
+    environment: &'static [(&'static str, &'static str)],
+    flags: &'static [&'static str],
+    says: &'static str,
+}
+
+const fn setting(
+    what: &'static str,
+    file: &'static str,
+    environment: &'static [(&'static str, &'static str)],
+    flags: &'static [&'static str],
+    says: &'static str,
+) -> Setting {
+    Setting { what, file, environment, flags, says }
+}
+
+/// Six of one name, two of them rejected: what is said tells which value was used.
+const SETTINGS: [Setting; 16] = [
+    setting("rate: default", "", &[], &[], "at 1000 calls/s"),
+    setting("rate: file", "rate = 900", &[], &[], "at 900 calls/s"),
+    setting("rate: file, text", "rate = \"850.5\"", &[], &[], "at 850.5 calls/s"),
+    setting("rate: environment", "rate = 900", &[("CEKNIK_RATE", "800")], &[], "at 800 calls/s"),
+    setting(
+        "rate: flag",
+        "rate = 900",
+        &[("CEKNIK_RATE", "800")],
+        &["--rate", "700"],
+        "at 700 calls/s",
+    ),
+    setting("price: file", "price = 1500", &[], &[], "at most Rp6.000"),
+    setting("price: float in the file", "currency = \"USD\"\nprice = 0.5", &[], &[], "USD 2.00"),
+    setting(
+        "price: environment",
+        "price = 1500",
+        &[("CEKNIK_PRICE", "2000")],
+        &[],
+        "at most Rp8.000",
+    ),
+    setting(
+        "price: flag",
+        "price = 1500",
+        &[("CEKNIK_PRICE", "2000")],
+        &["--price", "10"],
+        "at most Rp40",
+    ),
+    setting("flag: default", "", &[], &["--name-column", "note"], "with --force"),
+    setting("flag: file", "force = true", &[], &["--name-column", "note"], "going on all the same"),
+    setting("flag: file, off", "force = false", &[], &["--name-column", "note"], "with --force"),
+    setting(
+        "flag: environment",
+        "",
+        &[("CEKNIK_FORCE", "1")],
+        &["--name-column", "note"],
+        "going on all the same",
+    ),
+    setting(
+        "flag: the environment turns the file's off",
+        "force = true",
+        &[("CEKNIK_FORCE", "0")],
+        &["--name-column", "note"],
+        "with --force",
+    ),
+    setting(
+        "flag: flag",
+        "force = false",
+        &[("CEKNIK_FORCE", "0")],
+        &["--name-column", "note", "--force"],
+        "going on all the same",
+    ),
+    setting("underscores", "max_attempts = 3\nname_column = \"note\"", &[], &[], "with --force"),
+];
+
+#[test]
+fn a_flag_beats_the_environment_beats_the_file_beats_the_default() {
+    for Setting { what, file, environment, flags, says } in SETTINGS {
+        let place = Place::new();
+        let text = people([1, 2, 1, 2]).replace('\n', ",-\n");
+        place.write("in.csv", text.replacen(",-", ",note", 1));
+        place.write("ceknik.toml", format!("# settings\n{file}\n"));
+        let mut command = place.command(&[&["run", "in.csv", "--sandbox"], flags].concat());
+        let output = command.envs(environment.iter().copied()).output().unwrap();
+        assert!(said(&output).contains(says), "{what}: {}", said(&output));
+    }
+}
+
+#[test]
+fn a_configuration_file_that_is_wrong_is_11_and_says_where() {
+    let place = Place::new();
+    place.write("in.csv", people([1]));
+    for (text, says) in [
+        ("concurency = 3", &["unknown key \"concurency\", did you mean \"concurrency\"?"][..]),
+        ("base-ulr = \"x\"", &["did you mean \"base-url\"?"]),
+        ("x = 1", &["unknown key \"x\"\n"]),
+        ("[vendor]\nrate = 1", &["unknown key \"vendor\"\n"]),
+        ("older_than = \"1d\"", &["unknown key \"older_than\""]),
+        ("input = \"a.csv\"", &["unknown key \"input\""]),
+        ("rate = 1\nrate = 2", &["line 2: duplicate key"]),
+        ("rate 5", &["line 1:"]),
+        ("rate = [1]", &["rate: a text, number or true/false is wanted"]),
+        ("api_secret = \"s3cret\"", &["secrets are never read from this file", "_FILE"]),
+        ("api-id = \"s3cret\"", &["secrets are never read from this file"]),
+        ("CEKNIK_API_SECRET = \"s3cret\"", &["secrets are never read from this file"]),
+        ("concurrency = 0", &["concurrency: \"0\"", "1..=4096"]),
+        ("max_attempts = \"many\"", &["max_attempts: \"many\""]),
+        ("body = \"xml\"", &["body: \"xml\": one of auto, json, form is wanted"]),
+        ("force = \"perhaps\"", &["force: \"perhaps\""]),
+        ("force = 3", &["force: \"3\""]),
+    ] {
+        place.write("ceknik.toml", text);
+        for command in [&["run", "in.csv", "--sandbox"][..], &["status", "--sandbox"]] {
+            let output = place.command(command).output().unwrap();
+            let said = said(&output);
+            assert_eq!(output.status.code(), Some(11), "{text}: {said}");
+            assert!(said.starts_with("error: ceknik.toml: "), "{text}: {said}");
+            for phrase in says {
+                assert!(said.contains(phrase), "{text}: {phrase:?} is not said in: {said}");
+            }
+            assert!(!said.contains("s3cret"), "{said}");
+        }
+    }
+    fs::remove_file(place.path("ceknik.toml")).unwrap();
+    let named = place.ceknik(&["run", "in.csv", "--sandbox", "--config", "x.toml"]).exits(11);
+    assert!(named.stderr.contains("x.toml cannot be read"), "{}", named.stderr);
+    place.write("x.toml", "rate = 700");
+    let named = place.ceknik(&["run", "in.csv", "--sandbox", "--config", "x.toml"]).exits(0);
+    assert!(named.stderr.contains("at 700 calls/s"), "{}", named.stderr);
+}
+
+#[test]
+fn status_and_purge_look_at_the_ledger_that_the_file_names() {
+    let place = Place::new();
+    place.write("in.csv", people([1]));
+    place.write("ceknik.toml", "sandbox = true\nledger = \"here.ledger\"\nquiet = true");
+    assert_eq!(place.ceknik(&["run", "in.csv"]).exits(0).stderr, "");
+    let status = place.ceknik(&["status"]).exits(0);
+    assert!(status.stdout.starts_with("ledger here.ledger\nof     sandbox\n"), "{}", status.stdout);
+    place.ceknik(&["purge", "--older-than", "1d"]).exits(0);
+}
+
+#[test]
+fn help_says_what_each_command_does() {
+    let place = Place::new();
+    for (arguments, phrases) in [
+        (&["--help"][..], &["Resumable", "Exit codes:", "run", "sandbox", "status", "purge"][..]),
+        (
+            &["run", "--help"],
+            &["--max-charges", "[env: CEKNIK_RATE=]", "[default: 30d]", "CEKNIK_API_ID", "--force"],
+        ),
+        (&["run", "-h"], &["--in-doubt", "--deadline"]),
+        (&["sandbox", "--help"], &["0012  charged as a match", "--outage", "id refused"]),
+        (&["status", "--help"], &["--json", "CEKNIK_LEDGER"]),
+        (&["purge", "--help"], &["--older-than", "such as 90d"]),
+        (&["completions", "--help"], &["possible values: bash, elvish, fish"]),
+        (&["--version"], &["ceknik 0."]),
+        (&["completions", "bash"], &["_ceknik()", "--max-charges"]),
+        (&["completions", "zsh"], &["#compdef ceknik"]),
+        (&["completions", "fish"], &["complete -c ceknik"]),
+        (&["man"], &[".TH ceknik 1", "Resumable"]),
+    ] {
+        let said = place.ceknik(arguments).exits(0).stdout;
+        for phrase in phrases {
+            assert!(said.contains(phrase), "{arguments:?}: {phrase:?} is not said in: {said}");
+        }
+        // No secret of the environment is shown, and no value of it that could be one.
+        assert!(!said.contains("test-account"), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let place = Place::new();
+    place.write("in.csv", people([1]));
+    place.ceknik(&["run", "in.csv", "--sandbox"]).exits(0);
+    for arguments in [&["status", "--sandbox"][..], &["man"], &["completions", "zsh"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = place.command(arguments).stdout(writer).output().unwrap();
+        assert_eq!((output.status.code(), said(&output).as_str()), (Some(0), ""), "{arguments:?}");
+        let Ok(full) = fs::File::options().write(true).open("/dev/full") else { continue };
+        let output = place.command(arguments).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(18), "{arguments:?}");
+        assert!(said(&output).starts_with("error: standard output cannot be written"));
+    }
+}
+
+#[test]
+fn logs_are_for_people_for_machines_or_silent() {
+    let place = Place::new();
+    place.write("in.csv", people([1, 2, 9, 5]));
+    let run = |more: &[&str]| {
+        let fast = ["run", "in.csv", "--sandbox", "--backoff", "1ms", "--reuse", "0"];
+        place.ceknik(&[&fast[..], more].concat())
+    };
+    for more in [&[][..], &["-v"], &["-vv"], &["--limit", "0"]] {
+        let said = run(&[&["--log", "json"], more].concat());
+        assert_eq!(said.stdout, "");
+        assert!(said.stderr.lines().count() > 5, "{}", said.stderr);
+        for line in said.stderr.lines() {
+            let parsed = serde_json::from_str::<serde_json::Value>(line);
+            assert!(parsed.is_ok_and(|value| value.is_object()), "{more:?}: {line}");
+        }
+    }
+    assert_eq!(run(&["-q"]).exits(3).stderr, "");
+    let failed = place.ceknik(&["run", "nope.csv", "--sandbox", "-q"]).exits(10);
+    assert!(failed.stderr.starts_with("error: nope.csv: no such file"), "{}", failed.stderr);
+    let failed = place.ceknik(&["run", "nope.csv", "--sandbox", "--log", "json"]).exits(10);
+    let value: serde_json::Value = serde_json::from_str(failed.stderr.trim()).unwrap();
+    assert_eq!((&value["level"], &value["fields"]["exit"]), (&"ERROR".into(), &10.into()));
+}
+
+#[test]
+fn status_tells_runs_doubts_and_days() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    let which = ["--base-url", vendor.base_url.as_str()];
+    let none = place.ceknik(&[&["status"], &which[..]].concat()).exits(11);
+    assert!(none.stderr.contains("there is no ledger at"), "{}", none.stderr);
+
+    place.write("in.csv", people([1, 2, 3, 12, 13]));
+    place.write("3201011501900001.csv", people([1, 2, 4, 1]));
+    place.run("in.csv", &vendor.base_url, &[]).exits(3);
+    place.run("3201011501900001.csv", &vendor.base_url, &["--limit", "1"]).exits(13);
+    let text = place.ceknik(&[&["status"], &which[..]].concat()).exits(0).stdout;
+    for phrase in ["finished", "limit", "in.csv", "1 in doubt (sent, no answer came)", "record 4"] {
+        assert!(text.contains(phrase), "{phrase:?} is not in: {text}");
+    }
+    assert!(!text.contains("3201011501900001"), "{text}");
+
+    let json = place.ceknik(&[&["status", "--json"], &which[..]].concat()).exits(0).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["version"], &json["in_doubt"]), (&1.into(), &1.into()));
+    let (first, second) = (&json["runs"][0], &json["runs"][1]);
+    assert_eq!((&first["state"], &second["state"]), (&"finished".into(), &"open".into()));
+    assert_eq!((&first["last_exit"], &second["last_stop"]), (&3.into(), &"limit".into()));
+    assert_eq!(first["tally"]["confirmed"], 2);
+    assert_eq!(first["tally"]["possible"]["unknown_code"], 1);
+    assert_eq!((&json["doubts"][0]["record"], &json["doubts"][0]["run"]), (&4.into(), &1.into()));
+    let billed = vendor.calls().iter().filter(|call| call.charged).count();
+    let day = &json["days"][0]["tally"];
+    let confirmed = day["confirmed"].as_u64().unwrap() as usize;
+    assert!(confirmed <= billed && billed <= confirmed + 2, "{day}");
+}
+
+#[test]
+fn status_sees_a_run_that_is_under_way() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &["--latency", "100ms"]);
+    place.write("in.csv", people([1; 90]));
+    let slow = run_arguments("in.csv", &vendor.base_url, &["--concurrency", "3"]);
+    let running = Running::start(place.command(&slow));
+    vendor.wait_for(2);
+    let status = place.ceknik(&["status", "--base-url", &vendor.base_url]).exits(0);
+    assert!(status.stdout.contains("open"), "{}", status.stdout);
+    assert!(status.stdout.contains("calls in flight"), "{}", status.stdout);
+    running.signal("TERM");
+    running.end().exits(143);
+}
+
+#[test]
+fn purge_removes_by_age_and_keeps_doubts_open_runs_and_charges() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    let purge = |age: &str| {
+        let which = ["--base-url", vendor.base_url.as_str(), "--older-than", age];
+        place.ceknik(&[&["purge"], &which[..]].concat())
+    };
+    assert!(purge("1d").exits(11).stderr.contains("there is no ledger"));
+    place.write("in.csv", people([1, 2, 12]));
+    place.write("open.csv", people([2, 1, 1, 1]));
+    place.run("in.csv", &vendor.base_url, &["-o", "o.csv"]).exits(3);
+    place.run("open.csv", &vendor.base_url, &["-o", "p.csv", "--limit", "2"]).exits(13);
+    let bought = vendor.calls().len();
+    assert_eq!(purge("1d").exits(0).stdout, "0 answers removed\n");
+    place.run("in.csv", &vendor.base_url, &["-o", "o.csv"]).exits(3);
+    assert_eq!(vendor.calls().len(), bought);
+
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    let purged = purge("0s").exits(0).stdout;
+    assert_eq!(purged, "2 answers removed; 3 of that age kept: in doubt, or of an open run\n");
+    let status = place.ceknik(&["status", "--json", "--base-url", &vendor.base_url]).exits(0);
+    let json: serde_json::Value = serde_json::from_str(&status.stdout).unwrap();
+    assert_eq!(json["in_doubt"], 1);
+    assert_eq!(json["days"][0]["tally"]["confirmed"], 4);
+    // What was purged is bought again, the doubt is held, the open run goes on from where it was.
+    place.run("in.csv", &vendor.base_url, &["-o", "o.csv"]).exits(3);
+    assert_eq!(place.column("o.csv", "ck_source"), ["call", "call", "ledger"]);
+    place.run("open.csv", &vendor.base_url, &["-o", "p.csv"]).exits(0);
+    assert_eq!(place.column("p.csv", "ck_source"), ["call"; 4]);
+    assert_eq!(place.summary("p.csv")["spending"]["confirmed"], 4);
+    assert_eq!(vendor.calls().len(), bought + 2 + 2);
+    purge("soon").exits(2);
+}

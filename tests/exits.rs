@@ -1,0 +1,486 @@
+//! Every exit code of the program, what it says with it, and what it leaves behind.
+
+mod support;
+
+use std::fs;
+use std::io::Write;
+use std::process::{Command, Output};
+
+use support::{Place, Running, Vendor, many_people, people, run_arguments};
+
+/// What a stopped or refused command has to say and leave.
+struct Expected<'a> {
+    code: i32,
+    /// What stands in its words.
+    says: &'a [&'a str],
+}
+
+#[track_caller]
+fn expect(what: &str, output: &Output, expected: &Expected<'_>) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(expected.code), "{what}: {said}");
+    for phrase in expected.says {
+        assert!(said.contains(phrase), "{what}: {phrase:?} is not said in: {said}");
+    }
+    // Nobody is shown the insides of the program.
+    for ugly in ["panicked", "Os {", "Error {", "Some("] {
+        assert!(!said.contains(ugly), "{what}: {said}");
+    }
+}
+
+#[test]
+fn usage_that_makes_no_sense_is_2() {
+    let place = Place::new();
+    place.write("in.csv", people([1]));
+    let url = "http://127.0.0.1:9";
+    for (more, says) in [
+        (&["--max-cost", "5"][..], "--max-cost needs --price"),
+        (&["--price", "0"], "--price"),
+        (&["--price", "1.5"], "--price"),
+        (&["--concurrency", "0"], "1..=4096"),
+        (&["--max-attempts", "21"], "1..=20"),
+        (&["--timeout", "0s"], "--timeout: must be more than zero"),
+        (&["--reuse", "30"], "90s, 30m or 30d"),
+        (&["--deadline", "25:00"], "--deadline"),
+        (&["--delimiter", "ab"], "--delimiter"),
+        (&["--body", "xml"], "[possible values: auto, json, form]"),
+        (&["--api-secret", "x"], "unexpected argument"),
+    ] {
+        let output = place.command(&run_arguments("in.csv", url, more)).output().unwrap();
+        expect(&more.join(" "), &output, &Expected { code: 2, says: &[says] });
+    }
+    let mut command = place.command(&["run", "in.csv", "--base-url", url, "--rate", "fast"]);
+    let says = &["--rate: \"fast\" is not a number of calls per second such as 10"];
+    expect("rate", &command.output().unwrap(), &Expected { code: 2, says });
+    place.ceknik(&[]).exits(2);
+    place.ceknik(&["verify"]).exits(2);
+}
+
+type Words = &'static [&'static str];
+
+/// Inputs that cannot be used: name, bytes, further flags, and what is said.
+fn bad_inputs() -> Vec<(&'static str, Vec<u8>, Words, Words)> {
+    let text = people([1, 2, 1]);
+    let with = |row: &str| format!("{text}{row}").into_bytes();
+    let many = |count: u32, odd: u32, row: &str| {
+        let mut text = many_people(count);
+        (0..odd).for_each(|_| text += row);
+        text.into_bytes()
+    };
+    vec![
+        ("empty", Vec::new(), &[], &["the file is empty"]),
+        ("a BOM alone", b"\xef\xbb\xbf".to_vec(), &[], &["the file is empty"]),
+        (
+            "no columns",
+            b"a,b\n1,2\n".to_vec(),
+            &[],
+            &["columns seen: 1 \"a\", 2 \"b\"", "--id-column"],
+        ),
+        ("no name", b"nik,b\n3201011501900001,X\n".to_vec(), &[], &["--name-column"]),
+        (
+            "no such column",
+            text.clone().into(),
+            &["--id-column", "KTP"],
+            &["\"KTP\": no such column"],
+        ),
+        ("no such number", text.clone().into(), &["--id-column", "9"], &["has 3 columns"]),
+        (
+            "open quote at the end",
+            with("9,3201011501900001,\"BUDI\n"),
+            &[],
+            &["line 5 (record 4,", "never closed"],
+        ),
+        ("NUL", with("9,3201011501900001,BU\0DI\n"), &[], &["line 5", "NUL byte"]),
+        (
+            "a record too long",
+            with(&format!("9,3201011501900001,{}\n", "X".repeat(1_100_000))),
+            &[],
+            &["line 5 (record 4,", "longer than"],
+        ),
+        (
+            "scientific",
+            many(90, 2, "x,3.20101E+15,BUDI\n"),
+            &[],
+            &["2 of 92 rows have the NIK in scientific notation", "--force", "nothing was sent"],
+        ),
+        (
+            "last digits zeroed",
+            people((0..60).map(|n| if n % 3 == 0 { 1010 } else { 1011 })).into_bytes(),
+            &[],
+            &["20 of 60 NIKs end in 0", "--force"],
+        ),
+        (
+            "mostly rejected",
+            many(5, 6, "x,3201011501900001,\n"),
+            &[],
+            &["6 of 11 rows fail our own checks", "--force"],
+        ),
+    ]
+}
+
+#[test]
+fn an_input_that_cannot_be_used_is_10_and_nothing_is_sent() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    let run = |input: &str, more: &[&str]| {
+        place.command(&run_arguments(input, &vendor.base_url, more)).output().unwrap()
+    };
+    let missing = &["nope.csv: no such file", "check the path"];
+    expect("missing", &run("nope.csv", &[]), &Expected { code: 10, says: missing });
+    fs::create_dir(place.path("folder")).unwrap();
+    expect("folder", &run("folder", &[]), &Expected { code: 10, says: &["this is a folder"] });
+    for (what, bytes, more, says) in bad_inputs() {
+        place.write("in.csv", bytes);
+        expect(what, &run("in.csv", more), &Expected { code: 10, says });
+        let outputs = ["in.sandbox.csv", "in.verified.csv", "in.verified.partial.csv"];
+        assert!(outputs.iter().all(|name| !place.path(name).exists()), "{what}");
+    }
+    assert_eq!(vendor.count(), 0);
+
+    // What only looks damaged can be sent all the same.
+    for (what, bytes, ..) in bad_inputs().into_iter().rev().take(3) {
+        place.write("in.csv", bytes);
+        let output = run("in.csv", &["--force"]);
+        assert!(matches!(output.status.code(), Some(0 | 3)), "{what}");
+    }
+    assert!(vendor.count() > 0);
+}
+
+#[test]
+fn a_file_that_changes_under_a_run_is_10_and_its_answers_are_kept() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &["--latency", "60ms"]);
+    place.write("in.csv", people([1; 20]));
+    place.write("in.sandbox.csv", "an older output");
+    let slow = run_arguments("in.csv", &vendor.base_url, &["--concurrency", "2"]);
+    let running = Running::start(place.command(&slow));
+    vendor.wait_for(4);
+    let mut input = fs::File::options().append(true).open(place.path("in.csv")).unwrap();
+    input.write_all(people([1; 21]).lines().last().unwrap().as_bytes()).unwrap();
+    let ended = running.end().exits(10);
+    for phrase in ["the input changed while it was read", "20 confirmed", "run the same command"] {
+        assert!(ended.stderr.contains(phrase), "{phrase}: {}", ended.stderr);
+    }
+    assert_eq!(place.read("in.sandbox.csv"), "an older output");
+    assert!(!place.path("in.sandbox.partial.csv").exists());
+
+    let again = place.run("in.csv", &vendor.base_url, &[]).exits(0);
+    assert!(again.stderr.contains("the file changed since run 1"), "{}", again.stderr);
+    let calls = vendor.end();
+    assert_eq!((calls.len(), calls.iter().all(|call| call.n == 1)), (21, true));
+}
+
+#[test]
+fn configuration_or_secrets_that_are_wrong_are_11() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    place.write("in.csv", people([1]));
+    place.write("secret", "x\n");
+    place.write("empty", "\n");
+    let command = |more: &[&str]| place.command(&run_arguments("in.csv", &vendor.base_url, more));
+    let set = |name: &str, value: &str| {
+        let mut command = command(&[]);
+        command.env(name, value);
+        command
+    };
+    let without = |names: &[&str]| {
+        let mut command = command(&[]);
+        names.iter().for_each(|name| {
+            command.env_remove(name);
+        });
+        command
+    };
+    let at = |url: &str| place.command(&["run", "in.csv", "--base-url", url]);
+    let mut only_file = without(&["CEKNIK_API_SECRET"]);
+    only_file.env("CEKNIK_API_SECRET_FILE", "nowhere");
+    let mut empty_file = without(&["CEKNIK_API_SECRET"]);
+    empty_file.env("CEKNIK_API_SECRET_FILE", "empty");
+    let cases: [(&str, Command, &[&str]); 12] = [
+        ("no id", without(&["CEKNIK_API_ID"]), &["CEKNIK_API_ID is not set", "_FILE"]),
+        ("no secret", without(&["CEKNIK_API_SECRET"]), &["CEKNIK_API_SECRET is not set"]),
+        (
+            "twice",
+            set("CEKNIK_API_SECRET_FILE", "secret"),
+            &["both CEKNIK_API_SECRET and CEKNIK_API_SECRET_FILE are set"],
+        ),
+        ("no such file", only_file, &["CEKNIK_API_SECRET_FILE: nowhere cannot be read"]),
+        ("empty file", empty_file, &["CEKNIK_API_SECRET is empty"]),
+        ("a line break", set("CEKNIK_API_SECRET", "a\nb"), &["line break"]),
+        ("http", at("http://example.invalid"), &["http://", "loopback", "https"]),
+        ("no URL", at("vendor"), &["--base-url https://"]),
+        ("no home", without(&["XDG_STATE_HOME"]), &["XDG_STATE_HOME nor HOME", "--ledger FILE"]),
+        ("no CA", command(&["--ca-cert", "nowhere.pem"]), &["nowhere.pem", "--ca-cert"]),
+        ("no place for the output", command(&["-o", "nowhere/out.csv"]), &["nowhere/", "-o FILE"]),
+        ("the output is a folder", command(&["-o", "state"]), &["not a regular file"]),
+    ];
+    for (what, mut command, says) in cases {
+        expect(what, &command.output().unwrap(), &Expected { code: 11, says });
+    }
+    assert_eq!(vendor.count(), 0);
+
+    // A secret from a file is as good.
+    let mut from_file = without(&["CEKNIK_API_SECRET"]);
+    from_file.env("CEKNIK_API_SECRET_FILE", "secret");
+    let output = from_file.args(["--ledger", "l"]).output().unwrap();
+    expect("from a file", &output, &Expected { code: 0, says: &[] });
+
+    // A ledger belongs to one address.
+    let says = &["belongs to http://127.0.0.1", "each vendor address has a ledger of its own"];
+    let other = at("http://127.0.0.1:9").args(["--ledger", "l"]).output().unwrap();
+    expect("other origin", &other, &Expected { code: 11, says });
+    let other = place.command(&["run", "in.csv", "--sandbox", "--ledger", "l"]).output().unwrap();
+    expect("the sandbox's origin", &other, &Expected { code: 11, says: &["not to sandbox"] });
+}
+
+#[test]
+fn an_account_or_address_that_is_refused_is_12_and_resumable() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    place.write("in.csv", people([1; 5]));
+    let wrong = format!("{}/v9", vendor.base_url);
+    for (id, secret, url, ended, says) in [
+        ("refused", "refused", &vendor.base_url, "unauthorized", "CEKNIK_API_SECRET"),
+        ("expired", "x", &vendor.base_url, "key_expired", "KEY_EXPIRED"),
+        ("forbidden", "x", &vendor.base_url, "no_permission", "ask the vendor"),
+        ("a", "b", &wrong, "not_found", "--base-url"),
+    ] {
+        let mut command = place.command(&run_arguments("in.csv", url, &["-o", "out.csv"]));
+        let output =
+            command.env("CEKNIK_API_ID", id).env("CEKNIK_API_SECRET", secret).output().unwrap();
+        let says = &[says, "stopped:", "the same command goes on from here: ceknik run in.csv"];
+        expect(ended, &output, &Expected { code: 12, says });
+        assert_eq!(place.column("out.partial.csv", "ck_outcome"), ["not_sent"; 5], "{ended}");
+        let summary = place.summary("out.csv");
+        assert_eq!((&summary["ended"], &summary["exit"]), (&ended.into(), &12.into()));
+        assert_eq!(summary["spending"]["confirmed"], 0);
+    }
+    place.run("in.csv", &vendor.base_url, &["-o", "out.csv"]).exits(0);
+    assert_eq!(place.column("out.csv", "ck_outcome"), ["match"; 5]);
+    assert_eq!(place.summary("out.csv")["starts"], 4);
+    assert!(!place.path("out.partial.csv").exists());
+}
+
+#[test]
+fn a_budget_that_is_used_up_is_13_and_raising_it_goes_on() {
+    for (tight, loose, bought) in [
+        (&["--max-charges", "3"][..], &["--max-charges", "9"][..], 3),
+        (
+            &["--price", "1500", "--max-cost", "6000"],
+            &["--price", "1500", "--max-cost", "60000"],
+            4,
+        ),
+        (&["--limit", "5"], &["--limit", "5"], 5),
+        (&["--max-charges", "2", "--limit", "7"], &[], 2),
+        (&["--max-charges", "0"], &[], 0),
+    ] {
+        let place = Place::new();
+        let vendor = Vendor::start(&place, &["--latency", "10ms"]);
+        place.write("in.csv", people([1; 8]));
+        let output = place.command(&run_arguments("in.csv", &vendor.base_url, tight)).output();
+        let limit = if bought == 5 { "--limit" } else { "--max-charges" };
+        expect(tight[0], &output.unwrap(), &Expected { code: 13, says: &["stopped:", limit] });
+        assert_eq!(vendor.calls().len(), bought, "{tight:?}");
+        place.run("in.csv", &vendor.base_url, loose).exits(0);
+        assert_eq!(place.column("in.sandbox.csv", "ck_charged"), ["yes"; 8], "{tight:?}");
+        assert_eq!(vendor.end().len(), 8, "{tight:?}");
+    }
+}
+
+#[test]
+fn the_vendors_quota_is_14() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &["--quota", "3"]);
+    place.write("in.csv", people([1; 6]));
+    let ended = place.run("in.csv", &vendor.base_url, &["--concurrency", "2"]).exits(14);
+    assert!(ended.stderr.contains("quota is used up"), "{}", ended.stderr);
+    let outcomes = place.column("in.sandbox.partial.csv", "ck_outcome");
+    assert_eq!(outcomes.iter().filter(|outcome| *outcome == "match").count(), 3);
+    assert_eq!(place.summary("in.sandbox.csv")["ended"], "out_of_quota");
+}
+
+#[test]
+fn a_deadline_is_15() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &["--latency", "30ms"]);
+    place.write("in.csv", people([1; 40]));
+    let past = (jiff::Timestamp::now() - jiff::SignedDuration::from_mins(5)).to_string();
+    for deadline in ["0s", &past[11..16]] {
+        let more = ["--deadline", deadline, "-o", "out.csv"];
+        let mut command = place.command(&run_arguments("in.csv", &vendor.base_url, &more));
+        let output = command.env("TZ", "UTC").output().unwrap();
+        let says = &["the deadline has come", "goes on from here"];
+        expect(deadline, &output, &Expected { code: 15, says });
+        assert_eq!(place.column("out.partial.csv", "ck_outcome"), ["not_sent"; 40]);
+    }
+    assert_eq!(vendor.count(), 0);
+    let more = ["--deadline", "500ms", "--concurrency", "1", "-o", "out.csv"];
+    place.run("in.csv", &vendor.base_url, &more).exits(15);
+    let outcomes = place.column("out.partial.csv", "ck_outcome");
+    let matches = outcomes.iter().filter(|outcome| *outcome == "match").count();
+    assert!(matches < 40, "{matches}");
+    // The call in flight was waited for.
+    assert!(!outcomes.iter().any(|outcome| outcome == "in_doubt"));
+    assert_eq!(vendor.end().len(), matches);
+}
+
+#[test]
+fn a_source_that_stays_away_is_16() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &["--outage", "0s..5m"]);
+    let throttling = Vendor::start(&place, &["--rate", "0.001"]);
+    place.write("in.csv", people([1; 30]));
+    let gone = "http://127.0.0.1:9";
+    for (what, url, ended, says) in [
+        ("down", vendor.base_url.as_str(), "source_down", "the source was down for longer"),
+        ("unreachable", gone, "unreachable", "the vendor could not be reached"),
+        ("throttled", &throttling.base_url, "throttled", "asked to slow down for longer"),
+    ] {
+        let more = ["--max-outage", "500ms", "-o", "out.csv"];
+        let output = place.command(&run_arguments("in.csv", url, &more)).output().unwrap();
+        expect(what, &output, &Expected { code: 16, says: &[says, "--max-outage"] });
+        let summary = place.summary("out.csv");
+        assert_eq!((&summary["ended"], &summary["exit"]), (&ended.into(), &16.into()));
+        // An outage must not use up the rows' attempts.
+        let outcomes = place.column("out.partial.csv", "ck_outcome");
+        let sent = outcomes.iter().filter(|outcome| *outcome != "not_sent").count();
+        assert!(sent <= 1, "{what}: {outcomes:?}");
+    }
+}
+
+#[test]
+fn refusals_in_a_row_are_16_and_a_resume_asks_them_again() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    place.write("in.csv", people([5; 22]));
+    let one = ["--concurrency", "1"];
+    let ended = place.run("in.csv", &vendor.base_url, &[&one[..], &["-o", "o.csv"]].concat());
+    assert!(ended.exits(16).stderr.contains("20 rows in a row were refused"));
+    let outcomes = place.column("o.partial.csv", "ck_outcome");
+    assert_eq!(outcomes[..20], ["refused"; 20]);
+    assert_eq!(outcomes[20..], ["not_sent"; 2]);
+    place.run("in.csv", &vendor.base_url, &[&one[..], &["-o", "o.csv"]].concat()).exits(16);
+    let calls = vendor.end();
+    assert_eq!((calls.len(), calls.iter().filter(|call| call.n == 2).count()), (40, 20));
+}
+
+#[test]
+fn lost_answers_in_a_row_are_16_and_stay_in_doubt() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    place.write("in.csv", people([12; 23]));
+    let ended = place.run("in.csv", &vendor.base_url, &["--concurrency", "1", "-o", "o.csv"]);
+    let said = ended.exits(16).stderr;
+    assert!(said.contains("each of them may have been charged"), "{said}");
+    assert!(said.contains("you owe between 0 and 20 calls"), "{said}");
+    place.run("in.csv", &vendor.base_url, &["-o", "o.csv"]).exits(3);
+    assert_eq!(place.column("o.csv", "ck_outcome"), ["in_doubt"; 23]);
+    assert!(vendor.end().iter().all(|call| call.n == 1));
+}
+
+#[test]
+fn a_second_run_on_the_ledger_is_17_or_waits() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &["--latency", "100ms"]);
+    place.write("in.csv", people([1; 30]));
+    let one = run_arguments("in.csv", &vendor.base_url, &["--concurrency", "2"]);
+    let first = Running::start(place.command(&one));
+    vendor.wait_for(2);
+    // What the first run may be writing just now.
+    let half = ".in.verified.csv.ceknik-tmp";
+    place.write(half, "half");
+    let says = &["another run holds the ledger", "--lock-wait"];
+    for (what, arguments) in [
+        ("run", one.clone()),
+        ("purge", vec!["purge", "--older-than", "1d", "--base-url", &vendor.base_url]),
+    ] {
+        let output = place.command(&arguments).output().unwrap();
+        expect(what, &output, &Expected { code: 17, says });
+    }
+    assert_eq!(place.read(half), "half");
+    place.ceknik(&["status", "--base-url", &vendor.base_url]).exits(0);
+    let waiting = ["--lock-wait", "30s", "-o", "second.csv"];
+    place.run("in.csv", &vendor.base_url, &waiting).exits(0);
+    first.end().exits(0);
+    assert_eq!(place.column("second.csv", "ck_source"), ["ledger"; 30]);
+    assert_eq!(vendor.end().len(), 30);
+}
+
+#[test]
+fn a_ledger_that_cannot_be_trusted_is_18() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    place.write("in.csv", people([1]));
+    let run = |ledger: &str| {
+        let more = ["--ledger", ledger];
+        place.command(&run_arguments("in.csv", &vendor.base_url, &more)).output().unwrap()
+    };
+    for ledger in ["a", "b", "c", "d", "e"] {
+        expect(ledger, &run(ledger), &Expected { code: 0, says: &[] });
+    }
+    let bought = vendor.calls().len();
+    let patch = |name: &str, at: usize, bytes: &[u8]| {
+        let mut file = fs::read(place.path(name)).unwrap();
+        file[at..at + bytes.len()].copy_from_slice(bytes);
+        fs::write(place.path(name), file).unwrap();
+    };
+    patch("a", 60, &99_u32.to_be_bytes());
+    fs::remove_file(place.path("b.key")).unwrap();
+    fs::copy(place.path("a.key"), place.path("c.key")).unwrap();
+    patch("d.key", 20, b"??");
+    patch("e", 0, b"garbage, garbage");
+    for (ledger, says) in [
+        ("a", &["is of version 99", "use the version of ceknik that wrote it"][..]),
+        ("b", &["b.key", "is missing", "bring the key file back"]),
+        ("c", &["c.key", "is not the key of the ledger c"]),
+        ("d", &["d.key", "is not a ceknik key, or is damaged"]),
+        ("e", &["is not a ledger, or is damaged"]),
+    ] {
+        expect(ledger, &run(ledger), &Expected { code: 18, says });
+    }
+    assert!(!place.path("b.key").exists(), "a new key would buy all answers again");
+    assert_eq!(vendor.calls().len(), bought);
+}
+
+#[test]
+fn the_first_signal_drains_and_the_second_leaves_doubts() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let place = Place::new();
+        let vendor = Vendor::start(&place, &["--latency", "100ms"]);
+        place.write("in.csv", people([1; 40]));
+        let arguments = run_arguments("in.csv", &vendor.base_url, &["--concurrency", "4"]);
+        let running = Running::start(place.command(&arguments));
+        vendor.wait_for(4);
+        running.signal(signal);
+        let ended = running.end().exits(code);
+        assert!(ended.stderr.contains("goes on from here"), "{}", ended.stderr);
+        let outcomes = place.column("in.sandbox.partial.csv", "ck_outcome");
+        let matches = outcomes.iter().filter(|outcome| *outcome == "match").count();
+        let not_sent = outcomes.iter().filter(|outcome| *outcome == "not_sent").count();
+        assert_eq!(matches + not_sent, 40, "a drain leaves no doubt");
+        assert_eq!(vendor.end().len(), matches);
+    }
+
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    // The calls in flight never end.
+    place.write("in.csv", people([1, 11, 11, 11, 1, 1]));
+    let more = ["--concurrency", "3", "-o", "out.csv"];
+    let running = Running::start(place.command(&run_arguments("in.csv", &vendor.base_url, &more)));
+    vendor.wait_for(4);
+    running.signal("INT");
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    running.signal("INT");
+    let ended = running.end().exits(130);
+    assert!(ended.stderr.contains("3 possible: in doubt"), "{}", ended.stderr);
+    let rows = place.rows("out.partial.csv");
+    let doubts: Vec<_> = rows.iter().filter(|row| row["ck_outcome"] == "in_doubt").collect();
+    assert_eq!(doubts.len(), 3);
+    assert!(doubts.iter().all(|row| row["ck_reason"] == "lost_interrupted"));
+    // They are held, and never sent again by themselves.
+    place.run("in.csv", &vendor.base_url, &["-o", "out.csv"]).exits(3);
+    assert_eq!(
+        place.column("out.csv", "ck_outcome"),
+        ["match", "in_doubt", "in_doubt", "in_doubt", "match", "match"]
+    );
+    assert_eq!(vendor.calls().len(), 6);
+}

@@ -1,0 +1,315 @@
+//! Stopped anywhere and run again: nothing is bought twice, and the output is that of a run that
+//! nobody disturbed. Then what is used of earlier runs, and what is asked again.
+
+#![allow(clippy::unwrap_used, reason = "a failed expectation is the test's answer")]
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use support::{Place, Running, Vendor, name, nik, people, run_arguments};
+
+/// Every ending that needs no patience, verdicts between them, and a duplicate at the end.
+fn mixed() -> String {
+    let endings = (0..48).map(|n| match n % 8 {
+        0 => 2,
+        1 => 8,
+        2 => 3,
+        3 => 16,
+        4 => 4,
+        _ => 1001 + n,
+    });
+    let text = people(endings);
+    let first = text.lines().nth(1).unwrap().to_owned();
+    text + &first + "\n48,,NOBODY\n"
+}
+
+/// An output's rows without what differs from call to call.
+fn comparable(place: &Place, output: &str) -> Vec<BTreeMap<String, String>> {
+    let mut rows = place.rows(output);
+    for row in &mut rows {
+        row.retain(|column, _| {
+            !["ck_request_id", "ck_handle_time", "ck_attempts"].contains(&column.as_str())
+        });
+    }
+    rows
+}
+
+/// Asserts that no pair drew two answers that end it, whoever asked.
+#[track_caller]
+fn nothing_was_asked_twice(calls: &[support::Call], what: &str) {
+    let mut ends = BTreeMap::<_, u32>::new();
+    let is_end = |answer: &str| matches!(answer, "01" | "02" | "03" | "04" | "77" | "cut");
+    for call in calls.iter().filter(|call| is_end(&call.answer)) {
+        *ends.entry(call.pair.clone()).or_default() += 1;
+    }
+    assert!(ends.values().all(|times| *times == 1), "{what}: a pair was asked again");
+}
+
+/// How a run is stopped: what it is called, the vendor's flags, the run's, the exit code.
+const STOPS: [(&str, &[&str], &[&str], i32); 6] = [
+    ("limit", &[], &["--limit", "9"], 13),
+    ("budget", &[], &["--max-charges", "6"], 13),
+    ("quota", &["--quota", "5"], &[], 14),
+    ("deadline", &["--latency", "20ms"], &["--deadline", "150ms", "--concurrency", "2"], 15),
+    ("expired key", &["--expire-after", "20"], &[], 12),
+    ("outage", &["--outage", "100ms..5m", "--latency", "15ms"], &["--max-outage", "300ms"], 16),
+];
+
+#[test]
+fn a_stopped_run_goes_on_and_ends_like_an_undisturbed_one() {
+    let undisturbed = Place::new();
+    undisturbed.write("in.csv", mixed());
+    undisturbed.ceknik(&["run", "in.csv", "--sandbox", "--backoff", "5ms", "-o", "o.csv"]).exits(3);
+    let expected = comparable(&undisturbed, "o.csv");
+
+    for (what, vendor_flags, run_flags, code) in STOPS {
+        let place = Place::new();
+        place.write("in.csv", mixed());
+        let vendor = Vendor::start(&place, vendor_flags);
+        let slow = [&["-o", "o.csv"][..], run_flags].concat();
+        let slow = if run_flags.contains(&"--concurrency") {
+            slow
+        } else {
+            [&slow[..], &["--concurrency", "4"]].concat()
+        };
+        place.run("in.csv", &vendor.base_url, &slow).exits(code);
+        assert!(!place.path("o.csv").exists(), "{what}");
+        let partial = place.column("o.partial.csv", "ck_outcome");
+        assert_eq!(partial.len(), expected.len(), "{what}");
+        assert!(partial.iter().any(|outcome| outcome == "not_sent"), "{what}");
+        // On a busy machine a run may be too late for its first answer.
+        let is_timed = ["deadline", "outage"].contains(&what);
+        assert!(is_timed || partial.iter().any(|outcome| outcome == "match"), "{what}");
+
+        // The same address answers again, in good health.
+        let port = vendor.base_url.rsplit(':').next().unwrap().to_owned();
+        let mut calls = vendor.end();
+        let logged = calls.len();
+        let vendor = Vendor::start(&place, &["--port", &port]);
+        let ended = place.run("in.csv", &vendor.base_url, &["-o", "o.csv"]).exits(3);
+        assert!(ended.stderr.contains("going on with run 1"), "{what}: {}", ended.stderr);
+        calls.extend(vendor.end().split_off(logged));
+        nothing_was_asked_twice(&calls, what);
+        assert_eq!(comparable(&place, "o.csv"), expected, "{what}");
+        let summary = place.summary("o.csv");
+        assert_eq!((&summary["run"], &summary["starts"]), (&1.into(), &2.into()), "{what}");
+        let billed = calls.iter().filter(|call| call.charged).count();
+        assert_eq!(summary["spending"]["confirmed"], billed, "{what}");
+        assert!(!place.path("o.partial.csv").exists(), "{what}");
+    }
+}
+
+#[test]
+fn stopped_again_and_again_it_still_gets_there() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &["--latency", "10ms"]);
+    place.write("in.csv", mixed());
+    let flags = ["-o", "o.csv", "--concurrency", "3"];
+    let mut starts = 1;
+    loop {
+        let running =
+            Running::start(place.command(&run_arguments("in.csv", &vendor.base_url, &flags)));
+        let goal = vendor.count() + 12;
+        let mut over = false;
+        let mut running = running;
+        while vendor.count() < goal && !over {
+            over = running.is_over();
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        if !over {
+            running.signal("TERM");
+        }
+        match running.end().code {
+            Some(143) => starts += 1,
+            Some(3) => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(starts > 2, "{starts}");
+    assert_eq!(place.summary("o.csv")["starts"], starts);
+    nothing_was_asked_twice(&vendor.end(), "TERM");
+    let sources = place.column("o.csv", "ck_source");
+    assert_eq!(sources.iter().filter(|source| *source == "call").count(), 48);
+}
+
+#[test]
+fn what_is_still_in_a_file_that_changed_is_not_bought_again() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    let text = people([1, 2, 3, 1, 2]);
+    place.write("in.csv", &text);
+    place.run("in.csv", &vendor.base_url, &["-o", "o.csv", "--limit", "3"]).exits(13);
+    let lines: Vec<&str> = text.lines().collect();
+    let changed = [lines[0], lines[5], lines[3], lines[2]].join("\n");
+    place.write("in.csv", changed + &format!("\n9,{},{}\n", nik(7, 1), name(7)));
+    // Even answers that are not used again are: the run was cut short, not ended.
+    let more = ["-o", "o.csv", "--reuse", "0", "--reask-after", "0"];
+    let ended = place.run("in.csv", &vendor.base_url, &more).exits(0);
+    assert!(
+        ended.stderr.contains("the file changed since run 1 was cut short"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(place.column("o.csv", "ck_source"), ["call", "ledger", "ledger", "call"]);
+    assert_eq!(place.column("o.csv", "ck_outcome"), ["mismatch", "not_sure", "mismatch", "match"]);
+    let summary = place.summary("o.csv");
+    assert_eq!((&summary["run"], &summary["spending"]["confirmed"]), (&2.into(), &2.into()));
+    assert_eq!(vendor.calls().len(), 5);
+    // The first form of the file is a run of its own now, and its answers are still known.
+    place.write("in.csv", text);
+    place.run("in.csv", &vendor.base_url, &["-o", "o.csv"]).exits(0);
+    assert_eq!(vendor.end().len(), 6);
+}
+
+#[test]
+fn what_an_earlier_run_knows_is_used_by_its_rules() {
+    // Ending: match, mismatch, not sure, failed, refused, asked too often, unknown code, in doubt,
+    // unavailable. Then: which of them a second run asks again.
+    let endings = [1, 2, 3, 4, 5, 7, 13, 12, 6];
+    for (more, asked) in [
+        (&[][..], &[6][..]),
+        (&["--reuse", "0"], &[1, 2, 5, 7, 13, 6]),
+        (&["--reuse", "0", "--reask-after", "0s"], &[1, 2, 3, 4, 5, 7, 13, 6]),
+        (&["--reask-after", "0s"], &[3, 4, 6]),
+        (&["--retry-refused"], &[5, 6]),
+        (&["--in-doubt", "resend"], &[12, 6]),
+    ] {
+        let place = Place::new();
+        let vendor = Vendor::start(&place, &[]);
+        place.write("in.csv", people(endings));
+        let run = |more: &[&str]| {
+            let more = [&["-o", "o.csv", "--max-attempts", "1"], more].concat();
+            place.run("in.csv", &vendor.base_url, &more).exits(3);
+            vendor.calls().len()
+        };
+        let first = run(&[]);
+        assert_eq!(first, endings.len());
+        let second = run(more);
+        assert_eq!(second - first, asked.len(), "{more:?}");
+        for (row, ending) in place.rows("o.csv").iter().zip(endings) {
+            let expected = if asked.contains(&ending) { "call" } else { "ledger" };
+            assert_eq!(row["ck_source"], expected, "{more:?}: ending {ending}");
+        }
+        // The next run without these flags knows the new answers.
+        assert_eq!(run(&[]) - second, 1, "{more:?}");
+    }
+}
+
+#[test]
+fn within_one_run_nothing_is_asked_twice_whatever_the_flags() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    place.write("in.csv", people([1, 2, 3, 4, 5, 7, 12, 1]));
+    let eager = ["--reuse", "0", "--reask-after", "0s", "--retry-refused", "--in-doubt", "resend"];
+    let run = |limit: &str| {
+        let more = [&["-o", "o.csv", "--concurrency", "1", "--limit", limit], &eager[..]].concat();
+        place.run("in.csv", &vendor.base_url, &more)
+    };
+    run("4").exits(13);
+    run("3").exits(13);
+    run("9").exits(3);
+    assert_eq!(place.column("o.csv", "ck_source"), ["call"; 8]);
+    assert!(vendor.end().iter().all(|call| call.n == 1));
+}
+
+#[test]
+fn what_was_in_doubt_is_sent_again_once_a_run() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    place.write("in.csv", people([12, 1, 1]));
+    let run =
+        |more: &[&str]| place.run("in.csv", &vendor.base_url, &[&["-o", "o.csv"], more].concat());
+    let sends = || {
+        let calls = vendor.calls();
+        calls.iter().filter(|call| call.answer == "cut").count()
+    };
+    run(&["--limit", "1"]).exits(13);
+    // In doubt in this run: not before this run.
+    run(&["--limit", "1", "--in-doubt", "resend"]).exits(13);
+    let ended = run(&["--in-doubt", "resend"]).exits(3);
+    assert_eq!(sends(), 1);
+    assert!(!ended.stderr.contains("resend --in-doubt resend"), "{}", ended.stderr);
+    // The next run sends it, loses it again, and leaves it.
+    place.write("more.csv", people([12, 1, 1, 2, 2]));
+    let more = |flags: &[&str]| {
+        place.run("more.csv", &vendor.base_url, &[&["-o", "m.csv"], flags].concat())
+    };
+    more(&["--in-doubt", "resend", "--limit", "1"]).exits(13);
+    assert_eq!(sends(), 2);
+    more(&["--in-doubt", "resend", "--limit", "1"]).exits(13);
+    more(&["--in-doubt", "resend"]).exits(3);
+    assert_eq!(sends(), 2);
+    let row = &place.rows("m.csv")[0];
+    assert_eq!((row["ck_outcome"].as_str(), row["ck_possible"].as_str()), ("in_doubt", "1"));
+    // Held, the doubts of both runs stay what they are.
+    let ended = more(&[]).exits(3);
+    assert_eq!(sends(), 2);
+    assert!(ended.stderr.contains("in doubt from an earlier run, held"), "{}", ended.stderr);
+    let status = place.ceknik(&["status", "--base-url", &vendor.base_url]).exits(0);
+    assert!(status.stdout.contains("2 in doubt"), "{}", status.stdout);
+}
+
+#[test]
+fn attempts_are_counted_over_all_starts_and_can_be_raised() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    // QUERY_FAILED for ever, and a row that is never reached before the limit.
+    place.write("in.csv", people([6, 1]));
+    let run = |attempts: &str, limit: &str| {
+        let flags = ["-o", "o.csv", "--concurrency", "1", "--backoff", "1ms"];
+        let url = vendor.base_url.as_str();
+        let more = ["--max-attempts", attempts, "--limit", limit];
+        place.ceknik(&[&["run", "in.csv", "--base-url", url][..], &flags, &more].concat())
+    };
+    // One try of the first row, the verdict of the second; then no tries are left.
+    run("2", "2").exits(13);
+    let ended = run("2", "1");
+    let sends = |n: usize| assert_eq!(vendor.calls().len(), n);
+    ended.exits(3);
+    sends(3);
+    assert_eq!(place.column("o.csv", "ck_outcome"), ["unavailable", "match"]);
+    assert_eq!(place.column("o.csv", "ck_attempts"), ["2", "1"]);
+    // A pair that had no tries left in a run that was cut short has more when they are raised.
+    place.write("two.csv", people([6, 1, 1]).replace("WARGA", "ORANG"));
+    let two = |attempts: &str, limit: &str| {
+        let url = ["run", "two.csv", "--base-url", &vendor.base_url, "--concurrency", "1"];
+        let more = ["--backoff", "1ms", "-o", "t.csv"];
+        let limits = ["--max-attempts", attempts, "--limit", limit];
+        place.ceknik(&[&url[..], &more, &limits].concat())
+    };
+    two("1", "2").exits(13);
+    assert_eq!(place.column("t.partial.csv", "ck_outcome"), ["unavailable", "match", "not_sent"]);
+    two("3", "9").exits(3);
+    assert_eq!(place.column("t.csv", "ck_attempts"), ["3", "1", "1"]);
+    sends(8);
+    // A new run begins anew; stopped before its end, a raised limit gives more tries.
+    run("1", "1").exits(3);
+    sends(9);
+    run("3", "2").exits(13);
+    sends(11);
+    run("5", "9").exits(3);
+    sends(14);
+    assert_eq!(place.column("o.csv", "ck_attempts"), ["5", "0"]);
+    assert_eq!(place.column("o.csv", "ck_source"), ["call", "ledger"]);
+}
+
+#[test]
+fn another_output_other_columns_and_other_flags() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    place.write("in.csv", people([1, 2, 3]));
+    let run = |more: &[&str]| place.run("in.csv", &vendor.base_url, more);
+    run(&["-o", "a.csv", "--limit", "1"]).exits(13);
+    // Output, rate and price are no part of what a run is.
+    run(&["-o", "b.csv", "--price", "100", "--concurrency", "1"]).exits(0);
+    assert_eq!(place.column("b.csv", "ck_source"), ["call"; 3]);
+    assert_eq!(place.summary("b.csv")["starts"], 2);
+    // Nor is where the file stands.
+    std::fs::rename(place.path("in.csv"), place.path("moved.csv")).unwrap();
+    place.run("moved.csv", &vendor.base_url, &["-o", "c.csv"]).exits(0);
+    assert_eq!(place.column("c.csv", "ck_source"), ["ledger"; 3]);
+    assert_eq!(place.summary("c.csv")["spending"]["confirmed"], 0);
+    assert_eq!(place.summary("c.csv")["funnel"]["reused"], 3);
+    assert_eq!(vendor.end().len(), 3);
+}
