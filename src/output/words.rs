@@ -26,8 +26,7 @@ fn write_all(
     calls(out, summary)?;
     money(out, summary, price)?;
     saved(out, summary, price)?;
-    let whole = Duration::from_millis((summary.seconds * 1000.0) as u64);
-    writeln!(out, "  time       {}", humantime::format_duration(rounded(whole)))?;
+    writeln!(out, "  time       {}", time(summary.seconds))?;
     if let Some(output) = &summary.output {
         writeln!(out, "  output     {output}")?;
     }
@@ -135,12 +134,12 @@ fn range(price: Option<&Price>, least: u64, most: u64) -> String {
     price.map(|p| format!(" ({} to {})", p.show(least), p.show(most))).unwrap_or_default()
 }
 
-/// A time as people want it: whole seconds, but for a short one.
-fn rounded(time: Duration) -> Duration {
-    match time.as_secs() {
-        0..10 => time,
-        seconds => Duration::from_secs(seconds),
+/// A time as people want it: `4.1 s`, `1h 2m 3s`.
+fn time(seconds: f64) -> String {
+    if seconds < 60.0 {
+        return format!("{seconds:.1} s");
     }
+    humantime::format_duration(Duration::from_secs(seconds as u64)).to_string()
 }
 
 /// A number of things: `1 call`, `2,000 calls`.
