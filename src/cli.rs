@@ -55,10 +55,10 @@ pub enum Command {
 pub struct RunArgs {
     /// The customer file (CSV, UTF-8); `-` reads standard input and needs --output
     pub input: PathBuf,
-    /// Where the results go [default: <stem>.verified.csv beside the input]; `-` is standard output
+    /// Where the results go [default: STEM.verified.csv beside the input]; `-` is standard output
     #[arg(short, long, env = "CEKNIK_OUTPUT", value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Where the summary goes [default: <output>.summary.json]
+    /// Where the summary goes [default: OUTPUT.summary.json]
     #[arg(long, env = "CEKNIK_SUMMARY", value_name = "FILE")]
     pub summary: Option<PathBuf>,
     #[command(flatten)]
@@ -240,7 +240,7 @@ pub(crate) struct LedgerArgs {
     /// The ledger [default: in the state folder (XDG), one per vendor address]
     #[arg(long, env = "CEKNIK_LEDGER", value_name = "FILE")]
     pub(crate) ledger: Option<PathBuf>,
-    /// The ledger's secret key [default: <ledger>.key]
+    /// The ledger's secret key [default: LEDGER.key]
     #[arg(long, env = "CEKNIK_KEY_FILE", value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
 }
@@ -351,7 +351,7 @@ pub struct StatusArgs {
 pub struct PurgeArgs {
     #[command(flatten)]
     pub(crate) which: WhichArgs,
-    /// The ledger's secret key [default: <ledger>.key]
+    /// The ledger's secret key [default: LEDGER.key]
     #[arg(long, env = "CEKNIK_KEY_FILE", value_name = "FILE")]
     pub key_file: Option<PathBuf>,
     /// Remove answers older than this, such as 90d

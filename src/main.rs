@@ -8,7 +8,7 @@ use ceknik::commands;
 use ceknik::config::{RunConfig, file};
 use ceknik::error::Error;
 use ceknik::term::{Options, Screen};
-use clap::{CommandFactory, FromArgMatches};
+use clap::FromArgMatches;
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     match cli.and_then(|cli| dispatch(&cli.command)) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("error: {error}");
+            Screen::new(&Options::default()).fail(&error);
             ExitCode::from(error.code)
         }
     }
@@ -34,18 +34,11 @@ fn dispatch(command: &Command) -> Result<u8, Error> {
             }))
         }
         Command::Sandbox(args) => {
-            let _screen = Screen::new(&Options::default());
-            commands::sandbox::sandbox(args)
+            commands::sandbox::sandbox(args, &Screen::new(&Options::default()))
         }
         Command::Status(args) => commands::status::status(args),
         Command::Purge(args) => commands::purge::purge(args),
-        Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Cli::command(), "ceknik", &mut std::io::stdout());
-            Ok(0)
-        }
-        Command::Man => {
-            commands::man(&mut std::io::stdout())?;
-            Ok(0)
-        }
+        Command::Completions { shell } => commands::completions(*shell),
+        Command::Man => commands::man(),
     }
 }

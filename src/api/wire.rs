@@ -11,6 +11,9 @@ use crate::model::reply::{Body, Texts, VendorBody};
 use crate::model::subject::Subject;
 use crate::rules::body::BodyKind;
 
+/// A longer wait is as good as this one: the run is given up long before.
+const LONGEST_WAIT: Duration = Duration::from_secs(10 * 365 * 86_400);
+
 #[derive(Serialize)]
 struct Request<'a> {
     id_number: &'a str,
@@ -113,11 +116,12 @@ pub fn body(bytes: &[u8]) -> Body {
 /// The wait that a `Retry-After` header asks for, in seconds or as a date, from `now`.
 pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
-    if let Ok(seconds) = value.parse::<u32>() {
-        return Some(Duration::from_secs(u64::from(seconds)));
+    if !value.is_empty() && value.bytes().all(|digit| digit.is_ascii_digit()) {
+        let seconds = value.parse().map_or(LONGEST_WAIT, Duration::from_secs);
+        return Some(seconds.min(LONGEST_WAIT));
     }
     let date = httpdate::parse_http_date(value).ok()?;
-    Some(date.duration_since(now).unwrap_or_default())
+    Some(date.duration_since(now).unwrap_or_default().min(LONGEST_WAIT))
 }
 
 #[cfg(test)]
@@ -188,6 +192,7 @@ mod tests {
             (" 0 ", Some(0)),
             ("Sun, 06 Nov 1994 08:49:37 GMT", Some(7)),
             ("Sun, 06 Nov 1994 08:49:00 GMT", Some(0)),
+            ("99999999999999999999999", Some(315_360_000)),
             ("-1", None),
             ("soon", None),
             ("", None),

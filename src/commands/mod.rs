@@ -6,18 +6,48 @@ pub mod sandbox;
 pub mod status;
 mod words;
 
+use std::io::{self, Write};
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
 use crate::cli::Cli;
 use crate::error::{Error, exit};
-use clap::CommandFactory;
 
-/// Writes the manual page.
+/// Prints the manual: a page for the program, then one for each subcommand. Returns the exit code.
 ///
 /// # Errors
 /// What the system says.
-pub fn man(to: &mut dyn std::io::Write) -> Result<(), Error> {
-    clap_mangen::Man::new(Cli::command()).render(to).map_err(|error| Error {
-        code: exit::STORAGE,
-        message: format!("the manual page cannot be written: {error}"),
-        hint: None,
-    })
+pub fn man() -> Result<u8, Error> {
+    let mut program = Cli::command();
+    program.build();
+    let mut pages = Vec::new();
+    for command in std::iter::once(&program).chain(program.get_subcommands()) {
+        let page = clap_mangen::Man::new(command.clone());
+        page.render(&mut pages).map_err(not_written)?;
+    }
+    print(&pages)
+}
+
+/// Prints the completion script of a shell. Returns the exit code.
+///
+/// # Errors
+/// What the system says.
+pub fn completions(shell: Shell) -> Result<u8, Error> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "ceknik", &mut script);
+    print(&script)
+}
+
+/// Writes to standard output. A reader that has seen enough (`| head`) is no error.
+fn print(text: &[u8]) -> Result<u8, Error> {
+    match io::stdout().write_all(text).and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(not_written(error)),
+        _ => Ok(exit::COMPLETE),
+    }
+}
+
+fn not_written(error: io::Error) -> Error {
+    let message = format!("standard output cannot be written: {error}");
+    Error { code: exit::STORAGE, message, hint: None }
 }

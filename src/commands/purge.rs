@@ -2,8 +2,8 @@
 
 use crate::cli::PurgeArgs;
 use crate::config::{duration, which_ledger};
-use crate::error::{Error, exit};
-use crate::ledger::{LedgerError, SqliteLedger};
+use crate::error::Error;
+use crate::ledger::{LedgerError, Purged, SqliteLedger};
 use crate::model::attempt::WallMs;
 
 use super::status::utc_offset_ms;
@@ -21,9 +21,8 @@ pub fn purge(args: &PurgeArgs) -> Result<u8, Error> {
     }
     let mut ledger = SqliteLedger::open(&location, wait)?;
     let purged = ledger.purge(WallMs::now().before(age), utc_offset_ms())?;
-    println!(
-        "{} answers removed, {} as old kept (in doubt, or of an open run)",
-        purged.attempts, purged.kept
-    );
-    Ok(exit::COMPLETE)
+    let Purged { attempts, kept } = purged;
+    let said =
+        format!("{attempts} answers removed, {kept} as old kept (in doubt, or of an open run)\n");
+    super::print(said.as_bytes())
 }

@@ -40,14 +40,16 @@ const ROWS_WAITING: usize = 4;
 /// What ended the command before its last words.
 pub fn run(config: &RunConfig, screen: &Screen) -> Result<u8, Error> {
     let begun = Instant::now();
-    let (interrupts, mut signals) = Interrupts::listen().map_err(internal)?;
     let vendor = Connection::prepare(config)?;
     let source = open_source(config)?;
-    check_places(config, &source)?;
+    refuse_clashes(config, &source)?;
     let layout = inspect(&source, &config.reading)?;
     screen.say(&words::layout(&source, &layout));
 
     let mut ledger = SqliteLedger::open(&config.ledger, config.lock_wait)?;
+    // Until here a signal may simply end us. From here on nobody else writes our output either.
+    let (interrupts, mut signals) = Interrupts::listen().map_err(internal)?;
+    config.destination.check_writable()?;
     let hasher = ledger.hasher();
     let input = Input { source, layout, options: config.reading.clone(), hasher };
     let mut surveyed = survey(&input, &|| interrupts.count() > 0)
@@ -141,10 +143,10 @@ fn open_source(config: &RunConfig) -> Result<Source, Error> {
     }
 }
 
-fn check_places(config: &RunConfig, source: &Source) -> Result<(), Error> {
+fn refuse_clashes(config: &RunConfig, source: &Source) -> Result<(), Error> {
     let ours = [config.ledger.ledger.as_path(), config.ledger.key.as_path()];
     let others: Vec<&Path> = source.path().into_iter().chain(ours).collect();
-    config.destination.check(&others)
+    config.destination.refuse_clashes(&others)
 }
 
 /// A file that shows damage is not sent: each mismatch would be charged.
@@ -166,17 +168,12 @@ fn stop_damaged(config: &RunConfig, surveyed: &Survey, screen: &Screen) -> Resul
 }
 
 fn opening(config: &RunConfig, input: &Input, surveyed: &Survey, vendor: &Connection) -> Opening {
-    let layout = &input.layout;
-    let header = if layout.header.is_some() { "header" } else { "no header" };
     let path = input.source.path().map(|path| path.canonicalize().unwrap_or_else(|_| path.into()));
     let path = path.unwrap_or_else(|| PathBuf::from("-"));
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     let keyed = |what: &[u8], text: &[u8]| keyed(&input.hasher, what, text);
     Opening {
-        identity: Identity {
-            fingerprint: surveyed.fingerprint,
-            columns: format!("{},{},{header}", layout.id.index, layout.name.index),
-        },
+        identity: Identity { fingerprint: surveyed.fingerprint, columns: reading(input) },
         path: keyed(b"path", path.as_os_str().as_encoded_bytes()),
         label: mask_digits(&name).into_owned(),
         account: keyed(b"account", vendor.options.credentials.id.as_bytes()),
@@ -185,6 +182,20 @@ fn opening(config: &RunConfig, input: &Input, surveyed: &Survey, vendor: &Connec
         reuse: config.reuse.answers,
         reask_after: config.reuse.reask_after,
     }
+}
+
+/// All that decides which pairs a file's bytes hold: the chosen columns, and how they are read.
+fn reading(input: &Input) -> String {
+    let Input { layout, options, .. } = input;
+    format!(
+        "id={} name={} delimiter={} header={} truncated={} odd_dates={}",
+        layout.id.index,
+        layout.name.index,
+        layout.delimiter,
+        layout.header.is_some(),
+        options.nik.send_truncated,
+        options.nik.send_odd_dates
+    )
 }
 
 /// A keyed hash: nobody can find out what it was made of by trying.
@@ -306,6 +317,7 @@ impl Finish<'_> {
             (Err(_), Some(_)) => return Err(self.storage_failed(&outcome, failure)),
             (Err(error), None) => {
                 self.note_end(&mut ledger, &outcome, error.code)?;
+                self.last_words(&outcome, None, error.code, None);
                 return Err(error);
             }
         };

@@ -1,18 +1,17 @@
 //! `ceknik sandbox`: the stand-in vendor on loopback, until it is told to stop.
 
-use std::io::Write;
-
 use crate::cli::{AcceptsArg, SandboxArgs};
 use crate::config::duration;
 use crate::error::{Error, exit};
 use crate::sandbox::{Accepts, Options, Sandbox, parse_outage};
 use crate::signals::Interrupts;
+use crate::term::Screen;
 
 /// Serves until SIGINT or SIGTERM. Returns the exit code.
 ///
 /// # Errors
 /// What cannot be meant, or the port or file that cannot be had.
-pub fn sandbox(args: &SandboxArgs) -> Result<u8, Error> {
+pub fn sandbox(args: &SandboxArgs, screen: &Screen) -> Result<u8, Error> {
     let options = options(args)?;
     let (_, mut signals) = Interrupts::listen().map_err(internal)?;
     let runtime =
@@ -21,17 +20,16 @@ pub fn sandbox(args: &SandboxArgs) -> Result<u8, Error> {
         let sandbox = Sandbox::bind(options).await?;
         let address = sandbox.address();
         // On standard output: a script reads the port from here.
-        println!("http://{address}");
-        std::io::stdout().flush().map_err(internal)?;
-        eprintln!(
+        super::print(format!("http://{address}\n").as_bytes())?;
+        screen.say(&format!(
             "serving a stand-in of the vendor on http://{address} (statistics: /stats); Ctrl-C ends it"
-        );
+        ));
         let stop = async {
             signals.recv().await;
         };
         Ok::<_, Error>(sandbox.serve(stop).await?)
     })?;
-    eprintln!("{} requests, {} charged", stats.requests, stats.charged);
+    screen.say(&format!("{} requests, {} charged", stats.requests, stats.charged));
     Ok(exit::COMPLETE)
 }
 

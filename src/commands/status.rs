@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cli::StatusArgs;
 use crate::config::which_ledger;
-use crate::error::{Error, exit};
+use crate::error::Error;
 use crate::ledger::{DayTotal, Doubt, RunLine, SqliteLedger, Status};
 use crate::model::attempt::WallMs;
 use crate::model::money::{Tally, group};
@@ -31,8 +31,7 @@ pub fn status(args: &StatusArgs) -> Result<u8, Error> {
     } else {
         as_text(&status, &ledger.path().display().to_string())
     };
-    print!("{text}");
-    Ok(exit::COMPLETE)
+    super::print(text.as_bytes())
 }
 
 /// The local zone's offset now. Indonesia has no summer time.

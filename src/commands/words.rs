@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::config::{InputFrom, RunConfig};
+use crate::config::RunConfig;
 use crate::engine::Outcome;
 use crate::error::exit;
 use crate::input::{Layout, Source};
 use crate::ledger::OpenRun;
+use crate::model::class::AccountStop;
 use crate::model::money::{Tally, group};
 use crate::model::row::Warning;
-use crate::model::stop::StopReason;
+use crate::model::stop::{BudgetLimit, Signal, StopReason};
+use crate::model::subject::mask_digits;
 use crate::output::{Spending, Summary, last_words};
 use crate::passes::{Funnel, Projected, Survey};
 use crate::term::Screen;
@@ -143,8 +145,6 @@ fn summary(facts: &Facts<'_>) -> Summary {
 
 /// Why the run stopped, in words.
 const fn why(stop: StopReason) -> &'static str {
-    use crate::model::class::AccountStop;
-    use crate::model::stop::{BudgetLimit, Signal};
     match stop {
         StopReason::Account(AccountStop::Unauthorized) => {
             "the vendor does not accept the credentials (UNAUTHORIZED): look at CEKNIK_API_ID and \
@@ -189,7 +189,6 @@ const fn why(stop: StopReason) -> &'static str {
 
 /// What to do next, as a command to paste.
 fn next(facts: &Facts<'_>) -> Option<String> {
-    let config = facts.config;
     let same = format!("ceknik {}", arguments());
     let doubts = facts.outcome.tally.possible.in_doubt + facts.funnel.in_doubt;
     match facts.exit {
@@ -201,15 +200,17 @@ fn next(facts: &Facts<'_>) -> Option<String> {
         exit::SOME_WITHOUT_VERDICT => {
             Some("mend the rows without a verdict (see ck_reason), and run the file again".into())
         }
-        13 if config.input != InputFrom::Stdin => Some(format!("raise the limit: {same}")),
+        _ if facts.outcome.stop == Some(StopReason::Budget(BudgetLimit::Charges)) => {
+            Some(format!("raise the budget to go on from here: {same}"))
+        }
         _ => Some(format!("the same command goes on from here: {same}")),
     }
 }
 
 /// The command line as it was typed, fit to be pasted. Paths may hold a NIK: they are masked.
 fn arguments() -> String {
-    let quoted = std::env::args().skip(1).map(|argument| {
-        let shown = crate::model::subject::mask_digits(&argument).into_owned();
+    let quoted = std::env::args_os().skip(1).map(|argument| {
+        let shown = mask_digits(&argument.to_string_lossy()).into_owned();
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+*".contains(c);
         if !shown.is_empty() && shown.chars().all(plain) {
             shown

@@ -86,16 +86,13 @@ impl Destination {
         self.summary.clone().or_else(beside)
     }
 
-    /// Finds out before the first call whether the output can be written, and that it is not one of
-    /// the `others` (the input, the ledger, the key).
+    /// Refuses an output that is one of the `others` (the input, the ledger, its key), or that no
+    /// file can be put in the place of.
     ///
     /// # Errors
-    /// Exit code 2 for a clash, 11 for a place that cannot be written to.
-    pub fn check(&self, others: &[&Path]) -> Result<(), Error> {
-        for path in [self.finished(false), self.finished(true), self.summary.as_deref()]
-            .into_iter()
-            .flatten()
-        {
+    /// Exit code 2 for a clash, 11 for what is no regular file.
+    pub fn refuse_clashes(&self, others: &[&Path]) -> Result<(), Error> {
+        for path in self.places() {
             if let Some(other) = others.iter().find(|other| same_file(path, other)) {
                 return Err(usage(format!(
                     "the output {} is the same file as {}",
@@ -107,12 +104,28 @@ impl Destination {
                 let what = format!("the output {} is not a regular file", path.display());
                 return Err(Error::config(what, "name a file, or use -o - for standard output"));
             }
+        }
+        Ok(())
+    }
+
+    /// Finds out before the first call whether the output can be written. It touches the temporary
+    /// file: only for who holds the ledger's lock.
+    ///
+    /// # Errors
+    /// Exit code 11.
+    pub fn check_writable(&self) -> Result<(), Error> {
+        for path in self.places() {
             AtomicFile::beside(path).map(drop).map_err(|error| {
                 let what = format!("the output cannot be written: {error}");
                 Error::new(exit::CONFIG, what, "name another with -o FILE")
             })?;
         }
         Ok(())
+    }
+
+    fn places(&self) -> impl Iterator<Item = &Path> {
+        let outputs = [self.finished(false), self.finished(true)];
+        outputs.into_iter().flatten().chain(self.summary.as_deref())
     }
 }
 

@@ -8,6 +8,8 @@ use jiff::{Timestamp, ToSpan, Zoned};
 use crate::error::{Error, exit};
 use crate::model::money::Price;
 
+/// A longer duration is a mistyped one: a hundred years.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
 /// A rate above this is a mistyped one.
 const HIGHEST_RATE: f64 = 100_000.0;
 /// A rate below this would take a day for a call.
@@ -26,8 +28,10 @@ pub fn duration(flag: &str, text: &str) -> Result<Duration, Error> {
     if text == "0" {
         return Ok(Duration::ZERO);
     }
-    humantime::parse_duration(text)
-        .map_err(|_| usage(format!("{flag}: {text:?} is not a duration such as 90s, 30m or 30d")))
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration <= LONGEST => Ok(duration),
+        _ => Err(usage(format!("{flag}: {text:?} is not a duration such as 90s, 30m or 30d"))),
+    }
 }
 
 /// A duration that is more than zero.
@@ -143,7 +147,9 @@ mod tests {
         }
         assert_eq!(duration("--reuse", "30d").unwrap().as_secs(), 2_592_000);
         assert_eq!(duration("--reuse", "0").unwrap(), Duration::ZERO);
-        assert!(duration("--reuse", "30").is_err());
+        for wrong in ["30", "", "soon", "500y"] {
+            assert!(duration("--reuse", wrong).is_err(), "{wrong}");
+        }
         assert!(positive("--timeout", "0s").is_err());
         let price = Price { per_call: 1500, currency: Currency::parse("IDR").unwrap() };
         assert_eq!(calls_for("4000", &price).unwrap(), 2);

@@ -12,10 +12,10 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use super::Options;
 use super::gate::Gate;
 use super::report::{Pause, Snapshot, Stats};
-use super::work::{Candidate, Job, Ticket, Waiting};
-use super::{Options, settle::Applied};
+use super::work::{Applied, Candidate, Job, Ticket, Waiting};
 use crate::model::attempt::{AttemptId, Batch, Intent, WallMs};
 use crate::model::money::{Charge, Tally};
 use crate::model::stop::StopReason;
@@ -155,12 +155,8 @@ impl Dispatcher {
         if self.stop.is_none() {
             tracing::warn!(reason = reason.name(), "stopping: nothing more is started");
             self.stop = Some(reason);
+            self.drop_work();
         }
-    }
-
-    /// Whether the run is to end before its work is done.
-    pub const fn is_stopping(&self) -> bool {
-        self.stop.is_some()
     }
 
     /// Lets time pass: deadline, outages that took too long, the rate that climbs back.
@@ -175,9 +171,6 @@ impl Dispatcher {
         }
         if self.throttle.advance(now) {
             self.gate.set_rate(self.throttle.rate(), now);
-        }
-        if self.stop.is_some() {
-            self.drop_work();
         }
         if self.stop.is_some() || self.paused(now) {
             self.recall_unsent(now, wall);
@@ -198,7 +191,6 @@ impl Dispatcher {
                 Reservation::Refused(reason) => {
                     self.urgent = Some(job);
                     self.stop(reason);
-                    self.drop_work();
                 }
             }
         }
@@ -261,28 +253,31 @@ impl Dispatcher {
             self.breaker.probe_sent();
         }
         self.stats.sent += 1;
+        self.stats.retries += u64::from(self.table.state(ticket.job.at).spent.sends > 0);
         self.in_flight.insert(ticket.attempt, ticket.job.at);
         Some(ticket)
     }
 
     /// When to look again if nothing happens before.
     pub fn wake_at(&mut self, now: Tick) -> Option<Tick> {
+        if self.stop.is_some() {
+            // What has not left is taken back at once; all else is in flight or at the ledger.
+            return (!self.unsent.is_empty()).then_some(now);
+        }
         let mut times = vec![self.breaker.gives_up_at(), self.throttle.gives_up_at()];
-        if self.stop.is_none() {
-            times.push(self.deadline);
-            times.push(self.waiting.next_due());
-            if self.has_work() {
-                times.push(Some(self.throttle.paused_until()));
-                if let Permit::NotBefore(at) = self.breaker.permit(now) {
-                    times.push(Some(at));
-                }
+        times.push(self.deadline);
+        times.push(self.waiting.next_due());
+        if self.has_work() {
+            times.push(Some(self.throttle.paused_until()));
+            if let Permit::NotBefore(at) = self.breaker.permit(now) {
+                times.push(Some(at));
             }
-            if !self.unsent.is_empty() {
-                times.push(self.gate.check_again_at());
-            }
-            if self.throttle.rate() != self.throttle.asked() {
-                times.push(Some(self.throttle.climbs_at()));
-            }
+        }
+        if !self.unsent.is_empty() {
+            times.push(self.gate.check_again_at());
+        }
+        if self.throttle.rate() != self.throttle.asked() {
+            times.push(Some(self.throttle.climbs_at()));
         }
         times.into_iter().flatten().filter(|at| *at > now).min()
     }
@@ -370,16 +365,15 @@ impl Dispatcher {
         }
         let row = self.row.take()?;
         let at = self.table.find(&row.pair)?;
-        Some(Job { at, row })
+        Some(Job { at, row, refused_in: None })
     }
 
     fn open(&mut self, job: Job, wall: WallMs) {
         let attempt = self.next_attempt;
         self.next_attempt = AttemptId(attempt.0 + 1);
-        self.stats.retries += u64::from(self.table.state(job.at).spent.sends > 0);
         let (pair, record) = (job.row.pair, job.row.record);
         self.outbox.intents.push(Intent { attempt, pair, record, at: wall });
-        let body = self.body.kind();
+        let body = self.body.kind(job.refused_in);
         self.planned.push(Ticket { attempt, job, body, probe: false, sent_at: Tick::ZERO });
     }
 

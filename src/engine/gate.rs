@@ -26,6 +26,19 @@ const LATE: Duration = Duration::from_millis(2);
 #[derive(Debug, Clone, Default)]
 struct ToldClock(Arc<AtomicU64>);
 
+impl ToldClock {
+    fn at(now: Tick) -> Self {
+        let clock = Self::default();
+        clock.tell(now);
+        clock
+    }
+
+    fn tell(&self, now: Tick) {
+        let nanos = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        self.0.fetch_max(nanos, Ordering::Relaxed);
+    }
+}
+
 impl Clock for ToldClock {
     type Instant = Nanos;
 
@@ -43,6 +56,8 @@ pub struct Gate {
     rate: Option<f64>,
     /// When the next call may pass, once one was held.
     due: Option<Tick>,
+    /// When the last call passed.
+    passed: Option<Tick>,
 }
 
 impl Gate {
@@ -50,15 +65,16 @@ impl Gate {
     pub fn new(rate: Option<f64>) -> Self {
         let clock = ToldClock::default();
         let limiter = rate.map(|rate| limiter(rate, &clock));
-        Self { clock, limiter, rate, due: None }
+        Self { clock, limiter, rate, due: None, passed: None }
     }
 
-    /// Changes the rate. The burst is not given anew.
+    /// Changes the rate. The burst is not given anew; the wait since the last call counts, or a
+    /// rate that changes more often than calls pass would hold them for ever.
     pub fn set_rate(&mut self, rate: Option<f64>, now: Tick) {
         if rate == self.rate {
             return;
         }
-        self.tell(now);
+        self.clock = ToldClock::at(self.passed.unwrap_or(now));
         self.due = None;
         self.rate = rate;
         self.limiter = rate.map(|rate| {
@@ -73,17 +89,22 @@ impl Gate {
     /// # Errors
     /// The time before which none may pass.
     pub fn check(&mut self, now: Tick) -> Result<(), Tick> {
-        let Some(limiter) = &self.limiter else { return Ok(()) };
+        let Some(limiter) = &self.limiter else {
+            self.passed = Some(now);
+            return Ok(());
+        };
         if let Some(due) = self.due.filter(|due| now < *due) {
             return Err(due);
         }
-        self.tell(match self.due {
+        let told = match self.due {
             Some(due) if now - due <= LATE => due,
             _ => now,
-        });
+        };
+        self.clock.tell(told);
         match limiter.check() {
             Ok(()) => {
                 self.due = None;
+                self.passed = Some(told);
                 Ok(())
             }
             Err(until) => {
@@ -98,11 +119,6 @@ impl Gate {
     /// When the call that was held last may pass.
     pub const fn check_again_at(&self) -> Option<Tick> {
         self.due
-    }
-
-    fn tell(&self, now: Tick) {
-        let nanos = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
-        self.clock.0.fetch_max(nanos, Ordering::Relaxed);
     }
 }
 
@@ -161,6 +177,18 @@ mod tests {
             gate.set_rate(Some(1000.0 - n as f64), now);
             assert!(gate.check(now).is_err());
         }
+    }
+
+    #[test]
+    fn a_rate_that_climbs_while_a_call_is_held_brings_it_nearer() {
+        let mut gate = Gate::new(Some(0.1));
+        assert!(gate.check(Tick::ZERO).is_ok());
+        let passed = (1..30).find(|second| {
+            let now = Duration::from_secs(u64::from(*second));
+            gate.set_rate(Some(0.1 * 1.1_f64.powi(i32::from(*second))), now);
+            gate.check(now).is_ok()
+        });
+        assert_eq!(passed, Some(6_u8), "after a wait of 10 s / 1.1^6");
     }
 
     proptest! {

@@ -92,17 +92,19 @@ pub async fn verify<V: Verifier, J: Journal>(
     let mut flights = FuturesUnordered::new();
     let mut commit = None;
     let mut failure = None;
+    let mut interrupted = false;
     let mut shown = start;
     loop {
         let (now, wall) = (start.elapsed(), WallMs::now());
         run.advance(now, wall);
+        // Sends come first: each makes room for one more intent.
+        while let Some(ticket) = run.next_send(now) {
+            flights.push(send(verifier, ticket));
+        }
         feed.give(&mut run);
         while run.plan(now, wall) && feed.give(&mut run) {}
         if commit.is_none() {
             commit = run.take_batch().map(|batch| journal.record(batch));
-        }
-        while let Some(ticket) = run.next_send(now) {
-            flights.push(send(verifier, ticket));
         }
         if shown.elapsed() >= GLIMPSE {
             shown = Instant::now();
@@ -137,7 +139,7 @@ pub async fn verify<V: Verifier, J: Journal>(
             }
             () = feed.fill(), if feed.is_empty() && run.wants_row() => {}
             Some(signal) = signals.recv() => {
-                if run.is_stopping() {
+                if std::mem::replace(&mut interrupted, true) {
                     flights.clear();
                     run.abandon(WallMs::now());
                 }

@@ -3,7 +3,7 @@
 //! Each reply is classified once, settles its reservation once, and gives exactly one settlement.
 
 use super::dispatcher::Dispatcher;
-use super::work::Ticket;
+use super::work::{Applied, Job, Ticket};
 use crate::model::attempt::{AttemptId, Settlement, WallMs};
 use crate::model::class::{Class, End, Lost, NotSent};
 use crate::model::money::Charge;
@@ -16,28 +16,6 @@ use crate::rules::pairs::PairIndex;
 use crate::rules::retry::{Decision, Tick, decide};
 use crate::rules::tally::count;
 
-/// What a settlement changes once it is durable.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Applied {
-    at: PairIndex,
-    attempt: AttemptId,
-    pub(super) class: Class,
-    /// The pair may not be asked again in this run.
-    gives_up: bool,
-    /// The engine is done with the pair's row.
-    leaves: bool,
-    /// The refusal was of the body kind, not of the row: no end.
-    voided: bool,
-}
-
-impl Applied {
-    /// The same attempt as the next start will find it, its settlement not being durable.
-    pub(super) const fn lost(self) -> Self {
-        let class = Class::InDoubt(Lost::Killed);
-        Self { class, gives_up: false, leaves: true, voided: false, ..self }
-    }
-}
-
 impl Dispatcher {
     /// Takes what came back of one send.
     pub fn replied(&mut self, ticket: Ticket, reply: Reply, now: Tick, wall: WallMs) {
@@ -47,14 +25,15 @@ impl Dispatcher {
         conceal_all(&mut texts, ticket.subject());
         self.stats.answered(class, now.saturating_sub(ticket.sent_at));
         self.budget.settle(charge(class), class.was_sent());
-        let swapped = self.body.answered(class);
+        let mut spent = self.table.state(ticket.job.at).spent;
+        spent.sends = spent.sends.saturating_add(u8::from(class.was_sent()));
+        spent.tries = spent.tries.saturating_add(u8::from(class.is_failed_try()));
+        let swapped = self.body.answered(class, ticket.body, ticket.job.refused_in)
+            && !self.retry.used_up(spent);
         self.watch(&ticket, class, retry_after, now);
         if !swapped {
             self.watch_streaks(ticket.attempt, class);
         }
-        let mut spent = self.table.state(ticket.job.at).spent;
-        spent.sends = spent.sends.saturating_add(u8::from(class.was_sent()));
-        spent.tries = spent.tries.saturating_add(u8::from(class.is_failed_try()));
         let decision = if swapped {
             Decision::RetryAt(now)
         } else {
@@ -68,7 +47,6 @@ impl Dispatcher {
             Decision::RetryAt(at) if self.stop.is_none() => Some(at),
             _ => None,
         };
-        self.stats.finished += u64::from(matches!(decision, Decision::Finish(_)));
         self.settle(Settled {
             at: ticket.job.at,
             attempt: ticket.attempt,
@@ -81,7 +59,9 @@ impl Dispatcher {
             voided: swapped,
         });
         match retry_at {
-            Some(_) if swapped => self.urgent = Some(ticket.job),
+            Some(_) if swapped => {
+                self.urgent = Some(Job { refused_in: Some(ticket.body), ..ticket.job });
+            }
             Some(at) => self.waiting.push(at, ticket.job),
             None => {}
         }
@@ -111,11 +91,14 @@ impl Dispatcher {
     /// Durable settlements count.
     pub(super) fn apply(&mut self, applied: &[Applied]) {
         for Applied { at, attempt, class, gives_up, leaves, voided } in applied.iter().copied() {
+            let had_end = self.table.state(at).end.is_some();
             count(&mut self.tally, class, 1);
             self.table.settle(at, attempt, class, voided);
             if gives_up {
                 self.table.give_up(at);
             }
+            let has_end = self.table.state(at).end.is_some();
+            self.stats.finished += u64::from(has_end && !had_end);
             if leaves {
                 self.table.set_under_way(at, false);
             }

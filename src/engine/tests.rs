@@ -1,1 +1,10 @@
+//! The dispatcher against a made-up world: rows, ledger, vendor and clock, all told and none real.
+//!
+//! `world` plays and checks what must hold after every step; `cases` are single stories,
+//! `properties` random runs with faults and crashes, `driver` runs the asynchronous loop.
 
+mod cases;
+mod driver;
+mod properties;
+mod vendor;
+mod world;

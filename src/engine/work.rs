@@ -7,6 +7,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::model::attempt::{AttemptId, PairKey};
+use crate::model::class::{Class, Lost};
 use crate::model::subject::Subject;
 use crate::rules::body::BodyKind;
 use crate::rules::pairs::PairIndex;
@@ -28,6 +29,8 @@ pub struct Candidate {
 pub(super) struct Job {
     pub(super) at: PairIndex,
     pub(super) row: Candidate,
+    /// The body kind in which its arguments were not found, while none is proved.
+    pub(super) refused_in: Option<BodyKind>,
 }
 
 /// The permission for one send: its intent is durable.
@@ -51,6 +54,28 @@ impl Ticket {
     /// In which kind of body.
     pub const fn body(&self) -> BodyKind {
         self.body
+    }
+}
+
+/// What a settlement changes once it is durable.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Applied {
+    pub(super) at: PairIndex,
+    pub(super) attempt: AttemptId,
+    pub(super) class: Class,
+    /// The pair may not be asked again in this run.
+    pub(super) gives_up: bool,
+    /// The engine is done with the pair's row.
+    pub(super) leaves: bool,
+    /// The refusal was of the body kind, not of the row: no end.
+    pub(super) voided: bool,
+}
+
+impl Applied {
+    /// The same attempt as the next start will find it, its settlement not being durable.
+    pub(super) const fn lost(self) -> Self {
+        let class = Class::InDoubt(Lost::Killed);
+        Self { class, gives_up: false, leaves: true, voided: false, ..self }
     }
 }
 

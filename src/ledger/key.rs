@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::LedgerError;
-use super::sqlite::{private_new_file, sync_parent};
+use super::files::{private_new_file, sync_parent};
 use crate::rules::pair::{PairHasher, truncate};
 
 const KEY_BYTES: usize = 32;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::LedgerError;
-use super::sqlite::private_file;
+use super::files::private_file;
 
 /// How often a held lock is tried again.
 const POLL: Duration = Duration::from_millis(100);

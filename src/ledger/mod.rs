@@ -17,6 +17,7 @@ use crate::rules::body::BodyKind;
 use crate::rules::pairs::{PairIndex, SortedKeys};
 
 mod facts;
+mod files;
 mod journal;
 mod key;
 mod lock;

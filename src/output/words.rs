@@ -1,6 +1,7 @@
 //! The last words: what a start did, what it cost, and what to do next, for people.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use super::Summary;
 use crate::model::money::{Price, group};
@@ -25,6 +26,8 @@ fn write_all(
     calls(out, summary)?;
     money(out, summary, price)?;
     saved(out, summary, price)?;
+    let whole = Duration::from_millis((summary.seconds * 1000.0) as u64);
+    writeln!(out, "  time       {}", humantime::format_duration(rounded(whole)))?;
     if let Some(output) = &summary.output {
         writeln!(out, "  output     {output}")?;
     }
@@ -72,6 +75,10 @@ fn calls(out: &mut String, summary: &Summary) -> std::fmt::Result {
         writeln!(out, "             {retries} retries, {} rate-limit waits", number(waits))?;
     }
     let tally = &summary.spending.tally;
+    if tally.attempts > tally.calls {
+        let unsent = number(tally.attempts - tally.calls);
+        writeln!(out, "             {unsent} attempts never left: no connection could be made")?;
+    }
     if summary.starts > 1 {
         let (starts, calls) = (summary.starts, number(tally.calls));
         writeln!(out, "             the run so far: {starts} starts, {calls} calls")?;
@@ -126,6 +133,14 @@ fn saved(out: &mut String, summary: &Summary, price: Option<&Price>) -> std::fmt
 
 fn range(price: Option<&Price>, least: u64, most: u64) -> String {
     price.map(|p| format!(" ({} to {})", p.show(least), p.show(most))).unwrap_or_default()
+}
+
+/// A time as people want it: whole seconds, but for a short one.
+fn rounded(time: Duration) -> Duration {
+    match time.as_secs() {
+        0..10 => time,
+        seconds => Duration::from_secs(seconds),
+    }
 }
 
 /// A number with commas.

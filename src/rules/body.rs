@@ -43,26 +43,21 @@ impl BodyKind {
 pub enum BodyTrial {
     /// The user said so, or an answer proved it.
     Proved(BodyKind),
-    /// Each new row begins with this kind, one call at a time.
-    Trying {
-        /// The kind that a row begins with.
-        first: BodyKind,
-        /// Whether the row under way already goes in the other kind.
-        swapped: bool,
-    },
+    /// Each row begins with this kind, one call at a time.
+    Trying(BodyKind),
 }
 
 impl BodyTrial {
     /// A trial that begins with what worked last time, or with JSON.
     pub fn auto(remembered: Option<BodyKind>) -> Self {
-        Self::Trying { first: remembered.unwrap_or(BodyKind::Json), swapped: false }
+        Self::Trying(remembered.unwrap_or(BodyKind::Json))
     }
 
-    /// The kind of the next send.
-    pub const fn kind(self) -> BodyKind {
-        match self {
-            Self::Proved(kind) | Self::Trying { first: kind, swapped: false } => kind,
-            Self::Trying { first, swapped: true } => first.other(),
+    /// The kind in which a row goes that was `refused_in` another, if it was.
+    pub const fn kind(self, refused_in: Option<BodyKind>) -> BodyKind {
+        match (self, refused_in) {
+            (Self::Trying(_), Some(refused)) => refused.other(),
+            (Self::Proved(kind) | Self::Trying(kind), _) => kind,
         }
     }
 
@@ -71,15 +66,12 @@ impl BodyTrial {
         matches!(self, Self::Proved(_))
     }
 
-    /// Takes an answer into account. True when the same row is to be sent once more at once, in
-    /// the other kind.
-    pub fn answered(&mut self, class: Class) -> bool {
-        let Self::Trying { first, swapped } = *self else { return false };
+    /// Takes into account what a row drew that went in the kind `sent`, and was `refused_in`
+    /// another before, if it was. True when it is to be sent once more at once, in the other kind.
+    pub fn answered(&mut self, class: Class, sent: BodyKind, refused_in: Option<BodyKind>) -> bool {
         match class {
-            Class::Refused(Refusal::ArgumentNotFound) => {
-                *self = Self::Trying { first, swapped: !swapped };
-                !swapped
-            }
+            _ if self.is_proved() => false,
+            Class::Refused(Refusal::ArgumentNotFound) => refused_in.is_none(),
             // The vendor's own word on the content: the body was read.
             Class::Answered(_)
             | Class::Refused(Refusal::InvalidArgument | Refusal::Abnormal)
@@ -89,7 +81,7 @@ impl BodyTrial {
                 | Trouble::SourceUnavailable
                 | Trouble::SourceTimeout,
             ) => {
-                *self = Self::Proved(self.kind());
+                *self = Self::Proved(sent);
                 false
             }
             // A limiter, a proxy or a lost answer says nothing of the body.
@@ -100,6 +92,7 @@ impl BodyTrial {
 
 #[cfg(test)]
 mod tests {
+    use super::BodyKind::{Form, Json};
     use super::*;
     use crate::model::class::{Lost, ResultCode};
 
@@ -109,30 +102,31 @@ mod tests {
     #[test]
     fn the_row_goes_once_more_in_the_other_kind() {
         let mut trial = BodyTrial::auto(None);
-        assert_eq!(trial.kind(), BodyKind::Json);
-        assert!(trial.answered(NOT_FOUND));
-        assert_eq!(trial.kind(), BodyKind::Form);
-        assert!(!trial.answered(Class::Throttled));
-        assert_eq!(trial.kind(), BodyKind::Form, "a throttled retry keeps the kind under trial");
-        assert!(!trial.answered(MATCH));
-        assert_eq!(trial, BodyTrial::Proved(BodyKind::Form));
-        assert!(!trial.answered(NOT_FOUND), "proved: a refusal is the row's own");
+        assert_eq!(trial.kind(None), Json);
+        assert!(trial.answered(NOT_FOUND, Json, None));
+        assert_eq!(trial.kind(Some(Json)), Form);
+        assert!(!trial.answered(Class::Throttled, Form, Some(Json)));
+        assert_eq!(trial.kind(Some(Json)), Form, "a throttled retry keeps its kind");
+        assert_eq!(trial.kind(None), Json, "the trial of one row is not that of another");
+        assert!(!trial.answered(MATCH, Form, Some(Json)));
+        assert_eq!(trial, BodyTrial::Proved(Form));
+        assert!(!trial.answered(NOT_FOUND, Form, None), "proved: a refusal is the row's own");
+        assert_eq!(trial.kind(Some(Form)), Form, "proved: no other kind is tried");
     }
 
     #[test]
     fn refused_in_both_kinds_is_refused_and_the_next_row_tries_again() {
-        let mut trial = BodyTrial::auto(Some(BodyKind::Form));
-        assert!(trial.answered(NOT_FOUND));
-        assert_eq!(trial.kind(), BodyKind::Json);
-        assert!(!trial.answered(NOT_FOUND));
-        assert_eq!((trial.kind(), trial.is_proved()), (BodyKind::Form, false));
+        let mut trial = BodyTrial::auto(Some(Form));
+        assert!(trial.answered(NOT_FOUND, Form, None));
+        assert!(!trial.answered(NOT_FOUND, Json, Some(Form)));
+        assert_eq!((trial.kind(None), trial.is_proved()), (Form, false));
     }
 
     #[test]
     fn what_says_nothing_of_the_body_proves_nothing() {
         let mut trial = BodyTrial::auto(None);
         for class in [Class::Throttled, Class::Retry(Trouble::Gateway), Class::InDoubt(Lost::Cut)] {
-            assert!(!trial.answered(class));
+            assert!(!trial.answered(class, Json, None));
             assert!(!trial.is_proved());
         }
     }

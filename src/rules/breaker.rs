@@ -46,8 +46,9 @@ pub enum Signal {
     Up,
     /// It, or the way to it, failed.
     Down(StopReason),
-    /// The answer was lost. No outage by itself; but a probe that is lost is no answer either.
-    Lost,
+    /// The answer was lost, or it was "not now" for a reason that is not the source's. No outage by
+    /// itself; but a probe that draws it has found nothing out, and the next one waits.
+    Unclear,
     /// Nothing.
     Neutral,
 }
@@ -62,7 +63,9 @@ pub const fn signal(class: Class) -> Signal {
         Class::NotSent(crate::model::class::NotSent::Connect) => {
             Signal::Down(StopReason::Unreachable)
         }
-        Class::InDoubt(_) => Signal::Lost,
+        Class::InDoubt(_) | Class::Retry(Trouble::QueryFailed | Trouble::Internal) => {
+            Signal::Unclear
+        }
         _ => Signal::Neutral,
     }
 }
@@ -121,8 +124,8 @@ impl Breaker {
         match signal {
             Signal::Up => self.close(),
             Signal::Neutral if probe => self.probe_again(now),
-            Signal::Lost if probe => self.failed(self.why, pair, probe, now),
-            Signal::Neutral | Signal::Lost => {}
+            Signal::Unclear if probe => self.failed(self.why, pair, probe, now),
+            Signal::Neutral | Signal::Unclear => {}
             Signal::Down(why) => self.failed(why, pair, probe, now),
         }
     }
@@ -234,7 +237,7 @@ mod tests {
         breaker.replied(Signal::Neutral, 4, true, secs(20));
         assert_eq!(breaker.permit(secs(20)), Permit::Probe, "it said nothing: ask at once");
         breaker.probe_sent();
-        breaker.replied(Signal::Lost, 4, true, secs(20));
+        breaker.replied(Signal::Unclear, 4, true, secs(20));
         assert_eq!(breaker.permit(secs(20)), Permit::NotBefore(secs(28)), "lost: wait again");
         breaker.replied(Signal::Up, 5, true, secs(21));
         assert_eq!(breaker.permit(secs(21)), Permit::Free);

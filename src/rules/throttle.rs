@@ -15,6 +15,8 @@ const CLIMB_EVERY: Duration = Duration::from_secs(1);
 const CLIMB: f64 = 1.1;
 /// The lowest rate that an incident leaves, calls a second.
 const FLOOR: f64 = 0.1;
+/// An unlimited run whose rate has climbed so far is unlimited again.
+const NO_LIMIT: f64 = 10_000.0;
 
 /// How the run slows down.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,16 +97,27 @@ impl Throttle {
         self.incident = Some(now);
         self.paused_until = self.paused_until.max(now + self.pause);
         self.pause = (self.pause * 2).min(self.policy.cap);
-        let real = self.rate.unwrap_or(self.answered_per_second.max(1.0));
-        self.rate = Some((real / 2.0).max(FLOOR.min(self.policy.rate.unwrap_or(FLOOR))));
+        self.rate =
+            Some((self.real_rate() / 2.0).max(FLOOR.min(self.policy.rate.unwrap_or(FLOOR))));
         self.climb_at = self.paused_until + CLIMB_EVERY;
         true
+    }
+
+    /// The rate that was too high. Of an unlimited run only what it did is known: its rate in force
+    /// may have climbed far above that.
+    fn real_rate(&self) -> f64 {
+        let answered = self.answered_per_second.max(1.0);
+        match (self.policy.rate, self.rate) {
+            (Some(_), Some(rate)) => rate,
+            (_, rate) => rate.map_or(answered, |rate| rate.min(answered)),
+        }
     }
 
     /// Any other answer: a server's wish to wait is obeyed by the whole run.
     pub fn hold(&mut self, retry_after: Option<Duration>, now: Tick) {
         if let Some(wish) = retry_after {
             self.paused_until = self.paused_until.max(now + wish);
+            self.climb_at = self.climb_at.max(self.paused_until + CLIMB_EVERY);
         }
     }
 
@@ -129,14 +142,14 @@ impl Throttle {
             return false;
         }
         self.climb_at = now + CLIMB_EVERY;
-        // An unlimited run climbs for ever: no bound is known but the next refusal.
-        let top = self.policy.rate.unwrap_or(f64::INFINITY);
-        let climbed = (rate * CLIMB).min(top);
-        self.rate = Some(climbed);
-        if climbed >= top {
+        let climbed = rate * CLIMB;
+        if climbed >= self.policy.rate.unwrap_or(NO_LIMIT) {
+            self.rate = self.policy.rate;
             self.incident = None;
+        } else {
+            self.rate = Some(climbed);
         }
-        climbed > rate
+        true
     }
 
     /// The run was refused too long, or is asked to wait longer than it would.
@@ -203,6 +216,36 @@ mod tests {
             assert!(steps < 20);
         }
         assert!(steps > 5, "not at once either: {steps}");
+    }
+
+    #[test]
+    fn an_unlimited_run_is_slowed_down_from_what_it_did() {
+        let mut throttle = throttle(None);
+        let mut now = Tick::ZERO;
+        for round in 0..3 {
+            for _ in 0..60 * 100 {
+                now += ms(10);
+                throttle.advance(now);
+                throttle.succeeded(now);
+            }
+            assert!(throttle.refused(now, None, now), "round {round}");
+            let rate = throttle.rate().unwrap_or_default();
+            assert!((45.0..=50.0).contains(&rate), "round {round}: {rate}");
+        }
+        let free = (0..100).position(|second| {
+            throttle.advance(now + ms(1000 * second));
+            throttle.rate().is_none()
+        });
+        assert!(free.is_some(), "it is unlimited again");
+    }
+
+    #[test]
+    fn the_rate_does_not_climb_while_a_wish_to_wait_is_obeyed() {
+        let mut throttle = throttle(Some(100.0));
+        throttle.refused(ms(0), None, ms(1));
+        throttle.hold(Some(ms(60_000)), ms(2));
+        assert_eq!(throttle.climbs_at(), ms(61_002));
+        assert!(!throttle.advance(ms(61_001)) && throttle.advance(ms(61_002)));
     }
 
     #[test]

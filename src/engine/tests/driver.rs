@@ -1,0 +1,207 @@
+//! The asynchronous loop with a paused clock, a vendor of futures and a journal in memory.
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+
+use super::vendor::{Answer, CUT, Call, MATCH};
+use super::world::{candidate, ms, options, secs};
+use crate::api::Verifier;
+use crate::engine::{Dispatcher, Options, Verified, verify};
+use crate::ledger::{Journal, LedgerError, Unrecorded};
+use crate::model::attempt::{AttemptId, Batch};
+use crate::model::money::Tally;
+use crate::model::reply::Reply;
+use crate::model::stop::{Signal, StopReason};
+use crate::model::subject::Subject;
+use crate::rules::body::BodyKind;
+use crate::rules::pairs::PairTable;
+use crate::rules::testing::key;
+
+/// Answers in its time, and counts the calls that are open at once.
+struct Vendor<F> {
+    act: F,
+    start: Instant,
+    open: Cell<usize>,
+    most_open: Cell<usize>,
+}
+
+impl<F: Fn(&Call) -> Answer> Verifier for Vendor<F> {
+    async fn verify(&self, subject: &Subject, body: BodyKind) -> Reply {
+        let pair = subject.nik.number() % 100_000_000;
+        let Answer { reply, after, .. } =
+            (self.act)(&Call { pair, nth: 1, body, at: self.start.elapsed() });
+        self.open.set(self.open.get() + 1);
+        self.most_open.set(self.most_open.get().max(self.open.get()));
+        sleep(after).await;
+        self.open.set(self.open.get() - 1);
+        reply
+    }
+}
+
+/// Facts in memory; from some commit on, all are refused.
+struct Memory {
+    facts: Rc<RefCell<Vec<Batch>>>,
+    takes: Duration,
+    fails_from: usize,
+    commits: usize,
+}
+
+type Commit = Pin<Box<dyn Future<Output = Result<(), Box<Unrecorded>>>>>;
+
+impl Journal for Memory {
+    type Ledger = usize;
+
+    fn record(
+        &mut self,
+        batch: Batch,
+    ) -> impl Future<Output = Result<(), Box<Unrecorded>>> + Unpin + 'static {
+        self.commits += 1;
+        let fails = self.commits >= self.fails_from;
+        let (facts, takes) = (Rc::clone(&self.facts), self.takes);
+        let commit: Commit = Box::pin(async move {
+            sleep(takes).await;
+            if fails {
+                return Err(Box::new(Unrecorded { error: LedgerError::WriterGone, batch }));
+            }
+            facts.borrow_mut().push(batch);
+            Ok(())
+        });
+        commit
+    }
+
+    fn finish(self) -> Result<usize, LedgerError> {
+        Ok(self.commits)
+    }
+}
+
+/// What a test sees of a run.
+struct Seen {
+    verified: Verified<usize>,
+    batches: Vec<Batch>,
+    most_open: usize,
+    took: Duration,
+    glimpses: usize,
+}
+
+/// How a run of the driver is set up.
+struct Setup {
+    options: Options,
+    pairs: u64,
+    fails_from: usize,
+    /// When signals come.
+    signals: Vec<Duration>,
+}
+
+impl Setup {
+    fn of(pairs: u64) -> Self {
+        Self { options: options(), pairs, fails_from: usize::MAX, signals: Vec::new() }
+    }
+
+    /// Plays it, with a reader that sends rows in small batches.
+    async fn play(self, act: impl Fn(&Call) -> Answer) -> Seen {
+        let start = Instant::now();
+        let vendor = Vendor { act, start, open: Cell::new(0), most_open: Cell::new(0) };
+        let facts = Rc::new(RefCell::new(Vec::new()));
+        let journal = Memory {
+            facts: Rc::clone(&facts),
+            takes: ms(3),
+            fails_from: self.fails_from,
+            commits: 0,
+        };
+        let table = PairTable::new((0..self.pairs).map(key).collect());
+        let run = Dispatcher::new(&self.options, table, Tally::default(), AttemptId(1));
+        let (rows_in, mut rows) = mpsc::channel(1);
+        let (signals_in, mut signals) = mpsc::channel(2);
+        let mut glimpses = 0;
+        let reader = async move {
+            for pair in 0..self.pairs {
+                sleep(ms(1)).await;
+                if rows_in.send(Some(vec![candidate(pair as usize, pair)])).await.is_err() {
+                    return;
+                }
+            }
+        };
+        let user = async move {
+            for at in self.signals {
+                tokio::time::sleep_until(start + at).await;
+                let _ = signals_in.send(Signal::Interrupt).await;
+            }
+        };
+        let run = verify(run, &vendor, journal, &mut rows, &mut signals, |_| glimpses += 1);
+        let main = async {
+            let verified = run.await;
+            (verified, start.elapsed())
+        };
+        // A reader that waits for a run which has stopped is left.
+        let reader = tokio::time::timeout(secs(1000), reader);
+        let ((verified, took), _, ()) = tokio::join!(main, reader, user);
+        Seen { verified, batches: facts.take(), most_open: vendor.most_open.get(), took, glimpses }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_whole_run_keeps_its_slots_busy() {
+    let seen = Setup::of(40).play(|_| Answer::say(MATCH).after(100)).await;
+    let outcome = seen.verified.outcome;
+    assert_eq!((outcome.stop, outcome.tally.confirmed, seen.most_open), (None, 40, 4));
+    let intents: usize = seen.batches.iter().map(|batch| batch.intents.len()).sum();
+    let settlements: usize = seen.batches.iter().map(|batch| batch.settlements.len()).sum();
+    assert_eq!((intents, settlements), (40, 40));
+    assert!(seen.took < ms(40 / 4 * 110 + 50), "{:?}", seen.took);
+    assert!(seen.glimpses >= 5 && seen.verified.failure.is_none());
+    assert_eq!(seen.verified.ledger.unwrap(), seen.batches.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_that_a_send_leaves_free_is_used_at_once() {
+    let mut setup = Setup::of(40);
+    setup.options.concurrency = 2;
+    setup.options.throttle.rate = Some(12.5);
+    let seen = setup.play(|_| Answer::say(MATCH).after(96)).await;
+    assert!(seen.most_open == 2 && seen.took < ms(40 * 80 + 200), "{:?}", seen.took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_signal_drains_and_the_second_leaves() {
+    let slow = |_: &Call| Answer::say(MATCH).after(5000);
+    let drained = Setup { signals: vec![secs(1)], ..Setup::of(40) }.play(slow).await;
+    assert_eq!(drained.verified.outcome.tally.confirmed, 4);
+    let left = Setup { signals: vec![secs(1), secs(2)], ..Setup::of(40) }.play(slow).await;
+    assert_eq!(left.verified.outcome.tally.possible.in_doubt, 4);
+    assert!(left.took < ms(2100), "{:?}", left.took);
+    let reason = Some(StopReason::Interrupted(Signal::Interrupt));
+    assert_eq!((drained.verified.outcome.stop, left.verified.outcome.stop), (reason, reason));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_signal_in_a_drain_for_another_reason_leaves_nothing_in_doubt() {
+    let mut setup = Setup { signals: vec![secs(2)], ..Setup::of(40) };
+    setup.options.deadline = Some(secs(1));
+    let seen = setup.play(|_| Answer::say(MATCH).after(5000)).await;
+    let outcome = seen.verified.outcome;
+    assert_eq!((outcome.stop, outcome.tally.confirmed), (Some(StopReason::Deadline), 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ledger_that_refuses_for_good_ends_the_run() {
+    let setup = Setup { fails_from: 4, ..Setup::of(40) };
+    let seen = setup.play(|call| Answer::say(MATCH).after(100 + call.pair * 30)).await;
+    let outcome = seen.verified.outcome;
+    assert_eq!(outcome.stop, Some(StopReason::Storage));
+    assert!(seen.verified.failure.is_some() && seen.took < secs(2), "{:?}", seen.took);
+    let in_doubt = outcome.tally.possible.in_doubt;
+    assert!((1..=4).contains(&in_doubt), "{in_doubt} in doubt");
+    assert_eq!(outcome.tally.confirmed + in_doubt, outcome.stats.sent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_of_lost_answers_stops() {
+    let seen = Setup::of(100).play(|_| Answer::say(CUT)).await;
+    assert_eq!(seen.verified.outcome.stop, Some(StopReason::LostAnswers));
+}

@@ -1,0 +1,134 @@
+//! A made-up vendor: words that it says, and the replies that they are on the wire.
+
+use std::time::Duration;
+
+use crate::model::class::{Class, Lost, NotSent};
+use crate::model::reply::{Body, Fault, Reply, Response, Texts, VendorBody};
+use crate::rules::body::BodyKind;
+use crate::rules::classify::classify;
+use crate::rules::retry::Tick;
+
+/// What the vendor, or the way to it, does with a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Word {
+    /// A result code.
+    Code(&'static str),
+    /// An HTTP code and a status of the vendor's.
+    Status(u16, &'static str),
+    /// `INVALID_ARGUMENT`: an argument was not found.
+    NotFound,
+    /// An HTTP code whose body is not the vendor's.
+    Foreign(u16),
+    /// Nothing was sent.
+    Refused,
+    /// Sent, and lost.
+    Lost(Lost),
+}
+
+pub(super) const MATCH: Word = Word::Code("01");
+pub(super) const MISMATCH: Word = Word::Code("02");
+pub(super) const INVALID: Word = Word::Status(400, "INVALID_ARGUMENT");
+pub(super) const ABNORMAL: Word = Word::Status(400, "ABNORMAL_BEHAVIOURS_DETECTED");
+pub(super) const QUERY_FAILED: Word = Word::Status(400, "QUERY_FAILED");
+pub(super) const SLOWER: Word = Word::Status(403, "RATE_LIMIT_EXCEEDED");
+pub(super) const DOWN: Word = Word::Status(512, "SOURCE_SERVICE_UNAVAILABLE");
+pub(super) const INTERNAL: Word = Word::Status(500, "INTERNAL_ERROR");
+pub(super) const CUT: Word = Word::Lost(Lost::Cut);
+
+/// Words that ask for a retry.
+pub(super) const TROUBLES: &[Word] = &[
+    QUERY_FAILED,
+    INTERNAL,
+    DOWN,
+    Word::Status(513, "SOURCE_SERVICE_TIMEOUT"),
+    Word::Foreign(502),
+    Word::Foreign(429),
+    SLOWER,
+    SLOWER,
+    Word::Refused,
+];
+
+/// Words that end a pair.
+pub(super) const LASTS: &[Word] = &[
+    MATCH,
+    MATCH,
+    MATCH,
+    MISMATCH,
+    MISMATCH,
+    Word::Code("03"),
+    Word::Code("04"),
+    Word::Code("77"),
+    INVALID,
+    Word::NotFound,
+    ABNORMAL,
+    Word::Status(418, "NEW"),
+    Word::Status(200, "NEW"),
+    CUT,
+    Word::Lost(Lost::Timeout),
+    Word::Foreign(504),
+];
+
+/// A call as the vendor sees it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Call {
+    pub(super) pair: u64,
+    /// Which call of this pair it is, from 1.
+    pub(super) nth: usize,
+    pub(super) body: BodyKind,
+    pub(super) at: Tick,
+}
+
+/// What comes back, when, and what the vendor writes on the invoice.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    pub(super) reply: Reply,
+    pub(super) after: Duration,
+    /// Whether it is charged, where the reply leaves that open.
+    pub(super) charged: bool,
+}
+
+impl Word {
+    pub(super) fn reply(self) -> Reply {
+        let (http, status, result, reason) = match self {
+            Self::Code(code) => (200, "OK", Some(code), None),
+            Self::Status(http, status) => (http, status, None, None),
+            Self::NotFound => (400, "INVALID_ARGUMENT", None, Some("argument not found")),
+            Self::Foreign(http) => {
+                return Reply::Response(Response { http, retry_after: None, body: Body::Foreign });
+            }
+            Self::Refused => return Reply::Fault(Fault::NotSent(NotSent::Connect)),
+            Self::Lost(why) => return Reply::Fault(Fault::InDoubt(why)),
+        };
+        let texts = Texts {
+            status: Some(status.to_owned()),
+            result: result.map(str::to_owned),
+            reason: reason.map(str::to_owned),
+            ..Texts::default()
+        };
+        let body = Body::Vendor(Box::new(VendorBody { texts }));
+        Reply::Response(Response { http, retry_after: None, body })
+    }
+
+    pub(super) fn class(self) -> Class {
+        classify(&self.reply())
+    }
+}
+
+impl Answer {
+    /// This word, after a twentieth of a second.
+    pub(super) fn say(word: Word) -> Self {
+        Self { reply: word.reply(), after: Duration::from_millis(50), charged: true }
+    }
+
+    pub(super) fn after(self, ms: u64) -> Self {
+        Self { after: Duration::from_millis(ms), ..self }
+    }
+
+    /// With `Retry-After`.
+    pub(super) fn wait(mut self, seconds: u64) -> Self {
+        if let Reply::Response(response) = &mut self.reply {
+            response.retry_after = Some(Duration::from_secs(seconds));
+        }
+        self
+    }
+}

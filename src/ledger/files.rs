@@ -1,0 +1,52 @@
+//! Files of ours: mode 0600, in folders of mode 0700, durable with their names.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use super::LedgerError;
+
+/// Opens a file of ours, of mode 0600, making it where there is none.
+pub(super) fn private_file(path: &Path) -> Result<File, LedgerError> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(|source| LedgerError::File { path: path.to_owned(), act: "opened", source })
+}
+
+/// Makes a file of mode 0600 that is not there yet.
+pub(super) fn private_new_file(path: &Path) -> Result<File, LedgerError> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|source| LedgerError::File { path: path.to_owned(), act: "created", source })
+}
+
+/// Makes the folder of a file, of mode 0700, where there is none.
+pub(super) fn private_parent(path: &Path) -> Result<(), LedgerError> {
+    let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) else { return Ok(()) };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|source| LedgerError::File { path: folder.to_owned(), act: "created", source })
+}
+
+/// Makes a file's name durable.
+pub(super) fn sync_parent(path: &Path) -> Result<(), LedgerError> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| LedgerError::File {
+        path: folder.to_owned(),
+        act: "synced",
+        source,
+    })
+}
