@@ -269,7 +269,7 @@ fn one_run_at_a_time_on_a_ledger() {
     let third = Running::start(place.command(&run_arguments(
         "in.csv",
         &vendor.base_url,
-        &["--ledger", "disk/my.ledger", "--reuse", "0", "--reask-after", "0"],
+        &["--ledger", "disk/my.ledger", "--reuse", "0", "--reask-after", "0", "--concurrency", "2"],
     )));
     vendor.wait_for(210);
     let briefly = [&LEDGER[..], &["--lock-wait", "150ms"]].concat();

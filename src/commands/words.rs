@@ -9,12 +9,13 @@ use crate::error::exit;
 use crate::input::{Layout, Source};
 use crate::ledger::OpenRun;
 use crate::model::class::AccountStop;
+use crate::model::funnel::Funnel;
 use crate::model::money::{Tally, group};
 use crate::model::row::Warning;
 use crate::model::stop::{BudgetLimit, Signal, StopReason};
 use crate::model::subject::mask_digits;
 use crate::output::{Spending, Summary, last_words};
-use crate::passes::{Funnel, Projected, Survey};
+use crate::passes::{Projected, Survey};
 use crate::term::Screen;
 
 /// What was found out about the input's form.
