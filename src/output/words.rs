@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Summary;
 use crate::model::money::{Price, group};
 use crate::model::outcome::{Outcome, OutcomeCounts};
+use crate::model::subject::mask_digits;
 
 /// The last words of a start, several lines.
 pub fn last_words(summary: &Summary, price: Option<&Price>, next: Option<&str>) -> String {
@@ -29,7 +30,8 @@ fn write_all(
     let whole = Duration::from_millis((summary.seconds * 1000.0) as u64);
     writeln!(out, "  time       {}", humantime::format_duration(rounded(whole)))?;
     if let Some(output) = &summary.output {
-        writeln!(out, "  output     {output}")?;
+        // Named after the input, which may be named by a NIK.
+        writeln!(out, "  output     {}", mask_digits(output))?;
     }
     if let Some(next) = next {
         writeln!(out, "  next       {next}")?;
