@@ -4,12 +4,16 @@
 //! a fault says truthfully whether it may have left, bodies are bounded, and the credentials are
 //! marked so that they cannot print.
 
+use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Certificate, Client, Method, Request, redirect, retry};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
 use url::Url;
 
 use super::origin::BaseUrl;
@@ -77,6 +81,7 @@ impl HttpVerifier {
         // A total time-out that strikes while connecting would look like a doubt: keep connecting
         // the shorter of the two.
         let connect_timeout = options.connect_timeout.min(options.timeout.mul_f64(0.9));
+        let url = options.base.endpoint();
         let mut builder = Client::builder()
             .http1_only()
             .redirect(redirect::Policy::none())
@@ -88,12 +93,16 @@ impl HttpVerifier {
             .user_agent(concat!("ceknik/", env!("CARGO_PKG_VERSION")));
         if !options.proxies {
             builder = builder.no_proxy();
+            if url.scheme() == "http" {
+                // No TLS is met on this way: it goes without the system's certificates too.
+                builder = builder.tls_backend_preconfigured(trusting_nobody());
+            }
         }
         for certificate in certificates(options)? {
             builder = builder.add_root_certificate(certificate);
         }
-        let client = builder.build().map_err(|e| ApiError::Client(e.without_url().to_string()))?;
-        Ok(Self { client, url: options.base.endpoint(), headers: headers(&options.credentials)? })
+        let client = builder.build().map_err(|e| ApiError::Client(causes(&e.without_url())))?;
+        Ok(Self { client, url, headers: headers(&options.credentials)? })
     }
 
     fn request(&self, subject: &Subject, kind: BodyKind) -> Request {
@@ -127,9 +136,7 @@ impl Verifier for HttpVerifier {
 
 /// The whole body, or [`Body::Foreign`] where it is too large to be the vendor's.
 async fn read_bounded(response: &mut reqwest::Response) -> Result<Body, reqwest::Error> {
-    let Some(first) = response.chunk().await? else { return Ok(Body::Foreign) };
-    let Some(second) = response.chunk().await? else { return Ok(wire::body(&first)) };
-    let mut bytes = [first, second].concat();
+    let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         if bytes.len() + chunk.len() > LARGEST_BODY {
             return Ok(Body::Foreign);
@@ -170,9 +177,29 @@ fn certificates(options: &Options) -> Result<Vec<Certificate>, ApiError> {
     let Some(path) = &options.ca_cert else { return Ok(Vec::new()) };
     let refuse = |why: String| ApiError::CaCert { path: path.display().to_string(), why };
     let pem = std::fs::read(path).map_err(|e| refuse(e.to_string()))?;
-    let found = Certificate::from_pem_bundle(&pem).map_err(|e| refuse(e.to_string()))?;
+    let mut found = Vec::new();
+    for der in CertificateDer::pem_slice_iter(&pem) {
+        let der = der.map_err(|e| refuse(e.to_string()))?;
+        found.push(Certificate::from_der(&der).map_err(|e| refuse(causes(&e)))?);
+        // What is in it is looked at here, where the file can still be named.
+        RootCertStore::empty().add(der).map_err(|e| refuse(e.to_string()))?;
+    }
     if found.is_empty() {
         return Err(refuse("no PEM certificate is in it".to_owned()));
     }
     Ok(found)
+}
+
+fn trusting_nobody() -> ClientConfig {
+    ClientConfig::builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth()
+}
+
+/// An error with all that caused it: the HTTP client's own words alone say little.
+fn causes(error: &dyn Error) -> String {
+    let (mut text, mut cause) = (error.to_string(), error.source());
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
 }

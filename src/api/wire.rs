@@ -5,7 +5,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::model::reply::{Body, Texts, VendorBody};
 use crate::model::subject::Subject;
@@ -18,61 +19,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10 * 365 * 86_400);
 struct Request<'a> {
     id_number: &'a str,
     name: &'a str,
-}
-
-#[derive(Deserialize)]
-struct Answer {
-    status: String,
-    #[serde(default)]
-    reason: Option<Loose>,
-    #[serde(default)]
-    request_id: Option<Loose>,
-    #[serde(default)]
-    result: Option<ResultField>,
-}
-
-/// `result` is an object in a success; another shape is no success.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum ResultField {
-    Object {
-        #[serde(default)]
-        order_no: Option<Loose>,
-        #[serde(default)]
-        handle_time: Option<Loose>,
-        #[serde(default)]
-        result: Option<Loose>,
-        #[serde(default)]
-        remark: Option<Loose>,
-    },
-    Other(serde::de::IgnoredAny),
-}
-
-/// A text that may come as a number, or as anything at all.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Loose {
-    Text(String),
-    Number(serde_json::Number),
-    Other(serde::de::IgnoredAny),
-}
-
-impl Loose {
-    fn text(self) -> Option<String> {
-        match self {
-            Self::Text(text) => Some(text),
-            Self::Number(number) => Some(number.to_string()),
-            Self::Other(_) => None,
-        }
-    }
-
-    /// A result code: a number is written with the two digits that the vendor uses.
-    fn code(self) -> Option<String> {
-        match self {
-            Self::Number(number) => Some(format!("{:0>2}", number.to_string())),
-            other => other.text(),
-        }
-    }
 }
 
 /// The request body for a subject, with its content type.
@@ -94,23 +40,43 @@ pub fn request(subject: &Subject, kind: BodyKind) -> (Vec<u8>, &'static str) {
 
 /// What a response body is.
 pub fn body(bytes: &[u8]) -> Body {
-    let Ok(answer) = serde_json::from_slice::<Answer>(bytes) else { return Body::Foreign };
-    if answer.status.is_empty() {
+    let Ok(Value::Object(mut answer)) = serde_json::from_slice(bytes) else { return Body::Foreign };
+    let Some(Value::String(status)) = answer.remove("status") else { return Body::Foreign };
+    if status.is_empty() {
         return Body::Foreign;
     }
-    let mut texts = Texts {
-        status: Some(answer.status),
-        reason: answer.reason.and_then(Loose::text),
-        request_id: answer.request_id.and_then(Loose::text),
-        ..Texts::default()
+    // `result` is an object in a success; another shape is no success.
+    let mut result = match answer.remove("result") {
+        Some(Value::Object(result)) => result,
+        _ => Map::new(),
     };
-    if let Some(ResultField::Object { order_no, handle_time, result, remark }) = answer.result {
-        texts.order_no = order_no.and_then(Loose::text);
-        texts.handle_time = handle_time.and_then(Loose::text);
-        texts.result = result.and_then(Loose::code);
-        texts.remark = remark.and_then(Loose::text);
-    }
+    let texts = Texts {
+        status: Some(status),
+        result: result.remove("result").and_then(code),
+        order_no: result.remove("order_no").and_then(text),
+        handle_time: result.remove("handle_time").and_then(text),
+        remark: result.remove("remark").and_then(text),
+        request_id: answer.remove("request_id").and_then(text),
+        reason: answer.remove("reason").and_then(text),
+    };
     Body::Vendor(Box::new(VendorBody { texts }))
+}
+
+/// A text that may come as a number; anything else is none.
+fn text(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// A result code: a number is written with the two digits that the vendor uses.
+fn code(value: Value) -> Option<String> {
+    match value {
+        Value::Number(number) => Some(format!("{:0>2}", number.to_string())),
+        other => text(other),
+    }
 }
 
 /// The wait that a `Retry-After` header asks for, in seconds or as a date, from `now`.
@@ -167,6 +133,7 @@ mod tests {
             "<html>",
             "{}",
             "[]",
+            r#"["OK",null,null,{"result":"01"}]"#,
             r#"{"status":503}"#,
             r#"{"status":""}"#,
             r#"{"status":"OK","result":{"result":"01"}"#,

@@ -252,7 +252,6 @@ impl Dispatcher {
             ticket.probe = true;
             self.breaker.probe_sent();
         }
-        self.stats.sent += 1;
         self.stats.retries += u64::from(self.table.state(ticket.job.at).spent.sends > 0);
         self.in_flight.insert(ticket.attempt, ticket.job.at);
         Some(ticket)

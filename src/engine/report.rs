@@ -38,7 +38,8 @@ impl Default for Stats {
 }
 
 impl Stats {
-    pub(super) fn answered(&mut self, class: Class, took: Duration) {
+    pub(super) fn replied(&mut self, class: Class, took: Duration) {
+        self.sent += u64::from(class.was_sent());
         match class {
             Class::Answered(ResultCode::Match) => self.matches += 1,
             Class::Answered(ResultCode::Mismatch) => self.mismatches += 1,

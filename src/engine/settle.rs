@@ -23,7 +23,7 @@ impl Dispatcher {
         let class = classify(&reply);
         let (http, retry_after, mut texts) = take_apart(reply);
         conceal_all(&mut texts, ticket.subject());
-        self.stats.answered(class, now.saturating_sub(ticket.sent_at));
+        self.stats.replied(class, now.saturating_sub(ticket.sent_at));
         self.budget.settle(charge(class), class.was_sent());
         let mut spent = self.table.state(ticket.job.at).spent;
         spent.sends = spent.sends.saturating_add(u8::from(class.was_sent()));
@@ -71,6 +71,7 @@ impl Dispatcher {
     pub fn abandon(&mut self, wall: WallMs) {
         for (attempt, at) in std::mem::take(&mut self.in_flight) {
             let class = Class::InDoubt(Lost::Interrupted);
+            self.stats.sent += 1;
             self.budget.settle(charge(class), true);
             self.settle(Settled::without_answer(at, attempt, class, wall));
         }

@@ -65,17 +65,16 @@ pub struct Texts {
 }
 
 impl Texts {
-    /// All of them, to be read or replaced one by one.
+    /// All of them, one by one.
+    pub const fn each(&self) -> [&Option<String>; 7] {
+        let Self { status, result, order_no, handle_time, remark, request_id, reason } = self;
+        [status, result, order_no, handle_time, remark, request_id, reason]
+    }
+
+    /// All of them, to be replaced one by one.
     pub fn each_mut(&mut self) -> [&mut Option<String>; 7] {
-        [
-            &mut self.status,
-            &mut self.result,
-            &mut self.order_no,
-            &mut self.handle_time,
-            &mut self.remark,
-            &mut self.request_id,
-            &mut self.reason,
-        ]
+        let Self { status, result, order_no, handle_time, remark, request_id, reason } = self;
+        [status, result, order_no, handle_time, remark, request_id, reason]
     }
 }
 

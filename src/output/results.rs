@@ -3,6 +3,7 @@
 //! What must hold: rows come out as they went in, one each; a row that was too short is filled up
 //! so that our columns stand under their headers; cells that were too many follow ours.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use crate::input::Layout;
@@ -54,7 +55,7 @@ impl RowSource {
 
 /// What came of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RowResult {
+pub struct RowResult<'a> {
     /// Its end state.
     pub outcome: Outcome,
     /// Whether it is on the invoice.
@@ -66,10 +67,12 @@ pub struct RowResult {
     /// Where the answer comes from.
     pub source: RowSource,
     /// The vendor's texts.
-    pub texts: Texts,
+    pub texts: Cow<'a, Texts>,
+    /// Why: the vendor's reason, or ours.
+    pub reason: Cow<'a, str>,
 }
 
-impl RowResult {
+impl RowResult<'_> {
     /// A row that our own check refused.
     pub fn rejected(why: Rejection) -> Self {
         Self {
@@ -78,7 +81,8 @@ impl RowResult {
             possible: 0,
             attempts: 0,
             source: RowSource::Nowhere,
-            texts: Texts { reason: Some(why.code().to_owned()), ..Texts::default() },
+            texts: Cow::Owned(Texts::default()),
+            reason: Cow::Borrowed(why.code()),
         }
     }
 }
@@ -151,7 +155,7 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// What the system says.
-    pub fn row(&mut self, cells: &Cells, result: &RowResult) -> io::Result<()> {
+    pub fn row(&mut self, cells: &Cells, result: &RowResult<'_>) -> io::Result<()> {
         let mut own = cells.iter();
         for ours in &self.ours {
             let cell = own.next().unwrap_or_default();
@@ -160,8 +164,8 @@ impl<W: Write> Writer<W> {
             }
         }
         let (mut possible, mut attempts) = ([0; 3], [0; 3]);
-        let Texts { status, result: code, order_no, handle_time, remark, request_id, reason } =
-            &result.texts;
+        let Texts { status, result: code, order_no, handle_time, remark, request_id, reason: _ } =
+            result.texts.as_ref();
         let columns = [
             result.outcome.word().as_bytes(),
             text(code),
@@ -172,7 +176,7 @@ impl<W: Write> Writer<W> {
             text(remark),
             text(request_id),
             text(status),
-            text(reason),
+            result.reason.as_bytes(),
             result.source.word().as_bytes(),
             decimal(result.attempts, &mut attempts),
         ];

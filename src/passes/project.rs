@@ -3,14 +3,14 @@
 //! What must hold: every row comes out exactly once, in input order; the charged rows and the
 //! possible charges of the output add up to the run's tally, which is checked here.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::io::Write;
 
 use super::{Input, LOOK_EVERY, PassError};
 use crate::input::{Row, Rows};
 use crate::ledger::{Detail, Ledger};
 use crate::model::attempt::AttemptId;
-use crate::model::class::Class;
+use crate::model::class::{Class, End};
 use crate::model::money::{Charge, Tally};
 use crate::model::outcome::{Outcome, OutcomeCounts};
 use crate::model::reply::Texts;
@@ -18,7 +18,7 @@ use crate::model::row::Rejection;
 use crate::model::subject::Subject;
 use crate::output::{Cells, RowResult, RowSource, Writer};
 use crate::rules::classify::charge;
-use crate::rules::echo::reveal_all;
+use crate::rules::echo::{is_concealed, reveal_all};
 use crate::rules::pair::truncate;
 use crate::rules::pairs::{Origin, PairIndex, PairState, PairTable};
 
@@ -131,14 +131,18 @@ impl Join<'_> {
                 _ => None,
             })
             .collect();
-        let details: HashMap<AttemptId, Detail> =
-            ledger.details(&wanted)?.into_iter().map(|d| (d.attempt, d)).collect();
+        let details = ledger.details(&wanted)?;
+        let none = Texts::default();
         for held in self.chunk.drain(..) {
             let result = match held.what {
                 What::Rejected(rejection) => RowResult::rejected(rejection),
                 What::Pair { state, subject, first, name_changed } => {
-                    let detail = details.get(&state.attempt);
-                    row_result(&state, detail, &subject, first, name_changed)
+                    let at = details.binary_search_by_key(&state.attempt, |d| d.attempt);
+                    let detail = at.ok().and_then(|at| details.get(at));
+                    let texts = detail.map_or(Cow::Borrowed(&none), |d| revealed(d, &subject));
+                    let class = detail.map(|detail| detail.class);
+                    let reason = reason(&state, class, &texts, &subject, name_changed);
+                    RowResult { texts, reason, ..row_result(&state, class, first, &none) }
                 }
             };
             self.totals.add(&result);
@@ -148,21 +152,24 @@ impl Join<'_> {
     }
 }
 
-/// What a row shows of its pair. `first`: no earlier row of this file has the same pair.
-fn row_result(
-    state: &PairState,
-    detail: Option<&Detail>,
-    subject: &Subject,
-    first: bool,
-    name_changed: bool,
-) -> RowResult {
-    let mut texts = detail.map_or_else(Texts::default, |detail| detail.texts.clone());
-    reveal_all(&mut texts, subject);
-    let class = detail.map(|detail| detail.class);
-    let outcome = Outcome::of(state.end);
-    if texts.reason.is_none() {
-        texts.reason = reason(outcome, class, subject, name_changed);
+/// An attempt's texts, with the customer put back where the vendor echoed them.
+fn revealed<'a>(detail: &'a Detail, subject: &Subject) -> Cow<'a, Texts> {
+    if !is_concealed(&detail.texts) {
+        return Cow::Borrowed(&detail.texts);
     }
+    let mut texts = detail.texts.clone();
+    reveal_all(&mut texts, subject);
+    Cow::Owned(texts)
+}
+
+/// What a row shows of its pair, but for the texts. `first`: no earlier row of this file has the
+/// same pair.
+fn row_result<'a>(
+    state: &PairState,
+    class: Option<Class>,
+    first: bool,
+    none: &'a Texts,
+) -> RowResult<'a> {
     let own = first && (state.origin == Origin::Run || state.spent.sends > 0);
     let charged = match (own, state.origin, class.map(charge)) {
         (true, Origin::Run, Some(Charge::Charged)) => Charge::Charged,
@@ -170,7 +177,7 @@ fn row_result(
         _ => Charge::Free,
     };
     RowResult {
-        outcome,
+        outcome: Outcome::of(state.end),
         charged,
         possible: if own { state.possible } else { 0 },
         attempts: if own { state.spent.sends } else { 0 },
@@ -180,26 +187,32 @@ fn row_result(
             (_, Origin::Ledger) => RowSource::Ledger,
             (_, Origin::Nowhere) => RowSource::Nowhere,
         },
-        texts,
+        texts: Cow::Borrowed(none),
+        reason: Cow::Borrowed(""),
     }
 }
 
-/// What is said where the vendor gave no reason: how an answer was lost or refused, or under which
-/// name the row was sent.
+/// The vendor's reason; where it gave none, how an answer was lost or refused, or under which name
+/// the row was sent.
 fn reason(
-    outcome: Outcome,
+    state: &PairState,
     class: Option<Class>,
+    texts: &Texts,
     subject: &Subject,
     name_changed: bool,
-) -> Option<String> {
-    match (outcome, class) {
+) -> Cow<'static, str> {
+    if let Some(given) = &texts.reason {
+        return Cow::Owned(given.clone());
+    }
+    match (state.end, class) {
         (
-            Outcome::InDoubt | Outcome::Unavailable | Outcome::Refused | Outcome::NotSent,
+            None | Some(End::InDoubt | End::Unavailable | End::Refused | End::Abnormal),
             Some(class),
-        ) => Some(class.name().to_owned()),
-        (Outcome::NotSent, None) => None,
-        _ if name_changed => Some(format!("sent as: {}", subject.name.as_str())),
-        _ => None,
+        ) => Cow::Borrowed(class.name()),
+        (Some(End::Answered(_)), _) if name_changed => {
+            Cow::Owned(format!("sent as: {}", subject.name.as_str()))
+        }
+        _ => Cow::Borrowed(""),
     }
 }
 
@@ -213,7 +226,7 @@ struct Totals {
 }
 
 impl Totals {
-    fn add(&mut self, result: &RowResult) {
+    fn add(&mut self, result: &RowResult<'_>) {
         self.outcomes.add(result.outcome);
         self.charged += u64::from(result.charged == Charge::Charged);
         self.possible += u64::from(result.possible);

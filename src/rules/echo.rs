@@ -24,6 +24,11 @@ pub fn conceal_all(texts: &mut Texts, subject: &Subject) {
     }
 }
 
+/// Whether any text has something concealed in it.
+pub fn is_concealed(texts: &Texts) -> bool {
+    texts.each().into_iter().flatten().any(|text| text.contains(MARK))
+}
+
 /// Puts the subject's NIK and name back into all texts.
 pub fn reveal_all(texts: &mut Texts, subject: &Subject) {
     for text in texts.each_mut().into_iter().flatten() {

@@ -13,6 +13,8 @@ use crate::model::stop::StopReason;
 /// How often the rate climbs, and by what factor, while no refusal comes.
 const CLIMB_EVERY: Duration = Duration::from_secs(1);
 const CLIMB: f64 = 1.1;
+/// What an unlimited run is taken to have done before it has done anything, calls a second.
+const UNKNOWN_RATE: f64 = 10.0;
 /// The lowest rate that an incident leaves, calls a second.
 const FLOOR: f64 = 0.1;
 /// An unlimited run whose rate has climbed so far is unlimited again.
@@ -106,7 +108,8 @@ impl Throttle {
     /// The rate that was too high. Of an unlimited run only what it did is known: its rate in force
     /// may have climbed far above that.
     fn real_rate(&self) -> f64 {
-        let answered = self.answered_per_second.max(1.0);
+        // The running second counts as far as it has come.
+        let answered = self.answered_per_second.max(f64::from(self.window.1)).max(UNKNOWN_RATE);
         match (self.policy.rate, self.rate) {
             (Some(_), Some(rate)) => rate,
             (_, rate) => rate.map_or(answered, |rate| rate.min(answered)),

@@ -1,0 +1,19 @@
+//! The protocol: what goes over the wire, what each answer makes the program do, and that nothing
+//! is ever sent twice behind its back.
+//!
+//! Servers are mocks and raw sockets of the test's own process; nothing leaves loopback.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed expectation is the test's answer")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod answers;
+mod bodies;
+mod faults;
+mod mock;
+mod pace;
+mod raw;
+mod requests;
+mod tls;
+mod way;

@@ -1,0 +1,134 @@
+//! The vendor as a mock: a script of answers, and when each request came.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
+
+use wiremock::matchers::{method, path};
+use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
+
+/// One answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    http: u16,
+    body: String,
+    headers: Vec<(&'static str, String)>,
+    delay: Duration,
+}
+
+/// An answer with this body, byte for byte.
+pub(crate) fn answer(http: u16, body: impl Into<String>) -> Answer {
+    Answer { http, body: body.into(), headers: Vec::new(), delay: Duration::ZERO }
+}
+
+/// A success with this result code, as documented.
+pub(crate) fn code(result: &str) -> Answer {
+    let result = format!(
+        r#"{{"order_no":"O1","handle_time":"2025-07-01 10:12:20","result":"{result}","remark":"R"}}"#
+    );
+    answer(200, format!(r#"{{"status":"OK","result":{result},"request_id":"TID1"}}"#))
+}
+
+/// A failure with this status, as documented.
+pub(crate) fn fails(http: u16, status: &str, reason: &str) -> Answer {
+    answer(http, format!(r#"{{"status":"{status}","reason":"{reason}","request_id":"TID1"}}"#))
+}
+
+/// A page of a proxy or gateway.
+pub(crate) fn page(http: u16) -> Answer {
+    answer(http, "<html><body>not the vendor</body></html>")
+}
+
+impl Answer {
+    pub(crate) fn with(mut self, header: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((header, value.into()));
+        self
+    }
+
+    pub(crate) fn after(self, delay: Duration) -> Self {
+        Self { delay, ..self }
+    }
+
+    fn template(&self) -> ResponseTemplate {
+        let template = ResponseTemplate::new(self.http).set_delay(self.delay);
+        let template = match self.body.as_bytes() {
+            [] => template,
+            body => template.set_body_bytes(body),
+        };
+        let add = |t: ResponseTemplate, (name, value): &(&'static str, String)| {
+            t.insert_header(*name, value.as_str())
+        };
+        self.headers.iter().fold(template, add)
+    }
+}
+
+/// One request that came.
+#[derive(Clone, Debug)]
+pub(crate) struct Came {
+    pub(crate) at: Instant,
+    pub(crate) wall: SystemTime,
+    pub(crate) content_type: String,
+    pub(crate) body: String,
+}
+
+/// The mock, and all that came to it.
+pub(crate) struct Vendor {
+    pub(crate) server: MockServer,
+    came: Arc<Mutex<Vec<Came>>>,
+}
+
+impl Vendor {
+    /// Answers by the number of the request, from 0, and by the request.
+    pub(crate) async fn by(
+        answer: impl Fn(usize, &Came) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        let server = MockServer::start().await;
+        let came = Arc::new(Mutex::new(Vec::new()));
+        let script = Script { answer, came: Arc::clone(&came) };
+        Mock::given(method("POST"))
+            .and(path("/verify/id_name"))
+            .respond_with(script)
+            .mount(&server)
+            .await;
+        Self { server, came }
+    }
+
+    /// Answers in this order; the last one again and again.
+    pub(crate) async fn saying(answers: &[Answer]) -> Self {
+        let answers = answers.to_vec();
+        Self::by(move |n, _| answers[n.min(answers.len() - 1)].clone()).await
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.server.uri()
+    }
+
+    pub(crate) fn came(&self) -> Vec<Came> {
+        self.came.lock().unwrap().clone()
+    }
+
+    /// How many requests came, to whatever path.
+    pub(crate) async fn count(&self) -> usize {
+        self.server.received_requests().await.unwrap().len()
+    }
+}
+
+struct Script<F> {
+    answer: F,
+    came: Arc<Mutex<Vec<Came>>>,
+}
+
+impl<F: Fn(usize, &Came) -> Answer + Send + Sync> Respond for Script<F> {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        let content_type = request.headers.get("content-type");
+        let came = Came {
+            at: Instant::now(),
+            wall: SystemTime::now(),
+            content_type: content_type.map_or("", |v| v.to_str().unwrap()).to_owned(),
+            body: String::from_utf8(request.body.clone()).unwrap(),
+        };
+        let mut all = self.came.lock().unwrap();
+        let answer = (self.answer)(all.len(), &came);
+        all.push(came);
+        answer.template()
+    }
+}

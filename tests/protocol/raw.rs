@@ -1,0 +1,122 @@
+//! A server on a raw socket, one thread a connection: it can do what no HTTP server would.
+//!
+//! It counts every connection and keeps every request that it read, whole.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+use std::time::Duration;
+
+use tokio::net::TcpSocket;
+
+/// What is done with a request that was read whole.
+pub(crate) enum Act {
+    /// These bytes, and the connection is kept.
+    Send(Vec<u8>),
+    /// These bytes, and it is closed.
+    SendAndClose(Vec<u8>),
+    /// Nothing at all, for so long; then it is closed.
+    Wait(Duration),
+}
+
+/// What came so far.
+#[derive(Default)]
+pub(crate) struct Seen {
+    pub(crate) connections: usize,
+    /// Head and body of each request.
+    pub(crate) requests: Vec<(String, String)>,
+    /// Bytes that were written to a client that may have left.
+    pub(crate) written: usize,
+}
+
+pub(crate) struct RawServer {
+    pub(crate) address: SocketAddr,
+    seen: Arc<Mutex<Seen>>,
+}
+
+impl RawServer {
+    /// Reads requests, and does with the n-th of them all (from 0) what is said.
+    pub(crate) fn answering(act: impl Fn(usize) -> Act + Send + Sync + 'static) -> Self {
+        Self::on_connection(move |mut stream, seen| {
+            while let Some(request) = read_request(&mut stream) {
+                let number = {
+                    let mut seen = seen.lock().unwrap();
+                    seen.requests.push(request);
+                    seen.requests.len() - 1
+                };
+                match act(number) {
+                    Act::Send(bytes) => stream.write_all(&bytes).unwrap(),
+                    Act::SendAndClose(bytes) => return stream.write_all(&bytes).unwrap(),
+                    Act::Wait(time) => return thread::sleep(time),
+                }
+            }
+        })
+    }
+
+    /// Does with each connection what is said.
+    pub(crate) fn on_connection(
+        serve: impl Fn(TcpStream, &Mutex<Seen>) + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let (serve, all) = (Arc::new(serve), Arc::clone(&seen));
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                all.lock().unwrap().connections += 1;
+                let (serve, seen) = (Arc::clone(&serve), Arc::clone(&all));
+                thread::spawn(move || serve(stream, &seen));
+            }
+        });
+        Self { address, seen }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(crate) fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap()
+    }
+}
+
+/// An address that refuses connections, and what keeps others from taking it.
+pub(crate) fn closed_port() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
+}
+
+/// One request, head and body; `None` when the other side closed.
+pub(crate) fn read_request(stream: &mut impl Read) -> Option<(String, String)> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).ok()?;
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8(head).unwrap();
+    let mut body = vec![0; header(&head, "content-length").map_or(0, |n| n.parse().unwrap())];
+    stream.read_exact(&mut body).ok()?;
+    Some((head, String::from_utf8(body).unwrap()))
+}
+
+/// A header of a request's head.
+pub(crate) fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    let mut lines = head.lines().filter_map(|line| line.split_once(':'));
+    lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+}
+
+/// A whole 200 with this body.
+pub(crate) fn ok(body: &str) -> Vec<u8> {
+    let length = body.len();
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json";
+    format!("{head}\r\ncontent-length: {length}\r\n\r\n{body}").into_bytes()
+}
+
+/// A whole answer that says "match".
+pub(crate) fn a_match() -> Vec<u8> {
+    ok(r#"{"status":"OK","result":{"order_no":"O1","result":"01","remark":"MATCH"}}"#)
+}

@@ -1,0 +1,66 @@
+//! TLS with a certificate authority of the user's own: taken when given, refused when not.
+//!
+//! The authority and the server's certificate under `certs` are made up; the authority's key was
+//! thrown away.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ceknik::api::{HttpVerifier, Options};
+use ceknik::model::class::{Class, NotSent};
+use ceknik::rules::classify::classify;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use crate::raw::{RawServer, a_match, read_request};
+use crate::requests::{MATCH, call, options};
+
+fn file(name: &str) -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/protocol/certs")).join(name)
+}
+
+/// A server that says "match" to all, over TLS.
+fn server() -> RawServer {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let chain = vec![CertificateDer::from_pem_file(file("server.pem")).unwrap()];
+    let key = PrivateKeyDer::from_pem_file(file("server.key.pem")).unwrap();
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key);
+    let config = Arc::new(config.unwrap());
+    RawServer::on_connection(move |stream, seen| {
+        let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+        let mut stream = StreamOwned::new(connection, stream);
+        while let Some(request) = read_request(&mut stream) {
+            seen.lock().unwrap().requests.push(request);
+            stream.write_all(&a_match()).unwrap();
+        }
+    })
+}
+
+fn client(url: &str, ca_cert: Option<&str>) -> HttpVerifier {
+    HttpVerifier::new(&Options { ca_cert: ca_cert.map(file), ..options(url) }).unwrap()
+}
+
+#[tokio::test]
+async fn an_authority_that_is_given_is_trusted() {
+    let server = server();
+    let client = client(&format!("https://{}", server.address), Some("ca.pem"));
+    for _ in 0..3 {
+        assert_eq!(classify(&call(&client).await), MATCH);
+    }
+    let seen = server.seen();
+    assert_eq!((seen.connections, seen.requests.len()), (1, 3));
+}
+
+#[tokio::test]
+async fn an_authority_that_is_not_given_or_another_name_is_not_sent() {
+    let server = server();
+    let port = server.address.port();
+    for (host, ca_cert) in [("127.0.0.1", None), ("127.0.0.2", Some("ca.pem"))] {
+        let client = client(&format!("https://{host}:{port}"), ca_cert);
+        let class = classify(&call(&client).await);
+        assert_eq!(class, Class::NotSent(NotSent::Connect), "{host}");
+    }
+    assert_eq!(server.seen().requests.len(), 0);
+}

@@ -1,0 +1,108 @@
+//! The way to the vendor, whole program: proxies of the environment, certificates of the system,
+//! and what is said, and not said, of a call on its way.
+
+use std::thread;
+use std::time::Duration;
+
+use crate::raw::{Act, RawServer, a_match, header};
+use crate::support::{Ended, Place, name, nik, people, run_arguments};
+
+/// Runs one made-up person against an address, with these variables.
+fn run(place: &Place, base_url: &str, variables: &[(&str, &str)], more: &[&str]) -> Ended {
+    place.write("in.csv", people([1001]));
+    let mut command = place.command(&run_arguments("in.csv", base_url, more));
+    command.envs(variables.iter().copied());
+    crate::support::Running::start(command).end()
+}
+
+#[test]
+fn a_proxy_of_the_environment_is_used() {
+    for variable in ["HTTP_PROXY", "http_proxy", "ALL_PROXY"] {
+        let (place, vendor) = (Place::new(), RawServer::answering(|_| Act::Send(a_match())));
+        let proxy = RawServer::answering(|_| Act::Send(a_match()));
+        run(&place, &vendor.url(), &[(variable, &proxy.url())], &[]).exits(0);
+        let line = format!("POST {}/verify/id_name HTTP/1.1", vendor.url());
+        assert_eq!(proxy.seen().requests[0].0.lines().next(), Some(line.as_str()), "{variable}");
+        assert_eq!(vendor.seen().connections, 0, "{variable}");
+    }
+}
+
+#[test]
+fn no_proxy_is_obeyed_and_so_is_the_scheme() {
+    for no_proxy in [("NO_PROXY", "127.0.0.1"), ("no_proxy", "127.0.0.0/8"), ("HTTPS_PROXY", "")] {
+        let (place, vendor) = (Place::new(), RawServer::answering(|_| Act::Send(a_match())));
+        let proxy = RawServer::answering(|_| Act::Send(a_match()));
+        let variable = if no_proxy.1.is_empty() { "HTTPS_PROXY" } else { "HTTP_PROXY" };
+        let variables = [no_proxy, (variable, &proxy.url())];
+        run(&place, &vendor.url(), &variables, &[]).exits(0);
+        let count = |server: &RawServer| server.seen().requests.len();
+        assert_eq!((count(&vendor), count(&proxy)), (1, 0), "{no_proxy:?}");
+    }
+}
+
+#[test]
+fn a_tunnel_that_is_refused_sends_nothing_and_shows_no_secret() {
+    for http in [403, 407, 502] {
+        let place = Place::new();
+        let proxy = RawServer::answering(move |_| {
+            Act::SendAndClose(format!("HTTP/1.1 {http} No\r\ncontent-length: 0\r\n\r\n").into())
+        });
+        let more = ["--max-attempts", "2"];
+        run(&place, "https://vendor.invalid", &[("HTTPS_PROXY", &proxy.url())], &more).exits(3);
+        assert_eq!(place.column("in.verified.csv", "ck_outcome"), ["unavailable"]);
+        assert_eq!(place.column("in.verified.csv", "ck_possible"), ["0"]);
+        let requests = proxy.seen().requests.clone();
+        assert_eq!(requests.len(), 2);
+        for (head, body) in requests {
+            assert!(head.starts_with("CONNECT vendor.invalid:443 HTTP/1.1\r\n"), "{head}");
+            assert!(header(&head, "x-df-api-id").is_none() && body.is_empty(), "{head}");
+            assert!(!head.contains("test-account"), "{head}");
+        }
+    }
+}
+
+#[test]
+fn the_sandbox_of_the_process_needs_no_proxy_and_no_certificates() {
+    let place = Place::new();
+    place.write("in.csv", people([1001]));
+    let mut command = place.command(&["run", "in.csv", "--sandbox"]);
+    for proxy in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+        command.env(proxy, "http://127.0.0.1:1");
+    }
+    command.env("SSL_CERT_FILE", "/nonexistent").env("SSL_CERT_DIR", "/nonexistent");
+    crate::support::Running::start(command).end().exits(0);
+}
+
+#[test]
+fn where_the_system_has_no_certificates_the_error_says_so() {
+    let place = Place::new();
+    let variables = [("SSL_CERT_FILE", "/nonexistent"), ("SSL_CERT_DIR", "/nonexistent")];
+    let ended = run(&place, "https://vendor.invalid", &variables, &[]).exits(11);
+    assert!(ended.stderr.contains("CA certificates"), "{}", ended.stderr);
+}
+
+#[test]
+fn nothing_that_is_printed_holds_a_secret_a_nik_or_a_name() {
+    let acts: [fn() -> Act; 4] = [
+        || Act::Send(a_match()),
+        || Act::SendAndClose(Vec::new()),
+        || Act::Wait(Duration::from_millis(1000)),
+        || Act::Send(b"HTTP/1.1 401 No\r\ncontent-length: 0\r\n\r\n".to_vec()),
+    ];
+    let runs = acts.map(|act| {
+        thread::spawn(move || {
+            let (place, server) = (Place::new(), RawServer::answering(move |_| act()));
+            let more = ["-vv", "--log", "json", "--timeout", "300ms"];
+            let ended = run(&place, &server.url(), &[("RUST_LOG", "trace")], &more);
+            assert_eq!(server.seen().requests.len(), 1);
+            ended
+        })
+    });
+    for run in runs {
+        let Ended { stdout, stderr, .. } = run.join().unwrap();
+        assert!(!stderr.is_empty());
+        for word in ["test-account", &nik(0, 1001), &name(0)] {
+            assert!(!stderr.contains(word) && !stdout.contains(word), "{word}: {stderr}");
+        }
+    }
+}
