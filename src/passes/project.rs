@@ -5,25 +5,28 @@
 
 use std::borrow::Cow;
 use std::io::Write;
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use super::{Input, LOOK_EVERY, PassError};
-use crate::input::{Row, Rows};
+use crate::input::Rows;
 use crate::ledger::{Detail, Ledger};
 use crate::model::attempt::AttemptId;
 use crate::model::class::{Class, End};
 use crate::model::money::{Charge, Tally};
 use crate::model::outcome::{Outcome, OutcomeCounts};
 use crate::model::reply::Texts;
-use crate::model::row::Rejection;
+use crate::model::row::{Checked, Rejection};
 use crate::model::subject::Subject;
 use crate::output::{Cells, RowResult, RowSource, Writer};
 use crate::rules::classify::charge;
 use crate::rules::echo::{is_concealed, reveal_all};
 use crate::rules::pair::truncate;
-use crate::rules::pairs::{Origin, PairIndex, PairState, PairTable};
+use crate::rules::pairs::{Origin, PairState, PairTable};
 
 /// Rows joined at a time: their facts are fetched together.
 const CHUNK: usize = 2048;
+/// Chunks that may wait to be written.
+const CHUNKS_WAITING: usize = 2;
 /// How the stand-in vendor's order numbers begin.
 const SANDBOX_ORDER: &str = "SANDBOX-";
 
@@ -36,7 +39,8 @@ pub struct Projected {
     pub from_sandbox: bool,
 }
 
-/// Writes the whole output.
+/// Writes the whole output: one thread reads the rows and finds their pairs, this one fetches the
+/// facts and writes.
 ///
 /// # Errors
 /// [`PassError`]: the input changed or cannot be read, the ledger or the output failed.
@@ -47,33 +51,68 @@ pub fn project<L: Ledger, W: Write>(
     tally: &Tally,
     ledger: &mut L,
     writer: &mut Writer<W>,
-    interrupted: &dyn Fn() -> bool,
+    interrupted: &(dyn Fn() -> bool + Sync),
 ) -> Result<Projected, PassError> {
+    let mut totals = Totals::default();
+    writer.header(&input.layout)?;
+    std::thread::scope(|scope| {
+        let (give, chunks) = sync_channel(CHUNKS_WAITING);
+        let reader = scope.spawn(move || read(input, fingerprint, table, interrupted, &give));
+        for chunk in chunks {
+            write(chunk, ledger, writer, &mut totals)?;
+        }
+        // A reader that ended early gave no whole file.
+        reader.join().unwrap_or(Err(PassError::Changed))
+    })?;
+    writer.flush()?;
+    totals.check(tally)?;
+    Ok(Projected { outcomes: totals.outcomes, from_sandbox: totals.from_sandbox })
+}
+
+/// Reads the rows in order and hands them over with what is known of their pairs. Ends early where
+/// nobody takes them any more.
+fn read(
+    input: &Input,
+    fingerprint: [u8; 16],
+    table: &PairTable,
+    interrupted: &(dyn Fn() -> bool + Sync),
+    give: &SyncSender<Vec<Held>>,
+) -> Result<(), PassError> {
     let Input { source, layout, options, hasher } = input;
     let mut rows = Rows::open(source, layout, options, hasher.stream())?;
-    let mut join = Join {
-        table,
-        seen: vec![false; table.len()],
-        chunk: Vec::with_capacity(CHUNK),
-        totals: Totals::default(),
-    };
-    writer.header(layout)?;
+    // The pairs that already stood in an earlier row.
+    let mut seen = vec![false; table.len()];
+    let mut chunk = Vec::with_capacity(CHUNK);
     while let Some(row) = rows.next_row()? {
         if row.record % LOOK_EVERY == 0 && interrupted() {
             return Err(PassError::Interrupted);
         }
-        join.take(row, |subject| table.find(&hasher.pair(subject)))?;
-        if join.chunk.len() == CHUNK {
-            join.write(ledger, writer)?;
+        let cells = Cells::of(row.fields);
+        let what = match row.reading.checked {
+            Err(rejection) => What::Rejected(rejection),
+            Ok(Checked { subject, name_changed, .. }) => {
+                // A pair that the survey did not see: the file is another one now.
+                let at = table.find(&hasher.pair(&subject)).ok_or(PassError::Changed)?;
+                let seen = seen.get_mut(at.0 as usize);
+                let first = !seen.is_some_and(|seen| std::mem::replace(seen, true));
+                What::Pair { state: table.state(at), subject, first, name_changed }
+            }
+        };
+        chunk.push(Held { cells, what });
+        if chunk.len() == CHUNK {
+            let full = std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK));
+            if give.send(full).is_err() {
+                return Ok(());
+            }
         }
     }
-    join.write(ledger, writer)?;
-    writer.flush()?;
-    if truncate(&rows.finish()?) != fingerprint {
-        return Err(PassError::Changed);
+    if give.send(chunk).is_err() {
+        return Ok(());
     }
-    join.totals.check(tally)?;
-    Ok(Projected { outcomes: join.totals.outcomes, from_sandbox: join.totals.from_sandbox })
+    match truncate(&rows.finish()?) == fingerprint {
+        true => Ok(()),
+        false => Err(PassError::Changed),
+    }
 }
 
 /// A row that waits for its facts.
@@ -87,69 +126,38 @@ enum What {
     Pair { state: PairState, subject: Subject, first: bool, name_changed: bool },
 }
 
-struct Join<'a> {
-    table: &'a PairTable,
-    /// The pairs that already stood in an earlier row.
-    seen: Vec<bool>,
+/// Joins a chunk of rows to their facts and writes them.
+fn write<L: Ledger, W: Write>(
     chunk: Vec<Held>,
-    totals: Totals,
-}
-
-impl Join<'_> {
-    fn take(
-        &mut self,
-        row: Row<'_>,
-        find: impl FnOnce(&Subject) -> Option<PairIndex>,
-    ) -> Result<(), PassError> {
-        let cells = Cells::of(row.fields);
-        let what = match row.reading.checked {
-            Err(rejection) => What::Rejected(rejection),
-            Ok(checked) => {
-                // A pair that the survey did not see: the file is another one now.
-                let at = find(&checked.subject).ok_or(PassError::Changed)?;
-                let seen = self.seen.get_mut(at.0 as usize);
-                let first = !seen.is_some_and(|seen| std::mem::replace(seen, true));
-                let state = self.table.state(at);
-                let name_changed = checked.name_changed;
-                What::Pair { state, subject: checked.subject, first, name_changed }
+    ledger: &mut L,
+    writer: &mut Writer<W>,
+    totals: &mut Totals,
+) -> Result<(), PassError> {
+    let wanted: Vec<AttemptId> = chunk
+        .iter()
+        .filter_map(|held| match &held.what {
+            What::Pair { state, .. } if state.attempt.0 > 0 => Some(state.attempt),
+            _ => None,
+        })
+        .collect();
+    let details = ledger.details(&wanted)?;
+    let none = Texts::default();
+    for held in chunk {
+        let result = match held.what {
+            What::Rejected(rejection) => RowResult::rejected(rejection),
+            What::Pair { state, subject, first, name_changed } => {
+                let at = details.binary_search_by_key(&state.attempt, |d| d.attempt);
+                let detail = at.ok().and_then(|at| details.get(at));
+                let texts = detail.map_or(Cow::Borrowed(&none), |d| revealed(d, &subject));
+                let class = detail.map(|detail| detail.class);
+                let reason = reason(&state, class, &texts, &subject, name_changed);
+                RowResult { texts, reason, ..row_result(&state, class, first, &none) }
             }
         };
-        self.chunk.push(Held { cells, what });
-        Ok(())
+        totals.add(&result);
+        writer.row(&held.cells, &result)?;
     }
-
-    fn write<L: Ledger, W: Write>(
-        &mut self,
-        ledger: &mut L,
-        writer: &mut Writer<W>,
-    ) -> Result<(), PassError> {
-        let wanted: Vec<AttemptId> = self
-            .chunk
-            .iter()
-            .filter_map(|held| match &held.what {
-                What::Pair { state, .. } if state.attempt.0 > 0 => Some(state.attempt),
-                _ => None,
-            })
-            .collect();
-        let details = ledger.details(&wanted)?;
-        let none = Texts::default();
-        for held in self.chunk.drain(..) {
-            let result = match held.what {
-                What::Rejected(rejection) => RowResult::rejected(rejection),
-                What::Pair { state, subject, first, name_changed } => {
-                    let at = details.binary_search_by_key(&state.attempt, |d| d.attempt);
-                    let detail = at.ok().and_then(|at| details.get(at));
-                    let texts = detail.map_or(Cow::Borrowed(&none), |d| revealed(d, &subject));
-                    let class = detail.map(|detail| detail.class);
-                    let reason = reason(&state, class, &texts, &subject, name_changed);
-                    RowResult { texts, reason, ..row_result(&state, class, first, &none) }
-                }
-            };
-            self.totals.add(&result);
-            writer.row(&held.cells, &result)?;
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// An attempt's texts, with the customer put back where the vendor echoed them.
