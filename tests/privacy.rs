@@ -235,6 +235,9 @@ fn a_kill_leaves_nothing_to_be_read() {
     check_files(&place, &people);
 }
 
+/// An exit code, an input, further arguments, and what is set in the environment.
+type Case<'a> = (i32, &'a str, &'a [&'a str], Vec<(&'a str, String)>);
+
 #[test]
 fn errors_tell_nothing_of_the_customers_or_the_account() {
     let place = Place::new();
@@ -248,7 +251,7 @@ fn errors_tell_nothing_of_the_customers_or_the_account() {
     let secret = |value: &str| vec![("CEKNIK_API_SECRET", value.to_owned())];
     let account = |id: &str| vec![("CEKNIK_API_ID", id.to_owned())];
     let none = Vec::new;
-    let cases: [(i32, &str, &[&str], Vec<(&str, String)>); 12] = [
+    let cases: [Case<'_>; 12] = [
         (12, "in.csv", &[], account("expired")),
         (12, "in.csv", &[], account("forbidden")),
         (10, "in.csv", &["--id-column", "nope"], none()),

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::model::subject::mask_digits;
+use crate::model::subject::mask_niks;
 
 /// A file in the making. Dropped before [`AtomicFile::put`], it leaves nothing.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl Drop for AtomicFile {
 fn with_path(path: &Path, error: &io::Error) -> io::Error {
     // A file may be named by a NIK.
     let path = path.display().to_string();
-    io::Error::new(error.kind(), format!("{}: {error}", mask_digits(&path)))
+    io::Error::new(error.kind(), format!("{}: {error}", mask_niks(&path)))
 }
 
 #[cfg(test)]

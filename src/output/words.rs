@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Summary;
 use crate::model::money::{Price, group};
 use crate::model::outcome::{Outcome, OutcomeCounts};
-use crate::model::subject::mask_digits;
+use crate::model::subject::mask_niks;
 
 /// The last words of a start, several lines.
 pub fn last_words(summary: &Summary, price: Option<&Price>, next: Option<&str>) -> String {
@@ -31,7 +31,7 @@ fn write_all(
     writeln!(out, "  time       {}", humantime::format_duration(rounded(whole)))?;
     if let Some(output) = &summary.output {
         // Named after the input, which may be named by a NIK.
-        writeln!(out, "  output     {}", mask_digits(output))?;
+        writeln!(out, "  output     {}", mask_niks(output))?;
     }
     if let Some(next) = next {
         writeln!(out, "  next       {next}")?;
