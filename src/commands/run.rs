@@ -14,12 +14,13 @@ use crate::error::{Error, exit};
 use crate::input::{Source, inspect};
 use crate::ledger::{Ending, Identity, Ledger, LedgerError, OpenRun, Opening, SqliteLedger};
 use crate::model::attempt::WallMs;
+use crate::model::funnel::Funnel;
 use crate::model::money::Tally;
 use crate::model::stop::StopReason;
 use crate::model::subject::mask_digits;
 use crate::output::{AtomicFile, Writer};
 use crate::passes::{
-    Funnel, Input, PassError, Projected, Survey, fold_known, project, read_candidates, survey,
+    Input, PassError, Projected, Survey, fold_known, project, read_candidates, survey,
 };
 use crate::rules::body::BodyTrial;
 use crate::rules::findings::stop_findings;

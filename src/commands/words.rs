@@ -9,12 +9,13 @@ use crate::error::exit;
 use crate::input::{Layout, Source};
 use crate::ledger::OpenRun;
 use crate::model::class::AccountStop;
+use crate::model::funnel::Funnel;
 use crate::model::money::{Tally, group};
 use crate::model::row::Warning;
 use crate::model::stop::{BudgetLimit, Signal, StopReason};
-use crate::model::subject::mask_digits;
+use crate::model::subject::mask_niks;
 use crate::output::{Spending, Summary, count, last_words};
-use crate::passes::{Funnel, Projected, Survey};
+use crate::passes::{Projected, Survey};
 use crate::term::Screen;
 
 /// What was found out about the input's form.
@@ -213,7 +214,7 @@ fn next(facts: &Facts<'_>) -> Option<String> {
 /// The command line as it was typed, fit to be pasted. Paths may hold a NIK: they are masked.
 fn arguments() -> String {
     let quoted = std::env::args_os().skip(1).map(|argument| {
-        let shown = mask_digits(&argument.to_string_lossy()).into_owned();
+        let shown = mask_niks(&argument.to_string_lossy()).into_owned();
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+*".contains(c);
         if !shown.is_empty() && shown.chars().all(plain) {
             shown

@@ -31,7 +31,7 @@ mod work;
 
 pub use dispatcher::{Dispatcher, Outcome};
 pub use gate::Gate;
-pub use report::{Latency, Pause, Snapshot, Stats};
+pub use report::{Pause, Snapshot, Stats};
 pub use work::{Candidate, Ticket};
 
 /// How often the progress is shown.

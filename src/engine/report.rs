@@ -5,6 +5,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use crate::model::class::{Class, ResultCode};
+use crate::model::latency::Latency;
 use crate::model::money::Tally;
 use crate::model::stop::StopReason;
 use crate::rules::retry::Tick;
@@ -26,17 +27,6 @@ pub struct Stats {
     pub finished: u64,
     /// How long calls took to be answered, in microseconds; `None` where no memory was had for it.
     latency: Option<Histogram<u64>>,
-}
-
-/// Percentiles of how long calls took.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-pub struct Latency {
-    /// Half were faster, in milliseconds.
-    pub p50_ms: u64,
-    /// 95 % were faster.
-    pub p95_ms: u64,
-    /// 99 % were faster.
-    pub p99_ms: u64,
 }
 
 impl Default for Stats {

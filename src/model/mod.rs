@@ -5,6 +5,8 @@
 
 pub mod attempt;
 pub mod class;
+pub mod funnel;
+pub mod latency;
 pub mod money;
 pub mod outcome;
 pub mod reply;

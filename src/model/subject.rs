@@ -83,9 +83,20 @@ pub struct Subject {
     pub name: Name,
 }
 
-/// Replaces each run of six or more ASCII digits with `******`, for texts (a header, a path) that might hold a NIK.
+/// Replaces each run of six or more ASCII digits with `******`, for texts (a header, a label) that might hold a NIK.
 #[must_use]
 pub fn mask_digits(text: &str) -> Cow<'_, str> {
+    mask_runs(text, MASKED_RUN)
+}
+
+/// Replaces only what may be a whole NIK, for texts that are of use when they are whole: a dated
+/// path, a command to paste.
+#[must_use]
+pub fn mask_niks(text: &str) -> Cow<'_, str> {
+    mask_runs(text, NIK_DIGITS - 1)
+}
+
+fn mask_runs(text: &str, shortest: usize) -> Cow<'_, str> {
     let mut out = String::new();
     let mut rest = text;
     let mut masked = false;
@@ -94,7 +105,7 @@ pub fn mask_digits(text: &str) -> Cow<'_, str> {
         let run = tail.find(|c: char| !c.is_ascii_digit()).unwrap_or(tail.len());
         let (digits, after) = tail.split_at(run);
         out.push_str(before);
-        if run >= MASKED_RUN {
+        if run >= shortest {
             out.push_str("******");
             masked = true;
         } else {
@@ -143,6 +154,18 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(mask_digits(text), masked);
+        }
+    }
+
+    #[test]
+    fn mask_niks_leaves_dates_and_amounts() {
+        for (text, masked) in [
+            ("--max-cost=5000000", "--max-cost=5000000"),
+            ("out_20261123.csv", "out_20261123.csv"),
+            ("d/3275014101900001.csv", "d/******.csv"),
+            ("327501410190001", "******"),
+        ] {
+            assert_eq!(mask_niks(text), masked);
         }
     }
 

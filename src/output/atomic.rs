@@ -8,6 +8,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::model::subject::mask_niks;
+
 /// A file in the making. Dropped before [`AtomicFile::put`], it leaves nothing.
 #[derive(Debug)]
 pub struct AtomicFile {
@@ -74,7 +76,9 @@ impl Drop for AtomicFile {
 }
 
 fn with_path(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+    // A file may be named by a NIK.
+    let path = path.display().to_string();
+    io::Error::new(error.kind(), format!("{}: {error}", mask_niks(&path)))
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::AtomicFile;
-use crate::engine::Latency;
+use crate::model::funnel::Funnel;
+use crate::model::latency::Latency;
 use crate::model::money::{Price, Tally};
 use crate::model::outcome::OutcomeCounts;
-use crate::passes::Funnel;
 
 /// Everything a start has to say at its end.
 #[derive(Debug, Clone, Serialize)]

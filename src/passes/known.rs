@@ -1,34 +1,14 @@
 //! What the ledger knows of a file's pairs, and what that leaves to be sent.
 
-use serde::Serialize;
-
 use super::{PassError, Survey};
 use crate::ledger::{Ledger, OpenRun};
 use crate::model::class::End;
+use crate::model::funnel::Funnel;
 use crate::model::money::Tally;
 use crate::rules::pairs::{Origin, PairTable};
 use crate::rules::retry::RetryPolicy;
 use crate::rules::reuse::ReusePolicy;
 use crate::rules::tally::count;
-
-/// Where a file's rows go: the parts add up to `rows`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Funnel {
-    /// All rows.
-    pub rows: u64,
-    /// Our own check said no.
-    pub rejected: u64,
-    /// Same pair earlier in the file.
-    pub duplicates: u64,
-    /// Pairs answered in an earlier run.
-    pub reused: u64,
-    /// Pairs in doubt, held.
-    pub in_doubt: u64,
-    /// Pairs that earlier starts of this run have ended.
-    pub done: u64,
-    /// Pairs to be sent.
-    pub to_send: u64,
-}
 
 /// Folds all facts into the table: other runs' first, then this run's own. Returns what this run
 /// has cost so far.

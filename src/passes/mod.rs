@@ -13,7 +13,7 @@ use crate::input::InputError;
 use crate::ledger::LedgerError;
 
 pub use candidates::read_candidates;
-pub use known::{Funnel, fold_known};
+pub use known::fold_known;
 pub use project::{Projected, project};
 pub use survey::{Survey, survey};
 

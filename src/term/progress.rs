@@ -7,8 +7,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Screen;
 use crate::engine::{Pause, Snapshot};
+use crate::model::funnel::Funnel;
 use crate::model::money::{Price, group};
-use crate::passes::Funnel;
 use crate::rules::retry::Tick;
 
 /// Elsewhere than on a terminal: a line each so often, and at each tenth.

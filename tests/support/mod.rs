@@ -59,7 +59,12 @@ impl Place {
     /// The program with these arguments, in this folder, with a clean environment, its state in
     /// this folder, and an account.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(CEKNIK);
+        self.command_of(CEKNIK, arguments)
+    }
+
+    /// The same of another program, one that starts it.
+    pub fn command_of(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command
             .args(arguments)
             .current_dir(self.folder.path())

@@ -1,0 +1,222 @@
+//! The shape of the source, held by reading it: which part may know which, and what stands where.
+//!
+//! The rule of the imports: model ← rules ← input, api, ledger, output ← engine ← passes ← commands
+//! ← main. `KNOWS` spells it out. A stage never knows `config` or `cli`: it has a small `Options`,
+//! which the top builds. One exception stands in it: `output` knows `input`, since a result row is
+//! the input's row with its own layout and cells, and more columns.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test: what is not as expected is the test's answer"
+)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each part of the program, and the parts that it may know.
+const KNOWS: &[(&str, &[&str])] = &[
+    ("model", &[]),
+    ("rules", &["model"]),
+    ("input", &["model", "rules"]),
+    ("api", &["model", "rules"]),
+    ("ledger", &["model", "rules"]),
+    ("output", &["model", "rules", "input"]),
+    ("engine", &["model", "rules", "api", "ledger"]),
+    ("passes", &["model", "rules", "input", "ledger", "output", "engine"]),
+    ("sandbox", &[]),
+    ("signals", &["model"]),
+    ("error", &["model", "api", "input", "ledger", "output", "passes", "sandbox"]),
+    ("term", &["model", "rules", "engine", "error"]),
+    ("cli", &["sandbox"]),
+    (
+        "config",
+        &["model", "rules", "input", "api", "ledger", "output", "engine", "error", "term", "cli"],
+    ),
+    (
+        "commands",
+        &[
+            "model", "rules", "input", "api", "ledger", "output", "engine", "passes", "sandbox",
+            "signals", "error", "term", "cli", "config",
+        ],
+    ),
+];
+
+/// Words that belong to one place: outside of it nobody speaks them.
+const PLACES: &[(&str, &[&str])] = &[
+    ("reqwest", &["src/api/http.rs"]),
+    ("rustls", &["src/api/http.rs"]),
+    ("rusqlite", &["src/ledger/"]),
+    ("governor", &["src/engine/gate.rs"]),
+    ("indicatif", &["src/term/"]),
+    ("hyper", &["src/sandbox/"]),
+];
+
+/// What the pure core never touches.
+const IMPURE: &[&str] = &[
+    "Instant",
+    "SystemTime",
+    "std::fs",
+    "std::io",
+    "std::net",
+    "std::env",
+    "std::thread",
+    "tokio",
+    "tracing",
+    "rand::",
+    "getrandom",
+    "async ",
+    ".await",
+    "println!",
+    "eprintln!",
+];
+
+/// What may end the program in its middle.
+const PANICS: &[&str] =
+    &[".unwrap()", ".expect(", "panic!(", "todo!(", "unimplemented!(", "unreachable!(", "dbg!("];
+
+/// A file of the project, its tests cut off and its comments taken out.
+struct Source {
+    path: String,
+    whole: String,
+    code: String,
+}
+
+fn sources(folder: &str) -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    let mut folders = vec![root.join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path: PathBuf = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                let whole = fs::read_to_string(&path).unwrap();
+                let path = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                let code = code_of(&path, &whole);
+                found.push(Source { path, whole, code });
+            }
+        }
+    }
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    assert!(!found.is_empty());
+    found
+}
+
+/// Without comments, and without tests: those are files of their own, or the last part of a file.
+fn code_of(path: &str, whole: &str) -> String {
+    let is_test = ["/tests.rs", "/tests/", "/testing.rs"].iter().any(|mark| path.contains(mark));
+    if is_test {
+        return String::new();
+    }
+    let code = whole.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let lines = code.lines().map(|line| line.split("//").next().unwrap_or_default());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The part that a file belongs to: `src/engine/gate.rs` to `engine`.
+fn part(path: &str) -> &str {
+    let inner = path.strip_prefix("src/").unwrap();
+    inner.split('/').next().unwrap().trim_end_matches(".rs")
+}
+
+/// The parts that a file speaks of.
+fn known(code: &str) -> BTreeSet<&str> {
+    code.split("crate::")
+        .skip(1)
+        .map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap())
+        .collect()
+}
+
+#[test]
+fn imports_go_one_way() {
+    let mut wrong = Vec::new();
+    for Source { path, code, .. } in sources("src") {
+        let part = part(&path);
+        if ["main", "lib"].contains(&part) {
+            continue;
+        }
+        let Some((_, may)) = KNOWS.iter().find(|(name, _)| *name == part) else {
+            panic!("{path} belongs to a part that the rule does not know");
+        };
+        let others = known(&code).into_iter().filter(|other| *other != part);
+        wrong.extend(
+            others.filter(|o| !may.contains(o)).map(|other| format!("{path} knows {other}")),
+        );
+        if code.contains("crate::{") || code.contains("super::super::super") {
+            wrong.push(format!("{path} hides what it knows"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_rule_itself_has_no_circle() {
+    let mut low: BTreeSet<&str> = BTreeSet::new();
+    while low.len() < KNOWS.len() {
+        let next = KNOWS
+            .iter()
+            .find(|(part, may)| !low.contains(part) && may.iter().all(|other| low.contains(other)));
+        let Some((part, _)) = next else { panic!("a circle above {low:?}") };
+        low.insert(part);
+    }
+}
+
+#[test]
+fn each_tool_has_its_one_place() {
+    let mut wrong = Vec::new();
+    for Source { path, code, .. } in sources("src") {
+        for (word, places) in PLACES {
+            let here = places.iter().any(|place| path.starts_with(place));
+            let spoken = code.contains(&format!("{word}::")) && !here;
+            wrong.extend(spoken.then(|| format!("{path} speaks of {word}")));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_rules_are_pure() {
+    let mut wrong = Vec::new();
+    for Source { path, code, .. } in sources("src/rules") {
+        let spoken = IMPURE.iter().filter(|word| code.contains(**word));
+        wrong.extend(spoken.map(|word| format!("{path}: {word}")));
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn nothing_panics_on_purpose() {
+    let mut wrong = Vec::new();
+    for Source { path, code, .. } in sources("src") {
+        for (number, line) in (1..).zip(code.lines()) {
+            if PANICS.iter().any(|word| line.contains(word)) {
+                wrong.push(format!("{path}:{number}: {}", line.trim()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn files_say_what_they_are_for_and_are_short() {
+    let mut wrong = Vec::new();
+    for Source { path, whole, .. } in sources("src").iter().chain(&sources("tests")) {
+        let is_test = path.starts_with("tests/") || path.contains("/tests");
+        let most = match path.as_str() {
+            "src/main.rs" => 60,
+            _ if is_test => 600,
+            _ => 500,
+        };
+        let lines = whole.lines().count();
+        if !whole.starts_with("//! ") {
+            wrong.push(format!("{path} does not say what it is for"));
+        }
+        if lines > most {
+            wrong.push(format!("{path} has {lines} lines, more than {most}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

@@ -1,0 +1,443 @@
+//! Killed anywhere: the whole program under `kill -9` and SIGTERM at random moments, judged by the
+//! vendor's own call log.
+//!
+//! Each test prints its seed; `CRASH_SEED=N` takes it again. Timing is the machine's all the same,
+//! so a seed brings back the plan of the kills, not the very moment of each.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test: what is not as expected is the test's answer"
+)]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs;
+use std::thread::sleep;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+use support::{Call, Place, Running, Vendor, many_people, name, nik, run_arguments};
+
+const CONCURRENCY: usize = 8;
+const LATENCY: Duration = Duration::from_millis(20);
+/// Columns that belong to a request, not to a row: they differ from run to run.
+const PER_REQUEST: [&str; 4] = ["ck_order_no", "ck_handle_time", "ck_request_id", "ck_attempts"];
+
+/// Rows of all kinds: verdicts, passing and lasting troubles, lost answers, duplicates, rejections.
+fn mixed_rows(people: u32) -> String {
+    let mut text = "id,nik,nama\n".to_owned();
+    for n in 0..people {
+        let serial = match n % 50 {
+            7 => 8,        // 500 once, then match
+            13 => 16,      // QUERY_FAILED once, then mismatch
+            19 => 3,       // not sure
+            23 => 18,      // the remark echoes NIK and name
+            29 => 5,       // refused
+            31 => 13,      // a code that is not documented
+            37 | 44 => 12, // charged, then cut: in doubt
+            _ => 1001 + n % 8000,
+        };
+        text += &format!("{n},{},{}\n", nik(n, serial), name(n));
+        match n % 50 {
+            5 => text += &format!("{n}d,{},{}\n", nik(n, serial), name(n)),
+            11 => text += &format!("{n}r,12345,{}\n", name(n)),
+            17 => text += &format!("{n}e,{},\n", nik(n, serial)),
+            _ => {}
+        }
+    }
+    text
+}
+
+/// The vendor's name for a pair.
+fn pair(nik: &str, name: &str) -> String {
+    blake3::hash(format!("{nik}\n{name}").as_bytes()).to_hex()[..16].to_owned()
+}
+
+/// A seeded plan of moments.
+struct Plan(u64);
+
+impl Plan {
+    fn new(test: &str) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
+        let seed = std::env::var("CRASH_SEED").map_or(now, |seed| seed.parse().unwrap());
+        println!("{test}: CRASH_SEED={seed}");
+        Self(seed)
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        (z ^ (z >> 31)) % limit
+    }
+
+    fn pause(&mut self, most_ms: u64) {
+        sleep(Duration::from_micros(self.below(most_ms * 1000)));
+    }
+}
+
+/// One file, one vendor, one ledger, and all that was done to them.
+struct Ordeal {
+    place: Place,
+    vendor: Vendor,
+    more: Vec<&'static str>,
+    /// When each start began, as the vendor's log tells the time.
+    starts: Vec<u64>,
+    kills: usize,
+    kills_in_flight: usize,
+    /// Calls that kills cut off.
+    left: u64,
+}
+
+impl Ordeal {
+    fn new(rows: &str, more: &[&'static str]) -> Self {
+        let place = Place::new();
+        let latency = format!("{}ms", LATENCY.as_millis());
+        let vendor = Vendor::start(&place, &["--latency", &latency]);
+        place.write("in.csv", rows);
+        let more = [&["--concurrency", "8", "-o", "out.csv"], more].concat();
+        Self { place, vendor, more, starts: vec![], kills: 0, kills_in_flight: 0, left: 0 }
+    }
+
+    fn start(&mut self) -> Running {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        self.starts.push(now.as_micros() as u64);
+        let arguments = run_arguments("in.csv", &self.vendor.base_url, &self.more);
+        Running::start(self.place.command(&arguments))
+    }
+
+    /// Waits until so many more calls came, or the program ended.
+    fn wait_for_calls(&self, calls: usize, running: &mut Running) {
+        let target = self.vendor.count() + calls;
+        while self.vendor.count() < target && !running.is_over() {
+            sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn kill(&mut self, mut running: Running) {
+        if running.is_over() {
+            return;
+        }
+        running.kill();
+        let before = self.left;
+        self.left = self.check_after_stop();
+        self.kills += 1;
+        self.kills_in_flight += usize::from(self.left > before);
+    }
+
+    fn status(&self) -> Option<Value> {
+        let ended = self.place.ceknik(&["status", "--json", "--base-url", &self.vendor.base_url]);
+        (ended.code == Some(0)).then(|| serde_json::from_str(&ended.stdout).unwrap())
+    }
+
+    /// What must hold whenever the program is gone; says how many calls kills have cut off so far.
+    fn check_after_stop(&self) -> u64 {
+        let billed = billed(&self.vendor.calls());
+        let Some(status) = self.status() else {
+            assert_eq!(billed, 0, "calls were billed, and there is no ledger");
+            return 0;
+        };
+        let unsettled = status["unsettled"].as_u64().unwrap();
+        assert!(unsettled <= CONCURRENCY as u64, "{unsettled} in doubt after one kill");
+        let (confirmed, possible) = charges(&status);
+        assert!(
+            confirmed <= billed && billed <= confirmed + possible + unsettled,
+            "{billed} billed, but {confirmed} confirmed, {possible} possible, {unsettled} open"
+        );
+        let doubts = status["doubts"].as_array().unwrap();
+        unsettled + doubts.iter().filter(|doubt| doubt["how"] == "lost_killed").count() as u64
+    }
+
+    fn is_finished(&self) -> bool {
+        let finished = |status: Value| status["runs"][0]["state"] == "finished";
+        self.status().is_some_and(finished)
+    }
+
+    /// Runs on to the end, unless the last start came so far already.
+    fn finish(&mut self, code: i32) {
+        if !self.is_finished() {
+            self.start().end().exits(code);
+        }
+    }
+
+    /// Everything that must hold at the end.
+    fn judge(self, input: &str, undisturbed: &Place) {
+        let Self { place, vendor, starts, left, .. } = self;
+        let status = place.ceknik(&["status", "--json", "--base-url", &vendor.base_url]);
+        let status: Value = serde_json::from_str(&status.stdout).unwrap();
+        let calls = vendor.end();
+        let rows = place.rows("out.csv");
+
+        // Rows in = rows out, in order, with their own cells.
+        let own: Vec<String> =
+            rows.iter().map(|r| format!("{},{},{}", r["id"], r["nik"], r["nama"])).collect();
+        assert_eq!(own, input.lines().skip(1).collect::<Vec<_>>());
+
+        // Every charge is in the ledger, the output and the summary, as charged or possible.
+        let (confirmed, possible) = charges(&status);
+        let billed = billed(&calls);
+        assert!(confirmed <= billed && billed <= confirmed + possible);
+        let charged = rows.iter().filter(|row| row["ck_charged"] == "yes").count() as u64;
+        let perhaps: u64 = rows.iter().map(|row| row["ck_possible"].parse::<u64>().unwrap()).sum();
+        assert_eq!((charged, perhaps), (confirmed, possible));
+        let summary = place.summary("out.csv");
+        assert_eq!(summary["spending"]["owed_at_least"], confirmed);
+        assert_eq!(summary["spending"]["owed_at_most"], confirmed + possible);
+        let outcomes = summary["outcomes"].as_object().unwrap();
+        let total: u64 = outcomes.values().map(|rows| rows.as_u64().unwrap()).sum();
+        assert_eq!((total, &summary["rows"]), (rows.len() as u64, &Value::from(rows.len())));
+
+        let killed: BTreeSet<(&str, &str)> = rows
+            .iter()
+            .filter(|row| row["ck_reason"] == "lost_killed")
+            .map(|row| (row["nik"].as_str(), row["nama"].as_str()))
+            .collect();
+        assert_eq!(
+            killed.len() as u64,
+            left,
+            "rows that kills left in doubt, and calls they cut off"
+        );
+        never_sent_again(&rows, &calls);
+        in_flight_at_most(&calls, &starts);
+        same_but_for_doubts(&rows, &undisturbed.rows("out.csv"));
+        assert_eq!(leftovers(&place), Vec::<String>::new());
+    }
+}
+
+fn billed(calls: &[Call]) -> u64 {
+    calls.iter().filter(|call| call.charged).count() as u64
+}
+
+/// Confirmed and possible charges of the first run.
+fn charges(status: &Value) -> (u64, u64) {
+    let tally = &status["runs"][0]["tally"];
+    let possible = tally["possible"]
+        .as_object()
+        .map(|kinds| kinds.values().map(|kind| kind.as_u64().unwrap()).sum());
+    (tally["confirmed"].as_u64().unwrap_or(0), possible.unwrap_or(0))
+}
+
+/// Whether the vendor's answer ends its pair. Where it was lost, the pair is in doubt: ended too.
+fn is_conclusive(call: &Call) -> bool {
+    let again = ["INTERNAL_ERROR", "QUERY_FAILED", "RATE_LIMIT_EXCEEDED"];
+    !again.contains(&call.answer.as_str())
+}
+
+/// No pair is sent again once it has its answer, recorded or lost, and rows show what was answered.
+fn never_sent_again(rows: &[BTreeMap<String, String>], calls: &[Call]) {
+    let mut by_pair: HashMap<&str, Vec<&Call>> = HashMap::new();
+    for call in calls {
+        by_pair.entry(call.pair.as_deref().unwrap()).or_default().push(call);
+    }
+    for calls in by_pair.values() {
+        let early = calls.iter().rev().skip(1).find(|call| is_conclusive(call));
+        assert!(early.is_none(), "sent again after its answer: {calls:?}");
+    }
+    for row in rows.iter().filter(|row| row["ck_source"] == "call") {
+        let calls = by_pair.get(pair(&row["nik"], &row["nama"]).as_str());
+        let calls = calls.map_or(&[][..], Vec::as_slice);
+        let sends: usize = row["ck_attempts"].parse().unwrap();
+        if row["ck_outcome"] == "in_doubt" {
+            // An intent that was durable may not have left.
+            assert!(sends == calls.len() || sends == calls.len() + 1, "{row:?} {calls:?}");
+            continue;
+        }
+        assert_eq!(sends, calls.len(), "{row:?} {calls:?}");
+        let last = calls.last().unwrap();
+        let said = [&row["ck_result"], &row["ck_status"]];
+        assert!(said.contains(&&last.answer), "{row:?} {last:?}");
+        assert_eq!(row["ck_charged"] == "yes", last.charged && row["ck_outcome"] != "unknown");
+    }
+}
+
+/// Each call is in flight for at least the latency: so many within one latency are in flight at
+/// once. Calls of different starts are never in flight together with one client.
+fn in_flight_at_most(calls: &[Call], starts: &[u64]) {
+    let mut most = 0;
+    for (i, call) in calls.iter().enumerate() {
+        let begun = starts.iter().rev().find(|start| **start <= call.at_us).unwrap();
+        let since = (call.at_us - LATENCY.as_micros() as u64).max(*begun);
+        let together = calls[..=i].iter().rev().take_while(|other| other.at_us > since).count();
+        most = most.max(together);
+    }
+    assert!(most <= CONCURRENCY, "{most} in flight");
+    assert!(most > CONCURRENCY / 2, "only {most} in flight: the test shows nothing");
+}
+
+/// Killed and run again, the output is that of an undisturbed run, but for what is in doubt.
+fn same_but_for_doubts(rows: &[BTreeMap<String, String>], others: &[BTreeMap<String, String>]) {
+    assert_eq!(rows.len(), others.len());
+    for (row, other) in rows.iter().zip(others) {
+        if row["ck_outcome"] == "in_doubt" {
+            continue;
+        }
+        for (column, cell) in row.iter().filter(|(c, _)| !PER_REQUEST.contains(&c.as_str())) {
+            assert_eq!(cell, &other[column], "{column} of {row:?}, undisturbed {other:?}");
+        }
+    }
+}
+
+/// Files that are nobody's.
+fn leftovers(place: &Place) -> Vec<String> {
+    let known = ["in.csv", "out.csv", "out.csv.summary.json", "calls.jsonl", "state"];
+    fs::read_dir(place.path("."))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !known.contains(&name.as_str()))
+        .collect()
+}
+
+/// The output of a run that nobody disturbs, in a place of its own.
+fn undisturbed(rows: &str, code: i32) -> Place {
+    let mut calm = Ordeal::new(rows, &[]);
+    calm.finish(code);
+    let _ = calm.vendor.end();
+    calm.place
+}
+
+#[test]
+fn killed_at_random_moments() {
+    let input = mixed_rows(2000);
+    let calm = {
+        let input = input.clone();
+        std::thread::spawn(move || undisturbed(&input, 3))
+    };
+    let mut plan = Plan::new("killed_at_random_moments");
+    let mut ordeal = Ordeal::new(&input, &[]);
+    let mut round = 0;
+    while ordeal.kills < 36 || ordeal.kills_in_flight < 22 {
+        round += 1;
+        assert!(round < 80, "{} kills, {} in flight", ordeal.kills, ordeal.kills_in_flight);
+        let mut running = ordeal.start();
+        match plan.below(10) {
+            // While the ledger is made, the file surveyed, the run begun.
+            _ if round <= 5 => plan.pause(60),
+            0 => plan.pause(80),
+            // A drain, cut short.
+            1 => {
+                ordeal.wait_for_calls(5, &mut running);
+                running.signal("TERM");
+                plan.pause(15);
+            }
+            // In full flight.
+            _ => {
+                ordeal.wait_for_calls(1 + plan.below(30) as usize, &mut running);
+                plan.pause(25);
+            }
+        }
+        ordeal.kill(running);
+    }
+    println!("{} kills, {} of them with calls in flight", ordeal.kills, ordeal.kills_in_flight);
+    assert!(ordeal.kills >= 30 && ordeal.kills_in_flight >= 20);
+    assert!(!ordeal.is_finished(), "the last kills came too late");
+    ordeal.finish(3);
+    ordeal.judge(&input, &calm.join().unwrap());
+}
+
+#[test]
+fn terminated_and_killed_by_turns() {
+    let input = many_people(500);
+    let calm = undisturbed(&input, 0);
+    let mut plan = Plan::new("terminated_and_killed_by_turns");
+    let mut ordeal = Ordeal::new(&input, &[]);
+    let mut interrupted = 0;
+    for round in 0..12 {
+        let mut running = ordeal.start();
+        ordeal.wait_for_calls(8 + plan.below(12) as usize, &mut running);
+        plan.pause(20);
+        match round % 3 {
+            0 => ordeal.kill(running),
+            // Once: what is in flight is waited for.
+            1 => {
+                running.signal("TERM");
+                running.end().exits(143);
+                assert_eq!(ordeal.check_after_stop(), ordeal.left);
+                let partial = ordeal.place.column("out.partial.csv", "ck_outcome");
+                assert_eq!(partial.len(), 500);
+                assert!(partial.iter().any(|outcome| outcome == "not_sent"));
+            }
+            // Twice: what is in flight is in doubt, and known to be.
+            _ => {
+                let before = ordeal.status().unwrap()["in_doubt"].as_u64().unwrap();
+                running.signal("TERM");
+                sleep(Duration::from_millis(3));
+                running.signal("TERM");
+                running.end().exits(143);
+                assert_eq!(ordeal.check_after_stop(), ordeal.left);
+                let new = ordeal.status().unwrap()["in_doubt"].as_u64().unwrap() - before;
+                interrupted += new;
+            }
+        }
+    }
+    println!("{} kills, {interrupted} calls cut off by a second SIGTERM", ordeal.kills);
+    assert!(ordeal.kills >= 4 && interrupted > 0);
+    ordeal.finish(3);
+    ordeal.judge(&input, &calm);
+}
+
+#[test]
+fn killed_while_the_output_is_written() {
+    // Few pairs, many rows: the output takes long.
+    let people = many_people(40);
+    let pairs: Vec<&str> = people.lines().skip(1).collect();
+    let rows: String = (0..30_000).map(|n| format!("{}\n", pairs[n % 40])).collect();
+    let input = format!("id,nik,nama\n{rows}");
+    let calm = undisturbed(&input, 0);
+    let mut plan = Plan::new("killed_while_the_output_is_written");
+    let mut ordeal = Ordeal::new(&input, &[]);
+    ordeal.place.write("out.csv", "an older output");
+    let temporary = ordeal.place.path(".out.csv.ceknik-tmp");
+    let mut halves = 0;
+    for _ in 0..8 {
+        let mut running = ordeal.start();
+        let is_begun = || fs::metadata(&temporary).is_ok_and(|file| file.len() > 0);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        // What the last kill left is gone before the output is begun.
+        while temporary.exists() && !running.is_over() {
+            sleep(Duration::from_micros(200));
+        }
+        while !is_begun() && !running.is_over() {
+            assert!(Instant::now() < deadline);
+            sleep(Duration::from_micros(200));
+        }
+        plan.pause(30);
+        ordeal.kill(running);
+        halves += usize::from(is_begun());
+        if ordeal.is_finished() {
+            break;
+        }
+        assert_eq!(ordeal.place.read("out.csv"), "an older output");
+    }
+    println!("{} kills, {halves} of them left half an output", ordeal.kills);
+    assert!(halves >= 2, "the kills came too late");
+    ordeal.finish(0);
+    ordeal.judge(&input, &calm);
+}
+
+#[test]
+fn no_kill_makes_room_in_the_budget() {
+    const BUDGET: u64 = 150;
+    let input = many_people(600);
+    let mut plan = Plan::new("no_kill_makes_room_in_the_budget");
+    let mut ordeal = Ordeal::new(&input, &["--max-charges", "150"]);
+    for _ in 0..5 {
+        let mut running = ordeal.start();
+        ordeal.wait_for_calls(5 + plan.below(20) as usize, &mut running);
+        plan.pause(20);
+        ordeal.kill(running);
+    }
+    ordeal.start().end().exits(13);
+    let (confirmed, possible) = charges(&ordeal.status().unwrap());
+    let billed = billed(&ordeal.vendor.calls());
+    println!("budget {BUDGET}: {billed} billed, {confirmed} confirmed, {possible} possible");
+    assert!(billed <= BUDGET && confirmed + possible <= BUDGET);
+    assert_eq!(confirmed + possible, BUDGET, "the budget is to be used up");
+    // Nothing is sent as long as the budget is not raised.
+    let calls = ordeal.vendor.count();
+    ordeal.start().end().exits(13);
+    assert_eq!(ordeal.vendor.calls().len(), calls);
+    *ordeal.more.last_mut().unwrap() = "1000";
+    ordeal.finish(3);
+    ordeal.judge(&input, &undisturbed(&input, 0));
+}

@@ -1,0 +1,300 @@
+//! Nothing outside the user's own files (input, output) holds a NIK, a name or a secret: not what is
+//! printed, not the ledger, its key and its lock, not the summary, not `status`, not the command
+//! line, not the names of files. And what is written is for its owner's eyes only.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test: what is not as expected is the test's answer"
+)]
+
+mod support;
+
+use std::collections::HashSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use support::{Ended, Place, Running, Vendor, nik, run_arguments};
+
+const API_ID: &str = "konto-48151623";
+const API_SECRET: &str = "Geheimnis-7f!q";
+/// How all surnames begin: it stands nowhere by chance.
+const SURNAME: &str = "Zulqarnain";
+
+/// Made-up people, and all that nobody may learn of them.
+struct People {
+    csv: String,
+    secrets: Vec<String>,
+}
+
+impl People {
+    /// So many rows of all kinds: echoes, verdicts, refusals, lost answers, duplicates, and NIKs and
+    /// names that our own checks reject.
+    fn new(count: u32) -> Self {
+        let mut people = Self { csv: "id,nik,nama\n".to_owned(), secrets: Vec::new() };
+        for n in 0..count {
+            let serial = match n % 20 {
+                0 | 1 => 18,
+                4 => 5,
+                6 => 13,
+                8 => 16,
+                10 if n % 40 == 10 => 17,
+                _ => 1001 + n,
+            };
+            people.add(&nik(n, serial), &surname(n));
+        }
+        for (k, (nik, given)) in [
+            ("327501410790001", "Kurang "),
+            ("32750141079000123", "Lebih "),
+            ("3275990000000001", "Tanggal "),
+            ("32.7501.410790.0002", "Titik "),
+            ("'3275014107900003", "Petik "),
+            ("3275014107900004", "Angka 4 "),
+            ("3275014107900O05", "Huruf "),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            people.add(nik, &format!("{given}{}", surname(9000 + k as u32)));
+        }
+        people
+    }
+
+    fn add(&mut self, nik: &str, name: &str) {
+        let row = self.csv.lines().count();
+        self.csv += &format!("{row},{nik},{name}\n");
+        self.secrets.push(nik.to_owned());
+        self.secrets.push(nik.chars().filter(char::is_ascii_digit).collect());
+        self.secrets.push(name.to_lowercase());
+    }
+
+    /// Asserts that none of it, and no secret of the account, stands in these bytes.
+    #[track_caller]
+    fn absent(&self, place: &str, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes).to_lowercase();
+        let account = [API_ID.to_lowercase(), API_SECRET.to_lowercase(), SURNAME.to_lowercase()];
+        let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let (numbers, words): (Vec<_>, Vec<_>) = self.secrets.iter().partition(|s| is_number(s));
+        for secret in words.into_iter().chain(&account) {
+            assert!(!text.contains(secret), "{place} holds {secret}: {text}");
+        }
+        // Numbers are looked for where there are digits enough.
+        for digits in text.split(|c: char| !c.is_ascii_digit()).filter(|run| run.len() >= 15) {
+            let found = numbers.iter().find(|number| digits.contains(number.as_str()));
+            assert!(found.is_none(), "{place} holds {found:?}: {text}");
+        }
+    }
+
+    /// The same, of the numbers as a database stores them.
+    #[track_caller]
+    fn absent_as_numbers(&self, place: &str, bytes: &[u8]) {
+        // Seven bytes, the leading zeros of a NIK off.
+        let numbers = self.secrets.iter().filter_map(|secret| secret.parse::<u64>().ok());
+        let forms: HashSet<Vec<u8>> = numbers
+            .filter(|number| *number > 1 << 40)
+            .flat_map(|number| {
+                [number.to_be_bytes()[1..].to_vec(), number.to_le_bytes()[..7].into()]
+            })
+            .collect();
+        let found = bytes.windows(7).find(|window| forms.contains(*window));
+        assert!(found.is_none(), "{place} holds a NIK as a number: {found:?}");
+    }
+}
+
+/// The surname of the n-th person.
+fn surname(n: u32) -> String {
+    let letters: String =
+        (0..4).map(|k| char::from(b'a' + (n / 26_u32.pow(k) % 26) as u8)).collect();
+    format!("{SURNAME}{letters}")
+}
+
+/// Starts `ceknik run` with an account of its own.
+fn start(place: &Place, vendor: &Vendor, more: &[&str]) -> Running {
+    let mut command = place.command(&run_arguments("in.csv", &vendor.base_url, more));
+    command.env("CEKNIK_API_ID", API_ID).env("CEKNIK_API_SECRET", API_SECRET);
+    Running::start(command)
+}
+
+/// All files below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        }
+        found.push(path);
+    }
+    found
+}
+
+/// Looks at everything that a run left, or is leaving, but the user's own files.
+#[track_caller]
+fn check_files(place: &Place, people: &People) -> usize {
+    let root = place.path(".");
+    let mut looked = 0;
+    for path in files(&root) {
+        let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+        people.absent("a file's name", name.as_bytes());
+        // It may be gone by now: a run is under way.
+        let Ok(found) = fs::metadata(&path) else { continue };
+        if !name.ends_with("in.csv") {
+            let mode = found.permissions().mode() & 0o777;
+            assert_eq!(mode, if found.is_dir() { 0o700 } else { 0o600 }, "{name}");
+        }
+        let is_users = name.ends_with(".csv") || name.ends_with(".csv.ceknik-tmp");
+        if found.is_file() && !is_users {
+            let Ok(bytes) = fs::read(&path) else { continue };
+            people.absent(&name, &bytes);
+            people.absent_as_numbers(&name, &bytes);
+            looked += 1;
+        }
+    }
+    looked
+}
+
+#[track_caller]
+fn check_said(people: &People, ended: &Ended) {
+    people.absent("stderr", ended.stderr.as_bytes());
+    people.absent("stdout", ended.stdout.as_bytes());
+}
+
+#[track_caller]
+fn check_status(place: &Place, vendor: &Vendor, people: &People) {
+    for more in [&[][..], &["--json"]] {
+        let status = [&["status", "--base-url", &vendor.base_url], more].concat();
+        let ended = place.ceknik(&status).exits(0);
+        assert!(!ended.stdout.is_empty());
+        check_said(people, &ended);
+    }
+}
+
+#[test]
+fn a_vendor_that_echoes_is_shown_to_the_user_and_to_nobody_else() {
+    for form in ["text", "json"] {
+        let place = Place::new();
+        let people = People::new(120);
+        place.write("in.csv", &people.csv);
+        let vendor = Vendor::start(&place, &["--latency", "5ms"]);
+        let run = start(&place, &vendor, &["-vv", "--log", form, "--concurrency", "4"]);
+        vendor.wait_for(40);
+        let line = fs::read(format!("/proc/{}/cmdline", run.id())).unwrap();
+        assert!(!line.is_empty());
+        people.absent("the command line", &line);
+        // Ledger, -wal, -shm, lock, key, calls log.
+        assert!(check_files(&place, &people) >= 5);
+        check_status(&place, &vendor, &people);
+        let ended = run.end().exits(3);
+        check_said(&people, &ended);
+        if form == "json" {
+            for line in ended.stderr.lines() {
+                assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
+            }
+        }
+        // Ledger, lock, key, calls log, summary.
+        assert!(check_files(&place, &people) >= 5);
+        check_status(&place, &vendor, &people);
+
+        // The echo, byte for byte, in the user's own output: from the ledger, too.
+        for source in ["call", "ledger"] {
+            let rows = place.rows("in.sandbox.csv");
+            let echoes: Vec<_> = rows.iter().filter(|row| row["nik"].ends_with("0018")).collect();
+            assert_eq!(echoes.len(), 12);
+            for row in echoes {
+                let remark = &row["ck_remark"];
+                assert!(remark.contains(&row["nik"]), "{row:?}");
+                assert!(remark.to_lowercase().contains(&row["nama"].to_lowercase()), "{row:?}");
+                assert_eq!(row["ck_source"], source);
+            }
+            check_said(&people, &start(&place, &vendor, &["-vv"]).end().exits(3));
+        }
+        check_files(&place, &people);
+    }
+}
+
+#[test]
+fn a_kill_leaves_nothing_to_be_read() {
+    let place = Place::new();
+    let people = People::new(400);
+    place.write("in.csv", &people.csv);
+    let vendor = Vendor::start(&place, &["--latency", "10ms"]);
+    for kill in 1..=3 {
+        let mut run = start(&place, &vendor, &["--concurrency", "8"]);
+        vendor.wait_for(60 * kill);
+        run.kill();
+        assert!(place.path("state/ceknik").read_dir().unwrap().count() >= 5);
+        check_files(&place, &people);
+        check_status(&place, &vendor, &people);
+    }
+    let run = start(&place, &vendor, &[]);
+    vendor.wait_for(200);
+    run.signal("TERM");
+    check_said(&people, &run.end().exits(143));
+    assert!(place.path("in.sandbox.partial.csv").exists());
+    check_files(&place, &people);
+}
+
+/// An exit code, an input, further arguments, and what is set in the environment.
+type Case<'a> = (i32, &'a str, &'a [&'a str], Vec<(&'a str, String)>);
+
+#[test]
+fn errors_tell_nothing_of_the_customers_or_the_account() {
+    let place = Place::new();
+    let people = People::new(30);
+    place.write("in.csv", &people.csv);
+    let headless: String = people.csv.lines().skip(1).map(|line| format!("{line}\n")).collect();
+    place.write("headless.csv", headless);
+    place.write("torn.csv", format!("{}31,\"{}", people.csv, nik(31, 1031)));
+    fs::create_dir(place.path("folder.csv")).unwrap();
+    let vendor = Vendor::start(&place, &[]);
+    let secret = |value: &str| vec![("CEKNIK_API_SECRET", value.to_owned())];
+    let account = |id: &str| vec![("CEKNIK_API_ID", id.to_owned())];
+    let none = Vec::new;
+    let cases: [Case<'_>; 12] = [
+        (12, "in.csv", &[], account("expired")),
+        (12, "in.csv", &[], account("forbidden")),
+        (10, "in.csv", &["--id-column", "nope"], none()),
+        (10, "in.csv", &["--id-column", "3", "--name-column", "2"], none()),
+        (10, "in.csv", &["--id-column", "9"], none()),
+        (10, "headless.csv", &[], none()),
+        (10, "headless.csv", &["--no-header", "--id-column", "3", "--name-column", "2"], none()),
+        (10, "torn.csv", &[], none()),
+        (10, "folder.csv", &[], none()),
+        (2, "in.csv", &["-o", "in.csv"], none()),
+        (11, "in.csv", &[], secret(&format!("{API_SECRET}\n{API_SECRET}"))),
+        (11, "in.csv", &["--ca-cert", "in.csv"], none()),
+    ];
+    for (code, input, more, environment) in cases {
+        for verbose in [&["-vv"][..], &["-vv", "--log", "json"]] {
+            let more = [more, verbose].concat();
+            let mut command = place.command(&run_arguments(input, &vendor.base_url, &more));
+            command.env("CEKNIK_API_ID", API_ID).env("CEKNIK_API_SECRET", API_SECRET);
+            command.envs(environment.clone());
+            let ended = Running::start(command).end();
+            assert_eq!(ended.code, Some(code), "{input} {more:?}: {}", ended.stderr);
+            check_said(&people, &ended);
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_named_by_a_nik_is_not_told_by_its_name() {
+    let place = Place::new();
+    let number = nik(7, 1007);
+    let people = People { csv: String::new(), secrets: vec![number.clone()] };
+    let input = format!("{number}.csv");
+    place.write(&input, format!("nik,nama\n{number},{}\n", surname(7)));
+    let vendor = Vendor::start(&place, &[]);
+    for (code, more) in [
+        (0, &["-vv"][..]),
+        (13, &["--reuse", "0", "--limit", "0"]),
+        (11, &["-o", &format!("{number}/out.csv")]),
+    ] {
+        check_said(&people, &place.run(&input, &vendor.base_url, more).exits(code));
+    }
+    let missing = format!("{}.csv", nik(8, 1008));
+    let people = People { csv: String::new(), secrets: vec![nik(8, 1008), number] };
+    check_said(&people, &place.run(&missing, &vendor.base_url, &[]).exits(10));
+    check_status(&place, &vendor, &people);
+}

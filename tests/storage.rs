@@ -1,0 +1,308 @@
+//! The ledger and the output on storage that fails, and two processes that want the same ledger.
+//!
+//! The vendor's call log is the truth about what was charged: whatever the disk does, every charge
+//! is in the ledger as charged or possible, and nothing is bought twice.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test: what is not as expected is the test's answer"
+)]
+
+mod support;
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde_json::Value;
+use support::{CEKNIK, Call, Ended, Place, Running, Vendor, many_people, run_arguments};
+
+const CONCURRENCY: u64 = 8;
+const LEDGER: [&str; 4] = ["--ledger", "disk/my.ledger", "--concurrency", "8"];
+
+/// A place with a folder for the ledger, an input of so many rows, and a vendor with a latency.
+fn set_up(rows: u32) -> (Place, Vendor) {
+    let place = Place::new();
+    fs::create_dir(place.path("disk")).unwrap();
+    place.write("in.csv", many_people(rows));
+    let vendor = Vendor::start(&place, &["--latency", "20ms"]);
+    (place, vendor)
+}
+
+fn status(place: &Place) -> Value {
+    let ended = place.ceknik(&["status", "--json", "--ledger", "disk/my.ledger"]).exits(0);
+    serde_json::from_str(&ended.stdout).unwrap()
+}
+
+fn billed(calls: &[Call]) -> u64 {
+    calls.iter().filter(|call| call.charged).count() as u64
+}
+
+/// Nothing is bought twice: an answer is the last that its pair ever gets.
+fn bought_once(calls: &[Call]) {
+    let mut times: HashMap<&str, u32> = HashMap::new();
+    for call in calls {
+        *times.entry(call.pair.as_deref().unwrap()).or_default() += 1;
+    }
+    let twice = times.iter().find(|(_, times)| **times > 1);
+    assert!(twice.is_none(), "sent twice: {twice:?}");
+}
+
+/// What must hold after a run whose ledger refused to take more in its middle. Says how many calls
+/// are in doubt.
+fn check_cut_short(place: &Place, vendor: &Vendor, ended: Ended) -> u64 {
+    let ended = ended.exits(18);
+    assert!(ended.stderr.contains("error: the ledger could not be written"), "{}", ended.stderr);
+    let calls = vendor.calls();
+    let status = status(place);
+    let tally = &status["runs"][0]["tally"];
+    let number = |value: &Value| value.as_u64().unwrap_or(0);
+    let unsettled = number(&status["unsettled"]);
+    assert!(unsettled <= CONCURRENCY, "{unsettled} in doubt");
+    // Every call that left has an intent, and every charge is confirmed or possible.
+    let confirmed = number(&tally["confirmed"]);
+    assert!(calls.len() as u64 <= number(&tally["attempts"]) + unsettled, "sent without intent");
+    let doubts = number(&status["in_doubt"]) + unsettled;
+    assert!(confirmed <= billed(&calls) && billed(&calls) <= confirmed + doubts);
+    // What is shown rests on what is recorded, and on nothing else.
+    let shown = |column, word: &str| {
+        let cells = place.column("in.sandbox.partial.csv", column);
+        cells.iter().filter(|cell| *cell == word).count() as u64
+    };
+    assert_eq!(shown("ck_charged", "yes"), confirmed);
+    assert_eq!(shown("ck_outcome", "in_doubt"), doubts);
+    doubts
+}
+
+/// With room again, the same command goes on to the end and buys nothing twice.
+fn check_goes_on(place: &Place, vendor: Vendor, rows: u64, doubts: u64) {
+    let code = if doubts == 0 { 0 } else { 3 };
+    place.run("in.csv", &vendor.base_url, &LEDGER).exits(code);
+    let calls = vendor.end();
+    bought_once(&calls);
+    let summary = place.summary("in.sandbox.csv");
+    let in_doubt = summary["outcomes"]["in_doubt"].as_u64().unwrap();
+    assert_eq!((in_doubt, summary["rows"].as_u64().unwrap()), (doubts, rows));
+    let least = summary["spending"]["owed_at_least"].as_u64().unwrap();
+    let most = summary["spending"]["owed_at_most"].as_u64().unwrap();
+    assert!(least <= billed(&calls) && billed(&calls) <= most && most == least + doubts);
+    assert!(!place.path("in.sandbox.partial.csv").exists());
+}
+
+/// The program, its files limited to so many blocks. The signal that would kill it is ignored: its
+/// writes fail instead, as they do on a full disk.
+fn limited(place: &Place, blocks: &str, arguments: &[&str]) -> Command {
+    let script = "trap '' XFSZ; ulimit -f \"$1\"; shift; exec \"$@\"";
+    let whole = [&["-c", script, "sh", blocks, CEKNIK], arguments].concat();
+    place.command_of("/bin/sh", &whole)
+}
+
+#[test]
+fn a_ledger_that_cannot_grow_stops_the_run_and_covers_every_charge() {
+    // Blocks of 512 bytes that a file may have: enough to begin, too few to end.
+    for blocks in ["500", "800", "1300"] {
+        let (place, vendor) = set_up(400);
+        let arguments = run_arguments("in.csv", &vendor.base_url, &LEDGER);
+        let ended = Running::start(limited(&place, blocks, &arguments)).end();
+        let doubts = check_cut_short(&place, &vendor, ended);
+        println!("{blocks} blocks: {} calls, {doubts} in doubt", vendor.count());
+        check_goes_on(&place, vendor, 400, doubts);
+    }
+}
+
+/// A small file system in memory, gone with this value.
+struct Disk(std::path::PathBuf);
+
+impl Disk {
+    /// None where this user may not mount.
+    fn mount(at: &Path, options: &str) -> Option<Self> {
+        mount(&["-t", "tmpfs", "-o", options, "ceknik-test", at.to_str().unwrap()])
+            .then(|| Self(at.to_owned()))
+    }
+
+    fn remount(&self, options: &str) {
+        assert!(mount(&["-o", &format!("remount,{options}"), self.0.to_str().unwrap()]));
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+fn mount(arguments: &[&str]) -> bool {
+    let mut command = Command::new("mount");
+    command.args(arguments).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+#[test]
+fn a_full_disk_stops_the_run_and_covers_every_charge() {
+    let (place, vendor) = set_up(400);
+    let Some(disk) = Disk::mount(&place.path("disk"), "size=512k") else {
+        println!("skipped: this user may not mount a small file system");
+        return;
+    };
+    let ended = place.run("in.csv", &vendor.base_url, &LEDGER);
+    let doubts = check_cut_short(&place, &vendor, ended);
+    println!("512 kB: {} calls, {doubts} in doubt", vendor.count());
+    // Still full: it comes no further than the little room that is left, and loses nothing.
+    let ended = place.run("in.csv", &vendor.base_url, &LEDGER);
+    let doubts = doubts.max(check_cut_short(&place, &vendor, ended));
+    disk.remount("size=64m");
+    check_goes_on(&place, vendor, 400, doubts);
+}
+
+#[test]
+fn a_disk_that_cannot_be_written_is_told_before_the_first_call() {
+    let (place, vendor) = set_up(5);
+    // A file where a folder should be: nobody can write there, root neither.
+    place.write("disk/file", "");
+    let ended = place.run("in.csv", &vendor.base_url, &["--ledger", "disk/file/my.ledger"]);
+    ended.exits(18);
+    match Disk::mount(&place.path("disk"), "ro") {
+        Some(_disk) => {
+            place.run("in.csv", &vendor.base_url, &LEDGER).exits(18);
+        }
+        None => println!("skipped in part: this user may not mount a file system"),
+    }
+    assert_eq!(vendor.end().len(), 0);
+}
+
+#[test]
+fn a_damaged_ledger_is_refused_and_never_replaced() {
+    let (place, vendor) = set_up(300);
+    place.run("in.csv", &vendor.base_url, &LEDGER).exits(0);
+    let whole = fs::read(place.path("disk/my.ledger")).unwrap();
+    let key = fs::read(place.path("disk/my.ledger.key")).unwrap();
+    let put = |ledger: &[u8], key: &[u8]| {
+        for beside in ["disk/my.ledger-wal", "disk/my.ledger-shm"] {
+            let _ = fs::remove_file(place.path(beside));
+        }
+        place.write("disk/my.ledger", ledger);
+        place.write("disk/my.ledger.key", key);
+    };
+    let pages: Vec<u8> =
+        whole.iter().enumerate().map(|(at, byte)| if at < 4096 { *byte } else { 0xa5 }).collect();
+    let other = other_programs_database(&place);
+    let damages: [(&str, &[u8]); 6] = [
+        ("a text", b"not a ledger at all, but long enough to be taken for one: ....."),
+        ("noise", &[0x5a; 8192]),
+        ("half of it", &whole[..whole.len() / 2]),
+        ("its first bytes", &whole[..100]),
+        ("pages overwritten", &pages),
+        ("another program's", &other),
+    ];
+    for (what, bytes) in damages {
+        put(bytes, &key);
+        let ended = place.run("in.csv", &vendor.base_url, &LEDGER);
+        assert_eq!(ended.code, Some(18), "{what}: {}", ended.stderr);
+        assert!(ended.stderr.contains("hint:"), "{what}: {}", ended.stderr);
+    }
+    let other_key = [&key[..key.len() - 5], b"0000\n"].concat();
+    for (what, bytes) in [("a damaged key", &b"ceknik-key-1 12"[..]), ("another key", &other_key)] {
+        put(&whole, bytes);
+        let ended = place.run("in.csv", &vendor.base_url, &LEDGER);
+        assert_eq!(ended.code, Some(18), "{what}: {}", ended.stderr);
+        assert_eq!(fs::read(place.path("disk/my.ledger.key")).unwrap(), bytes);
+    }
+    put(&whole, &key);
+    fs::remove_file(place.path("disk/my.ledger.key")).unwrap();
+    place.run("in.csv", &vendor.base_url, &LEDGER).exits(18);
+    assert!(!place.path("disk/my.ledger.key").exists(), "a new key would buy everything again");
+    // Brought back, all answers are there.
+    put(&whole, &key);
+    place.run("in.csv", &vendor.base_url, &LEDGER).exits(0);
+    assert_eq!(vendor.end().len(), 300);
+}
+
+fn other_programs_database(place: &Place) -> Vec<u8> {
+    let path = place.path("other.db");
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("CREATE TABLE notes (text); INSERT INTO notes VALUES ('mine')").unwrap();
+    drop(other);
+    fs::read(path).unwrap()
+}
+
+#[test]
+fn an_output_folder_that_vanishes_costs_no_answer() {
+    let (place, vendor) = set_up(200);
+    fs::create_dir(place.path("results")).unwrap();
+    let more = [&LEDGER[..], &["-o", "results/out.csv"]].concat();
+    let arguments = run_arguments("in.csv", &vendor.base_url, &more);
+    let running = Running::start(place.command(&arguments));
+    vendor.wait_for(50);
+    fs::remove_dir_all(place.path("results")).unwrap();
+    let ended = running.end().exits(18);
+    assert!(ended.stderr.contains("the answers are safe in the ledger"), "{}", ended.stderr);
+    assert_eq!(vendor.calls().len(), 200);
+    // Not there yet: told before anything else, and nothing is sent.
+    place.run("in.csv", &vendor.base_url, &more).exits(11);
+    fs::create_dir(place.path("results")).unwrap();
+    place.run("in.csv", &vendor.base_url, &more).exits(0);
+    assert_eq!(place.column("results/out.csv", "ck_source"), vec!["call"; 200]);
+    assert_eq!(vendor.end().len(), 200);
+}
+
+#[test]
+fn one_run_at_a_time_on_a_ledger() {
+    let (place, vendor) = set_up(200);
+    place.write("other.csv", many_people(50));
+    let arguments = run_arguments("in.csv", &vendor.base_url, &LEDGER);
+    let first = Running::start(place.command(&arguments));
+    vendor.wait_for(20);
+    let refused = place.run("other.csv", &vendor.base_url, &LEDGER).exits(17);
+    assert!(refused.stderr.contains("--lock-wait"), "{}", refused.stderr);
+    assert!(!place.path("other.sandbox.csv").exists());
+    // To look needs no lock.
+    assert_eq!(status(&place)["runs"][0]["state"], "open");
+    let waits = [&LEDGER[..], &["--lock-wait", "60s"]].concat();
+    let arguments = run_arguments("other.csv", &vendor.base_url, &waits);
+    let second = Running::start(place.command(&arguments));
+    first.end().exits(0);
+    second.end().exits(0);
+    // Its people are among those of the first file.
+    assert_eq!(place.column("other.sandbox.csv", "ck_source"), vec!["ledger"; 50]);
+    // The wait has an end.
+    let third = Running::start(place.command(&run_arguments(
+        "in.csv",
+        &vendor.base_url,
+        &["--ledger", "disk/my.ledger", "--reuse", "0", "--reask-after", "0", "--concurrency", "2"],
+    )));
+    vendor.wait_for(210);
+    let briefly = [&LEDGER[..], &["--lock-wait", "150ms"]].concat();
+    place.run("other.csv", &vendor.base_url, &briefly).exits(17);
+    third.end().exits(0);
+    assert_eq!(vendor.end().len(), 400);
+}
+
+#[test]
+fn a_second_start_never_disturbs_the_output_of_the_first() {
+    let (place, vendor) = set_up(40);
+    let people = many_people(40);
+    let pairs: Vec<&str> = people.lines().skip(1).collect();
+    let rows: String = (0..40_000).map(|n| format!("{}\n", pairs[n % 40])).collect();
+    place.write("in.csv", format!("id,nik,nama\n{rows}"));
+    let more = [&LEDGER[..], &["-o", "out.csv"]].concat();
+    let arguments = run_arguments("in.csv", &vendor.base_url, &more);
+    let mut first = Running::start(place.command(&arguments));
+    vendor.wait_for(40);
+    let mut refusals = 0;
+    while !first.is_over() {
+        let second = place.ceknik(&arguments);
+        if !first.is_over() {
+            second.exits(17);
+            refusals += 1;
+        }
+        sleep(Duration::from_millis(1));
+    }
+    first.end().exits(0);
+    println!("{refusals} further starts refused");
+    assert!(refusals > 0);
+    assert_eq!(place.column("out.csv", "ck_outcome").len(), 40_000);
+    assert_eq!(vendor.end().len(), 40);
+}
