@@ -19,6 +19,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         eprintln!("usage: bare_loop URL FILE CONCURRENCY");
         return Ok(());
     };
+    // The client wants one even where it never speaks TLS.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let bodies = bodies(file)?;
     let (calls, concurrency) = (bodies.len(), concurrency.parse()?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -90,9 +90,10 @@ class Bench:
         return str(path)
 
     def command(self, file, url, ledger, *options):
+        rate = [] if "--rate" in options else ["--rate", "unlimited"]
         return [
             self.ceknik, "run", file, "--base-url", url, "--ledger", str(self.folder / ledger),
-            "-o", str(self.folder / "out.csv"), "--rate", "unlimited", "--no-progress", *options,
+            "-o", str(self.folder / "out.csv"), "--no-progress", *rate, *options,
         ]  # fmt: skip
 
     def run(self, file, url, ledger, *options, expect=(0, 3)):
@@ -229,16 +230,16 @@ def fullest_second(times):
 
 
 def build():
-    """The release binary, and the bare loop beside it."""
-    command = ["cargo", "build", "--release", "--bins", "--bench", "bare_loop"]
-    command += ["--message-format", "json"]
+    """The release binary as users get it, and the bare loop."""
+    return tuple(executable(*target) for target in (("--bench", "bare_loop"), ("--bin", "ceknik")))[::-1]
+
+
+def executable(kind, name):
+    """Builds one target. The binary comes last: a bench builds it too, with the tests' features."""
+    command = ["cargo", "build", "--release", kind, name, "--message-format", "json"]
     said = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
-    found = {}
-    for line in said.splitlines():
-        message = json.loads(line)
-        if message.get("executable"):
-            found[message["target"]["name"]] = message["executable"]
-    return found["ceknik"], found["bare_loop"]
+    messages = (json.loads(line) for line in said.splitlines())
+    return [m["executable"] for m in messages if m.get("executable") and m["target"]["name"] == name][-1]
 
 
 def main():

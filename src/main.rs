@@ -10,6 +10,10 @@ use ceknik::error::Error;
 use ceknik::term::{Options, Screen};
 use clap::FromArgMatches;
 
+/// Facts are made on one thread and dropped on the ledger's: an allocator that takes that lightly.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let parsed = file::command(&arguments).map(|command| command.get_matches_from(arguments));

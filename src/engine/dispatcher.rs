@@ -56,7 +56,7 @@ pub struct Dispatcher {
     gate: Gate,
     concurrency: usize,
     deadline: Option<Tick>,
-    row: Option<Candidate>,
+    row: Option<Job>,
     rows_ended: bool,
     next_attempt: AttemptId,
     /// Tickets whose intents are in the outbox, at the ledger, and durable.
@@ -141,7 +141,7 @@ impl Dispatcher {
         let state = self.table.state(at);
         if state.end.is_none() && !state.under_way {
             self.table.set_under_way(at, true);
-            self.row = Some(row);
+            self.row = Some(Job { at, row, refused_in: None });
         }
     }
 
@@ -359,12 +359,7 @@ impl Dispatcher {
         if let Some(job) = self.urgent.take() {
             return Some(job);
         }
-        if let Some(job) = self.waiting.pop_due(now) {
-            return Some(job);
-        }
-        let row = self.row.take()?;
-        let at = self.table.find(&row.pair)?;
-        Some(Job { at, row, refused_in: None })
+        self.waiting.pop_due(now).or_else(|| self.row.take())
     }
 
     fn open(&mut self, job: Job, wall: WallMs) {
@@ -394,10 +389,9 @@ impl Dispatcher {
 
     /// Forgets work that will not be done in this start.
     fn drop_work(&mut self) {
-        let row = self.row.take().and_then(|row| self.table.find(&row.pair));
-        let jobs = self.waiting.drain().chain(self.urgent.take()).map(|job| job.at);
-        for at in jobs.chain(row).collect::<Vec<_>>() {
-            self.table.set_under_way(at, false);
+        let jobs = self.waiting.drain().chain(self.urgent.take()).chain(self.row.take());
+        for job in jobs {
+            self.table.set_under_way(job.at, false);
         }
     }
 

@@ -99,7 +99,8 @@ pub async fn verify<V: Verifier, J: Journal>(
         run.advance(now, wall);
         // Sends come first: each makes room for one more intent.
         while let Some(ticket) = run.next_send(now) {
-            flights.push(send(verifier, ticket));
+            // Boxed: the client's future is large, and would be moved about.
+            flights.push(Box::pin(send(verifier, ticket)));
         }
         feed.give(&mut run);
         while run.plan(now, wall) && feed.give(&mut run) {}

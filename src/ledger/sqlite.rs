@@ -119,6 +119,10 @@ impl SqliteLedger {
         connection.busy_timeout(Duration::from_secs(5)).map_err(opening)?;
         let hasher = PairHasher::new([0; 32]);
         let ledger = Self { connection, path: path.to_owned(), hasher, _lock: None };
+        if ledger.is_blank()? {
+            // Its first start was cut off before there was anything to look at.
+            return Err(LedgerError::Missing(path.to_owned()));
+        }
         ledger.check_kind()?;
         Ok(ledger)
     }

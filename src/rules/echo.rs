@@ -41,6 +41,9 @@ pub fn reveal_all(texts: &mut Texts, subject: &Subject) {
 /// The concealed text, or `None` where there is nothing to conceal.
 fn conceal(text: &str, subject: &Subject) -> Option<String> {
     let (nik, name) = (subject.nik.as_str(), subject.name.as_str());
+    if cannot_hold(text, name) && !text.contains(MARK) && !text.contains(nik) {
+        return None;
+    }
     let folded_name = name.to_lowercase();
     if !text.contains(MARK) && !text.contains(nik) && !text.to_lowercase().contains(&folded_name) {
         return None;
@@ -65,6 +68,14 @@ fn conceal(text: &str, subject: &Subject) -> Option<String> {
         }
     }
     Some(out)
+}
+
+/// The common case without an allocation: both are ASCII, and the name is nowhere in the text.
+fn cannot_hold(text: &str, name: &str) -> bool {
+    let (text, name) = (text.as_bytes(), name.as_bytes());
+    text.is_ascii()
+        && name.is_ascii()
+        && !text.windows(name.len().max(1)).any(|part| part.eq_ignore_ascii_case(name))
 }
 
 /// The length of the prefix of `text` that equals `folded` when lower-cased.
