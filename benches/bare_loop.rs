@@ -1,15 +1,15 @@
-//! The bare loop: the same HTTP client posting the same bodies, and nothing else. No CSV while it
+//! The bare loop: the same HTTP client, with the same settings, posting the same bodies, and nothing else. No CSV while it
 //! runs, no ledger, no checks, no limits: the yardstick for what the rest of `ceknik run` costs.
 //!
 //! `cargo bench --bench bare_loop -- URL FILE CONCURRENCY` prints the calls per second.
 
 use std::cell::RefCell;
 use std::error::Error;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Client, redirect, retry};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -43,10 +43,13 @@ fn bodies(file: &str) -> Result<Vec<String>, Box<dyn Error>> {
 async fn post_all(url: &str, bodies: Vec<String>, tasks: usize) -> Result<(), Box<dyn Error>> {
     let client = Client::builder()
         .http1_only()
-        .no_proxy()
         .redirect(redirect::Policy::none())
         .retry(retry::never())
+        .timeout(Duration::from_secs(60))
+        .connect_timeout(Duration::from_secs(5))
+        .pool_idle_timeout(Duration::from_secs(4))
         .pool_max_idle_per_host(tasks)
+        .user_agent("bare-loop")
         .build()?;
     let url = format!("{url}/verify/id_name");
     let rest = RefCell::new(bodies.into_iter());
@@ -58,6 +61,7 @@ async fn post_all(url: &str, bodies: Vec<String>, tasks: usize) -> Result<(), Bo
                     .post(&url)
                     .header("X-DF-API-ID", "bench")
                     .header("X-DF-API-SECRET", "bench")
+                    .header(ACCEPT, "application/json")
                     .header(CONTENT_TYPE, "application/json")
                     .body(body);
                 request.send().await?.bytes().await?;
