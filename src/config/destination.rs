@@ -11,6 +11,7 @@ use super::InputFrom;
 use super::values::usage;
 use crate::cli::RunArgs;
 use crate::error::{Error, exit};
+use crate::model::subject::mask_niks;
 use crate::output::AtomicFile;
 
 /// Where results go.
@@ -95,7 +96,7 @@ impl Destination {
         let written = self.written();
         for (role, path) in &written {
             if let Some((what, _)) = read.iter().find(|(_, other)| same_file(path, other)) {
-                let path = path.display();
+                let path = shown(path);
                 return Err(clash(format!("the {role} {path} would overwrite the {what}")));
             }
         }
@@ -103,7 +104,7 @@ impl Destination {
         for summary in summaries {
             let mut results = written.iter().filter(|(role, _)| *role != SUMMARY);
             if let Some((role, _)) = results.find(|(_, path)| same_file(path, &summary)) {
-                let path = summary.display();
+                let path = shown(&summary);
                 return Err(clash(format!("the summary {path} would overwrite the {role}")));
             }
         }
@@ -121,7 +122,7 @@ impl Destination {
             .flatten()
         {
             if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-                let what = format!("the output {} is not a regular file", path.display());
+                let what = format!("the output {} is not a regular file", shown(path));
                 return Err(Error::config(what, "name a file, or use -o - for standard output"));
             }
             AtomicFile::beside(path).map(drop).map_err(|error| {
@@ -152,6 +153,11 @@ const SUMMARY: &str = "summary";
 
 fn clash(what: String) -> Error {
     Error::new(exit::USAGE, what, "name another with -o FILE or --summary FILE")
+}
+
+/// A path as a message shows it: a file may be named after a customer.
+fn shown(path: &Path) -> String {
+    mask_niks(&path.display().to_string()).into_owned()
 }
 
 fn with_ending(path: &Path, ending: &str) -> PathBuf {
