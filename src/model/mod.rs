@@ -5,6 +5,7 @@
 
 pub mod attempt;
 pub mod class;
+pub mod finding;
 pub mod funnel;
 pub mod latency;
 pub mod money;

@@ -3,7 +3,8 @@
 use super::{Input, LOOK_EVERY, PassError};
 use crate::input::Rows;
 use crate::model::attempt::PairKey;
-use crate::rules::findings::FileCounts;
+use crate::model::finding::{Finding, FindingClass, Skipped};
+use crate::rules::findings::{FileCounts, stop_findings};
 use crate::rules::pair::truncate;
 use crate::rules::pairs::PairTable;
 
@@ -19,6 +20,17 @@ pub struct Survey {
     pub duplicates: u64,
     /// Pairs whose NIK stands in this file with another name too.
     pub several_names: u64,
+    /// Records that are no rows.
+    pub skipped: Skipped,
+    /// What the file shows, the gravest first.
+    pub findings: Vec<Finding>,
+}
+
+impl Survey {
+    /// The findings that stop the file.
+    pub fn stops(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.class == FindingClass::Stop)
+    }
 }
 
 /// Reads the whole file. Memory: 16 bytes a row, and 8 more for a moment.
@@ -46,7 +58,21 @@ pub fn survey(input: &Input, interrupted: &dyn Fn() -> bool) -> Result<Survey, P
     let passed = keys.len() as u64;
     let table = PairTable::new(keys);
     let distinct = table.len() as u64;
+    let findings = stop_findings(&counts)
+        .into_iter()
+        .map(|found| Finding {
+            code: found.code(),
+            class: FindingClass::Stop,
+            count: found.count,
+            of: found.of,
+            message: found.message(),
+            hint: found.hint(),
+            places: Vec::new(),
+        })
+        .collect();
     Ok(Survey {
+        findings,
+        skipped: Skipped::default(),
         counts,
         fingerprint,
         table,
