@@ -53,7 +53,7 @@ pub enum Command {
 /// Flags of `ceknik run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// The customer file (CSV, UTF-8); `-` reads standard input and needs --output
+    /// The customer file: CSV (also .gz) or .xlsx; `-` reads standard input and needs --output
     pub input: PathBuf,
     /// Where the results go [default: STEM.verified.csv beside the input]; `-` is standard output
     #[arg(short, long, env = "CEKNIK_OUTPUT", value_name = "FILE")]
@@ -92,6 +92,12 @@ pub struct RunArgs {
 #[command(next_help_heading = "Input")]
 #[expect(clippy::struct_excessive_bools, reason = "flags, as they are typed")]
 pub(crate) struct ReadingArgs {
+    /// The encoding: utf-8, utf-16le, utf-16be or windows-1252 [default: found]
+    #[arg(long, env = "CEKNIK_ENCODING", value_name = "NAME")]
+    pub(crate) encoding: Option<String>,
+    /// The sheet of a workbook, by name or number (from 1) [default: the one with both columns]
+    #[arg(long, env = "CEKNIK_SHEET", value_name = "SHEET")]
+    pub(crate) sheet: Option<String>,
     /// The delimiter: `,` `;` `|` or `tab` [default: found]
     #[arg(long, env = "CEKNIK_DELIMITER", value_name = "CHAR")]
     pub(crate) delimiter: Option<String>,

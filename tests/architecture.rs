@@ -51,6 +51,8 @@ const PLACES: &[(&str, &[&str])] = &[
     ("governor", &["src/engine/gate.rs"]),
     ("indicatif", &["src/term/"]),
     ("hyper", &["src/sandbox/"]),
+    ("calamine", &["src/input/sheet"]),
+    ("encoding_rs", &["src/input/stream.rs"]),
 ];
 
 /// What the pure core never touches.

@@ -11,6 +11,7 @@ use crate::api::{self, Credentials, HttpVerifier};
 use crate::config::{self, InputFrom, RunConfig, Vendor};
 use crate::engine::{self, Dispatcher, Outcome, Verified};
 use crate::error::{Error, exit};
+use crate::input::form::Form;
 use crate::input::{Source, inspect};
 use crate::ledger::{Ending, Identity, Ledger, LedgerError, OpenRun, Opening, SqliteLedger};
 use crate::model::attempt::WallMs;
@@ -23,7 +24,6 @@ use crate::passes::{
     Input, PassError, Projected, Survey, fold_known, project, read_candidates, survey,
 };
 use crate::rules::body::BodyTrial;
-use crate::rules::findings::stop_findings;
 use crate::rules::pair::{PairHasher, truncate};
 use crate::rules::reuse::ReusePolicy;
 use crate::sandbox::{self, Running};
@@ -130,18 +130,17 @@ impl Connection {
 }
 
 fn open_source(config: &RunConfig) -> Result<Source, Error> {
-    match &config.input {
-        InputFrom::File(path) => Ok(Source::file(path)?),
-        InputFrom::Stdin => {
-            let beside = config.destination.finished(false).and_then(Path::parent);
-            let folder = match beside {
-                Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-                Some(_) => PathBuf::from("."),
-                None => std::env::temp_dir(),
-            };
-            Ok(Source::stdin(&folder)?)
-        }
-    }
+    let beside = config.destination.finished(false).and_then(Path::parent);
+    let folder = match beside {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        Some(_) => PathBuf::from("."),
+        None => std::env::temp_dir(),
+    };
+    let source = match &config.input {
+        InputFrom::File(path) => Source::file(path)?,
+        InputFrom::Stdin => Source::stdin(&folder)?,
+    };
+    Ok(source.unfolded(config.reading.sheet_options(), &folder)?)
 }
 
 fn check_apart(config: &RunConfig, source: &Source) -> Result<(), Error> {
@@ -154,10 +153,9 @@ fn check_apart(config: &RunConfig, source: &Source) -> Result<(), Error> {
 
 /// A file that shows damage is not sent: each mismatch would be charged.
 fn stop_damaged(config: &RunConfig, surveyed: &Survey, screen: &Screen) -> Result<(), Error> {
-    let findings = stop_findings(&surveyed.counts);
-    let Some(first) = findings.first() else { return Ok(()) };
-    for finding in &findings {
-        screen.say(&format!("finding: {}\n  hint: {}", finding.message(), finding.hint()));
+    let Some(first) = surveyed.stops().next() else { return Ok(()) };
+    for finding in surveyed.stops() {
+        screen.say(&format!("finding: {}\n  hint: {}", finding.message, finding.hint));
     }
     if config.force {
         screen.say("going on all the same: --force");
@@ -165,8 +163,8 @@ fn stop_damaged(config: &RunConfig, surveyed: &Survey, screen: &Screen) -> Resul
     }
     Err(Error::new(
         exit::INPUT,
-        format!("the file looks damaged ({}); nothing was sent", first.code()),
-        format!("{}; or go on all the same with --force", first.hint()),
+        format!("the file looks damaged ({}); nothing was sent", first.code),
+        format!("{}; or go on all the same with --force", first.hint),
     ))
 }
 
@@ -190,8 +188,12 @@ fn opening(config: &RunConfig, input: &Input, surveyed: &Survey, vendor: &Connec
 /// All that decides which pairs a file's bytes hold: the chosen columns, and how they are read.
 fn reading(input: &Input) -> String {
     let Input { layout, options, .. } = input;
+    let form = match &layout.form {
+        Form::Sheet(name) => format!("sheet={name}"),
+        Form::Text { encoding, .. } => format!("encoding={encoding}"),
+    };
     format!(
-        "id={} name={} delimiter={} header={} truncated={} odd_dates={}",
+        "id={} name={} delimiter={} header={} {form} truncated={} odd_dates={}",
         layout.id.index,
         layout.name.index,
         layout.delimiter,

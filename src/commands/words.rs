@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::config::RunConfig;
 use crate::engine::Outcome;
 use crate::error::exit;
+use crate::input::form::Form;
 use crate::input::{Layout, Source};
 use crate::ledger::OpenRun;
 use crate::model::class::AccountStop;
@@ -16,19 +17,36 @@ use crate::model::stop::{BudgetLimit, Signal, StopReason};
 use crate::model::subject::mask_niks;
 use crate::output::{Spending, Summary, count, last_words};
 use crate::passes::{Projected, Survey};
+use crate::rules::headers::shown;
 use crate::term::Screen;
 
 /// What was found out about the input's form.
 pub(super) fn layout(source: &Source, layout: &Layout) -> String {
-    let delimiter = match layout.delimiter {
-        b'\t' => "TAB".to_owned(),
-        other => format!("\"{}\"", char::from(other)),
-    };
-    let mut text = format!("input      {} (delimiter {delimiter})\n", source.label());
+    let form = form(source, layout);
+    let mut text = format!("input      {} ({form})\n", source.label());
+    if layout.titles > 0 {
+        let titles = count(layout.titles, "row");
+        text += &format!("  {titles} above the headers: left out\n");
+    }
     for (role, column) in [("NIK", &layout.id), ("name", &layout.name)] {
         text += &format!("  {role:<8} column {}: {}\n", column.index + 1, column.why);
     }
     text
+}
+
+/// `CSV, UTF-8, delimiter ";"`, or which sheet of a workbook.
+fn form(source: &Source, layout: &Layout) -> String {
+    let form = &layout.form;
+    if let Form::Sheet(name) = form {
+        let of = source.sheet().map_or(1, |sheet| sheet.of);
+        let of = if of > 1 { format!(" of {of}") } else { String::new() };
+        return format!("{form}, sheet \"{}\"{of}", shown(name));
+    }
+    let delimiter = match layout.delimiter {
+        b'\t' => "TAB".to_owned(),
+        other => format!("\"{}\"", char::from(other)),
+    };
+    format!("{form}, {}, delimiter {delimiter}", form.encoding())
 }
 
 /// What will be sent, before it is.

@@ -11,6 +11,8 @@ use crate::cli::{BodyArg, InDoubtArg, RunArgs, WhichArgs};
 use crate::engine;
 use crate::error::Error;
 use crate::input;
+use crate::input::form::Encoding;
+use crate::input::sheet::SheetSpec;
 use crate::ledger::Location;
 use crate::model::money::{Currency, Price};
 use crate::rules::body::{BodyKind, BodyTrial};
@@ -210,7 +212,12 @@ fn reading(args: &RunArgs) -> Result<input::Options, Error> {
         };
         text.as_ref().map(parse).transpose()
     };
+    let encoding = |text: &String| {
+        text.parse::<Encoding>().map_err(|e| values::usage(format!("--encoding: {e}")))
+    };
     Ok(input::Options {
+        encoding: typed.encoding.as_ref().map(encoding).transpose()?,
+        sheet: typed.sheet.clone().map(SheetSpec),
         delimiter: typed.delimiter.as_deref().map(delimiter).transpose()?,
         no_header: typed.no_header,
         id_column: column("--id-column", &typed.id_column)?,

@@ -48,8 +48,15 @@ pub fn sniff(text: &[u8], cut: bool) -> u8 {
 
 /// `None` where the delimiter divides nothing.
 fn score(text: &[u8], cut: bool, delimiter: u8) -> Option<Score> {
-    let options = RecordOptions { label: "", delimiter, skip: 0, first: 0, buffer: text.len() };
-    let mut records = Records::new(text, options, blake3::Hasher::new()).ok()?;
+    let options = RecordOptions {
+        label: "",
+        delimiter,
+        skip: 0,
+        skips_line: false,
+        first: 0,
+        buffer: text.len(),
+    };
+    let mut records = Records::new(text, options).ok()?;
     let (mut widths, mut header, mut niks) = (Vec::new(), false, 0);
     // An error here is that of a quote or a NUL; the real reading will say it, and better.
     while let Ok(Some(record)) = records.next_record() {

@@ -3,6 +3,8 @@
 //! Never: holds cell contents. Paths and headers are shown with long runs of digits masked.
 
 use super::form::Unsupported;
+use super::sheet::SheetError;
+use super::stream::PackedError;
 use crate::model::subject::mask_digits;
 use crate::rules::columns::ColumnError;
 use std::fmt;
@@ -11,11 +13,13 @@ use std::io;
 /// A place in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The line, from 1.
+    /// The line of the text, from 1.
     pub line: u64,
+    /// The row of a spreadsheet that opens the file, from 1: fewer than lines where cells hold line ends.
+    pub row: u64,
     /// The data record, from 1; 0 is the header.
     pub record: u64,
-    /// The byte, from 0.
+    /// The byte of the text as UTF-8, from 0.
     pub byte: u64,
 }
 
@@ -69,7 +73,7 @@ impl InputError {
 impl fmt::Display for InputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.label)?;
-        if let Some(Place { line, record, byte }) = self.place {
+        if let Some(Place { line, record, byte, .. }) = self.place {
             match record {
                 0 => write!(f, ", line {line} (byte {byte})")?,
                 _ => write!(f, ", line {line} (record {record}, byte {byte})")?,
@@ -100,6 +104,12 @@ pub enum Problem {
     /// It is in a form that we don't read.
     #[error("{0}")]
     Unsupported(#[from] Unsupported),
+    /// It is packed, and can't be unpacked.
+    #[error("{0}")]
+    Packed(#[from] PackedError),
+    /// It is a workbook, and can't be read.
+    #[error("{0}")]
+    Sheet(#[from] SheetError),
     /// It has a NUL byte, which no text has.
     #[error("there is a NUL byte here: this is not plain text")]
     Nul,
@@ -121,6 +131,14 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// What an error of a stream means.
+    pub(super) fn of_reading(error: io::Error) -> Self {
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<PackedError>()) {
+            Some(packed) => Self::Packed(*packed),
+            None => Self::Io("read it", error),
+        }
+    }
+
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Missing => "check the path; - reads standard input".to_owned(),
@@ -134,8 +152,14 @@ impl Problem {
             Self::Empty => "was the export interrupted?".to_owned(),
             Self::Unsupported(form) => form.hint().to_owned(),
             Self::Nul => {
-                "save the file as \"CSV UTF-8\"; if it was UTF-16 text, convert it first".to_owned()
+                "save the file as \"CSV UTF-8\"; if it is UTF-16 text, say so: --encoding utf-16le"
+                    .to_owned()
             }
+            Self::Packed(PackedError::Damaged) => "get the file again, and unpack it".to_owned(),
+            Self::Packed(PackedError::Bomb) => {
+                "if it is one all the same, unpack it first: gunzip FILE".to_owned()
+            }
+            Self::Sheet(error) => error.hint(),
             Self::TooLong(_) | Self::OpenQuote => {
                 "look for a lone quotation mark (\") in this record and remove or double it"
                     .to_owned()

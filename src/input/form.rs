@@ -1,52 +1,158 @@
-//! What kind of file the first bytes show. The place to add encodings and containers.
+//! What kind of file the first bytes show: packed or not, text in which encoding, a workbook, or nothing that we read.
 //!
-//! Today UTF-8 text is read, with and without a BOM. Other forms are told apart to say what to do about them.
-//!
-//! Never: guesses an encoding from the text itself.
+//! Must hold: the content decides, never the file's name.
+//! Never: reads a file; it is given the bytes.
+
+use crate::rules::encoding::TextLook;
+use std::fmt;
+use std::str::FromStr;
 
 /// The UTF-8 mark that some programs put in front.
 const UTF8_BOM: &[u8] = b"\xEF\xBB\xBF";
+/// How a gzip file begins.
+pub(super) const GZIP: &[u8] = b"\x1F\x8B";
+/// How a ZIP file begins, which a workbook is too.
+pub(super) const ZIP: &[u8] = b"PK\x03\x04";
+
+/// How characters are written in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// What is expected.
+    Utf8,
+    /// A spreadsheet's "Unicode Text".
+    Utf16Le,
+    /// The same, the other way round.
+    Utf16Be,
+    /// Old Windows programs in western countries; bytes that no other reading explains.
+    Windows1252,
+}
+
+impl Encoding {
+    const NAMES: [(&str, Self); 4] = [
+        ("UTF-8", Self::Utf8),
+        ("UTF-16LE", Self::Utf16Le),
+        ("UTF-16BE", Self::Utf16Be),
+        ("Windows-1252", Self::Windows1252),
+    ];
+
+    /// Its usual name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, encoding)| *encoding == self).map_or("", |(name, _)| name)
+    }
+}
+
+impl fmt::Display for Encoding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Encoding {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text.trim()));
+        known.map(|(_, encoding)| *encoding).ok_or_else(|| {
+            let names: Vec<_> = Self::NAMES.iter().map(|(name, _)| *name).collect();
+            format!("{text:?} is none of {}", names.join(", "))
+        })
+    }
+}
 
 /// A form that is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// UTF-8 text, with as many bytes of BOM in front.
-    Utf8 {
-        /// 3 or 0.
+    /// Text.
+    Text {
+        /// Inside a gzip file.
+        gzip: bool,
+        /// How characters are written.
+        encoding: Encoding,
+        /// Bytes in front of the text, once it is UTF-8: the BOM.
         bom: usize,
+        /// A first line that names the separator, as Excel writes it.
+        sep: Option<SepLine>,
     },
+    /// One sheet of a workbook, by its name.
+    Sheet(String),
+}
+
+/// Excel's own first line, `sep=;`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SepLine {
+    /// What it says.
+    pub delimiter: u8,
+    /// Its length in bytes, the line end included.
+    pub bytes: usize,
 }
 
 impl Form {
-    /// Bytes in front of the text.
+    /// Whether the text is inside a gzip file.
     #[must_use]
-    pub fn bom(self) -> usize {
-        let Self::Utf8 { bom } = self;
-        bom
+    pub fn is_packed(&self) -> bool {
+        matches!(self, Self::Text { gzip: true, .. })
+    }
+
+    /// How characters are written. A sheet's text is ours: UTF-8.
+    #[must_use]
+    pub fn encoding(&self) -> Encoding {
+        match self {
+            Self::Text { encoding, .. } => *encoding,
+            Self::Sheet(_) => Encoding::Utf8,
+        }
+    }
+
+    /// The line that names the separator, if there is one.
+    #[must_use]
+    pub fn sep(&self) -> Option<SepLine> {
+        match self {
+            Self::Text { sep, .. } => *sep,
+            Self::Sheet(_) => None,
+        }
+    }
+
+    /// Bytes of the UTF-8 text in front of the first record.
+    #[must_use]
+    pub fn skip(&self) -> usize {
+        match self {
+            Self::Text { bom, sep, .. } => bom + sep.map_or(0, |line| line.bytes),
+            Self::Sheet(_) => 0,
+        }
+    }
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sheet(_) => f.write_str("Excel workbook"),
+            Self::Text { gzip: true, .. } => f.write_str("CSV in a gzip file"),
+            Self::Text { .. } => f.write_str("CSV"),
+        }
     }
 }
 
 /// A form that is recognised and not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unsupported {
-    /// Text of two bytes a character.
-    #[error("this is UTF-16 text (a spreadsheet's \"Unicode Text\")")]
-    Utf16,
-    /// A gzip file.
-    #[error("this is a gzip file")]
-    Gzip,
-    /// A ZIP file, which an `.xlsx` is too.
-    #[error("this is a ZIP file or an Excel workbook (.xlsx)")]
+    /// A ZIP file that is no workbook.
+    #[error("this is a ZIP file, not an Excel workbook")]
     Zip,
-    /// A workbook of the old kind.
-    #[error("this is an old Excel workbook (.xls)")]
+    /// A workbook of the old kind, or a locked one.
+    #[error("this is an old Excel workbook (.xls), or one that is locked with a password")]
     Xls,
+    /// A workbook of the binary kind.
+    #[error("this is a binary Excel workbook (.xlsb)")]
+    Xlsb,
+    /// A LibreOffice workbook.
+    #[error("this is an OpenDocument spreadsheet (.ods)")]
+    Ods,
     /// A PDF.
     #[error("this is a PDF")]
     Pdf,
-    /// Excel's own first line that names the separator.
-    #[error("the first line is \"sep=\", which only Excel understands")]
-    SepLine,
+    /// Something packed inside a gzip file that is no text.
+    #[error("this is a gzip file with another packed file or a workbook in it")]
+    PackedTwice,
 }
 
 impl Unsupported {
@@ -54,46 +160,63 @@ impl Unsupported {
     #[must_use]
     pub fn hint(self) -> &'static str {
         match self {
-            Self::Utf16 => {
-                "save it as \"CSV UTF-8\", or convert it: iconv -f UTF-16 -t UTF-8 IN > OUT"
+            Self::Zip => "unpack it, and give the file that is in it",
+            Self::Xls => {
+                "open it (with its password), and save it as an Excel workbook (.xlsx) without one, or as \"CSV UTF-8\""
             }
-            Self::Gzip => "unpack it into the program: gunzip -c FILE | ceknik run - -o OUT",
-            Self::Zip | Self::Xls => {
-                "save the sheet as \"CSV UTF-8\", with the NIK column set to Text before the NIKs are typed or pasted"
-            }
-            Self::Pdf => "get the table as a CSV file",
-            Self::SepLine => {
-                "remove the first line; the separator is found, or give it with --delimiter"
-            }
+            Self::Xlsb | Self::Ods => "save it as an Excel workbook (.xlsx) or as \"CSV UTF-8\"",
+            Self::Pdf => "get the table as a CSV file or an Excel workbook",
+            Self::PackedTwice => "unpack it first: gunzip FILE",
         }
     }
 }
 
-/// Tells the form by the first bytes.
+/// What the file is by its very first bytes, before anything is unpacked.
 ///
 /// # Errors
 /// A form that is not read.
-pub fn tell_form(head: &[u8]) -> Result<Form, Unsupported> {
-    let magic: [(&[u8], Unsupported); 6] = [
-        (b"\xFF\xFE", Unsupported::Utf16),
-        (b"\xFE\xFF", Unsupported::Utf16),
-        (b"\x1F\x8B", Unsupported::Gzip),
-        (b"PK\x03\x04", Unsupported::Zip),
-        (b"\xD0\xCF\x11\xE0", Unsupported::Xls),
-        (b"%PDF-", Unsupported::Pdf),
+pub(super) fn check_magic(head: &[u8]) -> Result<(), Unsupported> {
+    let magic: [(&[u8], Unsupported); 2] =
+        [(b"\xD0\xCF\x11\xE0", Unsupported::Xls), (b"%PDF-", Unsupported::Pdf)];
+    match magic.iter().find(|(bytes, _)| head.starts_with(bytes)) {
+        Some((_, form)) => Err(*form),
+        None => Ok(()),
+    }
+}
+
+/// The encoding by the mark in front of a text.
+pub(super) fn marked_encoding(head: &[u8]) -> Option<Encoding> {
+    let marks: [(&[u8], Encoding); 3] = [
+        (UTF8_BOM, Encoding::Utf8),
+        (b"\xFF\xFE", Encoding::Utf16Le),
+        (b"\xFE\xFF", Encoding::Utf16Be),
     ];
-    if let Some((_, form)) = magic.iter().find(|(bytes, _)| head.starts_with(bytes)) {
-        return Err(*form);
-    }
+    marks.iter().find(|(mark, _)| head.starts_with(mark)).map(|(_, encoding)| *encoding)
+}
+
+/// The encoding of a text without a mark, by all of its bytes.
+pub(super) fn encoding_of(look: &TextLook) -> Encoding {
+    if look.is_windows_1252() { Encoding::Windows1252 } else { Encoding::Utf8 }
+}
+
+/// The form of a text, from its first bytes as UTF-8.
+pub(super) fn text_form(gzip: bool, encoding: Encoding, head: &[u8]) -> Form {
     let bom = if head.starts_with(UTF8_BOM) { UTF8_BOM.len() } else { 0 };
-    let text = head.get(bom..).unwrap_or_default();
-    let line = text.split(|b| matches!(b, b'\n' | b'\r')).next().unwrap_or_default();
-    // `sep=;` and `"sep=;"`.
-    let line = line.strip_prefix(b"\"").unwrap_or(line);
-    if line.len() <= 6 && line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"sep=")) {
-        return Err(Unsupported::SepLine);
-    }
-    Ok(Form::Utf8 { bom })
+    let sep = sep_line(head.get(bom..).unwrap_or_default());
+    Form::Text { gzip, encoding, bom, sep }
+}
+
+/// `sep=;` and `"sep=;"`.
+fn sep_line(text: &[u8]) -> Option<SepLine> {
+    let end = text.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(text.len());
+    let line = text.get(..end)?;
+    let bare = line.strip_prefix(b"\"").and_then(|l| l.strip_suffix(b"\"")).unwrap_or(line);
+    let (start, rest) = bare.split_at_checked(4)?;
+    let &[delimiter] = rest else { return None };
+    let line_end = text.get(end..).unwrap_or_default();
+    let line_end = if line_end.starts_with(b"\r\n") { 2 } else { line_end.len().min(1) };
+    let is_sep = start.eq_ignore_ascii_case(b"sep=") && delimiter.is_ascii();
+    is_sep.then_some(SepLine { delimiter, bytes: end + line_end })
 }
 
 #[cfg(test)]
@@ -103,24 +226,55 @@ mod tests {
     #[test]
     fn tells_forms_by_their_first_bytes() {
         for (head, form) in [
-            (&b"nik,nama\n"[..], Ok(Form::Utf8 { bom: 0 })),
-            (b"", Ok(Form::Utf8 { bom: 0 })),
-            (b"\xEF\xBB\xBFnik", Ok(Form::Utf8 { bom: 3 })),
-            (b"PKP,nama\n", Ok(Form::Utf8 { bom: 0 })),
-            (b"sep,nama\n", Ok(Form::Utf8 { bom: 0 })),
-            (b"sep=ember,nama\n", Ok(Form::Utf8 { bom: 0 })),
-            (b"\xFF\xFEn\0", Err(Unsupported::Utf16)),
-            (b"\xFE\xFF\0n", Err(Unsupported::Utf16)),
-            (b"\x1F\x8B\x08", Err(Unsupported::Gzip)),
-            (b"PK\x03\x04", Err(Unsupported::Zip)),
+            (&b"nik,nama\n"[..], Ok(())),
+            (b"", Ok(())),
+            (b"PKP,nama\n", Ok(())),
             (b"\xD0\xCF\x11\xE0\xA1", Err(Unsupported::Xls)),
             (b"%PDF-1.7", Err(Unsupported::Pdf)),
-            (b"sep=;\r\nnik;nama", Err(Unsupported::SepLine)),
-            (b"\xEF\xBB\xBFSEP=,\n", Err(Unsupported::SepLine)),
-            (b"\"sep=;\"\n", Err(Unsupported::SepLine)),
-            (b"sep=\t", Err(Unsupported::SepLine)),
         ] {
-            assert_eq!(tell_form(head), form, "{head:?}");
+            assert_eq!(check_magic(head), form, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn knows_the_marks_of_encodings() {
+        for (head, encoding) in [
+            (&b"nik,nama\n"[..], None),
+            (b"\xEF\xBB\xBFnik", Some(Encoding::Utf8)),
+            (b"\xFF\xFEn\0", Some(Encoding::Utf16Le)),
+            (b"\xFE\xFF\0n", Some(Encoding::Utf16Be)),
+        ] {
+            assert_eq!(marked_encoding(head), encoding, "{head:?}");
+        }
+        for (text, encoding) in [
+            ("utf-8", Some(Encoding::Utf8)),
+            (" UTF-16le ", Some(Encoding::Utf16Le)),
+            ("windows-1252", Some(Encoding::Windows1252)),
+            ("latin1", None),
+        ] {
+            assert_eq!(text.parse::<Encoding>().ok(), encoding, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_first_line_may_name_the_separator() {
+        for (text, delimiter, skip) in [
+            (&b"sep=;\r\nnik;nama"[..], Some(b';'), 7),
+            (b"\xEF\xBB\xBFSEP=,\nnik", Some(b','), 9),
+            (b"\"sep=;\"\n", Some(b';'), 8),
+            (b"sep=\t\rnik", Some(b'\t'), 6),
+            (b"sep=|", Some(b'|'), 5),
+            (b"sep,nama\n", None, 0),
+            (b"sep=ember,nama\n", None, 0),
+            (b"sep=\n", None, 0),
+            (b"\xEF\xBB\xBFnik", None, 3),
+        ] {
+            let form = text_form(false, Encoding::Utf8, text);
+            assert_eq!(
+                (form.sep().map(|s| s.delimiter), form.skip()),
+                (delimiter, skip),
+                "{text:?}"
+            );
         }
     }
 }

@@ -1,18 +1,24 @@
 //! The layout of a file, from its first records: form, delimiter, header, and which columns hold NIK and name.
 //!
-//! Must hold: what is found is told with its reason, for the user to read before the first call.
-//! Never: reads more than a sample.
+//! Must hold: what is found is told with its reason, for the user to read before the first call. Rows above the header
+//! are left out only where they hold no data.
+//! Never: reads more than a sample, but for the encoding of a text that does not name it.
 
 use super::delimiter::{HEAD_BYTES, HEADER_WITHIN, sniff, texts};
-use super::error::{InputError, Problem};
-use super::form::{Form, tell_form};
-use super::records::{BUFFER_BYTES, Fields, RecordOptions, Records};
-use super::source::Source;
+use super::error::{InputError, Place, Problem};
+use super::form::{self, Encoding, Form, Unsupported};
+use super::records::{BUFFER_BYTES, RecordOptions, Records};
+use super::sheet::{self, SheetSpec};
+use super::source::{Source, SourceReader};
+use super::stream::TextStream;
 use crate::rules::columns::{
     ChosenColumn, ColumnError, ColumnLook, ColumnSpec, Seen, Table, Wanted, choose_columns,
 };
-use crate::rules::headers::is_header;
+use crate::rules::encoding::TextLook;
+use crate::rules::headers::{HeaderKey, is_data, is_header};
 use crate::rules::nik::NikPolicy;
+use crate::rules::skip::skip_of;
+use std::collections::HashMap;
 use std::io::Read;
 
 /// Records and bytes of a sample, at most.
@@ -22,6 +28,10 @@ const SAMPLE_BYTES: u64 = 256 * 1024;
 /// What the user says about the input.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
+    /// How characters are written, if it is not to be found.
+    pub encoding: Option<Encoding>,
+    /// The sheet of a workbook, if it is not to be found.
+    pub sheet: Option<SheetSpec>,
     /// The byte between fields, if it is not to be found.
     pub delimiter: Option<u8>,
     /// The first record is data.
@@ -34,16 +44,33 @@ pub struct Options {
     pub nik: NikPolicy,
 }
 
+impl Options {
+    /// What tells the sheet of a workbook.
+    #[must_use]
+    pub fn sheet_options(&self) -> sheet::Options<'_> {
+        let Wanted { id, name } = self.wanted();
+        sheet::Options { sheet: self.sheet.as_ref(), id_column: id, name_column: name }
+    }
+
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted { id: self.id_column.as_ref(), name: self.name_column.as_ref() }
+    }
+}
+
 /// The layout of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// What kind of text it is.
+    /// What kind of file it is.
     pub form: Form,
+    /// The encoding was found by its bytes alone.
+    pub encoding_guessed: bool,
     /// The byte between fields.
     pub delimiter: u8,
+    /// Records above the header, which are no rows.
+    pub titles: u64,
     /// The header as it stands in the file, quotes taken off.
     pub header: Option<Vec<Box<[u8]>>>,
-    /// Fields of the first record. Every row has as many.
+    /// Fields of the header, or of the first record. Every row of a text has as many.
     pub width: usize,
     /// The NIK column, and why.
     pub id: ChosenColumn,
@@ -55,21 +82,37 @@ pub struct Layout {
     pub sampled: u64,
 }
 
+impl Layout {
+    /// The key of a column's header.
+    #[must_use]
+    pub fn header_key(&self, column: &ChosenColumn) -> Option<HeaderKey> {
+        let cell = self.header.as_ref()?.get(column.index)?;
+        Some(HeaderKey::of(&String::from_utf8_lossy(cell)))
+    }
+
+    /// How many headers stand above more than one column.
+    #[must_use]
+    pub fn repeated_headers(&self) -> u64 {
+        let mut columns = HashMap::new();
+        for cell in self.header.iter().flatten() {
+            *columns.entry(HeaderKey::of(&String::from_utf8_lossy(cell))).or_insert(0) += 1;
+        }
+        columns.iter().filter(|(key, count)| !key.is_empty() && **count > 1).count() as u64
+    }
+}
+
 /// Finds the layout of a file.
 ///
 /// # Errors
 /// If the file can't be read, is in a form that we don't read, or its columns can't be told.
 pub fn inspect(source: &Source, options: &Options) -> Result<Layout, InputError> {
-    let (form, delimiter) = tell_dialect(source, options)?;
-    let record_options = RecordOptions {
-        label: source.label(),
-        delimiter,
-        skip: form.bom(),
-        first: u64::from(options.no_header),
-        buffer: BUFFER_BYTES,
-    };
-    let mut records = Records::new(source.open()?, record_options, blake3::Hasher::new())?;
-    let sample = Sample::take(&mut records, options.no_header)?;
+    let dialect = Dialect::tell(source, options)?;
+    let Dialect { form, encoding_guessed, delimiter } = dialect;
+    let mut records = open(source, &form, delimiter, blake3::Hasher::new())?;
+    if options.no_header {
+        records.number_from_here();
+    }
+    let sample = Sample::take(&mut records, options)?;
     if sample.looks.is_empty() {
         return Err(source.error(Problem::Empty));
     }
@@ -78,12 +121,13 @@ pub fn inspect(source: &Source, options: &Options) -> Result<Layout, InputError>
         .as_ref()
         .map(|cells| cells.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect());
     let table = Table { headers: headers.as_deref(), looks: &sample.looks };
-    let wanted = Wanted { id: options.id_column.as_ref(), name: options.name_column.as_ref() };
-    let columns =
-        choose_columns(table, wanted).map_err(|error| source.error(sample.explain(error)))?;
+    let columns = choose_columns(table, options.wanted())
+        .map_err(|error| source.error(sample.explain(error)))?;
     Ok(Layout {
         form,
+        encoding_guessed,
         delimiter,
+        titles: sample.titles,
         width: sample.looks.len(),
         id: columns.id,
         name: columns.name,
@@ -93,59 +137,146 @@ pub fn inspect(source: &Source, options: &Options) -> Result<Layout, InputError>
     })
 }
 
-/// Form and delimiter, from the first bytes.
-fn tell_dialect(source: &Source, options: &Options) -> Result<(Form, u8), InputError> {
-    let mut head = Vec::new();
-    let read = source.open()?.take(HEAD_BYTES as u64).read_to_end(&mut head);
-    read.map_err(|error| source.error(Problem::Io("read it", error)))?;
-    let form = tell_form(&head).map_err(|form| source.error(form))?;
-    let text = head.get(form.bom()..).unwrap_or_default();
-    if text.is_empty() {
-        return Err(source.error(Problem::Empty));
-    }
-    let delimiter = options.delimiter.unwrap_or_else(|| sniff(text, head.len() == HEAD_BYTES));
-    Ok((form, delimiter))
+/// The records of a source in this form.
+pub(super) fn open(
+    source: &Source,
+    form: &Form,
+    delimiter: u8,
+    hasher: blake3::Hasher,
+) -> Result<Records<TextStream<SourceReader>>, InputError> {
+    let options = RecordOptions {
+        label: source.label(),
+        delimiter,
+        skip: form.skip(),
+        skips_line: form.sep().is_some(),
+        first: 0,
+        buffer: BUFFER_BYTES,
+    };
+    Records::new(TextStream::new(source.open()?, form, hasher), options)
 }
+
+/// Form and delimiter, from the first bytes.
+struct Dialect {
+    form: Form,
+    encoding_guessed: bool,
+    delimiter: u8,
+}
+
+impl Dialect {
+    fn tell(source: &Source, options: &Options) -> Result<Self, InputError> {
+        if let Some(sheet) = source.sheet() {
+            let form = Form::Sheet(sheet.name.clone());
+            return Ok(Self { form, encoding_guessed: false, delimiter: b',' });
+        }
+        let gzip = head_of(source, source.open()?)?.starts_with(form::GZIP);
+        // As the bytes are, once they are unpacked.
+        let raw = Form::Text { gzip, encoding: Encoding::Utf8, bom: 0, sep: None };
+        let stream = |form: &Form| {
+            Ok::<_, InputError>(TextStream::new(source.open()?, form, blake3::Hasher::new()))
+        };
+        let head = head_of(source, stream(&raw)?)?;
+        form::check_magic(&head).map_err(|form| source.error(form))?;
+        if gzip && (head.starts_with(form::GZIP) || head.starts_with(form::ZIP)) {
+            return Err(source.error(Unsupported::PackedTwice));
+        }
+        let told = options.encoding.or_else(|| form::marked_encoding(&head));
+        let encoding = match told {
+            Some(encoding) => encoding,
+            None => form::encoding_of(&look_at(source, stream(&raw)?)?),
+        };
+        let plain = Form::Text { gzip, encoding, bom: 0, sep: None };
+        let head = head_of(source, stream(&plain)?)?;
+        let form = form::text_form(gzip, encoding, &head);
+        let text = head.get(form.skip()..).unwrap_or_default();
+        if text.is_empty() {
+            return Err(source.error(Problem::Empty));
+        }
+        let named = options.delimiter.or_else(|| form.sep().map(|line| line.delimiter));
+        let delimiter = named.unwrap_or_else(|| sniff(text, head.len() == HEAD_BYTES));
+        let encoding_guessed = told.is_none() && encoding != Encoding::Utf8;
+        Ok(Self { form, encoding_guessed, delimiter })
+    }
+}
+
+fn head_of(source: &Source, stream: impl Read) -> Result<Vec<u8>, InputError> {
+    let mut head = Vec::new();
+    let read = stream.take(HEAD_BYTES as u64).read_to_end(&mut head);
+    read.map_err(|error| source.error(Problem::of_reading(error)))?;
+    Ok(head)
+}
+
+/// All of the text. An accent may stand in the last row alone.
+fn look_at(source: &Source, mut stream: impl Read) -> Result<TextLook, InputError> {
+    let mut look = TextLook::default();
+    let mut piece = vec![0; BUFFER_BYTES];
+    loop {
+        let read = stream.read(&mut piece);
+        let read = read.map_err(|error| source.error(Problem::of_reading(error)))?;
+        if read == 0 {
+            return Ok(look);
+        }
+        look.add(piece.get(..read).unwrap_or_default());
+    }
+}
+
+/// A record's cells, kept.
+type Kept = Vec<Box<[u8]>>;
 
 /// What the first records show.
 struct Sample {
-    header: Option<Vec<Box<[u8]>>>,
+    titles: u64,
+    header: Option<Kept>,
     looks: Vec<ColumnLook>,
     rows: u64,
-    /// The line of a record that looks like a header below the first.
+    /// The line of a record that looks like a header below the one that was taken.
     header_below: Option<u64>,
 }
 
 impl Sample {
-    fn take<R: Read>(records: &mut Records<R>, no_header: bool) -> Result<Self, InputError> {
-        let mut sample = Self { header: None, looks: Vec::new(), rows: 0, header_below: None };
-        let Some(first) = records.next_record()? else {
-            return Ok(sample);
+    fn take<R: Read>(records: &mut Records<R>, options: &Options) -> Result<Self, InputError> {
+        let mut first: Vec<(Place, Kept)> = Vec::new();
+        while first.len() < HEADER_WITHIN
+            && let Some(record) = records.next_record()?
+        {
+            first.push((record.place, record.fields.iter().map(Box::from).collect()));
+        }
+        let titles = if options.no_header { 0 } else { titles(&first, options.wanted()) };
+        let mut rest = first.into_iter().skip(titles);
+        let header = if options.no_header { None } else { rest.next().map(|(_, cells)| cells) };
+        let rest: Vec<_> = rest.collect();
+        let widest = header.as_ref().or(rest.first().map(|(_, cells)| cells));
+        let mut sample = Self {
+            titles: titles as u64,
+            looks: vec![ColumnLook::default(); widest.map_or(0, Vec::len)],
+            header,
+            rows: 0,
+            header_below: None,
         };
-        sample.looks = vec![ColumnLook::default(); first.fields.len()];
-        if no_header {
-            sample.add(first.fields);
-        } else {
-            sample.header = Some(first.fields.iter().map(Box::from).collect());
+        for (place, cells) in &rest {
+            let texts: Vec<_> = cells.iter().map(|cell| String::from_utf8_lossy(cell)).collect();
+            if is_header(texts.iter().map(AsRef::as_ref)) {
+                sample.header_below.get_or_insert(place.line);
+            } else {
+                sample.add(&texts);
+            }
         }
         while let Some(record) = records.next_record()? {
             if sample.rows >= SAMPLE_RECORDS || record.place.byte > SAMPLE_BYTES {
                 break;
             }
-            if sample.header_below.is_none() && sample.rows < HEADER_WITHIN as u64 {
-                let is_header = is_header(texts(record.fields).iter().map(AsRef::as_ref));
-                sample.header_below = is_header.then_some(record.place.line);
-            }
-            sample.add(record.fields);
+            sample.add(&texts(record.fields));
         }
         Ok(sample)
     }
 
-    fn add(&mut self, fields: Fields<'_>) {
+    fn add<T: AsRef<str>>(&mut self, cells: &[T]) {
+        if skip_of(cells.iter().map(AsRef::as_ref)).is_some() {
+            return;
+        }
         self.rows += 1;
         // Cells of a ragged row may stand in the wrong column.
-        if fields.len() == self.looks.len() {
-            self.looks.iter_mut().zip(texts(fields)).for_each(|(look, cell)| look.add(&cell));
+        if cells.len() == self.looks.len() {
+            self.looks.iter_mut().zip(cells).for_each(|(look, cell)| look.add(cell.as_ref()));
         }
     }
 
@@ -161,6 +292,21 @@ impl Sample {
             Some(line) if missing => Problem::HeaderBelow(line),
             _ => Problem::Columns(error),
         }
+    }
+}
+
+/// How many of the first records are titles above the header. None where there is no header among them, or where one
+/// above it holds data: that would be left out with the titles.
+fn titles(first: &[(Place, Kept)], wanted: Wanted<'_>) -> usize {
+    let texts = |cells: &Kept| -> Vec<String> {
+        cells.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect()
+    };
+    let rows: Vec<_> = first.iter().map(|(_, cells)| texts(cells)).collect();
+    let header = rows.iter().position(|row| wanted.is_header(row.iter().map(String::as_str)));
+    let above = header.and_then(|at| rows.get(..at)).unwrap_or_default();
+    match above.iter().flatten().any(|cell| is_data(cell)) {
+        true => 0,
+        false => above.len(),
     }
 }
 

@@ -1,7 +1,8 @@
 //! From bytes to rows: source, form, delimiter, columns, records.
 //!
-//! Reading order: [`source`] (bytes, as often as needed), [`form`] and [`delimiter`] (what kind of text it is),
-//! [`records`] (one record at a time), [`layout`] (which columns), [`rows`] (records, checked).
+//! Reading order: [`source`] (bytes, as often as needed), [`sheet`] (a workbook's rows as text), [`form`] and
+//! [`delimiter`] (what kind of text it is), [`stream`] (unpacked and decoded), [`records`] (one record at a time),
+//! [`layout`] (which columns), [`rows`] (records, checked).
 //!
 //! Must hold: memory is constant in the length of the file; a pass hashes each byte of the file exactly once.
 //! Never: changes a cell that is not sent, drops a record, or puts cell contents into an error.
@@ -12,7 +13,9 @@ pub mod form;
 pub mod layout;
 pub mod records;
 pub mod rows;
+pub mod sheet;
 pub mod source;
+pub mod stream;
 
 pub use error::{InputError, Place, Problem};
 pub use layout::{Layout, Options, inspect};

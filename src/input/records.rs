@@ -1,15 +1,14 @@
 //! Records: bytes to fields, one record at a time.
 //!
-//! Must hold: memory is bounded by the longest record allowed; each byte read is hashed once; the records are the same
-//! whatever the sizes of the reads. A line end is LF, CRLF or CR; blank lines are no records; a line end inside quotes
-//! is part of the cell.
+//! Must hold: memory is bounded by the longest record allowed; the records are the same whatever the sizes of the reads.
+//! A line end is LF, CRLF or CR; blank lines are no records; a line end inside quotes is part of the cell.
 //! Never: judges a record, or goes on past a NUL byte or a quote that is never closed.
 
 use super::error::{InputError, Place, Problem};
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use std::io::{self, Read};
 
-/// Bytes read at once. The hasher likes large pieces.
+/// Bytes read at once. The hasher beneath likes large pieces.
 pub const BUFFER_BYTES: usize = 256 * 1024;
 /// A record longer than this is a lone quote that swallowed the file, or no table at all.
 pub const RECORD_BYTES: usize = 1024 * 1024;
@@ -21,8 +20,10 @@ pub struct RecordOptions<'a> {
     pub label: &'a str,
     /// The byte between fields.
     pub delimiter: u8,
-    /// Bytes in front of the text: those of the BOM.
+    /// Bytes in front of the first record: a BOM, a line that names the separator.
     pub skip: usize,
+    /// Whether these bytes hold a line, which a spreadsheet does not show.
+    pub skips_line: bool,
     /// The number of the first record: 0 for a header.
     pub first: u64,
     /// Bytes read at once.
@@ -32,7 +33,6 @@ pub struct RecordOptions<'a> {
 /// Reads records.
 pub struct Records<R> {
     input: R,
-    hasher: blake3::Hasher,
     label: String,
     parser: Reader,
     /// What was read: `start..end` is not yet parsed.
@@ -48,6 +48,10 @@ pub struct Records<R> {
     /// The line that `start` is on, and whether a CR stands before it that no LF has followed yet.
     line: u64,
     after_cr: bool,
+    /// Line ends that a spreadsheet makes no row of: those inside quotes, that of a hidden first line.
+    inner_lines: u64,
+    /// Lines without a record.
+    blank: u64,
     /// The number of the next record.
     next: u64,
     /// The record: its fields end to end, where each ends, how many there are, and where it began.
@@ -62,18 +66,13 @@ impl<R: Read> Records<R> {
     ///
     /// # Errors
     /// If reading fails.
-    pub fn new(
-        input: R,
-        options: RecordOptions<'_>,
-        hasher: blake3::Hasher,
-    ) -> Result<Self, InputError> {
+    pub fn new(input: R, options: RecordOptions<'_>) -> Result<Self, InputError> {
         let mut parser = ReaderBuilder::new().delimiter(options.delimiter).build();
         // The parser would strip a BOM of its own accord, but only from a first piece that holds all of it. That is
         // done here, so let it see that it isn't at the start. A line end alone is nothing to it.
         parser.read_record(b"\n", &mut [0], &mut [0]);
         let mut records = Self {
             input,
-            hasher,
             label: options.label.to_owned(),
             parser,
             buffer: vec![0; options.buffer.max(1)],
@@ -82,13 +81,15 @@ impl<R: Read> Records<R> {
             base: 0,
             ended: false,
             nul: None,
-            line: 1,
+            line: 1 + u64::from(options.skips_line),
             after_cr: false,
+            inner_lines: u64::from(options.skips_line),
+            blank: 0,
             next: options.first,
             fields: vec![0; 8 * 1024],
             ends: vec![0; 64],
             width: 0,
-            place: Place { line: 1, record: options.first, byte: 0 },
+            place: Place { line: 1, row: 1, record: options.first, byte: 0 },
         };
         for _ in 0..options.skip {
             if records.peek()?.is_some() {
@@ -114,7 +115,7 @@ impl<R: Read> Records<R> {
         if !self.skip_line_ends()? {
             return Ok(false);
         }
-        self.place = Place { line: self.line, record: self.next, byte: self.position() };
+        self.place = self.here();
         self.next += 1;
         let (mut bytes, mut width) = (0, 0);
         loop {
@@ -137,6 +138,8 @@ impl<R: Read> Records<R> {
             }
         }
         self.width = width;
+        let own_end = u64::from(self.ends_in_lf());
+        self.inner_lines += (self.line - self.place.line).saturating_sub(own_end);
         Ok(true)
     }
 
@@ -146,20 +149,37 @@ impl<R: Read> Records<R> {
         Record { place: self.place, fields: Fields { bytes: &self.fields, ends } }
     }
 
-    /// Reads what is left and gives the hash of all the bytes.
-    ///
-    /// # Errors
-    /// If reading fails.
-    pub fn finish(mut self) -> Result<blake3::Hash, InputError> {
-        while self.fill()? {}
-        Ok(self.hasher.finalize())
+    /// The input, read as far as it was needed.
+    pub fn into_input(self) -> R {
+        self.input
+    }
+
+    /// Lines without a record, so far.
+    pub fn blank(&self) -> u64 {
+        self.blank
+    }
+
+    /// Numbers the records from 1, from the next one on.
+    pub(super) fn number_from_here(&mut self) {
+        self.next = 1;
     }
 
     pub(super) fn error(&self, problem: impl Into<Problem>) -> InputError {
         InputError::new(&self.label, problem)
     }
 
-    /// Where in the file the parser stands.
+    /// The place of a record that begins here.
+    fn here(&self) -> Place {
+        let row = self.line - self.inner_lines;
+        Place { line: self.line, row, record: self.next, byte: self.position() }
+    }
+
+    /// Whether the last byte that was parsed is a LF.
+    fn ends_in_lf(&self) -> bool {
+        !self.ended && self.start.checked_sub(1).and_then(|at| self.buffer.get(at)) == Some(&b'\n')
+    }
+
+    /// Where in the text the parser stands.
     fn position(&self) -> u64 {
         self.base + self.start as u64
     }
@@ -197,10 +217,13 @@ impl<R: Read> Records<R> {
             if self.after_cr && byte != b'\n' {
                 self.line += 1;
             }
-            self.after_cr = byte == b'\r';
+            let ends_crlf = std::mem::replace(&mut self.after_cr, byte == b'\r');
             match byte {
-                b'\n' => self.line += 1,
-                b'\r' => {}
+                b'\n' => {
+                    self.line += 1;
+                    self.blank += u64::from(!ends_crlf);
+                }
+                b'\r' => self.blank += 1,
                 _ => return Ok(true),
             }
             self.start += 1;
@@ -222,18 +245,17 @@ impl<R: Read> Records<R> {
         self.base += self.end as u64;
         (self.start, self.end) = (0, 0);
         if let Some(byte) = self.nul {
-            let place = Place { line: self.line, record: self.place.record, byte };
+            let place = Place { line: self.line, byte, ..self.place };
             return Err(self.error(Problem::Nul).at(place));
         }
         let read = loop {
             match self.input.read(&mut self.buffer) {
                 Ok(read) => break read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.error(Problem::Io("read it", error))),
+                Err(error) => return Err(self.error(Problem::of_reading(error))),
             }
         };
         let piece = self.buffer.get(..read).unwrap_or_default();
-        self.hasher.update(piece);
         self.end = read;
         if piece.contains(&0) {
             // What stands before it is still parsed, so that the place can be told.

@@ -1,27 +1,31 @@
 //! Rows: records, checked. What each pass over the input reads.
 //!
-//! Must hold: every data record is one row, in order, whatever is wrong with it; each pass gives the same rows.
+//! Must hold: every data record is one row, in order, whatever is wrong with it; blank records and totals are none, and
+//! are counted; each pass gives the same rows.
 //! Never: stops for a bad row.
 
-use super::error::{InputError, Problem};
-use super::layout::{Layout, Options};
-use super::records::{BUFFER_BYTES, Fields, RecordOptions, Records};
+use super::delimiter::texts;
+use super::error::{InputError, Place, Problem};
+use super::form::Form;
+use super::layout::{self, Layout, Options};
+use super::records::{Fields, Record, Records};
 use super::source::{Source, SourceReader};
+use super::stream::TextStream;
+use crate::model::finding::Skipped;
 use crate::model::row::{Checked, NikLook, Reading, Rejection};
 use crate::model::subject::Subject;
 use crate::rules::headers::HeaderKey;
 use crate::rules::name::check_name;
-use crate::rules::nik::{NikPolicy, read_nik};
+use crate::rules::nik::{NikPolicy, look_of, read_nik, read_number};
+use crate::rules::skip::{Skip, skip_of};
 
 /// One row.
 #[derive(Clone, Debug)]
 pub struct Row<'a> {
     /// Its number among the data records, from 1.
     pub record: u64,
-    /// The line it begins on, from 1.
-    pub line: u64,
-    /// The byte it begins at, from 0.
-    pub byte: u64,
+    /// Where it begins.
+    pub place: Place,
     /// Its cells, as they stand in the file.
     pub fields: Fields<'a>,
     /// What the checks found.
@@ -30,8 +34,10 @@ pub struct Row<'a> {
 
 /// Reads the rows of a file from the first to the last.
 pub struct Rows {
-    records: Records<SourceReader>,
+    records: Records<TextStream<SourceReader>>,
     checker: Checker,
+    source: Source,
+    skipped: Skipped,
 }
 
 impl Rows {
@@ -45,14 +51,10 @@ impl Rows {
         options: &Options,
         hasher: blake3::Hasher,
     ) -> Result<Self, InputError> {
-        let record_options = RecordOptions {
-            label: source.label(),
-            delimiter: layout.delimiter,
-            skip: layout.form.bom(),
-            first: u64::from(layout.header.is_none()),
-            buffer: BUFFER_BYTES,
-        };
-        let mut records = Records::new(source.open()?, record_options, hasher)?;
+        let mut records = layout::open(source, &layout.form, layout.delimiter, hasher)?;
+        for _ in 0..layout.titles {
+            records.advance()?;
+        }
         if let Some(header) = &layout.header {
             let same = records
                 .next_record()?
@@ -61,27 +63,43 @@ impl Rows {
                 return Err(source.error(Problem::Changed));
             }
         }
-        Ok(Self { records, checker: Checker::new(layout, options) })
+        records.number_from_here();
+        let skipped = Skipped { titles: layout.titles, ..Skipped::default() };
+        let source = source.clone();
+        Ok(Self { records, checker: Checker::new(layout, options), source, skipped })
     }
 
-    /// The next row, or `None` at the end.
+    /// The next row, or `None` at the end. Records that are no rows are counted and passed over.
     ///
     /// # Errors
     /// If reading fails, or the rest can't be taken apart. A row that is bad by itself is no error.
     pub fn next_row(&mut self) -> Result<Option<Row<'_>>, InputError> {
-        if !self.records.advance()? {
-            return Ok(None);
-        }
-        let record = self.records.record();
-        let reading = self.checker.read(record.fields);
-        let place = record.place;
-        Ok(Some(Row {
-            record: place.record,
-            line: place.line,
-            byte: place.byte,
-            fields: record.fields,
-            reading,
-        }))
+        let reading = loop {
+            if !self.records.advance()? {
+                return Ok(None);
+            }
+            let record = self.records.record();
+            let sheet = self.source.sheet();
+            let is_number = |column| sheet.is_some_and(|s| s.is_number(record.place.row, column));
+            let reading = self.checker.read(record.fields, is_number);
+            let skip = match reading.checked {
+                Ok(_) => None,
+                Err(_) => skip_of(texts(record.fields).iter().map(AsRef::as_ref)),
+            };
+            match skip {
+                None => break reading,
+                Some(Skip::Blank) => self.skipped.blank += 1,
+                Some(Skip::Total) => self.skipped.totals += 1,
+            }
+        };
+        let Record { place, fields } = self.records.record();
+        Ok(Some(Row { record: place.record, place, fields, reading }))
+    }
+
+    /// Records that were no rows, so far.
+    #[must_use]
+    pub fn skipped(&self) -> Skipped {
+        Skipped { blank: self.skipped.blank + self.records.blank(), ..self.skipped }
     }
 
     /// Ends the pass: the hash of all the bytes of the file, also of those that were not asked for.
@@ -89,13 +107,16 @@ impl Rows {
     /// # Errors
     /// If reading fails.
     pub fn finish(self) -> Result<blake3::Hash, InputError> {
-        self.records.finish()
+        let hash = self.records.into_input().finish();
+        hash.map_err(|error| self.source.error(Problem::of_reading(error)))
     }
 }
 
 /// Checks the fields of one record.
 struct Checker {
     width: usize,
+    /// A row of another width has its cells in the wrong columns. A sheet's cells stand where they stand.
+    even: bool,
     id: usize,
     name: usize,
     name_header: Option<HeaderKey>,
@@ -104,31 +125,33 @@ struct Checker {
 
 impl Checker {
     fn new(layout: &Layout, options: &Options) -> Self {
-        let header = layout.header.as_ref().and_then(|cells| cells.get(layout.name.index));
         Self {
             width: layout.width,
+            even: !matches!(layout.form, Form::Sheet(_)),
             id: layout.id.index,
             name: layout.name.index,
-            name_header: header.map(|cell| HeaderKey::of(&String::from_utf8_lossy(cell))),
+            name_header: layout.header_key(&layout.name),
             policy: options.nik,
         }
     }
 
-    fn read(&self, fields: Fields<'_>) -> Reading {
+    fn read(&self, fields: Fields<'_>, is_number: impl Fn(usize) -> bool) -> Reading {
         let unread = |rejection| Reading { checked: Err(rejection), look: NikLook::Other };
         // In a ragged row every cell may stand in the wrong column: a name cut at a comma would be bought as it stands.
-        if fields.len() != self.width {
+        if self.even && fields.len() != self.width {
             return unread(Rejection::RaggedRow);
         }
-        let (Some(id), Some(name)) = (fields.get(self.id), fields.get(self.name)) else {
-            return unread(Rejection::RaggedRow);
-        };
-        let Ok(id) = std::str::from_utf8(id) else {
+        let (id, name) = (fields.get(self.id), fields.get(self.name));
+        let Ok(id) = std::str::from_utf8(id.unwrap_or_default()) else {
             return unread(Rejection::NotUtf8);
         };
-        let nik = read_nik(id, &self.policy);
+        let name = std::str::from_utf8(name.unwrap_or_default());
+        let nik = match is_number(self.id) {
+            true => read_number(id, &self.policy),
+            false => read_nik(id, &self.policy),
+        };
         let checked = nik.result.and_then(|(nik, nik_warnings)| {
-            let name = std::str::from_utf8(name).map_err(|_| Rejection::NotUtf8)?;
+            let name = name.map_err(|_| Rejection::NotUtf8)?;
             let name = check_name(name, self.name_header.as_ref())?;
             Ok(Checked {
                 subject: Subject { nik, name: name.name },
@@ -136,7 +159,9 @@ impl Checker {
                 name_changed: name.changed,
             })
         });
-        Reading { checked, look: nik.look }
+        let is_swapped = nik.look == NikLook::Words
+            && name.is_ok_and(|name| matches!(look_of(name), NikLook::Digits(_)));
+        Reading { checked, look: if is_swapped { NikLook::Swapped } else { nik.look } }
     }
 }
 

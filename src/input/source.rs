@@ -1,12 +1,14 @@
-//! Where the bytes come from: a regular file, or standard input kept in a file that has no name.
+//! Where the bytes come from: a regular file, or standard input or a workbook's rows kept in a file that has no name.
 //!
 //! Must hold: each `open` reads from the first byte. What is spooled is mode 0600 and unlinked before a byte is written.
 //! Never: leaves a copy of the user's data behind, or waits on a pipe that nobody writes to.
 
 use super::error::{InputError, Problem};
+use super::form::ZIP;
+use super::sheet::{self, Sheet};
 use crate::model::subject::mask_digits;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +20,11 @@ const STDIN: &str = "standard input";
 #[derive(Clone, Debug)]
 pub struct Source {
     label: String,
+    /// The file that the user named.
+    path: Option<PathBuf>,
     place: Location,
+    /// Of a workbook, what its text does not say.
+    sheet: Option<Arc<Sheet>>,
 }
 
 #[derive(Clone, Debug)]
@@ -35,7 +41,9 @@ impl Source {
     pub fn file(path: &Path) -> Result<Self, InputError> {
         let source = Self {
             label: mask_digits(&path.display().to_string()).into_owned(),
+            path: Some(path.to_owned()),
             place: Location::Path(path.to_owned()),
+            sheet: None,
         };
         // Asked before it is opened, since opening a pipe waits for its writer.
         let metadata =
@@ -62,7 +70,37 @@ impl Source {
         let failed = |doing| move |error| InputError::new(STDIN, Problem::Io(doing, error));
         let mut file = unnamed_file(folder).map_err(failed("make a file to keep it in"))?;
         io::copy(&mut stream, &mut file).map_err(failed("keep it in a file"))?;
-        Ok(Self { label: STDIN.to_owned(), place: Location::Spool(Arc::new(file)) })
+        let place = Location::Spool(Arc::new(file));
+        Ok(Self { label: STDIN.to_owned(), path: None, place, sheet: None })
+    }
+
+    /// The same, where it is a workbook the rows of its sheet, kept as text in an unnamed file in `folder`.
+    ///
+    /// # Errors
+    /// If the workbook can't be read or its sheet can't be told.
+    pub fn unfolded(self, options: sheet::Options<'_>, folder: &Path) -> Result<Self, InputError> {
+        let mut head = [0; ZIP.len()];
+        let is_zip = match self.open()?.read_exact(&mut head) {
+            Ok(()) => head == *ZIP,
+            Err(_) => false,
+        };
+        if is_zip { sheet::unfold(&self, options, folder) } else { Ok(self) }
+    }
+
+    pub(super) fn with_sheet(&self, spool: File, sheet: Sheet) -> Self {
+        let place = Location::Spool(Arc::new(spool));
+        Self {
+            label: self.label.clone(),
+            path: self.path.clone(),
+            place,
+            sheet: Some(Arc::new(sheet)),
+        }
+    }
+
+    /// The sheet whose rows these are, if they come from a workbook.
+    #[must_use]
+    pub fn sheet(&self) -> Option<&Sheet> {
+        self.sheet.as_deref()
     }
 
     /// The source as messages call it: the path with long runs of digits masked.
@@ -74,10 +112,7 @@ impl Source {
     /// The path, unless it is a stream.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
-        match &self.place {
-            Location::Path(path) => Some(path),
-            Location::Spool(_) => None,
-        }
+        self.path.as_deref()
     }
 
     /// Its length in bytes as of now, for a progress display.
@@ -105,6 +140,23 @@ impl Source {
             }
             Location::Spool(file) => Ok(SourceReader { file: Arc::clone(file), at: 0 }),
         }
+    }
+
+    /// The file itself, from its first byte; for who needs to move about in it, alone.
+    pub(super) fn open_file(&self) -> io::Result<File> {
+        match &self.place {
+            Location::Path(path) => File::open(path),
+            Location::Spool(file) => {
+                let mut file = file.try_clone()?;
+                file.rewind()?;
+                Ok(file)
+            }
+        }
+    }
+
+    /// A file in `folder` that nobody else can find.
+    pub(super) fn unnamed(folder: &Path) -> io::Result<File> {
+        unnamed_file(folder)
     }
 
     pub(super) fn error(&self, problem: impl Into<Problem>) -> InputError {

@@ -69,6 +69,8 @@ coded! {
         NikDistrictZero = "nik_district_zero", "digits 5 and 6 of the NIK (the district) are 00: compare with the card";
         NikSerialZero = "nik_serial_zero", "the NIK ends in 0000, which is never issued; sent because you asked for it";
         NikDateOdd = "nik_date_odd", "the birth date in the NIK doesn't exist; sent because you asked for it";
+        NikNumberEndsInZero = "nik_number_ends_in_zero",
+            "the NIK is a number to the spreadsheet, not text, and ends in 0: its last digit may have been lost, compare with the card";
         NikSeveralNames = "nik_several_names", "the same NIK stands in this file with different names: at most one can match";
         NameHasDigits = "name_has_digits", "the name has digits in it";
         NameHasComma = "name_has_comma", "the name has a comma in it, perhaps a title: is it printed so on the card?";
@@ -149,23 +151,37 @@ pub struct Checked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NikLook {
     /// 16 digits after cleaning.
-    Digits {
-        /// Whether the last of them is 0, which a spreadsheet's damage makes common.
-        last_zero: bool,
-    },
+    Digits(DigitsLook),
     /// Scientific notation.
     Scientific,
-    /// A 16-digit decimal number too large to be exact.
+    /// A 16-digit number too large to be exact in a spreadsheet.
     Rounded,
+    /// Digits only, as many as employee numbers have.
+    EmployeeNumber,
+    /// Letters, while the name's cell holds a NIK.
+    Swapped,
+    /// Letters.
+    Words,
     /// Anything else.
     Other,
+}
+
+/// What 16 digits tell of the column that they stand in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DigitsLook {
+    /// The last of them is 0, which a spreadsheet's damage makes common.
+    pub last_zero: bool,
+    /// The day is a woman's (day + 40), which a family card's number never has.
+    pub woman: bool,
+    /// The year is 09 to 39: of issue, on a family card; of birth, a child or a very old person.
+    pub late_year: bool,
 }
 
 impl NikLook {
     /// Whether the cell is or once was a NIK, however damaged.
     #[must_use]
     pub fn like_nik(self) -> bool {
-        self != Self::Other
+        matches!(self, Self::Digits(_) | Self::Scientific | Self::Rounded)
     }
 }
 

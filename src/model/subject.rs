@@ -96,6 +96,33 @@ pub fn mask_niks(text: &str) -> Cow<'_, str> {
     mask_runs(text, NIK_DIGITS - 1)
 }
 
+/// Characters of a masked cell.
+const MASKED_CHARS: usize = 24;
+
+/// A cell of a customer file fit for messages: its shape, which tells a spreadsheet's user what is wrong, without what it
+/// says. Digits are `#`, letters `x`; a NIK is masked as everywhere.
+#[must_use]
+pub fn mask_cell(cell: &str) -> String {
+    let trimmed = cell.trim();
+    if let Some(nik) = trimmed.as_bytes().try_into().ok().and_then(Nik::from_digits) {
+        return nik.masked();
+    }
+    // In a number the E of its exponent is what is wrong.
+    let is_number = trimmed.chars().all(|c| c.is_ascii_digit() || ".,+-eE".contains(c));
+    let mask = |c: char| match c {
+        'e' | 'E' if is_number => c,
+        _ if c.is_numeric() => '#',
+        _ if c.is_alphabetic() => 'x',
+        _ if c.is_ascii_punctuation() || c == ' ' => c,
+        _ => '?',
+    };
+    let mut shape: String = trimmed.chars().take(MASKED_CHARS).map(mask).collect();
+    if trimmed.chars().nth(MASKED_CHARS).is_some() {
+        shape.push('…');
+    }
+    shape
+}
+
 fn mask_runs(text: &str, shortest: usize) -> Cow<'_, str> {
     let mut out = String::new();
     let mut rest = text;
@@ -158,6 +185,23 @@ mod tests {
     }
 
     #[test]
+    fn mask_cell_keeps_the_shape() {
+        for (cell, masked) in [
+            ("3275014101900001", "327501******0001"),
+            (" 3275014101900001 ", "327501******0001"),
+            ("327501410190000", "###############"),
+            ("3,27501E+15", "#,#####E+##"),
+            ("'3275.0141.0190.0001", "'####.####.####.####"),
+            ("BUDI SANTOSO, S.E.", "xxxx xxxxxxx, x.x."),
+            ("JOSÉ\u{200B}２\u{1B}[0m", "xxxx?#?[#x"),
+            ("", ""),
+            (&"A".repeat(30), "xxxxxxxxxxxxxxxxxxxxxxxx…"),
+        ] {
+            assert_eq!(mask_cell(cell), masked, "{cell:?}");
+        }
+    }
+
+    #[test]
     fn mask_niks_leaves_dates_and_amounts() {
         for (text, masked) in [
             ("--max-cost=5000000", "--max-cost=5000000"),
@@ -176,6 +220,13 @@ mod tests {
             let masked = nik.masked();
             prop_assert_eq!(&masked[6..12], "******");
             prop_assert_eq!(masked.len(), NIK_DIGITS);
+        }
+
+        #[test]
+        fn mask_cell_never_shows_serial_and_birth_date(before in ".{0,9}", digits in "[1-9]{16}", after in ".{0,9}") {
+            let masked = mask_cell(&format!("{before}{digits}{after}"));
+            let shown = masked.chars().filter(char::is_ascii_digit).count();
+            prop_assert!(shown == 0 || (shown == 10 && masked.contains("******")), "{masked}");
         }
 
         #[test]

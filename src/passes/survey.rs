@@ -1,10 +1,12 @@
 //! The first pass: what is in the file, before anything is sent or paid.
 
 use super::{Input, LOOK_EVERY, PassError};
-use crate::input::Rows;
+use crate::input::form::Form;
+use crate::input::{Layout, Place, Row, Rows};
 use crate::model::attempt::PairKey;
-use crate::model::finding::{Finding, FindingClass, Skipped};
-use crate::rules::findings::{FileCounts, stop_findings};
+use crate::model::finding::{Finding, FindingClass, Skipped, Spot};
+use crate::model::subject::mask_cell;
+use crate::rules::findings::{FileCounts, FileFacts, Sign, SpotLog, findings};
 use crate::rules::pair::truncate;
 use crate::rules::pairs::PairTable;
 
@@ -41,10 +43,12 @@ pub fn survey(input: &Input, interrupted: &dyn Fn() -> bool) -> Result<Survey, P
     let Input { source, layout, options, hasher } = input;
     let mut rows = Rows::open(source, layout, options, hasher.stream())?;
     let mut counts = FileCounts::default();
+    let mut spots = SpotLog::default();
     let mut keys: Vec<PairKey> = Vec::new();
     let mut niks: Vec<u64> = Vec::new();
     while let Some(row) = rows.next_row()? {
         counts.add(&row.reading);
+        spots.add(&row.reading, |sign| spot(&row, layout, sign));
         if let Ok(checked) = &row.reading.checked {
             keys.push(hasher.pair(&checked.subject));
             niks.push(checked.subject.nik.number());
@@ -53,26 +57,20 @@ pub fn survey(input: &Input, interrupted: &dyn Fn() -> bool) -> Result<Survey, P
             return Err(PassError::Interrupted);
         }
     }
+    let facts = FileFacts {
+        id_header: layout.header_key(&layout.id),
+        repeated_headers: layout.repeated_headers(),
+        guessed_windows_1252: layout.encoding_guessed,
+        skipped: rows.skipped(),
+    };
     let fingerprint = truncate(&rows.finish()?);
     let distinct_niks = count_distinct(niks);
     let passed = keys.len() as u64;
     let table = PairTable::new(keys);
     let distinct = table.len() as u64;
-    let findings = stop_findings(&counts)
-        .into_iter()
-        .map(|found| Finding {
-            code: found.code(),
-            class: FindingClass::Stop,
-            count: found.count,
-            of: found.of,
-            message: found.message(),
-            hint: found.hint(),
-            places: Vec::new(),
-        })
-        .collect();
     Ok(Survey {
-        findings,
-        skipped: Skipped::default(),
+        findings: findings(&counts, &spots, &facts),
+        skipped: facts.skipped,
         counts,
         fingerprint,
         table,
@@ -81,8 +79,54 @@ pub fn survey(input: &Input, interrupted: &dyn Fn() -> bool) -> Result<Survey, P
     })
 }
 
+/// The place of a sign, as a spreadsheet's user finds it.
+pub(super) fn spot(row: &Row<'_>, layout: &Layout, sign: Sign) -> Spot {
+    let column = if sign.is_of_name() { &layout.name } else { &layout.id };
+    let cell = row.fields.get(column.index).unwrap_or_default();
+    let Place { line, row: sheet_row, record, .. } = row.place;
+    Spot {
+        line: if matches!(layout.form, Form::Sheet(_)) { sheet_row } else { line },
+        record,
+        cell: format!("{}{sheet_row}", column_letters(column.index)),
+        value: mask_cell(&String::from_utf8_lossy(cell)),
+    }
+}
+
+/// A column's name in a spreadsheet: A to Z, AA, AB and so on.
+fn column_letters(index: usize) -> String {
+    let mut letters = Vec::new();
+    let mut left = index + 1;
+    while left > 0 {
+        let digit = u8::try_from((left - 1) % 26).unwrap_or_default();
+        letters.push(char::from(b'A' + digit));
+        left = (left - 1) / 26;
+    }
+    letters.iter().rev().collect()
+}
+
 fn count_distinct(mut numbers: Vec<u64>) -> u64 {
     numbers.sort_unstable();
     numbers.dedup();
     numbers.len() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_columns_as_a_spreadsheet_does() {
+        for (index, letters) in [
+            (0, "A"),
+            (25, "Z"),
+            (26, "AA"),
+            (51, "AZ"),
+            (52, "BA"),
+            (701, "ZZ"),
+            (702, "AAA"),
+            (16_383, "XFD"),
+        ] {
+            assert_eq!(column_letters(index), letters);
+        }
+    }
 }

@@ -11,6 +11,7 @@ mod headed;
 
 pub use error::{ColumnError, Seen};
 
+use super::headers::{HeaderKey, is_id_header, is_name_header};
 use super::nik::look_of;
 use headed::Headed;
 use std::convert::Infallible;
@@ -126,6 +127,31 @@ pub struct Wanted<'a> {
     pub id: Option<&'a ColumnSpec>,
     /// `--name-column`
     pub name: Option<&'a ColumnSpec>,
+}
+
+impl Wanted<'_> {
+    /// Whether a record is the header: each column's own name, as the user gave it or as it is known, is among its
+    /// cells. Where both columns were asked for by number, any filled record that has them will do.
+    pub fn is_header<'c>(self, cells: impl Iterator<Item = &'c str>) -> bool {
+        let (mut id, mut name, mut filled, mut width) = (false, false, false, 0);
+        for cell in cells {
+            let key = HeaderKey::of(cell);
+            let asked = |spec: Option<&ColumnSpec>| match spec {
+                Some(ColumnSpec::Name(asked)) => Some(HeaderKey::of(asked) == key),
+                _ => None,
+            };
+            id |= asked(self.id).unwrap_or_else(|| is_id_header(&key));
+            name |= asked(self.name).unwrap_or_else(|| is_name_header(&key));
+            filled |= !cell.trim().is_empty();
+            width += 1;
+        }
+        match (self.id, self.name) {
+            (Some(ColumnSpec::Index(id)), Some(ColumnSpec::Index(name))) => {
+                filled && width >= *id.max(name)
+            }
+            _ => id && name,
+        }
+    }
 }
 
 /// Chooses the two columns.

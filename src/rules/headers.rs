@@ -69,6 +69,21 @@ pub(super) const ID_VAGUE: &[&str] = &[
     "idcardno",
 ];
 
+/// Headers of family-card numbers, which have 16 digits too.
+const FAMILY_CARD: &[&str] = &[
+    "kk",
+    "nokk",
+    "nomorkk",
+    "nomerkk",
+    "nkk",
+    "kknumber",
+    "nokartukeluarga",
+    "nomorkartukeluarga",
+    "kartukeluarga",
+    "familycardnumber",
+    "familycardno",
+];
+
 /// Headers that say outright that the name is the one on the card.
 pub(super) const NAME_EXPLICIT: &[&str] = &[
     "namaktp",
@@ -100,7 +115,7 @@ pub(super) const NAME_ROLE: &[&str] = &[
 ];
 
 /// A header, normalised for comparison: NFKC, lower case, letters and digits only.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HeaderKey(pub(super) String);
 
 impl HeaderKey {
@@ -110,11 +125,23 @@ impl HeaderKey {
         Self(header.nfkc().flat_map(char::to_lowercase).filter(|c| c.is_alphanumeric()).collect())
     }
 
+    /// Whether nothing is left to compare.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether `text` has this key, NFKC aside. For text in bulk: nearly always settled by its first letter.
     #[must_use]
     pub fn is_of(&self, text: &str) -> bool {
         let letters = text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase);
         !self.0.is_empty() && letters.eq(self.0.chars())
+    }
+
+    /// Whether the header says that the column holds family-card numbers (Nomor Kartu Keluarga).
+    #[must_use]
+    pub fn is_family_card(&self) -> bool {
+        self.is_in(FAMILY_CARD)
     }
 
     pub(super) fn is_in(&self, list: &[&str]) -> bool {
@@ -131,10 +158,21 @@ pub fn shown(header: &str) -> String {
 }
 
 /// Whether a cell can't be a header: a NIK, one that a spreadsheet damaged, or another long number.
-pub(super) fn is_data(cell: &str) -> bool {
+#[must_use]
+pub fn is_data(cell: &str) -> bool {
     let cleaned = clean_nik(cell);
     look_of(cell).like_nik()
         || (cleaned.len() >= DATA_DIGITS && cleaned.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Whether a cell is a known header of a NIK column.
+pub(super) fn is_id_header(key: &HeaderKey) -> bool {
+    [ID_EXPLICIT, ID_USUAL, ID_VAGUE].iter().any(|list| key.is_in(list))
+}
+
+/// Whether a cell is a known header of a name column.
+pub(super) fn is_name_header(key: &HeaderKey) -> bool {
+    [NAME_EXPLICIT, NAME_FULL, NAME_BARE, NAME_ROLE].iter().any(|list| key.is_in(list))
 }
 
 /// Whether a record is a header by the look of it: among its cells are a known NIK header and a known name header.
@@ -142,8 +180,8 @@ pub(super) fn is_data(cell: &str) -> bool {
 pub fn is_header<'a>(cells: impl Iterator<Item = &'a str>) -> bool {
     let (mut id, mut name) = (false, false);
     for key in cells.map(HeaderKey::of) {
-        id |= [ID_EXPLICIT, ID_USUAL, ID_VAGUE].iter().any(|list| key.is_in(list));
-        name |= [NAME_EXPLICIT, NAME_FULL, NAME_BARE, NAME_ROLE].iter().any(|list| key.is_in(list));
+        id |= is_id_header(&key);
+        name |= is_name_header(&key);
     }
     id && name
 }

@@ -9,6 +9,7 @@ pub mod budget;
 pub mod classify;
 pub mod columns;
 pub mod echo;
+pub mod encoding;
 pub mod findings;
 pub mod headers;
 pub mod name;
@@ -17,6 +18,7 @@ pub mod pair;
 pub mod pairs;
 pub mod retry;
 pub mod reuse;
+pub mod skip;
 pub mod streaks;
 pub mod tally;
 #[cfg(test)]

@@ -7,7 +7,7 @@
 //! the codes of regencies that no longer exist).
 
 use super::text::is_invisible;
-use crate::model::row::{NikLook, Rejection, Warning, Warnings};
+use crate::model::row::{DigitsLook, NikLook, Rejection, Warning, Warnings};
 use crate::model::subject::{NIK_DIGITS, Nik};
 use std::borrow::Cow;
 
@@ -16,6 +16,9 @@ const FIRST_INEXACT: u64 = 1 << 53;
 
 /// Beginnings of filler numbers. No NIK begins so: day 78 and month 89 don't exist.
 const COUNTED_UP: [&[u8]; 2] = [b"0123456789", b"1234567890"];
+
+/// The lengths of employee numbers: a company's own, and the 18 digits of a civil servant's (NIP).
+const EMPLOYEE_DIGITS: [usize; 10] = [4, 5, 6, 7, 8, 9, 10, 11, 12, 18];
 
 /// What the user wants sent in spite of a check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,14 +49,37 @@ pub fn check_nik(raw: &str, policy: &NikPolicy) -> Result<(Nik, Warnings), Rejec
 /// Like [`check_nik`], and says what the cell looks like.
 #[must_use]
 pub fn read_nik(raw: &str, policy: &NikPolicy) -> NikReading {
+    read_cleaned(&clean_nik(raw), is_decimal(raw), policy)
+}
+
+/// Like [`read_nik`], for a cell that is a number to the spreadsheet.
+#[must_use]
+pub fn read_number(raw: &str, policy: &NikPolicy) -> NikReading {
     let cleaned = clean_nik(raw);
-    let look = look_at(&cleaned);
+    if cleaned.len() == NIK_DIGITS && is_inexact(&cleaned) {
+        return NikReading { result: Err(Rejection::ExcelRounded), look: NikLook::Rounded };
+    }
+    read_cleaned(&cleaned, true, policy)
+}
+
+/// Checks a cleaned cell. `is_number`: it was a number, which may have lost its last digit.
+fn read_cleaned(cleaned: &str, is_number: bool, policy: &NikPolicy) -> NikReading {
+    let look = look_at(cleaned);
     let result = match look {
         NikLook::Scientific => Err(Rejection::ExcelScientific),
         NikLook::Rounded => Err(Rejection::ExcelRounded),
-        NikLook::Digits { .. } | NikLook::Other => check_digits(&cleaned, policy),
+        _ => check_digits(cleaned, policy),
     };
+    let result = result.map(|(nik, mut warnings)| {
+        warnings.add_if(is_number && cleaned.ends_with('0'), Warning::NikNumberEndsInZero);
+        (nik, warnings)
+    });
     NikReading { result, look }
+}
+
+/// Whether a cell is a number that a program wrote as a decimal (`3275014101900001.0`).
+fn is_decimal(raw: &str) -> bool {
+    raw.len() > NIK_DIGITS && decimal(raw.trim()).is_some()
 }
 
 /// What a cell looks like, without judging the digits: enough to tell a column of NIKs from another.
@@ -157,14 +183,31 @@ fn all_digits(text: &str) -> bool {
 }
 
 fn look_at(cleaned: &str) -> NikLook {
-    if cleaned.len() == NIK_DIGITS && all_digits(cleaned) {
-        NikLook::Digits { last_zero: cleaned.ends_with('0') }
-    } else if is_scientific(cleaned) {
+    if all_digits(cleaned) {
+        return match <&[u8; NIK_DIGITS]>::try_from(cleaned.as_bytes()) {
+            Ok(digits) => NikLook::Digits(digits_look(digits)),
+            Err(_) if EMPLOYEE_DIGITS.contains(&cleaned.len()) => NikLook::EmployeeNumber,
+            Err(_) => NikLook::Other,
+        };
+    }
+    if is_scientific(cleaned) {
         NikLook::Scientific
     } else if is_rounded(cleaned) {
         NikLook::Rounded
+    } else if cleaned.chars().any(char::is_alphabetic) {
+        NikLook::Words
     } else {
         NikLook::Other
+    }
+}
+
+fn digits_look(digits: &[u8; NIK_DIGITS]) -> DigitsLook {
+    let [_, _, _, _, _, _, day, _, _, _, year1, year2, .., last] = *digits;
+    let late = two(year1, year2);
+    DigitsLook {
+        last_zero: last == b'0',
+        woman: matches!(day, b'4'..=b'7'),
+        late_year: (9..=39).contains(&late),
     }
 }
 

@@ -40,8 +40,62 @@ fn finds_the_layout() {
         (b"nik,nama", (',', 2, 0, 1)),
         (b"nik,nama\n3.27501E+15,BUDI\n", (',', 2, 0, 1)),
         (b"nik,\"na\nma\"\n3275014101900001,BUDI\n", (',', 2, 0, 1)),
+        (b"Data nasabah\n\nnik;nama\n3275014101900001;BUDI\n", (';', 2, 0, 1)),
+        (b"sep=|\r\nnik|nama\r\n3275014101900001|BUDI, S.E.\r\n", ('|', 2, 0, 1)),
+        (b"\xFF\xFEn\0i\0k\0\t\0n\0a\0m\0a\0\n\0", ('\t', 2, 0, 1)),
+        (b"\xFE\xFF\0n\0i\0k\0;\0n\0a\0m\0a", (';', 2, 0, 1)),
+        (b"nik,nama\n3275014101900001,JOS\xC9\n", (',', 2, 0, 1)),
     ] {
         assert_eq!(found(text, &none), layout, "{}", String::from_utf8_lossy(text));
+    }
+}
+
+#[test]
+fn titles_above_the_header_are_left_out() {
+    let layout = |text: &str, options: &Options| {
+        let layout = inspect(&source(text), options).unwrap();
+        (layout.titles, layout.width, layout.id.index)
+    };
+    let none = Options::default();
+    for (text, options, expected) in [
+        ("nik,nama\n", &none, (0, 2, 0)),
+        ("Laporan\nnik,nama\n", &none, (1, 2, 0)),
+        ("Laporan,,\n,,\nPer 31 Juli,,\nno,nik,nama\n", &none, (3, 3, 1)),
+        ("Laporan,\nFoo,Bar\n", &columns("foo", "bar"), (1, 2, 0)),
+        ("Laporan\na,b\n3275014101900001,BUDI\n", &columns("1", "2"), (1, 2, 0)),
+        // A second header further down is a row like any other.
+        ("nik,nama\n3275014101900001,BUDI\nnik,nama\n", &none, (0, 2, 0)),
+    ] {
+        assert_eq!(layout(text, options), expected, "{text}");
+    }
+    let layout =
+        inspect(&source("nik,nama,NIK.,,\n3275014101900001,BUDI,,,\n"), &columns("1", "2"));
+    assert_eq!(layout.unwrap().repeated_headers(), 1);
+}
+
+#[test]
+fn tells_the_encoding() {
+    let told = |text: &[u8], encoding: Option<Encoding>| {
+        let options = Options { encoding, ..Options::default() };
+        let layout = inspect(&source(text), &options).unwrap();
+        (layout.form.encoding(), layout.encoding_guessed)
+    };
+    let rows = b"3275014101900001,BUDI\n".repeat(20_000);
+    let late = [b"nik,nama\n", rows.as_slice(), b"3275014101900001,JOS\xC9\n"].concat();
+    for (text, asked, encoding, guessed) in [
+        (&b"nik,nama\n"[..], None, Encoding::Utf8, false),
+        (b"nik,nama\n3275014101900001,JOS\xC9\n", None, Encoding::Windows1252, true),
+        (&late, None, Encoding::Windows1252, true),
+        (
+            b"nik,nama\n3275014101900001,JOS\xC9\n",
+            Some(Encoding::Windows1252),
+            Encoding::Windows1252,
+            false,
+        ),
+        (b"nik,nama\n3275014101900001,JOS\xC9\n", Some(Encoding::Utf8), Encoding::Utf8, false),
+        (b"n\0i\0k\0,\0n\0a\0m\0a\0", Some(Encoding::Utf16Le), Encoding::Utf16Le, false),
+    ] {
+        assert_eq!(told(text, asked), (encoding, guessed));
     }
 }
 
@@ -74,11 +128,13 @@ fn says_what_is_wrong_and_what_to_do() {
         (&b""[..], "in: the file is empty", "interrupted"),
         (b"\xEF\xBB\xBF", "in: the file is empty", "interrupted"),
         (b"\n\n\n", "in: the file is empty", "interrupted"),
-        (b"\xFF\xFEn\0i\0k\0", "in: this is UTF-16 text", "CSV UTF-8"),
         (b"n\0i\0k\0,\0", "in, line 1 (byte 1): there is a NUL byte", "UTF-16"),
-        (b"\x1F\x8B\x08\0\0", "in: this is a gzip file", "gunzip"),
-        (b"PK\x03\x04\0", "in: this is a ZIP file or an Excel workbook", "CSV UTF-8"),
-        (b"sep=;\nnik;nama\n", "in: the first line is \"sep=\"", "remove the first line"),
+        (b"\x1F\x8B\x08\0\0", "in: the gzip file is damaged or cut off", "again"),
+        (
+            b"\xD0\xCF\x11\xE0",
+            "in: this is an old Excel workbook (.xls), or one that is locked",
+            ".xlsx",
+        ),
         (
             b"nik,nama\n1,\"x\n",
             "in, line 2 (record 1, byte 9): a quote that is opened",
@@ -96,9 +152,10 @@ fn says_what_is_wrong_and_what_to_do() {
             "--id-column",
         ),
         (
-            b"Data nasabah\n\nnik,nama\n3275014101900001,BUDI\n",
-            "in: the headers seem to stand in line 3",
-            "above line 3",
+            // What is above the headers is data: it is not left out as a title.
+            b"3275014101900002,SITI\n\nnik,nama\n3275014101900001,BUDI\n",
+            "in: the first row looks like data",
+            "--no-header",
         ),
     ] {
         let (said, advice) = refused(text, &none);

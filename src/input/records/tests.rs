@@ -4,19 +4,19 @@ use super::*;
 use proptest::prelude::*;
 
 fn options(delimiter: u8, buffer: usize) -> RecordOptions<'static> {
-    RecordOptions { label: "a.csv", delimiter, skip: 0, first: 1, buffer }
+    RecordOptions { label: "a.csv", delimiter, skip: 0, skips_line: false, first: 1, buffer }
 }
 
 type Taken = Vec<(Place, Vec<Vec<u8>>)>;
 
 fn take(text: &[u8], buffer: usize) -> Result<Taken, InputError> {
-    let mut records = Records::new(text, options(b',', buffer), blake3::Hasher::new())?;
+    let mut records = Records::new(text, options(b',', buffer))?;
     let mut taken = Vec::new();
     while let Some(record) = records.next_record()? {
         taken.push((record.place, record.fields.iter().map(<[u8]>::to_vec).collect()));
     }
     assert!(records.next_record()?.is_none(), "the end stays the end");
-    assert_eq!(records.finish()?, blake3::hash(text));
+    assert!(records.into_input().is_empty(), "all of it was read");
     Ok(taken)
 }
 
@@ -143,7 +143,7 @@ fn a_record_may_be_long_but_not_endless() {
     );
     for text in [format!("a\n{long}xx\nb\n"), format!("a\n\"{}", "x\n".repeat(RECORD_BYTES))] {
         let error = take(text.as_bytes(), BUFFER_BYTES).unwrap_err();
-        assert_eq!(error.place(), Some(Place { line: 2, record: 2, byte: 2 }));
+        assert_eq!(error.place(), Some(Place { line: 2, row: 2, record: 2, byte: 2 }));
         assert!(matches!(error.problem(), Problem::TooLong(_)), "{error}");
     }
 }
@@ -153,23 +153,45 @@ fn what_stands_in_front_is_skipped() {
     for buffer in [1, 2, 3, 64] {
         let mut skipping = options(b';', buffer);
         (skipping.skip, skipping.first) = (3, 0);
-        let mut records =
-            Records::new(&b"\xEF\xBB\xBF\"a\";b\n"[..], skipping, blake3::Hasher::new()).unwrap();
+        let mut records = Records::new(&b"\xEF\xBB\xBF\"a\";b\n"[..], skipping).unwrap();
         let record = records.next_record().unwrap().unwrap();
-        assert_eq!(record.place, Place { line: 1, record: 0, byte: 3 });
+        assert_eq!(record.place, Place { line: 1, row: 1, record: 0, byte: 3 });
         assert_eq!(record.fields.iter().collect::<Vec<_>>(), [b"a", b"b"]);
         assert_eq!(format!("{record:?}").matches("hidden").count(), 1);
     }
 }
 
 #[test]
-fn the_hash_is_of_all_the_bytes() {
-    let text = "a,b\n".repeat(1000);
-    let mut records =
-        Records::new(text.as_bytes(), options(b',', 100), blake3::Hasher::new_keyed(&[7; 32]))
-            .unwrap();
-    records.next_record().unwrap();
-    assert_eq!(records.finish().unwrap(), blake3::keyed_hash(&[7; 32], text.as_bytes()));
+fn counts_rows_as_a_spreadsheet_does() {
+    let rows = |text: &str, skips: Option<usize>, buffer| -> (Vec<u64>, u64) {
+        let skipping = RecordOptions {
+            skip: skips.unwrap_or_default(),
+            skips_line: skips.is_some(),
+            ..options(b',', buffer)
+        };
+        let mut records = Records::new(text.as_bytes(), skipping).unwrap();
+        let mut rows = Vec::new();
+        while let Some(record) = records.next_record().unwrap() {
+            rows.push(record.place.row);
+        }
+        (rows, records.blank())
+    };
+    for (text, skips, expected, blank) in [
+        ("a\nb\n", None, vec![1, 2], 0),
+        ("a\r\nb", None, vec![1, 2], 0),
+        ("a\rb\r", None, vec![1, 2], 0),
+        ("\"x\ny\",1\nb\n\"\n\n\"\nc", None, vec![1, 2, 3, 4], 0),
+        ("\"x\r\ny\",1\r\nb\r\nc", None, vec![1, 2, 3], 0),
+        ("\n\na\n\n\"p\nq\"\n\nb\n\n\n", None, vec![3, 5, 7], 6),
+        ("a\r\n\r\n\r\nb\r\n\r\n", None, vec![1, 4], 3),
+        ("a\r\r\rb\r\r", None, vec![1, 4], 3),
+        ("sep=;\na\n\nb", Some(6), vec![1, 3], 1),
+        ("sep=;\r\n\"x\ny\"\r\nb", Some(7), vec![1, 2], 0),
+    ] {
+        for buffer in [1, 2, 3, 64] {
+            assert_eq!(rows(text, skips, buffer), (expected.clone(), blank), "{text:?} {buffer}");
+        }
+    }
 }
 
 #[test]
@@ -188,7 +210,7 @@ fn a_failing_read_is_an_error() {
             }
         }
     }
-    let mut records = Records::new(Failing(0), options(b',', 16), blake3::Hasher::new()).unwrap();
+    let mut records = Records::new(Failing(0), options(b',', 16)).unwrap();
     assert!(records.next_record().unwrap().is_some());
     assert_eq!(records.next_record().unwrap_err().to_string(), "a.csv: can't read it: disk gone");
 }

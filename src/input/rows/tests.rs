@@ -3,7 +3,7 @@
 use super::super::layout::inspect;
 use super::*;
 use crate::model::row::Warning;
-use crate::rules::findings::{FileCounts, stop_findings};
+use crate::rules::findings::{FileCounts, FileFacts, SpotLog, stop_findings};
 use proptest::prelude::*;
 
 fn source(text: impl AsRef<[u8]>) -> Source {
@@ -37,7 +37,7 @@ fn rows(text: &[u8], options: &Options) -> Vec<(u64, u64, String)> {
             }
             Err(rejection) => format!("! {}", rejection.code()),
         };
-        out.push((row.record, row.line, what));
+        out.push((row.record, row.place.line, what));
     }
     assert_eq!(rows.finish().unwrap(), blake3::hash(text));
     out
@@ -61,7 +61,8 @@ fn every_record_is_a_row() {
         12;3275014101900003;Nama\r\n\
         13;3275014101900003;12345\r\n\
         ;;\r\n\
-        NIK;NIK;Nama";
+        NIK;NIK;Nama\r\n\
+        Total;17;\r\n";
     let expected = [
         (2, "3275014101900001 BUDI SANTOSO"),
         (3, "3275014101900002 Siti Aminah"),
@@ -76,14 +77,28 @@ fn every_record_is_a_row() {
         (14, "! not_utf8"),
         (15, "3275014101900003 Nama name_is_header"),
         (16, "! name_not_a_name"),
-        (17, "! nik_empty"),
         (18, "! nik_not_digits"),
     ];
     let found = rows(text, &columns("NIK", "Nama"));
     assert_eq!(found.len(), expected.len());
-    for (index, (row, (line, what))) in found.iter().zip(expected).enumerate() {
-        assert_eq!(*row, (index as u64 + 1, line, what.to_owned()));
+    // The header is on line 1. The blank record counts as a record; the blank line and the line inside a cell do not.
+    for (row, (line, what)) in found.iter().zip(expected) {
+        let record = line - 1 - u64::from(line > 4) - u64::from(line > 11);
+        assert_eq!(*row, (record, line, what.to_owned()));
     }
+}
+
+#[test]
+fn what_is_no_row_is_counted() {
+    let text = b"Data nasabah;;\r\n;;\r\nno;NIK;Nama\r\n\r\n1;3275014101900001;BUDI\r\n;;\r\n;TOTAL;1\r\n\r\n";
+    let source = source(text);
+    let layout = inspect(&source, &Options::default()).unwrap();
+    let mut rows =
+        Rows::open(&source, &layout, &Options::default(), blake3::Hasher::new()).unwrap();
+    let row = rows.next_row().unwrap().unwrap();
+    assert_eq!((row.record, row.place.line, row.place.row), (1, 5, 5));
+    assert!(rows.next_row().unwrap().is_none());
+    assert_eq!(rows.skipped(), Skipped { titles: 2, blank: 3, totals: 1 });
 }
 
 #[test]
@@ -134,7 +149,10 @@ fn rows_feed_the_findings() {
     while let Some(row) = rows.next_row().unwrap() {
         counts.add(&row.reading);
     }
-    let codes: Vec<_> = stop_findings(&counts).iter().map(|finding| finding.code()).collect();
+    let codes: Vec<_> = stop_findings(&counts, &SpotLog::default(), &FileFacts::default())
+        .iter()
+        .map(|finding| finding.code)
+        .collect();
     assert_eq!(codes, ["file_scientific", "file_last_digit_zero"]);
     // The one with serial 0000 is rejected, and counts.
     assert_eq!((counts.niks, counts.last_zero), (100, 100));
@@ -150,7 +168,7 @@ fn cells_are_handed_on_as_they_stand() {
         row.fields.iter().collect::<Vec<_>>(),
         [&b"'3275014101900001"[..], b" BUDI  \"B\" ", b"=1+1"]
     );
-    assert_eq!((row.fields.len(), row.fields.get(3), row.byte), (3, None, 11));
+    assert_eq!((row.fields.len(), row.fields.get(3), row.place.byte), (3, None, 11));
     assert!(row.reading.checked.as_ref().unwrap().name_changed);
     // Nothing of it is in a debug print but the masked NIK.
     let debug = format!("{row:?}");
@@ -176,7 +194,10 @@ proptest! {
     #[test]
     fn rows_in_are_rows_out(lines in proptest::collection::vec("[a-z0-9,;' é]{1,30}", 0..20)) {
         let text = format!("nik,nama\n{}\n", lines.join("\n"));
-        prop_assert_eq!(rows(text.as_bytes(), &columns("1", "2")).len(), lines.len());
+        // A row of separators and spaces alone is none.
+        let filled = lines.iter().filter(|line| line.contains(|c| c != ',' && c != ' ')).count();
+        let comma = Options { delimiter: Some(b','), ..columns("1", "2") };
+        prop_assert_eq!(rows(text.as_bytes(), &comma).len(), filled);
     }
 
     #[test]

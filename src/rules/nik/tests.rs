@@ -181,20 +181,50 @@ fn knows_38_provinces_and_four_more_codes() {
 
 #[test]
 fn says_what_a_cell_looks_like() {
-    let digits = |last_zero| NikLook::Digits { last_zero };
+    let digits =
+        |last_zero, woman, late_year| NikLook::Digits(DigitsLook { last_zero, woman, late_year });
     for (raw, look) in [
-        (GOOD, digits(false)),
-        ("3275014101900000", digits(true)),
-        ("'3275 0141 0190 0010", digits(true)),
-        ("0000000000000000", digits(true)),
+        (GOOD, digits(false, true, false)),
+        ("3275010101900001", digits(false, false, false)),
+        ("3275010101090001", digits(false, false, true)),
+        ("3275013112390001", digits(false, false, true)),
+        ("3275013112400001", digits(false, false, false)),
+        ("3275014101900000", digits(true, true, false)),
+        ("'3275 0141 0190 0010", digits(true, true, false)),
+        ("0000000000000000", digits(true, false, false)),
         ("3.27501E+15", NikLook::Scientific),
         ("9175014101900001.0", NikLook::Rounded),
         ("327501410190000", NikLook::Other),
+        ("1234", NikLook::EmployeeNumber),
+        ("198501012010011001", NikLook::EmployeeNumber),
+        ("123", NikLook::Other),
         ("", NikLook::Other),
-        ("BUDI", NikLook::Other),
+        ("BUDI", NikLook::Words),
     ] {
         assert_eq!(look_of(raw), look, "{raw:?}");
         assert_eq!(read_nik(raw, &STRICT).look, look, "{raw:?}");
+    }
+}
+
+#[test]
+fn a_number_may_have_lost_its_last_digit() {
+    let warned = |reading: NikReading| {
+        reading.result.map(|(_, warnings)| warnings.contains(Warning::NikNumberEndsInZero))
+    };
+    for (raw, of_text, of_number) in [
+        ("3275014101900001", Ok(false), Ok(false)),
+        ("3275014101900010", Ok(false), Ok(true)),
+        // A data frame wrote it as a decimal: it was a number all the same.
+        ("3275014101900010.0", Ok(true), Ok(true)),
+        ("3275014101900001.0", Ok(false), Ok(false)),
+        // From 2^53 on a spreadsheet's number is not exact.
+        ("9007199254740991", Err(Rejection::NikDate), Err(Rejection::NikDate)),
+        ("9175014101900001", Ok(false), Err(Rejection::ExcelRounded)),
+        ("9175014101900001.0", Err(Rejection::ExcelRounded), Err(Rejection::ExcelRounded)),
+        ("327501410190001", Err(Rejection::NikLength), Err(Rejection::NikLength)),
+    ] {
+        assert_eq!(warned(read_nik(raw, &STRICT)), of_text, "{raw}");
+        assert_eq!(warned(read_number(raw, &STRICT)), of_number, "{raw}");
     }
 }
 

@@ -1,0 +1,187 @@
+//! A workbook's sheet, turned once into text that is read like any other: one line a row, empty rows too.
+//!
+//! Must hold: cells are read as a stream; the text's rows are the sheet's rows; which cells were numbers is kept, since
+//! a spreadsheet rounds long ones. A hostile file can't take the machine: sizes are bounded before and while it is read.
+//! Never: computes a formula (the value stored with it is read), or takes a sheet where several could be meant.
+
+mod bounds;
+mod cells;
+mod choose;
+
+pub use choose::SheetSpec;
+
+use super::error::{InputError, Problem};
+use super::form::Unsupported;
+use super::source::Source;
+use crate::rules::columns::{ColumnSpec, Wanted};
+use bounds::Bounds;
+use calamine::{Reader, Xlsx, XlsxError};
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write};
+use std::path::Path;
+
+/// Columns whose cells are remembered as numbers or not; beyond them all share the last one's bit.
+const NUMBER_BITS: usize = 64;
+
+/// What a sheet's text does not say.
+#[derive(Debug, Default)]
+pub struct Sheet {
+    /// Its name.
+    pub name: String,
+    /// How many sheets could have been meant.
+    pub of: usize,
+    /// For each row, which cells are numbers: one bit a column.
+    numbers: Vec<u64>,
+}
+
+impl Sheet {
+    /// Whether a cell is a number: row from 1, column from 0.
+    #[must_use]
+    pub fn is_number(&self, row: u64, column: usize) -> bool {
+        let bits = row.checked_sub(1).and_then(|row| self.numbers.get(usize::try_from(row).ok()?));
+        bits.is_some_and(|bits| bits & number_bit(column) != 0)
+    }
+}
+
+fn number_bit(column: usize) -> u64 {
+    1 << column.min(NUMBER_BITS - 1)
+}
+
+/// Why a workbook can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SheetError {
+    /// It can't be taken apart; the text says why.
+    #[error("the workbook can't be read: {0}")]
+    Damaged(String),
+    /// It is larger than any customer file, in some measure that the text says.
+    #[error("the workbook holds {0}: this is no customer file")]
+    TooLarge(&'static str),
+    /// It has no sheet to read.
+    #[error("the workbook has no sheet with cells")]
+    Empty,
+    /// The sheet asked for is not there.
+    #[error("the workbook has no sheet {asked:?}; it has {seen}")]
+    NoSuchSheet {
+        /// What was asked for.
+        asked: String,
+        /// The sheets.
+        seen: String,
+    },
+    /// Several sheets could be meant.
+    #[error("more than one sheet could be meant: {seen}")]
+    Several {
+        /// The sheets.
+        seen: String,
+    },
+}
+
+impl SheetError {
+    pub(super) fn hint(&self) -> String {
+        match self {
+            Self::Damaged(_) => {
+                "open it in a spreadsheet program and save it again, as .xlsx or as \"CSV UTF-8\""
+            }
+            Self::TooLarge(_) => "save the sheet alone as \"CSV UTF-8\", and give that file",
+            Self::Empty => "was the export interrupted?",
+            Self::NoSuchSheet { .. } | Self::Several { .. } => {
+                "name the sheet: --sheet NAME, or its number from 1"
+            }
+        }
+        .to_owned()
+    }
+}
+
+/// Which sheet, and which columns tell it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options<'a> {
+    /// The sheet, if it is not to be found.
+    pub sheet: Option<&'a SheetSpec>,
+    /// The NIK column that the user named.
+    pub id_column: Option<&'a ColumnSpec>,
+    /// The name column that the user named.
+    pub name_column: Option<&'a ColumnSpec>,
+}
+
+/// Reads a sheet of the workbook `source` into an unnamed file in `folder`.
+///
+/// # Errors
+/// If it is no workbook, can't be read, is too large, or its sheet can't be told.
+pub(super) fn unfold(
+    source: &Source,
+    options: Options<'_>,
+    folder: &Path,
+) -> Result<Source, InputError> {
+    let path_error = |problem: Problem| source.error(problem);
+    let spool = Source::unnamed(folder).map_err(|e| path_error(Problem::Io(SPOOL, e)))?;
+    // On a thread of its own, so that a defect of the reader on a hostile file is an error and not the end.
+    let unfolded = std::thread::scope(|scope| {
+        let reader = scope.spawn(|| read(source, options, &spool));
+        reader.join().unwrap_or_else(|_| Err(damaged("it is not built as it should be")))
+    });
+    let sheet = unfolded.map_err(path_error)?;
+    Ok(source.with_sheet(spool, sheet))
+}
+
+/// What is being done when the unnamed file fails.
+const SPOOL: &str = "make a file to keep its rows in";
+
+fn damaged(why: impl Into<String>) -> Problem {
+    Problem::Sheet(SheetError::Damaged(why.into()))
+}
+
+/// What the reader of workbooks says, without the cells' contents that some of its messages quote.
+fn broken(error: &XlsxError) -> Problem {
+    damaged(match error {
+        XlsxError::Zip(error) => error.to_string(),
+        XlsxError::Io(error) => error.to_string(),
+        XlsxError::Password => "it is locked with a password".to_owned(),
+        XlsxError::Xml(_) | XlsxError::XmlAttr(_) | XlsxError::Encoding(_) => {
+            "its XML is broken".to_owned()
+        }
+        XlsxError::XmlEof(part) => format!("it ends inside <{part}>"),
+        XlsxError::FileNotFound(_) | XlsxError::RelationshipNotFound => {
+            "a part of it is missing".to_owned()
+        }
+        _ => "a part of it is not as it should be".to_owned(),
+    })
+}
+
+fn read(source: &Source, options: Options<'_>, spool: &File) -> Result<Sheet, Problem> {
+    let open = || source.open_file().map(BufReader::new).map_err(|e| Problem::Io("open it", e));
+    let bounds = Bounds::default();
+    tell_workbook(open()?)?;
+    bounds::check(open()?, &bounds)?;
+    let mut workbook = Xlsx::new(open()?).map_err(|error| broken(&error))?;
+    let wanted = Wanted { id: options.id_column, name: options.name_column };
+    let chosen = choose::choose(&mut workbook, options.sheet, wanted)?;
+    let mut sheet = Sheet { name: chosen.name, of: chosen.of, numbers: Vec::new() };
+    let mut to = BufWriter::with_capacity(256 * 1024, spool);
+    let kept = |error| Problem::Io("keep its rows in a file", error);
+    let mut rows = cells::Rows::of(&mut workbook, &sheet.name, &bounds)?;
+    while let Some(row) = rows.next_row()? {
+        sheet.numbers.resize(row.index, 0);
+        sheet.numbers.push(row.numbers());
+        row.write(&mut to).map_err(kept)?;
+    }
+    to.flush().map_err(kept)?;
+    Ok(sheet)
+}
+
+/// Tells a workbook that we read from other things in a ZIP file.
+fn tell_workbook(file: BufReader<File>) -> Result<(), Problem> {
+    let archive = zip::ZipArchive::new(file).map_err(|error| damaged(error.to_string()))?;
+    let names: Vec<_> = archive.file_names().filter_map(Result::ok).collect();
+    let has = |ending: &str| names.iter().any(|name| name.ends_with(ending));
+    if has("xl/workbook.xml") {
+        Ok(())
+    } else if has("xl/workbook.bin") {
+        Err(Unsupported::Xlsb.into())
+    } else if has("content.xml") && has("mimetype") {
+        Err(Unsupported::Ods.into())
+    } else {
+        Err(Unsupported::Zip.into())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! From a file's bytes to UTF-8 text: hashed as they are, unpacked, decoded.
+//!
+//! Must hold: each byte of the file is hashed once, whatever the text made of it; memory is constant; a small
+//! file never unpacks to a huge text.
+//! Never: looks at what the text says.
+
+use super::form::{Encoding, Form};
+use encoding_rs::{CoderResult, Decoder};
+use flate2::read::MultiGzDecoder;
+use std::io::{self, Read};
+
+/// A text may be so many times as long as its gzip file. Customer files pack to a tenth or so; deflate could
+/// do a thousandth.
+const MOST_UNPACKED: u64 = 100;
+/// No text this short is taken for a bomb.
+const BOMB_BYTES: u64 = 64 * 1024 * 1024;
+/// Bytes decoded at once.
+const DECODE_BYTES: usize = 64 * 1024;
+
+/// Why a packed file can't be unpacked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PackedError {
+    /// Cut off, or changed on its way.
+    #[error("the gzip file is damaged or cut off")]
+    Damaged,
+    /// It unpacks to far more than any customer file.
+    #[error(
+        "the gzip file unpacks to more than {MOST_UNPACKED} times its size: this is no customer file"
+    )]
+    Bomb,
+}
+
+/// Hashes what is read through it.
+pub struct Hashed<R> {
+    input: R,
+    hasher: blake3::Hasher,
+    read: u64,
+}
+
+impl<R: Read> Hashed<R> {
+    /// Reads from here on.
+    pub fn new(input: R, hasher: blake3::Hasher) -> Self {
+        Self { input, hasher, read: 0 }
+    }
+
+    /// Reads what is left and gives the hash of all the bytes.
+    ///
+    /// # Errors
+    /// If reading fails.
+    pub fn finish(mut self) -> io::Result<blake3::Hash> {
+        io::copy(&mut self, &mut io::sink())?;
+        Ok(self.hasher.finalize())
+    }
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(buffer)?;
+        self.hasher.update(buffer.get(..read).unwrap_or_default());
+        self.read += read as u64;
+        Ok(read)
+    }
+}
+
+/// The bytes of the text, in the text's encoding.
+enum Unpacked<R> {
+    Plain(Box<Hashed<R>>),
+    Gzip { decoder: Box<MultiGzDecoder<Hashed<R>>>, unpacked: u64 },
+}
+
+impl<R: Read> Unpacked<R> {
+    fn into_hashed(self) -> Hashed<R> {
+        match self {
+            Self::Plain(hashed) => *hashed,
+            Self::Gzip { decoder, .. } => decoder.into_inner(),
+        }
+    }
+}
+
+impl<R: Read> Read for Unpacked<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let (decoder, unpacked) = match self {
+            Self::Plain(hashed) => return hashed.read(buffer),
+            Self::Gzip { decoder, unpacked } => (decoder, unpacked),
+        };
+        let read = decoder.read(buffer).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidInput
+            | io::ErrorKind::InvalidData
+            | io::ErrorKind::UnexpectedEof => io::Error::other(PackedError::Damaged),
+            _ => error,
+        })?;
+        *unpacked += read as u64;
+        if *unpacked > BOMB_BYTES && *unpacked / MOST_UNPACKED > decoder.get_ref().read {
+            return Err(io::Error::other(PackedError::Bomb));
+        }
+        Ok(read)
+    }
+}
+
+/// UTF-8 text, its file's bytes hashed beneath it. Bytes that are not valid in an encoding that is declared
+/// UTF-8 come through as they are.
+pub struct TextStream<R> {
+    input: Unpacked<R>,
+    decoding: Option<Box<Decoding>>,
+}
+
+struct Decoding {
+    decoder: Decoder,
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// The last byte was read; the last character was written, after which the decoder may not be asked again.
+    ended: bool,
+    finished: bool,
+}
+
+impl<R: Read> TextStream<R> {
+    /// The text of a file in this form, a UTF-8 BOM included.
+    pub fn new(input: R, form: &Form, hasher: blake3::Hasher) -> Self {
+        let hashed = Hashed::new(input, hasher);
+        let input = match form.is_packed() {
+            true => Unpacked::Gzip { decoder: Box::new(MultiGzDecoder::new(hashed)), unpacked: 0 },
+            false => Unpacked::Plain(Box::new(hashed)),
+        };
+        let decoding = form.encoding().decoder().map(|decoder| {
+            let bytes = vec![0; DECODE_BYTES];
+            Box::new(Decoding { decoder, bytes, start: 0, end: 0, ended: false, finished: false })
+        });
+        Self { input, decoding }
+    }
+
+    /// The hash of all the bytes of the file, also of those that were not asked for.
+    ///
+    /// # Errors
+    /// If reading fails.
+    pub fn finish(self) -> io::Result<blake3::Hash> {
+        self.input.into_hashed().finish()
+    }
+}
+
+impl<R: Read> Read for TextStream<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.decoding {
+            None => self.input.read(buffer),
+            Some(decoding) => decoding.read(&mut self.input, buffer),
+        }
+    }
+}
+
+impl Decoding {
+    fn read(&mut self, input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+        // The decoder wants room for the longest character; the readers above give far more.
+        while !self.finished {
+            if self.start == self.end && !self.ended {
+                self.end = input.read(&mut self.bytes)?;
+                self.start = 0;
+                self.ended = self.end == 0;
+            }
+            let unread = self.bytes.get(self.start..self.end).unwrap_or_default();
+            let (result, read, written, _) =
+                self.decoder.decode_to_utf8(unread, buffer, self.ended);
+            self.start += read;
+            self.finished = self.ended && result == CoderResult::InputEmpty;
+            if written > 0 || buffer.is_empty() {
+                return Ok(written);
+            }
+            if result == CoderResult::OutputFull {
+                return Err(io::ErrorKind::InvalidInput.into());
+            }
+        }
+        Ok(0)
+    }
+}
+
+impl Encoding {
+    /// What turns it into UTF-8; none for what is UTF-8 already.
+    fn decoder(self) -> Option<Decoder> {
+        let encoding = match self {
+            Self::Utf8 => return None,
+            Self::Utf16Le => encoding_rs::UTF_16LE,
+            Self::Utf16Be => encoding_rs::UTF_16BE,
+            Self::Windows1252 => encoding_rs::WINDOWS_1252,
+        };
+        Some(encoding.new_decoder_with_bom_removal())
+    }
+}
+
+#[cfg(test)]
+mod tests;

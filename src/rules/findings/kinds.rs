@@ -1,0 +1,265 @@
+//! The findings: which there are, at what limits, and what they say.
+//!
+//! Must hold: the gravest come first.
+
+use super::{FileCounts, Sign, SpotLog};
+use crate::model::finding::{Finding, FindingClass, Skipped};
+use crate::model::row::Rejection;
+use crate::rules::headers::HeaderKey;
+
+/// Scientific notation, or numbers already rounded, in more than this share of the rows, in percent, stop the file.
+const LOST_DIGITS_PERCENT: u64 = 1;
+/// A last digit 0 in this share of the NIKs or more, in percent, stops the file. About 10 is normal.
+const LAST_ZERO_PERCENT: u64 = 30;
+/// Below this many NIKs their digits say nothing about the column.
+const TELLING_NIKS: u64 = 50;
+/// Rows of one kind in more than this share, in percent, stop the file.
+const MOST_PERCENT: u64 = 50;
+/// Women's days in fewer than this share of the NIKs, in percent, are none of people.
+const WOMEN_PERCENT: u64 = 2;
+
+/// What is known of a file besides its rows.
+#[derive(Clone, Debug, Default)]
+pub struct FileFacts {
+    /// The NIK column's header.
+    pub id_header: Option<HeaderKey>,
+    /// Headers that more than one column has.
+    pub repeated_headers: u64,
+    /// The text is Windows-1252, found and not told.
+    pub guessed_windows_1252: bool,
+    /// Records that are no rows.
+    pub skipped: Skipped,
+}
+
+/// What stops the whole file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    Scientific,
+    Rounded,
+    LastZero,
+    FamilyCards,
+    EmployeeNumbers,
+    Swapped,
+    MostlyRejected,
+}
+
+/// The reasons to stop before the first call. A file without rows has none.
+#[must_use]
+pub fn stop_findings(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) -> Vec<Finding> {
+    let (rows, niks, rejected) = (counts.rows, counts.niks, counts.rejected());
+    let telling = niks >= TELLING_NIKS;
+    let few_women = counts.women * 100 < WOMEN_PERCENT * niks;
+    let cards = (telling && at_least(counts.late_years, MOST_PERCENT, niks))
+        || facts.id_header.as_ref().is_some_and(HeaderKey::is_family_card);
+    let zeros = telling && at_least(counts.last_zero, LAST_ZERO_PERCENT, niks);
+    let (lost, most) = (LOST_DIGITS_PERCENT, MOST_PERCENT);
+    [
+        (Stop::Scientific, counts.scientific, rows, over(counts.scientific, lost, rows)),
+        (Stop::Rounded, counts.rounded, rows, over(counts.rounded, lost, rows)),
+        (Stop::LastZero, counts.last_zero, niks, zeros),
+        (Stop::FamilyCards, counts.late_years, niks, niks > 0 && few_women && cards),
+        (
+            Stop::EmployeeNumbers,
+            counts.employee_numbers,
+            rows,
+            over(counts.employee_numbers, most, rows),
+        ),
+        (Stop::Swapped, counts.swapped, rows, over(counts.swapped, most, rows)),
+        (Stop::MostlyRejected, rejected, rows, over(rejected, most, rows)),
+    ]
+    .into_iter()
+    .filter(|(.., stops)| *stops)
+    .map(|(stop, count, of, _)| stop.finding(count, of, spots))
+    .collect()
+}
+
+impl Stop {
+    fn finding(self, count: u64, of: u64, spots: &SpotLog) -> Finding {
+        Finding {
+            code: self.code(),
+            class: FindingClass::Stop,
+            count,
+            of,
+            message: self.message(count, of),
+            hint: self.hint(),
+            places: self.sign().map(|sign| spots.of(sign)).unwrap_or_default(),
+        }
+    }
+
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Scientific => "file_scientific",
+            Self::Rounded => "file_rounded",
+            Self::LastZero => "file_last_digit_zero",
+            Self::FamilyCards => "file_family_cards",
+            Self::EmployeeNumbers => "file_employee_numbers",
+            Self::Swapped => "file_columns_swapped",
+            Self::MostlyRejected => "file_mostly_rejected",
+        }
+    }
+
+    fn message(self, count: u64, of: u64) -> String {
+        let what = match self {
+            Self::Scientific => {
+                "rows have the NIK in scientific notation (like 3.27501E+15): its last digits are lost"
+            }
+            Self::Rounded => {
+                "rows have the NIK as a number that is too large for a spreadsheet: its last digit is rounded"
+            }
+            Self::LastZero => {
+                "NIKs end in 0, where about one in ten is normal: a spreadsheet has zeroed their last digit"
+            }
+            Self::FamilyCards => {
+                "NIKs have a recent year where the birth year stands, and hardly any is a woman's: these look like family-card numbers (No KK)"
+            }
+            Self::EmployeeNumbers => {
+                "rows have a number in the NIK column that looks like an employee number"
+            }
+            Self::Swapped => {
+                "rows have letters in the NIK column and a NIK in the name column: the columns are swapped"
+            }
+            Self::MostlyRejected => "rows fail our own checks: is this the right column?",
+        };
+        format!("{count} of {of} {what}")
+    }
+
+    const fn hint(self) -> &'static str {
+        match self {
+            Self::Scientific | Self::Rounded | Self::LastZero => {
+                "export again from the source system with the NIK column set to Text; saving this file as CSV once more can't bring the digits back"
+            }
+            Self::FamilyCards | Self::EmployeeNumbers => {
+                "choose the column with the number of the person's own card (KTP): --id-column NAME"
+            }
+            Self::Swapped => "swap --id-column and --name-column, or the headers in the file",
+            Self::MostlyRejected => {
+                "look at the reasons by count, and choose the columns with --id-column and --name-column"
+            }
+        }
+    }
+
+    const fn sign(self) -> Option<Sign> {
+        match self {
+            Self::Scientific => Some(Sign::Rejection(Rejection::ExcelScientific)),
+            Self::Rounded => Some(Sign::Rejection(Rejection::ExcelRounded)),
+            Self::LastZero => Some(Sign::LastZero),
+            Self::FamilyCards => Some(Sign::LateYear),
+            Self::EmployeeNumbers => Some(Sign::EmployeeNumber),
+            Self::Swapped => Some(Sign::Swapped),
+            // Its reasons are findings of their own, with their places.
+            Self::MostlyRejected => None,
+        }
+    }
+}
+
+/// All that the file shows, the gravest first: what stops it, what is not sent or may be wasted, what is good to know.
+#[must_use]
+pub fn findings(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) -> Vec<Finding> {
+    let mut all = stop_findings(counts, spots, facts);
+    let rows = counts.rows;
+    if facts.guessed_windows_1252 {
+        let message = "the text is not UTF-8 and was read as Windows-1252".to_owned();
+        let hint = "look at names with accents in the output; name the encoding with --encoding, or save the file as \"CSV UTF-8\"";
+        all.push(about_file("encoding_windows_1252", FindingClass::Warn, message, hint));
+    }
+    all.extend(counts.rejections.iter().map(|(rejection, count)| Finding {
+        code: rejection.code(),
+        class: FindingClass::Warn,
+        count,
+        of: rows,
+        message: format!("{count} of {rows} rows are not sent"),
+        hint: rejection.explain(),
+        places: spots.of(Sign::Rejection(rejection)),
+    }));
+    all.extend(counts.warnings.iter().map(|(warning, count)| Finding {
+        code: warning.code(),
+        class: FindingClass::Warn,
+        count,
+        of: rows,
+        message: format!("{count} of {rows} rows are sent, and look odd"),
+        hint: warning.explain(),
+        places: spots.of(Sign::Warning(warning)),
+    }));
+    all.extend(notes(counts, spots, facts));
+    all
+}
+
+/// What is good to know.
+fn notes(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) -> Vec<Finding> {
+    let Skipped { titles, blank, totals } = facts.skipped;
+    let cleaned = counts.names_changed;
+    let rows = counts.rows;
+    [
+        (
+            "names_cleaned",
+            cleaned,
+            rows,
+            format!("{cleaned} of {rows} names are cleaned before they are sent (spaces, invisible characters, apostrophes)"),
+            "the output shows in ck_reason what was sent",
+            spots.of(Sign::NameCleaned),
+        ),
+        (
+            "titles_skipped",
+            titles,
+            titles,
+            format!("{titles} rows above the headers are left out"),
+            "nothing to do, if they are titles",
+            Vec::new(),
+        ),
+        (
+            "blank_rows_skipped",
+            blank,
+            blank,
+            format!("{blank} rows without a filled cell are left out"),
+            "nothing to do",
+            Vec::new(),
+        ),
+        (
+            "totals_skipped",
+            totals,
+            totals,
+            format!("{totals} rows that only add up others (TOTAL) are left out"),
+            "nothing to do, if they are totals",
+            Vec::new(),
+        ),
+        (
+            "headers_duplicate",
+            facts.repeated_headers,
+            facts.repeated_headers,
+            format!("{} headers stand above more than one column", facts.repeated_headers),
+            "look at the columns that were chosen",
+            Vec::new(),
+        ),
+    ]
+    .into_iter()
+    .filter(|(_, count, ..)| *count > 0)
+    .map(|(code, count, of, message, hint, places)| Finding {
+        code,
+        class: FindingClass::Info,
+        count,
+        of,
+        message,
+        hint,
+        places,
+    })
+    .collect()
+}
+
+fn about_file(
+    code: &'static str,
+    class: FindingClass,
+    message: String,
+    hint: &'static str,
+) -> Finding {
+    Finding { code, class, count: 1, of: 1, message, hint, places: Vec::new() }
+}
+
+/// Whether `count` is `percent` of `of` or more.
+fn at_least(count: u64, percent: u64, of: u64) -> bool {
+    u128::from(count) * 100 >= u128::from(percent) * u128::from(of)
+}
+
+/// Whether `count` is more than `percent` of `of`. In 128 bits, where no count overflows.
+fn over(count: u64, percent: u64, of: u64) -> bool {
+    u128::from(count) * 100 > u128::from(percent) * u128::from(of)
+}

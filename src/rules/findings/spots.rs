@@ -1,0 +1,108 @@
+//! The first places at which each thing shows.
+//!
+//! Must hold: a place costs nothing where enough are known; what stands there is masked.
+
+use crate::model::finding::{SPOTS, Spot};
+use crate::model::row::{NikLook, Reading, Rejection, Warning};
+
+/// Something that a row shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// It is rejected.
+    Rejection(Rejection),
+    /// It is sent with a warning.
+    Warning(Warning),
+    /// Its NIK ends in 0.
+    LastZero,
+    /// Its NIK's year is a card's year of issue.
+    LateYear,
+    /// Its NIK cell looks like an employee number.
+    EmployeeNumber,
+    /// Its columns are swapped.
+    Swapped,
+    /// Its name was cleaned.
+    NameCleaned,
+}
+
+const WARNINGS_AT: usize = Rejection::ALL.len();
+const OTHERS_AT: usize = WARNINGS_AT + Warning::ALL.len();
+const SIGNS: usize = OTHERS_AT + 5;
+
+impl Sign {
+    /// Whether the name's cell shows it; else the NIK's.
+    #[must_use]
+    pub fn is_of_name(self) -> bool {
+        match self {
+            Self::Rejection(rejection) => rejection.code().starts_with("name_"),
+            Self::Warning(warning) => warning.code().starts_with("name_"),
+            Self::NameCleaned => true,
+            Self::LastZero | Self::LateYear | Self::EmployeeNumber | Self::Swapped => false,
+        }
+    }
+
+    fn index(self) -> usize {
+        match self {
+            Self::Rejection(rejection) => rejection as usize,
+            Self::Warning(warning) => WARNINGS_AT + warning as usize,
+            Self::LastZero => OTHERS_AT,
+            Self::LateYear => OTHERS_AT + 1,
+            Self::EmployeeNumber => OTHERS_AT + 2,
+            Self::Swapped => OTHERS_AT + 3,
+            Self::NameCleaned => OTHERS_AT + 4,
+        }
+    }
+}
+
+/// The first places of each sign.
+#[derive(Clone, Debug)]
+pub struct SpotLog(Vec<Vec<Spot>>);
+
+impl Default for SpotLog {
+    fn default() -> Self {
+        Self(vec![Vec::new(); SIGNS])
+    }
+}
+
+impl SpotLog {
+    /// Notes what a row shows; `spot` tells the place of a sign.
+    pub fn add(&mut self, reading: &Reading, mut spot: impl FnMut(Sign) -> Spot) {
+        match &reading.checked {
+            Ok(checked) => {
+                if !checked.warnings.is_empty() {
+                    checked.warnings.iter().for_each(|w| self.note(Sign::Warning(w), &mut spot));
+                }
+                if checked.name_changed {
+                    self.note(Sign::NameCleaned, &mut spot);
+                }
+            }
+            Err(rejection) => self.note(Sign::Rejection(*rejection), &mut spot),
+        }
+        match reading.look {
+            NikLook::Digits(look) => {
+                if look.last_zero {
+                    self.note(Sign::LastZero, &mut spot);
+                }
+                if look.late_year {
+                    self.note(Sign::LateYear, &mut spot);
+                }
+            }
+            NikLook::EmployeeNumber => self.note(Sign::EmployeeNumber, &mut spot),
+            NikLook::Swapped => self.note(Sign::Swapped, &mut spot),
+            NikLook::Scientific | NikLook::Rounded | NikLook::Words | NikLook::Other => {}
+        }
+    }
+
+    fn note(&mut self, sign: Sign, spot: &mut impl FnMut(Sign) -> Spot) {
+        if let Some(spots) = self.0.get_mut(sign.index())
+            && spots.len() < SPOTS
+        {
+            spots.push(spot(sign));
+        }
+    }
+
+    /// The first places of a sign.
+    #[must_use]
+    pub fn of(&self, sign: Sign) -> Vec<Spot> {
+        self.0.get(sign.index()).cloned().unwrap_or_default()
+    }
+}

@@ -1,0 +1,147 @@
+//! Findings at their limits.
+
+use super::*;
+use crate::model::finding::{Finding, Skipped, Spot};
+use crate::model::row::{Checked, DigitsLook, Rejection, Warning, Warnings};
+use crate::model::subject::Subject;
+use crate::rules::headers::HeaderKey;
+use crate::rules::name::check_name;
+use crate::rules::nik::{NikPolicy, check_nik};
+
+/// Rows of 16-digit NIKs, half of them women's, changed by `change`.
+fn counts(rows: u64, change: impl Fn(&mut FileCounts)) -> FileCounts {
+    let mut counts = FileCounts { rows, niks: rows, women: rows / 2, ..FileCounts::default() };
+    change(&mut counts);
+    counts
+}
+
+fn reject(counts: &mut FileCounts, rows: u64) {
+    (0..rows).for_each(|_| counts.rejections.add(Rejection::NikLength));
+}
+
+fn codes(found: &[Finding]) -> String {
+    found.iter().map(|finding| finding.code).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn stops_at_the_limits() {
+    for (what, counts, stops) in [
+        ("nothing", counts(0, |_| {}), ""),
+        ("a plain file", counts(1000, |c| c.last_zero = 100), ""),
+        ("1 % scientific", counts(1000, |c| c.scientific = 10), ""),
+        ("over 1 % scientific", counts(1000, |c| c.scientific = 11), "file_scientific"),
+        ("1 % rounded", counts(1000, |c| c.rounded = 10), ""),
+        ("over 1 % rounded", counts(1000, |c| c.rounded = 11), "file_rounded"),
+        ("few NIKs", counts(49, |c| c.last_zero = 49), ""),
+        ("under 30 % zeros", counts(100, |c| c.last_zero = 29), ""),
+        ("30 % zeros", counts(100, |c| c.last_zero = 30), "file_last_digit_zero"),
+        ("50 NIKs, 15 zeros", counts(50, |c| c.last_zero = 15), "file_last_digit_zero"),
+        ("half rejected", counts(100, |c| reject(c, 50)), ""),
+        ("over half rejected", counts(101, |c| reject(c, 51)), "file_mostly_rejected"),
+        ("half employee numbers", counts(100, |c| c.employee_numbers = 50), ""),
+        ("employee numbers", counts(100, |c| c.employee_numbers = 51), "file_employee_numbers"),
+        ("half swapped", counts(100, |c| c.swapped = 50), ""),
+        ("swapped", counts(100, |c| c.swapped = 51), "file_columns_swapped"),
+        // Children: late years, and girls among them.
+        ("a school", counts(100, |c| c.late_years = 100), ""),
+        // A mine: men, born in other years.
+        ("men", counts(100, |c| (c.women, c.late_years) = (0, 49)), ""),
+        ("cards", counts(100, |c| (c.women, c.late_years) = (1, 50)), "file_family_cards"),
+        ("too many women", counts(100, |c| (c.women, c.late_years) = (2, 90)), ""),
+        ("few cards", counts(49, |c| (c.women, c.late_years) = (0, 49)), ""),
+        (
+            "all at once",
+            counts(100, |c| {
+                (c.niks, c.last_zero, c.scientific) = (50, 50, 50);
+                reject(c, 100);
+            }),
+            "file_scientific file_last_digit_zero file_mostly_rejected",
+        ),
+        ("one bad row", counts(1, |c| (c.niks, c.scientific) = (0, 1)), "file_scientific"),
+    ] {
+        let found = stop_findings(&counts, &SpotLog::default(), &FileFacts::default());
+        assert_eq!(codes(&found), stops, "{what}");
+        for finding in found {
+            assert!(finding.message.contains(&finding.count.to_string()), "{what}");
+            assert!(!finding.hint.is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_header_may_say_that_these_are_family_cards() {
+    let headed =
+        |header: &str| FileFacts { id_header: Some(HeaderKey::of(header)), ..FileFacts::default() };
+    for (header, women, stops) in
+        [("No. KK", 0, "file_family_cards"), ("No. KK", 10, ""), ("NIK", 0, "")]
+    {
+        let counts = counts(20, |c| c.women = women);
+        let found = stop_findings(&counts, &SpotLog::default(), &headed(header));
+        assert_eq!(codes(&found), stops, "{header} {women}");
+    }
+}
+
+#[test]
+fn the_gravest_come_first() {
+    let mut counts = counts(100, |c| (c.scientific, c.names_changed) = (2, 3));
+    reject(&mut counts, 2);
+    counts.warnings.add([Warning::NameHasComma].into_iter().collect());
+    let facts = FileFacts {
+        guessed_windows_1252: true,
+        repeated_headers: 1,
+        skipped: Skipped { titles: 1, blank: 2, totals: 3 },
+        id_header: None,
+    };
+    let found = findings(&counts, &SpotLog::default(), &facts);
+    assert_eq!(
+        codes(&found),
+        "file_scientific encoding_windows_1252 nik_length name_has_comma names_cleaned \
+         titles_skipped blank_rows_skipped totals_skipped headers_duplicate"
+    );
+    assert!(found.is_sorted_by_key(|finding| finding.class));
+}
+
+#[test]
+fn the_first_places_are_kept() {
+    let rejected = Reading { checked: Err(Rejection::NameEmpty), look: NikLook::Swapped };
+    let mut spots = SpotLog::default();
+    for line in 1..=9 {
+        spots.add(&rejected, |sign| Spot {
+            line,
+            record: line,
+            cell: if sign.is_of_name() { "B1" } else { "A1" }.to_owned(),
+            value: String::new(),
+        });
+    }
+    let of = |sign| {
+        let spots = spots.of(sign);
+        (spots.len(), spots.last().map(|s| s.line), spots.last().map(|s| s.cell.clone()))
+    };
+    assert_eq!(of(Sign::Rejection(Rejection::NameEmpty)), (5, Some(5), Some("B1".to_owned())));
+    assert_eq!(of(Sign::Swapped), (5, Some(5), Some("A1".to_owned())));
+    assert_eq!(of(Sign::NameCleaned).0, 0);
+}
+
+#[test]
+fn counts_what_it_is_fed() {
+    let mut counts = FileCounts::default();
+    let (nik, _) = check_nik("3275014101900010", &NikPolicy::default()).unwrap();
+    let name = check_name("BUDI", None).unwrap().name;
+    let warnings: Warnings = [Warning::NameHasComma].into_iter().collect();
+    let checked = Checked { subject: Subject { nik, name }, warnings, name_changed: true };
+    counts.add(&Reading {
+        checked: Ok(checked),
+        look: NikLook::Digits(DigitsLook { last_zero: true, ..DigitsLook::default() }),
+    });
+    counts.add(&Reading {
+        checked: Err(Rejection::ExcelTruncated),
+        look: NikLook::Digits(DigitsLook { last_zero: true, ..DigitsLook::default() }),
+    });
+    counts.add(&Reading { checked: Err(Rejection::ExcelScientific), look: NikLook::Scientific });
+    counts.add(&Reading { checked: Err(Rejection::RaggedRow), look: NikLook::Other });
+
+    assert_eq!((counts.rows, counts.passed, counts.rejected()), (4, 1, 3));
+    assert_eq!((counts.niks, counts.last_zero, counts.scientific), (2, 2, 1));
+    assert_eq!(counts.names_changed, 1);
+    assert_eq!(counts.warnings.get(Warning::NameHasComma), 1);
+}
