@@ -214,6 +214,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+
         #[test]
         fn masked_never_holds_the_birth_date(digits in "[0-9]{16}") {
             let nik = Nik::from_digits(digits.as_bytes().try_into().unwrap()).unwrap();

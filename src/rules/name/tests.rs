@@ -114,6 +114,8 @@ fn near_name() -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
+
     #[test]
     fn cleaning_is_idempotent(raw in prop_oneof![near_name(), any::<String>()]) {
         let once = clean_name(&raw).into_owned();

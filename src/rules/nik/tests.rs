@@ -242,6 +242,8 @@ fn near_nik() -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
+
     #[test]
     fn cleaning_is_idempotent(raw in prop_oneof![near_nik(), any::<String>()]) {
         let once = clean_nik(&raw).into_owned();
