@@ -3,7 +3,7 @@
 
 Everything stays on loopback and in a temporary folder, and every run is bounded. Needs cargo and wrk.
 Prints a table, one line a bar; exits 1 where one falls short. `bars.py NAME ...` measures some
-of them: throughput, latency, rate, again, memory, resume, start.
+of them: start, plan, workbook, throughput, latency, rate, memory, resume.
 """
 
 import json
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -205,6 +206,41 @@ class Bench:
             process.wait()
         bar("resume at 50 % of 1M: to the first call", f"{seconds:.2f} s", "5 s", seconds <= 5)
 
+    def plan(self):
+        """A dry run, before and after the file is bought; never a call."""
+        small, large = self.people(1_000_000), self.people(10_000_000)
+        ends = [self.planned(small, "none") for _ in range(3)]
+        speed = statistics.median(1_000_000 / ended.wall for ended in ends)
+        memory = max(ended.rss_mb for ended in ends)
+        bar("plan of 1M rows, no ledger", f"{speed:,.0f} rows/s", "1.2M, aim 2M", speed >= 1.2e6)
+        bar("its peak memory", f"{memory:.0f} MB", "100 MB", memory < 100)
+        ended = self.planned(large, "none")
+        share = 10_000_000 / ended.wall / speed
+        figure = f"{share:.2f} of the speed at 1M ({10_000_000 / ended.wall:,.0f} rows/s)"
+        bar("plan of 10M rows", figure, "0.80", share >= 0.8)
+        bar("its peak memory", f"{ended.rss_mb:.0f} MB", "500 MB", ended.rss_mb < 500)
+        with Sandbox(self.ceknik) as sandbox:
+            self.run(small, sandbox.url, "bought")
+            ended = self.planned(small, "bought", sandbox.url)
+        plan = json.loads(ended.out)
+        speed = 1_000_000 / ended.wall
+        figure = f"{speed:,.0f} rows/s, {plan['to_send']} to send"
+        holds = speed >= 2.5e5 and plan["to_send"] == 0
+        bar("plan of 1M rows, all in the ledger", figure, "250k rows/s, 0", holds)
+
+    def planned(self, file, ledger, url="http://127.0.0.1:9"):
+        ledger = str(self.folder / ledger)
+        options = ["--base-url", url, "--ledger", ledger, "--json", "-q"]
+        return Ended([self.ceknik, "plan", file, *options], expect=(0,))
+
+    def workbook(self):
+        """A dry run of a workbook, as Excel writes them: texts shared."""
+        file = workbook_of(self.people(100_000))
+        ends = [self.planned(file, "none") for _ in range(3)]
+        seconds, memory = max(e.wall for e in ends), max(e.rss_mb for e in ends)
+        bar("plan of a 100k-row workbook", f"{seconds:.2f} s", "3 s", seconds <= 3)
+        bar("its peak memory", f"{memory:.0f} MB", "200 MB", memory < 200)
+
     def start(self):
         version = min(Ended([self.ceknik, "--version"]).wall for _ in range(10))
         bar("ceknik --version", f"{1000 * version:.1f} ms", "50 ms", version < 0.05)
@@ -217,6 +253,37 @@ class Bench:
             command = [self.ceknik, "run", str(fixture), "--sandbox", "--ledger", ledger]
             slowest = max(slowest, Ended(command).wall)
         bar("the fixture with --sandbox, slowest of 3", f"{slowest:.1f} s", "10 s", slowest < 10)
+
+
+def workbook_of(file):
+    """The same rows in a workbook, each text once in the list of shared texts."""
+    path, texts, rows = f"{file}.xlsx", {}, []
+    with open(file) as lines:
+        for row, line in enumerate(lines, 1):
+            shared = [texts.setdefault(cell, len(texts)) for cell in line.rstrip("\n").split(",")]
+            cells = (f'<c r="{"ABC"[at]}{row}" t="s"><v>{n}</v></c>' for at, n in enumerate(shared))
+            rows.append(f'<row r="{row}">{"".join(cells)}</row>')
+    schema = "http://schemas.openxmlformats.org"
+    link = f"{schema}/officeDocument/2006/relationships"
+    relations = f'<Relationships xmlns="{schema}/package/2006/relationships">'
+    relation = '<Relationship Id="rId{}" Type="' + link + '/{}" Target="{}"/>'
+    main = f'xmlns="{schema}/spreadsheetml/2006/main"'
+    items = "".join(f"<si><t>{text}</t></si>" for text in texts)
+    parts = {
+        "[Content_Types].xml": f'<Types xmlns="{schema}/package/2006/content-types"/>',
+        "_rels/.rels": relations + relation.format(1, "officeDocument", "xl/workbook.xml") + "</Relationships>",
+        "xl/_rels/workbook.xml.rels": relations
+        + relation.format(1, "worksheet", "worksheets/sheet1.xml")
+        + relation.format(2, "sharedStrings", "sharedStrings.xml")
+        + "</Relationships>",
+        "xl/workbook.xml": f'<workbook {main} xmlns:r="{link}"><sheets><sheet name="Nasabah" sheetId="1" r:id="rId1"/></sheets></workbook>',
+        "xl/sharedStrings.xml": f'<sst {main} uniqueCount="{len(texts)}">{items}</sst>',
+        "xl/worksheets/sheet1.xml": f'<worksheet {main}><sheetData>{"".join(rows)}</sheetData></worksheet>',
+    }
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as book:
+        for name, text in parts.items():
+            book.writestr(name, text)
+    return path
 
 
 def fullest_second(times):
@@ -243,7 +310,7 @@ def executable(kind, name):
 
 
 def main():
-    names = sys.argv[1:] or ["start", "throughput", "latency", "rate", "memory", "resume"]
+    names = sys.argv[1:] or ["start", "plan", "workbook", "throughput", "latency", "rate", "memory", "resume"]
     with tempfile.TemporaryDirectory(prefix="ceknik-bars-") as folder:
         bench = Bench(folder)
         for name in names:

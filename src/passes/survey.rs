@@ -5,10 +5,16 @@ use crate::input::form::Form;
 use crate::input::{Layout, Place, Row, Rows};
 use crate::model::attempt::PairKey;
 use crate::model::finding::{Finding, FindingClass, Skipped, Spot};
-use crate::model::subject::mask_cell;
+use crate::model::subject::{Subject, mask_cell};
 use crate::rules::findings::{FileCounts, FileFacts, Sign, SpotLog, findings};
-use crate::rules::pair::truncate;
+use crate::rules::pair::{PairHasher, truncate};
 use crate::rules::pairs::PairTable;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+/// Rows handed over at a time.
+const CHUNK: usize = 1024;
+/// Chunks that may wait for their keys.
+const CHUNKS_WAITING: usize = 4;
 
 /// What is in a file.
 pub struct Survey {
@@ -35,48 +41,98 @@ impl Survey {
     }
 }
 
-/// Reads the whole file. Memory: 16 bytes a row, and 8 more for a moment.
+/// Reads the whole file: one thread reads and checks the rows, another makes their keys. Memory: 16 bytes a row, and 8
+/// more for a moment.
 ///
 /// # Errors
 /// [`PassError::Input`], or [`PassError::Interrupted`] where `interrupted` says so.
 pub fn survey(input: &Input, interrupted: &dyn Fn() -> bool) -> Result<Survey, PassError> {
+    let (give, subjects) = sync_channel(CHUNKS_WAITING);
+    let (read, keyed) = std::thread::scope(|scope| {
+        let keyer = scope.spawn(|| Keyed::of(subjects, &input.hasher));
+        (read(input, interrupted, give), keyer.join())
+    });
+    let (read, keyed) = (read?, keyed.map_err(|_| ended_early())?);
+    let passed = keyed.keys.len() as u64;
+    let (table, distinct_niks) = std::thread::scope(|scope| {
+        let niks = scope.spawn(|| count_distinct(keyed.niks));
+        (PairTable::new(keyed.keys), niks.join())
+    });
+    let distinct = table.len() as u64;
+    let distinct_niks = distinct_niks.map_err(|_| ended_early())?;
+    Ok(Survey {
+        findings: findings(&read.counts, &read.spots, &read.facts),
+        skipped: read.facts.skipped,
+        counts: read.counts,
+        fingerprint: read.fingerprint,
+        table,
+        duplicates: passed - distinct,
+        several_names: distinct.saturating_sub(distinct_niks),
+    })
+}
+
+fn ended_early() -> PassError {
+    PassError::Inconsistent("a part of the survey ended early".to_owned())
+}
+
+/// What reading the rows shows.
+struct ReadThrough {
+    counts: FileCounts,
+    spots: SpotLog,
+    facts: FileFacts,
+    fingerprint: [u8; 16],
+}
+
+/// Reads the rows and gives away the subjects of those that passed.
+fn read(
+    input: &Input,
+    interrupted: &dyn Fn() -> bool,
+    give: SyncSender<Vec<Subject>>,
+) -> Result<ReadThrough, PassError> {
     let Input { source, layout, options, hasher } = input;
     let mut rows = Rows::open(source, layout, options, hasher.stream())?;
-    let mut counts = FileCounts::default();
-    let mut spots = SpotLog::default();
-    let mut keys: Vec<PairKey> = Vec::new();
-    let mut niks: Vec<u64> = Vec::new();
+    let (mut counts, mut spots) = (FileCounts::default(), SpotLog::default());
+    let mut chunk = Vec::with_capacity(CHUNK);
     while let Some(row) = rows.next_row()? {
         counts.add(&row.reading);
         spots.add(&row.reading, |sign| spot(&row, layout, sign));
-        if let Ok(checked) = &row.reading.checked {
-            keys.push(hasher.pair(&checked.subject));
-            niks.push(checked.subject.nik.number());
-        }
         if row.record % LOOK_EVERY == 0 && interrupted() {
             return Err(PassError::Interrupted);
         }
+        if let Ok(checked) = row.reading.checked {
+            chunk.push(checked.subject);
+        }
+        if chunk.len() == CHUNK {
+            let full = std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK));
+            give.send(full).map_err(|_| ended_early())?;
+        }
     }
+    give.send(chunk).map_err(|_| ended_early())?;
     let facts = FileFacts {
         id_header: layout.header_key(&layout.id),
         repeated_headers: layout.repeated_headers(),
         guessed_windows_1252: layout.encoding_guessed,
         skipped: rows.skipped(),
     };
-    let fingerprint = truncate(&rows.finish()?);
-    let distinct_niks = count_distinct(niks);
-    let passed = keys.len() as u64;
-    let table = PairTable::new(keys);
-    let distinct = table.len() as u64;
-    Ok(Survey {
-        findings: findings(&counts, &spots, &facts),
-        skipped: facts.skipped,
-        counts,
-        fingerprint,
-        table,
-        duplicates: passed - distinct,
-        several_names: distinct.saturating_sub(distinct_niks),
-    })
+    Ok(ReadThrough { counts, spots, facts, fingerprint: truncate(&rows.finish()?) })
+}
+
+/// What the rows that passed are known by, in their order.
+#[derive(Default)]
+struct Keyed {
+    keys: Vec<PairKey>,
+    niks: Vec<u64>,
+}
+
+impl Keyed {
+    fn of(subjects: Receiver<Vec<Subject>>, hasher: &PairHasher) -> Self {
+        let mut keyed = Self::default();
+        for subject in subjects.into_iter().flatten() {
+            keyed.keys.push(hasher.pair(&subject));
+            keyed.niks.push(subject.nik.number());
+        }
+        keyed
+    }
 }
 
 /// The place of a sign, as a spreadsheet's user finds it.
