@@ -25,7 +25,8 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0 every row has a verdict   3 finished, some rows have none   1 internal error   2 usage
   10 input unusable   11 configuration or secrets   12 account or address refused   13 budget
-  14 out of quota   15 deadline   16 source down, throttled, refusals or lost answers in a row
+  14 out of quota   15 deadline   16 source down, throttled, refusals or lost answers in a row,
+  or too many mismatches
   17 another run holds the ledger   18 storage failed   130, 143 interrupted
 After 12 to 18, 130 and 143 the same command goes on from there.";
 
@@ -209,6 +210,10 @@ pub(crate) struct MoneyArgs {
     /// At most so many calls in this start: look at the first answers, then go on
     #[arg(long, env = "CEKNIK_LIMIT", value_name = "N")]
     pub(crate) limit: Option<u64>,
+    /// Stop where over this share, such as 60%, of the run's first 200 verdicts are mismatches:
+    /// a wrong column is not paid for to its end [default: off]
+    #[arg(long, env = "CEKNIK_STOP_IF_MISMATCH_OVER", value_name = "PERCENT")]
+    pub(crate) stop_if_mismatch_over: Option<String>,
 }
 
 /// What is not asked again.

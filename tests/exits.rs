@@ -39,6 +39,7 @@ fn usage_that_makes_no_sense_is_2() {
         (&["--price", "1.5"], "--price"),
         (&["--concurrency", "0"], "1..=4096"),
         (&["--max-attempts", "21"], "1..=20"),
+        (&["--stop-if-mismatch-over", "0.6"], "from 1% to 99%"),
         (&["--timeout", "0s"], "--timeout: must be more than zero"),
         (&["--reuse", "30"], "90s, 30m or 30d"),
         (&["--deadline", "25:00"], "--deadline"),
@@ -375,6 +376,52 @@ fn lost_answers_in_a_row_are_16_and_stay_in_doubt() {
     place.run("in.csv", &vendor.base_url, &["-o", "o.csv"]).exits(3);
     assert_eq!(place.column("o.csv", "ck_outcome"), ["in_doubt"; 23]);
     assert!(vendor.end().iter().all(|call| call.n == 1));
+}
+
+#[test]
+fn too_many_mismatches_are_16_until_more_are_borne() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    // Two of three are mismatches; half of them in the control.
+    place.write("wrong.csv", people((0..320).map(|n| 2 - u32::from(n % 3 == 0))));
+    place.write("half.csv", people((0..320).map(|n| 1 + n % 2)));
+    let run = |input, share: &[&'static str]| {
+        let more = [&["--concurrency", "4", "--ledger", input][..], share].concat();
+        place.run(&format!("{input}.csv"), &vendor.base_url, &more)
+    };
+    let sixty = ["--stop-if-mismatch-over", "60%"];
+    let said = run("wrong", &sixty).exits(16).stderr;
+    for phrase in ["too many of the first 200 verdicts", "raise --stop-if-mismatch-over or leave"] {
+        assert!(said.contains(phrase), "{phrase}: {said}");
+    }
+    assert_eq!(place.summary("wrong.sandbox.csv")["ended"], "mismatches");
+    let calls = vendor.calls().len();
+    assert!((200..204).contains(&calls), "{calls}");
+    let outcomes = place.column("wrong.sandbox.partial.csv", "ck_outcome");
+    assert_eq!(outcomes.iter().filter(|outcome| *outcome == "not_sent").count(), 320 - calls);
+
+    run("wrong", &sixty).exits(16);
+    assert_eq!(vendor.calls().len(), calls, "stopped before any further call");
+    run("wrong", &["--stop-if-mismatch-over", "67"]).exits(0);
+    assert_eq!(vendor.calls().len(), 320);
+    assert!(!place.path("wrong.sandbox.partial.csv").exists());
+    run("half", &sixty).exits(0);
+    assert_eq!(vendor.end().len(), 640);
+}
+
+#[test]
+fn nearly_only_failures_are_worth_a_word() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    let word = "nearly all of the first verdicts are \"failed\"";
+    for (input, matches, told) in [("few", 20, 0), ("many", 10, 2)] {
+        let serials = (0..210).map(|n| if n < matches { 1 } else { 4 });
+        place.write("in.csv", people(serials));
+        // One after the other, so that the first 200 rows are the first 200 verdicts.
+        let more = ["--concurrency", "1", "--ledger", input];
+        let said = place.run("in.csv", &vendor.base_url, &more).exits(0).stderr;
+        assert_eq!(said.matches(word).count(), told, "once as a warning, once at the end: {said}");
+    }
 }
 
 #[test]

@@ -16,7 +16,6 @@ use crate::input::{Source, inspect};
 use crate::ledger::{Ending, Identity, Ledger, LedgerError, OpenRun, Opening, SqliteLedger};
 use crate::model::attempt::WallMs;
 use crate::model::funnel::Funnel;
-use crate::model::money::Tally;
 use crate::model::stop::StopReason;
 use crate::model::subject::mask_digits;
 use crate::output::{AtomicFile, Writer};
@@ -26,6 +25,7 @@ use crate::passes::{
 use crate::rules::body::BodyTrial;
 use crate::rules::pair::{PairHasher, truncate};
 use crate::rules::reuse::ReusePolicy;
+use crate::rules::tally::SoFar;
 use crate::sandbox::{self, Running};
 use crate::signals::Interrupts;
 use crate::term::{Progress, Screen};
@@ -58,15 +58,15 @@ pub fn run(config: &RunConfig, screen: &Screen) -> Result<u8, Error> {
     stop_damaged(config, &surveyed, screen)?;
 
     let run = ledger.open_run(&opening(config, &input, &surveyed, &vendor))?;
-    let tally = fold(config, &mut surveyed, &mut ledger, &run)?;
+    let so_far = fold(config, &mut surveyed, &mut ledger, &run)?;
     let funnel = Funnel::of(&surveyed);
-    screen.say(&words::before(config, &run, &surveyed, &funnel, &tally));
+    screen.say(&words::before(config, &run, &surveyed, &funnel, &so_far.tally));
 
     let fingerprint = surveyed.fingerprint;
     let mut options = engine_options(config, &mut ledger)?;
     options.deadline = config.deadline.map(until);
     let table = std::mem::take(&mut surveyed.table);
-    let dispatcher = Dispatcher::new(&options, table, tally, run.next_attempt);
+    let dispatcher = Dispatcher::new(&options, table, so_far, run.next_attempt);
     let started = Instant::now();
     let verified = if funnel.to_send == 0 {
         nothing_to_send(dispatcher, ledger)
@@ -213,7 +213,7 @@ fn fold(
     surveyed: &mut Survey,
     ledger: &mut SqliteLedger,
     run: &OpenRun,
-) -> Result<Tally, Error> {
+) -> Result<SoFar, Error> {
     let reuse = ReusePolicy {
         answers_since: run.answers_since,
         reask_since: run.reask_since,

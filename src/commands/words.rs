@@ -151,6 +151,7 @@ fn summary(facts: &Facts<'_>) -> Summary {
         rejected: counts.rejections.iter().map(|(why, rows)| (why.code(), rows)).collect(),
         warnings,
         names_cleaned: counts.names_changed,
+        mostly_failed: outcome.verdicts.mostly_failed(),
         funnel: facts.funnel,
         spending: Spending::of(outcome.tally, config.price.as_ref()),
         calls,
@@ -199,6 +200,10 @@ const fn why(stop: StopReason) -> &'static str {
             "too many answers were lost; each of them may have been charged: look at the network \
              and at --timeout"
         }
+        StopReason::Mismatches => {
+            "too many of the first 200 verdicts are mismatches (--stop-if-mismatch-over): each was \
+             charged, and so would the rest be; is it the right column?"
+        }
         StopReason::Interrupted(Signal::Interrupt) => "interrupted",
         StopReason::Interrupted(Signal::Terminate) => "terminated",
         StopReason::InputChanged => "the input changed while it was read",
@@ -225,6 +230,10 @@ fn next(facts: &Facts<'_>) -> Option<String> {
         _ if facts.outcome.stop == Some(StopReason::Budget(BudgetLimit::Charges)) => {
             Some(format!("to go on, raise --max-charges or --max-cost: {same}"))
         }
+        _ if facts.outcome.stop == Some(StopReason::Mismatches) => Some(format!(
+            "look at the columns; to go on all the same, raise --stop-if-mismatch-over or leave it \
+             out: {same}"
+        )),
         _ => Some(format!("the same command goes on from here: {same}")),
     }
 }

@@ -30,7 +30,7 @@ mod values;
 
 pub use destination::Destination;
 pub use secrets::credentials;
-use values::{calls_for, delimiter, rate};
+use values::{calls_for, delimiter, percent, rate};
 pub use values::{deadline, duration};
 
 /// No back-off is longer, but for the server's own wish.
@@ -273,6 +273,7 @@ fn engine_options(args: &RunArgs, price: Option<&Price>) -> Result<engine::Optio
         throttle: ThrottlePolicy { rate, base, cap, max_outage },
         max_charges: limits.into_iter().flatten().min(),
         max_calls: args.money.limit,
+        most_mismatches: args.money.stop_if_mismatch_over.as_deref().map(percent).transpose()?,
         deadline: None,
         body,
         seed: 0,

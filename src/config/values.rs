@@ -72,6 +72,17 @@ pub(super) fn delimiter(text: &str) -> Result<u8, Error> {
     }
 }
 
+/// A share of verdicts, in whole percent, the sign left out or not.
+pub(super) fn percent(text: &str) -> Result<u8, Error> {
+    let digits = text.strip_suffix('%').unwrap_or(text);
+    match digits.parse::<u8>() {
+        Ok(percent @ 1..=99) if digits.bytes().all(|byte| byte.is_ascii_digit()) => Ok(percent),
+        _ => Err(usage(format!(
+            "--stop-if-mismatch-over: {text:?} is not a whole percentage from 1% to 99%"
+        ))),
+    }
+}
+
 /// How many calls an amount pays for.
 pub(super) fn calls_for(amount: &str, price: &Price) -> Result<u64, Error> {
     let amount = price.currency.amount(amount).map_err(|e| usage(format!("--max-cost: {e}")))?;
@@ -151,6 +162,10 @@ mod tests {
             assert!(duration("--reuse", wrong).is_err(), "{wrong}");
         }
         assert!(positive("--timeout", "0s").is_err());
+        assert_eq!((percent("60%").unwrap(), percent("1").unwrap()), (60, 1));
+        for wrong in ["", "%", "0", "100%", "0.6", "6.5%", "+60", "60 %", "60%%"] {
+            assert!(percent(wrong).is_err(), "{wrong}");
+        }
         let price = Price { per_call: 1500, currency: Currency::parse("IDR").unwrap() };
         assert_eq!(calls_for("4000", &price).unwrap(), 2);
     }

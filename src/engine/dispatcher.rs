@@ -20,11 +20,13 @@ use crate::model::attempt::{AttemptId, Batch, Intent, WallMs};
 use crate::model::money::{Charge, Tally};
 use crate::model::stop::StopReason;
 use crate::rules::body::BodyTrial;
+use crate::rules::brake::FirstVerdicts;
 use crate::rules::breaker::{Breaker, Permit};
 use crate::rules::budget::{Budget, Reservation};
 use crate::rules::pairs::{PairIndex, PairTable};
 use crate::rules::retry::{RetryPolicy, Tick};
 use crate::rules::streaks::Streaks;
+use crate::rules::tally::SoFar;
 use crate::rules::throttle::Throttle;
 
 /// Intents are made durable at most so far ahead of their sends.
@@ -41,6 +43,7 @@ pub struct Dispatcher {
     pub(super) breaker: Breaker,
     pub(super) throttle: Throttle,
     pub(super) streaks: Streaks,
+    pub(super) verdicts: FirstVerdicts,
     pub(super) body: BodyTrial,
     pub(super) retry: RetryPolicy,
     pub(super) waiting: Waiting,
@@ -55,6 +58,7 @@ pub struct Dispatcher {
     random: SplitMix,
     gate: Gate,
     concurrency: usize,
+    most_mismatches: Option<u8>,
     deadline: Option<Tick>,
     row: Option<Job>,
     rows_ended: bool,
@@ -81,22 +85,25 @@ pub struct Outcome {
     pub stats: Stats,
     /// Why it stopped, if it did.
     pub stop: Option<StopReason>,
+    /// The first verdicts of the run, all its starts together.
+    pub verdicts: FirstVerdicts,
     /// What is known of the body kind now.
     pub body: BodyTrial,
 }
 
 impl Dispatcher {
-    /// A dispatcher for the pairs of a file, some of them known, in a run that has cost `tally` so
-    /// far. Attempts are numbered from `next_attempt`.
-    pub fn new(options: &Options, table: PairTable, tally: Tally, next_attempt: AttemptId) -> Self {
+    /// A dispatcher for the pairs of a file, some of them known, in a run that has come so far.
+    /// Attempts are numbered from `next_attempt`.
+    pub fn new(options: &Options, table: PairTable, run: SoFar, next_attempt: AttemptId) -> Self {
         Self {
             table,
-            tally,
+            tally: run.tally,
             stats: Stats::default(),
-            budget: Budget::new(options.max_charges, options.max_calls, &tally),
+            budget: Budget::new(options.max_charges, options.max_calls, &run.tally),
             breaker: Breaker::new(options.breaker.clone()),
             throttle: Throttle::new(options.throttle.clone()),
             streaks: Streaks::default(),
+            verdicts: run.verdicts,
             body: options.body,
             retry: options.retry.clone(),
             waiting: Waiting::default(),
@@ -109,6 +116,7 @@ impl Dispatcher {
             random: SplitMix(options.seed),
             gate: Gate::new(options.throttle.rate),
             concurrency: options.concurrency,
+            most_mismatches: options.most_mismatches,
             deadline: options.deadline,
             row: None,
             rows_ended: false,
@@ -159,13 +167,15 @@ impl Dispatcher {
         }
     }
 
-    /// Lets time pass: deadline, outages that took too long, the rate that climbs back.
+    /// Lets time pass: deadline, outages that took too long, the rate that climbs back. Also looks
+    /// at the first verdicts: those of earlier starts stop this one before its first call.
     pub fn advance(&mut self, now: Tick, wall: WallMs) {
         let late = self.deadline.is_some_and(|deadline| now >= deadline);
         let given_up = late
             .then_some(StopReason::Deadline)
             .or_else(|| self.breaker.given_up(now))
-            .or_else(|| self.throttle.given_up(now));
+            .or_else(|| self.throttle.given_up(now))
+            .or_else(|| self.most_mismatch().then_some(StopReason::Mismatches));
         if let Some(reason) = given_up.filter(|_| self.has_work()) {
             self.stop(reason);
         }
@@ -291,6 +301,11 @@ impl Dispatcher {
         idle && (self.stop.is_some() || (self.rows_ended && !self.has_work()))
     }
 
+    /// Whether more of the first verdicts are mismatches than the user bears.
+    fn most_mismatch(&self) -> bool {
+        self.most_mismatches.is_some_and(|percent| self.verdicts.mismatches_over(percent))
+    }
+
     /// Whether anything waits to be sent, or may still come.
     fn has_work(&self) -> bool {
         !self.rows_ended
@@ -326,8 +341,8 @@ impl Dispatcher {
         for lost in std::mem::take(&mut self.applied) {
             self.apply(&[lost.lost()]);
         }
-        let Self { table, tally, stats, stop, body, .. } = self;
-        Outcome { table, tally, stats, stop, body }
+        let Self { table, tally, stats, stop, verdicts, body, .. } = self;
+        Outcome { table, tally, stats, stop, verdicts, body }
     }
 
     /// Whether one more intent may be made.

@@ -52,6 +52,8 @@ pub struct Options {
     pub max_charges: Option<u64>,
     /// Calls of this start, at the most.
     pub max_calls: Option<u64>,
+    /// The run stops where more of its first verdicts than this share, in percent, are mismatches.
+    pub most_mismatches: Option<u8>,
     /// Nothing is started after this.
     pub deadline: Option<Tick>,
     /// What is known of the body kind.

@@ -31,6 +31,7 @@ impl Dispatcher {
         let swapped = self.body.answered(class, ticket.body, ticket.job.refused_in)
             && !self.retry.used_up(spent);
         self.watch(&ticket, class, retry_after, now);
+        self.watch_verdicts(class);
         if !swapped {
             self.watch_streaks(ticket.attempt, class);
         }
@@ -146,6 +147,16 @@ impl Dispatcher {
         }
         if matches!(class, Class::Answered(_)) {
             self.throttle.succeeded(now);
+        }
+    }
+
+    /// What the first verdicts say of the file.
+    fn watch_verdicts(&mut self, class: Class) {
+        if self.verdicts.answered(class) && self.verdicts.mostly_failed() {
+            tracing::warn!(
+                "nearly all of the first verdicts are \"failed\": something is wrong, look at the \
+                 columns and ask the vendor"
+            );
         }
     }
 

@@ -81,7 +81,7 @@ impl SqliteLedger {
         let mut statement = self
             .connection
             .prepare_cached(
-                "SELECT i.id, i.pair, s.class, v.id IS NOT NULL FROM intents i
+                "SELECT i.id, i.pair, s.class, s.at, v.id IS NOT NULL FROM intents i
                  JOIN settlements s ON s.id = i.id LEFT JOIN voids v ON v.id = i.id
                  WHERE i.id >= ?1 AND i.id < ?2 ORDER BY i.id",
             )
@@ -89,12 +89,9 @@ impl SqliteLedger {
         for (from, to) in self.stretches(run.id)? {
             let mut rows = statement.query(params![from, to]).map_err(reading)?;
             while let Some(row) = rows.next().map_err(reading)? {
-                let (attempt, pair, class, voided) =
-                    (|| Ok((row.get(0)?, row.get(1)?, row.get::<_, u8>(2)?, row.get(3)?)))()
-                        .map_err(reading)?;
-                if let Some(class) = Class::from_code(class) {
-                    let own = Own { attempt: AttemptId(attempt), class, voided };
-                    visit(keys.find(&PairKey(pair)), own);
+                let (pair, own) = own(row).map_err(reading)?;
+                if let Some(own) = own {
+                    visit(keys.find(&pair), own);
                 }
             }
         }
@@ -255,6 +252,13 @@ impl SqliteLedger {
         }
         Ok(())
     }
+}
+
+fn own(row: &Row<'_>) -> rusqlite::Result<(PairKey, Option<Own>)> {
+    let (attempt, at) = (AttemptId(row.get(0)?), WallMs(row.get(3)?));
+    let voided = row.get(4)?;
+    let own = Class::from_code(row.get(2)?).map(|class| Own { attempt, class, at, voided });
+    Ok((PairKey(row.get(1)?), own))
 }
 
 fn detail(row: &Row<'_>) -> rusqlite::Result<Option<Detail>> {

@@ -107,6 +107,8 @@ pub struct Own {
     pub attempt: AttemptId,
     /// What it drew.
     pub class: Class,
+    /// When it was settled.
+    pub at: WallMs,
     /// Whether it is a refusal that no longer counts.
     pub voided: bool,
 }

@@ -41,6 +41,8 @@ pub enum StopReason {
     RefusalsInRow,
     /// Too many answers lost.
     LostAnswers,
+    /// Too many of the first verdicts are mismatches (`--stop-if-mismatch-over`).
+    Mismatches,
     /// A signal.
     Interrupted(Signal),
     /// The input is not what was surveyed.
@@ -68,6 +70,7 @@ impl StopReason {
             Self::Throttled => "throttled",
             Self::RefusalsInRow => "refusals_in_a_row",
             Self::LostAnswers => "lost_answers",
+            Self::Mismatches => "mismatches",
             Self::Interrupted(Signal::Interrupt) => "interrupted",
             Self::Interrupted(Signal::Terminate) => "terminated",
             Self::InputChanged => "input_changed",
@@ -87,7 +90,8 @@ impl StopReason {
             | Self::Unreachable
             | Self::Throttled
             | Self::RefusalsInRow
-            | Self::LostAnswers => 16,
+            | Self::LostAnswers
+            | Self::Mismatches => 16,
             Self::Storage => 18,
             Self::Interrupted(Signal::Interrupt) => 130,
             Self::Interrupted(Signal::Terminate) => 143,

@@ -39,6 +39,8 @@ pub struct Summary {
     pub warnings: BTreeMap<&'static str, u64>,
     /// Rows whose name was cleaned before it was sent.
     pub names_cleaned: u64,
+    /// Whether 95 % or more of the run's first 200 verdicts are `failed`.
+    pub mostly_failed: bool,
     /// Where the rows went when this start began.
     pub funnel: Funnel,
     /// What the run cost, all its starts together.

@@ -57,6 +57,13 @@ fn rows(out: &mut String, summary: &Summary) -> std::fmt::Result {
         let names = number(summary.names_cleaned);
         writeln!(out, "    {names} names were cleaned before sending (ck_reason: \"sent as: …\")")?;
     }
+    if summary.mostly_failed {
+        writeln!(
+            out,
+            "    warning: nearly all of the first verdicts are \"failed\": something is wrong, look \
+             at the columns and ask the vendor"
+        )?;
+    }
     Ok(())
 }
 

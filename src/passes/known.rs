@@ -4,14 +4,14 @@ use super::{PassError, Survey};
 use crate::ledger::{Ledger, OpenRun};
 use crate::model::class::End;
 use crate::model::funnel::Funnel;
-use crate::model::money::Tally;
+use crate::rules::brake::Earliest;
 use crate::rules::pairs::{Origin, PairTable};
 use crate::rules::retry::RetryPolicy;
 use crate::rules::reuse::ReusePolicy;
-use crate::rules::tally::count;
+use crate::rules::tally::{SoFar, count};
 
-/// Folds all facts into the table: other runs' first, then this run's own. Returns what this run
-/// has cost so far.
+/// Folds all facts into the table: other runs' first, then this run's own. Returns what these add
+/// up to.
 ///
 /// # Errors
 /// [`PassError::Ledger`].
@@ -21,21 +21,24 @@ pub fn fold_known<L: Ledger>(
     run: &OpenRun,
     reuse: &ReusePolicy,
     retry: &RetryPolicy,
-) -> Result<Tally, PassError> {
+) -> Result<SoFar, PassError> {
     let keys = table.keys();
     ledger.earlier(run, &keys, &mut |at, fact| {
         let kept = reuse.keeps(fact.end, fact.at, fact.taken_over).then_some(fact.end);
         table.take_earlier(at, fact.attempt, kept);
     })?;
-    let mut tally = Tally::default();
+    let mut so_far = SoFar::default();
+    let mut verdicts = Earliest::default();
     ledger.own(run, &keys, &mut |at, own| {
-        count(&mut tally, own.class, 1);
+        count(&mut so_far.tally, own.class, 1);
+        verdicts.answered(own.at, own.class);
         if let Some(at) = at {
             table.settle(at, own.attempt, own.class, own.voided);
         }
     })?;
     table.give_up_used(retry);
-    Ok(tally)
+    so_far.verdicts = verdicts.counted();
+    Ok(so_far)
 }
 
 impl Funnel {

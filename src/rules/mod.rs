@@ -4,6 +4,7 @@
 //! promises about money is decided in this folder.
 
 pub mod body;
+pub mod brake;
 pub mod breaker;
 pub mod budget;
 pub mod classify;

@@ -5,7 +5,17 @@
 use crate::model::class::{Class, NotSent, Refusal, ResultCode, Trouble};
 use crate::model::money::{Charge, Tally};
 
+use super::brake::FirstVerdicts;
 use super::classify::charge;
+
+/// What a run's own facts add up to, all its starts together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SoFar {
+    /// What it cost.
+    pub tally: Tally,
+    /// What its first verdicts were.
+    pub verdicts: FirstVerdicts,
+}
 
 /// Counts so many settled attempts of one class.
 pub const fn count(tally: &mut Tally, class: Class, attempts: u64) {

@@ -1,7 +1,8 @@
 //! Single stories of the dispatcher: one cause, what is sent, and how the run ends.
 
 use super::vendor::{
-    ABNORMAL, Answer, CUT, Call, DOWN, INTERNAL, INVALID, MATCH, MISMATCH, SLOWER, Word,
+    ABNORMAL, Answer, CUT, Call, DOWN, INTERNAL, INVALID, MATCH, MISMATCH, QUERY_FAILED, SLOWER,
+    Word,
 };
 use super::world::{World, candidate, ms, options, secs};
 use crate::engine::{Dispatcher, Options, Outcome, Pause};
@@ -12,6 +13,7 @@ use crate::model::stop::{BudgetLimit, Signal, StopReason};
 use crate::rules::body::{BodyKind, BodyTrial};
 use crate::rules::pairs::{PairState, PairTable};
 use crate::rules::retry::Tick;
+use crate::rules::tally::SoFar;
 use crate::rules::testing::key;
 
 fn with(change: impl FnOnce(&mut Options)) -> Options {
@@ -447,9 +449,45 @@ fn a_pair_that_the_survey_did_not_see_stops() {
 }
 
 #[test]
+fn too_many_mismatches_stop_at_the_200th_verdict_and_again_until_more_are_borne() {
+    // Two of three, and every seventh call is refused once: no verdict.
+    let vendor = |call: &Call| match call.pair % 7 {
+        0 if call.nth == 1 => Answer::say(QUERY_FAILED),
+        _ => Answer::say(if call.pair.is_multiple_of(3) { MATCH } else { MISMATCH }),
+    };
+    let with_share = |percent| with(|options| options.most_mismatches = Some(percent));
+    let verdicts = |outcome: &Outcome| {
+        ends(outcome).into_iter().filter(|end| matches!(end, Some(End::Answered(_)))).count()
+    };
+    let mut world = World::new(with_share(60), 0..300, vendor);
+    let outcome = world.play();
+    assert_eq!(outcome.stop, Some(StopReason::Mismatches));
+    // Calls in flight at the 200th are waited for.
+    assert!((200..204).contains(&verdicts(&outcome)), "{}", verdicts(&outcome));
+    let again = world.play();
+    assert_eq!((again.stop, again.stats.sent), (Some(StopReason::Mismatches), 0));
+    world.options.most_mismatches = Some(70);
+    let outcome = world.play();
+    assert_eq!((outcome.stop, verdicts(&outcome)), (None, 300));
+
+    // Over several starts, the last of which has one verdict to go.
+    let mut world = World::new(with_share(60), 0..300, vendor);
+    world.options.max_calls = Some(75);
+    let stops: Vec<_> = (0..4).map(|_| world.play().stop).collect();
+    let limit = Some(StopReason::Budget(BudgetLimit::Calls));
+    assert_eq!(stops, [limit, limit, limit, Some(StopReason::Mismatches)]);
+
+    // The control: no share, a share that is not passed, and a file that ends with the 200th.
+    for (options, rows) in [(options(), 300), (with_share(67), 300), (with_share(60), 200)] {
+        let outcome = World::new(options, 0..rows, vendor).play();
+        assert_eq!((outcome.stop, verdicts(&outcome) as u64), (None, rows));
+    }
+}
+
+#[test]
 fn a_stop_leaves_no_pair_under_way() {
     let table = PairTable::new((0..3).map(key).collect());
-    let mut run = Dispatcher::new(&options(), table, Tally::default(), AttemptId(1));
+    let mut run = Dispatcher::new(&options(), table, SoFar::default(), AttemptId(1));
     run.offer(candidate(0, 1));
     run.offer(candidate(1, 77));
     assert!(run.is_done());

@@ -15,12 +15,12 @@ use crate::api::Verifier;
 use crate::engine::{Dispatcher, Options, Verified, verify};
 use crate::ledger::{Journal, LedgerError, Unrecorded};
 use crate::model::attempt::{AttemptId, Batch};
-use crate::model::money::Tally;
 use crate::model::reply::Reply;
 use crate::model::stop::{Signal, StopReason};
 use crate::model::subject::Subject;
 use crate::rules::body::BodyKind;
 use crate::rules::pairs::PairTable;
+use crate::rules::tally::SoFar;
 use crate::rules::testing::key;
 
 /// Answers in its time, and counts the calls that are open at once.
@@ -115,7 +115,7 @@ impl Setup {
             commits: 0,
         };
         let table = PairTable::new((0..self.pairs).map(key).collect());
-        let run = Dispatcher::new(&self.options, table, Tally::default(), AttemptId(1));
+        let run = Dispatcher::new(&self.options, table, SoFar::default(), AttemptId(1));
         let (rows_in, mut rows) = mpsc::channel(1);
         let (signals_in, mut signals) = mpsc::channel(2);
         let mut glimpses = 0;

@@ -11,6 +11,7 @@ use crate::model::class::{Class, End, Lost, NotSent};
 use crate::rules::body::{BodyKind, BodyTrial};
 use crate::rules::classify::classify;
 use crate::rules::retry::RetryPolicy;
+use crate::rules::tally::SoFar;
 
 /// Starts that a run may take; each one brings it further.
 const MOST_STARTS: usize = 200;
@@ -189,7 +190,7 @@ proptest! {
         run_to_the_end(&mut world, &shorts);
 
         let retry = world.options.retry.clone();
-        let (table, tally) = world.read();
+        let (table, SoFar { tally, .. }) = world.read();
         for (pair, script) in scripts.iter().enumerate() {
             let at = table.find(&crate::rules::testing::key(pair as u64)).unwrap();
             let classes = world.facts.classes(pair as u64);

@@ -9,15 +9,16 @@ use super::vendor::{Answer, Call};
 use crate::engine::{Candidate, Dispatcher, Options, Outcome, Ticket};
 use crate::model::attempt::{AttemptId, Batch, PairKey, WallMs};
 use crate::model::class::{Class, Lost};
-use crate::model::money::{Charge, Tally};
+use crate::model::money::Charge;
 use crate::model::reply::Reply;
 use crate::model::stop::{Signal, StopReason};
 use crate::rules::body::{BodyKind, BodyTrial};
+use crate::rules::brake::FirstVerdicts;
 use crate::rules::breaker::BreakerPolicy;
 use crate::rules::classify::{charge, classify};
 use crate::rules::pairs::PairTable;
 use crate::rules::retry::{MOST_SENDS, RetryPolicy, Tick};
-use crate::rules::tally::count;
+use crate::rules::tally::{SoFar, count};
 use crate::rules::testing::{key, subject};
 use crate::rules::throttle::ThrottlePolicy;
 
@@ -43,6 +44,7 @@ pub(super) fn options() -> Options {
         throttle: ThrottlePolicy { rate: None, base, cap, max_outage },
         max_charges: None,
         max_calls: None,
+        most_mismatches: None,
         deadline: None,
         body: BodyTrial::Proved(BodyKind::Json),
         seed: 1,
@@ -66,6 +68,7 @@ pub(super) struct Facts {
     settled: BTreeMap<u64, Class>,
     voids: BTreeSet<u64>,
     of_pair: BTreeMap<u64, Vec<u64>>,
+    verdicts: FirstVerdicts,
 }
 
 impl Facts {
@@ -80,6 +83,7 @@ impl Facts {
             assert!(self.intents.contains_key(&attempt), "an intent comes first");
             assert_eq!(self.settled.insert(attempt, settlement.class), None, "settled once");
             assert_eq!(settlement.charge, charge(settlement.class));
+            self.verdicts.answered(settlement.class);
         }
         self.voids.extend(batch.voids.iter().map(|attempt| attempt.0));
     }
@@ -113,17 +117,17 @@ impl Facts {
     }
 
     /// As a start reads them, for these pairs.
-    fn fold(&self, pairs: impl Iterator<Item = u64>, retry: &RetryPolicy) -> (PairTable, Tally) {
+    fn fold(&self, pairs: impl Iterator<Item = u64>, retry: &RetryPolicy) -> (PairTable, SoFar) {
         let mut table = PairTable::new(pairs.map(key).collect());
-        let mut tally = Tally::default();
+        let mut so_far = SoFar { verdicts: self.verdicts, ..SoFar::default() };
         for (attempt, class) in &self.settled {
-            count(&mut tally, *class, 1);
+            count(&mut so_far.tally, *class, 1);
             if let Some(at) = table.find(&key(self.intents[attempt])) {
                 table.settle(at, AttemptId(*attempt), *class, self.voids.contains(attempt));
             }
         }
         table.give_up_used(retry);
-        (table, tally)
+        (table, so_far)
     }
 }
 
@@ -230,12 +234,12 @@ impl World {
     pub(super) fn begin(&mut self) {
         let in_doubt = self.facts.settle_killed();
         assert!(in_doubt <= self.options.concurrency, "{in_doubt} in doubt after a crash");
-        let (table, tally) = self.read();
+        let (table, so_far) = self.read();
         let to_send = table.to_send();
         let next = self.facts.intents.last_key_value().map_or(1, |(last, _)| last + 1);
         self.sent.clear();
         self.start = Some(Start {
-            run: Dispatcher::new(&self.options, table, tally, AttemptId(next)),
+            run: Dispatcher::new(&self.options, table, so_far, AttemptId(next)),
             now: Tick::ZERO,
             next_row: 0,
             rows_ready: Tick::ZERO,
@@ -253,7 +257,7 @@ impl World {
     }
 
     /// What a start reads of the ledger.
-    pub(super) fn read(&self) -> (PairTable, Tally) {
+    pub(super) fn read(&self) -> (PairTable, SoFar) {
         let seen = self.rows.iter().filter(|pair| !self.unseen.contains(pair)).copied();
         self.facts.fold(seen, &self.options.retry)
     }
@@ -444,7 +448,7 @@ impl World {
         let in_doubt = self.facts.settle_killed();
         assert!(in_doubt == 0 || start.ledger_failed, "{in_doubt} left without a settlement");
         assert!(in_doubt <= self.options.concurrency);
-        let (table, tally) = self.read();
+        let (table, SoFar { tally, .. }) = self.read();
         assert_eq!(outcome.tally, tally);
         assert_eq!(outcome.stats.finished, start.to_send - outcome.table.to_send());
         let (tickets, never_left) = (self.sent.len() as u64, tally.attempts - tally.calls);

@@ -1,0 +1,128 @@
+//! The files of fixtures/files: `plan` says of each what stands in the expectation beside it, and `run`
+//! makes exactly the calls that it says.
+//!
+//! `fixtures/make/files.py` makes the files with real spreadsheet software, and counts the expectations
+//! from what it put into them, not from what this program says.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test: what is not as expected is the test's answer"
+)]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use support::{Place, Vendor, run_arguments};
+
+/// A file, and what is to be said of it.
+struct Fixture {
+    name: String,
+    bytes: Vec<u8>,
+    expected: Value,
+}
+
+impl Fixture {
+    fn flags(&self) -> Vec<&str> {
+        self.expected["flags"].as_array().unwrap().iter().filter_map(Value::as_str).collect()
+    }
+
+    /// Whether it is sent without `--force`.
+    fn is_sendable(&self) -> bool {
+        self.expected["exit"] == 0
+    }
+}
+
+/// Every expectation with its file.
+fn fixtures() -> Vec<Fixture> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/files");
+    let mut found: Vec<_> = fs::read_dir(&folder)
+        .unwrap()
+        .filter_map(|entry| {
+            let file = entry.unwrap().file_name().into_string().unwrap();
+            let name = file.strip_suffix(".expect.json")?.to_owned();
+            let expected = serde_json::from_slice(&fs::read(folder.join(&file)).unwrap()).unwrap();
+            Some(Fixture { bytes: fs::read(folder.join(&name)).unwrap(), name, expected })
+        })
+        .collect();
+    assert!(!found.is_empty());
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found
+}
+
+/// What `plan` said, cut down to what an expectation holds.
+fn essence(plan: &Value) -> Value {
+    let mut findings: Vec<String> = plan["findings"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|finding| {
+            let word = |key: &str| finding[key].as_str().unwrap_or("?").to_owned();
+            format!("{}:{}", word("code"), word("class"))
+        })
+        .collect();
+    findings.sort();
+    json!({
+        "rows": plan["rows"],
+        "rejected": plan["rejected"],
+        "skipped": plan["skipped"],
+        "to_send": plan["to_send"],
+        "findings": findings,
+    })
+}
+
+#[test]
+fn plan_says_of_each_what_is_expected() {
+    let place = Place::new();
+    let mut wrong = Vec::new();
+    for fixture in fixtures() {
+        place.write(&fixture.name, &fixture.bytes);
+        let ended =
+            place.ceknik(&[&["plan", &fixture.name, "--json"][..], &fixture.flags()].concat());
+        let mut expected = fixture.expected.clone();
+        let fields = expected.as_object_mut().unwrap();
+        fields.remove("flags");
+        let exit = fields.remove("exit").unwrap();
+        let found = match expected["error"].as_str() {
+            Some(error) if ended.stderr.contains(error) => expected.clone(),
+            Some(_) => Value::from(ended.stderr),
+            None => essence(&serde_json::from_str(&ended.stdout).unwrap_or_default()),
+        };
+        if (ended.code.map(Value::from), &found) != (Some(exit.clone()), &expected) {
+            let (name, code) = (fixture.name, ended.code);
+            wrong.push(format!("{name}: exit {exit}, {expected}\n  but {code:?}, {found}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} are not as expected:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn run_makes_exactly_the_calls_that_plan_says() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    let mut made = 0;
+    let mut wrong = Vec::new();
+    for fixture in fixtures() {
+        place.write(&fixture.name, &fixture.bytes);
+        // A ledger for each: people of different files may be the same.
+        let ledger = format!("{}.ledger", fixture.name);
+        let more = [&["-o", "out.csv", "--ledger", &ledger][..], &fixture.flags()].concat();
+        let ended = place.ceknik(&run_arguments(&fixture.name, &vendor.base_url, &more));
+        let calls = vendor.calls().len() - made;
+        made += calls;
+        let (name, sendable) = (&fixture.name, fixture.is_sendable());
+        let expected = if sendable { fixture.expected["to_send"].as_u64().unwrap() } else { 0 };
+        let ends_well = if sendable { &[0, 3][..] } else { &[10] };
+        if calls as u64 != expected || !ended.code.is_some_and(|code| ends_well.contains(&code)) {
+            let said = ended.stderr.lines().last().unwrap_or_default().to_owned();
+            wrong.push(format!(
+                "{name}: {expected} calls but {calls}, exit {:?}: {said}",
+                ended.code
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{} are not as expected:\n{}", wrong.len(), wrong.join("\n"));
+}
