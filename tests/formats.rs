@@ -203,6 +203,19 @@ fn is_text(cell: &Data, plain: &str) -> bool {
 }
 
 #[test]
+fn a_workbook_numbers_the_columns_that_have_no_header() {
+    let place = Place::new();
+    let file = file();
+    place.write("in.csv", file.split_once('\n').unwrap().1);
+    let columns = ["--no-header", "--id-column", "2", "--name-column", "3"];
+    run(&place, "out.xlsx", &columns).exits(3);
+    let rows = sheet(&place, "out.xlsx", "Results");
+    let heads: Vec<String> = rows[0].iter().take(OWN + 1).map(Data::to_string).collect();
+    assert_eq!(heads, ["Column 1", "Column 2", "Column 3", "Column 4", "ck_outcome"]);
+    assert_eq!(rows.len(), 1 + 7);
+}
+
+#[test]
 fn a_run_that_stops_writes_a_partial_output_of_its_form() {
     for (output, partial) in [
         ("out.csv", "out.partial.csv"),
@@ -272,8 +285,10 @@ fn a_disk_that_is_full_leaves_no_half_workbook() {
     assert_eq!(ended.status.code(), Some(18), "{stderr}");
     assert!(stderr.contains("is the disk full?") && !stderr.contains("panicked"), "{stderr}");
     assert_eq!(files(&place), ["in.csv", "out.xlsx.summary.json"]);
-    // With room again, nothing is bought twice.
-    place.ceknik(&arguments[1..]).exits(0);
+    // With room again, nothing is bought twice. What is put aside is beside the output, and nowhere
+    // else.
+    let mut again = place.command(&arguments[1..]);
+    assert!(again.env("TMPDIR", place.path("nowhere")).status().unwrap().success());
     assert_eq!(place.summary("out.xlsx")["calls"], 0);
     assert_eq!(sheet(&place, "out.xlsx", "Results").len(), 20_001);
 }
