@@ -56,9 +56,15 @@ pub enum Command {
 pub struct RunArgs {
     /// The customer file: CSV (also .gz) or .xlsx; `-` reads standard input and needs --output
     pub input: PathBuf,
-    /// Where the results go [default: STEM.verified.csv beside the input]; `-` is standard output
+    /// Where the results go [default: STEM.verified.csv beside the input]; `-` is standard output.
+    /// FILE.xlsx is a workbook with a summary, FILE.csv.gz a packed CSV, all else a CSV
     #[arg(short, long, env = "CEKNIK_OUTPUT", value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Write the CSV for a spreadsheet: BOM, `;`, CRLF, cells that look like formulas marked with
+    /// a `'`, NIKs and other long numbers as text; means nothing to an .xlsx
+    #[arg(long, env = "CEKNIK_EXCEL", action = ArgAction::SetTrue,
+        value_parser = FalseyValueParser::new())]
+    pub excel: bool,
     /// Where the summary goes [default: OUTPUT.summary.json]
     #[arg(long, env = "CEKNIK_SUMMARY", value_name = "FILE")]
     pub summary: Option<PathBuf>,

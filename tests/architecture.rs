@@ -48,6 +48,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("reqwest", &["src/api/http.rs"]),
     ("rustls", &["src/api/http.rs"]),
     ("rusqlite", &["src/ledger/"]),
+    ("rust_xlsxwriter", &["src/output/workbook.rs"]),
     ("governor", &["src/engine/gate.rs"]),
     ("indicatif", &["src/term/"]),
     ("hyper", &["src/sandbox/"]),

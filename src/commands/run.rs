@@ -18,7 +18,7 @@ use crate::model::attempt::WallMs;
 use crate::model::funnel::Funnel;
 use crate::model::stop::StopReason;
 use crate::model::subject::mask_digits;
-use crate::output::{AtomicFile, Writer};
+use crate::output::{AtomicFile, Overview, Writer};
 use crate::passes::{
     Input, PassError, Projected, Survey, fold_known, project, read_candidates, survey,
 };
@@ -46,6 +46,7 @@ pub fn run(config: &RunConfig, screen: &Screen) -> Result<u8, Error> {
     check_apart(config, &source)?;
     let layout = inspect(&source, &config.reading)?;
     screen.say(&words::layout(&source, &layout));
+    config.destination.check_fits(&layout)?;
 
     let mut ledger = SqliteLedger::open(&config.ledger, config.lock_wait)?;
     // Until here a signal may simply end us. From here on nobody else writes our output either.
@@ -130,12 +131,7 @@ impl Connection {
 }
 
 fn open_source(config: &RunConfig) -> Result<Source, Error> {
-    let beside = config.destination.finished(false).and_then(Path::parent);
-    let folder = match beside {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        Some(_) => PathBuf::from("."),
-        None => std::env::temp_dir(),
-    };
+    let folder = config.destination.folder().unwrap_or_else(std::env::temp_dir);
     let source = match &config.input {
         InputFrom::File(path) => Source::file(path)?,
         InputFrom::Stdin => Source::stdin(&folder)?,
@@ -352,19 +348,22 @@ impl Finish<'_> {
                 Ok((projected, Some(file)))
             }
             None => {
-                let (projected, _) = self.project_to(io::stdout().lock(), outcome, ledger)?;
+                let (projected, _) = self.project_to(io::stdout(), outcome, ledger)?;
                 Ok((projected, None))
             }
         }
     }
 
-    fn project_to<W: Write>(
+    fn project_to<W: Write + Send>(
         &self,
         to: W,
         outcome: &Outcome,
         ledger: &mut SqliteLedger,
     ) -> Result<(Projected, W), Error> {
-        let mut writer = Writer::new(to, &self.input.layout);
+        let destination = &self.config.destination;
+        let folder = destination.folder().unwrap_or_default();
+        let mut writer = Writer::new(to, destination.format(), &self.input.layout, &folder)
+            .map_err(PassError::from)?;
         let projected = project(
             self.input,
             self.surveyed.fingerprint,
@@ -375,7 +374,21 @@ impl Finish<'_> {
             &|| self.interrupts.count() > 1,
         )
         .map_err(|error| interrupted(error, self.interrupts))?;
-        Ok((projected, writer.into_inner().map_err(PassError::from)?))
+        let overview = self.overview(outcome, &projected);
+        Ok((projected, writer.finish(&overview).map_err(PassError::from)?))
+    }
+
+    fn overview(&self, outcome: &Outcome, projected: &Projected) -> Overview<'_> {
+        Overview {
+            run: self.run.id.0,
+            begun: self.run.created_at,
+            ended: outcome.stop.map_or("finished", StopReason::name),
+            origin: &self.config.ledger.origin,
+            outcomes: projected.outcomes,
+            rejected: self.surveyed.counts.rejections.iter().collect(),
+            tally: outcome.tally,
+            price: self.config.price.as_ref(),
+        }
     }
 
     /// Puts the output in its place: a finished one replaces the older and takes the partial one

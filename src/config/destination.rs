@@ -11,13 +11,15 @@ use super::InputFrom;
 use super::values::usage;
 use crate::cli::RunArgs;
 use crate::error::{Error, exit};
+use crate::input::Layout;
 use crate::model::subject::mask_niks;
-use crate::output::AtomicFile;
+use crate::output::{AtomicFile, Dialect, Format, stem};
 
 /// Where results go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
     results: Results,
+    format: Format,
     summary: Option<PathBuf>,
 }
 
@@ -38,7 +40,7 @@ impl Destination {
     /// What the flags mean.
     ///
     /// # Errors
-    /// Standard input without an output.
+    /// Standard input without an output; a form that is not written.
     pub(super) fn new(args: &RunArgs, input: &InputFrom) -> Result<Self, Error> {
         let results = match (&args.output, input) {
             (Some(path), _) if path.to_str() == Some("-") => Results::Stdout,
@@ -47,7 +49,7 @@ impl Destination {
                 return Err(usage("standard input needs an output: -o FILE, or -o -".to_owned()));
             }
             (None, InputFrom::File(path)) => {
-                let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+                let stem = stem(path);
                 Results::Beside {
                     live: path.with_file_name(format!("{stem}.verified.csv")),
                     sandbox: path.with_file_name(format!("{stem}.sandbox.csv")),
@@ -55,7 +57,19 @@ impl Destination {
                 }
             }
         };
-        Ok(Self { results, summary: args.summary.clone() })
+        let format = format(&results, args.excel)?;
+        Ok(Self { results, format, summary: args.summary.clone() })
+    }
+
+    /// In which form the results are written.
+    pub const fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The folder that the results go to; `None` where that is standard output.
+    pub fn folder(&self) -> Option<PathBuf> {
+        let folder = self.finished(false)?.parent().filter(|path| !path.as_os_str().is_empty());
+        Some(folder.unwrap_or(Path::new(".")).to_owned())
     }
 
     /// The finished output; `None` is standard output. Answers of the stand-in are never put
@@ -72,7 +86,9 @@ impl Destination {
 
     /// The output of a run that stopped early.
     pub fn partial(&self, from_sandbox: bool) -> Option<PathBuf> {
-        self.finished(from_sandbox).map(|path| with_ending(path, "partial.csv"))
+        self.finished(from_sandbox).map(|path| {
+            path.with_file_name(format!("{}.partial.{}", stem(path), self.format.ending()))
+        })
     }
 
     /// The summary's path; `None` where results go to standard output and no summary is named.
@@ -109,6 +125,24 @@ impl Destination {
             }
         }
         Ok(())
+    }
+
+    /// Finds out before the first call whether a file's columns fit into the output.
+    ///
+    /// # Errors
+    /// Exit code 2: they do not.
+    pub fn check_fits(&self, layout: &Layout) -> Result<(), Error> {
+        match self.format.columns_too_many(layout) {
+            0 => Ok(()),
+            surplus => Err(Error::new(
+                exit::USAGE,
+                format!(
+                    "a sheet has {} columns at most; the input's and ours are {surplus} too many",
+                    Format::MOST_COLUMNS
+                ),
+                "write a CSV: -o FILE.csv",
+            )),
+        }
     }
 
     /// Finds out before the first call whether the output can be written. Only for who holds the
@@ -160,9 +194,20 @@ fn shown(path: &Path) -> String {
     mask_niks(&path.display().to_string()).into_owned()
 }
 
-fn with_ending(path: &Path, ending: &str) -> PathBuf {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!("{stem}.{ending}"))
+/// The form that the results' name and the flag ask for.
+fn format(results: &Results, excel: bool) -> Result<Format, Error> {
+    let dialect = if excel { Dialect::Spreadsheet } else { Dialect::Exact };
+    let path = match results {
+        Results::Named(path) | Results::Beside { live: path, .. } => path,
+        Results::Stdout => return Ok(Format::Csv { dialect, packed: false }),
+    };
+    Format::of(path, dialect).map_err(|ending| {
+        Error::new(
+            exit::USAGE,
+            format!("the output {}: .{ending} cannot be written", shown(path)),
+            "name it .xlsx for a workbook, or .csv (with --excel for a spreadsheet) or .csv.gz",
+        )
+    })
 }
 
 fn same_file(a: &Path, b: &Path) -> bool {
@@ -176,6 +221,7 @@ mod tests {
 
     #[test]
     fn names_beside_the_input() {
+        let format = Format::Csv { dialect: Dialect::Exact, packed: false };
         let results = |is_sandbox| Results::Beside {
             live: "d/a.verified.csv".into(),
             sandbox: "d/a.sandbox.csv".into(),
@@ -186,13 +232,13 @@ mod tests {
             (false, true, "d/a.sandbox.csv", "d/a.sandbox.partial.csv"),
             (true, false, "d/a.sandbox.csv", "d/a.sandbox.partial.csv"),
         ] {
-            let destination = Destination { results: results(is_sandbox), summary: None };
+            let destination = Destination { results: results(is_sandbox), format, summary: None };
             assert_eq!(destination.finished(from_sandbox), Some(Path::new(finished)));
             assert_eq!(destination.partial(from_sandbox), Some(partial.into()));
             let summary = format!("{finished}.summary.json");
             assert_eq!(destination.summary(from_sandbox), Some(summary.into()));
         }
-        let stdout = Destination { results: Results::Stdout, summary: None };
+        let stdout = Destination { results: Results::Stdout, format, summary: None };
         assert_eq!((stdout.finished(true), stdout.summary(true)), (None, None));
     }
 }

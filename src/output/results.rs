@@ -1,10 +1,10 @@
-//! The results CSV: each input row with its own cells unchanged, then what came of it.
+//! A row of the results: the input's own cells, then what came of it.
 //!
 //! What must hold: rows come out as they went in, one each; a row that was too short is filled up
-//! so that our columns stand under their headers; cells that were too many follow ours.
+//! so that our columns stand under their headers; cells that were too many follow ours. Never: says
+//! how a cell is written; that is each form's own.
 
 use std::borrow::Cow;
-use std::io::{self, Write};
 
 use crate::input::Layout;
 use crate::input::records::Fields;
@@ -43,7 +43,7 @@ pub enum RowSource {
 }
 
 impl RowSource {
-    const fn word(self) -> &'static str {
+    pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Call => "call",
             Self::Duplicate => "duplicate",
@@ -105,7 +105,17 @@ impl Cells {
         cells
     }
 
-    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+    /// Made up, for a test.
+    #[cfg(test)]
+    pub(super) fn made(texts: &[&str]) -> Self {
+        let ends = texts.iter().scan(0, |end, text| {
+            *end += text.len() as u32;
+            Some(*end)
+        });
+        Self { ends: ends.collect(), bytes: texts.concat().into_bytes() }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         starts
             .zip(&self.ends)
@@ -113,124 +123,58 @@ impl Cells {
     }
 }
 
-/// Writes the results.
-pub struct Writer<W: Write> {
-    csv: csv::Writer<W>,
+/// Which of the input's columns stay, and where they stand.
+#[derive(Debug, Clone)]
+pub(super) struct OwnColumns {
     width: usize,
-    /// Which of the input's columns are ours, of an earlier output fed back: they are replaced.
+    id: usize,
+    /// Which of them are ours, of an earlier output fed back: they are replaced.
     ours: Vec<bool>,
 }
 
-impl<W: Write> Writer<W> {
-    /// Writes to `to`, in the delimiter of the input.
-    pub fn new(to: W, layout: &Layout) -> Self {
-        let csv = csv::WriterBuilder::new()
-            .delimiter(layout.delimiter)
-            .flexible(true)
-            .buffer_capacity(256 * 1024)
-            .from_writer(to);
+impl OwnColumns {
+    pub(super) fn of(layout: &Layout) -> Self {
         let is_ours = |cell: &[u8]| COLUMNS.iter().any(|column| column.as_bytes() == cell);
         let ours = match &layout.header {
             Some(header) => header.iter().map(|cell| is_ours(cell)).collect(),
             None => vec![false; layout.width],
         };
-        Self { csv, width: layout.width, ours }
+        Self { width: layout.width, id: layout.id.index, ours }
     }
 
-    /// Writes the header, where the input has one.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub fn header(&mut self, layout: &Layout) -> io::Result<()> {
-        let Some(header) = &layout.header else { return Ok(()) };
-        for (cell, ours) in header.iter().zip(&self.ours) {
+    /// How many stay.
+    pub(super) fn kept(&self) -> usize {
+        self.ours.iter().filter(|ours| !**ours).count()
+    }
+
+    /// The places of those that stay.
+    pub(super) fn places(&self) -> impl Iterator<Item = usize> {
+        self.ours.iter().enumerate().filter(|(_, ours)| !**ours).map(|(at, _)| at)
+    }
+
+    /// Whether the column at a place holds the NIKs.
+    pub(super) const fn is_id(&self, at: usize) -> bool {
+        at == self.id
+    }
+
+    /// Hands over each cell that stays, and whether it is the NIK's; empty ones where the row is
+    /// too short.
+    pub(super) fn each<'a, E>(
+        &self,
+        mut cells: impl Iterator<Item = &'a [u8]>,
+        mut take: impl FnMut(&'a [u8], bool) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for (at, ours) in self.ours.iter().enumerate() {
+            let cell = cells.next().unwrap_or_default();
             if !ours {
-                self.csv.write_field(cell).map_err(io_error)?;
+                take(cell, self.is_id(at))?;
             }
         }
-        self.end(COLUMNS.map(str::as_bytes))
+        Ok(())
     }
 
-    /// Writes a row.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub fn row(&mut self, cells: &Cells, result: &RowResult<'_>) -> io::Result<()> {
-        let mut own = cells.iter();
-        for ours in &self.ours {
-            let cell = own.next().unwrap_or_default();
-            if !ours {
-                self.csv.write_field(cell).map_err(io_error)?;
-            }
-        }
-        let (mut possible, mut attempts) = ([0; 3], [0; 3]);
-        let Texts { status, result: code, order_no, handle_time, remark, request_id, reason: _ } =
-            result.texts.as_ref();
-        let columns = [
-            result.outcome.word().as_bytes(),
-            text(code),
-            result.charged.word().as_bytes(),
-            decimal(result.possible, &mut possible),
-            text(order_no),
-            text(handle_time),
-            text(remark),
-            text(request_id),
-            text(status),
-            result.reason.as_bytes(),
-            result.source.word().as_bytes(),
-            decimal(result.attempts, &mut attempts),
-        ];
-        for column in columns {
-            self.csv.write_field(column).map_err(io_error)?;
-        }
-        for surplus in cells.iter().skip(self.width) {
-            self.csv.write_field(surplus).map_err(io_error)?;
-        }
-        self.end([])
-    }
-
-    /// Writes out what is buffered.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub fn flush(&mut self) -> io::Result<()> {
-        self.csv.flush()
-    }
-
-    /// Gives the destination back, everything written out.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub fn into_inner(self) -> io::Result<W> {
-        self.csv.into_inner().map_err(|error| io::Error::from(error.error().kind()))
-    }
-
-    fn end<const N: usize>(&mut self, last: [&[u8]; N]) -> io::Result<()> {
-        for cell in last {
-            self.csv.write_field(cell).map_err(io_error)?;
-        }
-        self.csv.write_record(None::<&[u8]>).map_err(io_error)
-    }
-}
-
-fn text(text: &Option<String>) -> &[u8] {
-    text.as_deref().unwrap_or_default().as_bytes()
-}
-
-/// A small number in decimal, without an allocation.
-fn decimal(number: u8, digits: &mut [u8; 3]) -> &[u8] {
-    *digits = [b'0' + number / 100, b'0' + number / 10 % 10, b'0' + number % 10];
-    let from = match number {
-        0..=9 => 2,
-        10..=99 => 1,
-        _ => 0,
-    };
-    digits.get(from..).unwrap_or_default()
-}
-
-fn io_error(error: csv::Error) -> io::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        _ => io::ErrorKind::InvalidData.into(),
+    /// The cells that were too many.
+    pub(super) fn surplus<'a>(&self, cells: &'a Cells) -> impl Iterator<Item = &'a [u8]> {
+        cells.iter().skip(self.width)
     }
 }

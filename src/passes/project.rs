@@ -44,7 +44,7 @@ pub struct Projected {
 ///
 /// # Errors
 /// [`PassError`]: the input changed or cannot be read, the ledger or the output failed.
-pub fn project<L: Ledger, W: Write>(
+pub fn project<L: Ledger, W: Write + Send>(
     input: &Input,
     fingerprint: [u8; 16],
     table: &PairTable,
@@ -64,7 +64,6 @@ pub fn project<L: Ledger, W: Write>(
         // A reader that ended early gave no whole file.
         reader.join().unwrap_or(Err(PassError::Changed))
     })?;
-    writer.flush()?;
     totals.check(tally)?;
     Ok(Projected { outcomes: totals.outcomes, from_sandbox: totals.from_sandbox })
 }
@@ -127,7 +126,7 @@ enum What {
 }
 
 /// Joins a chunk of rows to their facts and writes them.
-fn write<L: Ledger, W: Write>(
+fn write<L: Ledger, W: Write + Send>(
     chunk: Vec<Held>,
     ledger: &mut L,
     writer: &mut Writer<W>,

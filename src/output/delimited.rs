@@ -1,0 +1,123 @@
+//! The results as CSV: for machines byte for byte, or for a spreadsheet.
+
+use std::io::{self, Write};
+
+use super::format::Dialect;
+use super::results::{COLUMNS, Cells, OwnColumns, RowResult};
+use super::spreadsheet::spreadsheet_safe;
+use crate::input::Layout;
+use crate::model::reply::Texts;
+
+/// Tells a spreadsheet that the text is UTF-8.
+const BOM: &[u8] = b"\xEF\xBB\xBF";
+/// Bytes that are gathered before they are handed on.
+const BUFFER: usize = 256 * 1024;
+
+/// Writes the results as CSV.
+pub struct Delimited<W: Write> {
+    csv: csv::Writer<W>,
+    columns: OwnColumns,
+    dialect: Dialect,
+}
+
+impl<W: Write> Delimited<W> {
+    pub(super) fn new(mut to: W, dialect: Dialect, layout: &Layout) -> io::Result<Self> {
+        let mut form = csv::WriterBuilder::new();
+        form.flexible(true).buffer_capacity(BUFFER);
+        match dialect {
+            Dialect::Exact => form.delimiter(delimiter_of(layout)),
+            Dialect::Spreadsheet => {
+                to.write_all(BOM)?;
+                form.delimiter(b';').terminator(csv::Terminator::CRLF)
+            }
+        };
+        Ok(Self { csv: form.from_writer(to), columns: OwnColumns::of(layout), dialect })
+    }
+
+    /// Writes the header, where the input has one.
+    pub(super) fn header(&mut self, layout: &Layout) -> io::Result<()> {
+        let Some(header) = &layout.header else { return Ok(()) };
+        let Self { csv, columns, dialect } = self;
+        columns
+            .each(header.iter().map(AsRef::as_ref), |cell, _| put(csv, *dialect, cell, false))?;
+        for column in COLUMNS {
+            csv.write_field(column).map_err(io_error)?;
+        }
+        self.end()
+    }
+
+    pub(super) fn row(&mut self, cells: &Cells, result: &RowResult<'_>) -> io::Result<()> {
+        let Self { csv, columns, dialect } = self;
+        columns.each(cells.iter(), |cell, is_id| put(csv, *dialect, cell, is_id))?;
+        let (mut possible, mut attempts) = ([0; 3], [0; 3]);
+        let Texts { status, result: code, order_no, handle_time, remark, request_id, reason: _ } =
+            result.texts.as_ref();
+        let ours = [
+            result.outcome.word().as_bytes(),
+            text(code),
+            result.charged.word().as_bytes(),
+            decimal(result.possible, &mut possible),
+            text(order_no),
+            text(handle_time),
+            text(remark),
+            text(request_id),
+            text(status),
+            result.reason.as_bytes(),
+            result.source.word().as_bytes(),
+            decimal(result.attempts, &mut attempts),
+        ];
+        for cell in ours.into_iter().chain(columns.surplus(cells)) {
+            put(csv, *dialect, cell, false)?;
+        }
+        self.end()
+    }
+
+    /// Gives the destination back, everything written out.
+    pub(super) fn into_inner(self) -> io::Result<W> {
+        self.csv.into_inner().map_err(|error| io::Error::from(error.error().kind()))
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        self.csv.write_record(None::<&[u8]>).map_err(io_error)
+    }
+}
+
+/// The delimiter of an exact output: that of the input.
+const fn delimiter_of(layout: &Layout) -> u8 {
+    layout.delimiter
+}
+
+fn put<W: Write>(
+    csv: &mut csv::Writer<W>,
+    dialect: Dialect,
+    cell: &[u8],
+    is_id: bool,
+) -> io::Result<()> {
+    match dialect {
+        Dialect::Exact => csv.write_field(cell),
+        Dialect::Spreadsheet => csv.write_field(spreadsheet_safe(cell, is_id)),
+    }
+    .map_err(io_error)
+}
+
+fn text(text: &Option<String>) -> &[u8] {
+    text.as_deref().unwrap_or_default().as_bytes()
+}
+
+/// A small number in decimal, without an allocation.
+fn decimal(number: u8, digits: &mut [u8; 3]) -> &[u8] {
+    *digits = [b'0' + number / 100, b'0' + number / 10 % 10, b'0' + number % 10];
+    let from = match number {
+        0..=9 => 2,
+        10..=99 => 1,
+        _ => 0,
+    };
+    digits.get(from..).unwrap_or_default()
+}
+
+fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        _ => io::ErrorKind::InvalidData.into(),
+    }
+}

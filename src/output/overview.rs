@@ -1,0 +1,141 @@
+//! What the last sheet of a workbook says: where the rows went, and what the run owes.
+//!
+//! What must hold: a pure function of the run's facts, so that the same run gives the same sheet.
+//! Never: the time that a start took, or any other thing that differs from start to start.
+
+use super::words::count;
+use crate::model::attempt::WallMs;
+use crate::model::money::{Price, Tally};
+use crate::model::outcome::{Outcome, OutcomeCounts};
+use crate::model::row::Rejection;
+
+/// The facts of a run that its last sheet shows.
+#[derive(Debug, Clone)]
+pub struct Overview<'a> {
+    /// The run in the ledger.
+    pub run: u64,
+    /// When it first began.
+    pub begun: WallMs,
+    /// `finished`, or why it stopped.
+    pub ended: &'static str,
+    /// Where the calls went.
+    pub origin: &'a str,
+    /// Rows by outcome.
+    pub outcomes: OutcomeCounts,
+    /// Rejected rows by reason.
+    pub rejected: Vec<(Rejection, u64)>,
+    /// What the run cost, all its starts together.
+    pub tally: Tally,
+    /// What a charged call costs, where it is known.
+    pub price: Option<&'a Price>,
+}
+
+/// A line of the last sheet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Line {
+    /// What follows.
+    Heading(&'static str),
+    /// A label, what is counted, and a word on it.
+    Count(&'static str, u64, String),
+    /// A label and a text.
+    Text(&'static str, String),
+}
+
+impl Overview<'_> {
+    /// Its lines, from the top.
+    pub(super) fn lines(&self) -> Vec<Line> {
+        let mut lines = vec![
+            Line::Heading("Run"),
+            Line::Text("Number", self.run.to_string()),
+            Line::Text("Begun", local(self.begun)),
+            Line::Text("Ended", self.ended.replace('_', " ")),
+            Line::Text("Vendor", self.origin.to_owned()),
+            Line::Heading("Rows"),
+        ];
+        for (outcome, rows) in self.outcomes.iter().filter(|(_, rows)| *rows > 0) {
+            lines.push(Line::Count(title(outcome), rows, explain(outcome).to_owned()));
+        }
+        lines.push(Line::Count("All rows", self.outcomes.total(), String::new()));
+        if !self.rejected.is_empty() {
+            lines.push(Line::Heading("Rejected, by reason"));
+        }
+        for (why, rows) in &self.rejected {
+            lines.push(Line::Count(why.code(), *rows, why.explain().to_owned()));
+        }
+        lines.extend(self.money());
+        lines
+    }
+
+    fn money(&self) -> Vec<Line> {
+        let Tally { calls, possible, assumed_free, .. } = self.tally;
+        let (least, most) = (self.tally.at_least(), self.tally.at_most());
+        let mut lines = vec![
+            Line::Heading("Calls and charges"),
+            Line::Count("Calls", calls, String::new()),
+            Line::Count("Charged, confirmed", least, "surely on the invoice".to_owned()),
+            Line::Count("Charged, possible", possible.total(), "may come on top".to_owned()),
+        ];
+        for (label, calls, what) in [
+            ("  in doubt", possible.in_doubt, "sent, no answer came"),
+            ("  unknown answer", possible.unknown_code, "a code or status that is not documented"),
+            ("  gateway error", possible.gateway, "it may have passed them on"),
+            ("Error answers", assumed_free, "assumed free"),
+        ] {
+            if calls > 0 {
+                lines.push(Line::Count(label, calls, what.to_owned()));
+            }
+        }
+        let owed = |calls| match self.price {
+            Some(price) => format!("{}, {}", count(calls, "call"), price.show(calls)),
+            None => count(calls, "call"),
+        };
+        if let Some(price) = self.price {
+            lines.push(Line::Text("Price of a charged call", price.show(1)));
+        }
+        lines.push(Line::Text("You owe, at least", owed(least)));
+        lines.push(Line::Text("You owe, at most", owed(most)));
+        lines
+    }
+}
+
+/// An outcome in words for people.
+pub(super) const fn title(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Match => "Match",
+        Outcome::Mismatch => "Mismatch",
+        Outcome::NotSure => "Not sure",
+        Outcome::Failed => "Failed",
+        Outcome::Unknown => "Unknown answer",
+        Outcome::Rejected => "Rejected",
+        Outcome::Refused => "Refused",
+        Outcome::Unavailable => "Unavailable",
+        Outcome::InDoubt => "In doubt",
+        Outcome::NotSent => "Not sent",
+    }
+}
+
+const fn explain(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Match => "NIK and name belong together",
+        Outcome::Mismatch => "NIK and name do not belong together",
+        Outcome::NotSure => "the vendor could not tell",
+        Outcome::Failed => "the vendor could not check it",
+        Outcome::Unknown => "a result code that is not documented: see ck_result",
+        Outcome::Rejected => "not sent: our own check said no, see ck_reason",
+        Outcome::Refused => "the vendor refused the row: see ck_status and ck_reason",
+        Outcome::Unavailable => "each try was answered \"not now\"",
+        Outcome::InDoubt => "sent, no answer came; it may have been charged",
+        Outcome::NotSent => "the run stopped before; the same command goes on",
+    }
+}
+
+/// An instant as the clock on the wall showed it.
+fn local(at: WallMs) -> String {
+    jiff::Timestamp::from_millisecond(at.0).map_or_else(
+        |_| String::new(),
+        |at| {
+            let at = at.to_zoned(jiff::tz::TimeZone::system());
+            at.strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
+        },
+    )
+}

@@ -1,0 +1,294 @@
+//! The forms of the output: CSV for machines and for spreadsheets, packed, and as a workbook. Each
+//! holds the same rows, under the same promises: nobody's formula, no lost digit, nothing left behind.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test: what is not as expected is the test's answer"
+)]
+
+mod support;
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+
+use calamine::{Data, Reader, Xlsx, open_workbook};
+use support::{CEKNIK, Ended, Place, many_people, nik};
+
+/// Columns of the input, before ours.
+const OWN: usize = 4;
+
+/// Rows that a spreadsheet would spoil.
+fn file() -> String {
+    let formula = "\"=HYPERLINK(\"\"http://x\"\";\"\"y\"\")\"";
+    let people = [
+        (formula, "+62812", nik(1, 1001)),
+        ("BUDI", "081234567890", nik(2, 1)),
+        ("SITI", "\"a;b,\nc\"", nik(3, 12)),
+        ("@TONO", "-", "327501410790".to_owned()),
+        ("WATI", "x", nik(4, 13)),
+    ];
+    let mut text = "no,nik,nama,=telp\n".to_owned();
+    for (n, (name, phone, nik)) in people.into_iter().enumerate() {
+        text += &format!("{n},{nik},{name},{phone}\n");
+    }
+    text + &format!("5,{},LEBIH,1,surplus,=9\n6,{}\n", nik(5, 1), nik(6, 1))
+}
+
+/// A place where the file was run once: all further runs are free, and give the same rows.
+fn answered() -> Place {
+    let place = Place::new();
+    place.write("in.csv", file());
+    run(&place, "first.csv", &[]).exits(3);
+    run(&place, "out.csv", &[]).exits(3);
+    place
+}
+
+fn run(place: &Place, output: &str, more: &[&str]) -> Ended {
+    let arguments = ["run", "in.csv", "--sandbox", "--rate", "unlimited", "--backoff", "5ms"];
+    let arguments = [&arguments[..], &["--reask-after", "30d", "-o", output], more].concat();
+    place.ceknik(&arguments)
+}
+
+/// The records of a CSV, ragged as they are.
+fn records(text: &str, delimiter: u8) -> Vec<Vec<String>> {
+    let mut form = csv::ReaderBuilder::new();
+    let mut reader =
+        form.delimiter(delimiter).flexible(true).has_headers(false).from_reader(text.as_bytes());
+    reader.records().map(|r| r.unwrap().iter().map(str::to_owned).collect()).collect()
+}
+
+/// A sheet's cells.
+fn sheet(place: &Place, book: &str, sheet: &str) -> Vec<Vec<Data>> {
+    let mut book: Xlsx<_> = open_workbook(place.path(book)).unwrap();
+    let range = book.worksheet_range(sheet).unwrap();
+    range.rows().map(<[Data]>::to_vec).collect()
+}
+
+/// All files of the place but the ledger's.
+fn files(place: &Place) -> Vec<String> {
+    let names = fs::read_dir(place.path("")).unwrap();
+    let mut names: Vec<_> = names.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.retain(|name| name != "state");
+    names.sort();
+    names
+}
+
+/// A part of a workbook.
+fn part(place: &Place, book: &str, name: &str) -> Vec<u8> {
+    let mut zip = zip::ZipArchive::new(fs::File::open(place.path(book)).unwrap()).unwrap();
+    let mut bytes = Vec::new();
+    zip.by_name(name).unwrap().read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn a_csv_for_a_spreadsheet_holds_no_formula_and_keeps_its_digits() {
+    let place = answered();
+    run(&place, "excel.csv", &["--excel"]).exits(3);
+    let text = place.read("excel.csv");
+    let text = text.strip_prefix('\u{FEFF}').unwrap();
+    assert!(text.ends_with("\r\n") && !text.replace("\r\n", "").contains("ck_attempts\n"));
+    let (plain, safe) = (records(&place.read("out.csv"), b','), records(text, b';'));
+    assert_eq!(plain.len(), safe.len());
+    let mut changed = 0;
+    for (plain, safe) in plain.iter().zip(&safe) {
+        assert_eq!(plain.len(), safe.len());
+        for (column, (plain, safe)) in plain.iter().zip(safe).enumerate() {
+            let text = format!("=\"{plain}\"");
+            let is_formula = plain.starts_with(['=', '+', '-', '@']);
+            let is_number = plain.len() > 1 && plain.bytes().all(|b| b.is_ascii_digit());
+            let expected = match (is_formula, is_number && (column == 1 || plain.starts_with('0')))
+            {
+                (true, _) => format!("'{plain}"),
+                (false, true) => text,
+                (false, false) => plain.clone(),
+            };
+            assert_eq!(*safe, expected);
+            changed += usize::from(*safe != *plain);
+        }
+    }
+    // The header's, the formulas', the NIKs, the phone number, and the vendor's codes.
+    assert_eq!(changed, 1 + 5 + 7 + 1 + 2);
+
+    // To standard output, and by the file of settings, it is the same.
+    place.write("ceknik.toml", "excel = true\n");
+    let shown = run(&place, "-", &[]).exits(3).stdout;
+    assert_eq!(shown, place.read("excel.csv"));
+    // It can be fed back in: no NIK and no name is another one.
+    fs::rename(place.path("excel.csv"), place.path("in.csv")).unwrap();
+    run(&place, "again.csv", &[]);
+    let back = records(place.read("again.csv").trim_start_matches('\u{FEFF}'), b';');
+    assert_eq!(back[2][OWN..=OWN + 1], safe[2][OWN..=OWN + 1]);
+}
+
+#[test]
+fn a_packed_csv_holds_exactly_the_csv() {
+    let place = answered();
+    for (name, more, same_as) in
+        [("out.csv.gz", &[][..], "out.csv"), ("Excel.TXT.GZ", &["--excel"], "excel.csv")]
+    {
+        run(&place, same_as, more).exits(3);
+        run(&place, name, more).exits(3);
+        let packed = fs::read(place.path(name)).unwrap();
+        let mut unpacked = String::new();
+        flate2::read::GzDecoder::new(&packed[..]).read_to_string(&mut unpacked).unwrap();
+        assert_eq!(unpacked, place.read(same_as));
+        run(&place, name, more).exits(3);
+        assert_eq!(fs::read(place.path(name)).unwrap(), packed, "no time, no name");
+    }
+}
+
+#[test]
+fn a_workbook_holds_the_same_rows_as_texts() {
+    let place = answered();
+    let ended = run(&place, "Hasil.XLSX", &["--price", "1500", "-vv"]).exits(3);
+    for secret in [nik(1, 1001), nik(2, 1), "BUDI".to_owned(), "SITI".to_owned()] {
+        assert!(!ended.stderr.contains(&secret), "{}", ended.stderr);
+    }
+    let plain = records(&place.read("out.csv"), b',');
+    let rows = sheet(&place, "Hasil.XLSX", "Results");
+    assert_eq!(rows.len(), plain.len());
+    for (row, plain) in rows.iter().zip(&plain) {
+        for (column, plain) in plain.iter().enumerate() {
+            let cell = &row[column];
+            match column - OWN.min(column) {
+                1 | 4..=8 | 12.. => assert!(is_text(cell, plain), "{cell:?} {plain:?}"),
+                _ if column < OWN => assert!(is_text(cell, plain), "{cell:?} {plain:?}"),
+                // Counts are numbers, to be added up; the rest is in words.
+                3 | 11 if plain.parse::<u8>().is_ok() => {
+                    assert_eq!(*cell, Data::Float(plain.parse().unwrap()));
+                }
+                _ => assert!(matches!(cell, Data::String(_) | Data::Empty), "{cell:?}"),
+            }
+        }
+    }
+    let outcomes: Vec<String> = rows.iter().map(|row| row[OWN].to_string()).collect();
+    assert_eq!(
+        outcomes[1..],
+        ["Match", "Match", "In doubt", "Rejected", "Unknown answer", "Rejected", "Rejected"]
+    );
+    let summary: Vec<String> = sheet(&place, "Hasil.XLSX", "Summary")
+        .iter()
+        .map(|row| format!("{} | {}", row[0], row[1]))
+        .collect();
+    for line in ["Match | 2", "In doubt | 1", "All rows | 7", "nik_length | 1", "Vendor | sandbox"]
+    {
+        assert!(summary.contains(&line.to_owned()), "{line} in {summary:#?}");
+    }
+    assert!(summary.iter().any(|line| line == "You owe, at most | 0 calls, Rp0"), "{summary:#?}");
+    let mode = fs::metadata(place.path("Hasil.XLSX")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    // Another run of the same facts: the rows are the same bytes. The flag means nothing here.
+    run(&place, "other.xlsx", &["--excel"]).exits(3);
+    let results = "xl/worksheets/sheet1.xml";
+    assert_eq!(part(&place, "other.xlsx", results), part(&place, "Hasil.XLSX", results));
+    // Digits stay what they are when someone edits the cell: its format is text.
+    let xml = String::from_utf8(part(&place, "other.xlsx", results)).unwrap();
+    assert!(xml.contains("numberStoredAsText") && !xml.contains("<f>"));
+    assert!(xml.contains("<c r=\"B2\" s=\"1\" t=\"inlineStr\">"), "{xml}");
+    let styles = String::from_utf8(part(&place, "other.xlsx", "xl/styles.xml")).unwrap();
+    let cell_styles = styles.split("<cellXfs").nth(1).unwrap();
+    assert!(cell_styles.split("<xf ").nth(2).unwrap().contains("numFmtId=\"49\""), "{styles}");
+}
+
+fn is_text(cell: &Data, plain: &str) -> bool {
+    match cell {
+        Data::String(text) => text == plain,
+        Data::Empty => plain.is_empty(),
+        _ => false,
+    }
+}
+
+#[test]
+fn a_workbook_numbers_the_columns_that_have_no_header() {
+    let place = Place::new();
+    let file = file();
+    place.write("in.csv", file.split_once('\n').unwrap().1);
+    let columns = ["--no-header", "--id-column", "2", "--name-column", "3"];
+    run(&place, "out.xlsx", &columns).exits(3);
+    let rows = sheet(&place, "out.xlsx", "Results");
+    let heads: Vec<String> = rows[0].iter().take(OWN + 1).map(Data::to_string).collect();
+    assert_eq!(heads, ["Column 1", "Column 2", "Column 3", "Column 4", "ck_outcome"]);
+    assert_eq!(rows.len(), 1 + 7);
+}
+
+#[test]
+fn a_run_that_stops_writes_a_partial_output_of_its_form() {
+    for (output, partial) in [
+        ("out.csv", "out.partial.csv"),
+        ("out.csv.gz", "out.partial.csv.gz"),
+        ("out.xlsx", "out.partial.xlsx"),
+        ("out", "out.partial.csv"),
+    ] {
+        let place = Place::new();
+        place.write("in.csv", many_people(20));
+        let summary = format!("{output}.summary.json");
+        let stopped = ["--max-charges", "1", "--concurrency", "1"];
+        run(&place, output, &stopped).exits(13);
+        let mut expected = ["in.csv", partial, &summary];
+        expected.sort_unstable();
+        assert_eq!(files(&place), expected);
+        // The same run, with nothing new in it: the same bytes.
+        let first = fs::read(place.path(partial)).unwrap();
+        run(&place, output, &stopped).exits(13);
+        assert!(fs::read(place.path(partial)).unwrap() == first, "{partial}");
+        run(&place, output, &[]).exits(0);
+        let mut expected = ["in.csv", output, &summary];
+        expected.sort_unstable();
+        assert_eq!(files(&place), expected);
+    }
+}
+
+#[test]
+fn what_cannot_be_written_is_told_before_the_first_call() {
+    let place = Place::new();
+    place.write("in.csv", file());
+    for name in ["out.xls", "out.XLSM", "out.ods", "out.xlsx.gz"] {
+        let ended = run(&place, name, &[]).exits(2);
+        assert!(
+            ended.stderr.contains("cannot be written\n  hint: name it .xlsx"),
+            "{}",
+            ended.stderr
+        );
+    }
+    // As many columns as a sheet has, and one more.
+    for (columns, code) in [(16_384 - 12, 0), (16_384 - 11, 2)] {
+        let names: Vec<String> = (2..columns).map(|n| format!("c{n}")).collect();
+        let empty = ",".repeat(columns - 2);
+        let row = format!("{},BUDI{empty}", nik(1, 1));
+        place.write("in.csv", format!("nik,nama,{}\n{row}\n", names.join(",")));
+        let ended = run(&place, "out.xlsx", &[]).exits(code);
+        assert_eq!(place.path("out.xlsx").exists(), code == 0);
+        assert_eq!(ended.stderr.contains("-o FILE.csv"), code == 2, "{}", ended.stderr);
+        let _ = fs::remove_file(place.path("out.xlsx"));
+    }
+    run(&place, "out.csv", &[]).exits(0);
+}
+
+#[test]
+fn a_disk_that_is_full_leaves_no_half_workbook() {
+    let place = Place::new();
+    let people = many_people(40);
+    let pairs: Vec<&str> = people.lines().skip(1).collect();
+    let rows: String = (0..20_000).map(|n| format!("{}\n", pairs[n % 40])).collect();
+    place.write("in.csv", format!("id,nik,nama\n{rows}"));
+    let arguments = [CEKNIK, "run", "in.csv", "--sandbox", "--rate", "unlimited", "-o", "out.xlsx"];
+    // No file may grow beyond 2 MB: the ledger and the packed workbook do not, the rows that are
+    // put aside do.
+    let script = "trap '' XFSZ; ulimit -f 4096; exec \"$@\"";
+    let full = [&["-c", script, "sh"][..], &arguments].concat();
+    let ended = place.command_of("sh", &full).output().unwrap();
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(18), "{stderr}");
+    assert!(stderr.contains("is the disk full?") && !stderr.contains("panicked"), "{stderr}");
+    assert_eq!(files(&place), ["in.csv", "out.xlsx.summary.json"]);
+    // With room again, nothing is bought twice. What is put aside is beside the output, and nowhere
+    // else.
+    let mut again = place.command(&arguments[1..]);
+    assert!(again.env("TMPDIR", place.path("nowhere")).status().unwrap().success());
+    assert_eq!(place.summary("out.xlsx")["calls"], 0);
+    assert_eq!(sheet(&place, "out.xlsx", "Results").len(), 20_001);
+}
