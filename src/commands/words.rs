@@ -39,7 +39,7 @@ fn form(source: &Source, layout: &Layout) -> String {
     let form = &layout.form;
     if let Form::Sheet(name) = form {
         let of = source.sheet().map_or(1, |sheet| sheet.of);
-        let of = if of > 1 { format!(" of {of}") } else { String::new() };
+        let of = if of > 1 { format!(", one of {of}") } else { String::new() };
         return format!("{form}, sheet \"{}\"{of}", shown(name));
     }
     let delimiter = match layout.delimiter {
