@@ -9,6 +9,7 @@ pub mod budget;
 pub mod classify;
 pub mod columns;
 pub mod echo;
+pub mod estimate;
 pub mod findings;
 pub mod headers;
 pub mod name;
