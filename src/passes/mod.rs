@@ -6,6 +6,7 @@
 
 mod candidates;
 mod known;
+mod locate;
 mod project;
 mod survey;
 
@@ -13,7 +14,8 @@ use crate::input::InputError;
 use crate::ledger::LedgerError;
 
 pub use candidates::read_candidates;
-pub use known::fold_known;
+pub use known::{Known, fold_known};
+pub use locate::{Located, Place, Wanted, locate};
 pub use project::{Projected, project};
 pub use survey::{Survey, survey};
 
@@ -51,8 +53,8 @@ pub enum PassError {
     /// A signal asked to stop.
     #[error("interrupted")]
     Interrupted,
-    /// The output does not add up to what the ledger says: a defect of this program.
-    #[error("the output does not add up: {0}")]
+    /// Figures do not add up, the output's or the funnel's: a defect of this program.
+    #[error("the figures do not add up: {0}")]
     Inconsistent(String),
 }
 
