@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use jiff::{ToSpan, Zoned};
+use jiff::{SignedDuration, Zoned};
 
 use crate::config::{InputFrom, Reuse};
 use crate::error::{Error, exit};
@@ -123,9 +123,7 @@ pub(super) fn forecast(
 
 /// The time so many seconds from now, to the minute, in the local zone: `05:12` today, with its date on another day.
 fn on_the_clock(now: &Zoned, seconds: u64) -> Option<String> {
-    let span = i64::try_from(seconds).ok()?;
-    // Longer spans than these are refused by the clock's library.
-    let span = (span <= 1_000_000_000_000).then(|| span.seconds())?;
+    let span = SignedDuration::from_secs(i64::try_from(seconds).ok()?);
     let then = now.checked_add(span).ok()?;
     let form =
         if then.date() == now.date() { "%H:%M (UTC%:z)" } else { "%a %Y-%m-%d %H:%M (UTC%:z)" };
