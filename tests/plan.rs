@@ -256,8 +256,8 @@ fn exit_codes() {
     place.write("none.csv", "a,b\n1,2\n");
     let base = ["--base-url", "http://127.0.0.1:9"];
     for (what, arguments, code, phrase) in [
-        ("good", &["good.csv"][..], 0, "ready: nothing was sent"),
-        ("damaged", &["bad.csv"], 10, "stopped: the file looks damaged (file_scientific)"),
+        ("good", &["good.csv"][..], 0, "ready: `ceknik run` with the same flags sends 2 calls"),
+        ("damaged", &["bad.csv"], 10, "send nothing of this file (file_scientific)"),
         ("forced", &["bad.csv", "--force"], 0, "file_scientific"),
         ("both", &["bad.csv", "--max-charges", "1"], 10, "stopped:"),
         ("forced, over budget", &["bad.csv", "--force", "--max-charges", "1"], 13, "over budget"),

@@ -17,7 +17,7 @@ use crate::passes::{Input, Known, Located, PassError, Survey, Wanted, locate, su
 use crate::rules::estimate::{Fit, History};
 use crate::term::Screen;
 
-use super::stages::{Terms, damage, fold, forecast, open_source, opening};
+use super::stages::{Terms, fold, forecast, open_source, opening};
 use super::words;
 
 /// Plans a run. Returns the exit code.
@@ -53,7 +53,7 @@ pub fn plan(config: &PlanConfig, screen: &Screen) -> Result<u8, Error> {
     screen.say(&forecast_words(&forecast, stops_at));
     screen.say(&words::unsettled(looked.unsettled));
     screen.say(&findings_words(&surveyed.findings, &surveyed.counts.warnings));
-    screen.say(&words::verdict(exit, &forecast, damage(&surveyed).as_ref()));
+    screen.say(&words::verdict(exit, &forecast, surveyed.stops().next()));
     if config.json {
         let report = Report {
             origin: &config.ledger.origin,

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use crate::config::RunConfig;
 use crate::engine::Outcome;
-use crate::error::{Error, exit};
+use crate::error::exit;
 use crate::input::{Layout, Source};
 use crate::ledger::OpenRun;
 use crate::model::class::AccountStop;
+use crate::model::finding::Finding;
 use crate::model::funnel::Funnel;
 use crate::model::money::{Price, Tally, group};
 use crate::model::row::Warning;
@@ -102,17 +103,19 @@ pub(super) fn unsettled(calls: u64) -> String {
     }
 }
 
-/// What a plan comes to.
-pub(super) fn verdict(exit: u8, forecast: &Forecast, damage: Option<&Error>) -> String {
-    match (exit, damage) {
-        (exit::INPUT, Some(error)) => format!("stopped: {error}"),
-        (exit::BUDGET, _) => {
-            "over budget: nothing was sent; `ceknik run` may stop before the end of the file\n\
-             \x20 hint: raise --max-charges or --max-cost, or let it stop and go on another time"
-                .to_owned()
-        }
+/// What a plan comes to. `stop`: the first finding that stops the file.
+pub(super) fn verdict(exit: u8, forecast: &Forecast, stop: Option<&Finding>) -> String {
+    match (exit, stop) {
+        (exit::INPUT, Some(finding)) => format!(
+            "stopped: `ceknik run` would send nothing of this file ({})\n  hint: mend it as said above, or send it \
+             all the same with --force\n",
+            finding.code
+        ),
+        (exit::BUDGET, _) => "over budget: `ceknik run` may stop before the end of the file\n\
+             \x20 hint: raise --max-charges or --max-cost; or let it stop, and go on another time\n"
+            .to_owned(),
         _ => format!(
-            "ready: nothing was sent; `ceknik run` with the same flags sends {}",
+            "ready: `ceknik run` with the same flags sends {}\n",
             count(forecast.funnel.to_send, "call")
         ),
     }

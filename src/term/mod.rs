@@ -120,7 +120,10 @@ impl Screen {
         loop {
             match told.recv_timeout(LOOK_EVERY) {
                 Ok(line) => return Some(line),
-                Err(RecvTimeoutError::Timeout) if given_up() => return None,
+                Err(RecvTimeoutError::Timeout) if given_up() => {
+                    self.line("");
+                    return None;
+                }
                 Err(RecvTimeoutError::Timeout) if reader.is_ok() => {}
                 Err(_) => return Some(String::new()),
             }
