@@ -30,11 +30,19 @@ Exit codes:
   17 another run holds the ledger   18 storage failed   130, 143 interrupted
 After 12 to 18, 130 and 143 the same command goes on from there.";
 
+const PLAN_EXIT_CODES: &str = "\
+Exit codes:
+  0 can be sent   10 the file is stopped by its findings, or unusable   13 does not fit the budget
+  2 usage   11 configuration   18 the ledger cannot be used";
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Verify a customer file; the same command again resumes it
     Run(Box<RunArgs>),
+    /// Dry run: what is in a file, what would be sent, its price and its time. Calls nobody
+    #[command(after_help = PLAN_EXIT_CODES)]
+    Plan(Box<PlanArgs>),
     /// Serve a stand-in of the vendor's API on this machine
     #[command(after_help = ENDINGS_HELP)]
     Sandbox(SandboxArgs),
@@ -77,6 +85,8 @@ pub struct RunArgs {
     #[command(flatten)]
     pub(crate) money: MoneyArgs,
     #[command(flatten)]
+    pub(crate) start: StartArgs,
+    #[command(flatten)]
     pub(crate) reuse: ReuseArgs,
     #[command(flatten)]
     pub(crate) ledger: LedgerArgs,
@@ -92,6 +102,51 @@ pub struct RunArgs {
     /// The configuration file [default: ceknik.toml in the current folder, if there is one]
     #[arg(long, env = "CEKNIK_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
+}
+
+/// Flags of `ceknik plan`: those of `run` that decide what is sent and what it costs, and a few of its own.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// The customer file, as for `run`; `-` reads standard input
+    pub input: PathBuf,
+    /// The plan as JSON on standard output
+    #[arg(long, env = "CEKNIK_JSON", action = ArgAction::SetTrue,
+        value_parser = FalseyValueParser::new())]
+    pub json: bool,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArgs,
+    #[command(flatten)]
+    pub(crate) money: MoneyArgs,
+    #[command(flatten)]
+    pub(crate) forecast: ForecastArgs,
+    #[command(flatten)]
+    pub(crate) reuse: ReuseArgs,
+    #[command(flatten)]
+    pub(crate) which: WhichArgs,
+    /// The ledger's secret key [default: LEDGER.key]
+    #[arg(long, env = "CEKNIK_KEY_FILE", value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) screen: ScreenArgs,
+}
+
+/// What a forecast rests on.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Forecast")]
+pub(crate) struct ForecastArgs {
+    /// The share of calls that is charged, such as 0.93 or 93% [default: that of the ledger's answers]
+    #[arg(long, env = "CEKNIK_CHARGE_SHARE", value_name = "SHARE")]
+    pub(crate) charge_share: Option<String>,
+    /// Calls per second, or `unlimited` [default: 10; 1000 with --sandbox]
+    #[arg(long, env = "CEKNIK_RATE", value_name = "N")]
+    pub(crate) rate: Option<String>,
+    /// Hours of a night, to tell how many nights it takes
+    #[arg(long, env = "CEKNIK_HOURS", value_name = "N")]
+    pub(crate) hours: Option<String>,
+    /// Failed tries per pair and run, as for `run`: a pair that used them up is not sent again
+    #[arg(long, env = "CEKNIK_MAX_ATTEMPTS", value_name = "N", default_value_t = 6,
+        value_parser = clap::value_parser!(u8).range(1..=20))]
+    pub(crate) max_attempts: u8,
 }
 
 /// How the input is read.
@@ -213,6 +268,12 @@ pub(crate) struct MoneyArgs {
     /// Never a higher cost than this in the run; needs --price
     #[arg(long, env = "CEKNIK_MAX_COST", value_name = "AMOUNT")]
     pub(crate) max_cost: Option<String>,
+}
+
+/// What one start may cost.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Money")]
+pub(crate) struct StartArgs {
     /// At most so many calls in this start: look at the first answers, then go on
     #[arg(long, env = "CEKNIK_LIMIT", value_name = "N")]
     pub(crate) limit: Option<u64>,
@@ -220,6 +281,13 @@ pub(crate) struct MoneyArgs {
     /// a wrong column is not paid for to its end [default: off]
     #[arg(long, env = "CEKNIK_STOP_IF_MISMATCH_OVER", value_name = "PERCENT")]
     pub(crate) stop_if_mismatch_over: Option<String>,
+    /// On a terminal, ask before a start that may cost more than this; needs --price
+    #[arg(long, env = "CEKNIK_CONFIRM_ABOVE", value_name = "AMOUNT")]
+    pub(crate) confirm_above: Option<String>,
+    /// Go on without asking
+    #[arg(short, long, env = "CEKNIK_YES", action = ArgAction::SetTrue,
+        value_parser = FalseyValueParser::new())]
+    pub(crate) yes: bool,
 }
 
 /// What is not asked again.
@@ -346,7 +414,8 @@ pub struct WhichArgs {
     #[arg(long, env = "CEKNIK_BASE_URL", value_name = "URL", default_value = DEFAULT_BASE_URL)]
     pub base_url: String,
     /// The ledger of `run --sandbox`
-    #[arg(long, action = ArgAction::SetTrue)]
+    #[arg(long, env = "CEKNIK_SANDBOX", action = ArgAction::SetTrue,
+        value_parser = FalseyValueParser::new())]
     pub sandbox: bool,
     /// The configuration file [default: ceknik.toml in the current folder, if there is one]
     #[arg(long, env = "CEKNIK_CONFIG", value_name = "FILE")]

@@ -24,6 +24,8 @@ pub mod exit {
     pub const INPUT: u8 = 10;
     /// Configuration or secrets are missing or wrong.
     pub const CONFIG: u8 = 11;
+    /// The budget is used up, or the price was not agreed to.
+    pub const BUDGET: u8 = 13;
     /// The storage failed.
     pub const STORAGE: u8 = 18;
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use ceknik::cli::{Cli, Command};
 use ceknik::commands;
-use ceknik::config::{RunConfig, file};
+use ceknik::config::{PlanConfig, RunConfig, file};
 use ceknik::error::Error;
 use ceknik::term::{Options, Screen};
 use clap::FromArgMatches;
@@ -33,6 +33,14 @@ fn dispatch(command: &Command) -> Result<u8, Error> {
             let config = RunConfig::new(args)?;
             let screen = Screen::new(&config.screen);
             Ok(commands::run::run(&config, &screen).unwrap_or_else(|error| {
+                screen.fail(&error);
+                error.code
+            }))
+        }
+        Command::Plan(args) => {
+            let config = PlanConfig::new(args)?;
+            let screen = Screen::new(&config.screen);
+            Ok(commands::plan::plan(&config, &screen).unwrap_or_else(|error| {
                 screen.fail(&error);
                 error.code
             }))

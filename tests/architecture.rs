@@ -181,6 +181,22 @@ fn each_tool_has_its_one_place() {
 }
 
 #[test]
+fn a_plan_knows_nobody_to_call() {
+    let plan = ["src/commands/plan.rs", "src/commands/stages.rs", "src/config/plan.rs"];
+    let strangers = ["api", "engine", "sandbox"];
+    let mut met = 0;
+    for Source { path, code, .. } in sources("src") {
+        if plan.contains(&path.as_str()) {
+            met += 1;
+            let known = known(&code);
+            assert!(strangers.iter().all(|part| !known.contains(part)), "{path} knows {known:?}");
+            assert!(!code.contains("credentials"), "{path} speaks of credentials");
+        }
+    }
+    assert_eq!(met, plan.len());
+}
+
+#[test]
 fn the_rules_are_pure() {
     let mut wrong = Vec::new();
     for Source { path, code, .. } in sources("src/rules") {

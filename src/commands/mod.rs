@@ -1,8 +1,10 @@
 //! One file a subcommand; each reads as a list of named stages.
 
+pub mod plan;
 pub mod purge;
 pub mod run;
 pub mod sandbox;
+mod stages;
 pub mod status;
 mod words;
 

@@ -1,35 +1,30 @@
 //! `ceknik run`: verify a file, or go on with it.
 //!
-//! The stages in their order: look at the input, open the ledger, survey, begin the run, verify,
-//! project, say the last words. Whatever happens after the run began, what is known is written.
+//! The stages in their order: look at the input, open the ledger, survey, fold what is known, say what it comes
+//! to, begin the run, verify, project, say the last words. Whatever happens after the run began, what is known is written.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::api::{self, Credentials, HttpVerifier};
-use crate::config::{self, InputFrom, RunConfig, Vendor};
+use crate::config::{self, RunConfig, Vendor};
 use crate::engine::{self, Dispatcher, Outcome, Verified};
 use crate::error::{Error, exit};
-use crate::input::form::Form;
 use crate::input::{Source, inspect};
-use crate::ledger::{Ending, Identity, Ledger, LedgerError, OpenRun, Opening, SqliteLedger};
+use crate::ledger::{Ending, Ledger, LedgerError, OpenRun, SqliteLedger};
 use crate::model::attempt::WallMs;
 use crate::model::funnel::Funnel;
 use crate::model::stop::StopReason;
-use crate::model::subject::mask_digits;
-use crate::output::{AtomicFile, Overview, Writer};
-use crate::passes::{
-    Input, PassError, Projected, Survey, fold_known, project, read_candidates, survey,
-};
+use crate::output::{AtomicFile, Forecast, Overview, Writer};
+use crate::passes::{Input, PassError, Projected, Survey, project, read_candidates, survey};
 use crate::rules::body::BodyTrial;
-use crate::rules::pair::{PairHasher, truncate};
-use crate::rules::reuse::ReusePolicy;
-use crate::rules::tally::SoFar;
+use crate::rules::estimate::{Consent, History, consent, most_in_start, says_yes};
 use crate::sandbox::{self, Running};
 use crate::signals::Interrupts;
 use crate::term::{Progress, Screen};
 
+use super::stages::{Terms, damage, fold, forecast, open_source, opening};
 use super::words;
 
 /// Chunks of rows that may wait for the engine.
@@ -42,7 +37,7 @@ const ROWS_WAITING: usize = 4;
 pub fn run(config: &RunConfig, screen: &Screen) -> Result<u8, Error> {
     let begun = Instant::now();
     let vendor = Connection::prepare(config)?;
-    let source = open_source(config)?;
+    let source = open_source(&config.input, &config.reading, &spool_folder(config))?;
     check_apart(config, &source)?;
     let layout = inspect(&source, &config.reading)?;
     screen.say(&words::layout(&source, &layout));
@@ -58,16 +53,22 @@ pub fn run(config: &RunConfig, screen: &Screen) -> Result<u8, Error> {
         .map_err(|error| interrupted(error, &interrupts))?;
     stop_damaged(config, &surveyed, screen)?;
 
-    let run = ledger.open_run(&opening(config, &input, &surveyed, &vendor))?;
-    let so_far = fold(config, &mut surveyed, &mut ledger, &run)?;
-    let funnel = Funnel::of(&surveyed);
-    screen.say(&words::before(config, &run, &surveyed, &funnel, &so_far.tally));
+    // What is known is told before the run begins: nothing has happened where the price is not agreed to.
+    let opening = opening(&input, &surveyed, &config.reuse, &vendor.options.credentials.id);
+    let run = ledger.find_run(&opening)?;
+    let known = fold(&mut surveyed, &mut ledger, &run, &config.reuse, &config.engine.retry)?;
+    let funnel = Funnel::of(&surveyed)?;
+    let history = if funnel.to_send > 0 { ledger.history()? } else { History::default() };
+    let forecast = forecast(&surveyed, funnel, known, history, terms(config));
+    screen.say(&words::before(&run, &surveyed, &forecast));
+    confirm(config, &forecast, screen, &interrupts)?;
+    let run = ledger.open_run(&opening)?;
 
     let fingerprint = surveyed.fingerprint;
     let mut options = engine_options(config, &mut ledger)?;
     options.deadline = config.deadline.map(until);
     let table = std::mem::take(&mut surveyed.table);
-    let dispatcher = Dispatcher::new(&options, table, so_far, run.next_attempt);
+    let dispatcher = Dispatcher::new(&options, table, known.run, run.next_attempt);
     let started = Instant::now();
     let verified = if funnel.to_send == 0 {
         nothing_to_send(dispatcher, ledger)
@@ -130,13 +131,9 @@ impl Connection {
     }
 }
 
-fn open_source(config: &RunConfig) -> Result<Source, Error> {
-    let folder = config.destination.folder().unwrap_or_else(std::env::temp_dir);
-    let source = match &config.input {
-        InputFrom::File(path) => Source::file(path)?,
-        InputFrom::Stdin => Source::stdin(&folder)?,
-    };
-    Ok(source.unfolded(config.reading.sheet_options(), &folder)?)
+/// Where a stream is kept: beside the output, which has room for it.
+fn spool_folder(config: &RunConfig) -> PathBuf {
+    config.destination.folder().unwrap_or_else(std::env::temp_dir)
 }
 
 fn check_apart(config: &RunConfig, source: &Source) -> Result<(), Error> {
@@ -149,7 +146,7 @@ fn check_apart(config: &RunConfig, source: &Source) -> Result<(), Error> {
 
 /// A file that shows damage is not sent: each mismatch would be charged.
 fn stop_damaged(config: &RunConfig, surveyed: &Survey, screen: &Screen) -> Result<(), Error> {
-    let Some(first) = surveyed.stops().next() else { return Ok(()) };
+    let Some(error) = damage(surveyed) else { return Ok(()) };
     for finding in surveyed.stops() {
         screen.say(&format!("finding: {}\n  hint: {}", finding.message, finding.hint));
     }
@@ -157,66 +154,42 @@ fn stop_damaged(config: &RunConfig, surveyed: &Survey, screen: &Screen) -> Resul
         screen.say("going on all the same: --force");
         return Ok(());
     }
-    Err(Error::new(
-        exit::INPUT,
-        format!("the file looks damaged ({}); nothing was sent", first.code),
-        format!("{}; or go on all the same with --force", first.hint),
-    ))
+    Err(error)
 }
 
-fn opening(config: &RunConfig, input: &Input, surveyed: &Survey, vendor: &Connection) -> Opening {
-    let path = input.source.path().map(|path| path.canonicalize().unwrap_or_else(|_| path.into()));
-    let path = path.unwrap_or_else(|| PathBuf::from("-"));
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-    let keyed = |what: &[u8], text: &[u8]| keyed(&input.hasher, what, text);
-    Opening {
-        identity: Identity { fingerprint: surveyed.fingerprint, columns: reading(input) },
-        path: keyed(b"path", path.as_os_str().as_encoded_bytes()),
-        label: mask_digits(&name).into_owned(),
-        account: keyed(b"account", vendor.options.credentials.id.as_bytes()),
-        rows: surveyed.counts.rows,
-        at: WallMs::now(),
-        reuse: config.reuse.answers,
-        reask_after: config.reuse.reask_after,
+fn terms(config: &RunConfig) -> Terms {
+    Terms {
+        price: config.price.clone(),
+        max_charges: config.engine.max_charges,
+        charge_share: None,
+        rate: config.engine.throttle.rate,
+        night: None,
     }
 }
 
-/// All that decides which pairs a file's bytes hold: the chosen columns, and how they are read.
-fn reading(input: &Input) -> String {
-    let Input { layout, options, .. } = input;
-    let form = match &layout.form {
-        Form::Sheet(name) => format!("sheet={name}"),
-        Form::Text { encoding, .. } => format!("encoding={encoding}"),
-    };
-    format!(
-        "id={} name={} delimiter={} header={} {form} truncated={} odd_dates={}",
-        layout.id.index,
-        layout.name.index,
-        layout.delimiter,
-        layout.header.is_some(),
-        options.nik.send_truncated,
-        options.nik.send_odd_dates
-    )
-}
-
-/// A keyed hash: nobody can find out what it was made of by trying.
-fn keyed(hasher: &PairHasher, what: &[u8], text: &[u8]) -> [u8; 16] {
-    truncate(&hasher.stream().update(what).update(b"\0").update(text).finalize())
-}
-
-fn fold(
+/// Asks a person before a start that may cost more than they want to spend unasked.
+fn confirm(
     config: &RunConfig,
-    surveyed: &mut Survey,
-    ledger: &mut SqliteLedger,
-    run: &OpenRun,
-) -> Result<SoFar, Error> {
-    let reuse = ReusePolicy {
-        answers_since: run.answers_since,
-        reask_since: run.reask_since,
-        retry_refused: config.reuse.retry_refused,
-        resend_doubts: config.reuse.resend_doubts,
-    };
-    Ok(fold_known(&mut surveyed.table, ledger, run, &reuse, &config.engine.retry)?)
+    forecast: &Forecast,
+    screen: &Screen,
+    interrupts: &Interrupts,
+) -> Result<(), Error> {
+    let Some(price) = &config.price else { return Ok(()) };
+    let most = most_in_start(forecast.charges.at_most, forecast.fit, config.engine.max_calls);
+    let terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
+    if consent(price.of(most), config.confirm_above, config.yes, terminal) == Consent::Given {
+        return Ok(());
+    }
+    let question = format!("this start may cost up to {}. Go on? [y/N] ", price.show(most));
+    match screen.ask(&question, &|| interrupts.count() > 0) {
+        Some(line) if says_yes(&line) => Ok(()),
+        Some(_) => Err(Error::new(
+            exit::BUDGET,
+            "the price was not agreed to; nothing was sent",
+            "--limit, --max-charges and --max-cost spend less; --yes goes on without asking",
+        )),
+        None => Err(interrupted(PassError::Interrupted, interrupts)),
+    }
 }
 
 fn engine_options(config: &RunConfig, ledger: &mut SqliteLedger) -> Result<engine::Options, Error> {

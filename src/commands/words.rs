@@ -1,4 +1,4 @@
-//! What `run` says: before the first call, and at the end.
+//! What `run` and `plan` say: before the first call, and at the end.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,17 +6,22 @@ use std::time::Duration;
 use crate::config::RunConfig;
 use crate::engine::Outcome;
 use crate::error::exit;
-use crate::input::form::Form;
+use crate::input::form::{Encoding, Form};
 use crate::input::{Layout, Source};
 use crate::ledger::OpenRun;
 use crate::model::class::AccountStop;
+use crate::model::finding::Finding;
 use crate::model::funnel::Funnel;
-use crate::model::money::{Tally, group};
+use crate::model::money::{Price, Tally, group};
 use crate::model::row::Warning;
 use crate::model::stop::{BudgetLimit, Signal, StopReason};
 use crate::model::subject::mask_niks;
-use crate::output::{Spending, Summary, count, last_words};
+use crate::output::{
+    FileColumn, FileColumns, FileForm, Forecast, Spending, Summary, count, forecast_words,
+    last_words,
+};
 use crate::passes::{Projected, Survey};
+use crate::rules::columns::{ChosenColumn, Seen};
 use crate::rules::headers::shown;
 use crate::term::Screen;
 
@@ -49,53 +54,94 @@ fn form(source: &Source, layout: &Layout) -> String {
     format!("{form}, {}, delimiter {delimiter}", form.encoding())
 }
 
-/// What will be sent, before it is.
-pub(super) fn before(
-    config: &RunConfig,
-    run: &OpenRun,
-    surveyed: &Survey,
-    funnel: &Funnel,
-    tally: &Tally,
-) -> String {
-    let mut text = String::new();
+/// The same for a machine: masked headers, never a cell.
+pub(super) fn file_form(source: &Source, layout: &Layout) -> FileForm {
+    let header = |index: usize| {
+        let cell = layout.header.as_ref()?.get(index)?;
+        Some(shown(&String::from_utf8_lossy(cell)))
+    };
+    let column = |chosen: &ChosenColumn| FileColumn {
+        index: chosen.index + 1,
+        header: header(chosen.index),
+        why: chosen.why.clone(),
+    };
+    let (format, sheet, text) = match &layout.form {
+        Form::Sheet(name) => ("xlsx", Some(shown(name)), None),
+        Form::Text { gzip: true, encoding, .. } => ("csv.gz", None, Some(*encoding)),
+        Form::Text { encoding, .. } => ("csv", None, Some(*encoding)),
+    };
+    FileForm {
+        input: source.label().to_owned(),
+        format,
+        encoding: text.map(Encoding::name),
+        delimiter: text.map(|_| char::from(layout.delimiter).to_string()),
+        sheet,
+        columns: FileColumns { id: column(&layout.id), name: column(&layout.name) },
+        seen: (0..layout.width).filter_map(header).collect(),
+    }
+}
+
+/// The columns that the file has.
+pub(super) fn columns_seen(file: &FileForm) -> String {
+    if file.seen.is_empty() {
+        return String::new();
+    }
+    format!("  seen     {}\n", Seen::of(&file.seen))
+}
+
+/// Which run is gone on with, or taken over.
+pub(super) fn which_run(run: &OpenRun, forecast: &Forecast) -> String {
     if run.earlier_starts > 0 {
-        text += &format!(
-            "going on with run {}: {} so far\n",
-            run.id.0,
-            calls_and_charges(tally, config)
-        );
-    } else if let Some(older) = run.superseded {
-        text += &format!(
+        let spent = calls_and_charges(&forecast.tally, forecast.price.as_ref());
+        return format!("going on with run {}: {spent} so far\n", run.id.0);
+    }
+    run.superseded.map_or_else(String::new, |older| {
+        format!(
             "the file changed since run {} was cut short: what is still in it is not bought again\n",
             older.0
-        );
-    }
-    let Funnel { rows, rejected, duplicates, reused, in_doubt, done, to_send } = *funnel;
-    text += &format!("rows       {:>12}\n", number(rows));
-    for (rows, what) in [
-        (rejected, "rejected by our own checks, not sent"),
-        (duplicates, "duplicates of a row above, answered once"),
-        (reused, "answered in an earlier run, not bought again"),
-        (in_doubt, "in doubt from an earlier run, held (--in-doubt resend sends them again)"),
-        (done, "already ended in this run"),
-    ] {
-        if rows > 0 {
-            text += &format!("  {:>19}  {what}\n", number(rows));
-        }
-    }
-    let most = config.price.as_ref().map(|p| format!(", at most {}", p.show(to_send)));
-    text += &format!("to send    {:>12}{}\n", number(to_send), most.unwrap_or_default());
-    if let Some(rate) = config.engine.throttle.rate.filter(|_| to_send > 0) {
-        let seconds = Duration::from_secs((to_send as f64 / rate) as u64);
-        let time = humantime::format_duration(seconds.max(Duration::from_secs(1)));
-        text += &format!("  at {rate} calls/s: about {time} or more\n");
-    }
+        )
+    })
+}
+
+/// What will be sent, before it is.
+pub(super) fn before(run: &OpenRun, surveyed: &Survey, forecast: &Forecast) -> String {
+    let mut text = which_run(run, forecast) + &forecast_words(forecast, None);
     let names = surveyed.several_names;
     if names > 0 {
         let explain = Warning::NikSeveralNames.explain();
         text += &format!("warning: {} pairs: {explain}\n", number(names));
     }
     text
+}
+
+/// A note on calls that have no answer yet; nothing where there are none.
+pub(super) fn unsettled(calls: u64) -> String {
+    match calls {
+        0 => String::new(),
+        n => format!(
+            "note: {} in the ledger without an answer: in flight if a run is under way, else in doubt; counted as in \
+             doubt here\n",
+            count(n, "call")
+        ),
+    }
+}
+
+/// What a plan comes to. `stop`: the first finding that stops the file.
+pub(super) fn verdict(exit: u8, forecast: &Forecast, stop: Option<&Finding>) -> String {
+    match (exit, stop) {
+        (exit::INPUT, Some(finding)) => format!(
+            "stopped: `ceknik run` would send nothing of this file ({})\n  hint: mend it as said above, or send it \
+             all the same with --force\n",
+            finding.code
+        ),
+        (exit::BUDGET, _) => "over budget: `ceknik run` may stop before the end of the file\n\
+             \x20 hint: raise --max-charges or --max-cost; or let it stop, and go on another time\n"
+            .to_owned(),
+        _ => format!(
+            "ready: `ceknik run` with the same flags sends {}\n",
+            count(forecast.funnel.to_send, "call")
+        ),
+    }
 }
 
 /// What the last words are made of.
@@ -252,9 +298,9 @@ fn arguments() -> String {
     quoted.collect::<Vec<_>>().join(" ")
 }
 
-fn calls_and_charges(tally: &Tally, config: &RunConfig) -> String {
+fn calls_and_charges(tally: &Tally, price: Option<&Price>) -> String {
     let (calls, charged) = (count(tally.calls, "call"), number(tally.confirmed));
-    let money = config.price.as_ref().map(|p| format!(" ({})", p.show(tally.confirmed)));
+    let money = price.map(|p| format!(" ({})", p.show(tally.confirmed)));
     let possible = match tally.possible.total() {
         0 => String::new(),
         n => format!(", {} possible", number(n)),

@@ -1,4 +1,4 @@
-//! `ceknik.toml`: the same names as the flags of `ceknik run`, as defaults beneath the environment.
+//! `ceknik.toml`: the same names as the flags of `ceknik run` and `ceknik plan`, as defaults beneath the environment.
 //!
 //! What must hold: an unknown key is an error with a suggestion, a value that no flag would take is
 //! told as the file's, and a secret in the file is refused.
@@ -16,8 +16,8 @@ use crate::error::Error;
 const DEFAULT_FILE: &str = "ceknik.toml";
 /// What a name must be like to be suggested.
 const LIKENESS: f64 = 0.8;
-/// Arguments of `run` that are no settings.
-const NOT_SETTINGS: [&str; 4] = ["input", "config", "verbose", "help"];
+/// Arguments that are no settings.
+const NOT_SETTINGS: [&str; 5] = ["input", "config", "json", "verbose", "help"];
 
 /// The command line's definition with the file's values as defaults.
 ///
@@ -79,10 +79,11 @@ fn named(command: &clap::Command, arguments: &[OsString]) -> Option<PathBuf> {
     matches.try_get_one::<PathBuf>("config").ok().flatten().cloned()
 }
 
-/// The long flags of `run` that are settings.
+/// The long flags of `run` and `plan` that are settings.
 fn settings(command: &clap::Command) -> Vec<Arg> {
-    let run = command.find_subcommand("run");
-    run.into_iter()
+    ["run", "plan"]
+        .into_iter()
+        .filter_map(|name| command.find_subcommand(name))
         .flat_map(clap::Command::get_arguments)
         .filter(|argument| argument.get_long().is_some_and(|name| !NOT_SETTINGS.contains(&name)))
         .cloned()

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::api::origin::{BaseUrl, Origin};
-use crate::cli::{BodyArg, InDoubtArg, RunArgs, WhichArgs};
+use crate::cli::{
+    BodyArg, InDoubtArg, MoneyArgs, ReadingArgs, ReuseArgs, RunArgs, ScreenArgs, WhichArgs,
+};
 use crate::engine;
 use crate::error::Error;
 use crate::input;
@@ -25,10 +27,12 @@ use crate::term::{self, LogForm};
 
 mod destination;
 pub mod file;
+mod plan;
 mod secrets;
 mod values;
 
 pub use destination::Destination;
+pub use plan::PlanConfig;
 pub use secrets::credentials;
 use values::{calls_for, delimiter, percent, rate};
 pub use values::{deadline, duration};
@@ -60,6 +64,10 @@ pub struct RunConfig {
     pub reuse: Reuse,
     /// What a charged call costs.
     pub price: Option<Price>,
+    /// The price of a start, in minor units, from which a person is asked.
+    pub confirm_above: Option<u64>,
+    /// Whether the answer to that is given already.
+    pub yes: bool,
     /// Where the results go.
     pub destination: Destination,
     /// How things are shown.
@@ -113,6 +121,15 @@ pub struct Reuse {
     pub resend_doubts: bool,
 }
 
+impl InputFrom {
+    fn named(path: &Path) -> Self {
+        match path.to_str() {
+            Some("-") => Self::Stdin,
+            _ => Self::File(path.to_owned()),
+        }
+    }
+}
+
 impl Vendor {
     /// The origin of its answers.
     pub fn origin(&self) -> Origin {
@@ -130,23 +147,22 @@ impl RunConfig {
     /// What cannot be meant: exit code 2 or 11.
     pub fn new(args: &RunArgs) -> Result<Self, Error> {
         let vendor = vendor(args)?;
-        let price = price(args)?;
-        let input = match args.input.to_str() {
-            Some("-") => InputFrom::Stdin,
-            _ => InputFrom::File(args.input.clone()),
-        };
+        let price = price(&args.money)?;
+        let input = InputFrom::named(&args.input);
         let origin = vendor.origin();
         Ok(Self {
-            reading: reading(args)?,
+            reading: reading(&args.reading)?,
             force: args.reading.force,
             ledger: location(args.ledger.ledger.as_deref(), args.ledger.key_file.clone(), &origin)?,
             lock_wait: duration("--lock-wait", &args.lock_wait)?,
             engine: engine_options(args, price.as_ref())?,
             body_auto: args.vendor.body == BodyArg::Auto,
             deadline: args.pace.deadline.as_deref().map(deadline).transpose()?,
-            reuse: reuse(args)?,
+            reuse: reuse(&args.reuse)?,
+            confirm_above: confirm_above(args, price.as_ref())?,
+            yes: args.start.yes,
             destination: Destination::new(args, &input)?,
-            screen: screen(args),
+            screen: screen(&args.screen, !args.no_progress),
             input,
             vendor,
             price,
@@ -204,8 +220,7 @@ fn vendor(args: &RunArgs) -> Result<Vendor, Error> {
     Ok(Vendor::Live { base, timeouts, ca_cert: typed.ca_cert.clone() })
 }
 
-fn reading(args: &RunArgs) -> Result<input::Options, Error> {
-    let typed = &args.reading;
+fn reading(typed: &ReadingArgs) -> Result<input::Options, Error> {
     let column = |flag, text: &Option<String>| {
         let parse = |text: &String| {
             text.parse::<ColumnSpec>().map_err(|e| values::usage(format!("{flag}: {e}")))
@@ -229,8 +244,7 @@ fn reading(args: &RunArgs) -> Result<input::Options, Error> {
     })
 }
 
-fn price(args: &RunArgs) -> Result<Option<Price>, Error> {
-    let typed = &args.money;
+fn price(typed: &MoneyArgs) -> Result<Option<Price>, Error> {
     let currency =
         Currency::parse(&typed.currency).map_err(|e| values::usage(format!("--currency: {e}")))?;
     let Some(text) = &typed.price else { return Ok(None) };
@@ -241,6 +255,36 @@ fn price(args: &RunArgs) -> Result<Option<Price>, Error> {
     }
 }
 
+/// The charged calls that a run may make: the lower of both limits.
+fn max_charges(typed: &MoneyArgs, price: Option<&Price>) -> Result<Option<u64>, Error> {
+    let by_cost = match (&typed.max_cost, price) {
+        (Some(text), Some(price)) => Some(calls_for(text, price)?),
+        (Some(_), None) => return Err(values::usage("--max-cost needs --price".to_owned())),
+        (None, _) => None,
+    };
+    Ok([typed.max_charges, by_cost].into_iter().flatten().min())
+}
+
+fn confirm_above(args: &RunArgs, price: Option<&Price>) -> Result<Option<u64>, Error> {
+    match (&args.start.confirm_above, price) {
+        (None, _) => Ok(None),
+        (Some(_), None) => Err(values::usage("--confirm-above needs --price".to_owned())),
+        (Some(text), Some(price)) => match price.currency.amount(text) {
+            Ok(amount) => Ok(Some(amount)),
+            Err(error) => Err(values::usage(format!("--confirm-above: {error}"))),
+        },
+    }
+}
+
+/// The calls per second where none are given: the stand-in costs nothing.
+fn rate_or_default(typed: Option<&str>, sandbox: bool) -> Result<Option<f64>, Error> {
+    match typed {
+        Some(text) => rate(text),
+        None if sandbox => Ok(Some(1000.0)),
+        None => Ok(Some(10.0)),
+    }
+}
+
 fn engine_options(args: &RunArgs, price: Option<&Price>) -> Result<engine::Options, Error> {
     let (pace, sandbox) = (&args.pace, args.vendor.sandbox);
     let base = match &pace.backoff {
@@ -248,19 +292,9 @@ fn engine_options(args: &RunArgs, price: Option<&Price>) -> Result<engine::Optio
         None if sandbox => Duration::from_millis(100),
         None => Duration::from_millis(500),
     };
-    let rate = match &pace.rate {
-        Some(text) => rate(text)?,
-        None if sandbox => Some(1000.0),
-        None => Some(10.0),
-    };
+    let rate = rate_or_default(pace.rate.as_deref(), sandbox)?;
     let max_outage = duration("--max-outage", &pace.max_outage)?;
     let cap = LONGEST_BACKOFF.max(base);
-    let by_cost = match (&args.money.max_cost, price) {
-        (Some(text), Some(price)) => Some(calls_for(text, price)?),
-        (Some(_), None) => return Err(values::usage("--max-cost needs --price".to_owned())),
-        (None, _) => None,
-    };
-    let limits = [args.money.max_charges, by_cost];
     let body = match args.vendor.body {
         BodyArg::Auto => BodyTrial::auto(None),
         BodyArg::Json => BodyTrial::Proved(BodyKind::Json),
@@ -271,17 +305,16 @@ fn engine_options(args: &RunArgs, price: Option<&Price>) -> Result<engine::Optio
         retry: RetryPolicy { max_attempts: pace.max_attempts, base, cap },
         breaker: BreakerPolicy { base: base * 2, cap, max_outage },
         throttle: ThrottlePolicy { rate, base, cap, max_outage },
-        max_charges: limits.into_iter().flatten().min(),
-        max_calls: args.money.limit,
-        most_mismatches: args.money.stop_if_mismatch_over.as_deref().map(percent).transpose()?,
+        max_charges: max_charges(&args.money, price)?,
+        max_calls: args.start.limit,
+        most_mismatches: args.start.stop_if_mismatch_over.as_deref().map(percent).transpose()?,
         deadline: None,
         body,
         seed: 0,
     })
 }
 
-fn reuse(args: &RunArgs) -> Result<Reuse, Error> {
-    let typed = &args.reuse;
+fn reuse(typed: &ReuseArgs) -> Result<Reuse, Error> {
     Ok(Reuse {
         answers: duration("--reuse", &typed.reuse)?,
         reask_after: duration("--reask-after", &typed.reask_after)?,
@@ -290,8 +323,7 @@ fn reuse(args: &RunArgs) -> Result<Reuse, Error> {
     })
 }
 
-fn screen(args: &RunArgs) -> term::Options {
-    let typed = &args.screen;
+fn screen(typed: &ScreenArgs, progress: bool) -> term::Options {
     term::Options {
         form: match typed.log {
             crate::cli::LogArg::Text => LogForm::Text,
@@ -300,6 +332,6 @@ fn screen(args: &RunArgs) -> term::Options {
         verbosity: typed.verbose,
         quiet: typed.quiet,
         color: typed.color,
-        progress: !args.no_progress,
+        progress,
     }
 }

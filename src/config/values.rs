@@ -55,6 +55,14 @@ pub(super) fn rate(text: &str) -> Result<Option<f64>, Error> {
     }
 }
 
+/// The hours of a night, in seconds.
+pub(super) fn night(text: &str) -> Result<u64, Error> {
+    match text.parse::<f64>() {
+        Ok(hours) if hours > 0.0 && hours <= 24.0 => Ok(((hours * 3600.0) as u64).max(1)),
+        _ => Err(usage(format!("--hours: {text:?} is not a number of hours such as 8 or 7.5"))),
+    }
+}
+
 /// One byte between fields.
 pub(super) fn delimiter(text: &str) -> Result<u8, Error> {
     match text {

@@ -11,7 +11,7 @@ use rusqlite::{Row, params};
 use super::sqlite::{reading, writing};
 use super::{Detail, Earlier, LedgerError, OpenRun, Own, RunId, SqliteLedger};
 use crate::model::attempt::{AttemptId, PairKey, WallMs};
-use crate::model::class::{Class, End};
+use crate::model::class::{Class, End, Lost};
 use crate::model::reply::Texts;
 use crate::rules::pairs::{PairIndex, SortedKeys};
 
@@ -19,6 +19,9 @@ use crate::rules::pairs::{PairIndex, SortedKeys};
 const SWEEP_ADVANTAGE: u64 = 20;
 /// Attempts are read as one stretch while at least one in so many of it is wanted.
 const DENSE: u64 = 8;
+/// What an intent without a settlement is once its process is gone: a reader calls it so, and the next start
+/// makes it a fact.
+pub(super) const UNSETTLED: Class = Class::InDoubt(Lost::Killed);
 
 /// One stored fact that gave a pair an end.
 struct Stored {
@@ -81,13 +84,14 @@ impl SqliteLedger {
         let mut statement = self
             .connection
             .prepare_cached(
-                "SELECT i.id, i.pair, s.class, s.at, v.id IS NOT NULL FROM intents i
-                 JOIN settlements s ON s.id = i.id LEFT JOIN voids v ON v.id = i.id
+                "SELECT i.id, i.pair, coalesce(s.class, ?3), coalesce(s.at, i.at), v.id IS NOT NULL
+                 FROM intents i
+                 LEFT JOIN settlements s ON s.id = i.id LEFT JOIN voids v ON v.id = i.id
                  WHERE i.id >= ?1 AND i.id < ?2 ORDER BY i.id",
             )
             .map_err(reading)?;
         for (from, to) in self.stretches(run.id)? {
-            let mut rows = statement.query(params![from, to]).map_err(reading)?;
+            let mut rows = statement.query(params![from, to, UNSETTLED.code()]).map_err(reading)?;
             while let Some(row) = rows.next().map_err(reading)? {
                 let (pair, own) = own(row).map_err(reading)?;
                 if let Some(own) = own {
@@ -137,10 +141,7 @@ impl SqliteLedger {
     /// Merges all attempts since the last merge into the standings, in key order: one pass, done
     /// when a run has ended.
     pub(super) fn merge_standings(&mut self) -> Result<(), LedgerError> {
-        let ends: Vec<String> = Class::all()
-            .filter(|class| class.end().is_some())
-            .map(|class| class.code().to_string())
-            .collect();
+        let ends = codes_of(|class| class.end().is_some());
         let merged_to = self.merged_to()?;
         let transaction = self.connection.transaction().map_err(writing)?;
         let highest: u64 = transaction
@@ -157,7 +158,7 @@ impl SqliteLedger {
                      ORDER BY i.pair, i.id
                      ON CONFLICT (pair) DO UPDATE SET attempt = excluded.attempt,
                         run = excluded.run, class = excluded.class, at = excluded.at",
-                    ends.join(",")
+                    ends
                 ),
                 params![merged_to, highest],
             )
@@ -177,12 +178,13 @@ impl SqliteLedger {
         let mut statement = self
             .connection
             .prepare_cached(
-                "WITH RECURSIVE chain (id) AS (SELECT superseded FROM runs WHERE id = ?1
+                "WITH RECURSIVE chain (id) AS (SELECT ?1
                     UNION SELECT r.superseded FROM runs r JOIN chain c ON r.id = c.id)
                  SELECT id FROM chain WHERE id IS NOT NULL",
             )
             .map_err(reading)?;
-        let rows = statement.query_map([run.id.0], |row| row.get(0).map(RunId)).map_err(reading)?;
+        let first = run.superseded.map(|older| older.0);
+        let rows = statement.query_map([first], |row| row.get(0).map(RunId)).map_err(reading)?;
         rows.collect::<Result<_, _>>().map_err(reading)
     }
 
@@ -237,13 +239,14 @@ impl SqliteLedger {
         let mut statement = self
             .connection
             .prepare_cached(
-                "SELECT i.pair, i.id, i.run, s.class, s.at FROM intents i
-                 JOIN settlements s ON s.id = i.id
+                "SELECT i.pair, i.id, i.run, coalesce(s.class, ?3), coalesce(s.at, i.at)
+                 FROM intents i LEFT JOIN settlements s ON s.id = i.id
                  WHERE i.id > ?1 AND i.run <> ?2
                    AND NOT EXISTS (SELECT 1 FROM voids v WHERE v.id = i.id) ORDER BY i.id",
             )
             .map_err(reading)?;
-        let mut rows = statement.query([self.merged_to()?, not.0]).map_err(reading)?;
+        let unsettled = u64::from(UNSETTLED.code());
+        let mut rows = statement.query([self.merged_to()?, not.0, unsettled]).map_err(reading)?;
         while let Some(row) = rows.next().map_err(reading)? {
             let pair = PairKey(row.get(0).map_err(reading)?);
             if let Some(at) = keys.find(&pair) {
@@ -278,11 +281,14 @@ fn detail(row: &Row<'_>) -> rusqlite::Result<Option<Detail>> {
     }))
 }
 
-/// Whether a stored class is a doubt; for the queries that look for them.
+/// The codes of the doubts, as the queries that look for them list them.
 pub(super) fn doubt_codes() -> String {
-    let codes: Vec<String> = Class::all()
-        .filter(|class| class.end() == Some(End::InDoubt))
-        .map(|class| class.code().to_string())
-        .collect();
+    codes_of(|class| class.end() == Some(End::InDoubt))
+}
+
+/// The codes of some classes, as a query lists them.
+pub(super) fn codes_of(wanted: impl Fn(Class) -> bool) -> String {
+    let codes: Vec<String> =
+        Class::all().filter(|class| wanted(*class)).map(|class| class.code().to_string()).collect();
     codes.join(",")
 }

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::sqlite::writing;
 use super::{
-    Detail, Earlier, Ending, Journal, Ledger, LedgerError, OpenRun, Opening, Own, RunId,
+    Detail, Earlier, Ending, Facts, Journal, Ledger, LedgerError, OpenRun, Opening, Own, RunId,
     SqliteLedger, Unrecorded,
 };
 use crate::model::attempt::{AttemptId, Batch};
@@ -66,13 +66,7 @@ impl Journal for SqliteJournal {
     }
 }
 
-impl Ledger for SqliteLedger {
-    type Journal = SqliteJournal;
-
-    fn open_run(&mut self, opening: &Opening) -> Result<OpenRun, LedgerError> {
-        self.begin(opening)
-    }
-
+impl Facts for SqliteLedger {
     fn earlier(
         &mut self,
         run: &OpenRun,
@@ -89,6 +83,18 @@ impl Ledger for SqliteLedger {
         visit: &mut dyn FnMut(Option<PairIndex>, Own),
     ) -> Result<(), LedgerError> {
         self.visit_own(run, keys, visit)
+    }
+}
+
+impl Ledger for SqliteLedger {
+    type Journal = SqliteJournal;
+
+    fn find_run(&mut self, opening: &Opening) -> Result<OpenRun, LedgerError> {
+        self.find(opening)
+    }
+
+    fn open_run(&mut self, opening: &Opening) -> Result<OpenRun, LedgerError> {
+        self.begin(opening)
     }
 
     fn into_journal(self, run: &OpenRun) -> Result<SqliteJournal, LedgerError> {

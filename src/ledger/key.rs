@@ -7,8 +7,8 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use super::LedgerError;
 use super::files::{private_new_file, sync_parent};
+use super::{LedgerError, Location};
 use crate::rules::pair::{PairHasher, truncate};
 
 const KEY_BYTES: usize = 32;
@@ -27,6 +27,12 @@ pub(super) fn read(path: &Path) -> Result<Option<[u8; KEY_BYTES]>, LedgerError> 
             what: format!("cannot be read: {error}"),
         }),
     }
+}
+
+/// The key of a ledger that has facts is not there.
+pub(super) fn missing(location: &Location) -> LedgerError {
+    let what = format!("of the ledger {} is missing", location.ledger.display());
+    LedgerError::Key { path: location.key.clone(), what }
 }
 
 /// Makes a new key and sees to it that it survives a power cut.

@@ -21,6 +21,7 @@ mod files;
 mod journal;
 mod key;
 mod lock;
+mod preview;
 mod purge;
 mod runs;
 mod sqlite;
@@ -30,9 +31,10 @@ mod tests;
 
 pub use journal::SqliteJournal;
 pub use lock::Lock;
+pub use preview::{Preview, Snapshot};
 pub use purge::Purged;
 pub use sqlite::{Location, SqliteLedger};
-pub use status::{DayTotal, Doubt, RunLine, Status};
+pub use status::{DayTotal, Doubt, HISTORY, RunLine, Status};
 
 /// A run's number in its ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,7 +73,7 @@ pub struct Opening {
 /// A run that has begun or goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenRun {
-    /// Its number.
+    /// Its number; 0 while it is not begun.
     pub id: RunId,
     /// How many starts it had before this one.
     pub earlier_starts: u64,
@@ -168,18 +170,12 @@ pub trait Journal {
     fn finish(self) -> Result<Self::Ledger, LedgerError>;
 }
 
-/// Runs and facts.
-pub trait Ledger: Sized {
-    /// Takes facts while a run is under way.
-    type Journal: Journal<Ledger = Self>;
-
-    /// Begins a run, or goes on with the open one of the same identity.
+/// What is known, to be read.
+pub trait Facts {
+    /// The facts of other runs that gave one of these pairs an end, the latest of a pair last.
     ///
     /// # Errors
     /// [`LedgerError`] of the storage; so for all that follow.
-    fn open_run(&mut self, opening: &Opening) -> Result<OpenRun, LedgerError>;
-
-    /// The facts of other runs that gave one of these pairs an end, the latest of a pair last.
     fn earlier(
         &mut self,
         run: &OpenRun,
@@ -194,6 +190,21 @@ pub trait Ledger: Sized {
         keys: &SortedKeys,
         visit: &mut dyn FnMut(Option<PairIndex>, Own),
     ) -> Result<(), LedgerError>;
+}
+
+/// Runs and facts.
+pub trait Ledger: Facts + Sized {
+    /// Takes facts while a run is under way.
+    type Journal: Journal<Ledger = Self>;
+
+    /// The run that [`Ledger::open_run`] would give, found without writing: of a new one the number is 0.
+    ///
+    /// # Errors
+    /// [`LedgerError`] of the storage; so for all that follow.
+    fn find_run(&mut self, opening: &Opening) -> Result<OpenRun, LedgerError>;
+
+    /// Begins a run, or goes on with the open one of the same identity.
+    fn open_run(&mut self, opening: &Opening) -> Result<OpenRun, LedgerError>;
 
     /// Begins to take facts of this run.
     fn into_journal(self, run: &OpenRun) -> Result<Self::Journal, LedgerError>;

@@ -4,12 +4,12 @@
 //! run that takes the open one over; the attempts of a start are one unbroken stretch of numbers,
 //! since one process at a time writes.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
+use super::facts::UNSETTLED;
 use super::sqlite::{reading, writing};
 use super::{Ending, LedgerError, OpenRun, Opening, RunId, SqliteLedger};
 use crate::model::attempt::{AttemptId, WallMs};
-use crate::model::class::{Class, Lost};
 use crate::model::money::Charge;
 
 impl SqliteLedger {
@@ -22,34 +22,33 @@ impl SqliteLedger {
             Some(id) => id,
             None => new_run(&transaction, opening)?,
         };
-        let earlier_starts: u64 = transaction
-            .query_row("SELECT count(*) FROM starts WHERE run = ?1", [run], |row| row.get(0))
-            .map_err(reading)?;
+        let earlier_starts = starts(&transaction, run)?;
         transaction
             .execute(
                 "INSERT INTO starts (run, first_attempt, started_at) VALUES (?1, ?2, ?3)",
                 params![run, next_attempt.0, opening.at.0],
             )
             .map_err(writing)?;
-        let begun = transaction
-            .query_row(
-                "SELECT created_at, answers_since, reask_since, superseded FROM runs WHERE id = ?1",
-                [run],
-                |row| {
-                    Ok(OpenRun {
-                        id: RunId(run),
-                        earlier_starts,
-                        created_at: WallMs(row.get(0)?),
-                        answers_since: WallMs(row.get(1)?),
-                        reask_since: WallMs(row.get(2)?),
-                        superseded: row.get::<_, Option<u64>>(3)?.map(RunId),
-                        next_attempt,
-                    })
-                },
-            )
-            .map_err(reading)?;
+        let begun = read_run(&transaction, run, earlier_starts, next_attempt)?;
         transaction.commit().map_err(writing)?;
         Ok(begun)
+    }
+
+    /// The run that [`Self::begin`] would give.
+    pub(super) fn find(&self, opening: &Opening) -> Result<OpenRun, LedgerError> {
+        let next_attempt = self.next_attempt()?;
+        if let Some(run) = open_run(&self.connection, opening)? {
+            return read_run(&self.connection, run, starts(&self.connection, run)?, next_attempt);
+        }
+        Ok(OpenRun {
+            id: RunId(0),
+            earlier_starts: 0,
+            created_at: opening.at,
+            answers_since: opening.at.before(opening.reuse),
+            reask_since: opening.at.before(opening.reask_after),
+            superseded: open_run_of_path(&self.connection, opening)?.map(RunId),
+            next_attempt,
+        })
     }
 
     /// Notes how the latest start of a run ended.
@@ -85,7 +84,6 @@ impl SqliteLedger {
 
     /// Settles as in doubt every intent that a dead process left without a settlement.
     pub(super) fn settle_dangling(&mut self) -> Result<(), LedgerError> {
-        let class = Class::InDoubt(Lost::Killed);
         self.connection
             .execute(
                 "INSERT INTO settlements (id, class, charge, at)
@@ -93,7 +91,7 @@ impl SqliteLedger {
                  WHERE id >= coalesce(
                      (SELECT first_attempt FROM starts ORDER BY id DESC LIMIT 1), 0)
                    AND NOT EXISTS (SELECT 1 FROM settlements s WHERE s.id = intents.id)",
-                params![class.code(), Charge::Unknown.code(), WallMs::now().0],
+                params![UNSETTLED.code(), Charge::Unknown.code(), WallMs::now().0],
             )
             .map(drop)
             .map_err(writing)
@@ -133,12 +131,9 @@ impl SqliteLedger {
     }
 }
 
-fn open_run(
-    transaction: &rusqlite::Transaction<'_>,
-    opening: &Opening,
-) -> Result<Option<u64>, LedgerError> {
+fn open_run(connection: &Connection, opening: &Opening) -> Result<Option<u64>, LedgerError> {
     let identity = &opening.identity;
-    transaction
+    connection
         .query_row(
             "SELECT id FROM runs WHERE state = 'open' AND fingerprint = ?1 AND columns = ?2
              ORDER BY id DESC LIMIT 1",
@@ -149,16 +144,55 @@ fn open_run(
         .map_err(reading)
 }
 
-/// A new run; the open run of the same path, whose bytes or columns were others, is superseded.
-fn new_run(transaction: &rusqlite::Transaction<'_>, opening: &Opening) -> Result<u64, LedgerError> {
-    let superseded: Option<u64> = transaction
+/// The open run of this path, whatever its bytes and columns: a new run of the path supersedes it.
+fn open_run_of_path(
+    connection: &Connection,
+    opening: &Opening,
+) -> Result<Option<u64>, LedgerError> {
+    connection
         .query_row(
             "SELECT id FROM runs WHERE state = 'open' AND path = ?1 ORDER BY id DESC LIMIT 1",
             [opening.path],
             |row| row.get(0),
         )
         .optional()
-        .map_err(reading)?;
+        .map_err(reading)
+}
+
+fn starts(connection: &Connection, run: u64) -> Result<u64, LedgerError> {
+    connection
+        .query_row("SELECT count(*) FROM starts WHERE run = ?1", [run], |row| row.get(0))
+        .map_err(reading)
+}
+
+fn read_run(
+    connection: &Connection,
+    run: u64,
+    earlier_starts: u64,
+    next_attempt: AttemptId,
+) -> Result<OpenRun, LedgerError> {
+    connection
+        .query_row(
+            "SELECT created_at, answers_since, reask_since, superseded FROM runs WHERE id = ?1",
+            [run],
+            |row| {
+                Ok(OpenRun {
+                    id: RunId(run),
+                    earlier_starts,
+                    created_at: WallMs(row.get(0)?),
+                    answers_since: WallMs(row.get(1)?),
+                    reask_since: WallMs(row.get(2)?),
+                    superseded: row.get::<_, Option<u64>>(3)?.map(RunId),
+                    next_attempt,
+                })
+            },
+        )
+        .map_err(reading)
+}
+
+/// A new run; the open run of the same path, whose bytes or columns were others, is superseded.
+fn new_run(transaction: &rusqlite::Transaction<'_>, opening: &Opening) -> Result<u64, LedgerError> {
+    let superseded = open_run_of_path(transaction, opening)?;
     if let Some(id) = superseded {
         transaction
             .execute(

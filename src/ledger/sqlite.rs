@@ -62,8 +62,8 @@ pub struct Location {
 pub struct SqliteLedger {
     pub(super) connection: Connection,
     pub(super) path: PathBuf,
-    hasher: PairHasher,
-    _lock: Option<Lock>,
+    pub(super) hasher: PairHasher,
+    pub(super) _lock: Option<Lock>,
 }
 
 impl SqliteLedger {
@@ -82,10 +82,7 @@ impl SqliteLedger {
                 private_parent(&location.key)?;
                 key::create(&location.key)?
             }
-            None => {
-                let what = format!("of the ledger {} is missing", location.ledger.display());
-                return Err(LedgerError::Key { path: location.key.clone(), what });
-            }
+            None => return Err(key::missing(location)),
         };
         drop(private_file(&location.ledger)?);
         let connection = Connection::open(&location.ledger).map_err(opening)?;
@@ -156,7 +153,7 @@ impl SqliteLedger {
             .map_err(reading)
     }
 
-    fn is_blank(&self) -> Result<bool, LedgerError> {
+    pub(super) fn is_blank(&self) -> Result<bool, LedgerError> {
         let count = self
             .connection
             .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
@@ -182,7 +179,7 @@ impl SqliteLedger {
     }
 
     /// A ledger of ours, of a version that we know.
-    fn check_kind(&self) -> Result<(), LedgerError> {
+    pub(super) fn check_kind(&self) -> Result<(), LedgerError> {
         let pragma = |name| {
             self.connection
                 .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
@@ -198,7 +195,11 @@ impl SqliteLedger {
         }
     }
 
-    fn check_stamp(&self, location: &Location, key: &[u8; 32]) -> Result<(), LedgerError> {
+    pub(super) fn check_stamp(
+        &self,
+        location: &Location,
+        key: &[u8; 32],
+    ) -> Result<(), LedgerError> {
         let theirs = self.origin()?;
         if theirs != location.origin {
             let ours = location.origin.clone();
@@ -237,7 +238,7 @@ pub(super) const fn writing(source: rusqlite::Error) -> LedgerError {
     LedgerError::Storage { act: "written", source }
 }
 
-const fn opening(source: rusqlite::Error) -> LedgerError {
+pub(super) const fn opening(source: rusqlite::Error) -> LedgerError {
     LedgerError::Storage { act: "opened", source }
 }
 

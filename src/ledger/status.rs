@@ -5,15 +5,19 @@
 
 use std::collections::BTreeMap;
 
-use super::facts::doubt_codes;
+use super::facts::{codes_of, doubt_codes};
 use super::sqlite::reading;
 use super::{LedgerError, RunId, SqliteLedger};
 use crate::model::attempt::WallMs;
 use crate::model::class::Class;
 use crate::model::money::Tally;
+use crate::rules::estimate::History;
 use crate::rules::tally::count;
 
 const DAY_MS: i64 = 86_400_000;
+/// How many of the latest attempts the history of charges rests on: a share needs no more, and a large ledger is not
+/// read to its end.
+pub const HISTORY: u64 = 1_000_000;
 
 /// All of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,13 +97,34 @@ impl SqliteLedger {
                 "SELECT count(*) FROM settlements WHERE class IN ({})",
                 doubt_codes()
             ))?,
-            unsettled: self.number(
-                "SELECT count(*) FROM intents WHERE id >= coalesce(
-                    (SELECT first_attempt FROM starts ORDER BY id DESC LIMIT 1), 0)
-                 AND NOT EXISTS (SELECT 1 FROM settlements s WHERE s.id = intents.id)",
-            )?,
+            unsettled: self.unsettled()?,
             days: self.days(utc_offset_ms)?,
         })
+    }
+
+    /// Calls of the latest start that have no settlement.
+    pub(super) fn unsettled(&self) -> Result<u64, LedgerError> {
+        self.number(
+            "SELECT count(*) FROM intents WHERE id >= coalesce(
+                (SELECT first_attempt FROM starts ORDER BY id DESC LIMIT 1), 0)
+             AND NOT EXISTS (SELECT 1 FROM settlements s WHERE s.id = intents.id)",
+        )
+    }
+
+    /// How often the vendor charged for its latest answers: of the latest [`HISTORY`] attempts, those that drew a
+    /// result code.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`].
+    pub fn history(&self) -> Result<History, LedgerError> {
+        let tallies = self.tallies(&format!(
+            "SELECT 0, class, count(*) FROM
+                (SELECT class FROM settlements ORDER BY id DESC LIMIT {HISTORY})
+             WHERE class IN ({}) GROUP BY class",
+            codes_of(|class| matches!(class, Class::Answered(_)))
+        ))?;
+        let tally = tallies.into_values().next().unwrap_or_default();
+        Ok(History { answers: tally.calls, charged: tally.confirmed })
     }
 
     fn number(&self, query: &str) -> Result<u64, LedgerError> {

@@ -1,49 +1,92 @@
 //! What the ledger knows of a file's pairs, and what that leaves to be sent.
 
 use super::{PassError, Survey};
-use crate::ledger::{Ledger, OpenRun};
+use crate::ledger::{Facts, OpenRun};
+use crate::model::attempt::WallMs;
 use crate::model::class::End;
-use crate::model::funnel::Funnel;
+use crate::model::funnel::{Ages, Funnel};
 use crate::rules::brake::Earliest;
-use crate::rules::pairs::{Origin, PairTable};
+use crate::rules::pairs::{Origin, PairState, PairTable};
 use crate::rules::retry::RetryPolicy;
-use crate::rules::reuse::ReusePolicy;
+use crate::rules::reuse::{Age, ReusePolicy};
 use crate::rules::tally::{SoFar, count};
 
-/// Folds all facts into the table: other runs' first, then this run's own. Returns what these add
-/// up to.
+/// What the facts say beside the standing of each pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Known {
+    /// What this run's own facts add up to.
+    pub run: SoFar,
+    /// How old the answers are that are used again.
+    pub ages: Ages,
+}
+
+/// Folds all facts into the table: other runs' first, then this run's own.
 ///
 /// # Errors
 /// [`PassError::Ledger`].
-pub fn fold_known<L: Ledger>(
+pub fn fold_known<F: Facts>(
     table: &mut PairTable,
-    ledger: &mut L,
+    facts: &mut F,
     run: &OpenRun,
     reuse: &ReusePolicy,
     retry: &RetryPolicy,
-) -> Result<SoFar, PassError> {
+    now: WallMs,
+) -> Result<Known, PassError> {
     let keys = table.keys();
-    ledger.earlier(run, &keys, &mut |at, fact| {
+    // A later fact of a pair replaces an earlier one: only at the end is it known which age counts.
+    let mut ages = vec![Age::default(); table.len()];
+    facts.earlier(run, &keys, &mut |at, fact| {
         let kept = reuse.keeps(fact.end, fact.at, fact.taken_over).then_some(fact.end);
         table.take_earlier(at, fact.attempt, kept);
+        if let Some(age) = ages.get_mut(at.0 as usize) {
+            *age = Age::of(fact.at, now);
+        }
     })?;
-    let mut so_far = SoFar::default();
+    let mut known = Known::default();
     let mut verdicts = Earliest::default();
-    ledger.own(run, &keys, &mut |at, own| {
-        count(&mut so_far.tally, own.class, 1);
+    facts.own(run, &keys, &mut |at, own| {
+        count(&mut known.run.tally, own.class, 1);
         verdicts.answered(own.at, own.class);
         if let Some(at) = at {
             table.settle(at, own.attempt, own.class, own.voided);
         }
     })?;
     table.give_up_used(retry);
-    so_far.verdicts = verdicts.counted();
-    Ok(so_far)
+    known.run.verdicts = verdicts.counted();
+    for (state, age) in table.states().zip(ages) {
+        if Place::of(state) == Place::Reused {
+            age.count(&mut known.ages);
+        }
+    }
+    Ok(known)
+}
+
+/// Where a pair is in the funnel.
+#[derive(PartialEq, Eq)]
+enum Place {
+    Reused,
+    InDoubt,
+    Done,
+    ToSend,
+}
+
+impl Place {
+    const fn of(state: &PairState) -> Self {
+        match (state.end, state.origin) {
+            (None, _) => Self::ToSend,
+            (Some(_), Origin::Run) => Self::Done,
+            (Some(End::InDoubt), _) => Self::InDoubt,
+            (Some(_), _) => Self::Reused,
+        }
+    }
 }
 
 impl Funnel {
     /// The funnel of a surveyed file whose table holds what is known.
-    pub fn of(survey: &Survey) -> Self {
+    ///
+    /// # Errors
+    /// [`PassError::Inconsistent`] if it does not add up: a defect of this program.
+    pub fn of(survey: &Survey) -> Result<Self, PassError> {
         let mut funnel = Self {
             rows: survey.counts.rows,
             rejected: survey.counts.rejected(),
@@ -54,13 +97,13 @@ impl Funnel {
             to_send: 0,
         };
         for state in survey.table.states() {
-            *match (state.end, state.origin) {
-                (None, _) => &mut funnel.to_send,
-                (Some(_), Origin::Run) => &mut funnel.done,
-                (Some(End::InDoubt), _) => &mut funnel.in_doubt,
-                (Some(_), _) => &mut funnel.reused,
+            *match Place::of(state) {
+                Place::Reused => &mut funnel.reused,
+                Place::InDoubt => &mut funnel.in_doubt,
+                Place::Done => &mut funnel.done,
+                Place::ToSend => &mut funnel.to_send,
             } += 1;
         }
-        funnel
+        funnel.checked().map_err(|error| PassError::Inconsistent(error.to_string()))
     }
 }

@@ -6,14 +6,17 @@
 
 mod candidates;
 mod known;
+mod locate;
 mod project;
+mod spot;
 mod survey;
 
 use crate::input::InputError;
 use crate::ledger::LedgerError;
 
 pub use candidates::read_candidates;
-pub use known::fold_known;
+pub use known::{Known, fold_known};
+pub use locate::{Located, Wanted, locate};
 pub use project::{Projected, project};
 pub use survey::{Survey, survey};
 
@@ -51,8 +54,8 @@ pub enum PassError {
     /// A signal asked to stop.
     #[error("interrupted")]
     Interrupted,
-    /// The output does not add up to what the ledger says: a defect of this program.
-    #[error("the output does not add up: {0}")]
+    /// Figures do not add up, the output's or the funnel's: a defect of this program.
+    #[error("the figures do not add up: {0}")]
     Inconsistent(String),
 }
 

@@ -11,6 +11,7 @@ pub mod classify;
 pub mod columns;
 pub mod echo;
 pub mod encoding;
+pub mod estimate;
 pub mod findings;
 pub mod headers;
 pub mod name;

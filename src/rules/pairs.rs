@@ -175,6 +175,11 @@ impl PairTable {
         }
     }
 
+    /// Forgets all that was known, to fold the facts once more.
+    pub fn forget(&mut self) {
+        self.states.fill(UNKNOWN);
+    }
+
     /// A row of this pair is with the engine, or no longer is.
     pub fn set_under_way(&mut self, at: PairIndex, under_way: bool) {
         if let Some(state) = self.states.get_mut(at.0 as usize) {

@@ -2,6 +2,7 @@
 
 use crate::model::attempt::WallMs;
 use crate::model::class::{End, ResultCode};
+use crate::model::funnel::Ages;
 
 /// What to use of earlier runs. The cut-offs are those of the run's first start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,9 +33,74 @@ impl ReusePolicy {
     }
 }
 
+/// How old an answer is, in the steps that people are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(u8)]
+pub enum Age {
+    /// Younger than a day; of the future too, where a clock was set back.
+    #[default]
+    UnderADay,
+    /// One to seven days.
+    Week,
+    /// Eight to thirty days.
+    Month,
+    /// Older.
+    Older,
+}
+
+impl Age {
+    /// Of an answer that came at this time.
+    #[must_use]
+    pub const fn of(at: WallMs, now: WallMs) -> Self {
+        match now.0.saturating_sub(at.0) / 86_400_000 {
+            ..1 => Self::UnderADay,
+            1..8 => Self::Week,
+            8..31 => Self::Month,
+            31.. => Self::Older,
+        }
+    }
+
+    /// Counts one answer.
+    pub const fn count(self, ages: &mut Ages) {
+        *match self {
+            Self::UnderADay => &mut ages.under_1_day,
+            Self::Week => &mut ages.days_1_to_7,
+            Self::Month => &mut ages.days_8_to_30,
+            Self::Older => &mut ages.older,
+        } += 1;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ages_in_whole_days() {
+        let day = 86_400_000;
+        let now = WallMs(100 * day);
+        for (before, age) in [
+            (-5, Age::UnderADay),
+            (0, Age::UnderADay),
+            (day - 1, Age::UnderADay),
+            (day, Age::Week),
+            (8 * day - 1, Age::Week),
+            (8 * day, Age::Month),
+            (31 * day - 1, Age::Month),
+            (31 * day, Age::Older),
+        ] {
+            assert_eq!(Age::of(WallMs(now.0 - before), now), age, "{before}");
+        }
+        assert_eq!(Age::of(WallMs(i64::MIN), WallMs(i64::MAX)), Age::Older);
+        let mut ages = Ages::default();
+        for age in [Age::UnderADay, Age::Week, Age::Month, Age::Older] {
+            age.count(&mut ages);
+        }
+        assert_eq!(
+            (ages.under_1_day, ages.days_1_to_7, ages.days_8_to_30, ages.older),
+            (1, 1, 1, 1)
+        );
+    }
 
     #[test]
     fn the_whole_table() {

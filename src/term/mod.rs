@@ -4,11 +4,16 @@
 //! by colour alone; on `--log json` every line is a JSON object.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 use clap::ColorChoice;
 use indicatif::MultiProgress;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
+
+/// How often it is looked whether a question is given up.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 mod progress;
 
@@ -90,11 +95,37 @@ impl Screen {
             return;
         }
         match self.form {
+            LogForm::Text if text.is_empty() => {}
             LogForm::Text => self.line(text.trim_end_matches('\n')),
             LogForm::Json => {
                 for line in text.lines().filter(|line| !line.trim().is_empty()) {
                     tracing::info!(target: "ceknik", "{}", line.trim());
                 }
+            }
+        }
+    }
+
+    /// Asks a person, quiet or not, and waits for a line of standard input; `None` where `given_up` says so before.
+    pub fn ask(&self, question: &str, given_up: &dyn Fn() -> bool) -> Option<String> {
+        // Nobody can answer what cannot be shown: no line is no.
+        let _ = BesideBars(self.bars.clone()).write_all(question.as_bytes());
+        let (tell, told) = std::sync::mpsc::channel();
+        // A thread of its own, since a signal does not end the reading of a line.
+        let reader = std::thread::Builder::new().name("answer".to_owned()).spawn(move || {
+            let mut line = String::new();
+            let read = io::stdin().read_line(&mut line);
+            // The asker may have given up.
+            let _ = tell.send(read.map_or_else(|_| String::new(), |_| line));
+        });
+        loop {
+            match told.recv_timeout(LOOK_EVERY) {
+                Ok(line) => return Some(line),
+                Err(RecvTimeoutError::Timeout) if given_up() => {
+                    self.line("");
+                    return None;
+                }
+                Err(RecvTimeoutError::Timeout) if reader.is_ok() => {}
+                Err(_) => return Some(String::new()),
             }
         }
     }

@@ -117,7 +117,7 @@ pub fn run_arguments<'a>(input: &'a str, base_url: &'a str, more: &[&'a str]) ->
 }
 
 impl Ended {
-    fn of(output: Output) -> Self {
+    pub fn of(output: Output) -> Self {
         Self {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),

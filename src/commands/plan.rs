@@ -1,0 +1,151 @@
+//! `ceknik plan`: a dry run. What is in the file, what would be sent, what it would cost, how long it would take.
+//!
+//! What must hold: it says what `run` would do, by the same stages; it needs no credentials, opens no connection, and
+//! writes nothing.
+
+use crate::config::PlanConfig;
+use crate::error::{Error, exit};
+use crate::input::inspect;
+use crate::ledger::{OpenRun, Preview, SqliteLedger};
+use crate::model::finding::{Finding, FindingClass};
+use crate::model::funnel::Funnel;
+use crate::model::row::Warning;
+use crate::output::{
+    Forecast, Plan, Report, StopsAt, findings_words, forecast_words, skipped_words,
+};
+use crate::passes::{Input, Known, Located, PassError, Survey, Wanted, locate, survey};
+use crate::rules::estimate::{Fit, History};
+use crate::term::Screen;
+
+use super::stages::{Terms, fold, forecast, open_source, opening};
+use super::words;
+
+/// Plans a run. Returns the exit code.
+///
+/// # Errors
+/// The input, the ledger or the configuration cannot be used.
+pub fn plan(config: &PlanConfig, screen: &Screen) -> Result<u8, Error> {
+    let source = open_source(&config.input, &config.reading, &std::env::temp_dir())?;
+    let layout = inspect(&source, &config.reading)?;
+    screen.say(&words::layout(&source, &layout));
+    let file = words::file_form(&source, &layout);
+    screen.say(&words::columns_seen(&file));
+
+    let preview = SqliteLedger::preview(&config.ledger)?;
+    let hasher = preview.hasher();
+    let input = Input { source, layout, options: config.reading.clone(), hasher };
+    // A signal simply ends us: there is nothing to be put in order.
+    let mut surveyed = survey(&input, &|| false)?;
+    let looked = look(config, &preview, &input, &mut surveyed)?;
+    let funnel = Funnel::of(&surveyed)?;
+    let forecast = forecast(&surveyed, funnel, looked.known, looked.history, terms(config));
+    let located = find_places(&input, &surveyed, forecast.fit)?;
+    let stops_at = located.stop.as_ref().map(|at| StopsAt { record: at.record, line: at.line });
+    let mut findings = std::mem::take(&mut surveyed.findings);
+    findings.extend(several_names(&surveyed, located));
+    surveyed.findings = findings;
+
+    let exit = exit_code(config, &surveyed, &forecast);
+    if let Some(run) = &looked.run {
+        screen.say(&words::which_run(run, &forecast));
+    }
+    screen.say(&skipped_words(&surveyed.skipped));
+    screen.say(&forecast_words(&forecast, stops_at));
+    screen.say(&words::unsettled(looked.unsettled));
+    screen.say(&findings_words(&surveyed.findings, &surveyed.counts.warnings));
+    screen.say(&words::verdict(exit, &forecast, surveyed.stops().next()));
+    if config.json {
+        let report = Report {
+            origin: &config.ledger.origin,
+            file,
+            warnings: &surveyed.counts.warnings,
+            skipped: surveyed.skipped,
+            findings: &surveyed.findings,
+            unsettled: looked.unsettled,
+            stops_at,
+            exit,
+        };
+        let json = Plan::of(&forecast, &report).to_json().map_err(|error| Error {
+            code: exit::INTERNAL,
+            message: format!("the plan cannot be written as JSON: {error}"),
+            hint: None,
+        })?;
+        super::print(json.as_bytes())?;
+    }
+    Ok(exit)
+}
+
+/// What the ledger says.
+#[derive(Default)]
+struct Looked {
+    run: Option<OpenRun>,
+    known: Known,
+    history: History,
+    unsettled: u64,
+}
+
+/// Reads all facts at one moment, and folds them into the table.
+fn look(
+    config: &PlanConfig,
+    preview: &Preview,
+    input: &Input,
+    surveyed: &mut Survey,
+) -> Result<Looked, Error> {
+    let opening = opening(input, surveyed, &config.reuse, "");
+    let looked = preview.read(|facts| {
+        let run = facts.find_run(&opening)?;
+        let known = fold(surveyed, facts, &run, &config.reuse, &config.retry)?;
+        let (history, unsettled) = (facts.history()?, facts.unsettled()?);
+        Ok::<_, PassError>(Looked { run: Some(run), known, history, unsettled })
+    })?;
+    Ok(looked.unwrap_or_default())
+}
+
+fn terms(config: &PlanConfig) -> Terms {
+    Terms {
+        price: config.price.clone(),
+        max_charges: config.max_charges,
+        charge_share: config.charge_share,
+        rate: config.rate,
+        night: config.night,
+    }
+}
+
+/// Reads the file once more where a place in it is to be told.
+fn find_places(input: &Input, surveyed: &Survey, fit: Option<Fit>) -> Result<Located, PassError> {
+    let wanted = Wanted {
+        after_sent: fit.and_then(|fit| fit.stops_after),
+        several_names: surveyed.several_names > 0,
+    };
+    if wanted.after_sent.is_none() && !wanted.several_names {
+        return Ok(Located::default());
+    }
+    locate(input, surveyed.fingerprint, &surveyed.table, wanted, &|| false)
+}
+
+/// The finding of NIKs that stand in the file with different names.
+fn several_names(surveyed: &Survey, located: Located) -> Option<Finding> {
+    let (count, of) = (surveyed.several_names, surveyed.table.len() as u64);
+    (count > 0).then(|| Finding {
+        code: Warning::NikSeveralNames.code(),
+        class: FindingClass::Warn,
+        count,
+        of,
+        message: format!(
+            "{count} of {of} pairs have a NIK that stands in this file with another name: at most one of them can match, \
+             and each is charged"
+        ),
+        hint: "compare the names with the card, and leave the wrong rows out",
+        places: located.several_names,
+    })
+}
+
+fn exit_code(config: &PlanConfig, surveyed: &Survey, forecast: &Forecast) -> u8 {
+    if surveyed.stops().next().is_some() && !config.force {
+        return exit::INPUT;
+    }
+    match forecast.fit {
+        Some(fit) if !fit.fits() => exit::BUDGET,
+        _ => exit::COMPLETE,
+    }
+}

@@ -1,0 +1,172 @@
+//! The stages that `run` and `plan` share, so that what `plan` says would be sent is what `run` sends.
+
+use std::path::{Path, PathBuf};
+
+use jiff::{SignedDuration, Zoned};
+
+use crate::config::{InputFrom, Reuse};
+use crate::error::{Error, exit};
+use crate::input::form::Form;
+use crate::input::{self, Source};
+use crate::ledger::{Facts, Identity, OpenRun, Opening};
+use crate::model::attempt::WallMs;
+use crate::model::finding::Finding;
+use crate::model::funnel::Funnel;
+use crate::model::money::Price;
+use crate::model::subject::mask_digits;
+use crate::output::{Forecast, Pace};
+use crate::passes::{Input, Known, PassError, Survey, fold_known};
+use crate::rules::estimate::{Basis, Charges, Fit, History, Share, nights, seconds};
+use crate::rules::pair::{PairHasher, truncate};
+use crate::rules::retry::RetryPolicy;
+use crate::rules::reuse::ReusePolicy;
+
+/// The input. A stream, and the rows of a workbook, are kept in `folder` while they are read several times.
+pub(super) fn open_source(
+    from: &InputFrom,
+    reading: &input::Options,
+    folder: &Path,
+) -> Result<Source, Error> {
+    let source = match from {
+        InputFrom::File(path) => Source::file(path)?,
+        InputFrom::Stdin => Source::stdin(folder)?,
+    };
+    Ok(source.unfolded(reading.sheet_options(), folder)?)
+}
+
+/// What the ledger finds the run by, or makes it of. `account`: the id of who asks.
+pub(super) fn opening(input: &Input, surveyed: &Survey, reuse: &Reuse, account: &str) -> Opening {
+    let path = input.source.path().map(|path| path.canonicalize().unwrap_or_else(|_| path.into()));
+    let path = path.unwrap_or_else(|| PathBuf::from("-"));
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    let keyed = |what: &[u8], text: &[u8]| keyed(&input.hasher, what, text);
+    Opening {
+        identity: Identity { fingerprint: surveyed.fingerprint, columns: reading(input) },
+        path: keyed(b"path", path.as_os_str().as_encoded_bytes()),
+        label: mask_digits(&name).into_owned(),
+        account: keyed(b"account", account.as_bytes()),
+        rows: surveyed.counts.rows,
+        at: WallMs::now(),
+        reuse: reuse.answers,
+        reask_after: reuse.reask_after,
+    }
+}
+
+/// All that decides which pairs a file's bytes hold: the chosen columns, and how they are read.
+fn reading(input: &Input) -> String {
+    let Input { layout, options, .. } = input;
+    let form = match &layout.form {
+        Form::Sheet(name) => format!("sheet={name}"),
+        Form::Text { encoding, .. } => format!("encoding={encoding}"),
+    };
+    format!(
+        "id={} name={} delimiter={} header={} {form} truncated={} odd_dates={}",
+        layout.id.index,
+        layout.name.index,
+        layout.delimiter,
+        layout.header.is_some(),
+        options.nik.send_truncated,
+        options.nik.send_odd_dates
+    )
+}
+
+/// A keyed hash: nobody can find out what it was made of by trying.
+fn keyed(hasher: &PairHasher, what: &[u8], text: &[u8]) -> [u8; 16] {
+    truncate(&hasher.stream().update(what).update(b"\0").update(text).finalize())
+}
+
+/// Folds what is known into the surveyed table, whatever it held before.
+pub(super) fn fold<F: Facts>(
+    surveyed: &mut Survey,
+    facts: &mut F,
+    run: &OpenRun,
+    reuse: &Reuse,
+    retry: &RetryPolicy,
+) -> Result<Known, PassError> {
+    let policy = ReusePolicy {
+        answers_since: run.answers_since,
+        reask_since: run.reask_since,
+        retry_refused: reuse.retry_refused,
+        resend_doubts: reuse.resend_doubts,
+    };
+    surveyed.table.forget();
+    fold_known(&mut surveyed.table, facts, run, &policy, retry, WallMs::now())
+}
+
+/// What a forecast rests on beside the file and the ledger.
+pub(super) struct Terms {
+    pub(super) price: Option<Price>,
+    pub(super) max_charges: Option<u64>,
+    pub(super) charge_share: Option<Share>,
+    pub(super) rate: Option<f64>,
+    pub(super) night: Option<u64>,
+}
+
+/// What is going to be sent, what that may cost, and how long it takes.
+pub(super) fn forecast(
+    surveyed: &Survey,
+    funnel: Funnel,
+    known: Known,
+    history: History,
+    terms: Terms,
+) -> Forecast {
+    let Terms { price, max_charges, charge_share, rate, night } = terms;
+    let basis = Basis::of(charge_share, history);
+    let seconds = rate.map(|rate| seconds(funnel.to_send, rate));
+    Forecast {
+        funnel,
+        rejections: surveyed.counts.rejections.clone(),
+        ages: known.ages,
+        tally: known.run.tally,
+        charges: Charges::of(funnel.to_send, basis),
+        basis,
+        price,
+        pace: Pace {
+            rate,
+            seconds,
+            finish: seconds.and_then(|seconds| on_the_clock(&Zoned::now(), seconds)),
+            nights: seconds.zip(night).map(|(seconds, night)| (nights(seconds, night), night)),
+        },
+        fit: max_charges.map(|max| Fit::of(max, known.run.tally.at_most(), funnel.to_send)),
+    }
+}
+
+/// The time so many seconds from now, to the minute, in the local zone: `05:12` today, with its date on another day.
+fn on_the_clock(now: &Zoned, seconds: u64) -> Option<String> {
+    let span = SignedDuration::from_secs(i64::try_from(seconds).ok()?);
+    let then = now.checked_add(span).ok()?;
+    let form =
+        if then.date() == now.date() { "%H:%M (UTC%:z)" } else { "%a %Y-%m-%d %H:%M (UTC%:z)" };
+    Some(then.strftime(form).to_string())
+}
+
+/// The error of a file that its findings stop; `None` where nothing stops it. Each mismatch would be charged.
+pub(super) fn damage(surveyed: &Survey) -> Option<Error> {
+    let first: &Finding = surveyed.stops().next()?;
+    Some(Error::new(
+        exit::INPUT,
+        format!("the file looks damaged ({}); nothing was sent", first.code),
+        format!("{}; or go on all the same with --force", first.hint),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_finish_on_the_clock() {
+        let zone = jiff::tz::TimeZone::get("Asia/Jakarta").unwrap();
+        let now: jiff::civil::DateTime = "2026-11-23 22:00".parse().unwrap();
+        let now = now.to_zoned(zone).unwrap();
+        for (seconds, shown) in [
+            (0, Some("22:00 (UTC+07:00)")),
+            (3600, Some("23:00 (UTC+07:00)")),
+            (8 * 3600, Some("Tue 2026-11-24 06:00 (UTC+07:00)")),
+            (u64::MAX, None),
+            (1_000_000_000_000, None),
+        ] {
+            assert_eq!(on_the_clock(&now, seconds).as_deref(), shown, "{seconds}");
+        }
+    }
+}

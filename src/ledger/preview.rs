@@ -1,0 +1,201 @@
+//! A look at the ledger through the eyes of the next run: what it would find, without its lock.
+//!
+//! What must hold: not a byte is written, not to the ledger and not beside it; what is read is one consistent state,
+//! also while a run is under way; a ledger that `run` would refuse is refused here with the same words. What is read is
+//! read by the code that `run` reads with.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::sqlite::{opening, reading};
+use super::{
+    Earlier, Facts, Ledger, LedgerError, Location, OpenRun, Opening, Own, SqliteLedger, key,
+};
+use crate::rules::estimate::History;
+use crate::rules::pair::PairHasher;
+use crate::rules::pairs::{PairIndex, SortedKeys};
+
+/// A ledger as the next run would find it.
+pub struct Preview {
+    location: Location,
+    key: [u8; 32],
+    /// Whether there are facts.
+    is_there: bool,
+}
+
+/// The facts at one moment.
+pub struct Snapshot {
+    ledger: SqliteLedger,
+    /// The file as it was, where it is read without SQLite's own locks.
+    unlocked: Option<Stamp>,
+}
+
+/// What tells whether a file was written to.
+#[derive(Debug, PartialEq, Eq)]
+struct Stamp {
+    bytes: u64,
+    changed: Option<SystemTime>,
+}
+
+impl SqliteLedger {
+    /// Looks at a ledger, and checks it as a run does.
+    ///
+    /// # Errors
+    /// [`LedgerError`]: of another origin, key or version, or unusable. That there is none yet is no error.
+    pub fn preview(location: &Location) -> Result<Preview, LedgerError> {
+        let is_new = fs::metadata(&location.ledger).map_or(true, |file| file.len() == 0);
+        let key = match key::read(&location.key)? {
+            Some(key) => key,
+            // Nothing is known under any key.
+            None if is_new => [0; 32],
+            None => return Err(key::missing(location)),
+        };
+        let preview = Preview { location: location.clone(), key, is_there: !is_new };
+        let checked = preview.read(|snapshot| {
+            // Blank: its first start was cut off before there was anything to know.
+            let is_blank = snapshot.ledger.is_blank()?;
+            if !is_blank {
+                snapshot.ledger.check_kind()?;
+                snapshot.ledger.check_stamp(location, &key)?;
+            }
+            Ok::<_, LedgerError>(!is_blank)
+        })?;
+        Ok(Preview { is_there: checked.unwrap_or(false), ..preview })
+    }
+}
+
+impl Preview {
+    /// Makes pair keys and fingerprints as the next run will.
+    pub fn hasher(&self) -> PairHasher {
+        PairHasher::new(self.key)
+    }
+
+    /// Reads the facts of one moment; `None` where there are none. `read` is called once more where a run that began
+    /// meanwhile wrote into the file: what it told the first time is forgotten.
+    ///
+    /// # Errors
+    /// What `read` says, and [`LedgerError::Storage`].
+    pub fn read<T, E: From<LedgerError>>(
+        &self,
+        mut read: impl FnMut(&mut Snapshot) -> Result<T, E>,
+    ) -> Result<Option<T>, E> {
+        if !self.is_there {
+            return Ok(None);
+        }
+        let mut snapshot = self.open(false)?;
+        let told = read(&mut snapshot);
+        if snapshot.held() {
+            return told.map(Some);
+        }
+        read(&mut self.open(true)?).map(Some)
+    }
+
+    /// `beside_runs`: by SQLite's own locks, which a run that begins in this moment cannot disturb.
+    fn open(&self, beside_runs: bool) -> Result<Snapshot, LedgerError> {
+        let path = &self.location.ledger;
+        // A reader of a WAL file makes files beside it where there are none. Where the WAL is empty, nobody writes, and
+        // the file alone is the whole ledger.
+        let unlocked = if beside_runs || has_wal(path) { None } else { Stamp::of(path) };
+        let connection = match &unlocked {
+            Some(_) => connect(path, "immutable=1")?,
+            None => connect(path, "readonly_shm=1").or_else(|_| connect(path, "mode=ro"))?,
+        };
+        let (path, hasher) = (path.clone(), self.hasher());
+        let ledger = SqliteLedger { connection, path, hasher, _lock: None };
+        Ok(Snapshot { ledger, unlocked })
+    }
+}
+
+impl Snapshot {
+    /// The run that `run` would begin or go on with.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`]; so for all that follow.
+    pub fn find_run(&mut self, opening: &Opening) -> Result<OpenRun, LedgerError> {
+        self.ledger.find_run(opening)
+    }
+
+    /// What earlier answers say of how often a call is charged.
+    pub fn history(&self) -> Result<History, LedgerError> {
+        self.ledger.history()
+    }
+
+    /// Calls without an answer: in flight where a run is under way, else in doubt.
+    pub fn unsettled(&self) -> Result<u64, LedgerError> {
+        self.ledger.unsettled()
+    }
+
+    /// Whether all that was read is of one moment: a run that began meanwhile did not write into the file.
+    fn held(&self) -> bool {
+        self.unlocked.is_none() || Stamp::of(self.ledger.path()) == self.unlocked
+    }
+}
+
+impl Facts for Snapshot {
+    fn earlier(
+        &mut self,
+        run: &OpenRun,
+        keys: &SortedKeys,
+        visit: &mut dyn FnMut(PairIndex, Earlier),
+    ) -> Result<(), LedgerError> {
+        self.ledger.earlier(run, keys, visit)
+    }
+
+    fn own(
+        &mut self,
+        run: &OpenRun,
+        keys: &SortedKeys,
+        visit: &mut dyn FnMut(Option<PairIndex>, Own),
+    ) -> Result<(), LedgerError> {
+        self.ledger.own(run, keys, visit)
+    }
+}
+
+impl Stamp {
+    fn of(path: &Path) -> Option<Self> {
+        let file = fs::metadata(path).ok()?;
+        Some(Self { bytes: file.len(), changed: file.modified().ok() })
+    }
+}
+
+fn has_wal(ledger: &Path) -> bool {
+    let mut path = ledger.as_os_str().to_owned();
+    path.push("-wal");
+    fs::metadata(PathBuf::from(path)).is_ok_and(|file| file.len() > 0)
+}
+
+/// Opens to read, and begins a read transaction.
+fn connect(path: &Path, how: &str) -> Result<Connection, LedgerError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(uri(path, how), flags).map_err(opening)?;
+    connection.busy_timeout(Duration::from_secs(5)).map_err(opening)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    // Sorts of its own stay in memory: nothing is written anywhere.
+    connection.pragma_update(None, "temp_store", "MEMORY").map_err(opening)?;
+    connection.execute_batch("BEGIN").map_err(reading)?;
+    let begun = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
+    match begun {
+        // What it is instead is told by the check that follows.
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => Ok(connection),
+        Err(error) => Err(reading(error)),
+        Ok(()) => Ok(connection),
+    }
+}
+
+/// A path as SQLite reads it in a URI.
+fn uri(path: &Path, how: &str) -> PathBuf {
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    // Before an absolute path stands an empty host, so that none is read out of it.
+    let mut uri = if path.is_absolute() { b"file://".to_vec() } else { b"file:".to_vec() };
+    for &byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'%' | b'?' | b'#' => uri.extend(format!("%{byte:02x}").bytes()),
+            _ => uri.push(byte),
+        }
+    }
+    uri.extend(format!("?{how}").bytes());
+    std::ffi::OsString::from_vec(uri).into()
+}

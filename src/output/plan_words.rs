@@ -1,0 +1,202 @@
+//! The forecast in words, for people: the same lines before the first call of `run` and in `plan`; and the rest that
+//! `plan` says.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use super::plan::{Forecast, Pace, StopsAt};
+use super::words::{count, number};
+use crate::model::finding::{Finding, Skipped};
+use crate::model::funnel::{Ages, Funnel};
+use crate::model::row::WarningCounts;
+use crate::rules::estimate::{Basis, Fit};
+
+/// Where the rows go, what the calls may cost, and how long they take. `stop`: the row at which the budget would end it.
+#[must_use]
+pub fn forecast_words(forecast: &Forecast, stop: Option<StopsAt>) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = funnel(&mut text, forecast)
+        .and_then(|()| charged(&mut text, forecast))
+        .and_then(|()| time(&mut text, &forecast.pace))
+        .and_then(|()| match &forecast.fit {
+            Some(fit) => budget(&mut text, fit, forecast, stop),
+            None => Ok(()),
+        });
+    text
+}
+
+fn funnel(out: &mut String, forecast: &Forecast) -> std::fmt::Result {
+    let Funnel { rows, rejected, duplicates, reused, in_doubt, done, to_send } = forecast.funnel;
+    writeln!(out, "rows       {:>12}", number(rows))?;
+    part(out, rejected, "rejected by our own checks, not sent")?;
+    for (reason, rows) in forecast.rejections.iter() {
+        writeln!(out, "                         {:<18} {:>10}", reason.code(), number(rows))?;
+    }
+    part(out, duplicates, "duplicates of a row above, answered once")?;
+    part(out, reused, "answered in an earlier run, not bought again")?;
+    ages(out, &forecast.ages)?;
+    part(out, in_doubt, "in doubt from an earlier run, held (--in-doubt resend sends them again)")?;
+    part(out, done, "already ended in this run")?;
+    writeln!(out, "to send    {:>12}", number(to_send))
+}
+
+fn part(out: &mut String, rows: u64, what: &str) -> std::fmt::Result {
+    if rows > 0 { writeln!(out, "  {:>19}  {what}", number(rows)) } else { Ok(()) }
+}
+
+fn ages(out: &mut String, ages: &Ages) -> std::fmt::Result {
+    for (answers, what) in [
+        (ages.under_1_day, "less than a day"),
+        (ages.days_1_to_7, "1 to 7 days"),
+        (ages.days_8_to_30, "8 to 30 days"),
+        (ages.older, "more than 30 days"),
+    ] {
+        if answers > 0 {
+            writeln!(out, "                         {what:<18} {:>10}", number(answers))?;
+        }
+    }
+    Ok(())
+}
+
+fn charged(out: &mut String, forecast: &Forecast) -> std::fmt::Result {
+    let charges = &forecast.charges;
+    let unit = forecast.price.as_ref().map(|price| format!("at {}", price.show(1)));
+    writeln!(out, "charged    {:>12}{}", "calls", unit.map_or_else(String::new, amount))?;
+    let money = |calls| forecast.price.as_ref().map(|price| amount(price.show(calls)));
+    let line = |label: &str, calls: u64, why: &str| {
+        let line =
+            format!("  {label:<9}{:>12}{}  {why}", number(calls), money(calls).unwrap_or_default());
+        format!("{}\n", line.trim_end())
+    };
+    *out += &line("at least", charges.at_least, "none of them is made yet");
+    match charges.expected {
+        None if charges.at_most > 0 => {
+            writeln!(out, "  expected      unknown  the ledger has no answers yet to tell from")?;
+        }
+        None => {}
+        Some(expected) => {
+            *out += &line("expected", expected.calls, &basis(forecast.basis));
+            if expected.low != expected.high {
+                *out += &line("  from", expected.low, "95 % interval of that share");
+                *out += &line("  to", expected.high, "");
+            }
+        }
+    }
+    *out += &line("at most", charges.at_most, "each call is charged");
+    let saved = forecast.funnel.saved();
+    if saved > 0 {
+        *out += &line("saved", saved, "duplicates, reused answers and rejected rows, not bought");
+    }
+    Ok(())
+}
+
+fn amount(shown: String) -> String {
+    format!("{shown:>18}")
+}
+
+fn basis(basis: Basis) -> String {
+    match basis {
+        Basis::Nothing => String::new(),
+        Basis::Given(share) => format!("{:.1} %, as given by --charge-share", share.percent()),
+        Basis::History(history) => {
+            let answers = count(history.answers, "answer");
+            format!("{:.1} % of the ledger's latest {answers} were charged", history.percent())
+        }
+    }
+}
+
+fn time(out: &mut String, pace: &Pace) -> std::fmt::Result {
+    let (Some(rate), Some(seconds)) = (pace.rate, pace.seconds.filter(|s| *s > 0)) else {
+        return Ok(());
+    };
+    let long = humantime::format_duration(Duration::from_secs(seconds));
+    writeln!(out, "time       at {rate} calls/s: about {long} or more")?;
+    if let Some(finish) = &pace.finish {
+        writeln!(out, "           begun now, done {finish} or later")?;
+    }
+    if let Some((nights, night)) = pace.nights {
+        let night = humantime::format_duration(Duration::from_secs(night));
+        writeln!(out, "           {} of {night}", count(nights, "night"))?;
+    }
+    Ok(())
+}
+
+fn budget(
+    out: &mut String,
+    fit: &Fit,
+    forecast: &Forecast,
+    stop: Option<StopsAt>,
+) -> std::fmt::Result {
+    let money = forecast.price.as_ref().map(|price| format!(" ({})", price.show(fit.remaining)));
+    let room = format!(
+        "{}{} left of {}",
+        count(fit.remaining, "charged call"),
+        money.unwrap_or_default(),
+        number(fit.max_charges)
+    );
+    let Some(after) = fit.stops_after else {
+        return writeln!(out, "budget     fits: {room}");
+    };
+    writeln!(out, "budget     does not fit: {room}")?;
+    let at = stop.map(|at| {
+        format!(", at record {} (line {}) of the file", number(at.record), number(at.line))
+    });
+    writeln!(
+        out,
+        "           if each call is charged, it stops after {}{}",
+        count(after, "call"),
+        at.unwrap_or_default()
+    )
+}
+
+/// What the file shows, each with its first places and how to mend it.
+#[must_use]
+pub fn findings_words(findings: &[Finding], warnings: &WarningCounts) -> String {
+    let mut text = String::new();
+    for finding in findings {
+        text += &finding_words(finding);
+    }
+    // Warnings about single rows that are no finding of their own.
+    for (warning, rows) in warnings.iter() {
+        if !findings.iter().any(|finding| finding.code == warning.code()) {
+            text += &format!("warn  {}: {}\n", warning.code(), count(rows, "row"));
+            text += &format!("      {}\n", warning.explain());
+        }
+    }
+    text
+}
+
+fn finding_words(finding: &Finding) -> String {
+    let (class, code) = (finding.class.word(), finding.code);
+    let share = 100.0 * finding.count as f64 / finding.of.max(1) as f64;
+    let (count, of) = (number(finding.count), number(finding.of));
+    let mut text = format!("{class}  {code}: {count} of {of} ({share:.1} %)\n");
+    text += &format!("      {}\n", finding.message);
+    for place in &finding.places {
+        text += &format!(
+            "        line {}, record {}, cell {}: {}\n",
+            place.line, place.record, place.cell, place.value
+        );
+    }
+    if finding.count > finding.places.len() as u64 && !finding.places.is_empty() {
+        text += "        …\n";
+    }
+    text + &format!("      hint: {}\n", finding.hint)
+}
+
+/// Records that are no rows; nothing where there are none.
+#[must_use]
+pub fn skipped_words(skipped: &Skipped) -> String {
+    let kinds = [
+        (skipped.titles, "title row above the header", "title rows above the header"),
+        (skipped.blank, "blank row", "blank rows"),
+        (skipped.totals, "TOTAL row", "TOTAL rows"),
+    ];
+    let told: Vec<String> = kinds
+        .into_iter()
+        .filter(|(rows, ..)| *rows > 0)
+        .map(|(rows, one, many)| format!("{} {}", number(rows), if rows == 1 { one } else { many }))
+        .collect();
+    if told.is_empty() { String::new() } else { format!("skipped    {}\n", told.join(", ")) }
+}

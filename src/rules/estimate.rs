@@ -1,0 +1,394 @@
+//! The price and the time of a run before its first call: what the calls may cost, how long they take, and where
+//! a budget would end them.
+//!
+//! What must hold: at least ≤ low ≤ expected ≤ high ≤ at most; without history, and without a share that the user
+//! gives, nothing is expected. Calls and money are whole numbers in 128 bits: nothing overflows.
+//! Never: guesses a share.
+
+/// A share, in parts of a million.
+const MILLION: u64 = 1_000_000;
+/// How many standard deviations hold 95 %.
+const Z: f64 = 1.959_963_985;
+
+/// A share from 0 to 1, in whole parts of a million.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Share(u64);
+
+/// What the ledger's answers say of how often a call is charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct History {
+    /// Calls that the vendor answered with a result code.
+    pub answers: u64,
+    /// Those of them that it charged for.
+    pub charged: u64,
+}
+
+/// What the expected charges rest on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// On nothing: no answers are known.
+    Nothing,
+    /// On the answers of this ledger.
+    History(History),
+    /// On the share that the user gave.
+    Given(Share),
+}
+
+/// How many of the calls to be sent may be charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Charges {
+    /// None of them is made yet.
+    pub at_least: u64,
+    /// As many as the basis lets expect.
+    pub expected: Option<Expected>,
+    /// Each of them.
+    pub at_most: u64,
+}
+
+/// The charges that are expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expected {
+    /// The share of the calls, rounded to the nearest.
+    pub calls: u64,
+    /// The low end of the share's 95 % interval, rounded down.
+    pub low: u64,
+    /// The high end, rounded up.
+    pub high: u64,
+}
+
+/// Whether the calls fit a budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fit {
+    /// Charged calls that the run may make in all.
+    pub max_charges: u64,
+    /// Of them, those that are left after what the run has cost so far.
+    pub remaining: u64,
+    /// After how many calls the run would stop if each were charged; `None`: it fits.
+    pub stops_after: Option<u64>,
+}
+
+impl Share {
+    /// A share as people type it: `0.93` or `93%`, to a millionth.
+    ///
+    /// # Errors
+    /// Says so if it is no number from 0 to 1, or too fine.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let refuse = || format!("{text:?} is not a share such as 0.93 or 93%");
+        let (number, decimals) = match text.strip_suffix('%') {
+            Some(number) => (number.trim_end(), 4),
+            None => (text, 6),
+        };
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
+        if whole.is_empty() || fraction.len() > decimals || !digits(whole) || !digits(fraction) {
+            return Err(refuse());
+        }
+        let parts: u64 = format!("{whole}{fraction:0<decimals$}").parse().map_err(|_| refuse())?;
+        if parts > MILLION { Err(refuse()) } else { Ok(Self(parts)) }
+    }
+
+    /// So much of so many, rounded down.
+    const fn floor_of(self, calls: u64) -> u64 {
+        (self.0 as u128 * calls as u128 / MILLION as u128) as u64
+    }
+
+    /// So much of so many, rounded up.
+    const fn ceil_of(self, calls: u64) -> u64 {
+        (self.0 as u128 * calls as u128).div_ceil(MILLION as u128) as u64
+    }
+
+    /// In percent.
+    #[must_use]
+    pub fn percent(self) -> f64 {
+        self.0 as f64 * 100.0 / MILLION as f64
+    }
+}
+
+impl History {
+    /// The ends of the share's 95 % interval by Wilson's formula, rounded outwards.
+    #[must_use]
+    pub fn interval(self) -> (Share, Share) {
+        let n = self.answers.max(1) as f64;
+        let p = self.charged.min(self.answers) as f64 / n;
+        let spread = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
+        let scale = |x: f64| (x / (1.0 + Z * Z / n) * MILLION as f64).clamp(0.0, MILLION as f64);
+        let middle = p + Z * Z / (2.0 * n);
+        // The share itself lies between them, whatever floating point made of the ends.
+        let (charged, answers) = (u128::from(self.charged), u128::from(self.answers.max(1)));
+        let below = (charged * u128::from(MILLION) / answers) as u64;
+        let above = (charged * u128::from(MILLION)).div_ceil(answers) as u64;
+        let low = (scale(middle - spread).floor() as u64).min(below);
+        let high = (scale(middle + spread).ceil() as u64).max(above);
+        (Share(low), Share(high.min(MILLION)))
+    }
+
+    /// The share in percent.
+    #[must_use]
+    pub fn percent(self) -> f64 {
+        self.charged as f64 * 100.0 / self.answers.max(1) as f64
+    }
+
+    /// The share of so many calls, rounded to the nearest.
+    const fn of(self, calls: u64) -> u64 {
+        let answers = if self.answers == 0 { 1 } else { self.answers as u128 };
+        ((calls as u128 * self.charged as u128 + answers / 2) / answers) as u64
+    }
+}
+
+impl Basis {
+    /// The user's share wins over the ledger's answers; without either there is nothing.
+    #[must_use]
+    pub const fn of(given: Option<Share>, history: History) -> Self {
+        match given {
+            Some(share) => Self::Given(share),
+            None if history.answers > 0 => Self::History(history),
+            None => Self::Nothing,
+        }
+    }
+}
+
+impl Charges {
+    /// What so many calls that are not made yet may be charged.
+    #[must_use]
+    pub fn of(to_send: u64, basis: Basis) -> Self {
+        let expected = match basis {
+            Basis::Nothing => None,
+            Basis::History(history) => {
+                let (low, high) = history.interval();
+                let (low, high) = (low.floor_of(to_send), high.ceil_of(to_send));
+                Some(Expected { calls: history.of(to_send), low, high })
+            }
+            Basis::Given(share) => {
+                let half = Share(MILLION / 2).0 as u128;
+                let calls =
+                    (u128::from(share.0) * u128::from(to_send) + half) / u128::from(MILLION);
+                let (low, high) = (share.floor_of(to_send), share.ceil_of(to_send));
+                Some(Expected { calls: calls as u64, low, high })
+            }
+        };
+        Self { at_least: 0, expected, at_most: to_send }
+    }
+}
+
+impl Fit {
+    /// Whether so many calls fit, `used` being what the run has cost so far, possible charges included.
+    #[must_use]
+    pub const fn of(max_charges: u64, used: u64, to_send: u64) -> Self {
+        let remaining = max_charges.saturating_sub(used);
+        let stops_after = if to_send > remaining { Some(remaining) } else { None };
+        Self { max_charges, remaining, stops_after }
+    }
+
+    /// Whether each call may be charged without passing the budget.
+    #[must_use]
+    pub const fn fits(&self) -> bool {
+        self.stops_after.is_none()
+    }
+}
+
+/// How many seconds so many calls take at a rate, a begun one counted as a whole. The rate is more than zero.
+#[must_use]
+pub fn seconds(calls: u64, rate: f64) -> u64 {
+    (calls as f64 / rate).ceil() as u64
+}
+
+/// How many nights of so many seconds that is, a begun one counted as a whole.
+#[must_use]
+pub const fn nights(seconds: u64, night: u64) -> u64 {
+    if night == 0 { 0 } else { seconds.div_ceil(night) }
+}
+
+/// The most that may be charged in one start: what is to be sent, within the budget and the calls that are allowed.
+#[must_use]
+pub fn most_in_start(to_send: u64, fit: Option<Fit>, max_calls: Option<u64>) -> u64 {
+    [fit.map(|fit| fit.remaining), max_calls].into_iter().flatten().fold(to_send, u64::min)
+}
+
+/// What to do before the first call where the price passes the amount from which the user wants to be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consent {
+    /// Go on.
+    Given,
+    /// Ask first.
+    Asked,
+}
+
+/// Whether to ask. Where nobody can answer, or the answer is given beforehand, the run goes on.
+#[must_use]
+pub fn consent(most: u128, above: Option<u64>, yes: bool, terminal: bool) -> Consent {
+    match above {
+        Some(above) if most > u128::from(above) && !yes && terminal => Consent::Asked,
+        _ => Consent::Given,
+    }
+}
+
+/// Whether a line that a person typed says yes. Anything else, an empty line too, says no.
+#[must_use]
+pub fn says_yes(line: &str) -> bool {
+    let line = line.trim();
+    // "ya" is yes in Indonesian.
+    ["y", "yes", "ya"].iter().any(|yes| line.eq_ignore_ascii_case(yes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn shares_as_typed() {
+        for (text, parts) in [
+            ("0.93", Some(930_000)),
+            ("1", Some(MILLION)),
+            ("1.0", Some(MILLION)),
+            ("0", Some(0)),
+            ("93%", Some(930_000)),
+            ("93.25 %", Some(932_500)),
+            ("100%", Some(MILLION)),
+            ("0.000001", Some(1)),
+            ("0.0000001", None),
+            ("1.01", None),
+            ("101%", None),
+            ("-0.5", None),
+            ("93", None),
+            (".5", None),
+            ("", None),
+            ("%", None),
+            ("NaN", None),
+            ("99999999999999999999", None),
+        ] {
+            assert_eq!(Share::parse(text).ok(), parts.map(Share), "{text}");
+        }
+    }
+
+    #[test]
+    fn expected_charges() {
+        let history = |answers, charged| Basis::of(None, History { answers, charged });
+        let given = |text| Basis::of(Share::parse(text).ok(), History { answers: 10, charged: 1 });
+        for (what, basis, to_send, expected) in [
+            ("no history", history(0, 0), 1000, None),
+            ("nothing to send", history(100, 90), 0, Some((0, 0, 0))),
+            // Wilson for 90 of 100: 0.82563 to 0.94477.
+            ("90 of 100", history(100, 90), 1000, Some((825, 900, 945))),
+            ("all of 4", history(4, 4), 1000, Some((510, 1000, 1000))),
+            ("none of 4", history(4, 0), 1000, Some((0, 0, 490))),
+            ("many", history(1_000_000, 930_000), 1_000_000, Some((929_498, 930_000, 930_499))),
+            ("given", given("0.93"), 1000, Some((930, 930, 930))),
+            ("given, rounded", given("0.5"), 3, Some((1, 2, 2))),
+        ] {
+            let charges = Charges::of(to_send, basis);
+            let found = charges.expected.map(|e| (e.low, e.calls, e.high));
+            assert_eq!(
+                (found, charges.at_least, charges.at_most),
+                (expected, 0, to_send),
+                "{what}"
+            );
+        }
+    }
+
+    #[test]
+    fn time_and_nights() {
+        for (calls, rate, night, expected) in [
+            (0, 10.0, 3600, (0, 0)),
+            (1, 10.0, 3600, (1, 1)),
+            (36_000, 10.0, 3600, (3600, 1)),
+            (36_001, 10.0, 3600, (3601, 2)),
+            (10, 0.5, 8, (20, 3)),
+            (u64::MAX, 0.00001, 1, (u64::MAX, u64::MAX)),
+        ] {
+            let seconds = seconds(calls, rate);
+            assert_eq!((seconds, nights(seconds, night)), expected, "{calls} at {rate}");
+        }
+        assert_eq!(nights(5, 0), 0);
+    }
+
+    #[test]
+    fn budgets() {
+        for (max, used, to_send, remaining, stops_after) in [
+            (10, 0, 10, 10, None),
+            (10, 0, 11, 10, Some(10)),
+            (10, 4, 7, 6, Some(6)),
+            (10, 12, 1, 0, Some(0)),
+            (10, 12, 0, 0, None),
+            (u64::MAX, 1, u64::MAX, u64::MAX - 1, Some(u64::MAX - 1)),
+        ] {
+            let fit = Fit::of(max, used, to_send);
+            assert_eq!((fit.remaining, fit.stops_after), (remaining, stops_after));
+            assert_eq!(fit.fits(), stops_after.is_none());
+            assert_eq!(most_in_start(to_send, Some(fit), None), to_send.min(remaining));
+        }
+        assert_eq!(most_in_start(9, None, Some(3)), 3);
+    }
+
+    #[test]
+    fn asks_only_where_somebody_can_answer() {
+        for (most, above, yes, terminal, expected) in [
+            (101, Some(100), false, true, Consent::Asked),
+            (100, Some(100), false, true, Consent::Given),
+            (101, None, false, true, Consent::Given),
+            (101, Some(100), true, true, Consent::Given),
+            (101, Some(100), false, false, Consent::Given),
+            (u128::MAX, Some(u64::MAX), false, true, Consent::Asked),
+        ] {
+            assert_eq!(consent(most, above, yes, terminal), expected, "{most} {above:?}");
+        }
+        for (line, yes) in [
+            ("y\n", true),
+            ("YES", true),
+            (" ya \r\n", true),
+            ("", false),
+            ("\n", false),
+            ("n", false),
+            ("yesterday", false),
+        ] {
+            assert_eq!(says_yes(line), yes, "{line:?}");
+        }
+    }
+
+    fn histories() -> impl Strategy<Value = History> {
+        (1_u64.., any::<u64>())
+            .prop_map(|(answers, n)| History { answers, charged: (n % answers) + n % 2 })
+    }
+
+    proptest! {
+        /// The bounds hold the expected charges, at the ends of 64 bits too.
+        #[test]
+        fn the_figures_are_in_order(to_send in any::<u64>(), history in histories(), parts in 0..=MILLION) {
+            for basis in [Basis::History(history), Basis::Given(Share(parts))] {
+                let charges = Charges::of(to_send, basis);
+                let Expected { calls, low, high } = charges.expected.unwrap();
+                prop_assert!(charges.at_least <= low && low <= calls);
+                prop_assert!(calls <= high && high <= charges.at_most);
+            }
+        }
+
+        /// More calls never cost less, and the interval holds the share.
+        #[test]
+        fn more_calls_cost_no_less(to_send in 0..u64::MAX, history in histories()) {
+            let of = |calls| Charges::of(calls, Basis::History(history)).expected.unwrap();
+            prop_assert!(of(to_send).calls <= of(to_send + 1).calls);
+            let (low, high) = history.interval();
+            let share = history.percent();
+            prop_assert!(low.percent() <= share + 1e-6 && share <= high.percent() + 1e-6);
+        }
+
+        /// More answers of the same share never make the interval wider.
+        #[test]
+        fn more_answers_say_more(answers in 1_u64..1_000_000, times in 2_u64..100, charged in any::<u64>()) {
+            let charged = charged % (answers + 1);
+            let width = |times: u64| {
+                let (low, high) = History { answers: answers * times, charged: charged * times }.interval();
+                high.0 - low.0
+            };
+            prop_assert!(width(times) <= width(1) + 1);
+        }
+
+        /// No budget is passed where each call is charged.
+        #[test]
+        fn a_budget_is_never_passed(max in any::<u64>(), used in any::<u64>(), to_send in any::<u64>()) {
+            let fit = Fit::of(max, used, to_send);
+            let sent = u128::from(fit.stops_after.unwrap_or(to_send));
+            prop_assert!(sent == 0 || u128::from(used) + sent <= u128::from(max));
+        }
+    }
+}
