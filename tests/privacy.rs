@@ -162,13 +162,13 @@ fn check_said(people: &People, ended: &Ended) {
 
 /// What `status` and `plan` say.
 #[track_caller]
-fn check_lookers(place: &Place, vendor: &Vendor, people: &People) {
+fn check_lookers(place: &Place, vendor: &Vendor, input: &str, people: &People) {
     for more in [&[][..], &["--json"]] {
         let status = [&["status", "--base-url", &vendor.base_url], more].concat();
         let ended = place.ceknik(&status).exits(0);
         assert!(!ended.stdout.is_empty());
         check_said(people, &ended);
-        let plan = ["plan", "in.csv", "-vv", "--base-url", &vendor.base_url];
+        let plan = ["plan", input, "-vv", "--base-url", &vendor.base_url];
         let ended = place.ceknik(&[&plan[..], more].concat()).exits(0);
         assert!(!ended.stderr.is_empty());
         check_said(people, &ended);
@@ -189,7 +189,7 @@ fn a_vendor_that_echoes_is_shown_to_the_user_and_to_nobody_else() {
         people.absent("the command line", &line);
         // Ledger, -wal, -shm, lock, key, calls log.
         assert!(check_files(&place, &people) >= 5);
-        check_lookers(&place, &vendor, &people);
+        check_lookers(&place, &vendor, "in.csv", &people);
         let ended = run.end().exits(3);
         check_said(&people, &ended);
         if form == "json" {
@@ -199,7 +199,7 @@ fn a_vendor_that_echoes_is_shown_to_the_user_and_to_nobody_else() {
         }
         // Ledger, lock, key, calls log, summary.
         assert!(check_files(&place, &people) >= 5);
-        check_lookers(&place, &vendor, &people);
+        check_lookers(&place, &vendor, "in.csv", &people);
 
         // The echo, byte for byte, in the user's own output: from the ledger, too.
         for source in ["call", "ledger"] {
@@ -230,7 +230,7 @@ fn a_kill_leaves_nothing_to_be_read() {
         run.kill();
         assert!(place.path("state/ceknik").read_dir().unwrap().count() >= 5);
         check_files(&place, &people);
-        check_lookers(&place, &vendor, &people);
+        check_lookers(&place, &vendor, "in.csv", &people);
     }
     let run = start(&place, &vendor, &[]);
     vendor.wait_for(200);
@@ -301,5 +301,5 @@ fn a_file_that_is_named_by_a_nik_is_not_told_by_its_name() {
     let missing = format!("{}.csv", nik(8, 1008));
     let people = People { csv: String::new(), secrets: vec![nik(8, 1008), number] };
     check_said(&people, &place.run(&missing, &vendor.base_url, &[]).exits(10));
-    check_lookers(&place, &vendor, &people);
+    check_lookers(&place, &vendor, &input, &people);
 }

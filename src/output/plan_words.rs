@@ -60,31 +60,32 @@ fn ages(out: &mut String, ages: &Ages) -> std::fmt::Result {
 }
 
 fn charged(out: &mut String, forecast: &Forecast) -> std::fmt::Result {
-    let charges = &forecast.charges;
+    let (charges, saved) = (&forecast.charges, forecast.funnel.saved());
+    if charges.at_most == 0 && saved == 0 {
+        return Ok(());
+    }
     let unit = forecast.price.as_ref().map(|price| format!("at {}", price.show(1)));
     writeln!(out, "charged    {:>12}{}", "calls", unit.map_or_else(String::new, amount))?;
     let money = |calls| forecast.price.as_ref().map(|price| amount(price.show(calls)));
     let line = |label: &str, calls: u64, why: &str| {
-        let line =
-            format!("  {label:<9}{:>12}{}  {why}", number(calls), money(calls).unwrap_or_default());
+        let money = money(calls).unwrap_or_default();
+        let line = format!("  {label:<9}{:>12}{money}  {why}", number(calls));
         format!("{}\n", line.trim_end())
     };
-    *out += &line("at least", charges.at_least, "none of them is made yet");
-    match charges.expected {
-        None if charges.at_most > 0 => {
-            writeln!(out, "  expected      unknown  the ledger has no answers yet to tell from")?;
-        }
-        None => {}
-        Some(expected) => {
-            *out += &line("expected", expected.calls, &basis(forecast.basis));
-            if expected.low != expected.high {
-                *out += &line("  from", expected.low, "95 % interval of that share");
-                *out += &line("  to", expected.high, "");
+    if charges.at_most > 0 {
+        *out += &line("at least", charges.at_least, "none of them is made yet");
+        match charges.expected {
+            None => *out += "  expected      unknown  the ledger has no answers yet to tell from\n",
+            Some(expected) => {
+                *out += &line("expected", expected.calls, &basis(forecast.basis));
+                if expected.low != expected.high {
+                    *out += &line("  from", expected.low, "95 % interval of that share");
+                    *out += &line("  to", expected.high, "");
+                }
             }
         }
+        *out += &line("at most", charges.at_most, "each call is charged");
     }
-    *out += &line("at most", charges.at_most, "each call is charged");
-    let saved = forecast.funnel.saved();
     if saved > 0 {
         *out += &line("saved", saved, "duplicates, reused answers and rejected rows, not bought");
     }
@@ -199,4 +200,108 @@ pub fn skipped_words(skipped: &Skipped) -> String {
         .map(|(rows, one, many)| format!("{} {}", number(rows), if rows == 1 { one } else { many }))
         .collect();
     if told.is_empty() { String::new() } else { format!("skipped    {}\n", told.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::finding::{FindingClass, Spot};
+    use crate::model::money::{Currency, Price, Tally};
+    use crate::model::row::{Rejection, RejectionCounts};
+    use crate::rules::estimate::{Charges, History};
+
+    fn forecast(to_send: u64) -> Forecast {
+        let mut rejections = RejectionCounts::default();
+        rejections.add(Rejection::NikEmpty);
+        let basis = Basis::of(None, History { answers: 1000, charged: 930 });
+        let price = Price { per_call: 1500, currency: Currency::parse("IDR").unwrap() };
+        Forecast {
+            funnel: Funnel {
+                rows: to_send + 8,
+                rejected: 1,
+                duplicates: 2,
+                reused: 4,
+                in_doubt: 1,
+                done: 0,
+                to_send,
+            },
+            rejections,
+            ages: Ages { under_1_day: 1, older: 3, ..Ages::default() },
+            tally: Tally::default(),
+            charges: Charges::of(to_send, basis),
+            basis,
+            price: Some(price),
+            pace: Pace {
+                rate: Some(10.0),
+                seconds: Some(to_send / 10),
+                finish: Some("05:12 (UTC+07:00)".to_owned()),
+                nights: Some((4, 28_800)),
+            },
+            fit: Some(Fit::of(1000, 0, to_send)),
+        }
+    }
+
+    #[test]
+    fn the_forecast_as_people_read_it() {
+        let stop = StopsAt { record: 1041, line: 1042 };
+        let expected = "\
+rows          1,000,008
+                    1  rejected by our own checks, not sent
+                         nik_empty                   1
+                    2  duplicates of a row above, answered once
+                    4  answered in an earlier run, not bought again
+                         less than a day             1
+                         more than 30 days           3
+                    1  in doubt from an earlier run, held (--in-doubt resend sends them again)
+to send       1,000,000
+charged           calls        at Rp1.500
+  at least            0               Rp0  none of them is made yet
+  expected      930,000   Rp1.395.000.000  93.0 % of the ledger's latest 1,000 answers were charged
+    from        912,485   Rp1.368.727.500  95 % interval of that share
+    to          944,224   Rp1.416.336.000
+  at most     1,000,000   Rp1.500.000.000  each call is charged
+  saved               7          Rp10.500  duplicates, reused answers and rejected rows, not bought
+time       at 10 calls/s: about 1day 3h 46m 40s or more
+           begun now, done 05:12 (UTC+07:00) or later
+           4 nights of 8h
+budget     does not fit: 1,000 charged calls (Rp1.500.000) left of 1,000
+           if each call is charged, it stops after 1,000 calls, at record 1,041 (line 1,042) of the file
+";
+        assert_eq!(forecast_words(&forecast(1_000_000), Some(stop)), expected);
+        let nothing = forecast_words(&forecast(0), None);
+        assert!(nothing.contains("to send               0\ncharged"), "{nothing}");
+        assert!(!nothing.contains("at most") && !nothing.contains("time"), "{nothing}");
+        assert!(
+            nothing.ends_with("budget     fits: 1,000 charged calls (Rp1.500.000) left of 1,000\n")
+        );
+    }
+
+    #[test]
+    fn findings_and_skipped_rows() {
+        let place =
+            Spot {
+                line: 1042, record: 1041, cell: "B1042".to_owned(), value: "3.27…".to_owned()
+            };
+        let finding = Finding {
+            code: "file_scientific",
+            class: FindingClass::Stop,
+            count: 2,
+            of: 8,
+            message: "2 of 8 rows".to_owned(),
+            hint: "export again",
+            places: vec![place],
+        };
+        let expected = "\
+stop  file_scientific: 2 of 8 (25.0 %)
+      2 of 8 rows
+        line 1042, record 1041, cell B1042: 3.27…
+        …
+      hint: export again
+";
+        assert_eq!(findings_words(&[finding], &WarningCounts::default()), expected);
+        let skipped = Skipped { titles: 1, blank: 1200, totals: 0 };
+        let told = "skipped    1 title row above the header, 1,200 blank rows\n";
+        assert_eq!(skipped_words(&skipped), told);
+        assert_eq!(skipped_words(&Skipped::default()), "");
+    }
 }
