@@ -52,7 +52,7 @@ pub fn plan(config: &PlanConfig, screen: &Screen) -> Result<u8, Error> {
     screen.say(&skipped_words(&surveyed.skipped));
     screen.say(&forecast_words(&forecast, stops_at));
     screen.say(&words::unsettled(looked.unsettled));
-    screen.say(&findings_words(&surveyed.findings, &surveyed.counts.warnings));
+    screen.say(&findings_words(&surveyed.findings));
     screen.say(&words::verdict(exit, &forecast, surveyed.stops().next()));
     if config.json {
         let report = Report {

@@ -18,7 +18,7 @@ use crate::model::stop::{BudgetLimit, Signal, StopReason};
 use crate::model::subject::mask_niks;
 use crate::output::{
     FileColumn, FileColumns, FileForm, Forecast, Spending, Summary, count, forecast_words,
-    last_words,
+    last_words, skipped_words,
 };
 use crate::passes::{Projected, Survey};
 use crate::rules::columns::{ChosenColumn, Seen};
@@ -29,10 +29,6 @@ use crate::term::Screen;
 pub(super) fn layout(source: &Source, layout: &Layout) -> String {
     let form = form(source, layout);
     let mut text = format!("input      {} ({form})\n", source.label());
-    if layout.titles > 0 {
-        let titles = count(layout.titles, "row");
-        text += &format!("  {titles} above the headers: left out\n");
-    }
     for (role, column) in [("NIK", &layout.id), ("name", &layout.name)] {
         text += &format!("  {role:<8} column {}: {}\n", column.index + 1, column.why);
     }
@@ -105,7 +101,9 @@ pub(super) fn which_run(run: &OpenRun, forecast: &Forecast) -> String {
 
 /// What will be sent, before it is.
 pub(super) fn before(run: &OpenRun, surveyed: &Survey, forecast: &Forecast) -> String {
-    let mut text = which_run(run, forecast) + &forecast_words(forecast, None);
+    let mut text = which_run(run, forecast);
+    text += &skipped_words(&surveyed.skipped);
+    text += &forecast_words(forecast, None);
     let names = surveyed.several_names;
     if names > 0 {
         let explain = Warning::NikSeveralNames.explain();

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use super::plan::{Forecast, Pace, StopsAt};
 use super::words::{count, number};
-use crate::model::finding::{Finding, Skipped};
+use crate::model::finding::{Finding, Skipped, Spot};
 use crate::model::funnel::{Ages, Funnel};
-use crate::model::row::WarningCounts;
 use crate::rules::estimate::{Basis, Fit};
 
 /// Where the rows go, what the calls may cost, and how long they take. `stop`: the row at which the budget would end it.
@@ -151,39 +150,26 @@ fn budget(
     )
 }
 
-/// What the file shows, each with its first places and how to mend it.
+/// What the file shows, each with its first places and how to mend it. Skipped records are told elsewhere.
 #[must_use]
-pub fn findings_words(findings: &[Finding], warnings: &WarningCounts) -> String {
-    let mut text = String::new();
-    for finding in findings {
-        text += &finding_words(finding);
-    }
-    // Warnings about single rows that are no finding of their own.
-    for (warning, rows) in warnings.iter() {
-        if !findings.iter().any(|finding| finding.code == warning.code()) {
-            text += &format!("warn  {}: {}\n", warning.code(), count(rows, "row"));
-            text += &format!("      {}\n", warning.explain());
-        }
-    }
-    text
+pub fn findings_words(findings: &[Finding]) -> String {
+    let told = findings.iter().filter(|finding| !finding.code.ends_with("_skipped"));
+    told.map(finding_words).collect()
 }
 
 fn finding_words(finding: &Finding) -> String {
-    let (class, code) = (finding.class.word(), finding.code);
-    let share = 100.0 * finding.count as f64 / finding.of.max(1) as f64;
-    let (count, of) = (number(finding.count), number(finding.of));
-    let mut text = format!("{class}  {code}: {count} of {of} ({share:.1} %)\n");
-    text += &format!("      {}\n", finding.message);
-    for place in &finding.places {
-        text += &format!(
-            "        line {}, record {}, cell {}: {}\n",
-            place.line, place.record, place.cell, place.value
-        );
+    let Finding { class, code, count, of, message, hint, places } = finding;
+    let share = 100.0 * *count as f64 / (*of).max(1) as f64;
+    let share = if count < of { format!(" ({share:.1} %)") } else { String::new() };
+    let mut text = format!("{}  {code}: {message}{share}\n", class.word());
+    for Spot { line, record, cell, value } in places {
+        let value = if value.is_empty() { "(empty)" } else { value };
+        text += &format!("        line {line}, record {record}, cell {cell}: {value}\n");
     }
-    if finding.count > finding.places.len() as u64 && !finding.places.is_empty() {
+    if *count > places.len() as u64 && !places.is_empty() {
         text += "        …\n";
     }
-    text + &format!("      hint: {}\n", finding.hint)
+    text + &format!("      hint: {hint}\n")
 }
 
 /// Records that are no rows; nothing where there are none.
@@ -205,7 +191,7 @@ pub fn skipped_words(skipped: &Skipped) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::finding::{FindingClass, Spot};
+    use crate::model::finding::FindingClass;
     use crate::model::money::{Currency, Price, Tally};
     use crate::model::row::{Rejection, RejectionCounts};
     use crate::rules::estimate::{Charges, History};
@@ -292,13 +278,12 @@ budget     does not fit: 1,000 charged calls (Rp1.500.000) left of 1,000
             places: vec![place],
         };
         let expected = "\
-stop  file_scientific: 2 of 8 (25.0 %)
-      2 of 8 rows
+stop  file_scientific: 2 of 8 rows (25.0 %)
         line 1042, record 1041, cell B1042: 3.27…
         …
       hint: export again
 ";
-        assert_eq!(findings_words(&[finding], &WarningCounts::default()), expected);
+        assert_eq!(findings_words(&[finding]), expected);
         let skipped = Skipped { titles: 1, blank: 1200, totals: 0 };
         let told = "skipped    1 title row above the header, 1,200 blank rows\n";
         assert_eq!(skipped_words(&skipped), told);

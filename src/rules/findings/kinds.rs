@@ -4,6 +4,7 @@
 
 use super::{FileCounts, Sign, SpotLog};
 use crate::model::finding::{Finding, FindingClass, Skipped};
+use crate::model::money::group;
 use crate::model::row::Rejection;
 use crate::rules::headers::HeaderKey;
 
@@ -120,7 +121,7 @@ impl Stop {
             }
             Self::MostlyRejected => "rows fail our own checks: is this the right column?",
         };
-        format!("{count} of {of} {what}")
+        format!("{} of {} {what}", grouped(count), grouped(of))
     }
 
     const fn hint(self) -> &'static str {
@@ -167,7 +168,7 @@ pub fn findings(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) -> Vec<
         class: FindingClass::Warn,
         count,
         of: rows,
-        message: format!("{count} of {rows} rows are not sent"),
+        message: of_rows(count, rows, "is not sent", "are not sent"),
         hint: rejection.explain(),
         places: spots.of(Sign::Rejection(rejection)),
     }));
@@ -176,7 +177,7 @@ pub fn findings(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) -> Vec<
         class: FindingClass::Warn,
         count,
         of: rows,
-        message: format!("{count} of {rows} rows are sent, and look odd"),
+        message: of_rows(count, rows, "is sent, and looks odd", "are sent, and look odd"),
         hint: warning.explain(),
         places: spots.of(Sign::Warning(warning)),
     }));
@@ -187,62 +188,71 @@ pub fn findings(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) -> Vec<
 /// What is good to know.
 fn notes(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) -> Vec<Finding> {
     let Skipped { titles, blank, totals } = facts.skipped;
-    let cleaned = counts.names_changed;
-    let rows = counts.rows;
-    [
-        (
-            "names_cleaned",
-            cleaned,
-            rows,
-            format!("{cleaned} of {rows} names are cleaned before they are sent (spaces, invisible characters, apostrophes)"),
-            "the output shows in ck_reason what was sent",
-            spots.of(Sign::NameCleaned),
-        ),
-        (
-            "titles_skipped",
-            titles,
-            titles,
-            format!("{titles} rows above the headers are left out"),
-            "nothing to do, if they are titles",
-            Vec::new(),
-        ),
-        (
-            "blank_rows_skipped",
-            blank,
-            blank,
-            format!("{blank} rows without a filled cell are left out"),
-            "nothing to do",
-            Vec::new(),
-        ),
-        (
-            "totals_skipped",
-            totals,
-            totals,
-            format!("{totals} rows that only add up others (TOTAL) are left out"),
-            "nothing to do, if they are totals",
-            Vec::new(),
-        ),
-        (
-            "headers_duplicate",
-            facts.repeated_headers,
-            facts.repeated_headers,
-            format!("{} headers stand above more than one column", facts.repeated_headers),
-            "look at the columns that were chosen",
-            Vec::new(),
-        ),
-    ]
-    .into_iter()
-    .filter(|(_, count, ..)| *count > 0)
-    .map(|(code, count, of, message, hint, places)| Finding {
+    let headers = facts.repeated_headers;
+    let cleaned = Finding {
+        code: "names_cleaned",
+        class: FindingClass::Info,
+        count: counts.names_changed,
+        of: counts.rows,
+        message: of_rows(counts.names_changed, counts.rows, CLEANED_ONE, CLEANED_MANY),
+        hint: "the output shows in ck_reason what was sent",
+        places: spots.of(Sign::NameCleaned),
+    };
+    let note = |code, count, one, many, hint| Finding {
         code,
         class: FindingClass::Info,
         count,
-        of,
-        message,
+        of: count,
+        message: format!("{} {}", grouped(count), if count == 1 { one } else { many }),
         hint,
-        places,
-    })
-    .collect()
+        places: Vec::new(),
+    };
+    let all = [
+        cleaned,
+        note(
+            "titles_skipped",
+            titles,
+            "row above the headers is left out",
+            "rows above the headers are left out",
+            "nothing to do, if these are titles",
+        ),
+        note(
+            "blank_rows_skipped",
+            blank,
+            "row without a filled cell is left out",
+            "rows without a filled cell are left out",
+            "nothing to do",
+        ),
+        note(
+            "totals_skipped",
+            totals,
+            "row that only adds up others (TOTAL) is left out",
+            "rows that only add up others (TOTAL) are left out",
+            "nothing to do, if these are totals",
+        ),
+        note(
+            "headers_duplicate",
+            headers,
+            "header stands above more than one column",
+            "headers stand above more than one column",
+            "look at the columns that were chosen",
+        ),
+    ];
+    all.into_iter().filter(|finding| finding.count > 0).collect()
+}
+
+const CLEANED_ONE: &str =
+    "has its name cleaned before it is sent (spaces, invisible characters, apostrophes)";
+const CLEANED_MANY: &str =
+    "have their names cleaned before they are sent (spaces, invisible characters, apostrophes)";
+
+fn of_rows(count: u64, of: u64, one: &str, many: &str) -> String {
+    let what = if count == 1 { one } else { many };
+    format!("{} of {} rows {what}", grouped(count), grouped(of))
+}
+
+fn grouped(number: u64) -> String {
+    group(u128::from(number), ',')
 }
 
 fn about_file(
