@@ -27,7 +27,7 @@ pub fn command(arguments: &[OsString]) -> Result<clap::Command, Error> {
     let command = Cli::command();
     let Some((path, text)) = read(&command, arguments)? else { return Ok(command) };
     let refuse = |message: String| {
-        let hint = "the keys are the long flags of `ceknik run --help`, without the dashes";
+        let hint = "the keys are the long flags of `ceknik run --help` and `ceknik plan --help`, without the dashes";
         Error::config(format!("{}: {message}", path.display()), hint)
     };
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
