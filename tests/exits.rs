@@ -402,7 +402,7 @@ fn too_many_mismatches_are_16_until_more_are_borne() {
 
     run("wrong", &sixty).exits(16);
     assert_eq!(vendor.calls().len(), calls, "stopped before any further call");
-    run("wrong", &["--stop-if-mismatch-over", "67"]).exits(0);
+    run("wrong", &["--stop-if-mismatch-over", "80"]).exits(0);
     assert_eq!(vendor.calls().len(), 320);
     assert!(!place.path("wrong.sandbox.partial.csv").exists());
     run("half", &sixty).exits(0);

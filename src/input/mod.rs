@@ -21,3 +21,20 @@ pub use error::{InputError, Place, Problem};
 pub use layout::{Layout, Options, inspect};
 pub use rows::{Row, Rows};
 pub use source::Source;
+
+/// Reads all rows of a file that is in memory, as each pass over an input does; says how many there are.
+/// The fuzzer's way in.
+///
+/// # Errors
+/// If the file can't be used.
+pub fn read_bytes(bytes: &[u8], options: &Options) -> Result<u64, InputError> {
+    let source = Source::spool(bytes, &std::env::temp_dir())?;
+    let layout = inspect(&source, options)?;
+    let mut rows = Rows::open(&source, &layout, options, blake3::Hasher::new())?;
+    let mut count = 0;
+    while rows.next_row()?.is_some() {
+        count += 1;
+    }
+    rows.finish()?;
+    Ok(count)
+}
