@@ -28,7 +28,8 @@ pub use source::Source;
 /// # Errors
 /// If the file can't be used.
 pub fn read_bytes(bytes: &[u8], options: &Options) -> Result<u64, InputError> {
-    let source = Source::spool(bytes, &std::env::temp_dir())?;
+    let folder = std::env::temp_dir();
+    let source = Source::spool(bytes, &folder)?.unfolded(options.sheet_options(), &folder)?;
     let layout = inspect(&source, options)?;
     let mut rows = Rows::open(&source, &layout, options, blake3::Hasher::new())?;
     let mut count = 0;
