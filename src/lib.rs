@@ -27,6 +27,7 @@ pub mod api;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod contain;
 pub mod engine;
 pub mod error;
 pub mod input;

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use ceknik::cli::{Cli, Command};
 use ceknik::commands;
 use ceknik::config::{PlanConfig, RunConfig, file};
-use ceknik::error::Error;
+use ceknik::contain;
+use ceknik::error::{Error, exit};
 use ceknik::term::{Options, Screen};
 use clap::FromArgMatches;
 
@@ -15,6 +16,11 @@ use clap::FromArgMatches;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    contain::quiet_panics();
+    contain::bounded(run, ExitCode::from(exit::INTERNAL))
+}
+
+fn run() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let parsed = file::command(&arguments).map(|command| command.get_matches_from(arguments));
     let cli = parsed.map(|matches| Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit()));

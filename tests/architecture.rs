@@ -19,10 +19,11 @@ use std::path::{Path, PathBuf};
 const KNOWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("rules", &["model"]),
-    ("input", &["model", "rules"]),
+    ("contain", &[]),
+    ("input", &["model", "rules", "contain"]),
     ("api", &["model", "rules"]),
     ("ledger", &["model", "rules"]),
-    ("output", &["model", "rules", "input"]),
+    ("output", &["model", "rules", "contain", "input"]),
     ("engine", &["model", "rules", "api", "ledger"]),
     ("passes", &["model", "rules", "input", "ledger", "output", "engine"]),
     ("sandbox", &[]),

@@ -13,6 +13,7 @@ pub use choose::SheetSpec;
 use super::error::{InputError, Problem};
 use super::form::Unsupported;
 use super::source::Source;
+use crate::contain::contained;
 use crate::rules::columns::{ColumnSpec, Wanted};
 use bounds::Bounds;
 use calamine::{Reader, Xlsx, XlsxError};
@@ -113,12 +114,10 @@ pub(super) fn unfold(
 ) -> Result<Source, InputError> {
     let path_error = |problem: Problem| source.error(problem);
     let spool = Source::unnamed(folder).map_err(|e| path_error(Problem::Io(SPOOL, e)))?;
-    // On a thread of its own, so that a defect of the reader on a hostile file is an error and not the end.
-    let unfolded = std::thread::scope(|scope| {
-        let reader = scope.spawn(|| read(source, options, &spool));
-        reader.join().unwrap_or_else(|_| Err(damaged("it is not built as it should be")))
-    });
-    let sheet = unfolded.map_err(path_error)?;
+    // A defect of the reader on a hostile file is an error and not the end.
+    let sheet = contained(|| read(source, options, &spool))
+        .unwrap_or_else(|| Err(damaged("it is not built as it should be")))
+        .map_err(path_error)?;
     Ok(source.with_sheet(spool, sheet))
 }
 

@@ -6,9 +6,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Once;
 
 use rust_xlsxwriter::{
     DocProperties, ExcelDateTime, Format, IgnoreError, Workbook as Book, Worksheet, XlsxError,
@@ -17,6 +15,7 @@ use rust_xlsxwriter::{
 use super::format::Format as Form;
 use super::overview::{Line, Overview, title};
 use super::results::{COLUMNS, Cells, OwnColumns, RowResult, RowSource};
+use crate::contain::contained;
 use crate::input::Layout;
 use crate::model::money::Charge;
 use crate::model::outcome::Outcome;
@@ -87,7 +86,6 @@ struct Styles {
 
 impl<W: Write + Send> Workbook<W> {
     pub(super) fn new(to: W, layout: &Layout, folder: &Path, limits: Limits) -> io::Result<Self> {
-        quiet_write_panics();
         let columns = OwnColumns::of(layout);
         let mut book = Book::new();
         book.set_tempdir(folder).map_err(io_error)?;
@@ -349,25 +347,11 @@ fn io_error(error: XlsxError) -> io::Error {
 /// Runs a step of the library, which ends the thread where its file cannot be written: that is an
 /// error like any other, and the workbook is given up.
 fn caught(step: impl FnOnce() -> Result<(), XlsxError>) -> io::Result<()> {
-    let ended = catch_unwind(AssertUnwindSafe(step)).map_err(|_| {
+    let ended = contained(step).ok_or_else(|| {
         let what = "the rows cannot be put aside in the output's folder (is the disk full?)";
         io::Error::new(io::ErrorKind::StorageFull, what)
     })?;
     ended.map_err(io_error)
-}
-
-/// Lets the library's way of giving up pass in silence: the error that it becomes is told.
-fn quiet_write_panics() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let told = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |panic| {
-            let is_its = |file: &str| file.contains("rust_xlsxwriter");
-            if !panic.location().is_some_and(|place| is_its(place.file())) {
-                told(panic);
-            }
-        }));
-    });
 }
 
 #[cfg(test)]
