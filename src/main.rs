@@ -4,11 +4,10 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use ceknik::cli::{Cli, Command};
-use ceknik::commands;
 use ceknik::config::{PlanConfig, RunConfig, file};
-use ceknik::contain;
 use ceknik::error::{Error, exit};
 use ceknik::term::{Options, Screen};
+use ceknik::{commands, contain};
 use clap::FromArgMatches;
 
 /// Facts are made on one thread and dropped on the ledger's: an allocator that takes that lightly.
@@ -24,13 +23,8 @@ fn run() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let parsed = file::command(&arguments).map(|command| command.get_matches_from(arguments));
     let cli = parsed.map(|matches| Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit()));
-    match cli.and_then(|cli| dispatch(&cli.command)) {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            Screen::new(&Options::default()).fail(&error);
-            ExitCode::from(error.code)
-        }
-    }
+    let ended = cli.and_then(|cli| dispatch(&cli.command));
+    ExitCode::from(ended.unwrap_or_else(|error| told(&Screen::new(&Options::default()), &error)))
 }
 
 fn dispatch(command: &Command) -> Result<u8, Error> {
@@ -38,18 +32,12 @@ fn dispatch(command: &Command) -> Result<u8, Error> {
         Command::Run(args) => {
             let config = RunConfig::new(args)?;
             let screen = Screen::new(&config.screen);
-            Ok(commands::run::run(&config, &screen).unwrap_or_else(|error| {
-                screen.fail(&error);
-                error.code
-            }))
+            Ok(commands::run::run(&config, &screen).unwrap_or_else(|error| told(&screen, &error)))
         }
         Command::Plan(args) => {
             let config = PlanConfig::new(args)?;
             let screen = Screen::new(&config.screen);
-            Ok(commands::plan::plan(&config, &screen).unwrap_or_else(|error| {
-                screen.fail(&error);
-                error.code
-            }))
+            Ok(commands::plan::plan(&config, &screen).unwrap_or_else(|error| told(&screen, &error)))
         }
         Command::Sandbox(args) => {
             commands::sandbox::sandbox(args, &Screen::new(&Options::default()))
@@ -59,4 +47,10 @@ fn dispatch(command: &Command) -> Result<u8, Error> {
         Command::Completions { shell } => commands::completions(*shell),
         Command::Man => commands::man(),
     }
+}
+
+/// Tells an error. Returns its exit code.
+fn told(screen: &Screen, error: &Error) -> u8 {
+    screen.fail(error);
+    error.code
 }
