@@ -268,6 +268,10 @@ pub(crate) struct MoneyArgs {
     /// Never a higher cost than this in the run; needs --price
     #[arg(long, env = "CEKNIK_MAX_COST", value_name = "AMOUNT")]
     pub(crate) max_cost: Option<String>,
+    /// Stop where over this share, such as 60%, of the run's first 200 verdicts are mismatches:
+    /// a wrong column is not paid for to its end [default: off]
+    #[arg(long, env = "CEKNIK_STOP_IF_MISMATCH_OVER", value_name = "PERCENT")]
+    pub(crate) stop_if_mismatch_over: Option<String>,
 }
 
 /// What one start may cost.
@@ -277,10 +281,6 @@ pub(crate) struct StartArgs {
     /// At most so many calls in this start: look at the first answers, then go on
     #[arg(long, env = "CEKNIK_LIMIT", value_name = "N")]
     pub(crate) limit: Option<u64>,
-    /// Stop where over this share, such as 60%, of the run's first 200 verdicts are mismatches:
-    /// a wrong column is not paid for to its end [default: off]
-    #[arg(long, env = "CEKNIK_STOP_IF_MISMATCH_OVER", value_name = "PERCENT")]
-    pub(crate) stop_if_mismatch_over: Option<String>,
     /// On a terminal, ask before a start that may cost more than this; needs --price
     #[arg(long, env = "CEKNIK_CONFIRM_ABOVE", value_name = "AMOUNT")]
     pub(crate) confirm_above: Option<String>,

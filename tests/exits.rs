@@ -37,6 +37,7 @@ fn usage_that_makes_no_sense_is_2() {
         (&["--max-cost", "5"][..], "--max-cost needs --price"),
         (&["--price", "0"], "--price"),
         (&["--price", "1.5"], "--price"),
+        (&["--price", "1.000"], "could be thousands"),
         (&["--concurrency", "0"], "1..=4096"),
         (&["--max-attempts", "21"], "1..=20"),
         (&["--stop-if-mismatch-over", "0.6"], "from 1% to 99%"),
@@ -402,6 +403,12 @@ fn too_many_mismatches_are_16_until_more_are_borne() {
 
     run("wrong", &sixty).exits(16);
     assert_eq!(vendor.calls().len(), calls, "stopped before any further call");
+    let plan = |share: &[&'static str]| {
+        let which = ["plan", "wrong.csv", "--ledger", "wrong", "--base-url", &vendor.base_url];
+        place.ceknik(&[&which, share].concat())
+    };
+    assert!(plan(&sixty).exits(16).stderr.contains("sends nothing more"));
+    plan(&["--stop-if-mismatch-over", "80"]).exits(0);
     run("wrong", &["--stop-if-mismatch-over", "80"]).exits(0);
     assert_eq!(vendor.calls().len(), 320);
     assert!(!place.path("wrong.sandbox.partial.csv").exists());

@@ -10,6 +10,7 @@ use crate::ledger::{OpenRun, Preview, SqliteLedger};
 use crate::model::finding::{Finding, FindingClass};
 use crate::model::funnel::Funnel;
 use crate::model::row::Warning;
+use crate::model::stop::StopReason;
 use crate::output::{
     Forecast, Plan, Report, StopsAt, findings_words, forecast_words, skipped_words,
 };
@@ -105,6 +106,7 @@ fn terms(config: &PlanConfig) -> Terms {
     Terms {
         price: config.price.clone(),
         max_charges: config.max_charges,
+        most_mismatches: config.most_mismatches,
         charge_share: config.charge_share,
         rate: config.rate,
         night: config.night,
@@ -145,6 +147,7 @@ fn exit_code(config: &PlanConfig, surveyed: &Survey, forecast: &Forecast) -> u8 
         return exit::INPUT;
     }
     match forecast.fit {
+        _ if forecast.braked => StopReason::Mismatches.exit_code(),
         Some(fit) if !fit.fits() => exit::BUDGET,
         _ => exit::COMPLETE,
     }

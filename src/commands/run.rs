@@ -61,7 +61,9 @@ pub fn run(config: &RunConfig, screen: &Screen) -> Result<u8, Error> {
     let history = if funnel.to_send > 0 { ledger.history()? } else { History::default() };
     let forecast = forecast(&surveyed, funnel, known, history, terms(config));
     screen.say(&words::before(&run, &surveyed, &forecast));
-    confirm(config, &forecast, screen, &interrupts)?;
+    if !forecast.braked {
+        confirm(config, &forecast, screen, &interrupts)?;
+    }
     let run = ledger.open_run(&opening)?;
 
     let fingerprint = surveyed.fingerprint;
@@ -161,6 +163,7 @@ fn terms(config: &RunConfig) -> Terms {
     Terms {
         price: config.price.clone(),
         max_charges: config.engine.max_charges,
+        most_mismatches: config.engine.most_mismatches,
         charge_share: None,
         rate: config.engine.throttle.rate,
         night: None,
@@ -379,8 +382,10 @@ impl Finish<'_> {
         let path = if outcome.stop.is_some() { partial.clone() } else { finished };
         let Some(path) = path else { return Ok(None) };
         file.put(&path).map_err(PassError::from)?;
-        if let Some(partial) = partial.filter(|partial| *partial != path) {
-            // There is none after an undisturbed run.
+        // Where no earlier start can have written one, a file of that name is not ours.
+        let ours = self.run.earlier_starts > 0 || self.run.superseded.is_some();
+        if let Some(partial) = partial.filter(|partial| ours && *partial != path) {
+            // There is none where the earlier start was killed.
             let _ = std::fs::remove_file(partial);
         }
         Ok(Some(path.display().to_string()))

@@ -39,10 +39,15 @@ pub(super) fn opening(input: &Input, surveyed: &Survey, reuse: &Reuse, account: 
     let path = input.source.path().map(|path| path.canonicalize().unwrap_or_else(|_| path.into()));
     let path = path.unwrap_or_else(|| PathBuf::from("-"));
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    // Another sheet is another table, not this one changed.
+    let sheet = match &input.layout.form {
+        Form::Sheet(name) => format!("\0{name}"),
+        Form::Text { .. } => String::new(),
+    };
     let keyed = |what: &[u8], text: &[u8]| keyed(&input.hasher, what, text);
     Opening {
         identity: Identity { fingerprint: surveyed.fingerprint, columns: reading(input) },
-        path: keyed(b"path", path.as_os_str().as_encoded_bytes()),
+        path: keyed(b"path", &[path.as_os_str().as_encoded_bytes(), sheet.as_bytes()].concat()),
         label: mask_digits(&name).into_owned(),
         account: keyed(b"account", account.as_bytes()),
         rows: surveyed.counts.rows,
@@ -97,6 +102,7 @@ pub(super) fn fold<F: Facts>(
 pub(super) struct Terms {
     pub(super) price: Option<Price>,
     pub(super) max_charges: Option<u64>,
+    pub(super) most_mismatches: Option<u8>,
     pub(super) charge_share: Option<Share>,
     pub(super) rate: Option<f64>,
     pub(super) night: Option<u64>,
@@ -110,7 +116,9 @@ pub(super) fn forecast(
     history: History,
     terms: Terms,
 ) -> Forecast {
-    let Terms { price, max_charges, charge_share, rate, night } = terms;
+    let Terms { price, max_charges, most_mismatches, charge_share, rate, night } = terms;
+    let verdicts = known.run.verdicts;
+    let braked = most_mismatches.is_some_and(|percent| verdicts.mismatches_over(percent));
     let basis = Basis::of(charge_share, history);
     let seconds = rate.map(|rate| seconds(funnel.to_send, rate));
     Forecast {
@@ -127,6 +135,7 @@ pub(super) fn forecast(
             finish: seconds.and_then(|seconds| on_the_clock(&Zoned::now(), seconds)),
             nights: seconds.zip(night).map(|(seconds, night)| (nights(seconds, night), night)),
         },
+        braked: braked && funnel.to_send > 0,
         fit: max_charges.map(|max| Fit::of(max, known.run.tally.at_most(), funnel.to_send)),
     }
 }

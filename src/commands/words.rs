@@ -132,6 +132,12 @@ pub(super) fn verdict(exit: u8, forecast: &Forecast, stop: Option<&Finding>) -> 
              all the same with --force\n",
             finding.code
         ),
+        _ if forecast.braked => {
+            "held: too many of the run's first verdicts are mismatches (--stop-if-mismatch-over): \
+             `ceknik run` sends nothing more\n\
+             \x20 hint: look at the columns; raise the share or leave it out to go on\n"
+                .to_owned()
+        }
         (exit::BUDGET, _) => "over budget: `ceknik run` may stop before the end of the file\n\
              \x20 hint: raise --max-charges or --max-cost; or let it stop, and go on another time\n"
             .to_owned(),

@@ -307,7 +307,7 @@ fn engine_options(args: &RunArgs, price: Option<&Price>) -> Result<engine::Optio
         throttle: ThrottlePolicy { rate, base, cap, max_outage },
         max_charges: max_charges(&args.money, price)?,
         max_calls: args.start.limit,
-        most_mismatches: args.start.stop_if_mismatch_over.as_deref().map(percent).transpose()?,
+        most_mismatches: args.money.stop_if_mismatch_over.as_deref().map(percent).transpose()?,
         deadline: None,
         body,
         seed: 0,

@@ -1,6 +1,6 @@
 //! What is meant by the flags of `ceknik plan`. No secret is looked for: nobody is called.
 
-use super::values::{night, usage};
+use super::values::{night, percent, usage};
 use super::{InputFrom, Reuse, max_charges, price, rate_or_default, reading, reuse, screen};
 use crate::cli::PlanArgs;
 use crate::error::Error;
@@ -29,6 +29,8 @@ pub struct PlanConfig {
     pub price: Option<Price>,
     /// Charged calls that the run may make.
     pub max_charges: Option<u64>,
+    /// The run stops where more of its first verdicts than this share, in percent, are mismatches.
+    pub most_mismatches: Option<u8>,
     /// The share of calls that is charged, if the user says it.
     pub charge_share: Option<Share>,
     /// Calls a second; `None` is unlimited.
@@ -61,6 +63,12 @@ impl PlanConfig {
             reuse: reuse(&args.reuse)?,
             retry: RetryPolicy { max_attempts: forecast.max_attempts, base: none, cap: none },
             max_charges: max_charges(&args.money, price.as_ref())?,
+            most_mismatches: args
+                .money
+                .stop_if_mismatch_over
+                .as_deref()
+                .map(percent)
+                .transpose()?,
             charge_share: forecast.charge_share.as_ref().map(share).transpose()?,
             rate: rate_or_default(forecast.rate.as_deref(), args.which.sandbox)?,
             night: forecast.hours.as_deref().map(night).transpose()?,

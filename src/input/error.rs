@@ -148,6 +148,9 @@ impl Problem {
             Self::Io(_, error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 "check the permissions".to_owned()
             }
+            Self::Io(doing, _) if doing.starts_with("make") || doing.starts_with("keep") => {
+                "make room for it; `plan` keeps it in the folder that TMPDIR names, `run` beside its output".to_owned()
+            }
             Self::Io(..) => return None,
             Self::Empty => "was the export interrupted?".to_owned(),
             Self::Unsupported(form) => form.hint().to_owned(),

@@ -150,6 +150,9 @@ pub enum Unsupported {
     /// A PDF.
     #[error("this is a PDF")]
     Pdf,
+    /// A web page, which some systems export under `.xls`.
+    #[error("this is a web page (HTML), whatever the file's name says")]
+    Html,
     /// Something packed inside a gzip file that is no text.
     #[error("this is a gzip file with another packed file or a workbook in it")]
     PackedTwice,
@@ -165,6 +168,9 @@ impl Unsupported {
                 "open it (with its password), and save it as an Excel workbook (.xlsx) without one, or as \"CSV UTF-8\""
             }
             Self::Xlsb | Self::Ods => "save it as an Excel workbook (.xlsx) or as \"CSV UTF-8\"",
+            Self::Html => {
+                "open it in a spreadsheet program, and save it as an Excel workbook (.xlsx)"
+            }
             Self::Pdf => "get the table as a CSV file or an Excel workbook",
             Self::PackedTwice => "unpack it first: gunzip FILE",
         }
@@ -178,9 +184,14 @@ impl Unsupported {
 pub(super) fn check_magic(head: &[u8]) -> Result<(), Unsupported> {
     let magic: [(&[u8], Unsupported); 2] =
         [(b"\xD0\xCF\x11\xE0", Unsupported::Xls), (b"%PDF-", Unsupported::Pdf)];
-    match magic.iter().find(|(bytes, _)| head.starts_with(bytes)) {
-        Some((_, form)) => Err(*form),
-        None => Ok(()),
+    if let Some((_, form)) = magic.iter().find(|(bytes, _)| head.starts_with(bytes)) {
+        return Err(*form);
+    }
+    let text = head.strip_prefix(UTF8_BOM).unwrap_or(head).trim_ascii_start();
+    let begins = |tag: &[u8]| text.get(..tag.len()).is_some_and(|t| t.eq_ignore_ascii_case(tag));
+    match [&b"<html"[..], b"<!doctype html", b"<table"].into_iter().any(begins) {
+        true => Err(Unsupported::Html),
+        false => Ok(()),
     }
 }
 
@@ -231,6 +242,9 @@ mod tests {
             (b"PKP,nama\n", Ok(())),
             (b"\xD0\xCF\x11\xE0\xA1", Err(Unsupported::Xls)),
             (b"%PDF-1.7", Err(Unsupported::Pdf)),
+            (b"\xEF\xBB\xBF\r\n<HTML><table>", Err(Unsupported::Html)),
+            (b"<table border=1>", Err(Unsupported::Html)),
+            (b"<nik>,nama\n", Ok(())),
         ] {
             assert_eq!(check_magic(head), form, "{head:?}");
         }

@@ -14,7 +14,7 @@ use super::stream::TextStream;
 use crate::model::finding::Skipped;
 use crate::model::row::{Checked, NikLook, Reading, Rejection};
 use crate::model::subject::Subject;
-use crate::rules::headers::HeaderKey;
+use crate::rules::headers::{HeaderKey, OUTCOME_HEADER};
 use crate::rules::name::check_name;
 use crate::rules::nik::{NikPolicy, look_of, read_nik, read_number};
 use crate::rules::skip::{Skip, skip_of};
@@ -120,6 +120,8 @@ struct Checker {
     id: usize,
     name: usize,
     name_header: Option<HeaderKey>,
+    /// The file is an output of ours: formulas in it may have been marked as text.
+    ours: bool,
     policy: NikPolicy,
 }
 
@@ -131,6 +133,7 @@ impl Checker {
             id: layout.id.index,
             name: layout.name.index,
             name_header: layout.header_key(&layout.name),
+            ours: layout.header.iter().flatten().any(|cell| **cell == *OUTCOME_HEADER.as_bytes()),
             policy: options.nik,
         }
     }
@@ -152,6 +155,7 @@ impl Checker {
         };
         let checked = nik.result.and_then(|(nik, nik_warnings)| {
             let name = name.map_err(|_| Rejection::NotUtf8)?;
+            let name = if self.ours { unmarked(name) } else { name };
             let name = check_name(name, self.name_header.as_ref())?;
             Ok(Checked {
                 subject: Subject { nik, name: name.name },
@@ -163,6 +167,13 @@ impl Checker {
             && name.is_ok_and(|name| matches!(look_of(name), NikLook::Digits(_)));
         Reading { checked, look: if is_swapped { NikLook::Swapped } else { nik.look } }
     }
+}
+
+/// Takes off the `'` with which our CSV for spreadsheets marks what begins like a formula, so that the name is the one
+/// that was sent.
+fn unmarked(name: &str) -> &str {
+    let inner = name.strip_prefix('\'');
+    inner.filter(|rest| rest.starts_with(['=', '+', '-', '@', '\t', '\r', '\n'])).unwrap_or(name)
 }
 
 #[cfg(test)]

@@ -124,6 +124,9 @@ pub(super) fn unfold(
 /// What is being done when the unnamed file fails.
 const SPOOL: &str = "make a file to keep its rows in";
 
+/// Of a file that is cut off or changed on its way.
+const BROKEN_ZIP: &str = "it is cut off, or changed on its way";
+
 fn damaged(why: impl Into<String>) -> Problem {
     Problem::Sheet(SheetError::Damaged(why.into()))
 }
@@ -131,7 +134,7 @@ fn damaged(why: impl Into<String>) -> Problem {
 /// What the reader of workbooks says, without the cells' contents that some of its messages quote.
 fn broken(error: &XlsxError) -> Problem {
     damaged(match error {
-        XlsxError::Zip(error) => error.to_string(),
+        XlsxError::Zip(_) => BROKEN_ZIP.to_owned(),
         XlsxError::Io(error) => error.to_string(),
         XlsxError::Password => "it is locked with a password".to_owned(),
         XlsxError::Xml(_) | XlsxError::XmlAttr(_) | XlsxError::Encoding(_) => {
@@ -168,7 +171,7 @@ fn read(source: &Source, options: Options<'_>, spool: &File) -> Result<Sheet, Pr
 
 /// Tells a workbook that we read from other things in a ZIP file.
 fn tell_workbook(file: BufReader<File>) -> Result<(), Problem> {
-    let archive = zip::ZipArchive::new(file).map_err(|error| damaged(error.to_string()))?;
+    let archive = zip::ZipArchive::new(file).map_err(|_| damaged(BROKEN_ZIP))?;
     let names: Vec<_> = archive.file_names().filter_map(Result::ok).collect();
     let has = |ending: &str| names.iter().any(|name| name.ends_with(ending));
     if has("xl/workbook.xml") {

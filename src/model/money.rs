@@ -71,6 +71,10 @@ impl Currency {
         if whole.is_empty() || !digits(whole) || !digits(fraction) {
             return Err(format!("{text:?} is not an amount such as 1500"));
         }
+        // `1.500` is fifteen hundred to most who type it here, and one and a half to this parser.
+        if fraction.len() == 3 {
+            return Err(format!("{text:?} could be thousands: write them without a mark, as 1500"));
+        }
         let decimals = self.decimals as usize;
         let fraction = fraction.trim_end_matches('0');
         if fraction.len() > decimals {
@@ -206,6 +210,10 @@ mod tests {
             (&idr, "1500", Some(1500)),
             (&idr, "1500.00", Some(1500)),
             (&idr, "1500.5", None),
+            (&idr, "1.000", None),
+            (&idr, "1.500", None),
+            (&idr, "1.000.000", None),
+            (&usd, "1.000", None),
             (&usd, "0.35", Some(35)),
             (&usd, "0.3", Some(30)),
             (&usd, "12", Some(1200)),

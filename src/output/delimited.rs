@@ -28,7 +28,9 @@ impl<W: Write> Delimited<W> {
             Dialect::Exact => form.delimiter(delimiter_of(layout)),
             Dialect::Spreadsheet => {
                 to.write_all(BOM)?;
-                form.delimiter(b';').terminator(csv::Terminator::CRLF)
+                // Quoted, no cell is cut into two where it is opened with another separator.
+                let form = form.delimiter(b';').terminator(csv::Terminator::CRLF);
+                form.quote_style(csv::QuoteStyle::Always)
             }
         };
         Ok(Self { csv: form.from_writer(to), columns: OwnColumns::of(layout), dialect })

@@ -34,6 +34,8 @@ pub struct Forecast {
     pub pace: Pace,
     /// Whether it fits the budget, where there is one.
     pub fit: Option<Fit>,
+    /// The first verdicts of the run were mismatches beyond what is borne: nothing is sent.
+    pub braked: bool,
 }
 
 /// How long the calls to be sent take.
@@ -143,6 +145,7 @@ pub struct Plan<'a> {
     seconds: Option<u64>,
     nights: Option<u64>,
     budget: Option<Budget>,
+    braked: bool,
     warnings: BTreeMap<&'static str, u64>,
     findings: &'a [Finding],
     exit: u8,
@@ -255,6 +258,7 @@ impl<'a> Plan<'a> {
                 stops_at_record: report.stops_at.map(|at| at.record),
                 stops_at_line: report.stops_at.map(|at| at.line),
             }),
+            braked: forecast.braked,
             warnings: report.warnings.iter().map(|(what, rows)| (what.code(), rows)).collect(),
             findings: report.findings,
             exit: report.exit,

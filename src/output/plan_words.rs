@@ -35,7 +35,7 @@ fn funnel(out: &mut String, forecast: &Forecast) -> std::fmt::Result {
     part(out, duplicates, "duplicates of a row above, answered once")?;
     part(out, reused, "answered in an earlier run, not bought again")?;
     ages(out, &forecast.ages)?;
-    part(out, in_doubt, "in doubt from an earlier run, held (--in-doubt resend sends them again)")?;
+    part(out, in_doubt, "in doubt, held (--in-doubt resend sends those of earlier runs again)")?;
     part(out, done, "already ended in this run")?;
     writeln!(out, "to send    {:>12}", number(to_send))
 }
@@ -83,7 +83,7 @@ fn charged(out: &mut String, forecast: &Forecast) -> std::fmt::Result {
                 }
             }
         }
-        *out += &line("at most", charges.at_most, "each call is charged");
+        *out += &line("at most", charges.at_most, "each pair is charged, once");
     }
     if saved > 0 {
         *out += &line("saved", saved, "duplicates, reused answers and rejected rows, not bought");
@@ -224,6 +224,7 @@ mod tests {
                 nights: Some((4, 28_800)),
             },
             fit: Some(Fit::of(1000, 0, to_send)),
+            braked: false,
         }
     }
 
@@ -238,14 +239,14 @@ rows          1,000,008
                     4  answered in an earlier run, not bought again
                          less than a day             1
                          more than 30 days           3
-                    1  in doubt from an earlier run, held (--in-doubt resend sends them again)
+                    1  in doubt, held (--in-doubt resend sends those of earlier runs again)
 to send       1,000,000
 charged           calls        at Rp1.500
   at least            0               Rp0  none of them is made yet
   expected      930,000   Rp1.395.000.000  93.0 % of the ledger's latest 1,000 answers were charged
     from        912,485   Rp1.368.727.500  95 % interval of that share
     to          944,224   Rp1.416.336.000
-  at most     1,000,000   Rp1.500.000.000  each call is charged
+  at most     1,000,000   Rp1.500.000.000  each pair is charged, once
   saved               7          Rp10.500  duplicates, reused answers and rejected rows, not bought
 time       at 10 calls/s: about 1day 3h 46m 40s or more
            begun now, done 05:12 (UTC+07:00) or later

@@ -12,10 +12,11 @@ use crate::model::money::Charge;
 use crate::model::outcome::Outcome;
 use crate::model::reply::Texts;
 use crate::model::row::Rejection;
+use crate::rules::headers::OUTCOME_HEADER;
 
 /// The columns that are added, in their order.
 pub const COLUMNS: [&str; 12] = [
-    "ck_outcome",
+    OUTCOME_HEADER,
     "ck_result",
     "ck_charged",
     "ck_possible",

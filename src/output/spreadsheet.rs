@@ -1,7 +1,7 @@
 //! Cells of a CSV that a spreadsheet opens: no cell is a formula of a stranger, no long number loses
 //! its digits.
 //!
-//! What must hold: a cell that begins with one of `= + - @ TAB CR` never reaches a spreadsheet as it
+//! What must hold: a cell that begins with one of `= + - @ TAB CR LF` never reaches a spreadsheet as it
 //! is (OWASP, "CSV injection"). Never: for machines, who get each cell byte for byte.
 
 use std::borrow::Cow;
@@ -17,17 +17,28 @@ const LONGEST_LITERAL: usize = 255;
 /// digits are text: a NIK always, other cells where they have 12 digits or a leading zero. Our own
 /// reading of a NIK takes it off again. All else that begins like a formula gets a leading `'`.
 pub(super) fn spreadsheet_safe(cell: &[u8], is_id: bool) -> Cow<'_, [u8]> {
-    match cell.first() {
-        None => Cow::Borrowed(cell),
-        Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r') if !is_text_of_digits(cell) => {
-            Cow::Owned([b"'", cell].concat())
-        }
-        // Text already: most cells.
-        Some(first) if !first.is_ascii_digit() && *first != b' ' => Cow::Borrowed(cell),
-        Some(_) if !is_at_risk(cell, is_id) => Cow::Borrowed(cell),
-        Some(_) if cell.len() > LONGEST_LITERAL => Cow::Owned([b"'", cell].concat()),
-        Some(_) => Cow::Owned([b"=\"", cell, b"\""].concat()),
+    if begins_formula(cell) {
+        return if is_text_of_digits(cell) { Cow::Borrowed(cell) } else { marked(cell) };
     }
+    // Most cells are a text already.
+    if cell.first().is_none_or(u8::is_ascii_alphabetic) || !is_at_risk(cell, is_id) {
+        Cow::Borrowed(cell)
+    } else if cell.len() > LONGEST_LITERAL {
+        marked(cell)
+    } else {
+        Cow::Owned([b"=\"", cell, b"\""].concat())
+    }
+}
+
+fn marked(cell: &[u8]) -> Cow<'_, [u8]> {
+    Cow::Owned([b"'", cell].concat())
+}
+
+/// Also line ends, and the wide forms of the signs that Asian input methods type.
+fn begins_formula(cell: &[u8]) -> bool {
+    const WIDE: [&[u8]; 4] = ["＝".as_bytes(), "＋".as_bytes(), "－".as_bytes(), "＠".as_bytes()];
+    matches!(cell.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\n'))
+        || WIDE.iter().any(|sign| cell.starts_with(sign))
 }
 
 /// `="3275…"`: what this program writes, and what people write to keep their NIKs.
@@ -36,18 +47,16 @@ fn is_text_of_digits(cell: &[u8]) -> bool {
     inner.is_some_and(|inner| inner.len() <= LONGEST_LITERAL && is_digits(inner))
 }
 
-/// Whether a spreadsheet would read a number, and show another text than this.
+/// Whether a spreadsheet would read a number, and show another text than this. Spaces around a number, those outside of
+/// ASCII too, do not make it a text.
 fn is_at_risk(cell: &[u8], is_id: bool) -> bool {
+    let bare: Vec<u8> = cell.iter().copied().filter(u8::is_ascii_graphic).collect();
     if is_id {
         // Separators, a decimal point and an exponent are a number's too.
-        return cell.iter().any(u8::is_ascii_digit)
-            && cell.iter().all(|byte| b"0123456789 .,-+eE".contains(byte));
+        return bare.iter().any(u8::is_ascii_digit)
+            && bare.iter().all(|byte| b"0123456789.,-+eE".contains(byte));
     }
-    // Spaces around a number do not make it a text.
-    let bare = cell.trim_ascii();
-    is_digits(bare)
-        && (bare.len() >= LONG || (bare.len() > 1 && bare.starts_with(b"0")))
-        && cell.iter().all(|byte| *byte == b' ' || byte.is_ascii_digit())
+    is_digits(&bare) && (bare.len() >= LONG || (bare.len() > 1 && bare.starts_with(b"0")))
 }
 
 fn is_digits(text: &[u8]) -> bool {
@@ -72,6 +81,8 @@ mod tests {
             ("@SUM(A1)", "'@SUM(A1)", "'@SUM(A1)"),
             ("\tx", "'\tx", "'\tx"),
             ("\rx", "'\rx", "'\rx"),
+            ("\n=1+1", "'\n=1+1", "'\n=1+1"),
+            ("＝1+1", "'＝1+1", "'＝1+1"),
             ("=", "'=", "'="),
             ("=\"1\"&A1&\"1\"", "'=\"1\"&A1&\"1\"", "'=\"1\"&A1&\"1\""),
             ("=\"\"", "'=\"\"", "'=\"\""),
@@ -92,7 +103,17 @@ mod tests {
             ("3275014107900001.0", "=\"3275014107900001.0\"", "3275014107900001.0"),
             ("3,27501E+15", "=\"3,27501E+15\"", "3,27501E+15"),
             ("2026-11-23 10:00:00", "2026-11-23 10:00:00", "2026-11-23 10:00:00"),
-            ("3275014107900001\n", "3275014107900001\n", "3275014107900001\n"),
+            ("3275014107900001\n", "=\"3275014107900001\n\"", "=\"3275014107900001\n\""),
+            (
+                "3275014107900001\u{A0}",
+                "=\"3275014107900001\u{A0}\"",
+                "=\"3275014107900001\u{A0}\"",
+            ),
+            (
+                "\u{A0}3275014107900001",
+                "=\"\u{A0}3275014107900001\"",
+                "=\"\u{A0}3275014107900001\"",
+            ),
             ("32750141 A", "32750141 A", "32750141 A"),
             (" ", " ", " "),
         ] {

@@ -74,8 +74,8 @@ impl Place {
     const fn of(state: &PairState) -> Self {
         match (state.end, state.origin) {
             (None, _) => Self::ToSend,
-            (Some(_), Origin::Run) => Self::Done,
             (Some(End::InDoubt), _) => Self::InDoubt,
+            (Some(_), Origin::Run) => Self::Done,
             (Some(_), _) => Self::Reused,
         }
     }

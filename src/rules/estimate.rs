@@ -50,9 +50,9 @@ pub struct Charges {
 pub struct Expected {
     /// The share of the calls, rounded to the nearest.
     pub calls: u64,
-    /// The low end of the share's 95 % interval, rounded down.
+    /// The low end of the share's 95 % interval, rounded down; `calls` where the share was given.
     pub low: u64,
-    /// The high end, rounded up.
+    /// The high end, rounded up; `calls` where the share was given.
     pub high: u64,
 }
 
@@ -162,8 +162,8 @@ impl Charges {
                 let half = Share(MILLION / 2).0 as u128;
                 let calls =
                     (u128::from(share.0) * u128::from(to_send) + half) / u128::from(MILLION);
-                let (low, high) = (share.floor_of(to_send), share.ceil_of(to_send));
-                Some(Expected { calls: calls as u64, low, high })
+                let calls = calls as u64;
+                Some(Expected { calls, low: calls, high: calls })
             }
         };
         Self { at_least: 0, expected, at_most: to_send }
@@ -274,7 +274,7 @@ mod tests {
             ("none of 4", history(4, 0), 1000, Some((0, 0, 490))),
             ("many", history(1_000_000, 930_000), 1_000_000, Some((929_498, 930_000, 930_499))),
             ("given", given("0.93"), 1000, Some((930, 930, 930))),
-            ("given, rounded", given("0.5"), 3, Some((1, 2, 2))),
+            ("given, rounded", given("0.5"), 3, Some((2, 2, 2))),
         ] {
             let charges = Charges::of(to_send, basis);
             let found = charges.expected.map(|e| (e.low, e.calls, e.high));

@@ -8,6 +8,9 @@ use super::nik::{clean_nik, look_of};
 use crate::model::subject::mask_digits;
 use unicode_normalization::UnicodeNormalization;
 
+/// The first of the columns that our output adds. A file that has it was written by us.
+pub const OUTCOME_HEADER: &str = "ck_outcome";
+
 /// A header with this many digits is no header but data: a NIK or what is left of one.
 const DATA_DIGITS: usize = 12;
 /// Headers are shown up to this many characters.

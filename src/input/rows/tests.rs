@@ -102,6 +102,22 @@ fn what_is_no_row_is_counted() {
 }
 
 #[test]
+fn our_own_output_gives_the_names_that_were_sent() {
+    let names = |header: &str| -> Vec<String> {
+        let text = format!("{header}\n3275014101900001,'@ANI,x\n3275014101900002,'BUDI,x\n");
+        rows(text.as_bytes(), &columns("1", "2")).into_iter().map(|(.., what)| what).collect()
+    };
+    assert_eq!(
+        names("nik,nama,ck_outcome"),
+        ["3275014101900001 @ANI name_has_at", "3275014101900002 'BUDI"]
+    );
+    assert_eq!(
+        names("nik,nama,x"),
+        ["3275014101900001 '@ANI name_has_at", "3275014101900002 'BUDI"]
+    );
+}
+
+#[test]
 fn a_header_alone_has_no_rows() {
     assert_eq!(rows(b"nik,nama", &Options::default()), []);
     assert_eq!(rows(b"nik,nama\r\n\r\n", &Options::default()), []);

@@ -4,7 +4,7 @@
 //! count that the reader believes is larger than a real customer file's.
 //! Never: believes a size that the file declares.
 
-use super::{SheetError, damaged};
+use super::{BROKEN_ZIP, SheetError, damaged};
 use crate::input::error::Problem;
 use std::io::{Read, Seek};
 use zip::ZipArchive;
@@ -44,12 +44,12 @@ const PARTS: usize = 10_000;
 
 /// Unpacks every part once, and throws it away.
 pub(super) fn check(file: impl Read + Seek, bounds: &Bounds) -> Result<(), Problem> {
-    let mut archive = ZipArchive::new(file).map_err(|error| damaged(error.to_string()))?;
+    let mut archive = ZipArchive::new(file).map_err(|_| damaged(BROKEN_ZIP))?;
     if archive.len() > PARTS {
         return Err(too_large("thousands of parts"));
     }
     for index in 0..archive.len() {
-        let part = archive.by_index(index).map_err(|error| damaged(error.to_string()))?;
+        let part = archive.by_index(index).map_err(|_| damaged(BROKEN_ZIP))?;
         let name = String::from_utf8_lossy(part.name_raw()).to_ascii_lowercase();
         let is_strings = name.ends_with("sharedstrings.xml");
         let most = match () {
@@ -85,7 +85,7 @@ fn look_into(
 ) -> Result<Look, Problem> {
     let mut head = Vec::new();
     let read = part.by_ref().take(bounds.text + 1).read_to_end(&mut head);
-    read.map_err(|error| damaged(error.to_string()))?;
+    read.map_err(|_| damaged(BROKEN_ZIP))?;
     let is_xml = head.trim_ascii_start().strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&head);
     let is_xml = is_xml.trim_ascii_start().starts_with(b"<") && !head.contains(&0);
     let most = if is_xml { most } else { most.min(bounds.part) };
@@ -102,7 +102,7 @@ fn look_into(
             return Err(too_large("a huge text, or XML that no spreadsheet writes"));
         }
         piece.resize(64 * 1024, 0);
-        let read = part.read(&mut piece).map_err(|error| damaged(error.to_string()))?;
+        let read = part.read(&mut piece).map_err(|_| damaged(BROKEN_ZIP))?;
         piece.truncate(read);
     }
     Ok(look)

@@ -3,6 +3,7 @@
 //! Never: shows a cell; headers are shown with long runs of digits masked.
 
 use super::{ColumnLook, Role};
+use crate::model::subject::mask_digits;
 use crate::rules::headers::shown;
 use std::fmt;
 
@@ -76,8 +77,9 @@ impl fmt::Display for ColumnError {
             Self::NoSuchIndex { role, asked, width } => {
                 write!(
                     f,
-                    "{} {asked}: the first row has {width} columns, counted from 1",
-                    role.flag()
+                    "{} {}: the first row has {width} columns, counted from 1",
+                    role.flag(),
+                    mask_digits(&asked.to_string())
                 )
             }
             Self::Ambiguous { role, columns, seen } => {

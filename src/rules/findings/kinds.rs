@@ -163,6 +163,10 @@ pub fn findings(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) -> Vec<
         let hint = "look at names with accents in the output; name the encoding with --encoding, or save the file as \"CSV UTF-8\"";
         all.push(about_file("encoding_windows_1252", FindingClass::Warn, message, hint));
     }
+    if rows == 0 {
+        let message = "there is no row to verify in the file".to_owned();
+        all.push(about_file("no_rows", FindingClass::Warn, message, "was the export interrupted?"));
+    }
     all.extend(counts.rejections.iter().map(|(rejection, count)| Finding {
         code: rejection.code(),
         class: FindingClass::Warn,
