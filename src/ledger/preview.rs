@@ -1,6 +1,7 @@
 //! A look at the ledger through the eyes of the next run: what it would find, without its lock.
 //!
-//! What must hold: not a byte is written, not to the ledger and not beside it; what is read is one consistent state,
+//! What must hold: not a byte is written, not to the ledger and not beside it (but for SQLite's own `-shm` index, where a
+//! copy with a WAL came without one: there is no reading without it); what is read is one consistent state,
 //! also while a run is under way; a ledger that `run` would refuse is refused here with the same words. What is read is
 //! read by the code that `run` reads with.
 
