@@ -30,7 +30,7 @@ pub fn plan(config: &PlanConfig, screen: &Screen) -> Result<u8, Error> {
     let layout = inspect(&source, &config.reading)?;
     screen.say(&words::layout(&source, &layout));
     let file = words::file_form(&source, &layout);
-    screen.say(&words::columns_seen(&file));
+    screen.say(&words::columns_seen(&layout));
 
     let preview = SqliteLedger::preview(&config.ledger)?;
     let hasher = preview.hasher();

@@ -21,7 +21,7 @@ use crate::output::{
     last_words, skipped_words,
 };
 use crate::passes::{Projected, Survey};
-use crate::rules::columns::{ChosenColumn, Seen};
+use crate::rules::columns::ChosenColumn;
 use crate::rules::headers::shown;
 use crate::term::Screen;
 
@@ -39,7 +39,7 @@ pub(super) fn layout(source: &Source, layout: &Layout) -> String {
 fn form(source: &Source, layout: &Layout) -> String {
     let form = &layout.form;
     if let Form::Sheet(name) = form {
-        let of = source.sheet().map_or(1, |sheet| sheet.of);
+        let of = source.sheet().map_or(1, |sheet| sheet.others.len() + 1);
         let of = if of > 1 { format!(", one of {of}") } else { String::new() };
         return format!("{form}, sheet \"{}\"{of}", shown(name));
     }
@@ -73,16 +73,16 @@ pub(super) fn file_form(source: &Source, layout: &Layout) -> FileForm {
         delimiter: text.map(|_| char::from(layout.delimiter).to_string()),
         sheet,
         columns: FileColumns { id: column(&layout.id), name: column(&layout.name) },
-        seen: (0..layout.width).filter_map(header).collect(),
+        seen: layout.seen.names().to_vec(),
     }
 }
 
 /// The columns that the file has.
-pub(super) fn columns_seen(file: &FileForm) -> String {
-    if file.seen.is_empty() {
+pub(super) fn columns_seen(layout: &Layout) -> String {
+    if layout.seen.names().is_empty() {
         return String::new();
     }
-    format!("  seen     {}\n", Seen::of(&file.seen))
+    format!("  seen     {}\n", layout.seen)
 }
 
 /// Which run is gone on with, or taken over.

@@ -112,7 +112,7 @@ pub fn inspect(source: &Source, options: &Options) -> Result<Layout, InputError>
     if options.no_header {
         records.number_from_here();
     }
-    let sample = Sample::take(&mut records, options)?;
+    let sample = Sample::take(&mut records, options, matches!(form, Form::Sheet(_)))?;
     if sample.looks.is_empty() {
         return Err(source.error(Problem::Empty));
     }
@@ -179,7 +179,8 @@ impl Dialect {
         if gzip && (head.starts_with(form::GZIP) || head.starts_with(form::ZIP)) {
             return Err(source.error(Unsupported::PackedTwice));
         }
-        let told = options.encoding.or_else(|| form::marked_encoding(&head));
+        // A mark is no guess.
+        let told = form::marked_encoding(&head).or(options.encoding);
         let encoding = match told {
             Some(encoding) => encoding,
             None => form::encoding_of(&look_at(source, stream(&raw)?)?),
@@ -227,13 +228,19 @@ struct Sample {
     titles: u64,
     header: Option<Kept>,
     looks: Vec<ColumnLook>,
+    in_sheet: bool,
     rows: u64,
     /// The line of a record that looks like a header below the one that was taken.
     header_below: Option<u64>,
 }
 
 impl Sample {
-    fn take<R: Read>(records: &mut Records<R>, options: &Options) -> Result<Self, InputError> {
+    /// `in_sheet`: cells stand in their columns, however many a row has.
+    fn take<R: Read>(
+        records: &mut Records<R>,
+        options: &Options,
+        in_sheet: bool,
+    ) -> Result<Self, InputError> {
         let mut first: Vec<(Place, Kept)> = Vec::new();
         while first.len() < HEADER_WITHIN
             && let Some(record) = records.next_record()?
@@ -244,10 +251,15 @@ impl Sample {
         let mut rest = first.into_iter().skip(titles);
         let header = if options.no_header { None } else { rest.next().map(|(_, cells)| cells) };
         let rest: Vec<_> = rest.collect();
-        let widest = header.as_ref().or(rest.first().map(|(_, cells)| cells));
+        let widest = match &header {
+            Some(header) => header.len(),
+            None if in_sheet => rest.iter().map(|(_, cells)| cells.len()).max().unwrap_or(0),
+            None => rest.first().map_or(0, |(_, cells)| cells.len()),
+        };
         let mut sample = Self {
             titles: titles as u64,
-            looks: vec![ColumnLook::default(); widest.map_or(0, Vec::len)],
+            looks: vec![ColumnLook::default(); widest],
+            in_sheet,
             header,
             rows: 0,
             header_below: None,
@@ -275,7 +287,7 @@ impl Sample {
         }
         self.rows += 1;
         // Cells of a ragged row may stand in the wrong column.
-        if cells.len() == self.looks.len() {
+        if self.in_sheet || cells.len() == self.looks.len() {
             self.looks.iter_mut().zip(cells).for_each(|(look, cell)| look.add(cell.as_ref()));
         }
     }

@@ -50,6 +50,7 @@ pub struct Records<R> {
     after_cr: bool,
     /// Line ends that a spreadsheet makes no row of: those inside quotes, that of a hidden first line.
     inner_lines: u64,
+    spans_lines: bool,
     /// Lines without a record.
     blank: u64,
     /// The number of the next record.
@@ -84,6 +85,7 @@ impl<R: Read> Records<R> {
             line: 1 + u64::from(options.skips_line),
             after_cr: false,
             inner_lines: u64::from(options.skips_line),
+            spans_lines: false,
             blank: 0,
             next: options.first,
             fields: vec![0; 8 * 1024],
@@ -139,7 +141,9 @@ impl<R: Read> Records<R> {
         }
         self.width = width;
         let own_end = u64::from(self.ends_in_lf());
-        self.inner_lines += (self.line - self.place.line).saturating_sub(own_end);
+        let inner = (self.line - self.place.line).saturating_sub(own_end);
+        self.spans_lines = inner > 0;
+        self.inner_lines += inner;
         Ok(true)
     }
 
@@ -152,6 +156,11 @@ impl<R: Read> Records<R> {
     /// The input, read as far as it was needed.
     pub fn into_input(self) -> R {
         self.input
+    }
+
+    /// Whether the record that `advance` moved to goes over more than one line.
+    pub(super) fn spans_lines(&self) -> bool {
+        self.spans_lines
     }
 
     /// Lines without a record, so far.

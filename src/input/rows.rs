@@ -13,7 +13,7 @@ use super::source::{Source, SourceReader};
 use super::stream::TextStream;
 use crate::model::finding::Skipped;
 use crate::model::row::{Checked, NikLook, Reading, Rejection};
-use crate::model::subject::Subject;
+use crate::model::subject::{NIK_DIGITS, Subject};
 use crate::rules::headers::{HeaderKey, OUTCOME_HEADER};
 use crate::rules::name::check_name;
 use crate::rules::nik::{NikPolicy, look_of, read_nik, read_number};
@@ -81,7 +81,10 @@ impl Rows {
             let record = self.records.record();
             let sheet = self.source.sheet();
             let is_number = |column| sheet.is_some_and(|s| s.is_number(record.place.row, column));
-            let reading = self.checker.read(record.fields, is_number);
+            let reading = match self.records.spans_lines() && swallows_rows(record.fields) {
+                true => unread(Rejection::QuoteSwallowedRows),
+                false => self.checker.read(record.fields, is_number),
+            };
             let skip = match reading.checked {
                 Ok(_) => None,
                 Err(_) => skip_of(texts(record.fields).iter().map(AsRef::as_ref)),
@@ -139,7 +142,6 @@ impl Checker {
     }
 
     fn read(&self, fields: Fields<'_>, is_number: impl Fn(usize) -> bool) -> Reading {
-        let unread = |rejection| Reading { checked: Err(rejection), look: NikLook::Other };
         // In a ragged row every cell may stand in the wrong column: a name cut at a comma would be bought as it stands.
         if self.even && fields.len() != self.width {
             return unread(Rejection::RaggedRow);
@@ -167,6 +169,18 @@ impl Checker {
             && name.is_ok_and(|name| matches!(look_of(name), NikLook::Digits(_)));
         Reading { checked, look: if is_swapped { NikLook::Swapped } else { nik.look } }
     }
+}
+
+fn unread(rejection: Rejection) -> Reading {
+    Reading { checked: Err(rejection), look: NikLook::Other }
+}
+
+/// Whether a cell over several lines holds NIKs. Two lone quotes in one column make a record of the right width out of
+/// several rows: the name of one and the NIK of another.
+fn swallows_rows(fields: Fields<'_>) -> bool {
+    let is_nik = |run: &[u8]| run.len() >= NIK_DIGITS - 1;
+    let has_nik = |cell: &[u8]| cell.split(|byte| !byte.is_ascii_digit()).any(is_nik);
+    fields.iter().any(|cell| cell.contains(&b'\n') && has_nik(cell))
 }
 
 /// Takes off the `'` with which our CSV for spreadsheets marks what begins like a formula, so that the name is the one

@@ -17,35 +17,56 @@ use crate::contain::contained;
 use crate::rules::columns::{ColumnSpec, Wanted};
 use bounds::Bounds;
 use calamine::{Reader, Xlsx, XlsxError};
+use cells::SheetRow;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
 use std::path::Path;
-
-/// Columns whose cells are remembered as numbers or not; beyond them all share the last one's bit.
-const NUMBER_BITS: usize = 64;
 
 /// What a sheet's text does not say.
 #[derive(Debug, Default)]
 pub struct Sheet {
     /// Its name.
     pub name: String,
-    /// How many sheets could have been meant.
-    pub of: usize,
-    /// For each row, which cells are numbers: one bit a column.
+    /// Other visible sheets that have cells, fit to be shown.
+    pub others: Vec<String>,
+    /// For each row, which of its first cells are numbers: one bit a column.
     numbers: Vec<u64>,
+    /// The columns of numbers beyond these, of rows that have any.
+    far_numbers: HashMap<u64, Vec<usize>>,
 }
 
 impl Sheet {
     /// Whether a cell is a number: row from 1, column from 0.
     #[must_use]
     pub fn is_number(&self, row: u64, column: usize) -> bool {
-        let bits = row.checked_sub(1).and_then(|row| self.numbers.get(usize::try_from(row).ok()?));
-        bits.is_some_and(|bits| bits & number_bit(column) != 0)
+        match number_bit(column) {
+            Some(bit) => {
+                let at = row.checked_sub(1).and_then(|row| usize::try_from(row).ok());
+                at.and_then(|at| self.numbers.get(at)).is_some_and(|bits| bits & bit != 0)
+            }
+            None => self.far_numbers.get(&row).is_some_and(|columns| columns.contains(&column)),
+        }
+    }
+
+    fn note(&mut self, row: &SheetRow) {
+        self.numbers.resize(row.index, 0);
+        let (mut bits, mut far) = (0, Vec::new());
+        for column in row.numbers() {
+            match number_bit(column) {
+                Some(bit) => bits |= bit,
+                None => far.push(column),
+            }
+        }
+        self.numbers.push(bits);
+        if !far.is_empty() {
+            self.far_numbers.insert(row.index as u64 + 1, far);
+        }
     }
 }
 
-fn number_bit(column: usize) -> u64 {
-    1 << column.min(NUMBER_BITS - 1)
+fn number_bit(column: usize) -> Option<u64> {
+    u32::try_from(column).ok().and_then(|column| 1_u64.checked_shl(column))
 }
 
 /// Why a workbook can't be read.
@@ -156,14 +177,17 @@ fn read(source: &Source, options: Options<'_>, spool: &File) -> Result<Sheet, Pr
     let mut workbook = Xlsx::new(open()?).map_err(|error| broken(&error))?;
     let wanted = Wanted { id: options.id_column, name: options.name_column };
     let chosen = choose::choose(&mut workbook, options.sheet, wanted)?;
-    let mut sheet = Sheet { name: chosen.name, of: chosen.of, numbers: Vec::new() };
+    let mut sheet = Sheet { name: chosen.name, others: chosen.others, ..Sheet::default() };
     let mut to = BufWriter::with_capacity(256 * 1024, spool);
     let kept = |error| Problem::Io("keep its rows in a file", error);
+    let mut kept_bytes = 0;
     let mut rows = cells::Rows::of(&mut workbook, &sheet.name, &bounds)?;
     while let Some(row) = rows.next_row()? {
-        sheet.numbers.resize(row.index, 0);
-        sheet.numbers.push(row.numbers());
-        row.write(&mut to).map_err(kept)?;
+        sheet.note(&row);
+        kept_bytes += row.write(&mut to).map_err(kept)?;
+        if kept_bytes > bounds.kept {
+            return Err(SheetError::TooLarge("more text than any sheet of customers").into());
+        }
     }
     to.flush().map_err(kept)?;
     Ok(sheet)
@@ -172,9 +196,11 @@ fn read(source: &Source, options: Options<'_>, spool: &File) -> Result<Sheet, Pr
 /// Tells a workbook that we read from other things in a ZIP file.
 fn tell_workbook(file: BufReader<File>) -> Result<(), Problem> {
     let archive = zip::ZipArchive::new(file).map_err(|_| damaged(BROKEN_ZIP))?;
-    let names: Vec<_> = archive.file_names().filter_map(Result::ok).collect();
+    // Some writers name parts in another case, with backslashes, or with a number.
+    let plain = |name: &str| name.to_ascii_lowercase().replace('\\', "/");
+    let names: Vec<_> = archive.file_names().filter_map(Result::ok).map(|n| plain(&n)).collect();
     let has = |ending: &str| names.iter().any(|name| name.ends_with(ending));
-    if has("xl/workbook.xml") {
+    if names.iter().any(|name| name.contains("xl/workbook") && name.ends_with(".xml")) {
         Ok(())
     } else if has("xl/workbook.bin") {
         Err(Unsupported::Xlsb.into())

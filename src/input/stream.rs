@@ -106,9 +106,14 @@ pub struct TextStream<R> {
 
 struct Decoding {
     decoder: Decoder,
+    /// What was read, and what of it is not yet decoded.
     bytes: Vec<u8>,
     start: usize,
     end: usize,
+    /// What was decoded, and what of it is not yet given away.
+    text: Vec<u8>,
+    given: usize,
+    written: usize,
     /// The last byte was read; the last character was written, after which the decoder may not be asked again.
     ended: bool,
     finished: bool,
@@ -122,10 +127,7 @@ impl<R: Read> TextStream<R> {
             true => Unpacked::Gzip { decoder: Box::new(MultiGzDecoder::new(hashed)), unpacked: 0 },
             false => Unpacked::Plain(Box::new(hashed)),
         };
-        let decoding = form.encoding().decoder().map(|decoder| {
-            let bytes = vec![0; DECODE_BYTES];
-            Box::new(Decoding { decoder, bytes, start: 0, end: 0, ended: false, finished: false })
-        });
+        let decoding = form.encoding().decoder().map(|decoder| Box::new(Decoding::new(decoder)));
         Self { input, decoding }
     }
 
@@ -148,27 +150,45 @@ impl<R: Read> Read for TextStream<R> {
 }
 
 impl Decoding {
-    fn read(&mut self, input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-        // The decoder wants room for the longest character; the readers above give far more.
-        while !self.finished {
-            if self.start == self.end && !self.ended {
-                self.end = input.read(&mut self.bytes)?;
-                self.start = 0;
-                self.ended = self.end == 0;
-            }
-            let unread = self.bytes.get(self.start..self.end).unwrap_or_default();
-            let (result, read, written, _) =
-                self.decoder.decode_to_utf8(unread, buffer, self.ended);
-            self.start += read;
-            self.finished = self.ended && result == CoderResult::InputEmpty;
-            if written > 0 || buffer.is_empty() {
-                return Ok(written);
-            }
-            if result == CoderResult::OutputFull {
-                return Err(io::ErrorKind::InvalidInput.into());
-            }
+    fn new(decoder: Decoder) -> Self {
+        Self {
+            decoder,
+            bytes: vec![0; DECODE_BYTES],
+            start: 0,
+            end: 0,
+            // A byte becomes three at the most.
+            text: vec![0; 3 * DECODE_BYTES],
+            given: 0,
+            written: 0,
+            ended: false,
+            finished: false,
         }
-        Ok(0)
+    }
+
+    /// However little room the reader gives: a character may be cut.
+    fn read(&mut self, input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.given == self.written && !self.finished {
+            self.decode(input)?;
+        }
+        let mut unread = self.text.get(self.given..self.written).unwrap_or_default();
+        let given = unread.read(buffer)?;
+        self.given += given;
+        Ok(given)
+    }
+
+    fn decode(&mut self, input: &mut impl Read) -> io::Result<()> {
+        if self.start == self.end && !self.ended {
+            self.end = input.read(&mut self.bytes)?;
+            self.start = 0;
+            self.ended = self.end == 0;
+        }
+        let unread = self.bytes.get(self.start..self.end).unwrap_or_default();
+        let (result, read, written, _) =
+            self.decoder.decode_to_utf8(unread, &mut self.text, self.ended);
+        self.start += read;
+        (self.given, self.written) = (0, written);
+        self.finished = self.ended && result == CoderResult::InputEmpty;
+        Ok(())
     }
 }
 

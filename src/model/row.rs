@@ -54,6 +54,10 @@ coded! {
             "digits 7 to 12 are the birth date DDMMYY (day + 40 for women) and this day or month doesn't exist: compare with the card";
         NameEmpty = "name_empty", "the name cell is empty: fill it in";
         NameNotAName = "name_not_a_name", "the name has no letter in it: are the columns swapped?";
+        NamePlaceholder = "name_placeholder",
+            "the name is what a spreadsheet or a program writes for a missing value (#N/A, NULL): mend the formula or the export";
+        QuoteSwallowedRows = "quote_swallowed_rows",
+            "a lone quotation mark has swallowed the rows below it, with their NIKs: remove it or double it";
         RaggedRow = "ragged_row",
             "the row has more or fewer cells than the first row: put quotes around a cell that holds the separator";
         NotUtf8 = "not_utf8", "the NIK or the name is not valid UTF-8: save the file as \"CSV UTF-8\"";
@@ -168,9 +172,12 @@ pub enum NikLook {
 
 /// What 16 digits tell of the column that they stand in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "signs that have nothing to do with each other")]
 pub struct DigitsLook {
     /// The last of them is 0, which a spreadsheet's damage makes common.
     pub last_zero: bool,
+    /// The cell is a number to the spreadsheet, or was one.
+    pub number: bool,
     /// The day is a woman's (day + 40), which a family card's number never has.
     pub woman: bool,
     /// The year is 09 to 39: of issue, on a family card; of birth, a child or a very old person.

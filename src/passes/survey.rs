@@ -113,6 +113,7 @@ fn read(
         repeated_headers: layout.repeated_headers(),
         guessed_windows_1252: layout.encoding_guessed,
         skipped: rows.skipped(),
+        other_sheets: source.sheet().map(|sheet| sheet.others.clone()).unwrap_or_default(),
     };
     Ok(ReadThrough { counts, spots, facts, fingerprint: truncate(&rows.finish()?) })
 }

@@ -1,7 +1,7 @@
 //! In which encoding a text without a mark is written, by all of its bytes.
 //!
-//! Must hold: a UTF-8 text with a few broken characters stays UTF-8, so that its good rows are read as they are; what
-//! the pieces are cut into changes nothing.
+//! Must hold: a text with one character of UTF-8 stays UTF-8, so that no name that is right is read as another; its
+//! broken rows are refused. What the pieces are cut into changes nothing.
 //! Never: looks at what the text says.
 
 /// Bytes that Windows-1252 has no character for.
@@ -61,7 +61,7 @@ impl TextLook {
     pub fn is_windows_1252(&self) -> bool {
         let cut_off = self.rest.len() as u64;
         let unused = self.unused || self.rest.iter().any(|byte| UNUSED.contains(byte));
-        self.invalid + cut_off > self.valid && !unused
+        self.invalid + cut_off > 0 && self.valid == 0 && !unused
     }
 }
 
@@ -90,6 +90,7 @@ mod tests {
             // UTF-8, with one character broken.
             ("É É É \u{e9}".as_bytes(), false),
             (b"\xC3\x89 \xC3\x89 JOS\xC9", false),
+            (b"\xC3\x89 JOS\xC9 JOS\xC9 JOS\xC9", false),
         ] {
             assert_eq!(look(&[text]).is_windows_1252(), is_1252, "{text:?}");
         }

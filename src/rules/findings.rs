@@ -36,9 +36,13 @@ pub struct FileCounts {
     pub niks: u64,
     /// Those of them whose last digit is 0.
     pub last_zero: u64,
-    /// Those of them with a woman's day.
+    /// Those of them that are numbers to the spreadsheet.
+    pub numbers: u64,
+    /// Those of the numbers whose last digit is 0.
+    pub numbers_last_zero: u64,
+    /// NIK cells of 16 digits with a woman's day.
     pub women: u64,
-    /// Those of them with a year from 09 to 39.
+    /// NIK cells of 16 digits with a year from 09 to 39.
     pub late_years: u64,
 }
 
@@ -58,6 +62,8 @@ impl FileCounts {
             NikLook::Digits(look) => {
                 self.niks += 1;
                 self.last_zero += u64::from(look.last_zero);
+                self.numbers += u64::from(look.number);
+                self.numbers_last_zero += u64::from(look.number && look.last_zero);
                 self.women += u64::from(look.woman);
                 self.late_years += u64::from(look.late_year);
             }

@@ -5,7 +5,7 @@
 //! Never: looks at cells; which column to take is for `columns`.
 
 use super::nik::{clean_nik, look_of};
-use crate::model::subject::mask_digits;
+use crate::model::subject::{mask_cell, mask_digits};
 use unicode_normalization::UnicodeNormalization;
 
 /// The first of the columns that our output adds. A file that has it was written by us.
@@ -155,9 +155,63 @@ impl HeaderKey {
 /// A header fit to be shown: masked, on one line, not too long.
 #[must_use]
 pub fn shown(header: &str) -> String {
+    // Separators inside a number do not make it another.
+    if header.chars().filter(char::is_ascii_digit).count() >= DATA_DIGITS {
+        return mask_cell(header);
+    }
     let line: String =
         header.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN_CHARS).collect();
     mask_digits(line.trim()).into_owned()
+}
+
+/// Words of headers. A first row with none of them may be a customer's.
+const HEADER_WORDS: &[&str] = &[
+    "nik",
+    "ktp",
+    "kk",
+    "npwp",
+    "nama",
+    "name",
+    "identitas",
+    "identity",
+    "id",
+    "no",
+    "nomor",
+    "number",
+    "alamat",
+    "address",
+    "tanggal",
+    "tgl",
+    "date",
+    "lahir",
+    "telepon",
+    "telp",
+    "phone",
+    "hp",
+    "email",
+    "kode",
+    "code",
+    "cabang",
+    "kota",
+    "city",
+    "status",
+    "plafon",
+    "amount",
+    "customer",
+    "nasabah",
+];
+
+/// The headers fit to be shown: in clear where one of them is known to be a header, else only their shapes.
+#[must_use]
+pub fn shown_all(headers: &[String]) -> Vec<String> {
+    let is_word = |word: &str| HEADER_WORDS.iter().any(|known| known.eq_ignore_ascii_case(word));
+    let is_known = |header: &String| {
+        let key = HeaderKey::of(header);
+        let mut words = header.split(|c: char| !c.is_alphanumeric());
+        is_id_header(&key) || is_name_header(&key) || words.any(is_word)
+    };
+    let is_header = headers.iter().any(is_known);
+    headers.iter().map(|header| if is_header { shown(header) } else { mask_cell(header) }).collect()
 }
 
 /// Whether a cell can't be a header: a NIK, one that a spreadsheet damaged, or another long number.

@@ -10,7 +10,7 @@
 use super::headers::HeaderKey;
 use super::text::is_invisible;
 use crate::model::row::{Rejection, Warning, Warnings};
-use crate::model::subject::Name;
+use crate::model::subject::{NIK_DIGITS, Name};
 use std::borrow::Cow;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
@@ -48,7 +48,14 @@ pub fn check_name(raw: &str, header: Option<&HeaderKey>) -> Result<NameReading, 
     if found.letters == 0 {
         return Err(Rejection::NameNotAName);
     }
+    if is_placeholder(&cleaned) {
+        return Err(Rejection::NamePlaceholder);
+    }
     let mut warnings = found.warnings;
+    // Somebody's NIK in a name is another column, or rows run together.
+    if warnings.contains(Warning::NameHasDigits) && has_nik(&cleaned) {
+        return Err(Rejection::NameNotAName);
+    }
     warnings.add_if(found.letters == 1, Warning::NameOneLetter);
     warnings.add_if(found.letters > LONG, Warning::NameOver60);
     warnings.add_if(header.is_some_and(|key| key.is_of(&cleaned)), Warning::NameIsHeader);
@@ -143,6 +150,30 @@ fn scan(text: &str) -> Found {
     }
     found.warnings.add_if(text.contains("â€"), Warning::NameMojibake);
     found
+}
+
+/// What stands where a formula failed or an export found nothing. As it is written by programs: `NAN` may be a person.
+fn is_placeholder(name: &str) -> bool {
+    const EXACT: &[&str] = &[
+        "nan",
+        "NaN",
+        "None",
+        "null",
+        "NULL",
+        "N/A",
+        "n/a",
+        "TRUE",
+        "FALSE",
+        "undefined",
+        "(blank)",
+    ];
+    const ERRORS: &[&str] =
+        &["#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"];
+    EXACT.contains(&name) || (name.starts_with('#') && ERRORS.contains(&name))
+}
+
+fn has_nik(name: &str) -> bool {
+    name.as_bytes().split(|byte| !byte.is_ascii_digit()).any(|run| run.len() >= NIK_DIGITS - 1)
 }
 
 /// The careful way of cleaning.

@@ -64,7 +64,10 @@ pub fn read_number(raw: &str, policy: &NikPolicy) -> NikReading {
 
 /// Checks a cleaned cell. `is_number`: it was a number, which may have lost its last digit.
 fn read_cleaned(cleaned: &str, is_number: bool, policy: &NikPolicy) -> NikReading {
-    let look = look_at(cleaned);
+    let look = match look_at(cleaned) {
+        NikLook::Digits(look) => NikLook::Digits(DigitsLook { number: is_number, ..look }),
+        other => other,
+    };
     let result = match look {
         NikLook::Scientific => Err(Rejection::ExcelScientific),
         NikLook::Rounded => Err(Rejection::ExcelRounded),
@@ -206,6 +209,7 @@ fn digits_look(digits: &[u8; NIK_DIGITS]) -> DigitsLook {
     let late = two(year1, year2);
     DigitsLook {
         last_zero: last == b'0',
+        number: false,
         woman: matches!(day, b'4'..=b'7'),
         late_year: (9..=39).contains(&late),
     }

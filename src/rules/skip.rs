@@ -9,7 +9,7 @@ use super::text::is_invisible;
 /// Why a record is no row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Skip {
-    /// No cell is filled.
+    /// No cell is filled, but perhaps one with the row's number.
     Blank,
     /// A footer: TOTAL, and figures.
     Total,
@@ -43,8 +43,18 @@ pub fn skip_of<'a>(cells: impl Iterator<Item = &'a str>) -> Option<Skip> {
     let mut cells = cells.filter(filled);
     let Some(first) = cells.next() else { return Some(Skip::Blank) };
     let (word, rest) = split_figures(first);
+    let mut cells = cells.peekable();
+    if cells.peek().is_none() && is_row_number(first) {
+        return Some(Skip::Blank);
+    }
     let is_total = TOTALS.contains(&HeaderKey::of(word).0.as_str());
     (is_total && is_figure(rest) && cells.all(is_figure)).then_some(Skip::Total)
+}
+
+/// A row that was numbered before anybody was entered in it.
+fn is_row_number(cell: &str) -> bool {
+    let cell = cell.trim();
+    cell.len() <= 7 && cell.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// `Total: 300` in one cell.
@@ -57,8 +67,8 @@ fn split_figures(cell: &str) -> (&str, &str) {
 fn is_figure(cell: &str) -> bool {
     let letters = cell.chars().filter(|c| c.is_alphabetic()).count();
     let digits = cell.chars().filter(char::is_ascii_digit).count();
-    // As many digits as a NIK has are no figure.
-    letters <= 8 && digits <= 15 && (digits > 0 || letters == 0)
+    // As many digits as a NIK has, or what is left of one, are no figure.
+    letters <= 8 && digits <= 12 && (digits > 0 || letters == 0)
 }
 
 #[cfg(test)]
@@ -81,7 +91,10 @@ mod tests {
             (&["", "TOTAL", "JL. MELATI NO. 3"], None),
             (&["TOTAL", "3275014101900001"], None),
             (&["x", "", ""], None),
-            (&["1", "", ""], None),
+            (&["61", "", ""], Some(Skip::Blank)),
+            (&["61", "", "BUDI"], None),
+            (&["12345678", "", ""], None),
+            (&["", "JUMLAH", "327501410190000"], None),
         ] {
             assert_eq!(skip_of(cells.iter().copied()), skip, "{cells:?}");
         }

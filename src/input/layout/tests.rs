@@ -81,11 +81,18 @@ fn tells_the_encoding() {
         (layout.form.encoding(), layout.encoding_guessed)
     };
     let rows = b"3275014101900001,BUDI\n".repeat(20_000);
+    let accents =
+        [b"nik,nama\n", b"3275014101900001,JOS\xC9 \x92S\n".repeat(5_000).as_slice()].concat();
+    let text = format!("\u{FEFF}nik,nama\n{}", "3275014101900001,JOSÉ\n".repeat(5_000));
+    let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let late = [b"nik,nama\n", rows.as_slice(), b"3275014101900001,JOS\xC9\n"].concat();
     for (text, asked, encoding, guessed) in [
         (&b"nik,nama\n"[..], None, Encoding::Utf8, false),
         (b"nik,nama\n3275014101900001,JOS\xC9\n", None, Encoding::Windows1252, true),
         (&late, None, Encoding::Windows1252, true),
+        // Accents everywhere, over more than the first bytes.
+        (&accents, None, Encoding::Windows1252, true),
+        (&utf16, None, Encoding::Utf16Le, false),
         (
             b"nik,nama\n3275014101900001,JOS\xC9\n",
             Some(Encoding::Windows1252),

@@ -102,6 +102,15 @@ fn what_is_no_row_is_counted() {
 }
 
 #[test]
+fn rows_that_a_lone_quote_swallowed_are_not_sent() {
+    let text = b"nama,alamat,nik\nBUDI,\"Jl A,3275014101900001\nSITI,Jl B,3275014101900002\n\
+        ANI,\"Jl C,3275014101900003\nDEWI,\"Jl D\nNo 4\",3275014101900004\n";
+    let found: Vec<_> =
+        rows(text, &columns("nik", "nama")).into_iter().map(|(.., what)| what).collect();
+    assert_eq!(found, ["! quote_swallowed_rows", "3275014101900004 DEWI"]);
+}
+
+#[test]
 fn our_own_output_gives_the_names_that_were_sent() {
     let names = |header: &str| -> Vec<String> {
         let text = format!("{header}\n3275014101900001,'@ANI,x\n3275014101900002,'BUDI,x\n");
@@ -210,8 +219,8 @@ proptest! {
     #[test]
     fn rows_in_are_rows_out(lines in proptest::collection::vec("[a-z0-9,;' é]{1,30}", 0..20)) {
         let text = format!("nik,nama\n{}\n", lines.join("\n"));
-        // A row of separators and spaces alone is none.
-        let filled = lines.iter().filter(|line| line.contains(|c| c != ',' && c != ' ')).count();
+        // A row of separators and spaces alone is none, nor is one with its number alone.
+        let filled = lines.iter().filter(|line| skip_of(line.split(',')).is_none()).count();
         let comma = Options { delimiter: Some(b','), ..columns("1", "2") };
         prop_assert_eq!(rows(text.as_bytes(), &comma).len(), filled);
     }

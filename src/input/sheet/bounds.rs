@@ -16,7 +16,9 @@ pub(super) struct Bounds {
     pub(super) sheet: u64,
     /// Bytes of the list of texts that all sheets share, held in memory.
     pub(super) strings: u64,
-    /// Bytes of any other part.
+    /// Bytes of a part that says how the workbook is built: styles, relations, the list of sheets.
+    pub(super) frame: u64,
+    /// Bytes of any other part, such as a picture, which nobody reads.
     pub(super) part: u64,
     /// Bytes between two tags, and of a part that is too small to be looked into.
     pub(super) text: u64,
@@ -24,6 +26,8 @@ pub(super) struct Bounds {
     pub(super) ratio: u64,
     /// Cells of a sheet, empty ones before a filled one included.
     pub(super) cells: u64,
+    /// Bytes of a sheet's text.
+    pub(super) kept: u64,
 }
 
 impl Default for Bounds {
@@ -31,10 +35,12 @@ impl Default for Bounds {
         Self {
             sheet: 4 << 30,
             strings: 256 << 20,
+            frame: 8 << 20,
             part: 64 << 20,
             text: 1 << 20,
             ratio: 100,
             cells: 100_000_000,
+            kept: 2 << 30,
         }
     }
 }
@@ -52,13 +58,17 @@ pub(super) fn check(file: impl Read + Seek, bounds: &Bounds) -> Result<(), Probl
         let part = archive.by_index(index).map_err(|_| damaged(BROKEN_ZIP))?;
         let name = String::from_utf8_lossy(part.name_raw()).to_ascii_lowercase();
         let is_strings = name.ends_with("sharedstrings.xml");
-        let most = match () {
-            () if is_strings => bounds.strings,
-            () if name.contains("worksheets/") => bounds.sheet,
-            () => bounds.part,
+        let is_frame = ["workbook", "styles", ".rels", "theme", "content_types"]
+            .iter()
+            .any(|word| name.contains(word) && !name.contains("media/"));
+        let (most, is_table) = match () {
+            () if is_strings => (bounds.strings, true),
+            () if name.contains("worksheets/") && !name.ends_with(".rels") => (bounds.sheet, true),
+            () if is_frame => (bounds.frame, false),
+            () => (bounds.part, false),
         };
         let packed = part.compressed_size();
-        let look = look_into(part, bounds, most, packed)?;
+        let look = look_into(part, bounds, most, is_table, packed)?;
         if is_strings && look.promised > look.bytes {
             return Err(damaged("its list of texts is not as long as it says"));
         }
@@ -81,6 +91,7 @@ fn look_into(
     mut part: impl Read,
     bounds: &Bounds,
     most: u64,
+    is_table: bool,
     packed: u64,
 ) -> Result<Look, Problem> {
     let mut head = Vec::new();
@@ -89,6 +100,8 @@ fn look_into(
     let is_xml = head.trim_ascii_start().strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&head);
     let is_xml = is_xml.trim_ascii_start().starts_with(b"<") && !head.contains(&0);
     let most = if is_xml { most } else { most.min(bounds.part) };
+    // The other parts are too small to matter.
+    let is_table = is_table && is_xml;
     let mut look = Look { bytes: 0, promised: if is_xml { promised(&head) } else { 0 } };
     let mut tags = Tags::default();
     let mut piece = head;
@@ -98,7 +111,7 @@ fn look_into(
             return Err(too_large("a part that unpacks to a huge size"));
         }
         tags.add(&piece);
-        if is_xml && look.bytes > bounds.text && !tags.are_plain(bounds.text) {
+        if is_table && look.bytes > bounds.text && !tags.are_plain(bounds.text) {
             return Err(too_large("a huge text, or XML that no spreadsheet writes"));
         }
         piece.resize(64 * 1024, 0);

@@ -4,7 +4,7 @@
 //! exponent.
 
 use super::bounds::Bounds;
-use super::{SheetError, broken, damaged, number_bit};
+use super::{SheetError, broken, damaged};
 use crate::input::error::Problem;
 use calamine::{Cell, DataRef, ExcelDateTime, Xlsx, XlsxCellReader, XlsxError};
 use std::io::{self, Read, Seek, Write};
@@ -12,6 +12,8 @@ use std::io::{self, Read, Seek, Write};
 /// The rows and columns of the largest sheet that a spreadsheet opens.
 const MOST_ROWS: u32 = 1_048_576;
 const MOST_COLUMNS: u32 = 16_384;
+/// Bytes of a cell: 32,767 characters of up to four bytes.
+const LONGEST_CELL: usize = 4 * 32_767;
 
 /// One row of a sheet.
 #[derive(Debug, Default)]
@@ -30,14 +32,15 @@ impl SheetRow {
         self.cells.iter().map(|(text, _)| text.as_str())
     }
 
-    /// Which of its cells are numbers.
-    pub(super) fn numbers(&self) -> u64 {
-        let numbers = self.cells.iter().enumerate().filter(|(_, (_, is_number))| *is_number);
-        numbers.fold(0, |bits, (column, _)| bits | number_bit(column))
+    /// The columns of its numbers.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = usize> {
+        let cells = self.cells.iter().enumerate();
+        cells.filter_map(|(column, (_, is_number))| is_number.then_some(column))
     }
 
     /// Writes it as a line, and the empty rows in front of it as empty ones.
-    pub(super) fn write(&self, to: &mut impl Write) -> io::Result<()> {
+    /// Says how many bytes of text that is.
+    pub(super) fn write(&self, to: &mut impl Write) -> io::Result<u64> {
         for _ in 0..self.blank {
             to.write_all(b"\n")?;
         }
@@ -51,7 +54,8 @@ impl SheetRow {
                 to.write_all(text.as_bytes())?;
             }
         }
-        to.write_all(b"\n")
+        to.write_all(b"\n")?;
+        Ok(self.texts().map(|text| text.len() as u64 + 1).sum())
     }
 }
 
@@ -134,7 +138,11 @@ impl SheetRow {
             return Err(damaged("its cells are out of order"));
         }
         self.cells.resize_with(column, Default::default);
-        self.cells.push(text_of(cell.get_value()));
+        let (text, is_number) = text_of(cell.get_value());
+        if text.len() > LONGEST_CELL {
+            return Err(SheetError::TooLarge("a cell longer than a spreadsheet's longest").into());
+        }
+        self.cells.push((text, is_number));
         Ok(())
     }
 }
@@ -153,6 +161,7 @@ fn text_of(value: &DataRef<'_>) -> (String, bool) {
         DataRef::SharedString(text) => plain(text),
         DataRef::Bool(true) => plain("TRUE"),
         DataRef::Bool(false) => plain("FALSE"),
+        DataRef::DateTime(time) if time.is_duration() => (time.as_f64().to_string(), true),
         DataRef::DateTime(time) => (date(time), false),
         DataRef::Error(error) => plain(&error.to_string()),
         DataRef::Empty => plain(""),
@@ -161,9 +170,6 @@ fn text_of(value: &DataRef<'_>) -> (String, bool) {
 
 /// `2026-11-23`, with the time of the day where there is one.
 fn date(time: &ExcelDateTime) -> String {
-    if time.is_duration() {
-        return time.as_f64().to_string();
-    }
     let (year, month, day, hour, minute, second, _) = time.to_ymd_hms_milli();
     let date = format!("{year:04}-{month:02}-{day:02}");
     match (hour, minute, second) {

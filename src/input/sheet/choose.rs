@@ -9,18 +9,21 @@ use crate::input::delimiter::HEADER_WITHIN;
 use crate::input::error::Problem;
 use crate::rules::columns::Wanted;
 use crate::rules::headers::shown;
-use calamine::{Reader, SheetType, SheetVisible, Xlsx};
+use calamine::{Reader, Sheet, SheetType, SheetVisible, Xlsx};
 use std::io::{Read, Seek};
 
 /// A sheet as the user names it: by name, or by number from 1 where no sheet has that name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SheetSpec(pub String);
 
+/// Sheets of a workbook that are looked at. Real ones have a few.
+const MOST_SHEETS: usize = 200;
+
 /// The sheet that was chosen.
 pub(super) struct Chosen {
     pub(super) name: String,
-    /// How many could have been meant.
-    pub(super) of: usize,
+    /// Other visible sheets that have cells, fit to be shown.
+    pub(super) others: Vec<String>,
 }
 
 pub(super) fn choose<R: Read + Seek>(
@@ -29,52 +32,68 @@ pub(super) fn choose<R: Read + Seek>(
     wanted: Wanted<'_>,
 ) -> Result<Chosen, Problem> {
     let sheets = workbook.sheets_metadata().iter().filter(|s| s.typ == SheetType::WorkSheet);
-    let sheets: Vec<_> = sheets.map(|s| (s.name.clone(), s.visible)).collect();
-    if let Some(SheetSpec(asked)) = asked {
-        let by_name = sheets.iter().find(|(name, _)| name.trim() == asked.trim());
-        let number = asked.trim().parse::<usize>().ok().and_then(|n| n.checked_sub(1));
-        let by_number = number.and_then(|index| sheets.get(index));
-        return match by_name.or(by_number) {
-            Some((name, _)) => Ok(Chosen { name: name.clone(), of: sheets.len() }),
-            None => {
-                let seen = list(sheets.iter().map(|(name, _)| name));
-                Err(SheetError::NoSuchSheet { asked: shown(asked), seen }.into())
-            }
-        };
+    let (visible, hidden): (Vec<_>, Vec<_>) =
+        sheets.cloned().partition(|sheet| sheet.visible == SheetVisible::Visible);
+    if visible.len() > MOST_SHEETS {
+        return Err(SheetError::TooLarge("hundreds of sheets").into());
     }
-    // What is hidden is not what the sender looked at.
-    let visible = sheets.into_iter().filter(|(_, visible)| *visible == SheetVisible::Visible);
+    let names = |sheets: Vec<Sheet>| sheets.into_iter().map(|s| s.name).collect::<Vec<_>>();
+    // What is hidden is not what the sender looked at: it is read only where it is named.
+    let (visible, hidden) = (names(visible), names(hidden));
     let mut filled = Vec::new();
-    for (name, _) in visible {
-        match looks(workbook, &name, wanted)? {
+    for (at, name) in visible.iter().enumerate() {
+        match looks(workbook, name, wanted)? {
             Looks::Empty => {}
-            looks => filled.push((name, looks)),
+            looks => filled.push((at, looks)),
         }
     }
-    let of = filled.len();
+    let chosen = |name: &String| {
+        let others = filled.iter().filter_map(|(at, _)| visible.get(*at));
+        let others = others.filter(|other| *other != name).map(|other| shown(other)).collect();
+        Ok(Chosen { name: name.clone(), others })
+    };
+    if let Some(SheetSpec(asked)) = asked {
+        let by_name = visible.iter().chain(&hidden).find(|name| name.trim() == asked.trim());
+        let number = asked.trim().parse::<usize>().ok().and_then(|n| n.checked_sub(1));
+        let by_number = || number.and_then(|index| visible.get(index));
+        return by_name.or_else(by_number).map_or_else(
+            || {
+                let seen = list(&visible, 0..visible.len());
+                Err(SheetError::NoSuchSheet { asked: shown(asked), seen }.into())
+            },
+            chosen,
+        );
+    }
     let headed: Vec<_> = filled.iter().filter(|(_, looks)| *looks == Looks::Headed).collect();
     match (headed.as_slice(), filled.as_slice()) {
-        ([(name, _)], _) | ([], [(name, _)]) => Ok(Chosen { name: name.clone(), of }),
-        ([], []) => Err(SheetError::Empty.into()),
-        ([], several) => Err(several_of(several.iter().map(|(name, _)| name))),
-        (several, _) => Err(several_of(several.iter().map(|(name, _)| name))),
+        ([(at, _)], _) | ([], [(at, _)]) => visible.get(*at).map_or_else(empty, chosen),
+        ([], []) => empty(),
+        ([], several) => Err(several_of(&visible, several.iter().map(|(at, _)| *at))),
+        (several, _) => Err(several_of(&visible, several.iter().map(|(at, _)| *at))),
     }
 }
 
-fn several_of<'a>(names: impl Iterator<Item = &'a String>) -> Problem {
-    SheetError::Several { seen: list(names) }.into()
+fn empty() -> Result<Chosen, Problem> {
+    Err(SheetError::Empty.into())
 }
 
-fn list<'a>(names: impl Iterator<Item = &'a String>) -> String {
-    let names: Vec<_> = names.map(|name| format!("\"{}\"", shown(name))).take(20).collect();
-    names.join(", ")
+fn several_of(visible: &[String], which: impl Iterator<Item = usize>) -> Problem {
+    SheetError::Several { seen: list(visible, which) }.into()
+}
+
+/// `1 "Utara", 2 "Selatan"`: the numbers are those that `--sheet` takes.
+fn list(visible: &[String], which: impl Iterator<Item = usize>) -> String {
+    let named = which.filter_map(|at| Some((at + 1, visible.get(at)?)));
+    let shown: Vec<_> =
+        named.map(|(n, name)| format!("{n} \"{}\"", shown(name))).take(20).collect();
+    shown.join(", ")
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Looks {
     Empty,
     Filled,
-    /// A row names both columns.
+    /// A row names both columns, and there is one below it.
     Headed,
 }
 
@@ -88,7 +107,9 @@ fn looks<R: Read + Seek>(
     for _ in 0..HEADER_WITHIN {
         let Some(row) = rows.next_row()? else { break };
         if wanted.is_header(row.texts()) {
-            return Ok(Looks::Headed);
+            // A template without a row below its headers holds nobody.
+            let has_rows = rows.next_row()?.is_some();
+            return Ok(if has_rows { Looks::Headed } else { found });
         }
         found = Looks::Filled;
     }

@@ -60,6 +60,10 @@ fn the_sheet_with_the_columns_is_taken() {
         for (name, cells, hidden) in sheets {
             let sheet = workbook.add_worksheet().set_name(*name).unwrap();
             sheet.write_row(0, 0, cells.iter().copied()).unwrap();
+            // A mark for headers without a row below them.
+            if !cells.is_empty() && !cells.contains(&"!") {
+                sheet.write(1, 0, "x").unwrap();
+            }
             sheet.set_hidden(*hidden);
         }
         workbook.save_to_buffer().unwrap()
@@ -74,24 +78,39 @@ fn the_sheet_with_the_columns_is_taken() {
         ..InputOptions::default()
     };
     let none = InputOptions::default();
+    let template: (&str, &[&str], bool) = ("Template", &["NIK", "Nama", "!"], false);
     for (sheets, options, taken) in [
-        (&[notes, data][..], &none, Ok(("Nasabah", 2))),
-        (&[notes], &none, Ok(("Catatan", 1))),
-        (&[notes, ("Leer", &[], false)], &none, Ok(("Catatan", 1))),
-        (&[notes, data, hidden], &none, Ok(("Nasabah", 2))),
-        (&[notes, data, hidden], &asking("Lama"), Ok(("Lama", 3))),
-        (&[notes, data, more], &asking("2"), Ok(("Nasabah", 3))),
-        (&[notes, data, more], &asking("2024"), Ok(("2024", 3))),
-        (&[notes, data], &named, Ok(("Catatan", 2))),
-        (&[data, more], &none, Err("more than one sheet could be meant: \"Nasabah\", \"2024\"")),
-        (&[data], &asking("x"), Err("the workbook has no sheet \"x\"; it has \"Nasabah\"")),
-        (&[data], &asking("7"), Err("the workbook has no sheet \"7\"; it has \"Nasabah\"")),
+        (&[notes, data][..], &none, Ok(("Nasabah", &["Catatan"][..]))),
+        (&[notes], &none, Ok(("Catatan", &[]))),
+        (&[notes, ("Leer", &[], false)], &none, Ok(("Catatan", &[]))),
+        (&[notes, data, hidden], &none, Ok(("Nasabah", &["Catatan"]))),
+        (&[notes, data, hidden], &asking("Lama"), Ok(("Lama", &["Catatan", "Nasabah"]))),
+        // Numbers are those of the sheets that are seen.
+        (&[notes, hidden, data], &asking("2"), Ok(("Nasabah", &["Catatan"]))),
+        (&[notes, data, more], &asking("2"), Ok(("Nasabah", &["Catatan", "2024"]))),
+        (&[notes, data, more], &asking("2024"), Ok(("2024", &["Catatan", "Nasabah"]))),
+        (&[notes, data], &named, Ok(("Catatan", &["Nasabah"]))),
+        // Headers without a row hold nobody.
+        (&[template, data], &none, Ok(("Nasabah", &[]))),
+        (
+            &[data, more],
+            &none,
+            Err("more than one sheet could be meant: 1 \"Nasabah\", 2 \"2024\""),
+        ),
+        (&[data], &asking("x"), Err("the workbook has no sheet \"x\"; it has 1 \"Nasabah\"")),
+        (&[data], &asking("7"), Err("the workbook has no sheet \"7\"; it has 1 \"Nasabah\"")),
         (&[("Leer", &[], false)], &none, Err("the workbook has no sheet with cells")),
     ] {
         match (unfolded(&book(sheets), options), taken) {
             (Ok(source), Ok(taken)) => {
                 let sheet = source.sheet().unwrap();
-                assert_eq!((sheet.name.as_str(), sheet.of), taken);
+                assert_eq!(
+                    (sheet.name.as_str(), sheet.others.as_slice()),
+                    (
+                        taken.0,
+                        &taken.1.iter().map(|other| (*other).to_owned()).collect::<Vec<_>>()[..]
+                    )
+                );
             }
             (Err(error), Err(said)) => {
                 assert_eq!(error.to_string(), format!("standard input: {said}"));
@@ -215,6 +234,19 @@ fn a_hostile_workbook_is_an_error() {
         assert!(error.contains(said), "{what}: {error}");
         assert!(!error.contains("3275014101900001"), "{error}");
     }
+}
+
+#[test]
+fn numbers_are_known_in_every_column() {
+    let mut workbook = Workbook::new();
+    let sheet = workbook.add_worksheet();
+    sheet.write_string(0, 65, "9171014101900001").unwrap();
+    sheet.write_number(0, 67, 1.5).unwrap();
+    sheet.write_number(0, 63, 1.5).unwrap();
+    let source = unfolded(&workbook.save_to_buffer().unwrap(), &InputOptions::default()).unwrap();
+    let sheet = source.sheet().unwrap();
+    let numbers: Vec<_> = (60..70).filter(|column| sheet.is_number(1, *column)).collect();
+    assert_eq!(numbers, [63, 67]);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use super::{ColumnLook, Role};
 use crate::model::subject::mask_digits;
-use crate::rules::headers::shown;
+use crate::rules::headers::shown_all;
 use std::fmt;
 
 /// At most this many headers are shown.
@@ -34,28 +34,31 @@ pub enum ColumnError {
 
 /// The headers of a table, fit to be shown: `1 "No", 2 "NIK"`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen(String);
+pub struct Seen(Vec<String>);
 
 impl Seen {
     /// Of these headers.
     #[must_use]
     pub fn of(headers: &[String]) -> Self {
-        let mut shown: Vec<_> = headers
-            .iter()
-            .take(SHOWN_COLUMNS)
-            .enumerate()
-            .map(|(index, header)| format!("{} \"{}\"", index + 1, shown(header)))
-            .collect();
-        if headers.len() > SHOWN_COLUMNS {
-            shown.push(format!("and {} more", headers.len() - SHOWN_COLUMNS));
-        }
-        Self(shown.join(", "))
+        Self(shown_all(headers))
+    }
+
+    /// Each of them.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.0
     }
 }
 
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        let named = self.0.iter().take(SHOWN_COLUMNS).enumerate();
+        let mut shown: Vec<_> =
+            named.map(|(index, header)| format!("{} \"{header}\"", index + 1)).collect();
+        if self.0.len() > SHOWN_COLUMNS {
+            shown.push(format!("and {} more", self.0.len() - SHOWN_COLUMNS));
+        }
+        f.write_str(&shown.join(", "))
     }
 }
 

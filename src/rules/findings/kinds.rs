@@ -14,6 +14,8 @@ const LOST_DIGITS_PERCENT: u64 = 1;
 const LAST_ZERO_PERCENT: u64 = 30;
 /// Below this many NIKs their digits say nothing about the column.
 const TELLING_NIKS: u64 = 50;
+/// Below this many NIKs that are numbers to the spreadsheet their last digits say nothing.
+const TELLING_NUMBERS: u64 = 10;
 /// Rows of one kind in more than this share, in percent, stop the file.
 const MOST_PERCENT: u64 = 50;
 /// Women's days in fewer than this share of the NIKs, in percent, are none of people.
@@ -30,11 +32,14 @@ pub struct FileFacts {
     pub guessed_windows_1252: bool,
     /// Records that are no rows.
     pub skipped: Skipped,
+    /// Other visible sheets of the workbook that have cells, fit to be shown.
+    pub other_sheets: Vec<String>,
 }
 
 /// What stops the whole file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stop {
+    Quotes,
     Scientific,
     Rounded,
     LastZero,
@@ -52,9 +57,14 @@ pub fn stop_findings(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) ->
     let few_women = counts.women * 100 < WOMEN_PERCENT * niks;
     let cards = (telling && at_least(counts.late_years, MOST_PERCENT, niks))
         || facts.id_header.as_ref().is_some_and(HeaderKey::is_family_card);
-    let zeros = telling && at_least(counts.last_zero, LAST_ZERO_PERCENT, niks);
+    let (numbers, number_zeros) = (counts.numbers, counts.numbers_last_zero);
+    // Of numbers a few are enough: nothing else makes most of them end in 0.
+    let zeros = (telling && at_least(counts.last_zero, LAST_ZERO_PERCENT, niks))
+        || (numbers >= TELLING_NUMBERS && at_least(number_zeros, MOST_PERCENT, numbers));
     let (lost, most) = (LOST_DIGITS_PERCENT, MOST_PERCENT);
+    let swallowed = counts.rejections.get(Rejection::QuoteSwallowedRows);
     [
+        (Stop::Quotes, swallowed, rows, swallowed > 0),
         (Stop::Scientific, counts.scientific, rows, over(counts.scientific, lost, rows)),
         (Stop::Rounded, counts.rounded, rows, over(counts.rounded, lost, rows)),
         (Stop::LastZero, counts.last_zero, niks, zeros),
@@ -89,6 +99,7 @@ impl Stop {
 
     const fn code(self) -> &'static str {
         match self {
+            Self::Quotes => "file_lone_quotes",
             Self::Scientific => "file_scientific",
             Self::Rounded => "file_rounded",
             Self::LastZero => "file_last_digit_zero",
@@ -101,6 +112,9 @@ impl Stop {
 
     fn message(self, count: u64, of: u64) -> String {
         let what = match self {
+            Self::Quotes => {
+                "rows have a cell that holds further rows with their NIKs: a lone quotation mark has swallowed them"
+            }
             Self::Scientific => {
                 "rows have the NIK in scientific notation (like 3.27501E+15): its last digits are lost"
             }
@@ -126,6 +140,9 @@ impl Stop {
 
     const fn hint(self) -> &'static str {
         match self {
+            Self::Quotes => {
+                "remove the lone quotation mark (\") at the place shown and at the next one, or double it"
+            }
             Self::Scientific | Self::Rounded | Self::LastZero => {
                 "export again from the source system with the NIK column set to Text; saving this file as CSV once more can't bring the digits back"
             }
@@ -141,6 +158,7 @@ impl Stop {
 
     const fn sign(self) -> Option<Sign> {
         match self {
+            Self::Quotes => Some(Sign::Rejection(Rejection::QuoteSwallowedRows)),
             Self::Scientific => Some(Sign::Rejection(Rejection::ExcelScientific)),
             Self::Rounded => Some(Sign::Rejection(Rejection::ExcelRounded)),
             Self::LastZero => Some(Sign::LastZero),
@@ -162,6 +180,13 @@ pub fn findings(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) -> Vec<
         let message = "the text is not UTF-8 and was read as Windows-1252".to_owned();
         let hint = "look at names with accents in the output; name the encoding with --encoding, or save the file as \"CSV UTF-8\"";
         all.push(about_file("encoding_windows_1252", FindingClass::Warn, message, hint));
+    }
+    if !facts.other_sheets.is_empty() {
+        let sheets: Vec<_> = facts.other_sheets.iter().map(|name| format!("\"{name}\"")).collect();
+        let message = format!("other sheets of the workbook are not read: {}", sheets.join(", "));
+        let hint =
+            "if customers stand there too, run each with --sheet NAME, or join them in one sheet";
+        all.push(about_file("sheets_left_out", FindingClass::Warn, message, hint));
     }
     if rows == 0 {
         let message = "there is no row to verify in the file".to_owned();

@@ -36,6 +36,18 @@ fn stops_at_the_limits() {
         ("under 30 % zeros", counts(100, |c| c.last_zero = 29), ""),
         ("30 % zeros", counts(100, |c| c.last_zero = 30), "file_last_digit_zero"),
         ("50 NIKs, 15 zeros", counts(50, |c| c.last_zero = 15), "file_last_digit_zero"),
+        ("few numbers", counts(100, |c| (c.numbers, c.numbers_last_zero) = (9, 9)), ""),
+        ("numbers", counts(100, |c| (c.numbers, c.numbers_last_zero) = (10, 4)), ""),
+        (
+            "numbers that end in 0",
+            counts(100, |c| (c.numbers, c.numbers_last_zero) = (10, 5)),
+            "file_last_digit_zero",
+        ),
+        (
+            "one lone quote",
+            counts(100, |c| c.rejections.add(Rejection::QuoteSwallowedRows)),
+            "file_lone_quotes",
+        ),
         ("half rejected", counts(100, |c| reject(c, 50)), ""),
         ("over half rejected", counts(101, |c| reject(c, 51)), "file_mostly_rejected"),
         ("half employee numbers", counts(100, |c| c.employee_numbers = 50), ""),
@@ -91,11 +103,12 @@ fn the_gravest_come_first() {
         repeated_headers: 1,
         skipped: Skipped { titles: 1, blank: 2, totals: 3 },
         id_header: None,
+        other_sheets: vec!["Utara".to_owned()],
     };
     let found = findings(&counts, &SpotLog::default(), &facts);
     assert_eq!(
         codes(&found),
-        "file_scientific encoding_windows_1252 nik_length name_has_comma names_cleaned \
+        "file_scientific encoding_windows_1252 sheets_left_out nik_length name_has_comma names_cleaned \
          titles_skipped blank_rows_skipped totals_skipped headers_duplicate"
     );
     assert!(found.is_sorted_by_key(|finding| finding.class));

@@ -181,8 +181,9 @@ fn knows_38_provinces_and_four_more_codes() {
 
 #[test]
 fn says_what_a_cell_looks_like() {
-    let digits =
-        |last_zero, woman, late_year| NikLook::Digits(DigitsLook { last_zero, woman, late_year });
+    let digits = |last_zero, woman, late_year| {
+        NikLook::Digits(DigitsLook { last_zero, woman, late_year, number: false })
+    };
     for (raw, look) in [
         (GOOD, digits(false, true, false)),
         ("3275010101900001", digits(false, false, false)),
