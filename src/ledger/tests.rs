@@ -27,7 +27,7 @@ impl Place {
     }
 
     fn open(&self) -> SqliteLedger {
-        SqliteLedger::open(&self.location(), Duration::ZERO).unwrap()
+        SqliteLedger::open(&self.location(), Duration::ZERO, || WallMs(1_000_000_000_000)).unwrap()
     }
 }
 
@@ -181,7 +181,9 @@ fn what_is_refused() {
     let location = place.location();
     let held = place.open();
     let open = |location: &Location| {
-        SqliteLedger::open(location, Duration::ZERO).map(drop).map_err(|e| (e.exit_code(), e))
+        SqliteLedger::open(location, Duration::ZERO, || WallMs(0))
+            .map(drop)
+            .map_err(|e| (e.exit_code(), e))
     };
     assert!(matches!(open(&location), Err((17, LedgerError::Locked(_)))));
     drop(held);
