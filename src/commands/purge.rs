@@ -20,7 +20,7 @@ pub fn purge(args: &PurgeArgs) -> Result<u8, Error> {
     if !location.ledger.exists() {
         return Err(LedgerError::Missing(location.ledger).into());
     }
-    let mut ledger = SqliteLedger::open(&location, wait)?;
+    let mut ledger = SqliteLedger::open(&location, wait, WallMs::now)?;
     let purged = ledger.purge(WallMs::now().before(age), utc_offset_ms())?;
     let kept = match purged.kept {
         0 => String::new(),

@@ -43,7 +43,7 @@ pub fn run(config: &RunConfig, screen: &Screen) -> Result<u8, Error> {
     screen.say(&words::layout(&source, &layout));
     config.destination.check_fits(&layout)?;
 
-    let mut ledger = SqliteLedger::open(&config.ledger, config.lock_wait)?;
+    let mut ledger = SqliteLedger::open(&config.ledger, config.lock_wait, WallMs::now)?;
     // Until here a signal may simply end us. From here on nobody else writes our output either.
     let (interrupts, mut signals) = Interrupts::listen().map_err(internal)?;
     config.destination.check_writable()?;

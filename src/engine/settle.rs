@@ -5,7 +5,7 @@
 use super::dispatcher::Dispatcher;
 use super::work::{Applied, Job, Ticket};
 use crate::model::attempt::{AttemptId, Settlement, WallMs};
-use crate::model::class::{Class, End, Lost, NotSent};
+use crate::model::class::{Class, Lost, NotSent};
 use crate::model::money::Charge;
 use crate::model::reply::{Body, Fault, Reply, Texts};
 use crate::model::stop::StopReason;
@@ -55,7 +55,8 @@ impl Dispatcher {
             http,
             texts,
             wall,
-            gives_up: decision == Decision::Finish(End::Unavailable),
+            // As the next start will find it, also where this reply stops the run.
+            gives_up: class.end().is_none() && self.retry.used_up(spent),
             leaves: retry_at.is_none(),
             voided: swapped,
         });

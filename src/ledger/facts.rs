@@ -141,27 +141,13 @@ impl SqliteLedger {
     /// Merges all attempts since the last merge into the standings, in key order: one pass, done
     /// when a run has ended.
     pub(super) fn merge_standings(&mut self) -> Result<(), LedgerError> {
-        let ends = codes_of(|class| class.end().is_some());
         let merged_to = self.merged_to()?;
         let transaction = self.connection.transaction().map_err(writing)?;
         let highest: u64 = transaction
             .query_row("SELECT coalesce(max(id), 0) FROM intents", [], |row| row.get(0))
             .map_err(reading)?;
         transaction
-            .execute(
-                &format!(
-                    "INSERT INTO standings (pair, attempt, run, class, at)
-                     SELECT i.pair, i.id, i.run, s.class, s.at FROM intents i
-                     JOIN settlements s ON s.id = i.id
-                     WHERE i.id > ?1 AND i.id <= ?2 AND s.class IN ({})
-                       AND NOT EXISTS (SELECT 1 FROM voids v WHERE v.id = i.id)
-                     ORDER BY i.pair, i.id
-                     ON CONFLICT (pair) DO UPDATE SET attempt = excluded.attempt,
-                        run = excluded.run, class = excluded.class, at = excluded.at",
-                    ends
-                ),
-                params![merged_to, highest],
-            )
+            .execute(&merge("i.id > ?1 AND i.id <= ?2"), params![merged_to, highest])
             .map_err(writing)?;
         transaction
             .execute("INSERT OR REPLACE INTO meta VALUES ('merged_to', ?1)", [highest])
@@ -169,7 +155,7 @@ impl SqliteLedger {
         transaction.commit().map_err(writing)
     }
 
-    fn merged_to(&self) -> Result<u64, LedgerError> {
+    pub(super) fn merged_to(&self) -> Result<u64, LedgerError> {
         Ok(self.meta("merged_to")?.unwrap_or(0))
     }
 
@@ -255,6 +241,21 @@ impl SqliteLedger {
         }
         Ok(())
     }
+}
+
+/// What makes the latest end of each pair its standing, of these attempts `i`, in key order.
+pub(super) fn merge(attempts: &str) -> String {
+    let ends = codes_of(|class| class.end().is_some());
+    format!(
+        "INSERT INTO standings (pair, attempt, run, class, at)
+         SELECT i.pair, i.id, i.run, s.class, s.at FROM intents i
+         JOIN settlements s ON s.id = i.id
+         WHERE {attempts} AND s.class IN ({ends})
+           AND NOT EXISTS (SELECT 1 FROM voids v WHERE v.id = i.id)
+         ORDER BY i.pair, i.id
+         ON CONFLICT (pair) DO UPDATE SET attempt = excluded.attempt,
+            run = excluded.run, class = excluded.class, at = excluded.at"
+    )
 }
 
 fn own(row: &Row<'_>) -> rusqlite::Result<(PairKey, Option<Own>)> {

@@ -135,10 +135,17 @@ impl Ledger for SqliteLedger {
     }
 }
 
+impl SqliteLedger {
+    /// Makes facts of a run durable: all of them, or none.
+    pub(crate) fn record(&mut self, run: RunId, batch: Batch) -> Result<(), Box<Unrecorded>> {
+        commit(&mut self.connection, run, &batch)
+            .map_err(|source| Box::new(Unrecorded { error: writing(source), batch }))
+    }
+}
+
 fn write_until_closed(mut ledger: SqliteLedger, run: RunId, jobs: &Receiver<Job>) -> SqliteLedger {
     while let Ok(Job { batch, done }) = jobs.recv() {
-        let told = commit(&mut ledger.connection, run, &batch)
-            .map_err(|source| Box::new(Unrecorded { error: writing(source), batch }));
+        let told = ledger.record(run, batch);
         // The engine may have gone: the facts are recorded all the same.
         let _ = done.send(told);
     }

@@ -1,11 +1,12 @@
 //! Removing stored answers by age, for privacy.
 //!
-//! What must hold: rows in doubt and the attempts of open runs are kept, the day's charge totals
-//! survive, and what is removed is overwritten in the file.
+//! What must hold: rows in doubt and the attempts of open runs are kept, and stand for their pairs
+//! again where a later answer is removed; the day's charge totals survive, and what is removed is
+//! overwritten in the file.
 
 use rusqlite::params;
 
-use super::facts::doubt_codes;
+use super::facts::{doubt_codes, merge};
 use super::sqlite::writing;
 use super::{LedgerError, SqliteLedger};
 use crate::model::attempt::WallMs;
@@ -26,6 +27,7 @@ impl SqliteLedger {
     /// [`LedgerError::Storage`]; then nothing is removed.
     pub fn purge(&mut self, before: WallMs, utc_offset_ms: i64) -> Result<Purged, LedgerError> {
         self.connection.pragma_update(None, "secure_delete", "ON").map_err(writing)?;
+        let merged_to = self.merged_to()?;
         let transaction = self.connection.transaction().map_err(writing)?;
         let doubts = doubt_codes();
         let purged = (|| {
@@ -55,12 +57,17 @@ impl SqliteLedger {
                     SELECT max(id) AS id FROM doomed
                     UNION ALL SELECT value FROM meta WHERE name = 'purged_to')
                  HAVING max(id) IS NOT NULL;
+                 CREATE TEMP TABLE bereft (pair BLOB PRIMARY KEY) WITHOUT ROWID;
+                 INSERT INTO bereft SELECT pair FROM standings
+                    WHERE attempt IN (SELECT id FROM doomed);
                  DELETE FROM standings WHERE attempt IN (SELECT id FROM doomed);
                  DELETE FROM voids WHERE id IN (SELECT id FROM doomed);
                  DELETE FROM intents WHERE id IN (SELECT id FROM doomed);
                  DELETE FROM settlements WHERE id IN (SELECT id FROM doomed);
                  DROP TABLE doomed;",
             )?;
+            transaction.execute(&merge("i.id <= ?1 AND i.pair IN bereft"), [merged_to])?;
+            transaction.execute_batch("DROP TABLE bereft")?;
             let attempts = attempts as u64;
             Ok(Purged { attempts, kept: old.saturating_sub(attempts) })
         })()

@@ -83,7 +83,7 @@ impl SqliteLedger {
     }
 
     /// Settles as in doubt every intent that a dead process left without a settlement.
-    pub(super) fn settle_dangling(&mut self) -> Result<(), LedgerError> {
+    pub(super) fn settle_dangling(&mut self, now: WallMs) -> Result<(), LedgerError> {
         self.connection
             .execute(
                 "INSERT INTO settlements (id, class, charge, at)
@@ -91,7 +91,7 @@ impl SqliteLedger {
                  WHERE id >= coalesce(
                      (SELECT first_attempt FROM starts ORDER BY id DESC LIMIT 1), 0)
                    AND NOT EXISTS (SELECT 1 FROM settlements s WHERE s.id = intents.id)",
-                params![UNSETTLED.code(), Charge::Unknown.code(), WallMs::now().0],
+                params![UNSETTLED.code(), Charge::Unknown.code(), now.0],
             )
             .map(drop)
             .map_err(writing)

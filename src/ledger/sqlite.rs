@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::files::{private_file, private_parent, sync_parent};
 use super::{LedgerError, key, lock::Lock};
+use crate::model::attempt::WallMs;
 use crate::rules::pair::{CLEANING_VERSION, PairHasher};
 
 /// Marks the file as ours ("CkNk").
@@ -68,11 +69,15 @@ pub struct SqliteLedger {
 
 impl SqliteLedger {
     /// Opens a ledger to write, making it where there is none; settles as in doubt what a dead
-    /// process left in flight.
+    /// process left in flight. `now` is asked once the ledger is ours.
     ///
     /// # Errors
     /// [`LedgerError`]: held by another process, of another origin, key or version, or unusable.
-    pub fn open(location: &Location, lock_wait: Duration) -> Result<Self, LedgerError> {
+    pub fn open(
+        location: &Location,
+        lock_wait: Duration,
+        now: impl FnOnce() -> WallMs,
+    ) -> Result<Self, LedgerError> {
         private_parent(&location.ledger)?;
         let lock = Lock::take(&location.ledger, lock_wait)?;
         let is_new = fs::metadata(&location.ledger).map_or(true, |file| file.len() == 0);
@@ -99,7 +104,7 @@ impl SqliteLedger {
         }
         ledger.check_kind()?;
         ledger.check_stamp(location, &key)?;
-        ledger.settle_dangling()?;
+        ledger.settle_dangling(now())?;
         Ok(ledger)
     }
 
@@ -122,6 +127,12 @@ impl SqliteLedger {
         }
         ledger.check_kind()?;
         Ok(ledger)
+    }
+
+    /// For the simulation, which reads the facts by words of its own and makes the storage fail.
+    #[cfg(test)]
+    pub(crate) const fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// Makes pair keys and fingerprints under this ledger's key.

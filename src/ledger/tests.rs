@@ -27,7 +27,7 @@ impl Place {
     }
 
     fn open(&self) -> SqliteLedger {
-        SqliteLedger::open(&self.location(), Duration::ZERO).unwrap()
+        SqliteLedger::open(&self.location(), Duration::ZERO, || WallMs(1_000_000_000_000)).unwrap()
     }
 }
 
@@ -181,7 +181,9 @@ fn what_is_refused() {
     let location = place.location();
     let held = place.open();
     let open = |location: &Location| {
-        SqliteLedger::open(location, Duration::ZERO).map(drop).map_err(|e| (e.exit_code(), e))
+        SqliteLedger::open(location, Duration::ZERO, || WallMs(0))
+            .map(drop)
+            .map_err(|e| (e.exit_code(), e))
     };
     assert!(matches!(open(&location), Err((17, LedgerError::Locked(_)))));
     drop(held);
@@ -246,6 +248,26 @@ async fn purge_keeps_doubts_open_runs_and_the_days_totals() {
     let found: Vec<u32> = known(&mut ledger, &third).iter().map(|fact| fact.0).collect();
     assert_eq!(found, [2, 4]);
     assert_eq!(third.next_attempt.0, 5, "numbers are never given twice");
+}
+
+#[tokio::test]
+async fn a_doubt_stands_again_where_the_answer_after_it_is_purged() {
+    let place = Place::new();
+    let mut ledger = place.open();
+    let lost = Class::InDoubt(Lost::Timeout);
+    for (file, facts) in
+        [(1, [(1, Some(lost)), (2, Some(MATCH))]), (2, [(1, Some(MATCH)), (3, Some(MATCH))])]
+    {
+        let run = ledger.open_run(&opening(file, file)).unwrap();
+        ledger = record(ledger, &run, &facts, &[]).await;
+        ledger.end_run(&run, &ending(3)).unwrap();
+    }
+    assert_eq!(
+        ledger.purge(WallMs(2_000_000_000_000), 0).unwrap(),
+        Purged { attempts: 3, kept: 1 }
+    );
+    let next = ledger.open_run(&opening(3, 3)).unwrap();
+    assert_eq!(known(&mut ledger, &next), [(1, "InDoubt".to_owned(), "earlier")]);
 }
 
 /// Every file beside the ledger, with its bytes.

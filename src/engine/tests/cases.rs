@@ -112,6 +112,18 @@ fn slower_pauses_all_lowers_the_rate_and_costs_no_try() {
 }
 
 #[test]
+fn a_stop_on_the_last_send_of_a_pair_gives_it_up() {
+    // The world sees that the outcome is what the next start reads.
+    let vendor = |call: &Call| match call.nth {
+        ..20 => Answer::say(SLOWER),
+        _ => Answer::say(Word::Status(403, "OUT_OF_QUOTA")),
+    };
+    let outcome = World::new(options(), [1], vendor).play();
+    assert_eq!(outcome.stop, Some(StopReason::OutOfQuota));
+    assert_eq!(state(&outcome, 1).end, Some(End::Unavailable));
+}
+
+#[test]
 fn every_call_after_the_first_of_its_pair_is_a_retry() {
     // A throttled row is planned again before its refusal is durable.
     let mut world = World::new(options(), [1], in_turn(&[SLOWER, SLOWER, INTERNAL, MATCH]));
