@@ -137,8 +137,13 @@ impl Ledger for SqliteLedger {
 
 fn write_until_closed(mut ledger: SqliteLedger, run: RunId, jobs: &Receiver<Job>) -> SqliteLedger {
     while let Ok(Job { batch, done }) = jobs.recv() {
-        let told = commit(&mut ledger.connection, run, &batch)
-            .map_err(|source| Box::new(Unrecorded { error: writing(source), batch }));
+        let told = match commit(&mut ledger.connection, run, &batch) {
+            Ok(()) => {
+                ledger.witness.iter_mut().for_each(|witness| witness.saw(&batch));
+                Ok(())
+            }
+            Err(source) => Err(Box::new(Unrecorded { error: writing(source), batch })),
+        };
         // The engine may have gone: the facts are recorded all the same.
         let _ = done.send(told);
     }
@@ -186,6 +191,11 @@ fn commit(connection: &mut Connection, run: RunId, batch: &Batch) -> rusqlite::R
         for attempt in &batch.voids {
             add.execute([attempt.0])?;
         }
+        let mut add = transaction.prepare_cached(
+            "INSERT INTO meta VALUES ('facts', ?1)
+             ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+        )?;
+        add.execute([batch.facts()])?;
     }
     transaction.commit()
 }

@@ -28,6 +28,7 @@ mod sqlite;
 mod status;
 #[cfg(test)]
 mod tests;
+mod witness;
 
 pub use journal::SqliteJournal;
 pub use lock::Lock;
@@ -260,6 +261,14 @@ pub enum LedgerError {
         /// What it is.
         what: String,
     },
+    /// It holds less than it did.
+    #[error("the ledger {} {what}", .path.display())]
+    Lost {
+        /// The ledger.
+        path: PathBuf,
+        /// What is gone.
+        what: String,
+    },
     /// It is not there.
     #[error("there is no ledger at {}", .0.display())]
     Missing(PathBuf),
@@ -294,6 +303,7 @@ impl LedgerError {
             Self::Locked(_) => 17,
             Self::Key { .. }
             | Self::Version { .. }
+            | Self::Lost { .. }
             | Self::File { .. }
             | Self::Storage { .. }
             | Self::WriterGone => 18,
@@ -313,6 +323,11 @@ impl LedgerError {
                  told apart, and a new key would buy all of them again"
             }
             Self::Version { .. } => "use the version of ceknik that wrote it, or name another file",
+            Self::Lost { .. } => {
+                "bring the ledger back from its newest backup, with its -wal, .key and .witness. If \
+                 there is none: move the .witness away (to begin anew, the ledger and its .key too), \
+                 and know that calls whose facts are gone may have been charged, and are made again"
+            }
             Self::Missing(_) => "the first `ceknik run` makes it; name another with --ledger FILE",
             Self::File { .. } => "look at the folder, its owner and its free space",
             Self::Storage { .. } | Self::WriterGone => {

@@ -115,6 +115,11 @@ impl SqliteLedger {
         rows.collect::<Result<_, _>>().map_err(reading)
     }
 
+    /// The highest number that an attempt ever had, as far as is known.
+    pub(super) fn last_attempt(&self) -> Result<u64, LedgerError> {
+        self.next_attempt().map(|next| next.0 - 1)
+    }
+
     /// One more than any attempt ever had, purged ones too.
     fn next_attempt(&self) -> Result<AttemptId, LedgerError> {
         let highest: Option<u64> = self

@@ -4,13 +4,14 @@
 //! of mode 0600 in folders of 0700, and no ledger is opened that was made for another origin, under
 //! another key, or by a version that this one does not know.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use super::files::{private_file, private_parent, sync_parent};
+use super::files::{is_empty, private_file, private_parent, sync_parent};
+use super::witness::{Testimony, Witness};
 use super::{LedgerError, key, lock::Lock};
 use crate::rules::pair::{CLEANING_VERSION, PairHasher};
 
@@ -63,7 +64,11 @@ pub struct SqliteLedger {
     pub(super) connection: Connection,
     pub(super) path: PathBuf,
     pub(super) hasher: PairHasher,
-    pub(super) _lock: Option<Lock>,
+    /// What the witness said before the ledger was opened.
+    pub(super) testimony: Option<Testimony>,
+    /// None where it is only read.
+    pub(super) witness: Option<Witness>,
+    _lock: Option<Lock>,
 }
 
 impl SqliteLedger {
@@ -75,32 +80,44 @@ impl SqliteLedger {
     pub fn open(location: &Location, lock_wait: Duration) -> Result<Self, LedgerError> {
         private_parent(&location.ledger)?;
         let lock = Lock::take(&location.ledger, lock_wait)?;
-        let is_new = fs::metadata(&location.ledger).map_or(true, |file| file.len() == 0);
-        let key = match key::read(&location.key)? {
-            Some(key) => key,
-            None if is_new => {
-                private_parent(&location.key)?;
-                key::create(&location.key)?
-            }
-            None => return Err(key::missing(location)),
-        };
+        let testimony = Testimony::read(&location.ledger);
+        let key = key_to_write(location, testimony.as_ref())?;
+        if let Some(says) = &testimony {
+            says.check_file(&key, &location.ledger)?;
+        }
         drop(private_file(&location.ledger)?);
         let connection = Connection::open(&location.ledger).map_err(opening)?;
-        configure(&connection).map_err(|source| damaged(&location.ledger, source))?;
+        connection.busy_timeout(Duration::from_secs(5)).map_err(opening)?;
         let mut ledger = Self {
             connection,
             path: location.ledger.clone(),
             hasher: PairHasher::new(key),
+            testimony,
+            witness: None,
             _lock: Some(lock),
         };
-        if ledger.is_blank()? {
+        // What is refused stays as it is: its WAL too.
+        ledger.fold_on_close(false)?;
+        let is_made = ledger.is_made(location, &key)?;
+        configure(&ledger.connection).map_err(|source| damaged(&location.ledger, source))?;
+        if !is_made {
             ledger.stamp(&location.origin, &key)?;
             sync_parent(&location.ledger)?;
         }
-        ledger.check_kind()?;
-        ledger.check_stamp(location, &key)?;
+        ledger.fold_on_close(true)?;
         ledger.settle_dangling()?;
+        ledger.witness = Some(Witness::of(&ledger, &key)?);
         Ok(ledger)
+    }
+
+    /// A ledger that is only read.
+    pub(super) fn reader(
+        connection: Connection,
+        path: &Path,
+        testimony: Option<Testimony>,
+    ) -> Self {
+        let hasher = PairHasher::new([0; 32]);
+        Self { connection, path: path.to_owned(), hasher, testimony, witness: None, _lock: None }
     }
 
     /// Opens a ledger to look at it, without its lock: a run may be under way.
@@ -108,15 +125,17 @@ impl SqliteLedger {
     /// # Errors
     /// [`LedgerError`]: not there, of another version, or unusable.
     pub fn look(path: &Path) -> Result<Self, LedgerError> {
+        let testimony = Testimony::read(path);
         if !path.exists() {
+            Testimony::check_gone(testimony.as_ref(), path)?;
             return Err(LedgerError::Missing(path.to_owned()));
         }
         let connection =
             Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(opening)?;
         connection.busy_timeout(Duration::from_secs(5)).map_err(opening)?;
-        let hasher = PairHasher::new([0; 32]);
-        let ledger = Self { connection, path: path.to_owned(), hasher, _lock: None };
+        let ledger = Self::reader(connection, path, testimony);
         if ledger.is_blank()? {
+            Testimony::check_gone(ledger.testimony.as_ref(), path)?;
             // Its first start was cut off before there was anything to look at.
             return Err(LedgerError::Missing(path.to_owned()));
         }
@@ -178,8 +197,26 @@ impl SqliteLedger {
         transaction.commit().map_err(writing)
     }
 
+    /// Whether it was made at all. Refuses what is not ours, or has lost facts.
+    pub(super) fn is_made(&self, location: &Location, key: &[u8; 32]) -> Result<bool, LedgerError> {
+        if self.is_blank()? {
+            Testimony::check_blank(self.testimony.as_ref(), location)?;
+            return Ok(false);
+        }
+        self.check_kind()?;
+        self.check_stamp(location, key)?;
+        self.check_whole()?;
+        Ok(true)
+    }
+
+    /// Whether the end of this connection folds the WAL into the file.
+    fn fold_on_close(&self, folds: bool) -> Result<(), LedgerError> {
+        let keeps = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        self.connection.set_db_config(keeps, !folds).map(drop).map_err(opening)
+    }
+
     /// A ledger of ours, of a version that we know.
-    pub(super) fn check_kind(&self) -> Result<(), LedgerError> {
+    fn check_kind(&self) -> Result<(), LedgerError> {
         let pragma = |name| {
             self.connection
                 .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
@@ -195,11 +232,7 @@ impl SqliteLedger {
         }
     }
 
-    pub(super) fn check_stamp(
-        &self,
-        location: &Location,
-        key: &[u8; 32],
-    ) -> Result<(), LedgerError> {
+    fn check_stamp(&self, location: &Location, key: &[u8; 32]) -> Result<(), LedgerError> {
         let theirs = self.origin()?;
         if theirs != location.origin {
             let ours = location.origin.clone();
@@ -218,8 +251,30 @@ impl SqliteLedger {
     }
 }
 
+/// The key of a ledger that is to be written. For a new ledger it is made, and so is its witness: both before the ledger.
+fn key_to_write(
+    location: &Location,
+    testimony: Option<&Testimony>,
+) -> Result<[u8; 32], LedgerError> {
+    let is_new = is_empty(&location.ledger);
+    if is_new {
+        Testimony::check_blank(testimony, location)?;
+    }
+    let key = match key::read(&location.key)? {
+        Some(key) => key,
+        None if is_new => {
+            private_parent(&location.key)?;
+            key::create(&location.key)?
+        }
+        None => return Err(key::missing(location)),
+    };
+    if is_new {
+        Witness::of_new(&location.ledger, &key)?;
+    }
+    Ok(key)
+}
+
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(Duration::from_secs(5))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     // 16 MB of WAL between checkpoints; appends and sweeps need little cache.
