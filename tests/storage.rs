@@ -11,7 +11,6 @@
 
 mod support;
 
-use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -19,7 +18,8 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use serde_json::Value;
-use support::{CEKNIK, Call, Ended, Place, Running, Vendor, many_people, run_arguments};
+use support::{CEKNIK, Ended, Place, Running, Vendor};
+use support::{billed, bought_once, many_people, run_arguments};
 
 const CONCURRENCY: u64 = 8;
 const LEDGER: [&str; 4] = ["--ledger", "disk/my.ledger", "--concurrency", "8"];
@@ -36,20 +36,6 @@ fn set_up(rows: u32) -> (Place, Vendor) {
 fn status(place: &Place) -> Value {
     let ended = place.ceknik(&["status", "--json", "--ledger", "disk/my.ledger"]).exits(0);
     serde_json::from_str(&ended.stdout).unwrap()
-}
-
-fn billed(calls: &[Call]) -> u64 {
-    calls.iter().filter(|call| call.charged).count() as u64
-}
-
-/// Nothing is bought twice: an answer is the last that its pair ever gets.
-fn bought_once(calls: &[Call]) {
-    let mut times: HashMap<&str, u32> = HashMap::new();
-    for call in calls {
-        *times.entry(call.pair.as_deref().unwrap()).or_default() += 1;
-    }
-    let twice = times.iter().find(|(_, times)| **times > 1);
-    assert!(twice.is_none(), "sent twice: {twice:?}");
 }
 
 /// What must hold after a run whose ledger refused to take more in its middle. Says how many calls

@@ -18,16 +18,6 @@ pub(super) fn private_file(path: &Path) -> Result<File, LedgerError> {
         .map_err(|source| LedgerError::File { path: path.to_owned(), act: "opened", source })
 }
 
-/// Makes a file of mode 0600 that is not there yet.
-pub(super) fn private_new_file(path: &Path) -> Result<File, LedgerError> {
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(|source| LedgerError::File { path: path.to_owned(), act: "created", source })
-}
-
 /// Makes the folder of a file, of mode 0700, where there is none.
 pub(super) fn private_parent(path: &Path) -> Result<(), LedgerError> {
     let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) else { return Ok(()) };

@@ -311,8 +311,12 @@ impl LedgerError {
     }
 
     /// What the user can do.
-    pub const fn hint(&self) -> &'static str {
+    pub fn hint(&self) -> &'static str {
         match self {
+            Self::Storage { source, .. } if is_damage(source) => {
+                "bring the ledger back from its newest backup, with its .key and .witness; what that \
+                 does not hold may have been charged, and would be bought again: ceknik will say so"
+            }
             Self::NoFolder => "name a ledger with --ledger FILE",
             Self::Locked(_) => "wait for it to end, or give --lock-wait 10m to wait here",
             Self::Origin { .. } => {
@@ -336,4 +340,9 @@ impl LedgerError {
             }
         }
     }
+}
+
+/// Whether the file itself is at fault, not the disk beneath it.
+fn is_damage(source: &rusqlite::Error) -> bool {
+    source.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt)
 }

@@ -268,7 +268,7 @@ fn key_to_write(
         }
         None => return Err(key::missing(location)),
     };
-    if is_new {
+    if is_new && testimony.is_none() {
         Witness::of_new(&location.ledger, &key)?;
     }
     Ok(key)
