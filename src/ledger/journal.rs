@@ -155,8 +155,9 @@ fn commit(connection: &mut Connection, run: RunId, batch: &Batch) -> rusqlite::R
     {
         let mut add = transaction.prepare_cached(
             "INSERT INTO settlements (id, class, charge, http, at, status, result, order_no,
-                handle_time, remark, request_id, reason)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                handle_time, remark, request_id, reason, sum)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
+                sum_of(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12))",
         )?;
         for fact in &batch.settlements {
             let texts = &fact.texts;
@@ -176,7 +177,8 @@ fn commit(connection: &mut Connection, run: RunId, batch: &Batch) -> rusqlite::R
             ])?;
         }
         let mut add = transaction.prepare_cached(
-            "INSERT INTO intents (id, run, pair, record, at) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO intents (id, run, pair, record, at, sum)
+             VALUES (?1, ?2, ?3, ?4, ?5, sum_of(?1, ?2, ?3, ?4, ?5))",
         )?;
         for intent in &batch.intents {
             add.execute(params![

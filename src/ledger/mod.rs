@@ -26,6 +26,7 @@ mod purge;
 mod runs;
 mod sqlite;
 mod status;
+mod sums;
 #[cfg(test)]
 mod tests;
 mod witness;

@@ -112,7 +112,7 @@ impl Preview {
             Some(_) => connect(path, IMMUTABLE)?,
             None => connect(path, "readonly_shm=1").or_else(|_| connect(path, "mode=ro"))?,
         };
-        Ok(Snapshot { ledger: SqliteLedger::reader(connection, path, testimony), unlocked })
+        Ok(Snapshot { ledger: SqliteLedger::reader(connection, path, testimony)?, unlocked })
     }
 }
 

@@ -12,13 +12,13 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::files::{is_empty, private_file, private_parent, sync_parent};
 use super::witness::{Testimony, Witness};
-use super::{LedgerError, key, lock::Lock};
+use super::{LedgerError, key, lock::Lock, sums};
 use crate::rules::pair::{CLEANING_VERSION, PairHasher};
 
 /// Marks the file as ours ("CkNk").
 const APPLICATION_ID: i64 = 0x436b_4e6b;
 /// The version of the tables below.
-const USER_VERSION: i64 = 1;
+const USER_VERSION: i64 = 2;
 
 /// Intents and settlements are two tables that are only ever appended to: an intent without a
 /// settlement is in flight, or in doubt once its process is gone. `standings` is derived: the latest
@@ -29,21 +29,22 @@ CREATE TABLE runs (
     id INTEGER PRIMARY KEY, fingerprint BLOB NOT NULL, columns TEXT NOT NULL, path BLOB NOT NULL,
     label TEXT NOT NULL, account BLOB NOT NULL, input_rows INTEGER NOT NULL,
     created_at INTEGER NOT NULL, answers_since INTEGER NOT NULL, reask_since INTEGER NOT NULL,
-    superseded INTEGER, state TEXT NOT NULL DEFAULT 'open', ended_at INTEGER, exit INTEGER);
+    superseded INTEGER, state TEXT NOT NULL DEFAULT 'open', ended_at INTEGER, exit INTEGER,
+    sum INTEGER);
 CREATE TABLE starts (
     id INTEGER PRIMARY KEY, run INTEGER NOT NULL, first_attempt INTEGER NOT NULL,
-    started_at INTEGER NOT NULL, ended_at INTEGER, stop TEXT, exit INTEGER);
+    started_at INTEGER NOT NULL, ended_at INTEGER, stop TEXT, exit INTEGER, sum INTEGER);
 CREATE TABLE intents (
     id INTEGER PRIMARY KEY, run INTEGER NOT NULL, pair BLOB NOT NULL, record INTEGER NOT NULL,
-    at INTEGER NOT NULL);
+    at INTEGER NOT NULL, sum INTEGER);
 CREATE TABLE settlements (
     id INTEGER PRIMARY KEY, class INTEGER NOT NULL, charge INTEGER NOT NULL, http INTEGER,
     at INTEGER NOT NULL, status TEXT, result TEXT, order_no TEXT, handle_time TEXT, remark TEXT,
-    request_id TEXT, reason TEXT);
+    request_id TEXT, reason TEXT, sum INTEGER);
 CREATE TABLE voids (id INTEGER PRIMARY KEY);
 CREATE TABLE standings (
     pair BLOB PRIMARY KEY, attempt INTEGER NOT NULL, run INTEGER NOT NULL, class INTEGER NOT NULL,
-    at INTEGER NOT NULL) WITHOUT ROWID;
+    at INTEGER NOT NULL, sum INTEGER) WITHOUT ROWID;
 CREATE TABLE purged_days (day INTEGER NOT NULL, class INTEGER NOT NULL, attempts INTEGER NOT NULL,
     PRIMARY KEY (day, class)) WITHOUT ROWID;
 ";
@@ -88,6 +89,7 @@ impl SqliteLedger {
         drop(private_file(&location.ledger)?);
         let connection = Connection::open(&location.ledger).map_err(opening)?;
         connection.busy_timeout(Duration::from_secs(5)).map_err(opening)?;
+        sums::teach(&connection).map_err(opening)?;
         let mut ledger = Self {
             connection,
             path: location.ledger.clone(),
@@ -115,9 +117,10 @@ impl SqliteLedger {
         connection: Connection,
         path: &Path,
         testimony: Option<Testimony>,
-    ) -> Self {
-        let hasher = PairHasher::new([0; 32]);
-        Self { connection, path: path.to_owned(), hasher, testimony, witness: None, _lock: None }
+    ) -> Result<Self, LedgerError> {
+        sums::teach(&connection).map_err(opening)?;
+        let (path, hasher) = (path.to_owned(), PairHasher::new([0; 32]));
+        Ok(Self { connection, path, hasher, testimony, witness: None, _lock: None })
     }
 
     /// Opens a ledger to look at it, without its lock: a run may be under way.
@@ -133,7 +136,7 @@ impl SqliteLedger {
         let connection =
             Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(opening)?;
         connection.busy_timeout(Duration::from_secs(5)).map_err(opening)?;
-        let ledger = Self::reader(connection, path, testimony);
+        let ledger = Self::reader(connection, path, testimony)?;
         if ledger.is_blank()? {
             Testimony::check_gone(ledger.testimony.as_ref(), path)?;
             // Its first start was cut off before there was anything to look at.

@@ -202,7 +202,7 @@ impl SqliteLedger {
 /// How many facts the ledger file holds by itself, without its WAL. None where a power cut may have torn it: the WAL
 /// will mend that, and what else is wrong is told by who opens it next.
 fn filed(ledger: &Path) -> Option<u64> {
-    let file = SqliteLedger::reader(connect(ledger, IMMUTABLE).ok()?, ledger, None);
+    let file = SqliteLedger::reader(connect(ledger, IMMUTABLE).ok()?, ledger, None).ok()?;
     if file.is_blank().ok()? { Some(0) } else { file.facts().ok() }
 }
 
