@@ -54,7 +54,7 @@ fn files(place: &Place) -> Files {
         .map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap()))
         .filter(|(name, bytes)| {
             let is_passing = name.ends_with("-shm") || name.ends_with(".lock");
-            !is_passing && !(name.ends_with("-wal") && bytes.is_empty())
+            !(is_passing || name.ends_with("-wal") && bytes.is_empty())
         })
         .collect()
 }
@@ -243,8 +243,8 @@ fn facts_that_are_gone_are_missed() {
         past.refused(what, files);
     }
 
-    // Brought back as it was, it goes on to the end, and nothing is bought twice.
-    put(&past.place, &past.moments[2]);
+    // Brought back as it was, it goes on to the end, and nothing is bought twice. A torn witness proves nothing.
+    put(&past.place, &past.but(|files| cut(files, "my.ledger.witness", |bytes| bytes / 2)));
     let ended = run(&past.place, &past.vendor, &[]).exits(3);
     assert!(ended.stderr.contains("in doubt"), "{}", ended.stderr);
     bought_once(&past.vendor.calls());
@@ -283,9 +283,9 @@ fn flipped_bits_are_borne(limit: &str, code: i32, most: usize) {
     let (place, vendor) = set_up(120, "0");
     run(&place, &vendor, &["--limit", limit]).exits(code);
     let whole = files(&place);
-    let before = vendor.calls().len();
+    let bought = vendor.calls();
     run(&place, &vendor, &[]).exits(0);
-    let (to_send, undisturbed) = (vendor.calls().len() - before, verdicts(&place));
+    let (to_send, undisturbed) = (vendor.calls().len() - bought.len(), verdicts(&place));
     let bytes = (0..).zip(&whole["my.ledger"]).filter(|(_, byte)| **byte != 0);
     let used: Vec<usize> = bytes.map(|(at, _)| at).collect();
     let mut refused = 0;
@@ -295,13 +295,14 @@ fn flipped_bits_are_borne(limit: &str, code: i32, most: usize) {
         put(&place, &files);
         let before = vendor.count();
         let ended = run(&place, &vendor, &[]);
-        let sent = vendor.calls().len() - before;
+        let sent = vendor.calls().split_off(before);
+        let again = sent.iter().find(|call| bought.iter().any(|old| old.pair == call.pair));
+        assert!(again.is_none(), "byte {at}: {again:?} {}", ended.stderr);
         if ended.code == Some(18) {
-            assert_eq!(sent, 0, "byte {at}: {}", ended.stderr);
             assert!(ended.stderr.contains("hint: "), "byte {at}: {}", ended.stderr);
             refused += 1;
         } else {
-            assert_eq!((ended.code, sent), (Some(0), to_send), "byte {at}: {}", ended.stderr);
+            assert_eq!((ended.code, sent.len()), (Some(0), to_send), "byte {at}: {}", ended.stderr);
             assert!(verdicts(&place) == undisturbed, "byte {at}");
         }
     }

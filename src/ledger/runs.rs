@@ -113,7 +113,7 @@ impl SqliteLedger {
             .prepare_cached(&format!(
                 "SELECT first_attempt, (SELECT n.first_attempt FROM starts n WHERE n.id > s.id
                     ORDER BY n.id LIMIT 1)
-                 FROM starts s WHERE run = ?1 AND {START} ORDER BY s.id",
+                 FROM starts s WHERE +run = ?1 AND {START} ORDER BY s.id",
             ))
             .map_err(reading)?;
         let rows = statement
@@ -150,8 +150,8 @@ fn open_run(connection: &Connection, opening: &Opening) -> Result<Option<u64>, L
     connection
         .query_row(
             &format!(
-                "SELECT id FROM runs r WHERE {RUN} AND state = 'open' AND fingerprint = ?1
-                    AND columns = ?2 ORDER BY id DESC LIMIT 1"
+                "SELECT id FROM runs r WHERE {RUN} AND state = 'open' AND +fingerprint = ?1
+                    AND +columns = ?2 ORDER BY id DESC LIMIT 1"
             ),
             params![identity.fingerprint, identity.columns],
             |row| row.get(0),

@@ -9,6 +9,9 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Error, ffi};
 
 /// The sum of an intent `i` is right, else the query fails. So for the others; a row that is not there is whole.
+///
+/// Beside it in a WHERE, no column of these may stand bare on a side of `=`: SQLite would put what it is to equal in its
+/// place, here too, and sum that. `+column = ?1` keeps it off.
 pub(super) const INTENT: &str = "whole(i.sum, i.id, i.run, i.pair, i.record, i.at)";
 /// Of a settlement `s`.
 pub(super) const SETTLEMENT: &str = "whole(s.sum, s.id, s.class, s.charge, s.http, s.at, s.status,
@@ -34,10 +37,9 @@ pub(super) fn teach(connection: &Connection) -> rusqlite::Result<()> {
     })
 }
 
-/// As SQLite calls its own damage.
+/// As SQLite calls its own damage. Without a text: a function that fails with one loses its code.
 pub(super) fn damaged() -> Error {
-    let what = "a stored row is damaged".to_owned();
-    Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CORRUPT), Some(what))
+    Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CORRUPT), None)
 }
 
 /// 32 bits over the values from one on.
