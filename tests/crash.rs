@@ -18,7 +18,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
-use support::{Call, Place, Running, Vendor, many_people, name, nik, run_arguments};
+use support::{Call, Place, Running, Vendor, billed, many_people, name, nik, run_arguments};
 
 const CONCURRENCY: usize = 8;
 const LATENCY: Duration = Duration::from_millis(20);
@@ -203,10 +203,6 @@ impl Ordeal {
         same_but_for_doubts(&rows, &undisturbed.rows("out.csv"));
         assert_eq!(leftovers(&place), Vec::<String>::new());
     }
-}
-
-fn billed(calls: &[Call]) -> u64 {
-    calls.iter().filter(|call| call.charged).count() as u64
 }
 
 /// Confirmed and possible charges of the first run.

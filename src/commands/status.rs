@@ -21,7 +21,7 @@ const SHOWN_DOUBTS: usize = 20;
 /// Shows the ledger. Returns the exit code.
 ///
 /// # Errors
-/// The ledger is not there, or cannot be read.
+/// The ledger is not there, cannot be read, or has lost facts.
 pub fn status(args: &StatusArgs) -> Result<u8, Error> {
     let location = which_ledger(&args.which, None)?;
     let ledger = SqliteLedger::look(&location.ledger)?;
@@ -31,7 +31,10 @@ pub fn status(args: &StatusArgs) -> Result<u8, Error> {
     } else {
         as_text(&status, &ledger.path().display().to_string())
     };
-    super::print(text.as_bytes())
+    let code = super::print(text.as_bytes())?;
+    // What is left is worth a look, and is not all.
+    ledger.check_whole()?;
+    Ok(code)
 }
 
 /// The local zone's offset now. Indonesia has no summer time.

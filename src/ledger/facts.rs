@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use rusqlite::{Row, params};
 
 use super::sqlite::{reading, writing};
+use super::sums::{INTENT, SETTLEMENT, STANDING, damaged};
 use super::{Detail, Earlier, LedgerError, OpenRun, Own, RunId, SqliteLedger};
 use crate::model::attempt::{AttemptId, PairKey, WallMs};
 use crate::model::class::{Class, End, Lost};
@@ -83,20 +84,28 @@ impl SqliteLedger {
     ) -> Result<(), LedgerError> {
         let mut statement = self
             .connection
-            .prepare_cached(
+            .prepare_cached(&format!(
                 "SELECT i.id, i.pair, coalesce(s.class, ?3), coalesce(s.at, i.at), v.id IS NOT NULL
                  FROM intents i
                  LEFT JOIN settlements s ON s.id = i.id LEFT JOIN voids v ON v.id = i.id
-                 WHERE i.id >= ?1 AND i.id < ?2 ORDER BY i.id",
-            )
+                 WHERE i.id >= ?1 AND i.id < ?2 AND {INTENT} AND {SETTLEMENT} ORDER BY i.id"
+            ))
             .map_err(reading)?;
+        let end = self.last_attempt()? + 1;
         for (from, to) in self.stretches(run.id)? {
+            let mut expected = from;
             let mut rows = statement.query(params![from, to, UNSETTLED.code()]).map_err(reading)?;
             while let Some(row) = rows.next().map_err(reading)? {
                 let (pair, own) = own(row).map_err(reading)?;
-                if let Some(own) = own {
-                    visit(keys.find(&pair), own);
+                // An attempt that is left out would be made again.
+                if own.attempt.0 != expected {
+                    return Err(reading(damaged()));
                 }
+                expected += 1;
+                visit(keys.find(&pair), own);
+            }
+            if expected < to.min(end) {
+                return Err(reading(damaged()));
             }
         }
         Ok(())
@@ -114,10 +123,10 @@ impl SqliteLedger {
         let mut details = Vec::with_capacity(wanted.len());
         let mut statement = self
             .connection
-            .prepare_cached(
+            .prepare_cached(&format!(
                 "SELECT id, class, status, result, order_no, handle_time, remark, request_id, reason
-                 FROM settlements WHERE id BETWEEN ?1 AND ?2",
-            )
+                 FROM settlements s WHERE id BETWEEN ?1 AND ?2 AND {SETTLEMENT}"
+            ))
             .map_err(reading)?;
         let mut read = |from: u64, to: u64| -> rusqlite::Result<()> {
             let mut rows = statement.query([from, to])?;
@@ -181,11 +190,17 @@ impl SqliteLedger {
     ) -> Result<(), LedgerError> {
         let mut statement = self
             .connection
-            .prepare_cached("SELECT pair, attempt, run, class, at FROM standings WHERE pair = ?1")
+            .prepare_cached(&format!(
+                "SELECT pair, attempt, run, class, at FROM standings
+                 WHERE pair >= ?1 AND {STANDING} ORDER BY pair LIMIT 1"
+            ))
             .map_err(reading)?;
         for (at, key) in (0..).map(PairIndex).zip(keys.as_slice()) {
+            // Where it is not there, its neighbour is looked at: it may be the one, its key damaged.
             let mut rows = statement.query([key.0]).map_err(reading)?;
-            if let Some(row) = rows.next().map_err(reading)? {
+            if let Some(row) = rows.next().map_err(reading)?
+                && row.get_ref(0).and_then(|pair| Ok(pair.as_blob()? == key.0)).map_err(reading)?
+            {
                 tell(at, &Stored::read(row).map_err(reading)?);
             }
         }
@@ -200,7 +215,9 @@ impl SqliteLedger {
     ) -> Result<(), LedgerError> {
         let mut statement = self
             .connection
-            .prepare_cached("SELECT pair, attempt, run, class, at FROM standings ORDER BY pair")
+            .prepare_cached(&format!(
+                "SELECT pair, attempt, run, class, at FROM standings WHERE {STANDING} ORDER BY pair"
+            ))
             .map_err(reading)?;
         let mut rows = statement.query([]).map_err(reading)?;
         let mut wanted = (0..).map(PairIndex).zip(keys.as_slice()).peekable();
@@ -224,12 +241,12 @@ impl SqliteLedger {
     ) -> Result<(), LedgerError> {
         let mut statement = self
             .connection
-            .prepare_cached(
+            .prepare_cached(&format!(
                 "SELECT i.pair, i.id, i.run, coalesce(s.class, ?3), coalesce(s.at, i.at)
                  FROM intents i LEFT JOIN settlements s ON s.id = i.id
-                 WHERE i.id > ?1 AND i.run <> ?2
-                   AND NOT EXISTS (SELECT 1 FROM voids v WHERE v.id = i.id) ORDER BY i.id",
-            )
+                 WHERE i.id > ?1 AND {INTENT} AND {SETTLEMENT} AND i.run <> ?2
+                   AND NOT EXISTS (SELECT 1 FROM voids v WHERE v.id = i.id) ORDER BY i.id"
+            ))
             .map_err(reading)?;
         let unsettled = u64::from(UNSETTLED.code());
         let mut rows = statement.query([self.merged_to()?, not.0, unsettled]).map_err(reading)?;
@@ -247,22 +264,22 @@ impl SqliteLedger {
 pub(super) fn merge(attempts: &str) -> String {
     let ends = codes_of(|class| class.end().is_some());
     format!(
-        "INSERT INTO standings (pair, attempt, run, class, at)
-         SELECT i.pair, i.id, i.run, s.class, s.at FROM intents i
-         JOIN settlements s ON s.id = i.id
-         WHERE {attempts} AND s.class IN ({ends})
+        "INSERT INTO standings (pair, attempt, run, class, at, sum)
+         SELECT i.pair, i.id, i.run, s.class, s.at, sum_of(i.pair, i.id, i.run, s.class, s.at)
+         FROM intents i JOIN settlements s ON s.id = i.id
+         WHERE {attempts} AND {INTENT} AND {SETTLEMENT} AND s.class IN ({ends})
            AND NOT EXISTS (SELECT 1 FROM voids v WHERE v.id = i.id)
          ORDER BY i.pair, i.id
          ON CONFLICT (pair) DO UPDATE SET attempt = excluded.attempt,
-            run = excluded.run, class = excluded.class, at = excluded.at"
+            run = excluded.run, class = excluded.class, at = excluded.at, sum = excluded.sum"
     )
 }
 
-fn own(row: &Row<'_>) -> rusqlite::Result<(PairKey, Option<Own>)> {
+fn own(row: &Row<'_>) -> rusqlite::Result<(PairKey, Own)> {
     let (attempt, at) = (AttemptId(row.get(0)?), WallMs(row.get(3)?));
     let voided = row.get(4)?;
-    let own = Class::from_code(row.get(2)?).map(|class| Own { attempt, class, at, voided });
-    Ok((PairKey(row.get(1)?), own))
+    let class = Class::from_code(row.get(2)?).ok_or_else(damaged)?;
+    Ok((PairKey(row.get(1)?), Own { attempt, class, at, voided }))
 }
 
 fn detail(row: &Row<'_>) -> rusqlite::Result<Option<Detail>> {

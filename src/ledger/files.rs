@@ -1,8 +1,8 @@
 //! Files of ours: mode 0600, in folders of mode 0700, durable with their names.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::LedgerError;
 
@@ -16,16 +16,6 @@ pub(super) fn private_file(path: &Path) -> Result<File, LedgerError> {
         .mode(0o600)
         .open(path)
         .map_err(|source| LedgerError::File { path: path.to_owned(), act: "opened", source })
-}
-
-/// Makes a file of mode 0600 that is not there yet.
-pub(super) fn private_new_file(path: &Path) -> Result<File, LedgerError> {
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(|source| LedgerError::File { path: path.to_owned(), act: "created", source })
 }
 
 /// Makes the folder of a file, of mode 0700, where there is none.
@@ -49,4 +39,21 @@ pub(super) fn sync_parent(path: &Path) -> Result<(), LedgerError> {
         act: "synced",
         source,
     })
+}
+
+/// The path of a file beside another: its name, and more.
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// Whether a file is not there, or holds nothing.
+pub(super) fn is_empty(path: &Path) -> bool {
+    fs::metadata(path).map_or(true, |file| file.len() == 0)
+}
+
+/// Whether something may stand in a ledger's WAL.
+pub(super) fn has_wal(ledger: &Path) -> bool {
+    !is_empty(&beside(ledger, "-wal"))
 }

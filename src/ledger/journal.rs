@@ -138,8 +138,13 @@ impl Ledger for SqliteLedger {
 impl SqliteLedger {
     /// Makes facts of a run durable: all of them, or none.
     pub(crate) fn record(&mut self, run: RunId, batch: Batch) -> Result<(), Box<Unrecorded>> {
-        commit(&mut self.connection, run, &batch)
-            .map_err(|source| Box::new(Unrecorded { error: writing(source), batch }))
+        match commit(&mut self.connection, run, &batch) {
+            Ok(()) => {
+                self.witness.iter_mut().for_each(|witness| witness.saw(&batch));
+                Ok(())
+            }
+            Err(source) => Err(Box::new(Unrecorded { error: writing(source), batch })),
+        }
     }
 }
 
@@ -157,8 +162,9 @@ fn commit(connection: &mut Connection, run: RunId, batch: &Batch) -> rusqlite::R
     {
         let mut add = transaction.prepare_cached(
             "INSERT INTO settlements (id, class, charge, http, at, status, result, order_no,
-                handle_time, remark, request_id, reason)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                handle_time, remark, request_id, reason, sum)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
+                sum_of(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12))",
         )?;
         for fact in &batch.settlements {
             let texts = &fact.texts;
@@ -178,7 +184,8 @@ fn commit(connection: &mut Connection, run: RunId, batch: &Batch) -> rusqlite::R
             ])?;
         }
         let mut add = transaction.prepare_cached(
-            "INSERT INTO intents (id, run, pair, record, at) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO intents (id, run, pair, record, at, sum)
+             VALUES (?1, ?2, ?3, ?4, ?5, sum_of(?1, ?2, ?3, ?4, ?5))",
         )?;
         for intent in &batch.intents {
             add.execute(params![
@@ -193,6 +200,11 @@ fn commit(connection: &mut Connection, run: RunId, batch: &Batch) -> rusqlite::R
         for attempt in &batch.voids {
             add.execute([attempt.0])?;
         }
+        let mut add = transaction.prepare_cached(
+            "INSERT INTO meta VALUES ('facts', ?1)
+             ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+        )?;
+        add.execute([batch.facts()])?;
     }
     transaction.commit()
 }

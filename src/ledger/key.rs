@@ -7,16 +7,17 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use super::files::{private_new_file, sync_parent};
+use super::files::{private_file, sync_parent};
 use super::{LedgerError, Location};
 use crate::rules::pair::{PairHasher, truncate};
 
 const KEY_BYTES: usize = 32;
 const HEADING: &str = "ceknik-key-1 ";
 
-/// Reads the key beside a ledger, if the file is there.
+/// Reads the key beside a ledger, if the file is there and not empty, as a first start that was cut off leaves it.
 pub(super) fn read(path: &Path) -> Result<Option<[u8; KEY_BYTES]>, LedgerError> {
     match fs::read_to_string(path) {
+        Ok(text) if text.is_empty() => Ok(None),
         Ok(text) => parse(&text).map(Some).ok_or_else(|| LedgerError::Key {
             path: path.to_owned(),
             what: "is not a ceknik key, or is damaged".to_owned(),
@@ -31,22 +32,30 @@ pub(super) fn read(path: &Path) -> Result<Option<[u8; KEY_BYTES]>, LedgerError> 
 
 /// The key of a ledger that has facts is not there.
 pub(super) fn missing(location: &Location) -> LedgerError {
-    let what = format!("of the ledger {} is missing", location.ledger.display());
+    let what = format!("of the ledger {} is missing or empty", location.ledger.display());
     LedgerError::Key { path: location.key.clone(), what }
 }
 
 /// Makes a new key and sees to it that it survives a power cut.
 pub(super) fn create(path: &Path) -> Result<[u8; KEY_BYTES], LedgerError> {
+    let failed = |act| move |source| LedgerError::File { path: path.to_owned(), act, source };
+    let mut file = private_file(path)?;
+    // Another ledger may be making this key for itself: whoever comes second takes the first one's.
+    file.lock().map_err(failed("locked"))?;
+    if let Some(key) = read(path)? {
+        return Ok(key);
+    }
     let mut key = [0; KEY_BYTES];
     getrandom::fill(&mut key).map_err(|error| LedgerError::Key {
         path: path.to_owned(),
         what: format!("cannot be made, the system gave no randomness: {error}"),
     })?;
-    let mut file = private_new_file(path)?;
     let text = format!("{HEADING}{}\n", hex(&key));
-    file.write_all(text.as_bytes())
-        .and_then(|()| file.sync_all())
-        .map_err(|source| LedgerError::File { path: path.to_owned(), act: "written", source })?;
+    if let Err(source) = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()) {
+        // Nothing rests on it yet: the next start makes another.
+        let _ = file.set_len(0);
+        return Err(failed("written")(source));
+    }
     sync_parent(path)?;
     Ok(key)
 }

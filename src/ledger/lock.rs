@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::LedgerError;
-use super::files::private_file;
+use super::files::{beside, private_file};
 
 /// How often a held lock is tried again.
 const POLL: Duration = Duration::from_millis(100);
@@ -24,15 +24,14 @@ impl Lock {
     /// # Errors
     /// [`LedgerError::Locked`] when another process keeps it.
     pub fn take(ledger: &Path, wait: Duration) -> Result<Self, LedgerError> {
-        let mut path = ledger.as_os_str().to_owned();
-        path.push(".lock");
-        let file = private_file(Path::new(&path))?;
+        let path = beside(ledger, ".lock");
+        let file = private_file(&path)?;
         let deadline = Instant::now() + wait;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(Self { _file: file }),
                 Err(TryLockError::Error(source)) => {
-                    return Err(LedgerError::File { path: path.into(), act: "locked", source });
+                    return Err(LedgerError::File { path, act: "locked", source });
                 }
                 Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
                     std::thread::sleep(POLL.min(wait));

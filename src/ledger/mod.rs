@@ -26,8 +26,10 @@ mod purge;
 mod runs;
 mod sqlite;
 mod status;
+mod sums;
 #[cfg(test)]
 mod tests;
+mod witness;
 
 pub use journal::SqliteJournal;
 pub use lock::Lock;
@@ -260,6 +262,14 @@ pub enum LedgerError {
         /// What it is.
         what: String,
     },
+    /// It holds less than it did.
+    #[error("the ledger {} {what}", .path.display())]
+    Lost {
+        /// The ledger.
+        path: PathBuf,
+        /// What is gone.
+        what: String,
+    },
     /// It is not there.
     #[error("there is no ledger at {}", .0.display())]
     Missing(PathBuf),
@@ -294,6 +304,7 @@ impl LedgerError {
             Self::Locked(_) => 17,
             Self::Key { .. }
             | Self::Version { .. }
+            | Self::Lost { .. }
             | Self::File { .. }
             | Self::Storage { .. }
             | Self::WriterGone => 18,
@@ -301,8 +312,12 @@ impl LedgerError {
     }
 
     /// What the user can do.
-    pub const fn hint(&self) -> &'static str {
+    pub fn hint(&self) -> &'static str {
         match self {
+            Self::Storage { source, .. } if is_damage(source) => {
+                "bring the ledger back from its newest backup, with its .key and .witness; what that \
+                 does not hold may have been charged, and would be bought again: ceknik will say so"
+            }
             Self::NoFolder => "name a ledger with --ledger FILE",
             Self::Locked(_) => "wait for it to end, or give --lock-wait 10m to wait here",
             Self::Origin { .. } => {
@@ -313,6 +328,11 @@ impl LedgerError {
                  told apart, and a new key would buy all of them again"
             }
             Self::Version { .. } => "use the version of ceknik that wrote it, or name another file",
+            Self::Lost { .. } => {
+                "bring the ledger back from its newest backup, with its -wal, .key and .witness. If \
+                 there is none: move the .witness away (to begin anew, the ledger and its .key too), \
+                 and know that calls whose facts are gone may have been charged, and are made again"
+            }
             Self::Missing(_) => "the first `ceknik run` makes it; name another with --ledger FILE",
             Self::File { .. } => "look at the folder, its owner and its free space",
             Self::Storage { .. } | Self::WriterGone => {
@@ -321,4 +341,9 @@ impl LedgerError {
             }
         }
     }
+}
+
+/// Whether the file itself is at fault, not the disk beneath it.
+fn is_damage(source: &rusqlite::Error) -> bool {
+    source.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt)
 }

@@ -11,13 +11,18 @@ use std::time::{Duration, SystemTime};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::files::{has_wal, is_empty};
 use super::sqlite::{opening, reading};
+use super::witness::Testimony;
 use super::{
     Earlier, Facts, Ledger, LedgerError, Location, OpenRun, Opening, Own, SqliteLedger, key,
 };
 use crate::rules::estimate::History;
 use crate::rules::pair::PairHasher;
 use crate::rules::pairs::{PairIndex, SortedKeys};
+
+/// Opens the file alone, and takes nothing beside it into account.
+pub(super) const IMMUTABLE: &str = "immutable=1";
 
 /// A ledger as the next run would find it.
 pub struct Preview {
@@ -47,22 +52,24 @@ impl SqliteLedger {
     /// # Errors
     /// [`LedgerError`]: of another origin, key or version, or unusable. That there is none yet is no error.
     pub fn preview(location: &Location) -> Result<Preview, LedgerError> {
-        let is_new = fs::metadata(&location.ledger).map_or(true, |file| file.len() == 0);
+        let testimony = Testimony::read(&location.ledger);
+        let is_new = is_empty(&location.ledger);
+        if is_new {
+            Testimony::check_blank(testimony.as_ref(), location)?;
+        }
         let key = match key::read(&location.key)? {
             Some(key) => key,
             // Nothing is known under any key.
             None if is_new => [0; 32],
             None => return Err(key::missing(location)),
         };
+        if let Some(testimony) = &testimony {
+            testimony.check_file(&key, &location.ledger)?;
+        }
         let preview = Preview { location: location.clone(), key, is_there: !is_new };
         let checked = preview.read(|snapshot| {
             // Blank: its first start was cut off before there was anything to know.
-            let is_blank = snapshot.ledger.is_blank()?;
-            if !is_blank {
-                snapshot.ledger.check_kind()?;
-                snapshot.ledger.check_stamp(location, &key)?;
-            }
-            Ok::<_, LedgerError>(!is_blank)
+            snapshot.ledger.is_made(location, &key)
         })?;
         Ok(Preview { is_there: checked.unwrap_or(false), ..preview })
     }
@@ -97,16 +104,16 @@ impl Preview {
     /// `beside_runs`: by SQLite's own locks, which a run that begins in this moment cannot disturb.
     fn open(&self, beside_runs: bool) -> Result<Snapshot, LedgerError> {
         let path = &self.location.ledger;
+        // Before the ledger: it holds what this tells of, also where a run goes on meanwhile.
+        let testimony = Testimony::read(path);
         // A reader of a WAL file makes files beside it where there are none. Where the WAL is empty, nobody writes, and
         // the file alone is the whole ledger.
         let unlocked = if beside_runs || has_wal(path) { None } else { Stamp::of(path) };
         let connection = match &unlocked {
-            Some(_) => connect(path, "immutable=1")?,
+            Some(_) => connect(path, IMMUTABLE)?,
             None => connect(path, "readonly_shm=1").or_else(|_| connect(path, "mode=ro"))?,
         };
-        let (path, hasher) = (path.clone(), self.hasher());
-        let ledger = SqliteLedger { connection, path, hasher, _lock: None };
-        Ok(Snapshot { ledger, unlocked })
+        Ok(Snapshot { ledger: SqliteLedger::reader(connection, path, testimony)?, unlocked })
     }
 }
 
@@ -162,14 +169,8 @@ impl Stamp {
     }
 }
 
-fn has_wal(ledger: &Path) -> bool {
-    let mut path = ledger.as_os_str().to_owned();
-    path.push("-wal");
-    fs::metadata(PathBuf::from(path)).is_ok_and(|file| file.len() > 0)
-}
-
 /// Opens to read, and begins a read transaction.
-fn connect(path: &Path, how: &str) -> Result<Connection, LedgerError> {
+pub(super) fn connect(path: &Path, how: &str) -> Result<Connection, LedgerError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
     let connection = Connection::open_with_flags(uri(path, how), flags).map_err(opening)?;
     connection.busy_timeout(Duration::from_secs(5)).map_err(opening)?;

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::facts::UNSETTLED;
 use super::sqlite::{reading, writing};
+use super::sums::{RUN, START};
 use super::{Ending, LedgerError, OpenRun, Opening, RunId, SqliteLedger};
 use crate::model::attempt::{AttemptId, WallMs};
 use crate::model::money::Charge;
@@ -28,6 +29,12 @@ impl SqliteLedger {
                 "INSERT INTO starts (run, first_attempt, started_at) VALUES (?1, ?2, ?3)",
                 params![run, next_attempt.0, opening.at.0],
             )
+            .and_then(|_| {
+                transaction.execute(
+                    "UPDATE starts SET sum = sum_of(id, run, first_attempt) WHERE id = ?1",
+                    [transaction.last_insert_rowid()],
+                )
+            })
             .map_err(writing)?;
         let begun = read_run(&transaction, run, earlier_starts, next_attempt)?;
         transaction.commit().map_err(writing)?;
@@ -86,8 +93,10 @@ impl SqliteLedger {
     pub(super) fn settle_dangling(&mut self, now: WallMs) -> Result<(), LedgerError> {
         self.connection
             .execute(
-                "INSERT INTO settlements (id, class, charge, at)
-                 SELECT id, ?1, ?2, ?3 FROM intents
+                "INSERT INTO settlements (id, class, charge, at, sum)
+                 SELECT id, ?1, ?2, ?3, sum_of(id, ?1, ?2, NULL, ?3, NULL, NULL, NULL, NULL, NULL,
+                    NULL, NULL)
+                 FROM intents
                  WHERE id >= coalesce(
                      (SELECT first_attempt FROM starts ORDER BY id DESC LIMIT 1), 0)
                    AND NOT EXISTS (SELECT 1 FROM settlements s WHERE s.id = intents.id)",
@@ -101,11 +110,11 @@ impl SqliteLedger {
     pub(super) fn stretches(&self, run: RunId) -> Result<Vec<(u64, u64)>, LedgerError> {
         let mut statement = self
             .connection
-            .prepare_cached(
+            .prepare_cached(&format!(
                 "SELECT first_attempt, (SELECT n.first_attempt FROM starts n WHERE n.id > s.id
                     ORDER BY n.id LIMIT 1)
-                 FROM starts s WHERE run = ?1 ORDER BY s.id",
-            )
+                 FROM starts s WHERE +run = ?1 AND {START} ORDER BY s.id",
+            ))
             .map_err(reading)?;
         let rows = statement
             .query_map([run.0], |row| {
@@ -113,6 +122,11 @@ impl SqliteLedger {
             })
             .map_err(reading)?;
         rows.collect::<Result<_, _>>().map_err(reading)
+    }
+
+    /// The highest number that an attempt ever had, as far as is known.
+    pub(super) fn last_attempt(&self) -> Result<u64, LedgerError> {
+        self.next_attempt().map(|next| next.0 - 1)
     }
 
     /// One more than any attempt ever had, purged ones too.
@@ -135,8 +149,10 @@ fn open_run(connection: &Connection, opening: &Opening) -> Result<Option<u64>, L
     let identity = &opening.identity;
     connection
         .query_row(
-            "SELECT id FROM runs WHERE state = 'open' AND fingerprint = ?1 AND columns = ?2
-             ORDER BY id DESC LIMIT 1",
+            &format!(
+                "SELECT id FROM runs r WHERE {RUN} AND state = 'open' AND +fingerprint = ?1
+                    AND +columns = ?2 ORDER BY id DESC LIMIT 1"
+            ),
             params![identity.fingerprint, identity.columns],
             |row| row.get(0),
         )
@@ -220,6 +236,13 @@ fn new_run(transaction: &rusqlite::Transaction<'_>, opening: &Opening) -> Result
             ],
         )
         .map_err(writing)?;
-    u64::try_from(transaction.last_insert_rowid())
-        .map_err(|_| writing(rusqlite::Error::StatementChangedRows(0)))
+    let id = transaction.last_insert_rowid();
+    transaction
+        .execute(
+            "UPDATE runs SET sum = sum_of(id, fingerprint, columns, created_at, answers_since,
+                reask_since) WHERE id = ?1",
+            [id],
+        )
+        .map_err(writing)?;
+    u64::try_from(id).map_err(|_| writing(rusqlite::Error::StatementChangedRows(0)))
 }

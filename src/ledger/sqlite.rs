@@ -4,21 +4,22 @@
 //! of mode 0600 in folders of 0700, and no ledger is opened that was made for another origin, under
 //! another key, or by a version that this one does not know.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use super::files::{private_file, private_parent, sync_parent};
-use super::{LedgerError, key, lock::Lock};
+use super::files::{is_empty, private_file, private_parent, sync_parent};
+use super::witness::{Testimony, Witness};
+use super::{LedgerError, key, lock::Lock, sums};
 use crate::model::attempt::WallMs;
 use crate::rules::pair::{CLEANING_VERSION, PairHasher};
 
 /// Marks the file as ours ("CkNk").
 const APPLICATION_ID: i64 = 0x436b_4e6b;
 /// The version of the tables below.
-const USER_VERSION: i64 = 1;
+const USER_VERSION: i64 = 2;
 
 /// Intents and settlements are two tables that are only ever appended to: an intent without a
 /// settlement is in flight, or in doubt once its process is gone. `standings` is derived: the latest
@@ -29,21 +30,22 @@ CREATE TABLE runs (
     id INTEGER PRIMARY KEY, fingerprint BLOB NOT NULL, columns TEXT NOT NULL, path BLOB NOT NULL,
     label TEXT NOT NULL, account BLOB NOT NULL, input_rows INTEGER NOT NULL,
     created_at INTEGER NOT NULL, answers_since INTEGER NOT NULL, reask_since INTEGER NOT NULL,
-    superseded INTEGER, state TEXT NOT NULL DEFAULT 'open', ended_at INTEGER, exit INTEGER);
+    superseded INTEGER, state TEXT NOT NULL DEFAULT 'open', ended_at INTEGER, exit INTEGER,
+    sum INTEGER);
 CREATE TABLE starts (
     id INTEGER PRIMARY KEY, run INTEGER NOT NULL, first_attempt INTEGER NOT NULL,
-    started_at INTEGER NOT NULL, ended_at INTEGER, stop TEXT, exit INTEGER);
+    started_at INTEGER NOT NULL, ended_at INTEGER, stop TEXT, exit INTEGER, sum INTEGER);
 CREATE TABLE intents (
     id INTEGER PRIMARY KEY, run INTEGER NOT NULL, pair BLOB NOT NULL, record INTEGER NOT NULL,
-    at INTEGER NOT NULL);
+    at INTEGER NOT NULL, sum INTEGER);
 CREATE TABLE settlements (
     id INTEGER PRIMARY KEY, class INTEGER NOT NULL, charge INTEGER NOT NULL, http INTEGER,
     at INTEGER NOT NULL, status TEXT, result TEXT, order_no TEXT, handle_time TEXT, remark TEXT,
-    request_id TEXT, reason TEXT);
+    request_id TEXT, reason TEXT, sum INTEGER);
 CREATE TABLE voids (id INTEGER PRIMARY KEY);
 CREATE TABLE standings (
     pair BLOB PRIMARY KEY, attempt INTEGER NOT NULL, run INTEGER NOT NULL, class INTEGER NOT NULL,
-    at INTEGER NOT NULL) WITHOUT ROWID;
+    at INTEGER NOT NULL, sum INTEGER) WITHOUT ROWID;
 CREATE TABLE purged_days (day INTEGER NOT NULL, class INTEGER NOT NULL, attempts INTEGER NOT NULL,
     PRIMARY KEY (day, class)) WITHOUT ROWID;
 ";
@@ -64,7 +66,11 @@ pub struct SqliteLedger {
     pub(super) connection: Connection,
     pub(super) path: PathBuf,
     pub(super) hasher: PairHasher,
-    pub(super) _lock: Option<Lock>,
+    /// What the witness said before the ledger was opened.
+    pub(super) testimony: Option<Testimony>,
+    /// None where it is only read.
+    pub(super) witness: Option<Witness>,
+    _lock: Option<Lock>,
 }
 
 impl SqliteLedger {
@@ -80,32 +86,46 @@ impl SqliteLedger {
     ) -> Result<Self, LedgerError> {
         private_parent(&location.ledger)?;
         let lock = Lock::take(&location.ledger, lock_wait)?;
-        let is_new = fs::metadata(&location.ledger).map_or(true, |file| file.len() == 0);
-        let key = match key::read(&location.key)? {
-            Some(key) => key,
-            None if is_new => {
-                private_parent(&location.key)?;
-                key::create(&location.key)?
-            }
-            None => return Err(key::missing(location)),
-        };
+        let testimony = Testimony::read(&location.ledger);
+        let key = key_to_write(location, testimony.as_ref())?;
+        if let Some(says) = &testimony {
+            says.check_file(&key, &location.ledger)?;
+        }
         drop(private_file(&location.ledger)?);
         let connection = Connection::open(&location.ledger).map_err(opening)?;
-        configure(&connection).map_err(|source| damaged(&location.ledger, source))?;
+        connection.busy_timeout(Duration::from_secs(5)).map_err(opening)?;
+        sums::teach(&connection).map_err(opening)?;
         let mut ledger = Self {
             connection,
             path: location.ledger.clone(),
             hasher: PairHasher::new(key),
+            testimony,
+            witness: None,
             _lock: Some(lock),
         };
-        if ledger.is_blank()? {
+        // What is refused stays as it is: its WAL too.
+        ledger.fold_on_close(false)?;
+        let is_made = ledger.is_made(location, &key)?;
+        configure(&ledger.connection).map_err(|source| damaged(&location.ledger, source))?;
+        if !is_made {
             ledger.stamp(&location.origin, &key)?;
             sync_parent(&location.ledger)?;
         }
-        ledger.check_kind()?;
-        ledger.check_stamp(location, &key)?;
+        ledger.fold_on_close(true)?;
         ledger.settle_dangling(now())?;
+        ledger.witness = Some(Witness::of(&ledger, &key)?);
         Ok(ledger)
+    }
+
+    /// A ledger that is only read.
+    pub(super) fn reader(
+        connection: Connection,
+        path: &Path,
+        testimony: Option<Testimony>,
+    ) -> Result<Self, LedgerError> {
+        sums::teach(&connection).map_err(opening)?;
+        let (path, hasher) = (path.to_owned(), PairHasher::new([0; 32]));
+        Ok(Self { connection, path, hasher, testimony, witness: None, _lock: None })
     }
 
     /// Opens a ledger to look at it, without its lock: a run may be under way.
@@ -113,15 +133,17 @@ impl SqliteLedger {
     /// # Errors
     /// [`LedgerError`]: not there, of another version, or unusable.
     pub fn look(path: &Path) -> Result<Self, LedgerError> {
+        let testimony = Testimony::read(path);
         if !path.exists() {
+            Testimony::check_gone(testimony.as_ref(), path)?;
             return Err(LedgerError::Missing(path.to_owned()));
         }
         let connection =
             Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(opening)?;
         connection.busy_timeout(Duration::from_secs(5)).map_err(opening)?;
-        let hasher = PairHasher::new([0; 32]);
-        let ledger = Self { connection, path: path.to_owned(), hasher, _lock: None };
+        let ledger = Self::reader(connection, path, testimony)?;
         if ledger.is_blank()? {
+            Testimony::check_gone(ledger.testimony.as_ref(), path)?;
             // Its first start was cut off before there was anything to look at.
             return Err(LedgerError::Missing(path.to_owned()));
         }
@@ -189,8 +211,26 @@ impl SqliteLedger {
         transaction.commit().map_err(writing)
     }
 
+    /// Whether it was made at all. Refuses what is not ours, or has lost facts.
+    pub(super) fn is_made(&self, location: &Location, key: &[u8; 32]) -> Result<bool, LedgerError> {
+        if self.is_blank()? {
+            Testimony::check_blank(self.testimony.as_ref(), location)?;
+            return Ok(false);
+        }
+        self.check_kind()?;
+        self.check_stamp(location, key)?;
+        self.check_whole()?;
+        Ok(true)
+    }
+
+    /// Whether the end of this connection folds the WAL into the file.
+    fn fold_on_close(&self, folds: bool) -> Result<(), LedgerError> {
+        let keeps = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        self.connection.set_db_config(keeps, !folds).map(drop).map_err(opening)
+    }
+
     /// A ledger of ours, of a version that we know.
-    pub(super) fn check_kind(&self) -> Result<(), LedgerError> {
+    fn check_kind(&self) -> Result<(), LedgerError> {
         let pragma = |name| {
             self.connection
                 .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
@@ -206,11 +246,7 @@ impl SqliteLedger {
         }
     }
 
-    pub(super) fn check_stamp(
-        &self,
-        location: &Location,
-        key: &[u8; 32],
-    ) -> Result<(), LedgerError> {
+    fn check_stamp(&self, location: &Location, key: &[u8; 32]) -> Result<(), LedgerError> {
         let theirs = self.origin()?;
         if theirs != location.origin {
             let ours = location.origin.clone();
@@ -229,8 +265,30 @@ impl SqliteLedger {
     }
 }
 
+/// The key of a ledger that is to be written. For a new ledger it is made, and so is its witness: both before the ledger.
+fn key_to_write(
+    location: &Location,
+    testimony: Option<&Testimony>,
+) -> Result<[u8; 32], LedgerError> {
+    let is_new = is_empty(&location.ledger);
+    if is_new {
+        Testimony::check_blank(testimony, location)?;
+    }
+    let key = match key::read(&location.key)? {
+        Some(key) => key,
+        None if is_new => {
+            private_parent(&location.key)?;
+            key::create(&location.key)?
+        }
+        None => return Err(key::missing(location)),
+    };
+    if is_new && testimony.is_none() {
+        Witness::of_new(&location.ledger, &key)?;
+    }
+    Ok(key)
+}
+
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(Duration::from_secs(5))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     // 16 MB of WAL between checkpoints; appends and sweeps need little cache.

@@ -201,7 +201,7 @@ fn what_is_refused() {
     assert!(open(&location).is_ok());
 
     let raw = rusqlite::Connection::open(&location.ledger).unwrap();
-    raw.pragma_update(None, "user_version", 2).unwrap();
+    raw.pragma_update(None, "user_version", 99).unwrap();
     drop(raw);
     assert!(matches!(open(&location), Err((18, LedgerError::Version { .. }))));
     std::fs::write(&location.ledger, "not a database, but long enough to look at".repeat(50))

@@ -75,8 +75,13 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// How many facts it holds.
+    pub fn facts(&self) -> u64 {
+        (self.intents.len() + self.settlements.len() + self.voids.len()) as u64
+    }
+
     /// Whether there is nothing to record.
     pub fn is_empty(&self) -> bool {
-        self.intents.is_empty() && self.settlements.is_empty() && self.voids.is_empty()
+        self.facts() == 0
     }
 }

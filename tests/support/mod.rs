@@ -13,12 +13,14 @@
     reason = "a harness: each test file uses its own part, and a failure here fails the test"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
+
+pub mod faults;
 
 /// The binary under test.
 pub const CEKNIK: &str = env!("CARGO_BIN_EXE_ceknik");
@@ -253,6 +255,22 @@ impl Vendor {
         process.end().exits(0);
         read_calls(&calls)
     }
+}
+
+/// Calls that the vendor bills.
+pub fn billed(calls: &[Call]) -> u64 {
+    calls.iter().filter(|call| call.charged).count() as u64
+}
+
+/// Nothing is bought twice: an answer is the last that its pair ever gets.
+#[track_caller]
+pub fn bought_once(calls: &[Call]) {
+    let mut times: HashMap<&str, u32> = HashMap::new();
+    for call in calls {
+        *times.entry(call.pair.as_deref().unwrap()).or_default() += 1;
+    }
+    let twice = times.iter().find(|(_, times)| **times > 1);
+    assert!(twice.is_none(), "sent twice: {twice:?}");
 }
 
 fn read_calls(path: &Path) -> Vec<Call> {

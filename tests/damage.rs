@@ -1,0 +1,318 @@
+//! The ledger's files damaged, lost, exchanged for old ones, and on a disk that fails at each single write.
+//!
+//! The vendor's call log is the truth about what was charged. Whatever happens to the files, the program goes on
+//! without buying anything twice, or refuses to: it never buys again in silence.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test: what is not as expected is the test's answer"
+)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use serde_json::Value;
+use support::faults::{EIO, ENOSPC, Fault};
+use support::{Ended, Place, Running, Vendor};
+use support::{billed, bought_once, many_people, run_arguments};
+
+const LEDGER: [&str; 4] = ["--ledger", "disk/my.ledger", "--concurrency", "8"];
+
+/// Files by their names, without their folder.
+type Files = BTreeMap<String, Vec<u8>>;
+
+fn set_up(rows: u32, latency: &str) -> (Place, Vendor) {
+    let place = Place::new();
+    fs::create_dir(place.path("disk")).unwrap();
+    place.write("in.csv", many_people(rows));
+    let vendor = Vendor::start(&place, &["--latency", latency]);
+    (place, vendor)
+}
+
+fn run(place: &Place, vendor: &Vendor, more: &[&str]) -> Ended {
+    place.run("in.csv", &vendor.base_url, &[&LEDGER[..], more].concat())
+}
+
+/// Confirmed and possible charges, as the ledger has them.
+fn charges(place: &Place) -> (u64, u64) {
+    let ended = place.ceknik(&["status", "--json", "--ledger", "disk/my.ledger"]).exits(0);
+    let status: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let tally = &status["runs"][0]["tally"];
+    let possible = tally["possible"].as_object();
+    let possible = possible.map(|kinds| kinds.values().map(|kind| kind.as_u64().unwrap()).sum());
+    (tally["confirmed"].as_u64().unwrap_or(0), possible.unwrap_or(0))
+}
+
+/// What stands in the ledger's folder and is not made anew by whoever opens it: an empty WAL is, as none.
+fn files(place: &Place) -> Files {
+    fs::read_dir(place.path("disk"))
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap()))
+        .filter(|(name, bytes)| {
+            let is_passing = name.ends_with("-shm") || name.ends_with(".lock");
+            !(is_passing || name.ends_with("-wal") && bytes.is_empty())
+        })
+        .collect()
+}
+
+/// Puts these files into the ledger's folder, and nothing else.
+fn put(place: &Place, files: &Files) {
+    for entry in fs::read_dir(place.path("disk")).unwrap() {
+        fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    for (name, bytes) in files {
+        place.write(&format!("disk/{name}"), bytes);
+    }
+}
+
+/// Runs 50 rows into a fault, then without. Says whether the fault came to pass.
+fn survives(fault: Fault<'_>, undisturbed: &[String]) -> bool {
+    let (place, vendor) = set_up(50, "0");
+    let arguments = run_arguments("in.csv", &vendor.base_url, &LEDGER);
+    let (mut command, mark) = (place.command(&arguments), place.path("mark"));
+    fault.put_upon(&mut command, &mark);
+    let ended = Running::start(command).end();
+    let came = mark.exists();
+    let expected = if came { &[0, 3, 18][..] } else { &[0] };
+    assert!(expected.contains(&ended.code.unwrap()), "{fault:?}: {}", ended.stderr);
+
+    let ended = run(&place, &vendor, &[]);
+    let (confirmed, possible) = charges(&place);
+    let code = if possible == 0 { 0 } else { 3 };
+    assert_eq!(ended.code, Some(code), "{fault:?}: {}", ended.stderr);
+    let calls = vendor.end();
+    bought_once(&calls);
+    let billed = billed(&calls);
+    assert!(confirmed <= billed && billed <= confirmed + possible, "{fault:?}");
+    let outcomes = place.column("in.sandbox.csv", "ck_outcome");
+    assert_eq!(outcomes.len(), undisturbed.len());
+    for (outcome, undisturbed) in outcomes.iter().zip(undisturbed) {
+        assert!(outcome == undisturbed || outcome == "in_doubt", "{fault:?}: {outcome}");
+    }
+    came
+}
+
+/// Every so many-th write, cut and sync of a run of 50 rows fails: once, and with all that follow.
+fn each_write_fails(step: usize) {
+    let (place, vendor) = set_up(50, "0");
+    run(&place, &vendor, &[]).exits(0);
+    let undisturbed = place.column("in.sandbox.csv", "ck_outcome");
+    for (errno, lasts) in [(EIO, false), (ENOSPC, true)] {
+        let fault = |at| Fault { path: "/disk/my.ledger", at, errno, lasts };
+        let failed = (1..).step_by(step).take_while(|at| survives(fault(*at), &undisturbed));
+        let failed = failed.count();
+        println!(
+            "error {errno}, lasting: {lasts}: {failed} writes failed, each in a run of its own"
+        );
+        assert!(failed * step > 100, "a run writes more often");
+    }
+}
+
+#[test]
+fn a_write_that_fails_costs_no_answer() {
+    each_write_fails(9);
+}
+
+#[test]
+#[ignore = "takes minutes: a run for every single write"]
+fn every_write_that_fails_costs_no_answer() {
+    each_write_fails(1);
+}
+
+/// A ledger with a past: two starts that ended well and a third that was killed, which leaves a WAL.
+struct Past {
+    place: Place,
+    vendor: Vendor,
+    /// As it was after each start.
+    moments: [Files; 3],
+}
+
+impl Past {
+    fn new() -> Self {
+        let (place, vendor) = set_up(400, "20ms");
+        let moments = [0, 1, 2].map(|start| {
+            if start < 2 {
+                run(&place, &vendor, &["--limit", "100"]).exits(13);
+            } else {
+                let arguments = run_arguments("in.csv", &vendor.base_url, &LEDGER);
+                let mut running = Running::start(place.command(&arguments));
+                vendor.wait_for(250);
+                running.kill();
+            }
+            files(&place)
+        });
+        assert!(moments[2].contains_key("my.ledger-wal"));
+        Self { place, vendor, moments }
+    }
+
+    /// The last moment, changed.
+    fn but(&self, change: impl FnOnce(&mut Files)) -> Files {
+        let mut files = self.moments[2].clone();
+        change(&mut files);
+        files
+    }
+
+    /// What commands say of these files: `run` and `plan` refuse them, call nobody and leave them as they are.
+    fn refused(&self, what: &str, files: &Files) {
+        put(&self.place, files);
+        let before = self.vendor.calls().len();
+        let arguments = run_arguments("in.csv", &self.vendor.base_url, &LEDGER);
+        let plan = [&["plan", "in.csv"], &LEDGER[..2], &["--base-url", &self.vendor.base_url]];
+        for arguments in [&arguments, &plan.concat()] {
+            let ended = self.place.ceknik(arguments);
+            assert_eq!(ended.code, Some(18), "{what}, {arguments:?}: {}", ended.stderr);
+            assert!(ended.stderr.contains("hint: bring the "), "{what}: {}", ended.stderr);
+            let mut files = files.clone();
+            files.retain(|name, bytes| !(name.ends_with("-wal") && bytes.is_empty()));
+            assert!(self::files(&self.place) == files, "{what}: {arguments:?} changed it");
+        }
+        assert_eq!(self.vendor.calls().len(), before, "{what}");
+    }
+}
+
+fn cut(files: &mut Files, name: &str, to: impl FnOnce(usize) -> usize) {
+    let bytes = files.get_mut(name).unwrap();
+    bytes.truncate(to(bytes.len()));
+}
+
+fn drop_all(files: &mut Files, names: &[&str]) {
+    for name in names {
+        assert!(files.remove(*name).is_some());
+    }
+}
+
+#[test]
+fn facts_that_are_gone_are_missed() {
+    let past = Past::new();
+    let (wal, ledger, key) = ("my.ledger-wal", "my.ledger", "my.ledger.key");
+    let old = |files: &mut Files, moment: usize| {
+        files.insert(ledger.to_owned(), past.moments[moment][ledger].clone());
+    };
+    let none = |_: usize| 0;
+    let cases: [(&str, Files); 13] = [
+        ("no WAL", past.but(|files| drop_all(files, &[wal]))),
+        ("an empty WAL", past.but(|files| cut(files, wal, none))),
+        ("half a WAL", past.but(|files| cut(files, wal, |bytes| bytes / 2))),
+        (
+            "a damaged WAL",
+            past.but(|files| {
+                let bytes = files.get_mut(wal).unwrap();
+                let middle = bytes.len() / 2;
+                bytes[middle] ^= 1;
+            }),
+        ),
+        (
+            "an old copy of the ledger",
+            past.but(|files| {
+                old(files, 0);
+                drop_all(files, &[wal]);
+            }),
+        ),
+        ("the same beside a later WAL", past.but(|files| old(files, 0))),
+        (
+            "a later copy",
+            past.but(|files| {
+                old(files, 1);
+                drop_all(files, &[wal]);
+            }),
+        ),
+        ("an emptied ledger", past.but(|files| cut(files, ledger, none))),
+        (
+            "an emptied ledger without a witness",
+            past.but(|files| {
+                cut(files, ledger, none);
+                drop_all(files, &["my.ledger.witness"]);
+            }),
+        ),
+        ("half a ledger beside its WAL", past.but(|files| cut(files, ledger, |bytes| bytes / 2))),
+        ("no ledger", past.but(|files| drop_all(files, &[ledger]))),
+        ("no ledger, no WAL, no key", past.but(|files| drop_all(files, &[ledger, wal, key]))),
+        (
+            "half a ledger alone",
+            past.but(|files| {
+                cut(files, ledger, |bytes| bytes / 8192 * 4096);
+                drop_all(files, &[wal]);
+            }),
+        ),
+    ];
+    for (what, files) in &cases {
+        past.refused(what, files);
+    }
+
+    // Brought back as it was, it goes on to the end, and nothing is bought twice. A torn witness proves nothing.
+    put(&past.place, &past.but(|files| cut(files, "my.ledger.witness", |bytes| bytes / 2)));
+    let ended = run(&past.place, &past.vendor, &[]).exits(3);
+    assert!(ended.stderr.contains("in doubt"), "{}", ended.stderr);
+    bought_once(&past.vendor.calls());
+}
+
+#[test]
+fn who_moves_the_witness_away_goes_on_and_buys_again() {
+    let past = Past::new();
+    let old = past.but(|files| {
+        files.insert("my.ledger".to_owned(), past.moments[0]["my.ledger"].clone());
+        drop_all(files, &["my.ledger-wal"]);
+    });
+    past.refused("an old copy", &old);
+    // To look is not forbidden: what is left is shown, and that it is not all.
+    let status = past.place.ceknik(&["status", "--ledger", "disk/my.ledger"]).exits(18);
+    assert!(status.stdout.contains("in.csv"), "{}", status.stdout);
+    assert!(status.stderr.contains("has lost facts: it held "), "{}", status.stderr);
+
+    fs::remove_file(past.place.path("disk/my.ledger.witness")).unwrap();
+    let before = past.vendor.calls().len();
+    run(&past.place, &past.vendor, &[]).exits(0);
+    let again = past.vendor.end().len() - before;
+    println!("{again} calls, {} of them again", again + before - 400);
+    assert_eq!(again, 300, "all but the first hundred");
+    assert!(past.place.path("disk/my.ledger.witness").exists());
+}
+
+/// The verdict of each row.
+fn verdicts(place: &Place) -> Vec<(String, String)> {
+    let rows = place.rows("in.sandbox.csv");
+    rows.into_iter().map(|row| (row["nik"].clone(), row["ck_outcome"].clone())).collect()
+}
+
+/// Flips a bit in so many bytes of a ledger, in each by itself, and runs again.
+fn flipped_bits_are_borne(limit: &str, code: i32, most: usize) {
+    let (place, vendor) = set_up(120, "0");
+    run(&place, &vendor, &["--limit", limit]).exits(code);
+    let whole = files(&place);
+    let bought = vendor.calls();
+    run(&place, &vendor, &[]).exits(0);
+    let (to_send, undisturbed) = (vendor.calls().len() - bought.len(), verdicts(&place));
+    let bytes = (0..).zip(&whole["my.ledger"]).filter(|(_, byte)| **byte != 0);
+    let used: Vec<usize> = bytes.map(|(at, _)| at).collect();
+    let mut refused = 0;
+    for at in used.iter().step_by(used.len() / most) {
+        let mut files = whole.clone();
+        files.get_mut("my.ledger").unwrap()[*at] ^= 0x10;
+        put(&place, &files);
+        let before = vendor.count();
+        let ended = run(&place, &vendor, &[]);
+        let sent = vendor.calls().split_off(before);
+        let again = sent.iter().find(|call| bought.iter().any(|old| old.pair == call.pair));
+        assert!(again.is_none(), "byte {at}: {again:?} {}", ended.stderr);
+        if ended.code == Some(18) {
+            assert!(ended.stderr.contains("hint: "), "byte {at}: {}", ended.stderr);
+            refused += 1;
+        } else {
+            assert_eq!((ended.code, sent.len()), (Some(0), to_send), "byte {at}: {}", ended.stderr);
+            assert!(verdicts(&place) == undisturbed, "byte {at}");
+        }
+    }
+    println!("{} bits flipped, {refused} of them refused", used.len().min(most));
+    assert!(refused > most / 4, "{refused}: the test shows little");
+}
+
+#[test]
+fn a_flipped_bit_buys_nothing_and_changes_no_verdict() {
+    // A run that is over, whose answers are used again, and one that goes on.
+    flipped_bits_are_borne("120", 0, 60);
+    flipped_bits_are_borne("60", 13, 40);
+}
