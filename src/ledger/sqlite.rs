@@ -129,6 +129,12 @@ impl SqliteLedger {
         Ok(ledger)
     }
 
+    /// For the simulation, which reads the facts by words of its own and makes the storage fail.
+    #[cfg(test)]
+    pub(crate) const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// Makes pair keys and fingerprints under this ledger's key.
     pub fn hasher(&self) -> PairHasher {
         self.hasher.clone()

@@ -1,0 +1,223 @@
+//! Whole lives of a ledger in a simulated world: the real dispatcher, rules, passes and SQLite
+//! ledger; a vendor, a clock, a disk and a user that a seed makes up.
+//!
+//! What must hold is checked at every step, against the vendor's own log. A seed is always the same
+//! life. `SEEDS=100000` or `SEEDS=7..8` in the environment says which are played; one alone is told
+//! event by event. Never: a NIK or a name in what is told.
+
+mod book;
+mod dice;
+mod disk;
+mod live;
+mod start;
+mod swarm;
+mod vendor;
+mod world;
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use world::World;
+
+/// Seeds that are played where nothing else is said.
+const SEEDS: u64 = 500;
+
+/// Why a start ended in its middle.
+#[derive(Debug)]
+enum Halt {
+    /// The process was killed.
+    Killed,
+    /// Something that must hold does not.
+    Broken(String),
+}
+
+type Step<T = ()> = Result<T, Halt>;
+
+fn must(holds: bool, what: impl FnOnce() -> String) -> Step {
+    if holds { Ok(()) } else { Err(Halt::Broken(what())) }
+}
+
+fn broken(what: impl Display) -> Halt {
+    Halt::Broken(what.to_string())
+}
+
+/// A guard that is taken out, to see that its loss is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sabotage {
+    /// What a dead process left in flight is taken for not sent.
+    ForgetDangling,
+    /// Calls leave before their intents are durable.
+    SendFirst,
+    /// No reservation is refused.
+    NoBudget,
+    NoRate,
+    NoDeadline,
+    OneMoreInFlight,
+    /// `Retry-After` is not heard.
+    DeafToWishes,
+    /// Of a batch only the intents are written.
+    HalfBatch,
+    /// Answers are not written.
+    DropAnswers,
+    /// A start does not know what the run did before.
+    ForgetOwn,
+    /// A run does not know what others did.
+    ForgetEarlier,
+    /// What is in doubt is sent again unasked.
+    ResendDoubts,
+}
+
+const SABOTAGES: [Sabotage; 12] = [
+    Sabotage::ForgetDangling,
+    Sabotage::SendFirst,
+    Sabotage::NoBudget,
+    Sabotage::NoRate,
+    Sabotage::NoDeadline,
+    Sabotage::OneMoreInFlight,
+    Sabotage::DeafToWishes,
+    Sabotage::HalfBatch,
+    Sabotage::DropAnswers,
+    Sabotage::ForgetOwn,
+    Sabotage::ForgetEarlier,
+    Sabotage::ResendDoubts,
+];
+
+/// What a life leaves behind.
+struct Life {
+    /// Of all that is in the ledger.
+    digest: blake3::Hash,
+    seen: BTreeMap<&'static str, u64>,
+}
+
+/// Plays a seed; what does not hold is the error.
+fn play(seed: u64, sabotage: Option<Sabotage>, tells: bool) -> Result<Life, String> {
+    let life = catch_unwind(AssertUnwindSafe(|| {
+        let mut world = World::new(seed, sabotage, tells);
+        world.play()?;
+        let digest = world.digest()?;
+        Ok(Life { digest, seen: world.seen })
+    }));
+    life.unwrap_or_else(|_| Err("it panicked".to_owned()))
+}
+
+/// Plays seeds on two threads until one fails. Says what was met, or which failed and how.
+fn play_all(
+    seeds: Range<u64>,
+    sabotage: Option<Sabotage>,
+) -> Result<BTreeMap<&'static str, u64>, (u64, String)> {
+    let next = AtomicU64::new(seeds.start);
+    let failed = Mutex::new(None);
+    let seen = Mutex::new(BTreeMap::new());
+    let tells = seeds.end - seeds.start == 1;
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let seed = next.fetch_add(1, Ordering::Relaxed)
+                    && seeds.contains(&seed)
+                    && failed.lock().unwrap().is_none()
+                {
+                    match play(seed, sabotage, tells) {
+                        Ok(life) => {
+                            let mut seen = seen.lock().unwrap();
+                            for (what, times) in life.seen {
+                                *seen.entry(what).or_default() += times;
+                            }
+                        }
+                        Err(what) => *failed.lock().unwrap() = Some((seed, what)),
+                    }
+                }
+            });
+        }
+    });
+    match failed.into_inner().unwrap() {
+        Some(failed) => Err(failed),
+        None => Ok(seen.into_inner().unwrap()),
+    }
+}
+
+/// The seeds that the environment asks for: a number of them, or `from..to`.
+fn asked() -> Range<u64> {
+    let Ok(text) = std::env::var("SEEDS") else { return 0..SEEDS };
+    let number = |text: &str| text.parse().expect("SEEDS is a number, or from..to");
+    match text.split_once("..") {
+        Some((from, to)) => number(from)..number(to),
+        None => 0..number(&text),
+    }
+}
+
+#[test]
+fn whatever_happens_what_must_hold_holds() {
+    let seeds = asked();
+    match play_all(seeds.clone(), None) {
+        Ok(seen) => {
+            println!("{} seeds: {seen:#?}", seeds.end - seeds.start);
+            if seeds == (0..SEEDS) {
+                met_everything(&seen);
+            }
+        }
+        Err((seed, what)) => panic!(
+            "seed {seed}: {what}\nreplay: SEEDS={seed}..{} cargo test --lib whatever_happens -- --nocapture",
+            seed + 1
+        ),
+    }
+}
+
+/// The faults were there: else nothing was shown.
+fn met_everything(seen: &BTreeMap<&'static str, u64>) {
+    for what in [
+        "finished",
+        "killed",
+        "durable when killed",
+        "not durable when killed",
+        "a resume",
+        "a commit failed",
+        "a second signal",
+        "purged",
+        "planned",
+        "storage",
+        "input_changed",
+        "deadline",
+        "budget",
+        "limit",
+        "mismatches",
+        "refusals_in_a_row",
+        "lost_answers",
+        "throttled",
+        "source_down",
+        "unreachable",
+        "out_of_quota",
+        "unauthorized",
+        "redirect",
+        "interrupted",
+    ] {
+        assert!(seen.contains_key(what), "no seed met {what:?}: {seen:#?}");
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_life() {
+    for seed in 0..12 {
+        let digest = |_| play(seed, None, false).map(|life| life.digest).unwrap();
+        let [one, other] = [0, 1].map(digest);
+        assert_eq!(one, other, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_guard_that_is_taken_out_is_missed() {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let missed: Vec<_> = SABOTAGES
+        .into_iter()
+        .map(|guard| (guard, play_all(0..SEEDS, Some(guard)).map(drop)))
+        .collect();
+    std::panic::set_hook(hook);
+    for (guard, found) in missed {
+        let (seed, what) = found.expect_err(&format!("{guard:?} is not missed"));
+        println!("{guard:?}: seed {seed}: {what}");
+    }
+}

@@ -1,0 +1,475 @@
+//! The world of one seed: files, customers, vendor, disk and time, and the starts that it sees.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::time::Duration;
+
+use super::super::world::{ms, options, secs};
+use super::book::{Book, millis};
+use super::dice::Dice;
+use super::disk::Disk;
+use super::swarm::{Kind, Swarm};
+use super::vendor::{Person, Vendor};
+use super::{Halt, Sabotage, Step, broken, must};
+use crate::engine::Options;
+use crate::ledger::{RunId, SqliteLedger};
+use crate::model::attempt::{Batch, PairKey, WallMs};
+use crate::model::class::{Class, End};
+use crate::rules::body::{BodyKind, BodyTrial};
+use crate::rules::testing::subject;
+
+/// When the world begins.
+const BEGINNING: i64 = 1_750_000_000_000;
+
+/// Rows of a large file: more than the first verdicts that are looked at.
+const LARGE: u64 = 260;
+
+/// A row of a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Row {
+    Person(usize),
+    /// One that our own check rejects.
+    Bad,
+}
+
+/// What is asked of one start.
+#[derive(Debug, Clone)]
+pub(super) struct Flags {
+    pub(super) options: Options,
+    pub(super) reuse: Duration,
+    pub(super) reask_after: Duration,
+    pub(super) resend: bool,
+    pub(super) retry_refused: bool,
+    pub(super) body_auto: bool,
+}
+
+/// All of it.
+pub(super) struct World {
+    pub(super) dice: Dice,
+    pub(super) swarm: Swarm,
+    pub(super) disk: Disk,
+    pub(super) ledger: Option<SqliteLedger>,
+    pub(super) vendor: Vendor,
+    pub(super) people: Vec<Person>,
+    pub(super) by_pair: BTreeMap<PairKey, usize>,
+    pub(super) files: Vec<Vec<Row>>,
+    pub(super) book: Book,
+    /// Handed over when the process died: durable as a whole, or not at all.
+    pub(super) maybe: Option<(RunId, Batch)>,
+    pub(super) finished: BTreeSet<u64>,
+    pub(super) clock: Duration,
+    /// How far the system's clock is off, in milliseconds.
+    pub(super) skew: i64,
+    /// What is written is folded into the file at once: then no write can be cut off behind it.
+    folds: bool,
+    /// Steps that are left before the process is killed.
+    fuse: Option<u64>,
+    cut: Option<u64>,
+    /// Most calls that the latest start may have left open.
+    pub(super) concurrency: usize,
+    pub(super) sabotage: Option<Sabotage>,
+    pub(super) tells: bool,
+    /// What was met, to know that the faults were.
+    pub(super) seen: BTreeMap<&'static str, u64>,
+}
+
+impl World {
+    pub(super) fn new(seed: u64, sabotage: Option<Sabotage>, tells: bool) -> Self {
+        let mut dice = Dice::new(seed);
+        let mut swarm = Swarm::of(&mut dice);
+        let is_large = dice.one_in(25);
+        if is_large {
+            // What is told only after many answers.
+            let (kind, rate) = dice.pick(&[(Kind::Brake, 500), (Kind::Refusal, 980)]);
+            swarm.set(Kind::Brake, 500);
+            swarm.set(kind, rate);
+        }
+        let vendor = Vendor::new(dice.fork(), swarm.clone());
+        let mut world = Self {
+            swarm,
+            vendor,
+            disk: Disk::new(),
+            ledger: None,
+            people: Vec::new(),
+            by_pair: BTreeMap::new(),
+            files: Vec::new(),
+            book: Book::default(),
+            maybe: None,
+            finished: BTreeSet::new(),
+            clock: Duration::ZERO,
+            skew: 0,
+            folds: false,
+            fuse: None,
+            cut: None,
+            concurrency: 0,
+            sabotage,
+            tells,
+            seen: BTreeMap::new(),
+            dice,
+        };
+        world.settle_down(is_large);
+        world
+    }
+
+    /// Makes customers, and files of them.
+    fn settle_down(&mut self, is_large: bool) {
+        let most = self.dice.pick(&[8, 20, 40]);
+        let rows = if is_large { LARGE } else { self.dice.between(1, most) };
+        let people = rows + self.dice.below(10);
+        self.people = (1..=people).map(|n| person(n, &mut self.dice)).collect();
+        for _ in 0..self.dice.between(1, 2) {
+            let file = match is_large {
+                true => (0..LARGE as usize).map(Row::Person).collect(),
+                false => (0..rows).map(|_| self.any_row()).collect(),
+            };
+            self.files.push(file);
+        }
+        (0..self.files.len()).for_each(|at| self.write_file(at));
+    }
+
+    fn any_row(&mut self) -> Row {
+        match self.dice.one_in(15) {
+            true => Row::Bad,
+            false => Row::Person(self.dice.below(self.people.len() as u64) as usize),
+        }
+    }
+
+    pub(super) fn path(&self, at: usize) -> std::path::PathBuf {
+        self.disk.file(&format!("{at}.csv"))
+    }
+
+    fn write_file(&self, at: usize) {
+        let mut text = "no,nik,nama\n".to_owned();
+        for (n, row) in self.files[at].iter().enumerate() {
+            text += &match row {
+                Row::Bad => format!("{n},12345,SIAPA\n"),
+                Row::Person(who) => {
+                    format!("{n},{},{}\n", self.people[*who].nik, self.people[*who].name)
+                }
+            };
+        }
+        fs::write(self.path(at), text).unwrap();
+    }
+
+    /// The file is another one from now on.
+    pub(super) fn change_file(&mut self, at: usize) {
+        let row = self.any_row();
+        let place = self.dice.below(self.files[at].len() as u64) as usize;
+        match self.dice.below(3) {
+            0 => self.files[at][place] = row,
+            1 => self.files[at].insert(place, row),
+            _ => self.files[at].push(row),
+        }
+        self.write_file(at);
+    }
+
+    /// Plays all of it: starts with faults, and then one without for each file.
+    pub(super) fn play(&mut self) -> Result<(), String> {
+        let mut at = 0;
+        for _ in 0..self.dice.between(2, 9) {
+            self.fuse = None;
+            if self.dice.one_in(3) {
+                at = self.dice.below(self.files.len() as u64) as usize;
+            }
+            self.between_starts(at)?;
+            let flags = self.any_flags();
+            let Self { swarm, dice, .. } = self;
+            self.fuse = swarm.is_on(Kind::Kill, dice).then(|| {
+                let most = dice.pick(&[10, 60, 250, 1000]);
+                dice.below(most)
+            });
+            match self.start(at, &flags) {
+                Err(Halt::Killed) => self.killed(),
+                Err(Halt::Broken(what)) => return Err(what),
+                Ok(stop) => self.saw(stop.map_or("finished", |stop| stop.name())),
+            }
+        }
+        self.fuse = None;
+        self.vendor.calm = true;
+        self.swarm = Swarm::none();
+        let once_more = self.dice.one_in(4).then_some(0);
+        for at in (0..self.files.len()).chain(once_more) {
+            self.clock += secs(60);
+            let stop = self.start(at, &self.calm_flags()).map_err(|halt| format!("{halt:?}"))?;
+            if let Some(stop) = stop {
+                return Err(format!("a start without faults stopped: {}", stop.name()));
+            }
+        }
+        self.check_privacy()
+    }
+
+    /// Time passes, and what else happens while nothing runs.
+    fn between_starts(&mut self, at: usize) -> Result<(), String> {
+        self.clock += self.dice.pick(&[ms(0), ms(7), secs(60), secs(3 * 3600), secs(50 * 3600)]);
+        let Self { swarm, dice, .. } = self;
+        if swarm.is_on(Kind::Reuse, dice) {
+            self.clock += secs(dice.below(40) * 86_400);
+        }
+        if swarm.is_on(Kind::Clock, dice) {
+            self.skew -= 3_600_000;
+        }
+        if swarm.is_on(Kind::Changed, dice) {
+            self.tell(|| format!("file {at} changes"));
+            self.change_file(at);
+        }
+        let Self { swarm, dice, .. } = self;
+        if swarm.is_on(Kind::Purge, dice) {
+            self.purge().map_err(|halt| format!("{halt:?}"))?;
+        }
+        Ok(())
+    }
+
+    /// Removes old answers, and out of the book what the ledger promises to remove.
+    fn purge(&mut self) -> Step {
+        let before =
+            self.wall() - millis(self.dice.pick(&[secs(0), secs(86_400), secs(30 * 86_400)]));
+        self.open()?;
+        let open = self.open_runs()?;
+        let kept = |fact: &super::book::Fact| {
+            let Some((class, at)) = fact.settled else { return true };
+            let in_doubt = class.end() == Some(End::InDoubt);
+            at >= before || in_doubt || open.contains(&fact.run)
+        };
+        self.book.facts.retain(|_, fact| kept(fact));
+        self.tell(|| format!("purge before {before}"));
+        self.saw("purged");
+        self.ledger()?.purge(WallMs(before), 0).map_err(broken)?;
+        self.ledger = None;
+        Ok(())
+    }
+
+    fn open_runs(&self) -> Step<BTreeSet<u64>> {
+        let Some(ledger) = &self.ledger else { return Ok(BTreeSet::new()) };
+        let mut statement = ledger
+            .connection()
+            .prepare("SELECT id FROM runs WHERE state = 'open'")
+            .map_err(broken)?;
+        let rows = statement.query_map([], |row| row.get(0)).map_err(broken)?;
+        rows.collect::<Result<_, _>>().map_err(broken)
+    }
+
+    fn calm_flags(&self) -> Flags {
+        Flags {
+            options: Options { body: BodyTrial::Proved(self.vendor.reads()), ..options() },
+            reuse: secs(30 * 86_400),
+            reask_after: secs(86_400),
+            resend: false,
+            retry_refused: false,
+            body_auto: false,
+        }
+    }
+
+    fn any_flags(&mut self) -> Flags {
+        let calm = self.calm_flags();
+        let Self { swarm, dice, .. } = self;
+        let mut on = |kind| swarm.is_on(kind, dice);
+        let (reuse, resend, retry_refused) =
+            (on(Kind::Reuse), on(Kind::Resend), on(Kind::RetryRefused));
+        let (deadline, budget, calls) = (on(Kind::Deadline), on(Kind::Budget), on(Kind::Calls));
+        let brake = on(Kind::Brake);
+        let mut options = Options { seed: dice.next(), ..calm.options };
+        options.concurrency = dice.pick(&[1, 2, 3, 4, 8, 64]);
+        options.throttle.rate = dice.pick(&[None, Some(0.7), Some(10.0), Some(50.0), Some(1000.0)]);
+        options.retry.max_attempts = dice.pick(&[1, 2, 6, 6, 20]);
+        options.deadline = deadline.then(|| ms(dice.below(30_000)));
+        options.max_charges = budget.then(|| dice.below(40));
+        options.max_calls = calls.then(|| dice.below(20));
+        options.most_mismatches = brake.then(|| dice.pick(&[0, 10, 10, 50]));
+        let body_auto = dice.one_in(2);
+        if !body_auto && dice.one_in(20) {
+            // The user named the wrong one.
+            options.body = BodyTrial::Proved(BodyKind::Form);
+        }
+        let reuses = [secs(0), secs(86_400), secs(90 * 86_400)];
+        Flags {
+            options,
+            reuse: if reuse { dice.pick(&reuses) } else { calm.reuse },
+            reask_after: if reuse { dice.pick(&reuses) } else { calm.reask_after },
+            resend,
+            retry_refused,
+            body_auto,
+        }
+    }
+
+    pub(super) const fn wall(&self) -> i64 {
+        BEGINNING + self.skew + self.clock.as_millis() as i64
+    }
+
+    pub(super) fn ledger(&mut self) -> Step<&mut SqliteLedger> {
+        self.ledger.as_mut().ok_or_else(|| broken("no ledger is open"))
+    }
+
+    /// One more step; the process may be killed after it.
+    pub(super) const fn step(&mut self) -> Step {
+        match &mut self.fuse {
+            Some(0) => Err(Halt::Killed),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// A write to the ledger; the process may be killed in its middle.
+    pub(super) fn write<T>(&mut self, act: impl FnOnce(&mut SqliteLedger) -> T) -> Step<T> {
+        let before = self.disk.written();
+        let done = act(self.ledger()?);
+        if self.fuse.is_some() && self.dice.one_in(20) {
+            self.fuse = Some(0);
+        }
+        let alive = self.step();
+        if alive.is_err() {
+            self.cut_write(before);
+        }
+        alive.map(|()| done)
+    }
+
+    /// What was written from here on is on the disk as a whole, in part, or not at all.
+    fn cut_write(&mut self, from: u64) {
+        let to = self.disk.written();
+        let somewhere = self.dice.between(from.min(to), to);
+        let cut = self.dice.pick(&[to, somewhere]);
+        self.cut = (!self.folds).then_some(cut);
+    }
+
+    fn killed(&mut self) {
+        self.tell(|| "killed".to_owned());
+        self.saw("killed");
+        self.fuse = None;
+        let cut = self.cut.take();
+        self.disk.kill(self.ledger.take(), cut);
+    }
+
+    /// Opens the ledger: it must have what we know to be durable, and nothing else.
+    pub(super) fn open(&mut self) -> Step {
+        let now = self.wall();
+        let before = self.disk.written();
+        self.folds = false;
+        self.ledger = Some(self.disk.open(now).map_err(broken)?);
+        if self.sabotage == Some(Sabotage::ForgetDangling) {
+            let forget = "UPDATE settlements SET class = 62, charge = 0 WHERE class = 75";
+            self.ledger()?.connection().execute_batch(forget).map_err(broken)?;
+        }
+        if self.step().is_err() {
+            self.cut_write(before);
+            return Err(Halt::Killed);
+        }
+        let Self { swarm, dice, .. } = self;
+        self.folds = swarm.is_on(Kind::Checkpoint, dice);
+        if self.folds {
+            let often = "PRAGMA wal_autocheckpoint = 3";
+            self.ledger()?.connection().execute_batch(often).map_err(broken)?;
+        }
+        let found = Book::read(self.ledger()?.connection()).map_err(broken)?;
+        self.resolve(&found)?;
+        if self.sabotage == Some(Sabotage::ForgetDangling) {
+            // What follows from it has to show: in the vendor's log.
+            self.book = found.clone();
+        }
+        let open = self.book.open();
+        let most = self.concurrency;
+        must(open <= most, || format!("{open} in doubt after a kill of a start of {most}"))?;
+        for (attempt, fact) in &mut self.book.facts {
+            if fact.settled.is_none() {
+                let killed = found.facts.get(attempt).and_then(|found| found.settled);
+                fact.settled = killed.filter(|(class, _)| {
+                    *class == Class::InDoubt(crate::model::class::Lost::Killed)
+                });
+            }
+        }
+        let differs =
+            |(attempt, fact): &(&u64, &super::book::Fact)| found.facts.get(*attempt) != Some(*fact);
+        if let Some((attempt, fact)) = self.book.facts.iter().find(differs) {
+            let theirs = found.facts.get(attempt);
+            return Err(broken(format!(
+                "attempt {attempt} is {fact:?}; the ledger has {theirs:?}"
+            )));
+        }
+        must(found.facts.len() == self.book.facts.len(), || "the ledger has more".to_owned())?;
+        self.book.took_over = found.took_over;
+        let finished = self.finished.clone();
+        let open = self.open_runs()?;
+        must(finished.is_disjoint(&open), || "a finished run is open again".to_owned())
+    }
+
+    /// Finds out whether what was handed over when the process died became durable.
+    fn resolve(&mut self, found: &Book) -> Step {
+        let Some((run, batch)) = self.maybe.take() else { return Ok(()) };
+        let intent = batch.intents.iter().any(|intent| found.facts.contains_key(&intent.attempt.0));
+        let settlement = batch.settlements.iter().any(|settlement| {
+            let fact = found.facts.get(&settlement.attempt.0).and_then(|fact| fact.settled);
+            fact == Some((settlement.class, settlement.at.0))
+        });
+        if intent || settlement {
+            self.saw("durable when killed");
+            return self.book.record(run.0, &batch, &self.vendor.log);
+        }
+        self.saw("not durable when killed");
+        Ok(())
+    }
+
+    /// No NIK and no name is anywhere in the ledger's files.
+    fn check_privacy(&self) -> Result<(), String> {
+        let bytes = self.disk.bytes();
+        let text = String::from_utf8_lossy(&bytes);
+        let holds = |part: &str| text.contains(part);
+        match self.people.iter().take(3).position(|who| holds(&who.nik) || holds(&who.name)) {
+            Some(who) => Err(format!("the ledger's files hold NIK or name of customer {who}")),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn saw(&mut self, what: &'static str) {
+        *self.seen.entry(what).or_default() += 1;
+    }
+
+    pub(super) fn tell(&self, what: impl FnOnce() -> String) {
+        if self.tells {
+            println!("{:>12} ms  {}", self.clock.as_millis(), what());
+        }
+    }
+}
+
+fn person(n: u64, dice: &mut Dice) -> Person {
+    let letters: String =
+        (0..3).map(|place| (b'A' + (n / 26_u64.pow(place) % 26) as u8) as char).collect();
+    Person {
+        nik: format!("327501010190{n:04}"),
+        name: format!("ORANG {letters}"),
+        truth: dice.pick(&["01", "01", "01", "01", "02", "02", "03", "04"]),
+    }
+}
+
+impl World {
+    /// The pair of a row that passes our checks.
+    pub(super) fn pair_of(&mut self, row: Row) -> Step<Option<PairKey>> {
+        let Row::Person(who) = row else { return Ok(None) };
+        let Person { nik, name, .. } = &self.people[who];
+        let subject = subject(nik, name);
+        let pair = self.ledger()?.hasher().pair(&subject);
+        self.by_pair.insert(pair, who);
+        Ok(Some(pair))
+    }
+}
+
+impl World {
+    /// Of all that the ledger holds.
+    pub(super) fn digest(&mut self) -> Result<blake3::Hash, String> {
+        let ledger = self.disk.open(self.wall()).map_err(|error| error.to_string())?;
+        let mut hasher = blake3::Hasher::new();
+        for table in ["meta", "runs", "starts", "intents", "settlements", "voids", "standings"] {
+            let connection = ledger.connection();
+            let mut statement =
+                connection.prepare(&format!("SELECT * FROM {table} ORDER BY 1")).unwrap();
+            let columns = statement.column_count();
+            let mut rows = statement.query([]).unwrap();
+            while let Some(row) = rows.next().unwrap() {
+                for column in 0..columns {
+                    hasher.update(format!("{:?}|", row.get_ref(column).unwrap()).as_bytes());
+                }
+            }
+        }
+        Ok(hasher.finalize())
+    }
+}
