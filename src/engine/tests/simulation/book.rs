@@ -52,6 +52,7 @@ pub(super) struct Terms {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Book {
     pub(super) facts: BTreeMap<u64, Fact>,
+    of_pair: BTreeMap<PairKey, Vec<u64>>,
     /// Which run took which over.
     pub(super) took_over: BTreeMap<u64, u64>,
 }
@@ -61,7 +62,7 @@ impl Book {
     pub(super) fn record(&mut self, run: u64, batch: &Batch, log: &BTreeMap<u64, Sale>) -> Step {
         for intent in &batch.intents {
             let fact = Fact { pair: intent.pair, run, settled: None, voided: false };
-            let old = self.facts.insert(intent.attempt.0, fact);
+            let old = self.add(intent.attempt.0, fact);
             must(old.is_none(), || format!("attempt {} has two intents", intent.attempt.0))?;
         }
         for settlement in &batch.settlements {
@@ -106,14 +107,14 @@ impl Book {
         let mut statement = connection.prepare_cached(
             "SELECT i.id, i.pair, i.run, s.class, s.at,
                     EXISTS (SELECT 1 FROM voids v WHERE v.id = i.id)
-             FROM intents i LEFT JOIN settlements s ON s.id = i.id",
+             FROM intents i LEFT JOIN settlements s ON s.id = i.id ORDER BY i.id",
         )?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let class: Option<u8> = row.get(3)?;
             let settled = class.and_then(Class::from_code).zip(row.get(4)?);
             let (pair, run, voided) = (PairKey(row.get(1)?), row.get(2)?, row.get(5)?);
-            book.facts.insert(row.get(0)?, Fact { pair, run, settled, voided });
+            book.add(row.get(0)?, Fact { pair, run, settled, voided });
         }
         let mut statement = connection
             .prepare_cached("SELECT id, superseded FROM runs WHERE superseded IS NOT NULL")?;
@@ -182,7 +183,7 @@ impl Book {
         let others = self.of_pair(pair).filter(|(_, fact)| fact.run != terms.run);
         let (attempt, run, end, at) = others
             .filter_map(|(id, fact)| fact.end().map(|(end, at)| (*id, fact.run, end, at)))
-            .last()?;
+            .next_back()?;
         let keeps = match end {
             End::InDoubt => !terms.resend,
             _ if self.predecessors(terms.run).contains(&run) => true,
@@ -226,8 +227,14 @@ impl Book {
         self.facts.iter().filter(move |(_, fact)| fact.run == run)
     }
 
-    fn of_pair(&self, pair: PairKey) -> impl Iterator<Item = (&u64, &Fact)> {
-        self.facts.iter().filter(move |(_, fact)| fact.pair == pair)
+    fn of_pair(&self, pair: PairKey) -> impl DoubleEndedIterator<Item = (&u64, &Fact)> {
+        let attempts = self.of_pair.get(&pair).map(Vec::as_slice).unwrap_or_default();
+        attempts.iter().filter_map(|attempt| self.facts.get_key_value(attempt))
+    }
+
+    fn add(&mut self, attempt: u64, fact: Fact) -> Option<Fact> {
+        self.of_pair.entry(fact.pair).or_default().push(attempt);
+        self.facts.insert(attempt, fact)
     }
 }
 
