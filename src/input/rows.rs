@@ -180,7 +180,8 @@ fn unread(rejection: Rejection) -> Reading {
 fn swallows_rows(fields: Fields<'_>) -> bool {
     let is_nik = |run: &[u8]| run.len() >= NIK_DIGITS - 1;
     let has_nik = |cell: &[u8]| cell.split(|byte| !byte.is_ascii_digit()).any(is_nik);
-    fields.iter().any(|cell| cell.contains(&b'\n') && has_nik(cell))
+    // A line end around a NIK is typed by people; one inside a cell with a NIK is not.
+    fields.iter().any(|cell| cell.trim_ascii().contains(&b'\n') && has_nik(cell))
 }
 
 /// Takes off the `'` with which our CSV for spreadsheets marks what begins like a formula, so that the name is the one

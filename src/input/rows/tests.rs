@@ -104,10 +104,10 @@ fn what_is_no_row_is_counted() {
 #[test]
 fn rows_that_a_lone_quote_swallowed_are_not_sent() {
     let text = b"nama,alamat,nik\nBUDI,\"Jl A,3275014101900001\nSITI,Jl B,3275014101900002\n\
-        ANI,\"Jl C,3275014101900003\nDEWI,\"Jl D\nNo 4\",3275014101900004\n";
+        ANI,\"Jl C,3275014101900003\nDEWI,\"Jl D\nNo 4\",3275014101900004\nJOKO,x,\"3275014101900005\n\"\n";
     let found: Vec<_> =
         rows(text, &columns("nik", "nama")).into_iter().map(|(.., what)| what).collect();
-    assert_eq!(found, ["! quote_swallowed_rows", "3275014101900004 DEWI"]);
+    assert_eq!(found, ["! quote_swallowed_rows", "3275014101900004 DEWI", "3275014101900005 JOKO"]);
 }
 
 #[test]
