@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use serde_json::Value;
-use support::faults::{EIO, ENOSPC, Fault};
+use support::faults::{Act, EIO, ENOSPC, Fault, STORAGE};
 use support::{Ended, Place, Running, Vendor};
 use support::{billed, bought_once, many_people, run_arguments};
 
@@ -96,31 +96,38 @@ fn survives(fault: Fault<'_>, undisturbed: &[String]) -> bool {
     came
 }
 
-/// Every so many-th write, cut and sync of a run of 50 rows fails: once, and with all that follow.
-fn each_write_fails(step: usize) {
+/// Every so many-th write, cut and sync of the files of a run of 50 rows fails: once, and with all that follow.
+fn each_write_fails(files: &str, step: usize, at_least: usize) {
     let (place, vendor) = set_up(50, "0");
     run(&place, &vendor, &[]).exits(0);
     let undisturbed = place.column("in.sandbox.csv", "ck_outcome");
-    for (errno, lasts) in [(EIO, false), (ENOSPC, true)] {
-        let fault = |at| Fault { path: "/disk/my.ledger", at, errno, lasts };
+    for act in [
+        Act::Fail { errno: EIO, lasts: false },
+        Act::Fail { errno: ENOSPC, lasts: true },
+    ] {
+        let fault = |at| Fault { calls: STORAGE, path: files, at, act };
         let failed = (1..).step_by(step).take_while(|at| survives(fault(*at), &undisturbed));
         let failed = failed.count();
-        println!(
-            "error {errno}, lasting: {lasts}: {failed} writes failed, each in a run of its own"
-        );
-        assert!(failed * step > 100, "a run writes more often");
+        println!("{files}, {act:?}: {failed} writes failed, each in a run of its own");
+        assert!(failed * step >= at_least, "a run writes more often");
     }
 }
 
+/// The ledger with all that stands beside it.
+const LEDGER_FILES: &str = "/disk/my.ledger";
+/// The output and its summary, also while they are made.
+const OUTPUT_FILES: &str = "in.sandbox.csv";
+
 #[test]
 fn a_write_that_fails_costs_no_answer() {
-    each_write_fails(9);
+    each_write_fails(LEDGER_FILES, 9, 100);
+    each_write_fails(OUTPUT_FILES, 1, 4);
 }
 
 #[test]
 #[ignore = "takes minutes: a run for every single write"]
 fn every_write_that_fails_costs_no_answer() {
-    each_write_fails(1);
+    each_write_fails(LEDGER_FILES, 1, 100);
 }
 
 /// A ledger with a past: two starts that ended well and a third that was killed, which leaves a WAL.

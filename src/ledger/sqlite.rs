@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
+use rusqlite::ffi::SQLITE_READONLY_ROLLBACK;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::files::{is_empty, private_file, private_parent, sync_parent};
@@ -190,7 +191,11 @@ impl SqliteLedger {
         let count = self
             .connection
             .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
-        count.map(|n| n == 0).map_err(|source| damaged(&self.path, source))
+        match count {
+            // Killed while it was made: the next start, which may write, rolls it back to nothing.
+            Err(error) if is_to_be_rolled_back(&error) => Ok(true),
+            count => count.map(|n| n == 0).map_err(|source| damaged(&self.path, source)),
+        }
     }
 
     fn stamp(&mut self, origin: &str, key: &[u8; 32]) -> Result<(), LedgerError> {
@@ -309,6 +314,11 @@ pub(super) const fn writing(source: rusqlite::Error) -> LedgerError {
 
 pub(super) const fn opening(source: rusqlite::Error) -> LedgerError {
     LedgerError::Storage { act: "opened", source }
+}
+
+/// A rollback journal stands beside a file that is only read. There is one only until the WAL is set up.
+fn is_to_be_rolled_back(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| error.extended_code == SQLITE_READONLY_ROLLBACK)
 }
 
 /// A file that SQLite says is no database is told apart from storage that failed.

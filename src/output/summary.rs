@@ -113,9 +113,10 @@ impl Summary {
     /// # Errors
     /// What the system says.
     pub fn write(&self, path: &Path) -> std::io::Result<()> {
+        let mut text = serde_json::to_vec_pretty(self)?;
+        text.push(b'\n');
         let mut file = AtomicFile::beside(path)?;
-        serde_json::to_writer_pretty(&mut file, self)?;
-        file.write_all(b"\n")?;
+        file.write_all(&text)?;
         file.put(path)
     }
 }
