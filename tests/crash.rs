@@ -18,7 +18,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
-use support::{Call, Place, Running, Vendor, billed, many_people, name, nik, run_arguments};
+use support::{
+    Call, Place, Running, Vendor, billed, bought_once, many_people, name, nik, run_arguments,
+};
 
 const CONCURRENCY: usize = 8;
 const LATENCY: Duration = Duration::from_millis(20);
@@ -370,6 +372,33 @@ fn terminated_and_killed_by_turns() {
     assert!(ordeal.kills >= 4 && interrupted > 0);
     ordeal.finish(3);
     ordeal.judge(&input, &calm);
+}
+
+#[test]
+fn stopped_and_continued_loses_no_answer_and_keeps_the_rate() {
+    let (place, rate) = (Place::new(), 50);
+    let vendor = Vendor::start(&place, &["--latency", "300ms"]);
+    place.write("in.csv", many_people(150));
+    let run = ["run", "in.csv", "--base-url", &vendor.base_url, "-o", "out.csv"];
+    let pace = ["--rate", "50", "--timeout", "1s"];
+    let mut running = Running::start(place.command(&[&run[..], &pace].concat()));
+    // Longer than a call may take: the answers of those in flight come meanwhile.
+    for stop in 1..=2 {
+        vendor.wait_for(40 * stop);
+        running.signal("STOP");
+        sleep(Duration::from_millis(2500));
+        running.signal("CONT");
+        assert!(!running.is_over());
+    }
+    running.end().exits(0);
+    assert_eq!(place.column("out.csv", "ck_outcome").len(), 150);
+    let calls = vendor.end();
+    bought_once(&calls);
+    let second =
+        |from: u64| calls.iter().filter(move |call| (from..from + 1_000_000).contains(&call.at_us));
+    let fullest = calls.iter().map(|call| second(call.at_us).count()).max();
+    // What waited in sockets while it was stopped, and the jitter of a loaded machine.
+    assert!(fullest <= Some(rate + 3), "{fullest:?} in a second");
 }
 
 #[test]

@@ -79,6 +79,12 @@ fn survives(fault: Fault<'_>, undisturbed: &[String]) -> bool {
     let came = mark.exists();
     let expected = if came { &[0, 3, 18][..] } else { &[0] };
     assert!(expected.contains(&ended.code.unwrap()), "{fault:?}: {}", ended.stderr);
+    if place.path("in.sandbox.partial.csv").exists() {
+        // What is shown rests on what is recorded, and on nothing else.
+        let shown = place.column("in.sandbox.partial.csv", "ck_charged");
+        let shown = shown.iter().filter(|charged| *charged == "yes").count() as u64;
+        assert_eq!(shown, charges(&place).0, "{fault:?}");
+    }
 
     let ended = run(&place, &vendor, &[]);
     let (confirmed, possible) = charges(&place);
@@ -101,10 +107,7 @@ fn each_write_fails(files: &str, step: usize, at_least: usize) {
     let (place, vendor) = set_up(50, "0");
     run(&place, &vendor, &[]).exits(0);
     let undisturbed = place.column("in.sandbox.csv", "ck_outcome");
-    for act in [
-        Act::Fail { errno: EIO, lasts: false },
-        Act::Fail { errno: ENOSPC, lasts: true },
-    ] {
+    for act in [Act::Fail { errno: EIO, lasts: false }, Act::Fail { errno: ENOSPC, lasts: true }] {
         let fault = |at| Fault { calls: STORAGE, path: files, at, act };
         let failed = (1..).step_by(step).take_while(|at| survives(fault(*at), &undisturbed));
         let failed = failed.count();

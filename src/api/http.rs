@@ -1,12 +1,15 @@
 //! The vendor over HTTP: the only place with an HTTP client.
 //!
 //! What must hold: one call leaves at most once (no redirect is followed, no hidden retry is made),
-//! a fault says truthfully whether it may have left, bodies are bounded, and the credentials are
-//! marked so that they cannot print.
+//! a fault says truthfully whether it may have left, and bodies are bounded. The credentials are marked
+//! so that they cannot print, leave in clear for nothing but this machine itself, and are taken out of what comes back.
 
 use std::error::Error;
 use std::fmt;
+use std::future::Future;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
@@ -14,6 +17,7 @@ use reqwest::{Certificate, Client, Method, Request, redirect, retry};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
+use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
 use super::origin::BaseUrl;
@@ -28,6 +32,12 @@ const LARGEST_BODY: usize = 256 * 1024;
 /// Idle connections are dropped early: a server that closes one in the moment of a send would make
 /// a doubt.
 const IDLE: Duration = Duration::from_secs(4);
+/// A timer that fires this late was stopped along with the whole process.
+const STOPPED: Duration = Duration::from_secs(1);
+/// How long an answer may still take that came while the process was stopped: it waits in its socket.
+const LAST_LOOK: Duration = Duration::from_secs(2);
+/// What is shorter is no secret, and may be any word.
+const SHORTEST_SECRET: usize = 6;
 
 /// The account's id and secret. They never print.
 #[derive(Clone)]
@@ -36,6 +46,21 @@ pub struct Credentials {
     pub id: String,
     /// `X-DF-API-SECRET`.
     pub secret: String,
+}
+
+impl Credentials {
+    /// Takes them out of the texts of whoever says them again.
+    fn hide_in(&self, body: &mut Body) {
+        let Body::Vendor(body) = body else { return };
+        let secrets = [self.secret.as_str(), self.id.as_str()];
+        for text in body.texts.each_mut().into_iter().flatten() {
+            for secret in secrets.into_iter().filter(|secret| secret.len() >= SHORTEST_SECRET) {
+                if text.contains(secret) {
+                    *text = text.replace(secret, "(hidden)");
+                }
+            }
+        }
+    }
 }
 
 impl fmt::Debug for Credentials {
@@ -68,6 +93,8 @@ pub struct HttpVerifier {
     client: Client,
     url: Url,
     headers: HeaderMap,
+    credentials: Credentials,
+    timeout: Duration,
 }
 
 impl HttpVerifier {
@@ -78,31 +105,57 @@ impl HttpVerifier {
     pub fn new(options: &Options) -> Result<Self, ApiError> {
         // Another part of the process may have chosen a provider before: then that one serves.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        // A total time-out that strikes while connecting would look like a doubt: keep connecting
-        // the shorter of the two.
+        // A time-out of the whole call that strikes while connecting would look like a doubt: keep
+        // connecting the shorter of the two.
         let connect_timeout = options.connect_timeout.min(options.timeout.mul_f64(0.9));
         let url = options.base.endpoint();
+        // Without TLS, calls go to this machine itself: to no proxy, and by no other's word for where that is.
+        let is_plain = url.scheme() == "http";
         let mut builder = Client::builder()
             .http1_only()
             .redirect(redirect::Policy::none())
             .retry(retry::never())
-            .timeout(options.timeout)
             .connect_timeout(connect_timeout)
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(options.concurrency)
             .user_agent(concat!("ceknik/", env!("CARGO_PKG_VERSION")));
-        if !options.proxies {
+        if is_plain || !options.proxies {
             builder = builder.no_proxy();
-            if url.scheme() == "http" {
-                // No TLS is met on this way: it goes without the system's certificates too.
-                builder = builder.tls_backend_preconfigured(trusting_nobody());
-            }
+        }
+        if is_plain {
+            let loopback = [(Ipv4Addr::LOCALHOST, 0).into(), (Ipv6Addr::LOCALHOST, 0).into()];
+            builder = builder
+                .resolve_to_addrs("localhost", &loopback)
+                // It goes without the system's certificates too.
+                .tls_backend_preconfigured(trusting_nobody());
         }
         for certificate in certificates(options)? {
             builder = builder.add_root_certificate(certificate);
         }
         let client = builder.build().map_err(|e| ApiError::Client(causes(&e.without_url())))?;
-        Ok(Self { client, url, headers: headers(&options.credentials)? })
+        let headers = headers(&options.credentials)?;
+        let (credentials, timeout) = (options.credentials.clone(), options.timeout);
+        Ok(Self { client, url, headers, credentials, timeout })
+    }
+
+    async fn call(&self, subject: &Subject, kind: BodyKind) -> Reply {
+        let mut response = match self.client.execute(self.request(subject, kind)).await {
+            Ok(response) => response,
+            Err(error) => return Reply::Fault(fault(&error)),
+        };
+        let http = response.status().as_u16();
+        let retry_after = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| wire::retry_after(value, SystemTime::now()));
+        match read_bounded(&mut response).await {
+            Ok(mut body) => {
+                self.credentials.hide_in(&mut body);
+                Reply::Response(Response { http, retry_after, body })
+            }
+            Err(error) => Reply::Fault(fault(&error)),
+        }
     }
 
     fn request(&self, subject: &Subject, kind: BodyKind) -> Request {
@@ -117,21 +170,23 @@ impl HttpVerifier {
 
 impl Verifier for HttpVerifier {
     async fn verify(&self, subject: &Subject, kind: BodyKind) -> Reply {
-        let mut response = match self.client.execute(self.request(subject, kind)).await {
-            Ok(response) => response,
-            Err(error) => return Reply::Fault(fault(&error)),
-        };
-        let http = response.status().as_u16();
-        let retry_after = response
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| wire::retry_after(value, SystemTime::now()));
-        match read_bounded(&mut response).await {
-            Ok(body) => Reply::Response(Response { http, retry_after, body }),
-            Err(error) => Reply::Fault(fault(&error)),
-        }
+        let reply = within(self.timeout, self.call(subject, kind)).await;
+        reply.unwrap_or(Reply::Fault(Fault::InDoubt(Lost::Timeout)))
     }
+}
+
+/// Waits so long for a call, and a little longer where the time passed while the whole process was stopped (SIGSTOP, a
+/// frozen container): its answer may have come.
+async fn within<T>(limit: Duration, call: impl Future<Output = T>) -> Option<T> {
+    let mut call = pin!(call);
+    let due = Instant::now() + limit;
+    if let Ok(done) = timeout_at(due, &mut call).await {
+        return Some(done);
+    }
+    if Instant::now() < due + STOPPED {
+        return None;
+    }
+    timeout(LAST_LOOK, call).await.ok()
 }
 
 /// The whole body, or [`Body::Foreign`] where it is too large to be the vendor's.
@@ -146,15 +201,12 @@ async fn read_bounded(response: &mut reqwest::Response) -> Result<Body, reqwest:
     Ok(wire::body(&bytes))
 }
 
-/// Whether a failed call may have left. A connect time-out is both "connect" and "time-out", so
-/// connecting is asked first.
+/// Whether a failed call may have left.
 fn fault(error: &reqwest::Error) -> Fault {
     if error.is_connect() {
         Fault::NotSent(NotSent::Connect)
     } else if error.is_builder() {
         Fault::NotSent(NotSent::Unbuildable)
-    } else if error.is_timeout() {
-        Fault::InDoubt(Lost::Timeout)
     } else {
         Fault::InDoubt(Lost::Cut)
     }

@@ -16,27 +16,46 @@ fn run(place: &Place, base_url: &str, variables: &[(&str, &str)], more: &[&str])
 }
 
 #[test]
-fn a_proxy_of_the_environment_is_used() {
-    for variable in ["HTTP_PROXY", "http_proxy", "ALL_PROXY"] {
+fn a_proxy_of_the_environment_is_used_for_tls_and_for_nothing_else() {
+    for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "HTTP_PROXY", "http_proxy"] {
         let (place, vendor) = (Place::new(), RawServer::answering(|_| Act::Send(a_match())));
-        let proxy = RawServer::answering(|_| Act::Send(a_match()));
+        let proxy = RawServer::answering(|_| Act::SendAndClose(Vec::new()));
+        // In clear, to this machine itself: the secret goes to nobody else.
         run(&place, &vendor.url(), &[(variable, &proxy.url())], &[]).exits(0);
-        let line = format!("POST {}/verify/id_name HTTP/1.1", vendor.url());
-        assert_eq!(proxy.seen().requests[0].0.lines().next(), Some(line.as_str()), "{variable}");
-        assert_eq!(vendor.seen().connections, 0, "{variable}");
+        assert_eq!((vendor.seen().connections, proxy.seen().connections), (1, 0), "{variable}");
+
+        if variable.to_lowercase() != "http_proxy" {
+            let more = ["--max-attempts", "1"];
+            run(&place, "https://127.0.0.9:1", &[(variable, &proxy.url())], &more).exits(3);
+            let line = proxy.seen().requests[0].0.lines().next().map(str::to_owned);
+            assert_eq!(line.as_deref(), Some("CONNECT 127.0.0.9:1 HTTP/1.1"), "{variable}");
+        }
     }
 }
 
 #[test]
-fn no_proxy_is_obeyed_and_so_is_the_scheme() {
-    for no_proxy in [("NO_PROXY", "127.0.0.1"), ("no_proxy", "127.0.0.0/8"), ("HTTPS_PROXY", "")] {
-        let (place, vendor) = (Place::new(), RawServer::answering(|_| Act::Send(a_match())));
-        let proxy = RawServer::answering(|_| Act::Send(a_match()));
-        let variable = if no_proxy.1.is_empty() { "HTTPS_PROXY" } else { "HTTP_PROXY" };
-        let variables = [no_proxy, (variable, &proxy.url())];
-        run(&place, &vendor.url(), &variables, &[]).exits(0);
-        let count = |server: &RawServer| server.seen().requests.len();
-        assert_eq!((count(&vendor), count(&proxy)), (1, 0), "{no_proxy:?}");
+fn no_proxy_is_obeyed() {
+    for no_proxy in [("NO_PROXY", "127.0.0.9"), ("no_proxy", "127.0.0.0/8")] {
+        let (place, proxy) = (Place::new(), RawServer::answering(|_| Act::Send(a_match())));
+        let variables = [no_proxy, ("HTTPS_PROXY", &proxy.url())];
+        run(&place, "https://127.0.0.9:1", &variables, &["--max-attempts", "1"]).exits(3);
+        assert_eq!(proxy.seen().connections, 0, "{no_proxy:?}");
+    }
+}
+
+#[test]
+fn what_a_vendor_says_of_the_account_goes_no_further() {
+    let said = "no account test-account-id with test-account-secret";
+    let body = format!(r#"{{"status":"UNAUTHORIZED","reason":"{said}"}}"#);
+    let head = format!("HTTP/1.1 401 No\r\ncontent-length: {}\r\n\r\n", body.len());
+    let (place, vendor) =
+        (Place::new(), RawServer::answering(move |_| Act::Send((head.clone() + &body).into())));
+    run(&place, &vendor.url(), &[], &["--ledger", "my.ledger"]).exits(12);
+    let reason = place.column("in.verified.partial.csv", "ck_reason");
+    assert_eq!(reason, ["no account (hidden) with (hidden)"]);
+    for file in ["my.ledger", "in.verified.partial.csv"] {
+        let bytes = std::fs::read(place.path(file)).unwrap();
+        assert!(!bytes.windows(12).any(|part| part == b"test-account"), "{file}");
     }
 }
 

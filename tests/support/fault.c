@@ -83,6 +83,8 @@ static enum act at_fd(const char *call, const char *on_socket, int fd) {
     name[length] = 0;
     int is_socket = !strncmp(name, "socket:", 7);
     const char *what = is_socket ? on_socket : call;
+    if (!is_socket && *name != '/')
+        return NOTHING;
     return what ? at(what, is_socket ? NULL : name) : NOTHING;
 }
 
