@@ -27,8 +27,8 @@ Exit codes:
   10 input unusable   11 configuration or secrets   12 account or address refused   13 budget
   14 out of quota   15 deadline   16 source down, throttled, refusals or lost answers in a row,
   or too many mismatches
-  17 another run holds the ledger   18 storage failed   130, 143 interrupted
-After 12 to 18, 130 and 143 the same command goes on from there.";
+  17 another run holds the ledger   18 storage failed   129, 130, 143 interrupted
+After 12 to 18, 129, 130 and 143 the same command goes on from there.";
 
 const PLAN_EXIT_CODES: &str = "\
 Exit codes:

@@ -1,26 +1,29 @@
-//! SIGINT and SIGTERM: counted, and told to whoever waits for them.
+//! SIGINT, SIGTERM and SIGHUP: counted, and told to whoever waits for them.
 //!
-//! The first asks to drain, the second to stop at once. Handlers do nothing but write to a pipe; a
-//! thread of its own reads it.
+//! The first asks to drain, the second to stop at once. What comes twice in one moment is one: `timeout` and others
+//! signal both their child and its whole group. Handlers do nothing but write to a pipe; a thread of its own reads it.
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tokio::sync::mpsc;
 
-use crate::model::stop::Signal;
+use crate::model::stop::{Signal, StopReason};
 
 /// Signals that may wait to be heard: two are enough to stop at once.
 const WAITING: usize = 4;
+/// The same signal again so soon is the echo of the first.
+const ECHO: Duration = Duration::from_millis(250);
 
-/// How many signals came so far, and which the last one was.
+/// How many signals came so far, and what the last one asks for.
 #[derive(Debug, Clone, Default)]
 pub struct Interrupts {
     count: Arc<AtomicU32>,
-    terminated: Arc<AtomicU32>,
+    exit_code: Arc<AtomicU8>,
 }
 
 impl Interrupts {
@@ -31,13 +34,21 @@ impl Interrupts {
     pub fn listen() -> io::Result<(Self, mpsc::Receiver<Signal>)> {
         let interrupts = Self::default();
         let (tell, told) = mpsc::channel(WAITING);
-        let mut signals = Signals::new([SIGINT, SIGTERM])?;
+        let hangup = (!is_ignored(SIGHUP)).then_some(SIGHUP);
+        let mut signals = Signals::new([SIGINT, SIGTERM].into_iter().chain(hangup))?;
         let heard = interrupts.clone();
         std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-            for number in signals.forever() {
-                let signal = if number == SIGTERM { Signal::Terminate } else { Signal::Interrupt };
+            let mut last: Option<(Signal, Instant)> = None;
+            for signal in signals.forever().filter_map(meaning) {
+                let now = Instant::now();
+                if last.is_some_and(|(same, at)| same == signal && now - at < ECHO) {
+                    continue;
+                }
+                last = Some((signal, now));
+                heard
+                    .exit_code
+                    .store(StopReason::Interrupted(signal).exit_code(), Ordering::Relaxed);
                 heard.count.fetch_add(1, Ordering::Relaxed);
-                heard.terminated.store(u32::from(number == SIGTERM), Ordering::Relaxed);
                 // A full channel has told it already.
                 let _ = tell.try_send(signal);
             }
@@ -52,6 +63,25 @@ impl Interrupts {
 
     /// The exit code that the last one asks for.
     pub fn exit_code(&self) -> u8 {
-        if self.terminated.load(Ordering::Relaxed) == 1 { 143 } else { 130 }
+        self.exit_code.load(Ordering::Relaxed)
+    }
+}
+
+const fn meaning(number: i32) -> Option<Signal> {
+    match number {
+        SIGINT => Some(Signal::Interrupt),
+        SIGTERM => Some(Signal::Terminate),
+        SIGHUP => Some(Signal::HangUp),
+        _ => None,
+    }
+}
+
+/// Whether whoever started us wants a signal ignored, as `nohup` does. Where that can't be told, it is left alone.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    match mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()) {
+        Some(mask) => mask >> (signal - 1) & 1 == 1,
+        None => true,
     }
 }

@@ -497,13 +497,15 @@ fn a_ledger_that_cannot_be_trusted_is_18() {
 
 #[test]
 fn the_first_signal_drains_and_the_second_leaves_doubts() {
-    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+    for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
         let place = Place::new();
         let vendor = Vendor::start(&place, &["--latency", "100ms"]);
         place.write("in.csv", people([1; 40]));
         let arguments = run_arguments("in.csv", &vendor.base_url, &["--concurrency", "4"]);
         let running = Running::start(place.command(&arguments));
         vendor.wait_for(4);
+        // Twice in one moment, as `timeout` does, is once.
+        running.signal(signal);
         running.signal(signal);
         let ended = running.end().exits(code);
         assert!(ended.stderr.contains("goes on from here"), "{}", ended.stderr);
@@ -522,7 +524,7 @@ fn the_first_signal_drains_and_the_second_leaves_doubts() {
     let running = Running::start(place.command(&run_arguments("in.csv", &vendor.base_url, &more)));
     vendor.wait_for(4);
     running.signal("INT");
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    std::thread::sleep(std::time::Duration::from_millis(400));
     running.signal("INT");
     let ended = running.end().exits(130);
     assert!(ended.stderr.contains("3 possible: in doubt"), "{}", ended.stderr);

@@ -256,6 +256,7 @@ const fn why(stop: StopReason) -> &'static str {
         }
         StopReason::Interrupted(Signal::Interrupt) => "interrupted",
         StopReason::Interrupted(Signal::Terminate) => "terminated",
+        StopReason::Interrupted(Signal::HangUp) => "the terminal is gone",
         StopReason::InputChanged => "the input changed while it was read",
         StopReason::Storage => "the ledger cannot be written",
     }

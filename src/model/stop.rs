@@ -18,6 +18,8 @@ pub enum Signal {
     Interrupt,
     /// SIGTERM.
     Terminate,
+    /// SIGHUP: the terminal is gone.
+    HangUp,
 }
 
 /// Why a run stopped before its end. All of them can be resumed by the same command.
@@ -73,6 +75,7 @@ impl StopReason {
             Self::Mismatches => "mismatches",
             Self::Interrupted(Signal::Interrupt) => "interrupted",
             Self::Interrupted(Signal::Terminate) => "terminated",
+            Self::Interrupted(Signal::HangUp) => "hung_up",
             Self::InputChanged => "input_changed",
             Self::Storage => "storage",
         }
@@ -93,6 +96,7 @@ impl StopReason {
             | Self::LostAnswers
             | Self::Mismatches => 16,
             Self::Storage => 18,
+            Self::Interrupted(Signal::HangUp) => 129,
             Self::Interrupted(Signal::Interrupt) => 130,
             Self::Interrupted(Signal::Terminate) => 143,
         }
