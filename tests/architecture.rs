@@ -46,8 +46,8 @@ const KNOWS: &[(&str, &[&str])] = &[
 
 /// Words that belong to one place: outside of it nobody speaks them.
 const PLACES: &[(&str, &[&str])] = &[
-    ("reqwest", &["src/api/http.rs"]),
-    ("rustls", &["src/api/http.rs"]),
+    ("reqwest", &["src/api/http"]),
+    ("rustls", &["src/api/http/"]),
     ("rusqlite", &["src/ledger/"]),
     ("rust_xlsxwriter", &["src/output/workbook.rs"]),
     ("governor", &["src/engine/gate.rs"]),

@@ -1,24 +1,25 @@
 //! The vendor over HTTP: the only place with an HTTP client.
 //!
 //! What must hold: one call leaves at most once (no redirect is followed, no hidden retry is made),
-//! a fault says truthfully whether it may have left, and bodies are bounded. The credentials are marked
+//! a fault says truthfully whether it may have left, no call gets the answer of another, and bodies are bounded. The credentials are marked
 //! so that they cannot print, leave in clear for nothing but this machine itself, and are taken out of what comes back.
 
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Certificate, Client, Method, Request, redirect, retry};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use reqwest::{Client, Method, Request};
 use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
+
+mod lines;
+mod tls;
+
+use lines::{Lines, Sequel};
 
 use super::origin::BaseUrl;
 use super::{ApiError, Verifier, wire};
@@ -29,9 +30,6 @@ use crate::rules::body::BodyKind;
 
 /// A response body is read up to here; a larger one is not the vendor's.
 const LARGEST_BODY: usize = 256 * 1024;
-/// Idle connections are dropped early: a server that closes one in the moment of a send would make
-/// a doubt.
-const IDLE: Duration = Duration::from_secs(4);
 /// A timer that fires this late was stopped along with the whole process.
 const STOPPED: Duration = Duration::from_secs(1);
 /// How long an answer may still take that came while the process was stopped: it waits in its socket.
@@ -90,7 +88,7 @@ pub struct Options {
 
 /// The vendor over HTTP.
 pub struct HttpVerifier {
-    client: Client,
+    lines: Lines,
     url: Url,
     headers: HeaderMap,
     credentials: Credentials,
@@ -103,57 +101,25 @@ impl HttpVerifier {
     /// # Errors
     /// [`ApiError`] where an option cannot be used.
     pub fn new(options: &Options) -> Result<Self, ApiError> {
-        // Another part of the process may have chosen a provider before: then that one serves.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        // A time-out of the whole call that strikes while connecting would look like a doubt: keep
-        // connecting the shorter of the two.
-        let connect_timeout = options.connect_timeout.min(options.timeout.mul_f64(0.9));
-        let url = options.base.endpoint();
-        // Without TLS, calls go to this machine itself: to no proxy, and by no other's word for where that is.
-        let is_plain = url.scheme() == "http";
-        let mut builder = Client::builder()
-            .http1_only()
-            .redirect(redirect::Policy::none())
-            .retry(retry::never())
-            .connect_timeout(connect_timeout)
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(options.concurrency)
-            .user_agent(concat!("ceknik/", env!("CARGO_PKG_VERSION")));
-        if is_plain || !options.proxies {
-            builder = builder.no_proxy();
-        }
-        if is_plain {
-            let loopback = [(Ipv4Addr::LOCALHOST, 0).into(), (Ipv6Addr::LOCALHOST, 0).into()];
-            builder = builder
-                .resolve_to_addrs("localhost", &loopback)
-                // It goes without the system's certificates too.
-                .tls_backend_preconfigured(trusting_nobody());
-        }
-        for certificate in certificates(options)? {
-            builder = builder.add_root_certificate(certificate);
-        }
-        let client = builder.build().map_err(|e| ApiError::Client(causes(&e.without_url())))?;
-        let headers = headers(&options.credentials)?;
+        let (url, headers) = (options.base.endpoint(), headers(&options.credentials)?);
+        let lines = Lines::new(options)?;
         let (credentials, timeout) = (options.credentials.clone(), options.timeout);
-        Ok(Self { client, url, headers, credentials, timeout })
+        Ok(Self { lines, url, headers, credentials, timeout })
     }
 
+    /// One call on a line of its own. The line is kept for the next one only where its answer was this call's.
     async fn call(&self, subject: &Subject, kind: BodyKind) -> Reply {
-        let mut response = match self.client.execute(self.request(subject, kind)).await {
-            Ok(response) => response,
-            Err(error) => return Reply::Fault(fault(&error)),
+        let Some(line) = self.lines.take() else {
+            return Reply::Fault(Fault::NotSent(NotSent::Unbuildable));
         };
-        let http = response.status().as_u16();
-        let retry_after = response
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| wire::retry_after(value, SystemTime::now()));
-        match read_bounded(&mut response).await {
-            Ok(mut body) => {
-                self.credentials.hide_in(&mut body);
-                Reply::Response(Response { http, retry_after, body })
-            }
+        match exchange(line.client(), self.request(subject, kind)).await {
+            Ok(mut response) => match self.lines.put_back(line, id_of(&response)) {
+                Sequel::Own => {
+                    self.credentials.hide_in(&mut response.body);
+                    Reply::Response(response)
+                }
+                Sequel::Repeated => Reply::Fault(Fault::InDoubt(Lost::Repeated)),
+            },
             Err(error) => Reply::Fault(fault(&error)),
         }
     }
@@ -187,6 +153,26 @@ async fn within<T>(limit: Duration, call: impl Future<Output = T>) -> Option<T> 
         return None;
     }
     timeout(LAST_LOOK, call).await.ok()
+}
+
+async fn exchange(client: &Client, request: Request) -> Result<Response, reqwest::Error> {
+    let mut response = client.execute(request).await?;
+    let http = response.status().as_u16();
+    let retry_after = response
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| wire::retry_after(value, SystemTime::now()));
+    let body = read_bounded(&mut response).await?;
+    Ok(Response { http, retry_after, body })
+}
+
+/// By what the vendor tells its answers apart.
+fn id_of(response: &Response) -> Option<&str> {
+    match &response.body {
+        Body::Vendor(body) => body.texts.request_id.as_deref(),
+        Body::Foreign => None,
+    }
 }
 
 /// The whole body, or [`Body::Foreign`] where it is too large to be the vendor's.
@@ -223,27 +209,6 @@ fn headers(credentials: &Credentials) -> Result<HeaderMap, ApiError> {
     headers.insert("x-df-api-id", secret(&credentials.id, "CEKNIK_API_ID")?);
     headers.insert("x-df-api-secret", secret(&credentials.secret, "CEKNIK_API_SECRET")?);
     Ok(headers)
-}
-
-fn certificates(options: &Options) -> Result<Vec<Certificate>, ApiError> {
-    let Some(path) = &options.ca_cert else { return Ok(Vec::new()) };
-    let refuse = |why: String| ApiError::CaCert { path: path.display().to_string(), why };
-    let pem = std::fs::read(path).map_err(|e| refuse(e.to_string()))?;
-    let mut found = Vec::new();
-    for der in CertificateDer::pem_slice_iter(&pem) {
-        let der = der.map_err(|e| refuse(e.to_string()))?;
-        found.push(Certificate::from_der(&der).map_err(|e| refuse(causes(&e)))?);
-        // What is in it is looked at here, where the file can still be named.
-        RootCertStore::empty().add(der).map_err(|e| refuse(e.to_string()))?;
-    }
-    if found.is_empty() {
-        return Err(refuse("no PEM certificate is in it".to_owned()));
-    }
-    Ok(found)
-}
-
-fn trusting_nobody() -> ClientConfig {
-    ClientConfig::builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth()
 }
 
 /// An error with all that caused it: the HTTP client's own words alone say little.

@@ -101,6 +101,8 @@ pub enum Lost {
     Unreadable,
     /// A 504 of a gateway: it met the read time-out for us.
     GatewayTimeout,
+    /// The answer that came was an earlier one again, so whatever comes next is another call's too.
+    Repeated,
     /// We stopped at once while the call was in flight.
     Interrupted,
     /// The process died between sending and recording.
@@ -177,6 +179,7 @@ const CODES: &[(u8, Class, &str)] = &[
     (73, Class::InDoubt(Lost::GatewayTimeout), "lost_gateway_timeout"),
     (74, Class::InDoubt(Lost::Interrupted), "lost_interrupted"),
     (75, Class::InDoubt(Lost::Killed), "lost_killed"),
+    (76, Class::InDoubt(Lost::Repeated), "lost_repeated"),
 ];
 
 impl Class {

@@ -4,7 +4,7 @@
 use std::thread;
 use std::time::Duration;
 
-use crate::mock::{Answer, Vendor, answer, code, fails, page};
+use crate::mock::{Answer, ID, Vendor, answer, code, fails, page};
 use crate::raw::{Act, RawServer, a_match, closed_port};
 use crate::support::{Place, people};
 
@@ -66,7 +66,7 @@ fn run((what, _, shows, exit, requests): &Line, address: &str) {
 
 /// A success whose `result` is this JSON.
 fn success(result: &str) -> Answer {
-    answer(200, format!(r#"{{"status":"OK","result":{result},"request_id":"TID1"}}"#))
+    answer(200, format!(r#"{{"status":"OK","result":{result},"request_id":"{ID}"}}"#))
 }
 
 #[tokio::test]

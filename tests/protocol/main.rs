@@ -12,6 +12,7 @@ mod answers;
 mod bodies;
 mod faults;
 mod mock;
+mod network;
 mod pace;
 mod raw;
 mod requests;

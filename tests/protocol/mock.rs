@@ -20,17 +20,20 @@ pub(crate) fn answer(http: u16, body: impl Into<String>) -> Answer {
     Answer { http, body: body.into(), headers: Vec::new(), delay: Duration::ZERO }
 }
 
+/// Stands for the request's own id in an answer's body.
+pub(crate) const ID: &str = "TID-OF-REQUEST";
+
 /// A success with this result code, as documented.
 pub(crate) fn code(result: &str) -> Answer {
     let result = format!(
         r#"{{"order_no":"O1","handle_time":"2025-07-01 10:12:20","result":"{result}","remark":"R"}}"#
     );
-    answer(200, format!(r#"{{"status":"OK","result":{result},"request_id":"TID1"}}"#))
+    answer(200, format!(r#"{{"status":"OK","result":{result},"request_id":"{ID}"}}"#))
 }
 
 /// A failure with this status, as documented.
 pub(crate) fn fails(http: u16, status: &str, reason: &str) -> Answer {
-    answer(http, format!(r#"{{"status":"{status}","reason":"{reason}","request_id":"TID1"}}"#))
+    answer(http, format!(r#"{{"status":"{status}","reason":"{reason}","request_id":"{ID}"}}"#))
 }
 
 /// A page of a proxy or gateway.
@@ -48,9 +51,11 @@ impl Answer {
         Self { delay, ..self }
     }
 
-    fn template(&self) -> ResponseTemplate {
+    /// As the answer to the n-th request.
+    fn template(&self, n: usize) -> ResponseTemplate {
         let template = ResponseTemplate::new(self.http).set_delay(self.delay);
-        let template = match self.body.as_bytes() {
+        let body = self.body.replace(ID, &format!("TID{n}"));
+        let template = match body.as_bytes() {
             [] => template,
             body => template.set_body_bytes(body),
         };
@@ -127,8 +132,9 @@ impl<F: Fn(usize, &Came) -> Answer + Send + Sync> Respond for Script<F> {
             body: String::from_utf8(request.body.clone()).unwrap(),
         };
         let mut all = self.came.lock().unwrap();
-        let answer = (self.answer)(all.len(), &came);
+        let n = all.len();
+        let answer = (self.answer)(n, &came);
         all.push(came);
-        answer.template()
+        answer.template(n)
     }
 }

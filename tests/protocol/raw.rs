@@ -4,6 +4,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
@@ -116,7 +117,10 @@ pub(crate) fn ok(body: &str) -> Vec<u8> {
     format!("{head}\r\ncontent-length: {length}\r\n\r\n{body}").into_bytes()
 }
 
-/// A whole answer that says "match".
+/// A whole answer that says "match", with a request id of its own.
 pub(crate) fn a_match() -> Vec<u8> {
-    ok(r#"{"status":"OK","result":{"order_no":"O1","result":"01","remark":"MATCH"}}"#)
+    static NEXT: AtomicUsize = AtomicUsize::new(1);
+    let id = NEXT.fetch_add(1, Ordering::Relaxed);
+    let result = r#"{"order_no":"O1","result":"01","remark":"MATCH"}"#;
+    ok(&format!(r#"{{"status":"OK","result":{result},"request_id":"TID{id}"}}"#))
 }

@@ -1,0 +1,55 @@
+//! TLS: whom we trust.
+//!
+//! What must hold: the system's roots and those that the user names, and nobody else. Where no TLS is met, nobody.
+
+use std::sync::Arc;
+
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_platform_verifier::Verifier;
+
+use super::{ApiError, Options, causes};
+
+/// For `https`: the system's roots, and the user's.
+pub(super) fn trusting_the_system(options: &Options) -> Result<ClientConfig, ApiError> {
+    let client = |error: rustls::Error| ApiError::Client(causes(&error));
+    let provider = Arc::new(ring::default_provider());
+    let verifier = Verifier::new_with_extra_roots(certificates(options)?, Arc::clone(&provider));
+    let verifier = Arc::new(verifier.map_err(client)?);
+    let config = builder(provider)?.dangerous().with_custom_certificate_verifier(verifier);
+    let mut config = config.with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// For `http`, which goes without the system's certificates too.
+pub(super) fn trusting_nobody() -> Result<ClientConfig, ApiError> {
+    let config = builder(Arc::new(ring::default_provider()))?;
+    Ok(config.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+}
+
+type Builder = rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>;
+
+fn builder(provider: Arc<CryptoProvider>) -> Result<Builder, ApiError> {
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| ApiError::Client(causes(&error)))
+}
+
+fn certificates(options: &Options) -> Result<Vec<CertificateDer<'static>>, ApiError> {
+    let Some(path) = &options.ca_cert else { return Ok(Vec::new()) };
+    let refuse = |why: String| ApiError::CaCert { path: path.display().to_string(), why };
+    let pem = std::fs::read(path).map_err(|e| refuse(e.to_string()))?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let found = found.map_err(|e| refuse(e.to_string()))?;
+    for der in &found {
+        // What is in it is looked at here, where the file can still be named.
+        RootCertStore::empty().add(der.clone()).map_err(|e| refuse(e.to_string()))?;
+    }
+    if found.is_empty() {
+        return Err(refuse("no PEM certificate is in it".to_owned()));
+    }
+    Ok(found)
+}

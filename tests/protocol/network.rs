@@ -1,0 +1,269 @@
+//! A faulty network between the whole program and the stand-in vendor, whose call log is the truth about what was
+//! asked and charged: whatever becomes of a call on its way, its charge is confirmed or possible, no pair is asked
+//! twice, and no row ever gets the answer of another.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{self, sleep};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::net::TcpSocket;
+
+use crate::raw::{RawServer, read_request};
+use crate::support::{Place, Vendor, billed, bought_once, many_people, run_arguments};
+
+const ROWS: usize = 60;
+/// Every so many-th request meets the fault.
+const EVERY: usize = 7;
+const CONCURRENCY: usize = 4;
+/// A call may take so long: `--timeout`.
+const TIMEOUT: Duration = Duration::from_millis(600);
+const HUGE: usize = 100 << 20;
+
+/// What becomes of a request and of its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    /// It is read and goes no further; then silence.
+    Stalled,
+    /// It is read and goes no further; the connection is closed, or reset.
+    ClosedBefore,
+    ResetBefore,
+    /// It is answered, and the answer goes no further.
+    ClosedAfter,
+    ResetAfter,
+    /// The answer comes in part, then no more.
+    HalfHead,
+    HalfBody,
+    /// It comes when nobody waits any more.
+    Late,
+    /// So slowly that it is never whole in time.
+    Dripping,
+    /// Something else comes in its place.
+    Garbage,
+    Login,
+    Huge,
+    /// Nothing is lost, the answer comes: twice, with garbage behind it, in single bytes, and the connection closes.
+    Twice,
+    TwiceLater,
+    GarbageBehind,
+    InBytes,
+    ClosedBehind,
+}
+
+use Fault::{
+    ClosedAfter, ClosedBefore, ClosedBehind, Dripping, Garbage, GarbageBehind, HalfBody, HalfHead,
+    Huge, InBytes, Late, Login, ResetAfter, ResetBefore, Stalled, Twice, TwiceLater,
+};
+
+/// Where the answer is lost, and whether the vendor was asked at all.
+const LOSING: [(Fault, bool); 12] = [
+    (Stalled, false),
+    (ClosedBefore, false),
+    (ResetBefore, false),
+    (ClosedAfter, true),
+    (ResetAfter, true),
+    (HalfHead, true),
+    (HalfBody, true),
+    (Late, true),
+    (Dripping, true),
+    (Garbage, true),
+    (Login, true),
+    (Huge, true),
+];
+const HARMLESS: [Fault; 5] = [Twice, TwiceLater, GarbageBehind, InBytes, ClosedBehind];
+
+/// A proxy before the vendor that puts the fault upon every so many-th request.
+fn proxy(vendor: &str, fault: Fault) -> RawServer {
+    let vendor = vendor.strip_prefix("http://").unwrap().to_owned();
+    let requests = AtomicUsize::new(0);
+    RawServer::on_connection(move |mut client, seen| {
+        let mut line = TcpStream::connect(&vendor).unwrap();
+        while let Some((head, body)) = read_request(&mut client) {
+            let number = requests.fetch_add(1, Ordering::Relaxed) + 1;
+            let fault = (number % EVERY == 0).then_some(fault);
+            if let Some(Stalled | ClosedBefore | ResetBefore) = fault {
+                return end(&client, fault);
+            }
+            line.write_all((head + &body).as_bytes()).unwrap();
+            let Some(answer) = read_answer(&mut line) else { return };
+            let Some(fault) = fault else {
+                // The program may have left.
+                if client.write_all(&answer).is_err() {
+                    return;
+                }
+                continue;
+            };
+            let written = give(&mut client, fault, &answer);
+            seen.lock().unwrap().written += written;
+            if !matches!(fault, Twice | TwiceLater | GarbageBehind | InBytes) {
+                return end(&client, Some(fault));
+            }
+        }
+    })
+}
+
+/// Ends a connection as the fault has it.
+fn end(client: &TcpStream, fault: Option<Fault>) {
+    match fault {
+        Some(Stalled) => sleep(TIMEOUT * 2),
+        Some(ResetBefore | ResetAfter) => {
+            // Closed with nothing said: a reset.
+            let socket = TcpSocket::from_std_stream(client.try_clone().unwrap());
+            socket.set_zero_linger().unwrap();
+        }
+        _ => {}
+    }
+}
+
+/// Gives the program what the fault leaves of an answer; says how many bytes.
+fn give(client: &mut TcpStream, fault: Fault, answer: &[u8]) -> usize {
+    let head = answer.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
+    let ok = |length: usize| format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
+    let mut send = |bytes: &[u8]| client.write_all(bytes).map_or(0, |()| bytes.len());
+    match fault {
+        HalfHead => send(&answer[..head / 2]),
+        HalfBody => send(&answer[..(head + answer.len()) / 2]),
+        Late => {
+            sleep(TIMEOUT * 2);
+            send(answer)
+        }
+        Dripping => {
+            let pause = TIMEOUT * 2 / answer.len() as u32;
+            answer.iter().map(|byte| (sleep(pause), send(&[*byte])).1).sum()
+        }
+        InBytes => {
+            answer.iter().map(|byte| (sleep(Duration::from_micros(300)), send(&[*byte])).1).sum()
+        }
+        Garbage => send(&[0x5a; 512]),
+        Login => {
+            let page = "<html>Please log in: <form>...</form></html>";
+            send((ok(page.len()) + page).as_bytes())
+        }
+        Huge => {
+            let (mut given, chunk) = (send(ok(HUGE).as_bytes()), vec![b' '; 1 << 16]);
+            while given < HUGE && send(&chunk) > 0 {
+                given += chunk.len();
+            }
+            given
+        }
+        Twice => send(&[answer, answer].concat()),
+        TwiceLater => {
+            let given = send(answer);
+            // While the next call is on its way on this connection, or about to be.
+            sleep(Duration::from_millis(3));
+            given + send(answer)
+        }
+        GarbageBehind => send(&[answer, &[0x5a; 64]].concat()),
+        ClosedBehind => send(answer),
+        Stalled | ClosedBefore | ResetBefore | ClosedAfter | ResetAfter => 0,
+    }
+}
+
+/// A whole answer of the vendor's.
+fn read_answer(line: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        line.read_exact(&mut byte).ok()?;
+        answer.push(byte[0]);
+    }
+    let head = String::from_utf8(answer.clone()).unwrap();
+    let length = crate::raw::header(&head, "content-length").unwrap().parse().unwrap();
+    let mut body = vec![0; length];
+    line.read_exact(&mut body).ok()?;
+    answer.extend(body);
+    Some(answer)
+}
+
+/// A run through the faulty network: its rows, what it says of money, and the vendor's calls.
+struct Ordeal {
+    rows: Vec<BTreeMap<String, String>>,
+    in_doubt: u64,
+    calls: usize,
+    requests: usize,
+    written: usize,
+}
+
+fn ordeal(fault: Fault) -> Ordeal {
+    let place = Place::new();
+    place.write("in.csv", many_people(ROWS as u32));
+    let vendor = Vendor::start(&place, &["--latency", "2ms"]);
+    let proxy = proxy(&vendor.base_url, fault);
+    let (url, timeout) = (proxy.url(), format!("{}ms", TIMEOUT.as_millis()));
+    let concurrency = CONCURRENCY.to_string();
+    let more =
+        ["-o", "out.csv", "--timeout", &timeout, "--concurrency", &concurrency, "--body", "json"];
+    let arguments = run_arguments("in.csv", &url, &more);
+    let ended = place.ceknik(&arguments);
+    assert!(matches!(ended.code, Some(0 | 3)), "{fault:?}: {}", ended.stderr);
+    let requests = ROWS + vendor.count().saturating_sub(ROWS);
+
+    // What was lost stays lost: nothing is asked again.
+    let before = vendor.calls().len();
+    place.ceknik(&arguments);
+    let calls = vendor.end();
+    assert_eq!(calls.len(), before, "{fault:?}");
+    bought_once(&calls);
+    let summary = place.summary("out.csv");
+    assert_eq!(summary["rows"], ROWS);
+    let written = proxy.seen().written;
+    let status = place.ceknik(&["status", "--json", "--base-url", &url]).exits(0);
+    let status: Value = serde_json::from_str(&status.stdout).unwrap();
+    let runs = status["runs"].as_array().unwrap();
+    let tally = &runs.iter().find(|run| run["run"] == 1).unwrap()["tally"];
+    let (confirmed, in_doubt) =
+        (tally["confirmed"].as_u64().unwrap(), tally["possible"]["in_doubt"].as_u64().unwrap());
+    let billed = billed(&calls);
+    assert!(confirmed <= billed && billed <= confirmed + in_doubt, "{fault:?}: {billed} billed");
+    Ordeal { rows: place.rows("out.csv"), in_doubt, calls: calls.len(), requests, written }
+}
+
+/// Outcome and order number of each row that has an answer.
+fn answers(rows: &[BTreeMap<String, String>]) -> Vec<Option<(&str, &str)>> {
+    let answer =
+        |row: &'_ BTreeMap<String, String>| (row["ck_outcome"] != "in_doubt").then_some(());
+    rows.iter()
+        .map(|row| answer(row).map(|()| (row["ck_outcome"].as_str(), row["ck_order_no"].as_str())))
+        .collect()
+}
+
+#[test]
+fn whatever_the_network_does_the_books_are_right() {
+    let all = LOSING.map(|(fault, _)| fault).into_iter().chain(HARMLESS);
+    let ordeals: Vec<_> = all.map(|fault| (fault, thread::spawn(move || ordeal(fault)))).collect();
+    let calm = ordeal(InBytes);
+    let truth = answers(&calm.rows);
+    assert!(truth.iter().all(Option::is_some));
+    let mut ended: Vec<(Fault, Ordeal)> = Vec::new();
+    for (fault, ordeal) in ordeals {
+        ended.push((fault, ordeal.join().unwrap()));
+    }
+    for (fault, ordeal) in &ended {
+        let found = answers(&ordeal.rows);
+        println!("{fault:?}: {} in doubt, {} calls", ordeal.in_doubt, ordeal.calls);
+        for (row, (found, truth)) in found.iter().zip(&truth).enumerate() {
+            assert!(
+                found.is_none() || found == truth,
+                "{fault:?}, row {row}: {found:?} for {truth:?}"
+            );
+        }
+        let doubts = found.iter().filter(|answer| answer.is_none()).count() as u64;
+        assert_eq!(doubts, ordeal.in_doubt, "{fault:?}");
+        let faults = (ordeal.requests / EVERY) as u64;
+        match LOSING.iter().find(|(losing, _)| losing == fault) {
+            Some((_, is_asked)) => {
+                assert_eq!(doubts, faults, "{fault:?}");
+                let unasked = if *is_asked { 0 } else { faults as usize };
+                assert_eq!(ordeal.calls, ROWS - unasked, "{fault:?}");
+            }
+            // A connection that can't be trusted any more may take the next call with it.
+            None => assert!(doubts <= faults && ordeal.calls <= ROWS, "{fault:?}: {doubts}"),
+        }
+    }
+    let huge = ended.iter().find(|(fault, _)| *fault == Huge).unwrap();
+    let each = huge.1.written / (ROWS / EVERY);
+    assert!(each < 16 << 20, "{each} bytes of a huge body were taken");
+}
