@@ -69,6 +69,7 @@ pub fn run(config: &RunConfig, screen: &Screen) -> Result<u8, Error> {
     let fingerprint = surveyed.fingerprint;
     let mut options = engine_options(config, &mut ledger)?;
     options.deadline = config.deadline.map(until);
+    options.deadline_at = config.deadline.map(|instant| WallMs(instant.as_millisecond()));
     let table = std::mem::take(&mut surveyed.table);
     let dispatcher = Dispatcher::new(&options, table, known.run, run.next_attempt);
     let started = Instant::now();
@@ -304,16 +305,18 @@ impl Finish<'_> {
             }
         };
         let code = exit_code(&outcome, &failure, &projected);
-        let output = self.place(file, &outcome, &projected)?;
-        match failure {
-            Some(_) => {
-                self.last_words(&outcome, Some(&projected), code, output.as_deref());
-                return Err(self.storage_failed(&outcome, failure));
-            }
-            None => self.note_end(&mut ledger, &outcome, code)?,
+        let placed = self.place(file, &outcome, &projected);
+        let code = placed.as_ref().err().map_or(code, |error| error.code);
+        if failure.is_none() {
+            self.note_end(&mut ledger, &outcome, code)?;
         }
-        self.last_words(&outcome, Some(&projected), code, output.as_deref());
-        Ok(code)
+        // What is owed is said in any case.
+        let output = placed.as_ref().ok().and_then(Option::as_deref);
+        self.last_words(&outcome, Some(&projected), code, output);
+        match failure {
+            Some(_) => Err(self.storage_failed(&outcome, failure)),
+            None => placed.map(|_| code),
+        }
     }
 
     /// Writes the output beside its place, or to standard output.

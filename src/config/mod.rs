@@ -309,6 +309,7 @@ fn engine_options(args: &RunArgs, price: Option<&Price>) -> Result<engine::Optio
         max_calls: args.start.limit,
         most_mismatches: args.money.stop_if_mismatch_over.as_deref().map(percent).transpose()?,
         deadline: None,
+        deadline_at: None,
         body,
         seed: 0,
     })

@@ -118,9 +118,11 @@ fn deadline_from(text: &str, now: &Zoned) -> Result<Timestamp, Error> {
         .into_iter()
         .filter_map(|days| {
             let date = now.date().checked_add(days.days()).ok()?;
-            let instant = date.to_datetime(time).to_zoned(now.time_zone().clone()).ok()?;
-            Some(instant.timestamp())
+            Some(now.time_zone().to_ambiguous_zoned(date.to_datetime(time)))
         })
+        // At the end of summer time an hour comes twice.
+        .flat_map(|at| [at.clone().earlier(), at.later()])
+        .filter_map(|instant| Some(instant.ok()?.timestamp()))
         .min_by_key(|instant| instant.duration_since(now.timestamp()).abs())
         .ok_or_else(refuse)
 }
@@ -146,6 +148,20 @@ mod tests {
         ] {
             let found = deadline_from(typed, &at(now)).unwrap();
             assert_eq!(found, at(expected).timestamp(), "{now} {typed}");
+        }
+        // Berlin: 03:00 to 02:00 on 25 October, 02:00 to 03:00 on 28 March. Santiago: at midnight.
+        for (zone, now, typed, expected) in [
+            ("Europe/Berlin", "2026-10-25T02:45+02", "02:50", "2026-10-25T02:50+02"),
+            ("Europe/Berlin", "2026-10-25T02:45+01", "02:50", "2026-10-25T02:50+01"),
+            ("Europe/Berlin", "2026-10-24T22:00+02", "05:30", "2026-10-25T05:30+01"),
+            ("Europe/Berlin", "2027-03-27T22:00+01", "05:30", "2027-03-28T05:30+02"),
+            ("Europe/Berlin", "2027-03-28T01:30+01", "02:30", "2027-03-28T03:30+02"),
+            ("Europe/Berlin", "2026-10-24T22:00+02", "8h", "2026-10-25T05:00+01"),
+            ("America/Santiago", "2026-09-05T23:50-04", "00:30", "2026-09-06T01:30-03"),
+        ] {
+            let at = |text: &str| text.parse::<Timestamp>().unwrap();
+            let now = at(now).to_zoned(jiff::tz::TimeZone::get(zone).unwrap());
+            assert_eq!(deadline_from(typed, &now).unwrap(), at(expected), "{now} {typed}");
         }
         for wrong in ["", "25:00", "soon", "5", "05:30:10"] {
             assert!(deadline_from(wrong, &at("2026-11-24 12:00")).is_err(), "{wrong}");

@@ -60,6 +60,7 @@ pub struct Dispatcher {
     concurrency: usize,
     most_mismatches: Option<u8>,
     deadline: Option<Tick>,
+    deadline_at: Option<WallMs>,
     row: Option<Job>,
     rows_ended: bool,
     next_attempt: AttemptId,
@@ -118,6 +119,7 @@ impl Dispatcher {
             concurrency: options.concurrency,
             most_mismatches: options.most_mismatches,
             deadline: options.deadline,
+            deadline_at: options.deadline_at,
             row: None,
             rows_ended: false,
             next_attempt,
@@ -170,7 +172,8 @@ impl Dispatcher {
     /// Lets time pass: deadline, outages that took too long, the rate that climbs back. Also looks
     /// at the first verdicts: those of earlier starts stop this one before its first call.
     pub fn advance(&mut self, now: Tick, wall: WallMs) {
-        let late = self.deadline.is_some_and(|deadline| now >= deadline);
+        let late = self.deadline.is_some_and(|deadline| now >= deadline)
+            || self.deadline_at.is_some_and(|deadline| wall >= deadline);
         let given_up = late
             .then_some(StopReason::Deadline)
             .or_else(|| self.breaker.given_up(now))

@@ -56,6 +56,8 @@ pub struct Options {
     pub most_mismatches: Option<u8>,
     /// Nothing is started after this.
     pub deadline: Option<Tick>,
+    /// The same on the wall clock: a machine may sleep, and its clock be set.
+    pub deadline_at: Option<WallMs>,
     /// What is known of the body kind.
     pub body: BodyTrial,
     /// Of the jitter.
@@ -156,6 +158,7 @@ pub async fn verify<V: Verifier, J: Journal>(
     Verified { outcome: run.into_outcome(), ledger: journal.finish(), failure }
 }
 
+/// Sends one call.
 async fn send<V: Verifier>(verifier: &V, ticket: Ticket) -> (Ticket, crate::model::reply::Reply) {
     let reply = verifier.verify(ticket.subject(), ticket.body()).await;
     (ticket, reply)

@@ -91,6 +91,8 @@ const fn by_http(http: u16) -> Class {
         404 => Class::Account(AccountStop::NotFound),
         429 => Class::Throttled,
         504 => Class::InDoubt(Lost::GatewayTimeout),
+        // Not taken in time, by the wrong machine, or too early: says nothing of the row.
+        408 | 421 | 425 => Class::Retry(Trouble::Gateway),
         500..=599 => Class::Retry(Trouble::Gateway),
         _ => Class::Refused(Refusal::Other),
     }
@@ -178,6 +180,9 @@ mod tests {
             (foreign(403), "proxy_refused", "no"),
             (foreign(404), "not_found", "no"),
             (foreign(407), "proxy_refused", "no"),
+            (foreign(408), "gateway_error", "unknown"),
+            (foreign(421), "gateway_error", "unknown"),
+            (foreign(425), "gateway_error", "unknown"),
             (foreign(413), "refused", "no"),
             (foreign(429), "rate_limited", "no"),
             (foreign(500), "gateway_error", "unknown"),

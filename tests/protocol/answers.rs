@@ -201,6 +201,7 @@ async fn not_now_is_asked_again() {
         ("502 html lasts", lasts(page(502)), gone_unsure(""), 3, 3),
         ("503 html heals", heals(page(503)), healed_unsure, 0, 2),
         ("503 empty lasts", lasts(answer(503, "")), gone_unsure(""), 3, 3),
+        ("408 html heals", heals(page(408)), healed_unsure, 0, 2),
         ("502 empty heals", heals(answer(502, "")), healed_unsure, 0, 2),
         ("500 html heals", heals(page(500)), healed_unsure, 0, 2),
         ("512 html heals", heals(page(512)), healed_unsure, 0, 2),

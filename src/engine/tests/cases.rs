@@ -6,7 +6,7 @@ use super::vendor::{
 };
 use super::world::{World, candidate, ms, options, secs};
 use crate::engine::{Dispatcher, Options, Outcome, Pause};
-use crate::model::attempt::AttemptId;
+use crate::model::attempt::{AttemptId, WallMs};
 use crate::model::class::{AccountStop, Class, End, Lost, NotSent, Refusal};
 use crate::model::money::Tally;
 use crate::model::stop::{BudgetLimit, Signal, StopReason};
@@ -324,6 +324,20 @@ fn a_deadline_starts_nothing_more_and_lets_calls_end() {
     assert_eq!(outcome.stop, Some(StopReason::Deadline));
     assert_eq!(outcome.tally.confirmed, outcome.stats.sent);
     assert!(times(&world).into_iter().all(|at| at < secs(2)));
+}
+
+#[test]
+fn a_deadline_that_the_wall_clock_has_passed_is_one_too() {
+    let vendor = |_: &Call| Answer::say(MATCH).after(700);
+    let past = |options: &mut Options| {
+        (options.deadline, options.deadline_at) = (Some(secs(1000)), Some(WallMs(2)));
+    };
+    let mut world = World::new(with(past), 0..100, vendor);
+    world.run().advance(secs(0), WallMs(1));
+    assert!(!world.run().is_done());
+    world.run().advance(secs(0), WallMs(2));
+    assert_eq!(world.play().stop, Some(StopReason::Deadline));
+    assert!(world.sent.is_empty());
 }
 
 #[test]

@@ -46,6 +46,7 @@ pub(super) fn options() -> Options {
         max_calls: None,
         most_mismatches: None,
         deadline: None,
+        deadline_at: None,
         body: BodyTrial::Proved(BodyKind::Json),
         seed: 1,
     }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use tokio::sync::mpsc;
 
-use super::book::Terms;
+use super::book::{Terms, millis};
 use super::live::{Left, Live};
 use super::swarm::Kind;
 use super::world::{Flags, World};
@@ -76,6 +76,8 @@ impl World {
 
     fn options(&mut self, flags: &Flags) -> Step<Options> {
         let mut options = flags.options.clone();
+        let now = WallMs(self.wall());
+        options.deadline_at = options.deadline.map(|span| WallMs(now.0 + millis(span)));
         if flags.body_auto {
             let remembered = self.ledger()?.remembered_body().map_err(broken)?;
             options.body = BodyTrial::auto(remembered);
@@ -90,7 +92,7 @@ impl World {
             Some(Sabotage::NoBudget) => (options.max_charges, options.max_calls) = (None, None),
             Some(Sabotage::NoRate) => options.throttle.rate = None,
             Some(Sabotage::OneMoreInFlight) => options.concurrency += 1,
-            Some(Sabotage::NoDeadline) => options.deadline = None,
+            Some(Sabotage::NoDeadline) => (options.deadline, options.deadline_at) = (None, None),
             _ => {}
         }
         options
