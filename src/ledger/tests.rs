@@ -224,6 +224,55 @@ fn every_file_is_private() {
         files += 1;
     }
     assert!(files >= 4, "ledger, wal, key, lock: {files}");
+    drop(ledger);
+
+    // As a backup brings them back.
+    let Location { ledger, key, .. } = place.location();
+    let open = std::fs::Permissions::from_mode(0o644);
+    for path in [&ledger, &key] {
+        std::fs::set_permissions(path, open.clone()).unwrap();
+    }
+    drop(place.open());
+    assert_eq!([mode(&ledger), mode(&key)], [0o600; 2]);
+}
+
+#[test]
+fn no_link_is_followed() {
+    for name in ["test.ledger", "test.key", "test.ledger.witness", "test.ledger.lock"] {
+        for is_made in [false, true] {
+            let place = Place::new();
+            let (victim, state) =
+                (place.folder.path().join("victim"), place.folder.path().join("state"));
+            std::fs::create_dir(&state).unwrap();
+            std::fs::write(&victim, if is_made { "untouched" } else { "" }).unwrap();
+            if is_made {
+                drop(place.open());
+                std::fs::remove_file(state.join(name)).unwrap();
+            }
+            let before = std::fs::read(&victim).unwrap();
+            std::os::unix::fs::symlink(&victim, state.join(name)).unwrap();
+            let opened = SqliteLedger::open(&place.location(), Duration::ZERO, || WallMs(0));
+            let error = opened.map(drop).unwrap_err();
+            assert_eq!(error.exit_code(), 18, "{name}");
+            assert!(error.to_string().ends_with("it is a link, which is not followed"), "{error}");
+            assert_eq!(std::fs::read(&victim).unwrap(), before, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_place_that_is_named_by_a_nik_is_not_told() {
+    let path = || std::path::PathBuf::from("d/3275014107900001.ledger");
+    for error in [
+        LedgerError::Locked(path()),
+        LedgerError::Missing(path()),
+        LedgerError::Lost { path: path(), what: "is gone".to_owned() },
+        LedgerError::File { path: path(), act: "opened", source: std::io::Error::other("no") },
+        key::missing(&Location { ledger: path(), key: path(), origin: String::new() }),
+    ] {
+        let said = error.to_string();
+        assert!(said.contains("d/******.ledger") && !said.contains("32750"), "{said}");
+    }
 }
 
 #[tokio::test]
