@@ -176,6 +176,22 @@ async fn details_come_back_from_a_stretch_and_one_by_one() {
 }
 
 #[test]
+fn a_text_without_measure_is_cut_before_it_is_kept() {
+    let place = Place::new();
+    let mut ledger = place.open();
+    let run = ledger.open_run(&opening(1, 1)).unwrap();
+    let (attempt, at) = (AttemptId(1), WallMs(1_000_000_000_000));
+    let texts = Texts { reason: Some("x".repeat(200_000)), ..Texts::default() };
+    let settled =
+        Settlement { attempt, class: MATCH, charge: charge(MATCH), http: Some(200), texts, at };
+    let intent = Intent { attempt, pair: key(1), record: 1, at };
+    let batch = Batch { intents: vec![intent], settlements: vec![settled], ..Batch::default() };
+    ledger.record(run.id, batch).unwrap();
+    let kept = ledger.details(&[attempt]).unwrap().remove(0).texts.reason.unwrap();
+    assert!(kept.ends_with("x…[cut]") && kept.len() < 4200, "{}", kept.len());
+}
+
+#[test]
 fn what_is_refused() {
     let place = Place::new();
     let location = place.location();
