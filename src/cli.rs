@@ -66,7 +66,7 @@ pub struct RunArgs {
     pub input: PathBuf,
     /// Where the results go [default: STEM.verified.csv beside the input]; `-` is standard output.
     /// FILE.xlsx is a workbook with a summary, FILE.csv.gz a packed CSV, all else a CSV
-    #[arg(short, long, env = "CEKNIK_OUTPUT", value_name = "FILE")]
+    #[arg(short, long, env = "CEKNIK_OUTPUT", hide_env_values = true, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Write the CSV for a spreadsheet: BOM, `;`, CRLF, cells that look like formulas marked with
     /// a `'`, NIKs and other long numbers as text; means nothing to an .xlsx
@@ -74,7 +74,7 @@ pub struct RunArgs {
         value_parser = FalseyValueParser::new())]
     pub excel: bool,
     /// Where the summary goes [default: OUTPUT.summary.json]
-    #[arg(long, env = "CEKNIK_SUMMARY", value_name = "FILE")]
+    #[arg(long, env = "CEKNIK_SUMMARY", hide_env_values = true, value_name = "FILE")]
     pub summary: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) reading: ReadingArgs,
@@ -124,7 +124,7 @@ pub struct PlanArgs {
     #[command(flatten)]
     pub(crate) which: WhichArgs,
     /// The ledger's secret key [default: LEDGER.key]
-    #[arg(long, env = "CEKNIK_KEY_FILE", value_name = "FILE")]
+    #[arg(long, env = "CEKNIK_KEY_FILE", hide_env_values = true, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) screen: ScreenArgs,
@@ -196,7 +196,8 @@ pub(crate) struct VendorArgs {
         value_parser = FalseyValueParser::new())]
     pub(crate) sandbox: bool,
     /// The vendor's address; http:// for loopback only
-    #[arg(long, env = "CEKNIK_BASE_URL", value_name = "URL", default_value = DEFAULT_BASE_URL)]
+    #[arg(long, env = "CEKNIK_BASE_URL", hide_env_values = true, value_name = "URL",
+        default_value = DEFAULT_BASE_URL)]
     pub(crate) base_url: String,
     /// How requests are written; `auto` finds out
     #[arg(long, env = "CEKNIK_BODY", value_name = "KIND", default_value = "auto")]
@@ -323,10 +324,10 @@ pub enum InDoubtArg {
 #[command(next_help_heading = "Ledger")]
 pub(crate) struct LedgerArgs {
     /// The ledger [default: in the state folder (XDG), one per vendor address]
-    #[arg(long, env = "CEKNIK_LEDGER", value_name = "FILE")]
+    #[arg(long, env = "CEKNIK_LEDGER", hide_env_values = true, value_name = "FILE")]
     pub(crate) ledger: Option<PathBuf>,
     /// The ledger's secret key [default: LEDGER.key]
-    #[arg(long, env = "CEKNIK_KEY_FILE", value_name = "FILE")]
+    #[arg(long, env = "CEKNIK_KEY_FILE", hide_env_values = true, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
 }
 
@@ -408,10 +409,11 @@ pub enum AcceptsArg {
 #[derive(Debug, Args)]
 pub struct WhichArgs {
     /// The ledger [default: in the state folder (XDG), one per vendor address]
-    #[arg(long, env = "CEKNIK_LEDGER", value_name = "FILE")]
+    #[arg(long, env = "CEKNIK_LEDGER", hide_env_values = true, value_name = "FILE")]
     pub ledger: Option<PathBuf>,
     /// The vendor's address whose ledger it is
-    #[arg(long, env = "CEKNIK_BASE_URL", value_name = "URL", default_value = DEFAULT_BASE_URL)]
+    #[arg(long, env = "CEKNIK_BASE_URL", hide_env_values = true, value_name = "URL",
+        default_value = DEFAULT_BASE_URL)]
     pub base_url: String,
     /// The ledger of `run --sandbox`
     #[arg(long, env = "CEKNIK_SANDBOX", action = ArgAction::SetTrue,
@@ -438,7 +440,7 @@ pub struct PurgeArgs {
     #[command(flatten)]
     pub(crate) which: WhichArgs,
     /// The ledger's secret key [default: LEDGER.key]
-    #[arg(long, env = "CEKNIK_KEY_FILE", value_name = "FILE")]
+    #[arg(long, env = "CEKNIK_KEY_FILE", hide_env_values = true, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
     /// Remove answers older than this, such as 90d
     #[arg(long, value_name = "DUR")]

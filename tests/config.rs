@@ -1,14 +1,25 @@
 //! Settings (flag > environment > file > default), and the commands that call nobody.
 
+#![allow(clippy::unwrap_used, reason = "a test: what is not as expected is the test's answer")]
+
 mod support;
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::PathBuf;
 use std::process::Output;
 
-use support::{Place, Running, Vendor, people, run_arguments};
+use support::{Ended, Place, Running, Vendor, people, run_arguments};
 
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Writes `ceknik.toml` as its owner's alone, whatever the umask is.
+fn settings(place: &Place, text: &str) -> PathBuf {
+    let path = place.write("ceknik.toml", text);
+    fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+    path
 }
 
 /// A run of a small file in the built-in sandbox: what it says of its rate, price and force, with
@@ -32,7 +43,8 @@ const fn setting(
 }
 
 /// Six of one name, two of them rejected: what is said tells which value was used.
-const SETTINGS: [Setting; 16] = [
+const SETTINGS: [Setting; 17] = [
+    setting("which file", "rate = 900", &[], &[], "settings   ceknik.toml\n"),
     setting("rate: default", "", &[], &[], "at 1000 calls/s"),
     setting("rate: file", "rate = 900", &[], &[], "at 900 calls/s"),
     setting("rate: file, text", "rate = \"850.5\"", &[], &[], "at 850.5 calls/s"),
@@ -81,7 +93,7 @@ fn a_flag_beats_the_environment_beats_the_file_beats_the_default() {
         let place = Place::new();
         let text = people([1, 2, 1, 2]).replace('\n', ",-\n");
         place.write("in.csv", text.replacen(",-", ",note", 1));
-        place.write("ceknik.toml", format!("# settings\n{file}\n"));
+        settings(&place, &format!("# settings\n{file}\n"));
         let mut command = place.command(&[&["run", "in.csv", "--sandbox"], flags].concat());
         let output = command.envs(environment.iter().copied()).output().unwrap();
         assert!(said(&output).contains(says), "{what}: {}", said(&output));
@@ -111,7 +123,7 @@ fn a_configuration_file_that_is_wrong_is_11_and_says_where() {
         ("force = \"perhaps\"", &["force: \"perhaps\""]),
         ("force = 3", &["force: \"3\""]),
     ] {
-        place.write("ceknik.toml", text);
+        settings(&place, text);
         for command in [&["run", "in.csv", "--sandbox"][..], &["status", "--sandbox"]] {
             let output = place.command(command).output().unwrap();
             let said = said(&output);
@@ -132,10 +144,35 @@ fn a_configuration_file_that_is_wrong_is_11_and_says_where() {
 }
 
 #[test]
+fn a_file_that_others_may_write_is_believed_only_where_it_is_named() {
+    let place = Place::new();
+    place.write("in.csv", people([1]));
+    let path = settings(&place, "rate = 700");
+    let check = |says: &str| {
+        let found = place.ceknik(&["run", "in.csv", "--sandbox"]).exits(11);
+        assert!(
+            found.stderr.contains(says) && found.stderr.contains("--config"),
+            "{}",
+            found.stderr
+        );
+        place.ceknik(&["run", "in.csv", "--sandbox", "--config", "ceknik.toml"]).exits(0);
+    };
+    for mode in [0o664, 0o646, 0o666] {
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        check("ceknik.toml can be written by other users");
+    }
+    fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+    // Only root can give a file away.
+    if chown(&path, Some(65534), None).is_ok() {
+        check("ceknik.toml belongs to another user");
+    }
+}
+
+#[test]
 fn status_and_purge_look_at_the_ledger_that_the_file_names() {
     let place = Place::new();
     place.write("in.csv", people([1]));
-    place.write("ceknik.toml", "sandbox = true\nledger = \"here.ledger\"\nquiet = true");
+    settings(&place, "sandbox = true\nledger = \"here.ledger\"\nquiet = true");
     assert_eq!(place.ceknik(&["run", "in.csv"]).exits(0).stderr, "");
     let status = place.ceknik(&["status"]).exits(0);
     assert!(status.stdout.starts_with("ledger here.ledger\nof     sandbox\n"), "{}", status.stdout);
@@ -145,6 +182,7 @@ fn status_and_purge_look_at_the_ledger_that_the_file_names() {
 #[test]
 fn help_says_what_each_command_does() {
     let place = Place::new();
+    settings(&place, "base-url = \"https://user:hunter2@h/\"");
     for (arguments, phrases) in [
         (&["--help"][..], &["Resumable", "Exit codes:", "run", "sandbox", "status", "purge"][..]),
         (
@@ -162,12 +200,14 @@ fn help_says_what_each_command_does() {
         (&["completions", "fish"], &["complete -c ceknik"]),
         (&["man"], &[".TH ceknik 1", "Resumable"]),
     ] {
-        let said = place.ceknik(arguments).exits(0).stdout;
+        let mut command = place.command(arguments);
+        command.env("CEKNIK_BASE_URL", "https://user:hunter2@h/");
+        let said = Ended::of(command.output().unwrap()).exits(0).stdout;
         for phrase in phrases {
             assert!(said.contains(phrase), "{arguments:?}: {phrase:?} is not said in: {said}");
         }
         // No secret of the environment is shown, and no value of it that could be one.
-        assert!(!said.contains("test-account"), "{arguments:?}");
+        assert!(!said.contains("test-account") && !said.contains("hunter2"), "{arguments:?}");
     }
 }
 
@@ -223,7 +263,8 @@ fn status_tells_runs_doubts_and_days() {
 
     place.write("in.csv", people([1, 2, 3, 12, 13]));
     place.write("3201011501900001.csv", people([1, 2, 4, 1]));
-    place.run("in.csv", &vendor.base_url, &[]).exits(3);
+    let said = place.run("in.csv", &vendor.base_url, &[]).exits(3).stderr;
+    assert!(said.starts_with(&format!("vendor     {}\n", vendor.base_url)), "{said}");
     place.run("3201011501900001.csv", &vendor.base_url, &["--limit", "1"]).exits(13);
     let text = place.ceknik(&[&["status"], &which[..]].concat()).exits(0).stdout;
     for phrase in ["finished", "limit", "in.csv", "1 in doubt (sent, no answer came)", "record 4"] {

@@ -205,7 +205,7 @@ fn configuration_or_secrets_that_are_wrong_are_11() {
             set("CEKNIK_API_SECRET_FILE", "secret"),
             &["both CEKNIK_API_SECRET and CEKNIK_API_SECRET_FILE are set"],
         ),
-        ("no such file", only_file, &["CEKNIK_API_SECRET_FILE: nowhere cannot be read"]),
+        ("no such file", only_file, &["_SECRET_FILE names cannot be read: No such file"]),
         ("empty file", empty_file, &["CEKNIK_API_SECRET is empty"]),
         ("a line break", set("CEKNIK_API_SECRET", "a\nb"), &["line break"]),
         ("http", at("http://example.invalid"), &["http://", "loopback", "https"]),

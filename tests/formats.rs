@@ -113,7 +113,8 @@ fn a_csv_for_a_spreadsheet_holds_no_formula_and_keeps_its_digits() {
     assert_eq!(changed, 1 + 5 + 7 + 1 + 2);
 
     // To standard output, and by the file of settings, it is the same.
-    place.write("ceknik.toml", "excel = true\n");
+    let settings = place.write("ceknik.toml", "excel = true\n");
+    fs::set_permissions(settings, fs::Permissions::from_mode(0o644)).unwrap();
     let shown = run(&place, "-", &[]).exits(3).stdout;
     assert_eq!(shown, place.read("excel.csv"));
     // It can be fed back in: no NIK and no name is another one.

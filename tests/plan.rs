@@ -7,6 +7,7 @@ mod support;
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -404,7 +405,9 @@ fn the_shape_of_the_json_is_documented() {
 fn settings_come_from_the_environment_and_the_file_too() {
     let place = Place::new();
     place.write("in.csv", people([1, 2, 3]));
-    place.write("ceknik.toml", "price = 1500\nhours = 2\nrate = 0.5\nsandbox = true\n");
+    let settings =
+        place.write("ceknik.toml", "price = 1500\nhours = 2\nrate = 0.5\nsandbox = true\n");
+    fs::set_permissions(settings, fs::Permissions::from_mode(0o644)).unwrap();
     let mut command = place.command(&["plan", "-", "--json"]);
     command.env("CEKNIK_CHARGE_SHARE", "0.5").env("CEKNIK_RATE", "0.0001");
     command.stdin(fs::File::open(place.path("in.csv")).unwrap());

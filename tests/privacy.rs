@@ -294,9 +294,15 @@ fn a_file_that_is_named_by_a_nik_is_not_told_by_its_name() {
     for (code, more) in [
         (0, &["-vv"][..]),
         (13, &["--reuse", "0", "--limit", "0"]),
+        (0, &["--ledger", &format!("{number}.ledger")]),
+        (11, &["--ledger", &format!("{number}.ledger"), "--sandbox"]),
         (11, &["-o", &format!("{number}/out.csv")]),
     ] {
         check_said(&people, &place.run(&input, &vendor.base_url, more).exits(code));
+    }
+    for (code, ending) in [(0, "ledger"), (11, "missing")] {
+        let ledger = format!("{number}.{ending}");
+        check_said(&people, &place.ceknik(&["status", "--ledger", &ledger]).exits(code));
     }
     let missing = format!("{}.csv", nik(8, 1008));
     let people = People { csv: String::new(), secrets: vec![nik(8, 1008), number] };

@@ -364,6 +364,9 @@ fn no_file_that_is_read_is_ever_written() {
     let vendor = Vendor::start(&place, &[]);
     let text = people([1, 1, 2]);
     place.write("a.partial.csv", &text);
+    place.write("c.toml", "");
+    place.write("ca.pem", include_bytes!("protocol/certs/ca.pem"));
+    place.write("secret", "x");
     for (what, more) in [
         ("the input", &["-o", "a.partial.csv"][..]),
         ("the input by another path", &["-o", "../a.partial.csv"]),
@@ -372,6 +375,12 @@ fn no_file_that_is_read_is_ever_written() {
         ("the summary is the output", &["-o", "b.csv", "--summary", "b.csv"]),
         ("the output is the ledger", &["-o", "l", "--ledger", "l"]),
         ("the output is the key", &["-o", "l.key", "--ledger", "l"]),
+        ("the output is the witness", &["-o", "./l.witness", "--ledger", "l"]),
+        ("the output is the lock", &["-o", "l.lock", "--ledger", "l"]),
+        ("the summary is the WAL", &["-o", "b.csv", "--summary", "l-wal", "--ledger", "./l"]),
+        ("the output is the configuration", &["-o", "c.toml", "--config", "c.toml"]),
+        ("the output is the CA file", &["-o", "ca.pem", "--ca-cert", "ca.pem"]),
+        ("the output is a secret", &["-o", "secret"]),
     ] {
         fs::create_dir_all(place.path("sub")).unwrap();
         let mut arguments = support::run_arguments("a.partial.csv", &vendor.base_url, more);
@@ -382,6 +391,9 @@ fn no_file_that_is_read_is_ever_written() {
         let mut command = place.command(&arguments);
         if in_folder {
             command.current_dir(place.path("sub"));
+        }
+        if what.contains("secret") {
+            command.env_remove("CEKNIK_API_SECRET").env("CEKNIK_API_SECRET_FILE", "secret");
         }
         let ended = command.output().unwrap();
         let said = String::from_utf8_lossy(&ended.stderr);

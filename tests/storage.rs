@@ -251,6 +251,46 @@ fn an_output_folder_that_vanishes_costs_no_answer() {
 }
 
 #[test]
+fn a_ledger_is_the_file_that_its_name_says() {
+    for name in [":memory:", "file:a?mode=memory", "file:a%20b#c"] {
+        let (place, vendor) = set_up(3);
+        for _ in 0..2 {
+            place.run("in.csv", &vendor.base_url, &["--ledger", name]).exits(0);
+        }
+        assert_eq!(vendor.calls().len(), 3, "{name}: bought twice");
+        assert!(place.path(name).is_file(), "{name}");
+        let which = ["--json", "--ledger", name, "--base-url", &vendor.base_url];
+        let plan = place.ceknik(&[&["plan", "in.csv"], &which[..]].concat()).exits(0);
+        let plan: Value = serde_json::from_str(&plan.stdout).unwrap();
+        assert_eq!(plan["rows"]["reused"], 3, "{name}: {plan}");
+        let status = place.ceknik(&[&["status"], &which[..]].concat()).exits(0);
+        let status: Value = serde_json::from_str(&status.stdout).unwrap();
+        assert_eq!(status["runs"].as_array().unwrap().len(), 2, "{name}");
+    }
+}
+
+#[test]
+fn a_link_to_a_ledger_is_that_ledger() {
+    let (place, vendor) = set_up(100);
+    std::os::unix::fs::symlink("disk/my.ledger", place.path("link")).unwrap();
+    let by_link = ["--ledger", "link"];
+    place.run("in.csv", &vendor.base_url, &by_link).exits(11);
+    let slow = [&LEDGER[..2], &["--concurrency", "1"]].concat();
+    let first = Running::start(place.command(&run_arguments("in.csv", &vendor.base_url, &slow)));
+    vendor.wait_for(5);
+    place.run("in.csv", &vendor.base_url, &by_link).exits(17);
+    // The facts of a run under way stand in the WAL.
+    let plan = ["plan", "in.csv", "--json", "--ledger", "link", "--base-url", &vendor.base_url];
+    let plan: Value = serde_json::from_str(&place.ceknik(&plan).exits(0).stdout).unwrap();
+    assert!(plan["rows"]["done"].as_u64().unwrap() >= 3, "{plan}");
+    first.end().exits(0);
+    place.run("in.csv", &vendor.base_url, &by_link).exits(0);
+    assert_eq!(vendor.end().len(), 100);
+    let names = fs::read_dir(place.path("")).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(names.filter(|name| name.to_string_lossy().starts_with("link")).count(), 1);
+}
+
+#[test]
 fn one_run_at_a_time_on_a_ledger() {
     let (place, vendor) = set_up(200);
     place.write("other.csv", many_people(50));

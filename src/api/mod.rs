@@ -7,7 +7,7 @@
 use std::future::Future;
 
 use crate::model::reply::Reply;
-use crate::model::subject::Subject;
+use crate::model::subject::{Subject, mask_niks};
 use crate::rules::body::BodyKind;
 
 pub mod http;
@@ -33,7 +33,7 @@ pub enum ApiError {
     #[error("{0} holds characters that an HTTP header cannot carry")]
     Secret(&'static str),
     /// The CA file cannot be used.
-    #[error("the CA file {path} cannot be used: {why}")]
+    #[error("the CA file {} cannot be used: {why}", mask_niks(path))]
     CaCert {
         /// The file, as given.
         path: String,

@@ -40,6 +40,7 @@ pub fn run(config: &RunConfig, screen: &Screen) -> Result<u8, Error> {
     let source = open_source(&config.input, &config.reading, &spool_folder(config))?;
     check_apart(config, &source)?;
     let layout = inspect(&source, &config.reading)?;
+    screen.say(&words::settings(config.settings.as_deref(), &config.ledger.origin));
     screen.say(&words::layout(&source, &layout));
     config.destination.check_fits(&layout)?;
 
@@ -140,10 +141,8 @@ fn spool_folder(config: &RunConfig) -> PathBuf {
 }
 
 fn check_apart(config: &RunConfig, source: &Source) -> Result<(), Error> {
-    let ours =
-        [("ledger", config.ledger.ledger.as_path()), ("ledger's key", config.ledger.key.as_path())];
-    let input = source.path().map(|path| ("input", path));
-    let read: Vec<_> = input.into_iter().chain(ours).collect();
+    let input = source.path().map(|path| ("input", path.to_owned()));
+    let read: Vec<_> = input.into_iter().chain(config.files()).collect();
     config.destination.check_apart(&read)
 }
 

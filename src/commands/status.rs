@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::ledger::{DayTotal, Doubt, RunLine, SqliteLedger, Status};
 use crate::model::attempt::WallMs;
 use crate::model::money::{Tally, group};
+use crate::model::subject::mask_path;
 
 /// The version of the JSON's shape.
 const VERSION: u32 = 1;
@@ -29,7 +30,7 @@ pub fn status(args: &StatusArgs) -> Result<u8, Error> {
     let text = if args.json {
         serde_json::to_string_pretty(&as_json(&status)).unwrap_or_default() + "\n"
     } else {
-        as_text(&status, &ledger.path().display().to_string())
+        as_text(&status, &mask_path(ledger.path()))
     };
     let code = super::print(text.as_bytes())?;
     // What is left is worth a look, and is not all.

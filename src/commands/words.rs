@@ -1,8 +1,11 @@
 //! What `run` and `plan` say: before the first call, and at the end.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
+use crate::api::Origin;
+use crate::cli::DEFAULT_BASE_URL;
 use crate::config::RunConfig;
 use crate::engine::Outcome;
 use crate::error::exit;
@@ -15,7 +18,7 @@ use crate::model::funnel::Funnel;
 use crate::model::money::{Price, Tally, group};
 use crate::model::row::Warning;
 use crate::model::stop::{BudgetLimit, Signal, StopReason};
-use crate::model::subject::mask_niks;
+use crate::model::subject::{mask_niks, mask_path};
 use crate::output::{
     FileColumn, FileColumns, FileForm, Forecast, Spending, Summary, count, forecast_words,
     last_words, skipped_words,
@@ -24,6 +27,17 @@ use crate::passes::{Projected, Survey};
 use crate::rules::columns::ChosenColumn;
 use crate::rules::headers::shown;
 use crate::term::Screen;
+
+/// The configuration file that was read, and whom the calls go to where it is not the vendor's published address.
+pub(super) fn settings(file: Option<&Path>, origin: &str) -> String {
+    let mut text =
+        file.map_or_else(String::new, |file| format!("settings   {}\n", mask_path(file)));
+    let published = origin.strip_suffix(":443") == Some(DEFAULT_BASE_URL);
+    if !published && origin != Origin::sandbox().name() {
+        text += &format!("vendor     {origin}\n");
+    }
+    text
+}
 
 /// What was found out about the input's form.
 pub(super) fn layout(source: &Source, layout: &Layout) -> String {

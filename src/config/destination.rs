@@ -12,7 +12,7 @@ use super::values::usage;
 use crate::cli::RunArgs;
 use crate::error::{Error, exit};
 use crate::input::Layout;
-use crate::model::subject::mask_niks;
+use crate::model::subject::mask_path;
 use crate::output::{AtomicFile, Dialect, Format, stem};
 
 /// Where results go.
@@ -108,11 +108,11 @@ impl Destination {
     ///
     /// # Errors
     /// Exit code 2 for a clash.
-    pub fn check_apart(&self, read: &[(&str, &Path)]) -> Result<(), Error> {
+    pub fn check_apart(&self, read: &[(&str, PathBuf)]) -> Result<(), Error> {
         let written = self.written();
         for (role, path) in &written {
             if let Some((what, _)) = read.iter().find(|(_, other)| same_file(path, other)) {
-                let path = shown(path);
+                let path = mask_path(path);
                 return Err(clash(format!("the {role} {path} would overwrite the {what}")));
             }
         }
@@ -120,7 +120,7 @@ impl Destination {
         for summary in summaries {
             let mut results = written.iter().filter(|(role, _)| *role != SUMMARY);
             if let Some((role, _)) = results.find(|(_, path)| same_file(path, &summary)) {
-                let path = shown(&summary);
+                let path = mask_path(&summary);
                 return Err(clash(format!("the summary {path} would overwrite the {role}")));
             }
         }
@@ -145,8 +145,7 @@ impl Destination {
         }
     }
 
-    /// Finds out before the first call whether the output can be written. Only for who holds the
-    /// ledger: another run may be writing the same output.
+    /// Finds out before the first call whether the output can be written, also beside runs on other ledgers.
     ///
     /// # Errors
     /// Exit code 11 for a place that cannot be written to.
@@ -156,7 +155,7 @@ impl Destination {
             .flatten()
         {
             if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-                let what = format!("the output {} is not a regular file", shown(path));
+                let what = format!("the output {} is not a regular file", mask_path(path));
                 return Err(Error::config(what, "name a file, or use -o - for standard output"));
             }
             AtomicFile::beside(path).map(drop).map_err(|error| {
@@ -189,11 +188,6 @@ fn clash(what: String) -> Error {
     Error::new(exit::USAGE, what, "name another with -o FILE or --summary FILE")
 }
 
-/// A path as a message shows it: a file may be named after a customer.
-fn shown(path: &Path) -> String {
-    mask_niks(&path.display().to_string()).into_owned()
-}
-
 /// The form that the results' name and the flag ask for.
 fn format(results: &Results, excel: bool) -> Result<Format, Error> {
     let dialect = if excel { Dialect::Spreadsheet } else { Dialect::Exact };
@@ -204,7 +198,7 @@ fn format(results: &Results, excel: bool) -> Result<Format, Error> {
     Format::of(path, dialect).map_err(|ending| {
         Error::new(
             exit::USAGE,
-            format!("the output {}: .{ending} cannot be written", shown(path)),
+            format!("the output {}: .{ending} cannot be written", mask_path(path)),
             "name it .xlsx for a workbook, or .csv (with --excel for a spreadsheet) or .csv.gz",
         )
     })
@@ -212,7 +206,15 @@ fn format(results: &Results, excel: bool) -> Result<Format, Error> {
 
 fn same_file(a: &Path, b: &Path) -> bool {
     let identity = |path| fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
-    a == b || identity(a).is_some_and(|a| Some(a) == identity(b))
+    // One that is not there yet is known by its folder and its name.
+    let place = |path: &Path| {
+        let folder = path.parent().filter(|path| !path.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new(".")).canonicalize().ok()?;
+        Some(folder.join(path.file_name()?))
+    };
+    a == b
+        || identity(a).is_some_and(|a| Some(a) == identity(b))
+        || place(a).is_some_and(|a| Some(a) == place(b))
 }
 
 #[cfg(test)]

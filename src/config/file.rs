@@ -1,16 +1,22 @@
 //! `ceknik.toml`: the same names as the flags of `ceknik run` and `ceknik plan`, as defaults beneath the environment.
 //!
 //! What must hold: an unknown key is an error with a suggestion, a value that no flag would take is
-//! told as the file's, and a secret in the file is refused.
+//! told as the file's, and a secret in the file is refused. A file that was found and not named is believed only where
+//! nobody else can write to it: it decides where the secrets go and which files are written.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::fs::{File, Metadata};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, CommandFactory};
 
 use crate::cli::Cli;
 use crate::error::Error;
+use crate::model::subject::mask_path;
+use crate::private::is_mine;
 
 /// The file that is read where none is named.
 const DEFAULT_FILE: &str = "ceknik.toml";
@@ -28,7 +34,7 @@ pub fn command(arguments: &[OsString]) -> Result<clap::Command, Error> {
     let Some((path, text)) = read(&command, arguments)? else { return Ok(command) };
     let refuse = |message: String| {
         let hint = "the keys are the long flags of `ceknik run --help` and `ceknik plan --help`, without the dashes";
-        Error::config(format!("{}: {message}", path.display()), hint)
+        Error::config(format!("{}: {message}", mask_path(&path)), hint)
     };
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
         let place = error.span().map(|span| line_of(&text, span.start));
@@ -42,7 +48,7 @@ pub fn command(arguments: &[OsString]) -> Result<clap::Command, Error> {
         if name.contains("api-id") || name.contains("api-secret") {
             let what = format!("{key}: secrets are never read from this file");
             let hint = "set CEKNIK_API_ID and CEKNIK_API_SECRET, or …_FILE with a path";
-            return Err(Error::config(format!("{}: {what}", path.display()), hint));
+            return Err(Error::config(format!("{}: {what}", mask_path(&path)), hint));
         }
         let Some(setting) = settings.iter().find(|known| known.get_long() == Some(&name)) else {
             return Err(refuse(unknown(&key, &name, &settings)));
@@ -62,14 +68,37 @@ fn read(
 ) -> Result<Option<(PathBuf, String)>, Error> {
     let named = named(command, arguments);
     let path = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(Some((path, text))),
-        Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::config(
-            format!("the configuration file {} cannot be read: {error}", path.display()),
-            "name another with --config FILE",
-        )),
+    let what = format!("the configuration file {}", mask_path(&path));
+    let unreadable = |error: io::Error| {
+        Error::config(format!("{what} cannot be read: {error}"), "name another with --config FILE")
+    };
+    let file = match File::open(&path) {
+        Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => return Ok(None),
+        file => file.map_err(unreadable)?,
+    };
+    let distrusted = distrust(&file.metadata().map_err(unreadable)?);
+    if let Some(why) = distrusted.filter(|_| named.is_none()) {
+        let hint = "whoever can write to it decides where the secrets go: look at it, then make it yours alone (chown, \
+                    chmod go-w), or name it with --config FILE";
+        return Err(Error::config(format!("{what} {why}"), hint));
     }
+    let text = io::read_to_string(file).map_err(unreadable)?;
+    Ok(Some((path, text)))
+}
+
+/// Why a file is not to be believed, if it is not.
+fn distrust(found: &Metadata) -> Option<&'static str> {
+    match (is_mine(found), found.mode() & 0o022) {
+        (false, _) => Some("belongs to another user"),
+        (true, 0) => None,
+        (true, _) => Some("can be written by other users"),
+    }
+}
+
+/// The file that is used, if there is one.
+pub(super) fn used(named: Option<&Path>) -> Option<PathBuf> {
+    let found = Path::new(DEFAULT_FILE);
+    named.or_else(|| found.exists().then_some(found)).map(Path::to_owned)
 }
 
 /// The file that `--config` or its variable names: errors are left to the real parsing.
@@ -120,7 +149,8 @@ fn with_defaults(command: clap::Command, defaults: &[(String, String)]) -> clap:
                     .find(|(name, _)| argument.get_long() == Some(name))
                     .map(|(_, value)| value.clone());
                 match value {
-                    Some(value) => argument.default_value(value),
+                    // Not for the help to print: it may be private, such as an address with a password in it.
+                    Some(value) => argument.default_value(value).hide_default_value(true),
                     None => argument,
                 }
             })

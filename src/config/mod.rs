@@ -17,6 +17,7 @@ use crate::input::form::Encoding;
 use crate::input::sheet::SheetSpec;
 use crate::ledger::Location;
 use crate::model::money::{Currency, Price};
+use crate::model::subject::mask_path;
 use crate::rules::body::{BodyKind, BodyTrial};
 use crate::rules::breaker::BreakerPolicy;
 use crate::rules::columns::ColumnSpec;
@@ -42,6 +43,8 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 
 /// A run as it is meant.
 pub struct RunConfig {
+    /// The configuration file that was read, if there was one.
+    pub settings: Option<PathBuf>,
     /// The input.
     pub input: InputFrom,
     /// How it is read.
@@ -151,6 +154,7 @@ impl RunConfig {
         let input = InputFrom::named(&args.input);
         let origin = vendor.origin();
         Ok(Self {
+            settings: file::used(args.config.as_deref()),
             reading: reading(&args.reading)?,
             force: args.reading.force,
             ledger: location(args.ledger.ledger.as_deref(), args.ledger.key_file.clone(), &origin)?,
@@ -167,6 +171,19 @@ impl RunConfig {
             vendor,
             price,
         })
+    }
+
+    /// The files beside the input that a run reads, or keeps for itself, each with what it is.
+    pub fn files(&self) -> Vec<(&'static str, PathBuf)> {
+        let authority = match &self.vendor {
+            Vendor::Live { ca_cert, .. } => ca_cert.clone(),
+            Vendor::Sandbox(_) => None,
+        };
+        let mut files = Vec::from(self.ledger.files());
+        files.extend(self.settings.clone().map(|path| ("configuration file", path)));
+        files.extend(authority.map(|path| ("CA file", path)));
+        files.extend(secrets::files().map(|path| ("file of a secret", path)));
+        files
     }
 }
 
@@ -189,12 +206,27 @@ fn location(
         Some(path) => path.to_owned(),
         None => state_folder()?.join(format!("{}.ledger", origin.slug())),
     };
-    let key = key.unwrap_or_else(|| {
-        let mut name = ledger.as_os_str().to_owned();
-        name.push(".key");
-        name.into()
-    });
+    let ledger = itself("ledger", ledger)?;
+    let key = match key {
+        Some(path) => itself("key file", path)?,
+        None => {
+            let mut name = ledger.as_os_str().to_owned();
+            name.push(".key");
+            name.into()
+        }
+    };
     Ok(Location { ledger, key, origin: origin.name().to_owned() })
+}
+
+/// The file that a link leads to: what stands beside it is the same by whatever name it is called.
+fn itself(what: &str, path: PathBuf) -> Result<PathBuf, Error> {
+    if !path.is_symlink() {
+        return Ok(path);
+    }
+    path.canonicalize().map_err(|error| {
+        let what = format!("the {what} {} is a link that leads nowhere: {error}", mask_path(&path));
+        Error::config(what, "name the file itself, with --ledger FILE and --key-file FILE")
+    })
 }
 
 fn state_folder() -> Result<PathBuf, Error> {

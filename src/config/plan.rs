@@ -1,5 +1,7 @@
 //! What is meant by the flags of `ceknik plan`. No secret is looked for: nobody is called.
 
+use std::path::PathBuf;
+
 use super::values::{night, percent, usage};
 use super::{InputFrom, Reuse, max_charges, price, rate_or_default, reading, reuse, screen};
 use crate::cli::PlanArgs;
@@ -13,6 +15,8 @@ use crate::term;
 
 /// A plan as it is meant.
 pub struct PlanConfig {
+    /// The configuration file that was read, if there was one.
+    pub settings: Option<PathBuf>,
     /// The input.
     pub input: InputFrom,
     /// How it is read.
@@ -56,6 +60,7 @@ impl PlanConfig {
         };
         let none = std::time::Duration::ZERO;
         Ok(Self {
+            settings: super::file::used(args.which.config.as_deref()),
             input: InputFrom::named(&args.input),
             reading: reading(&args.reading)?,
             force: args.reading.force,

@@ -1,5 +1,7 @@
 //! The account's secrets: from the environment or from a file it names, never from an argument.
 
+use std::path::PathBuf;
+
 use crate::api::Credentials;
 use crate::error::Error;
 
@@ -11,6 +13,12 @@ use crate::error::Error;
 /// holds a secret.
 pub fn credentials() -> Result<Credentials, Error> {
     Ok(Credentials { id: secret("CEKNIK_API_ID")?, secret: secret("CEKNIK_API_SECRET")? })
+}
+
+/// The files that hold them, if they are in files.
+pub(super) fn files() -> impl Iterator<Item = PathBuf> {
+    let named = ["CEKNIK_API_ID_FILE", "CEKNIK_API_SECRET_FILE"].map(std::env::var_os);
+    named.into_iter().flatten().map(PathBuf::from)
 }
 
 fn secret(name: &str) -> Result<String, Error> {
@@ -27,8 +35,8 @@ fn secret(name: &str) -> Result<String, Error> {
         (None, Some(path)) => match std::fs::read_to_string(&path) {
             Ok(value) => value,
             Err(error) => {
-                let path = path.to_string_lossy();
-                return refuse(format!("{file_name}: {path} cannot be read: {error}"));
+                // Not which file: the secret itself may have been put there.
+                return refuse(format!("the file that {file_name} names cannot be read: {error}"));
             }
         },
     };

@@ -1,20 +1,18 @@
-//! Files of ours: mode 0600, in folders of mode 0700, durable with their names.
+//! Files of ours: mode 0600, in folders of mode 0700, durable with their names. A link in the place of one is not
+//! followed, and what another user put there is neither believed nor written to.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::LedgerError;
+use crate::private;
 
 /// Opens a file of ours, of mode 0600, making it where there is none.
 pub(super) fn private_file(path: &Path) -> Result<File, LedgerError> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
+    let mut options = OpenOptions::new();
+    private::open(path, options.read(true).write(true).create(true).truncate(false))
+        .and_then(|file| private::close_to_others(&file).map(|()| file))
         .map_err(|source| LedgerError::File { path: path.to_owned(), act: "opened", source })
 }
 
@@ -46,6 +44,11 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     name.into()
+}
+
+/// A path that SQLite takes for nothing but a path: `:memory:` and `file:…?…` would mean something else to it.
+pub(super) fn plain(path: &Path) -> PathBuf {
+    Path::new(".").join(path)
 }
 
 /// Whether a file is not there, or holds nothing.

@@ -137,7 +137,8 @@ impl Ledger for SqliteLedger {
 
 impl SqliteLedger {
     /// Makes facts of a run durable: all of them, or none.
-    pub(crate) fn record(&mut self, run: RunId, batch: Batch) -> Result<(), Box<Unrecorded>> {
+    pub(crate) fn record(&mut self, run: RunId, mut batch: Batch) -> Result<(), Box<Unrecorded>> {
+        batch.settlements.iter_mut().for_each(|fact| fact.texts.cut_long());
         match commit(&mut self.connection, run, &batch) {
             Ok(()) => {
                 self.witness.iter_mut().for_each(|witness| witness.saw(&batch));

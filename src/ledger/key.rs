@@ -3,12 +3,13 @@
 //! What must hold: the key is durable before the ledger that rests on it, and a missing or other key
 //! beside a ledger that has one is never replaced: all answers would be bought again.
 
-use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use super::files::{private_file, sync_parent};
 use super::{LedgerError, Location};
+use crate::model::subject::mask_path;
+use crate::private;
 use crate::rules::pair::{PairHasher, truncate};
 
 const KEY_BYTES: usize = 32;
@@ -16,23 +17,26 @@ const HEADING: &str = "ceknik-key-1 ";
 
 /// Reads the key beside a ledger, if the file is there and not empty, as a first start that was cut off leaves it.
 pub(super) fn read(path: &Path) -> Result<Option<[u8; KEY_BYTES]>, LedgerError> {
-    match fs::read_to_string(path) {
-        Ok(text) if text.is_empty() => Ok(None),
-        Ok(text) => parse(&text).map(Some).ok_or_else(|| LedgerError::Key {
-            path: path.to_owned(),
-            what: "is not a ceknik key, or is damaged".to_owned(),
-        }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(LedgerError::Key {
-            path: path.to_owned(),
-            what: format!("cannot be read: {error}"),
-        }),
+    match private::read(path) {
+        Ok(text) => of_text(path, &text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(LedgerError::File { path: path.to_owned(), act: "read", source }),
     }
+}
+
+fn of_text(path: &Path, text: &str) -> Result<Option<[u8; KEY_BYTES]>, LedgerError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    parse(text).map(Some).ok_or_else(|| LedgerError::Key {
+        path: path.to_owned(),
+        what: "is not a ceknik key, or is damaged".to_owned(),
+    })
 }
 
 /// The key of a ledger that has facts is not there.
 pub(super) fn missing(location: &Location) -> LedgerError {
-    let what = format!("of the ledger {} is missing or empty", location.ledger.display());
+    let what = format!("of the ledger {} is missing or empty", mask_path(&location.ledger));
     LedgerError::Key { path: location.key.clone(), what }
 }
 
@@ -40,9 +44,15 @@ pub(super) fn missing(location: &Location) -> LedgerError {
 pub(super) fn create(path: &Path) -> Result<[u8; KEY_BYTES], LedgerError> {
     let failed = |act| move |source| LedgerError::File { path: path.to_owned(), act, source };
     let mut file = private_file(path)?;
+    let found = file.metadata().map_err(failed("opened"))?;
+    if !private::is_mine(&found) {
+        // Root may open it: but whose it is can read what would be written.
+        return Err(failed("written")(io::Error::other("it belongs to another user")));
+    }
     // Another ledger may be making this key for itself: whoever comes second takes the first one's.
     file.lock().map_err(failed("locked"))?;
-    if let Some(key) = read(path)? {
+    let text = io::read_to_string(&file).map_err(failed("read"))?;
+    if let Some(key) = of_text(path, &text)? {
         return Ok(key);
     }
     let mut key = [0; KEY_BYTES];

@@ -3,7 +3,7 @@
 //! The lock goes with the process, however it ends; the file stays.
 
 use std::fs::{File, TryLockError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::LedgerError;
@@ -24,7 +24,7 @@ impl Lock {
     /// # Errors
     /// [`LedgerError::Locked`] when another process keeps it.
     pub fn take(ledger: &Path, wait: Duration) -> Result<Self, LedgerError> {
-        let path = beside(ledger, ".lock");
+        let path = path_of(ledger);
         let file = private_file(&path)?;
         let deadline = Instant::now() + wait;
         loop {
@@ -42,4 +42,9 @@ impl Lock {
             }
         }
     }
+}
+
+/// The file that is locked.
+pub(super) fn path_of(ledger: &Path) -> PathBuf {
+    beside(ledger, ".lock")
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::model::attempt::{AttemptId, Batch, WallMs};
 use crate::model::class::{Class, End};
 use crate::model::reply::Texts;
+use crate::model::subject::mask_path;
 use crate::rules::body::BodyKind;
 use crate::rules::pairs::{PairIndex, SortedKeys};
 
@@ -234,10 +235,10 @@ pub enum LedgerError {
     #[error("no folder for the ledger is known: neither XDG_STATE_HOME nor HOME is set")]
     NoFolder,
     /// Another process holds it.
-    #[error("another run holds the ledger {}", .0.display())]
+    #[error("another run holds the ledger {}", mask_path(.0))]
     Locked(PathBuf),
     /// It belongs to another origin.
-    #[error("the ledger {} belongs to {theirs}, not to {ours}", .path.display())]
+    #[error("the ledger {} belongs to {theirs}, not to {ours}", mask_path(.path))]
     Origin {
         /// The ledger.
         path: PathBuf,
@@ -247,7 +248,7 @@ pub enum LedgerError {
         ours: String,
     },
     /// Its key is missing, unreadable, or another one.
-    #[error("the key file {} {what}", .path.display())]
+    #[error("the key file {} {what}", mask_path(.path))]
     Key {
         /// The key file.
         path: PathBuf,
@@ -255,7 +256,7 @@ pub enum LedgerError {
         what: String,
     },
     /// It is of a version, or a kind, that this program does not know.
-    #[error("the ledger {} {what}", .path.display())]
+    #[error("the ledger {} {what}", mask_path(.path))]
     Version {
         /// The ledger.
         path: PathBuf,
@@ -263,7 +264,7 @@ pub enum LedgerError {
         what: String,
     },
     /// It holds less than it did.
-    #[error("the ledger {} {what}", .path.display())]
+    #[error("the ledger {} {what}", mask_path(.path))]
     Lost {
         /// The ledger.
         path: PathBuf,
@@ -271,10 +272,10 @@ pub enum LedgerError {
         what: String,
     },
     /// It is not there.
-    #[error("there is no ledger at {}", .0.display())]
+    #[error("there is no ledger at {}", mask_path(.0))]
     Missing(PathBuf),
-    /// A file or folder of it cannot be used.
-    #[error("{} cannot be {act}: {source}", .path.display())]
+    /// A file or folder of it cannot be used, or is not ours.
+    #[error("{} cannot be {act}: {source}", mask_path(.path))]
     File {
         /// The file or folder.
         path: PathBuf,
@@ -334,7 +335,9 @@ impl LedgerError {
                  and know that calls whose facts are gone may have been charged, and are made again"
             }
             Self::Missing(_) => "the first `ceknik run` makes it; name another with --ledger FILE",
-            Self::File { .. } => "look at the folder, its owner and its free space",
+            Self::File { .. } => {
+                "look at the file and its folder: what it is, whose, and the free space"
+            }
             Self::Storage { .. } | Self::WriterGone => {
                 "look at the disk's free space and health; nothing that was recorded is lost, and \
                  the same command goes on from there"

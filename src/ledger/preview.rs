@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::files::{has_wal, is_empty};
+use super::files::{has_wal, is_empty, plain};
 use super::sqlite::{opening, reading};
 use super::witness::Testimony;
 use super::{
@@ -192,7 +192,7 @@ fn uri(path: &Path, how: &str) -> PathBuf {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
     // Before an absolute path stands an empty host, so that none is read out of it.
     let mut uri = if path.is_absolute() { b"file://".to_vec() } else { b"file:".to_vec() };
-    for &byte in path.as_os_str().as_bytes() {
+    for &byte in plain(path).as_os_str().as_bytes() {
         match byte {
             b'%' | b'?' | b'#' => uri.extend(format!("%{byte:02x}").bytes()),
             _ => uri.push(byte),

@@ -11,10 +11,11 @@ use rusqlite::config::DbConfig;
 use rusqlite::ffi::SQLITE_READONLY_ROLLBACK;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use super::files::{is_empty, private_file, private_parent, sync_parent};
+use super::files::{beside, is_empty, plain, private_file, private_parent, sync_parent};
 use super::witness::{Testimony, Witness};
-use super::{LedgerError, key, lock::Lock, sums};
+use super::{LedgerError, key, lock, lock::Lock, sums, witness};
 use crate::model::attempt::WallMs;
+use crate::model::subject::mask_path;
 use crate::rules::pair::{CLEANING_VERSION, PairHasher};
 
 /// Marks the file as ours ("CkNk").
@@ -62,6 +63,22 @@ pub struct Location {
     pub origin: String,
 }
 
+impl Location {
+    /// All files that the ledger is kept in, each with what it is.
+    pub fn files(&self) -> [(&'static str, PathBuf); 7] {
+        let Self { ledger, key, .. } = self;
+        [
+            ("ledger", ledger.clone()),
+            ("ledger's key", key.clone()),
+            ("ledger's witness", witness::path_of(ledger)),
+            ("ledger's lock", lock::path_of(ledger)),
+            ("ledger's WAL", beside(ledger, "-wal")),
+            ("ledger's index", beside(ledger, "-shm")),
+            ("ledger's journal", beside(ledger, "-journal")),
+        ]
+    }
+}
+
 /// A ledger in one SQLite file.
 pub struct SqliteLedger {
     pub(super) connection: Connection,
@@ -93,7 +110,11 @@ impl SqliteLedger {
             says.check_file(&key, &location.ledger)?;
         }
         drop(private_file(&location.ledger)?);
-        let connection = Connection::open(&location.ledger).map_err(opening)?;
+        let wal = beside(&location.ledger, "-wal");
+        if wal.symlink_metadata().is_ok() {
+            drop(private_file(&wal)?);
+        }
+        let connection = Connection::open(plain(&location.ledger)).map_err(opening)?;
         connection.busy_timeout(Duration::from_secs(5)).map_err(opening)?;
         sums::teach(&connection).map_err(opening)?;
         let mut ledger = Self {
@@ -139,8 +160,8 @@ impl SqliteLedger {
             Testimony::check_gone(testimony.as_ref(), path)?;
             return Err(LedgerError::Missing(path.to_owned()));
         }
-        let connection =
-            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(opening)?;
+        let connection = Connection::open_with_flags(plain(path), OpenFlags::SQLITE_OPEN_READ_ONLY)
+            .map_err(opening)?;
         connection.busy_timeout(Duration::from_secs(5)).map_err(opening)?;
         let ledger = Self::reader(connection, path, testimony)?;
         if ledger.is_blank()? {
@@ -258,7 +279,7 @@ impl SqliteLedger {
             return Err(LedgerError::Origin { path: self.path.clone(), theirs, ours });
         }
         if self.meta::<String>("key_id")?.as_deref() != Some(&key::id(key)) {
-            let what = format!("is not the key of the ledger {}", self.path.display());
+            let what = format!("is not the key of the ledger {}", mask_path(&self.path));
             return Err(LedgerError::Key { path: location.key.clone(), what });
         }
         let cleaning: Option<String> = self.meta("cleaning")?;
@@ -287,6 +308,8 @@ fn key_to_write(
         }
         None => return Err(key::missing(location)),
     };
+    // As a backup brings it back, it may be open to all. Where it cannot be changed, on a read-only mount, it need not be.
+    let _ = private_file(&location.key);
     if is_new && testimony.is_none() {
         Witness::of_new(&location.ledger, &key)?;
     }

@@ -176,6 +176,22 @@ async fn details_come_back_from_a_stretch_and_one_by_one() {
 }
 
 #[test]
+fn a_text_without_measure_is_cut_before_it_is_kept() {
+    let place = Place::new();
+    let mut ledger = place.open();
+    let run = ledger.open_run(&opening(1, 1)).unwrap();
+    let (attempt, at) = (AttemptId(1), WallMs(1_000_000_000_000));
+    let texts = Texts { reason: Some("x".repeat(200_000)), ..Texts::default() };
+    let settled =
+        Settlement { attempt, class: MATCH, charge: charge(MATCH), http: Some(200), texts, at };
+    let intent = Intent { attempt, pair: key(1), record: 1, at };
+    let batch = Batch { intents: vec![intent], settlements: vec![settled], ..Batch::default() };
+    ledger.record(run.id, batch).unwrap();
+    let kept = ledger.details(&[attempt]).unwrap().remove(0).texts.reason.unwrap();
+    assert!(kept.ends_with("x…[cut]") && kept.len() < 4200, "{}", kept.len());
+}
+
+#[test]
 fn what_is_refused() {
     let place = Place::new();
     let location = place.location();
@@ -224,6 +240,55 @@ fn every_file_is_private() {
         files += 1;
     }
     assert!(files >= 4, "ledger, wal, key, lock: {files}");
+    drop(ledger);
+
+    // As a backup brings them back.
+    let Location { ledger, key, .. } = place.location();
+    let open = std::fs::Permissions::from_mode(0o644);
+    for path in [&ledger, &key] {
+        std::fs::set_permissions(path, open.clone()).unwrap();
+    }
+    drop(place.open());
+    assert_eq!([mode(&ledger), mode(&key)], [0o600; 2]);
+}
+
+#[test]
+fn no_link_is_followed() {
+    for name in ["test.ledger", "test.key", "test.ledger.witness", "test.ledger.lock"] {
+        for is_made in [false, true] {
+            let place = Place::new();
+            let (victim, state) =
+                (place.folder.path().join("victim"), place.folder.path().join("state"));
+            std::fs::create_dir(&state).unwrap();
+            std::fs::write(&victim, if is_made { "untouched" } else { "" }).unwrap();
+            if is_made {
+                drop(place.open());
+                std::fs::remove_file(state.join(name)).unwrap();
+            }
+            let before = std::fs::read(&victim).unwrap();
+            std::os::unix::fs::symlink(&victim, state.join(name)).unwrap();
+            let opened = SqliteLedger::open(&place.location(), Duration::ZERO, || WallMs(0));
+            let error = opened.map(drop).unwrap_err();
+            assert_eq!(error.exit_code(), 18, "{name}");
+            assert!(error.to_string().ends_with("it is a link, which is not followed"), "{error}");
+            assert_eq!(std::fs::read(&victim).unwrap(), before, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_place_that_is_named_by_a_nik_is_not_told() {
+    let path = || std::path::PathBuf::from("d/3275014107900001.ledger");
+    for error in [
+        LedgerError::Locked(path()),
+        LedgerError::Missing(path()),
+        LedgerError::Lost { path: path(), what: "is gone".to_owned() },
+        LedgerError::File { path: path(), act: "opened", source: std::io::Error::other("no") },
+        key::missing(&Location { ledger: path(), key: path(), origin: String::new() }),
+    ] {
+        let said = error.to_string();
+        assert!(said.contains("d/******.ledger") && !said.contains("32750"), "{said}");
+    }
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use super::files::{beside, has_wal, private_file, sync_parent};
 use super::preview::{IMMUTABLE, connect};
 use super::{LedgerError, Location, SqliteLedger, key};
 use crate::model::attempt::Batch;
+use crate::private;
 
 const HEADING: &str = "ceknik-witness-1";
 
@@ -43,7 +44,7 @@ pub(super) struct Witness {
 impl Testimony {
     /// What the witness of a ledger says, if there is one that can be understood.
     pub(super) fn read(ledger: &Path) -> Option<Self> {
-        Self::parse(&fs::read_to_string(path_of(ledger)).ok()?)
+        Self::parse(&private::read(&path_of(ledger)).ok()?)
     }
 
     /// Refuses to take an emptied ledger, or none, for one that is still to be made.
@@ -210,7 +211,7 @@ fn lost(ledger: &Path, what: String) -> LedgerError {
     LedgerError::Lost { path: ledger.to_owned(), what }
 }
 
-fn path_of(ledger: &Path) -> PathBuf {
+pub(super) fn path_of(ledger: &Path) -> PathBuf {
     beside(ledger, ".witness")
 }
 

@@ -45,6 +45,11 @@ pub enum Body {
     Foreign,
 }
 
+/// A longer text is cut after so many bytes,
+const LONGEST_TEXT: usize = 4096;
+/// and says so.
+const CUT: &str = "…[cut]";
+
 /// The vendor's texts, byte for byte. They may echo a NIK or a name: `Debug` shows none of them.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Texts {
@@ -76,6 +81,16 @@ impl Texts {
         let Self { status, result, order_no, handle_time, remark, request_id, reason } = self;
         [status, result, order_no, handle_time, remark, request_id, reason]
     }
+
+    /// Cuts those that no vendor would write, so that a hostile one cannot fill the disk. Only for texts that are
+    /// concealed already: of an echo that is cut in two nothing could be recognised.
+    pub fn cut_long(&mut self) {
+        for text in self.each_mut().into_iter().flatten().filter(|text| text.len() > LONGEST_TEXT) {
+            let end = (0..LONGEST_TEXT + 1).rev().find(|at| text.is_char_boundary(*at));
+            text.truncate(end.unwrap_or(0));
+            text.push_str(CUT);
+        }
+    }
 }
 
 impl fmt::Debug for Texts {
@@ -95,5 +110,28 @@ impl VendorBody {
     /// The status string.
     pub fn status(&self) -> &str {
         self.texts.status.as_deref().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_long_text_is_cut_and_says_so() {
+        let long = |text: &str, times: usize| Some(text.repeat(times));
+        let mut texts = Texts {
+            result: long("0", 4097),
+            remark: long("é", 3000),
+            reason: long("x", 4096),
+            status: Some("OK".to_owned()),
+            order_no: long("€", 87_000),
+            ..Texts::default()
+        };
+        texts.cut_long();
+        let cut = |text: &str, times: usize| Some(text.repeat(times) + "…[cut]");
+        assert!(texts.result == cut("0", 4096) && texts.remark == cut("é", 2048));
+        assert!(texts.reason == long("x", 4096) && texts.status.as_deref() == Some("OK"));
+        assert!(texts.order_no == cut("€", 1365), "on a character's boundary");
     }
 }

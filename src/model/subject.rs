@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::path::Path;
 
 /// Digits in a NIK.
 pub const NIK_DIGITS: usize = 16;
@@ -94,6 +95,12 @@ pub fn mask_digits(text: &str) -> Cow<'_, str> {
 #[must_use]
 pub fn mask_niks(text: &str) -> Cow<'_, str> {
     mask_runs(text, NIK_DIGITS - 1)
+}
+
+/// A path fit for messages: a file or folder may be named by a NIK.
+#[must_use]
+pub fn mask_path(path: &Path) -> String {
+    mask_niks(&path.display().to_string()).into_owned()
 }
 
 /// Characters of a masked cell.

@@ -2,19 +2,19 @@
 //!
 //! Must hold: lines stand in the order of the decisions, none is lost while the process lives (a
 //! full queue holds the server back), and a line is in the file some 10 ms after its decision.
-//! The file is made with mode 0600 and appended to.
+//! The file is made with mode 0600 and appended to, or taken from all others if it was there; a link is not followed.
 //! It never holds a NIK or a name. The pair is a plain hash, which who knows the NIK's form can guess
 //! by trying all: good enough for a sandbox's made-up people, not for customers.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::answer::Answer;
+use crate::private;
 
 /// Records on their way to the file; some 0.2 s of a flood.
 const QUEUE: usize = 16_384;
@@ -44,7 +44,8 @@ pub(super) struct CallLog {
 
 impl CallLog {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+        let file = private::unfollowed(path, OpenOptions::new().append(true).create(true))?;
+        private::close_to_others(&file)?;
         let (queue, records) = sync_channel(QUEUE);
         let writer = thread::Builder::new()
             .name("sandbox-calls".to_owned())
@@ -135,8 +136,14 @@ mod tests {
 {\"at_us\":1700000000000000,\"pair\":\"0123456789abcdef\",\"answer\":\"01\",\"http\":200,\"charged\":true,\"n\":1}
 ";
         assert_eq!(std::fs::read_to_string(&path).unwrap(), once.repeat(2));
-        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(), 0o600);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        CallLog::open(&path).unwrap().finish().unwrap();
+        assert_eq!(mode(), 0o600);
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(CallLog::open(&link).is_err(), "a link is not followed");
     }
 
     #[test]
