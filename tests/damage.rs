@@ -80,10 +80,10 @@ fn survives(fault: Fault<'_>, undisturbed: &[String]) -> bool {
     let expected = if came { &[0, 3, 18][..] } else { &[0] };
     assert!(expected.contains(&ended.code.unwrap()), "{fault:?}: {}", ended.stderr);
     if place.path("in.sandbox.partial.csv").exists() {
-        // What is shown rests on what is recorded, and on nothing else.
+        // What is shown is recorded. More may be: what a commit that failed wrote can be found whole again.
         let shown = place.column("in.sandbox.partial.csv", "ck_charged");
         let shown = shown.iter().filter(|charged| *charged == "yes").count() as u64;
-        assert_eq!(shown, charges(&place).0, "{fault:?}");
+        assert!(shown <= charges(&place).0, "{fault:?}: {shown} shown");
     }
 
     let ended = run(&place, &vendor, &[]);

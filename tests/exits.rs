@@ -100,6 +100,12 @@ fn bad_inputs() -> Vec<(&'static str, Vec<u8>, Words, Words)> {
             &["line 5 (record 4,", "longer than"],
         ),
         (
+            "a record too wide",
+            with(&format!("9,3201011501900001,{}\n", ",".repeat(20_000))),
+            &[],
+            &["line 5 (record 4,", "more than 16384 cells", "--delimiter"],
+        ),
+        (
             "scientific",
             many(90, 2, "x,3.20101E+15,BUDI\n"),
             &[],

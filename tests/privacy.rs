@@ -256,13 +256,20 @@ fn errors_tell_nothing_of_the_customers_or_the_account() {
     let secret = |value: &str| vec![("CEKNIK_API_SECRET", value.to_owned())];
     let account = |id: &str| vec![("CEKNIK_API_ID", id.to_owned())];
     let none = Vec::new;
-    let cases: [Case<'_>; 12] = [
+    // A headless file whose first customer has words of headers in the address, with and without a NIK.
+    let home = "Jl Melati No 5,Kota Bandung";
+    place.write("address.csv", format!("{},{},{home}\n", surname(1), nik(1, 18)));
+    let nikless = format!("{},,{home}\n{},{},{home}\n", surname(0), surname(1), nik(1, 18));
+    place.write("nikless.csv", nikless);
+    let cases: [Case<'_>; 14] = [
         (12, "in.csv", &[], account("expired")),
         (12, "in.csv", &[], account("forbidden")),
         (10, "in.csv", &["--id-column", "nope"], none()),
         (10, "in.csv", &["--id-column", "3", "--name-column", "2"], none()),
         (10, "in.csv", &["--id-column", "9"], none()),
         (10, "headless.csv", &[], none()),
+        (10, "address.csv", &["--id-column", "NIK"], none()),
+        (10, "nikless.csv", &[], none()),
         (10, "headless.csv", &["--no-header", "--id-column", "3", "--name-column", "2"], none()),
         (10, "torn.csv", &[], none()),
         (10, "folder.csv", &[], none()),
@@ -280,6 +287,60 @@ fn errors_tell_nothing_of_the_customers_or_the_account() {
             assert_eq!(ended.code, Some(code), "{input} {more:?}: {}", ended.stderr);
             check_said(&people, &ended);
         }
+    }
+    let plan = ["plan", "nikless.csv", "--json", "--id-column", "2", "--name-column", "1"];
+    let planned = place.ceknik(&[&plan[..], &["--base-url", &vendor.base_url]].concat()).exits(0);
+    assert!(planned.stdout.contains("\"header\": \"xxx"), "{}", planned.stdout);
+    check_said(&people, &planned);
+}
+
+#[test]
+fn names_of_files_and_sheets_are_told_masked_and_on_one_line() {
+    let (place, number) = (Place::new(), nik(7, 1007));
+    let vendor = Vendor::start(&place, &[]);
+    let dotted = [&number[..4], &number[4..8], &number[8..12], &number[12..]].join(".");
+    let input = format!("{dotted}\u{1B}[2J\u{202E}\nerror: gone.csv");
+    place.write(&input, format!("nik,nama\n{number},{}\n", surname(7)));
+    let check = |what: &str, text: &str| {
+        for hidden in [&dotted, "\u{1B}", "\u{202E}", "\nerror: gone"] {
+            assert!(!text.contains(hidden), "{what}: {text:?}");
+        }
+    };
+    check("run", &place.run(&input, &vendor.base_url, &["-vv"]).exits(0).stderr);
+    check("error", &place.run(&input, &vendor.base_url, &["--id-column", "9"]).exits(10).stderr);
+    // A text that nobody masks passes the terminal's own guard.
+    check(
+        "guard",
+        &place.run(&input, &vendor.base_url, &["--ca-cert", "\u{1B}[2J"]).exits(11).stderr,
+    );
+
+    let mut workbook = rust_xlsxwriter::Workbook::new();
+    let sheet = workbook.add_worksheet().set_name(format!("{SURNAME} {number}")).unwrap();
+    sheet.write_row(0, 0, ["nik", "nama"]).unwrap();
+    sheet.write_row(1, 0, [&number, &surname(7)]).unwrap();
+    workbook.save(place.path("in.xlsx")).unwrap();
+    let people = People { csv: String::new(), secrets: vec![number] };
+    check_said(&people, &place.run("in.xlsx", &vendor.base_url, &["-vv"]).exits(0));
+
+    for path in files(&place.path(".")).into_iter().filter(|path| path.is_file()) {
+        let (name, bytes) = (path.display().to_string(), fs::read(&path).unwrap());
+        if name.ends_with(".summary.json") {
+            check(&name, &String::from_utf8_lossy(&bytes));
+        }
+        if name.contains("/state/") {
+            people.absent(&name, &bytes);
+            assert!(!String::from_utf8_lossy(&bytes).contains(&dotted), "{name}");
+        }
+    }
+    // Labels of a time when less was masked.
+    let mut state = files(&place.path("state")).into_iter();
+    let ledger = state.find(|path| path.extension().is_some_and(|end| end == "ledger")).unwrap();
+    let ledger = rusqlite::Connection::open(ledger).unwrap();
+    ledger.execute("UPDATE runs SET label = ?1", [&input]).unwrap();
+    drop(ledger);
+    for more in [&[][..], &["--json"]] {
+        let status = [&["status", "--base-url", &vendor.base_url], more].concat();
+        check("status", &place.ceknik(&status).exits(0).stdout);
     }
 }
 

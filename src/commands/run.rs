@@ -16,6 +16,7 @@ use crate::ledger::{Ending, Ledger, LedgerError, OpenRun, SqliteLedger};
 use crate::model::attempt::WallMs;
 use crate::model::funnel::Funnel;
 use crate::model::stop::StopReason;
+use crate::model::subject::mask_niks;
 use crate::output::{AtomicFile, Forecast, Overview, Writer};
 use crate::passes::{Input, PassError, Projected, Survey, project, read_candidates, survey};
 use crate::rules::body::BodyTrial;
@@ -395,7 +396,8 @@ impl Finish<'_> {
             // There is none where the earlier start was killed.
             let _ = std::fs::remove_file(partial);
         }
-        Ok(Some(path.display().to_string()))
+        // Named after the input, which may be named by a NIK.
+        Ok(Some(mask_niks(&path.display().to_string()).into_owned()))
     }
 
     fn note_end(

@@ -59,9 +59,13 @@ pub(super) fn opening(input: &Input, surveyed: &Survey, reuse: &Reuse, account: 
 
 /// All that decides which pairs a file's bytes hold: the chosen columns, and how they are read.
 fn reading(input: &Input) -> String {
-    let Input { layout, options, .. } = input;
+    let Input { layout, options, hasher, .. } = input;
     let form = match &layout.form {
-        Form::Sheet(name) => format!("sheet={name}"),
+        // A stranger named it: it may hold a customer.
+        Form::Sheet(name) => {
+            let key = keyed(hasher, b"sheet", name.as_bytes());
+            format!("sheet={}", key.map(|byte| format!("{byte:02x}")).concat())
+        }
         Form::Text { encoding, .. } => format!("encoding={encoding}"),
     };
     format!(

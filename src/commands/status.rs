@@ -10,7 +10,8 @@ use crate::error::Error;
 use crate::ledger::{DayTotal, Doubt, RunLine, SqliteLedger, Status};
 use crate::model::attempt::WallMs;
 use crate::model::money::{Tally, group};
-use crate::model::subject::mask_path;
+use crate::model::subject::{mask_digits, mask_path};
+use crate::model::text::fit;
 
 /// The version of the JSON's shape.
 const VERSION: u32 = 1;
@@ -32,7 +33,7 @@ pub fn status(args: &StatusArgs) -> Result<u8, Error> {
     } else {
         as_text(&status, &mask_path(ledger.path()))
     };
-    let code = super::print(text.as_bytes())?;
+    let code = super::print(fit(&text).as_bytes())?;
     // What is left is worth a look, and is not all.
     ledger.check_whole()?;
     Ok(code)
@@ -47,7 +48,7 @@ fn as_json(status: &Status) -> Value {
     let tally = |tally: &Tally| serde_json::to_value(tally).unwrap_or_default();
     let run = |run: &RunLine| {
         json!({
-            "run": run.id.0, "input": run.label, "rows": run.rows, "state": run.state,
+            "run": run.id.0, "input": mask_digits(&run.label), "rows": run.rows, "state": run.state,
             "created_at": stamp(run.created_at), "ended_at": run.ended_at.map(stamp),
             "starts": run.starts, "last_stop": run.last_stop, "last_exit": run.last_exit,
             "tally": tally(&run.tally),
@@ -92,7 +93,8 @@ fn as_text(status: &Status, path: &str) -> String {
             number(run.tally.confirmed),
             number(run.tally.possible.total()),
             run.starts,
-            run.label
+            // Again: it may have been made when less was masked.
+            mask_digits(&run.label)
         );
     }
     text += &format!("\n{:<10}  {:>10}  {:>10}  {:>9}\n", "day", "calls", "charged", "possible");

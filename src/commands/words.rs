@@ -66,13 +66,9 @@ fn form(source: &Source, layout: &Layout) -> String {
 
 /// The same for a machine: masked headers, never a cell.
 pub(super) fn file_form(source: &Source, layout: &Layout) -> FileForm {
-    let header = |index: usize| {
-        let cell = layout.header.as_ref()?.get(index)?;
-        Some(shown(&String::from_utf8_lossy(cell)))
-    };
     let column = |chosen: &ChosenColumn| FileColumn {
         index: chosen.index + 1,
-        header: header(chosen.index),
+        header: layout.seen.names().get(chosen.index).cloned(),
         why: chosen.why.clone(),
     };
     let (format, sheet, text) = match &layout.form {

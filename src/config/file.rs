@@ -150,7 +150,10 @@ fn with_defaults(command: clap::Command, defaults: &[(String, String)]) -> clap:
                     .map(|(_, value)| value.clone());
                 match value {
                     // Not for the help to print: it may be private, such as an address with a password in it.
-                    Some(value) => argument.default_value(value).hide_default_value(true),
+                    Some(value) if argument.get_action().takes_values() => {
+                        argument.default_value(value).hide_default_value(true)
+                    }
+                    Some(value) => argument.default_value(value),
                     None => argument,
                 }
             })

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::civil::Time;
+use jiff::tz::AmbiguousOffset;
 use jiff::{Timestamp, ToSpan, Zoned};
 
 use crate::error::{Error, exit};
@@ -120,9 +121,12 @@ fn deadline_from(text: &str, now: &Zoned) -> Result<Timestamp, Error> {
             let date = now.date().checked_add(days.days()).ok()?;
             Some(now.time_zone().to_ambiguous_zoned(date.to_datetime(time)))
         })
-        // At the end of summer time an hour comes twice.
-        .flat_map(|at| [at.clone().earlier(), at.later()])
-        .filter_map(|instant| Some(instant.ok()?.timestamp()))
+        .flat_map(|at| {
+            // At the end of summer time an hour comes twice.
+            let again = matches!(at.offset(), AmbiguousOffset::Fold { .. });
+            [again.then(|| at.clone().later()), Some(at.compatible())]
+        })
+        .filter_map(|instant| Some(instant?.ok()?.timestamp()))
         .min_by_key(|instant| instant.duration_since(now.timestamp()).abs())
         .ok_or_else(refuse)
 }
@@ -155,7 +159,8 @@ mod tests {
             ("Europe/Berlin", "2026-10-25T02:45+01", "02:50", "2026-10-25T02:50+01"),
             ("Europe/Berlin", "2026-10-24T22:00+02", "05:30", "2026-10-25T05:30+01"),
             ("Europe/Berlin", "2027-03-27T22:00+01", "05:30", "2027-03-28T05:30+02"),
-            ("Europe/Berlin", "2027-03-28T01:30+01", "02:30", "2027-03-28T03:30+02"),
+            // An hour that does not come.
+            ("Europe/Berlin", "2027-03-28T01:45+01", "02:30", "2027-03-28T03:30+02"),
             ("Europe/Berlin", "2026-10-24T22:00+02", "8h", "2026-10-25T05:00+01"),
             ("America/Santiago", "2026-09-05T23:50-04", "00:30", "2026-09-06T01:30-03"),
         ] {

@@ -15,8 +15,8 @@ const SAMPLE: usize = 100;
 /// The header stands in one of the first so many records, if there is one.
 pub(super) const HEADER_WITHIN: usize = 20;
 
-/// In order of preference where nothing else decides.
-const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+/// Those that we know, in order of preference where nothing else decides.
+pub(super) const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 /// How much sense the text makes under a delimiter. Compared from the first field on.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]

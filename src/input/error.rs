@@ -116,6 +116,9 @@ pub enum Problem {
     /// One record is absurdly long.
     #[error("a record that starts here is longer than {0} bytes")]
     TooLong(usize),
+    /// One record has absurdly many cells.
+    #[error("a record that starts here has more than {0} cells")]
+    TooWide(usize),
     /// The file ends inside a quoted cell.
     #[error("a quote that is opened in this record is never closed")]
     OpenQuote,
@@ -167,6 +170,7 @@ impl Problem {
                 "look for a lone quotation mark (\") in this record and remove or double it"
                     .to_owned()
             }
+            Self::TooWide(_) => "is the separator right? Give it with --delimiter".to_owned(),
             Self::Columns(error) => error.hint(),
             Self::HeaderBelow(line) => format!("remove the lines above line {line}"),
             Self::Changed => "start again, and leave the file alone meanwhile".to_owned(),

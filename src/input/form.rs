@@ -3,6 +3,7 @@
 //! Must hold: the content decides, never the file's name.
 //! Never: reads a file; it is given the bytes.
 
+use super::delimiter::DELIMITERS;
 use crate::rules::encoding::TextLook;
 use std::fmt;
 use std::str::FromStr;
@@ -226,7 +227,7 @@ fn sep_line(text: &[u8]) -> Option<SepLine> {
     let &[delimiter] = rest else { return None };
     let line_end = text.get(end..).unwrap_or_default();
     let line_end = if line_end.starts_with(b"\r\n") { 2 } else { line_end.len().min(1) };
-    let is_sep = start.eq_ignore_ascii_case(b"sep=") && delimiter.is_ascii();
+    let is_sep = start.eq_ignore_ascii_case(b"sep=") && DELIMITERS.contains(&delimiter);
     is_sep.then_some(SepLine { delimiter, bytes: end + line_end })
 }
 
@@ -281,6 +282,7 @@ mod tests {
             (b"sep,nama\n", None, 0),
             (b"sep=ember,nama\n", None, 0),
             (b"sep=\n", None, 0),
+            (b"sep=\x1B\nnik\x1Bnama", None, 0),
             (b"\xEF\xBB\xBFnik", None, 3),
         ] {
             let form = text_form(false, Encoding::Utf8, text);

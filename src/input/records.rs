@@ -12,6 +12,8 @@ use std::io::{self, Read};
 pub const BUFFER_BYTES: usize = 256 * 1024;
 /// A record longer than this is a lone quote that swallowed the file, or no table at all.
 pub const RECORD_BYTES: usize = 1024 * 1024;
+/// No table has more columns than the widest sheet.
+const MOST_COLUMNS: usize = 16_384;
 
 /// How a stream of records is to be read.
 #[derive(Clone, Copy, Debug)]
@@ -124,6 +126,9 @@ impl<R: Read> Records<R> {
             let result = self.parse(&mut bytes, &mut width);
             if self.position() - self.place.byte > RECORD_BYTES as u64 {
                 return Err(self.error(Problem::TooLong(RECORD_BYTES)).at(self.place));
+            }
+            if width > MOST_COLUMNS {
+                return Err(self.error(Problem::TooWide(MOST_COLUMNS)).at(self.place));
             }
             match result {
                 ReadRecordResult::Record => break,

@@ -14,3 +14,4 @@ pub mod reply;
 pub mod row;
 pub mod stop;
 pub mod subject;
+pub mod text;

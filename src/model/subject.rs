@@ -3,6 +3,7 @@
 //! Must hold: a value of these types has passed the rules, since only this crate's rules construct them.
 //! Never: `Debug` shows a whole NIK or any part of a name, and there is no `Display` to print them by mistake.
 
+use super::text::is_unfit;
 use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
@@ -12,6 +13,8 @@ pub const NIK_DIGITS: usize = 16;
 
 /// Shortest run of digits that `mask_digits` hides: a birth date is six digits.
 const MASKED_RUN: usize = 6;
+/// Fewest digits in groups (`3275.0141…`) that `mask_digits` hides together: a date is eight.
+const MASKED_GROUPS: usize = 12;
 
 /// A NIK: 16 ASCII digits that have passed the checks.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,17 +87,18 @@ pub struct Subject {
     pub name: Name,
 }
 
-/// Replaces each run of six or more ASCII digits with `******`, for texts (a header, a label) that might hold a NIK.
+/// Fit for one line of a message (a header, a label): each run of six or more ASCII digits is `******`, and so are
+/// groups of digits that may be a NIK together; what would steer a terminal is `?`.
 #[must_use]
 pub fn mask_digits(text: &str) -> Cow<'_, str> {
-    mask_runs(text, MASKED_RUN)
+    mask_runs(text, MASKED_RUN, MASKED_GROUPS)
 }
 
-/// Replaces only what may be a whole NIK, for texts that are of use when they are whole: a dated
+/// The same, hiding only what may be a whole NIK, for texts that are of use when they are whole: a dated
 /// path, a command to paste.
 #[must_use]
 pub fn mask_niks(text: &str) -> Cow<'_, str> {
-    mask_runs(text, NIK_DIGITS - 1)
+    mask_runs(text, NIK_DIGITS - 1, NIK_DIGITS - 1)
 }
 
 /// A path fit for messages: a file or folder may be named by a NIK.
@@ -130,28 +134,41 @@ pub fn mask_cell(cell: &str) -> String {
     shape
 }
 
-fn mask_runs(text: &str, shortest: usize) -> Cow<'_, str> {
-    let mut out = String::new();
-    let mut rest = text;
-    let mut masked = false;
-    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+fn mask_runs(text: &str, run: usize, groups: usize) -> Cow<'_, str> {
+    let is_digit = |c: char| c.is_ascii_digit();
+    let fit = text.replace(is_unfit, "?");
+    let mut out = String::with_capacity(fit.len());
+    let mut rest = fit.as_str();
+    while let Some(start) = rest.find(is_digit) {
         let (before, tail) = rest.split_at(start);
-        let run = tail.find(|c: char| !c.is_ascii_digit()).unwrap_or(tail.len());
-        let (digits, after) = tail.split_at(run);
+        let (digits, after) = tail.split_at(groups_end(tail));
         out.push_str(before);
-        if run >= shortest {
+        let count = digits.bytes().filter(u8::is_ascii_digit).count();
+        // No province is 20: a date, or two.
+        let is_date = digits.starts_with("20") && count <= NIK_DIGITS;
+        if count >= groups && !is_date {
             out.push_str("******");
-            masked = true;
         } else {
-            out.push_str(digits);
+            for piece in digits.split_inclusive(|c| !is_digit(c)) {
+                let (group, joint) = piece.split_at(piece.trim_end_matches(|c| !is_digit(c)).len());
+                out.push_str(if group.len() >= run { "******" } else { group });
+                out.push_str(joint);
+            }
         }
         rest = after;
     }
-    if !masked {
-        return Cow::Borrowed(text);
-    }
     out.push_str(rest);
-    Cow::Owned(out)
+    if out == text { Cow::Borrowed(text) } else { Cow::Owned(out) }
+}
+
+/// Where the groups of digits end that a text begins with, joined by one separator each.
+fn groups_end(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    // A `?` stands for a character that was taken out.
+    let is_joint =
+        |at: usize| bytes.get(at).is_some_and(|b| b".-_ ?".contains(b)) && is_digit(at + 1);
+    (0..bytes.len()).find(|at| !is_digit(*at) && !is_joint(*at)).unwrap_or(bytes.len())
 }
 
 #[cfg(test)]
@@ -185,6 +202,13 @@ mod tests {
             ("a123456b", "a******b"),
             ("3275014101900001.csv", "******.csv"),
             ("1 123456 é 7654321", "1 ****** é ******"),
+            ("a-3275.0141.0790.0001.csv", "a-******.csv"),
+            ("32-75_01 41.07.90\u{200B}0001", "******"),
+            ("3275..0141..0790 é", "3275..0141..0790 é"),
+            ("2026-11-28 10.30.csv", "2026-11-28 10.30.csv"),
+            ("2026-11-01_2026-11-30.csv", "2026-11-01_2026-11-30.csv"),
+            ("20.3275.0141.0790.0001", "******"),
+            ("a\nb\u{1B}[2J\u{202E}\u{2066}c", "a?b?[2J??c"),
             ("", ""),
         ] {
             assert_eq!(mask_digits(text), masked);
@@ -214,6 +238,8 @@ mod tests {
             ("--max-cost=5000000", "--max-cost=5000000"),
             ("out_20261123.csv", "out_20261123.csv"),
             ("d/3275014101900001.csv", "d/******.csv"),
+            ("d/3275.0141.0190.0001.csv", "d/******.csv"),
+            ("d/500.000_20261123\r.csv", "d/500.000_20261123?.csv"),
             ("327501410190001", "******"),
         ] {
             assert_eq!(mask_niks(text), masked);

@@ -106,6 +106,11 @@ impl Cells {
         cells
     }
 
+    /// How many bytes they take, about.
+    pub fn size(&self) -> usize {
+        self.bytes.len() + size_of_val(self.ends.as_slice())
+    }
+
     /// Made up, for a test.
     #[cfg(test)]
     pub(super) fn made(texts: &[&str]) -> Self {

@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::Summary;
 use crate::model::money::{Price, group};
 use crate::model::outcome::{Outcome, OutcomeCounts};
-use crate::model::subject::mask_niks;
 
 /// The last words of a start, several lines.
 pub fn last_words(summary: &Summary, price: Option<&Price>, next: Option<&str>) -> String {
@@ -29,8 +28,7 @@ fn write_all(
     saved(out, summary, price)?;
     writeln!(out, "  time       {}", time(summary.seconds))?;
     if let Some(output) = &summary.output {
-        // Named after the input, which may be named by a NIK.
-        writeln!(out, "  output     {}", mask_niks(output))?;
+        writeln!(out, "  output     {output}")?;
     }
     if let Some(next) = next {
         writeln!(out, "  next       {next}")?;

@@ -3,11 +3,12 @@
 use tokio::sync::mpsc::Sender;
 
 use super::Input;
+use super::chunk::Chunk;
 use crate::engine::Candidate;
 use crate::input::{InputError, Rows};
 use crate::rules::pair::truncate;
 
-/// Rows handed over at a time.
+/// Rows handed over at a time, at most.
 const CHUNK: usize = 256;
 
 /// Reads the file once more and hands over every row that passed. `None` is handed over where the
@@ -31,19 +32,20 @@ fn read(
 ) -> Result<Option<[u8; 16]>, InputError> {
     let Input { source, layout, options, hasher } = input;
     let mut rows = Rows::open(source, layout, options, hasher.stream())?;
-    let mut chunk = Vec::with_capacity(CHUNK);
+    let mut chunk = Chunk::of(CHUNK);
     while let Some(row) = rows.next_row()? {
         let Ok(checked) = row.reading.checked else { continue };
         let (record, subject) = (row.record, checked.subject);
-        chunk.push(Candidate { record, pair: hasher.pair(&subject), subject });
-        if chunk.len() == CHUNK {
-            let full = std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK));
-            if to.blocking_send(Some(full)).is_err() {
-                return Ok(None);
-            }
+        let size = subject.name.as_str().len();
+        if let Some(full) =
+            chunk.add(Candidate { record, pair: hasher.pair(&subject), subject }, size)
+            && to.blocking_send(Some(full)).is_err()
+        {
+            return Ok(None);
         }
     }
-    if !chunk.is_empty() && to.blocking_send(Some(chunk)).is_err() {
+    let rest = chunk.rest();
+    if !rest.is_empty() && to.blocking_send(Some(rest)).is_err() {
         return Ok(None);
     }
     rows.finish().map(|hash| Some(truncate(&hash)))

@@ -5,6 +5,7 @@
 //! run ends without replacing an output.
 
 mod candidates;
+mod chunk;
 mod known;
 mod locate;
 mod project;

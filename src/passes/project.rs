@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::io::Write;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
+use super::chunk::Chunk;
 use super::{Input, LOOK_EVERY, PassError};
 use crate::input::Rows;
 use crate::ledger::{Detail, Ledger};
@@ -23,7 +24,7 @@ use crate::rules::echo::{is_concealed, reveal_all};
 use crate::rules::pair::truncate;
 use crate::rules::pairs::{Origin, PairState, PairTable};
 
-/// Rows joined at a time: their facts are fetched together.
+/// Rows joined at a time, at most: their facts are fetched together.
 const CHUNK: usize = 2048;
 /// Chunks that may wait to be written.
 const CHUNKS_WAITING: usize = 2;
@@ -81,7 +82,7 @@ fn read(
     let mut rows = Rows::open(source, layout, options, hasher.stream())?;
     // The pairs that already stood in an earlier row.
     let mut seen = vec![false; table.len()];
-    let mut chunk = Vec::with_capacity(CHUNK);
+    let mut chunk = Chunk::of(CHUNK);
     while let Some(row) = rows.next_row()? {
         if row.record % LOOK_EVERY == 0 && interrupted() {
             return Err(PassError::Interrupted);
@@ -97,15 +98,14 @@ fn read(
                 What::Pair { state: table.state(at), subject, first, name_changed }
             }
         };
-        chunk.push(Held { cells, what });
-        if chunk.len() == CHUNK {
-            let full = std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK));
-            if give.send(full).is_err() {
-                return Ok(());
-            }
+        let size = cells.size();
+        if let Some(full) = chunk.add(Held { cells, what }, size)
+            && give.send(full).is_err()
+        {
+            return Ok(());
         }
     }
-    if give.send(chunk).is_err() {
+    if give.send(chunk.rest()).is_err() {
         return Ok(());
     }
     match truncate(&rows.finish()?) == fingerprint {

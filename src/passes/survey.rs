@@ -1,17 +1,19 @@
 //! The first pass: what is in the file, before anything is sent or paid.
 
+use super::chunk::Chunk;
 use super::spot::spot;
 use super::{Input, LOOK_EVERY, PassError};
 use crate::input::Rows;
 use crate::model::attempt::PairKey;
 use crate::model::finding::{Finding, FindingClass, Skipped};
+use crate::model::row::Checked;
 use crate::model::subject::Subject;
 use crate::rules::findings::{FileCounts, FileFacts, SpotLog, findings};
 use crate::rules::pair::{PairHasher, truncate};
 use crate::rules::pairs::PairTable;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-/// Rows handed over at a time.
+/// Rows handed over at a time, at most.
 const CHUNK: usize = 1024;
 /// Chunks that may wait for their keys.
 const CHUNKS_WAITING: usize = 4;
@@ -92,22 +94,21 @@ fn read(
     let Input { source, layout, options, hasher } = input;
     let mut rows = Rows::open(source, layout, options, hasher.stream())?;
     let (mut counts, mut spots) = (FileCounts::default(), SpotLog::default());
-    let mut chunk = Vec::with_capacity(CHUNK);
+    let mut chunk = Chunk::of(CHUNK);
     while let Some(row) = rows.next_row()? {
         counts.add(&row.reading);
         spots.add(&row.reading, |sign| spot(&row, layout, sign));
         if row.record % LOOK_EVERY == 0 && interrupted() {
             return Err(PassError::Interrupted);
         }
-        if let Ok(checked) = row.reading.checked {
-            chunk.push(checked.subject);
-        }
-        if chunk.len() == CHUNK {
-            let full = std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK));
-            give.send(full).map_err(|_| ended_early())?;
+        if let Ok(Checked { subject, .. }) = row.reading.checked {
+            let size = subject.name.as_str().len();
+            if let Some(full) = chunk.add(subject, size) {
+                give.send(full).map_err(|_| ended_early())?;
+            }
         }
     }
-    give.send(chunk).map_err(|_| ended_early())?;
+    give.send(chunk.rest()).map_err(|_| ended_early())?;
     let facts = FileFacts {
         id_header: layout.header_key(&layout.id),
         repeated_headers: layout.repeated_headers(),

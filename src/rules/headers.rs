@@ -6,6 +6,7 @@
 
 use super::nik::{clean_nik, look_of};
 use crate::model::subject::{mask_cell, mask_digits};
+use crate::model::text::is_unfit;
 use unicode_normalization::UnicodeNormalization;
 
 /// The first of the columns that our output adds. A file that has it was written by us.
@@ -160,58 +161,46 @@ pub fn shown(header: &str) -> String {
         return mask_cell(header);
     }
     let line: String =
-        header.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN_CHARS).collect();
+        header.chars().map(|c| if is_unfit(c) { ' ' } else { c }).take(SHOWN_CHARS).collect();
     mask_digits(line.trim()).into_owned()
 }
 
-/// Words of headers. A first row with none of them may be a customer's.
-const HEADER_WORDS: &[&str] = &[
-    "nik",
-    "ktp",
-    "kk",
-    "npwp",
-    "nama",
-    "name",
-    "identitas",
-    "identity",
-    "id",
-    "no",
-    "nomor",
-    "number",
-    "alamat",
-    "address",
-    "tanggal",
-    "tgl",
-    "date",
-    "lahir",
-    "telepon",
-    "telp",
-    "phone",
-    "hp",
-    "email",
-    "kode",
-    "code",
-    "cabang",
-    "kota",
-    "city",
-    "status",
-    "plafon",
-    "amount",
-    "customer",
-    "nasabah",
-];
+/// Words of headers. A first row of others may be a customer's.
+const HEADER_WORDS: &str = "\
+    nik ktp kk npwp nama name identitas identity id no nomor nomer number alamat address tanggal tgl \
+    date lahir birth tempat place telepon telp tlp phone hp handphone mobile email mail kode code \
+    cabang branch kota city kabupaten kecamatan kelurahan provinsi province rt rw pos postal status \
+    plafon amount customer nasabah rekening rek account bank kartu keluarga lengkap full first last \
+    jenis type kelamin gender agama pekerjaan umur usia age ibu kandung ayah pasangan mother produk \
+    product pinjaman loan limit tenor gaji saldo balance jumlah nominal keterangan catatan remark \
+    remarks notes";
+/// Headers that stand in the cells of customers too: the kind of an ID, of a customer, of a place.
+const VALUES_TOO: &[&str] = &["ktp", "kk", "npwp", "customer", "nasabah", "kota"];
 
-/// The headers fit to be shown: in clear where one of them is known to be a header, else only their shapes.
+/// The headers fit to be shown. One that is known for one is shown in clear, and the others beside several of them; of
+/// all else, since it may be a customer's row, only the shapes.
 #[must_use]
 pub fn shown_all(headers: &[String]) -> Vec<String> {
-    let is_word = |word: &str| HEADER_WORDS.iter().any(|known| known.eq_ignore_ascii_case(word));
-    let is_known = |header: &String| {
-        let key = HeaderKey::of(header);
-        let mut words = header.split(|c: char| !c.is_alphanumeric());
-        is_id_header(&key) || is_name_header(&key) || words.any(is_word)
-    };
-    let is_header = headers.iter().any(is_known);
-    headers.iter().map(|header| if is_header { shown(header) } else { mask_cell(header) }).collect()
+    let holds_data = headers.iter().any(|header| is_data(header));
+    let known = headers.iter().filter(|header| is_known(header));
+    let known = known.filter(|header| !HeaderKey::of(header).is_in(VALUES_TOO)).count();
+    let filled = headers.iter().filter(|header| !header.trim().is_empty()).count();
+    let is_header = known > 1 && known * 2 >= filled;
+    let is_shown = |header: &str| !holds_data && (is_header || is_known(header));
+    headers.iter().map(|h| if is_shown(h) { shown(h) } else { mask_cell(h) }).collect()
+}
+
+/// Whether a cell is known for a header, as a whole or word by word.
+fn is_known(cell: &str) -> bool {
+    let key = HeaderKey::of(cell);
+    let is_word =
+        |word: &str| HEADER_WORDS.split(' ').any(|known| known.eq_ignore_ascii_case(word));
+    let mut words = cell.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    is_id_header(&key)
+        || is_name_header(&key)
+        || key.is_family_card()
+        || cell.starts_with("ck_")
+        || (!key.is_empty() && words.all(is_word))
 }
 
 /// Whether a cell can't be a header: a NIK, one that a spreadsheet damaged, or another long number.

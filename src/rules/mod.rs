@@ -25,5 +25,4 @@ pub mod streaks;
 pub mod tally;
 #[cfg(test)]
 pub(crate) mod testing;
-mod text;
 pub mod throttle;

@@ -8,9 +8,9 @@
 //! guess is a charged mismatch.
 
 use super::headers::HeaderKey;
-use super::text::is_invisible;
 use crate::model::row::{Rejection, Warning, Warnings};
 use crate::model::subject::{NIK_DIGITS, Name};
+use crate::model::text::is_invisible;
 use std::borrow::Cow;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 

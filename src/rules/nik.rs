@@ -6,9 +6,9 @@
 //! Never: corrects a NIK, guesses lost digits, or compares regencies and districts with a current list (people keep
 //! the codes of regencies that no longer exist).
 
-use super::text::is_invisible;
 use crate::model::row::{DigitsLook, NikLook, Rejection, Warning, Warnings};
 use crate::model::subject::{NIK_DIGITS, Nik};
+use crate::model::text::is_invisible;
 use std::borrow::Cow;
 
 /// The first number that a spreadsheet's or data frame's floating point can't hold exactly.

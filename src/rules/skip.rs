@@ -4,7 +4,7 @@
 //! Never: skips a record for one cell alone.
 
 use super::headers::HeaderKey;
-use super::text::is_invisible;
+use crate::model::text::is_invisible;
 
 /// Why a record is no row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

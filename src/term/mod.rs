@@ -1,7 +1,7 @@
 //! What is shown while a command runs: logs, notes and progress, on stderr only.
 //!
 //! What must hold: nothing that holds a NIK, a name or a secret comes here; meaning is never shown
-//! by colour alone; on `--log json` every line is a JSON object.
+//! by colour alone; on `--log json` every line is a JSON object; no text steers the terminal.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::RecvTimeoutError;
@@ -20,6 +20,7 @@ mod progress;
 pub use progress::Progress;
 
 use crate::error::Error;
+use crate::model::text::fit;
 
 /// How logs are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +100,7 @@ impl Screen {
             LogForm::Text => self.line(text.trim_end_matches('\n')),
             LogForm::Json => {
                 for line in text.lines().filter(|line| !line.trim().is_empty()) {
-                    tracing::info!(target: "ceknik", "{}", line.trim());
+                    tracing::info!(target: "ceknik", "{}", fit(line.trim()));
                 }
             }
         }
@@ -108,7 +109,7 @@ impl Screen {
     /// Asks a person, quiet or not, and waits for a line of standard input; `None` where `given_up` says so before.
     pub fn ask(&self, question: &str, given_up: &dyn Fn() -> bool) -> Option<String> {
         // Nobody can answer what cannot be shown: no line is no.
-        let _ = BesideBars(self.bars.clone()).write_all(question.as_bytes());
+        let _ = BesideBars(self.bars.clone()).write_all(fit(question).as_bytes());
         let (tell, told) = std::sync::mpsc::channel();
         // A thread of its own, since a signal does not end the reading of a line.
         let reader = std::thread::Builder::new().name("answer".to_owned()).spawn(move || {
@@ -137,17 +138,16 @@ impl Screen {
             LogForm::Json => tracing::error!(
                 target: "ceknik",
                 exit = error.code,
-                hint = error.hint.as_deref().unwrap_or_default(),
+                hint = fit(error.hint.as_deref().unwrap_or_default()),
                 "{}",
-                error.message
+                fit(&error.message)
             ),
         }
     }
 
     fn line(&self, text: &str) {
         // Nobody is left to be told when stderr is gone.
-        let _ =
-            BesideBars(self.bars.clone()).make_writer().write_all(format!("{text}\n").as_bytes());
+        let _ = BesideBars(self.bars.clone()).write_all((fit(text) + "\n").as_bytes());
     }
 }
 

@@ -129,7 +129,9 @@ impl Maker {
     fn new(options: &Options) -> Result<Self, ApiError> {
         // Without TLS, calls go to this machine itself: to no proxy, and by no other's word for where that is.
         let is_plain = options.base.endpoint().scheme() == "http";
-        let tls = if is_plain { tls::trusting_nobody() } else { tls::trusting_the_system(options) };
+        let more = tls::certificates(options)?;
+        let tls =
+            if is_plain { tls::trusting_nobody() } else { tls::trusting_the_system_and(more) };
         Ok(Self {
             tls: tls?,
             // A time-out of the whole call that strikes while connecting would look like a doubt: keep

@@ -12,11 +12,13 @@ use rustls_platform_verifier::Verifier;
 
 use super::{ApiError, Options, causes};
 
-/// For `https`: the system's roots, and the user's.
-pub(super) fn trusting_the_system(options: &Options) -> Result<ClientConfig, ApiError> {
+/// For `https`: the system's roots, and more.
+pub(super) fn trusting_the_system_and(
+    more: Vec<CertificateDer<'static>>,
+) -> Result<ClientConfig, ApiError> {
     let client = |error: rustls::Error| ApiError::Client(causes(&error));
     let provider = Arc::new(ring::default_provider());
-    let verifier = Verifier::new_with_extra_roots(certificates(options)?, Arc::clone(&provider));
+    let verifier = Verifier::new_with_extra_roots(more, Arc::clone(&provider));
     let verifier = Arc::new(verifier.map_err(client)?);
     let config = builder(provider)?.dangerous().with_custom_certificate_verifier(verifier);
     let mut config = config.with_no_client_auth();
@@ -38,7 +40,8 @@ fn builder(provider: Arc<CryptoProvider>) -> Result<Builder, ApiError> {
         .map_err(|error| ApiError::Client(causes(&error)))
 }
 
-fn certificates(options: &Options) -> Result<Vec<CertificateDer<'static>>, ApiError> {
+/// The certificates of the user's file.
+pub(super) fn certificates(options: &Options) -> Result<Vec<CertificateDer<'static>>, ApiError> {
     let Some(path) = &options.ca_cert else { return Ok(Vec::new()) };
     let refuse = |why: String| ApiError::CaCert { path: path.display().to_string(), why };
     let pem = std::fs::read(path).map_err(|e| refuse(e.to_string()))?;

@@ -261,6 +261,57 @@ fn cells_are_counted_with_the_empty_ones_before_them() {
     assert_eq!(read, [true, true, true, true, true, false]);
 }
 
+/// What is said of a workbook's parts.
+fn checked(file: Vec<u8>, bounds: &Bounds) -> String {
+    bounds::check(Cursor::new(file), bounds)
+        .map_or_else(|problem| problem.to_string(), |()| String::new())
+}
+
+#[test]
+fn a_list_of_texts_is_no_longer_than_it_may_be() {
+    let few = Bounds { texts: 3, text: 64, ..Bounds::default() };
+    let late =
+        |before: &str, more: &str| format!("<sst>{before}<x uniqueCount=\"1{more}\"/></sst>");
+    let tags = "<a/>".repeat(10);
+    for (list, said) in [
+        ("<sst><si><t>si </t></si><x:si></x:si><si /></sst>".to_owned(), ""),
+        (r#"<sst uniqueCount="3"/>"#.to_owned(), ""),
+        ("<sst><si/><si/><si/><si/></sst>".to_owned(), "more texts"),
+        (r#"<sst uniqueCount="4"/>"#.to_owned(), "not as long as it says"),
+        // A promise after what is looked at, and one that begins there.
+        (late(&tags.repeat(9), ""), "not as long as it says"),
+        (late(&format!("{tags}   "), "2"), "not as long as it says"),
+        ("<sst unique\u{1B}(BCount=\"4\"/>".to_owned(), "not as long as it says"),
+        ("<\0s\0s\0t\0/\0>\0".to_owned(), "not as long as it says"),
+    ] {
+        let error = checked(zip_of(&[("xl/sharedStrings.xml", list.as_bytes())]), &few);
+        assert!(error.contains(said) && error.is_empty() == said.is_empty(), "{list}: {error}");
+    }
+}
+
+#[test]
+fn parts_that_share_their_bytes_are_bounded_together() {
+    let one = zip_of(&[("a00", &[b'x'; 512 * 1024])]);
+    let at = |mark: &[u8]| one.windows(4).position(|bytes| bytes == mark).unwrap();
+    let (entry, end) = (at(b"PK\x01\x02"), at(b"PK\x05\x06"));
+    for (count, said) in [(1_u16, ""), (2, ""), (60, "huge size")] {
+        let mut file = one[..entry].to_vec();
+        for n in 0..count {
+            file.extend_from_slice(&one[entry..end]);
+            let name = file.len() - (end - entry) + 46;
+            file[name..name + 3].copy_from_slice(format!("a{n:02}").as_bytes());
+        }
+        let mut tail = one[end..].to_vec();
+        tail[8..10].copy_from_slice(&count.to_le_bytes());
+        tail[10..12].copy_from_slice(&count.to_le_bytes());
+        let size = u32::from(count) * (end - entry) as u32;
+        tail[12..16].copy_from_slice(&size.to_le_bytes());
+        file.extend(tail);
+        let error = checked(file, &Bounds { part: 1024 * 1024, ..Bounds::default() });
+        assert!(error.contains(said) && error.is_empty() == said.is_empty(), "{count}: {error}");
+    }
+}
+
 #[test]
 fn what_is_no_workbook_is_told_apart() {
     for (parts, said) in [

@@ -72,7 +72,11 @@ impl<'a> Headed<'a> {
                 index: one.index,
                 why: format!("{} \"{}\"", role.flag(), shown(name)),
             }),
-            [] => Err(ColumnError::NoSuchHeader { role, asked: shown(name), seen: self.seen() }),
+            [] => {
+                // Among a customer's cells there is no header to be found.
+                self.refuse_data(None)?;
+                Err(ColumnError::NoSuchHeader { role, asked: shown(name), seen: self.seen() })
+            }
             several => Err(self.ambiguous(role, several)),
         }
     }

@@ -140,6 +140,8 @@ fn a_first_row_of_data_is_no_header() {
     let error = choose(&wide, Some("3"), None).unwrap_err();
     assert_eq!(error.hint(), "use --no-header --id-column 3 --name-column M");
     assert!(choose(&wide, Some("3"), Some("2")).is_err());
+    let error = choose(&wide, Some("NIK"), None).unwrap_err();
+    assert!(matches!(error, ColumnError::FirstRowIsData { column: 3, .. }), "{error}");
     // Both named: a long number in another header is let be.
     let odd = [("NIK", NIKS), ("nama", TEXT), ("202401010000", TEXT)];
     assert!(choose(&odd, Some("1"), Some("2")).is_ok());
@@ -166,10 +168,11 @@ fn without_headers_columns_go_by_number() {
 
 #[test]
 fn a_refusal_lists_the_columns_masked() {
-    let error = choose(&[("No", TEXT), ("rek 1234567", TEXT), ("", TEXT)], None, None).unwrap_err();
+    let table = [("No", TEXT), ("Cabang", TEXT), ("rek 1234567", TEXT), ("", TEXT)];
+    let error = choose(&table, None, None).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "no column has a header that we know as the NIK; columns seen: 1 \"No\", 2 \"rek ******\", 3 \"\""
+        "no column has a header that we know as the NIK; columns seen: 1 \"No\", 2 \"Cabang\", 3 \"rek ******\", 4 \"\""
     );
     assert_eq!(error.hint(), "name it: --id-column followed by the header or its number");
 }

@@ -130,7 +130,26 @@ fn tells_data_from_headers() {
 #[test]
 fn shows_headers_safely() {
     assert_eq!(shown(" NIK \n3275014101900001"), "xxx ?################");
+    assert_eq!(shown("\u{FEFF}NIK\u{202E}\u{2066}x"), "NIK  x");
     assert_eq!(shown(&"x".repeat(100)).len(), SHOWN_CHARS);
+}
+
+#[test]
+fn a_customers_row_is_shown_as_its_shapes() {
+    for (row, expected) in [
+        ("No. KTP|Alamat Email|Tgl Lahir|Cabang", "No. KTP|Alamat Email|Tgl Lahir|Cabang"),
+        ("no_hp|Nama Lengkap|Hobi|Rek 1234567", "no_hp|Nama Lengkap|Hobi|Rek ******"),
+        ("customer_id|NIK|ck_outcome||Hobi", "customer_id|NIK|ck_outcome||Hobi"),
+        ("NIK|Hobi", "NIK|xxxx"),
+        ("SITI|3275014107900001|Jl No 6|Kota", "xxxx|327501******0001|xx xx #|xxxx"),
+        ("NIK|Nama|3275.0141.0790.0001", "xxx|xxxx|####.####.####.####"),
+        ("BUDI SANTOSO||Jl Melati No 5|Kota Bandung", "xxxx xxxxxxx||xx xxxxxx xx #|xxxx xxxxxxx"),
+        ("BUDI SANTOSO||KTP|Nasabah|Status", "xxxx xxxxxxx||KTP|Nasabah|Status"),
+        ("BUDI SANTOSO|", "xxxx xxxxxxx|"),
+    ] {
+        let row: Vec<_> = row.split('|').map(str::to_owned).collect();
+        assert_eq!(shown_all(&row).join("|"), expected);
+    }
 }
 
 #[test]
