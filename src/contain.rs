@@ -4,6 +4,7 @@
 //! Never: hides a defect of ours.
 
 use std::cell::Cell;
+use std::io::Write;
 use std::panic::{AssertUnwindSafe, UnwindSafe, catch_unwind};
 
 thread_local! {
@@ -22,7 +23,9 @@ pub fn quiet_panics() {
             let file = at.file().rsplit(['/', '\\']).next().unwrap_or_default();
             format!(" at {file}:{}", at.line())
         });
-        eprintln!(
+        // Not by a macro that panics where stderr is gone: a panic in a panic ends the process at once.
+        let _ = writeln!(
+            std::io::stderr(),
             "error: internal error{}: this is a defect of ceknik\n  hint: nothing that was recorded is lost; `ceknik status` shows it",
             place.unwrap_or_default()
         );

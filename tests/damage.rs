@@ -118,8 +118,8 @@ fn each_write_fails(files: &str, step: usize, at_least: usize) {
 
 /// The ledger with all that stands beside it.
 const LEDGER_FILES: &str = "/disk/my.ledger";
-/// The output and its summary, also while they are made.
-const OUTPUT_FILES: &str = "in.sandbox.csv";
+/// The output and its summary, while they are made.
+const OUTPUT_FILES: &str = "ceknik-tmp";
 
 #[test]
 fn a_write_that_fails_costs_no_answer() {

@@ -3,21 +3,23 @@
 //! What must hold: nothing that holds a NIK, a name or a secret comes here; meaning is never shown
 //! by colour alone; on `--log json` every line is a JSON object; no text steers the terminal.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use clap::ColorChoice;
 use indicatif::MultiProgress;
 use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::fmt::MakeWriter;
 
 /// How often it is looked whether a question is given up.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+mod outlet;
 mod progress;
 
 pub use progress::Progress;
+
+use outlet::Outlet;
 
 use crate::error::Error;
 use crate::model::text::fit;
@@ -57,6 +59,7 @@ impl Default for Options {
 #[derive(Clone)]
 pub struct Screen {
     bars: MultiProgress,
+    outlet: Outlet,
     form: LogForm,
     quiet: bool,
     progress: bool,
@@ -66,6 +69,7 @@ impl Screen {
     /// Sets up the logs. Only the first call in a process does.
     pub fn new(options: &Options) -> Self {
         let bars = MultiProgress::new();
+        let outlet = Outlet::new(bars.clone(), options.form);
         let level = match (options.quiet, options.verbosity) {
             (true, _) => LevelFilter::ERROR,
             (false, 0) => LevelFilter::INFO,
@@ -75,7 +79,9 @@ impl Screen {
         // Other crates may log whatever they were given: only our own lines are shown.
         let filter = tracing_subscriber::filter::Targets::new().with_target("ceknik", level);
         let subscriber = tracing_subscriber::fmt()
-            .with_writer(BesideBars(bars.clone()))
+            .with_writer(outlet.clone())
+            // They would be said on stderr, by a panic where it is gone.
+            .log_internal_errors(false)
             .with_ansi(wants_color(options.color))
             .with_target(false)
             .with_max_level(level);
@@ -87,16 +93,13 @@ impl Screen {
             LogForm::Json => subscriber.json().finish().with(filter).try_init(),
         };
         let (form, quiet) = (options.form, options.quiet);
-        Self { bars, form, quiet, progress: options.progress && !quiet }
+        Self { bars, outlet, form, quiet, progress: options.progress && !quiet }
     }
 
     /// Says something to a person, or logs it line by line for a machine.
     pub fn say(&self, text: &str) {
-        if self.quiet {
-            return;
-        }
         match self.form {
-            LogForm::Text if text.is_empty() => {}
+            _ if self.quiet || text.is_empty() => {}
             LogForm::Text => self.line(text.trim_end_matches('\n')),
             LogForm::Json => {
                 for line in text.lines().filter(|line| !line.trim().is_empty()) {
@@ -104,12 +107,13 @@ impl Screen {
                 }
             }
         }
+        self.outlet.flush();
     }
 
     /// Asks a person, quiet or not, and waits for a line of standard input; `None` where `given_up` says so before.
     pub fn ask(&self, question: &str, given_up: &dyn Fn() -> bool) -> Option<String> {
-        // Nobody can answer what cannot be shown: no line is no.
-        let _ = BesideBars(self.bars.clone()).write_all(fit(question).as_bytes());
+        self.outlet.say(fit(question).as_bytes());
+        self.outlet.flush();
         let (tell, told) = std::sync::mpsc::channel();
         // A thread of its own, since a signal does not end the reading of a line.
         let reader = std::thread::Builder::new().name("answer".to_owned()).spawn(move || {
@@ -143,11 +147,11 @@ impl Screen {
                 fit(&error.message)
             ),
         }
+        self.outlet.flush();
     }
 
     fn line(&self, text: &str) {
-        // Nobody is left to be told when stderr is gone.
-        let _ = BesideBars(self.bars.clone()).write_all((fit(text) + "\n").as_bytes());
+        self.outlet.say((fit(text) + "\n").as_bytes());
     }
 }
 
@@ -159,27 +163,5 @@ fn wants_color(choice: ColorChoice) -> bool {
         ColorChoice::Auto => {
             io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
         }
-    }
-}
-
-/// Writes whole lines to stderr without tearing the progress display.
-#[derive(Clone)]
-struct BesideBars(MultiProgress);
-
-impl<'a> MakeWriter<'a> for BesideBars {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
-impl Write for BesideBars {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.suspend(|| io::stderr().write_all(bytes)).map(|()| bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
     }
 }

@@ -1,6 +1,7 @@
 //! The progress of a run: a live block on a terminal, a plain line now and then elsewhere.
 
 use std::io::IsTerminal;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -16,9 +17,46 @@ const EVERY: Duration = Duration::from_secs(60);
 const TENTHS: u64 = 10;
 /// Over how long the calls per second are looked at.
 const WINDOW: Duration = Duration::from_secs(5);
+/// How long the display's end is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Shows a run's progress.
+/// Shows a run's progress, by a thread of its own: whoever sends calls never waits for a terminal.
 pub struct Progress {
+    glimpses: SyncSender<Snapshot>,
+    ended: Receiver<()>,
+}
+
+impl Progress {
+    /// Of a run that is about to send what the funnel leaves.
+    pub fn new(screen: &Screen, funnel: &Funnel, price: Option<Price>) -> Self {
+        let (glimpses, seen) = sync_channel::<Snapshot>(1);
+        let (tell, ended) = sync_channel(1);
+        let mut display = Display::new(screen, funnel, price);
+        // Without a thread there is no progress to be seen; the run goes on all the same.
+        let _ = std::thread::Builder::new().name("progress".to_owned()).spawn(move || {
+            while let Ok(seen) = seen.recv() {
+                display.show(&seen);
+            }
+            display.end();
+            let _ = tell.send(());
+        });
+        Self { glimpses, ended }
+    }
+
+    /// Shows a glimpse, unless the one before is not shown yet.
+    pub fn show(&mut self, seen: &Snapshot) {
+        let _ = self.glimpses.try_send(*seen);
+    }
+
+    /// Takes the display away; a terminal that is stopped is not waited for long.
+    pub fn end(self) {
+        drop(self.glimpses);
+        let _ = self.ended.recv_timeout(PATIENCE);
+    }
+}
+
+/// What is on the terminal.
+struct Display {
     screen: Screen,
     bar: Option<ProgressBar>,
     price: Option<Price>,
@@ -33,9 +71,8 @@ pub struct Progress {
     rate: f64,
 }
 
-impl Progress {
-    /// Of a run that is about to send what the funnel leaves.
-    pub fn new(screen: &Screen, funnel: &Funnel, price: Option<Price>) -> Self {
+impl Display {
+    fn new(screen: &Screen, funnel: &Funnel, price: Option<Price>) -> Self {
         let live = screen.progress && std::io::stderr().is_terminal();
         let bar = live.then(|| {
             let bar = ProgressBar::with_draw_target(
@@ -60,8 +97,7 @@ impl Progress {
         }
     }
 
-    /// Shows a glimpse.
-    pub fn show(&mut self, seen: &Snapshot) {
+    fn show(&mut self, seen: &Snapshot) {
         if seen.now >= self.past.0 + WINDOW || self.rate == 0.0 {
             let span = (seen.now - self.past.0).as_secs_f64();
             self.rate = (seen.sent - self.past.1) as f64 / span.max(0.001);
@@ -79,8 +115,7 @@ impl Progress {
         }
     }
 
-    /// Takes the display away.
-    pub fn end(self) {
+    fn end(self) {
         if let Some(bar) = self.bar {
             bar.finish_and_clear();
         }

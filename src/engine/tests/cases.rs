@@ -333,11 +333,12 @@ fn a_deadline_that_the_wall_clock_has_passed_is_one_too() {
         (options.deadline, options.deadline_at) = (Some(secs(1000)), Some(WallMs(2)));
     };
     let mut world = World::new(with(past), 0..100, vendor);
+    world.begin();
     while world.sent.len() < 4 {
         world.step();
     }
     world.run().advance(secs(1), WallMs(2));
-    assert_eq!(world.play().stop, Some(StopReason::Deadline));
+    assert_eq!(world.play_on().stop, Some(StopReason::Deadline));
     assert_eq!(world.sent.len(), 4);
 }
 

@@ -136,11 +136,10 @@ fn a_nul_byte_is_an_error_with_its_place() {
 fn a_record_may_be_long_but_not_endless() {
     let long = "x".repeat(RECORD_BYTES - 1);
     assert_eq!(take(format!("{long}\n").as_bytes(), BUFFER_BYTES).unwrap().len(), 1);
-    let commas = ",".repeat(RECORD_BYTES - 1);
-    assert_eq!(
-        take(format!("{commas}\n").as_bytes(), BUFFER_BYTES).unwrap()[0].1.len(),
-        RECORD_BYTES
-    );
+    for (cells, fits) in [(MOST_COLUMNS, true), (MOST_COLUMNS + 1, false)] {
+        let text = ",".repeat(cells - 1) + "\n";
+        assert_eq!(take(text.as_bytes(), BUFFER_BYTES).is_ok(), fits, "{cells} cells");
+    }
     for text in [format!("a\n{long}xx\nb\n"), format!("a\n\"{}", "x\n".repeat(RECORD_BYTES))] {
         let error = take(text.as_bytes(), BUFFER_BYTES).unwrap_err();
         assert_eq!(error.place(), Some(Place { line: 2, row: 2, record: 2, byte: 2 }));

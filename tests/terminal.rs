@@ -1,0 +1,87 @@
+//! A stderr that is gone, full, or not read: the run goes on as if somebody listened, and no call is lost for it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test: what is not as expected is the test's answer"
+)]
+
+mod support;
+
+use std::fs::OpenOptions;
+use std::io::{Read, Write, pipe};
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use support::{Place, Running, Vendor, bought_once, many_people, run_arguments};
+
+const ROWS: u32 = 200;
+
+fn set_up() -> (Place, Vendor) {
+    let place = Place::new();
+    place.write("in.csv", many_people(ROWS));
+    let vendor = Vendor::start(&place, &["--latency", "50ms"]);
+    (place, vendor)
+}
+
+/// A drained run's output: each row is answered or was not sent, and nothing is in doubt.
+fn check_drained(place: &Place, vendor: Vendor) {
+    let outcomes = place.column("out.partial.csv", "ck_outcome");
+    assert_eq!(outcomes.len(), ROWS as usize);
+    assert!(outcomes.iter().any(|outcome| outcome == "not_sent"));
+    assert!(outcomes.iter().all(|outcome| outcome != "in_doubt"), "{outcomes:?}");
+    bought_once(&vendor.end());
+}
+
+#[test]
+fn where_stderr_takes_nothing_a_signal_still_drains() {
+    for log in ["text", "json"] {
+        for stderr in ["full", "closed"] {
+            let (place, vendor) = set_up();
+            let more = ["-o", "out.csv", "--concurrency", "4", "-v", "--log", log];
+            let mut command = place.command(&run_arguments("in.csv", &vendor.base_url, &more));
+            let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+            let (reader, writer) = pipe().unwrap();
+            command.stderr(if stderr == "full" { Stdio::from(full) } else { writer.into() });
+            // Nobody ever reads what it says.
+            drop(reader);
+            let running = Running::start(command);
+            vendor.wait_for(20);
+            running.signal("TERM");
+            running.end().exits(143);
+            check_drained(&place, vendor);
+        }
+    }
+}
+
+#[test]
+fn where_stderr_is_not_read_the_run_goes_on() {
+    let (place, vendor) = set_up();
+    let more = ["-o", "out.csv", "--concurrency", "4", "--timeout", "1s"];
+    let mut command = place.command(&run_arguments("in.csv", &vendor.base_url, &more));
+    let (mut reader, writer) = pipe().unwrap();
+    let mut filler = writer.try_clone().unwrap();
+    command.stderr(writer);
+    let mut running = Running::start(command);
+    vendor.wait_for(20);
+    // As full as a pipe gets: what the program says from now on finds no room.
+    let filling = thread::spawn(move || while filler.write_all(&[b'.'; 4096]).is_ok() {});
+    thread::sleep(Duration::from_millis(1500));
+    running.signal("TERM");
+    // The output is there before anybody reads the last words.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !place.path("out.partial.csv").exists() {
+        assert!(Instant::now() < deadline && !running.is_over());
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert!(vendor.count() > 40, "{} calls: it stood still", vendor.count());
+    let reading = thread::spawn(move || {
+        let mut chunk = [0; 4096];
+        while reader.read(&mut chunk).is_ok_and(|bytes| bytes > 0) && chunk[0] != 0 {}
+    });
+    running.end().exits(143);
+    check_drained(&place, vendor);
+    // They hold each other up, and end with the test.
+    drop((filling, reading));
+}
