@@ -6,7 +6,7 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, Output};
 
-use support::{Place, Running, Vendor, many_people, people, run_arguments};
+use support::{CEKNIK, Place, Running, Vendor, many_people, people, run_arguments};
 
 /// What a stopped or refused command has to say and leave.
 struct Expected<'a> {
@@ -238,6 +238,21 @@ fn configuration_or_secrets_that_are_wrong_are_11() {
     expect("other origin", &other, &Expected { code: 11, says });
     let other = place.command(&["run", "in.csv", "--sandbox", "--ledger", "l"]).output().unwrap();
     expect("the sandbox's origin", &other, &Expected { code: 11, says: &["not to sandbox"] });
+}
+
+#[test]
+fn more_connections_than_files_may_be_open_is_11() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    place.write("in.csv", people([1; 30]));
+    for (concurrency, code) in [("64", 11), ("8", 0)] {
+        let run = run_arguments("in.csv", &vendor.base_url, &["--concurrency", concurrency]);
+        let limited = ["-c", "ulimit -n 64; exec \"$@\"", "sh", CEKNIK];
+        let command = place.command_of("/bin/sh", &[&limited[..], &run].concat());
+        let ended = Running::start(command).end().exits(code);
+        assert_eq!(ended.stderr.contains("ulimit -n"), code == 11, "{}", ended.stderr);
+    }
+    assert_eq!(vendor.end().len(), 30);
 }
 
 #[test]

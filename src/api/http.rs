@@ -109,7 +109,7 @@ impl HttpVerifier {
 
     /// One call on a line of its own. The line is kept for the next one only where its answer was this call's.
     async fn call(&self, subject: &Subject, kind: BodyKind) -> Reply {
-        let Some(line) = self.lines.take() else {
+        let Some(line) = self.lines.take().await else {
             return Reply::Fault(Fault::NotSent(NotSent::Unbuildable));
         };
         match exchange(line.client(), self.request(subject, kind)).await {

@@ -28,6 +28,8 @@ use crate::term::{Progress, Screen};
 use super::stages::{Terms, damage, fold, forecast, open_source, opening};
 use super::words;
 
+/// Files that are open beside the connections: input, output, the ledger's, what the system's libraries want.
+const OTHER_FILES: u64 = 40;
 /// Chunks of rows that may wait for the engine.
 const ROWS_WAITING: usize = 4;
 
@@ -121,6 +123,7 @@ impl Connection {
                 (base, credentials, *timeouts, None, false, Some(running))
             }
         };
+        room_for(concurrency, sandbox.is_some())?;
         let options = Box::new(api::Options {
             base,
             credentials,
@@ -133,6 +136,23 @@ impl Connection {
         // Made once here so that an option that cannot be used is told before the file is read.
         HttpVerifier::new(&options)?;
         Ok(Self { options, _sandbox: sandbox })
+    }
+}
+
+/// Raises the limit of open files to what the calls in flight need, as far as this user may. A connection that finds no
+/// room would look like a vendor that cannot be reached.
+fn room_for(concurrency: usize, with_sandbox: bool) -> Result<(), Error> {
+    let connections = concurrency as u64 * if with_sandbox { 2 } else { 1 };
+    let wanted = connections + OTHER_FILES;
+    match rlimit::increase_nofile_limit(wanted) {
+        Ok(limit) if limit < wanted => Err(Error::config(
+            format!(
+                "--concurrency {concurrency} needs {wanted} open files, and {limit} are allowed"
+            ),
+            "lower --concurrency, or raise the limit (ulimit -n)",
+        )),
+        // Where it can't be told, it is tried.
+        _ => Ok(()),
     }
 }
 

@@ -11,7 +11,7 @@ use ceknik::model::reply::{Body, Reply, Response};
 use ceknik::rules::body::BodyKind;
 use ceknik::rules::classify::classify;
 
-use crate::raw::{Act, RawServer, a_match, closed_port, ok};
+use crate::raw::{Act, RawServer, a_match, closed_port, ok, read_request};
 use crate::requests::{MATCH, call, client, options, subject};
 
 const NOT_SENT: Class = Class::NotSent(NotSent::Connect);
@@ -220,6 +220,29 @@ async fn a_call_on_a_kept_connection_that_dies_is_not_sent_again() {
     assert_eq!(server.seen().requests.len(), 2);
     assert_eq!(classify(&call(&client).await), MATCH, "a new connection serves");
     assert_eq!(server.seen().requests.len(), 3);
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_asked_for_is_nobodys() {
+    let server = RawServer::on_connection(|mut stream, seen| {
+        while let Some(request) = read_request(&mut stream) {
+            seen.lock().unwrap().requests.push(request);
+            stream.write_all(&a_match()).unwrap();
+            // One more, when the connection is idle.
+            std::thread::sleep(ms(20));
+            let refusal = r#"{"status":"INVALID_ARGUMENT","reason":"unasked","request_id":"TIDX"}"#;
+            let _ = stream.write_all(&ok(refusal));
+        }
+    });
+    let client = client(&server.url());
+    for _ in 0..3 {
+        assert_eq!(classify(&call(&client).await), MATCH);
+        tokio::time::sleep(ms(5)).await;
+        // The whole program stands still meanwhile, and the runtime does not look at its sockets.
+        std::thread::sleep(ms(80));
+    }
+    let seen = server.seen();
+    assert_eq!((seen.requests.len(), seen.connections), (3, 3));
 }
 
 #[tokio::test]

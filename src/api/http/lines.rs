@@ -11,7 +11,7 @@ use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::{Client, redirect, retry};
 use rustls::ClientConfig;
@@ -21,6 +21,8 @@ use super::{ApiError, Options, causes, tls};
 /// Idle connections are dropped early: a server that closes one in the moment of a send would make
 /// a doubt.
 const IDLE: Duration = Duration::from_secs(4);
+/// A line that was used this lately is taken as it is.
+const FRESH: Duration = Duration::from_millis(1);
 /// Request ids that are remembered: an answer that comes again does so soon.
 const REMEMBERED: usize = 16_384;
 
@@ -37,11 +39,15 @@ struct State {
 }
 
 /// A client that keeps one connection at most.
-pub(super) struct Line(Client);
+pub(super) struct Line {
+    client: Client,
+    /// Since when nothing is asked on it.
+    idle: Instant,
+}
 
 impl Line {
     pub(super) const fn client(&self) -> &Client {
-        &self.0
+        &self.client
     }
 }
 
@@ -63,8 +69,14 @@ impl Lines {
     }
 
     /// A line for one call. Who drops it closes it.
-    pub(super) fn take(&self) -> Option<Line> {
+    pub(super) async fn take(&self) -> Option<Line> {
         let idle = self.state().idle.pop();
+        if idle.as_ref().is_some_and(|line| line.idle.elapsed() > FRESH) {
+            // What came unasked meanwhile closes the connection, once the runtime has looked at its socket and its task
+            // has run: it must not pass for the answer to this call.
+            tokio::task::yield_now().await;
+            tokio::task::yield_now().await;
+        }
         idle.or_else(|| self.maker.make().ok())
     }
 
@@ -75,7 +87,7 @@ impl Lines {
             // Nothing tells whose it is; then the next would be guessed.
             None => Sequel::Own,
             Some(id) if state.recent.is_new(id) => {
-                state.idle.push(line);
+                state.idle.push(Line { idle: Instant::now(), ..line });
                 Sequel::Own
             }
             Some(_) => {
@@ -159,7 +171,7 @@ impl Maker {
             let loopback = [(Ipv4Addr::LOCALHOST, 0).into(), (Ipv6Addr::LOCALHOST, 0).into()];
             builder = builder.resolve_to_addrs("localhost", &loopback);
         }
-        builder.build().map(Line)
+        Ok(Line { client: builder.build()?, idle: Instant::now() })
     }
 }
 
