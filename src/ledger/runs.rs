@@ -4,14 +4,20 @@
 //! run that takes the open one over; the attempts of a start are one unbroken stretch of numbers,
 //! since one process at a time writes.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::facts::UNSETTLED;
 use super::sqlite::{reading, writing};
-use super::sums::{RUN, START};
+use super::sums::{INTENT, RUN, START, damaged};
 use super::{Ending, LedgerError, OpenRun, Opening, RunId, SqliteLedger};
 use crate::model::attempt::{AttemptId, WallMs};
 use crate::model::money::Charge;
+
+/// One start, its sum checked.
+struct Start {
+    run: u64,
+    first_attempt: u64,
+}
 
 impl SqliteLedger {
     /// The open run of this identity, or a new one.
@@ -23,7 +29,7 @@ impl SqliteLedger {
             Some(id) => id,
             None => new_run(&transaction, opening)?,
         };
-        let earlier_starts = starts(&transaction, run)?;
+        let earlier_starts = count(&starts(&transaction)?, run);
         transaction
             .execute(
                 "INSERT INTO starts (run, first_attempt, started_at) VALUES (?1, ?2, ?3)",
@@ -45,7 +51,8 @@ impl SqliteLedger {
     pub(super) fn find(&self, opening: &Opening) -> Result<OpenRun, LedgerError> {
         let next_attempt = self.next_attempt()?;
         if let Some(run) = open_run(&self.connection, opening)? {
-            return read_run(&self.connection, run, starts(&self.connection, run)?, next_attempt);
+            let earlier_starts = count(&starts(&self.connection)?, run);
+            return read_run(&self.connection, run, earlier_starts, next_attempt);
         }
         Ok(OpenRun {
             id: RunId(0),
@@ -91,37 +98,52 @@ impl SqliteLedger {
 
     /// Settles as in doubt every intent that a dead process left without a settlement.
     pub(super) fn settle_dangling(&mut self, now: WallMs) -> Result<(), LedgerError> {
+        let from = self.latest_start()?;
         self.connection
             .execute(
                 "INSERT INTO settlements (id, class, charge, at, sum)
                  SELECT id, ?1, ?2, ?3, sum_of(id, ?1, ?2, NULL, ?3, NULL, NULL, NULL, NULL, NULL,
                     NULL, NULL)
                  FROM intents
-                 WHERE id >= coalesce(
-                     (SELECT first_attempt FROM starts ORDER BY id DESC LIMIT 1), 0)
-                   AND NOT EXISTS (SELECT 1 FROM settlements s WHERE s.id = intents.id)",
-                params![UNSETTLED.code(), Charge::Unknown.code(), now.0],
+                 WHERE id >= ?4 AND NOT EXISTS (SELECT 1 FROM settlements s WHERE s.id = intents.id)",
+                params![UNSETTLED.code(), Charge::Unknown.code(), now.0, from],
             )
             .map(drop)
             .map_err(writing)
     }
 
+    /// The first attempt of the latest start: only from there on can an intent be without a settlement.
+    pub(super) fn latest_start(&self) -> Result<u64, LedgerError> {
+        Ok(starts(&self.connection)?.last().map_or(0, |start| start.first_attempt))
+    }
+
     /// The stretches of attempt numbers `from..to` that belong to this run's starts.
     pub(super) fn stretches(&self, run: RunId) -> Result<Vec<(u64, u64)>, LedgerError> {
-        let mut statement = self
+        let starts = starts(&self.connection)?;
+        self.check_last(&starts)?;
+        let ends = starts.iter().skip(1).map(|next| next.first_attempt).chain([i64::MAX as u64]);
+        let stretches = starts.iter().zip(ends).filter(|(start, _)| start.run == run.0);
+        Ok(stretches.map(|(start, end)| (start.first_attempt, end)).collect())
+    }
+
+    /// The last starts are not gone: the latest attempt belongs to the run of the start that it stands under.
+    fn check_last(&self, starts: &[Start]) -> Result<(), LedgerError> {
+        let latest = self
             .connection
-            .prepare_cached(&format!(
-                "SELECT first_attempt, (SELECT n.first_attempt FROM starts n WHERE n.id > s.id
-                    ORDER BY n.id LIMIT 1)
-                 FROM starts s WHERE +run = ?1 AND {START} ORDER BY s.id",
-            ))
+            .query_row(
+                &format!(
+                    "SELECT i.id, i.run FROM intents i WHERE {INTENT} ORDER BY i.id DESC LIMIT 1"
+                ),
+                [],
+                |row| Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?)),
+            )
+            .optional()
             .map_err(reading)?;
-        let rows = statement
-            .query_map([run.0], |row| {
-                Ok((row.get(0)?, row.get::<_, Option<u64>>(1)?.unwrap_or(i64::MAX as u64)))
-            })
-            .map_err(reading)?;
-        rows.collect::<Result<_, _>>().map_err(reading)
+        let Some((attempt, run)) = latest else { return Ok(()) };
+        match starts.iter().rfind(|start| start.first_attempt <= attempt) {
+            Some(start) if start.run == run => Ok(()),
+            _ => Err(reading(damaged())),
+        }
     }
 
     /// The highest number that an attempt ever had, as far as is known.
@@ -135,13 +157,9 @@ impl SqliteLedger {
             .connection
             .query_row("SELECT max(id) FROM intents", [], |row| row.get(0))
             .map_err(reading)?;
-        let started: Option<u64> = self
-            .connection
-            .query_row("SELECT max(first_attempt) FROM starts", [], |row| row.get(0))
-            .map_err(reading)?;
         let purged: Option<u64> = self.meta("purged_to")?;
         let highest = highest.max(purged).unwrap_or(0) + 1;
-        Ok(AttemptId(highest.max(started.unwrap_or(1))))
+        Ok(AttemptId(highest.max(self.latest_start()?)))
     }
 }
 
@@ -175,10 +193,32 @@ fn open_run_of_path(
         .map_err(reading)
 }
 
-fn starts(connection: &Connection, run: u64) -> Result<u64, LedgerError> {
-    connection
-        .query_row("SELECT count(*) FROM starts WHERE run = ?1", [run], |row| row.get(0))
-        .map_err(reading)
+/// All starts, in their order. Whose they are is asked here, not of SQLite: a condition before the sum passes over a
+/// damaged row unseen. And a stretch ends where the next start begins, whosever that is: each is read.
+fn starts(connection: &Connection) -> Result<Vec<Start>, LedgerError> {
+    let query =
+        format!("SELECT s.id, s.run, s.first_attempt FROM starts s WHERE {START} ORDER BY s.id");
+    let mut statement = connection.prepare_cached(&query).map_err(reading)?;
+    let mut rows = statement.query([]).map_err(reading)?;
+    let mut starts: Vec<Start> = Vec::new();
+    while let Some(row) = rows.next().map_err(reading)? {
+        let (id, start) = start(row).map_err(reading)?;
+        let after = starts.last().map_or(0, |before| before.first_attempt);
+        // None is ever removed, and numbers only rise.
+        if id != starts.len() as u64 + 1 || start.first_attempt < after {
+            return Err(reading(damaged()));
+        }
+        starts.push(start);
+    }
+    Ok(starts)
+}
+
+fn start(row: &Row<'_>) -> rusqlite::Result<(u64, Start)> {
+    Ok((row.get(0)?, Start { run: row.get(1)?, first_attempt: row.get(2)? }))
+}
+
+fn count(starts: &[Start], run: u64) -> u64 {
+    starts.iter().filter(|start| start.run == run).count() as u64
 }
 
 fn read_run(

@@ -250,6 +250,51 @@ async fn purge_keeps_doubts_open_runs_and_the_days_totals() {
     assert_eq!(third.next_attempt.0, 5, "numbers are never given twice");
 }
 
+/// Goes on with the run of file 1, as far as what is known of its pairs.
+fn goes_on(place: &Place) -> Result<(), LedgerError> {
+    let mut ledger = SqliteLedger::open(&place.location(), Duration::ZERO, || WallMs(1))?;
+    let run = ledger.find_run(&opening(1, 1))?;
+    let keys = PairTable::new((1..10).map(key).collect()).keys();
+    ledger.earlier(&run, &keys, &mut |_, _| ())?;
+    ledger.own(&run, &keys, &mut |_, _| ())
+}
+
+/// Whether it was refused as damaged.
+fn is_refused<T>(done: Result<T, LedgerError>) -> bool {
+    done.is_err_and(|error| error.exit_code() == 18 && error.hint().contains("newest backup"))
+}
+
+#[tokio::test]
+async fn a_damaged_row_is_refused_also_where_another_is_asked_for() {
+    for damage in [
+        "",
+        "UPDATE starts SET run = 3 WHERE id = 1",
+        "UPDATE starts SET run = 2 WHERE id = 3",
+        // Another run's, where a stretch of ours ends.
+        "UPDATE starts SET first_attempt = 2 WHERE id = 2",
+        "UPDATE starts SET first_attempt = 9 WHERE id = 3",
+        // What a damaged page leaves out.
+        "DELETE FROM starts WHERE id = 1",
+        "DELETE FROM starts WHERE id = 2",
+        "DELETE FROM starts WHERE id = 3",
+        "DELETE FROM starts WHERE id > 1",
+        "DELETE FROM starts",
+        "UPDATE intents SET run = 1 WHERE id = 3",
+        "UPDATE settlements SET at = 5 WHERE id = 3",
+    ] {
+        let place = Place::new();
+        let mut ledger = place.open();
+        for (file, pair) in [(1, 1), (2, 3), (1, 5)] {
+            let run = ledger.open_run(&opening(file, file)).unwrap();
+            let facts = [(pair, Some(MATCH)), (pair + 1, Some(MATCH))];
+            ledger = record(ledger, &run, &facts, &[]).await;
+        }
+        ledger.connection().execute_batch(damage).unwrap();
+        drop(ledger);
+        assert_eq!(is_refused(goes_on(&place)), !damage.is_empty(), "{damage}");
+    }
+}
+
 #[tokio::test]
 async fn a_doubt_stands_again_where_the_answer_after_it_is_purged() {
     let place = Place::new();
