@@ -149,10 +149,15 @@ async fn a_changed_file_takes_the_open_run_over() {
     let changed = ledger.open_run(&opening(2, 7)).unwrap();
     assert_eq!(changed.superseded, Some(run.id));
     let again = ledger.open_run(&opening(3, 7)).unwrap();
+    // While it is open, a purge leaves it what it took over.
+    let later = WallMs(2_000_000_000_000);
+    assert_eq!(ledger.purge(later, 0).unwrap(), Purged { attempts: 0, kept: 1 });
     assert_eq!(known(&mut ledger, &again), [(1, "Answered(Match)".to_owned(), "taken over")]);
     let states: Vec<String> =
         ledger.status(0, 9).unwrap().runs.into_iter().map(|r| r.state).collect();
     assert_eq!(states, ["superseded", "superseded", "open"]);
+    ledger.end_run(&again, &ending(0)).unwrap();
+    assert_eq!(ledger.purge(later, 0).unwrap(), Purged { attempts: 1, kept: 0 });
 }
 
 #[tokio::test]
@@ -292,6 +297,27 @@ async fn a_damaged_row_is_refused_also_where_another_is_asked_for() {
         ledger.connection().execute_batch(damage).unwrap();
         drop(ledger);
         assert_eq!(is_refused(goes_on(&place)), !damage.is_empty(), "{damage}");
+    }
+}
+
+#[tokio::test]
+async fn a_purge_believes_no_damaged_row() {
+    for damage in [
+        "",
+        "UPDATE settlements SET at = 5 WHERE id = 1",
+        "UPDATE settlements SET class = 1 WHERE id = 2",
+        "UPDATE intents SET run = 2 WHERE id = 1",
+        "UPDATE intents SET pair = zeroblob(16) WHERE id = 2",
+        "UPDATE standings SET attempt = 9 WHERE attempt = 1",
+    ] {
+        let place = Place::new();
+        let mut ledger = place.open();
+        let run = ledger.open_run(&opening(1, 1)).unwrap();
+        let facts = [(1, Some(MATCH)), (2, Some(Class::InDoubt(Lost::Cut)))];
+        ledger = record(ledger, &run, &facts, &[]).await;
+        ledger.end_run(&run, &ending(3)).unwrap();
+        ledger.connection().execute_batch(damage).unwrap();
+        assert_eq!(is_refused(ledger.purge(WallMs(10), 0)), !damage.is_empty(), "{damage}");
     }
 }
 

@@ -212,7 +212,8 @@ impl Book {
         (None, used_up.then_some(End::Unavailable))
     }
 
-    fn predecessors(&self, run: u64) -> BTreeSet<u64> {
+    /// The runs that this one took over, one behind the other.
+    pub(super) fn predecessors(&self, run: u64) -> BTreeSet<u64> {
         let mut chain = BTreeSet::new();
         let mut at = run;
         while let Some(older) =
