@@ -19,6 +19,8 @@ pub struct Purged {
     pub attempts: u64,
     /// Attempts as old that were kept: in doubt, or of an open run.
     pub kept: u64,
+    /// Whether what is removed is gone from the files too. A reader holds it there, until the next purge or run folds it in.
+    pub wiped: bool,
 }
 
 impl SqliteLedger {
@@ -74,14 +76,16 @@ impl SqliteLedger {
             transaction.execute(&merge("i.id <= ?1 AND i.pair IN bereft"), [merged_to])?;
             transaction.execute_batch("DROP TABLE bereft")?;
             let attempts = attempts as u64;
-            Ok(Purged { attempts, kept: old.saturating_sub(attempts) })
+            Ok(Purged { attempts, kept: old.saturating_sub(attempts), wiped: false })
         })()
         .map_err(writing)?;
         transaction.commit().map_err(writing)?;
-        // The WAL still holds what was removed, until it is folded into the file and cut.
-        self.connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        // File and WAL still hold what was removed, until the one is folded into the other and cut. That a reader is in
+        // the way is told in a row, and is no error.
+        let busy: i64 = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
             .map_err(writing)?;
-        Ok(purged)
+        Ok(Purged { wiped: busy == 0, ..purged })
     }
 }

@@ -151,13 +151,13 @@ async fn a_changed_file_takes_the_open_run_over() {
     let again = ledger.open_run(&opening(3, 7)).unwrap();
     // While it is open, a purge leaves it what it took over.
     let later = WallMs(2_000_000_000_000);
-    assert_eq!(ledger.purge(later, 0).unwrap(), Purged { attempts: 0, kept: 1 });
+    assert_eq!(ledger.purge(later, 0).unwrap(), purged(0, 1));
     assert_eq!(known(&mut ledger, &again), [(1, "Answered(Match)".to_owned(), "taken over")]);
     let states: Vec<String> =
         ledger.status(0, 9).unwrap().runs.into_iter().map(|r| r.state).collect();
     assert_eq!(states, ["superseded", "superseded", "open"]);
     ledger.end_run(&again, &ending(0)).unwrap();
-    assert_eq!(ledger.purge(later, 0).unwrap(), Purged { attempts: 1, kept: 0 });
+    assert_eq!(ledger.purge(later, 0).unwrap(), purged(1, 0));
 }
 
 #[tokio::test]
@@ -231,6 +231,10 @@ fn every_file_is_private() {
     assert!(files >= 4, "ledger, wal, key, lock: {files}");
 }
 
+const fn purged(attempts: u64, kept: u64) -> Purged {
+    Purged { attempts, kept, wiped: true }
+}
+
 #[tokio::test]
 async fn purge_keeps_doubts_open_runs_and_the_days_totals() {
     let place = Place::new();
@@ -244,8 +248,8 @@ async fn purge_keeps_doubts_open_runs_and_the_days_totals() {
     let before = ledger.status(0, 9).unwrap();
 
     let later = WallMs(2_000_000_000_000);
-    assert_eq!(ledger.purge(WallMs(1), 0).unwrap(), Purged { attempts: 0, kept: 0 });
-    assert_eq!(ledger.purge(later, 0).unwrap(), Purged { attempts: 2, kept: 2 });
+    assert_eq!(ledger.purge(WallMs(1), 0).unwrap(), purged(0, 0));
+    assert_eq!(ledger.purge(later, 0).unwrap(), purged(2, 2));
     let after = ledger.status(0, 9).unwrap();
     assert_eq!((after.days, after.doubts_total), (before.days, 1));
 
@@ -333,10 +337,7 @@ async fn a_doubt_stands_again_where_the_answer_after_it_is_purged() {
         ledger = record(ledger, &run, &facts, &[]).await;
         ledger.end_run(&run, &ending(3)).unwrap();
     }
-    assert_eq!(
-        ledger.purge(WallMs(2_000_000_000_000), 0).unwrap(),
-        Purged { attempts: 3, kept: 1 }
-    );
+    assert_eq!(ledger.purge(WallMs(2_000_000_000_000), 0).unwrap(), purged(3, 1));
     let next = ledger.open_run(&opening(3, 3)).unwrap();
     assert_eq!(known(&mut ledger, &next), [(1, "InDoubt".to_owned(), "earlier")]);
 }
