@@ -4,14 +4,16 @@
 //! run that takes the open one over; the attempts of a start are one unbroken stretch of numbers,
 //! since one process at a time writes.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::facts::UNSETTLED;
 use super::sqlite::{reading, writing};
-use super::sums::{INTENT, RUN, START, damaged};
-use super::{Ending, LedgerError, OpenRun, Opening, RunId, SqliteLedger};
+use super::sums::{INTENT, RUN, SETTLEMENT, START, damaged};
+use super::{CutShort, Ending, LedgerError, OpenRun, Opening, RunId, SqliteLedger};
 use crate::model::attempt::{AttemptId, WallMs};
-use crate::model::money::Charge;
+use crate::model::class::Class;
+use crate::model::money::{Charge, Tally};
+use crate::rules::tally::count;
 
 /// One start, its sum checked.
 struct Start {
@@ -22,18 +24,16 @@ struct Start {
 impl SqliteLedger {
     /// The open run of this identity, or a new one.
     pub(super) fn begin(&mut self, opening: &Opening) -> Result<OpenRun, LedgerError> {
-        let next_attempt = self.next_attempt()?;
+        // Nobody else writes meanwhile.
+        let mut run = self.find(opening)?;
         let transaction = self.connection.transaction().map_err(writing)?;
-        let open = open_run(&transaction, opening)?;
-        let run = match open {
-            Some(id) => id,
-            None => new_run(&transaction, opening)?,
-        };
-        let earlier_starts = count(&starts(&transaction)?, run);
+        if run.id == RunId(0) {
+            run.id = new_run(&transaction, opening, &run)?;
+        }
         transaction
             .execute(
                 "INSERT INTO starts (run, first_attempt, started_at) VALUES (?1, ?2, ?3)",
-                params![run, next_attempt.0, opening.at.0],
+                params![run.id.0, run.next_attempt.0, opening.at.0],
             )
             .and_then(|_| {
                 transaction.execute(
@@ -42,27 +42,54 @@ impl SqliteLedger {
                 )
             })
             .map_err(writing)?;
-        let begun = read_run(&transaction, run, earlier_starts, next_attempt)?;
         transaction.commit().map_err(writing)?;
-        Ok(begun)
+        Ok(run)
     }
 
     /// The run that [`Self::begin`] would give.
     pub(super) fn find(&self, opening: &Opening) -> Result<OpenRun, LedgerError> {
         let next_attempt = self.next_attempt()?;
-        if let Some(run) = open_run(&self.connection, opening)? {
-            let earlier_starts = count(&starts(&self.connection)?, run);
-            return read_run(&self.connection, run, earlier_starts, next_attempt);
+        if let Some(run) = open_run(&self.connection, opening, next_attempt)? {
+            let starts = starts(&self.connection)?;
+            let earlier = starts.iter().filter(|start| start.run == run.id.0);
+            return Ok(OpenRun { earlier_starts: earlier.count() as u64, ..run });
         }
+        let superseded = open_run_of_path(&self.connection, opening)?;
+        let cut_short = superseded.map(|(older, file_changed)| {
+            self.tally_of(older).map(|tally| CutShort { file_changed, tally })
+        });
         Ok(OpenRun {
             id: RunId(0),
             earlier_starts: 0,
             created_at: opening.at,
             answers_since: opening.at.before(opening.reuse),
             reask_since: opening.at.before(opening.reask_after),
-            superseded: open_run_of_path(&self.connection, opening)?.map(RunId),
+            superseded: superseded.map(|(older, _)| older),
+            cut_short: cut_short.transpose()?,
             next_attempt,
         })
+    }
+
+    /// What a run has cost.
+    fn tally_of(&self, run: RunId) -> Result<Tally, LedgerError> {
+        let mut statement = self
+            .connection
+            .prepare_cached(&format!(
+                "SELECT coalesce(s.class, ?3), count(*)
+                 FROM intents i LEFT JOIN settlements s ON s.id = i.id
+                 WHERE i.id >= ?1 AND i.id < ?2 AND {INTENT} AND {SETTLEMENT} GROUP BY 1"
+            ))
+            .map_err(reading)?;
+        let mut tally = Tally::default();
+        for (from, to) in self.stretches(run)? {
+            let mut rows = statement.query(params![from, to, UNSETTLED.code()]).map_err(reading)?;
+            while let Some(row) = rows.next().map_err(reading)? {
+                let class = Class::from_code(row.get(0).map_err(reading)?);
+                let attempts = row.get(1).map_err(reading)?;
+                class.into_iter().for_each(|class| count(&mut tally, class, attempts));
+            }
+        }
+        Ok(tally)
     }
 
     /// Notes how the latest start of a run ended.
@@ -163,31 +190,55 @@ impl SqliteLedger {
     }
 }
 
-fn open_run(connection: &Connection, opening: &Opening) -> Result<Option<u64>, LedgerError> {
+/// The open run of this identity; how often it was started is not asked here.
+fn open_run(
+    connection: &Connection,
+    opening: &Opening,
+    next_attempt: AttemptId,
+) -> Result<Option<OpenRun>, LedgerError> {
     let identity = &opening.identity;
     connection
         .query_row(
             &format!(
-                "SELECT id FROM runs r WHERE {RUN} AND state = 'open' AND +fingerprint = ?1
-                    AND +columns = ?2 ORDER BY id DESC LIMIT 1"
+                "SELECT id, created_at, answers_since, reask_since, superseded FROM runs r
+                 WHERE {RUN} AND state = 'open' AND +fingerprint = ?1 AND +columns = ?2
+                 ORDER BY id DESC LIMIT 1"
             ),
             params![identity.fingerprint, identity.columns],
-            |row| row.get(0),
+            |row| {
+                Ok(OpenRun {
+                    id: RunId(row.get(0)?),
+                    earlier_starts: 0,
+                    created_at: WallMs(row.get(1)?),
+                    answers_since: WallMs(row.get(2)?),
+                    reask_since: WallMs(row.get(3)?),
+                    superseded: row.get::<_, Option<u64>>(4)?.map(RunId),
+                    cut_short: None,
+                    next_attempt,
+                })
+            },
         )
         .optional()
         .map_err(reading)
 }
 
-/// The open run of this path, whatever its bytes and columns: a new run of the path supersedes it.
+/// The open run of this path, whatever its bytes and columns, and whether its bytes are others: a new run of the path
+/// supersedes it.
 fn open_run_of_path(
     connection: &Connection,
     opening: &Opening,
-) -> Result<Option<u64>, LedgerError> {
+) -> Result<Option<(RunId, bool)>, LedgerError> {
     connection
         .query_row(
-            "SELECT id FROM runs WHERE state = 'open' AND path = ?1 ORDER BY id DESC LIMIT 1",
+            &format!(
+                "SELECT id, fingerprint FROM runs r WHERE {RUN} AND state = 'open' AND path = ?1
+                 ORDER BY id DESC LIMIT 1"
+            ),
             [opening.path],
-            |row| row.get(0),
+            |row| {
+                let fingerprint: [u8; 16] = row.get(1)?;
+                Ok((RunId(row.get(0)?), fingerprint != opening.identity.fingerprint))
+            },
         )
         .optional()
         .map_err(reading)
@@ -217,38 +268,13 @@ fn start(row: &Row<'_>) -> rusqlite::Result<(u64, Start)> {
     Ok((row.get(0)?, Start { run: row.get(1)?, first_attempt: row.get(2)? }))
 }
 
-fn count(starts: &[Start], run: u64) -> u64 {
-    starts.iter().filter(|start| start.run == run).count() as u64
-}
-
-fn read_run(
-    connection: &Connection,
-    run: u64,
-    earlier_starts: u64,
-    next_attempt: AttemptId,
-) -> Result<OpenRun, LedgerError> {
-    connection
-        .query_row(
-            "SELECT created_at, answers_since, reask_since, superseded FROM runs WHERE id = ?1",
-            [run],
-            |row| {
-                Ok(OpenRun {
-                    id: RunId(run),
-                    earlier_starts,
-                    created_at: WallMs(row.get(0)?),
-                    answers_since: WallMs(row.get(1)?),
-                    reask_since: WallMs(row.get(2)?),
-                    superseded: row.get::<_, Option<u64>>(3)?.map(RunId),
-                    next_attempt,
-                })
-            },
-        )
-        .map_err(reading)
-}
-
 /// A new run; the open run of the same path, whose bytes or columns were others, is superseded.
-fn new_run(transaction: &rusqlite::Transaction<'_>, opening: &Opening) -> Result<u64, LedgerError> {
-    let superseded = open_run_of_path(transaction, opening)?;
+fn new_run(
+    transaction: &Transaction<'_>,
+    opening: &Opening,
+    found: &OpenRun,
+) -> Result<RunId, LedgerError> {
+    let superseded = found.superseded.map(|older| older.0);
     if let Some(id) = superseded {
         transaction
             .execute(
@@ -269,9 +295,9 @@ fn new_run(transaction: &rusqlite::Transaction<'_>, opening: &Opening) -> Result
                 opening.label,
                 opening.account,
                 opening.rows,
-                opening.at.0,
-                opening.at.before(opening.reuse).0,
-                opening.at.before(opening.reask_after).0,
+                found.created_at.0,
+                found.answers_since.0,
+                found.reask_since.0,
                 superseded,
             ],
         )
@@ -284,5 +310,5 @@ fn new_run(transaction: &rusqlite::Transaction<'_>, opening: &Opening) -> Result
             [id],
         )
         .map_err(writing)?;
-    u64::try_from(id).map_err(|_| writing(rusqlite::Error::StatementChangedRows(0)))
+    u64::try_from(id).map(RunId).map_err(|_| writing(rusqlite::Error::StatementChangedRows(0)))
 }
