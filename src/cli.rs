@@ -304,7 +304,7 @@ pub(crate) struct ReuseArgs {
     /// Rows in doubt from earlier runs: hold them, or send them again (they may be charged twice)
     #[arg(long, env = "CEKNIK_IN_DOUBT", value_name = "ACT", default_value = "hold")]
     pub(crate) in_doubt: InDoubtArg,
-    /// Ask again what an earlier run ended as refused
+    /// Ask again what an earlier run ended as refused and free of charge
     #[arg(long, env = "CEKNIK_RETRY_REFUSED", action = ArgAction::SetTrue,
         value_parser = FalseyValueParser::new())]
     pub(crate) retry_refused: bool,

@@ -336,3 +336,27 @@ fn purge_removes_by_age_and_keeps_doubts_open_runs_and_charges() {
     assert_eq!(vendor.calls().len(), bought + 2 + 2);
     purge("soon").exits(2);
 }
+
+#[test]
+fn purge_says_that_a_reader_holds_what_was_removed_in_the_files() {
+    let place = Place::new();
+    place.write("in.csv", people([1, 2]));
+    let which = ["--sandbox", "--ledger", "my.ledger"];
+    place.ceknik(&[&["run", "in.csv"], &which[..]].concat()).exits(0);
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    let purge = || place.ceknik(&[&["purge", "--older-than", "0s"], &which[..]].concat()).exits(0);
+
+    let reader = rusqlite::Connection::open(place.path("my.ledger")).unwrap();
+    reader.execute_batch("BEGIN").unwrap();
+    reader.query_row("SELECT count(*) FROM runs", [], |_| Ok(())).unwrap();
+    let held = purge();
+    assert_eq!(held.stdout, "2 answers removed\n");
+    for phrase in
+        ["warning: another program reads the ledger", "my.ledger and its -wal", "purge again"]
+    {
+        assert!(held.stderr.contains(phrase), "{}", held.stderr);
+    }
+    drop(reader);
+    let wiped = purge();
+    assert_eq!((wiped.stdout.as_str(), wiped.stderr.as_str()), ("0 answers removed\n", ""));
+}

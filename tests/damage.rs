@@ -252,6 +252,18 @@ fn facts_that_are_gone_are_missed() {
     for (what, files) in &cases {
         past.refused(what, files);
     }
+    // Which facts are a run's is told by its starts.
+    for damage in [
+        "UPDATE starts SET run = 3 WHERE id = 1",
+        "UPDATE starts SET first_attempt = 150 WHERE id = 2",
+        "DELETE FROM starts WHERE id = 1",
+    ] {
+        put(&past.place, &past.moments[1]);
+        let ledger = rusqlite::Connection::open(past.place.path("disk/my.ledger")).unwrap();
+        ledger.execute_batch(damage).unwrap();
+        drop(ledger);
+        past.refused(damage, &files(&past.place));
+    }
 
     // Brought back as it was, it goes on to the end, and nothing is bought twice. A torn witness proves nothing.
     put(&past.place, &past.but(|files| cut(files, "my.ledger.witness", |bytes| bytes / 2)));

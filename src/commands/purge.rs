@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::ledger::{LedgerError, SqliteLedger};
 use crate::model::attempt::WallMs;
 use crate::output::count;
+use crate::term::{Options, Screen};
 
 use super::status::utc_offset_ms;
 
@@ -26,5 +27,12 @@ pub fn purge(args: &PurgeArgs) -> Result<u8, Error> {
         0 => String::new(),
         kept => format!("; {kept} of that age kept: in doubt, or of an open run"),
     };
+    if !purged.wiped {
+        let path = location.ledger.display();
+        Screen::new(&Options::default()).say(&format!(
+            "warning: another program reads the ledger: what was removed still stands in {path} and its -wal\n  \
+             hint: let it end (a status, a plan, a backup), and purge again"
+        ));
+    }
     super::print(format!("{} removed{kept}\n", count(purged.attempts, "answer")).as_bytes())
 }

@@ -101,12 +101,16 @@ pub(super) fn which_run(run: &OpenRun, forecast: &Forecast) -> String {
         let spent = calls_and_charges(&forecast.tally, forecast.price.as_ref());
         return format!("going on with run {}: {spent} so far\n", run.id.0);
     }
-    run.superseded.map_or_else(String::new, |older| {
-        format!(
-            "the file changed since run {} was cut short: what is still in it is not bought again\n",
-            older.0
-        )
-    })
+    let Some((older, cut_short)) = run.superseded.zip(run.cut_short) else { return String::new() };
+    let what = match cut_short.file_changed {
+        true => "the file changed",
+        false => "the file is the same, but read in another way (columns or flags),",
+    };
+    let spent = calls_and_charges(&cut_short.tally, forecast.price.as_ref());
+    format!(
+        "{what} since run {} was cut short ({spent}): what is still in it is not bought again; the budget begins anew\n",
+        older.0
+    )
 }
 
 /// What will be sent, before it is.

@@ -85,7 +85,8 @@ impl SqliteLedger {
         let mut statement = self
             .connection
             .prepare_cached(&format!(
-                "SELECT i.id, i.pair, coalesce(s.class, ?3), coalesce(s.at, i.at), v.id IS NOT NULL
+                "SELECT i.id, i.pair, coalesce(s.class, ?3), coalesce(s.at, i.at), v.id IS NOT NULL,
+                    i.run
                  FROM intents i
                  LEFT JOIN settlements s ON s.id = i.id LEFT JOIN voids v ON v.id = i.id
                  WHERE i.id >= ?1 AND i.id < ?2 AND {INTENT} AND {SETTLEMENT} ORDER BY i.id"
@@ -97,8 +98,8 @@ impl SqliteLedger {
             let mut rows = statement.query(params![from, to, UNSETTLED.code()]).map_err(reading)?;
             while let Some(row) = rows.next().map_err(reading)? {
                 let (pair, own) = own(row).map_err(reading)?;
-                // An attempt that is left out would be made again.
-                if own.attempt.0 != expected {
+                // An attempt that is left out is made again by this run, and one that is another's by that one.
+                if own.attempt.0 != expected || row.get::<_, u64>(5).map_err(reading)? != run.id.0 {
                     return Err(reading(damaged()));
                 }
                 expected += 1;
@@ -267,7 +268,7 @@ pub(super) fn merge(attempts: &str) -> String {
         "INSERT INTO standings (pair, attempt, run, class, at, sum)
          SELECT i.pair, i.id, i.run, s.class, s.at, sum_of(i.pair, i.id, i.run, s.class, s.at)
          FROM intents i JOIN settlements s ON s.id = i.id
-         WHERE {attempts} AND {INTENT} AND {SETTLEMENT} AND s.class IN ({ends})
+         WHERE {INTENT} AND {SETTLEMENT} AND {attempts} AND s.class IN ({ends})
            AND NOT EXISTS (SELECT 1 FROM voids v WHERE v.id = i.id)
          ORDER BY i.pair, i.id
          ON CONFLICT (pair) DO UPDATE SET attempt = excluded.attempt,

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::model::attempt::{AttemptId, Batch, WallMs};
 use crate::model::class::{Class, End};
+use crate::model::money::Tally;
 use crate::model::reply::Texts;
 use crate::model::subject::mask_path;
 use crate::rules::body::BodyKind;
@@ -86,10 +87,21 @@ pub struct OpenRun {
     pub answers_since: WallMs,
     /// "not sure" and "failed" younger than this are not asked again; fixed at the first start.
     pub reask_since: WallMs,
-    /// The open run of the same file that this one took over, when the file had changed.
+    /// The open run of the same path that this one took over.
     pub superseded: Option<RunId>,
+    /// What is told of that one, at the first start of this.
+    pub cut_short: Option<CutShort>,
     /// The number of the next attempt.
     pub next_attempt: AttemptId,
+}
+
+/// An open run that is superseded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CutShort {
+    /// Whether the file has other bytes now; else it is only read in another way.
+    pub file_changed: bool,
+    /// What it has cost.
+    pub tally: Tally,
 }
 
 /// The latest fact of an earlier run that gave a pair an end.

@@ -1,13 +1,14 @@
 //! Removing stored answers by age, for privacy.
 //!
-//! What must hold: rows in doubt and the attempts of open runs are kept, and stand for their pairs
-//! again where a later answer is removed; the day's charge totals survive, and what is removed is
-//! overwritten in the file.
+//! What must hold: rows in doubt, the attempts of open runs and of those that they took over are kept,
+//! and stand for their pairs again where a later answer is removed; the day's charge totals survive,
+//! and what is removed is overwritten in the file. No damaged row is believed.
 
 use rusqlite::params;
 
 use super::facts::{doubt_codes, merge};
 use super::sqlite::writing;
+use super::sums::{INTENT, SETTLEMENT, STANDING};
 use super::{LedgerError, SqliteLedger};
 use crate::model::attempt::WallMs;
 
@@ -18,6 +19,8 @@ pub struct Purged {
     pub attempts: u64,
     /// Attempts as old that were kept: in doubt, or of an open run.
     pub kept: u64,
+    /// Whether what is removed is gone from the files too. A reader holds it there, until the next purge or run folds it in.
+    pub wiped: bool,
 }
 
 impl SqliteLedger {
@@ -32,11 +35,15 @@ impl SqliteLedger {
         let doubts = doubt_codes();
         let purged = (|| {
             transaction.execute_batch("CREATE TEMP TABLE doomed (id INTEGER PRIMARY KEY)")?;
+            // What a run took over counts as its own: while it is open, it is not asked again, however old.
             let attempts = transaction.execute(
                 &format!(
-                    "INSERT INTO doomed SELECT s.id FROM settlements s
-                     JOIN intents i ON i.id = s.id JOIN runs r ON r.id = i.run
-                     WHERE s.at < ?1 AND s.class NOT IN ({doubts}) AND r.state <> 'open'"
+                    "INSERT INTO doomed
+                     WITH RECURSIVE living (id) AS (SELECT id FROM runs WHERE state = 'open'
+                        UNION SELECT r.superseded FROM runs r JOIN living l ON r.id = l.id)
+                     SELECT i.id FROM intents i JOIN settlements s ON s.id = i.id
+                     WHERE {INTENT} AND {SETTLEMENT} AND s.at < ?1 AND s.class NOT IN ({doubts})
+                        AND i.run IN (SELECT id FROM runs EXCEPT SELECT id FROM living)"
                 ),
                 [before.0],
             )?;
@@ -52,31 +59,33 @@ impl SqliteLedger {
                  ON CONFLICT (day, class) DO UPDATE SET attempts = attempts + excluded.attempts",
                 params![utc_offset_ms],
             )?;
-            transaction.execute_batch(
+            transaction.execute_batch(&format!(
                 "INSERT OR REPLACE INTO meta SELECT 'purged_to', max(id) FROM (
                     SELECT max(id) AS id FROM doomed
                     UNION ALL SELECT value FROM meta WHERE name = 'purged_to')
                  HAVING max(id) IS NOT NULL;
                  CREATE TEMP TABLE bereft (pair BLOB PRIMARY KEY) WITHOUT ROWID;
                  INSERT INTO bereft SELECT pair FROM standings
-                    WHERE attempt IN (SELECT id FROM doomed);
+                    WHERE {STANDING} AND attempt IN (SELECT id FROM doomed);
                  DELETE FROM standings WHERE attempt IN (SELECT id FROM doomed);
                  DELETE FROM voids WHERE id IN (SELECT id FROM doomed);
                  DELETE FROM intents WHERE id IN (SELECT id FROM doomed);
                  DELETE FROM settlements WHERE id IN (SELECT id FROM doomed);
                  DROP TABLE doomed;",
-            )?;
+            ))?;
             transaction.execute(&merge("i.id <= ?1 AND i.pair IN bereft"), [merged_to])?;
             transaction.execute_batch("DROP TABLE bereft")?;
             let attempts = attempts as u64;
-            Ok(Purged { attempts, kept: old.saturating_sub(attempts) })
+            Ok(Purged { attempts, kept: old.saturating_sub(attempts), wiped: false })
         })()
         .map_err(writing)?;
         transaction.commit().map_err(writing)?;
-        // The WAL still holds what was removed, until it is folded into the file and cut.
-        self.connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        // File and WAL still hold what was removed, until the one is folded into the other and cut. That a reader is in
+        // the way is told in a row, and is no error.
+        let busy: i64 = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
             .map_err(writing)?;
-        Ok(purged)
+        Ok(Purged { wiped: busy == 0, ..purged })
     }
 }

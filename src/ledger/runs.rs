@@ -4,30 +4,36 @@
 //! run that takes the open one over; the attempts of a start are one unbroken stretch of numbers,
 //! since one process at a time writes.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::facts::UNSETTLED;
 use super::sqlite::{reading, writing};
-use super::sums::{RUN, START};
-use super::{Ending, LedgerError, OpenRun, Opening, RunId, SqliteLedger};
+use super::sums::{INTENT, RUN, SETTLEMENT, START, damaged};
+use super::{CutShort, Ending, LedgerError, OpenRun, Opening, RunId, SqliteLedger};
 use crate::model::attempt::{AttemptId, WallMs};
-use crate::model::money::Charge;
+use crate::model::class::Class;
+use crate::model::money::{Charge, Tally};
+use crate::rules::tally::count;
+
+/// One start, its sum checked.
+struct Start {
+    run: u64,
+    first_attempt: u64,
+}
 
 impl SqliteLedger {
     /// The open run of this identity, or a new one.
     pub(super) fn begin(&mut self, opening: &Opening) -> Result<OpenRun, LedgerError> {
-        let next_attempt = self.next_attempt()?;
+        // Nobody else writes meanwhile.
+        let mut run = self.find(opening)?;
         let transaction = self.connection.transaction().map_err(writing)?;
-        let open = open_run(&transaction, opening)?;
-        let run = match open {
-            Some(id) => id,
-            None => new_run(&transaction, opening)?,
-        };
-        let earlier_starts = starts(&transaction, run)?;
+        if run.id == RunId(0) {
+            run.id = new_run(&transaction, opening, &run)?;
+        }
         transaction
             .execute(
                 "INSERT INTO starts (run, first_attempt, started_at) VALUES (?1, ?2, ?3)",
-                params![run, next_attempt.0, opening.at.0],
+                params![run.id.0, run.next_attempt.0, opening.at.0],
             )
             .and_then(|_| {
                 transaction.execute(
@@ -36,26 +42,54 @@ impl SqliteLedger {
                 )
             })
             .map_err(writing)?;
-        let begun = read_run(&transaction, run, earlier_starts, next_attempt)?;
         transaction.commit().map_err(writing)?;
-        Ok(begun)
+        Ok(run)
     }
 
     /// The run that [`Self::begin`] would give.
     pub(super) fn find(&self, opening: &Opening) -> Result<OpenRun, LedgerError> {
         let next_attempt = self.next_attempt()?;
-        if let Some(run) = open_run(&self.connection, opening)? {
-            return read_run(&self.connection, run, starts(&self.connection, run)?, next_attempt);
+        if let Some(run) = open_run(&self.connection, opening, next_attempt)? {
+            let starts = starts(&self.connection)?;
+            let earlier = starts.iter().filter(|start| start.run == run.id.0);
+            return Ok(OpenRun { earlier_starts: earlier.count() as u64, ..run });
         }
+        let superseded = open_run_of_path(&self.connection, opening)?;
+        let cut_short = superseded.map(|(older, file_changed)| {
+            self.tally_of(older).map(|tally| CutShort { file_changed, tally })
+        });
         Ok(OpenRun {
             id: RunId(0),
             earlier_starts: 0,
             created_at: opening.at,
             answers_since: opening.at.before(opening.reuse),
             reask_since: opening.at.before(opening.reask_after),
-            superseded: open_run_of_path(&self.connection, opening)?.map(RunId),
+            superseded: superseded.map(|(older, _)| older),
+            cut_short: cut_short.transpose()?,
             next_attempt,
         })
+    }
+
+    /// What a run has cost.
+    fn tally_of(&self, run: RunId) -> Result<Tally, LedgerError> {
+        let mut statement = self
+            .connection
+            .prepare_cached(&format!(
+                "SELECT coalesce(s.class, ?3), count(*)
+                 FROM intents i LEFT JOIN settlements s ON s.id = i.id
+                 WHERE i.id >= ?1 AND i.id < ?2 AND {INTENT} AND {SETTLEMENT} GROUP BY 1"
+            ))
+            .map_err(reading)?;
+        let mut tally = Tally::default();
+        for (from, to) in self.stretches(run)? {
+            let mut rows = statement.query(params![from, to, UNSETTLED.code()]).map_err(reading)?;
+            while let Some(row) = rows.next().map_err(reading)? {
+                let class = Class::from_code(row.get(0).map_err(reading)?);
+                let attempts = row.get(1).map_err(reading)?;
+                class.into_iter().for_each(|class| count(&mut tally, class, attempts));
+            }
+        }
+        Ok(tally)
     }
 
     /// Notes how the latest start of a run ended.
@@ -91,37 +125,52 @@ impl SqliteLedger {
 
     /// Settles as in doubt every intent that a dead process left without a settlement.
     pub(super) fn settle_dangling(&mut self, now: WallMs) -> Result<(), LedgerError> {
+        let from = self.latest_start()?;
         self.connection
             .execute(
                 "INSERT INTO settlements (id, class, charge, at, sum)
                  SELECT id, ?1, ?2, ?3, sum_of(id, ?1, ?2, NULL, ?3, NULL, NULL, NULL, NULL, NULL,
                     NULL, NULL)
                  FROM intents
-                 WHERE id >= coalesce(
-                     (SELECT first_attempt FROM starts ORDER BY id DESC LIMIT 1), 0)
-                   AND NOT EXISTS (SELECT 1 FROM settlements s WHERE s.id = intents.id)",
-                params![UNSETTLED.code(), Charge::Unknown.code(), now.0],
+                 WHERE id >= ?4 AND NOT EXISTS (SELECT 1 FROM settlements s WHERE s.id = intents.id)",
+                params![UNSETTLED.code(), Charge::Unknown.code(), now.0, from],
             )
             .map(drop)
             .map_err(writing)
     }
 
+    /// The first attempt of the latest start: only from there on can an intent be without a settlement.
+    pub(super) fn latest_start(&self) -> Result<u64, LedgerError> {
+        Ok(starts(&self.connection)?.last().map_or(0, |start| start.first_attempt))
+    }
+
     /// The stretches of attempt numbers `from..to` that belong to this run's starts.
     pub(super) fn stretches(&self, run: RunId) -> Result<Vec<(u64, u64)>, LedgerError> {
-        let mut statement = self
+        let starts = starts(&self.connection)?;
+        self.check_last(&starts)?;
+        let ends = starts.iter().skip(1).map(|next| next.first_attempt).chain([i64::MAX as u64]);
+        let stretches = starts.iter().zip(ends).filter(|(start, _)| start.run == run.0);
+        Ok(stretches.map(|(start, end)| (start.first_attempt, end)).collect())
+    }
+
+    /// The last starts are not gone: the latest attempt belongs to the run of the start that it stands under.
+    fn check_last(&self, starts: &[Start]) -> Result<(), LedgerError> {
+        let latest = self
             .connection
-            .prepare_cached(&format!(
-                "SELECT first_attempt, (SELECT n.first_attempt FROM starts n WHERE n.id > s.id
-                    ORDER BY n.id LIMIT 1)
-                 FROM starts s WHERE +run = ?1 AND {START} ORDER BY s.id",
-            ))
+            .query_row(
+                &format!(
+                    "SELECT i.id, i.run FROM intents i WHERE {INTENT} ORDER BY i.id DESC LIMIT 1"
+                ),
+                [],
+                |row| Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?)),
+            )
+            .optional()
             .map_err(reading)?;
-        let rows = statement
-            .query_map([run.0], |row| {
-                Ok((row.get(0)?, row.get::<_, Option<u64>>(1)?.unwrap_or(i64::MAX as u64)))
-            })
-            .map_err(reading)?;
-        rows.collect::<Result<_, _>>().map_err(reading)
+        let Some((attempt, run)) = latest else { return Ok(()) };
+        match starts.iter().rfind(|start| start.first_attempt <= attempt) {
+            Some(start) if start.run == run => Ok(()),
+            _ => Err(reading(damaged())),
+        }
     }
 
     /// The highest number that an attempt ever had, as far as is known.
@@ -135,80 +184,97 @@ impl SqliteLedger {
             .connection
             .query_row("SELECT max(id) FROM intents", [], |row| row.get(0))
             .map_err(reading)?;
-        let started: Option<u64> = self
-            .connection
-            .query_row("SELECT max(first_attempt) FROM starts", [], |row| row.get(0))
-            .map_err(reading)?;
         let purged: Option<u64> = self.meta("purged_to")?;
         let highest = highest.max(purged).unwrap_or(0) + 1;
-        Ok(AttemptId(highest.max(started.unwrap_or(1))))
+        Ok(AttemptId(highest.max(self.latest_start()?)))
     }
 }
 
-fn open_run(connection: &Connection, opening: &Opening) -> Result<Option<u64>, LedgerError> {
+/// The open run of this identity; how often it was started is not asked here.
+fn open_run(
+    connection: &Connection,
+    opening: &Opening,
+    next_attempt: AttemptId,
+) -> Result<Option<OpenRun>, LedgerError> {
     let identity = &opening.identity;
     connection
         .query_row(
             &format!(
-                "SELECT id FROM runs r WHERE {RUN} AND state = 'open' AND +fingerprint = ?1
-                    AND +columns = ?2 ORDER BY id DESC LIMIT 1"
+                "SELECT id, created_at, answers_since, reask_since, superseded FROM runs r
+                 WHERE {RUN} AND state = 'open' AND +fingerprint = ?1 AND +columns = ?2
+                 ORDER BY id DESC LIMIT 1"
             ),
             params![identity.fingerprint, identity.columns],
-            |row| row.get(0),
-        )
-        .optional()
-        .map_err(reading)
-}
-
-/// The open run of this path, whatever its bytes and columns: a new run of the path supersedes it.
-fn open_run_of_path(
-    connection: &Connection,
-    opening: &Opening,
-) -> Result<Option<u64>, LedgerError> {
-    connection
-        .query_row(
-            "SELECT id FROM runs WHERE state = 'open' AND path = ?1 ORDER BY id DESC LIMIT 1",
-            [opening.path],
-            |row| row.get(0),
-        )
-        .optional()
-        .map_err(reading)
-}
-
-fn starts(connection: &Connection, run: u64) -> Result<u64, LedgerError> {
-    connection
-        .query_row("SELECT count(*) FROM starts WHERE run = ?1", [run], |row| row.get(0))
-        .map_err(reading)
-}
-
-fn read_run(
-    connection: &Connection,
-    run: u64,
-    earlier_starts: u64,
-    next_attempt: AttemptId,
-) -> Result<OpenRun, LedgerError> {
-    connection
-        .query_row(
-            "SELECT created_at, answers_since, reask_since, superseded FROM runs WHERE id = ?1",
-            [run],
             |row| {
                 Ok(OpenRun {
-                    id: RunId(run),
-                    earlier_starts,
-                    created_at: WallMs(row.get(0)?),
-                    answers_since: WallMs(row.get(1)?),
-                    reask_since: WallMs(row.get(2)?),
-                    superseded: row.get::<_, Option<u64>>(3)?.map(RunId),
+                    id: RunId(row.get(0)?),
+                    earlier_starts: 0,
+                    created_at: WallMs(row.get(1)?),
+                    answers_since: WallMs(row.get(2)?),
+                    reask_since: WallMs(row.get(3)?),
+                    superseded: row.get::<_, Option<u64>>(4)?.map(RunId),
+                    cut_short: None,
                     next_attempt,
                 })
             },
         )
+        .optional()
         .map_err(reading)
 }
 
+/// The open run of this path, whatever its bytes and columns, and whether its bytes are others: a new run of the path
+/// supersedes it.
+fn open_run_of_path(
+    connection: &Connection,
+    opening: &Opening,
+) -> Result<Option<(RunId, bool)>, LedgerError> {
+    connection
+        .query_row(
+            &format!(
+                "SELECT id, fingerprint FROM runs r WHERE {RUN} AND state = 'open' AND path = ?1
+                 ORDER BY id DESC LIMIT 1"
+            ),
+            [opening.path],
+            |row| {
+                let fingerprint: [u8; 16] = row.get(1)?;
+                Ok((RunId(row.get(0)?), fingerprint != opening.identity.fingerprint))
+            },
+        )
+        .optional()
+        .map_err(reading)
+}
+
+/// All starts, in their order. Whose they are is asked here, not of SQLite: a condition before the sum passes over a
+/// damaged row unseen. And a stretch ends where the next start begins, whosever that is: each is read.
+fn starts(connection: &Connection) -> Result<Vec<Start>, LedgerError> {
+    let query =
+        format!("SELECT s.id, s.run, s.first_attempt FROM starts s WHERE {START} ORDER BY s.id");
+    let mut statement = connection.prepare_cached(&query).map_err(reading)?;
+    let mut rows = statement.query([]).map_err(reading)?;
+    let mut starts: Vec<Start> = Vec::new();
+    while let Some(row) = rows.next().map_err(reading)? {
+        let (id, start) = start(row).map_err(reading)?;
+        let after = starts.last().map_or(0, |before| before.first_attempt);
+        // None is ever removed, and numbers only rise.
+        if id != starts.len() as u64 + 1 || start.first_attempt < after {
+            return Err(reading(damaged()));
+        }
+        starts.push(start);
+    }
+    Ok(starts)
+}
+
+fn start(row: &Row<'_>) -> rusqlite::Result<(u64, Start)> {
+    Ok((row.get(0)?, Start { run: row.get(1)?, first_attempt: row.get(2)? }))
+}
+
 /// A new run; the open run of the same path, whose bytes or columns were others, is superseded.
-fn new_run(transaction: &rusqlite::Transaction<'_>, opening: &Opening) -> Result<u64, LedgerError> {
-    let superseded = open_run_of_path(transaction, opening)?;
+fn new_run(
+    transaction: &Transaction<'_>,
+    opening: &Opening,
+    found: &OpenRun,
+) -> Result<RunId, LedgerError> {
+    let superseded = found.superseded.map(|older| older.0);
     if let Some(id) = superseded {
         transaction
             .execute(
@@ -229,9 +295,9 @@ fn new_run(transaction: &rusqlite::Transaction<'_>, opening: &Opening) -> Result
                 opening.label,
                 opening.account,
                 opening.rows,
-                opening.at.0,
-                opening.at.before(opening.reuse).0,
-                opening.at.before(opening.reask_after).0,
+                found.created_at.0,
+                found.answers_since.0,
+                found.reask_since.0,
                 superseded,
             ],
         )
@@ -244,5 +310,5 @@ fn new_run(transaction: &rusqlite::Transaction<'_>, opening: &Opening) -> Result
             [id],
         )
         .map_err(writing)?;
-    u64::try_from(id).map_err(|_| writing(rusqlite::Error::StatementChangedRows(0)))
+    u64::try_from(id).map(RunId).map_err(|_| writing(rusqlite::Error::StatementChangedRows(0)))
 }

@@ -97,18 +97,22 @@ impl SqliteLedger {
                 "SELECT count(*) FROM settlements WHERE class IN ({})",
                 doubt_codes()
             ))?,
-            unsettled: self.unsettled()?,
+            // Of all, not from the latest start on: what is left of a damaged ledger is shown too.
+            unsettled: self.unsettled_from(0)?,
             days: self.days(utc_offset_ms)?,
         })
     }
 
     /// Calls of the latest start that have no settlement.
     pub(super) fn unsettled(&self) -> Result<u64, LedgerError> {
-        self.number(
-            "SELECT count(*) FROM intents WHERE id >= coalesce(
-                (SELECT first_attempt FROM starts ORDER BY id DESC LIMIT 1), 0)
-             AND NOT EXISTS (SELECT 1 FROM settlements s WHERE s.id = intents.id)",
-        )
+        self.unsettled_from(self.latest_start()?)
+    }
+
+    fn unsettled_from(&self, attempt: u64) -> Result<u64, LedgerError> {
+        self.number(&format!(
+            "SELECT count(*) FROM intents WHERE id >= {attempt}
+             AND NOT EXISTS (SELECT 1 FROM settlements s WHERE s.id = intents.id)"
+        ))
     }
 
     /// How often the vendor charged for its latest answers: of the latest [`HISTORY`] attempts, those that drew a

@@ -11,7 +11,8 @@ use rusqlite::{Connection, Error, ffi};
 /// The sum of an intent `i` is right, else the query fails. So for the others; a row that is not there is whole.
 ///
 /// Beside it in a WHERE, no column of these may stand bare on a side of `=`: SQLite would put what it is to equal in its
-/// place, here too, and sum that. `+column = ?1` keeps it off.
+/// place, here too, and sum that. `+column = ?1` keeps it off. And what else is asked of these columns stands after it: before
+/// it, a damaged row is passed over unseen. (Rowids are sought first all the same: what has to be there is counted.)
 pub(super) const INTENT: &str = "whole(i.sum, i.id, i.run, i.pair, i.record, i.at)";
 /// Of a settlement `s`.
 pub(super) const SETTLEMENT: &str = "whole(s.sum, s.id, s.class, s.charge, s.http, s.at, s.status,

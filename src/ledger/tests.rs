@@ -149,10 +149,15 @@ async fn a_changed_file_takes_the_open_run_over() {
     let changed = ledger.open_run(&opening(2, 7)).unwrap();
     assert_eq!(changed.superseded, Some(run.id));
     let again = ledger.open_run(&opening(3, 7)).unwrap();
+    // While it is open, a purge leaves it what it took over.
+    let later = WallMs(2_000_000_000_000);
+    assert_eq!(ledger.purge(later, 0).unwrap(), purged(0, 1));
     assert_eq!(known(&mut ledger, &again), [(1, "Answered(Match)".to_owned(), "taken over")]);
     let states: Vec<String> =
         ledger.status(0, 9).unwrap().runs.into_iter().map(|r| r.state).collect();
     assert_eq!(states, ["superseded", "superseded", "open"]);
+    ledger.end_run(&again, &ending(0)).unwrap();
+    assert_eq!(ledger.purge(later, 0).unwrap(), purged(1, 0));
 }
 
 #[tokio::test]
@@ -291,6 +296,10 @@ fn a_place_that_is_named_by_a_nik_is_not_told() {
     }
 }
 
+const fn purged(attempts: u64, kept: u64) -> Purged {
+    Purged { attempts, kept, wiped: true }
+}
+
 #[tokio::test]
 async fn purge_keeps_doubts_open_runs_and_the_days_totals() {
     let place = Place::new();
@@ -304,8 +313,8 @@ async fn purge_keeps_doubts_open_runs_and_the_days_totals() {
     let before = ledger.status(0, 9).unwrap();
 
     let later = WallMs(2_000_000_000_000);
-    assert_eq!(ledger.purge(WallMs(1), 0).unwrap(), Purged { attempts: 0, kept: 0 });
-    assert_eq!(ledger.purge(later, 0).unwrap(), Purged { attempts: 2, kept: 2 });
+    assert_eq!(ledger.purge(WallMs(1), 0).unwrap(), purged(0, 0));
+    assert_eq!(ledger.purge(later, 0).unwrap(), purged(2, 2));
     let after = ledger.status(0, 9).unwrap();
     assert_eq!((after.days, after.doubts_total), (before.days, 1));
 
@@ -313,6 +322,72 @@ async fn purge_keeps_doubts_open_runs_and_the_days_totals() {
     let found: Vec<u32> = known(&mut ledger, &third).iter().map(|fact| fact.0).collect();
     assert_eq!(found, [2, 4]);
     assert_eq!(third.next_attempt.0, 5, "numbers are never given twice");
+}
+
+/// Goes on with the run of file 1, as far as what is known of its pairs.
+fn goes_on(place: &Place) -> Result<(), LedgerError> {
+    let mut ledger = SqliteLedger::open(&place.location(), Duration::ZERO, || WallMs(1))?;
+    let run = ledger.find_run(&opening(1, 1))?;
+    let keys = PairTable::new((1..10).map(key).collect()).keys();
+    ledger.earlier(&run, &keys, &mut |_, _| ())?;
+    ledger.own(&run, &keys, &mut |_, _| ())
+}
+
+/// Whether it was refused as damaged.
+fn is_refused<T>(done: Result<T, LedgerError>) -> bool {
+    done.is_err_and(|error| error.exit_code() == 18 && error.hint().contains("newest backup"))
+}
+
+#[tokio::test]
+async fn a_damaged_row_is_refused_also_where_another_is_asked_for() {
+    for damage in [
+        "",
+        "UPDATE starts SET run = 3 WHERE id = 1",
+        "UPDATE starts SET run = 2 WHERE id = 3",
+        // Another run's, where a stretch of ours ends.
+        "UPDATE starts SET first_attempt = 2 WHERE id = 2",
+        "UPDATE starts SET first_attempt = 9 WHERE id = 3",
+        // What a damaged page leaves out.
+        "DELETE FROM starts WHERE id = 1",
+        "DELETE FROM starts WHERE id = 2",
+        "DELETE FROM starts WHERE id = 3",
+        "DELETE FROM starts WHERE id > 1",
+        "DELETE FROM starts",
+        "UPDATE intents SET run = 1 WHERE id = 3",
+        "UPDATE settlements SET at = 5 WHERE id = 3",
+    ] {
+        let place = Place::new();
+        let mut ledger = place.open();
+        for (file, pair) in [(1, 1), (2, 3), (1, 5)] {
+            let run = ledger.open_run(&opening(file, file)).unwrap();
+            let facts = [(pair, Some(MATCH)), (pair + 1, Some(MATCH))];
+            ledger = record(ledger, &run, &facts, &[]).await;
+        }
+        ledger.connection().execute_batch(damage).unwrap();
+        drop(ledger);
+        assert_eq!(is_refused(goes_on(&place)), !damage.is_empty(), "{damage}");
+    }
+}
+
+#[tokio::test]
+async fn a_purge_believes_no_damaged_row() {
+    for damage in [
+        "",
+        "UPDATE settlements SET at = 5 WHERE id = 1",
+        "UPDATE settlements SET class = 1 WHERE id = 2",
+        "UPDATE intents SET run = 2 WHERE id = 1",
+        "UPDATE intents SET pair = zeroblob(16) WHERE id = 2",
+        "UPDATE standings SET attempt = 9 WHERE attempt = 1",
+    ] {
+        let place = Place::new();
+        let mut ledger = place.open();
+        let run = ledger.open_run(&opening(1, 1)).unwrap();
+        let facts = [(1, Some(MATCH)), (2, Some(Class::InDoubt(Lost::Cut)))];
+        ledger = record(ledger, &run, &facts, &[]).await;
+        ledger.end_run(&run, &ending(3)).unwrap();
+        ledger.connection().execute_batch(damage).unwrap();
+        assert_eq!(is_refused(ledger.purge(WallMs(10), 0)), !damage.is_empty(), "{damage}");
+    }
 }
 
 #[tokio::test]
@@ -327,10 +402,7 @@ async fn a_doubt_stands_again_where_the_answer_after_it_is_purged() {
         ledger = record(ledger, &run, &facts, &[]).await;
         ledger.end_run(&run, &ending(3)).unwrap();
     }
-    assert_eq!(
-        ledger.purge(WallMs(2_000_000_000_000), 0).unwrap(),
-        Purged { attempts: 3, kept: 1 }
-    );
+    assert_eq!(ledger.purge(WallMs(2_000_000_000_000), 0).unwrap(), purged(3, 1));
     let next = ledger.open_run(&opening(3, 3)).unwrap();
     assert_eq!(known(&mut ledger, &next), [(1, "InDoubt".to_owned(), "earlier")]);
 }

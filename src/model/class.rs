@@ -139,6 +139,8 @@ pub enum End {
     Refused,
     /// The vendor refused the row for having been asked too often.
     Abnormal,
+    /// A success with a status that is not documented: shown as refused, and perhaps charged.
+    UnknownSuccess,
     /// An answer was lost: may have been charged.
     InDoubt,
     /// Attempts used up, each answered "not now". Never stored: derived from the attempts.
@@ -219,6 +221,7 @@ impl Class {
         match self {
             Self::Answered(code) => Some(End::Answered(code)),
             Self::Refused(Refusal::Abnormal) => Some(End::Abnormal),
+            Self::Refused(Refusal::UnknownSuccess) => Some(End::UnknownSuccess),
             Self::Refused(_) => Some(End::Refused),
             Self::InDoubt(_) => Some(End::InDoubt),
             Self::Retry(_)

@@ -73,7 +73,7 @@ impl Outcome {
             Some(End::Answered(ResultCode::NotSure)) => Self::NotSure,
             Some(End::Answered(ResultCode::Failed)) => Self::Failed,
             Some(End::Answered(ResultCode::Unknown)) => Self::Unknown,
-            Some(End::Refused | End::Abnormal) => Self::Refused,
+            Some(End::Refused | End::Abnormal | End::UnknownSuccess) => Self::Refused,
             Some(End::Unavailable) => Self::Unavailable,
             Some(End::InDoubt) => Self::InDoubt,
             None => Self::NotSent,

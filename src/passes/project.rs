@@ -212,14 +212,11 @@ fn reason(
         return Cow::Owned(given.clone());
     }
     match (state.end, class) {
-        (
-            None | Some(End::InDoubt | End::Unavailable | End::Refused | End::Abnormal),
-            Some(class),
-        ) => Cow::Borrowed(class.name()),
         (Some(End::Answered(_)), _) if name_changed => {
             Cow::Owned(format!("sent as: {}", subject.name.as_str()))
         }
-        _ => Cow::Borrowed(""),
+        (Some(End::Answered(_)), _) | (_, None) => Cow::Borrowed(""),
+        (_, Some(class)) => Cow::Borrowed(class.name()),
     }
 }
 

@@ -11,7 +11,7 @@ pub struct ReusePolicy {
     pub answers_since: WallMs,
     /// "not sure" and "failed" younger than this are not asked again.
     pub reask_since: WallMs,
-    /// Ask again what an earlier run ended as refused.
+    /// Ask again what an earlier run ended as refused, and cannot have been charged.
     pub retry_refused: bool,
     /// Send again what was in doubt before this run began.
     pub resend_doubts: bool,
@@ -26,7 +26,7 @@ impl ReusePolicy {
             End::InDoubt => !self.resend_doubts,
             _ if taken_over => true,
             End::Answered(ResultCode::NotSure | ResultCode::Failed) => at > self.reask_since,
-            End::Answered(_) | End::Abnormal => at > self.answers_since,
+            End::Answered(_) | End::Abnormal | End::UnknownSuccess => at > self.answers_since,
             End::Refused => at > self.answers_since && !self.retry_refused,
             End::Unavailable => false,
         }
@@ -74,6 +74,9 @@ impl Age {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::class::Class;
+    use crate::model::money::Charge;
+    use crate::rules::classify::charge;
 
     #[test]
     fn ages_in_whole_days() {
@@ -121,6 +124,7 @@ mod tests {
             (answered(ResultCode::Failed), true, false, false, true),
             (End::Refused, true, true, false, false),
             (End::Abnormal, true, true, false, true),
+            (End::UnknownSuccess, true, true, false, true),
             (End::InDoubt, true, true, true, false),
             (End::Unavailable, false, false, false, false),
         ] {
@@ -129,5 +133,10 @@ mod tests {
             assert_eq!(eager.keeps(end, WallMs(600), false), when_eager, "{end:?}");
         }
         assert!(plain.keeps(End::Answered(ResultCode::Failed), WallMs(1), true));
+        let retry = ReusePolicy { retry_refused: true, ..plain };
+        for class in Class::all().filter(|class| charge(*class) != Charge::Free) {
+            let keeps = class.end().is_none_or(|end| retry.keeps(end, WallMs(600), false));
+            assert!(keeps, "perhaps charged, and asked again: {class:?}");
+        }
     }
 }

@@ -188,7 +188,7 @@ impl Book {
             End::InDoubt => !terms.resend,
             _ if self.predecessors(terms.run).contains(&run) => true,
             End::Answered(ResultCode::NotSure | ResultCode::Failed) => at > terms.reask_since,
-            End::Refused if terms.retry_refused => false,
+            End::Refused if terms.retry_refused && self.was_free(attempt) => false,
             _ => at > terms.answers_since,
         };
         keeps.then_some((attempt, end))
@@ -212,7 +212,13 @@ impl Book {
         (None, used_up.then_some(End::Unavailable))
     }
 
-    fn predecessors(&self, run: u64) -> BTreeSet<u64> {
+    fn was_free(&self, attempt: u64) -> bool {
+        let class = self.facts.get(&attempt).and_then(Fact::class);
+        class.is_some_and(|class| charge(class) == Charge::Free)
+    }
+
+    /// The runs that this one took over, one behind the other.
+    pub(super) fn predecessors(&self, run: u64) -> BTreeSet<u64> {
         let mut chain = BTreeSet::new();
         let mut at = run;
         while let Some(older) =

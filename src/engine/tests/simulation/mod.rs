@@ -69,9 +69,11 @@ enum Sabotage {
     ForgetEarlier,
     /// What is in doubt is sent again unasked.
     ResendDoubts,
+    /// A purge does not know which runs an open one took over.
+    ForgetTakenOver,
 }
 
-const SABOTAGES: [Sabotage; 12] = [
+const SABOTAGES: [Sabotage; 13] = [
     Sabotage::ForgetDangling,
     Sabotage::SendFirst,
     Sabotage::NoBudget,
@@ -84,6 +86,7 @@ const SABOTAGES: [Sabotage; 12] = [
     Sabotage::ForgetOwn,
     Sabotage::ForgetEarlier,
     Sabotage::ResendDoubts,
+    Sabotage::ForgetTakenOver,
 ];
 
 /// What a life leaves behind.
@@ -177,6 +180,7 @@ fn met_everything(seen: &BTreeMap<&'static str, u64>) {
         "a commit failed",
         "a second signal",
         "purged",
+        "purged behind an open run",
         "planned",
         "storage",
         "input_changed",

@@ -356,7 +356,7 @@ const fn word(end: Option<End>) -> &'static str {
         Some(End::Answered(ResultCode::NotSure)) => "not_sure",
         Some(End::Answered(ResultCode::Failed)) => "failed",
         Some(End::Answered(ResultCode::Unknown)) => "unknown",
-        Some(End::Refused | End::Abnormal) => "refused",
+        Some(End::Refused | End::Abnormal | End::UnknownSuccess) => "refused",
         Some(End::InDoubt) => "in_doubt",
         Some(End::Unavailable) => "unavailable",
         None => "not_sent",

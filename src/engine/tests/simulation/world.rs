@@ -225,16 +225,37 @@ impl World {
             self.wall() - millis(self.dice.pick(&[secs(0), secs(86_400), secs(30 * 86_400)]));
         self.open()?;
         let open = self.open_runs()?;
-        let kept = |fact: &super::book::Fact| {
+        let behind: BTreeSet<u64> =
+            open.iter().flat_map(|run| self.book.predecessors(*run)).collect();
+        let mut kept_behind = false;
+        self.book.facts.retain(|_, fact| {
             let Some((class, at)) = fact.settled else { return true };
             let in_doubt = class.end() == Some(End::InDoubt);
-            at >= before || in_doubt || open.contains(&fact.run)
-        };
-        self.book.facts.retain(|_, fact| kept(fact));
+            let is_kept = at >= before || in_doubt || open.contains(&fact.run);
+            kept_behind |= !is_kept && behind.contains(&fact.run);
+            is_kept || behind.contains(&fact.run)
+        });
         self.tell(|| format!("purge before {before}"));
-        self.saw("purged");
-        self.ledger()?.purge(WallMs(before), 0).map_err(broken)?;
+        self.saw(if kept_behind { "purged behind an open run" } else { "purged" });
+        self.purge_ledger(before)?;
         self.ledger = None;
+        Ok(())
+    }
+
+    fn purge_ledger(&mut self, before: i64) -> Step {
+        let forgets = self.sabotage == Some(Sabotage::ForgetTakenOver);
+        let ledger = self.ledger()?;
+        if forgets {
+            let forget = "CREATE TEMP TABLE chain AS SELECT id, superseded FROM runs;
+                UPDATE runs SET superseded = NULL";
+            ledger.connection().execute_batch(forget).map_err(broken)?;
+        }
+        ledger.purge(WallMs(before), 0).map_err(broken)?;
+        if forgets {
+            let remember = "UPDATE runs SET superseded =
+                (SELECT superseded FROM chain WHERE chain.id = runs.id)";
+            ledger.connection().execute_batch(remember).map_err(broken)?;
+        }
         Ok(())
     }
 
