@@ -186,7 +186,7 @@ impl SqliteLedger {
         let says = self.testimony.as_ref().filter(|says| key_id.as_ref() == Some(&says.key_id));
         let Some(says) = says else { return Ok(()) };
         let (facts, attempts) = (self.facts()?, self.last_attempt()?);
-        if facts >= says.facts {
+        if facts >= says.facts && attempts >= says.attempts {
             return Ok(());
         }
         let held = says.held();

@@ -83,7 +83,7 @@ fn proxy(vendor: &str, fault: Fault) -> RawServer {
         let mut line = TcpStream::connect(&vendor).unwrap();
         while let Some((head, body)) = read_request(&mut client) {
             let number = requests.fetch_add(1, Ordering::Relaxed) + 1;
-            let fault = (number % EVERY == 0).then_some(fault);
+            let fault = number.is_multiple_of(EVERY).then_some(fault);
             if let Some(Stalled | ClosedBefore | ResetBefore) = fault {
                 return end(&client, fault);
             }
