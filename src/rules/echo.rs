@@ -1,8 +1,8 @@
 //! Vendor texts that echo the customer: concealed before the ledger, revealed in the user's output.
 //!
-//! What must hold: a concealed text holds neither the NIK nor the name, in the letter case that was
-//! sent or in any other, and revealing it with the same subject gives back what the vendor
-//! sent, byte for byte, save for echoes in a mixed letter case.
+//! What must hold: a concealed text holds neither the NIK, in groups or not, nor the name, in any letter case and
+//! spacing, and revealing it with the same subject gives back what the vendor sent, byte for byte, save for echoes
+//! in a mixed letter case, in groups, or with more than a space between words.
 
 use crate::model::reply::Texts;
 use crate::model::subject::Subject;
@@ -14,6 +14,8 @@ const NAME: &str = "\\P";
 const NAME_UPPER: &str = "\\U";
 const NAME_LOWER: &str = "\\L";
 const NAME_OTHER: &str = "\\X";
+/// What may stand between a NIK's groups of digits.
+const SEPARATORS: [char; 5] = ['.', '-', '/', ' ', '\u{a0}'];
 
 /// Replaces the subject's NIK and name in all texts.
 pub fn conceal_all(texts: &mut Texts, subject: &Subject) {
@@ -41,11 +43,8 @@ pub fn reveal_all(texts: &mut Texts, subject: &Subject) {
 /// The concealed text, or `None` where there is nothing to conceal.
 fn conceal(text: &str, subject: &Subject) -> Option<String> {
     let (nik, name) = (subject.nik.as_str(), subject.name.as_str());
-    if cannot_hold(text, name) && !text.contains(MARK) && !text.contains(nik) {
-        return None;
-    }
     let folded_name = name.to_lowercase();
-    if !text.contains(MARK) && !text.contains(nik) && !text.to_lowercase().contains(&folded_name) {
+    if !text.contains(MARK) && !holds_nik(text, nik) && !holds_name(text, &folded_name) {
         return None;
     }
     let (upper, lower) = (name.to_uppercase(), folded_name.as_str());
@@ -59,6 +58,9 @@ fn conceal(text: &str, subject: &Subject) -> Option<String> {
         } else if let Some(len) = starts_with_folded(rest, lower) {
             out.push_str(NAME_OTHER);
             rest = &rest[len..];
+        } else if let Some(len) = starts_with_groups(rest, nik) {
+            out.push_str(NIK);
+            rest = &rest[len..];
         } else {
             if next == MARK {
                 out.push(MARK);
@@ -70,26 +72,63 @@ fn conceal(text: &str, subject: &Subject) -> Option<String> {
     Some(out)
 }
 
-/// The common case without an allocation: both are ASCII, and the name is nowhere in the text.
-fn cannot_hold(text: &str, name: &str) -> bool {
-    let (text, name) = (text.as_bytes(), name.as_bytes());
-    text.is_ascii()
-        && name.is_ascii()
-        && !text.windows(name.len().max(1)).any(|part| part.eq_ignore_ascii_case(name))
+/// Whether a NIK stands in a text, its digits in groups or not.
+fn holds_nik(text: &str, nik: &str) -> bool {
+    let digits = || text.bytes().filter(u8::is_ascii_digit).count();
+    text.contains(nik)
+        || text.contains(SEPARATORS)
+            && digits() >= nik.len()
+            && text.chars().filter(|c| !SEPARATORS.contains(c)).collect::<String>().contains(nik)
 }
 
-/// The length of the prefix of `text` that equals `folded` when lower-cased.
+/// Whether a name stands in a text, in whatever letter case and spacing.
+fn holds_name(text: &str, folded: &str) -> bool {
+    let (bytes, name) = (text.as_bytes(), folded.as_bytes());
+    let is_odd = |pair: &[u8]| pair.iter().all(u8::is_ascii_whitespace);
+    let is_plain = text.is_ascii() && !text.contains(['\t', '\n', '\r']);
+    if is_plain && folded.is_ascii() && !bytes.windows(2).any(is_odd) {
+        // The common case, without an allocation.
+        return bytes.windows(name.len().max(1)).any(|part| part.eq_ignore_ascii_case(name));
+    }
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ").to_lowercase().contains(folded)
+}
+
+/// The length of the prefix of `text` that equals `folded` when lower-cased, a space there standing for any here.
 fn starts_with_folded(text: &str, folded: &str) -> Option<usize> {
     let mut wanted = folded.chars();
-    let mut len = 0;
+    let (mut len, mut in_space) = (0, false);
     for c in text.chars() {
-        for lower in c.to_lowercase() {
-            if wanted.next()? != lower {
-                return None;
+        let goes_on = in_space && c.is_whitespace();
+        in_space = c.is_whitespace();
+        if !goes_on {
+            for lower in c.to_lowercase() {
+                let expected = wanted.next()?;
+                if expected != lower && !(expected == ' ' && in_space) {
+                    return None;
+                }
             }
         }
         len += c.len_utf8();
         if wanted.as_str().is_empty() {
+            return Some(len);
+        }
+    }
+    None
+}
+
+/// The length of the prefix of `text` that is the NIK with separators between its digits.
+fn starts_with_groups(text: &str, nik: &str) -> Option<usize> {
+    let mut wanted = nik.chars().peekable();
+    let mut len = 0;
+    for c in text.chars() {
+        match wanted.peek() {
+            Some(digit) if *digit == c => drop(wanted.next()),
+            Some(_) if len > 0 && SEPARATORS.contains(&c) => {}
+            _ => return None,
+        }
+        len += c.len_utf8();
+        if wanted.peek().is_none() {
             return Some(len);
         }
     }
@@ -132,11 +171,22 @@ mod tests {
             ("SITI O'HARA, siti o'hara", Some("\\U, \\L")),
             ("SiTi o'HaRa", Some("\\X")),
             ("a\\b", Some("a\\\\b")),
+            ("2026-11-28 10:12:20 SANDBOX-0123456789abcdef", None),
         ] {
             assert_eq!(conceal(text, &subject).as_deref(), stored, "{text}");
             if let Some(stored) = stored.filter(|s| !s.contains(NAME_OTHER)) {
                 assert_eq!(reveal(stored, &subject), text);
             }
+        }
+        // What is spaced otherwise comes back as it was sent.
+        for (text, stored, shown) in [
+            ("NIK 3275-0141-0790-0001.", "NIK \\N.", "NIK 3275014107900001."),
+            ("3275.01.410790.0001", "\\N", "3275014107900001"),
+            ("Siti   O'Hara", "\\X", "Siti O'Hara"),
+            ("given: SITI\u{a0}\tO'HARA", "given: \\X", "given: Siti O'Hara"),
+        ] {
+            assert_eq!(conceal(text, &subject).as_deref(), Some(stored), "{text}");
+            assert_eq!(reveal(stored, &subject), shown);
         }
     }
 
