@@ -19,17 +19,22 @@ fresh() {
     mkdir "$tree"
     git -C "$root" archive HEAD | tar -x -C "$tree"
     cd "$tree"
+    # What was built of another copy must not pass for this one.
+    find src tests -name '*.rs' -exec touch {} +
 }
 
-# What was built of another copy must not pass for this one.
+# A file of tests, or those beside the code.
+target() {
+    case $1 in lib) echo --lib ;; *) echo "--test $1" ;; esac
+}
+
 build() {
-    find src tests -name '*.rs' -exec touch {} +
-    cargo test --quiet --no-run --test "$1" >"$log" 2>&1
+    cargo test --quiet --no-run $(target "$1") >"$log" 2>&1
 }
 
 # Runs the test of a patch; it is told which one.
 run() {
-    cargo test --quiet --test "$1" -- --exact "$2" >"$log" 2>&1
+    cargo test --quiet $(target "$1") -- --exact "$2" >"$log" 2>&1
 }
 
 header() {
@@ -43,8 +48,8 @@ row() {
 failed=0
 fresh
 row guard test 'red without it?'
-for patch in "$here"/*.patch; do
-    set -- $(header Test "$patch")
+for test in $(sed -n 's/^Test: \(.*\) \(.*\)/\1=\2/p' "$here"/*.patch | sort -u); do
+    set -- ${test%%=*} ${test#*=}
     if ! build "$1" || ! run "$1" "$2" || ! grep -q 'test result: ok. 1 passed' "$log"; then
         cat "$log"
         echo "the test $2 is not green with its guard in place"
