@@ -1,6 +1,6 @@
 //! TLS with a certificate authority of the user's own: taken when given, refused when not.
 //!
-//! The authority and the server's certificate under `certs` are made up; the authority's key was
+//! The authority and the server's certificates under `certs` are made up; the authority's key was
 //! thrown away.
 
 use std::io::Write;
@@ -21,10 +21,10 @@ fn file(name: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/protocol/certs")).join(name)
 }
 
-/// A server that says "match" to all, over TLS.
-fn server() -> RawServer {
+/// A server that says "match" to all, over TLS, with this certificate.
+fn server(certificate: &str) -> RawServer {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let chain = vec![CertificateDer::from_pem_file(file("server.pem")).unwrap()];
+    let chain = vec![CertificateDer::from_pem_file(file(certificate)).unwrap()];
     let key = PrivateKeyDer::from_pem_file(file("server.key.pem")).unwrap();
     let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key);
     let config = Arc::new(config.unwrap());
@@ -44,7 +44,7 @@ fn client(url: &str, ca_cert: Option<&str>) -> HttpVerifier {
 
 #[tokio::test]
 async fn an_authority_that_is_given_is_trusted() {
-    let server = server();
+    let server = server("server.pem");
     let client = client(&format!("https://{}", server.address), Some("ca.pem"));
     for _ in 0..3 {
         assert_eq!(classify(&call(&client).await), MATCH);
@@ -54,13 +54,17 @@ async fn an_authority_that_is_given_is_trusted() {
 }
 
 #[tokio::test]
-async fn an_authority_that_is_not_given_or_another_name_is_not_sent() {
-    let server = server();
-    let port = server.address.port();
-    for (host, ca_cert) in [("127.0.0.1", None), ("127.0.0.2", Some("ca.pem"))] {
+async fn a_certificate_that_is_not_right_is_sent_nothing() {
+    for (certificate, host, ca_cert) in [
+        ("server.pem", "127.0.0.1", None),
+        ("server.pem", "127.0.0.2", Some("ca.pem")),
+        ("expired.pem", "127.0.0.1", Some("ca.pem")),
+    ] {
+        let server = server(certificate);
+        let port = server.address.port();
         let client = client(&format!("https://{host}:{port}"), ca_cert);
         let class = classify(&call(&client).await);
-        assert_eq!(class, Class::NotSent(NotSent::Connect), "{host}");
+        assert_eq!(class, Class::NotSent(NotSent::Connect), "{certificate} of {host}");
+        assert_eq!(server.seen().requests.len(), 0);
     }
-    assert_eq!(server.seen().requests.len(), 0);
 }

@@ -1,0 +1,102 @@
+//! A wall clock that is set, in the middle of a run and between runs, across midnight and the end of summer time:
+//! `--deadline` and `--reuse` stay sane.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test: what is not as expected is the test's answer"
+)]
+
+mod support;
+
+use jiff::{SignedDuration, Timestamp};
+use support::faults::{Act, Fault, set_clock};
+use support::{Ended, Place, Running, Vendor, many_people, run_arguments};
+
+const ROWS: u32 = 40;
+/// The call in whose moment the clock is set.
+const AT_CALL: usize = 6;
+
+fn set_up() -> (Place, Vendor) {
+    let place = Place::new();
+    place.write("in.csv", many_people(ROWS));
+    let vendor = Vendor::start(&place, &["--latency", "5ms"]);
+    (place, vendor)
+}
+
+/// Runs with a clock that is off by `shift`, and jumps by `jump` in the middle.
+fn run(
+    place: &Place,
+    vendor: &Vendor,
+    zone: &str,
+    (shift, jump): (SignedDuration, SignedDuration),
+    more: &[&str],
+) -> Ended {
+    let more = [&["--concurrency", "2", "-o", "out.csv"], more].concat();
+    let mut command = place.command(&run_arguments("in.csv", &vendor.base_url, &more));
+    command.env("TZ", zone);
+    set_clock(&mut command, shift.as_secs());
+    let act = Act::ShiftClock(jump.as_secs());
+    let fault = Fault { calls: "send", path: "/", at: AT_CALL, act };
+    let mark = place.path("mark");
+    fault.put_upon(&mut command, &mark);
+    let ended = Running::start(command).end();
+    assert!(mark.exists() || vendor.count() < AT_CALL, "the clock was not set");
+    ended
+}
+
+#[test]
+fn a_deadline_holds_whatever_the_clock_does() {
+    let (jakarta, berlin) = ("Asia/Jakarta", "Europe/Berlin");
+    let (hours, minutes) = (SignedDuration::from_hours, SignedDuration::from_mins);
+    for (zone, start, deadline, jump, code) in [
+        (jakarta, "2026-11-28T04:00+07", "05:30", hours(0), 0),
+        (jakarta, "2026-11-28T04:00+07", "05:30", hours(1), 0),
+        (jakarta, "2026-11-28T04:50+07", "05:30", hours(1), 15),
+        (jakarta, "2026-11-28T05:00+07", "05:30", hours(-1), 0),
+        (jakarta, "2026-11-28T22:00+07", "05:30", hours(8), 15),
+        (jakarta, "2026-11-28T22:00+07", "6h", hours(1), 0),
+        (jakarta, "2026-11-28T22:00+07", "6h", hours(7), 15),
+        // Over midnight.
+        (jakarta, "2026-11-28T23:59:58+07", "00:30", hours(0), 0),
+        (jakarta, "2026-11-28T23:50+07", "00:30", hours(1), 15),
+        (jakarta, "2026-11-29T00:10+07", "00:30", hours(-1), 0),
+        // Over the end of summer time, where an hour comes twice.
+        (berlin, "2026-10-24T22:00+02", "05:30", minutes(8 * 60 + 15), 0),
+        (berlin, "2026-10-24T22:00+02", "05:30", minutes(8 * 60 + 45), 15),
+        (berlin, "2026-10-25T02:45+02", "02:50", hours(0), 0),
+        (berlin, "2026-10-25T02:45+01", "02:50", hours(0), 0),
+    ] {
+        let (place, vendor) = set_up();
+        let shift = start.parse::<Timestamp>().unwrap().duration_since(Timestamp::now());
+        let ended = run(&place, &vendor, zone, (shift, jump), &["--deadline", deadline]);
+        let what = format!("{zone} {start}, until {deadline}, set by {jump:?}");
+        assert_eq!(ended.code, Some(code), "{what}: {}", ended.stderr);
+        let calls = vendor.end().len();
+        match code {
+            0 => assert_eq!(calls, ROWS as usize, "{what}"),
+            // What was under way in that moment ends.
+            _ => assert!((AT_CALL..AT_CALL + 4).contains(&calls), "{what}: {calls} calls"),
+        }
+    }
+}
+
+#[test]
+fn answers_are_used_again_whatever_the_clock_does() {
+    let (hours, none) = (SignedDuration::from_hours, SignedDuration::ZERO);
+    let (place, vendor) = set_up();
+    // In its middle the clock is set back, and then stands right.
+    run(&place, &vendor, "UTC", (hours(1), hours(-1)), &[]).exits(0);
+    for (shift, calls) in [
+        (none, 0),
+        // They come from the future, then from a while ago, then are too old.
+        (hours(-2), 0),
+        (hours(1), 0),
+        (hours(20), 0),
+        (hours(31 * 24), ROWS as usize),
+    ] {
+        let before = vendor.calls().len();
+        run(&place, &vendor, "UTC", (shift, none), &["--reask-after", "30d"]).exits(0);
+        assert_eq!(vendor.calls().len() - before, calls, "the clock is off by {shift:?}");
+    }
+}
