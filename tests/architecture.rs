@@ -225,6 +225,54 @@ fn nothing_panics_on_purpose() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// The lengths of a file's functions, comments and blank lines aside, each with its first line. The code is formatted: a
+/// function ends with the first brace that stands as far in as it does.
+fn functions(code: &str) -> Vec<(usize, &str)> {
+    let lines: Vec<&str> = code.lines().filter(|line| !line.trim().is_empty()).collect();
+    let mut found = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let is_function = line.split_whitespace().take(4).any(|word| word == "fn");
+        // A declaration has no body, and a body of one line no end of its own.
+        let opens = lines[at..].iter().find(|line| line.ends_with(['{', ';', '}']));
+        if is_function && opens.is_some_and(|line| line.ends_with('{')) {
+            let end = format!("{}}}", " ".repeat(line.len() - line.trim_start().len()));
+            let length = lines[at..].iter().position(|line| *line == end).unwrap_or_default();
+            found.push((length + 1, line.trim()));
+        }
+    }
+    found
+}
+
+#[test]
+fn functions_are_short() {
+    let sources = sources("src");
+    let mut lengths: Vec<(usize, &str, &str)> = Vec::new();
+    for Source { path, code, .. } in &sources {
+        lengths.extend(
+            functions(code).into_iter().map(|(length, line)| (length, path.as_str(), line)),
+        );
+    }
+    lengths.sort_unstable();
+    let count = lengths.len();
+    let (median, most_of) = (lengths[count / 2].0, lengths[count * 9 / 10].0);
+    println!("{count} functions: median {median} lines, 90 % up to {most_of}; the longest:");
+    for (length, path, line) in lengths.iter().rev().take(5) {
+        println!("  {length} lines: {path}: {line}");
+    }
+    let mut files: Vec<_> =
+        sources.iter().map(|file| (file.whole.lines().count(), &file.path)).collect();
+    files.sort_unstable();
+    println!(
+        "{} files: median {} lines; the longest: {:?}",
+        files.len(),
+        files[files.len() / 2].0,
+        files.last()
+    );
+    assert!(count > 500, "{count} functions: they are not found");
+    assert!(median <= 12 && most_of <= 45, "median {median}, 90 % up to {most_of}");
+    assert!(lengths.last().is_some_and(|(length, ..)| *length <= 70));
+}
+
 #[test]
 fn files_say_what_they_are_for_and_are_short() {
     let mut wrong = Vec::new();

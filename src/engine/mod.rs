@@ -93,10 +93,8 @@ pub async fn verify<V: Verifier, J: Journal>(
 ) -> Verified<J::Ledger> {
     let start = Instant::now();
     let mut feed = Feed { rows, buffer: Vec::new().into_iter(), changed: false };
-    let mut flights = FuturesUnordered::new();
-    let mut commit = None;
-    let mut failure = None;
-    let mut interrupted = false;
+    let (mut flights, mut commit) = (FuturesUnordered::new(), None);
+    let (mut failure, mut interrupted) = (None, false);
     let mut shown = start;
     loop {
         let (now, wall) = (start.elapsed(), WallMs::now());

@@ -1,0 +1,141 @@
+//! The parts by themselves: `cargo bench --bench parts`. For comparing two versions of the code on one machine in one
+//! sitting; the absolute figures are the machine's.
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "a bench: what fails ends it")]
+
+use std::time::Duration;
+
+use ceknik::input::{Options, read_bytes};
+use ceknik::ledger::{Facts, Identity, Journal, Ledger, Location, OpenRun, Opening, SqliteLedger};
+use ceknik::model::attempt::{AttemptId, Batch, Intent, PairKey, Settlement, WallMs};
+use ceknik::model::reply::{Reply, Response, Texts};
+use ceknik::rules::classify::{charge, classify};
+use ceknik::rules::name::check_name;
+use ceknik::rules::nik::{NikPolicy, check_nik};
+use ceknik::rules::pairs::PairTable;
+use divan::counter::ItemsCount;
+use divan::{Bencher, black_box};
+
+const NOW: WallMs = WallMs(1_700_000_000_000);
+
+fn main() {
+    divan::main();
+}
+
+/// An answer as the vendor gives it.
+fn answer(n: u64) -> Reply {
+    let json = format!(
+        r#"{{"status":"OK","result":{{"order_no":"SFBw{n:019}","handle_time":"2026-11-28 10:12:20",
+        "result":"0{}","remark":"MATCH"}},"request_id":"TID{n:032x}"}}"#,
+        n % 4 + 1
+    );
+    let body = ceknik::api::wire::body(json.as_bytes());
+    Reply::Response(Response { http: 200, retry_after: None, body })
+}
+
+#[divan::bench]
+fn an_answer_read_and_classified(bencher: Bencher<'_, '_>) {
+    bencher.counter(ItemsCount::new(1_u32)).bench(|| classify(black_box(&answer(black_box(7)))));
+}
+
+#[divan::bench(args = ["3275014107900001", " '3275.0141-0790 0001 ", "3,27501E+15"])]
+fn a_nik_checked(nik: &str) -> bool {
+    check_nik(black_box(nik), &NikPolicy::default()).is_ok()
+}
+
+#[divan::bench(args = ["SITI AMINAH", "  M.\u{a0}Ra\u{301}hman,  S.E. "])]
+fn a_name_checked(name: &str) -> bool {
+    check_name(black_box(name), None).is_ok()
+}
+
+const ROWS: u32 = 20_000;
+
+#[divan::bench(sample_count = 20)]
+fn a_csv_to_rows(bencher: Bencher<'_, '_>) {
+    let mut text = "id,nik,nama,kota\n".to_owned();
+    for n in 0..ROWS {
+        let nik = format!("3275{:02}410790{:04}", n % 40 + 1, n % 9999 + 1);
+        text += &format!("{n},{nik},WARGA {},BANDUNG\n", ["SITI", "BUDI", "AGUS"][n as usize % 3]);
+    }
+    bencher
+        .counter(ItemsCount::new(ROWS))
+        .bench(|| read_bytes(black_box(text.as_bytes()), &Options::default()).unwrap());
+}
+
+/// A ledger of its own, with a run begun in it.
+fn ledger(folder: &std::path::Path) -> (SqliteLedger, OpenRun) {
+    let ledger = folder.join("bench.ledger");
+    let key = folder.join("bench.key");
+    let location = Location { ledger, key, origin: "sandbox".to_owned() };
+    let mut ledger = SqliteLedger::open(&location, Duration::ZERO, || NOW).unwrap();
+    let opening = Opening {
+        identity: Identity { fingerprint: [1; 16], columns: String::new() },
+        path: [1; 16],
+        label: "bench".to_owned(),
+        account: [1; 16],
+        rows: u64::from(ROWS),
+        at: NOW,
+        reuse: Duration::from_secs(86_400),
+        reask_after: Duration::from_secs(86_400),
+    };
+    let run = ledger.open_run(&opening).unwrap();
+    (ledger, run)
+}
+
+fn pair(n: u64) -> PairKey {
+    PairKey(blake3::hash(&n.to_le_bytes()).as_bytes()[..16].try_into().unwrap())
+}
+
+/// Facts of so many calls from this one on: each an intent, and the answer to it.
+fn facts(from: u64, calls: u64) -> Batch {
+    let class = classify(&answer(1));
+    let texts = Texts {
+        status: Some("OK".to_owned()),
+        order_no: Some("SFBw0000000000000000001".to_owned()),
+        ..Texts::default()
+    };
+    let mut batch = Batch::default();
+    for n in from..from + calls {
+        let (attempt, at) = (AttemptId(n), NOW);
+        batch.intents.push(Intent { attempt, pair: pair(n), record: n, at });
+        let (charge, texts) = (charge(class), texts.clone());
+        batch.settlements.push(Settlement { attempt, class, charge, http: Some(200), texts, at });
+    }
+    batch
+}
+
+/// Durable commits of so many calls.
+#[divan::bench(args = [1, 30, 300], sample_count = 50)]
+fn a_commit_to_the_ledger(bencher: Bencher<'_, '_>, calls: u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, run) = ledger(folder.path());
+    let mut journal = ledger.into_journal(&run).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut next = run.next_attempt.0;
+    bencher
+        .counter(ItemsCount::new(calls))
+        .with_inputs(|| {
+            next += calls;
+            facts(next - calls, calls)
+        })
+        .bench_local_values(|batch| runtime.block_on(journal.record(batch)).unwrap());
+}
+
+/// What a resume asks: all facts of the run, swept into its table.
+#[divan::bench(sample_count = 20)]
+fn a_runs_own_facts_folded(bencher: Bencher<'_, '_>) {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, mut run) = ledger(folder.path());
+    let mut journal = ledger.into_journal(&run).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let first = run.next_attempt.0;
+    runtime.block_on(journal.record(facts(first, u64::from(ROWS)))).unwrap();
+    let mut ledger = journal.finish().unwrap();
+    run.next_attempt = AttemptId(first + u64::from(ROWS));
+    let table = PairTable::new((first..first + u64::from(ROWS)).map(pair).collect());
+    bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
+        let mut known = 0;
+        ledger.own(&run, &table.keys(), &mut |at, _| known += u32::from(at.is_some())).unwrap();
+        assert_eq!(known, ROWS);
+    });
+}
