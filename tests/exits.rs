@@ -179,6 +179,22 @@ fn a_file_that_changes_under_a_run_is_10_and_its_answers_are_kept() {
 }
 
 #[test]
+fn a_file_that_vanishes_under_a_run_is_10_and_its_answers_are_kept() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &["--latency", "60ms"]);
+    let input = place.write("in.csv", people([1; 20]));
+    let slow = run_arguments("in.csv", &vendor.base_url, &["--concurrency", "2"]);
+    let running = Running::start(place.command(&slow));
+    vendor.wait_for(4);
+    fs::remove_file(&input).unwrap();
+    let ended = running.end().exits(10);
+    assert!(ended.stderr.contains("20 confirmed"), "{}", ended.stderr);
+    place.write("in.csv", people([1; 20]));
+    place.run("in.csv", &vendor.base_url, &[]).exits(0);
+    assert_eq!(vendor.end().len(), 20);
+}
+
+#[test]
 fn configuration_or_secrets_that_are_wrong_are_11() {
     let place = Place::new();
     let vendor = Vendor::start(&place, &[]);

@@ -11,6 +11,7 @@ mod support;
 mod answers;
 mod bodies;
 mod faults;
+mod hostile;
 mod mock;
 mod network;
 mod pace;
