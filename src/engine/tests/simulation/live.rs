@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::super::world::{ms, secs};
-use super::book::Terms;
+use super::book::{Terms, millis};
 use super::swarm::Kind;
 use super::vendor::Answer;
 use super::world::{Flags, World};
@@ -89,6 +89,8 @@ pub(super) struct Live<'a> {
     /// What has broken for good.
     broken: Option<Failure>,
     last_second: VecDeque<Tick>,
+    /// The deadline as the wall clock shows it.
+    deadline_at: Option<i64>,
     /// Nothing may leave before.
     hold: Tick,
     /// When the latest "slower" came.
@@ -114,6 +116,7 @@ impl<'a> Live<'a> {
         }
         Self {
             epoch: world.clock,
+            deadline_at: flags.options.deadline.map(|span| world.wall() + millis(span)),
             signals: signals.into_iter().collect(),
             world,
             flags,
@@ -243,6 +246,7 @@ impl<'a> Live<'a> {
         self.world.book.check_send(pair, attempt, &self.terms)?;
         must(now >= hold, || format!("sent at {now:?} in a pause until {hold:?}"))?;
         let late = self.flags.options.deadline.is_some_and(|deadline| now >= deadline);
+        let late = late || self.deadline_at.is_some_and(|at| self.world.wall() >= at);
         must(!late, || "sent after the deadline".to_owned())?;
         self.last_second.push_back(now);
         while self.last_second.front().is_some_and(|at| *at + secs(1) <= now) {

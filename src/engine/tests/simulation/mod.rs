@@ -56,6 +56,8 @@ enum Sabotage {
     NoBudget,
     NoRate,
     NoDeadline,
+    /// The deadline is not looked for on the wall clock.
+    NoWallDeadline,
     OneMoreInFlight,
     /// `Retry-After` is not heard.
     DeafToWishes,
@@ -73,12 +75,13 @@ enum Sabotage {
     ForgetTakenOver,
 }
 
-const SABOTAGES: [Sabotage; 13] = [
+const SABOTAGES: [Sabotage; 14] = [
     Sabotage::ForgetDangling,
     Sabotage::SendFirst,
     Sabotage::NoBudget,
     Sabotage::NoRate,
     Sabotage::NoDeadline,
+    Sabotage::NoWallDeadline,
     Sabotage::OneMoreInFlight,
     Sabotage::DeafToWishes,
     Sabotage::HalfBatch,

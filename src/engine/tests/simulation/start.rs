@@ -92,6 +92,7 @@ impl World {
             Some(Sabotage::NoBudget) => (options.max_charges, options.max_calls) = (None, None),
             Some(Sabotage::NoRate) => options.throttle.rate = None,
             Some(Sabotage::OneMoreInFlight) => options.concurrency += 1,
+            Some(Sabotage::NoWallDeadline) => options.deadline_at = None,
             Some(Sabotage::NoDeadline) => (options.deadline, options.deadline_at) = (None, None),
             _ => {}
         }
