@@ -85,3 +85,30 @@ impl Batch {
         self.facts() == 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_knows_how_much_it_holds() {
+        let at = WallMs(1);
+        let intent = Intent { attempt: AttemptId(1), pair: PairKey([0; 16]), record: 1, at };
+        let mut batch = Batch::default();
+        assert!(batch.is_empty() && batch.facts() == 0);
+        batch.intents = vec![intent; 2];
+        assert!(!batch.is_empty());
+        batch.voids = vec![AttemptId(1); 3];
+        assert_eq!(batch.facts(), 5);
+        let settled = Settlement {
+            attempt: AttemptId(1),
+            class: Class::Throttled,
+            charge: Charge::Free,
+            http: None,
+            texts: Texts::default(),
+            at,
+        };
+        batch.settlements = vec![settled; 7];
+        assert_eq!(batch.facts(), 12);
+    }
+}

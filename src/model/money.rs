@@ -221,9 +221,25 @@ mod tests {
             (&usd, "", None),
             (&usd, "1,5", None),
             (&usd, "99999999999999999999", None),
+            (&usd, ".5", None),
+            (&usd, "5.", Some(500)),
+            (&usd, "5.x", None),
         ] {
             assert_eq!(currency.amount(text).ok(), minor, "{text}");
         }
         assert!(Currency::parse("RUPIAH").is_err());
+        assert_eq!((idr.code(), usd.code()), ("IDR", "USD"));
+        let price = Price { per_call: 1500, currency: idr };
+        assert_eq!((price.of(7), price.show(7)), (10_500, "Rp10.500".to_owned()));
+    }
+
+    #[test]
+    fn what_is_owed_at_least_and_at_most() {
+        let possible = Possible { in_doubt: 3, unknown_code: 5, gateway: 7 };
+        let tally = Tally { confirmed: 100, possible, assumed_free: 40, ..Tally::default() };
+        assert_eq!((tally.at_least(), tally.at_most()), (100, 115));
+        assert_eq!(tally.to_string(), "confirmed 100, possible 15");
+        let codes = [Charge::Free, Charge::Charged, Charge::Unknown].map(Charge::code);
+        assert_eq!(codes, [0, 1, 2], "as ledgers hold them");
     }
 }

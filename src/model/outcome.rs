@@ -118,3 +118,30 @@ impl Serialize for OutcomeCounts {
         serializer.collect_map(self.iter().map(|(outcome, rows)| (outcome.word(), rows)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_and_verdicts() {
+        let words =
+            "match mismatch not_sure failed unknown rejected refused unavailable in_doubt not_sent";
+        assert_eq!(Outcome::ALL.map(Outcome::word).join(" "), words);
+        let verdicts: Vec<_> = Outcome::ALL.into_iter().filter(|o| o.has_verdict()).collect();
+        assert_eq!(verdicts, Outcome::ALL[..4]);
+    }
+
+    #[test]
+    fn counts() {
+        let mut counts = OutcomeCounts::default();
+        assert!(counts.all_have_verdicts(), "of no rows");
+        for (n, outcome) in Outcome::ALL.into_iter().enumerate() {
+            (0..=n).for_each(|_| counts.add(outcome));
+            assert_eq!(counts.get(outcome), n as u64 + 1);
+            assert_eq!(counts.all_have_verdicts(), n < 4, "{outcome:?}");
+        }
+        assert_eq!(counts.total(), 55);
+        assert!(counts.iter().eq(Outcome::ALL.into_iter().zip(1..)));
+    }
+}

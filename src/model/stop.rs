@@ -102,3 +102,38 @@ impl StopReason {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The contract of the exit codes, written out by hand.
+    #[test]
+    fn names_and_exit_codes() {
+        for (reason, name, code) in [
+            (StopReason::InputChanged, "input_changed", 10),
+            (StopReason::Account(AccountStop::Unauthorized), "unauthorized", 12),
+            (StopReason::Account(AccountStop::KeyExpired), "key_expired", 12),
+            (StopReason::Account(AccountStop::NoPermission), "no_permission", 12),
+            (StopReason::Account(AccountStop::NotFound), "not_found", 12),
+            (StopReason::Account(AccountStop::Redirect), "redirect", 12),
+            (StopReason::Account(AccountStop::Proxy), "proxy_refused", 12),
+            (StopReason::Budget(BudgetLimit::Charges), "budget", 13),
+            (StopReason::Budget(BudgetLimit::Calls), "limit", 13),
+            (StopReason::OutOfQuota, "out_of_quota", 14),
+            (StopReason::Deadline, "deadline", 15),
+            (StopReason::SourceDown, "source_down", 16),
+            (StopReason::Unreachable, "unreachable", 16),
+            (StopReason::Throttled, "throttled", 16),
+            (StopReason::RefusalsInRow, "refusals_in_a_row", 16),
+            (StopReason::LostAnswers, "lost_answers", 16),
+            (StopReason::Mismatches, "mismatches", 16),
+            (StopReason::Storage, "storage", 18),
+            (StopReason::Interrupted(Signal::HangUp), "hung_up", 129),
+            (StopReason::Interrupted(Signal::Interrupt), "interrupted", 130),
+            (StopReason::Interrupted(Signal::Terminate), "terminated", 143),
+        ] {
+            assert_eq!((reason.name(), reason.exit_code()), (name, code));
+        }
+    }
+}

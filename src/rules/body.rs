@@ -100,6 +100,16 @@ mod tests {
     const NOT_FOUND: Class = Class::Refused(Refusal::ArgumentNotFound);
 
     #[test]
+    fn kinds_have_stable_names() {
+        for (name, kind) in
+            [("json", Some(BodyKind::Json)), ("form", Some(BodyKind::Form)), ("xml", None)]
+        {
+            assert_eq!(BodyKind::from_name(name), kind);
+            assert!(kind.is_none_or(|kind| kind.name() == name));
+        }
+    }
+
+    #[test]
     fn the_row_goes_once_more_in_the_other_kind() {
         let mut trial = BodyTrial::auto(None);
         assert_eq!(trial.kind(None), Json);

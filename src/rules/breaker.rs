@@ -248,6 +248,37 @@ mod tests {
         let breaker = opened(secs(10));
         assert_eq!(breaker.given_up(secs(1809)), None);
         assert_eq!(breaker.given_up(secs(1810)), Some(StopReason::SourceDown));
+        assert_eq!(breaker.gives_up_at(), Some(secs(1810)));
+        assert_eq!(self::breaker().gives_up_at(), None);
+    }
+
+    /// What each class says of the source, written out by hand.
+    #[test]
+    fn the_whole_table() {
+        let unreachable = Signal::Down(StopReason::Unreachable);
+        for class in Class::all() {
+            let expected = match class.name() {
+                "match" | "mismatch" | "not_sure" | "failed" | "unknown_code" => Signal::Up,
+                "source_unavailable" | "source_timeout" | "gateway_error" => DOWN,
+                "not_sent_connect" => unreachable,
+                "query_failed" | "internal_error" => Signal::Unclear,
+                name if name.starts_with("lost_") => Signal::Unclear,
+                _ => Signal::Neutral,
+            };
+            assert_eq!(signal(class), expected, "{}", class.name());
+        }
+    }
+
+    #[test]
+    fn what_says_nothing_moves_nothing_but_a_probe() {
+        for nothing in [Signal::Neutral, Signal::Unclear] {
+            let mut breaker = opened(secs(10));
+            breaker.replied(nothing, 3, false, secs(11));
+            assert_eq!(breaker.permit(secs(11)), Permit::NotBefore(secs(12)), "{nothing:?}");
+            breaker.probe_sent();
+            breaker.replied(nothing, 3, false, secs(13));
+            assert_eq!(breaker.permit(secs(13)), Permit::Probing, "{nothing:?}");
+        }
     }
 
     proptest! {

@@ -190,6 +190,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn all_texts_are_concealed_and_revealed() {
+        let subject = subject("3275014107900001", "SITI");
+        let said = || Some("SITI, 3275014107900001".to_owned());
+        let mut texts = Texts { remark: said(), reason: said(), ..Texts::default() };
+        assert!(!is_concealed(&texts));
+        conceal_all(&mut texts, &subject);
+        assert_eq!(texts.remark.as_deref(), Some("\\P, \\N"));
+        assert!(is_concealed(&texts));
+        reveal_all(&mut texts, &subject);
+        assert_eq!((texts.remark, texts.reason, texts.status), (said(), said(), None));
+    }
+
     proptest! {
         #[test]
         fn nothing_is_left_and_nothing_is_lost(name in "[A-Za-z\\\\ÉéİßN]{1,6}", parts in prop::collection::vec(0_u8..6, 0..8), noise in "[a-zN\\\\PULX é]{0,6}") {

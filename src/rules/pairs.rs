@@ -217,6 +217,7 @@ mod tests {
     use crate::model::class::{Lost, Refusal, ResultCode, Trouble};
     use crate::rules::testing::key;
     use proptest::prelude::*;
+    use std::time::Duration;
 
     const MATCH: Class = Class::Answered(ResultCode::Match);
     const AT: PairIndex = PairIndex(0);
@@ -250,6 +251,49 @@ mod tests {
         let state = folded(&[Class::Retry(Trouble::Gateway), Class::Throttled, MATCH]);
         assert_eq!((state.possible, state.spent.sends, state.spent.tries), (1, 3, 1));
         assert_eq!(folded(&[Class::InDoubt(Lost::Cut)]).end, Some(End::InDoubt));
+    }
+
+    #[test]
+    fn a_table_is_filled_used_up_and_forgotten() {
+        let mut table = PairTable::new((1..=3).chain(1..=3).map(key).collect());
+        assert_eq!((table.len(), table.is_empty(), table.to_send()), (3, false, 3));
+        assert!(PairTable::default().is_empty());
+        let at = [1, 2, 3].map(|n| table.find(&key(n)).unwrap());
+        table.take_earlier(at[0], AttemptId(5), Some(End::Refused));
+        let taken = table.state(at[0]);
+        assert_eq!((taken.attempt, taken.origin), (AttemptId(5), Origin::Ledger));
+        table.take_earlier(at[0], AttemptId(6), None);
+        assert_eq!(table.state(at[0]), UNKNOWN, "the latest decides");
+
+        // Only what has no end, and has used up its tries, is given up.
+        let retry = Duration::from_secs(1);
+        let policy = RetryPolicy { max_attempts: 1, base: retry, cap: retry };
+        table.settle(at[0], AttemptId(7), Class::Retry(Trouble::Internal), false);
+        table.settle(at[1], AttemptId(8), Class::Retry(Trouble::Internal), false);
+        table.settle(at[1], AttemptId(9), MATCH, false);
+        table.give_up_used(&policy);
+        let ends: Vec<_> = at.iter().map(|at| table.state(*at).end).collect();
+        assert_eq!(ends, [Some(End::Unavailable), MATCH.end(), None]);
+        assert_eq!(table.state(at[0]).origin, Origin::Run);
+        table.give_up(at[2]);
+        assert_eq!((table.state(at[2]).end, table.to_send()), (Some(End::Unavailable), 0));
+
+        table.set_under_way(at[1], true);
+        assert!(table.state(at[1]).under_way);
+        assert_eq!(table.states().filter(|state| state.under_way).count(), 1);
+        table.forget();
+        assert!(table.states().all(|state| *state == UNKNOWN));
+        assert_eq!(table.states().count(), 3);
+    }
+
+    #[test]
+    fn what_was_taken_back_leaves_no_trace() {
+        let recalled = Class::NotSent(NotSent::Recalled);
+        assert_eq!(folded(&[recalled]), UNKNOWN);
+        let known = folded(&[MATCH, recalled]);
+        assert_eq!((known.attempt, known.end), (AttemptId(1), MATCH.end()));
+        let tried = folded(&[Class::Retry(Trouble::Internal), recalled]);
+        assert_eq!((tried.attempt, tried.spent.tries), (AttemptId(1), 1));
     }
 
     #[test]

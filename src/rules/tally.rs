@@ -61,6 +61,71 @@ const fn is_error_answer(class: Class) -> bool {
 mod tests {
     use super::*;
 
+    /// What each class adds to, written out by hand.
+    #[test]
+    fn the_whole_table() {
+        let table: [(&str, &[&str]); 33] = [
+            ("match", &["calls", "confirmed"]),
+            ("mismatch", &["calls", "confirmed"]),
+            ("not_sure", &["calls"]),
+            ("failed", &["calls"]),
+            ("unknown_code", &["calls", "unknown_code"]),
+            ("invalid_argument", &["calls", "assumed_free"]),
+            ("argument_not_found", &["calls", "assumed_free"]),
+            ("abnormal_behaviours", &["calls", "assumed_free"]),
+            ("refused", &["calls", "assumed_free"]),
+            ("unknown_status", &["calls", "unknown_code"]),
+            ("query_failed", &["calls", "assumed_free", "troubled"]),
+            ("internal_error", &["calls", "assumed_free", "troubled"]),
+            ("source_unavailable", &["calls", "assumed_free", "troubled"]),
+            ("source_timeout", &["calls", "assumed_free", "troubled"]),
+            ("gateway_error", &["calls", "gateway", "troubled"]),
+            ("rate_limited", &["calls", "assumed_free", "throttled"]),
+            ("unauthorized", &["calls", "assumed_free"]),
+            ("key_expired", &["calls", "assumed_free"]),
+            ("no_permission", &["calls", "assumed_free"]),
+            ("not_found", &["calls", "assumed_free"]),
+            ("redirect", &["calls", "assumed_free"]),
+            ("proxy_refused", &["calls", "assumed_free"]),
+            ("out_of_quota", &["calls", "assumed_free"]),
+            ("not_sent_connect", &["troubled"]),
+            ("not_sent_unbuildable", &["troubled"]),
+            ("not_sent_recalled", &[]),
+            ("lost_timeout", &["calls", "in_doubt"]),
+            ("lost_connection", &["calls", "in_doubt"]),
+            ("lost_unreadable", &["calls", "in_doubt"]),
+            ("lost_gateway_timeout", &["calls", "in_doubt"]),
+            ("lost_interrupted", &["calls", "in_doubt"]),
+            ("lost_killed", &["calls", "in_doubt"]),
+            ("lost_repeated", &["calls", "in_doubt"]),
+        ];
+        for (class, (name, adds)) in Class::all().zip(table) {
+            assert_eq!(class.name(), name);
+            let mut tally = Tally::default();
+            count(&mut tally, class, 2);
+            count(&mut tally, class, 3);
+            let Tally { possible, .. } = tally;
+            for (counter, counted) in [
+                ("calls", tally.calls),
+                ("confirmed", tally.confirmed),
+                ("in_doubt", possible.in_doubt),
+                ("unknown_code", possible.unknown_code),
+                ("gateway", possible.gateway),
+                ("assumed_free", tally.assumed_free),
+                ("throttled", tally.throttled),
+                ("troubled", tally.troubled),
+            ] {
+                assert_eq!(
+                    counted,
+                    if adds.contains(&counter) { 5 } else { 0 },
+                    "{name}: {counter}"
+                );
+            }
+            assert_eq!(tally.attempts, if name == "not_sent_recalled" { 0 } else { 5 }, "{name}");
+        }
+        assert_eq!(Class::all().count(), table.len());
+    }
+
     #[test]
     fn every_attempt_is_counted_once_and_every_unknown_is_possible() {
         for class in Class::all() {
