@@ -9,7 +9,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
-use rustix::process::geteuid;
+use rustix::process::{getegid, geteuid};
 
 /// Opens a file, through no link. Where it is made, it is of mode 0600.
 ///
@@ -47,6 +47,13 @@ pub fn read(path: &Path) -> io::Result<String> {
 /// Whether a file belongs to this user, or to root.
 pub fn is_mine(found: &Metadata) -> bool {
     found.uid() == geteuid().as_raw() || found.uid() == 0
+}
+
+/// Whether others can write to a file. This user's own group may: with an umask of 002, as many systems have it for groups
+/// of one user, every file is so.
+pub fn others_may_write(found: &Metadata) -> bool {
+    let by_group = found.mode() & 0o020 != 0 && found.gid() != getegid().as_raw();
+    by_group || found.mode() & 0o002 != 0
 }
 
 /// Takes all rights of others off a file: one that came back from a backup may be open to everybody.

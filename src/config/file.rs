@@ -7,7 +7,6 @@
 use std::ffi::OsString;
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ContextValue};
@@ -16,7 +15,7 @@ use clap::{Arg, ArgAction, CommandFactory};
 use crate::cli::Cli;
 use crate::error::Error;
 use crate::model::subject::mask_path;
-use crate::private::is_mine;
+use crate::private::{is_mine, others_may_write};
 
 /// The file that is read where none is named.
 const DEFAULT_FILE: &str = "ceknik.toml";
@@ -88,10 +87,10 @@ fn read(
 
 /// Why a file is not to be believed, if it is not.
 fn distrust(found: &Metadata) -> Option<&'static str> {
-    match (is_mine(found), found.mode() & 0o022) {
+    match (is_mine(found), others_may_write(found)) {
         (false, _) => Some("belongs to another user"),
-        (true, 0) => None,
-        (true, _) => Some("can be written by other users"),
+        (true, false) => None,
+        (true, true) => Some("can be written by other users"),
     }
 }
 
