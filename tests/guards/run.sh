@@ -4,6 +4,8 @@
 # Each *.patch beside this script names a guard and the test that watches it, and takes the guard
 # out. The last commit is copied and its tests are run as it is: they must pass. Then each patch is
 # applied by itself: it must compile, and its test must fail. Not part of `cargo test`.
+#
+# `run.sh [GUARD ...]`: all of them, or those that are named.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -45,10 +47,13 @@ row() {
     printf '%-20s  %-70s  %s\n' "$1" "$2" "$3"
 }
 
+[ $# -gt 0 ] || set -- $(cd "$here" && ls *.patch)
+patches=$(for guard; do echo "$here/${guard%.patch}.patch"; done)
+
 failed=0
 fresh
 row guard test 'red without it?'
-for test in $(sed -n 's/^Test: \(.*\) \(.*\)/\1=\2/p' "$here"/*.patch | sort -u); do
+for test in $(sed -n 's/^Test: \(.*\) \(.*\)/\1=\2/p' $patches | sort -u); do
     set -- ${test%%=*} ${test#*=}
     if ! build "$1" || ! run "$1" "$2" || ! grep -q 'test result: ok. 1 passed' "$log"; then
         cat "$log"
@@ -56,7 +61,7 @@ for test in $(sed -n 's/^Test: \(.*\) \(.*\)/\1=\2/p' "$here"/*.patch | sort -u)
         exit 1
     fi
 done
-for patch in "$here"/*.patch; do
+for patch in $patches; do
     guard=$(basename "$patch" .patch)
     set -- $(header Test "$patch")
     fresh
