@@ -305,12 +305,14 @@ impl Finish<'_> {
         if let BodyTrial::Proved(kind) = outcome.body
             && self.config.body_auto
             && failure.is_none()
+            && let Err(error) = ledger.remember_body(kind)
         {
-            ledger.remember_body(kind)?;
+            // The next run finds out once more.
+            tracing::warn!(%error, "the body kind that works could not be remembered");
         }
         if outcome.stop == Some(StopReason::InputChanged) {
-            self.note_end(&mut ledger, &outcome, exit::INPUT)?;
             self.last_words(&outcome, None, exit::INPUT, None);
+            self.note_end(&mut ledger, &outcome, exit::INPUT)?;
             return Err(PassError::Changed.into());
         }
         let projected = self.project(&outcome, &mut ledger);
@@ -319,23 +321,25 @@ impl Finish<'_> {
             // The storage is what failed: the partial output was an attempt.
             (Err(_), Some(_)) => return Err(self.storage_failed(&outcome, failure)),
             (Err(error), None) => {
-                self.note_end(&mut ledger, &outcome, error.code)?;
                 self.last_words(&outcome, None, error.code, None);
+                self.note_end(&mut ledger, &outcome, error.code)?;
                 return Err(error);
             }
         };
         let code = exit_code(&outcome, &failure, &projected);
         let placed = self.place(file, &outcome, &projected);
         let code = placed.as_ref().err().map_or(code, |error| error.code);
-        if failure.is_none() {
-            self.note_end(&mut ledger, &outcome, code)?;
-        }
+        let noted = match failure {
+            Some(_) => Ok(()),
+            None => self.note_end(&mut ledger, &outcome, code).map_err(Error::from),
+        };
+        let code = noted.as_ref().err().map_or(code, |error| error.code);
         // What is owed is said in any case.
         let output = placed.as_ref().ok().and_then(Option::as_deref);
         self.last_words(&outcome, Some(&projected), code, output);
         match failure {
             Some(_) => Err(self.storage_failed(&outcome, failure)),
-            None => placed.map(|_| code),
+            None => placed.and(noted).map(|()| code),
         }
     }
 
