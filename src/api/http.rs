@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, Request};
 use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
@@ -158,11 +158,11 @@ async fn within<T>(limit: Duration, call: impl Future<Output = T>) -> Option<T> 
 async fn exchange(client: &Client, request: Request) -> Result<Response, reqwest::Error> {
     let mut response = client.execute(request).await?;
     let http = response.status().as_u16();
-    let retry_after = response
-        .headers()
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| wire::retry_after(value, SystemTime::now()));
+    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+    // A date is meant by the server's own clock: ours may be off.
+    let now = header(DATE).and_then(|date| httpdate::parse_http_date(date).ok());
+    let now = now.unwrap_or_else(SystemTime::now);
+    let retry_after = header(RETRY_AFTER).and_then(|value| wire::retry_after(value, now));
     let body = read_bounded(&mut response).await?;
     Ok(Response { http, retry_after, body })
 }

@@ -198,6 +198,18 @@ async fn a_body_without_end_is_left_early() {
 }
 
 #[tokio::test]
+async fn a_date_to_wait_for_is_by_the_servers_own_clock() {
+    // Whatever ours says: theirs may be years off.
+    let date = "date: Sun, 06 Nov 1994 08:49:30 GMT\r\nretry-after: Sun, 06 Nov 1994 08:49:37 GMT";
+    let bytes = format!("HTTP/1.1 503 No\r\n{date}\r\ncontent-length: 0\r\n\r\n");
+    let server = RawServer::answering(move |_| Act::Send(bytes.clone().into()));
+    let Reply::Response(Response { retry_after, .. }) = call(&client(&server.url())).await else {
+        panic!("no response");
+    };
+    assert_eq!(retry_after, Some(ms(7000)));
+}
+
+#[tokio::test]
 async fn empty_and_foreign_bodies_are_responses() {
     for body in ["", "<html>", "{}", "null", r#"{"status":1}"#, "{\"status\":\"OK\""] {
         let server = RawServer::answering(move |_| Act::Send(ok(body)));
