@@ -5,12 +5,18 @@
 
 use std::cell::RefCell;
 use std::error::Error;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
-use reqwest::{Client, redirect, retry};
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper::client::conn::http1::handshake;
+use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use url::{Position, Url};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> =
@@ -19,8 +25,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         eprintln!("usage: bare_loop URL FILE CONCURRENCY");
         return Ok(());
     };
-    // The client wants one even where it never speaks TLS.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let bodies = bodies(file)?;
     let (calls, concurrency) = (bodies.len(), concurrency.parse()?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -39,37 +43,34 @@ fn bodies(file: &str) -> Result<Vec<String>, Box<dyn Error>> {
     Ok(reader.records().map(|row| row.map(body)).collect::<Result<_, _>>()?)
 }
 
-/// As many tasks as calls may be in flight; each takes the next body.
+/// As many connections as calls may be in flight; each takes the next body.
 async fn post_all(url: &str, bodies: Vec<String>, tasks: usize) -> Result<(), Box<dyn Error>> {
-    let client = Client::builder()
-        .http1_only()
-        .redirect(redirect::Policy::none())
-        .retry(retry::never())
-        .timeout(Duration::from_secs(60))
-        .connect_timeout(Duration::from_secs(5))
-        .pool_idle_timeout(Duration::from_secs(4))
-        .pool_max_idle_per_host(tasks)
-        .user_agent("bare-loop")
-        .build()?;
-    let url = format!("{url}/verify/id_name");
+    let url = Url::parse(&format!("{url}/verify/id_name"))?;
+    let address = &url[Position::BeforeHost..Position::AfterPort];
     let rest = RefCell::new(bodies.into_iter());
     let mut running: FuturesUnordered<_> = (0..tasks)
         .map(|_| async {
+            let stream = TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
+            let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
+            tokio::spawn(connection);
             loop {
                 let Some(body) = rest.borrow_mut().next() else { return Ok(()) };
-                let request = client
-                    .post(&url)
+                let request = Request::post(url.path())
+                    .header(HOST, address)
+                    .header(USER_AGENT, "bare-loop")
                     .header("X-DF-API-ID", "bench")
                     .header("X-DF-API-SECRET", "bench")
                     .header(ACCEPT, "application/json")
                     .header(CONTENT_TYPE, "application/json")
-                    .body(body);
-                request.send().await?.bytes().await?;
+                    .body(Full::<Bytes>::from(body))?;
+                sender.ready().await?;
+                sender.send_request(request).await?.into_body().collect().await?;
             }
         })
         .collect();
     while let Some(ended) = running.next().await {
-        let ended: Result<(), reqwest::Error> = ended;
+        let ended: Result<(), Box<dyn Error>> = ended;
         ended?;
     }
     Ok(())

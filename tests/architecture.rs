@@ -50,14 +50,13 @@ const KNOWS: &[(&str, &[&str])] = &[
 
 /// Words that belong to one place: outside of it nobody speaks them.
 const PLACES: &[(&str, &[&str])] = &[
-    ("reqwest", &["src/api/http"]),
     ("rustls", &["src/api/http/"]),
     ("rusqlite", &["src/ledger/"]),
     ("rustix", &["src/private.rs"]),
     ("rust_xlsxwriter", &["src/output/workbook.rs"]),
     ("governor", &["src/engine/gate.rs"]),
     ("indicatif", &["src/term/"]),
-    ("hyper", &["src/sandbox/"]),
+    ("hyper", &["src/api/http", "src/sandbox/"]),
     ("calamine", &["src/input/sheet"]),
     ("encoding_rs", &["src/input/stream.rs"]),
 ];

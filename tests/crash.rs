@@ -393,11 +393,11 @@ fn stopped_and_continued_loses_no_answer_and_keeps_the_rate() {
     let run = ["run", "in.csv", "--base-url", &vendor.base_url, "-o", "out.csv"];
     let pace = ["--rate", "50", "--timeout", "1s"];
     let mut running = Running::start(place.command(&[&run[..], &pace].concat()));
-    // Longer than a call may take: the answers of those in flight come meanwhile.
-    for stop in 1..=2 {
-        vendor.wait_for(40 * stop);
+    // Longer than a call may take, by much or by little: the answers of those in flight come meanwhile.
+    for (calls, stop) in [(40, 2500), (80, 1100)] {
+        vendor.wait_for(calls);
         running.signal("STOP");
-        sleep(Duration::from_millis(2500));
+        sleep(Duration::from_millis(stop));
         running.signal("CONT");
         assert!(!running.is_over());
     }

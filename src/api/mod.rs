@@ -40,6 +40,9 @@ pub enum ApiError {
         /// What is wrong with it.
         why: String,
     },
+    /// The environment names a proxy of a kind that calls cannot go through.
+    #[error("the proxy of the environment is not one of http:// or https://")]
+    Proxy,
     /// The HTTP client cannot be built.
     #[error("the HTTP client cannot be built: {0}")]
     Client(String),

@@ -129,7 +129,6 @@ impl Connection {
             credentials,
             timeout: timeouts.call,
             connect_timeout: timeouts.connect,
-            concurrency,
             ca_cert,
             proxies,
         });

@@ -84,7 +84,7 @@ pub enum AccountStop {
 pub enum NotSent {
     /// DNS, connection refused, connect time-out, TLS handshake.
     Connect,
-    /// The request could not be built.
+    /// The request could not be built. No longer made, but ledgers may hold it.
     Unbuildable,
     /// The intent was taken back before its send (drain, pause).
     Recalled,
@@ -101,7 +101,7 @@ pub enum Lost {
     Unreadable,
     /// A 504 of a gateway: it met the read time-out for us.
     GatewayTimeout,
-    /// The answer that came was an earlier one again, so whatever comes next is another call's too.
+    /// The answer that came was an earlier call's, given again.
     Repeated,
     /// We stopped at once while the call was in flight.
     Interrupted,

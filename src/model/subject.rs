@@ -3,7 +3,7 @@
 //! Must hold: a value of these types has passed the rules, since only this crate's rules construct them.
 //! Never: `Debug` shows a whole NIK or any part of a name, and there is no `Display` to print them by mistake.
 
-use super::text::is_unfit;
+use super::text::{is_separator, is_unfit};
 use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
@@ -134,6 +134,9 @@ pub fn mask_cell(cell: &str) -> String {
     shape
 }
 
+/// Characters that may stand between two groups of digits, as in ` - `.
+const LONGEST_JOINT: usize = 3;
+
 fn mask_runs(text: &str, run: usize, groups: usize) -> Cow<'_, str> {
     let is_digit = |c: char| c.is_ascii_digit();
     let fit = text.replace(is_unfit, "?");
@@ -161,14 +164,20 @@ fn mask_runs(text: &str, run: usize, groups: usize) -> Cow<'_, str> {
     if out == text { Cow::Borrowed(text) } else { Cow::Owned(out) }
 }
 
-/// Where the groups of digits end that a text begins with, joined by one separator each.
+/// Where the groups of digits end that a text begins with.
 fn groups_end(text: &str) -> usize {
-    let bytes = text.as_bytes();
-    let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
-    // A `?` stands for a character that was taken out.
-    let is_joint =
-        |at: usize| bytes.get(at).is_some_and(|b| b".-_ ?".contains(b)) && is_digit(at + 1);
-    (0..bytes.len()).find(|at| !is_digit(*at) && !is_joint(*at)).unwrap_or(bytes.len())
+    let (mut end, mut joint) = (0, 0);
+    for (at, c) in text.char_indices() {
+        if c.is_ascii_digit() {
+            (end, joint) = (at + 1, 0);
+        } else if joint < LONGEST_JOINT && (is_separator(c) || c == '?') {
+            // A `?` stands for a character that was taken out.
+            joint += 1;
+        } else {
+            break;
+        }
+    }
+    end
 }
 
 #[cfg(test)]
@@ -204,7 +213,9 @@ mod tests {
             ("1 123456 é 7654321", "1 ****** é ******"),
             ("a-3275.0141.0790.0001.csv", "a-******.csv"),
             ("32-75_01 41.07.90\u{200B}0001", "******"),
-            ("3275..0141..0790 é", "3275..0141..0790 é"),
+            ("3275..0141 - 0790 é", "****** é"),
+            ("3275\u{A0}-\u{A0}0141 - 0790  0001", "******"),
+            ("3275    0141    0790", "3275    0141    0790"),
             ("2026-11-28 10.30.csv", "2026-11-28 10.30.csv"),
             ("2026-11-01_2026-11-30.csv", "2026-11-01_2026-11-30.csv"),
             ("20.3275.0141.0790.0001", "******"),

@@ -17,6 +17,11 @@ pub(crate) fn is_unfit(c: char) -> bool {
     is_invisible(c) || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
+/// Whether the character may stand between a number's groups of digits.
+pub(crate) fn is_separator(c: char) -> bool {
+    matches!(c, '.' | '-' | '_' | ' ' | '\u{A0}')
+}
+
 /// Our own lines fit for a terminal, whatever a stranger's text put into them.
 #[must_use]
 pub fn fit(lines: &str) -> String {

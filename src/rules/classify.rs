@@ -90,10 +90,10 @@ const fn by_http(http: u16) -> Class {
         401 | 403 | 407 => Class::Account(AccountStop::Proxy),
         404 => Class::Account(AccountStop::NotFound),
         429 => Class::Throttled,
-        504 => Class::InDoubt(Lost::GatewayTimeout),
-        // Not taken in time, by the wrong machine, or too early: says nothing of the row.
-        408 | 421 | 425 => Class::Retry(Trouble::Gateway),
-        500..=599 => Class::Retry(Trouble::Gateway),
+        // A 408 may be a gateway's own wait for the vendor, as a 504 is.
+        408 | 504 => Class::InDoubt(Lost::GatewayTimeout),
+        // By the wrong machine or too early: not taken, and nothing is said of the row.
+        421 | 425 | 500..=599 => Class::Retry(Trouble::Gateway),
         _ => Class::Refused(Refusal::Other),
     }
 }
@@ -180,7 +180,7 @@ mod tests {
             (foreign(403), "proxy_refused", "no"),
             (foreign(404), "not_found", "no"),
             (foreign(407), "proxy_refused", "no"),
-            (foreign(408), "gateway_error", "unknown"),
+            (foreign(408), "lost_gateway_timeout", "unknown"),
             (foreign(421), "gateway_error", "unknown"),
             (foreign(425), "gateway_error", "unknown"),
             (foreign(413), "refused", "no"),

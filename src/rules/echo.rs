@@ -6,6 +6,7 @@
 
 use crate::model::reply::Texts;
 use crate::model::subject::Subject;
+use crate::model::text::is_separator;
 
 /// The mark that begins a placeholder; a mark in the vendor's own text is doubled.
 const MARK: char = '\\';
@@ -14,8 +15,6 @@ const NAME: &str = "\\P";
 const NAME_UPPER: &str = "\\U";
 const NAME_LOWER: &str = "\\L";
 const NAME_OTHER: &str = "\\X";
-/// What may stand between a NIK's groups of digits.
-const SEPARATORS: [char; 5] = ['.', '-', '/', ' ', '\u{a0}'];
 
 /// Replaces the subject's NIK and name in all texts.
 pub fn conceal_all(texts: &mut Texts, subject: &Subject) {
@@ -76,9 +75,14 @@ fn conceal(text: &str, subject: &Subject) -> Option<String> {
 fn holds_nik(text: &str, nik: &str) -> bool {
     let digits = || text.bytes().filter(u8::is_ascii_digit).count();
     text.contains(nik)
-        || text.contains(SEPARATORS)
+        || text.contains(is_joint)
             && digits() >= nik.len()
-            && text.chars().filter(|c| !SEPARATORS.contains(c)).collect::<String>().contains(nik)
+            && text.chars().filter(|c| !is_joint(*c)).collect::<String>().contains(nik)
+}
+
+/// What may stand between a NIK's groups of digits.
+fn is_joint(c: char) -> bool {
+    is_separator(c) || c == '/'
 }
 
 /// Whether a name stands in a text, in whatever letter case and spacing.
@@ -124,7 +128,7 @@ fn starts_with_groups(text: &str, nik: &str) -> Option<usize> {
     for c in text.chars() {
         match wanted.peek() {
             Some(digit) if *digit == c => drop(wanted.next()),
-            Some(_) if len > 0 && SEPARATORS.contains(&c) => {}
+            Some(_) if len > 0 && is_joint(c) => {}
             _ => return None,
         }
         len += c.len_utf8();

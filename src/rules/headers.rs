@@ -174,8 +174,11 @@ const HEADER_WORDS: &str = "\
     jenis type kelamin gender agama pekerjaan umur usia age ibu kandung ayah pasangan mother produk \
     product pinjaman loan limit tenor gaji saldo balance jumlah nominal keterangan catatan remark \
     remarks notes";
-/// Headers that stand in the cells of customers too: the kind of an ID, of a customer, of a place.
-const VALUES_TOO: &[&str] = &["ktp", "kk", "npwp", "customer", "nasabah", "kota"];
+/// Headers that stand in the cells of customers too: the kind of an ID, of a customer, of a place, of a product.
+const VALUES_TOO: &[&str] = &[
+    "ktp", "kk", "npwp", "customer", "nasabah", "kota", "pinjaman", "loan", "bank", "mobile",
+    "email", "phone", "telepon", "gaji",
+];
 
 /// The headers fit to be shown. One that is known for one is shown in clear, and the others beside several of them; of
 /// all else, since it may be a customer's row, only the shapes.

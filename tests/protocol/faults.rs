@@ -258,6 +258,21 @@ async fn an_answer_that_nobody_asked_for_is_nobodys() {
 }
 
 #[tokio::test]
+async fn what_is_the_same_for_all_is_no_request_id() {
+    for id in ["", "-", "N/A", "null"] {
+        let result = r#"{"id_number":"1","name":"A","result":"01"}"#;
+        let body = format!(r#"{{"status":"OK","result":{result},"request_id":"{id}"}}"#);
+        let server = RawServer::answering(move |_| Act::Send(ok(&body)));
+        let client = client(&server.url());
+        for _ in 0..3 {
+            assert_eq!(classify(&call(&client).await), MATCH, "{id:?}");
+        }
+        // Nor can it tell that the next answer is the next call's.
+        assert_eq!(server.seen().connections, 3, "{id:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_closes_right_after_accepting_is_asked_once() {
     let server = RawServer::on_connection(|_, _| {});
     assert_eq!(classify(&call(&client(&server.url())).await), CUT);

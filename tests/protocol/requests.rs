@@ -25,7 +25,6 @@ pub(crate) fn options(base_url: &str) -> Options {
         credentials: Credentials { id: "an-id".to_owned(), secret: "a-secret".to_owned() },
         timeout: Duration::from_secs(10),
         connect_timeout: Duration::from_secs(5),
-        concurrency: 8,
         ca_cert: None,
         proxies: false,
     }

@@ -17,12 +17,17 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use crate::raw::{RawServer, a_match, read_request};
 use crate::requests::{MATCH, call, options};
 
-fn file(name: &str) -> PathBuf {
+pub(crate) fn file(name: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/protocol/certs")).join(name)
 }
 
 /// A server that says "match" to all, over TLS, with this certificate.
-fn server(certificate: &str) -> RawServer {
+pub(crate) fn server(certificate: &str) -> RawServer {
+    saying(certificate, a_match)
+}
+
+/// A server that says the same kind of thing to all, over TLS, with this certificate.
+pub(crate) fn saying(certificate: &str, answer: fn() -> Vec<u8>) -> RawServer {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let chain = vec![CertificateDer::from_pem_file(file(certificate)).unwrap()];
     let key = PrivateKeyDer::from_pem_file(file("server.key.pem")).unwrap();
@@ -33,7 +38,7 @@ fn server(certificate: &str) -> RawServer {
         let mut stream = StreamOwned::new(connection, stream);
         while let Some(request) = read_request(&mut stream) {
             seen.lock().unwrap().requests.push(request);
-            stream.write_all(&a_match()).unwrap();
+            stream.write_all(&answer()).unwrap();
         }
     })
 }

@@ -1,11 +1,14 @@
 //! The way to the vendor, whole program: proxies of the environment, certificates of the system,
 //! and what is said, and not said, of a call on its way.
 
+use std::io::Write;
+use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
-use crate::raw::{Act, RawServer, a_match, header};
+use crate::raw::{Act, RawServer, a_match, header, read_request};
 use crate::support::{Ended, Place, name, nik, people, run_arguments};
+use crate::tls;
 
 /// Runs one made-up person against an address, with these variables.
 fn run(place: &Place, base_url: &str, variables: &[(&str, &str)], more: &[&str]) -> Ended {
@@ -31,6 +34,52 @@ fn a_proxy_of_the_environment_is_used_for_tls_and_for_nothing_else() {
             assert_eq!(line.as_deref(), Some("CONNECT 127.0.0.9:1 HTTP/1.1"), "{variable}");
         }
     }
+}
+
+/// A proxy that passes on whatever comes after its `CONNECT`.
+fn tunnel() -> RawServer {
+    RawServer::on_connection(|mut stream, seen| {
+        let Some(request) = read_request(&mut stream) else { return };
+        let mut vendor = TcpStream::connect(request.0.split(' ').nth(1).unwrap()).unwrap();
+        seen.lock().unwrap().requests.push(request);
+        stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").unwrap();
+        let (mut back, mut to) = (stream.try_clone().unwrap(), vendor.try_clone().unwrap());
+        thread::spawn(move || std::io::copy(&mut vendor, &mut back));
+        let _ = std::io::copy(&mut stream, &mut to);
+    })
+}
+
+#[test]
+fn calls_go_through_the_tunnel_of_a_proxy() {
+    let (place, vendor, proxy) = (Place::new(), tls::server("server.pem"), tunnel());
+    let ca = tls::file("ca.pem").display().to_string();
+    let url = format!("http://a-user:a-word@{}", proxy.address);
+    let base = format!("https://{}", vendor.address);
+    let ended = run(&place, &base, &[("HTTPS_PROXY", &url)], &["--ca-cert", &ca, "-vv"]).exits(0);
+    assert!(!ended.stderr.contains("a-word"), "{}", ended.stderr);
+    let (head, _) = proxy.seen().requests[0].clone();
+    assert_eq!(head.lines().next(), Some(&*format!("CONNECT {} HTTP/1.1", vendor.address)));
+    assert_eq!(header(&head, "proxy-authorization"), Some("Basic YS11c2VyOmEtd29yZA=="));
+    assert!(header(&head, "user-agent").unwrap().starts_with("ceknik/"));
+    assert!(header(&head, "x-df-api-id").is_none(), "the account is the vendor's to know");
+    let (head, _) = vendor.seen().requests[0].clone();
+    assert_eq!(header(&head, "x-df-api-id"), Some("test-account-id"));
+    assert!(header(&head, "proxy-authorization").is_none(), "and the proxy's the proxy's");
+}
+
+#[test]
+fn a_proxy_may_want_tls_itself_and_other_kinds_are_refused() {
+    let no = || b"HTTP/1.1 403 No\r\ncontent-length: 0\r\n\r\n".to_vec();
+    let (place, proxy) = (Place::new(), tls::saying("server.pem", no));
+    let ca = tls::file("ca.pem").display().to_string();
+    let (url, more) =
+        (format!("https://{}", proxy.address), ["--max-attempts", "1", "--ca-cert", &ca]);
+    run(&place, "https://vendor.invalid", &[("HTTPS_PROXY", &url)], &more).exits(3);
+    assert!(proxy.seen().requests[0].0.starts_with("CONNECT vendor.invalid:443 HTTP/1.1\r\n"));
+
+    let socks = [("ALL_PROXY", "socks5://a-user:a-word@127.0.0.1:1")];
+    let ended = run(&place, "https://vendor.invalid", &socks, &[]).exits(11);
+    assert!(ended.stderr.contains("proxy") && !ended.stderr.contains("a-word"), "{}", ended.stderr);
 }
 
 #[test]

@@ -9,14 +9,19 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use reqwest::{Client, redirect, retry};
-use rustls::ClientConfig;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::{Request, Response};
 
-use super::{ApiError, Options, causes, tls};
+use super::dial::Dialer;
+use super::{ApiError, Options, causes};
+use crate::model::class::{Lost, NotSent};
+use crate::model::reply::Fault;
 
 /// Idle connections are dropped early: a server that closes one in the moment of a send would make
 /// a doubt.
@@ -26,81 +31,136 @@ const FRESH: Duration = Duration::from_millis(1);
 /// Request ids that are remembered: an answer that comes again does so soon.
 const REMEMBERED: usize = 16_384;
 
+/// What is sent: its body is whole in memory.
+pub(super) type Call = Request<Full<Bytes>>;
+
 /// All lines that are not in use.
 pub(super) struct Lines {
-    maker: Maker,
+    dialer: Dialer,
     state: Mutex<State>,
 }
 
+#[derive(Default)]
 struct State {
-    /// The last one put back is the first to be taken: as few as needed are kept warm.
-    idle: Vec<Line>,
+    /// By how long they are idle. The last one put back is the first to be taken: as few as needed are kept warm.
+    idle: VecDeque<Line>,
     recent: Recent,
 }
 
-/// A client that keeps one connection at most.
+/// One connection.
 pub(super) struct Line {
-    client: Client,
+    sender: SendRequest<Full<Bytes>>,
     /// Since when nothing is asked on it.
     idle: Instant,
 }
 
+/// Why a line gave no answer.
+enum Silent {
+    /// It closed before anything of the call was written: here it is again.
+    Unsent(Box<Call>),
+    /// The call may have left.
+    Cut,
+}
+
 impl Line {
-    pub(super) const fn client(&self) -> &Client {
-        &self.client
+    async fn ask(&mut self, call: Call) -> Result<Response<Incoming>, Silent> {
+        self.sender.try_send_request(call).await.map_err(|mut error| match error.take_message() {
+            Some(call) => Silent::Unsent(Box::new(call)),
+            None => Silent::Cut,
+        })
     }
 }
 
 /// Whose answer came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sequel {
+pub(super) enum Whose {
     /// For all that can be told, the call's own.
     Own,
-    /// One that came before.
-    Repeated,
+    /// An earlier call's: it came before.
+    Earlier,
 }
 
 impl Lines {
-    /// The first line is made here, so that an option that cannot be used is told.
     pub(super) fn new(options: &Options) -> Result<Self, ApiError> {
-        let maker = Maker::new(options)?;
-        let idle = vec![maker.make().map_err(|e| ApiError::Client(causes(&e.without_url())))?];
-        Ok(Self { maker, state: Mutex::new(State { idle, recent: Recent::default() }) })
+        Ok(Self { dialer: Dialer::new(options)?, state: Mutex::default() })
     }
 
-    /// A line for one call. Who drops it closes it.
-    pub(super) async fn take(&self) -> Option<Line> {
-        let idle = self.state().idle.pop();
-        if idle.as_ref().is_some_and(|line| line.idle.elapsed() > FRESH) {
-            // What came unasked meanwhile closes the connection, once the runtime has looked at its socket and its task
-            // has run: it must not pass for the answer to this call.
-            tokio::task::yield_now().await;
-            tokio::task::yield_now().await;
+    /// One call on a line of its own, and that line. Who drops it closes it.
+    pub(super) async fn ask(&self, mut call: Call) -> Result<(Line, Response<Incoming>), Fault> {
+        // Each that fails is gone.
+        while let Some(mut line) = self.take().await {
+            match line.ask(call).await {
+                Ok(answer) => return Ok((line, answer)),
+                Err(Silent::Unsent(back)) => call = *back,
+                Err(Silent::Cut) => return Err(Fault::InDoubt(Lost::Cut)),
+            }
         }
-        idle.or_else(|| self.maker.make().ok())
+        let mut line = self.connect().await.ok_or(Fault::NotSent(NotSent::Connect))?;
+        match line.ask(call).await {
+            Ok(answer) => Ok((line, answer)),
+            Err(Silent::Unsent(_)) => Err(Fault::NotSent(NotSent::Connect)),
+            Err(Silent::Cut) => Err(Fault::InDoubt(Lost::Cut)),
+        }
+    }
+
+    /// An idle line that still stands.
+    async fn take(&self) -> Option<Line> {
+        loop {
+            let line = self.state().take()?;
+            if line.idle.elapsed() > FRESH || !line.sender.is_ready() {
+                // What came unasked meanwhile closes the connection, once the runtime has looked at its socket and its
+                // task has run: it must not pass for the answer to this call.
+                tokio::task::yield_now().await;
+                tokio::task::yield_now().await;
+            }
+            if line.sender.is_ready() {
+                return Some(line);
+            }
+        }
+    }
+
+    async fn connect(&self) -> Option<Line> {
+        let refused = |error: &dyn std::error::Error| {
+            tracing::debug!(error = causes(error), "no connection to the vendor");
+        };
+        let io = self.dialer.dial().await.map_err(|error| refused(&*error)).ok()?;
+        let (sender, connection) = handshake(io).await.map_err(|error| refused(&error)).ok()?;
+        // It ends with its line. What goes wrong is told to whoever waits for an answer.
+        tokio::spawn(connection);
+        Some(Line { sender, idle: Instant::now() })
     }
 
     /// Gives a line back after an answer with this request id, or closes it.
-    pub(super) fn put_back(&self, line: Line, id: Option<&str>) -> Sequel {
+    pub(super) fn put_back(&self, line: Line, id: Option<&str>) -> Whose {
         let mut state = self.state();
         match id {
             // Nothing tells whose it is; then the next would be guessed.
-            None => Sequel::Own,
+            None => Whose::Own,
             Some(id) if state.recent.is_new(id) => {
-                state.idle.push(Line { idle: Instant::now(), ..line });
-                Sequel::Own
+                state.idle.push_back(Line { idle: Instant::now(), ..line });
+                Whose::Own
             }
             Some(_) => {
                 tracing::warn!(
                     "an answer has the request id of an earlier one, so it is not its call's: the connection is closed"
                 );
-                Sequel::Repeated
+                Whose::Earlier
             }
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The line that was put back last; those that idle for long are closed.
+    fn take(&mut self) -> Option<Line> {
+        while self.idle.front().is_some_and(|line| line.idle.elapsed() > IDLE) {
+            self.idle.pop_front();
+        }
+        self.idle.pop_back()
     }
 }
 
@@ -126,52 +186,6 @@ impl Recent {
             self.known.remove(&oldest);
         }
         true
-    }
-}
-
-/// Makes lines, all alike.
-struct Maker {
-    tls: ClientConfig,
-    connect_timeout: Duration,
-    is_plain: bool,
-    proxies: bool,
-}
-
-impl Maker {
-    fn new(options: &Options) -> Result<Self, ApiError> {
-        // Without TLS, calls go to this machine itself: to no proxy, and by no other's word for where that is.
-        let is_plain = options.base.endpoint().scheme() == "http";
-        let more = tls::certificates(options)?;
-        let tls =
-            if is_plain { tls::trusting_nobody() } else { tls::trusting_the_system_and(more) };
-        Ok(Self {
-            tls: tls?,
-            // A time-out of the whole call that strikes while connecting would look like a doubt: keep
-            // connecting the shorter of the two.
-            connect_timeout: options.connect_timeout.min(options.timeout.mul_f64(0.9)),
-            is_plain,
-            proxies: options.proxies,
-        })
-    }
-
-    fn make(&self) -> reqwest::Result<Line> {
-        let mut builder = Client::builder()
-            .http1_only()
-            .redirect(redirect::Policy::none())
-            .retry(retry::never())
-            .connect_timeout(self.connect_timeout)
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(1)
-            .tls_backend_preconfigured(self.tls.clone())
-            .user_agent(concat!("ceknik/", env!("CARGO_PKG_VERSION")));
-        if self.is_plain || !self.proxies {
-            builder = builder.no_proxy();
-        }
-        if self.is_plain {
-            let loopback = [(Ipv4Addr::LOCALHOST, 0).into(), (Ipv6Addr::LOCALHOST, 0).into()];
-            builder = builder.resolve_to_addrs("localhost", &loopback);
-        }
-        Ok(Line { client: builder.build()?, idle: Instant::now() })
     }
 }
 

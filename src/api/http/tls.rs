@@ -1,10 +1,10 @@
 //! TLS: whom we trust.
 //!
-//! What must hold: the system's roots and those that the user names, and nobody else. Where no TLS is met, nobody.
+//! What must hold: the system's roots and those that the user names, and nobody else.
 
 use std::sync::Arc;
 
-use rustls::crypto::{CryptoProvider, ring};
+use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -20,24 +20,12 @@ pub(super) fn trusting_the_system_and(
     let provider = Arc::new(ring::default_provider());
     let verifier = Verifier::new_with_extra_roots(more, Arc::clone(&provider));
     let verifier = Arc::new(verifier.map_err(client)?);
-    let config = builder(provider)?.dangerous().with_custom_certificate_verifier(verifier);
-    let mut config = config.with_no_client_auth();
+    let builder = ClientConfig::builder_with_provider(provider);
+    let builder = builder.with_safe_default_protocol_versions().map_err(client)?;
+    let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
+    let mut config = builder.with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
-}
-
-/// For `http`, which goes without the system's certificates too.
-pub(super) fn trusting_nobody() -> Result<ClientConfig, ApiError> {
-    let config = builder(Arc::new(ring::default_provider()))?;
-    Ok(config.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
-}
-
-type Builder = rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>;
-
-fn builder(provider: Arc<CryptoProvider>) -> Result<Builder, ApiError> {
-    ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| ApiError::Client(causes(&error)))
 }
 
 /// The certificates of the user's file.
