@@ -1,22 +1,20 @@
-//! The bare loop: the same HTTP client, with the same settings, posting the same bodies, and nothing else. No CSV while it
-//! runs, no ledger, no checks, no limits: the yardstick for what the rest of `ceknik run` costs.
+//! The bare loop: ceknik's HTTP client posting the same subjects, and nothing else. No CSV while it runs, no ledger, no
+//! engine, no limits: the yardstick for what the rest of `ceknik run` costs.
 //!
 //! `cargo bench --bench bare_loop -- URL FILE CONCURRENCY` prints the calls per second.
 
 use std::cell::RefCell;
 use std::error::Error;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
-use http_body_util::{BodyExt, Full};
-use hyper::Request;
-use hyper::client::conn::http1::handshake;
-use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
-use url::{Position, Url};
+use ceknik::api::origin::BaseUrl;
+use ceknik::api::{Credentials, HttpVerifier, Options, Verifier};
+use ceknik::model::reply::Reply;
+use ceknik::model::subject::Subject;
+use ceknik::rules::body::BodyKind;
+use ceknik::rules::name::check_name;
+use ceknik::rules::nik::{NikPolicy, check_nik};
+use futures_util::future::try_join_all;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> =
@@ -25,53 +23,44 @@ fn main() -> Result<(), Box<dyn Error>> {
         eprintln!("usage: bare_loop URL FILE CONCURRENCY");
         return Ok(());
     };
-    let bodies = bodies(file)?;
-    let (calls, concurrency) = (bodies.len(), concurrency.parse()?);
+    let subjects = subjects(file)?;
+    let (calls, concurrency) = (subjects.len(), concurrency.parse()?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let started = Instant::now();
-    runtime.block_on(post_all(url, bodies, concurrency))?;
+    runtime.block_on(post_all(url, subjects, concurrency))?;
     let seconds = started.elapsed().as_secs_f64();
     println!("{:.0}", calls as f64 / seconds);
     Ok(())
 }
 
-/// One body a row of `id,nik,nama`.
-fn bodies(file: &str) -> Result<Vec<String>, Box<dyn Error>> {
-    let mut reader = csv::Reader::from_path(file)?;
-    let body =
-        |row: csv::StringRecord| format!(r#"{{"id_number":"{}","name":"{}"}}"#, &row[1], &row[2]);
-    Ok(reader.records().map(|row| row.map(body)).collect::<Result<_, _>>()?)
+/// One subject a row of `id,nik,nama`.
+fn subjects(file: &str) -> Result<Vec<Subject>, Box<dyn Error>> {
+    let subject = |row: csv::StringRecord| {
+        let (nik, _) = check_nik(&row[1], &NikPolicy::default()).map_err(|_| "not a NIK")?;
+        Ok(Subject { nik, name: check_name(&row[2], None).map_err(|_| "not a name")?.name })
+    };
+    csv::Reader::from_path(file)?.into_records().map(|row| subject(row?)).collect()
 }
 
-/// As many connections as calls may be in flight; each takes the next body.
-async fn post_all(url: &str, bodies: Vec<String>, tasks: usize) -> Result<(), Box<dyn Error>> {
-    let url = Url::parse(&format!("{url}/verify/id_name"))?;
-    let address = &url[Position::BeforeHost..Position::AfterPort];
-    let rest = RefCell::new(bodies.into_iter());
-    let mut running: FuturesUnordered<_> = (0..tasks)
-        .map(|_| async {
-            let stream = TcpStream::connect(address).await?;
-            stream.set_nodelay(true)?;
-            let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
-            tokio::spawn(connection);
-            loop {
-                let Some(body) = rest.borrow_mut().next() else { return Ok(()) };
-                let request = Request::post(url.path())
-                    .header(HOST, address)
-                    .header(USER_AGENT, "bare-loop")
-                    .header("X-DF-API-ID", "bench")
-                    .header("X-DF-API-SECRET", "bench")
-                    .header(ACCEPT, "application/json")
-                    .header(CONTENT_TYPE, "application/json")
-                    .body(Full::<Bytes>::from(body))?;
-                sender.ready().await?;
-                sender.send_request(request).await?.into_body().collect().await?;
+/// As many tasks as calls may be in flight; each takes the next subject.
+async fn post_all(url: &str, subjects: Vec<Subject>, tasks: usize) -> Result<(), Box<dyn Error>> {
+    let client = HttpVerifier::new(&Options {
+        base: BaseUrl::parse(url)?,
+        credentials: Credentials { id: "bench".to_owned(), secret: "bench".to_owned() },
+        timeout: Duration::from_secs(60),
+        connect_timeout: Duration::from_secs(5),
+        ca_cert: None,
+        proxies: false,
+    })?;
+    let rest = RefCell::new(subjects.into_iter());
+    let task = || async {
+        loop {
+            let Some(subject) = rest.borrow_mut().next() else { return Ok(()) };
+            if let Reply::Fault(fault) = client.verify(&subject, BodyKind::Json).await {
+                return Err(format!("{fault:?}"));
             }
-        })
-        .collect();
-    while let Some(ended) = running.next().await {
-        let ended: Result<(), Box<dyn Error>> = ended;
-        ended?;
-    }
+        }
+    };
+    try_join_all((0..tasks).map(|_| task())).await?;
     Ok(())
 }
