@@ -33,6 +33,7 @@ After 12 to 18, 129, 130 and 143 the same command goes on from there.";
 const PLAN_EXIT_CODES: &str = "\
 Exit codes:
   0 can be sent   10 the file is stopped by its findings, or unusable   13 does not fit the budget
+  16 --stop-if-mismatch-over holds the run
   2 usage   11 configuration   18 the ledger cannot be used";
 
 /// What to do.
@@ -248,7 +249,7 @@ pub(crate) struct PaceArgs {
     /// How long to wait for a source that is down, or a vendor that throttles, before giving up
     #[arg(long, env = "CEKNIK_MAX_OUTAGE", value_name = "DUR", default_value = "30m")]
     pub(crate) max_outage: String,
-    /// Start nothing after this: a duration from now, or HH:MM (local)
+    /// Start nothing after this: a duration from now, or the nearest HH:MM (local)
     #[arg(long, env = "CEKNIK_DEADLINE", value_name = "DUR|HH:MM")]
     pub(crate) deadline: Option<String>,
 }
