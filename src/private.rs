@@ -30,7 +30,7 @@ pub fn open(path: &Path, options: &OpenOptions) -> io::Result<File> {
     if !found.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
-    if !is_mine(&found) && !geteuid().is_root() {
+    if !is_believed(found.uid(), geteuid().as_raw()) {
         return Err(io::Error::other("it belongs to another user"));
     }
     Ok(file)
@@ -44,16 +44,28 @@ pub fn read(path: &Path) -> io::Result<String> {
     io::read_to_string(open(path, OpenOptions::new().read(true))?)
 }
 
+/// Whether a user believes what another put there. Root itself takes any.
+const fn is_believed(owner: u32, user: u32) -> bool {
+    is_mine_or_roots(owner, user) || user == 0
+}
+
 /// Whether a file belongs to this user, or to root.
 pub fn is_mine(found: &Metadata) -> bool {
-    found.uid() == geteuid().as_raw() || found.uid() == 0
+    is_mine_or_roots(found.uid(), geteuid().as_raw())
+}
+
+const fn is_mine_or_roots(owner: u32, user: u32) -> bool {
+    owner == user || owner == 0
 }
 
 /// Whether others can write to a file. This user's own group may: with an umask of 002, as many systems have it for groups
 /// of one user, every file is so.
 pub fn others_may_write(found: &Metadata) -> bool {
-    let by_group = found.mode() & 0o020 != 0 && found.gid() != getegid().as_raw();
-    by_group || found.mode() & 0o002 != 0
+    lets_others_write(found.mode(), found.gid() == getegid().as_raw())
+}
+
+const fn lets_others_write(mode: u32, is_own_group: bool) -> bool {
+    mode & 0o002 != 0 || (mode & 0o020 != 0 && !is_own_group)
 }
 
 /// Takes all rights of others off a file: one that came back from a backup may be open to everybody.
@@ -84,4 +96,71 @@ fn open_with(path: &Path, options: &OpenOptions, flags: OFlags) -> io::Result<Fi
         true => io::Error::other("it is a link, which is not followed"),
         false => error,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whom_a_user_believes() {
+        for (owner, user, mine, believed) in [
+            (1000, 1000, true, true),
+            (0, 1000, true, true),
+            (1001, 1000, false, false),
+            (1001, 0, false, true),
+            (0, 0, true, true),
+        ] {
+            assert_eq!(is_mine_or_roots(owner, user), mine, "{owner} {user}");
+            assert_eq!(is_believed(owner, user), believed, "{owner} {user}");
+        }
+    }
+
+    #[test]
+    fn who_may_write() {
+        for (mode, is_own_group, others) in [
+            (0o100_600, false, false),
+            (0o100_644, false, false),
+            (0o100_660, true, false),
+            (0o100_660, false, true),
+            (0o100_602, true, true),
+            (0o100_666, true, true),
+        ] {
+            assert_eq!(lets_others_write(mode, is_own_group), others, "{mode:o} {is_own_group}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_told_from_what_was_put_in_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let made = OpenOptions::new().write(true).create_new(true).clone();
+        let file = open(&path, &made).unwrap();
+        assert_eq!(file.metadata().unwrap().mode() & 0o777, 0o600);
+        assert!(is_mine(&file.metadata().unwrap()) && !others_may_write(&file.metadata().unwrap()));
+        assert!(is_named_by(&file, &path));
+        assert!(!is_named_by(&file, &folder.path().join("b")), "it is not there");
+        std::fs::rename(&path, folder.path().join("b")).unwrap();
+        let other = open(&path, &made).unwrap();
+        assert!(is_named_by(&other, &path) && !is_named_by(&file, &path));
+
+        for (before, after) in [(0o644, 0o600), (0o604, 0o600), (0o640, 0o600), (0o400, 0o400)] {
+            other.set_permissions(Permissions::from_mode(before)).unwrap();
+            close_to_others(&other).unwrap();
+            assert_eq!(other.metadata().unwrap().mode() & 0o777, after, "{before:o}");
+        }
+    }
+
+    #[test]
+    fn only_a_file_of_ones_own_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(folder.path().join("a"), &link).unwrap();
+        std::fs::write(folder.path().join("a"), "text").unwrap();
+        let told = |path: &Path| read(path).unwrap_err().to_string();
+        assert_eq!(told(&link), "it is a link, which is not followed");
+        assert_eq!(told(folder.path()), "it is not a regular file");
+        assert!(told(&folder.path().join("b")).contains("No such file"));
+        assert_eq!(read(&folder.path().join("a")).unwrap(), "text");
+    }
 }

@@ -9,6 +9,10 @@ use crate::rules::classify::charge;
 use crate::rules::pairs::PairTable;
 use crate::rules::testing::key;
 
+mod lost;
+mod preview;
+mod told;
+
 const MATCH: Class = Class::Answered(ResultCode::Match);
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -416,85 +420,6 @@ fn files(place: &Place) -> Vec<(std::path::PathBuf, Vec<u8>)> {
         .collect();
     files.sort();
     files
-}
-
-fn previewed(place: &Place, opening: &Opening) -> (OpenRun, Vec<(u32, String, &'static str)>) {
-    let preview = SqliteLedger::preview(&place.location()).unwrap();
-    let read = preview.read(|facts| {
-        let run = facts.find_run(opening)?;
-        let known = known(facts, &run);
-        Ok::<_, LedgerError>((run, known))
-    });
-    read.unwrap().unwrap()
-}
-
-#[tokio::test]
-async fn a_preview_sees_what_the_next_start_finds_and_writes_nothing() {
-    let place = Place::new();
-    let nobody = SqliteLedger::preview(&place.location()).unwrap();
-    assert!(nobody.read(|_| Ok::<_, LedgerError>(())).unwrap().is_none());
-    assert!(!place.folder.path().join("state").exists());
-
-    let mut ledger = place.open();
-    let run = ledger.open_run(&opening(1, 1)).unwrap();
-    let facts = [(1, Some(MATCH)), (2, None), (3, Some(Class::Refused(Refusal::Other)))];
-    let ledger = record(ledger, &run, &facts, &[]).await;
-    // As it is while a run is under way, and as a dead process leaves it; then the same run, one of a file that
-    // changed, and one of another file.
-    let openings = [opening(1, 1), opening(2, 1), opening(3, 3)];
-    let beside = openings.clone().map(|opening| previewed(&place, &opening));
-    let wal = |(path, _): &(std::path::PathBuf, _)| path.to_string_lossy().ends_with("-wal");
-    let before = files(&place);
-    assert!(before.iter().any(wal));
-    // What a killed process leaves: the WAL is not folded into the file.
-    let killed = Place::new();
-    std::fs::create_dir(killed.folder.path().join("state")).unwrap();
-    for (path, bytes) in &before {
-        let to = killed.folder.path().join("state").join(path.file_name().unwrap());
-        std::fs::write(to, bytes).unwrap();
-    }
-    drop(ledger);
-    assert!(!files(&place).iter().any(wal));
-
-    for place in [&place, &killed] {
-        let before = files(place);
-        for (opening, beside) in openings.iter().zip(&beside) {
-            assert_eq!(&previewed(place, opening), beside);
-        }
-        assert!(files(place) == before, "not a byte is written");
-        for (opening, (planned, foreseen)) in openings.iter().zip(&beside) {
-            let copy = Place::new();
-            std::fs::create_dir(copy.folder.path().join("state")).unwrap();
-            for (path, bytes) in &before {
-                let to = copy.folder.path().join("state").join(path.file_name().unwrap());
-                std::fs::write(to, bytes).unwrap();
-            }
-            let mut ledger = copy.open();
-            let run = ledger.open_run(opening).unwrap();
-            assert_eq!(&known(&mut ledger, &run), foreseen);
-            let id = if planned.id == RunId(0) { RunId(0) } else { run.id };
-            assert_eq!(&OpenRun { id, ..run }, planned);
-        }
-    }
-    assert!(beside[0].1.contains(&(2, "lost_killed".to_owned(), "own")));
-    assert_eq!((beside[1].0.superseded, beside[2].0.superseded), (Some(run.id), None));
-}
-
-#[test]
-fn a_run_that_begins_while_the_facts_are_read_has_them_read_again() {
-    let place = Place::new();
-    drop(place.open());
-    let preview = SqliteLedger::preview(&place.location()).unwrap();
-    let mut times = 0;
-    let starts = preview.read(|facts| {
-        times += 1;
-        if times == 1 {
-            // It opens, writes, and closes: the file itself is written to.
-            place.open().open_run(&opening(1, 1)).unwrap();
-        }
-        facts.find_run(&opening(1, 1)).map(|run| run.earlier_starts)
-    });
-    assert_eq!((starts.unwrap(), times), (Some(1), 2));
 }
 
 #[tokio::test]
