@@ -74,3 +74,15 @@ pub struct Skipped {
     /// A TOTAL footer.
     pub totals: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_those_of_the_json() {
+        for class in [FindingClass::Stop, FindingClass::Warn, FindingClass::Info] {
+            assert_eq!(serde_json::to_value(class).unwrap(), class.word());
+        }
+    }
+}

@@ -205,6 +205,7 @@ mod tests {
         let usd = Currency::parse("USD").unwrap();
         assert_eq!(idr.show(1_234_567), "Rp1.234.567");
         assert_eq!(idr.show(0), "Rp0");
+        assert_eq!(idr.show(123_456), "Rp123.456");
         assert_eq!(usd.show(123_405), "USD 1,234.05");
         for (currency, text, minor) in [
             (&idr, "1500", Some(1500)),
@@ -226,6 +227,10 @@ mod tests {
             (&usd, "5.x", None),
         ] {
             assert_eq!(currency.amount(text).ok(), minor, "{text}");
+        }
+        for text in ["1,5", "1.x", "x", ""] {
+            let said = idr.amount(text).unwrap_err();
+            assert!(said.ends_with("is not an amount such as 1500"), "{said}");
         }
         assert!(Currency::parse("RUPIAH").is_err());
         assert_eq!((idr.code(), usd.code()), ("IDR", "USD"));

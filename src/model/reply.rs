@@ -118,6 +118,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_a_vendor_says_is_not_printed() {
+        let texts = Texts { remark: Some("SITI AMINAH".to_owned()), ..Texts::default() };
+        assert_eq!(format!("{texts:?}"), "Texts(…)");
+    }
+
+    #[test]
     fn only_a_long_text_is_cut_and_says_so() {
         let long = |text: &str, times: usize| Some(text.repeat(times));
         let mut texts = Texts {

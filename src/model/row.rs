@@ -287,6 +287,33 @@ mod tests {
     }
 
     #[test]
+    fn what_looks_like_a_nik() {
+        use NikLook::{EmployeeNumber, Other, Rounded, Scientific};
+        for (look, is_like) in
+            [(Scientific, true), (Rounded, true), (EmployeeNumber, false), (Other, false)]
+        {
+            assert_eq!(look.like_nik(), is_like, "{look:?}");
+        }
+    }
+
+    #[test]
+    fn sets_are_added_to_and_joined() {
+        let (zero, other) = (Warning::NameIsHeader, Warning::NameHasAt);
+        let mut set = Warnings::NONE;
+        set.add_if(false, zero);
+        assert!(set.is_empty());
+        set.add_if(true, zero);
+        set.add_if(false, zero);
+        assert_eq!(set.iter().collect::<Vec<_>>(), [zero]);
+        let mut both = Warnings::NONE;
+        both.add_if(true, other);
+        both.add(zero);
+        assert_eq!(set.union(both), both);
+        assert_eq!(both.union(set), both);
+        assert_eq!(set.union(Warnings::NONE), set);
+    }
+
+    #[test]
     fn a_set_holds_what_was_added() {
         let set: Warnings =
             [Warning::NameIsHeader, Warning::NikDayPastMonthEnd].into_iter().collect();

@@ -272,6 +272,9 @@ mod tests {
     #[test]
     fn what_says_nothing_moves_nothing_but_a_probe() {
         for nothing in [Signal::Neutral, Signal::Unclear] {
+            let mut closed = self::breaker();
+            (0..100).for_each(|pair| closed.replied(nothing, pair, false, secs(1)));
+            assert!(!closed.is_open(), "{nothing:?}");
             let mut breaker = opened(secs(10));
             breaker.replied(nothing, 3, false, secs(11));
             assert_eq!(breaker.permit(secs(11)), Permit::NotBefore(secs(12)), "{nothing:?}");

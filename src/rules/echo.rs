@@ -175,6 +175,7 @@ mod tests {
             ("SITI O'HARA, siti o'hara", Some("\\U, \\L")),
             ("SiTi o'HaRa", Some("\\X")),
             ("a\\b", Some("a\\\\b")),
+            ("S ti O'Hara is not Siti O'Hara", Some("S ti O'Hara is not \\P")),
             ("2026-11-28 10:12:20 SANDBOX-0123456789abcdef", None),
         ] {
             assert_eq!(conceal(text, &subject).as_deref(), stored, "{text}");
@@ -187,6 +188,7 @@ mod tests {
             ("NIK 3275-0141-0790-0001.", "NIK \\N.", "NIK 3275014107900001."),
             ("3275.01.410790.0001", "\\N", "3275014107900001"),
             ("Siti   O'Hara", "\\X", "Siti O'Hara"),
+            ("SITI\tO'HARA", "\\X", "Siti O'Hara"),
             ("given: SITI\u{a0}\tO'HARA", "given: \\X", "given: Siti O'Hara"),
         ] {
             assert_eq!(conceal(text, &subject).as_deref(), Some(stored), "{text}");

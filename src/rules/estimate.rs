@@ -250,6 +250,7 @@ mod tests {
             ("1.01", None),
             ("101%", None),
             ("-0.5", None),
+            ("+0.5", None),
             ("93", None),
             (".5", None),
             ("", None),
@@ -273,6 +274,7 @@ mod tests {
             ("all of 4", history(4, 4), 1000, Some((510, 1000, 1000))),
             ("none of 4", history(4, 0), 1000, Some((0, 0, 490))),
             ("many", history(1_000_000, 930_000), 1_000_000, Some((929_498, 930_000, 930_499))),
+            ("rounded to the nearest", history(1000, 505), 3, Some((1, 2, 2))),
             ("given", given("0.93"), 1000, Some((930, 930, 930))),
             ("given, rounded", given("0.5"), 3, Some((2, 2, 2))),
         ] {

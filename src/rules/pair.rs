@@ -75,6 +75,15 @@ mod tests {
         keys.sort_unstable();
         keys.dedup();
         assert_eq!(keys.len(), 11);
+        // As long as ledgers live, the keys in them are these.
+        for name in ["B", "BUDI", &"A".repeat(40), &long] {
+            let message = format!("{ENDPOINT}3275014107900001{name}");
+            let hash = blake3::keyed_hash(&[7; 32], message.as_bytes());
+            let key = hasher.pair(&subject("3275014107900001", name));
+            assert_eq!(key.0, hash.as_bytes()[..16], "{}", name.len());
+        }
+        let stream = hasher.stream().update(b"bytes").finalize();
+        assert_eq!(stream, blake3::keyed_hash(&[7; 32], b"bytes"));
         let twice = subject("3275014107900001", "BUDI");
         assert_eq!(hasher.pair(&twice), hasher.pair(&twice));
     }

@@ -258,6 +258,9 @@ mod tests {
         let mut table = PairTable::new((1..=3).chain(1..=3).map(key).collect());
         assert_eq!((table.len(), table.is_empty(), table.to_send()), (3, false, 3));
         assert!(PairTable::default().is_empty());
+        let mut sorted = [1, 2, 3].map(key);
+        sorted.sort_unstable();
+        assert_eq!(table.keys().as_slice(), sorted);
         let at = [1, 2, 3].map(|n| table.find(&key(n)).unwrap());
         table.take_earlier(at[0], AttemptId(5), Some(End::Refused));
         let taken = table.state(at[0]);

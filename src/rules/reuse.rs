@@ -132,6 +132,11 @@ mod tests {
             assert_eq!((keeps(600), keeps(300), keeps(100)), (young, middle, old), "{end:?}");
             assert_eq!(eager.keeps(end, WallMs(600), false), when_eager, "{end:?}");
         }
+        for end in [End::Refused, End::Answered(ResultCode::Match)] {
+            let at_the_cut_off = [100, 101].map(|at| plain.keeps(end, WallMs(at), false));
+            assert_eq!(at_the_cut_off, [false, true], "{end:?}");
+        }
+        assert!(!plain.keeps(End::Answered(ResultCode::Failed), WallMs(500), false));
         assert!(plain.keeps(End::Answered(ResultCode::Failed), WallMs(1), true));
         let retry = ReusePolicy { retry_refused: true, ..plain };
         for class in Class::all().filter(|class| charge(*class) != Charge::Free) {

@@ -91,6 +91,7 @@ mod tests {
             (&["", "TOTAL", "JL. MELATI NO. 3"], None),
             (&["TOTAL", "3275014101900001"], None),
             (&["x", "", ""], None),
+            (&["TOTAL", "BUDI"], None),
             (&["61", "", ""], Some(Skip::Blank)),
             (&["61", "", "BUDI"], None),
             (&["12345678", "", ""], None),

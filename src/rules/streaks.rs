@@ -111,6 +111,11 @@ mod tests {
         assert_eq!(stops(times(LOST, 50)), Some((20, StopReason::LostAnswers)));
         let tenth = || (0..2000).map(|i| if i % 10 == 0 { LOST } else { MATCH });
         assert_eq!(stops(tenth()), None, "a tenth is not over a tenth");
+        // 21 of exactly 200, the first and the last among them.
+        let edge = (0..400).map(|i| if i == 0 || i % 10 == 9 && i < 200 { LOST } else { MATCH });
+        assert_eq!(stops(edge), Some((200, StopReason::LostAnswers)));
+        let wide = (0..400).map(|i| if i == 0 || i % 10 == 0 && i <= 200 { LOST } else { MATCH });
+        assert_eq!(stops(wide), None, "21 of 201");
         let ninth = (0..2000).map(|i| if i % 9 == 0 { LOST } else { MATCH });
         assert_eq!(stops(ninth), Some((181, StopReason::LostAnswers)));
     }

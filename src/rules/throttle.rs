@@ -207,6 +207,53 @@ mod tests {
     }
 
     #[test]
+    fn pauses_grow_until_it_goes_well_for_a_while() {
+        let mut throttle = throttle(Some(100.0));
+        let mut paused = |sent, now, expected| {
+            assert!(throttle.refused(ms(sent), None, ms(now)));
+            assert_eq!(throttle.paused_until(), ms(expected), "{now}");
+            // At once after the pause proves little.
+            throttle.succeeded(ms(expected));
+        };
+        paused(1, 1, 501);
+        paused(502, 502, 1502);
+        paused(1503, 1503, 3503);
+        throttle.succeeded(ms(3503) + CLIMB_EVERY);
+        throttle.refused(ms(9000), None, ms(9000));
+        assert_eq!(throttle.paused_until(), ms(9500), "as at first");
+    }
+
+    #[test]
+    fn it_gives_up_when_it_said_it_would() {
+        let mut throttle = throttle(Some(100.0));
+        assert_eq!((throttle.asked(), throttle.gives_up_at()), (Some(100.0), None));
+        throttle.hold(Some(ms(1_800_000)), ms(0));
+        assert_eq!(throttle.given_up(ms(0)), None, "as long as it would wait");
+        throttle.refused(ms(7), None, ms(10));
+        assert_eq!((throttle.asked(), throttle.gives_up_at()), (Some(100.0), Some(ms(1_800_010))));
+        let told = [1_800_009, 1_800_010].map(|at| throttle.given_up(ms(at)));
+        assert_eq!(told, [None, Some(StopReason::Throttled)]);
+        throttle.succeeded(ms(1_800_011));
+        assert_eq!(throttle.gives_up_at(), None);
+        assert_eq!(self::throttle(None).asked(), None);
+    }
+
+    #[test]
+    fn an_unlimited_runs_rate_is_that_of_its_last_seconds() {
+        let mut throttle = throttle(None);
+        for at in 1..=100 {
+            throttle.succeeded(ms(at));
+        }
+        // A hundred in four seconds.
+        throttle.succeeded(ms(4000));
+        throttle.refused(ms(4000), None, ms(4000));
+        assert_eq!(throttle.rate(), Some(12.5));
+        let at = throttle.climbs_at();
+        assert!(!throttle.advance(at - ms(1)) && throttle.advance(at) && !throttle.advance(at));
+        assert_eq!(throttle.climbs_at(), at + CLIMB_EVERY);
+    }
+
+    #[test]
     fn the_rate_climbs_back_to_what_was_asked() {
         let mut throttle = throttle(Some(100.0));
         throttle.refused(ms(0), None, ms(1));
