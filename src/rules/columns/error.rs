@@ -8,7 +8,7 @@ use crate::rules::headers::shown_all;
 use std::fmt;
 
 /// At most this many headers are shown.
-const SHOWN_COLUMNS: usize = 60;
+pub(super) const SHOWN_COLUMNS: usize = 60;
 
 /// Why no two columns could be chosen. The texts show headers, never cells.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Which columns are taken from which table, and how a refusal reads.
 
+use super::error::SHOWN_COLUMNS;
 use super::*;
 
 const NIKS: ColumnLook = ColumnLook { filled: 100, like_nik: 80 };
@@ -184,4 +185,60 @@ fn the_sample_counts_filled_cells() {
         look.add(cell);
     }
     assert_eq!(look, ColumnLook { filled: 4, like_nik: 2 });
+}
+
+#[test]
+fn a_header_has_both_names_or_the_numbers_that_were_asked_for() {
+    let spec = |text: &str| text.parse::<ColumnSpec>().unwrap();
+    for (row, id, name, is_header) in [
+        ("No|NIK|Nama", None, None, true),
+        ("No|NIK|Alamat", None, None, false),
+        ("No|Alamat|Nama", None, None, false),
+        ("Data nasabah||", None, None, false),
+        // By the name that was asked for, and by no other.
+        ("No|No. Induk|Nama", Some("no induk"), None, true),
+        ("No|NIK|Nama", Some("no induk"), None, false),
+        ("NIK|Debitur", None, Some("Debitur"), true),
+        ("NIK|Nama", None, Some("Debitur"), false),
+        ("NIK|Debitur", Some("NIK"), Some("Debitur"), true),
+        // By numbers, any filled record that is wide enough.
+        ("a|b|c", Some("1"), Some("3"), true),
+        ("a|b|c", Some("3"), Some("1"), true),
+        ("a|b|c", Some("1"), Some("4"), false),
+        ("||", Some("1"), Some("3"), false),
+        // One by number: the other still has to be told by its name.
+        ("a|Nama", Some("1"), None, false),
+        ("NIK|Nama", Some("1"), None, true),
+    ] {
+        let (id_spec, name_spec) = (id.map(spec), name.map(spec));
+        let wanted = Wanted { id: id_spec.as_ref(), name: name_spec.as_ref() };
+        assert_eq!(wanted.is_header(row.split('|')), is_header, "{row} {id:?} {name:?}");
+    }
+}
+
+#[test]
+fn many_columns_are_listed_in_part() {
+    let seen = |columns: usize| Seen::of(&vec!["No".to_owned(); columns]);
+    let all = seen(SHOWN_COLUMNS);
+    assert_eq!(all.names(), vec!["No".to_owned(); SHOWN_COLUMNS]);
+    assert!(all.to_string().ends_with(&format!("{SHOWN_COLUMNS} \"No\"")), "{all}");
+    assert!(seen(SHOWN_COLUMNS + 1).to_string().ends_with("\"No\", and 1 more"));
+}
+
+#[test]
+fn a_hint_for_two_columns_is_whole() {
+    for (column, width, hint) in [
+        (1, 2, "use --no-header --id-column 1 --name-column 2"),
+        (2, 2, "use --no-header --id-column 2 --name-column 1"),
+        (2, 3, "use --no-header --id-column 2 --name-column M"),
+    ] {
+        assert_eq!(ColumnError::FirstRowIsData { column, width }.hint(), hint);
+    }
+}
+
+#[test]
+fn a_choice_says_why() {
+    let why = |look| choose(&[("NIK", look), ("Nama", TEXT)], None, None).unwrap().id.why;
+    assert_eq!(why(EMPTY), "header \"NIK\" (no cell is filled in the sample)");
+    assert_eq!(why(NIKS), "header \"NIK\", and 80 of 100 sampled cells look like NIKs");
 }

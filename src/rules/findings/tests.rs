@@ -157,4 +157,81 @@ fn counts_what_it_is_fed() {
     assert_eq!((counts.niks, counts.last_zero, counts.scientific), (2, 2, 1));
     assert_eq!(counts.names_changed, 1);
     assert_eq!(counts.warnings.get(Warning::NameHasComma), 1);
+
+    for look in [
+        DigitsLook { number: true, last_zero: true, ..DigitsLook::default() },
+        DigitsLook { number: true, ..DigitsLook::default() },
+        DigitsLook { woman: true, ..DigitsLook::default() },
+        DigitsLook { late_year: true, ..DigitsLook::default() },
+    ] {
+        for _ in 0..2 {
+            counts
+                .add(&Reading { checked: Err(Rejection::NikLength), look: NikLook::Digits(look) });
+        }
+    }
+    for look in [NikLook::Rounded, NikLook::EmployeeNumber, NikLook::Swapped, NikLook::Words] {
+        for _ in 0..2 {
+            counts.add(&Reading { checked: Err(Rejection::NikLength), look });
+        }
+    }
+    assert_eq!((counts.niks, counts.last_zero), (10, 4));
+    assert_eq!((counts.numbers, counts.numbers_last_zero), (4, 2));
+    assert_eq!((counts.women, counts.late_years), (2, 2));
+    assert_eq!((counts.rounded, counts.employee_numbers, counts.swapped), (2, 2, 2));
+}
+
+#[test]
+fn each_sign_has_places_of_its_own() {
+    let others =
+        [Sign::LastZero, Sign::LateYear, Sign::EmployeeNumber, Sign::Swapped, Sign::NameCleaned];
+    let rejections = Rejection::ALL.iter().map(|r| Sign::Rejection(*r));
+    let warnings = Warning::ALL.iter().map(|w| Sign::Warning(*w));
+    let all: Vec<Sign> = rejections.chain(warnings).chain(others).collect();
+    let digits = |look| Reading { checked: Err(Rejection::NikEmpty), look: NikLook::Digits(look) };
+    let plain = |look| Reading { checked: Err(Rejection::NikEmpty), look };
+    let (nik, _) = check_nik("3275014101900011", &NikPolicy::default()).unwrap();
+    let passed = |warning: Option<Warning>, name_changed| {
+        let subject = Subject { nik, name: check_name("BUDI", None).unwrap().name };
+        let warnings = warning.into_iter().collect();
+        Reading { checked: Ok(Checked { subject, warnings, name_changed }), look: NikLook::Words }
+    };
+    let reading = |sign| match sign {
+        Sign::Rejection(rejection) => Reading { checked: Err(rejection), look: NikLook::Words },
+        Sign::Warning(warning) => passed(Some(warning), false),
+        Sign::LastZero => digits(DigitsLook { last_zero: true, ..DigitsLook::default() }),
+        Sign::LateYear => digits(DigitsLook { late_year: true, ..DigitsLook::default() }),
+        Sign::EmployeeNumber => plain(NikLook::EmployeeNumber),
+        Sign::Swapped => plain(NikLook::Swapped),
+        Sign::NameCleaned => passed(None, true),
+    };
+    let mut spots = SpotLog::default();
+    let spot = |sign| Spot { line: 7, record: 6, cell: format!("{sign:?}"), value: String::new() };
+    for sign in &all {
+        spots.add(&reading(*sign), spot);
+    }
+    for sign in all {
+        let told = spots.of(sign);
+        assert!(told.iter().all(|told| told.cell == format!("{sign:?}")), "{sign:?}: {told:?}");
+        assert!(!told.is_empty(), "{sign:?}");
+    }
+}
+
+#[test]
+fn how_findings_read() {
+    let mut counts = counts(2000, |c| (c.scientific, c.names_changed) = (1500, 1));
+    reject(&mut counts, 1500);
+    let message = |code: &str| {
+        let all = findings(&counts, &SpotLog::default(), &FileFacts::default());
+        all.into_iter()
+            .find(|finding| finding.code == code)
+            .map(|found| (found.message, found.hint))
+    };
+    let (said, hint) = message("file_scientific").unwrap();
+    assert!(said.starts_with("1,500 of 2,000 rows have the NIK in scientific notation"), "{said}");
+    assert!(hint.contains("set to Text"), "{hint}");
+    assert_eq!(message("nik_length").unwrap().0, "1,500 of 2,000 rows are not sent");
+    assert!(
+        message("names_cleaned").unwrap().0.starts_with("1 of 2,000 rows has its name cleaned")
+    );
+    assert_eq!(message("titles_skipped"), None);
 }

@@ -146,6 +146,11 @@ fn a_customers_row_is_shown_as_its_shapes() {
         ("BUDI SANTOSO||Jl Melati No 5|Kota Bandung", "xxxx xxxxxxx||xx xxxxxx xx #|xxxx xxxxxxx"),
         ("BUDI SANTOSO||KTP|Nasabah|Status", "xxxx xxxxxxx||KTP|Nasabah|Status"),
         ("BUDI SANTOSO|", "xxxx xxxxxxx|"),
+        ("|BUDI SANTOSO|Pinjaman|Mobile", "|xxxx xxxxxxx|Pinjaman|Mobile"),
+        ("NIK|Tgl Lahir|BUDI SANTOSO|Jl Melati|Hobi", "NIK|Tgl Lahir|xxxx xxxxxxx|xx xxxxxx|xxxx"),
+        ("No. Kartu Keluarga|NIK Nasabah|Hobi|", "No. Kartu Keluarga|NIK Nasabah|Hobi|"),
+        ("ck_odd thing|Kota|Hobi", "ck_odd thing|Kota|xxxx"),
+        ("--|Hobi", "--|xxxx"),
     ] {
         let row: Vec<_> = row.split('|').map(str::to_owned).collect();
         assert_eq!(shown_all(&row).join("|"), expected);

@@ -227,6 +227,12 @@ fn a_number_may_have_lost_its_last_digit() {
         assert_eq!(warned(read_nik(raw, &STRICT)), of_text, "{raw}");
         assert_eq!(warned(read_number(raw, &STRICT)), of_number, "{raw}");
     }
+    for (reading, number) in [
+        (read_number("3275014101900001", &STRICT), true),
+        (read_nik("3275014101900001", &STRICT), false),
+    ] {
+        assert!(matches!(reading.look, NikLook::Digits(look) if look.number == number));
+    }
 }
 
 /// Texts near the edge: what stands around and between digits.
