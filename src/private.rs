@@ -9,6 +9,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 use rustix::process::{getegid, geteuid};
 
 /// Opens a file, through no link. Where it is made, it is of mode 0600.
@@ -87,6 +88,12 @@ pub fn is_named_by(file: &File, path: &Path) -> bool {
         .ok()
         .map(id)
         .is_some_and(|ours| std::fs::symlink_metadata(path).ok().map(id) == Some(ours))
+}
+
+/// Whether a lock was refused since the file system has none.
+pub fn has_no_locks(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Unsupported
+        || error.raw_os_error() == Some(Errno::NOLCK.raw_os_error())
 }
 
 fn open_with(path: &Path, options: &OpenOptions, flags: OFlags) -> io::Result<File> {

@@ -1,7 +1,8 @@
 //! SIGINT, SIGTERM and SIGHUP: counted, and told to whoever waits for them.
 //!
 //! The first asks to drain, the second to stop at once. What comes twice in one moment is one: `timeout` and others
-//! signal both their child and its whole group. Handlers do nothing but write to a pipe; a thread of its own reads it.
+//! signal both their child and its whole group, and systemd sends SIGHUP right after SIGTERM. A terminal that is closed is
+//! never the second: nobody asked for more haste by it. Handlers do nothing but write to a pipe; a thread of its own reads it.
 
 use std::io;
 use std::sync::Arc;
@@ -41,14 +42,16 @@ impl Interrupts {
             let mut last: Option<(Signal, Instant)> = None;
             for signal in signals.forever().filter_map(meaning) {
                 let now = Instant::now();
-                if last.is_some_and(|(same, at)| same == signal && now - at < ECHO) {
+                let is_hangup = signal == Signal::HangUp;
+                if last.is_some_and(|(same, at)| is_hangup || (same == signal && now - at < ECHO)) {
                     continue;
                 }
                 last = Some((signal, now));
                 heard
                     .exit_code
                     .store(StopReason::Interrupted(signal).exit_code(), Ordering::Relaxed);
-                heard.count.fetch_add(1, Ordering::Relaxed);
+                // Who sees the count sees the code too.
+                heard.count.fetch_add(1, Ordering::Release);
                 // A full channel has told it already.
                 let _ = tell.try_send(signal);
             }
@@ -58,7 +61,7 @@ impl Interrupts {
 
     /// How many came so far.
     pub fn count(&self) -> u32 {
-        self.count.load(Ordering::Relaxed)
+        self.count.load(Ordering::Acquire)
     }
 
     /// The exit code that the last one asks for.

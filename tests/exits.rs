@@ -534,16 +534,18 @@ fn a_ledger_that_cannot_be_trusted_is_18() {
 
 #[test]
 fn the_first_signal_drains_and_the_second_leaves_doubts() {
-    for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+    for (signal, echo, code) in
+        [("INT", "INT", 130), ("TERM", "TERM", 143), ("HUP", "HUP", 129), ("TERM", "HUP", 143)]
+    {
         let place = Place::new();
         let vendor = Vendor::start(&place, &["--latency", "100ms"]);
         place.write("in.csv", people([1; 40]));
         let arguments = run_arguments("in.csv", &vendor.base_url, &["--concurrency", "4"]);
         let running = Running::start(place.command(&arguments));
         vendor.wait_for(4);
-        // Twice in one moment, as `timeout` does, is once.
+        // Twice in one moment, as `timeout` and systemd do, is once.
         running.signal(signal);
-        running.signal(signal);
+        running.signal(echo);
         let ended = running.end().exits(code);
         assert!(ended.stderr.contains("goes on from here"), "{}", ended.stderr);
         let outcomes = place.column("in.sandbox.partial.csv", "ck_outcome");

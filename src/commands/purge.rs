@@ -5,6 +5,7 @@ use crate::config::{duration, which_ledger};
 use crate::error::Error;
 use crate::ledger::{LedgerError, SqliteLedger};
 use crate::model::attempt::WallMs;
+use crate::model::subject::mask_path;
 use crate::output::count;
 use crate::term::{Options, Screen};
 
@@ -28,7 +29,7 @@ pub fn purge(args: &PurgeArgs) -> Result<u8, Error> {
         kept => format!("; {kept} of that age kept: in doubt, or of an open run"),
     };
     if !purged.wiped {
-        let path = location.ledger.display();
+        let path = mask_path(&location.ledger);
         Screen::new(&Options::default()).say(&format!(
             "warning: another program reads the ledger: what was removed still stands in {path} and its -wal\n  \
              hint: let it end (a status, a plan, a backup), and purge again"

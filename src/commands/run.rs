@@ -16,7 +16,7 @@ use crate::ledger::{Ending, Ledger, LedgerError, OpenRun, SqliteLedger};
 use crate::model::attempt::WallMs;
 use crate::model::funnel::Funnel;
 use crate::model::stop::StopReason;
-use crate::model::subject::mask_niks;
+use crate::model::subject::mask_path;
 use crate::output::{AtomicFile, Forecast, Overview, Writer};
 use crate::passes::{Input, PassError, Projected, Survey, project, read_candidates, survey};
 use crate::rules::body::BodyTrial;
@@ -420,7 +420,7 @@ impl Finish<'_> {
             let _ = std::fs::remove_file(partial);
         }
         // Named after the input, which may be named by a NIK.
-        Ok(Some(mask_niks(&path.display().to_string()).into_owned()))
+        Ok(Some(mask_path(&path)))
     }
 
     fn note_end(

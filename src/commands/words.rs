@@ -180,17 +180,18 @@ pub(super) struct Facts<'a> {
 /// Says the last words, and writes the summary.
 pub(super) fn last(facts: &Facts<'_>, screen: &Screen) {
     let summary = summary(facts);
+    // First of all: whoever should read the words may not.
+    let from_sandbox = facts.projected.is_some_and(|projected| projected.from_sandbox);
+    if let Some(path) = facts.config.destination.summary(from_sandbox)
+        && let Err(error) = summary.write(&path)
+    {
+        screen.say(&format!("error: the summary cannot be written: {error}"));
+    }
     if let Some(stop) = facts.outcome.stop {
         screen.say(&format!("\nstopped: {}", why(stop)));
     }
     let next = next(facts);
     screen.say(&last_words(&summary, facts.config.price.as_ref(), next.as_deref()));
-    let from_sandbox = facts.projected.is_some_and(|projected| projected.from_sandbox);
-    if let Some(path) = facts.config.destination.summary(from_sandbox)
-        && let Err(error) = summary.write(&path)
-    {
-        tracing::error!("the summary cannot be written: {error}");
-    }
 }
 
 fn summary(facts: &Facts<'_>) -> Summary {

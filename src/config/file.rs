@@ -75,7 +75,12 @@ fn read(
         Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => return Ok(None),
         file => file.map_err(unreadable)?,
     };
-    let distrusted = distrust(&file.metadata().map_err(unreadable)?);
+    let link = path.symlink_metadata().map_err(unreadable)?;
+    let distrusted = if link.is_symlink() && !is_mine(&link) {
+        Some("is another user's link")
+    } else {
+        distrust(&file.metadata().map_err(unreadable)?)
+    };
     if let Some(why) = distrusted.filter(|_| named.is_none()) {
         let hint = "whoever can write to it decides where the secrets go: look at it, then make it yours alone (chown, \
                     chmod go-w), or name it with --config FILE";

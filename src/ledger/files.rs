@@ -2,6 +2,7 @@
 //! followed, and what another user put there is neither believed nor written to.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,11 @@ use crate::private;
 pub(super) fn private_file(path: &Path) -> Result<File, LedgerError> {
     let mut options = OpenOptions::new();
     private::open(path, options.read(true).write(true).create(true).truncate(false))
-        .and_then(|file| private::close_to_others(&file).map(|()| file))
+        .and_then(|file| match private::close_to_others(&file) {
+            // Root's, and opened to us by root; or a mount that gives all files one mode.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(file),
+            closed => closed.map(|()| file),
+        })
         .map_err(|source| LedgerError::File { path: path.to_owned(), act: "opened", source })
 }
 

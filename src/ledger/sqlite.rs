@@ -110,9 +110,12 @@ impl SqliteLedger {
             says.check_file(&key, &location.ledger)?;
         }
         drop(private_file(&location.ledger)?);
-        let wal = beside(&location.ledger, "-wal");
-        if wal.symlink_metadata().is_ok() {
-            drop(private_file(&wal)?);
+        // SQLite believes what stands beside it: a journal that somebody else put there would be rolled back into it.
+        for ending in ["-wal", "-journal", "-shm"] {
+            let beside = beside(&location.ledger, ending);
+            if beside.symlink_metadata().is_ok() {
+                drop(private_file(&beside)?);
+            }
         }
         let connection = Connection::open(plain(&location.ledger)).map_err(opening)?;
         connection.busy_timeout(Duration::from_secs(5)).map_err(opening)?;
@@ -319,6 +322,9 @@ fn key_to_write(
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
+    // Elsewhere a sync is one; on macOS it would leave the bytes in the disk's own memory.
+    connection.pragma_update(None, "fullfsync", "ON")?;
+    connection.pragma_update(None, "checkpoint_fullfsync", "ON")?;
     // 16 MB of WAL between checkpoints; appends and sweeps need little cache.
     connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
     connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;

@@ -109,6 +109,8 @@ fn held(opened: io::Result<File>, path: &Path, outrun: ErrorKind) -> io::Result<
     match file.try_lock() {
         Ok(()) => Ok(private::is_named_by(&file, path).then_some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),
+        // A file system without locks. The name is looked at again before the file is put in its place.
+        Err(TryLockError::Error(error)) if private::has_no_locks(&error) => Ok(Some(file)),
         Err(TryLockError::Error(error)) => Err(error),
     }
 }

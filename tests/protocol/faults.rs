@@ -275,7 +275,9 @@ async fn what_is_the_same_for_all_is_no_request_id() {
 #[tokio::test]
 async fn a_server_that_closes_right_after_accepting_is_asked_once() {
     let server = RawServer::on_connection(|_, _| {});
-    assert_eq!(classify(&call(&client(&server.url())).await), CUT);
+    // Where the end of the connection is seen before the call was begun, it is known not to have left.
+    let class = classify(&call(&client(&server.url())).await);
+    assert!(matches!(class, CUT | NOT_SENT), "{class:?}");
     tokio::time::sleep(ms(50)).await;
     assert_eq!(server.seen().connections, 1);
 }

@@ -59,17 +59,17 @@ impl Dialer {
         let uri = Uri::try_from(url.as_str()).map_err(|e| ApiError::Client(causes(&e)))?;
         // Looked at in any case: a file that cannot be used is told.
         let roots = tls::certificates(options)?;
+        // A time-out of the whole call that strikes while connecting would look like a doubt: connecting is kept
+        // the shorter of the two.
+        let limit = options.connect_timeout.min(options.timeout.mul_f64(0.9));
         let way = match loopback(&url) {
             Some(addresses) => Way::Loopback(addresses),
             None => {
                 let proxy = options.proxies.then(Matcher::from_system);
                 let proxy = proxy.and_then(|proxies| proxies.intercept(&uri));
-                by_tls(tls::trusting_the_system_and(roots)?, proxy, options.connect_timeout)?
+                by_tls(tls::trusting_the_system_and(roots)?, proxy, limit)?
             }
         };
-        // A time-out of the whole call that strikes while connecting would look like a doubt: connecting is kept
-        // the shorter of the two.
-        let limit = options.connect_timeout.min(options.timeout.mul_f64(0.9));
         Ok(Self { way, uri, limit })
     }
 
@@ -105,11 +105,7 @@ fn loopback(url: &Url) -> Option<Vec<SocketAddr>> {
     Some(addresses.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
 }
 
-fn by_tls(
-    tls: ClientConfig,
-    proxy: Option<Intercept>,
-    connect_timeout: Duration,
-) -> Result<Way, ApiError> {
+fn by_tls(tls: ClientConfig, proxy: Option<Intercept>, limit: Duration) -> Result<Way, ApiError> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
@@ -117,7 +113,7 @@ fn by_tls(
     tcp.set_keepalive_interval(Some(KEEP_ALIVE));
     tcp.set_keepalive_retries(Some(KEEP_ALIVE_PROBES));
     // Of one address: a host may have more.
-    tcp.set_connect_timeout(Some(connect_timeout));
+    tcp.set_connect_timeout(Some(limit));
     let direct = HttpsConnector::from((tcp, tls.clone()));
     let Some(proxy) = proxy else { return Ok(Way::Direct(direct)) };
     if !matches!(proxy.uri().scheme_str(), Some("http" | "https")) {

@@ -92,7 +92,7 @@ async fn a_witness_that_proves_nothing_is_made_anew() {
     assert!(Testimony::read(&origin.location().ledger).is_some());
     let other_key = says.replacen(says.split(' ').nth(1).unwrap(), "0011223344556677", 1);
     for (n, torn) in
-        ["", "\n", "something else\n", &says[..says.len() - 1], &says.replace('8', "9"), &other_key]
+        ["", "\n", "something else\n", &says[..says.len() - 1], &says.replace('7', "9"), &other_key]
             .into_iter()
             .enumerate()
     {
@@ -142,4 +142,31 @@ async fn an_attempt_that_is_left_out_is_damage() {
     ledger.connection.execute("DELETE FROM intents WHERE id = 2", []).unwrap();
     assert!(is_refused(ledger.own(&first, &keys, &mut |_, _| {})));
     assert!(ledger.own(&second, &keys, &mut |_, _| {}).is_ok());
+}
+
+#[tokio::test]
+async fn a_count_that_is_lower_is_told_whatever_else_is_right() {
+    let place = Place::new();
+    drop(under_way(&place).await);
+    let ledger = place.open();
+    assert!(ledger.check_whole().is_ok());
+    ledger.connection.execute("UPDATE meta SET value = 6 WHERE name = 'facts'", []).unwrap();
+    let told = SqliteLedger::look(&place.location().ledger).unwrap().check_whole().unwrap_err();
+    assert!(told.to_string().ends_with("and holds 6, up to 4"), "{told}");
+}
+
+/// SQLite would roll it back into the ledger.
+#[test]
+fn a_link_in_the_place_of_a_file_of_sqlites_is_refused() {
+    for ending in ["-wal", "-journal", "-shm"] {
+        let place = Place::new();
+        drop(place.open());
+        let mut path = place.location().ledger.into_os_string();
+        path.push(ending);
+        let _ = fs::remove_file(&path);
+        std::os::unix::fs::symlink(place.folder.path().join("elsewhere"), &path).unwrap();
+        let opened = SqliteLedger::open(&place.location(), Duration::ZERO, || WallMs(0));
+        let told = opened.map(drop).unwrap_err().to_string();
+        assert!(told.contains("it is a link"), "{ending}: {told}");
+    }
 }

@@ -114,14 +114,14 @@ async fn a_path_is_nothing_but_a_path() {
         Location { key: ledger.with_extension("key"), ledger, origin: "sandbox".to_owned() };
     let mut ledger = SqliteLedger::open(&location, Duration::ZERO, || WallMs(0)).unwrap();
     let run = ledger.open_run(&opening(1, 1)).unwrap();
-    let ledger = record(ledger, &run, &[(1, Some(MATCH)), (2, None)], &[]).await;
+    let ledger = record(ledger, &run, &[(1, Some(MATCH)), (2, None), (3, None)], &[]).await;
     let read = || {
         let preview = SqliteLedger::preview(&location).unwrap();
         preview
             .read(|facts| Ok::<_, LedgerError>((facts.history()?.answers, facts.unsettled()?)))
             .unwrap()
     };
-    assert_eq!(read(), Some((1, 1)), "beside the run");
+    assert_eq!(read(), Some((1, 2)), "beside the run");
     drop(ledger);
-    assert_eq!(read(), Some((1, 1)));
+    assert_eq!(read(), Some((1, 2)));
 }

@@ -140,6 +140,24 @@ async fn a_small_file_looks_up_and_a_large_one_sweeps_and_both_find_the_same() {
 }
 
 #[tokio::test]
+async fn a_run_ends_also_where_there_is_no_room_for_the_merge() {
+    let place = Place::new();
+    let mut ledger = place.open();
+    let run = ledger.open_run(&opening(1, 1)).unwrap();
+    let mut ledger = record(ledger, &run, &[(1, Some(MATCH)), (2, Some(MATCH))], &[]).await;
+    let full = "CREATE TEMP TRIGGER full BEFORE INSERT ON main.standings
+                BEGIN SELECT RAISE(ABORT, 'full'); END";
+    ledger.connection.execute_batch(full).unwrap();
+    ledger.end_run(&run, &ending(0)).unwrap();
+    assert_eq!(ledger.status(0, 1).unwrap().runs[0].state, "finished");
+    let next = ledger.open_run(&opening(2, 2)).unwrap();
+    assert_eq!(ends(&mut ledger, &next, &[1, 2]), [(0, 1), (1, 2)], "found without it");
+    ledger.connection.execute_batch("DROP TRIGGER full").unwrap();
+    ledger.end_run(&next, &ending(0)).unwrap();
+    assert_eq!(ledger.merged_to().unwrap(), 2, "and merged by the next");
+}
+
+#[tokio::test]
 async fn details_are_those_that_were_asked_for() {
     let place = Place::new();
     let mut ledger = place.open();

@@ -59,6 +59,11 @@ fn stops_at_the_limits() {
         // A mine: men, born in other years.
         ("men", counts(100, |c| (c.women, c.late_years) = (0, 49)), ""),
         ("cards", counts(100, |c| (c.women, c.late_years) = (1, 50)), "file_family_cards"),
+        (
+            "few women of many",
+            counts(1000, |c| (c.women, c.late_years) = (15, 500)),
+            "file_family_cards",
+        ),
         ("too many women", counts(100, |c| (c.women, c.late_years) = (2, 90)), ""),
         ("few cards", counts(49, |c| (c.women, c.late_years) = (0, 49)), ""),
         (
