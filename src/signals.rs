@@ -42,8 +42,7 @@ impl Interrupts {
             let mut last: Option<(Signal, Instant)> = None;
             for signal in signals.forever().filter_map(meaning) {
                 let now = Instant::now();
-                let is_hangup = signal == Signal::HangUp;
-                if last.is_some_and(|(same, at)| is_hangup || (same == signal && now - at < ECHO)) {
+                if last.is_some_and(|(first, at)| is_echo(first, signal, now - at)) {
                     continue;
                 }
                 last = Some((signal, now));
@@ -70,6 +69,12 @@ impl Interrupts {
     }
 }
 
+/// Whether a signal is no second one. What comes in one moment is heard in any order.
+fn is_echo(first: Signal, signal: Signal, after: Duration) -> bool {
+    let is_at_once = after < ECHO;
+    signal == Signal::HangUp || (is_at_once && (signal == first || first == Signal::HangUp))
+}
+
 const fn meaning(number: i32) -> Option<Signal> {
     match number {
         SIGINT => Some(Signal::Interrupt),
@@ -86,5 +91,29 @@ fn is_ignored(signal: i32) -> bool {
     match mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()) {
         Some(mask) => mask >> (signal - 1) & 1 == 1,
         None => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Signal::{HangUp, Interrupt, Terminate};
+
+    #[test]
+    fn which_signal_is_the_second() {
+        for (first, then, after, is_second) in [
+            (Interrupt, Interrupt, 249, false),
+            (Interrupt, Interrupt, 250, true),
+            (Terminate, Terminate, 0, false),
+            (Interrupt, Terminate, 0, true),
+            (Terminate, HangUp, 0, false),
+            (Terminate, HangUp, 9000, false),
+            (HangUp, Terminate, 1, false),
+            (HangUp, Terminate, 250, true),
+            (HangUp, HangUp, 9000, false),
+        ] {
+            let echo = is_echo(first, then, Duration::from_millis(after));
+            assert_eq!(!echo, is_second, "{first:?} {then:?} {after}");
+        }
     }
 }

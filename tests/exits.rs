@@ -534,9 +534,13 @@ fn a_ledger_that_cannot_be_trusted_is_18() {
 
 #[test]
 fn the_first_signal_drains_and_the_second_leaves_doubts() {
-    for (signal, echo, code) in
-        [("INT", "INT", 130), ("TERM", "TERM", 143), ("HUP", "HUP", 129), ("TERM", "HUP", 143)]
-    {
+    for (signal, echo, codes) in [
+        ("INT", "INT", [130, 130]),
+        ("TERM", "TERM", [143, 143]),
+        ("HUP", "HUP", [129, 129]),
+        // Which of them is heard first is not told.
+        ("TERM", "HUP", [143, 129]),
+    ] {
         let place = Place::new();
         let vendor = Vendor::start(&place, &["--latency", "100ms"]);
         place.write("in.csv", people([1; 40]));
@@ -546,7 +550,8 @@ fn the_first_signal_drains_and_the_second_leaves_doubts() {
         // Twice in one moment, as `timeout` and systemd do, is once.
         running.signal(signal);
         running.signal(echo);
-        let ended = running.end().exits(code);
+        let ended = running.end();
+        assert!(codes.map(Some).contains(&ended.code), "{:?}: {}", ended.code, ended.stderr);
         assert!(ended.stderr.contains("goes on from here"), "{}", ended.stderr);
         let outcomes = place.column("in.sandbox.partial.csv", "ck_outcome");
         let matches = outcomes.iter().filter(|outcome| *outcome == "match").count();

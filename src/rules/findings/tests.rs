@@ -239,4 +239,15 @@ fn how_findings_read() {
         message("names_cleaned").unwrap().0.starts_with("1 of 2,000 rows has its name cleaned")
     );
     assert_eq!(message("titles_skipped"), None);
+
+    let mut spots = SpotLog::default();
+    let spot = |_| Spot { line: 3, record: 2, cell: "A3".to_owned(), value: String::new() };
+    let row = Reading { checked: Err(Rejection::ExcelScientific), look: NikLook::Scientific };
+    spots.add(&row, spot);
+    let stops = stop_findings(&counts, &spots, &FileFacts::default());
+    let places: Vec<usize> = stops.iter().map(|finding| finding.places.len()).collect();
+    assert_eq!(
+        (codes(&stops).as_str(), places),
+        ("file_scientific file_mostly_rejected", vec![1, 0])
+    );
 }

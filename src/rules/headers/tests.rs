@@ -151,6 +151,11 @@ fn a_customers_row_is_shown_as_its_shapes() {
         ("No. Kartu Keluarga|NIK Nasabah|Hobi|", "No. Kartu Keluarga|NIK Nasabah|Hobi|"),
         ("ck_odd thing|Kota|Hobi", "ck_odd thing|Kota|xxxx"),
         ("--|Hobi", "--|xxxx"),
+        ("NKK|Hobi", "NKK|xxxx"),
+        ("National ID|Hobi", "National ID|xxxx"),
+        ("Nama di KTP|Hobi", "Nama di KTP|xxxx"),
+        ("Tgl Lahir|Alamat|Cabang|Hobi|Ukuran|Warna", "Tgl Lahir|Alamat|Cabang|Hobi|Ukuran|Warna"),
+        ("Tgl Lahir|Alamat|Hobi|Ukuran|Warna", "Tgl Lahir|Alamat|xxxx|xxxxxx|xxxxx"),
     ] {
         let row: Vec<_> = row.split('|').map(str::to_owned).collect();
         assert_eq!(shown_all(&row).join("|"), expected);
