@@ -5,20 +5,20 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use super::facts::{Facts, number};
 use super::vendor::{Answer, Call};
 use crate::engine::{Candidate, Dispatcher, Options, Outcome, Ticket};
-use crate::model::attempt::{AttemptId, Batch, PairKey, WallMs};
-use crate::model::class::{Class, Lost};
+use crate::model::attempt::{AttemptId, Batch, WallMs};
+use crate::model::class::Class;
 use crate::model::money::Charge;
 use crate::model::reply::Reply;
 use crate::model::stop::{Signal, StopReason};
 use crate::rules::body::{BodyKind, BodyTrial};
-use crate::rules::brake::FirstVerdicts;
 use crate::rules::breaker::BreakerPolicy;
 use crate::rules::classify::{charge, classify};
 use crate::rules::pairs::PairTable;
 use crate::rules::retry::{MOST_SENDS, RetryPolicy, Tick};
-use crate::rules::tally::{SoFar, count};
+use crate::rules::tally::SoFar;
 use crate::rules::testing::{key, subject};
 use crate::rules::throttle::ThrottlePolicy;
 
@@ -56,80 +56,6 @@ pub(super) fn options() -> Options {
 pub(super) fn candidate(record: usize, pair: u64) -> Candidate {
     let subject = subject(&format!("32750101{pair:08}"), "BUDI");
     Candidate { record: record as u64 + 1, pair: key(pair), subject }
-}
-
-fn number(key: PairKey) -> u64 {
-    u128::from_be_bytes(key.0) as u64
-}
-
-/// The durable facts of one run.
-#[derive(Debug, Default)]
-pub(super) struct Facts {
-    intents: BTreeMap<u64, u64>,
-    settled: BTreeMap<u64, Class>,
-    voids: BTreeSet<u64>,
-    of_pair: BTreeMap<u64, Vec<u64>>,
-    verdicts: FirstVerdicts,
-}
-
-impl Facts {
-    fn record(&mut self, batch: &Batch) {
-        for intent in &batch.intents {
-            let pair = number(intent.pair);
-            assert_eq!(self.intents.insert(intent.attempt.0, pair), None, "one intent an attempt");
-            self.of_pair.entry(pair).or_default().push(intent.attempt.0);
-        }
-        for settlement in &batch.settlements {
-            let attempt = settlement.attempt.0;
-            assert!(self.intents.contains_key(&attempt), "an intent comes first");
-            assert_eq!(self.settled.insert(attempt, settlement.class), None, "settled once");
-            assert_eq!(settlement.charge, charge(settlement.class));
-            self.verdicts.answered(settlement.class);
-        }
-        self.voids.extend(batch.voids.iter().map(|attempt| attempt.0));
-    }
-
-    /// Intents without a settlement: what a crash now would leave in doubt.
-    pub(super) fn open(&self) -> usize {
-        self.intents.len() - self.settled.len()
-    }
-
-    /// What the next start does first: says how many it found in doubt.
-    fn settle_killed(&mut self) -> usize {
-        let open = self.open();
-        for attempt in self.intents.keys() {
-            self.settled.entry(*attempt).or_insert(Class::InDoubt(Lost::Killed));
-        }
-        open
-    }
-
-    /// The classes of a pair's attempts, in order, and whether each is voided.
-    pub(super) fn classes(&self, pair: u64) -> Vec<(Class, bool)> {
-        let attempts = self.of_pair.get(&pair).map(Vec::as_slice).unwrap_or_default();
-        attempts
-            .iter()
-            .filter_map(|at| Some((*self.settled.get(at)?, self.voids.contains(at))))
-            .collect()
-    }
-
-    /// Whether an end of the pair is durable.
-    fn has_end(&self, pair: u64) -> bool {
-        self.classes(pair).iter().any(|(class, voided)| class.end().is_some() && !voided)
-    }
-
-    /// As a start reads them, for these pairs.
-    fn fold(&self, pairs: impl Iterator<Item = u64>, retry: &RetryPolicy) -> (PairTable, SoFar) {
-        let mut table = PairTable::new(pairs.map(key).collect());
-        let mut so_far = SoFar { verdicts: self.verdicts, ..SoFar::default() };
-        for (attempt, class) in &self.settled {
-            count(&mut so_far.tally, *class, 1);
-            if let Some(at) = table.find(&key(self.intents[attempt])) {
-                table.settle(at, AttemptId(*attempt), *class, self.voids.contains(attempt));
-            }
-        }
-        table.give_up_used(retry);
-        (table, so_far)
-    }
 }
 
 /// What goes wrong, and how slow the rest is.
