@@ -422,6 +422,17 @@ fn files(place: &Place) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     files
 }
 
+/// A copy of a ledger's files as they are now, as a killed process or a backup leaves them.
+fn copied(place: &Place) -> Place {
+    let copy = Place::new();
+    std::fs::create_dir(copy.folder.path().join("state")).unwrap();
+    for (path, bytes) in files(place) {
+        std::fs::write(copy.folder.path().join("state").join(path.file_name().unwrap()), bytes)
+            .unwrap();
+    }
+    copy
+}
+
 #[tokio::test]
 async fn the_history_is_of_answers_alone() {
     let place = Place::new();

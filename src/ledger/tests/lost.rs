@@ -6,16 +6,6 @@ use std::path::Path;
 use super::*;
 use crate::ledger::witness::{Testimony, path_of};
 
-/// A copy of a ledger's files as they are now, as a killed process or a backup leaves them.
-fn copied(place: &Place) -> Place {
-    let copy = Place::new();
-    fs::create_dir(copy.folder.path().join("state")).unwrap();
-    for (path, bytes) in files(place) {
-        fs::write(copy.folder.path().join("state").join(path.file_name().unwrap()), bytes).unwrap();
-    }
-    copy
-}
-
 fn told(place: &Place) -> String {
     let opened = SqliteLedger::open(&place.location(), Duration::ZERO, || WallMs(0));
     let told = opened.map(drop).map_err(|error| error.to_string()).err().unwrap_or_default();

@@ -31,12 +31,7 @@ async fn a_preview_sees_what_the_next_start_finds_and_writes_nothing() {
     let before = files(&place);
     assert!(before.iter().any(wal));
     // What a killed process leaves: the WAL is not folded into the file.
-    let killed = Place::new();
-    std::fs::create_dir(killed.folder.path().join("state")).unwrap();
-    for (path, bytes) in &before {
-        let to = killed.folder.path().join("state").join(path.file_name().unwrap());
-        std::fs::write(to, bytes).unwrap();
-    }
+    let killed = copied(&place);
     drop(ledger);
     assert!(!files(&place).iter().any(wal));
 
@@ -47,12 +42,7 @@ async fn a_preview_sees_what_the_next_start_finds_and_writes_nothing() {
         }
         assert!(files(place) == before, "not a byte is written");
         for (opening, (planned, foreseen)) in openings.iter().zip(&beside) {
-            let copy = Place::new();
-            std::fs::create_dir(copy.folder.path().join("state")).unwrap();
-            for (path, bytes) in &before {
-                let to = copy.folder.path().join("state").join(path.file_name().unwrap());
-                std::fs::write(to, bytes).unwrap();
-            }
+            let copy = copied(place);
             let mut ledger = copy.open();
             let run = ledger.open_run(opening).unwrap();
             assert_eq!(&known(&mut ledger, &run), foreseen);
