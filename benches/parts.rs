@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use ceknik::input::{Options, read_bytes};
-use ceknik::ledger::{Facts, Identity, Journal, Ledger, Location, OpenRun, Opening, SqliteLedger};
+use ceknik::ledger::{self, Facts, Identity, Journal, Ledger, Location, OpenRun, Opening};
 use ceknik::model::attempt::{AttemptId, Batch, Intent, PairKey, Settlement, WallMs};
 use ceknik::model::reply::{Reply, Response, Texts};
 use ceknik::rules::classify::{charge, classify};
@@ -63,11 +63,11 @@ fn a_csv_to_rows(bencher: Bencher<'_, '_>) {
 }
 
 /// A ledger of its own, with a run begun in it.
-fn ledger(folder: &std::path::Path) -> (SqliteLedger, OpenRun) {
+fn ledger(folder: &std::path::Path) -> (impl Ledger, OpenRun) {
     let ledger = folder.join("bench.ledger");
     let key = folder.join("bench.key");
     let location = Location { ledger, key, origin: "sandbox".to_owned() };
-    let mut ledger = SqliteLedger::open(&location, Duration::ZERO, || NOW).unwrap();
+    let mut ledger = ledger::open(&location, Duration::ZERO, || NOW).unwrap();
     let opening = Opening {
         identity: Identity { fingerprint: [1; 16], columns: String::new() },
         path: [1; 16],
@@ -82,12 +82,12 @@ fn ledger(folder: &std::path::Path) -> (SqliteLedger, OpenRun) {
     (ledger, run)
 }
 
-fn pair(n: u64) -> PairKey {
+fn pair(n: u32) -> PairKey {
     PairKey(blake3::hash(&n.to_le_bytes()).as_bytes()[..16].try_into().unwrap())
 }
 
 /// Facts of so many calls from this one on: each an intent, and the answer to it.
-fn facts(from: u64, calls: u64) -> Batch {
+fn facts(run: &OpenRun, from: u32, calls: u32) -> Batch {
     let class = classify(&answer(1));
     let texts = Texts {
         status: Some("OK".to_owned()),
@@ -96,8 +96,8 @@ fn facts(from: u64, calls: u64) -> Batch {
     };
     let mut batch = Batch::default();
     for n in from..from + calls {
-        let (attempt, at) = (AttemptId(n), NOW);
-        batch.intents.push(Intent { attempt, pair: pair(n), record: n, at });
+        let (attempt, at) = (AttemptId::of(run.start, n), NOW);
+        batch.intents.push(Intent { attempt, pair: pair(n), record: u64::from(n), at });
         let (charge, texts) = (charge(class), texts.clone());
         batch.settlements.push(Settlement { attempt, class, charge, http: Some(200), texts, at });
     }
@@ -106,17 +106,17 @@ fn facts(from: u64, calls: u64) -> Batch {
 
 /// Durable commits of so many calls.
 #[divan::bench(args = [1, 30, 300], sample_count = 50)]
-fn a_commit_to_the_ledger(bencher: Bencher<'_, '_>, calls: u64) {
+fn a_commit_to_the_ledger(bencher: Bencher<'_, '_>, calls: u32) {
     let folder = tempfile::tempdir().unwrap();
     let (ledger, run) = ledger(folder.path());
     let mut journal = ledger.into_journal(&run).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let mut next = run.next_attempt.0;
+    let mut next = 1;
     bencher
         .counter(ItemsCount::new(calls))
         .with_inputs(|| {
             next += calls;
-            facts(next - calls, calls)
+            facts(&run, next - calls, calls)
         })
         .bench_local_values(|batch| runtime.block_on(journal.record(batch)).unwrap());
 }
@@ -125,17 +125,15 @@ fn a_commit_to_the_ledger(bencher: Bencher<'_, '_>, calls: u64) {
 #[divan::bench(sample_count = 20)]
 fn a_runs_own_facts_folded(bencher: Bencher<'_, '_>) {
     let folder = tempfile::tempdir().unwrap();
-    let (ledger, mut run) = ledger(folder.path());
+    let (ledger, run) = ledger(folder.path());
     let mut journal = ledger.into_journal(&run).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let first = run.next_attempt.0;
-    runtime.block_on(journal.record(facts(first, u64::from(ROWS)))).unwrap();
+    runtime.block_on(journal.record(facts(&run, 1, ROWS))).unwrap();
     let mut ledger = journal.finish().unwrap();
-    run.next_attempt = AttemptId(first + u64::from(ROWS));
-    let table = PairTable::new((first..first + u64::from(ROWS)).map(pair).collect());
+    let table = PairTable::new((1..=ROWS).map(pair).collect());
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
         let mut known = 0;
-        ledger.own(&run, &table.keys(), &mut |at, _| known += u32::from(at.is_some())).unwrap();
+        ledger.own(run.id, &table.keys(), &mut |at, _| known += u32::from(at.is_some())).unwrap();
         assert_eq!(known, ROWS);
     });
 }

@@ -51,7 +51,7 @@ const KNOWS: &[(&str, &[&str])] = &[
 /// Words that belong to one place: outside of it nobody speaks them.
 const PLACES: &[(&str, &[&str])] = &[
     ("rustls", &["src/api/http/"]),
-    ("rusqlite", &["src/ledger/"]),
+    ("rusqlite", &["src/ledger/sqlite/"]),
     ("rustix", &["src/private.rs"]),
     ("rust_xlsxwriter", &["src/output/workbook.rs"]),
     ("governor", &["src/engine/gate.rs"]),
@@ -115,13 +115,17 @@ fn sources(folder: &str) -> Vec<Source> {
 
 /// Without comments, and without tests: those are files of their own, or the last part of a file.
 fn code_of(path: &str, whole: &str) -> String {
-    let is_test = ["/tests.rs", "/tests/", "/testing.rs"].iter().any(|mark| path.contains(mark));
-    if is_test {
+    if is_test(path) {
         return String::new();
     }
     let code = whole.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let lines = code.lines().map(|line| line.split("//").next().unwrap_or_default());
     lines.collect::<Vec<_>>().join("\n")
+}
+
+fn is_test(path: &str) -> bool {
+    let marks = ["/tests.rs", "/tests/", "/testing.rs", "/testing/"];
+    path.starts_with("tests/") || marks.iter().any(|mark| path.contains(mark))
 }
 
 /// The part that a file belongs to: `src/engine/gate.rs` to `engine`.
@@ -181,6 +185,19 @@ fn each_tool_has_its_one_place() {
             let spoken = code.contains(&format!("{word}::")) && !here;
             wrong.extend(spoken.then(|| format!("{path} speaks of {word}")));
         }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Tests count too: whatever one needs of a ledger, each kind of ledger has to give.
+#[test]
+fn each_kind_of_ledger_is_named_in_its_own_room() {
+    let rooms = [("rusqlite", "src/ledger/sqlite/"), ("SqliteLedger", "src/ledger/")];
+    let mut wrong = Vec::new();
+    for Source { path, whole, .. } in sources("src") {
+        let named =
+            rooms.iter().filter(|(name, room)| whole.contains(name) && !path.starts_with(room));
+        wrong.extend(named.map(|(name, _)| format!("{path} names {name}")));
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
@@ -276,10 +293,9 @@ fn functions_are_short() {
 fn files_say_what_they_are_for_and_are_short() {
     let mut wrong = Vec::new();
     for Source { path, whole, .. } in sources("src").iter().chain(&sources("tests")) {
-        let is_test = path.starts_with("tests/") || path.contains("/tests");
         let most = match path.as_str() {
             "src/main.rs" => 60,
-            _ if is_test => 600,
+            _ if is_test(path) => 600,
             _ => 500,
         };
         let lines = whole.lines().count();

@@ -4,7 +4,7 @@ pub mod plan;
 pub mod purge;
 pub mod run;
 pub mod sandbox;
-mod stages;
+pub(crate) mod stages;
 pub mod status;
 mod words;
 

@@ -6,7 +6,8 @@
 use crate::config::PlanConfig;
 use crate::error::{Error, exit};
 use crate::input::inspect;
-use crate::ledger::{OpenRun, Preview, SqliteLedger};
+use crate::ledger::{self, Facts, FoundRun, Preview};
+use crate::model::attempt::WallMs;
 use crate::model::finding::{Finding, FindingClass};
 use crate::model::funnel::Funnel;
 use crate::model::row::Warning;
@@ -33,7 +34,7 @@ pub fn plan(config: &PlanConfig, screen: &Screen) -> Result<u8, Error> {
     let file = words::file_form(&source, &layout);
     screen.say(&words::columns_seen(&layout));
 
-    let preview = SqliteLedger::preview(&config.ledger)?;
+    let preview = ledger::preview(&config.ledger)?;
     let hasher = preview.hasher();
     let input = Input { source, layout, options: config.reading.clone(), hasher };
     // A signal simply ends us: there is nothing to be put in order.
@@ -80,7 +81,7 @@ pub fn plan(config: &PlanConfig, screen: &Screen) -> Result<u8, Error> {
 /// What the ledger says.
 #[derive(Default)]
 struct Looked {
-    run: Option<OpenRun>,
+    run: Option<FoundRun>,
     known: Known,
     history: History,
     unsettled: u64,
@@ -89,14 +90,14 @@ struct Looked {
 /// Reads all facts at one moment, and folds them into the table.
 fn look(
     config: &PlanConfig,
-    preview: &Preview,
+    preview: &impl Preview,
     input: &Input,
     surveyed: &mut Survey,
 ) -> Result<Looked, Error> {
-    let opening = opening(input, surveyed, &config.reuse, "");
+    let opening = opening(input, surveyed, &config.reuse, "", WallMs::now());
     let looked = preview.read(|facts| {
         let run = facts.find_run(&opening)?;
-        let known = fold(surveyed, facts, &run, &config.reuse, &config.retry)?;
+        let known = fold(surveyed, facts, &run, &config.reuse, &config.retry, opening.at)?;
         let (history, unsettled) = (facts.history()?, facts.unsettled()?);
         Ok::<_, PassError>(Looked { run: Some(run), known, history, unsettled })
     })?;

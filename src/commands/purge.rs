@@ -3,7 +3,7 @@
 use crate::cli::PurgeArgs;
 use crate::config::{duration, which_ledger};
 use crate::error::Error;
-use crate::ledger::{LedgerError, SqliteLedger};
+use crate::ledger::{self, Ledger, LedgerError, LedgerName};
 use crate::model::attempt::WallMs;
 use crate::model::subject::mask_path;
 use crate::output::count;
@@ -20,9 +20,9 @@ pub fn purge(args: &PurgeArgs) -> Result<u8, Error> {
     let wait = duration("--lock-wait", &args.lock_wait)?;
     let location = which_ledger(&args.which, args.key_file.clone())?;
     if !location.ledger.exists() {
-        return Err(LedgerError::Missing(location.ledger).into());
+        return Err(LedgerError::Missing(LedgerName::of_file(&location.ledger)).into());
     }
-    let mut ledger = SqliteLedger::open(&location, wait, WallMs::now)?;
+    let mut ledger = ledger::open(&location, wait, WallMs::now)?;
     let purged = ledger.purge(WallMs::now().before(age), utc_offset_ms())?;
     let kept = match purged.kept {
         0 => String::new(),

@@ -8,7 +8,7 @@ use crate::config::{InputFrom, Reuse};
 use crate::error::{Error, exit};
 use crate::input::form::Form;
 use crate::input::{self, Source};
-use crate::ledger::{Facts, Identity, OpenRun, Opening};
+use crate::ledger::{Facts, FoundRun, Identity, Opening};
 use crate::model::attempt::WallMs;
 use crate::model::finding::Finding;
 use crate::model::funnel::Funnel;
@@ -34,8 +34,14 @@ pub(super) fn open_source(
     Ok(source.unfolded(reading.sheet_options(), folder)?)
 }
 
-/// What the ledger finds the run by, or makes it of. `account`: the id of who asks.
-pub(super) fn opening(input: &Input, surveyed: &Survey, reuse: &Reuse, account: &str) -> Opening {
+/// The opening by which the ledger finds the run, or of which it makes one. `account`: the id of who asks.
+pub(crate) fn opening(
+    input: &Input,
+    surveyed: &Survey,
+    reuse: &Reuse,
+    account: &str,
+    at: WallMs,
+) -> Opening {
     let path = input.source.path().map(|path| path.canonicalize().unwrap_or_else(|_| path.into()));
     let path = path.unwrap_or_else(|| PathBuf::from("-"));
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
@@ -51,7 +57,7 @@ pub(super) fn opening(input: &Input, surveyed: &Survey, reuse: &Reuse, account: 
         label: mask_digits(&name).into_owned(),
         account: keyed(b"account", account.as_bytes()),
         rows: surveyed.counts.rows,
-        at: WallMs::now(),
+        at,
         reuse: reuse.answers,
         reask_after: reuse.reask_after,
     }
@@ -85,21 +91,22 @@ fn keyed(hasher: &PairHasher, what: &[u8], text: &[u8]) -> [u8; 16] {
 }
 
 /// Folds what is known into the surveyed table, whatever it held before.
-pub(super) fn fold<F: Facts>(
+pub(crate) fn fold<F: Facts>(
     surveyed: &mut Survey,
     facts: &mut F,
-    run: &OpenRun,
+    found: &FoundRun,
     reuse: &Reuse,
     retry: &RetryPolicy,
+    now: WallMs,
 ) -> Result<Known, PassError> {
     let policy = ReusePolicy {
-        answers_since: run.answers_since,
-        reask_since: run.reask_since,
+        answers_since: found.answers_since,
+        reask_since: found.reask_since,
         retry_refused: reuse.retry_refused,
         resend_doubts: reuse.resend_doubts,
     };
     surveyed.table.forget();
-    fold_known(&mut surveyed.table, facts, run, &policy, retry, WallMs::now())
+    fold_known(&mut surveyed.table, facts, &found.run, &policy, retry, now)
 }
 
 /// What a forecast rests on beside the file and the ledger.

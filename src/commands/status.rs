@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use crate::cli::StatusArgs;
 use crate::config::which_ledger;
 use crate::error::Error;
-use crate::ledger::{DayTotal, Doubt, RunLine, SqliteLedger, Status};
+use crate::ledger::{self, DayTotal, Doubt, LedgerName, RunLine, Shown, Status};
 use crate::model::attempt::WallMs;
 use crate::model::money::{Tally, group};
-use crate::model::subject::{mask_digits, mask_path};
+use crate::model::subject::mask_digits;
 use crate::model::text::fit;
 
 /// The version of the JSON's shape.
@@ -26,12 +26,12 @@ const SHOWN_DOUBTS: usize = 20;
 /// The ledger is not there, cannot be read, or has lost facts.
 pub fn status(args: &StatusArgs) -> Result<u8, Error> {
     let location = which_ledger(&args.which, None)?;
-    let ledger = SqliteLedger::look(&location.ledger)?;
+    let ledger = ledger::look(&location.ledger)?;
     let status = ledger.status(utc_offset_ms(), MOST_DOUBTS)?;
     let text = if args.json {
         serde_json::to_string_pretty(&as_json(&status)).unwrap_or_default() + "\n"
     } else {
-        as_text(&status, &mask_path(ledger.path()))
+        as_text(&status, ledger.name())
     };
     let code = super::print(fit(&text).as_bytes())?;
     // What is left is worth a look, and is not all.
@@ -72,8 +72,8 @@ fn as_json(status: &Status) -> Value {
     })
 }
 
-fn as_text(status: &Status, path: &str) -> String {
-    let mut text = format!("ledger {path}\nof     {}\n\n", status.origin);
+fn as_text(status: &Status, name: &LedgerName) -> String {
+    let mut text = format!("ledger {name}\nof     {}\n\n", status.origin);
     text += &format!(
         "{:>5}  {:<16}  {:<10}  {:>10}  {:>10}  {:>10}  {:>9}  {:>6}  {}\n",
         "run", "started", "state", "rows", "calls", "charged", "possible", "starts", "input"

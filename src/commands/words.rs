@@ -7,11 +7,10 @@ use std::time::Duration;
 use crate::api::Origin;
 use crate::cli::DEFAULT_BASE_URL;
 use crate::config::RunConfig;
-use crate::engine::Outcome;
 use crate::error::exit;
 use crate::input::form::{Encoding, Form};
 use crate::input::{Layout, Source};
-use crate::ledger::OpenRun;
+use crate::ledger::{FoundRun, OpenRun, RunRef};
 use crate::model::class::AccountStop;
 use crate::model::finding::Finding;
 use crate::model::funnel::Funnel;
@@ -23,10 +22,12 @@ use crate::output::{
     FileColumn, FileColumns, FileForm, Forecast, Spending, Summary, count, forecast_words,
     last_words, skipped_words,
 };
-use crate::passes::{Projected, Survey};
+use crate::passes::Survey;
 use crate::rules::columns::ChosenColumn;
 use crate::rules::headers::shown;
 use crate::term::Screen;
+
+use super::run::EndedStart;
 
 /// The configuration file that was read, and whom the calls go to where it is not the vendor's published address.
 pub(super) fn settings(file: Option<&Path>, origin: &str) -> String {
@@ -95,27 +96,31 @@ pub(super) fn columns_seen(layout: &Layout) -> String {
     format!("  seen     {}\n", layout.seen)
 }
 
-/// Which run is gone on with, or taken over.
-pub(super) fn which_run(run: &OpenRun, forecast: &Forecast) -> String {
-    if run.earlier_starts > 0 {
-        let spent = calls_and_charges(&forecast.tally, forecast.price.as_ref());
-        return format!("going on with run {}: {spent} so far\n", run.id.0);
+/// The run that is gone on with, or taken over.
+pub(super) fn which_run(found: &FoundRun, forecast: &Forecast) -> String {
+    let spent = |tally| calls_and_charges(tally, forecast.price.as_ref());
+    match found.run {
+        RunRef::Open(id) => {
+            format!("going on with run {}: {} so far\n", id.0, spent(&forecast.tally))
+        }
+        RunRef::New { takes_over: None } => String::new(),
+        RunRef::New { takes_over: Some(older) } => {
+            let what = match older.file_changed {
+                true => "the file changed",
+                false => "the file is the same, but read in another way (columns or flags),",
+            };
+            format!(
+                "{what} since run {} was cut short ({}): what is still in it is not bought again; the budget begins anew\n",
+                older.run.0,
+                spent(&older.tally)
+            )
+        }
     }
-    let Some((older, cut_short)) = run.superseded.zip(run.cut_short) else { return String::new() };
-    let what = match cut_short.file_changed {
-        true => "the file changed",
-        false => "the file is the same, but read in another way (columns or flags),",
-    };
-    let spent = calls_and_charges(&cut_short.tally, forecast.price.as_ref());
-    format!(
-        "{what} since run {} was cut short ({spent}): what is still in it is not bought again; the budget begins anew\n",
-        older.0
-    )
 }
 
-/// What will be sent, before it is.
-pub(super) fn before(run: &OpenRun, surveyed: &Survey, forecast: &Forecast) -> String {
-    let mut text = which_run(run, forecast);
+/// The calls that will be made, before they are.
+pub(super) fn before(found: &FoundRun, surveyed: &Survey, forecast: &Forecast) -> String {
+    let mut text = which_run(found, forecast);
     text += &skipped_words(&surveyed.skipped);
     text += &forecast_words(forecast, None);
     let names = surveyed.several_names;
@@ -162,17 +167,13 @@ pub(super) fn verdict(exit: u8, forecast: &Forecast, stop: Option<&Finding>) -> 
     }
 }
 
-/// What the last words are made of.
+/// The facts that the last words are made of.
 pub(super) struct Facts<'a> {
     pub(super) config: &'a RunConfig,
     pub(super) surveyed: &'a Survey,
     pub(super) funnel: Funnel,
     pub(super) run: &'a OpenRun,
-    pub(super) outcome: &'a Outcome,
-    /// None where no output could be made.
-    pub(super) projected: Option<&'a Projected>,
-    pub(super) exit: u8,
-    pub(super) output: Option<&'a str>,
+    pub(super) ended: &'a EndedStart,
     pub(super) took: Duration,
     pub(super) calling: Duration,
 }
@@ -181,13 +182,13 @@ pub(super) struct Facts<'a> {
 pub(super) fn last(facts: &Facts<'_>, screen: &Screen) {
     let summary = summary(facts);
     // First of all: whoever should read the words may not.
-    let from_sandbox = facts.projected.is_some_and(|projected| projected.from_sandbox);
+    let from_sandbox = facts.ended.projected.is_some_and(|projected| projected.from_sandbox);
     if let Some(path) = facts.config.destination.summary(from_sandbox)
         && let Err(error) = summary.write(&path)
     {
         screen.say(&format!("error: the summary cannot be written: {error}"));
     }
-    if let Some(stop) = facts.outcome.stop {
+    if let Some(stop) = facts.ended.stop {
         screen.say(&format!("\nstopped: {}", why(stop)));
     }
     let next = next(facts);
@@ -195,36 +196,37 @@ pub(super) fn last(facts: &Facts<'_>, screen: &Screen) {
 }
 
 fn summary(facts: &Facts<'_>) -> Summary {
-    let Facts { config, surveyed, outcome, .. } = facts;
+    let Facts { config, surveyed, ended, .. } = facts;
+    let state = &ended.state;
     let counts = &surveyed.counts;
     let mut warnings: BTreeMap<_, _> =
         counts.warnings.iter().map(|(warning, rows)| (warning.code(), rows)).collect();
     if surveyed.several_names > 0 {
         warnings.insert(Warning::NikSeveralNames.code(), surveyed.several_names);
     }
-    let calls = outcome.stats.sent;
+    let calls = state.stats.sent;
     Summary {
         version: Summary::VERSION,
         run: facts.run.id.0,
-        starts: facts.run.earlier_starts + 1,
-        ended: outcome.stop.map_or("finished", StopReason::name),
-        exit: facts.exit,
+        starts: facts.run.found.earlier_starts + 1,
+        ended: ended.stop.map_or("finished", StopReason::name),
+        exit: ended.code,
         origin: config.ledger.origin.clone(),
-        output: facts.output.map(str::to_owned),
-        outcomes: facts.projected.map(|projected| projected.outcomes),
+        output: ended.output.clone(),
+        outcomes: ended.projected.map(|projected| projected.outcomes),
         rows: counts.rows,
         rejected: counts.rejections.iter().map(|(why, rows)| (why.code(), rows)).collect(),
         warnings,
         names_cleaned: counts.names_changed,
-        mostly_failed: outcome.verdicts.mostly_failed(),
+        mostly_failed: state.verdicts.mostly_failed(),
         funnel: facts.funnel,
-        spending: Spending::of(outcome.tally, config.price.as_ref()),
+        spending: Spending::of(state.tally, config.price.as_ref()),
         calls,
-        retries: outcome.stats.retries,
-        rate_limit_waits: outcome.stats.throttles,
+        retries: state.stats.retries,
+        rate_limit_waits: state.stats.throttles,
         seconds: facts.took.as_secs_f64(),
         calls_per_second: calls as f64 / facts.calling.as_secs_f64().max(0.001),
-        latency: outcome.stats.latency(),
+        latency: state.stats.latency(),
     }
 }
 
@@ -274,14 +276,15 @@ const fn why(stop: StopReason) -> &'static str {
         StopReason::Interrupted(Signal::HangUp) => "the terminal is gone",
         StopReason::InputChanged => "the input changed while it was read",
         StopReason::Storage => "the ledger cannot be written",
+        StopReason::Defect => "a part of ceknik ended early, which is a defect",
     }
 }
 
 /// What to do next, as a command to paste.
 fn next(facts: &Facts<'_>) -> Option<String> {
     let same = format!("ceknik {}", arguments());
-    let doubts = facts.outcome.tally.possible.in_doubt + facts.funnel.in_doubt;
-    match facts.exit {
+    let doubts = facts.ended.state.tally.possible.in_doubt + facts.funnel.in_doubt;
+    match facts.ended.code {
         exit::COMPLETE | exit::INTERNAL => None,
         exit::SOME_WITHOUT_VERDICT if doubts > 0 => {
             let resend = if facts.config.reuse.resend_doubts { "" } else { " --in-doubt resend" };
@@ -293,10 +296,10 @@ fn next(facts: &Facts<'_>) -> Option<String> {
         exit::SOME_WITHOUT_VERDICT => {
             Some("mend the rows without a verdict (see ck_reason), and run the file again".into())
         }
-        _ if facts.outcome.stop == Some(StopReason::Budget(BudgetLimit::Charges)) => {
+        _ if facts.ended.stop == Some(StopReason::Budget(BudgetLimit::Charges)) => {
             Some(format!("to go on, raise --max-charges or --max-cost: {same}"))
         }
-        _ if facts.outcome.stop == Some(StopReason::Mismatches) => Some(format!(
+        _ if facts.ended.stop == Some(StopReason::Mismatches) => Some(format!(
             "look at the columns; to go on all the same, raise --stop-if-mismatch-over or leave it \
              out: {same}"
         )),

@@ -1,83 +1,106 @@
 //! The dispatcher: the one owner of a run's state, told of events and of the time.
 //!
 //! What must hold:
-//! - a call leaves only with a [`Ticket`], and a ticket exists only when its intent is durable;
-//! - intents without a durable settlement never exceed the concurrency: what a crash leaves in doubt;
 //! - budget is reserved before the intent, and a pair that is under way or has an end is never planned;
+//! - intents without a durable settlement never exceed the concurrency: what a crash leaves in doubt;
 //! - an answer counts (table, tally) only when its settlement is durable.
 //!
-//! It does no IO and never waits: `engine::verify` drives it, and a test can do the same in
-//! microseconds. How replies are taken is in `engine::settle`.
+//! It does no IO and never waits. What it wants done it asks of its [`Hands`]: those of `engine::verify` are tokio's,
+//! those of a test are vectors. Its parts keep their own promises: `work`, `intents`, `pace`, `watch`.
 
-use std::collections::{HashMap, VecDeque};
-use std::time::Duration;
+mod replies;
 
 use super::Options;
-use super::gate::Gate;
+use super::intents::{Effect, Intents, Next, Ticket};
+use super::pace::Pace;
 use super::report::{Pause, Snapshot, Stats};
-use super::work::{Applied, Candidate, Job, Ticket, Waiting};
-use crate::model::attempt::{AttemptId, Batch, Intent, WallMs};
+use super::watch::Watch;
+use super::work::{Candidate, Job, Work};
+use crate::ledger::{LedgerError, Recorded, Unrecorded};
+use crate::model::attempt::{Batch, StartId, WallMs};
 use crate::model::money::{Charge, Tally};
-use crate::model::stop::StopReason;
+use crate::model::reply::Reply;
+use crate::model::stop::{Signal, StopReason};
 use crate::rules::body::BodyTrial;
 use crate::rules::brake::FirstVerdicts;
-use crate::rules::breaker::{Breaker, Permit};
 use crate::rules::budget::{Budget, Reservation};
-use crate::rules::pairs::{PairIndex, PairTable};
+use crate::rules::pairs::PairTable;
 use crate::rules::retry::{RetryPolicy, Tick};
-use crate::rules::streaks::Streaks;
-use crate::rules::tally::SoFar;
-use crate::rules::throttle::Throttle;
+use crate::rules::tally::{SoFar, count};
 
-/// Intents are made durable at most so far ahead of their sends.
-const AHEAD: Duration = Duration::from_millis(20);
-/// Retries that may wait, for each slot; more rows are not taken then.
-const WAITING_PER_SLOT: usize = 16;
+/// Does what the dispatcher decides.
+pub trait Hands {
+    /// Sends a call. Its reply comes back as [`Event::Replied`].
+    fn send(&mut self, ticket: Ticket);
+
+    /// Hands facts to the ledger. Its word comes back as [`Event::Recorded`]; until then no others are handed over.
+    fn record(&mut self, batch: Batch);
+
+    /// The next row, if it is at hand.
+    fn next_row(&mut self) -> NextRow;
+
+    /// Gives up all calls under way.
+    fn abandon(&mut self);
+}
+
+/// The next row of the file.
+#[derive(Debug)]
+pub enum NextRow {
+    /// It is here.
+    Row(Candidate),
+    /// It is still being read.
+    NotYet,
+    /// There are no more.
+    End,
+    /// The rows broke off.
+    Broken(StopReason),
+}
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A call drew this reply.
+    Replied(Ticket, Reply),
+    /// The ledger's word on the facts that were handed over last.
+    Recorded(Result<Recorded, Box<Unrecorded>>),
+    /// A signal asks to stop: the first lets calls end, the second does not wait for them.
+    Signal(Signal),
+}
+
+/// What is left to do after a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Wait for the next event.
+    Wait {
+        /// Look again at this time if nothing happens before.
+        until: Option<Tick>,
+        /// Look again when the next row is at hand.
+        wants_row: bool,
+    },
+    /// Nothing: all work is done, or stopped, and every fact is durable or the ledger was left.
+    Done,
+}
 
 /// The one owner of a run's state.
 pub struct Dispatcher {
-    pub(super) table: PairTable,
-    pub(super) tally: Tally,
-    pub(super) stats: Stats,
-    pub(super) budget: Budget,
-    pub(super) breaker: Breaker,
-    pub(super) throttle: Throttle,
-    pub(super) streaks: Streaks,
-    pub(super) verdicts: FirstVerdicts,
-    pub(super) body: BodyTrial,
-    pub(super) retry: RetryPolicy,
-    pub(super) waiting: Waiting,
-    /// The row that has to go before any other: under trial for its body kind.
-    pub(super) urgent: Option<Job>,
-    pub(super) in_flight: HashMap<AttemptId, PairIndex>,
-    /// Facts to be handed to the ledger next, and what they change once durable.
-    pub(super) outbox: Batch,
-    pub(super) applied: Vec<Applied>,
-    pub(super) stop: Option<StopReason>,
-    ledger_failed: bool,
-    random: SplitMix,
-    gate: Gate,
+    table: PairTable,
+    tally: Tally,
+    budget: Budget,
+    work: Work,
+    intents: Intents,
+    pace: Pace,
+    watch: Watch,
+    body: BodyTrial,
+    retry: RetryPolicy,
     concurrency: usize,
-    most_mismatches: Option<u8>,
     deadline: Option<Tick>,
     deadline_at: Option<WallMs>,
-    row: Option<Job>,
-    rows_ended: bool,
-    next_attempt: AttemptId,
-    /// Tickets whose intents are in the outbox, at the ledger, and durable.
-    planned: Vec<Ticket>,
-    committing: Option<Committing>,
-    unsent: VecDeque<Ticket>,
+    stop: Option<StopReason>,
+    was_interrupted: bool,
 }
 
-/// What waits for the ledger's word.
-struct Committing {
-    tickets: Vec<Ticket>,
-    applied: Vec<Applied>,
-}
-
-/// What a run leaves behind.
-pub struct Outcome {
+/// The state that a start leaves behind.
+pub struct RunState {
     /// Every pair of the file with what is known of it now.
     pub table: PairTable,
     /// What the run cost so far, all its starts together.
@@ -90,60 +113,142 @@ pub struct Outcome {
     pub verdicts: FirstVerdicts,
     /// What is known of the body kind now.
     pub body: BodyTrial,
+    /// Why the ledger refused facts, if it did.
+    pub failure: Option<LedgerError>,
 }
 
 impl Dispatcher {
     /// A dispatcher for the pairs of a file, some of them known, in a run that has come so far.
-    /// Attempts are numbered from `next_attempt`.
-    pub fn new(options: &Options, table: PairTable, run: SoFar, next_attempt: AttemptId) -> Self {
+    pub fn new(options: &Options, table: PairTable, run: SoFar, start: StartId) -> Self {
         Self {
             table,
             tally: run.tally,
-            stats: Stats::default(),
             budget: Budget::new(options.max_charges, options.max_calls, &run.tally),
-            breaker: Breaker::new(options.breaker.clone()),
-            throttle: Throttle::new(options.throttle.clone()),
-            streaks: Streaks::default(),
-            verdicts: run.verdicts,
+            work: Work::new(options.concurrency),
+            intents: Intents::new(start),
+            pace: Pace::new(options),
+            watch: Watch::new(run.verdicts, options.most_mismatches),
             body: options.body,
             retry: options.retry.clone(),
-            waiting: Waiting::default(),
-            urgent: None,
-            in_flight: HashMap::new(),
-            outbox: Batch::default(),
-            applied: Vec::new(),
-            stop: None,
-            ledger_failed: false,
-            random: SplitMix(options.seed),
-            gate: Gate::new(options.throttle.rate),
             concurrency: options.concurrency,
-            most_mismatches: options.most_mismatches,
             deadline: options.deadline,
             deadline_at: options.deadline_at,
-            row: None,
-            rows_ended: false,
-            next_attempt,
-            planned: Vec::new(),
-            committing: None,
-            unsent: VecDeque::new(),
+            stop: None,
+            was_interrupted: false,
         }
     }
 
-    /// Whether the next row can be taken.
-    pub fn wants_row(&self) -> bool {
-        self.row.is_none()
-            && !self.rows_ended
-            && self.stop.is_none()
-            && self.waiting.len() < self.concurrency * WAITING_PER_SLOT
+    /// Does all that can be done now.
+    pub fn turn(&mut self, now: Tick, wall: WallMs, hands: &mut impl Hands) -> Turn {
+        self.advance(now, wall);
+        // Sends come first: each makes room for one more intent.
+        while let Some(ticket) = self.next_send(now) {
+            hands.send(ticket);
+        }
+        self.take_rows(hands);
+        while self.plan(now, wall) && self.take_rows(hands) {}
+        if let Some(batch) = self.intents.take_batch() {
+            hands.record(batch);
+        }
+        let is_at_end = self.stop.is_some() || !self.has_work();
+        if is_at_end && self.intents.is_over() {
+            return Turn::Done;
+        }
+        Turn::Wait { until: self.wake_at(now), wants_row: self.wants_row() }
     }
 
-    /// Whether a row is at hand that is to be sent.
-    pub const fn has_row(&self) -> bool {
-        self.row.is_some()
+    /// Takes what happened into account.
+    pub fn on(&mut self, event: Event, now: Tick, wall: WallMs, hands: &mut impl Hands) {
+        match event {
+            Event::Replied(ticket, reply) => self.replied(ticket, reply, now, wall),
+            Event::Recorded(Ok(recorded)) => self.committed(&recorded),
+            Event::Recorded(Err(unrecorded)) => self.not_committed(*unrecorded),
+            Event::Signal(signal) => {
+                if std::mem::replace(&mut self.was_interrupted, true) {
+                    hands.abandon();
+                    self.abandon(wall);
+                }
+                self.stop(StopReason::Interrupted(signal));
+            }
+        }
+    }
+
+    /// A glimpse for the progress.
+    pub fn snapshot(&self, now: Tick) -> Snapshot {
+        let stats = &self.watch.stats;
+        Snapshot {
+            now,
+            finished: stats.finished,
+            sent: stats.sent,
+            matches: stats.matches,
+            mismatches: stats.mismatches,
+            tally: self.tally,
+            in_flight: self.intents.in_flight(),
+            waiting: self.work.waiting(),
+            pause: self.stop.map(Pause::Draining).or_else(|| self.pace.pause(now)),
+        }
+    }
+
+    /// The state that the run leaves behind. Answers that could not be made durable are in doubt: so
+    /// will the next start find them.
+    pub fn into_state(mut self) -> RunState {
+        let intents = std::mem::replace(&mut self.intents, Intents::new(StartId(0)));
+        let (lost, failure) = intents.into_lost();
+        lost.for_each(|effect| self.apply(effect));
+        let Self { table, tally, watch, stop, body, .. } = self;
+        let (stats, verdicts) = watch.into_parts();
+        RunState { table, tally, stats, stop, verdicts, body, failure }
+    }
+
+    /// Lets time pass: deadline, outages that took too long, the rate that climbs back. Also looks
+    /// at the first verdicts: those of earlier starts stop this one before its first call.
+    fn advance(&mut self, now: Tick, wall: WallMs) {
+        let is_late = self.deadline.is_some_and(|deadline| now >= deadline)
+            || self.deadline_at.is_some_and(|deadline| wall >= deadline);
+        let too_many = self.watch.has_too_many_mismatches();
+        let given_up = is_late
+            .then_some(StopReason::Deadline)
+            .or_else(|| self.pace.given_up(now))
+            .or_else(|| too_many.then_some(StopReason::Mismatches));
+        if let Some(reason) = given_up.filter(|_| self.has_work()) {
+            self.stop(reason);
+        }
+        self.pace.advance(now);
+        // An intent that stays unsent through a long pause would be in doubt after a crash.
+        if self.stop.is_some() || self.pace.is_long_pause(now) {
+            for ticket in self.intents.recall_unsent() {
+                self.recall(ticket, now, wall);
+            }
+        }
+    }
+
+    /// The next call that may leave now.
+    fn next_send(&mut self, now: Tick) -> Option<Ticket> {
+        let at = self.intents.next_unsent().filter(|_| self.stop.is_none())?;
+        let is_probe = self.pace.permits_send(now)?;
+        self.watch.stats.retries += u64::from(self.table.state(at).spent.sends > 0);
+        self.intents.send(is_probe, now)
+    }
+
+    /// Takes rows as long as they are wanted and at hand. True when one is at hand that is to be sent.
+    fn take_rows(&mut self, hands: &mut impl Hands) -> bool {
+        while self.wants_row() {
+            match hands.next_row() {
+                NextRow::Row(row) => self.offer(row),
+                NextRow::NotYet => return false,
+                NextRow::End => self.work.end_rows(),
+                NextRow::Broken(reason) => self.stop(reason),
+            }
+        }
+        self.work.has_row()
+    }
+
+    fn wants_row(&self) -> bool {
+        self.stop.is_none() && self.work.wants_row()
     }
 
     /// Takes the next row. One whose pair is known or under way is passed over.
-    pub fn offer(&mut self, row: Candidate) {
+    fn offer(&mut self, row: Candidate) {
         let Some(at) = self.table.find(&row.pair) else {
             // The survey did not see this pair: the file is another one now.
             return self.stop(StopReason::InputChanged);
@@ -151,58 +256,26 @@ impl Dispatcher {
         let state = self.table.state(at);
         if state.end.is_none() && !state.under_way {
             self.table.set_under_way(at, true);
-            self.row = Some(Job { at, row, refused_in: None });
-        }
-    }
-
-    /// There are no more rows.
-    pub const fn rows_ended(&mut self) {
-        self.rows_ended = true;
-    }
-
-    /// Starts nothing more: lets calls in flight end. The first reason stays.
-    pub fn stop(&mut self, reason: StopReason) {
-        if self.stop.is_none() {
-            tracing::warn!(reason = reason.name(), "stopping: nothing more is started");
-            self.stop = Some(reason);
-            self.drop_work();
-        }
-    }
-
-    /// Lets time pass: deadline, outages that took too long, the rate that climbs back. Also looks
-    /// at the first verdicts: those of earlier starts stop this one before its first call.
-    pub fn advance(&mut self, now: Tick, wall: WallMs) {
-        let late = self.deadline.is_some_and(|deadline| now >= deadline)
-            || self.deadline_at.is_some_and(|deadline| wall >= deadline);
-        let given_up = late
-            .then_some(StopReason::Deadline)
-            .or_else(|| self.breaker.given_up(now))
-            .or_else(|| self.throttle.given_up(now))
-            .or_else(|| self.most_mismatch().then_some(StopReason::Mismatches));
-        if let Some(reason) = given_up.filter(|_| self.has_work()) {
-            self.stop(reason);
-        }
-        if self.throttle.advance(now) {
-            self.gate.set_rate(self.throttle.rate(), now);
-        }
-        if self.stop.is_some() || self.paused(now) {
-            self.recall_unsent(now, wall);
+            self.work.take(Job { at, row, refused_in: None });
         }
     }
 
     /// Turns waiting work into intents, as many as there are slots. True when it took all the work
     /// at hand and has room for more.
-    pub fn plan(&mut self, now: Tick, wall: WallMs) -> bool {
+    fn plan(&mut self, now: Tick, wall: WallMs) -> bool {
         while self.stop.is_none() && self.may_plan(now) {
-            let Some(job) = self.next_job(now) else { return self.wants_row() };
+            let Some(job) = self.work.next(now) else { return self.wants_row() };
             match self.budget.reserve() {
-                Reservation::Granted => self.open(job, wall),
+                Reservation::Granted => {
+                    let body = self.body.kind(job.refused_in);
+                    self.intents.make(job, body, wall);
+                }
                 Reservation::Wait => {
-                    self.urgent = Some(job);
+                    self.work.put_first(job);
                     break;
                 }
                 Reservation::Refused(reason) => {
-                    self.urgent = Some(job);
+                    self.work.put_first(job);
                     self.stop(reason);
                 }
             }
@@ -210,229 +283,79 @@ impl Dispatcher {
         false
     }
 
-    /// The facts to be made durable next; none while others still are on their way.
-    pub fn take_batch(&mut self) -> Option<Batch> {
-        // A ledger that refused facts is asked once more, when all answers are in.
-        let refused = self.ledger_failed && !self.in_flight.is_empty();
-        if refused || self.committing.is_some() || self.outbox.is_empty() {
-            return None;
-        }
-        self.committing = Some(Committing {
-            tickets: std::mem::take(&mut self.planned),
-            applied: std::mem::take(&mut self.applied),
-        });
-        Some(std::mem::take(&mut self.outbox))
+    /// Whether one more intent may be made.
+    fn may_plan(&self, now: Tick) -> bool {
+        let ahead = self.intents.ahead();
+        let outstanding = ahead + self.intents.in_flight();
+        // A body kind that is not proved is tried by one call at a time.
+        let is_trial = !self.body.is_proved() && self.pace.is_free(now);
+        outstanding < self.concurrency
+            && self.pace.most_ahead(now).is_none_or(|most| ahead < most)
+            && !(is_trial && outstanding > 0)
     }
 
-    /// The facts taken last are durable: answers count, intents may be sent.
-    pub fn committed(&mut self) {
-        if let Some(Committing { tickets, applied }) = self.committing.take() {
-            self.apply(&applied);
-            self.unsent.extend(tickets);
-        }
+    /// The facts handed over last are durable: answers count, intents may be sent.
+    fn committed(&mut self, recorded: &Recorded) {
+        let (effects, dropped) = self.intents.committed(recorded);
+        effects.into_iter().for_each(|effect| self.apply(effect));
+        self.watch.stats.elsewhere += dropped.len() as u64;
+        dropped.into_iter().for_each(|job| self.drop_intent(&job));
     }
 
-    /// The facts taken last could not be recorded: nothing more is sent. Answers among them are
-    /// offered once more, intents are dropped: none of them has left.
-    pub fn not_committed(&mut self, mut batch: Batch) {
-        self.ledger_failed = true;
+    /// The facts handed over last could not be recorded: nothing more is sent.
+    fn not_committed(&mut self, unrecorded: Unrecorded) {
         self.stop(StopReason::Storage);
-        let Some(Committing { tickets, mut applied }) = self.committing.take() else { return };
-        for ticket in tickets.into_iter().chain(std::mem::take(&mut self.planned)) {
-            self.budget.settle(Charge::Free, false);
-            self.table.set_under_way(ticket.job.at, false);
-        }
-        batch.settlements.append(&mut self.outbox.settlements);
-        batch.voids.append(&mut self.outbox.voids);
-        self.outbox = Batch { intents: Vec::new(), ..batch };
-        applied.append(&mut self.applied);
-        self.applied = applied;
+        let dropped: Vec<Job> = self.intents.not_committed(unrecorded).collect();
+        dropped.iter().for_each(|job| self.drop_intent(job));
     }
 
-    /// The next call that may leave now.
-    pub fn next_send(&mut self, now: Tick) -> Option<Ticket> {
-        if self.stop.is_some() || self.throttle.paused_until() > now {
-            return None;
-        }
-        self.unsent.front()?;
-        let permit = self.breaker.permit(now);
-        if !matches!(permit, Permit::Free | Permit::Probe) || self.gate.check(now).is_err() {
-            return None;
-        }
-        let mut ticket = self.unsent.pop_front()?;
-        ticket.sent_at = now;
-        if permit == Permit::Probe {
-            ticket.probe = true;
-            self.breaker.probe_sent();
-        }
-        self.stats.retries += u64::from(self.table.state(ticket.job.at).spent.sends > 0);
-        self.in_flight.insert(ticket.attempt, ticket.job.at);
-        Some(ticket)
+    /// Forgets an intent that is not durable, and so was never sent.
+    fn drop_intent(&mut self, job: &Job) {
+        self.budget.settle(Charge::Free, false);
+        self.table.set_under_way(job.at, false);
     }
 
-    /// When to look again if nothing happens before.
-    pub fn wake_at(&mut self, now: Tick) -> Option<Tick> {
-        if self.stop.is_some() {
-            // What has not left is taken back at once; all else is in flight or at the ledger.
-            return (!self.unsent.is_empty()).then_some(now);
+    /// Lets a settlement count that is durable.
+    fn apply(&mut self, effect: Effect) {
+        let Effect { at, attempt, class, voided, next } = effect;
+        let had_end = self.table.state(at).end.is_some();
+        count(&mut self.tally, class, 1);
+        self.table.settle(at, attempt, class, voided);
+        if next == Next::GivenUp {
+            self.table.give_up(at);
         }
-        let mut times = vec![self.breaker.gives_up_at(), self.throttle.gives_up_at()];
-        times.push(self.deadline);
-        times.push(self.waiting.next_due());
-        if self.has_work() {
-            times.push(Some(self.throttle.paused_until()));
-            if let Permit::NotBefore(at) = self.breaker.permit(now) {
-                times.push(Some(at));
+        let has_end = self.table.state(at).end.is_some();
+        self.watch.stats.finished += u64::from(has_end && !had_end);
+        if next != Next::Again {
+            self.table.set_under_way(at, false);
+        }
+    }
+
+    /// Starts nothing more: lets calls in flight end. The first reason stays.
+    fn stop(&mut self, reason: StopReason) {
+        if self.stop.is_none() {
+            tracing::warn!(reason = reason.name(), "stopping: nothing more is started");
+            self.stop = Some(reason);
+            for job in self.work.drain() {
+                self.table.set_under_way(job.at, false);
             }
         }
-        if !self.unsent.is_empty() {
-            times.push(self.gate.check_again_at());
-        }
-        if self.throttle.rate() != self.throttle.asked() {
-            times.push(Some(self.throttle.climbs_at()));
-        }
-        times.into_iter().flatten().filter(|at| *at > now).min()
-    }
-
-    /// Whether nothing is left to do: all work done, or stopped, and every fact durable.
-    pub fn is_done(&self) -> bool {
-        let idle = self.in_flight.is_empty()
-            && self.unsent.is_empty()
-            && self.planned.is_empty()
-            && self.committing.is_none()
-            && self.outbox.is_empty();
-        idle && (self.stop.is_some() || (self.rows_ended && !self.has_work()))
-    }
-
-    /// Whether more of the first verdicts are mismatches than the user bears.
-    fn most_mismatch(&self) -> bool {
-        self.most_mismatches.is_some_and(|percent| self.verdicts.mismatches_over(percent))
     }
 
     /// Whether anything waits to be sent, or may still come.
     fn has_work(&self) -> bool {
-        !self.rows_ended
-            || self.row.is_some()
-            || self.urgent.is_some()
-            || self.waiting.len() > 0
-            || !self.unsent.is_empty()
+        !self.work.is_over() || self.intents.has_unsent()
     }
 
-    /// A glimpse for the progress.
-    pub fn snapshot(&self, now: Tick) -> Snapshot {
-        let pause = match self.stop {
-            Some(reason) => Some(Pause::Draining(reason)),
-            None if self.breaker.is_open() => Some(Pause::Outage(self.breaker.why())),
-            None => (self.throttle.paused_until() > now).then_some(Pause::Throttled),
-        };
-        Snapshot {
-            now,
-            finished: self.stats.finished,
-            sent: self.stats.sent,
-            matches: self.stats.matches,
-            mismatches: self.stats.mismatches,
-            tally: self.tally,
-            in_flight: self.in_flight.len(),
-            waiting: self.waiting.len(),
-            pause,
+    /// When to look again if nothing happens before.
+    fn wake_at(&self, now: Tick) -> Option<Tick> {
+        let has_unsent = self.intents.has_unsent();
+        if self.stop.is_some() {
+            // What has not left is taken back at once; all else is in flight or at the ledger.
+            return has_unsent.then_some(now);
         }
-    }
-
-    /// What the run leaves behind. Answers that could not be made durable are in doubt: so will the
-    /// next start find them.
-    pub fn into_outcome(mut self) -> Outcome {
-        for lost in std::mem::take(&mut self.applied) {
-            self.apply(&[lost.lost()]);
-        }
-        let Self { table, tally, stats, stop, verdicts, body, .. } = self;
-        Outcome { table, tally, stats, stop, verdicts, body }
-    }
-
-    /// Whether one more intent may be made.
-    fn may_plan(&self, now: Tick) -> bool {
-        let ahead = self.unsettled_intents();
-        let outstanding = ahead + self.in_flight.len();
-        if outstanding >= self.concurrency || self.throttle.paused_until() > now + AHEAD {
-            return false;
-        }
-        let most_ahead = match self.breaker.permit(now) {
-            Permit::NotBefore(_) | Permit::Probing => 0,
-            Permit::Probe => 1,
-            Permit::Free if !self.body.is_proved() => 1_usize.saturating_sub(outstanding),
-            Permit::Free => match self.throttle.rate() {
-                Some(rate) => (rate * AHEAD.as_secs_f64()).ceil() as usize,
-                None => self.concurrency,
-            },
-        };
-        ahead < most_ahead
-    }
-
-    /// Intents that are made and have not left.
-    fn unsettled_intents(&self) -> usize {
-        let committing = self.committing.as_ref().map_or(0, |c| c.tickets.len());
-        self.planned.len() + committing + self.unsent.len()
-    }
-
-    fn next_job(&mut self, now: Tick) -> Option<Job> {
-        if let Some(job) = self.urgent.take() {
-            return Some(job);
-        }
-        self.waiting.pop_due(now).or_else(|| self.row.take())
-    }
-
-    fn open(&mut self, job: Job, wall: WallMs) {
-        let attempt = self.next_attempt;
-        self.next_attempt = AttemptId(attempt.0 + 1);
-        let (pair, record) = (job.row.pair, job.row.record);
-        self.outbox.intents.push(Intent { attempt, pair, record, at: wall });
-        let body = self.body.kind(job.refused_in);
-        self.planned.push(Ticket { attempt, job, body, probe: false, sent_at: Tick::ZERO });
-    }
-
-    /// A long pause: an intent that stays unsent through it would be in doubt after a crash.
-    fn paused(&self, now: Tick) -> bool {
-        let long = now + Duration::from_secs(1);
-        match self.breaker.permit(now) {
-            Permit::NotBefore(_) | Permit::Probing => true,
-            Permit::Free | Permit::Probe => self.throttle.paused_until() > long,
-        }
-    }
-
-    /// Settles as not sent every intent that is durable and has not left.
-    fn recall_unsent(&mut self, now: Tick, wall: WallMs) {
-        for ticket in std::mem::take(&mut self.unsent) {
-            self.recall(ticket, now, wall);
-        }
-    }
-
-    /// Forgets work that will not be done in this start.
-    fn drop_work(&mut self) {
-        let jobs = self.waiting.drain().chain(self.urgent.take()).chain(self.row.take());
-        for job in jobs {
-            self.table.set_under_way(job.at, false);
-        }
-    }
-
-    /// A number in `0.0..1.0` for the next jitter.
-    pub(super) fn jitter(&mut self) -> f64 {
-        self.random.next()
-    }
-
-    /// Lets the gate follow the throttle.
-    pub(super) fn slow_down(&mut self, now: Tick) {
-        self.gate.set_rate(self.throttle.rate(), now);
-    }
-}
-
-/// A small seeded generator: jitter has to be spread, not secret.
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn next(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+        let times = self.pace.wakes(now, self.has_work(), has_unsent);
+        let times = times.into_iter().chain([self.deadline, self.work.next_due()]);
+        times.flatten().filter(|at| *at > now).min()
     }
 }

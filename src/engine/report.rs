@@ -25,6 +25,8 @@ pub struct Stats {
     pub mismatches: u64,
     /// Pairs that got their end.
     pub finished: u64,
+    /// Intents that the ledger did not grant: another start has their pairs.
+    pub elsewhere: u64,
     /// How long calls took to be answered, in microseconds; `None` where no memory was had for it.
     latency: Option<Histogram<u64>>,
 }
@@ -33,7 +35,16 @@ impl Default for Stats {
     fn default() -> Self {
         // Up to an hour, to two digits: a few kilobytes.
         let latency = Histogram::new_with_bounds(1, 3_600_000_000, 2).ok();
-        Self { sent: 0, retries: 0, throttles: 0, matches: 0, mismatches: 0, finished: 0, latency }
+        Self {
+            sent: 0,
+            retries: 0,
+            throttles: 0,
+            matches: 0,
+            mismatches: 0,
+            finished: 0,
+            elsewhere: 0,
+            latency,
+        }
     }
 }
 

@@ -1,44 +1,66 @@
 //! The ledger: durable facts, and nothing else decides what was paid.
 //!
-//! What must hold: a fact that was acknowledged survives a power cut; facts are only ever added;
-//! one process at a time writes; a ledger of another origin, key or version is refused. No fact
-//! holds a NIK, a name or a secret.
+//! What must hold: a fact that was acknowledged survives a power cut; facts are only ever added; a
+//! ledger of another origin, key or version is refused. No fact holds a NIK, a name or a secret.
 //!
-//! The traits speak of facts and runs, not of SQL: a ledger shared by several machines can follow.
+//! The traits speak of facts, runs and starts, and of no storage. `sqlite` keeps a ledger in one
+//! file. [`open`], [`preview`] and [`look`] alone choose what a ledger is kept in.
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
-use crate::model::attempt::{AttemptId, Batch, WallMs};
+use crate::model::attempt::{AttemptId, Batch, StartId, WallMs};
 use crate::model::class::{Class, End};
 use crate::model::money::Tally;
 use crate::model::reply::Texts;
-use crate::model::subject::mask_path;
 use crate::rules::body::BodyKind;
+use crate::rules::estimate::History;
+use crate::rules::pair::PairHasher;
 use crate::rules::pairs::{PairIndex, SortedKeys};
 
-mod facts;
-mod files;
-mod journal;
-mod key;
-mod lock;
-mod preview;
-mod purge;
-mod runs;
+mod error;
 mod sqlite;
 mod status;
-mod sums;
 #[cfg(test)]
-mod tests;
-mod witness;
+pub(crate) mod testing;
 
-pub use journal::SqliteJournal;
-pub use lock::Lock;
-pub use preview::{Preview, Snapshot};
-pub use purge::Purged;
-pub use sqlite::{Location, SqliteLedger};
-pub use status::{DayTotal, Doubt, HISTORY, RunLine, Status};
+pub use error::{LedgerError, LedgerName};
+pub use sqlite::Location;
+pub use status::{DayTotal, Doubt, RunLine, Status};
+
+/// How many of the latest attempts the history of charges rests on: a share needs no more, and a large ledger is not
+/// read to its end.
+pub const HISTORY: u64 = 1_000_000;
+
+/// Opens a ledger to write, making it where there is none. Settles as in doubt what dead starts left in flight. `now`
+/// is asked once nobody else can write.
+///
+/// # Errors
+/// [`LedgerError`]: held by another process, of another origin, key or version, or unusable.
+pub fn open<F: FnOnce() -> WallMs>(
+    location: &Location,
+    lock_wait: Duration,
+    now: F,
+) -> Result<impl Ledger + use<F>, LedgerError> {
+    sqlite::SqliteLedger::open(location, lock_wait, now)
+}
+
+/// Looks at a ledger as the next start would find it, and refuses what a start refuses. Writes nothing.
+///
+/// # Errors
+/// [`LedgerError`]: of another origin, key or version, or unusable. That there is none yet is no error.
+pub fn preview(location: &Location) -> Result<impl Preview + use<>, LedgerError> {
+    sqlite::SqlitePreview::of(location)
+}
+
+/// Opens a ledger to show what is in it. Takes no lock, needs no key, and shows a damaged ledger too.
+///
+/// # Errors
+/// [`LedgerError`]: not there, of another version, or unusable.
+pub fn look(path: &Path) -> Result<impl Shown + use<>, LedgerError> {
+    sqlite::SqliteLedger::look(path)
+}
 
 /// A run's number in its ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,12 +96,35 @@ pub struct Opening {
     pub reask_after: Duration,
 }
 
-/// A run that has begun or goes on.
+/// The run that a reader of facts belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunRef {
+    /// It is not begun. When it is, it takes over the answers of the open run of the same path.
+    New {
+        /// That run, if there is one.
+        takes_over: Option<CutShort>,
+    },
+    /// It is open.
+    Open(RunId),
+}
+
+/// An open run of the same path, whose bytes or columns were others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CutShort {
+    /// Its number.
+    pub run: RunId,
+    /// Whether the file has other bytes now; else it is only read in another way.
+    pub file_changed: bool,
+    /// Its costs.
+    pub tally: Tally,
+}
+
+/// A run as a start finds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenRun {
-    /// Its number; 0 while it is not begun.
-    pub id: RunId,
-    /// How many starts it had before this one.
+pub struct FoundRun {
+    /// Which one it is.
+    pub run: RunRef,
+    /// How many starts it had before.
     pub earlier_starts: u64,
     /// When it first started.
     pub created_at: WallMs,
@@ -87,21 +132,24 @@ pub struct OpenRun {
     pub answers_since: WallMs,
     /// "not sure" and "failed" younger than this are not asked again; fixed at the first start.
     pub reask_since: WallMs,
-    /// The open run of the same path that this one took over.
-    pub superseded: Option<RunId>,
-    /// What is told of that one, at the first start of this.
-    pub cut_short: Option<CutShort>,
-    /// The number of the next attempt.
-    pub next_attempt: AttemptId,
 }
 
-/// An open run that is superseded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CutShort {
-    /// Whether the file has other bytes now; else it is only read in another way.
-    pub file_changed: bool,
-    /// What it has cost.
-    pub tally: Tally,
+impl FoundRun {
+    /// Whether an earlier start of this run, or of one that it takes over, may have written an output.
+    pub const fn had_starts(&self) -> bool {
+        self.earlier_starts > 0 || matches!(self.run, RunRef::New { takes_over: Some(_) })
+    }
+}
+
+/// A run with a start of it that is under way: who may record its facts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenRun {
+    /// The run.
+    pub id: RunId,
+    /// The start: its attempts bear its number.
+    pub start: StartId,
+    /// The run as it was before this start.
+    pub found: FoundRun,
 }
 
 /// The latest fact of an earlier run that gave a pair an end.
@@ -122,7 +170,7 @@ pub struct Earlier {
 pub struct Own {
     /// The attempt.
     pub attempt: AttemptId,
-    /// What it drew.
+    /// Its class.
     pub class: Class,
     /// When it was settled.
     pub at: WallMs,
@@ -130,12 +178,12 @@ pub struct Own {
     pub voided: bool,
 }
 
-/// What a settled attempt drew, with its texts, still concealed.
+/// A settled attempt with its texts, still concealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Detail {
     /// The attempt.
     pub attempt: AttemptId,
-    /// What kind of reply.
+    /// Its class.
     pub class: Class,
     /// The vendor's texts.
     pub texts: Texts,
@@ -152,6 +200,25 @@ pub struct Ending {
     pub exit: u8,
 }
 
+/// The result of a purge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Purged {
+    /// Attempts removed.
+    pub attempts: u64,
+    /// Attempts as old that were kept: in doubt, or of an open run.
+    pub kept: u64,
+    /// Whether what is removed is gone from the files too. A reader holds it there, until the next purge or run folds it in.
+    pub wiped: bool,
+}
+
+/// Facts that are durable now.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Recorded {
+    /// Attempts whose intents were not granted: another start has the pair, or knows more of it. They must not be
+    /// sent. A ledger that one process at a time writes refuses none.
+    pub refused: Vec<AttemptId>,
+}
+
 /// Facts that could not be made durable, handed back: an answer among them may have been paid for.
 #[derive(Debug)]
 pub struct Unrecorded {
@@ -161,22 +228,17 @@ pub struct Unrecorded {
     pub batch: Batch,
 }
 
-impl Unrecorded {
-    fn writer_gone() -> Box<Self> {
-        Box::new(Self { error: LedgerError::WriterGone, batch: Batch::default() })
-    }
-}
-
-/// Takes facts while a run is under way.
+/// Takes facts of one start while it is under way.
 pub trait Journal {
     /// What runs and facts are kept in.
     type Ledger;
 
-    /// Hands facts over; they are durable when the future says so. All of a batch, or nothing.
+    /// Hands facts over; they are durable when the future says so. All of a batch, or nothing, but for the intents
+    /// that are refused.
     fn record(
         &mut self,
         batch: Batch,
-    ) -> impl Future<Output = Result<(), Box<Unrecorded>>> + Unpin + 'static;
+    ) -> impl Future<Output = Result<Recorded, Box<Unrecorded>>> + Unpin + 'static;
 
     /// Waits for what was handed over and gives the ledger back.
     ///
@@ -185,15 +247,19 @@ pub trait Journal {
     fn finish(self) -> Result<Self::Ledger, LedgerError>;
 }
 
-/// What is known, to be read.
+/// Reads facts. An intent without a settlement is read as a doubt: so the next start will find it.
+///
+/// Each method fails with [`LedgerError`] where the storage cannot be read, or is damaged.
+#[allow(clippy::missing_errors_doc, reason = "the trait says it for all")]
 pub trait Facts {
-    /// The facts of other runs that gave one of these pairs an end, the latest of a pair last.
-    ///
-    /// # Errors
-    /// [`LedgerError`] of the storage; so for all that follow.
+    /// The run that [`Ledger::open_run`] would go on with or begin, found without writing.
+    fn find_run(&mut self, opening: &Opening) -> Result<FoundRun, LedgerError>;
+
+    /// The facts of other runs that gave one of these pairs an end, the latest of a pair last. A pair that this run's
+    /// own facts end may be left out.
     fn earlier(
         &mut self,
-        run: &OpenRun,
+        run: &RunRef,
         keys: &SortedKeys,
         visit: &mut dyn FnMut(PairIndex, Earlier),
     ) -> Result<(), LedgerError>;
@@ -201,33 +267,40 @@ pub trait Facts {
     /// All settled attempts of this run, in their order.
     fn own(
         &mut self,
-        run: &OpenRun,
+        run: RunId,
         keys: &SortedKeys,
         visit: &mut dyn FnMut(Option<PairIndex>, Own),
     ) -> Result<(), LedgerError>;
+
+    /// How often the vendor charged for its latest answers: of the latest [`HISTORY`] attempts, those that drew a
+    /// result code.
+    fn history(&mut self) -> Result<History, LedgerError>;
+
+    /// Calls of starts that have not ended which have no answer: in flight, or in doubt if their process is dead.
+    fn unsettled(&mut self) -> Result<u64, LedgerError>;
 }
 
-/// Runs and facts.
+/// Runs and facts, to be written by one start at a time.
+///
+/// Each method fails with [`LedgerError`] where the storage cannot be used.
+#[allow(clippy::missing_errors_doc, reason = "the trait says it for all")]
 pub trait Ledger: Facts + Sized {
-    /// Takes facts while a run is under way.
+    /// Takes facts while a start is under way.
     type Journal: Journal<Ledger = Self>;
 
-    /// The run that [`Ledger::open_run`] would give, found without writing: of a new one the number is 0.
-    ///
-    /// # Errors
-    /// [`LedgerError`] of the storage; so for all that follow.
-    fn find_run(&mut self, opening: &Opening) -> Result<OpenRun, LedgerError>;
+    /// Makes pair keys and fingerprints under this ledger's key.
+    fn hasher(&self) -> PairHasher;
 
-    /// Begins a run, or goes on with the open one of the same identity.
+    /// Begins a run, or goes on with the open one of the same identity: a new start of it.
     fn open_run(&mut self, opening: &Opening) -> Result<OpenRun, LedgerError>;
 
-    /// Begins to take facts of this run.
+    /// Begins to take facts of this start.
     fn into_journal(self, run: &OpenRun) -> Result<Self::Journal, LedgerError>;
 
     /// The details of these attempts, in rising order of attempt; those not there are left out.
     fn details(&mut self, attempts: &[AttemptId]) -> Result<Vec<Detail>, LedgerError>;
 
-    /// The start has ended; the run goes on another time.
+    /// The start has ended, each of its intents settled; the run goes on another time.
     fn end_start(&mut self, run: &OpenRun, ending: &Ending) -> Result<(), LedgerError>;
 
     /// The run has ended: its output is in place.
@@ -238,127 +311,42 @@ pub trait Ledger: Facts + Sized {
 
     /// Remembers the body kind that works.
     fn remember_body(&mut self, kind: BodyKind) -> Result<(), LedgerError>;
+
+    /// Removes the answers that came before `before`, but for doubts and what open runs rest on; on an error, nothing.
+    /// The totals of their days stay; days are those of the offset.
+    fn purge(&mut self, before: WallMs, utc_offset_ms: i64) -> Result<Purged, LedgerError>;
 }
 
-/// Why the ledger cannot serve.
-#[derive(Debug, thiserror::Error)]
-pub enum LedgerError {
-    /// No place for it is known.
-    #[error("no folder for the ledger is known: neither XDG_STATE_HOME nor HOME is set")]
-    NoFolder,
-    /// Another process holds it.
-    #[error("another run holds the ledger {}", mask_path(.0))]
-    Locked(PathBuf),
-    /// It belongs to another origin.
-    #[error("the ledger {} belongs to {theirs}, not to {ours}", mask_path(.path))]
-    Origin {
-        /// The ledger.
-        path: PathBuf,
-        /// Whose it is.
-        theirs: String,
-        /// Who we are.
-        ours: String,
-    },
-    /// Its key is missing, unreadable, or another one.
-    #[error("the key file {} {what}", mask_path(.path))]
-    Key {
-        /// The key file.
-        path: PathBuf,
-        /// What is wrong with it.
-        what: String,
-    },
-    /// It is of a version, or a kind, that this program does not know.
-    #[error("the ledger {} {what}", mask_path(.path))]
-    Version {
-        /// The ledger.
-        path: PathBuf,
-        /// What it is.
-        what: String,
-    },
-    /// It holds less than it did.
-    #[error("the ledger {} {what}", mask_path(.path))]
-    Lost {
-        /// The ledger.
-        path: PathBuf,
-        /// What is gone.
-        what: String,
-    },
-    /// It is not there.
-    #[error("there is no ledger at {}", mask_path(.0))]
-    Missing(PathBuf),
-    /// A file or folder of it cannot be used, or is not ours.
-    #[error("{} cannot be {act}: {source}", mask_path(.path))]
-    File {
-        /// The file or folder.
-        path: PathBuf,
-        /// What was tried: opened, created …
-        act: &'static str,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The storage failed: disk full, damaged, read-only.
-    #[error("the ledger could not be {act}: {source}")]
-    Storage {
-        /// What was tried: read, written.
-        act: &'static str,
-        /// What SQLite said. Its messages hold no stored values.
-        source: rusqlite::Error,
-    },
-    /// The writer thread is gone.
-    #[error("the ledger's writer ended early")]
-    WriterGone,
+/// A ledger that is only read, as the next start would find it.
+pub trait Preview {
+    /// The facts of one moment.
+    type Facts: Facts;
+
+    /// Makes pair keys and fingerprints as the next start will.
+    fn hasher(&self) -> PairHasher;
+
+    /// Reads the facts of one moment; `None` where there are none. `read` may be called twice, where a run that began
+    /// meanwhile changed them: what it returned the first time is dropped.
+    ///
+    /// # Errors
+    /// What `read` says, and [`LedgerError`] where the storage cannot be read.
+    fn read<T, E: From<LedgerError>>(
+        &self,
+        read: impl FnMut(&mut Self::Facts) -> Result<T, E>,
+    ) -> Result<Option<T>, E>;
 }
 
-impl LedgerError {
-    /// The exit code of a run that ends for this.
-    pub const fn exit_code(&self) -> u8 {
-        match self {
-            Self::NoFolder | Self::Origin { .. } | Self::Missing(_) => 11,
-            Self::Locked(_) => 17,
-            Self::Key { .. }
-            | Self::Version { .. }
-            | Self::Lost { .. }
-            | Self::File { .. }
-            | Self::Storage { .. }
-            | Self::WriterGone => 18,
-        }
-    }
+/// A ledger that is shown to a person.
+///
+/// Each method fails with [`LedgerError`] where the storage cannot be read.
+#[allow(clippy::missing_errors_doc, reason = "the trait says it for all")]
+pub trait Shown {
+    /// Its name.
+    fn name(&self) -> &LedgerName;
 
-    /// What the user can do.
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::Storage { source, .. } if is_damage(source) => {
-                "bring the ledger back from its newest backup, with its .key and .witness; what that \
-                 does not hold may have been charged, and would be bought again: ceknik will say so"
-            }
-            Self::NoFolder => "name a ledger with --ledger FILE",
-            Self::Locked(_) => "wait for it to end, or give --lock-wait 10m to wait here",
-            Self::Origin { .. } => {
-                "each vendor address has a ledger of its own: leave --ledger out, or name another file"
-            }
-            Self::Key { .. } => {
-                "bring the key file back from a backup; without it the stored answers cannot be \
-                 told apart, and a new key would buy all of them again"
-            }
-            Self::Version { .. } => "use the version of ceknik that wrote it, or name another file",
-            Self::Lost { .. } => {
-                "bring the ledger back from its newest backup, with its -wal, .key and .witness. If \
-                 there is none: move the .witness away (to begin anew, the ledger and its .key too), \
-                 and know that calls whose facts are gone may have been charged, and are made again"
-            }
-            Self::Missing(_) => "the first `ceknik run` makes it; name another with --ledger FILE",
-            Self::File { .. } => {
-                "look at the file and its folder: what it is, whose, and the free space"
-            }
-            Self::Storage { .. } | Self::WriterGone => {
-                "look at the disk's free space and health; nothing that was recorded is lost, and \
-                 the same command goes on from there"
-            }
-        }
-    }
-}
+    /// Its runs, doubts and charges by day; lists at most so many doubts.
+    fn status(&self, utc_offset_ms: i64, most_doubts: u64) -> Result<Status, LedgerError>;
 
-/// Whether the file itself is at fault, not the disk beneath it.
-fn is_damage(source: &rusqlite::Error) -> bool {
-    source.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt)
+    /// Refuses a ledger that holds less than it did.
+    fn check_whole(&self) -> Result<(), LedgerError>;
 }

@@ -3,6 +3,8 @@
 //! Facts are only ever added. A pair is known by its keyed hash alone: no fact holds a NIK or a
 //! name, and a settlement's texts are concealed before they come here.
 
+use std::fmt;
+
 use super::class::Class;
 use super::money::Charge;
 use super::reply::Texts;
@@ -11,9 +13,44 @@ use super::reply::Texts;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PairKey(pub [u8; 16]);
 
-/// An attempt's number in the ledger; they rise in the order in which intents were made.
+/// A start's number in its ledger, from 1: one process of `ceknik run`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StartId(pub u32);
+
+impl StartId {
+    /// The next start.
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+/// An attempt's number in the ledger: the number of its start in the upper 32 bits, and its place among the intents of
+/// that start, from 1, in the lower. So it is unique without asking, and they rise in the order in which one process
+/// made them. Attempts of ledgers that ceknik 0.1 made have no start in them: their upper bits are 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AttemptId(pub u64);
+
+impl AttemptId {
+    /// The `n`-th attempt of a start.
+    pub const fn of(start: StartId, n: u32) -> Self {
+        Self((start.0 as u64) << 32 | n as u64)
+    }
+
+    /// The start that made it; 0 for one that ceknik 0.1 made.
+    pub const fn start(self) -> StartId {
+        StartId((self.0 >> 32) as u32)
+    }
+}
+
+impl fmt::Display for AttemptId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let call = self.0 & u64::from(u32::MAX);
+        match self.start() {
+            StartId(0) => write!(f, "call {call}"),
+            StartId(start) => write!(f, "call {call} of start {start}"),
+        }
+    }
+}
 
 /// Wall-clock time, milliseconds since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,6 +126,21 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_of_attempts() {
+        for (start, n, number, said) in [
+            (0, 7, 7, "call 7"),
+            (1, 1, 4_294_967_297, "call 1 of start 1"),
+            (3, u32::MAX, 17_179_869_183, "call 4294967295 of start 3"),
+        ] {
+            let attempt = AttemptId::of(StartId(start), n);
+            assert_eq!((attempt.0, attempt.start()), (number, StartId(start)));
+            assert_eq!(attempt.to_string(), said);
+        }
+        assert!(AttemptId::of(StartId(1), u32::MAX) < AttemptId::of(StartId(2), 1));
+        assert_eq!(StartId(1).next(), StartId(2));
+    }
 
     #[test]
     fn a_batch_knows_how_much_it_holds() {

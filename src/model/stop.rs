@@ -51,6 +51,8 @@ pub enum StopReason {
     InputChanged,
     /// The ledger cannot record.
     Storage,
+    /// A part of this program ended before its work was done.
+    Defect,
 }
 
 impl StopReason {
@@ -78,12 +80,14 @@ impl StopReason {
             Self::Interrupted(Signal::HangUp) => "hung_up",
             Self::InputChanged => "input_changed",
             Self::Storage => "storage",
+            Self::Defect => "internal_error",
         }
     }
 
     /// The exit code of a run that stopped for this.
     pub const fn exit_code(self) -> u8 {
         match self {
+            Self::Defect => 1,
             Self::InputChanged => 10,
             Self::Account(_) => 12,
             Self::Budget(_) => 13,
@@ -129,6 +133,7 @@ mod tests {
             (StopReason::LostAnswers, "lost_answers", 16),
             (StopReason::Mismatches, "mismatches", 16),
             (StopReason::Storage, "storage", 18),
+            (StopReason::Defect, "internal_error", 1),
             (StopReason::Interrupted(Signal::HangUp), "hung_up", 129),
             (StopReason::Interrupted(Signal::Interrupt), "interrupted", 130),
             (StopReason::Interrupted(Signal::Terminate), "terminated", 143),

@@ -2,34 +2,34 @@
 
 use tokio::sync::mpsc::Sender;
 
-use super::Input;
 use super::chunk::Chunk;
-use crate::engine::Candidate;
-use crate::input::{InputError, Rows};
+use super::{Input, PassError};
+use crate::engine::{Candidate, Delivery};
+use crate::input::Rows;
 use crate::rules::pair::truncate;
 
 /// Rows handed over at a time, at most.
 const CHUNK: usize = 256;
 
-/// Reads the file once more and hands over every row that passed. `None` is handed over where the
-/// bytes are not those of the `fingerprint`, or can no longer be read. It ends early when nobody
-/// takes the rows any more.
-pub fn read_candidates(input: &Input, fingerprint: [u8; 16], to: &Sender<Option<Vec<Candidate>>>) {
-    match read(input, to) {
-        Ok(Some(found)) if found == fingerprint => {}
-        Ok(Some(_)) | Err(_) => {
-            // Nobody takes it any more: then nobody has to know.
-            let _ = to.blocking_send(None);
-        }
-        Ok(None) => {}
-    }
+/// Reads the file once more and delivers every row that passed, then the end, or that the input is not what it was. Ends
+/// early when nobody takes the rows any more.
+///
+/// # Errors
+/// [`PassError::Changed`]: the bytes are not those of the `fingerprint`. [`PassError::Input`]: they can no longer be
+/// read. Both were delivered too.
+pub fn read_candidates(
+    input: &Input,
+    fingerprint: [u8; 16],
+    to: &Sender<Delivery>,
+) -> Result<(), PassError> {
+    let read = read(input, fingerprint, to);
+    let last = if read.is_ok() { Delivery::End } else { Delivery::Changed };
+    // Nobody takes it any more: then nobody has to know.
+    let _ = to.blocking_send(last);
+    read
 }
 
-/// The fingerprint of what was read; `None` when nobody takes the rows any more.
-fn read(
-    input: &Input,
-    to: &Sender<Option<Vec<Candidate>>>,
-) -> Result<Option<[u8; 16]>, InputError> {
+fn read(input: &Input, fingerprint: [u8; 16], to: &Sender<Delivery>) -> Result<(), PassError> {
     let Input { source, layout, options, hasher } = input;
     let mut rows = Rows::open(source, layout, options, hasher.stream())?;
     let mut chunk = Chunk::of(CHUNK);
@@ -37,16 +37,19 @@ fn read(
         let Ok(checked) = row.reading.checked else { continue };
         let (record, subject) = (row.record, checked.subject);
         let size = subject.name.as_str().len();
-        if let Some(full) =
-            chunk.add(Candidate { record, pair: hasher.pair(&subject), subject }, size)
-            && to.blocking_send(Some(full)).is_err()
+        let candidate = Candidate { record, pair: hasher.pair(&subject), subject };
+        if let Some(full) = chunk.add(candidate, size)
+            && to.blocking_send(Delivery::Rows(full)).is_err()
         {
-            return Ok(None);
+            return Ok(());
         }
     }
     let rest = chunk.rest();
-    if !rest.is_empty() && to.blocking_send(Some(rest)).is_err() {
-        return Ok(None);
+    if !rest.is_empty() && to.blocking_send(Delivery::Rows(rest)).is_err() {
+        return Ok(());
     }
-    rows.finish().map(|hash| Some(truncate(&hash)))
+    match truncate(&rows.finish()?) == fingerprint {
+        true => Ok(()),
+        false => Err(PassError::Changed),
+    }
 }

@@ -1,7 +1,7 @@
 //! What the ledger knows of a file's pairs, and what that leaves to be sent.
 
 use super::{PassError, Survey};
-use crate::ledger::{Facts, OpenRun};
+use crate::ledger::{Facts, RunRef};
 use crate::model::attempt::WallMs;
 use crate::model::class::End;
 use crate::model::funnel::{Ages, Funnel};
@@ -27,7 +27,7 @@ pub struct Known {
 pub fn fold_known<F: Facts>(
     table: &mut PairTable,
     facts: &mut F,
-    run: &OpenRun,
+    run: &RunRef,
     reuse: &ReusePolicy,
     retry: &RetryPolicy,
     now: WallMs,
@@ -44,13 +44,15 @@ pub fn fold_known<F: Facts>(
     })?;
     let mut known = Known::default();
     let mut verdicts = Earliest::default();
-    facts.own(run, &keys, &mut |at, own| {
-        count(&mut known.run.tally, own.class, 1);
-        verdicts.answered(own.at, own.class);
-        if let Some(at) = at {
-            table.settle(at, own.attempt, own.class, own.voided);
-        }
-    })?;
+    if let RunRef::Open(id) = run {
+        facts.own(*id, &keys, &mut |at, own| {
+            count(&mut known.run.tally, own.class, 1);
+            verdicts.answered(own.at, own.class);
+            if let Some(at) = at {
+                table.settle(at, own.attempt, own.class, own.voided);
+            }
+        })?;
+    }
     table.give_up_used(retry);
     known.run.verdicts = verdicts.counted();
     for (state, age) in table.states().zip(ages) {

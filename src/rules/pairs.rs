@@ -164,8 +164,7 @@ impl PairTable {
     /// Folds a settled attempt of this run. A `voided` refusal is no end.
     pub fn settle(&mut self, at: PairIndex, attempt: AttemptId, class: Class, voided: bool) {
         let Some(state) = self.states.get_mut(at.0 as usize) else { return };
-        state.spent.sends = state.spent.sends.saturating_add(u8::from(class.was_sent()));
-        state.spent.tries = state.spent.tries.saturating_add(u8::from(class.is_failed_try()));
+        state.spent = state.spent.after(class);
         let possible = u8::from(charge(class) == Charge::Unknown);
         state.possible = state.possible.saturating_add(possible);
         let end = class.end().filter(|_| !voided);

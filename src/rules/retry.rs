@@ -34,6 +34,17 @@ pub struct Spent {
     pub tries: u8,
 }
 
+impl Spent {
+    /// With one more attempt of this class.
+    #[must_use]
+    pub const fn after(self, class: Class) -> Self {
+        Self {
+            sends: self.sends.saturating_add(class.was_sent() as u8),
+            tries: self.tries.saturating_add(class.is_failed_try() as u8),
+        }
+    }
+}
+
 /// What to do after a reply.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Decision {

@@ -9,12 +9,12 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
+use super::story::{candidate, ms, options, secs};
 use super::vendor::{Answer, CUT, Call, MATCH};
-use super::world::{candidate, ms, options, secs};
 use crate::api::Verifier;
-use crate::engine::{Dispatcher, Options, Verified, verify};
-use crate::ledger::{Journal, LedgerError, Unrecorded};
-use crate::model::attempt::{AttemptId, Batch};
+use crate::engine::{Delivery, Dispatcher, Options, Verified, verify};
+use crate::ledger::{Journal, LedgerError, Recorded, Unrecorded};
+use crate::model::attempt::{Batch, StartId};
 use crate::model::reply::Reply;
 use crate::model::stop::{Signal, StopReason};
 use crate::model::subject::Subject;
@@ -52,7 +52,7 @@ struct Memory {
     commits: usize,
 }
 
-type Commit = Pin<Box<dyn Future<Output = Result<(), Box<Unrecorded>>>>>;
+type Commit = Pin<Box<dyn Future<Output = Result<Recorded, Box<Unrecorded>>>>>;
 
 impl Journal for Memory {
     type Ledger = usize;
@@ -60,7 +60,7 @@ impl Journal for Memory {
     fn record(
         &mut self,
         batch: Batch,
-    ) -> impl Future<Output = Result<(), Box<Unrecorded>>> + Unpin + 'static {
+    ) -> impl Future<Output = Result<Recorded, Box<Unrecorded>>> + Unpin + 'static {
         self.commits += 1;
         let fails = self.commits >= self.fails_from;
         let (facts, takes) = (Rc::clone(&self.facts), self.takes);
@@ -70,7 +70,7 @@ impl Journal for Memory {
                 return Err(Box::new(Unrecorded { error: LedgerError::WriterGone, batch }));
             }
             facts.borrow_mut().push(batch);
-            Ok(())
+            Ok(Recorded::default())
         });
         commit
     }
@@ -96,11 +96,14 @@ struct Setup {
     fails_from: usize,
     /// When signals come.
     signals: Vec<Duration>,
+    /// The reader says that it is done.
+    reader_ends: bool,
 }
 
 impl Setup {
     fn of(pairs: u64) -> Self {
-        Self { options: options(), pairs, fails_from: usize::MAX, signals: Vec::new() }
+        let (fails_from, signals) = (usize::MAX, Vec::new());
+        Self { options: options(), pairs, fails_from, signals, reader_ends: true }
     }
 
     /// Plays it, with a reader that sends rows in small batches.
@@ -115,16 +118,20 @@ impl Setup {
             commits: 0,
         };
         let table = PairTable::new((0..self.pairs).map(key).collect());
-        let run = Dispatcher::new(&self.options, table, SoFar::default(), AttemptId(1));
+        let run = Dispatcher::new(&self.options, table, SoFar::default(), StartId(1));
         let (rows_in, mut rows) = mpsc::channel(1);
         let (signals_in, mut signals) = mpsc::channel(2);
         let mut glimpses = 0;
         let reader = async move {
             for pair in 0..self.pairs {
                 sleep(ms(1)).await;
-                if rows_in.send(Some(vec![candidate(pair as usize, pair)])).await.is_err() {
+                let rows = Delivery::Rows(vec![candidate(pair as usize, pair)]);
+                if rows_in.send(rows).await.is_err() {
                     return;
                 }
+            }
+            if self.reader_ends {
+                let _ = rows_in.send(Delivery::End).await;
             }
         };
         let user = async move {
@@ -148,13 +155,13 @@ impl Setup {
 #[tokio::test(start_paused = true)]
 async fn a_whole_run_keeps_its_slots_busy() {
     let seen = Setup::of(40).play(|_| Answer::say(MATCH).after(100)).await;
-    let outcome = seen.verified.outcome;
+    let outcome = seen.verified.state;
     assert_eq!((outcome.stop, outcome.tally.confirmed, seen.most_open), (None, 40, 4));
     let intents: usize = seen.batches.iter().map(|batch| batch.intents.len()).sum();
     let settlements: usize = seen.batches.iter().map(|batch| batch.settlements.len()).sum();
     assert_eq!((intents, settlements), (40, 40));
     assert!(seen.took < ms(40 / 4 * 110 + 50), "{:?}", seen.took);
-    assert!(seen.glimpses >= 5 && seen.verified.failure.is_none());
+    assert!(seen.glimpses >= 5 && outcome.failure.is_none());
     assert_eq!(seen.verified.ledger.unwrap(), seen.batches.len());
 }
 
@@ -171,12 +178,12 @@ async fn a_slot_that_a_send_leaves_free_is_used_at_once() {
 async fn the_first_signal_drains_and_the_second_leaves() {
     let slow = |_: &Call| Answer::say(MATCH).after(5000);
     let drained = Setup { signals: vec![secs(1)], ..Setup::of(40) }.play(slow).await;
-    assert_eq!(drained.verified.outcome.tally.confirmed, 4);
+    assert_eq!(drained.verified.state.tally.confirmed, 4);
     let left = Setup { signals: vec![secs(1), secs(2)], ..Setup::of(40) }.play(slow).await;
-    assert_eq!(left.verified.outcome.tally.possible.in_doubt, 4);
+    assert_eq!(left.verified.state.tally.possible.in_doubt, 4);
     assert!(left.took < ms(2100), "{:?}", left.took);
     let reason = Some(StopReason::Interrupted(Signal::Interrupt));
-    assert_eq!((drained.verified.outcome.stop, left.verified.outcome.stop), (reason, reason));
+    assert_eq!((drained.verified.state.stop, left.verified.state.stop), (reason, reason));
 }
 
 #[tokio::test(start_paused = true)]
@@ -184,7 +191,7 @@ async fn the_first_signal_in_a_drain_for_another_reason_leaves_nothing_in_doubt(
     let mut setup = Setup { signals: vec![secs(2)], ..Setup::of(40) };
     setup.options.deadline = Some(secs(1));
     let seen = setup.play(|_| Answer::say(MATCH).after(5000)).await;
-    let outcome = seen.verified.outcome;
+    let outcome = seen.verified.state;
     assert_eq!((outcome.stop, outcome.tally.confirmed), (Some(StopReason::Deadline), 4));
 }
 
@@ -192,16 +199,25 @@ async fn the_first_signal_in_a_drain_for_another_reason_leaves_nothing_in_doubt(
 async fn a_ledger_that_refuses_for_good_ends_the_run() {
     let setup = Setup { fails_from: 4, ..Setup::of(40) };
     let seen = setup.play(|call| Answer::say(MATCH).after(100 + call.pair * 30)).await;
-    let outcome = seen.verified.outcome;
+    let outcome = seen.verified.state;
     assert_eq!(outcome.stop, Some(StopReason::Storage));
-    assert!(seen.verified.failure.is_some() && seen.took < secs(2), "{:?}", seen.took);
+    assert!(outcome.failure.is_some() && seen.took < secs(2), "{:?}", seen.took);
     let in_doubt = outcome.tally.possible.in_doubt;
     assert!((1..=4).contains(&in_doubt), "{in_doubt} in doubt");
     assert_eq!(outcome.tally.confirmed + in_doubt, outcome.stats.sent);
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reader_that_is_gone_before_its_last_row_stops_the_run() {
+    let setup = Setup { reader_ends: false, ..Setup::of(9) };
+    let state = setup.play(|_| Answer::say(MATCH)).await.verified.state;
+    // The last row may still be at hand.
+    let is_near = (8..=9).contains(&state.tally.confirmed);
+    assert!(is_near && state.stop == Some(StopReason::Defect), "{:?}", state.stop);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_run_of_lost_answers_stops() {
     let seen = Setup::of(100).play(|_| Answer::say(CUT)).await;
-    assert_eq!(seen.verified.outcome.stop, Some(StopReason::LostAnswers));
+    assert_eq!(seen.verified.state.stop, Some(StopReason::LostAnswers));
 }

@@ -1,23 +1,20 @@
 //! What ends a run before its last row, and what it leaves.
 
 use super::cases::{always, ends, pairs, state, times, with};
+use super::story::{Story, ms, options, secs};
 use super::vendor::{
     ABNORMAL, Answer, CUT, Call, DOWN, INVALID, MATCH, MISMATCH, QUERY_FAILED, SLOWER, Word,
 };
-use super::world::{World, candidate, ms, options, secs};
-use crate::engine::{Dispatcher, Options, Outcome};
-use crate::model::attempt::{AttemptId, WallMs};
+use crate::engine::{Options, RunState};
+use crate::model::attempt::WallMs;
 use crate::model::class::{AccountStop, Class, End, Lost, NotSent};
 use crate::model::stop::{BudgetLimit, Signal, StopReason};
-use crate::rules::pairs::PairTable;
-use crate::rules::tally::SoFar;
-use crate::rules::testing::key;
 
 #[test]
 fn an_outage_that_takes_too_long_gives_the_run_up() {
     let table = [(DOWN, StopReason::SourceDown), (Word::Refused, StopReason::Unreachable)];
     for (word, reason) in table {
-        let mut world = World::new(options(), 0..200, always(word));
+        let mut world = Story::new(options(), 0..200, always(word));
         let outcome = world.play();
         assert_eq!((outcome.stop, outcome.tally.confirmed), (Some(reason), 0));
         assert!(outcome.tally.attempts < 70, "{reason:?}: {} attempts", outcome.tally.attempts);
@@ -28,7 +25,7 @@ fn an_outage_that_takes_too_long_gives_the_run_up() {
 
 #[test]
 fn no_success_for_too_long_after_a_throttle_gives_the_run_up() {
-    let mut world = World::new(options(), 0..200, always(SLOWER));
+    let mut world = Story::new(options(), 0..200, always(SLOWER));
     let outcome = world.play();
     assert_eq!((outcome.stop, outcome.tally.confirmed), (Some(StopReason::Throttled), 0));
 }
@@ -47,7 +44,7 @@ fn what_refuses_the_account_stops_at_the_first_and_drains() {
             1 => Answer::say(Word::Status(http, status)),
             _ => Answer::say(MATCH).after(200),
         };
-        let mut world = World::new(options(), 0..100, vendor);
+        let mut world = Story::new(options(), 0..100, vendor);
         let outcome = world.play();
         assert_eq!((outcome.stop, outcome.stats.sent), (Some(reason), 4), "{status}");
         assert_eq!((outcome.tally.confirmed, state(&outcome, 1).end), (3, None), "drained");
@@ -62,7 +59,7 @@ fn twenty_refusals_stop_and_are_asked_again_by_a_resume() {
         (1, _) => Answer::say(INVALID),
         _ => Answer::say(MATCH),
     };
-    let mut world = World::new(options(), 0..100, vendor);
+    let mut world = Story::new(options(), 0..100, vendor);
     let outcome = world.play();
     assert_eq!(outcome.stop, Some(StopReason::RefusalsInRow));
     assert!((20..=23).contains(&outcome.stats.sent), "{}", outcome.stats.sent);
@@ -78,13 +75,13 @@ fn a_streak_is_broken_by_a_verdict_alone() {
         19 => Answer::say(MISMATCH),
         _ => Answer::say(INVALID),
     };
-    let mut world = World::new(with(|options| options.concurrency = 1), 0..100, vendor);
+    let mut world = Story::new(with(|options| options.concurrency = 1), 0..100, vendor);
     assert_eq!(world.play().stop, None);
 }
 
 #[test]
 fn twenty_lost_answers_stop_and_are_not_asked_again() {
-    let mut world = World::new(options(), 0..100, always(CUT));
+    let mut world = Story::new(options(), 0..100, always(CUT));
     let outcome = world.play();
     assert_eq!(outcome.stop, Some(StopReason::LostAnswers));
     let lost = outcome.stats.sent;
@@ -99,7 +96,7 @@ fn the_budget_waits_for_calls_that_may_release_and_stops_then() {
     let vendor = |call: &Call| {
         Answer::say(if call.pair.is_multiple_of(2) { Word::Code("03") } else { MATCH })
     };
-    let mut world = World::new(with(|options| options.max_charges = Some(10)), 0..100, vendor);
+    let mut world = Story::new(with(|options| options.max_charges = Some(10)), 0..100, vendor);
     let outcome = world.play();
     assert_eq!(outcome.stop, Some(StopReason::Budget(BudgetLimit::Charges)));
     assert_eq!((outcome.tally.confirmed, outcome.stats.sent), (10, 20));
@@ -110,26 +107,26 @@ fn the_budget_waits_for_calls_that_may_release_and_stops_then() {
 #[test]
 fn a_budget_that_just_suffices_is_no_stop() {
     let options = with(|options| (options.max_charges, options.max_calls) = (Some(9), Some(9)));
-    let mut world = World::new(options, 0..9, always(MATCH));
+    let mut world = Story::new(options, 0..9, always(MATCH));
     assert_eq!(world.play().stop, None);
 }
 
 #[test]
 fn the_limit_counts_the_calls_of_one_start() {
     let mut world =
-        World::new(with(|options| options.max_calls = Some(7)), 0..20, always(Word::Code("04")));
+        Story::new(with(|options| options.max_calls = Some(7)), 0..20, always(Word::Code("04")));
     for sent in [7, 7] {
         let outcome = world.play();
         assert_eq!(outcome.stop, Some(StopReason::Budget(BudgetLimit::Calls)));
         assert_eq!(outcome.stats.sent, sent);
     }
-    assert_eq!((world.play().stop, world.sent.len()), (None, 6));
+    assert_eq!((world.play().stop, world.sent().len()), (None, 6));
 }
 
 #[test]
 fn a_deadline_starts_nothing_more_and_lets_calls_end() {
     let vendor = |_: &Call| Answer::say(MATCH).after(700);
-    let mut world = World::new(with(|options| options.deadline = Some(secs(2))), 0..100, vendor);
+    let mut world = Story::new(with(|options| options.deadline = Some(secs(2))), 0..100, vendor);
     let outcome = world.play();
     assert_eq!(outcome.stop, Some(StopReason::Deadline));
     assert_eq!(outcome.tally.confirmed, outcome.stats.sent);
@@ -140,52 +137,54 @@ fn a_deadline_starts_nothing_more_and_lets_calls_end() {
 fn a_deadline_that_the_wall_clock_has_passed_is_one_too() {
     let vendor = |_: &Call| Answer::say(MATCH).after(700);
     let past = |options: &mut Options| {
-        (options.deadline, options.deadline_at) = (Some(secs(1000)), Some(WallMs(2)));
+        (options.deadline, options.deadline_at) =
+            (Some(secs(1000)), Some(WallMs(Story::wall().0 + 2)));
     };
-    let mut world = World::new(with(past), 0..100, vendor);
+    let mut world = Story::new(with(past), 0..100, vendor);
     world.begin();
-    while world.sent.len() < 4 {
+    while world.sent().len() < 4 {
         world.step();
     }
-    world.run().advance(secs(1), WallMs(2));
+    world.set_wall_ahead(2);
     assert_eq!(world.play_on().stop, Some(StopReason::Deadline));
-    assert_eq!(world.sent.len(), 4);
+    assert_eq!(world.sent().len(), 4);
 }
 
 #[test]
 fn a_deadline_after_the_last_call_is_no_stop() {
     let vendor = |_: &Call| Answer::say(MATCH).after(5000);
-    let mut world = World::new(with(|options| options.deadline = Some(secs(2))), 0..4, vendor);
+    let mut world = Story::new(with(|options| options.deadline = Some(secs(2))), 0..4, vendor);
     assert_eq!(world.play().stop, None);
 }
 
 #[test]
 fn the_second_signal_leaves_in_doubt_what_is_in_flight() {
-    let mut world = World::new(options(), 0..50, |_| Answer::say(MATCH).after(3000));
+    let mut world = Story::new(options(), 0..50, |_| Answer::say(MATCH).after(3000));
     world.begin();
     world.play_until(secs(1));
-    world.run().stop(StopReason::Interrupted(Signal::Interrupt));
+    world.signal();
     assert_eq!(world.in_flight(), 4);
-    world.abandon();
+    world.signal();
+    assert_eq!(world.in_flight(), 0);
     let outcome = world.play_on();
     assert_eq!(outcome.stop, Some(StopReason::Interrupted(Signal::Interrupt)));
     assert_eq!((outcome.tally.possible.in_doubt, outcome.tally.confirmed), (4, 0));
     let interrupted = Class::InDoubt(Lost::Interrupted);
-    assert!((0..4).all(|pair| world.facts.classes(pair) == [(interrupted, false)]));
+    assert!((0..4).all(|pair| world.classes(pair) == [(interrupted, false)]));
 }
 
 #[test]
 fn a_drain_takes_unsent_intents_back() {
     let options = with(|options| options.throttle.rate = Some(1.0));
-    let mut world = World::new(options, 0..50, always(MATCH));
+    let mut world = Story::new(options, 0..50, always(MATCH));
     world.begin();
     world.play_until(ms(500));
-    assert_eq!(world.facts.open(), 1, "the next intent waits for the gate");
-    world.run().stop(StopReason::Interrupted(Signal::Terminate));
+    assert_eq!(world.open(), 1, "the next intent waits for the gate");
+    world.signal();
     let outcome = world.play_on();
     assert_eq!((outcome.stats.sent, outcome.tally.attempts), (1, 1));
     let recalled = Class::NotSent(NotSent::Recalled);
-    assert_eq!(world.facts.classes(1), [(recalled, false)]);
+    assert_eq!(world.classes(1), [(recalled, false)]);
 }
 
 #[test]
@@ -196,10 +195,10 @@ fn too_many_mismatches_stop_at_the_200th_verdict_and_again_until_more_are_borne(
         _ => Answer::say(if call.pair.is_multiple_of(3) { MATCH } else { MISMATCH }),
     };
     let with_share = |percent| with(|options| options.most_mismatches = Some(percent));
-    let verdicts = |outcome: &Outcome| {
+    let verdicts = |outcome: &RunState| {
         ends(outcome).into_iter().filter(|end| matches!(end, Some(End::Answered(_)))).count()
     };
-    let mut world = World::new(with_share(60), 0..300, vendor);
+    let mut world = Story::new(with_share(60), 0..300, vendor);
     let outcome = world.play();
     assert_eq!(outcome.stop, Some(StopReason::Mismatches));
     // Calls in flight at the 200th are waited for.
@@ -211,7 +210,7 @@ fn too_many_mismatches_stop_at_the_200th_verdict_and_again_until_more_are_borne(
     assert_eq!((outcome.stop, verdicts(&outcome)), (None, 300));
 
     // Over several starts, the last of which has one verdict to go.
-    let mut world = World::new(with_share(60), 0..300, vendor);
+    let mut world = Story::new(with_share(60), 0..300, vendor);
     world.options.max_calls = Some(75);
     let stops: Vec<_> = (0..4).map(|_| world.play().stop).collect();
     let limit = Some(StopReason::Budget(BudgetLimit::Calls));
@@ -219,19 +218,7 @@ fn too_many_mismatches_stop_at_the_200th_verdict_and_again_until_more_are_borne(
 
     // The control: no share, a share that is not passed, and a file that ends with the 200th.
     for (options, rows) in [(options(), 300), (with_share(67), 300), (with_share(60), 200)] {
-        let outcome = World::new(options, 0..rows, vendor).play();
+        let outcome = Story::new(options, 0..rows, vendor).play();
         assert_eq!((outcome.stop, verdicts(&outcome) as u64), (None, rows));
     }
-}
-
-#[test]
-fn a_stop_leaves_no_pair_under_way() {
-    let table = PairTable::new((0..3).map(key).collect());
-    let mut run = Dispatcher::new(&options(), table, SoFar::default(), AttemptId(1));
-    run.offer(candidate(0, 1));
-    run.offer(candidate(1, 77));
-    assert!(run.is_done());
-    let outcome = run.into_outcome();
-    assert_eq!(outcome.stop, Some(StopReason::InputChanged));
-    assert!(outcome.table.states().all(|state| !state.under_way));
 }

@@ -35,6 +35,10 @@ pub(super) const DOWN: Word = Word::Status(512, "SOURCE_SERVICE_UNAVAILABLE");
 pub(super) const INTERNAL: Word = Word::Status(500, "INTERNAL_ERROR");
 pub(super) const CUT: Word = Word::Lost(Lost::Cut);
 
+/// Errors of the server's that the vendor documents.
+const DOCUMENTED: &[&str] =
+    &["INTERNAL_ERROR", "SOURCE_SERVICE_UNAVAILABLE", "SOURCE_SERVICE_TIMEOUT"];
+
 /// Words that ask for a retry.
 pub(super) const TROUBLES: &[Word] = &[
     QUERY_FAILED,
@@ -78,12 +82,22 @@ pub(super) struct Call {
     pub(super) at: Tick,
 }
 
-/// What comes back, when, and what the vendor writes on the invoice.
+/// A vendor's line on the invoice. Its table is its own, beside that of the rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bill {
+    Charged,
+    Free,
+    /// Charged or not: nobody can tell from the reply.
+    Open,
+}
+
+/// A reply on its way, and what the vendor writes on the invoice.
 #[derive(Debug, Clone)]
 pub(super) struct Answer {
     pub(super) reply: Reply,
     pub(super) after: Duration,
-    /// Whether it is charged, where the reply leaves that open.
+    pub(super) bill: Bill,
+    /// Whether it is charged, where that is open.
     pub(super) charged: bool,
 }
 
@@ -112,12 +126,34 @@ impl Word {
     pub(super) fn class(self) -> Class {
         classify(&self.reply())
     }
+
+    /// Only 01 and 02 are documented as charged; what is not documented, or did not arrive, is open.
+    pub(super) fn bill(self) -> Bill {
+        match self {
+            Self::Code("01" | "02") => Bill::Charged,
+            Self::Code("03" | "04") | Self::Refused | Self::NotFound => Bill::Free,
+            Self::Code(_) | Self::Lost(_) | Self::Foreign(200 | 500..) => Bill::Open,
+            Self::Status(200..300, _) => Bill::Open,
+            Self::Status(500.., status) if !DOCUMENTED.contains(&status) => Bill::Open,
+            Self::Status(..) | Self::Foreign(_) => Bill::Free,
+        }
+    }
 }
 
 impl Answer {
     /// This word, after a twentieth of a second.
     pub(super) fn say(word: Word) -> Self {
-        Self { reply: word.reply(), after: Duration::from_millis(50), charged: true }
+        let after = Duration::from_millis(50);
+        Self { reply: word.reply(), after, bill: word.bill(), charged: true }
+    }
+
+    /// Whether it is on the invoice.
+    pub(super) fn is_billed(&self) -> bool {
+        match self.bill {
+            Bill::Charged => true,
+            Bill::Free => false,
+            Bill::Open => self.charged,
+        }
     }
 
     pub(super) fn after(self, ms: u64) -> Self {

@@ -1,49 +1,28 @@
-//! Whole lives of a ledger in a simulated world: the real dispatcher, rules, passes and SQLite
-//! ledger; a vendor, a clock, a disk and a user that a seed makes up.
+//! Whole lives of a ledger in a simulated world: the shipped loop and the stages of `ceknik run`, on the SQLite ledger
+//! and on the one in memory; a vendor, a clock, a disk and a user that a seed makes up.
 //!
 //! What must hold is checked at every step, against the vendor's own log. A seed is always the same
 //! life. `SEEDS=100000` or `SEEDS=7..8` in the environment says which are played; one alone is told
 //! event by event. Never: a NIK or a name in what is told.
 
-mod book;
 mod dice;
-mod disk;
-mod live;
+mod ledger;
 mod start;
 mod swarm;
 mod vendor;
 mod world;
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::ledger::testing::{Backend, MemoryBackend, SqliteBackend};
 use world::World;
 
 /// Seeds that are played where nothing else is said.
 const SEEDS: u64 = 500;
-
-/// Why a start ended in its middle.
-#[derive(Debug)]
-enum Halt {
-    /// The process was killed.
-    Killed,
-    /// Something that must hold does not.
-    Broken(String),
-}
-
-type Step<T = ()> = Result<T, Halt>;
-
-fn must(holds: bool, what: impl FnOnce() -> String) -> Step {
-    if holds { Ok(()) } else { Err(Halt::Broken(what())) }
-}
-
-fn broken(what: impl Display) -> Halt {
-    Halt::Broken(what.to_string())
-}
 
 /// A guard that is taken out, to see that its loss is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,9 +79,9 @@ struct Life {
 }
 
 /// Plays a seed; what does not hold is the error.
-fn play(seed: u64, sabotage: Option<Sabotage>, tells: bool) -> Result<Life, String> {
+fn play<B: Backend>(seed: u64, sabotage: Option<Sabotage>, tells: bool) -> Result<Life, String> {
     let life = catch_unwind(AssertUnwindSafe(|| {
-        let mut world = World::new(seed, sabotage, tells);
+        let mut world = World::<B>::new(seed, sabotage, tells);
         world.play()?;
         let digest = world.digest()?;
         Ok(Life { digest, seen: world.seen })
@@ -111,7 +90,7 @@ fn play(seed: u64, sabotage: Option<Sabotage>, tells: bool) -> Result<Life, Stri
 }
 
 /// Plays seeds on two threads until one fails. Says what was met, or which failed and how.
-fn play_all(
+fn play_all<B: Backend>(
     seeds: Range<u64>,
     sabotage: Option<Sabotage>,
 ) -> Result<BTreeMap<&'static str, u64>, (u64, String)> {
@@ -126,7 +105,7 @@ fn play_all(
                     && seeds.contains(&seed)
                     && failed.lock().unwrap().is_none()
                 {
-                    match play(seed, sabotage, tells) {
+                    match play::<B>(seed, sabotage, tells) {
                         Ok(life) => {
                             let mut seen = seen.lock().unwrap();
                             for (what, times) in life.seen {
@@ -155,10 +134,10 @@ fn asked() -> Range<u64> {
     }
 }
 
-#[test]
-fn whatever_happens_what_must_hold_holds() {
+/// Plays the seeds that are asked for on one kind of ledger.
+fn play_asked<B: Backend>(test: &str) {
     let seeds = asked();
-    match play_all(seeds.clone(), None) {
+    match play_all::<B>(seeds.clone(), None) {
         Ok(seen) => {
             println!("{} seeds: {seen:#?}", seeds.end - seeds.start);
             if seeds == (0..SEEDS) {
@@ -166,10 +145,20 @@ fn whatever_happens_what_must_hold_holds() {
             }
         }
         Err((seed, what)) => panic!(
-            "seed {seed}: {what}\nreplay: SEEDS={seed}..{} cargo test --lib whatever_happens -- --nocapture",
+            "seed {seed}: {what}\nreplay: SEEDS={seed}..{} cargo test --lib {test} -- --nocapture",
             seed + 1
         ),
     }
+}
+
+#[test]
+fn whatever_happens_what_must_hold_holds() {
+    play_asked::<SqliteBackend>("whatever_happens");
+}
+
+#[test]
+fn on_a_ledger_in_memory_it_holds_too() {
+    play_asked::<MemoryBackend>("on_a_ledger_in_memory");
 }
 
 /// The faults were there: else nothing was shown.
@@ -178,7 +167,6 @@ fn met_everything(seen: &BTreeMap<&'static str, u64>) {
         "finished",
         "killed",
         "durable when killed",
-        "not durable when killed",
         "a resume",
         "a commit failed",
         "a second signal",
@@ -208,7 +196,7 @@ fn met_everything(seen: &BTreeMap<&'static str, u64>) {
 #[test]
 fn the_same_seed_is_the_same_life() {
     for seed in 0..12 {
-        let digest = |_| play(seed, None, false).map(|life| life.digest).unwrap();
+        let digest = |_| play::<SqliteBackend>(seed, None, false).map(|life| life.digest).unwrap();
         let [one, other] = [0, 1].map(digest);
         assert_eq!(one, other, "seed {seed}");
     }
@@ -220,7 +208,7 @@ fn a_guard_that_is_taken_out_is_missed() {
     std::panic::set_hook(Box::new(|_| {}));
     let missed: Vec<_> = SABOTAGES
         .into_iter()
-        .map(|guard| (guard, play_all(0..SEEDS, Some(guard)).map(drop)))
+        .map(|guard| (guard, play_all::<SqliteBackend>(0..SEEDS, Some(guard)).map(drop)))
         .collect();
     std::panic::set_hook(hook);
     for (guard, found) in missed {

@@ -1,33 +1,40 @@
-//! One start of the program, stage by stage as `commands::run` has them, on the real ledger.
+//! One start of the program: the stages of `ceknik run` on a simulated world's ledger, and what must hold of each.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::book::{Terms, millis};
-use super::live::{Left, Live};
+use super::super::book::{Book, Owed, Sale, Terms, millis};
+use super::super::live::{Due, Limits, Live, Played, Surroundings};
+use super::super::story::ms;
+use super::super::vendor::Answer;
+use super::super::{Step, broken, must};
+use super::Sabotage;
+use super::ledger::SimLedger;
 use super::swarm::Kind;
-use super::world::{Flags, World};
-use super::{Sabotage, Step, broken, must};
-use crate::engine::{Dispatcher, Options, Outcome};
+use super::world::{Failure, Flags, World};
+use crate::commands::run::{Ended, EndedStart, Left, Output, engine_options, finish};
+use crate::commands::stages::{fold, opening};
+use crate::config::Reuse;
+use crate::engine::{Delivery, Dispatcher, NextRow, Options, RunState, Ticket};
+use crate::error::Error;
 use crate::input::{self, Source, inspect};
-use crate::ledger::{Ending, Facts, Identity, Ledger, OpenRun, Opening, SqliteLedger};
-use crate::model::attempt::{PairKey, WallMs};
+use crate::ledger::testing::{Backend, Trap};
+use crate::ledger::{Ledger, LedgerError, OpenRun, Opening, Preview, Recorded, RunRef, Unrecorded};
+use crate::model::attempt::{Batch, PairKey, WallMs};
 use crate::model::class::{End, ResultCode};
-use crate::model::outcome::OutcomeCounts;
 use crate::model::stop::StopReason;
 use crate::output::{Dialect, Format, Overview, Writer};
-use crate::passes::{
-    Input, Known, PassError, Survey, fold_known, project, read_candidates, survey,
-};
-use crate::rules::body::BodyTrial;
+use crate::passes::{Input, Known, PassError, Survey, project, read_candidates, survey};
+use crate::rules::classify::classify;
 use crate::rules::columns::ColumnSpec;
 use crate::rules::pair::PairHasher;
 use crate::rules::pairs::PairState;
-use crate::rules::reuse::ReusePolicy;
+use crate::rules::retry::Tick;
 
 /// What the stages before the first call found.
-struct Surveyed {
+struct Begun {
     input: Input,
     survey: Survey,
     /// The pair of each row; `None` where the row is rejected.
@@ -35,295 +42,6 @@ struct Surveyed {
     known: Known,
     run: OpenRun,
     terms: Terms,
-}
-
-impl World {
-    /// Runs the program once. Says why it stopped; `None`: the run is finished.
-    pub(super) fn start(&mut self, at: usize, flags: &Flags) -> Step<Option<StopReason>> {
-        self.vendor.new_start();
-        let Self { swarm, dice, .. } = self;
-        let plan = if swarm.is_on(Kind::Plan, dice) { self.plan(at, flags)? } else { None };
-        self.open()?;
-        self.concurrency = flags.options.concurrency;
-        let mut surveyed = self.survey(at, flags)?;
-        if let Some(plan) = plan {
-            self.saw("planned");
-            let found = Plan::of(&surveyed.survey, surveyed.known);
-            must(plan == found, || "the plan is not what the run finds".to_owned())?;
-        }
-        let run = surveyed.run.id.0;
-        self.tell(|| format!("start of run {run} on file {at}: {flags:?}"));
-        let to_send = surveyed.survey.table.to_send();
-        let table = std::mem::take(&mut surveyed.survey.table);
-        let options = self.options(flags)?;
-        let options = self.sabotaged(options);
-        let first = surveyed.run.next_attempt;
-        let last = self.book.facts.last_key_value().map_or(0, |(last, _)| *last);
-        must(first.0 > last, || format!("attempt {} is not new", first.0))?;
-        let dispatcher = Dispatcher::new(&options, table, surveyed.known.run, first);
-        let left = if to_send == 0 {
-            Left { outcome: dispatcher.into_outcome(), failed: false, gone: false }
-        } else {
-            let rows = self.read_rows(at, &surveyed)?;
-            Live::new(self, flags, surveyed.terms, dispatcher, rows).go()?
-        };
-        let stop = left.outcome.stop;
-        self.tell(|| format!("stop: {stop:?}"));
-        self.finish(flags, &surveyed, left)?;
-        self.ledger = None;
-        Ok(stop)
-    }
-
-    fn options(&mut self, flags: &Flags) -> Step<Options> {
-        let mut options = flags.options.clone();
-        let now = WallMs(self.wall());
-        options.deadline_at = options.deadline.map(|span| WallMs(now.0 + millis(span)));
-        if flags.body_auto {
-            let remembered = self.ledger()?.remembered_body().map_err(broken)?;
-            options.body = BodyTrial::auto(remembered);
-        }
-        Ok(options)
-    }
-
-    /// What the dispatcher is told where a guard is taken out; the checks go on by the true ones.
-    fn sabotaged(&self, options: Options) -> Options {
-        let mut options = options;
-        match self.sabotage {
-            Some(Sabotage::NoBudget) => (options.max_charges, options.max_calls) = (None, None),
-            Some(Sabotage::NoRate) => options.throttle.rate = None,
-            Some(Sabotage::OneMoreInFlight) => options.concurrency += 1,
-            Some(Sabotage::NoWallDeadline) => options.deadline_at = None,
-            Some(Sabotage::NoDeadline) => (options.deadline, options.deadline_at) = (None, None),
-            _ => {}
-        }
-        options
-    }
-
-    /// What `plan` says of the next start, without the lock and without a write.
-    fn plan(&mut self, at: usize, flags: &Flags) -> Step<Option<Plan>> {
-        let preview = SqliteLedger::preview(&self.disk.location()).map_err(broken)?;
-        let (_, mut survey, opening) = self.look(at, flags, preview.hasher())?;
-        let now = WallMs(self.wall());
-        let known = preview.read(|facts| {
-            survey.table.forget();
-            let run = facts.find_run(&opening)?;
-            let policy = reuse(&run, flags);
-            fold_known(&mut survey.table, facts, &run, &policy, &flags.options.retry, now)
-        });
-        Ok(known.map_err(broken)?.map(|known| Plan::of(&survey, known)))
-    }
-
-    /// What both see of the file.
-    fn look(&self, at: usize, flags: &Flags, hasher: PairHasher) -> Step<(Input, Survey, Opening)> {
-        let source = Source::file(&self.path(at)).map_err(broken)?;
-        let options = input::Options {
-            id_column: Some(ColumnSpec::Index(2)),
-            name_column: Some(ColumnSpec::Index(3)),
-            ..input::Options::default()
-        };
-        let layout = inspect(&source, &options).map_err(broken)?;
-        let input = Input { source, layout, options, hasher };
-        let survey = survey(&input, &|| false).map_err(broken)?;
-        let opening = Opening {
-            identity: Identity { fingerprint: survey.fingerprint, columns: "2,3".to_owned() },
-            path: [at as u8; 16],
-            label: "file".to_owned(),
-            account: [7; 16],
-            rows: survey.counts.rows,
-            at: WallMs(self.wall()),
-            reuse: flags.reuse,
-            reask_after: flags.reask_after,
-        };
-        Ok((input, survey, opening))
-    }
-
-    fn survey(&mut self, at: usize, flags: &Flags) -> Step<Surveyed> {
-        let hasher = self.ledger()?.hasher();
-        let (input, mut survey, opening) = self.look(at, flags, hasher)?;
-        let rows = self.files[at].clone();
-        let rows = rows.into_iter().map(|row| self.pair_of(row)).collect::<Step<Vec<_>>>()?;
-        let rejected = rows.iter().filter(|row| row.is_none()).count() as u64;
-        let counted = (survey.counts.rows, survey.counts.rejected());
-        must(counted == (rows.len() as u64, rejected), || "the survey miscounts".to_owned())?;
-
-        let now = opening.at;
-        let found = self.ledger()?.find_run(&opening).map_err(broken)?;
-        let known = self.fold(&mut survey, &found, flags)?;
-        let run = self.write(|ledger| ledger.open_run(&opening))?.map_err(broken)?;
-        let is_new = found.id.0 == 0;
-        must(is_new || found.id == run.id, || "another run was found than opened".to_owned())?;
-        must(OpenRun { id: run.id, ..found } == run, || "found and opened differ".to_owned())?;
-        must(!self.finished.contains(&run.id.0), || "a finished run goes on".to_owned())?;
-        if is_new {
-            must(run.answers_since == now.before(flags.reuse), || "the reuse cut-off".to_owned())?;
-            self.book.took_over.extend(run.superseded.map(|older| (run.id.0, older.0)));
-        }
-        self.saw(if is_new { "a new run" } else { "a resume" });
-        let terms = Terms {
-            run: run.id.0,
-            answers_since: run.answers_since.0,
-            reask_since: run.reask_since.0,
-            resend: flags.resend,
-            retry_refused: flags.retry_refused,
-            max_attempts: flags.options.retry.max_attempts,
-        };
-        Ok(Surveyed { input, survey, rows, known, run, terms })
-    }
-
-    fn fold(&mut self, survey: &mut Survey, run: &OpenRun, flags: &Flags) -> Step<Known> {
-        let mut policy = reuse(run, flags);
-        policy.resend_doubts |= self.sabotage == Some(Sabotage::ResendDoubts);
-        let now = WallMs(self.wall());
-        let forget = match self.sabotage {
-            Some(Sabotage::ForgetOwn) => (true, false),
-            Some(Sabotage::ForgetEarlier) => (false, true),
-            _ => (false, false),
-        };
-        let mut facts = Forgetful { ledger: self.ledger()?, forget };
-        let retry = &flags.options.retry;
-        fold_known(&mut survey.table, &mut facts, run, &policy, retry, now).map_err(broken)
-    }
-
-    /// The rows as the reader's thread hands them over. The file may be another one by then.
-    fn read_rows(
-        &mut self,
-        at: usize,
-        surveyed: &Surveyed,
-    ) -> Step<VecDeque<Option<crate::engine::Candidate>>> {
-        let Self { swarm, dice, .. } = self;
-        if swarm.strikes(Kind::Torn, dice) {
-            self.tell(|| "the file changes while it is read".to_owned());
-            self.change_file(at);
-        }
-        let (give, mut taken) = mpsc::channel(8);
-        read_candidates(&surveyed.input, surveyed.survey.fingerprint, &give);
-        drop(give);
-        let mut rows = VecDeque::new();
-        while let Ok(chunk) = taken.try_recv() {
-            match chunk {
-                Some(chunk) => rows.extend(chunk.into_iter().map(Some)),
-                None => rows.push_back(None),
-            }
-        }
-        Ok(rows)
-    }
-
-    /// The stages after the last call.
-    fn finish(&mut self, flags: &Flags, surveyed: &Surveyed, left: Left) -> Step {
-        let Left { outcome, failed, gone } = left;
-        if gone {
-            // The writer's thread took the ledger with it: nothing more can be written.
-            return Ok(());
-        }
-        let run = surveyed.run.id.0;
-        if let BodyTrial::Proved(kind) = outcome.body
-            && flags.body_auto
-            && !failed
-        {
-            self.write(|ledger| ledger.remember_body(kind))?.map_err(broken)?;
-        }
-        self.check_outcome(run, &outcome, failed)?;
-        let code = match outcome.stop {
-            Some(StopReason::InputChanged) => 10,
-            _ => match self.project(surveyed, &outcome) {
-                Ok((output, outcomes)) => {
-                    self.check_output(surveyed, &outcome, &output)?;
-                    match outcome.stop {
-                        Some(stop) => stop.exit_code(),
-                        None if outcomes.all_have_verdicts() => 0,
-                        None => 3,
-                    }
-                }
-                Err(PassError::Changed) => 10,
-                Err(error) => return Err(broken(error)),
-            },
-        };
-        if failed {
-            return Ok(());
-        }
-        let stop = outcome.stop.map(StopReason::name);
-        let (ending, opened) =
-            (Ending { at: WallMs(self.wall()), stop, exit: code }, &surveyed.run);
-        match code {
-            0 | 3 => {
-                self.write(|ledger| ledger.end_run(opened, &ending))?.map_err(broken)?;
-                self.finished.insert(run);
-            }
-            _ => self.write(|ledger| ledger.end_start(opened, &ending))?.map_err(broken)?,
-        }
-        Ok(())
-    }
-
-    fn project(
-        &mut self,
-        surveyed: &Surveyed,
-        outcome: &Outcome,
-    ) -> Result<(Vec<u8>, OutcomeCounts), PassError> {
-        let format = Format::Csv { dialect: Dialect::Exact, packed: false };
-        let Surveyed { input, survey, run, .. } = surveyed;
-        let folder = self.disk.file("");
-        let mut writer = Writer::new(Vec::new(), format, &input.layout, &folder)?;
-        let Some(ledger) = self.ledger.as_mut() else { return Err(PassError::Interrupted) };
-        let (table, tally) = (&outcome.table, &outcome.tally);
-        let projected =
-            project(input, survey.fingerprint, table, tally, ledger, &mut writer, &|| false)?;
-        let overview = Overview {
-            run: run.id.0,
-            begun: run.created_at,
-            ended: outcome.stop.map_or("finished", StopReason::name),
-            origin: "simulation",
-            outcomes: projected.outcomes,
-            rejected: Vec::new(),
-            tally: outcome.tally,
-            price: None,
-        };
-        Ok((writer.finish(&overview)?, projected.outcomes))
-    }
-
-    /// What the run says of itself is what the next start will read, and what the vendor's log has.
-    fn check_outcome(&mut self, run: u64, outcome: &Outcome, failed: bool) -> Step {
-        let now = self.wall();
-        let open = self.book.open();
-        must(open == 0 || failed, || format!("{open} attempts are left without a settlement"))?;
-        let mut next = self.book.clone();
-        next.settle_killed(now);
-        let tally = next.tally(run);
-        must(outcome.tally == tally, || format!("it says {}, the ledger {tally}", outcome.tally))?;
-        next.check_money(run, &self.vendor.log)
-    }
-
-    /// Every row once, in order, and as the vendor's answer that is recorded last has it.
-    fn check_output(&self, surveyed: &Surveyed, outcome: &Outcome, output: &[u8]) -> Step {
-        let mut next = self.book.clone();
-        next.settle_killed(0);
-        let mut reader = csv::Reader::from_reader(output);
-        let header = reader.headers().map_err(broken)?.clone();
-        let column = |name: &str| header.iter().position(|cell| cell == name).unwrap_or(usize::MAX);
-        let (shown, order, number) = (column("ck_outcome"), column("ck_order_no"), column("no"));
-        let records: Vec<_> = reader.records().collect::<Result<_, _>>().map_err(broken)?;
-        must(records.len() == surveyed.rows.len(), || "rows are lost or made".to_owned())?;
-        for (n, (record, pair)) in records.iter().zip(&surveyed.rows).enumerate() {
-            must(record[number] == n.to_string(), || format!("row {n} is not in its place"))?;
-            let Some(pair) = pair else {
-                must(&record[shown] == "rejected", || format!("row {n} is not rejected"))?;
-                continue;
-            };
-            let (attempt, end) = next.standing(*pair, &surveyed.terms);
-            let pardoned = outcome.stop == Some(StopReason::RefusalsInRow) && end.is_none();
-            must(pardoned || record[shown] == *word(end), || {
-                format!("row {n} is {}, not {}", &record[shown], word(end))
-            })?;
-            must(outcome.stop.is_some() || end.is_some(), || format!("row {n} has no end"))?;
-            if let Some(attempt) = attempt {
-                let fact = next.facts.get(&attempt).and_then(|fact| fact.settled);
-                let sale =
-                    self.vendor.log.get(&attempt).filter(|s| Some(s.class) == fact.map(|f| f.0));
-                let expected = sale.and_then(|sale| sale.order_no.as_deref()).unwrap_or_default();
-                must(&record[order] == expected, || format!("row {n} has another call's order"))?;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// What a start finds known of its file.
@@ -339,13 +57,458 @@ impl Plan {
     }
 }
 
-/// What a run uses of others.
-const fn reuse(run: &OpenRun, flags: &Flags) -> ReusePolicy {
-    ReusePolicy {
-        answers_since: run.answers_since,
-        reask_since: run.reask_since,
+impl<B: Backend> World<B> {
+    /// Runs the program once. Says why it stopped; `None`: the run is finished.
+    pub(super) fn start(&mut self, at: usize, flags: &Flags) -> Step<Option<StopReason>> {
+        self.vendor.new_start();
+        let Self { swarm, dice, .. } = self;
+        let plan = if swarm.is_on(Kind::Plan, dice) { self.plan(at, flags)? } else { None };
+        self.open()?;
+        self.concurrency = flags.options.concurrency;
+        let mut begun = self.begin(at, flags)?;
+        if let Some(plan) = plan {
+            self.saw("planned");
+            let found = Plan::of(&begun.survey, begun.known);
+            must(plan == found, || "the plan is not what the run finds".to_owned())?;
+        }
+        self.tell(|| format!("start of run {} on file {at}: {flags:?}", begun.run.id.0));
+        let mut asked = flags.options.clone();
+        asked.deadline_at = asked.deadline.map(|span| WallMs(self.wall_ms() + millis(span)));
+        let mut ledger = self.handle();
+        let options =
+            engine_options(self.sabotaged(&asked), flags.body_auto, &mut ledger).map_err(broken)?;
+        let to_send = begun.survey.table.to_send();
+        let table = std::mem::take(&mut begun.survey.table);
+        let dispatcher = Dispatcher::new(&options, table, begun.known.run, begun.run.start);
+        let left = if to_send == 0 {
+            Left::nothing_to_send(dispatcher, ledger)
+        } else {
+            self.verify(at, &begun, asked, dispatcher, ledger)?
+        };
+        let stop = left.ended.stop();
+        self.tell(|| format!("stop: {stop:?}"));
+        self.end(flags, &begun, left)?;
+        self.close();
+        Ok(stop)
+    }
+
+    /// The options of the dispatcher where a guard is taken out; the checks go on by those that were asked for.
+    fn sabotaged(&self, asked: &Options) -> Options {
+        let mut options = asked.clone();
+        match self.sabotage {
+            Some(Sabotage::NoBudget) => (options.max_charges, options.max_calls) = (None, None),
+            Some(Sabotage::NoRate) => options.throttle.rate = None,
+            Some(Sabotage::OneMoreInFlight) => options.concurrency += 1,
+            Some(Sabotage::NoWallDeadline) => options.deadline_at = None,
+            Some(Sabotage::NoDeadline) => (options.deadline, options.deadline_at) = (None, None),
+            _ => {}
+        }
+        options
+    }
+
+    /// What `plan` says of the next start, without the lock and without a write.
+    fn plan(&mut self, at: usize, flags: &Flags) -> Step<Option<Plan>> {
+        let preview = self.backend.preview().map_err(broken)?;
+        let (_, mut survey, opening) = self.look(at, flags, preview.hasher())?;
+        let retry = &flags.options.retry;
+        let known = preview.read(|facts| {
+            use crate::ledger::Facts;
+            let found = facts.find_run(&opening)?;
+            fold(&mut survey, facts, &found, &reuse(flags, false), retry, opening.at)
+        });
+        Ok(known.map_err(broken)?.map(|known| Plan::of(&survey, known)))
+    }
+
+    /// What both see of the file.
+    fn look(&self, at: usize, flags: &Flags, hasher: PairHasher) -> Step<(Input, Survey, Opening)> {
+        let source = Source::file(&self.path(at)).map_err(broken)?;
+        let options = input::Options {
+            id_column: Some(ColumnSpec::Index(2)),
+            name_column: Some(ColumnSpec::Index(3)),
+            ..input::Options::default()
+        };
+        let layout = inspect(&source, &options).map_err(broken)?;
+        let input = Input { source, layout, options, hasher };
+        let survey = survey(&input, &|| false).map_err(broken)?;
+        let reuse = reuse(flags, false);
+        let opening = opening(&input, &survey, &reuse, "account", WallMs(self.wall_ms()));
+        // The files of a seed are another folder's each time.
+        Ok((input, survey, Opening { path: [at as u8; 16], ..opening }))
+    }
+
+    /// Surveys the file, folds what is known, and begins the run or goes on with it.
+    fn begin(&mut self, at: usize, flags: &Flags) -> Step<Begun> {
+        use crate::ledger::Facts;
+        let mut ledger = self.handle();
+        let (input, mut survey, opening) = self.look(at, flags, ledger.hasher())?;
+        let rows = self.files[at].clone();
+        let rows: Vec<_> = rows.into_iter().map(|row| self.pair_of(row)).collect();
+        let rejected = rows.iter().filter(|row| row.is_none()).count() as u64;
+        let counted = (survey.counts.rows, survey.counts.rejected());
+        must(counted == (rows.len() as u64, rejected), || "the survey miscounts".to_owned())?;
+
+        let found = ledger.find_run(&opening).map_err(broken)?;
+        let reuse = reuse(flags, self.sabotage == Some(Sabotage::ResendDoubts));
+        let retry = &flags.options.retry;
+        let known = fold(&mut survey, &mut ledger, &found, &reuse, retry, opening.at);
+        let known = known.map_err(broken)?;
+        let opened = ledger.open_run(&opening);
+        self.step()?;
+        let run = opened.map_err(broken)?;
+        must(run.found == found, || "another run was found than opened".to_owned())?;
+        must(!self.finished.contains(&run.id.0), || "a finished run goes on".to_owned())?;
+        let latest = self.book.facts.last_key_value().map_or(0, |(attempt, _)| attempt >> 32);
+        must(u64::from(run.start.0) > latest, || format!("{:?} is not new", run.start))?;
+        match found.run {
+            RunRef::New { takes_over } => {
+                let cut_off = opening.at.before(flags.reuse);
+                must(found.answers_since == cut_off, || "the reuse cut-off".to_owned())?;
+                self.book.took_over.extend(takes_over.map(|older| (run.id.0, older.run.0)));
+                self.saw("a new run");
+            }
+            RunRef::Open(id) => {
+                must(id == run.id, || "another run goes on".to_owned())?;
+                self.saw("a resume");
+            }
+        }
+        let terms = Terms {
+            run: run.id.0,
+            answers_since: found.answers_since.0,
+            reask_since: found.reask_since.0,
+            resend: flags.resend,
+            retry_refused: flags.retry_refused,
+            max_attempts: flags.options.retry.max_attempts,
+        };
+        Ok(Begun { input, survey, rows, known, run, terms })
+    }
+
+    /// The stage that sends, in virtual time.
+    fn verify(
+        &mut self,
+        at: usize,
+        begun: &Begun,
+        asked: Options,
+        dispatcher: Dispatcher,
+        ledger: SimLedger<B>,
+    ) -> Step<Left<SimLedger<B>>> {
+        let (rows, read) = self.read_rows(at, begun);
+        let signals = self.any_signals();
+        let limits = Limits { options: asked, terms: begun.terms };
+        let mut live = Live::new(dispatcher, limits, rows, signals);
+        let epoch = self.clock;
+        let mut stage = Stage { world: self, run: &begun.run, epoch, broken: None };
+        live.play(&mut stage)?;
+        let is_gone = matches!(stage.broken, Some(Failure::Gone { .. }));
+        let Played { mut state, refusals } = live.end();
+        self.check_state(begun.run.id.0, &state, refusals, is_gone)?;
+        let failure = state.failure.take();
+        let ended = Ended::of(state.stop, failure, Ok(read));
+        // A writer that is gone took the ledger with it.
+        Ok(Left { state, ledger: (!is_gone).then_some(ledger), ended })
+    }
+
+    /// The rows as the reader's thread hands them over. The file may be another one by then.
+    fn read_rows(
+        &mut self,
+        at: usize,
+        begun: &Begun,
+    ) -> (VecDeque<NextRow>, Result<(), PassError>) {
+        let Self { swarm, dice, .. } = self;
+        if swarm.strikes(Kind::Torn, dice) {
+            self.tell(|| "the file changes while it is read".to_owned());
+            self.change_file(at);
+        }
+        let (give, mut taken) = mpsc::channel(8);
+        let read = read_candidates(&begun.input, begun.survey.fingerprint, &give);
+        let mut rows = VecDeque::new();
+        while let Ok(delivery) = taken.try_recv() {
+            match delivery {
+                Delivery::Rows(chunk) => rows.extend(chunk.into_iter().map(NextRow::Row)),
+                Delivery::End => rows.push_back(NextRow::End),
+                Delivery::Changed => rows.push_back(NextRow::Broken(StopReason::InputChanged)),
+            }
+        }
+        (rows, read)
+    }
+
+    fn any_signals(&mut self) -> BTreeSet<Tick> {
+        let Self { swarm, dice, .. } = self;
+        let mut signals = BTreeSet::new();
+        if swarm.is_on(Kind::Signal, dice) {
+            let first = dice.below(1500);
+            signals.insert(ms(first));
+            signals.extend(dice.one_in(2).then(|| ms(first + 1 + dice.below(150))));
+        }
+        signals
+    }
+
+    /// The stages after the last call, and what they come to.
+    fn end(&mut self, flags: &Flags, begun: &Begun, left: Left<SimLedger<B>>) -> Step {
+        let storage_failed = matches!(left.ended, Ended::StorageFailed(_));
+        let had_ledger = left.ledger.is_some();
+        let now = WallMs(self.wall_ms());
+        let mut checked = Ok(());
+        let ended = finish(
+            left,
+            &begun.run,
+            flags.body_auto,
+            || now,
+            |state, stop, ledger| {
+                let (bytes, output) = self.project(begun, state, stop, ledger)?;
+                checked = self.check_output(begun, stop, &bytes);
+                Ok(output)
+            },
+        );
+        self.step()?;
+        checked?;
+        let EndedStart { stop, code, projected, result, .. } = ended;
+        let has_all = projected.is_some_and(|made| made.outcomes.all_have_verdicts());
+        let is_changed = matches!(&result, Err(error) if error.code == 10);
+        let expected = match stop {
+            _ if storage_failed => 18,
+            _ if is_changed => 10,
+            Some(reason) => reason.exit_code(),
+            None => {
+                if has_all {
+                    0
+                } else {
+                    3
+                }
+            }
+        };
+        must(code == expected, || format!("exit code {code}, not {expected}: {result:?}"))?;
+        must(had_ledger || projected.is_none(), || "an output of no ledger".to_owned())?;
+        if let Ok(0 | 3) = result {
+            self.finished.insert(begun.run.id.0);
+        }
+        Ok(())
+    }
+
+    fn project(
+        &self,
+        begun: &Begun,
+        state: &RunState,
+        stop: Option<StopReason>,
+        ledger: &mut SimLedger<B>,
+    ) -> Result<(Vec<u8>, Output), Error> {
+        let format = Format::Csv { dialect: Dialect::Exact, packed: false };
+        let Begun { input, survey, run, .. } = begun;
+        let mut writer = Writer::new(Vec::new(), format, &input.layout, self.folder.path())
+            .map_err(PassError::from)?;
+        let (table, tally) = (&state.table, &state.tally);
+        let projected =
+            project(input, survey.fingerprint, table, tally, ledger, &mut writer, &|| false)?;
+        let overview = Overview {
+            run: run.id.0,
+            begun: run.found.created_at,
+            ended: stop.map_or("finished", StopReason::name),
+            origin: "simulation",
+            outcomes: projected.outcomes,
+            rejected: Vec::new(),
+            tally: state.tally,
+            price: None,
+        };
+        let bytes = writer.finish(&overview).map_err(PassError::from)?;
+        Ok((bytes, Output { projected, placed: Ok(None) }))
+    }
+
+    /// The run says of itself what the next start will read, and what the vendor's log has.
+    fn check_state(&self, run: u64, state: &RunState, refusals: usize, is_gone: bool) -> Step {
+        let open = self.book.open();
+        must(open == 0 || refusals > 0, || format!("{open} attempts without a settlement"))?;
+        // A ledger that refused once gets the answers when it is asked again.
+        must(open == 0 || refusals > 1 || is_gone, || format!("{open} lost by one refusal"))?;
+        let mut next = self.book.clone();
+        next.settle_killed(self.wall_ms());
+        let (says, owed) = (Owed::of(&state.tally), next.owed(run));
+        // A writer that is gone may have recorded its last batch: intents of it never leave, and are doubts.
+        must(says == owed || is_gone, || format!("it says {says:?}, the ledger {owed:?}"))?;
+        next.check_money(run, &self.vendor.log)
+    }
+
+    /// Every row once, in order, and as the vendor's answer that is recorded last has it.
+    fn check_output(&self, begun: &Begun, stop: Option<StopReason>, output: &[u8]) -> Step {
+        let mut next = self.book.clone();
+        next.settle_killed(0);
+        let mut reader = csv::Reader::from_reader(output);
+        let header = reader.headers().map_err(broken)?.clone();
+        let column = |name: &str| header.iter().position(|cell| cell == name).unwrap_or(usize::MAX);
+        let (shown, order, number) = (column("ck_outcome"), column("ck_order_no"), column("no"));
+        let records: Vec<_> = reader.records().collect::<Result<_, _>>().map_err(broken)?;
+        must(records.len() == begun.rows.len(), || "rows are lost or made".to_owned())?;
+        for (n, (record, pair)) in records.iter().zip(&begun.rows).enumerate() {
+            must(record[number] == n.to_string(), || format!("row {n} is not in its place"))?;
+            let Some(pair) = pair else {
+                must(&record[shown] == "rejected", || format!("row {n} is not rejected"))?;
+                continue;
+            };
+            let (attempt, end) = next.standing(*pair, &begun.terms);
+            let is_pardoned = stop == Some(StopReason::RefusalsInRow) && end.is_none();
+            must(is_pardoned || record[shown] == *word(end), || {
+                format!("row {n} is {}, not {}", &record[shown], word(end))
+            })?;
+            must(stop.is_some() || end.is_some(), || format!("row {n} has no end"))?;
+            if let Some(attempt) = attempt {
+                let fact = next.facts.get(&attempt).and_then(|fact| fact.settled);
+                let sale =
+                    self.vendor.log.get(&attempt).filter(|s| Some(s.class) == fact.map(|f| f.0));
+                let expected = sale.and_then(|sale| sale.order_no.as_deref()).unwrap_or_default();
+                must(&record[order] == expected, || format!("row {n} has another call's order"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The world while a start is under way.
+struct Stage<'a, B: Backend> {
+    world: &'a mut World<B>,
+    run: &'a OpenRun,
+    /// The world's clock when it began.
+    epoch: Duration,
+    /// What has broken for good.
+    broken: Option<Failure>,
+}
+
+impl<B: Backend> Stage<'_, B> {
+    /// Whether this commit fails, and how.
+    fn failure(&mut self) -> Option<Failure> {
+        if self.broken.is_some() {
+            return self.broken;
+        }
+        let World { swarm, dice, .. } = &mut *self.world;
+        if !swarm.strikes(Kind::Commit, dice) {
+            return None;
+        }
+        let durable = dice.one_in(2);
+        let failure =
+            dice.pick(&[Failure::Once, Failure::Full, Failure::ForGood, Failure::Gone { durable }]);
+        self.broken = match failure {
+            Failure::Once | Failure::Full => None,
+            Failure::ForGood => Some(Failure::ForGood),
+            Failure::Gone { .. } => Some(Failure::Gone { durable: false }),
+        };
+        Some(failure)
+    }
+
+    /// What is written of a batch where a guard is taken out.
+    fn hurt(&self, mut batch: Batch) -> Batch {
+        match self.world.sabotage {
+            Some(Sabotage::HalfBatch) if !batch.intents.is_empty() => batch.settlements.clear(),
+            Some(Sabotage::DropAnswers) => batch.settlements.clear(),
+            _ => {}
+        }
+        batch
+    }
+}
+
+impl<B: Backend> Surroundings for Stage<'_, B> {
+    fn wall(&self) -> WallMs {
+        WallMs(self.world.wall_ms())
+    }
+
+    fn time_passes(&mut self, now: Tick) {
+        self.world.clock = self.epoch + now;
+    }
+
+    fn step(&mut self) -> Step {
+        self.world.step()
+    }
+
+    fn answer(&mut self, ticket: &Ticket, at: Tick) -> Step<Answer> {
+        let attempt = ticket.attempt();
+        let who = self.world.by_pair.get(&ticket.job().row.pair).copied();
+        let Some(who) = who else { return Err(broken("a pair of nobody's")) };
+        let (person, subject) = (&self.world.people[who], ticket.subject());
+        let is_theirs = subject.nik.as_str() == person.nik && subject.name.as_str() == person.name;
+        must(is_theirs, || format!("{attempt} sends another customer"))?;
+        let World { vendor, people, .. } = &mut *self.world;
+        let answer = vendor.answer(&people[who], (self.run.id.0, attempt.0), ticket.body(), at);
+        let class = classify(&answer.reply);
+        self.world.saw(class.name());
+        self.world.tell(|| format!("{attempt} asks for customer {who}: {}", class.name()));
+        Ok(answer)
+    }
+
+    fn commit_takes(&mut self) -> (Duration, Duration) {
+        let dice = &mut self.world.dice;
+        (ms(dice.below(30)), ms(dice.below(5)))
+    }
+
+    fn commit(&mut self, batch: Batch) -> Step<Result<Recorded, Box<Unrecorded>>> {
+        let failure = self.failure();
+        let gone = || {
+            let (error, batch) = (LedgerError::WriterGone, Batch::default());
+            Ok(Err(Box::new(Unrecorded { error, batch })))
+        };
+        if matches!(failure, Some(Failure::Gone { durable: false })) {
+            return gone();
+        }
+        self.world.maybe = Some((self.run.id.0, batch.clone()));
+        let trap = match failure {
+            Some(Failure::Once | Failure::ForGood) => Some(Trap::ReadOnly),
+            Some(Failure::Full) => Some(Trap::Full),
+            Some(Failure::Gone { .. }) | None => None,
+        };
+        self.world.set_trap(trap);
+        let word = self.world.handle().record(self.run, self.hurt(batch.clone()))?;
+        self.world.set_trap(None);
+        self.world.maybe = None;
+        if word.is_ok() {
+            let World { book, vendor, .. } = &mut *self.world;
+            book.record(self.run.id.0, &batch, &vendor.log)?;
+        }
+        match failure {
+            Some(Failure::Gone { .. }) => gone(),
+            _ => Ok(word),
+        }
+    }
+
+    fn reader_pauses(&mut self) -> Duration {
+        let World { swarm, dice, .. } = &mut *self.world;
+        if swarm.strikes(Kind::Reader, dice) { ms(dice.below(2000)) } else { Duration::ZERO }
+    }
+
+    fn timer_is_late(&mut self) -> Duration {
+        let World { swarm, dice, skew, .. } = &mut *self.world;
+        if swarm.strikes(Kind::Clock, dice) && dice.one_in(4) {
+            *skew += dice.pick(&[-3_600_000, 3_600_000]);
+        }
+        if swarm.strikes(Kind::Late, dice) { ms(dice.below(300)) } else { Duration::ZERO }
+    }
+
+    fn pick(&mut self, due: &[Due]) -> Due {
+        self.world.dice.pick(due)
+    }
+
+    fn books(&mut self) -> (&mut Book, &BTreeMap<u64, Sale>) {
+        (&mut self.world.book, &self.world.vendor.log)
+    }
+
+    fn tells_early(&self) -> bool {
+        self.world.sabotage == Some(Sabotage::SendFirst)
+    }
+
+    fn is_deaf(&self) -> bool {
+        self.world.sabotage == Some(Sabotage::DeafToWishes)
+    }
+
+    fn saw(&mut self, what: &'static str) {
+        self.world.saw(what);
+    }
+
+    fn tell(&self, what: impl FnOnce() -> String) {
+        self.world.tell(what);
+    }
+}
+
+/// The flags as the stages take them.
+const fn reuse(flags: &Flags, resends_unasked: bool) -> Reuse {
+    Reuse {
+        answers: flags.reuse,
+        reask_after: flags.reask_after,
         retry_refused: flags.retry_refused,
-        resend_doubts: flags.resend,
+        resend_doubts: flags.resend || resends_unasked,
     }
 }
 
@@ -361,31 +524,5 @@ const fn word(end: Option<End>) -> &'static str {
         Some(End::InDoubt) => "in_doubt",
         Some(End::Unavailable) => "unavailable",
         None => "not_sent",
-    }
-}
-
-/// A ledger that may forget this run's own facts, or those of others.
-struct Forgetful<'a> {
-    ledger: &'a mut SqliteLedger,
-    forget: (bool, bool),
-}
-
-impl Facts for Forgetful<'_> {
-    fn earlier(
-        &mut self,
-        run: &OpenRun,
-        keys: &crate::rules::pairs::SortedKeys,
-        visit: &mut dyn FnMut(crate::rules::pairs::PairIndex, crate::ledger::Earlier),
-    ) -> Result<(), crate::ledger::LedgerError> {
-        if self.forget.1 { Ok(()) } else { self.ledger.earlier(run, keys, visit) }
-    }
-
-    fn own(
-        &mut self,
-        run: &OpenRun,
-        keys: &crate::rules::pairs::SortedKeys,
-        visit: &mut dyn FnMut(Option<crate::rules::pairs::PairIndex>, crate::ledger::Own),
-    ) -> Result<(), crate::ledger::LedgerError> {
-        if self.forget.0 { Ok(()) } else { self.ledger.own(run, keys, visit) }
     }
 }

@@ -4,15 +4,17 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::super::vendor::{ABNORMAL, CUT, DOWN, INTERNAL, INVALID, QUERY_FAILED, SLOWER, Word};
-use super::super::world::{ms, secs};
+use super::super::book::Sale;
+use super::super::story::{ms, secs};
+use super::super::vendor::{
+    ABNORMAL, Answer, CUT, DOWN, INTERNAL, INVALID, QUERY_FAILED, SLOWER, Word,
+};
 use super::dice::Dice;
 use super::swarm::{Kind, Swarm};
-use crate::model::class::{Class, Lost};
-use crate::model::money::Charge;
+use crate::model::class::Lost;
 use crate::model::reply::{Body, Reply};
 use crate::rules::body::BodyKind;
-use crate::rules::classify::{charge, classify};
+use crate::rules::classify::classify;
 
 const SOURCE_TIMEOUT: Word = Word::Status(513, "SOURCE_SERVICE_TIMEOUT");
 const TROUBLES: &[Word] = &[QUERY_FAILED, INTERNAL, DOWN, SOURCE_TIMEOUT];
@@ -58,22 +60,7 @@ pub(super) struct Person {
     pub(super) truth: &'static str,
 }
 
-/// A call in the vendor's log, and what its client saw of it.
-#[derive(Debug, Clone)]
-pub(super) struct Sale {
-    pub(super) run: u64,
-    pub(super) class: Class,
-    pub(super) charged: bool,
-    pub(super) order_no: Option<String>,
-}
-
-/// What comes back, and when.
-pub(super) struct Answer {
-    pub(super) reply: Reply,
-    pub(super) after: Duration,
-}
-
-/// What is so in one start.
+/// The weather of one start.
 #[derive(Debug, Default)]
 struct Weather {
     outage: Option<(Duration, Duration, Word)>,
@@ -136,7 +123,7 @@ impl Vendor {
         }
     }
 
-    /// What this call of an attempt draws.
+    /// The answer to this call of an attempt.
     pub(super) fn answer(
         &mut self,
         person: &Person,
@@ -145,12 +132,9 @@ impl Vendor {
         at: Duration,
     ) -> Answer {
         let word = self.word(person, body, at);
-        let (mut reply, class) = (word.reply(), word.class());
-        let charged = match charge(class) {
-            Charge::Charged => true,
-            Charge::Free => false,
-            Charge::Unknown => self.dice.one_in(2),
-        };
+        let said = Answer { charged: self.dice.one_in(2), ..Answer::say(word) };
+        let charged = said.is_billed();
+        let Answer { mut reply, .. } = said.clone();
         if let Some(quota) = &mut self.weather.quota {
             *quota -= u64::from(charged).min(*quota);
         }
@@ -165,10 +149,11 @@ impl Vendor {
                 body.texts.remark = self.dice.one_in(3).then(|| echo(person));
             }
         }
-        assert_eq!(classify(&reply), class);
+        let class = classify(&reply);
+        assert_eq!(class, word.class());
         let sale = Sale { run, class, charged, order_no };
         assert!(self.log.insert(attempt, sale).is_none(), "an attempt is one call");
-        Answer { reply, after: self.takes() }
+        Answer { reply, after: self.takes(), ..said }
     }
 
     fn word(&mut self, person: &Person, body: BodyKind, at: Duration) -> Word {

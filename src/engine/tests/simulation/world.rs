@@ -1,18 +1,22 @@
 //! The world of one seed: files, customers, vendor, disk and time, and the starts that it sees.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::rc::Rc;
 use std::time::Duration;
 
-use super::super::world::{ms, options, secs};
-use super::book::{Book, millis};
+use super::super::book::{Book, Fact, millis};
+use super::super::story::{ms, options, secs};
+use super::super::{Halt, Step, broken, must};
+use super::Sabotage;
 use super::dice::Dice;
-use super::disk::Disk;
+use super::ledger::{Fate, SimLedger};
 use super::swarm::{Kind, Swarm};
 use super::vendor::{Person, Vendor};
-use super::{Halt, Sabotage, Step, broken, must};
 use crate::engine::Options;
-use crate::ledger::{RunId, SqliteLedger};
+use crate::ledger::Ledger;
+use crate::ledger::testing::{Backend, Stored, Trap};
 use crate::model::attempt::{Batch, PairKey, WallMs};
 use crate::model::class::{Class, End};
 use crate::rules::body::{BodyKind, BodyTrial};
@@ -32,7 +36,20 @@ pub(super) enum Row {
     Bad,
 }
 
-/// What is asked of one start.
+/// How a commit fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The storage refuses the first statement, this once.
+    Once,
+    /// The disk is full: it fails somewhere in its middle, or not at all.
+    Full,
+    /// From now on all fail.
+    ForGood,
+    /// The writer's thread ends, before its commit or after it.
+    Gone { durable: bool },
+}
+
+/// The flags of one start.
 #[derive(Debug, Clone)]
 pub(super) struct Flags {
     pub(super) options: Options,
@@ -44,27 +61,25 @@ pub(super) struct Flags {
 }
 
 /// All of it.
-pub(super) struct World {
+pub(super) struct World<B: Backend> {
     pub(super) dice: Dice,
     pub(super) swarm: Swarm,
-    pub(super) disk: Disk,
-    pub(super) ledger: Option<SqliteLedger>,
+    pub(super) backend: B,
+    /// The files of the customers.
+    pub(super) folder: tempfile::TempDir,
+    ledger: Rc<RefCell<Option<B::Ledger>>>,
+    fate: Rc<RefCell<Fate>>,
     pub(super) vendor: Vendor,
     pub(super) people: Vec<Person>,
     pub(super) by_pair: BTreeMap<PairKey, usize>,
     pub(super) files: Vec<Vec<Row>>,
     pub(super) book: Book,
     /// Handed over when the process died: durable as a whole, or not at all.
-    pub(super) maybe: Option<(RunId, Batch)>,
+    pub(super) maybe: Option<(u64, Batch)>,
     pub(super) finished: BTreeSet<u64>,
     pub(super) clock: Duration,
     /// How far the system's clock is off, in milliseconds.
     pub(super) skew: i64,
-    /// What is written is folded into the file at once: then no write can be cut off behind it.
-    folds: bool,
-    /// Steps that are left before the process is killed.
-    fuse: Option<u64>,
-    cut: Option<u64>,
     /// Most calls that the latest start may have left open.
     pub(super) concurrency: usize,
     pub(super) sabotage: Option<Sabotage>,
@@ -73,11 +88,11 @@ pub(super) struct World {
     pub(super) seen: BTreeMap<&'static str, u64>,
 }
 
-impl World {
+impl<B: Backend> World<B> {
     pub(super) fn new(seed: u64, sabotage: Option<Sabotage>, tells: bool) -> Self {
         let mut dice = Dice::new(seed);
         let mut swarm = Swarm::of(&mut dice);
-        let is_large = dice.one_in(25);
+        let is_large = dice.one_in(15);
         if is_large {
             // What is told only after many answers.
             let (kind, rate) = dice.pick(&[(Kind::Brake, 500), (Kind::Refusal, 980)]);
@@ -88,8 +103,10 @@ impl World {
         let mut world = Self {
             swarm,
             vendor,
-            disk: Disk::new(),
-            ledger: None,
+            backend: B::new(),
+            folder: tempfile::tempdir().unwrap(),
+            ledger: Rc::default(),
+            fate: Rc::new(RefCell::new(Fate::new(dice.fork()))),
             people: Vec::new(),
             by_pair: BTreeMap::new(),
             files: Vec::new(),
@@ -98,9 +115,6 @@ impl World {
             finished: BTreeSet::new(),
             clock: Duration::ZERO,
             skew: 0,
-            folds: false,
-            fuse: None,
-            cut: None,
             concurrency: 0,
             sabotage,
             tells,
@@ -135,7 +149,7 @@ impl World {
     }
 
     pub(super) fn path(&self, at: usize) -> std::path::PathBuf {
-        self.disk.file(&format!("{at}.csv"))
+        self.folder.path().join(format!("{at}.csv"))
     }
 
     fn write_file(&self, at: usize) {
@@ -167,24 +181,27 @@ impl World {
     pub(super) fn play(&mut self) -> Result<(), String> {
         let mut at = 0;
         for _ in 0..self.dice.between(2, 9) {
-            self.fuse = None;
+            self.fate.borrow_mut().fuse = None;
             if self.dice.one_in(3) {
                 at = self.dice.below(self.files.len() as u64) as usize;
             }
             self.between_starts(at)?;
             let flags = self.any_flags();
             let Self { swarm, dice, .. } = self;
-            self.fuse = swarm.is_on(Kind::Kill, dice).then(|| {
+            self.fate.borrow_mut().fuse = swarm.is_on(Kind::Kill, dice).then(|| {
                 let most = dice.pick(&[10, 60, 250, 1000]);
                 dice.below(most)
             });
-            match self.start(at, &flags) {
+            let ended = self.start(at, &flags);
+            // A dead process does nothing more, whatever its stages made of it.
+            let is_dead = self.fate.borrow().is_dead();
+            match if is_dead { Err(Halt::Killed) } else { ended } {
                 Err(Halt::Killed) => self.killed(),
                 Err(Halt::Broken(what)) => return Err(what),
                 Ok(stop) => self.saw(stop.map_or("finished", |stop| stop.name())),
             }
         }
-        self.fuse = None;
+        self.fate.borrow_mut().fuse = None;
         self.vendor.calm = true;
         self.swarm = Swarm::none();
         let once_more = self.dice.one_in(4).then_some(0);
@@ -222,9 +239,9 @@ impl World {
     /// Removes old answers, and out of the book what the ledger promises to remove.
     fn purge(&mut self) -> Step {
         let before =
-            self.wall() - millis(self.dice.pick(&[secs(0), secs(86_400), secs(30 * 86_400)]));
+            self.wall_ms() - millis(self.dice.pick(&[secs(0), secs(86_400), secs(30 * 86_400)]));
         self.open()?;
-        let open = self.open_runs()?;
+        let open = self.stored().open_runs;
         let behind: BTreeSet<u64> =
             open.iter().flat_map(|run| self.book.predecessors(*run)).collect();
         let mut kept_behind = false;
@@ -237,36 +254,36 @@ impl World {
         });
         self.tell(|| format!("purge before {before}"));
         self.saw(if kept_behind { "purged behind an open run" } else { "purged" });
-        self.purge_ledger(before)?;
-        self.ledger = None;
+        self.handle().purge(WallMs(before), 0).map_err(broken)?;
+        self.close();
         Ok(())
     }
 
-    fn purge_ledger(&mut self, before: i64) -> Step {
-        let forgets = self.sabotage == Some(Sabotage::ForgetTakenOver);
-        let ledger = self.ledger()?;
-        if forgets {
-            let forget = "CREATE TEMP TABLE chain AS SELECT id, superseded FROM runs;
-                UPDATE runs SET superseded = NULL";
-            ledger.connection().execute_batch(forget).map_err(broken)?;
-        }
-        ledger.purge(WallMs(before), 0).map_err(broken)?;
-        if forgets {
-            let remember = "UPDATE runs SET superseded =
-                (SELECT superseded FROM chain WHERE chain.id = runs.id)";
-            ledger.connection().execute_batch(remember).map_err(broken)?;
-        }
-        Ok(())
+    /// The ledger that is open, for the stages.
+    pub(super) fn handle(&self) -> SimLedger<B> {
+        let (ledger, fate) = (Rc::clone(&self.ledger), Rc::clone(&self.fate));
+        SimLedger { ledger, fate, sabotage: self.sabotage }
     }
 
-    fn open_runs(&self) -> Step<BTreeSet<u64>> {
-        let Some(ledger) = &self.ledger else { return Ok(BTreeSet::new()) };
-        let mut statement = ledger
-            .connection()
-            .prepare("SELECT id FROM runs WHERE state = 'open'")
-            .map_err(broken)?;
-        let rows = statement.query_map([], |row| row.get(0)).map_err(broken)?;
-        rows.collect::<Result<_, _>>().map_err(broken)
+    fn with_ledger<T>(&self, act: impl FnOnce(&B::Ledger) -> T) -> T {
+        act(self.ledger.borrow().as_ref().expect("a ledger is open"))
+    }
+
+    fn stored(&self) -> Stored {
+        self.with_ledger(B::stored)
+    }
+
+    pub(super) fn set_trap(&self, trap: Option<Trap>) {
+        self.with_ledger(|ledger| B::set_trap(ledger, trap));
+    }
+
+    pub(super) fn close(&self) {
+        drop(self.ledger.take());
+    }
+
+    /// One more step; the process may be killed after it.
+    pub(super) fn step(&self) -> Step {
+        self.fate.borrow_mut().step()
     }
 
     fn calm_flags(&self) -> Flags {
@@ -312,84 +329,44 @@ impl World {
         }
     }
 
-    pub(super) const fn wall(&self) -> i64 {
+    pub(super) const fn wall_ms(&self) -> i64 {
         BEGINNING + self.skew + self.clock.as_millis() as i64
-    }
-
-    pub(super) fn ledger(&mut self) -> Step<&mut SqliteLedger> {
-        self.ledger.as_mut().ok_or_else(|| broken("no ledger is open"))
-    }
-
-    /// One more step; the process may be killed after it.
-    pub(super) const fn step(&mut self) -> Step {
-        match &mut self.fuse {
-            Some(0) => Err(Halt::Killed),
-            Some(left) => {
-                *left -= 1;
-                Ok(())
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// A write to the ledger; the process may be killed in its middle.
-    pub(super) fn write<T>(&mut self, act: impl FnOnce(&mut SqliteLedger) -> T) -> Step<T> {
-        let before = self.disk.written();
-        let done = act(self.ledger()?);
-        if self.fuse.is_some() && self.dice.one_in(20) {
-            self.fuse = Some(0);
-        }
-        let alive = self.step();
-        if alive.is_err() {
-            self.cut_write(before);
-        }
-        alive.map(|()| done)
-    }
-
-    /// What was written from here on is on the disk as a whole, in part, or not at all.
-    fn cut_write(&mut self, from: u64) {
-        let to = self.disk.written();
-        let somewhere = self.dice.between(from.min(to), to);
-        let cut = self.dice.pick(&[to, somewhere]);
-        self.cut = (!self.folds).then_some(cut);
     }
 
     fn killed(&mut self) {
         self.tell(|| "killed".to_owned());
         self.saw("killed");
-        self.fuse = None;
-        let cut = self.cut.take();
-        self.disk.kill(self.ledger.take(), cut);
+        let cut = self.fate.borrow_mut().bury();
+        let ledger = self.ledger.take();
+        self.backend.kill(ledger, cut);
     }
 
     /// Opens the ledger: it must have what we know to be durable, and nothing else.
     pub(super) fn open(&mut self) -> Step {
-        let now = self.wall();
-        let before = self.disk.written();
-        self.folds = false;
-        self.ledger = Some(self.disk.open(now).map_err(broken)?);
+        let now = WallMs(self.wall_ms());
+        self.fate.borrow_mut().folds = false;
+        let ledger = self.backend.open(now).map_err(broken)?;
         if self.sabotage == Some(Sabotage::ForgetDangling) {
-            let forget = "UPDATE settlements SET class = 62, charge = 0 WHERE class = 75";
-            self.ledger()?.connection().execute_batch(forget).map_err(broken)?;
+            B::forget_killed(&ledger);
         }
-        if self.step().is_err() {
-            self.cut_write(before);
-            return Err(Halt::Killed);
-        }
+        // Whatever it had to write is behind what was there before.
+        let written = B::written(&ledger);
+        *self.ledger.borrow_mut() = Some(ledger);
+        self.fate.borrow_mut().wrote(0, written)?;
         let Self { swarm, dice, .. } = self;
-        self.folds = swarm.is_on(Kind::Checkpoint, dice);
-        if self.folds {
-            let often = "PRAGMA wal_autocheckpoint = 3";
-            self.ledger()?.connection().execute_batch(often).map_err(broken)?;
+        let folds = swarm.is_on(Kind::Checkpoint, dice);
+        self.fate.borrow_mut().folds = folds;
+        if folds {
+            self.with_ledger(B::fold_often);
         }
-        let found = Book::read(self.ledger()?.connection()).map_err(broken)?;
+        let stored = self.stored();
+        let found = Book::of(&stored);
         self.resolve(&found)?;
         if self.sabotage == Some(Sabotage::ForgetDangling) {
             // What follows from it has to show: in the vendor's log.
             self.book = found.clone();
         }
-        let open = self.book.open();
-        let most = self.concurrency;
+        let (open, most) = (self.book.open(), self.concurrency);
         must(open <= most, || format!("{open} in doubt after a kill of a start of {most}"))?;
         for (attempt, fact) in &mut self.book.facts {
             if fact.settled.is_none() {
@@ -399,8 +376,7 @@ impl World {
                 });
             }
         }
-        let differs =
-            |(attempt, fact): &(&u64, &super::book::Fact)| found.facts.get(*attempt) != Some(*fact);
+        let differs = |(attempt, fact): &(&u64, &Fact)| found.facts.get(*attempt) != Some(*fact);
         if let Some((attempt, fact)) = self.book.facts.iter().find(differs) {
             let theirs = found.facts.get(attempt);
             return Err(broken(format!(
@@ -409,9 +385,8 @@ impl World {
         }
         must(found.facts.len() == self.book.facts.len(), || "the ledger has more".to_owned())?;
         self.book.took_over = found.took_over;
-        let finished = self.finished.clone();
-        let open = self.open_runs()?;
-        must(finished.is_disjoint(&open), || "a finished run is open again".to_owned())
+        let is_apart = self.finished.is_disjoint(&stored.open_runs);
+        must(is_apart, || "a finished run is open again".to_owned())
     }
 
     /// Finds out whether what was handed over when the process died became durable.
@@ -424,7 +399,7 @@ impl World {
         });
         if intent || settlement {
             self.saw("durable when killed");
-            return self.book.record(run.0, &batch, &self.vendor.log);
+            return self.book.record(run, &batch, &self.vendor.log);
         }
         self.saw("not durable when killed");
         Ok(())
@@ -432,7 +407,7 @@ impl World {
 
     /// No NIK and no name is anywhere in the ledger's files.
     fn check_privacy(&self) -> Result<(), String> {
-        let bytes = self.disk.bytes();
+        let bytes = self.backend.bytes();
         let text = String::from_utf8_lossy(&bytes);
         let holds = |part: &str| text.contains(part);
         match self.people.iter().take(3).position(|who| holds(&who.nik) || holds(&who.name)) {
@@ -462,35 +437,21 @@ fn person(n: u64, dice: &mut Dice) -> Person {
     }
 }
 
-impl World {
+impl<B: Backend> World<B> {
     /// The pair of a row that passes our checks.
-    pub(super) fn pair_of(&mut self, row: Row) -> Step<Option<PairKey>> {
-        let Row::Person(who) = row else { return Ok(None) };
+    pub(super) fn pair_of(&mut self, row: Row) -> Option<PairKey> {
+        let Row::Person(who) = row else { return None };
         let Person { nik, name, .. } = &self.people[who];
         let subject = subject(nik, name);
-        let pair = self.ledger()?.hasher().pair(&subject);
+        let pair = self.handle().hasher().pair(&subject);
         self.by_pair.insert(pair, who);
-        Ok(Some(pair))
+        Some(pair)
     }
-}
 
-impl World {
-    /// Of all that the ledger holds.
+    /// A hash of all that the ledger holds.
     pub(super) fn digest(&mut self) -> Result<blake3::Hash, String> {
-        let ledger = self.disk.open(self.wall()).map_err(|error| error.to_string())?;
-        let mut hasher = blake3::Hasher::new();
-        for table in ["meta", "runs", "starts", "intents", "settlements", "voids", "standings"] {
-            let connection = ledger.connection();
-            let mut statement =
-                connection.prepare(&format!("SELECT * FROM {table} ORDER BY 1")).unwrap();
-            let columns = statement.column_count();
-            let mut rows = statement.query([]).unwrap();
-            while let Some(row) = rows.next().unwrap() {
-                for column in 0..columns {
-                    hasher.update(format!("{:?}|", row.get_ref(column).unwrap()).as_bytes());
-                }
-            }
-        }
-        Ok(hasher.finalize())
+        let now = WallMs(self.wall_ms());
+        let ledger = self.backend.open(now).map_err(|error| error.to_string())?;
+        Ok(blake3::hash(B::digest(&ledger).as_bytes()))
     }
 }

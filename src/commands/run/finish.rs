@@ -1,0 +1,199 @@
+//! The end of a start: the output, the exit code, and the note in the ledger.
+//!
+//! What must hold: each way to end has a name here, one function decides the exit code, and nothing returns early.
+
+use crate::engine::{Dispatcher, RunState};
+use crate::error::{Error, exit};
+use crate::ledger::{Ending, Ledger, LedgerError, OpenRun};
+use crate::model::attempt::WallMs;
+use crate::model::stop::StopReason;
+use crate::passes::{PassError, Projected};
+use crate::rules::body::BodyTrial;
+
+/// How a start ended.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// Every pair has its end.
+    Finished,
+    /// It stopped before: the same command goes on.
+    Stopped(StopReason),
+    /// The input is not what was surveyed, or can no longer be read.
+    InputLost(PassError),
+    /// Facts could not be recorded, or the ledger's writer is gone.
+    StorageFailed(LedgerError),
+    /// A part of this program ended before its work was done.
+    Broken(Error),
+}
+
+impl Ended {
+    /// From why the engine stopped, why facts were refused, and how the reader of the rows ended.
+    pub(crate) fn of(
+        stop: Option<StopReason>,
+        failure: Option<LedgerError>,
+        read: Result<Result<(), PassError>, Self>,
+    ) -> Self {
+        match (failure, stop, read) {
+            (Some(error), _, _) => Self::StorageFailed(error),
+            (None, Some(StopReason::InputChanged), Ok(Err(error))) => Self::InputLost(error),
+            (None, Some(StopReason::InputChanged), _) => Self::InputLost(PassError::Changed),
+            (None, Some(StopReason::Defect), Err(ended)) => ended,
+            (None, Some(reason), _) => Self::Stopped(reason),
+            (None, None, _) => Self::Finished,
+        }
+    }
+
+    /// The reader of the rows panicked: rows are missing, and the run must not pass for finished.
+    pub(super) fn reader_panicked() -> Self {
+        Self::Broken(Error::new(
+            exit::INTERNAL,
+            "the input was not read to its end: this is a defect of ceknik",
+            "all answers are safe in the ledger; the same command goes on from there",
+        ))
+    }
+
+    /// Why it stopped before its end, if it did.
+    pub(crate) const fn stop(&self) -> Option<StopReason> {
+        match self {
+            Self::Finished => None,
+            Self::Stopped(reason) => Some(*reason),
+            Self::InputLost(_) => Some(StopReason::InputChanged),
+            Self::StorageFailed(_) => Some(StopReason::Storage),
+            Self::Broken(_) => Some(StopReason::Defect),
+        }
+    }
+}
+
+/// What the stage that sends leaves.
+pub(crate) struct Left<L> {
+    pub(crate) state: RunState,
+    /// `None`: the writer took it along.
+    pub(crate) ledger: Option<L>,
+    pub(crate) ended: Ended,
+}
+
+impl<L> Left<L> {
+    /// Of a start in which everything is known.
+    pub(crate) fn nothing_to_send(dispatcher: Dispatcher, ledger: L) -> Self {
+        Self { state: dispatcher.into_state(), ledger: Some(ledger), ended: Ended::Finished }
+    }
+}
+
+/// An output that was made.
+#[derive(Debug)]
+pub(crate) struct Output {
+    pub(crate) projected: Projected,
+    /// Its place, fit to be shown, where it has one; or why it could not be put there.
+    pub(crate) placed: Result<Option<String>, Error>,
+}
+
+/// A start that has ended, as it is told.
+pub(crate) struct EndedStart {
+    pub(crate) state: RunState,
+    pub(crate) stop: Option<StopReason>,
+    pub(crate) code: u8,
+    /// `None`: no output could be made.
+    pub(crate) projected: Option<Projected>,
+    /// The place of the output.
+    pub(crate) output: Option<String>,
+    /// What the command comes to: its exit code, or the error that is told after the last words.
+    pub(crate) result: Result<u8, Error>,
+}
+
+/// Makes the output, decides the exit code, and notes the end in the ledger.
+pub(crate) fn finish<L: Ledger>(
+    left: Left<L>,
+    run: &OpenRun,
+    body_auto: bool,
+    now: impl FnOnce() -> WallMs,
+    make: impl FnOnce(&RunState, Option<StopReason>, &mut L) -> Result<Output, Error>,
+) -> EndedStart {
+    let Left { state, mut ledger, ended } = left;
+    let stop = ended.stop();
+    if let (Some(ledger), false) = (&mut ledger, matches!(ended, Ended::StorageFailed(_))) {
+        remember_body(state.body, body_auto, ledger);
+    }
+    let made = match (&ended, &mut ledger) {
+        // Nothing replaces an older output: the rows are no longer those of the answers.
+        (Ended::InputLost(_), _) | (_, None) => None,
+        (_, Some(ledger)) => Some(make(&state, stop, ledger)),
+    };
+    let code = exit_code(&ended, made.as_ref());
+    let noted = match (&ended, ledger) {
+        (Ended::StorageFailed(_), _) | (_, None) => Ok(()),
+        (_, Some(ledger)) => note(ledger, run, &state, now(), stop, code),
+    };
+    let code = noted.as_ref().err().map_or(code, LedgerError::exit_code);
+    let (projected, placed) = match made {
+        Some(Ok(Output { projected, placed })) => (Some(projected), placed),
+        Some(Err(error)) => (None, Err(error)),
+        None => (None, Ok(None)),
+    };
+    let output = placed.as_ref().ok().cloned().flatten();
+    let result = match ended {
+        Ended::InputLost(error) => Err(error.into()),
+        Ended::StorageFailed(error) => Err(storage_failed(error, &state)),
+        Ended::Broken(error) => Err(error),
+        Ended::Finished | Ended::Stopped(_) => {
+            placed.and(noted.map_err(Error::from)).map(|()| code)
+        }
+    };
+    EndedStart { state, stop, code, projected, output, result }
+}
+
+/// The one place that decides the exit code of a start that began. An end by a failure is worth more than an output
+/// that failed, and that more than why the run stopped.
+fn exit_code(ended: &Ended, made: Option<&Result<Output, Error>>) -> u8 {
+    let failed = made.and_then(|made| match made {
+        Ok(output) => output.placed.as_ref().err(),
+        Err(error) => Some(error),
+    });
+    match (ended, failed, made) {
+        (Ended::InputLost(_), ..) => exit::INPUT,
+        (Ended::StorageFailed(error), ..) => error.exit_code(),
+        (Ended::Broken(error), ..) => error.code,
+        (_, Some(error), _) => error.code,
+        (Ended::Stopped(reason), ..) => reason.exit_code(),
+        (Ended::Finished, None, Some(Ok(output)))
+            if output.projected.outcomes.all_have_verdicts() =>
+        {
+            exit::COMPLETE
+        }
+        (Ended::Finished, ..) => exit::SOME_WITHOUT_VERDICT,
+    }
+}
+
+fn note<L: Ledger>(
+    mut ledger: L,
+    run: &OpenRun,
+    state: &RunState,
+    at: WallMs,
+    stop: Option<StopReason>,
+    exit: u8,
+) -> Result<(), LedgerError> {
+    let ending = Ending { at, stop: stop.map(StopReason::name), exit };
+    match exit {
+        // Where another start has some of the pairs, the run is not over.
+        exit::COMPLETE | exit::SOME_WITHOUT_VERDICT if state.stats.elsewhere == 0 => {
+            ledger.end_run(run, &ending)
+        }
+        _ => ledger.end_start(run, &ending),
+    }
+}
+
+fn remember_body<L: Ledger>(body: BodyTrial, body_auto: bool, ledger: &mut L) {
+    if let (BodyTrial::Proved(kind), true) = (body, body_auto)
+        && let Err(error) = ledger.remember_body(kind)
+    {
+        // The next run finds out once more.
+        tracing::warn!(%error, "the body kind that works could not be remembered");
+    }
+}
+
+fn storage_failed(error: LedgerError, state: &RunState) -> Error {
+    let error = Error::from(error);
+    let doubts = state.tally.possible.in_doubt;
+    Error {
+        message: format!("{}; {doubts} calls of this run are in doubt", error.message),
+        ..error
+    }
+}

@@ -1,0 +1,98 @@
+//! The output of a run: written beside its place, then put there.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::finish::Output;
+use super::interrupted;
+use crate::config::RunConfig;
+use crate::engine::RunState;
+use crate::error::Error;
+use crate::ledger::{Ledger, OpenRun};
+use crate::model::stop::StopReason;
+use crate::model::subject::mask_path;
+use crate::output::{AtomicFile, Overview, Writer};
+use crate::passes::{Input, PassError, Projected, Survey, project};
+use crate::signals::Interrupts;
+
+/// What an output is made of, beside the run's state and the ledger.
+pub(super) struct Results<'a> {
+    pub(super) config: &'a RunConfig,
+    pub(super) input: &'a Input,
+    pub(super) surveyed: &'a Survey,
+    pub(super) run: &'a OpenRun,
+    pub(super) interrupts: &'a Interrupts,
+}
+
+impl Results<'_> {
+    /// Writes the output beside its place, or to standard output, and puts it in its place.
+    pub(super) fn make<L: Ledger>(
+        &self,
+        state: &RunState,
+        stop: Option<StopReason>,
+        ledger: &mut L,
+    ) -> Result<Output, Error> {
+        let Some(path) = self.config.destination.finished(false) else {
+            let (projected, _) = self.project_to(io::stdout(), state, stop, ledger)?;
+            return Ok(Output { projected, placed: Ok(None) });
+        };
+        let file = AtomicFile::beside(path).map_err(PassError::from)?;
+        let (projected, file) = self.project_to(file, state, stop, ledger)?;
+        Ok(Output { projected, placed: self.place(file, stop, &projected) })
+    }
+
+    fn project_to<L: Ledger, W: Write + Send>(
+        &self,
+        to: W,
+        state: &RunState,
+        stop: Option<StopReason>,
+        ledger: &mut L,
+    ) -> Result<(Projected, W), Error> {
+        let Self { config, input, surveyed, run, interrupts } = self;
+        let folder = config.destination.folder().unwrap_or_default();
+        let format = config.destination.format();
+        let mut writer =
+            Writer::new(to, format, &input.layout, &folder).map_err(PassError::from)?;
+        let (table, tally) = (&state.table, &state.tally);
+        let is_interrupted = || interrupts.count() > 1;
+        let fingerprint = surveyed.fingerprint;
+        let projected =
+            project(input, fingerprint, table, tally, ledger, &mut writer, &is_interrupted)
+                .map_err(|error| interrupted(error, interrupts))?;
+        let overview = Overview {
+            run: run.id.0,
+            begun: run.found.created_at,
+            ended: stop.map_or("finished", StopReason::name),
+            origin: &config.ledger.origin,
+            outcomes: projected.outcomes,
+            rejected: surveyed.counts.rejections.iter().collect(),
+            tally: state.tally,
+            price: config.price.as_ref(),
+        };
+        Ok((projected, writer.finish(&overview).map_err(PassError::from)?))
+    }
+
+    /// Puts the output in its place: a finished one replaces the older and takes the partial one
+    /// away, a partial one leaves the older alone.
+    fn place(
+        &self,
+        file: AtomicFile,
+        stop: Option<StopReason>,
+        projected: &Projected,
+    ) -> Result<Option<String>, Error> {
+        let destination = &self.config.destination;
+        let partial = destination.partial(projected.from_sandbox);
+        let finished = destination.finished(projected.from_sandbox).map(Path::to_owned);
+        let path = if stop.is_some() { partial.clone() } else { finished };
+        let Some(path) = path else { return Ok(None) };
+        file.put(&path).map_err(PassError::from)?;
+        // Where no earlier start can have written one, a file of that name is not ours.
+        let is_ours = self.run.found.had_starts();
+        if let Some(partial) = partial.filter(|partial| is_ours && *partial != path) {
+            // There is none where the earlier start was killed.
+            let _ = std::fs::remove_file(partial);
+        }
+        // Named after the input, which may be named by a NIK.
+        Ok(Some(mask_path(&path)))
+    }
+}

@@ -1,0 +1,125 @@
+//! Taking replies: from what came back to a settlement, and on to the row's next step.
+//!
+//! Each reply is classified once, settles its reservation once, and gives exactly one settlement.
+
+use std::time::Duration;
+
+use super::super::intents::{Effect, Next, Ticket};
+use super::super::work::Job;
+use super::Dispatcher;
+use crate::model::attempt::{AttemptId, Settlement, WallMs};
+use crate::model::class::{Class, Lost, NotSent};
+use crate::model::money::Charge;
+use crate::model::reply::{Body, Fault, Reply, Texts};
+use crate::model::stop::StopReason;
+use crate::rules::classify::{charge, classify};
+use crate::rules::echo::conceal_all;
+use crate::rules::pairs::PairIndex;
+use crate::rules::retry::{Decision, Tick, decide};
+
+impl Dispatcher {
+    /// Takes what came back of one send. The reply of a call that was given up is passed over.
+    pub(super) fn replied(&mut self, ticket: Ticket, reply: Reply, now: Tick, wall: WallMs) {
+        let Some(flight) = self.intents.land(ticket.attempt()) else { return };
+        let class = classify(&reply);
+        let (http, retry_after, mut texts) = take_apart(reply);
+        conceal_all(&mut texts, ticket.subject());
+        self.budget.settle(charge(class), class.was_sent());
+        self.watch.answered(class, now.saturating_sub(flight.sent_at));
+        let is_throttled = self.pace.replied(class, flight, retry_after, now);
+        self.watch.stats.throttles += u64::from(is_throttled);
+        let spent = self.table.state(flight.at).spent.after(class);
+        let is_swapped = self.body.answered(class, ticket.body(), ticket.job().refused_in)
+            && !self.retry.used_up(spent);
+        let decision = if is_swapped {
+            Decision::RetryAt(now)
+        } else {
+            self.look_for_streak(ticket.attempt(), class);
+            decide(class, spent, &self.retry, now, self.pace.jitter(), retry_after)
+        };
+        if let Decision::Stop(reason) = decision {
+            self.stop(reason);
+        }
+        let retry_at = match decision {
+            Decision::RetryAt(at) if self.stop.is_none() => Some(at),
+            _ => None,
+        };
+        let next = match retry_at {
+            Some(_) => Next::Again,
+            // As the next start will find it, also where this reply stops the run.
+            None if class.end().is_none() && self.retry.used_up(spent) => Next::GivenUp,
+            None => Next::Leaves,
+        };
+        let attempt = ticket.attempt();
+        let fact = Settlement { attempt, class, charge: charge(class), http, texts, at: wall };
+        self.intents
+            .settle(fact, Effect { at: flight.at, attempt, class, voided: is_swapped, next });
+        match retry_at {
+            Some(_) if is_swapped => {
+                let refused_in = Some(ticket.body());
+                self.work.put_first(Job { refused_in, ..ticket.into_job() });
+            }
+            Some(at) => self.work.wait_until(at, ticket.into_job()),
+            None => {}
+        }
+    }
+
+    /// Stops at once: what is in flight is in doubt.
+    pub(super) fn abandon(&mut self, wall: WallMs) {
+        for (attempt, flight) in self.intents.abandon() {
+            let class = Class::InDoubt(Lost::Interrupted);
+            self.watch.stats.sent += 1;
+            self.budget.settle(charge(class), true);
+            self.settle_unanswered(flight.at, attempt, class, Next::Leaves, wall);
+        }
+    }
+
+    /// Takes an intent back before its send.
+    pub(super) fn recall(&mut self, ticket: Ticket, now: Tick, wall: WallMs) {
+        let (at, attempt) = (ticket.job().at, ticket.attempt());
+        let class = Class::NotSent(NotSent::Recalled);
+        self.budget.settle(Charge::Free, false);
+        let next = if self.stop.is_some() { Next::Leaves } else { Next::Again };
+        self.settle_unanswered(at, attempt, class, next, wall);
+        if next == Next::Again {
+            self.work.wait_until(now, ticket.into_job());
+        }
+    }
+
+    /// Settles an attempt that has, and will have, no answer.
+    fn settle_unanswered(
+        &mut self,
+        at: PairIndex,
+        attempt: AttemptId,
+        class: Class,
+        next: Next,
+        wall: WallMs,
+    ) {
+        let (charge, texts) = (charge(class), Texts::default());
+        let fact = Settlement { attempt, class, charge, http: None, texts, at: wall };
+        self.intents.settle(fact, Effect { at, attempt, class, voided: false, next });
+    }
+
+    /// Stops where too many answers in a row are refused or lost.
+    fn look_for_streak(&mut self, attempt: AttemptId, class: Class) {
+        if let Some(reason) = self.watch.streak(attempt, class) {
+            self.stop(reason);
+        }
+        if self.stop == Some(StopReason::RefusalsInRow) {
+            self.intents.void(self.watch.take_pardonable());
+        }
+    }
+}
+
+fn take_apart(reply: Reply) -> (Option<u16>, Option<Duration>, Texts) {
+    match reply {
+        Reply::Response(response) => {
+            let texts = match response.body {
+                Body::Vendor(body) => body.texts,
+                Body::Foreign => Texts::default(),
+            };
+            (Some(response.http), response.retry_after, texts)
+        }
+        Reply::Fault(Fault::NotSent(_) | Fault::InDoubt(_)) => (None, None, Texts::default()),
+    }
+}

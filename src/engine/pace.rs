@@ -1,0 +1,171 @@
+//! The pace: whether a call may leave now, and how many intents may be made ahead of their calls.
+//!
+//! What must hold: nothing leaves in a pause or past the rate, and in an outage one probe at a time. Told the time,
+//! never waits.
+
+use std::time::Duration;
+
+use super::Options;
+use super::gate::Gate;
+use super::intents::Flight;
+use super::report::Pause;
+use crate::model::class::Class;
+use crate::model::stop::StopReason;
+use crate::rules::breaker::{Breaker, Permit, signal};
+use crate::rules::retry::Tick;
+use crate::rules::throttle::Throttle;
+
+/// Intents are made durable at most so far ahead of their sends.
+const AHEAD: Duration = Duration::from_millis(20);
+/// An intent that stays unsent through a longer pause would be in doubt after a crash.
+const LONG_PAUSE: Duration = Duration::from_secs(1);
+
+/// Breaker, throttle and gate.
+pub(super) struct Pace {
+    breaker: Breaker,
+    throttle: Throttle,
+    gate: Gate,
+    jitter: SplitMix,
+}
+
+impl Pace {
+    pub(super) fn new(options: &Options) -> Self {
+        Self {
+            breaker: Breaker::new(options.breaker.clone()),
+            throttle: Throttle::new(options.throttle.clone()),
+            gate: Gate::new(options.throttle.rate),
+            jitter: SplitMix(options.seed),
+        }
+    }
+
+    /// Lets time pass: a lowered rate climbs back.
+    pub(super) fn advance(&mut self, now: Tick) {
+        if self.throttle.advance(now) {
+            self.gate.set_rate(self.throttle.rate(), now);
+        }
+    }
+
+    /// The reason to give the run up, where an outage or a pause has taken too long.
+    pub(super) fn given_up(&self, now: Tick) -> Option<StopReason> {
+        self.breaker.given_up(now).or_else(|| self.throttle.given_up(now))
+    }
+
+    /// Takes a reply into account. True when the vendor asked all of the run to slow down.
+    pub(super) fn replied(
+        &mut self,
+        class: Class,
+        flight: Flight,
+        retry_after: Option<Duration>,
+        now: Tick,
+    ) -> bool {
+        let was_open = self.breaker.is_open();
+        self.breaker.replied(signal(class), flight.at.0, flight.is_probe, now);
+        match (was_open, self.breaker.is_open()) {
+            (false, true) => tracing::warn!(
+                class = class.name(),
+                "the source does not answer: pausing, one row at a time is tried"
+            ),
+            (true, false) => tracing::info!("the source answers again: going on"),
+            _ => {}
+        }
+        if matches!(class, Class::Answered(_)) {
+            self.throttle.hold(retry_after, now);
+            self.throttle.succeeded(now);
+        } else if class != Class::Throttled {
+            self.throttle.hold(retry_after, now);
+        } else {
+            let is_new = self.throttle.refused(flight.sent_at, retry_after, now);
+            if is_new {
+                let rate = self.throttle.rate().unwrap_or_default();
+                tracing::warn!(rate, "the vendor asks to slow down: pausing, then a lower rate");
+            }
+            self.gate.set_rate(self.throttle.rate(), now);
+            return is_new;
+        }
+        false
+    }
+
+    /// Whether one call may leave now; then whether it is the probe of an outage.
+    pub(super) fn permits_send(&mut self, now: Tick) -> Option<bool> {
+        let permit = self.breaker.permit(now);
+        let is_open = matches!(permit, Permit::Free | Permit::Probe);
+        if self.throttle.paused_until() > now || !is_open || self.gate.check(now).is_err() {
+            return None;
+        }
+        let is_probe = permit == Permit::Probe;
+        if is_probe {
+            self.breaker.probe_sent();
+        }
+        Some(is_probe)
+    }
+
+    /// How many intents may be made that have not left; `None`: as many as there are slots.
+    pub(super) fn most_ahead(&self, now: Tick) -> Option<usize> {
+        if self.throttle.paused_until() > now + AHEAD {
+            return Some(0);
+        }
+        match self.breaker.permit(now) {
+            Permit::NotBefore(_) | Permit::Probing => Some(0),
+            Permit::Probe => Some(1),
+            Permit::Free => {
+                self.throttle.rate().map(|rate| (rate * AHEAD.as_secs_f64()).ceil() as usize)
+            }
+        }
+    }
+
+    /// Whether the breaker lets calls pass.
+    pub(super) fn is_free(&self, now: Tick) -> bool {
+        self.breaker.permit(now) == Permit::Free
+    }
+
+    /// Whether nothing will leave for a while.
+    pub(super) fn is_long_pause(&self, now: Tick) -> bool {
+        match self.breaker.permit(now) {
+            Permit::NotBefore(_) | Permit::Probing => true,
+            Permit::Free | Permit::Probe => self.throttle.paused_until() > now + LONG_PAUSE,
+        }
+    }
+
+    /// The times at which something may change: `work` waits to be sent, `unsent` has its intent.
+    pub(super) fn wakes(&self, now: Tick, work: bool, unsent: bool) -> [Option<Tick>; 6] {
+        let probe = match self.breaker.permit(now) {
+            Permit::NotBefore(at) => Some(at),
+            _ => None,
+        };
+        let is_slowed = self.throttle.rate() != self.throttle.asked();
+        [
+            self.breaker.gives_up_at(),
+            self.throttle.gives_up_at(),
+            work.then_some(self.throttle.paused_until()),
+            probe.filter(|_| work),
+            self.gate.check_again_at().filter(|_| unsent),
+            is_slowed.then_some(self.throttle.climbs_at()),
+        ]
+    }
+
+    /// Why nothing is being sent just now.
+    pub(super) fn pause(&self, now: Tick) -> Option<Pause> {
+        if self.breaker.is_open() {
+            return Some(Pause::Outage(self.breaker.why()));
+        }
+        (self.throttle.paused_until() > now).then_some(Pause::Throttled)
+    }
+
+    /// A number in `0.0..1.0` for the next jitter.
+    pub(super) const fn jitter(&mut self) -> f64 {
+        self.jitter.next()
+    }
+}
+
+/// A small seeded generator: jitter has to be spread, not secret.
+struct SplitMix(u64);
+
+impl SplitMix {
+    const fn next(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}

@@ -1,0 +1,414 @@
+//! A story: one run over all its starts, with a scripted vendor and a ledger in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::book::{Book, Owed, Sale, Terms};
+use super::live::{Limits, Live, Played, Surroundings, rows};
+use super::vendor::{Answer, Call};
+use super::{Halt, Step};
+use crate::engine::{Candidate, Dispatcher, Options, RunState, Snapshot, Ticket};
+use crate::ledger::testing::conformance::{ending, opening};
+use crate::ledger::testing::{Backend, MemoryBackend, MemoryLedger};
+use crate::ledger::{
+    FoundRun, Ledger, LedgerError, OpenRun, Preview, Recorded, RunRef, Unrecorded,
+};
+use crate::model::attempt::{AttemptId, Batch, PairKey, WallMs};
+use crate::model::class::Class;
+use crate::model::stop::StopReason;
+use crate::passes::{PassError, fold_known};
+use crate::rules::body::{BodyKind, BodyTrial};
+use crate::rules::breaker::BreakerPolicy;
+use crate::rules::classify::classify;
+use crate::rules::pairs::PairTable;
+use crate::rules::retry::{RetryPolicy, Tick};
+use crate::rules::reuse::ReusePolicy;
+use crate::rules::tally::SoFar;
+use crate::rules::testing::{key, subject};
+use crate::rules::throttle::ThrottlePolicy;
+
+/// No story takes more steps.
+const MOST_STEPS: usize = 200_000;
+const WALL: WallMs = WallMs(1_000_000_000_000);
+
+pub(super) fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+pub(super) fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+/// Unlimited, four at a time, the program's own waits.
+pub(super) fn options() -> Options {
+    let (base, cap, max_outage) = (ms(500), secs(60), secs(1800));
+    Options {
+        concurrency: 4,
+        retry: RetryPolicy { max_attempts: 6, base, cap },
+        breaker: BreakerPolicy { base: base * 4, cap, max_outage },
+        throttle: ThrottlePolicy { rate: None, base, cap, max_outage },
+        max_charges: None,
+        max_calls: None,
+        most_mismatches: None,
+        deadline: None,
+        deadline_at: None,
+        body: BodyTrial::Proved(BodyKind::Json),
+        seed: 1,
+    }
+}
+
+/// A row of this pair.
+pub(super) fn candidate(record: usize, pair: u64) -> Candidate {
+    let subject = subject(&format!("32750101{pair:08}"), "BUDI");
+    Candidate { record: record as u64 + 1, pair: key(pair), subject }
+}
+
+/// The pair that a key of the tests stands for.
+fn number(key: PairKey) -> u64 {
+    u128::from_be_bytes(key.0) as u64
+}
+
+/// The faults of a story, and how slow the rest is.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Faults {
+    /// A commit takes so long.
+    pub(super) commit: Duration,
+    /// The commits, counted from 1 over all starts, that fail.
+    pub(super) failing: BTreeSet<usize>,
+    /// A failed commit takes its facts with it, and none succeeds after it in that start.
+    pub(super) writer_gone: bool,
+    /// The intents, counted from 1 over all starts, that the ledger does not grant.
+    pub(super) refused: BTreeSet<usize>,
+    /// The reader pauses so long after so many rows.
+    pub(super) reader: Option<(usize, Duration)>,
+    /// Timers fire so late.
+    pub(super) late: Duration,
+}
+
+/// A call that left.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sent {
+    pub(super) pair: u64,
+    pub(super) at: Tick,
+    pub(super) body: BodyKind,
+}
+
+/// The start under way, from the ledger's side.
+struct Start {
+    run: OpenRun,
+    ledger: MemoryLedger,
+    is_gone: bool,
+    rows_read: usize,
+    /// Pairs that had no end when it began.
+    to_send: u64,
+}
+
+/// All but the start itself.
+struct Scene {
+    faults: Faults,
+    backend: MemoryBackend,
+    book: Book,
+    log: BTreeMap<u64, Sale>,
+    sent: Vec<Sent>,
+    /// The vendor's clock goes on from start to start; this one's wall clock may be ahead.
+    ahead_ms: i64,
+    commits: usize,
+    intents: usize,
+    calls_of_pair: BTreeMap<u64, usize>,
+    vendor: Box<dyn FnMut(&Call) -> Answer>,
+    start: Option<Start>,
+}
+
+/// One run over all its starts.
+pub(super) struct Story {
+    pub(super) options: Options,
+    /// The pairs of the rows.
+    pub(super) rows: Vec<u64>,
+    /// Those of them that the survey did not see.
+    pub(super) unseen: BTreeSet<u64>,
+    scene: Scene,
+    live: Option<Live>,
+}
+
+fn well<T>(step: Step<T>) -> T {
+    step.unwrap_or_else(|halt| match halt {
+        Halt::Broken(what) => panic!("{what}"),
+        Halt::Killed => panic!("nobody kills in a story"),
+    })
+}
+
+impl Story {
+    pub(super) fn new(
+        options: Options,
+        rows: impl IntoIterator<Item = u64>,
+        vendor: impl FnMut(&Call) -> Answer + 'static,
+    ) -> Self {
+        let scene = Scene {
+            faults: Faults { commit: ms(5), ..Faults::default() },
+            backend: MemoryBackend::new(),
+            book: Book::default(),
+            log: BTreeMap::new(),
+            sent: Vec::new(),
+            ahead_ms: 0,
+            commits: 0,
+            intents: 0,
+            calls_of_pair: BTreeMap::new(),
+            vendor: Box::new(vendor),
+            start: None,
+        };
+        let rows = rows.into_iter().collect();
+        Self { options, rows, unseen: BTreeSet::new(), scene, live: None }
+    }
+
+    pub(super) fn faults(&mut self) -> &mut Faults {
+        &mut self.scene.faults
+    }
+
+    /// Calls that left in this start.
+    pub(super) fn sent(&self) -> &[Sent] {
+        &self.scene.sent
+    }
+
+    /// The lines of the vendor's invoice.
+    pub(super) fn billed(&self) -> u64 {
+        self.scene.log.values().filter(|sale| sale.charged).count() as u64
+    }
+
+    /// Intents without a settlement: what a crash now would leave in doubt.
+    pub(super) fn open(&self) -> usize {
+        self.scene.book.open()
+    }
+
+    /// The classes of a pair's attempts, in order, and whether each is voided.
+    pub(super) fn classes(&self, pair: u64) -> Vec<(Class, bool)> {
+        self.scene.book.classes(key(pair))
+    }
+
+    /// Starts the run, or starts it once more.
+    pub(super) fn begin(&mut self) {
+        let in_doubt = self.open();
+        assert!(in_doubt <= self.options.concurrency, "{in_doubt} in doubt after a crash");
+        let mut ledger = self.scene.backend.open(WALL).unwrap();
+        self.scene.book.settle_killed(WALL.0);
+        let stored = Book::of(&MemoryBackend::stored(&ledger));
+        assert_eq!(stored.facts, self.scene.book.facts, "the ledger has what is in the book");
+        let (table, so_far) = self.read();
+        let run = ledger.open_run(&opening(1, 1)).unwrap();
+        let terms = Terms {
+            run: run.id.0,
+            answers_since: run.found.answers_since.0,
+            reask_since: run.found.reask_since.0,
+            resend: false,
+            retry_refused: false,
+            max_attempts: self.options.retry.max_attempts,
+        };
+        let to_send = table.to_send();
+        let dispatcher = Dispatcher::new(&self.options, table, so_far, run.start);
+        let limits = Limits { options: self.options.clone(), terms };
+        let all = self.rows.iter().enumerate().map(|(n, pair)| candidate(n, *pair));
+        self.live = Some(Live::new(dispatcher, limits, rows(all, None), []));
+        self.scene.sent.clear();
+        self.scene.start = Some(Start { run, ledger, is_gone: false, rows_read: 0, to_send });
+    }
+
+    /// A start's view of the ledger.
+    pub(super) fn read(&self) -> (PairTable, SoFar) {
+        let seen = self.rows.iter().filter(|pair| !self.unseen.contains(pair)).copied();
+        let keys: Vec<PairKey> = seen.map(key).collect();
+        let read = self.scene.backend.read(|facts| {
+            use crate::ledger::Facts;
+            let FoundRun { run, answers_since, reask_since, .. } =
+                facts.find_run(&opening(1, 1))?;
+            let (retry_refused, resend_doubts) = (false, false);
+            let policy = ReusePolicy { answers_since, reask_since, retry_refused, resend_doubts };
+            let mut table = PairTable::new(keys.clone());
+            assert!(matches!(run, RunRef::Open(_)), "a story is one run");
+            let known = fold_known(&mut table, facts, &run, &policy, &self.options.retry, WALL)?;
+            Ok::<_, PassError>((table, known.run))
+        });
+        read.unwrap().unwrap_or_else(|| (PairTable::new(keys.clone()), SoFar::default()))
+    }
+
+    /// Plays a start to its end.
+    pub(super) fn play(&mut self) -> RunState {
+        self.begin();
+        self.play_on()
+    }
+
+    /// Plays the rest of a start.
+    pub(super) fn play_on(&mut self) -> RunState {
+        let ended = (0..MOST_STEPS).any(|_| self.step());
+        assert!(ended, "no end after {MOST_STEPS} steps");
+        self.end()
+    }
+
+    /// One step of a start. True at its end.
+    pub(super) fn step(&mut self) -> bool {
+        let live = self.live.as_mut().expect("a start");
+        let is_over = well(live.step(&mut self.scene));
+        assert!(self.open() <= self.options.concurrency, "too many to be in doubt");
+        is_over
+    }
+
+    /// Plays a start for so many steps, and crashes then: the commit under way may be durable.
+    pub(super) fn crash_after(&mut self, steps: usize, durable: bool) -> Option<RunState> {
+        self.begin();
+        if (0..steps).any(|_| self.step()) {
+            return Some(self.end());
+        }
+        let batch = self.live.take().and_then(Live::into_commit).filter(|_| durable);
+        if let Some(batch) = batch {
+            let _ = well(self.scene.commit(batch));
+        }
+        self.scene.start = None;
+        assert!(self.open() <= self.options.concurrency);
+        None
+    }
+
+    /// Plays a start for so many steps, and signals then, once or twice.
+    pub(super) fn interrupt_after(&mut self, steps: usize, twice: bool) -> RunState {
+        self.begin();
+        if (0..steps).any(|_| self.step()) {
+            return self.end();
+        }
+        (0..=usize::from(twice)).for_each(|_| self.signal());
+        self.play_on()
+    }
+
+    pub(super) fn signal(&mut self) {
+        let live = self.live.as_mut().expect("a start");
+        well(live.signal(&mut self.scene));
+    }
+
+    /// Plays until this time of the start has come.
+    pub(super) fn play_until(&mut self, time: Tick) {
+        self.live.as_mut().expect("a start").look_at(time);
+        while self.now() < time {
+            assert!(!self.step(), "it ended before");
+        }
+    }
+
+    /// The wall clock of this start is so far ahead.
+    pub(super) fn set_wall_ahead(&mut self, ms: i64) {
+        self.scene.ahead_ms = ms;
+    }
+
+    pub(super) fn now(&self) -> Tick {
+        self.live.as_ref().map_or(Tick::ZERO, Live::now)
+    }
+
+    pub(super) fn wall() -> WallMs {
+        WALL
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.live.as_ref().map_or(0, Live::in_flight)
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let live = self.live.as_ref().expect("a start");
+        live.run().snapshot(live.now())
+    }
+
+    /// The state that the run leaves is what the next start will read.
+    fn end(&mut self) -> RunState {
+        let Played { state, refusals } = self.live.take().expect("a start").end();
+        let Start { run, mut ledger, is_gone, to_send, .. } =
+            self.scene.start.take().expect("a start");
+        let in_doubt = self.open();
+        assert!(in_doubt == 0 || refusals > 0, "{in_doubt} left without a settlement");
+        // A ledger that refused once has all answers when it is asked again.
+        assert!(in_doubt == 0 || refusals > 1 || is_gone, "{in_doubt} lost by one refusal");
+        assert!(in_doubt <= self.options.concurrency);
+        assert_eq!(state.failure.is_some(), refusals > 0);
+        if in_doubt == 0 {
+            ledger.end_start(&run, &ending(13)).unwrap();
+        }
+        let mut next = self.scene.book.clone();
+        next.settle_killed(WALL.0);
+        let (table, SoFar { tally, .. }) = self.read();
+        assert_eq!(state.tally, tally);
+        assert_eq!(Owed::of(&state.tally), next.owed(run.id.0));
+        assert_eq!(state.stats.finished, to_send - state.table.to_send());
+        let (tickets, never_left) = (self.sent().len() as u64, tally.attempts - tally.calls);
+        assert!(state.stats.sent <= tickets);
+        // What a failed ledger lost is in doubt, also where it never left.
+        assert!(refusals > 0 || tickets <= state.stats.sent + never_left);
+        if state.stop != Some(StopReason::RefusalsInRow) {
+            for (ours, read) in state.table.states().zip(table.states()) {
+                assert_eq!(ours, read);
+            }
+        }
+        well(next.check_money(run.id.0, &self.scene.log));
+        state
+    }
+}
+
+impl Surroundings for Scene {
+    fn wall(&self) -> WallMs {
+        WallMs(WALL.0 + self.ahead_ms)
+    }
+
+    fn time_passes(&mut self, _: Tick) {}
+
+    fn answer(&mut self, ticket: &Ticket, at: Tick) -> Step<Answer> {
+        let start = self.start.as_ref().expect("a start");
+        let pair = number(ticket.job().row.pair);
+        let nth = self.calls_of_pair.entry(pair).or_default();
+        *nth += 1;
+        let call = Call { pair, nth: *nth, body: ticket.body(), at };
+        let answer = (self.vendor)(&call);
+        let sale = Sale {
+            run: start.run.id.0,
+            class: classify(&answer.reply),
+            charged: answer.is_billed(),
+            order_no: None,
+        };
+        let old = self.log.insert(ticket.attempt().0, sale);
+        assert!(old.is_none(), "an intent is for one send");
+        self.sent.push(Sent { pair, at, body: call.body });
+        Ok(answer)
+    }
+
+    fn commit_takes(&mut self) -> (Duration, Duration) {
+        (self.faults.commit, Duration::ZERO)
+    }
+
+    fn commit(&mut self, batch: Batch) -> Step<Result<Recorded, Box<Unrecorded>>> {
+        let start = self.start.as_mut().expect("a start");
+        self.commits += 1;
+        let fails = self.faults.failing.contains(&self.commits);
+        start.is_gone |= fails && self.faults.writer_gone;
+        if fails || start.is_gone {
+            let batch = if start.is_gone { Batch::default() } else { batch };
+            return Ok(Err(Box::new(Unrecorded { error: LedgerError::WriterGone, batch })));
+        }
+        let mut refused: Vec<AttemptId> = Vec::new();
+        for intent in &batch.intents {
+            self.intents += 1;
+            refused.extend(self.faults.refused.contains(&self.intents).then_some(intent.attempt));
+        }
+        let mut granted = batch;
+        granted.intents.retain(|intent| !refused.contains(&intent.attempt));
+        MemoryBackend::record(&mut start.ledger, &start.run, granted.clone()).unwrap();
+        self.book.record(start.run.id.0, &granted, &self.log)?;
+        Ok(Ok(Recorded { refused }))
+    }
+
+    fn reader_pauses(&mut self) -> Duration {
+        let start = self.start.as_mut().expect("a start");
+        start.rows_read += 1;
+        match self.faults.reader {
+            Some((every, pause)) if start.rows_read.is_multiple_of(every) => pause,
+            _ => Duration::ZERO,
+        }
+    }
+
+    fn timer_is_late(&mut self) -> Duration {
+        self.faults.late
+    }
+
+    fn books(&mut self) -> (&mut Book, &BTreeMap<u64, Sale>) {
+        (&mut self.book, &self.log)
+    }
+}

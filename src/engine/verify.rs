@@ -1,0 +1,186 @@
+//! The waiting around the dispatcher, on tokio: calls, commits, rows, signals and the clock.
+//!
+//! It decides nothing: what happened is told to the dispatcher, and what the dispatcher wants is done.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::mpsc::error::TryRecvError;
+use tokio::time::{Instant, sleep};
+
+use super::dispatcher::{Dispatcher, Event, Hands, NextRow, RunState, Turn};
+use super::intents::Ticket;
+use super::report::Snapshot;
+use super::work::Candidate;
+use super::{Delivery, Rows, Signals};
+use crate::api::Verifier;
+use crate::ledger::{Journal, LedgerError, Recorded, Unrecorded};
+use crate::model::attempt::{Batch, WallMs};
+use crate::model::reply::Reply;
+use crate::model::stop::StopReason;
+
+/// How often the progress is shown.
+const GLIMPSE: Duration = Duration::from_millis(200);
+
+/// The result of [`verify`].
+pub struct Verified<L> {
+    /// The run's state.
+    pub state: RunState,
+    /// The ledger, if its writer gave it back.
+    pub ledger: Result<L, LedgerError>,
+}
+
+/// Sends what is not known. Ends when every pair has its end, or the run is stopped, and all facts
+/// are durable (or the ledger refuses them).
+pub async fn verify<V: Verifier, J: Journal>(
+    mut run: Dispatcher,
+    verifier: &V,
+    journal: J,
+    rows: &mut Rows,
+    signals: &mut Signals,
+    mut glimpse: impl FnMut(&Snapshot),
+) -> Verified<J::Ledger> {
+    let start = Instant::now();
+    let feed = Feed { rows, buffer: Vec::new().into_iter(), last: None };
+    let mut work =
+        UnderWay { verifier, journal, flights: FuturesUnordered::new(), commit: None, feed };
+    let mut shown = start;
+    while let Turn::Wait { until, wants_row } = run.turn(start.elapsed(), WallMs::now(), &mut work)
+    {
+        if shown.elapsed() >= GLIMPSE {
+            shown = Instant::now();
+            glimpse(&run.snapshot(start.elapsed()));
+        }
+        let longest = until.map_or(GLIMPSE, |at| at.saturating_sub(start.elapsed()).min(GLIMPSE));
+        let mut event = work.wait(signals, wants_row, longest).await;
+        let (now, wall) = (start.elapsed(), WallMs::now());
+        while let Some(happened) = event {
+            let is_reply = matches!(happened, Event::Replied(..));
+            run.on(happened, now, wall, &mut work);
+            // Answers that came together are settled together.
+            event = if is_reply { work.reply_at_hand().await } else { None };
+        }
+    }
+    glimpse(&run.snapshot(start.elapsed()));
+    let UnderWay { journal, flights, .. } = work;
+    drop(flights);
+    Verified { state: run.into_state(), ledger: journal.finish() }
+}
+
+type Flight<'a> = Pin<Box<dyn Future<Output = (Ticket, Reply)> + 'a>>;
+type Commit = Pin<Box<dyn Future<Output = Result<Recorded, Box<Unrecorded>>>>>;
+
+/// All that is waited for.
+struct UnderWay<'a, V, J> {
+    verifier: &'a V,
+    journal: J,
+    flights: FuturesUnordered<Flight<'a>>,
+    commit: Option<Commit>,
+    feed: Feed<'a>,
+}
+
+impl<V: Verifier, J: Journal> Hands for UnderWay<'_, V, J> {
+    fn send(&mut self, ticket: Ticket) {
+        let verifier = self.verifier;
+        self.flights.push(Box::pin(async move {
+            let reply = verifier.verify(ticket.subject(), ticket.body()).await;
+            (ticket, reply)
+        }));
+    }
+
+    fn record(&mut self, batch: Batch) {
+        self.commit = Some(Box::pin(self.journal.record(batch)));
+    }
+
+    fn next_row(&mut self) -> NextRow {
+        self.feed.next_row()
+    }
+
+    fn abandon(&mut self) {
+        self.flights.clear();
+    }
+}
+
+impl<V: Verifier, J: Journal> UnderWay<'_, V, J> {
+    /// Waits until something happens, at most so long. `None`: rows came, or time passed.
+    async fn wait(
+        &mut self,
+        signals: &mut Signals,
+        wants_row: bool,
+        longest: Duration,
+    ) -> Option<Event> {
+        let Self { flights, commit, feed, .. } = self;
+        tokio::select! {
+            Some((ticket, reply)) = flights.next(), if !flights.is_empty() => {
+                Some(Event::Replied(ticket, reply))
+            }
+            told = poll_fn(|cx| commit.as_mut().map_or(Poll::Pending, |c| c.as_mut().poll(cx))),
+                if commit.is_some() =>
+            {
+                *commit = None;
+                Some(Event::Recorded(told))
+            }
+            () = feed.fill(), if wants_row && feed.is_empty() => None,
+            Some(signal) = signals.recv() => Some(Event::Signal(signal)),
+            () = sleep(longest) => None,
+        }
+    }
+
+    /// An answer that has come already.
+    async fn reply_at_hand(&mut self) -> Option<Event> {
+        let mut next = pin!(self.flights.next());
+        let came = poll_fn(|cx| match next.as_mut().poll(cx) {
+            Poll::Ready(came) => Poll::Ready(came),
+            Poll::Pending => Poll::Ready(None),
+        });
+        came.await.map(|(ticket, reply)| Event::Replied(ticket, reply))
+    }
+}
+
+/// Rows on their way from the reader to the dispatcher.
+struct Feed<'a> {
+    rows: &'a mut Rows,
+    buffer: std::vec::IntoIter<Candidate>,
+    /// How the rows ended.
+    last: Option<Result<(), StopReason>>,
+}
+
+impl Feed<'_> {
+    fn is_empty(&self) -> bool {
+        self.buffer.len() == 0 && self.last.is_none()
+    }
+
+    fn next_row(&mut self) -> NextRow {
+        loop {
+            match (self.buffer.next(), self.last) {
+                (Some(row), _) => return NextRow::Row(row),
+                (None, Some(Ok(()))) => return NextRow::End,
+                (None, Some(Err(reason))) => return NextRow::Broken(reason),
+                (None, None) => match self.rows.try_recv() {
+                    Ok(delivery) => self.take(Some(delivery)),
+                    Err(TryRecvError::Empty) => return NextRow::NotYet,
+                    Err(TryRecvError::Disconnected) => self.take(None),
+                },
+            }
+        }
+    }
+
+    /// Waits until the reader has more, or is done.
+    async fn fill(&mut self) {
+        let delivery = self.rows.recv().await;
+        self.take(delivery);
+    }
+
+    fn take(&mut self, delivery: Option<Delivery>) {
+        match delivery {
+            Some(Delivery::Rows(rows)) => self.buffer = rows.into_iter(),
+            Some(Delivery::End) => self.last = Some(Ok(())),
+            Some(Delivery::Changed) => self.last = Some(Err(StopReason::InputChanged)),
+            None => self.last = Some(Err(StopReason::Defect)),
+        }
+    }
+}

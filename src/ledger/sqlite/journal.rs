@@ -1,0 +1,201 @@
+//! The ledger's writer: a thread of its own, one durable commit for whatever is waiting.
+//!
+//! What must hold: a batch is acknowledged only after its commit returned, batches are committed in
+//! the order in which they were handed over, and all of a batch or nothing of it is recorded.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::task::{Context, Poll};
+use std::thread::JoinHandle;
+
+use rusqlite::{Connection, params};
+use tokio::sync::oneshot;
+
+use super::{SqliteLedger, writing};
+use crate::ledger::{
+    Detail, Ending, Journal, Ledger, LedgerError, OpenRun, Opening, Purged, Recorded, RunId,
+    Unrecorded,
+};
+use crate::model::attempt::{AttemptId, Batch, WallMs};
+use crate::rules::body::BodyKind;
+use crate::rules::pair::PairHasher;
+
+/// Batches that may wait for the writer; the engine hands over one at a time.
+const WAITING: usize = 4;
+
+/// The ledger's answer to a batch.
+type Told = Result<Recorded, Box<Unrecorded>>;
+
+struct Job {
+    batch: Batch,
+    done: oneshot::Sender<Told>,
+}
+
+/// Takes facts of one run.
+pub(crate) struct SqliteJournal {
+    jobs: SyncSender<Job>,
+    writer: JoinHandle<SqliteLedger>,
+}
+
+/// Resolves when its batch is durable.
+struct Commit(oneshot::Receiver<Told>);
+
+impl Future for Commit {
+    type Output = Told;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let gone = |_| {
+            let (error, batch) = (LedgerError::WriterGone, Batch::default());
+            Err(Box::new(Unrecorded { error, batch }))
+        };
+        Pin::new(&mut self.0).poll(cx).map(|told| told.unwrap_or_else(gone))
+    }
+}
+
+impl Journal for SqliteJournal {
+    type Ledger = SqliteLedger;
+
+    fn record(&mut self, batch: Batch) -> impl Future<Output = Told> + Unpin + 'static {
+        let (done, told) = oneshot::channel();
+        // Where the writer is gone, `done` is dropped with the job, and the commit says so.
+        let _ = self.jobs.send(Job { batch, done });
+        Commit(told)
+    }
+
+    fn finish(self) -> Result<SqliteLedger, LedgerError> {
+        drop(self.jobs);
+        self.writer.join().map_err(|_| LedgerError::WriterGone)
+    }
+}
+
+impl Ledger for SqliteLedger {
+    type Journal = SqliteJournal;
+
+    fn hasher(&self) -> PairHasher {
+        self.hasher.clone()
+    }
+
+    fn open_run(&mut self, opening: &Opening) -> Result<OpenRun, LedgerError> {
+        self.begin_start(opening)
+    }
+
+    fn into_journal(self, run: &OpenRun) -> Result<SqliteJournal, LedgerError> {
+        let (jobs, waiting) = sync_channel(WAITING);
+        let run = run.id;
+        let path = self.path.clone();
+        let writer = std::thread::Builder::new()
+            .name("ledger".to_owned())
+            .spawn(move || write_until_closed(self, run, &waiting))
+            .map_err(|source| LedgerError::File { path, act: "written by a thread", source })?;
+        Ok(SqliteJournal { jobs, writer })
+    }
+
+    fn details(&mut self, attempts: &[AttemptId]) -> Result<Vec<Detail>, LedgerError> {
+        self.read_details(attempts)
+    }
+
+    fn end_start(&mut self, run: &OpenRun, ending: &Ending) -> Result<(), LedgerError> {
+        self.note_start_ended(run, ending)
+    }
+
+    fn end_run(&mut self, run: &OpenRun, ending: &Ending) -> Result<(), LedgerError> {
+        // Derived from the facts, which are found without it too: where there is no room for it, the next end makes it.
+        if let Err(error) = self.merge_standings() {
+            tracing::warn!(%error, "the ledger's look-up table could not be brought up to date; the next run does it");
+        }
+        self.note_start_ended(run, ending)?;
+        self.note_run_ended(run.id, ending)
+    }
+
+    fn remembered_body(&mut self) -> Result<Option<BodyKind>, LedgerError> {
+        let name: Option<String> = self.meta("body")?;
+        Ok(name.as_deref().and_then(BodyKind::from_name))
+    }
+
+    fn remember_body(&mut self, kind: BodyKind) -> Result<(), LedgerError> {
+        self.connection
+            .execute("INSERT OR REPLACE INTO meta VALUES ('body', ?1)", [kind.name()])
+            .map(drop)
+            .map_err(writing)
+    }
+
+    fn purge(&mut self, before: WallMs, utc_offset_ms: i64) -> Result<Purged, LedgerError> {
+        self.remove_before(before, utc_offset_ms)
+    }
+}
+
+impl SqliteLedger {
+    /// Makes facts of a run durable: all of them, or none. One process at a time writes: no intent is refused.
+    pub(super) fn record(&mut self, run: RunId, mut batch: Batch) -> Told {
+        batch.settlements.iter_mut().for_each(|fact| fact.texts.cut_long());
+        match commit(&mut self.connection, run, &batch) {
+            Ok(()) => {
+                self.witness.iter_mut().for_each(|witness| witness.saw(&batch));
+                Ok(Recorded::default())
+            }
+            Err(source) => Err(Box::new(Unrecorded { error: writing(source), batch })),
+        }
+    }
+}
+
+fn write_until_closed(mut ledger: SqliteLedger, run: RunId, jobs: &Receiver<Job>) -> SqliteLedger {
+    while let Ok(Job { batch, done }) = jobs.recv() {
+        let told = ledger.record(run, batch);
+        // The engine may have gone: the facts are recorded all the same.
+        let _ = done.send(told);
+    }
+    ledger
+}
+
+fn commit(connection: &mut Connection, run: RunId, batch: &Batch) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    {
+        let mut add = transaction.prepare_cached(
+            "INSERT INTO settlements (id, class, charge, http, at, status, result, order_no,
+                handle_time, remark, request_id, reason, sum)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
+                sum_of(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12))",
+        )?;
+        for fact in &batch.settlements {
+            let texts = &fact.texts;
+            add.execute(params![
+                fact.attempt.0,
+                fact.class.code(),
+                fact.charge.code(),
+                fact.http,
+                fact.at.0,
+                texts.status,
+                texts.result,
+                texts.order_no,
+                texts.handle_time,
+                texts.remark,
+                texts.request_id,
+                texts.reason,
+            ])?;
+        }
+        let mut add = transaction.prepare_cached(
+            "INSERT INTO intents (id, run, pair, record, at, sum)
+             VALUES (?1, ?2, ?3, ?4, ?5, sum_of(?1, ?2, ?3, ?4, ?5))",
+        )?;
+        for intent in &batch.intents {
+            add.execute(params![
+                intent.attempt.0,
+                run.0,
+                intent.pair.0,
+                intent.record,
+                intent.at.0
+            ])?;
+        }
+        let mut add = transaction.prepare_cached("INSERT OR IGNORE INTO voids VALUES (?1)")?;
+        for attempt in &batch.voids {
+            add.execute([attempt.0])?;
+        }
+        let mut add = transaction.prepare_cached(
+            "INSERT INTO meta VALUES ('facts', ?1)
+             ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+        )?;
+        add.execute([batch.facts()])?;
+    }
+    transaction.commit()
+}

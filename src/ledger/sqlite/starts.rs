@@ -1,0 +1,193 @@
+//! Starts: which attempts each one made, and whether all of them are still there.
+//!
+//! What must hold: the attempts of a start are numbered without a gap, from its first one. A start that is over is
+//! sealed: its row says how many intents it made. So an attempt that is missing is noticed, and is not made again.
+//! Until then the witness guards the latest ones. Starts are never removed, so no number is given twice.
+
+use std::ops::Range;
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::facts::UNSETTLED;
+use super::sums::{INTENT, START, START_OF_VERSION_2, damaged};
+use super::{SqliteLedger, reading, writing};
+use crate::ledger::{Ending, LedgerError, OpenRun, RunId};
+use crate::model::attempt::{AttemptId, StartId, WallMs};
+use crate::model::money::Charge;
+
+/// One start, its sum checked.
+pub(super) struct Start {
+    pub(super) run: RunId,
+    first_attempt: u64,
+    /// How many intents it made, once it is over.
+    pub(super) intents: Option<u64>,
+}
+
+impl Start {
+    /// The numbers that its attempts have, or may have while it is not over.
+    pub(super) const fn attempts(&self) -> Range<u64> {
+        let end = match self.intents {
+            Some(intents) => self.first_attempt + intents,
+            None => AttemptId::of(AttemptId(self.first_attempt).start().next(), 0).0,
+        };
+        self.first_attempt..end
+    }
+}
+
+impl SqliteLedger {
+    /// All starts, in their order. The run of a start is compared here and not in the query: a condition that stands
+    /// before the sum would pass over a damaged row.
+    pub(super) fn starts(&self) -> Result<Vec<Start>, LedgerError> {
+        let is_old = self.version()? < 3;
+        let (intents, sum) =
+            if is_old { ("NULL", START_OF_VERSION_2) } else { ("s.intents", START) };
+        let query = format!(
+            "SELECT s.id, s.run, s.first_attempt, {intents} FROM starts s WHERE {sum} ORDER BY s.id"
+        );
+        let mut statement = self.connection.prepare_cached(&query).map_err(reading)?;
+        let mut rows = statement.query([]).map_err(reading)?;
+        let mut starts: Vec<Start> = Vec::new();
+        while let Some(row) = rows.next().map_err(reading)? {
+            let (id, start) = start(row).map_err(reading)?;
+            let after = starts.last().map_or(0, |before| before.first_attempt);
+            // None is ever removed, and numbers only rise.
+            if id != starts.len() as u64 + 1 || start.first_attempt < after {
+                return Err(reading(damaged()));
+            }
+            if let Some(before) = starts.last_mut().filter(|_| is_old) {
+                // In version 2 the numbers ran on from start to start.
+                before.intents = Some(start.first_attempt - after);
+            }
+            starts.push(start);
+        }
+        Ok(starts)
+    }
+
+    /// The starts of one run. Refuses a ledger whose last starts are gone: the latest attempt must belong to a start,
+    /// and both to the same run.
+    pub(super) fn starts_of(&self, run: RunId) -> Result<Vec<Start>, LedgerError> {
+        let mut starts = self.starts()?;
+        let latest = self
+            .connection
+            .query_row(
+                &format!(
+                    "SELECT i.id, i.run FROM intents i WHERE {INTENT} ORDER BY i.id DESC LIMIT 1"
+                ),
+                [],
+                |row| Ok((row.get::<_, u64>(0)?, row.get(1).map(RunId)?)),
+            )
+            .optional()
+            .map_err(reading)?;
+        if let Some((attempt, run)) = latest {
+            let owner = starts.iter().rfind(|start| start.first_attempt <= attempt);
+            if owner.is_none_or(|start| start.run != run || !start.attempts().contains(&attempt)) {
+                return Err(reading(damaged()));
+            }
+        }
+        starts.retain(|start| start.run == run);
+        Ok(starts)
+    }
+
+    /// Adds a start of a run.
+    pub(super) fn add_start(
+        connection: &rusqlite::Connection,
+        run: RunId,
+        at: WallMs,
+    ) -> Result<StartId, LedgerError> {
+        let id: u32 = connection
+            .query_row("SELECT coalesce(max(id), 0) + 1 FROM starts", [], |row| row.get(0))
+            .map_err(reading)?;
+        let first = AttemptId::of(StartId(id), 1);
+        connection
+            .execute(
+                "INSERT INTO starts (id, run, first_attempt, started_at, sum)
+                 VALUES (?1, ?2, ?3, ?4, sum_of(?1, ?2, ?3, NULL))",
+                params![id, run.0, first.0, at.0],
+            )
+            .map_err(writing)?;
+        Ok(StartId(id))
+    }
+
+    /// Settles as in doubt what dead starts left in flight, and seals them. A start is dead if it is not sealed: we
+    /// hold the lock.
+    pub(super) fn settle_dead_starts(&mut self, now: WallMs) -> Result<(), LedgerError> {
+        let starts = self.starts()?;
+        let transaction = self.connection.transaction().map_err(writing)?;
+        for (id, start) in (1..).map(StartId).zip(&starts) {
+            if start.intents.is_none() {
+                let Range { start: first, end } = start.attempts();
+                transaction
+                    .execute(
+                        "INSERT INTO settlements (id, class, charge, at, sum)
+                         SELECT id, ?1, ?2, ?3, sum_of(id, ?1, ?2, NULL, ?3, NULL, NULL, NULL,
+                            NULL, NULL, NULL, NULL)
+                         FROM intents i WHERE id >= ?4 AND id < ?5
+                            AND NOT EXISTS (SELECT 1 FROM settlements s WHERE s.id = i.id)",
+                        params![UNSETTLED.code(), Charge::Unknown.code(), now.0, first, end],
+                    )
+                    .map_err(writing)?;
+                seal(&transaction, id)?;
+            }
+        }
+        transaction.commit().map_err(writing)
+    }
+
+    /// Notes how a start ended, and seals it.
+    pub(super) fn note_start_ended(
+        &mut self,
+        run: &OpenRun,
+        ending: &Ending,
+    ) -> Result<(), LedgerError> {
+        let transaction = self.connection.transaction().map_err(writing)?;
+        transaction
+            .execute(
+                "UPDATE starts SET ended_at = ?2, stop = ?3, exit = ?4 WHERE id = ?1",
+                params![run.start.0, ending.at.0, ending.stop, ending.exit],
+            )
+            .map_err(writing)?;
+        seal(&transaction, run.start)?;
+        transaction.commit().map_err(writing)
+    }
+
+    /// How many attempts there ever were, in starts that are over.
+    pub(super) fn attempts_ever(&self) -> Result<u64, LedgerError> {
+        Ok(self.starts()?.iter().filter_map(|start| start.intents).sum())
+    }
+
+    /// The first attempt that can be without a settlement: of the first start that is not over.
+    pub(super) fn first_unsettled(&self) -> Result<u64, LedgerError> {
+        let starts = self.starts()?;
+        let open = starts.iter().find(|start| start.intents.is_none());
+        Ok(open.map_or(u64::MAX >> 1, |start| start.first_attempt))
+    }
+
+    /// The highest number that an attempt ever had, purged ones too.
+    pub(super) fn last_attempt(&self) -> Result<AttemptId, LedgerError> {
+        let highest: Option<u64> = self
+            .connection
+            .query_row("SELECT max(id) FROM intents", [], |row| row.get(0))
+            .map_err(reading)?;
+        let purged: Option<u64> = self.meta("purged_to")?;
+        Ok(AttemptId(highest.max(purged).unwrap_or(0)))
+    }
+}
+
+/// Writes into a start's row how many intents it made.
+fn seal(connection: &rusqlite::Connection, start: StartId) -> Result<(), LedgerError> {
+    let first: u64 = connection
+        .query_row("SELECT first_attempt FROM starts WHERE id = ?1", [start.0], |row| row.get(0))
+        .map_err(reading)?;
+    let end = AttemptId::of(AttemptId(first).start().next(), 0);
+    let sealed = connection.execute(
+        "UPDATE starts SET intents = n, sum = sum_of(id, run, first_attempt, n)
+         FROM (SELECT coalesce(max(i.id) + 1 - ?2, 0) AS n FROM intents i WHERE i.id >= ?2 AND i.id < ?3)
+         WHERE starts.id = ?1",
+        params![start.0, first, end.0],
+    );
+    sealed.map(drop).map_err(writing)
+}
+
+fn start(row: &Row<'_>) -> rusqlite::Result<(u64, Start)> {
+    let start = Start { run: RunId(row.get(1)?), first_attempt: row.get(2)?, intents: row.get(3)? };
+    Ok((row.get(0)?, start))
+}

@@ -1,0 +1,156 @@
+//! Showing a ledger: its runs, what is in doubt, charges by day.
+//!
+//! Reads only, without the lock.
+
+use std::collections::BTreeMap;
+
+use super::facts::{codes_of, doubt_codes};
+use super::{SqliteLedger, reading};
+use crate::ledger::{
+    DayTotal, Doubt, HISTORY, LedgerError, LedgerName, RunId, RunLine, Shown, Status,
+};
+use crate::model::attempt::WallMs;
+use crate::model::class::Class;
+use crate::model::money::Tally;
+use crate::rules::estimate::History;
+use crate::rules::tally::count;
+
+const DAY_MS: i64 = 86_400_000;
+
+impl Shown for SqliteLedger {
+    fn name(&self) -> &LedgerName {
+        &self.name
+    }
+
+    fn status(&self, utc_offset_ms: i64, most_doubts: u64) -> Result<Status, LedgerError> {
+        Ok(Status {
+            origin: self.origin()?,
+            runs: self.run_lines()?,
+            doubts: self.doubts(most_doubts)?,
+            doubts_total: self.number(&format!(
+                "SELECT count(*) FROM settlements WHERE class IN ({})",
+                doubt_codes()
+            ))?,
+            // Of all starts: what is left of a damaged ledger is shown too.
+            unsettled: self.unsettled_from(0)?,
+            days: self.days(utc_offset_ms)?,
+        })
+    }
+
+    fn check_whole(&self) -> Result<(), LedgerError> {
+        self.check_witness()
+    }
+}
+
+impl SqliteLedger {
+    /// Counts the attempts from this number on that have no settlement.
+    pub(super) fn unsettled_from(&self, attempt: u64) -> Result<u64, LedgerError> {
+        self.number(&format!(
+            "SELECT count(*) FROM intents WHERE id >= {attempt}
+             AND NOT EXISTS (SELECT 1 FROM settlements s WHERE s.id = intents.id)"
+        ))
+    }
+
+    /// See [`crate::ledger::Facts::history`].
+    pub(super) fn read_history(&self) -> Result<History, LedgerError> {
+        let tallies = self.tallies(&format!(
+            "SELECT 0, class, count(*) FROM
+                (SELECT class FROM settlements ORDER BY id DESC LIMIT {HISTORY})
+             WHERE class IN ({}) GROUP BY class",
+            codes_of(|class| matches!(class, Class::Answered(_)))
+        ))?;
+        let tally = tallies.into_values().next().unwrap_or_default();
+        Ok(History { answers: tally.calls, charged: tally.confirmed })
+    }
+
+    fn number(&self, query: &str) -> Result<u64, LedgerError> {
+        self.connection.query_row(query, [], |row| row.get(0)).map_err(reading)
+    }
+
+    fn run_lines(&self) -> Result<Vec<RunLine>, LedgerError> {
+        let mut tallies = self.tallies(
+            "SELECT i.run, s.class, count(*) FROM intents i JOIN settlements s ON s.id = i.id
+             GROUP BY 1, 2",
+        )?;
+        let mut statement = self
+            .connection
+            .prepare(
+                "SELECT r.id, r.label, r.input_rows, r.state, r.created_at, r.ended_at,
+                    (SELECT count(*) FROM starts s WHERE s.run = r.id), l.stop, l.exit
+                 FROM runs r LEFT JOIN starts l
+                    ON l.id = (SELECT max(id) FROM starts s WHERE s.run = r.id)
+                 ORDER BY r.id",
+            )
+            .map_err(reading)?;
+        let rows = statement
+            .query_map([], |row| {
+                let id: u64 = row.get(0)?;
+                Ok(RunLine {
+                    id: RunId(id),
+                    label: row.get(1)?,
+                    rows: row.get(2)?,
+                    state: row.get(3)?,
+                    created_at: WallMs(row.get(4)?),
+                    ended_at: row.get::<_, Option<i64>>(5)?.map(WallMs),
+                    starts: row.get(6)?,
+                    last_stop: row.get(7)?,
+                    last_exit: row.get(8)?,
+                    tally: tallies.remove(&i64::try_from(id).unwrap_or(-1)).unwrap_or_default(),
+                })
+            })
+            .map_err(reading)?;
+        rows.collect::<Result<_, _>>().map_err(reading)
+    }
+
+    fn doubts(&self, most: u64) -> Result<Vec<Doubt>, LedgerError> {
+        let mut statement = self
+            .connection
+            .prepare(&format!(
+                "SELECT i.run, i.record, i.at, s.class FROM settlements s
+                 JOIN intents i ON i.id = s.id WHERE s.class IN ({})
+                 ORDER BY s.id DESC LIMIT ?1",
+                doubt_codes()
+            ))
+            .map_err(reading)?;
+        let mut rows = statement.query([most]).map_err(reading)?;
+        let mut doubts = Vec::new();
+        while let Some(row) = rows.next().map_err(reading)? {
+            let class = row.get(3).map_err(reading)?;
+            let Some(class) = Class::from_code(class) else { continue };
+            doubts.push(Doubt {
+                run: RunId(row.get(0).map_err(reading)?),
+                record: row.get(1).map_err(reading)?,
+                at: WallMs(row.get(2).map_err(reading)?),
+                class,
+            });
+        }
+        Ok(doubts)
+    }
+
+    fn days(&self, utc_offset_ms: i64) -> Result<Vec<DayTotal>, LedgerError> {
+        let tallies = self.tallies(&format!(
+            "SELECT day, class, sum(attempts) FROM (
+                SELECT (at + {utc_offset_ms}) / {DAY_MS} AS day, class, count(*) AS attempts
+                FROM settlements GROUP BY 1, 2
+                UNION ALL SELECT day, class, attempts FROM purged_days)
+             GROUP BY 1, 2",
+        ))?;
+        Ok(tallies.into_iter().map(|(day, tally)| DayTotal { day, tally }).collect())
+    }
+
+    /// Tallies by the first column of a query of (group, class, number of attempts).
+    fn tallies(&self, query: &str) -> Result<BTreeMap<i64, Tally>, LedgerError> {
+        let mut statement = self.connection.prepare(query).map_err(reading)?;
+        let mut rows = statement.query([]).map_err(reading)?;
+        let mut tallies: BTreeMap<i64, Tally> = BTreeMap::new();
+        while let Some(row) = rows.next().map_err(reading)? {
+            let class = row.get(1).map_err(reading)?;
+            if let Some(class) = Class::from_code(class) {
+                let group = row.get(0).map_err(reading)?;
+                let attempts = row.get(2).map_err(reading)?;
+                count(tallies.entry(group).or_default(), class, attempts);
+            }
+        }
+        Ok(tallies)
+    }
+}

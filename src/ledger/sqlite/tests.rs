@@ -1,0 +1,291 @@
+//! The ledger file: what is refused, whose its files are, and what damage is noticed. The promises of the traits are
+//! in the suite for every ledger.
+
+use std::time::Duration;
+
+use super::*;
+use crate::ledger::testing::conformance::{ending, known, opening, record};
+use crate::ledger::{Facts, FoundRun, Ledger, LedgerError, Opening, Preview, RunId, RunRef, Shown};
+use crate::model::attempt::{AttemptId, StartId};
+use crate::model::class::{Class, Lost, Refusal, ResultCode};
+use crate::rules::pairs::PairTable;
+use crate::rules::testing::key;
+
+mod lost;
+mod preview;
+mod upgrade;
+
+const MATCH: Class = Class::Answered(ResultCode::Match);
+const CUT: Class = Class::InDoubt(Lost::Cut);
+
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn location(&self) -> Location {
+        let ledger = self.folder.path().join("state/test.ledger");
+        Location { key: ledger.with_extension("key"), ledger, origin: "sandbox".to_owned() }
+    }
+
+    fn open(&self) -> SqliteLedger {
+        SqliteLedger::open(&self.location(), Duration::ZERO, || WallMs(1_000_000_000_000)).unwrap()
+    }
+}
+
+#[test]
+fn what_is_refused() {
+    let place = Place::new();
+    let location = place.location();
+    let held = place.open();
+    let open = |location: &Location| {
+        SqliteLedger::open(location, Duration::ZERO, || WallMs(0))
+            .map(drop)
+            .map_err(|e| (e.exit_code(), e))
+    };
+    assert!(matches!(open(&location), Err((17, LedgerError::Locked(_)))));
+    drop(held);
+    let other = Location { origin: "https://api.example.com:443".to_owned(), ..location.clone() };
+    assert!(matches!(open(&other), Err((11, LedgerError::Origin { .. }))));
+
+    let key = std::fs::read(&location.key).unwrap();
+    std::fs::remove_file(&location.key).unwrap();
+    assert!(matches!(open(&location), Err((18, LedgerError::Key { .. }))));
+    assert!(!location.key.exists(), "no new key is ever made");
+    let text = format!("ceknik-key-1 {}\n", "ab".repeat(32));
+    std::fs::write(&location.key, text).unwrap();
+    assert!(matches!(open(&location), Err((18, LedgerError::Key { .. }))));
+    std::fs::write(&location.key, key).unwrap();
+    assert!(open(&location).is_ok());
+
+    let raw = rusqlite::Connection::open(&location.ledger).unwrap();
+    raw.pragma_update(None, "user_version", 99).unwrap();
+    drop(raw);
+    assert!(matches!(open(&location), Err((18, LedgerError::Version { .. }))));
+    std::fs::write(&location.ledger, "not a database, but long enough to look at".repeat(50))
+        .unwrap();
+    assert!(matches!(open(&location), Err((18, LedgerError::Version { .. }))));
+}
+
+#[test]
+fn every_file_is_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let ledger = place.open();
+    let folder = ledger.path.parent().unwrap().to_owned();
+    let mode =
+        |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&folder), 0o700);
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        assert_eq!(mode(&entry.unwrap().path()), 0o600);
+        files += 1;
+    }
+    assert!(files >= 4, "ledger, wal, key, lock: {files}");
+    drop(ledger);
+
+    // As a backup brings them back.
+    let Location { ledger, key, .. } = place.location();
+    let open = std::fs::Permissions::from_mode(0o644);
+    for path in [&ledger, &key] {
+        std::fs::set_permissions(path, open.clone()).unwrap();
+    }
+    drop(place.open());
+    assert_eq!([mode(&ledger), mode(&key)], [0o600; 2]);
+}
+
+#[test]
+fn no_link_is_followed() {
+    for name in ["test.ledger", "test.key", "test.ledger.witness", "test.ledger.lock"] {
+        for is_made in [false, true] {
+            let place = Place::new();
+            let (victim, state) =
+                (place.folder.path().join("victim"), place.folder.path().join("state"));
+            std::fs::create_dir(&state).unwrap();
+            std::fs::write(&victim, if is_made { "untouched" } else { "" }).unwrap();
+            if is_made {
+                drop(place.open());
+                std::fs::remove_file(state.join(name)).unwrap();
+            }
+            let before = std::fs::read(&victim).unwrap();
+            std::os::unix::fs::symlink(&victim, state.join(name)).unwrap();
+            let opened = SqliteLedger::open(&place.location(), Duration::ZERO, || WallMs(0));
+            let error = opened.map(drop).unwrap_err();
+            assert_eq!(error.exit_code(), 18, "{name}");
+            assert!(error.to_string().ends_with("it is a link, which is not followed"), "{error}");
+            assert_eq!(std::fs::read(&victim).unwrap(), before, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_place_that_is_named_by_a_nik_is_not_told() {
+    let path = || std::path::PathBuf::from("d/3275014107900001.ledger");
+    let name = || LedgerName::of_file(&path());
+    for error in [
+        LedgerError::Locked(name()),
+        LedgerError::Missing(name()),
+        LedgerError::Lost { ledger: name(), what: "is gone".to_owned() },
+        LedgerError::File { path: path(), act: "opened", source: std::io::Error::other("no") },
+        key::missing(&Location { ledger: path(), key: path(), origin: String::new() }),
+    ] {
+        let said = error.to_string();
+        assert!(said.contains("d/******.ledger") && !said.contains("32750"), "{said}");
+    }
+}
+
+/// Goes on with the run of file 1, as far as what is known of its pairs.
+fn goes_on(place: &Place) -> Result<(), LedgerError> {
+    let mut ledger = SqliteLedger::open(&place.location(), Duration::ZERO, || WallMs(1))?;
+    goes_on_with(&mut ledger)
+}
+
+fn goes_on_with(ledger: &mut SqliteLedger) -> Result<(), LedgerError> {
+    let run = ledger.find_run(&opening(1, 1))?.run;
+    let keys = PairTable::new((1..10).map(key).collect()).keys();
+    ledger.earlier(&run, &keys, &mut |_, _| ())?;
+    match run {
+        RunRef::Open(id) => ledger.own(id, &keys, &mut |_, _| ()),
+        RunRef::New { .. } => Ok(()),
+    }
+}
+
+/// Whether it was refused as damaged.
+fn is_refused<T>(done: Result<T, LedgerError>) -> bool {
+    done.is_err_and(|error| error.exit_code() == 18 && error.hint().contains("newest backup"))
+}
+
+#[test]
+fn a_damaged_row_is_refused_also_where_another_is_asked_for() {
+    let attempt = |start, n| AttemptId::of(StartId(start), n).0;
+    let (second, third) = (attempt(1, 2), attempt(2, 1));
+    for damage in [
+        "",
+        "UPDATE starts SET run = 3 WHERE id = 1",
+        "UPDATE starts SET run = 2 WHERE id = 3",
+        // Another run's.
+        "UPDATE starts SET first_attempt = 2 WHERE id = 2",
+        "UPDATE starts SET first_attempt = 9 WHERE id = 3",
+        "UPDATE starts SET intents = 1 WHERE id = 1",
+        "UPDATE starts SET intents = NULL WHERE id = 1",
+        // What a damaged page leaves out.
+        "DELETE FROM starts WHERE id = 1",
+        "DELETE FROM starts WHERE id = 2",
+        "DELETE FROM starts WHERE id = 3",
+        "DELETE FROM starts WHERE id > 1",
+        "DELETE FROM starts",
+        &format!("UPDATE intents SET run = 1 WHERE id = {third}"),
+        &format!("UPDATE settlements SET at = 5 WHERE id = {third}"),
+        &format!("DELETE FROM intents WHERE id = {second}"),
+    ] {
+        let place = Place::new();
+        let mut ledger = place.open();
+        for (file, pair) in [(1, 1), (2, 3), (1, 5)] {
+            let run = ledger.open_run(&opening(file, file)).unwrap();
+            let facts = [(pair, Some(MATCH)), (pair + 1, Some(MATCH))];
+            ledger = record(ledger, &run, &facts, &[]);
+            ledger.end_start(&run, &ending(13)).unwrap();
+        }
+        ledger.connection.execute_batch(damage).unwrap();
+        drop(ledger);
+        assert_eq!(is_refused(goes_on(&place)), !damage.is_empty(), "{damage}");
+    }
+}
+
+/// Two starts of one run: nothing but the number of the latest attempt tells that the second is gone.
+#[test]
+fn a_last_start_that_is_gone_is_missed_also_by_its_own_run() {
+    let place = Place::new();
+    let mut ledger = place.open();
+    for pair in [1, 2] {
+        let run = ledger.open_run(&opening(1, 1)).unwrap();
+        ledger = record(ledger, &run, &[(pair, Some(MATCH))], &[]);
+        ledger.end_start(&run, &ending(13)).unwrap();
+    }
+    assert!(goes_on_with(&mut ledger).is_ok());
+    ledger.connection.execute_batch("DELETE FROM starts WHERE id = 2").unwrap();
+    assert!(is_refused(goes_on_with(&mut ledger)));
+}
+
+#[test]
+fn a_purge_believes_no_damaged_row() {
+    for damage in [
+        "",
+        "UPDATE settlements SET at = 5 WHERE id & 255 = 1",
+        "UPDATE settlements SET class = 1 WHERE id & 255 = 2",
+        "UPDATE intents SET run = 2 WHERE id & 255 = 1",
+        "UPDATE intents SET pair = zeroblob(16) WHERE id & 255 = 2",
+        "UPDATE standings SET attempt = 9 WHERE attempt & 255 = 1",
+    ] {
+        let place = Place::new();
+        let mut ledger = place.open();
+        let run = ledger.open_run(&opening(1, 1)).unwrap();
+        let facts = [(1, Some(MATCH)), (2, Some(CUT))];
+        ledger = record(ledger, &run, &facts, &[]);
+        ledger.end_run(&run, &ending(3)).unwrap();
+        ledger.connection.execute_batch(damage).unwrap();
+        assert_eq!(is_refused(ledger.purge(WallMs(10), 0)), !damage.is_empty(), "{damage}");
+    }
+}
+
+/// Every file beside the ledger, with its bytes.
+fn files(place: &Place) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let folder = std::fs::read_dir(place.folder.path().join("state")).unwrap();
+    let mut files: Vec<_> = folder
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
+/// A copy of a ledger's files as they are now, as a killed process or a backup leaves them.
+fn copied(place: &Place) -> Place {
+    let copy = Place::new();
+    std::fs::create_dir(copy.folder.path().join("state")).unwrap();
+    for (path, bytes) in files(place) {
+        std::fs::write(copy.folder.path().join("state").join(path.file_name().unwrap()), bytes)
+            .unwrap();
+    }
+    copy
+}
+
+#[test]
+fn a_run_ends_also_where_there_is_no_room_for_the_merge() {
+    let place = Place::new();
+    let mut ledger = place.open();
+    let run = ledger.open_run(&opening(1, 1)).unwrap();
+    let mut ledger = record(ledger, &run, &[(1, Some(MATCH)), (2, Some(MATCH))], &[]);
+    let full = "CREATE TEMP TRIGGER full BEFORE INSERT ON main.standings
+                BEGIN SELECT RAISE(ABORT, 'full'); END";
+    ledger.connection.execute_batch(full).unwrap();
+    ledger.end_run(&run, &ending(0)).unwrap();
+    assert_eq!(ledger.status(0, 1).unwrap().runs[0].state, "finished");
+    let next = ledger.open_run(&opening(2, 2)).unwrap();
+    let found = known(&mut ledger, &next.found.run);
+    assert_eq!(found.len(), 2, "found without it");
+    ledger.connection.execute_batch("DROP TRIGGER full").unwrap();
+    ledger.end_run(&next, &ending(0)).unwrap();
+    let merged = ledger.merged_to().unwrap();
+    assert_eq!(merged, AttemptId::of(run.start, 2).0, "and merged by the next");
+    assert_eq!(known(&mut ledger, &next.found.run), found);
+}
+
+#[test]
+fn a_held_ledger_is_waited_for_as_long_as_was_asked() {
+    let place = Place::new();
+    let held = place.open();
+    let take = |wait| Lock::take(&place.location().ledger, Duration::from_millis(wait));
+    assert!(matches!(take(0), Err(LedgerError::Locked(_))));
+    assert!(matches!(take(1), Err(LedgerError::Locked(_))));
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| take(60_000).map(drop));
+        std::thread::sleep(Duration::from_millis(50));
+        drop(held);
+        assert!(waits.join().unwrap().is_ok());
+    });
+}

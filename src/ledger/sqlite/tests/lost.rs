@@ -1,0 +1,161 @@
+//! What is gone is noticed: the witness, and the sums of rows.
+
+use std::fs;
+use std::path::Path;
+
+use super::*;
+use crate::ledger::sqlite::witness::{Testimony, path_of};
+
+fn told(place: &Place) -> String {
+    let opened = SqliteLedger::open(&place.location(), Duration::ZERO, || WallMs(0));
+    let told = opened.map(drop).map_err(|error| error.to_string()).err().unwrap_or_default();
+    let previewed =
+        SqlitePreview::of(&place.location()).map(drop).map_err(|error| error.to_string());
+    assert_eq!(previewed.err().unwrap_or_default(), told, "a preview says the same");
+    told
+}
+
+fn wal_of(ledger: &Path) -> std::path::PathBuf {
+    ledger.with_extension("ledger-wal")
+}
+
+/// A ledger with three facts in its file and four in its WAL, and the ledger file as it was before the first.
+fn under_way(place: &Place) -> (SqliteLedger, Vec<u8>) {
+    drop(place.open());
+    let old = fs::read(place.location().ledger).unwrap();
+    let mut ledger = place.open();
+    let run = ledger.open_run(&opening(1, 1)).unwrap();
+    drop(record(ledger, &run, &[(1, Some(MATCH)), (2, None)], &[]));
+    let mut ledger = place.open();
+    let run = ledger.open_run(&opening(1, 1)).unwrap();
+    (record(ledger, &run, &[(3, Some(MATCH)), (4, Some(MATCH))], &[]), old)
+}
+
+#[test]
+fn a_ledger_that_holds_less_than_its_witness_saw_is_refused() {
+    let origin = Place::new();
+    let (_ledger, old) = under_way(&origin);
+    let held = "it held 7 facts at least, up to call 2 of start 2";
+    assert_eq!(told(&copied(&origin)), "", "a killed process leaves all of it");
+
+    let gone = copied(&origin);
+    fs::remove_file(gone.location().ledger).unwrap();
+    fs::remove_file(wal_of(&gone.location().ledger)).unwrap();
+    assert!(told(&gone).ends_with(&format!("is gone or empty; {held}")), "{}", told(&gone));
+    let looked = SqliteLedger::look(&gone.location().ledger).map(drop).unwrap_err().to_string();
+    assert!(looked.ends_with(held), "{looked}");
+
+    let without_wal = copied(&origin);
+    fs::remove_file(wal_of(&without_wal.location().ledger)).unwrap();
+    let lost = format!("has lost facts: {held}, and holds 3, up to call 2 of start 1");
+    assert!(told(&without_wal).ends_with(&lost), "{}", told(&without_wal));
+
+    let older = copied(&origin);
+    fs::write(older.location().ledger, &old).unwrap();
+    assert!(
+        told(&older).ends_with("is an old copy: it holds 0 facts, and held 3"),
+        "{}",
+        told(&older)
+    );
+
+    let cut = copied(&origin);
+    let bytes = fs::read(cut.location().ledger).unwrap();
+    fs::write(cut.location().ledger, &bytes[..bytes.len() - 1]).unwrap();
+    let was = bytes.len();
+    let lost = format!("was cut: it has {} bytes, and had {was}", was - 1);
+    assert!(told(&cut).ends_with(&lost), "{}", told(&cut));
+
+    // Emptied, and its witness with it: the key tells that it is not new.
+    let emptied = copied(&origin);
+    fs::remove_file(wal_of(&emptied.location().ledger)).unwrap();
+    fs::write(emptied.location().ledger, "").unwrap();
+    fs::remove_file(path_of(&emptied.location().ledger)).unwrap();
+    assert!(told(&emptied).ends_with("is empty, and its key is not new"), "{}", told(&emptied));
+}
+
+#[test]
+fn a_witness_that_proves_nothing_is_made_anew() {
+    let origin = Place::new();
+    let (_ledger, _) = under_way(&origin);
+    let says = fs::read_to_string(path_of(&origin.location().ledger)).unwrap();
+    assert!(Testimony::read(&origin.location().ledger).is_some());
+    let other_key = says.replacen(says.split(' ').nth(1).unwrap(), "0011223344556677", 1);
+    for (n, torn) in
+        ["", "\n", "something else\n", &says[..says.len() - 1], &says.replace('7', "9"), &other_key]
+            .into_iter()
+            .enumerate()
+    {
+        let place = copied(&origin);
+        fs::remove_file(wal_of(&place.location().ledger)).unwrap();
+        fs::write(path_of(&place.location().ledger), torn).unwrap();
+        assert_eq!(told(&place), "", "{n}");
+        let anew = fs::read_to_string(path_of(&place.location().ledger)).unwrap();
+        assert_eq!(anew.len(), says.len(), "{n}");
+        assert_ne!(anew, says);
+        // From then on it tells again.
+        fs::remove_file(place.location().ledger).unwrap();
+        assert!(told(&place).contains("it held 3 facts at least, up to call 2 of start 1"), "{n}");
+    }
+}
+
+#[test]
+fn a_row_without_its_sum_is_damaged() {
+    let place = Place::new();
+    let mut ledger = place.open();
+    let run = ledger.open_run(&opening(1, 1)).unwrap();
+    let mut ledger = record(ledger, &run, &[(1, Some(MATCH)), (2, None)], &[]);
+    let keys = PairTable::new((1..10).map(key).collect()).keys();
+    assert!(ledger.own(run.id, &keys, &mut |_, _| {}).is_ok());
+    ledger.connection.execute("UPDATE settlements SET sum = NULL", []).unwrap();
+    let error = ledger.own(run.id, &keys, &mut |_, _| {}).unwrap_err();
+    assert!(error.hint().contains("backup"), "{}", error.hint());
+    let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
+    let full = writing(rusqlite::Error::SqliteFailure(full, None));
+    assert!(full.hint().contains("free space"), "{}", full.hint());
+}
+
+#[test]
+fn an_attempt_that_is_left_out_is_damage() {
+    let place = Place::new();
+    let mut ledger = place.open();
+    let first = ledger.open_run(&opening(1, 1)).unwrap();
+    let ledger = record(ledger, &first, &[(1, Some(MATCH)), (2, Some(MATCH))], &[]);
+    drop(ledger);
+    let mut ledger = place.open();
+    let second = ledger.open_run(&opening(2, 2)).unwrap();
+    let mut ledger = record(ledger, &second, &[(3, Some(MATCH))], &[]);
+    let last = AttemptId::of(first.start, 2).0;
+    let keys = PairTable::new((1..10).map(key).collect()).keys();
+    assert!(ledger.own(first.id, &keys, &mut |_, _| {}).is_ok());
+    // The last of a start that is over: its row says how many there were.
+    ledger.connection.execute("DELETE FROM intents WHERE id = ?1", [last]).unwrap();
+    assert!(is_refused(ledger.own(first.id, &keys, &mut |_, _| {})));
+    assert!(ledger.own(second.id, &keys, &mut |_, _| {}).is_ok());
+}
+
+#[test]
+fn a_count_that_is_lower_is_told_whatever_else_is_right() {
+    let place = Place::new();
+    drop(under_way(&place));
+    let ledger = place.open();
+    assert!(ledger.check_whole().is_ok());
+    ledger.connection.execute("UPDATE meta SET value = 6 WHERE name = 'facts'", []).unwrap();
+    let told = SqliteLedger::look(&place.location().ledger).unwrap().check_whole().unwrap_err();
+    assert!(told.to_string().ends_with("and holds 6, up to call 2 of start 2"), "{told}");
+}
+
+/// SQLite would roll it back into the ledger.
+#[test]
+fn a_link_in_the_place_of_a_file_of_sqlites_is_refused() {
+    for ending in ["-wal", "-journal", "-shm"] {
+        let place = Place::new();
+        drop(place.open());
+        let mut path = place.location().ledger.into_os_string();
+        path.push(ending);
+        let _ = fs::remove_file(&path);
+        std::os::unix::fs::symlink(place.folder.path().join("elsewhere"), &path).unwrap();
+        let opened = SqliteLedger::open(&place.location(), Duration::ZERO, || WallMs(0));
+        let told = opened.map(drop).unwrap_err().to_string();
+        assert!(told.contains("it is a link"), "{ending}: {told}");
+    }
+}

@@ -1,0 +1,149 @@
+//! Ledgers that an older ceknik made: stored ones, which a run, a plan and a status of today meet.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use super::*;
+use crate::ledger::testing::SqliteBackend;
+
+/// A copy of a stored ledger of version 2.
+fn stored(name: &str) -> Place {
+    let place = Place::new();
+    let state = place.folder.path().join("state");
+    fs::create_dir(&state).unwrap();
+    let from = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/ledgers/v2").join(name);
+    for entry in fs::read_dir(from).unwrap() {
+        let from = entry.unwrap().path();
+        let name = from.file_name().unwrap().to_str().unwrap().replace("my.ledger.key", "test.key");
+        fs::copy(&from, state.join(name.replace("my.ledger", "test.ledger"))).unwrap();
+    }
+    place
+}
+
+fn copy_of(place: &Place) -> PathBuf {
+    beside(&place.location().ledger, ".v2")
+}
+
+/// The files beside the ledger but its lock, and what SQLite makes where it opens a file: an index, and an empty WAL.
+fn facts_and_keys(place: &Place) -> Vec<(PathBuf, Vec<u8>)> {
+    let is_passing = |path: &PathBuf, bytes: &[u8]| {
+        let name = path.to_string_lossy();
+        name.ends_with(".lock")
+            || name.ends_with("-shm")
+            || name.ends_with("-wal") && bytes.is_empty()
+    };
+    files(place).into_iter().filter(|(path, bytes)| !is_passing(path, bytes)).collect()
+}
+
+fn facts_of(ledger: &SqliteLedger) -> Vec<crate::ledger::testing::StoredFact> {
+    use crate::ledger::testing::Backend;
+    SqliteBackend::stored(ledger).facts
+}
+
+#[test]
+fn an_older_ledger_is_brought_up_to_date_and_kept_as_it_was() {
+    for name in ["finished", "stopped", "killed"] {
+        let place = stored(name);
+        let before = {
+            let old = SqliteLedger::look(&place.location().ledger).unwrap();
+            assert_eq!(old.version().unwrap(), 2);
+            (facts_of(&old), old.status(0, 99).unwrap())
+        };
+        let open_before = before.0.iter().filter(|fact| fact.settled.is_none()).count();
+        assert_eq!(open_before > 0, name == "killed");
+        let mut ledger = place.open();
+        assert_eq!(ledger.version().unwrap(), schema::VERSION);
+        // No fact is another one; what was in flight is in doubt now.
+        let after = facts_of(&ledger);
+        assert_eq!(after.len(), before.0.len());
+        for (old, new) in before.0.iter().zip(&after) {
+            let settled = old.settled.or(new.settled);
+            assert_eq!(&crate::ledger::testing::StoredFact { settled, ..*old }, new);
+        }
+        let starts = ledger.starts().unwrap();
+        let counted: u64 = starts.iter().map(|start| start.intents.unwrap()).sum();
+        assert_eq!((starts.len(), counted), (before.1.runs[0].starts as usize, after.len() as u64));
+        assert!(ledger.own(RunId(1), &PairTable::default().keys(), &mut |_, _| ()).is_ok());
+
+        // The copy is a ledger by itself, for the program that made it, and nobody else may read it.
+        let copy = copy_of(&place);
+        let kept = [copy.clone(), beside(&copy, ".key"), beside(&copy, ".witness")];
+        for path in &kept {
+            assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600, "{path:?}");
+        }
+        let old = SqliteLedger::look(&copy).unwrap();
+        assert_eq!((old.version().unwrap(), facts_of(&old)), (2, before.0));
+        assert!(old.check_whole().is_ok());
+        assert_eq!(fs::read(&kept[1]).unwrap(), fs::read(place.location().key).unwrap());
+
+        // A second start changes nothing more.
+        drop(ledger);
+        drop(place.open());
+        assert!(!beside(&copy, ".2").exists());
+        // One that goes on with the run has numbers of its own.
+        ledger = place.open();
+        let opening = opening(1, 1);
+        let run = ledger.open_run(&opening).unwrap();
+        assert_eq!(run.start.0 as usize, starts.len() + 1);
+        let ledger = record(ledger, &run, &[(1, Some(MATCH))], &[]);
+        assert!(ledger.last_attempt().unwrap() > after[after.len() - 1].attempt);
+    }
+}
+
+#[test]
+fn readers_show_an_older_ledger_as_it_is() {
+    for name in ["finished", "stopped", "killed"] {
+        let place = stored(name);
+        let before = facts_and_keys(&place);
+        let shown = SqliteLedger::look(&place.location().ledger).unwrap().status(0, 9).unwrap();
+        assert_eq!(shown.runs.len(), 1);
+        let preview = SqlitePreview::of(&place.location()).unwrap();
+        let found = preview.read(|facts| {
+            let found = facts.find_run(&opening(1, 1))?;
+            facts.earlier(&found.run, &PairTable::default().keys(), &mut |_, _| ())?;
+            facts.own(RunId(1), &PairTable::default().keys(), &mut |_, _| ())?;
+            Ok::<_, LedgerError>((found.earlier_starts, facts.unsettled()?))
+        });
+        let unsettled = shown.unsettled;
+        assert_eq!(found.unwrap(), Some((0, unsettled)));
+        assert!(facts_and_keys(&place) == before, "not a byte is written");
+    }
+}
+
+#[test]
+fn without_room_for_the_copy_nothing_is_changed() {
+    let place = stored("stopped");
+    let before = facts_and_keys(&place);
+    // Where the copy would be written, there is a folder.
+    fs::create_dir(beside(&copy_of(&place), ".part")).unwrap();
+    let error = SqliteLedger::open(&place.location(), Duration::ZERO, || WallMs(0)).map(drop);
+    let error = error.unwrap_err();
+    assert_eq!(error.exit_code(), 18);
+    assert!(error.to_string().contains("kept as it is before"), "{error}");
+    fs::remove_dir(beside(&copy_of(&place), ".part")).unwrap();
+    assert!(facts_and_keys(&place) == before, "not a byte");
+    drop(place.open());
+    assert!(copy_of(&place).exists());
+}
+
+#[test]
+fn a_complete_copy_is_never_written_over() {
+    let place = stored("finished");
+    fs::write(copy_of(&place), "a copy of last week").unwrap();
+    drop(place.open());
+    assert_eq!(fs::read_to_string(copy_of(&place)).unwrap(), "a copy of last week");
+    let second = beside(&copy_of(&place), ".2");
+    assert_eq!(SqliteLedger::look(&second).unwrap().version().unwrap(), 2);
+}
+
+#[test]
+fn a_damaged_older_ledger_is_not_brought_up_to_date() {
+    let place = stored("stopped");
+    let raw = rusqlite::Connection::open(place.location().ledger).unwrap();
+    raw.execute_batch("UPDATE starts SET run = 2 WHERE id = 1").unwrap();
+    drop(raw);
+    let opened = SqliteLedger::open(&place.location(), Duration::ZERO, || WallMs(0));
+    assert!(is_refused(opened.map(drop)));
+    assert_eq!(SqliteLedger::look(&place.location().ledger).unwrap().version().unwrap(), 2);
+}

@@ -1,0 +1,558 @@
+//! The suite that every ledger has to pass, written once against the traits.
+//!
+//! A new ledger gets a [`Backend`] and a line at the end of this file.
+
+use std::time::Duration;
+
+use super::{Backend, Trap};
+use crate::ledger::{
+    CutShort, DayTotal, Doubt, Ending, Facts, FoundRun, Identity, Journal, Ledger, LedgerError,
+    OpenRun, Opening, Preview, Recorded, RunId, RunLine, RunRef, Shown, Unrecorded,
+};
+use crate::model::attempt::{AttemptId, Batch, Intent, Settlement, StartId, WallMs};
+use crate::model::class::{Class, Lost, Refusal, ResultCode, Trouble};
+use crate::model::money::Tally;
+use crate::model::reply::Texts;
+use crate::rules::body::BodyKind;
+use crate::rules::classify::charge;
+use crate::rules::pairs::PairTable;
+use crate::rules::testing::key;
+
+const MATCH: Class = Class::Answered(ResultCode::Match);
+const CUT: Class = Class::InDoubt(Lost::Cut);
+const KILLED: Class = Class::InDoubt(Lost::Killed);
+const REFUSED: Class = Class::Refused(Refusal::Other);
+const DAY: Duration = Duration::from_secs(86_400);
+const NOW: WallMs = WallMs(1_000_000_000_000);
+const LATER: WallMs = WallMs(2_000_000_000_000);
+
+/// A run on this file, at this path.
+pub(crate) fn opening(file: u8, path: u8) -> Opening {
+    Opening {
+        identity: Identity { fingerprint: [file; 16], columns: "1,2".to_owned() },
+        path: [path; 16],
+        label: "customers.csv".to_owned(),
+        account: [0; 16],
+        rows: 3,
+        at: NOW,
+        reuse: DAY * 30,
+        reask_after: DAY,
+    }
+}
+
+/// Facts of a start's attempts from `first` on: of each a pair and a class, `None` leaving the intent open.
+pub(crate) fn facts(start: StartId, first: u32, of: &[(u64, Option<Class>)]) -> Batch {
+    let mut batch = Batch::default();
+    for (n, (pair, class)) in (first..).zip(of) {
+        let attempt = AttemptId::of(start, n);
+        batch.intents.push(Intent { attempt, pair: key(*pair), record: *pair, at: NOW });
+        if let Some(class) = *class {
+            let texts = Texts { remark: Some(format!("r{pair}")), ..Texts::default() };
+            let charge = charge(class);
+            let fact = Settlement { attempt, class, charge, http: Some(200), texts, at: NOW };
+            batch.settlements.push(fact);
+        }
+    }
+    batch
+}
+
+/// Records batches through the ledger's journal.
+pub(crate) fn record_all<L: Ledger>(
+    ledger: L,
+    run: &OpenRun,
+    batches: impl IntoIterator<Item = Batch>,
+) -> (L, Vec<Result<Recorded, Box<Unrecorded>>>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut journal = ledger.into_journal(run).unwrap();
+    let told = batches.into_iter().map(|batch| runtime.block_on(journal.record(batch))).collect();
+    (journal.finish().unwrap(), told)
+}
+
+/// Records the first attempts of a start.
+pub(crate) fn record<L: Ledger>(
+    ledger: L,
+    run: &OpenRun,
+    of: &[(u64, Option<Class>)],
+    voids: &[u32],
+) -> L {
+    let mut batch = facts(run.start, 1, of);
+    batch.voids = voids.iter().map(|n| AttemptId::of(run.start, *n)).collect();
+    let (ledger, told) = record_all(ledger, run, [batch]);
+    assert!(told.iter().all(|told| told.as_ref().is_ok_and(|told| told.refused.is_empty())));
+    ledger
+}
+
+/// What is known of pairs 1 to 9: (pair, class or end, whose); of other runs the latest alone.
+pub(crate) fn known(facts: &mut impl Facts, run: &RunRef) -> Vec<(u32, String, &'static str)> {
+    let keys = PairTable::new((1..10).map(key).collect()).keys();
+    let mut latest = std::collections::BTreeMap::new();
+    let mut seen = |at: crate::rules::pairs::PairIndex, fact: crate::ledger::Earlier| {
+        let whose = if fact.taken_over { "taken over" } else { "earlier" };
+        latest.insert(at.0 + 1, (format!("{:?}", fact.end), whose));
+    };
+    facts.earlier(run, &keys, &mut seen).unwrap();
+    let mut found: Vec<_> =
+        latest.into_iter().map(|(pair, (end, whose))| (pair, end, whose)).collect();
+    if let RunRef::Open(id) = run {
+        let mut own = |at: Option<crate::rules::pairs::PairIndex>, fact: crate::ledger::Own| {
+            let name = if fact.voided { "void" } else { fact.class.name() };
+            found.push((at.unwrap().0 + 1, name.to_owned(), "own"));
+        };
+        facts.own(*id, &keys, &mut own).unwrap();
+    }
+    found.sort();
+    found
+}
+
+fn said(pair: u32, what: &str, whose: &'static str) -> (u32, String, &'static str) {
+    (pair, what.to_owned(), whose)
+}
+
+pub(crate) fn ending(exit: u8) -> Ending {
+    Ending { at: WallMs(NOW.0 + 500), stop: (exit > 3).then_some("budget"), exit }
+}
+
+fn status(ledger: &impl Shown) -> crate::ledger::Status {
+    ledger.status(0, 9).unwrap()
+}
+
+fn an_open_run_goes_on_with_its_own_facts_and_the_dead_are_in_doubt<B: Backend>() {
+    let mut place = B::new();
+    let mut ledger = place.open(NOW).unwrap();
+    let run = ledger.open_run(&opening(1, 1)).unwrap();
+    assert_eq!(run.found.run, RunRef::New { takes_over: None });
+    let of = [(1, Some(MATCH)), (2, None), (3, Some(REFUSED)), (4, Some(REFUSED))];
+    let ledger = record(ledger, &run, &of, &[4]);
+    place.kill(Some(ledger), None);
+
+    let mut ledger = place.open(LATER).unwrap();
+    let stored = B::stored(&ledger).facts;
+    assert_eq!(stored[1].settled, Some((KILLED, LATER.0)), "it is a fact now");
+    let again = ledger.open_run(&opening(1, 1)).unwrap();
+    assert_eq!((again.id, again.found.earlier_starts), (run.id, 1));
+    assert_eq!(again.found.run, RunRef::Open(run.id));
+    assert_eq!(again.found.answers_since, run.found.answers_since, "fixed at the first start");
+    let expected = [
+        said(1, "match", "own"),
+        said(2, "lost_killed", "own"),
+        said(3, "refused", "own"),
+        said(4, "void", "own"),
+    ];
+    assert_eq!(known(&mut ledger, &RunRef::Open(run.id)), expected);
+}
+
+fn a_start_that_ended_leaves_nothing_to_settle<B: Backend>() {
+    let mut place = B::new();
+    let mut ledger = place.open(NOW).unwrap();
+    let run = ledger.open_run(&opening(1, 1)).unwrap();
+    let mut ledger = record(ledger, &run, &[(1, Some(MATCH)), (2, Some(CUT))], &[]);
+    ledger.end_start(&run, &ending(13)).unwrap();
+    let before = B::stored(&ledger);
+    place.kill(Some(ledger), None);
+    assert_eq!(B::stored(&place.open(LATER).unwrap()), before);
+}
+
+fn numbers_of_attempts_belong_to_their_start<B: Backend>() {
+    let mut place = B::new();
+    let mut ledger = place.open(NOW).unwrap();
+    for n in 1..=3 {
+        let run = ledger.open_run(&opening(1, 1)).unwrap();
+        assert_eq!(run.start, StartId(n));
+        ledger = record(ledger, &run, &[(u64::from(n), Some(MATCH))], &[]);
+    }
+    let run = ledger.open_run(&opening(1, 1)).unwrap();
+    ledger.end_run(&run, &ending(0)).unwrap();
+    assert_eq!(ledger.purge(LATER, 0).unwrap().attempts, 3);
+    place.kill(Some(ledger), None);
+    let start = place.open(NOW).unwrap().open_run(&opening(2, 2)).unwrap().start;
+    assert_eq!(start, StartId(5), "none is given twice, also after a purge");
+}
+
+fn all_of_a_batch_or_nothing_is_recorded<B: Backend>() {
+    let mut place = B::new();
+    let mut ledger = place.open(NOW).unwrap();
+    let run = ledger.open_run(&opening(1, 1)).unwrap();
+    let good = facts(run.start, 1, &[(1, Some(MATCH)), (2, None)]);
+    // One of its facts is there already.
+    let mut twice = facts(run.start, 3, &[(3, Some(MATCH))]);
+    twice.settlements.push(good.settlements[0].clone());
+    let again = facts(run.start, 2, &[(2, None)]);
+    let (ledger, told) = record_all(ledger, &run, [good, twice.clone(), again.clone()]);
+    assert_eq!(told[0].as_ref().unwrap(), &Recorded::default());
+    for (told, batch) in [(&told[1], twice), (&told[2], again)] {
+        let refused = told.as_ref().unwrap_err();
+        assert_eq!(refused.batch, batch, "it is handed back");
+        assert!(matches!(refused.error, LedgerError::Storage { .. }));
+    }
+    assert_eq!(B::stored(&ledger).facts.len(), 2);
+}
+
+fn a_storage_that_fails_records_nothing_and_works_again<B: Backend>() {
+    for trap in [Trap::ReadOnly, Trap::Full] {
+        let mut place = B::new();
+        let mut ledger = place.open(NOW).unwrap();
+        let run = ledger.open_run(&opening(1, 1)).unwrap();
+        // More than the free pages of a file take.
+        let many: Vec<(u64, Option<Class>)> = (1..2000).map(|pair| (pair, Some(MATCH))).collect();
+        let batch = facts(run.start, 1, &many);
+        B::set_trap(&ledger, Some(trap));
+        let (back, told) = record_all(ledger, &run, [batch.clone()]);
+        let refused = told.into_iter().next().unwrap().unwrap_err();
+        assert_eq!((refused.error.exit_code(), refused.batch), (18, batch.clone()));
+        B::set_trap(&back, None);
+        assert!(B::stored(&back).facts.is_empty());
+        let (back, told) = record_all(back, &run, [batch]);
+        assert!(told[0].is_ok() && B::stored(&back).facts.len() == 1999, "{trap:?}");
+    }
+}
+
+fn a_finished_runs_facts_are_found_merged_or_not_and_the_latest_wins<B: Backend>() {
+    let mut place = B::new();
+    let mut ledger = place.open(NOW).unwrap();
+    let first = ledger.open_run(&opening(1, 1)).unwrap();
+    let trouble = Class::Retry(Trouble::Internal);
+    ledger = record(ledger, &first, &[(1, Some(MATCH)), (2, Some(trouble)), (3, Some(CUT))], &[]);
+    ledger.end_run(&first, &ending(3)).unwrap();
+    // Another file's run is cut short: its facts are not merged.
+    let second = ledger.open_run(&opening(2, 2)).unwrap();
+    ledger = record(ledger, &second, &[(3, Some(MATCH)), (5, Some(MATCH))], &[]);
+    ledger.end_start(&second, &ending(13)).unwrap();
+
+    let expected = [
+        said(1, "Answered(Match)", "earlier"),
+        said(3, "Answered(Match)", "earlier"),
+        said(5, "Answered(Match)", "earlier"),
+    ];
+    let third = ledger.open_run(&opening(3, 3)).unwrap();
+    assert_eq!(known(&mut ledger, &third.found.run), expected, "not begun");
+    assert_eq!(known(&mut ledger, &RunRef::Open(third.id)), expected, "begun");
+    ledger.end_run(&third, &ending(0)).unwrap();
+    let fourth = ledger.find_run(&opening(4, 4)).unwrap();
+    assert_eq!(known(&mut ledger, &fourth.run), expected, "merged");
+    assert_eq!(known(&mut ledger, &fourth.run), expected, "reading changes nothing");
+    let mut own = known(&mut ledger, &RunRef::Open(second.id));
+    own.retain(|(_, _, whose)| *whose == "own");
+    assert_eq!(own, [said(3, "match", "own"), said(5, "match", "own")]);
+}
+
+fn a_changed_file_takes_the_open_run_over<B: Backend>() {
+    let mut place = B::new();
+    let mut ledger = place.open(NOW).unwrap();
+    let run = ledger.open_run(&opening(1, 7)).unwrap();
+    ledger = record(ledger, &run, &[(1, Some(MATCH)), (2, Some(CUT)), (3, None)], &[]);
+    let read_otherwise = Opening {
+        identity: Identity { fingerprint: [1; 16], columns: "2,1".to_owned() },
+        ..opening(1, 7)
+    };
+    for (opening, file_changed) in [(opening(2, 7), true), (read_otherwise, false)] {
+        let RunRef::New { takes_over: Some(older) } = ledger.find_run(&opening).unwrap().run else {
+            panic!("it takes none over")
+        };
+        let CutShort { run: id, file_changed: changed, tally } = older;
+        assert_eq!((id, changed), (run.id, file_changed));
+        assert_eq!((tally.calls, tally.confirmed, tally.possible.in_doubt), (3, 1, 2));
+    }
+    let other = ledger.find_run(&opening(2, 8)).unwrap();
+    assert!(other.run == RunRef::New { takes_over: None } && !other.had_starts());
+
+    let changed = ledger.open_run(&opening(2, 7)).unwrap();
+    assert!(changed.found.had_starts() && changed.found.earlier_starts == 0);
+    let again = ledger.open_run(&opening(3, 7)).unwrap();
+    // While it is open, a purge leaves it what it took over.
+    let purged = ledger.purge(LATER, 0).unwrap();
+    assert_eq!((purged.attempts, purged.kept), (0, 2));
+    let taken = known(&mut ledger, &RunRef::Open(again.id));
+    assert_eq!(taken[0], said(1, "Answered(Match)", "taken over"));
+    assert_eq!(known(&mut ledger, &again.found.run), taken, "seen before it began, too");
+    let states: Vec<String> = status(&ledger).runs.into_iter().map(|r| r.state).collect();
+    assert_eq!(states, ["superseded", "superseded", "open"]);
+    ledger.end_run(&again, &ending(0)).unwrap();
+    assert_eq!(ledger.purge(LATER, 0).unwrap().attempts, 1);
+}
+
+fn a_preview_sees_what_the_next_start_finds<B: Backend>() {
+    let mut place = B::new();
+    let nothing = place.preview().unwrap().read(|_| Ok::<_, LedgerError>(())).unwrap();
+    assert_eq!(nothing, None);
+    let mut ledger = place.open(NOW).unwrap();
+    let hasher = ledger.hasher();
+    let run = ledger.open_run(&opening(1, 1)).unwrap();
+    let ledger = record(ledger, &run, &[(1, Some(MATCH)), (2, None), (3, Some(REFUSED))], &[]);
+    let openings = [opening(1, 1), opening(2, 1), opening(3, 3)];
+    let seen = |place: &B| {
+        let preview = place.preview().unwrap();
+        let subject = crate::rules::testing::subject("3275010101900001", "BUDI");
+        assert_eq!(preview.hasher().pair(&subject), hasher.pair(&subject));
+        openings.clone().map(|opening| {
+            let read = preview.read(|facts| {
+                let found = facts.find_run(&opening)?;
+                let known = known(facts, &found.run);
+                Ok::<_, LedgerError>((found, known, facts.unsettled()?))
+            });
+            read.unwrap().unwrap()
+        })
+    };
+    let beside = seen(&place);
+    assert!(beside[0].1.contains(&said(2, "lost_killed", "own")) && beside[0].2 == 1);
+    place.kill(Some(ledger), None);
+    assert_eq!(seen(&place), beside);
+    for (opening, (found, foreseen, _)) in openings.iter().zip(&beside) {
+        let mut ledger = place.open(LATER).unwrap();
+        assert_eq!(&ledger.find_run(opening).unwrap(), found);
+        assert_eq!(&known(&mut ledger, &found.run), foreseen);
+        drop(ledger);
+    }
+    let mut ledger = place.open(LATER).unwrap();
+    let FoundRun { earlier_starts, .. } = ledger.open_run(&opening(1, 1)).unwrap().found;
+    assert_eq!(earlier_starts, 1, "looking began none");
+}
+
+fn details_are_those_that_were_asked_for<B: Backend>() {
+    let mut place = B::new();
+    let mut ledger = place.open(NOW).unwrap();
+    let one = ledger.open_run(&opening(1, 1)).unwrap();
+    let many: Vec<_> = (1..=100).map(|n| (n, (n != 50).then_some(MATCH))).collect();
+    ledger = record(ledger, &one, &many, &[]);
+    let other = ledger.open_run(&opening(1, 1)).unwrap();
+    ledger = record(ledger, &other, &[(101, Some(MATCH)), (102, Some(MATCH))], &[]);
+    let id = |pair: u32| match pair {
+        101.. => AttemptId::of(other.start, pair - 100),
+        _ => AttemptId::of(one.start, pair),
+    };
+    for wanted in [
+        vec![],
+        vec![7],
+        vec![3, 1, 2, 50],
+        vec![1, 100],
+        vec![7, 7],
+        vec![2, 9, 17, 98],
+        vec![1, 99, 101, 102],
+        vec![77, 999],
+    ] {
+        let asked: Vec<AttemptId> = wanted.iter().copied().map(id).collect();
+        let mut expected: Vec<u32> = wanted.into_iter().filter(|n| *n != 50 && *n < 103).collect();
+        expected.sort_unstable();
+        expected.dedup();
+        let found = ledger.details(&asked).unwrap();
+        let expected: Vec<_> =
+            expected.into_iter().map(|pair| (id(pair), Some(format!("r{pair}")))).collect();
+        let found: Vec<_> = found.into_iter().map(|d| (d.attempt, d.texts.remark)).collect();
+        assert_eq!(found, expected);
+    }
+}
+
+fn a_text_without_measure_is_cut_before_it_is_kept<B: Backend>() {
+    let mut place = B::new();
+    let mut ledger = place.open(NOW).unwrap();
+    let run = ledger.open_run(&opening(1, 1)).unwrap();
+    let mut batch = facts(run.start, 1, &[(1, Some(MATCH))]);
+    batch.settlements[0].texts.reason = Some("x".repeat(200_000));
+    let (mut ledger, _) = record_all(ledger, &run, [batch]);
+    let asked = [AttemptId::of(run.start, 1)];
+    let kept = ledger.details(&asked).unwrap().remove(0).texts.reason.unwrap();
+    assert!(kept.ends_with("x…[cut]") && kept.len() < 4200, "{}", kept.len());
+}
+
+fn few_pairs_and_many_find_the_same<B: Backend>() {
+    let mut place = B::new();
+    let mut ledger = place.open(NOW).unwrap();
+    let run = ledger.open_run(&opening(1, 1)).unwrap();
+    let of: Vec<_> = (1..=400).map(|pair| (2 * pair, Some(MATCH))).collect();
+    ledger = record(ledger, &run, &of, &[]);
+    ledger.end_run(&run, &ending(0)).unwrap();
+    let next = ledger.find_run(&opening(2, 2)).unwrap().run;
+    let ends = |ledger: &mut B::Ledger, pairs: &[u64]| {
+        let keys = PairTable::new(pairs.iter().copied().map(key).collect()).keys();
+        let mut found = Vec::new();
+        ledger.earlier(&next, &keys, &mut |at, fact| found.push((at.0, fact.attempt))).unwrap();
+        found
+    };
+    for few in [vec![2, 3, 400, 401, 800, 801], vec![1], vec![800], (1..=19).collect()] {
+        let expected: Vec<_> = (0..)
+            .zip(&few)
+            .filter(|(_, pair)| **pair % 2 == 0 && **pair <= 800)
+            .map(|(at, pair)| (at, AttemptId::of(run.start, *pair as u32 / 2)))
+            .collect();
+        assert_eq!(ends(&mut ledger, &few), expected, "{few:?}");
+        // The same pairs beside many that nobody asked for.
+        let many: Vec<u64> = few.iter().copied().chain(10_000..10_030).collect();
+        assert_eq!(ends(&mut ledger, &many), expected, "{few:?}");
+    }
+}
+
+fn a_purge_keeps_doubts_open_runs_and_the_days_totals<B: Backend>() {
+    let mut place = B::new();
+    let mut ledger = place.open(NOW).unwrap();
+    let done = ledger.open_run(&opening(1, 1)).unwrap();
+    ledger = record(ledger, &done, &[(1, Some(MATCH)), (2, Some(CUT)), (3, Some(MATCH))], &[]);
+    ledger.end_run(&done, &ending(3)).unwrap();
+    let open = ledger.open_run(&opening(2, 2)).unwrap();
+    ledger = record(ledger, &open, &[(4, Some(MATCH))], &[]);
+    let before = status(&ledger);
+
+    let nothing = ledger.purge(WallMs(1), 0).unwrap();
+    assert_eq!((nothing.attempts, nothing.kept), (0, 0));
+    let purged = ledger.purge(LATER, 0).unwrap();
+    assert_eq!((purged.attempts, purged.kept, purged.wiped), (2, 2, true));
+    let after = status(&ledger);
+    assert_eq!((after.days, after.doubts_total), (before.days, 1));
+
+    let third = ledger.find_run(&opening(3, 3)).unwrap().run;
+    let found: Vec<u32> = known(&mut ledger, &third).iter().map(|fact| fact.0).collect();
+    assert_eq!(found, [2, 4]);
+}
+
+fn a_doubt_stands_again_where_the_answer_after_it_is_purged<B: Backend>() {
+    let mut place = B::new();
+    let mut ledger = place.open(NOW).unwrap();
+    for (file, of) in
+        [(1, [(1, Some(CUT)), (2, Some(MATCH))]), (2, [(1, Some(MATCH)), (3, Some(MATCH))])]
+    {
+        let run = ledger.open_run(&opening(file, file)).unwrap();
+        ledger = record(ledger, &run, &of, &[]);
+        ledger.end_run(&run, &ending(3)).unwrap();
+    }
+    let purged = ledger.purge(LATER, 0).unwrap();
+    assert_eq!((purged.attempts, purged.kept), (3, 1));
+    let next = ledger.find_run(&opening(3, 3)).unwrap().run;
+    assert_eq!(known(&mut ledger, &next), [said(1, "InDoubt", "earlier")]);
+}
+
+fn the_history_is_of_answers_alone<B: Backend>() {
+    let mut place = B::new();
+    let mut ledger = place.open(NOW).unwrap();
+    let run = ledger.open_run(&opening(1, 1)).unwrap();
+    let answer = |code| Some(Class::Answered(code));
+    let of = [
+        (1, answer(ResultCode::Match)),
+        (2, answer(ResultCode::Mismatch)),
+        (3, answer(ResultCode::NotSure)),
+        (4, answer(ResultCode::Failed)),
+        (5, answer(ResultCode::Unknown)),
+        (6, Some(Class::Retry(Trouble::Internal))),
+        (7, Some(REFUSED)),
+        (8, Some(CUT)),
+        (9, None),
+    ];
+    let history = record(ledger, &run, &of, &[]).history().unwrap();
+    assert_eq!((history.answers, history.charged), (5, 2));
+}
+
+fn a_status_is_the_whole_story<B: Backend>() {
+    let mut place = B::new();
+    let mut ledger = place.open(NOW).unwrap();
+    let run = ledger.open_run(&opening(1, 1)).unwrap();
+    let failed = Some(Class::Answered(ResultCode::Failed));
+    ledger = record(ledger, &run, &[(1, Some(MATCH)), (2, None), (3, Some(CUT)), (4, failed)], &[]);
+    let shown = status(&ledger);
+    assert_eq!((shown.unsettled, shown.doubts_total, ledger.unsettled().unwrap()), (1, 1, 1));
+    place.kill(Some(ledger), None);
+
+    // The next start settles what the dead one left.
+    let mut ledger = place.open(NOW).unwrap();
+    let again = ledger.open_run(&opening(1, 1)).unwrap();
+    ledger = record(ledger, &again, &[(5, Some(MATCH))], &[]);
+    assert_eq!(ledger.unsettled().unwrap(), 0);
+    ledger.end_run(&again, &ending(3)).unwrap();
+    let other = ledger.open_run(&opening(2, 2)).unwrap();
+    let shown = ledger.status(0, 1).unwrap();
+
+    let line = |id, state: &str, tally| RunLine {
+        id,
+        label: "customers.csv".to_owned(),
+        rows: 3,
+        state: state.to_owned(),
+        created_at: NOW,
+        ended_at: None,
+        starts: 1,
+        last_stop: None,
+        last_exit: None,
+        tally,
+    };
+    let tally = shown.runs[0].tally;
+    assert_eq!((tally.calls, tally.confirmed, tally.possible.in_doubt), (5, 2, 2));
+    let first = RunLine {
+        ended_at: Some(ending(3).at),
+        starts: 2,
+        last_exit: Some(3),
+        ..line(run.id, "finished", tally)
+    };
+    assert_eq!(shown.runs, [first, line(other.id, "open", Tally::default())]);
+    assert_eq!((shown.unsettled, shown.doubts_total), (0, 2));
+    // The newest alone, as was asked.
+    assert_eq!(shown.doubts, [Doubt { run: run.id, record: 3, at: NOW, class: CUT }]);
+    assert_eq!(shown.days, [DayTotal { day: 11_574, tally }]);
+    let tomorrow = ledger.status(86_400_000, 1).unwrap().days;
+    assert_eq!(tomorrow[0].day, 11_575, "days are those of the caller's clock");
+    assert!(ledger.check_whole().is_ok());
+}
+
+fn the_end_of_a_start_is_told_until_the_next<B: Backend>() {
+    let mut place = B::new();
+    let mut ledger = place.open(NOW).unwrap();
+    let run = ledger.open_run(&opening(1, 1)).unwrap();
+    ledger.end_start(&run, &ending(13)).unwrap();
+    let told = |ledger: &B::Ledger| {
+        let line = status(ledger).runs.remove(0);
+        (line.state, line.last_stop, line.last_exit)
+    };
+    assert_eq!(told(&ledger), ("open".to_owned(), Some("budget".to_owned()), Some(13)));
+    let run = ledger.open_run(&opening(1, 1)).unwrap();
+    assert_eq!(told(&ledger), ("open".to_owned(), None, None));
+    ledger.end_run(&run, &ending(0)).unwrap();
+    assert_eq!(told(&ledger), ("finished".to_owned(), None, Some(0)));
+    let next = ledger.open_run(&opening(1, 1)).unwrap();
+    assert_eq!(next.id, RunId(run.id.0 + 1), "a finished run is not gone on with");
+}
+
+fn the_body_that_was_taken_is_remembered<B: Backend>() {
+    let mut place = B::new();
+    let mut ledger = place.open(NOW).unwrap();
+    assert_eq!(ledger.remembered_body().unwrap(), None);
+    for kind in [BodyKind::Form, BodyKind::Json] {
+        ledger.remember_body(kind).unwrap();
+        assert_eq!(ledger.remembered_body().unwrap(), Some(kind));
+    }
+}
+
+/// Makes the suite's tests for one ledger.
+macro_rules! suite {
+    ($name:ident, $backend:ty: $($test:ident)*) => {
+        mod $name {
+            $(#[test]
+            fn $test() {
+                super::$test::<$backend>();
+            })*
+        }
+    };
+}
+
+/// The suite for each ledger.
+macro_rules! suites {
+    ($($name:ident, $backend:ty;)*) => {
+        $(suite! { $name, $backend:
+            an_open_run_goes_on_with_its_own_facts_and_the_dead_are_in_doubt
+            a_start_that_ended_leaves_nothing_to_settle
+            numbers_of_attempts_belong_to_their_start
+            all_of_a_batch_or_nothing_is_recorded
+            a_storage_that_fails_records_nothing_and_works_again
+            a_finished_runs_facts_are_found_merged_or_not_and_the_latest_wins
+            a_changed_file_takes_the_open_run_over
+            a_preview_sees_what_the_next_start_finds
+            details_are_those_that_were_asked_for
+            a_text_without_measure_is_cut_before_it_is_kept
+            few_pairs_and_many_find_the_same
+            a_purge_keeps_doubts_open_runs_and_the_days_totals
+            a_doubt_stands_again_where_the_answer_after_it_is_purged
+            the_history_is_of_answers_alone
+            a_status_is_the_whole_story
+            the_end_of_a_start_is_told_until_the_next
+            the_body_that_was_taken_is_remembered
+        })*
+    };
+}
+
+suites! {
+    sqlite, crate::ledger::testing::SqliteBackend;
+    memory, crate::ledger::testing::MemoryBackend;
+}

@@ -1,0 +1,562 @@
+//! A ledger in memory: the promises of the traits in their plainest form, for tests.
+//!
+//! It outlives the processes that open it. Never: in the program.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::{Future, Ready, ready};
+use std::rc::Rc;
+
+use super::{Backend, Stored, StoredFact, Trap};
+use crate::ledger::{
+    CutShort, DayTotal, Detail, Doubt, Earlier, Ending, Facts, FoundRun, HISTORY, Journal, Ledger,
+    LedgerError, LedgerName, OpenRun, Opening, Own, Preview, Purged, Recorded, RunId, RunLine,
+    RunRef, Shown, Status, Unrecorded,
+};
+use crate::model::attempt::{AttemptId, Batch, Intent, Settlement, StartId, WallMs};
+use crate::model::class::{Class, End, Lost, NotSent};
+use crate::model::money::{Charge, Tally};
+use crate::model::reply::Texts;
+use crate::rules::body::BodyKind;
+use crate::rules::estimate::History;
+use crate::rules::pair::PairHasher;
+use crate::rules::pairs::{PairIndex, SortedKeys};
+use crate::rules::tally::count;
+
+const KILLED: Class = Class::InDoubt(Lost::Killed);
+const DAY_MS: i64 = 86_400_000;
+
+#[derive(Debug, Clone)]
+struct Run {
+    opening: Opening,
+    superseded: Option<u64>,
+    state: &'static str,
+    ended: Option<Ending>,
+}
+
+#[derive(Debug, Clone)]
+struct Start {
+    run: u64,
+    ended: Option<Ending>,
+    /// Its process is dead, or it ended.
+    is_over: bool,
+}
+
+#[derive(Debug, Default)]
+struct Store {
+    runs: Vec<Run>,
+    starts: Vec<Start>,
+    intents: BTreeMap<u64, (u64, Intent)>,
+    settlements: BTreeMap<u64, Settlement>,
+    voids: BTreeSet<u64>,
+    body: Option<BodyKind>,
+    purged: Vec<(i64, Class)>,
+    trap: Option<Trap>,
+    batches: u32,
+}
+
+fn storage(act: &'static str) -> LedgerError {
+    LedgerError::Storage { act, is_damaged: false, source: "the trap".into() }
+}
+
+/// A ledger in memory, opened.
+pub(crate) struct MemoryLedger {
+    store: Rc<RefCell<Store>>,
+    name: LedgerName,
+}
+
+/// The place of a ledger in memory.
+pub(crate) struct MemoryBackend(Rc<RefCell<Store>>);
+
+/// Takes facts of one start.
+pub(crate) struct MemoryJournal {
+    ledger: MemoryLedger,
+    run: OpenRun,
+}
+
+impl Store {
+    fn class(&self, attempt: u64) -> Class {
+        self.settlements.get(&attempt).map_or(KILLED, |fact| fact.class)
+    }
+
+    fn at(&self, attempt: u64) -> WallMs {
+        let made = self.intents.get(&attempt).map_or(WallMs(0), |(_, intent)| intent.at);
+        self.settlements.get(&attempt).map_or(made, |fact| fact.at)
+    }
+
+    fn tally(&self, run: u64) -> Tally {
+        let mut tally = Tally::default();
+        let own = self.intents.iter().filter(|(_, (of, _))| *of == run);
+        own.for_each(|(attempt, _)| count(&mut tally, self.class(*attempt), 1));
+        tally
+    }
+
+    /// The runs that this one took over, one behind the other, itself first.
+    fn chain(&self, run: Option<u64>) -> BTreeSet<u64> {
+        let mut chain = BTreeSet::new();
+        let mut next = run;
+        while let Some(run) = next.filter(|run| chain.insert(*run)) {
+            next = self.run(run).superseded;
+        }
+        chain
+    }
+
+    fn run(&self, id: u64) -> &Run {
+        &self.runs[id as usize - 1]
+    }
+
+    fn open_run(&self, is_wanted: impl Fn(&Run) -> bool) -> Option<u64> {
+        let found = self.runs.iter().rposition(|run| run.state == "open" && is_wanted(run));
+        found.map(|at| at as u64 + 1)
+    }
+
+    fn check_writable(&self) -> Result<(), LedgerError> {
+        if self.trap == Some(Trap::ReadOnly) { Err(storage("written")) } else { Ok(()) }
+    }
+
+    /// Whether the batch breaks no rule of the facts.
+    fn check(&self, run: &OpenRun, batch: &Batch) -> Result<(), LedgerError> {
+        self.check_writable()?;
+        let mut intents: BTreeSet<u64> = self.intents.keys().copied().collect();
+        let mut settled: BTreeSet<u64> = self.settlements.keys().copied().collect();
+        let is_taken = match self.trap {
+            Some(Trap::Full) => false,
+            Some(Trap::RefusesAfter(most)) => self.batches < most,
+            Some(Trap::WriterDiesAfter(most)) if self.batches >= most => {
+                return Err(LedgerError::WriterGone);
+            }
+            _ => true,
+        };
+        let is_new = is_taken
+            && batch.intents.iter().all(|intent| {
+                assert_eq!(
+                    intent.attempt.start(),
+                    run.start,
+                    "an attempt bears its start's number"
+                );
+                intents.insert(intent.attempt.0)
+            })
+            && batch.settlements.iter().all(|fact| settled.insert(fact.attempt.0));
+        if is_new { Ok(()) } else { Err(storage("written")) }
+    }
+
+    fn record(&mut self, run: &OpenRun, mut batch: Batch) -> Result<Recorded, Box<Unrecorded>> {
+        batch.settlements.iter_mut().for_each(|fact| fact.texts.cut_long());
+        if let Err(error) = self.check(run, &batch) {
+            let is_gone = matches!(error, LedgerError::WriterGone);
+            let batch = if is_gone { Batch::default() } else { batch };
+            return Err(Box::new(Unrecorded { error, batch }));
+        }
+        self.batches += 1;
+        for intent in batch.intents {
+            self.intents.insert(intent.attempt.0, (run.id.0, intent));
+        }
+        for fact in batch.settlements {
+            self.settlements.insert(fact.attempt.0, fact);
+        }
+        self.voids.extend(batch.voids.iter().map(|attempt| attempt.0));
+        Ok(Recorded::default())
+    }
+
+    fn settle_dead_starts(&mut self, now: WallMs) {
+        let dead: BTreeSet<u32> =
+            (1..).zip(&self.starts).filter(|(_, start)| !start.is_over).map(|(id, _)| id).collect();
+        for attempt in self.intents.keys().map(|attempt| AttemptId(*attempt)) {
+            if dead.contains(&attempt.start().0) {
+                let (charge, texts) = (Charge::Unknown, Texts::default());
+                let killed =
+                    Settlement { attempt, class: KILLED, charge, http: None, texts, at: now };
+                self.settlements.entry(attempt.0).or_insert(killed);
+            }
+        }
+        self.starts.iter_mut().for_each(|start| start.is_over = true);
+    }
+
+    fn purge(&mut self, before: WallMs, utc_offset_ms: i64, kept_runs: &BTreeSet<u64>) -> Purged {
+        let old: Vec<u64> =
+            self.settlements.values().filter(|f| f.at < before).map(|f| f.attempt.0).collect();
+        let is_doomed = |attempt: &u64| {
+            let run = self.intents[attempt].0;
+            self.class(*attempt).end() != Some(End::InDoubt) && !kept_runs.contains(&run)
+        };
+        let doomed: Vec<u64> = old.iter().copied().filter(is_doomed).collect();
+        for attempt in &doomed {
+            let day = (self.at(*attempt).0 + utc_offset_ms) / DAY_MS;
+            self.purged.push((day, self.class(*attempt)));
+            self.intents.remove(attempt);
+            self.settlements.remove(attempt);
+            self.voids.remove(attempt);
+        }
+        let attempts = doomed.len() as u64;
+        Purged { attempts, kept: old.len() as u64 - attempts, wiped: true }
+    }
+
+    /// The open runs, and all that they took over.
+    fn living(&self) -> BTreeSet<u64> {
+        let open = (1..).zip(&self.runs).filter(|(_, run)| run.state == "open");
+        open.flat_map(|(id, _)| self.chain(Some(id))).collect()
+    }
+}
+
+impl Facts for MemoryLedger {
+    fn find_run(&mut self, opening: &Opening) -> Result<FoundRun, LedgerError> {
+        let store = self.store.borrow();
+        if let Some(id) = store.open_run(|run| run.opening.identity == opening.identity) {
+            let first = &store.run(id).opening;
+            return Ok(FoundRun {
+                run: RunRef::Open(RunId(id)),
+                earlier_starts: store.starts.iter().filter(|start| start.run == id).count() as u64,
+                created_at: first.at,
+                answers_since: first.at.before(first.reuse),
+                reask_since: first.at.before(first.reask_after),
+            });
+        }
+        let older = store.open_run(|run| run.opening.path == opening.path);
+        let takes_over = older.map(|id| CutShort {
+            run: RunId(id),
+            file_changed: store.run(id).opening.identity.fingerprint
+                != opening.identity.fingerprint,
+            tally: store.tally(id),
+        });
+        Ok(FoundRun {
+            run: RunRef::New { takes_over },
+            earlier_starts: 0,
+            created_at: opening.at,
+            answers_since: opening.at.before(opening.reuse),
+            reask_since: opening.at.before(opening.reask_after),
+        })
+    }
+
+    fn earlier(
+        &mut self,
+        run: &RunRef,
+        keys: &SortedKeys,
+        visit: &mut dyn FnMut(PairIndex, Earlier),
+    ) -> Result<(), LedgerError> {
+        let store = self.store.borrow();
+        let (own, older) = match run {
+            RunRef::Open(id) => (Some(id.0), store.run(id.0).superseded),
+            RunRef::New { takes_over } => (None, takes_over.map(|older| older.run.0)),
+        };
+        let taken_over = store.chain(older);
+        for (attempt, (run, intent)) in &store.intents {
+            let end = store.class(*attempt).end().filter(|_| !store.voids.contains(attempt));
+            if let (Some(at), Some(end)) = (keys.find(&intent.pair), end)
+                && Some(*run) != own
+            {
+                let taken_over = taken_over.contains(run);
+                let fact = Earlier {
+                    attempt: AttemptId(*attempt),
+                    end,
+                    at: store.at(*attempt),
+                    taken_over,
+                };
+                visit(at, fact);
+            }
+        }
+        Ok(())
+    }
+
+    fn own(
+        &mut self,
+        run: RunId,
+        keys: &SortedKeys,
+        visit: &mut dyn FnMut(Option<PairIndex>, Own),
+    ) -> Result<(), LedgerError> {
+        let store = self.store.borrow();
+        for (attempt, (_, intent)) in store.intents.iter().filter(|(_, (of, _))| *of == run.0) {
+            let own = Own {
+                attempt: AttemptId(*attempt),
+                class: store.class(*attempt),
+                at: store.at(*attempt),
+                voided: store.voids.contains(attempt),
+            };
+            visit(keys.find(&intent.pair), own);
+        }
+        Ok(())
+    }
+
+    fn history(&mut self) -> Result<History, LedgerError> {
+        let store = self.store.borrow();
+        let latest = store.settlements.values().rev().take(HISTORY as usize);
+        let mut history = History::default();
+        for fact in latest.filter(|fact| matches!(fact.class, Class::Answered(_))) {
+            history.answers += 1;
+            history.charged += u64::from(fact.charge == Charge::Charged);
+        }
+        Ok(history)
+    }
+
+    fn unsettled(&mut self) -> Result<u64, LedgerError> {
+        let store = self.store.borrow();
+        Ok((store.intents.len() - store.settlements.len()) as u64)
+    }
+}
+
+impl Ledger for MemoryLedger {
+    type Journal = MemoryJournal;
+
+    fn hasher(&self) -> PairHasher {
+        PairHasher::new([7; 32])
+    }
+
+    fn open_run(&mut self, opening: &Opening) -> Result<OpenRun, LedgerError> {
+        let found = self.find_run(opening)?;
+        let mut store = self.store.borrow_mut();
+        store.check_writable()?;
+        let id = match found.run {
+            RunRef::Open(id) => id.0,
+            RunRef::New { takes_over } => {
+                let superseded = takes_over.map(|older| older.run.0);
+                if let Some(older) = superseded {
+                    store.runs[older as usize - 1].state = "superseded";
+                }
+                let opening = opening.clone();
+                store.runs.push(Run { opening, superseded, state: "open", ended: None });
+                store.runs.len() as u64
+            }
+        };
+        store.starts.push(Start { run: id, ended: None, is_over: false });
+        let start = StartId(store.starts.len() as u32);
+        Ok(OpenRun { id: RunId(id), start, found })
+    }
+
+    fn into_journal(self, run: &OpenRun) -> Result<MemoryJournal, LedgerError> {
+        if self.store.borrow().trap == Some(Trap::NoWriter) {
+            return Err(storage("written"));
+        }
+        Ok(MemoryJournal { ledger: self, run: run.clone() })
+    }
+
+    fn details(&mut self, attempts: &[AttemptId]) -> Result<Vec<Detail>, LedgerError> {
+        let store = self.store.borrow();
+        if store.trap == Some(Trap::Unreadable) {
+            return Err(storage("read"));
+        }
+        let wanted: BTreeSet<u64> = attempts.iter().map(|attempt| attempt.0).collect();
+        let found = wanted.iter().filter_map(|attempt| store.settlements.get(attempt));
+        let detail = |fact: &Settlement| Detail {
+            attempt: fact.attempt,
+            class: fact.class,
+            texts: fact.texts.clone(),
+        };
+        Ok(found.map(detail).collect())
+    }
+
+    fn end_start(&mut self, run: &OpenRun, ending: &Ending) -> Result<(), LedgerError> {
+        let mut store = self.store.borrow_mut();
+        store.check_writable()?;
+        let start = &mut store.starts[run.start.0 as usize - 1];
+        (start.is_over, start.ended) = (true, Some(ending.clone()));
+        Ok(())
+    }
+
+    fn end_run(&mut self, run: &OpenRun, ending: &Ending) -> Result<(), LedgerError> {
+        self.end_start(run, ending)?;
+        let mut store = self.store.borrow_mut();
+        let run = &mut store.runs[run.id.0 as usize - 1];
+        (run.state, run.ended) = ("finished", Some(ending.clone()));
+        Ok(())
+    }
+
+    fn remembered_body(&mut self) -> Result<Option<BodyKind>, LedgerError> {
+        Ok(self.store.borrow().body)
+    }
+
+    fn remember_body(&mut self, kind: BodyKind) -> Result<(), LedgerError> {
+        self.store.borrow().check_writable()?;
+        self.store.borrow_mut().body = Some(kind);
+        Ok(())
+    }
+
+    fn purge(&mut self, before: WallMs, utc_offset_ms: i64) -> Result<Purged, LedgerError> {
+        let mut store = self.store.borrow_mut();
+        store.check_writable()?;
+        let living = store.living();
+        Ok(store.purge(before, utc_offset_ms, &living))
+    }
+}
+
+impl Shown for MemoryLedger {
+    fn name(&self) -> &LedgerName {
+        &self.name
+    }
+
+    fn status(&self, utc_offset_ms: i64, most_doubts: u64) -> Result<Status, LedgerError> {
+        let store = self.store.borrow();
+        let line = |(id, run): (u64, &Run)| {
+            let starts: Vec<&Start> = store.starts.iter().filter(|start| start.run == id).collect();
+            let last = starts.last().and_then(|start| start.ended.clone());
+            let mut tally = Tally::default();
+            let settled =
+                store.settlements.values().filter(|f| store.intents[&f.attempt.0].0 == id);
+            settled.for_each(|fact| count(&mut tally, fact.class, 1));
+            RunLine {
+                id: RunId(id),
+                label: run.opening.label.clone(),
+                rows: run.opening.rows,
+                state: run.state.to_owned(),
+                created_at: run.opening.at,
+                ended_at: run.ended.as_ref().map(|ending| ending.at),
+                starts: starts.len() as u64,
+                last_stop: last.as_ref().and_then(|ending| ending.stop).map(str::to_owned),
+                last_exit: last.map(|ending| ending.exit),
+                tally,
+            }
+        };
+        let doubts: Vec<Doubt> = store
+            .settlements
+            .values()
+            .rev()
+            .filter(|fact| fact.class.end() == Some(End::InDoubt))
+            .map(|fact| {
+                let (run, intent) = &store.intents[&fact.attempt.0];
+                Doubt { run: RunId(*run), record: intent.record, at: intent.at, class: fact.class }
+            })
+            .collect();
+        let mut days: BTreeMap<i64, Tally> = BTreeMap::new();
+        let now = store.settlements.values();
+        let settled = now.map(|fact| ((fact.at.0 + utc_offset_ms) / DAY_MS, fact.class));
+        for (day, class) in settled.chain(store.purged.iter().copied()) {
+            count(days.entry(day).or_default(), class, 1);
+        }
+        Ok(Status {
+            origin: "memory".to_owned(),
+            runs: (1..).zip(&store.runs).map(line).collect(),
+            doubts_total: doubts.len() as u64,
+            doubts: doubts.into_iter().take(most_doubts as usize).collect(),
+            unsettled: (store.intents.len() - store.settlements.len()) as u64,
+            days: days.into_iter().map(|(day, tally)| DayTotal { day, tally }).collect(),
+        })
+    }
+
+    fn check_whole(&self) -> Result<(), LedgerError> {
+        Ok(())
+    }
+}
+
+impl Journal for MemoryJournal {
+    type Ledger = MemoryLedger;
+
+    fn record(
+        &mut self,
+        batch: Batch,
+    ) -> impl Future<Output = Result<Recorded, Box<Unrecorded>>> + Unpin + 'static {
+        let told: Ready<_> = ready(self.ledger.store.borrow_mut().record(&self.run, batch));
+        told
+    }
+
+    fn finish(self) -> Result<MemoryLedger, LedgerError> {
+        let is_gone = {
+            let store = self.ledger.store.borrow();
+            matches!(store.trap, Some(Trap::WriterDiesAfter(most)) if store.batches >= most)
+        };
+        if is_gone { Err(LedgerError::WriterGone) } else { Ok(self.ledger) }
+    }
+}
+
+impl Preview for MemoryBackend {
+    type Facts = MemoryLedger;
+
+    fn hasher(&self) -> PairHasher {
+        self.handle().hasher()
+    }
+
+    fn read<T, E: From<LedgerError>>(
+        &self,
+        mut read: impl FnMut(&mut MemoryLedger) -> Result<T, E>,
+    ) -> Result<Option<T>, E> {
+        match self.0.borrow().starts.is_empty() {
+            true => Ok(None),
+            false => read(&mut self.handle()).map(Some),
+        }
+    }
+}
+
+impl MemoryBackend {
+    fn handle(&self) -> MemoryLedger {
+        MemoryLedger { store: Rc::clone(&self.0), name: LedgerName::of_file("memory".as_ref()) }
+    }
+}
+
+impl Backend for MemoryBackend {
+    type Ledger = MemoryLedger;
+    type Preview = Self;
+
+    fn new() -> Self {
+        Self(Rc::default())
+    }
+
+    fn open(&mut self, now: WallMs) -> Result<MemoryLedger, LedgerError> {
+        self.0.borrow_mut().settle_dead_starts(now);
+        Ok(self.handle())
+    }
+
+    fn preview(&self) -> Result<Self, LedgerError> {
+        Ok(Self(Rc::clone(&self.0)))
+    }
+
+    fn record(
+        ledger: &mut MemoryLedger,
+        run: &OpenRun,
+        batch: Batch,
+    ) -> Result<Recorded, Box<Unrecorded>> {
+        ledger.store.borrow_mut().record(run, batch)
+    }
+
+    fn stored(ledger: &MemoryLedger) -> Stored {
+        let store = ledger.store.borrow();
+        let fact = |(attempt, (run, intent)): (&u64, &(u64, Intent))| StoredFact {
+            attempt: AttemptId(*attempt),
+            pair: intent.pair,
+            run: *run,
+            settled: store.settlements.get(attempt).map(|fact| (fact.class, fact.at.0)),
+            voided: store.voids.contains(attempt),
+        };
+        let runs = || (1..).zip(&store.runs);
+        Stored {
+            facts: store.intents.iter().map(fact).collect(),
+            took_over: runs().filter_map(|(id, run)| Some((id, run.superseded?))).collect(),
+            open_runs: runs().filter(|(_, run)| run.state == "open").map(|(id, _)| id).collect(),
+        }
+    }
+
+    fn written(_: &MemoryLedger) -> u64 {
+        0
+    }
+
+    fn kill(&mut self, ledger: Option<MemoryLedger>, _: Option<u64>) {
+        self.0.borrow_mut().trap = None;
+        drop(ledger);
+    }
+
+    fn set_trap(ledger: &MemoryLedger, trap: Option<Trap>) {
+        ledger.store.borrow_mut().trap = trap;
+    }
+
+    fn fold_often(_: &MemoryLedger) {}
+
+    fn forget_killed(ledger: &MemoryLedger) {
+        for fact in ledger.store.borrow_mut().settlements.values_mut() {
+            if fact.class == KILLED {
+                (fact.class, fact.charge) = (Class::NotSent(NotSent::Recalled), Charge::Free);
+            }
+        }
+    }
+
+    fn purge_without_chain(ledger: &mut MemoryLedger, before: WallMs) -> Result<(), LedgerError> {
+        let mut store = ledger.store.borrow_mut();
+        let open = (1..).zip(&store.runs).filter(|(_, run)| run.state == "open");
+        let open: BTreeSet<u64> = open.map(|(id, _)| id).collect();
+        store.purge(before, 0, &open);
+        Ok(())
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        Self::digest(&self.handle()).into_bytes()
+    }
+
+    fn digest(ledger: &MemoryLedger) -> String {
+        format!("{:?}", ledger.store.borrow())
+    }
+}
