@@ -71,8 +71,7 @@ pub struct RunArgs {
     pub output: Option<PathBuf>,
     /// Write the CSV for a spreadsheet: BOM, `;`, CRLF, cells that look like formulas marked with
     /// a `'`, NIKs and other long numbers as text; means nothing to an .xlsx
-    #[arg(long, env = "CEKNIK_EXCEL", action = ArgAction::SetTrue,
-        value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "CEKNIK_EXCEL", value_parser = FalseyValueParser::new())]
     pub excel: bool,
     /// Where the summary goes [default: OUTPUT.summary.json]
     #[arg(long, env = "CEKNIK_SUMMARY", hide_env_values = true, value_name = "FILE")]
@@ -97,8 +96,7 @@ pub struct RunArgs {
     #[command(flatten)]
     pub(crate) screen: ScreenArgs,
     /// No progress display
-    #[arg(long, env = "CEKNIK_NO_PROGRESS", action = ArgAction::SetTrue,
-        value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "CEKNIK_NO_PROGRESS", value_parser = FalseyValueParser::new())]
     pub no_progress: bool,
     /// The configuration file [default: ceknik.toml in the current folder, if there is one]
     #[arg(long, env = "CEKNIK_CONFIG", value_name = "FILE")]
@@ -111,8 +109,7 @@ pub struct PlanArgs {
     /// The customer file, as for `run`; `-` reads standard input
     pub input: PathBuf,
     /// The plan as JSON on standard output
-    #[arg(long, env = "CEKNIK_JSON", action = ArgAction::SetTrue,
-        value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "CEKNIK_JSON", value_parser = FalseyValueParser::new())]
     pub json: bool,
     #[command(flatten)]
     pub(crate) reading: ReadingArgs,
@@ -165,8 +162,7 @@ pub(crate) struct ReadingArgs {
     #[arg(long, env = "CEKNIK_DELIMITER", value_name = "CHAR")]
     pub(crate) delimiter: Option<String>,
     /// The first record is data; needs --id-column and --name-column by number
-    #[arg(long, env = "CEKNIK_NO_HEADER", action = ArgAction::SetTrue,
-        value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "CEKNIK_NO_HEADER", value_parser = FalseyValueParser::new())]
     pub(crate) no_header: bool,
     /// The NIK column, by name or number (from 1) [default: found by header and content]
     #[arg(long, env = "CEKNIK_ID_COLUMN", value_name = "COLUMN")]
@@ -175,16 +171,13 @@ pub(crate) struct ReadingArgs {
     #[arg(long, env = "CEKNIK_NAME_COLUMN", value_name = "COLUMN")]
     pub(crate) name_column: Option<String>,
     /// Send NIKs that end in 0000 all the same
-    #[arg(long, env = "CEKNIK_SEND_TRUNCATED", action = ArgAction::SetTrue,
-        value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "CEKNIK_SEND_TRUNCATED", value_parser = FalseyValueParser::new())]
     pub(crate) send_truncated: bool,
     /// Send NIKs whose birth date does not exist all the same
-    #[arg(long, env = "CEKNIK_SEND_ODD_DATES", action = ArgAction::SetTrue,
-        value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "CEKNIK_SEND_ODD_DATES", value_parser = FalseyValueParser::new())]
     pub(crate) send_odd_dates: bool,
     /// Go on in spite of findings that stop a damaged file
-    #[arg(long, env = "CEKNIK_FORCE", action = ArgAction::SetTrue,
-        value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "CEKNIK_FORCE", value_parser = FalseyValueParser::new())]
     pub(crate) force: bool,
 }
 
@@ -193,8 +186,7 @@ pub(crate) struct ReadingArgs {
 #[command(next_help_heading = "Vendor (secrets: CEKNIK_API_ID, CEKNIK_API_SECRET, or …_FILE)")]
 pub(crate) struct VendorArgs {
     /// Ask a stand-in vendor inside this process: no account, no network, no cost
-    #[arg(long, env = "CEKNIK_SANDBOX", action = ArgAction::SetTrue,
-        value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "CEKNIK_SANDBOX", value_parser = FalseyValueParser::new())]
     pub(crate) sandbox: bool,
     /// The vendor's address; http:// for loopback only
     #[arg(long, env = "CEKNIK_BASE_URL", hide_env_values = true, value_name = "URL",
@@ -287,8 +279,7 @@ pub(crate) struct StartArgs {
     #[arg(long, env = "CEKNIK_CONFIRM_ABOVE", value_name = "AMOUNT")]
     pub(crate) confirm_above: Option<String>,
     /// Go on without asking
-    #[arg(short, long, env = "CEKNIK_YES", action = ArgAction::SetTrue,
-        value_parser = FalseyValueParser::new())]
+    #[arg(short, long, env = "CEKNIK_YES", value_parser = FalseyValueParser::new())]
     pub(crate) yes: bool,
 }
 
@@ -306,8 +297,7 @@ pub(crate) struct ReuseArgs {
     #[arg(long, env = "CEKNIK_IN_DOUBT", value_name = "ACT", default_value = "hold")]
     pub(crate) in_doubt: InDoubtArg,
     /// Ask again what an earlier run ended as refused and free of charge
-    #[arg(long, env = "CEKNIK_RETRY_REFUSED", action = ArgAction::SetTrue,
-        value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "CEKNIK_RETRY_REFUSED", value_parser = FalseyValueParser::new())]
     pub(crate) retry_refused: bool,
 }
 
@@ -343,8 +333,7 @@ pub(crate) struct ScreenArgs {
     #[arg(short, long, action = ArgAction::Count)]
     pub(crate) verbose: u8,
     /// Say nothing but errors
-    #[arg(short, long, env = "CEKNIK_QUIET", action = ArgAction::SetTrue,
-        value_parser = FalseyValueParser::new())]
+    #[arg(short, long, env = "CEKNIK_QUIET", value_parser = FalseyValueParser::new())]
     pub(crate) quiet: bool,
     /// Colours
     #[arg(long, env = "CEKNIK_COLOR", value_name = "WHEN", default_value = "auto")]
@@ -417,8 +406,7 @@ pub struct WhichArgs {
         default_value = DEFAULT_BASE_URL)]
     pub base_url: String,
     /// The ledger of `run --sandbox`
-    #[arg(long, env = "CEKNIK_SANDBOX", action = ArgAction::SetTrue,
-        value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "CEKNIK_SANDBOX", value_parser = FalseyValueParser::new())]
     pub sandbox: bool,
     /// The configuration file [default: ceknik.toml in the current folder, if there is one]
     #[arg(long, env = "CEKNIK_CONFIG", value_name = "FILE")]
@@ -431,7 +419,7 @@ pub struct StatusArgs {
     #[command(flatten)]
     pub(crate) which: WhichArgs,
     /// As JSON on standard output
-    #[arg(long, action = ArgAction::SetTrue)]
+    #[arg(long)]
     pub json: bool,
 }
 

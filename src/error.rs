@@ -47,6 +47,11 @@ impl Error {
         Self { code, message: message.into(), hint: Some(hint.into()) }
     }
 
+    /// An error that there is no hint for.
+    pub fn plain(code: u8, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), hint: None }
+    }
+
     /// Configuration or secrets are missing or wrong.
     pub fn config(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::new(exit::CONFIG, message, hint)
@@ -98,31 +103,28 @@ impl From<SandboxError> for Error {
 
 impl From<PassError> for Error {
     fn from(error: PassError) -> Self {
-        match error {
-            PassError::Input(error) => error.into(),
-            PassError::Ledger(error) => error.into(),
-            PassError::Output(_) => Self::new(
+        let (code, hint) = match error {
+            PassError::Input(error) => return error.into(),
+            PassError::Ledger(error) => return error.into(),
+            PassError::Interrupted => {
+                let message = "interrupted; nothing more was sent";
+                return Self::new(130, message, "the same command goes on from here");
+            }
+            PassError::Output(_) => (
                 exit::STORAGE,
-                error.to_string(),
                 "look at the folder and its free space; the answers are safe in the ledger, and \
                  the same command writes them without buying anything twice",
             ),
-            PassError::Changed => Self::new(
+            PassError::Changed => (
                 exit::INPUT,
-                error.to_string(),
                 "no output was replaced; when the file is whole, run the same command again: what \
                  was answered is not bought again",
             ),
-            PassError::Interrupted => Self {
-                code: 130,
-                message: "interrupted; nothing more was sent".to_owned(),
-                hint: Some("the same command goes on from here".to_owned()),
-            },
-            PassError::Inconsistent(_) => Self::new(
+            PassError::Inconsistent(_) => (
                 exit::INTERNAL,
-                error.to_string(),
                 "this is a defect of ceknik; the ledger holds the truth: see `ceknik status`",
             ),
-        }
+        };
+        Self::new(code, error.to_string(), hint)
     }
 }

@@ -3,8 +3,6 @@
 //! What must hold: answers of one origin are never lent to another, and live calls use `https`, but
 //! for loopback.
 
-use std::fmt;
-
 use url::{Host, Url};
 
 use super::ApiError;
@@ -12,15 +10,12 @@ use crate::rules::pair::ENDPOINT;
 
 /// Where calls go: a vendor's base URL, or the sandbox of this process.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
-    name: String,
-    slug: String,
-}
+pub struct Origin(String);
 
 impl Origin {
     /// The in-process sandbox, whatever its port.
     pub fn sandbox() -> Self {
-        Self { name: "sandbox".to_owned(), slug: "sandbox".to_owned() }
+        Self("sandbox".to_owned())
     }
 
     /// The origin of a base URL: scheme, host, port and path.
@@ -29,28 +24,17 @@ impl Origin {
         let host = url.host_str().unwrap_or_default();
         let port = url.port_or_known_default().unwrap_or_default();
         let path = url.path().trim_end_matches('/');
-        let name = format!("{}://{host}:{port}{path}", url.scheme());
-        let slug = name
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '_' })
-            .collect();
-        Self { name, slug }
+        Self(format!("{}://{host}:{port}{path}", url.scheme()))
     }
 
     /// The name that the ledger is stamped with.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.0
     }
 
     /// The name as part of a file name.
-    pub fn slug(&self) -> &str {
-        &self.slug
-    }
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)
+    pub fn slug(&self) -> String {
+        self.0.replace(|c: char| !c.is_ascii_alphanumeric() && c != '.', "_")
     }
 }
 

@@ -50,6 +50,10 @@ fn print(text: &[u8]) -> Result<u8, Error> {
 }
 
 fn not_written(error: io::Error) -> Error {
-    let message = format!("standard output cannot be written: {error}");
-    Error { code: exit::STORAGE, message, hint: None }
+    Error::plain(exit::STORAGE, format!("standard output cannot be written: {error}"))
+}
+
+/// The error where the system refuses what every program needs, such as a signal's handler.
+fn internal(error: io::Error) -> Error {
+    Error::plain(exit::INTERNAL, error.to_string())
 }

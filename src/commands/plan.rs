@@ -8,13 +8,11 @@ use crate::error::{Error, exit};
 use crate::input::inspect;
 use crate::ledger::{self, Facts, FoundRun, Preview};
 use crate::model::attempt::WallMs;
-use crate::model::finding::{Finding, FindingClass};
+use crate::model::finding::{Finding, FindingClass, Spot};
 use crate::model::funnel::Funnel;
 use crate::model::row::Warning;
 use crate::model::stop::StopReason;
-use crate::output::{
-    Forecast, Plan, Report, StopsAt, findings_words, forecast_words, skipped_words,
-};
+use crate::output::{Forecast, Plan, findings_words, forecast_words, skipped_words};
 use crate::passes::{Input, Known, Located, PassError, Survey, Wanted, locate, survey};
 use crate::rules::estimate::{Fit, History};
 use crate::term::Screen;
@@ -42,36 +40,34 @@ pub fn plan(config: &PlanConfig, screen: &Screen) -> Result<u8, Error> {
     let looked = look(config, &preview, &input, &mut surveyed)?;
     let funnel = Funnel::of(&surveyed)?;
     let forecast = forecast(&surveyed, funnel, looked.known, looked.history, terms(config));
-    let located = find_places(&input, &surveyed, forecast.fit)?;
-    let stops_at = located.stop.as_ref().map(|at| StopsAt { record: at.record, line: at.line });
-    let mut findings = std::mem::take(&mut surveyed.findings);
-    findings.extend(several_names(&surveyed, located));
-    surveyed.findings = findings;
+    let Located { stop, several_names: places } = find_places(&input, &surveyed, forecast.fit)?;
+    let several_names = several_names(&surveyed, places);
+    surveyed.findings.extend(several_names);
 
     let exit = exit_code(config, &surveyed, &forecast);
     if let Some(run) = &looked.run {
         screen.say(&words::which_run(run, &forecast));
     }
     screen.say(&skipped_words(&surveyed.skipped));
-    screen.say(&forecast_words(&forecast, stops_at));
+    screen.say(&forecast_words(&forecast, stop.as_ref()));
     screen.say(&words::unsettled(looked.unsettled));
     screen.say(&findings_words(&surveyed.findings));
     screen.say(&words::verdict(exit, &forecast, surveyed.stops().next()));
     if config.json {
-        let report = Report {
+        let plan = Plan {
+            forecast: &forecast,
             origin: &config.ledger.origin,
             file,
             warnings: &surveyed.counts.warnings,
             skipped: surveyed.skipped,
             findings: &surveyed.findings,
             unsettled: looked.unsettled,
-            stops_at,
+            stops_at: stop.as_ref(),
             exit,
         };
-        let json = Plan::of(&forecast, &report).to_json().map_err(|error| Error {
-            code: exit::INTERNAL,
-            message: format!("the plan cannot be written as JSON: {error}"),
-            hint: None,
+        let json = plan.to_json().map_err(|error| {
+            let what = format!("the plan cannot be written as JSON: {error}");
+            Error::plain(exit::INTERNAL, what)
         })?;
         super::print(json.as_bytes())?;
     }
@@ -128,7 +124,7 @@ fn find_places(input: &Input, surveyed: &Survey, fit: Option<Fit>) -> Result<Loc
 }
 
 /// The finding of NIKs that stand in the file with different names.
-fn several_names(surveyed: &Survey, located: Located) -> Option<Finding> {
+fn several_names(surveyed: &Survey, places: Vec<Spot>) -> Option<Finding> {
     let (count, of) = (surveyed.several_names, surveyed.table.len() as u64);
     (count > 0).then(|| Finding {
         code: Warning::NikSeveralNames.code(),
@@ -140,7 +136,7 @@ fn several_names(surveyed: &Survey, located: Located) -> Option<Finding> {
              and each is charged"
         ),
         hint: "compare the names with the card, and leave the wrong rows out",
-        places: located.several_names,
+        places,
     })
 }
 

@@ -7,6 +7,8 @@ use crate::sandbox::{Accepts, Options, Sandbox, parse_outage};
 use crate::signals::Interrupts;
 use crate::term::Screen;
 
+use super::internal;
+
 /// Serves until SIGINT or SIGTERM. Returns the exit code.
 ///
 /// # Errors
@@ -34,14 +36,13 @@ pub fn sandbox(args: &SandboxArgs, screen: &Screen) -> Result<u8, Error> {
 }
 
 fn options(args: &SandboxArgs) -> Result<Options, Error> {
-    let usage = |message| Error { code: exit::USAGE, message, hint: None };
     let outage = args.outage.as_deref().map(parse_outage).transpose();
     Ok(Options {
         port: args.port,
         rate: args.rate,
         quota: args.quota,
         latency: duration("--latency", &args.latency)?,
-        outage: outage.map_err(|error| usage(format!("--outage: {error}")))?,
+        outage: outage.map_err(|error| Error::plain(exit::USAGE, format!("--outage: {error}")))?,
         expire_after: args.expire_after,
         chaos: args.chaos,
         seed: args.seed,
@@ -52,8 +53,4 @@ fn options(args: &SandboxArgs) -> Result<Options, Error> {
             AcceptsArg::Both => Accepts::Both,
         },
     })
-}
-
-fn internal(error: std::io::Error) -> Error {
-    Error { code: exit::INTERNAL, message: error.to_string(), hint: None }
 }

@@ -9,9 +9,10 @@ use crate::config::which_ledger;
 use crate::error::Error;
 use crate::ledger::{self, DayTotal, Doubt, LedgerName, RunLine, Shown, Status};
 use crate::model::attempt::WallMs;
-use crate::model::money::{Tally, group};
+use crate::model::money::{Tally, number};
 use crate::model::subject::mask_digits;
 use crate::model::text::fit;
+use crate::output::local;
 
 /// The version of the JSON's shape.
 const VERSION: u32 = 1;
@@ -73,6 +74,7 @@ fn as_json(status: &Status) -> Value {
 }
 
 fn as_text(status: &Status, name: &LedgerName) -> String {
+    let sums = |tally: &Tally| [tally.calls, tally.confirmed, tally.possible.total()].map(number);
     let mut text = format!("ledger {name}\nof     {}\n\n", status.origin);
     text += &format!(
         "{:>5}  {:<16}  {:<10}  {:>10}  {:>10}  {:>10}  {:>9}  {:>6}  {}\n",
@@ -80,18 +82,15 @@ fn as_text(status: &Status, name: &LedgerName) -> String {
     );
     for run in &status.runs {
         let state = match (&run.last_stop, run.state.as_str()) {
-            (Some(stop), "open") => stop.clone(),
-            (_, state) => state.to_owned(),
+            (Some(stop), "open") => stop.as_str(),
+            (_, state) => state,
         };
+        let [calls, charged, possible] = sums(&run.tally);
         text += &format!(
-            "{:>5}  {:<16}  {:<10}  {:>10}  {:>10}  {:>10}  {:>9}  {:>6}  {}\n",
+            "{:>5}  {:<16}  {state:<10}  {:>10}  {calls:>10}  {charged:>10}  {possible:>9}  {:>6}  {}\n",
             run.id.0,
-            minute(run.created_at),
-            state,
+            local(run.created_at, "%Y-%m-%d %H:%M"),
             number(run.rows),
-            number(run.tally.calls),
-            number(run.tally.confirmed),
-            number(run.tally.possible.total()),
             run.starts,
             // Again: it may have been made when less was masked.
             mask_digits(&run.label)
@@ -99,13 +98,8 @@ fn as_text(status: &Status, name: &LedgerName) -> String {
     }
     text += &format!("\n{:<10}  {:>10}  {:>10}  {:>9}\n", "day", "calls", "charged", "possible");
     for DayTotal { day, tally } in &status.days {
-        text += &format!(
-            "{:<10}  {:>10}  {:>10}  {:>9}\n",
-            date(*day),
-            number(tally.calls),
-            number(tally.confirmed),
-            number(tally.possible.total())
-        );
+        let (day, [calls, charged, possible]) = (date(*day), sums(tally));
+        text += &format!("{day:<10}  {calls:>10}  {charged:>10}  {possible:>9}\n");
     }
     if status.doubts_total > 0 {
         text += &format!("\n{} in doubt (sent, no answer came)\n", number(status.doubts_total));
@@ -125,22 +119,10 @@ fn as_text(status: &Status, name: &LedgerName) -> String {
 }
 
 fn stamp(at: WallMs) -> String {
-    Timestamp::from_millisecond(at.0)
-        .map(|at| at.to_zoned(TimeZone::system()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())
-        .unwrap_or_default()
-}
-
-fn minute(at: WallMs) -> String {
-    Timestamp::from_millisecond(at.0)
-        .map(|at| at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string())
-        .unwrap_or_default()
+    local(at, "%Y-%m-%dT%H:%M:%S%:z")
 }
 
 fn date(day: i64) -> String {
     let epoch = jiff::civil::date(1970, 1, 1);
     epoch.checked_add(day.days()).map(|date| date.to_string()).unwrap_or_default()
-}
-
-fn number(n: u64) -> String {
-    group(u128::from(n), ',')
 }

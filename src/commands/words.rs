@@ -14,7 +14,7 @@ use crate::ledger::{FoundRun, OpenRun, RunRef};
 use crate::model::class::AccountStop;
 use crate::model::finding::Finding;
 use crate::model::funnel::Funnel;
-use crate::model::money::{Price, Tally, group};
+use crate::model::money::{Price, Tally, in_brackets, number};
 use crate::model::row::Warning;
 use crate::model::stop::{BudgetLimit, Signal, StopReason};
 use crate::model::subject::{mask_niks, mask_path};
@@ -323,14 +323,10 @@ fn arguments() -> String {
 
 fn calls_and_charges(tally: &Tally, price: Option<&Price>) -> String {
     let (calls, charged) = (count(tally.calls, "call"), number(tally.confirmed));
-    let money = price.map(|p| format!(" ({})", p.show(tally.confirmed)));
+    let money = in_brackets(price, tally.confirmed);
     let possible = match tally.possible.total() {
         0 => String::new(),
         n => format!(", {} possible", number(n)),
     };
-    format!("{calls}, {charged} charged{}{possible}", money.unwrap_or_default())
-}
-
-fn number(n: u64) -> String {
-    group(u128::from(n), ',')
+    format!("{calls}, {charged} charged{money}{possible}")
 }

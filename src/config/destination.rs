@@ -68,8 +68,7 @@ impl Destination {
 
     /// The folder that the results go to; `None` where that is standard output.
     pub fn folder(&self) -> Option<PathBuf> {
-        let folder = self.finished(false)?.parent().filter(|path| !path.as_os_str().is_empty());
-        Some(folder.unwrap_or(Path::new(".")).to_owned())
+        self.finished(false).map(|path| folder_of(path).to_owned())
     }
 
     /// The finished output; `None` is standard output. Answers of the stand-in are never put
@@ -93,14 +92,8 @@ impl Destination {
 
     /// The summary's path; `None` where results go to standard output and no summary is named.
     pub fn summary(&self, from_sandbox: bool) -> Option<PathBuf> {
-        let beside = || {
-            self.finished(from_sandbox).map(|path| {
-                let mut name = path.as_os_str().to_owned();
-                name.push(".summary.json");
-                PathBuf::from(name)
-            })
-        };
-        self.summary.clone().or_else(beside)
+        let unnamed = || Some(beside(self.finished(from_sandbox)?, ".summary.json"));
+        self.summary.clone().or_else(unnamed)
     }
 
     /// Refuses to write over a file that is read: each of `read` comes with what it is. The partial
@@ -116,11 +109,11 @@ impl Destination {
                 return Err(clash(format!("the {role} {path} would overwrite the {what}")));
             }
         }
-        let summaries = [false, true].into_iter().filter_map(|sandbox| self.summary(sandbox));
-        for summary in summaries {
-            let mut results = written.iter().filter(|(role, _)| *role != SUMMARY);
-            if let Some((role, _)) = results.find(|(_, path)| same_file(path, &summary)) {
-                let path = mask_path(&summary);
+        let (summaries, results): (Vec<_>, Vec<_>) =
+            written.iter().partition(|(role, _)| *role == SUMMARY);
+        for (_, summary) in summaries {
+            if let Some((role, _)) = results.iter().find(|(_, path)| same_file(path, summary)) {
+                let path = mask_path(summary);
                 return Err(clash(format!("the summary {path} would overwrite the {role}")));
             }
         }
@@ -170,8 +163,8 @@ impl Destination {
     fn written(&self) -> Vec<(&'static str, PathBuf)> {
         let of = |sandbox| {
             [
-                (OUTPUT, self.finished(sandbox).map(Path::to_owned)),
-                (PARTIAL, self.partial(sandbox)),
+                ("output", self.finished(sandbox).map(Path::to_owned)),
+                ("partial output", self.partial(sandbox)),
                 (SUMMARY, self.summary(sandbox)),
             ]
         };
@@ -180,8 +173,6 @@ impl Destination {
     }
 }
 
-const OUTPUT: &str = "output";
-const PARTIAL: &str = "partial output";
 const SUMMARY: &str = "summary";
 
 fn clash(what: String) -> Error {
@@ -204,14 +195,22 @@ fn format(results: &Results, excel: bool) -> Result<Format, Error> {
     })
 }
 
+/// The path of a file beside another: its name, and more.
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
 fn same_file(a: &Path, b: &Path) -> bool {
     let identity = |path| fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
     // One that is not there yet is known by its folder and its name.
-    let place = |path: &Path| {
-        let folder = path.parent().filter(|path| !path.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new(".")).canonicalize().ok()?;
-        Some(folder.join(path.file_name()?))
-    };
+    let place = |path: &Path| Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?));
     a == b
         || identity(a).is_some_and(|a| Some(a) == identity(b))
         || place(a).is_some_and(|a| Some(a) == place(b))

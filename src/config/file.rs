@@ -4,8 +4,9 @@
 //! told as the file's, and a secret in the file is refused. A file that was found and not named is believed only where
 //! nobody else can write to it: it decides where the secrets go and which files are written.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -36,12 +37,13 @@ pub fn command(arguments: &[OsString]) -> Result<clap::Command, Error> {
         Error::config(format!("{}: {message}", mask_path(&path)), hint)
     };
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-        let place = error.span().map(|span| line_of(&text, span.start));
-        let place = place.map(|line| format!("line {line}: ")).unwrap_or_default();
+        let line = |at| text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
+        let place = error.span().map(|span| format!("line {}: ", line(span.start)));
+        let place = place.unwrap_or_default();
         refuse(format!("{place}{}", error.message()))
     })?;
     let settings = settings(&command);
-    let mut defaults = Vec::new();
+    let mut defaults = BTreeMap::new();
     for (key, value) in table {
         let name = key.replace('_', "-").to_lowercase();
         if name.contains("api-id") || name.contains("api-secret") {
@@ -55,7 +57,7 @@ pub fn command(arguments: &[OsString]) -> Result<clap::Command, Error> {
         let value = plain(&value)
             .ok_or_else(|| refuse(format!("{key}: a text, number or true/false is wanted")))?;
         check(setting, &value).map_err(|why| refuse(format!("{key}: {value:?}: {why}")))?;
-        defaults.push((name, value));
+        defaults.entry(name).or_insert(value);
     }
     Ok(with_defaults(command, &defaults))
 }
@@ -76,10 +78,13 @@ fn read(
         file => file.map_err(unreadable)?,
     };
     let link = path.symlink_metadata().map_err(unreadable)?;
+    let found = file.metadata().map_err(unreadable)?;
     let distrusted = if link.is_symlink() && !is_mine(&link) {
         Some("is another user's link")
+    } else if !is_mine(&found) {
+        Some("belongs to another user")
     } else {
-        distrust(&file.metadata().map_err(unreadable)?)
+        others_may_write(&found).then_some("can be written by other users")
     };
     if let Some(why) = distrusted.filter(|_| named.is_none()) {
         let hint = "whoever can write to it decides where the secrets go: look at it, then make it yours alone (chown, \
@@ -88,15 +93,6 @@ fn read(
     }
     let text = io::read_to_string(file).map_err(unreadable)?;
     Ok(Some((path, text)))
-}
-
-/// Why a file is not to be believed, if it is not.
-fn distrust(found: &Metadata) -> Option<&'static str> {
-    match (is_mine(found), others_may_write(found)) {
-        (false, _) => Some("belongs to another user"),
-        (true, false) => None,
-        (true, true) => Some("can be written by other users"),
-    }
 }
 
 /// The file that is used, if there is one.
@@ -141,25 +137,18 @@ fn check(setting: &Arg, value: &str) -> Result<(), String> {
     })
 }
 
-fn with_defaults(command: clap::Command, defaults: &[(String, String)]) -> clap::Command {
+fn with_defaults(command: clap::Command, defaults: &BTreeMap<String, String>) -> clap::Command {
     let names: Vec<String> =
         command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
     // The sandbox is a server of its own: the settings of a run say nothing about it.
     names.into_iter().filter(|name| name != "sandbox").fold(command, |command, name| {
         command.mut_subcommand(name, |sub| {
             sub.mut_args(|argument| {
-                let value = defaults
-                    .iter()
-                    .find(|(name, _)| argument.get_long() == Some(name))
-                    .map(|(_, value)| value.clone());
-                match value {
-                    // Not for the help to print: it may be private, such as an address with a password in it.
-                    Some(value) if argument.get_action().takes_values() => {
-                        argument.default_value(value).hide_default_value(true)
-                    }
-                    Some(value) => argument.default_value(value),
-                    None => argument,
-                }
+                let value = argument.get_long().and_then(|name| defaults.get(name));
+                let Some(value) = value.cloned() else { return argument };
+                // Not for the help to print: it may be private, such as an address with a password in it.
+                let hides = argument.get_action().takes_values();
+                argument.default_value(value).hide_default_value(hides)
             })
         })
     })
@@ -186,8 +175,4 @@ fn plain(value: &toml::Value) -> Option<String> {
         toml::Value::Boolean(truth) => Some(truth.to_string()),
         _ => None,
     }
-}
-
-fn line_of(text: &str, at: usize) -> usize {
-    text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1
 }

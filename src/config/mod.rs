@@ -3,6 +3,7 @@
 //! Nothing is opened here but the secrets' files, and nothing is printed. `file` brings the values of
 //! `ceknik.toml` in.
 
+use std::env;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -33,9 +34,10 @@ mod secrets;
 mod values;
 
 pub use destination::Destination;
+use destination::beside;
 pub use plan::PlanConfig;
 pub use secrets::credentials;
-use values::{calls_for, delimiter, percent, rate};
+use values::{amount, delimiter, flawed, percent, rate_or_default};
 pub use values::{deadline, duration};
 
 /// No back-off is longer, but for the server's own wish.
@@ -153,6 +155,7 @@ impl RunConfig {
         let price = price(&args.money)?;
         let input = InputFrom::named(&args.input);
         let origin = vendor.origin();
+        let confirm_above = args.start.confirm_above.as_deref();
         Ok(Self {
             settings: file::used(args.config.as_deref()),
             reading: reading(&args.reading)?,
@@ -163,7 +166,7 @@ impl RunConfig {
             body_auto: args.vendor.body == BodyArg::Auto,
             deadline: args.pace.deadline.as_deref().map(deadline).transpose()?,
             reuse: reuse(&args.reuse)?,
-            confirm_above: confirm_above(args, price.as_ref())?,
+            confirm_above: amount("--confirm-above", confirm_above, price.as_ref())?,
             yes: args.start.yes,
             destination: Destination::new(args, &input)?,
             screen: screen(&args.screen, !args.no_progress),
@@ -209,11 +212,7 @@ fn location(
     let ledger = itself("ledger", ledger)?;
     let key = match key {
         Some(path) => itself("key file", path)?,
-        None => {
-            let mut name = ledger.as_os_str().to_owned();
-            name.push(".key");
-            name.into()
-        }
+        None => beside(&ledger, ".key"),
     };
     Ok(Location { ledger, key, origin: origin.name().to_owned() })
 }
@@ -230,11 +229,9 @@ fn itself(what: &str, path: PathBuf) -> Result<PathBuf, Error> {
 }
 
 fn state_folder() -> Result<PathBuf, Error> {
-    let variable = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    let absolute = |path: &PathBuf| path.is_absolute();
-    variable("XDG_STATE_HOME")
-        .filter(absolute)
-        .or_else(|| variable("HOME").filter(absolute).map(|home| home.join(".local/state")))
+    let folder = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    folder("XDG_STATE_HOME")
+        .or_else(|| folder("HOME").map(|home| home.join(".local/state")))
         .map(|folder| folder.join("ceknik"))
         .ok_or_else(|| crate::ledger::LedgerError::NoFolder.into())
 }
@@ -253,22 +250,14 @@ fn vendor(args: &RunArgs) -> Result<Vendor, Error> {
 }
 
 fn reading(typed: &ReadingArgs) -> Result<input::Options, Error> {
-    let column = |flag, text: &Option<String>| {
-        let parse = |text: &String| {
-            text.parse::<ColumnSpec>().map_err(|e| values::usage(format!("{flag}: {e}")))
-        };
-        text.as_ref().map(parse).transpose()
-    };
-    let encoding = |text: &String| {
-        text.parse::<Encoding>().map_err(|e| values::usage(format!("--encoding: {e}")))
-    };
+    let encoding = typed.encoding.as_deref().map(str::parse::<Encoding>).transpose();
     Ok(input::Options {
-        encoding: typed.encoding.as_ref().map(encoding).transpose()?,
+        encoding: encoding.map_err(flawed("--encoding"))?,
         sheet: typed.sheet.clone().map(SheetSpec),
         delimiter: typed.delimiter.as_deref().map(delimiter).transpose()?,
         no_header: typed.no_header,
-        id_column: column("--id-column", &typed.id_column)?,
-        name_column: column("--name-column", &typed.name_column)?,
+        id_column: typed.id_column.as_deref().map(ColumnSpec::from),
+        name_column: typed.name_column.as_deref().map(ColumnSpec::from),
         nik: NikPolicy {
             send_truncated: typed.send_truncated,
             send_odd_dates: typed.send_odd_dates,
@@ -277,53 +266,25 @@ fn reading(typed: &ReadingArgs) -> Result<input::Options, Error> {
 }
 
 fn price(typed: &MoneyArgs) -> Result<Option<Price>, Error> {
-    let currency =
-        Currency::parse(&typed.currency).map_err(|e| values::usage(format!("--currency: {e}")))?;
+    let currency = Currency::parse(&typed.currency).map_err(flawed("--currency"))?;
     let Some(text) = &typed.price else { return Ok(None) };
-    match currency.amount(text) {
-        Ok(0) => Err(values::usage("--price: a price is more than zero".to_owned())),
-        Ok(per_call) => Ok(Some(Price { per_call, currency })),
-        Err(error) => Err(values::usage(format!("--price: {error}"))),
+    match currency.amount(text).map_err(flawed("--price"))? {
+        0 => Err(values::usage("--price: a price is more than zero".to_owned())),
+        per_call => Ok(Some(Price { per_call, currency })),
     }
 }
 
 /// The charged calls that a run may make: the lower of both limits.
 fn max_charges(typed: &MoneyArgs, price: Option<&Price>) -> Result<Option<u64>, Error> {
-    let by_cost = match (&typed.max_cost, price) {
-        (Some(text), Some(price)) => Some(calls_for(text, price)?),
-        (Some(_), None) => return Err(values::usage("--max-cost needs --price".to_owned())),
-        (None, _) => None,
-    };
+    let cost = amount("--max-cost", typed.max_cost.as_deref(), price)?;
+    let by_cost = cost.zip(price).map(|(cost, price)| cost / price.per_call);
     Ok([typed.max_charges, by_cost].into_iter().flatten().min())
-}
-
-fn confirm_above(args: &RunArgs, price: Option<&Price>) -> Result<Option<u64>, Error> {
-    match (&args.start.confirm_above, price) {
-        (None, _) => Ok(None),
-        (Some(_), None) => Err(values::usage("--confirm-above needs --price".to_owned())),
-        (Some(text), Some(price)) => match price.currency.amount(text) {
-            Ok(amount) => Ok(Some(amount)),
-            Err(error) => Err(values::usage(format!("--confirm-above: {error}"))),
-        },
-    }
-}
-
-/// The calls per second where none are given: the stand-in costs nothing.
-fn rate_or_default(typed: Option<&str>, sandbox: bool) -> Result<Option<f64>, Error> {
-    match typed {
-        Some(text) => rate(text),
-        None if sandbox => Ok(Some(1000.0)),
-        None => Ok(Some(10.0)),
-    }
 }
 
 fn engine_options(args: &RunArgs, price: Option<&Price>) -> Result<engine::Options, Error> {
     let (pace, sandbox) = (&args.pace, args.vendor.sandbox);
-    let base = match &pace.backoff {
-        Some(text) => values::positive("--backoff", text)?,
-        None if sandbox => Duration::from_millis(100),
-        None => Duration::from_millis(500),
-    };
+    let backoff = pace.backoff.as_deref().unwrap_or(if sandbox { "100ms" } else { "500ms" });
+    let base = values::positive("--backoff", backoff)?;
     let rate = rate_or_default(pace.rate.as_deref(), sandbox)?;
     let max_outage = duration("--max-outage", &pace.max_outage)?;
     let cap = LONGEST_BACKOFF.max(base);

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::values::{night, percent, usage};
-use super::{InputFrom, Reuse, max_charges, price, rate_or_default, reading, reuse, screen};
+use super::values::{flawed, night, percent, rate_or_default};
+use super::{InputFrom, Reuse, max_charges, price, reading, reuse, screen};
 use crate::cli::PlanArgs;
 use crate::error::Error;
 use crate::input;
@@ -55,9 +55,8 @@ impl PlanConfig {
     pub fn new(args: &PlanArgs) -> Result<Self, Error> {
         let forecast = &args.forecast;
         let price = price(&args.money)?;
-        let share = |text: &String| {
-            Share::parse(text).map_err(|error| usage(format!("--charge-share: {error}")))
-        };
+        let most_mismatches = args.money.stop_if_mismatch_over.as_deref();
+        let charge_share = forecast.charge_share.as_deref().map(Share::parse).transpose();
         let none = std::time::Duration::ZERO;
         Ok(Self {
             settings: super::file::used(args.which.config.as_deref()),
@@ -68,13 +67,8 @@ impl PlanConfig {
             reuse: reuse(&args.reuse)?,
             retry: RetryPolicy { max_attempts: forecast.max_attempts, base: none, cap: none },
             max_charges: max_charges(&args.money, price.as_ref())?,
-            most_mismatches: args
-                .money
-                .stop_if_mismatch_over
-                .as_deref()
-                .map(percent)
-                .transpose()?,
-            charge_share: forecast.charge_share.as_ref().map(share).transpose()?,
+            most_mismatches: most_mismatches.map(percent).transpose()?,
+            charge_share: charge_share.map_err(flawed("--charge-share"))?,
             rate: rate_or_default(forecast.rate.as_deref(), args.which.sandbox)?,
             night: forecast.hours.as_deref().map(night).transpose()?,
             json: args.json,

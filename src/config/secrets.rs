@@ -24,25 +24,20 @@ pub(super) fn files() -> impl Iterator<Item = PathBuf> {
 fn secret(name: &str) -> Result<String, Error> {
     let file_name = format!("{name}_FILE");
     let hint = format!("set {name}, or {file_name} to the path of a file that holds it");
-    let refuse = |message: String| Err(Error::config(message, hint.clone()));
     let value = match (std::env::var_os(name), std::env::var_os(&file_name)) {
-        (Some(_), Some(_)) => return refuse(format!("both {name} and {file_name} are set")),
-        (None, None) => return refuse(format!("{name} is not set")),
-        (Some(value), None) => match value.into_string() {
-            Ok(value) => value,
-            Err(_) => return refuse(format!("{name} is not valid UTF-8")),
-        },
-        (None, Some(path)) => match std::fs::read_to_string(&path) {
-            Ok(value) => value,
-            Err(error) => {
-                // Not which file: the secret itself may have been put there.
-                return refuse(format!("the file that {file_name} names cannot be read: {error}"));
-            }
-        },
+        (Some(_), Some(_)) => Err(format!("both {name} and {file_name} are set")),
+        (None, None) => Err(format!("{name} is not set")),
+        (Some(value), None) => {
+            value.into_string().map_err(|_| format!("{name} is not valid UTF-8"))
+        }
+        // Not which file: the secret itself may have been put there.
+        (None, Some(path)) => std::fs::read_to_string(path)
+            .map_err(|error| format!("the file that {file_name} names cannot be read: {error}")),
     };
     // A file ends with a line break that is not part of the secret.
-    match value.trim() {
-        "" => refuse(format!("{name} is empty")),
+    let value = value.and_then(|value| match value.trim() {
+        "" => Err(format!("{name} is empty")),
         value => Ok(value.to_owned()),
-    }
+    });
+    value.map_err(|message| Error::config(message, hint))
 }

@@ -18,7 +18,12 @@ const LOWEST_RATE: f64 = 0.000_01;
 
 /// What was typed cannot be understood.
 pub(super) fn usage(message: String) -> Error {
-    Error { code: exit::USAGE, message, hint: None }
+    Error::plain(exit::USAGE, message)
+}
+
+/// The error of a flag whose value cannot be understood.
+pub(super) fn flawed(flag: &str) -> impl FnOnce(String) -> Error {
+    move |why| usage(format!("{flag}: {why}"))
 }
 
 /// A duration such as `30d`, `90s`, `1h 30m` or `0`.
@@ -43,8 +48,12 @@ pub(super) fn positive(flag: &str, text: &str) -> Result<Duration, Error> {
     }
 }
 
-/// Calls a second; `None` is unlimited.
-pub(super) fn rate(text: &str) -> Result<Option<f64>, Error> {
+/// Calls a second; `None` is unlimited. Where none are given the stand-in is asked faster: it costs nothing.
+pub(super) fn rate_or_default(typed: Option<&str>, sandbox: bool) -> Result<Option<f64>, Error> {
+    rate(typed.unwrap_or(if sandbox { "1000" } else { "10" }))
+}
+
+fn rate(text: &str) -> Result<Option<f64>, Error> {
     if text == "unlimited" {
         return Ok(None);
     }
@@ -66,18 +75,12 @@ pub(super) fn night(text: &str) -> Result<u64, Error> {
 
 /// One byte between fields.
 pub(super) fn delimiter(text: &str) -> Result<u8, Error> {
-    match text {
-        "tab" | "TAB" | "\\t" => Ok(b'\t'),
-        _ => match text.as_bytes() {
-            [byte]
-                if byte.is_ascii()
-                    && !byte.is_ascii_alphanumeric()
-                    && !b"\"\r\n".contains(byte) =>
-            {
-                Ok(*byte)
-            }
-            _ => Err(usage(format!("--delimiter: {text:?} is not one of , ; | or tab"))),
-        },
+    let is_usable =
+        |byte: &u8| byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"\"\r\n".contains(byte);
+    match text.as_bytes() {
+        b"tab" | b"TAB" | b"\\t" => Ok(b'\t'),
+        [byte] if is_usable(byte) => Ok(*byte),
+        _ => Err(usage(format!("--delimiter: {text:?} is not one of , ; | or tab"))),
     }
 }
 
@@ -92,10 +95,15 @@ pub(super) fn percent(text: &str) -> Result<u8, Error> {
     }
 }
 
-/// How many calls an amount pays for.
-pub(super) fn calls_for(amount: &str, price: &Price) -> Result<u64, Error> {
-    let amount = price.currency.amount(amount).map_err(|e| usage(format!("--max-cost: {e}")))?;
-    Ok(amount / price.per_call)
+/// An amount in minor units; the price tells the currency.
+pub(super) fn amount(
+    flag: &str,
+    typed: Option<&str>,
+    price: Option<&Price>,
+) -> Result<Option<u64>, Error> {
+    let Some(text) = typed else { return Ok(None) };
+    let price = price.ok_or_else(|| usage(format!("{flag} needs --price")))?;
+    price.currency.amount(text).map(Some).map_err(flawed(flag))
 }
 
 /// A deadline: a duration from now, or a time of day, the nearest within 12 hours before or after
@@ -196,6 +204,6 @@ mod tests {
             assert!(percent(wrong).is_err(), "{wrong}");
         }
         let price = Price { per_call: 1500, currency: Currency::parse("IDR").unwrap() };
-        assert_eq!(calls_for("4000", &price).unwrap(), 2);
+        assert_eq!(amount("--max-cost", Some("4000"), Some(&price)).unwrap(), Some(4000));
     }
 }

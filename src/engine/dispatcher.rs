@@ -344,12 +344,12 @@ impl Dispatcher {
 
     /// Whether anything waits to be sent, or may still come.
     fn has_work(&self) -> bool {
-        !self.work.is_over() || self.intents.has_unsent()
+        !self.work.is_over() || self.intents.next_unsent().is_some()
     }
 
     /// When to look again if nothing happens before.
     fn wake_at(&self, now: Tick) -> Option<Tick> {
-        let has_unsent = self.intents.has_unsent();
+        let has_unsent = self.intents.next_unsent().is_some();
         if self.stop.is_some() {
             // What has not left is taken back at once; all else is in flight or at the ledger.
             return has_unsent.then_some(now);

@@ -240,10 +240,6 @@ impl Intents {
         std::mem::take(&mut self.unsent)
     }
 
-    pub(super) fn has_unsent(&self) -> bool {
-        !self.unsent.is_empty()
-    }
-
     pub(super) fn in_flight(&self) -> usize {
         self.in_flight.len()
     }

@@ -11,7 +11,7 @@ use crate::model::stop::StopReason;
 use crate::rules::retry::Tick;
 
 /// Counters of this start.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Stats {
     /// Calls that left.
     pub sent: u64,
@@ -27,25 +27,8 @@ pub struct Stats {
     pub finished: u64,
     /// Intents that the ledger did not grant: another start has their pairs.
     pub elsewhere: u64,
-    /// How long calls took to be answered, in microseconds; `None` where no memory was had for it.
+    /// Times that calls took to be answered, in microseconds; `None` before the first.
     latency: Option<Histogram<u64>>,
-}
-
-impl Default for Stats {
-    fn default() -> Self {
-        // Up to an hour, to two digits: a few kilobytes.
-        let latency = Histogram::new_with_bounds(1, 3_600_000_000, 2).ok();
-        Self {
-            sent: 0,
-            retries: 0,
-            throttles: 0,
-            matches: 0,
-            mismatches: 0,
-            finished: 0,
-            elsewhere: 0,
-            latency,
-        }
-    }
 }
 
 impl Stats {
@@ -58,6 +41,10 @@ impl Stats {
         }
         if class.was_sent() && !matches!(class, Class::InDoubt(_)) {
             let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+            if self.latency.is_none() {
+                // Up to an hour, to two digits: a few kilobytes.
+                self.latency = Histogram::new_with_bounds(1, 3_600_000_000, 2).ok();
+            }
             if let Some(latency) = &mut self.latency {
                 latency.saturating_record(micros.max(1));
             }
@@ -66,7 +53,7 @@ impl Stats {
 
     /// How long calls took, if any was answered.
     pub fn latency(&self) -> Option<Latency> {
-        let histogram = self.latency.as_ref().filter(|histogram| !histogram.is_empty())?;
+        let histogram = self.latency.as_ref()?;
         let at = |quantile| histogram.value_at_quantile(quantile).div_ceil(1000);
         Some(Latency { p50_ms: at(0.5), p95_ms: at(0.95), p99_ms: at(0.99) })
     }

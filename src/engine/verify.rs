@@ -3,12 +3,12 @@
 //! It decides nothing: what happened is told to the dispatcher, and what the dispatcher wants is done.
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::time::{Instant, sleep};
 
@@ -62,7 +62,7 @@ pub async fn verify<V: Verifier, J: Journal>(
             let is_reply = matches!(happened, Event::Replied(..));
             run.on(happened, now, wall, &mut work);
             // Answers that came together are settled together.
-            event = if is_reply { work.reply_at_hand().await } else { None };
+            event = if is_reply { work.reply_at_hand() } else { None };
         }
     }
     glimpse(&run.snapshot(start.elapsed()));
@@ -131,13 +131,9 @@ impl<V: Verifier, J: Journal> UnderWay<'_, V, J> {
     }
 
     /// An answer that has come already.
-    async fn reply_at_hand(&mut self) -> Option<Event> {
-        let mut next = pin!(self.flights.next());
-        let came = poll_fn(|cx| match next.as_mut().poll(cx) {
-            Poll::Ready(came) => Poll::Ready(came),
-            Poll::Pending => Poll::Ready(None),
-        });
-        came.await.map(|(ticket, reply)| Event::Replied(ticket, reply))
+    fn reply_at_hand(&mut self) -> Option<Event> {
+        let came = self.flights.next().now_or_never().flatten();
+        came.map(|(ticket, reply)| Event::Replied(ticket, reply))
     }
 }
 

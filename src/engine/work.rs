@@ -3,8 +3,7 @@
 //! What must hold: a row is in one place at a time, and their number is bounded: one at hand, one that goes first, and
 //! so many retries a slot. Here and in a ticket are the only places of a run that hold a NIK and a name.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::BTreeMap;
 
 use crate::model::attempt::PairKey;
 use crate::model::subject::Subject;
@@ -40,9 +39,9 @@ pub(super) struct Work {
     row: Option<Job>,
     /// The row that has to go before any other: under trial for its body kind, or held by the budget.
     urgent: Option<Job>,
-    waiting: BinaryHeap<Reverse<Due>>,
-    /// How many ever waited: of those with the same time the first goes first.
-    sequence: u64,
+    /// By the time of the retry; of those with the same time, the first that came goes first.
+    waiting: BTreeMap<(Tick, u64), Job>,
+    ever_waited: u64,
     most_waiting: usize,
     rows_ended: bool,
 }
@@ -52,8 +51,8 @@ impl Work {
         Self {
             row: None,
             urgent: None,
-            waiting: BinaryHeap::new(),
-            sequence: 0,
+            waiting: BTreeMap::new(),
+            ever_waited: 0,
             most_waiting: concurrency * WAITING_PER_SLOT,
             rows_ended: false,
         }
@@ -85,21 +84,21 @@ impl Work {
 
     /// Keeps a row until its time; it holds no slot.
     pub(super) fn wait_until(&mut self, at: Tick, job: Job) {
-        self.sequence += 1;
-        self.waiting.push(Reverse(Due { at, sequence: self.sequence, job }));
+        self.ever_waited += 1;
+        self.waiting.insert((at, self.ever_waited), job);
     }
 
     /// The row that is to be sent next: the urgent one, a retry that is due, the row at hand.
     pub(super) fn next(&mut self, now: Tick) -> Option<Job> {
         if self.urgent.is_none() && self.next_due().is_some_and(|due| due <= now) {
-            return self.waiting.pop().map(|Reverse(due)| due.job);
+            return self.waiting.pop_first().map(|(_, job)| job);
         }
         self.urgent.take().or_else(|| self.row.take())
     }
 
     /// When the next retry is due.
     pub(super) fn next_due(&self) -> Option<Tick> {
-        self.waiting.peek().map(|Reverse(due)| due.at)
+        self.waiting.first_key_value().map(|((at, _), _)| *at)
     }
 
     /// Rows that wait for their retry.
@@ -114,34 +113,7 @@ impl Work {
 
     /// Gives up all that is in hand.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = Job> {
-        let waiting = std::mem::take(&mut self.waiting).into_iter().map(|Reverse(due)| due.job);
+        let waiting = std::mem::take(&mut self.waiting).into_values();
         waiting.chain(self.urgent.take()).chain(self.row.take())
-    }
-}
-
-/// A row with the time of its retry.
-struct Due {
-    at: Tick,
-    sequence: u64,
-    job: Job,
-}
-
-impl PartialEq for Due {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Due {}
-
-impl PartialOrd for Due {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Due {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.sequence).cmp(&(other.at, other.sequence))
     }
 }

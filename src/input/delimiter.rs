@@ -35,14 +35,10 @@ struct Score {
 /// A text that no delimiter divides gets a comma.
 #[must_use]
 pub fn sniff(text: &[u8], cut: bool) -> u8 {
-    let mut best: Option<(Score, u8)> = None;
-    for delimiter in DELIMITERS {
-        if let Some(score) = score(text, cut, delimiter)
-            && best.as_ref().is_none_or(|(highest, _)| score > *highest)
-        {
-            best = Some((score, delimiter));
-        }
-    }
+    // Of equal ones the last wins, so those that are preferred come last.
+    let delimiters = DELIMITERS.into_iter().rev();
+    let scored = delimiters.filter_map(|byte| Some((score(text, cut, byte)?, byte)));
+    let best = scored.max_by(|(a, _), (b, _)| a.cmp(b));
     best.map_or(b',', |(_, delimiter)| delimiter)
 }
 

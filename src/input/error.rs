@@ -45,12 +45,6 @@ impl InputError {
         self
     }
 
-    /// The file, as the user named it, masked.
-    #[must_use]
-    pub fn label(&self) -> &str {
-        &self.label
-    }
-
     /// Where in it, if the problem has a place.
     #[must_use]
     pub fn place(&self) -> Option<Place> {
@@ -66,7 +60,37 @@ impl InputError {
     /// What to do about it, if we know.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        self.problem.hint()
+        let hint = match &*self.problem {
+            Problem::Missing => "check the path; - reads standard input",
+            Problem::NotAFile(_) => "name a file, or use - to read a stream from standard input",
+            Problem::Io(_, error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                "check the permissions"
+            }
+            Problem::Io(doing, _) if doing.starts_with("make") || doing.starts_with("keep") => {
+                "make room for it; `plan` keeps it in the folder that TMPDIR names, `run` beside its output"
+            }
+            Problem::Io(..) => return None,
+            Problem::Empty => "was the export interrupted?",
+            Problem::Unsupported(form) => form.hint(),
+            Problem::Nul => {
+                "save the file as \"CSV UTF-8\"; if it is UTF-16 text, say so: --encoding utf-16le"
+            }
+            Problem::Packed(PackedError::Damaged) => "get the file again, and unpack it",
+            Problem::Packed(PackedError::Bomb) => {
+                "if it is one all the same, unpack it first: gunzip FILE"
+            }
+            Problem::Sheet(error) => error.hint(),
+            Problem::TooLong(_) | Problem::OpenQuote => {
+                "look for a lone quotation mark (\") in this record and remove or double it"
+            }
+            Problem::TooWide(_) => "is the separator right? Give it with --delimiter",
+            Problem::Columns(error) => return Some(error.hint()),
+            Problem::HeaderBelow(line) => {
+                return Some(format!("remove the lines above line {line}"));
+            }
+            Problem::Changed => "start again, and leave the file alone meanwhile",
+        };
+        Some(hint.to_owned())
     }
 }
 
@@ -140,40 +164,5 @@ impl Problem {
             Some(packed) => Self::Packed(*packed),
             None => Self::Io("read it", error),
         }
-    }
-
-    fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::Missing => "check the path; - reads standard input".to_owned(),
-            Self::NotAFile(_) => {
-                "name a file, or use - to read a stream from standard input".to_owned()
-            }
-            Self::Io(_, error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                "check the permissions".to_owned()
-            }
-            Self::Io(doing, _) if doing.starts_with("make") || doing.starts_with("keep") => {
-                "make room for it; `plan` keeps it in the folder that TMPDIR names, `run` beside its output".to_owned()
-            }
-            Self::Io(..) => return None,
-            Self::Empty => "was the export interrupted?".to_owned(),
-            Self::Unsupported(form) => form.hint().to_owned(),
-            Self::Nul => {
-                "save the file as \"CSV UTF-8\"; if it is UTF-16 text, say so: --encoding utf-16le"
-                    .to_owned()
-            }
-            Self::Packed(PackedError::Damaged) => "get the file again, and unpack it".to_owned(),
-            Self::Packed(PackedError::Bomb) => {
-                "if it is one all the same, unpack it first: gunzip FILE".to_owned()
-            }
-            Self::Sheet(error) => error.hint(),
-            Self::TooLong(_) | Self::OpenQuote => {
-                "look for a lone quotation mark (\") in this record and remove or double it"
-                    .to_owned()
-            }
-            Self::TooWide(_) => "is the separator right? Give it with --delimiter".to_owned(),
-            Self::Columns(error) => error.hint(),
-            Self::HeaderBelow(line) => format!("remove the lines above line {line}"),
-            Self::Changed => "start again, and leave the file alone meanwhile".to_owned(),
-        })
     }
 }

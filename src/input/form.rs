@@ -4,7 +4,6 @@
 //! Never: reads a file; it is given the bytes.
 
 use super::delimiter::DELIMITERS;
-use crate::rules::encoding::TextLook;
 use std::fmt;
 use std::str::FromStr;
 
@@ -70,31 +69,16 @@ pub enum Form {
         gzip: bool,
         /// How characters are written.
         encoding: Encoding,
-        /// Bytes in front of the text, once it is UTF-8: the BOM.
-        bom: usize,
-        /// A first line that names the separator, as Excel writes it.
-        sep: Option<SepLine>,
+        /// Bytes in front of the first record, once it is UTF-8: the BOM, a line that names the separator.
+        skip: usize,
+        /// The separator that a first line names, as Excel writes it: `sep=;`.
+        sep: Option<u8>,
     },
     /// One sheet of a workbook, by its name.
     Sheet(String),
 }
 
-/// Excel's own first line, `sep=;`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SepLine {
-    /// What it says.
-    pub delimiter: u8,
-    /// Its length in bytes, the line end included.
-    pub bytes: usize,
-}
-
 impl Form {
-    /// Whether the text is inside a gzip file.
-    #[must_use]
-    pub fn is_packed(&self) -> bool {
-        matches!(self, Self::Text { gzip: true, .. })
-    }
-
     /// How characters are written. A sheet's text is ours: UTF-8.
     #[must_use]
     pub fn encoding(&self) -> Encoding {
@@ -104,9 +88,9 @@ impl Form {
         }
     }
 
-    /// The line that names the separator, if there is one.
+    /// The separator that a first line names, if there is one.
     #[must_use]
-    pub fn sep(&self) -> Option<SepLine> {
+    pub fn sep(&self) -> Option<u8> {
         match self {
             Self::Text { sep, .. } => *sep,
             Self::Sheet(_) => None,
@@ -117,7 +101,7 @@ impl Form {
     #[must_use]
     pub fn skip(&self) -> usize {
         match self {
-            Self::Text { bom, sep, .. } => bom + sep.map_or(0, |line| line.bytes),
+            Self::Text { skip, .. } => *skip,
             Self::Sheet(_) => 0,
         }
     }
@@ -206,20 +190,16 @@ pub(super) fn marked_encoding(head: &[u8]) -> Option<Encoding> {
     marks.iter().find(|(mark, _)| head.starts_with(mark)).map(|(_, encoding)| *encoding)
 }
 
-/// The encoding of a text without a mark, by all of its bytes.
-pub(super) fn encoding_of(look: &TextLook) -> Encoding {
-    if look.is_windows_1252() { Encoding::Windows1252 } else { Encoding::Utf8 }
-}
-
 /// The form of a text, from its first bytes as UTF-8.
 pub(super) fn text_form(gzip: bool, encoding: Encoding, head: &[u8]) -> Form {
     let bom = if head.starts_with(UTF8_BOM) { UTF8_BOM.len() } else { 0 };
     let sep = sep_line(head.get(bom..).unwrap_or_default());
-    Form::Text { gzip, encoding, bom, sep }
+    let skip = bom + sep.map_or(0, |(_, bytes)| bytes);
+    Form::Text { gzip, encoding, skip, sep: sep.map(|(delimiter, _)| delimiter) }
 }
 
-/// `sep=;` and `"sep=;"`.
-fn sep_line(text: &[u8]) -> Option<SepLine> {
+/// Reads `sep=;` and `"sep=;"`: the separator, and the length of the line with its end.
+fn sep_line(text: &[u8]) -> Option<(u8, usize)> {
     let end = text.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(text.len());
     let line = text.get(..end)?;
     let bare = line.strip_prefix(b"\"").and_then(|l| l.strip_suffix(b"\"")).unwrap_or(line);
@@ -228,7 +208,7 @@ fn sep_line(text: &[u8]) -> Option<SepLine> {
     let line_end = text.get(end..).unwrap_or_default();
     let line_end = if line_end.starts_with(b"\r\n") { 2 } else { line_end.len().min(1) };
     let is_sep = start.eq_ignore_ascii_case(b"sep=") && DELIMITERS.contains(&delimiter);
-    is_sep.then_some(SepLine { delimiter, bytes: end + line_end })
+    is_sep.then_some((delimiter, end + line_end))
 }
 
 #[cfg(test)]
@@ -286,11 +266,7 @@ mod tests {
             (b"\xEF\xBB\xBFnik", None, 3),
         ] {
             let form = text_form(false, Encoding::Utf8, text);
-            assert_eq!(
-                (form.sep().map(|s| s.delimiter), form.skip()),
-                (delimiter, skip),
-                "{text:?}"
-            );
+            assert_eq!((form.sep(), form.skip()), (delimiter, skip), "{text:?}");
         }
     }
 }

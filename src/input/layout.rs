@@ -48,8 +48,7 @@ impl Options {
     /// What tells the sheet of a workbook.
     #[must_use]
     pub fn sheet_options(&self) -> sheet::Options<'_> {
-        let Wanted { id, name } = self.wanted();
-        sheet::Options { sheet: self.sheet.as_ref(), id_column: id, name_column: name }
+        sheet::Options { sheet: self.sheet.as_ref(), wanted: self.wanted() }
     }
 
     fn wanted(&self) -> Wanted<'_> {
@@ -106,8 +105,7 @@ impl Layout {
 /// # Errors
 /// If the file can't be read, is in a form that we don't read, or its columns can't be told.
 pub fn inspect(source: &Source, options: &Options) -> Result<Layout, InputError> {
-    let dialect = Dialect::tell(source, options)?;
-    let Dialect { form, encoding_guessed, delimiter } = dialect;
+    let (form, encoding_guessed, delimiter) = dialect(source, options)?;
     let mut records = open(source, &form, delimiter, blake3::Hasher::new())?;
     if options.no_header {
         records.number_from_here();
@@ -116,10 +114,7 @@ pub fn inspect(source: &Source, options: &Options) -> Result<Layout, InputError>
     if sample.looks.is_empty() {
         return Err(source.error(Problem::Empty));
     }
-    let headers: Option<Vec<_>> = sample
-        .header
-        .as_ref()
-        .map(|cells| cells.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect());
+    let headers = sample.header.as_deref().map(strings);
     let table = Table { headers: headers.as_deref(), looks: &sample.looks };
     let columns = choose_columns(table, options.wanted())
         .map_err(|error| source.error(sample.explain(error)))?;
@@ -155,48 +150,39 @@ pub(super) fn open(
     Records::new(TextStream::new(source.open()?, form, hasher), options)
 }
 
-/// Form and delimiter, from the first bytes.
-struct Dialect {
-    form: Form,
-    encoding_guessed: bool,
-    delimiter: u8,
-}
-
-impl Dialect {
-    fn tell(source: &Source, options: &Options) -> Result<Self, InputError> {
-        if let Some(sheet) = source.sheet() {
-            let form = Form::Sheet(sheet.name.clone());
-            return Ok(Self { form, encoding_guessed: false, delimiter: b',' });
-        }
-        let gzip = head_of(source, source.open()?)?.starts_with(form::GZIP);
-        // As the bytes are, once they are unpacked.
-        let raw = Form::Text { gzip, encoding: Encoding::Utf8, bom: 0, sep: None };
-        let stream = |form: &Form| {
-            Ok::<_, InputError>(TextStream::new(source.open()?, form, blake3::Hasher::new()))
-        };
-        let head = head_of(source, stream(&raw)?)?;
-        form::check_magic(&head).map_err(|form| source.error(form))?;
-        if gzip && (head.starts_with(form::GZIP) || head.starts_with(form::ZIP)) {
-            return Err(source.error(Unsupported::PackedTwice));
-        }
-        // A mark is no guess.
-        let told = form::marked_encoding(&head).or(options.encoding);
-        let encoding = match told {
-            Some(encoding) => encoding,
-            None => form::encoding_of(&look_at(source, stream(&raw)?)?),
-        };
-        let plain = Form::Text { gzip, encoding, bom: 0, sep: None };
-        let head = head_of(source, stream(&plain)?)?;
-        let form = form::text_form(gzip, encoding, &head);
-        let text = head.get(form.skip()..).unwrap_or_default();
-        if text.is_empty() {
-            return Err(source.error(Problem::Empty));
-        }
-        let named = options.delimiter.or_else(|| form.sep().map(|line| line.delimiter));
-        let delimiter = named.unwrap_or_else(|| sniff(text, head.len() == HEAD_BYTES));
-        let encoding_guessed = told.is_none() && encoding != Encoding::Utf8;
-        Ok(Self { form, encoding_guessed, delimiter })
+/// Tells a source's form, whether its encoding was guessed, and its delimiter, from the first bytes.
+fn dialect(source: &Source, options: &Options) -> Result<(Form, bool, u8), InputError> {
+    if let Some(sheet) = source.sheet() {
+        return Ok((Form::Sheet(sheet.name.clone()), false, b','));
     }
+    let gzip = head_of(source, source.open()?)?.starts_with(form::GZIP);
+    let stream = |encoding| {
+        let form = Form::Text { gzip, encoding, skip: 0, sep: None };
+        Ok::<_, InputError>(TextStream::new(source.open()?, &form, blake3::Hasher::new()))
+    };
+    // As the bytes are, once they are unpacked.
+    let raw = || stream(Encoding::Utf8);
+    let head = head_of(source, raw()?)?;
+    form::check_magic(&head).map_err(|form| source.error(form))?;
+    if gzip && (head.starts_with(form::GZIP) || head.starts_with(form::ZIP)) {
+        return Err(source.error(Unsupported::PackedTwice));
+    }
+    // A mark is no guess.
+    let told = form::marked_encoding(&head).or(options.encoding);
+    let encoding = match told {
+        Some(encoding) => encoding,
+        None if look_at(source, raw()?)?.is_windows_1252() => Encoding::Windows1252,
+        None => Encoding::Utf8,
+    };
+    let head = head_of(source, stream(encoding)?)?;
+    let form = form::text_form(gzip, encoding, &head);
+    let text = head.get(form.skip()..).unwrap_or_default();
+    if text.is_empty() {
+        return Err(source.error(Problem::Empty));
+    }
+    let named = options.delimiter.or(form.sep());
+    let delimiter = named.unwrap_or_else(|| sniff(text, head.len() == HEAD_BYTES));
+    Ok((form, told.is_none() && encoding != Encoding::Utf8, delimiter))
 }
 
 fn head_of(source: &Source, stream: impl Read) -> Result<Vec<u8>, InputError> {
@@ -222,6 +208,10 @@ fn look_at(source: &Source, mut stream: impl Read) -> Result<TextLook, InputErro
 
 /// A record's cells, kept.
 type Kept = Vec<Box<[u8]>>;
+
+fn strings(cells: &[Box<[u8]>]) -> Vec<String> {
+    cells.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect()
+}
 
 /// What the first records show.
 struct Sample {
@@ -265,8 +255,8 @@ impl Sample {
             header_below: None,
         };
         for (place, cells) in &rest {
-            let texts: Vec<_> = cells.iter().map(|cell| String::from_utf8_lossy(cell)).collect();
-            if is_header(texts.iter().map(AsRef::as_ref)) {
+            let texts = strings(cells);
+            if is_header(texts.iter().map(String::as_str)) {
                 sample.header_below.get_or_insert(place.line);
             } else {
                 sample.add(&texts);
@@ -310,10 +300,7 @@ impl Sample {
 /// How many of the first records are titles above the header. None where there is no header among them, or where one
 /// above it holds data: that would be left out with the titles.
 fn titles(first: &[(Place, Kept)], wanted: Wanted<'_>) -> usize {
-    let texts = |cells: &Kept| -> Vec<String> {
-        cells.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect()
-    };
-    let rows: Vec<_> = first.iter().map(|(_, cells)| texts(cells)).collect();
+    let rows: Vec<_> = first.iter().map(|(_, cells)| strings(cells)).collect();
     let header = rows.iter().position(|row| wanted.is_header(row.iter().map(String::as_str)));
     let above = header.and_then(|at| rows.get(..at)).unwrap_or_default();
     match above.iter().flatten().any(|cell| is_data(cell)) {

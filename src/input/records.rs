@@ -108,10 +108,7 @@ impl<R: Read> Records<R> {
     /// # Errors
     /// If reading fails, or the text can't be taken apart.
     pub fn next_record(&mut self) -> Result<Option<Record<'_>>, InputError> {
-        if !self.advance()? {
-            return Ok(None);
-        }
-        Ok(Some(self.record()))
+        Ok(self.advance()?.then(|| self.record()))
     }
 
     /// Moves to the next record. False at the end.

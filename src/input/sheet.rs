@@ -12,9 +12,9 @@ pub use choose::SheetSpec;
 
 use super::error::{InputError, Problem};
 use super::form::Unsupported;
-use super::source::Source;
+use super::source::{Source, unnamed_file};
 use crate::contain::contained;
-use crate::rules::columns::{ColumnSpec, Wanted};
+use crate::rules::columns::Wanted;
 use bounds::Bounds;
 use calamine::{Reader, Xlsx, XlsxError};
 use cells::SheetRow;
@@ -81,35 +81,26 @@ pub enum SheetError {
     /// It has no sheet to read.
     #[error("the workbook has no sheet with cells")]
     Empty,
-    /// The sheet asked for is not there.
-    #[error("the workbook has no sheet {asked:?}; it has {seen}")]
-    NoSuchSheet {
-        /// What was asked for.
-        asked: String,
-        /// The sheets.
-        seen: String,
-    },
+    /// The sheet asked for is not there; those that are.
+    #[error("the workbook has no sheet {0:?}; it has {1}")]
+    NoSuchSheet(String, String),
     /// Several sheets could be meant.
-    #[error("more than one sheet could be meant: {seen}")]
-    Several {
-        /// The sheets.
-        seen: String,
-    },
+    #[error("more than one sheet could be meant: {0}")]
+    Several(String),
 }
 
 impl SheetError {
-    pub(super) fn hint(&self) -> String {
+    pub(super) fn hint(&self) -> &'static str {
         match self {
             Self::Damaged(_) => {
                 "open it in a spreadsheet program and save it again, as .xlsx or as \"CSV UTF-8\""
             }
             Self::TooLarge(_) => "save the sheet alone as \"CSV UTF-8\", and give that file",
             Self::Empty => "was the export interrupted?",
-            Self::NoSuchSheet { .. } | Self::Several { .. } => {
+            Self::NoSuchSheet(..) | Self::Several(_) => {
                 "name the sheet: --sheet NAME, or its number from 1"
             }
         }
-        .to_owned()
     }
 }
 
@@ -118,10 +109,8 @@ impl SheetError {
 pub struct Options<'a> {
     /// The sheet, if it is not to be found.
     pub sheet: Option<&'a SheetSpec>,
-    /// The NIK column that the user named.
-    pub id_column: Option<&'a ColumnSpec>,
-    /// The name column that the user named.
-    pub name_column: Option<&'a ColumnSpec>,
+    /// The columns that the user named.
+    pub wanted: Wanted<'a>,
 }
 
 /// Reads a sheet of the workbook `source` into an unnamed file in `folder`.
@@ -133,23 +122,24 @@ pub(super) fn unfold(
     options: Options<'_>,
     folder: &Path,
 ) -> Result<Source, InputError> {
-    let path_error = |problem: Problem| source.error(problem);
-    let spool = Source::unnamed(folder).map_err(|e| path_error(Problem::Io(SPOOL, e)))?;
+    let spool = unnamed_file(folder)
+        .map_err(|error| source.error(Problem::Io("make a file to keep its rows in", error)))?;
     // A defect of the reader on a hostile file is an error and not the end.
     let sheet = contained(|| read(source, options, &spool))
         .unwrap_or_else(|| Err(damaged("it is not built as it should be")))
-        .map_err(path_error)?;
+        .map_err(|problem| source.error(problem))?;
     Ok(source.with_sheet(spool, sheet))
 }
-
-/// What is being done when the unnamed file fails.
-const SPOOL: &str = "make a file to keep its rows in";
 
 /// Of a file that is cut off or changed on its way.
 const BROKEN_ZIP: &str = "it is cut off, or changed on its way";
 
 fn damaged(why: impl Into<String>) -> Problem {
     Problem::Sheet(SheetError::Damaged(why.into()))
+}
+
+fn too_large(what: &'static str) -> Problem {
+    Problem::Sheet(SheetError::TooLarge(what))
 }
 
 /// What the reader of workbooks says, without the cells' contents that some of its messages quote.
@@ -175,9 +165,7 @@ fn read(source: &Source, options: Options<'_>, spool: &File) -> Result<Sheet, Pr
     tell_workbook(open()?)?;
     bounds::check(open()?, &bounds)?;
     let mut workbook = Xlsx::new(open()?).map_err(|error| broken(&error))?;
-    let wanted = Wanted { id: options.id_column, name: options.name_column };
-    let chosen = choose::choose(&mut workbook, options.sheet, wanted)?;
-    let mut sheet = Sheet { name: chosen.name, others: chosen.others, ..Sheet::default() };
+    let mut sheet = choose::choose(&mut workbook, options)?;
     let mut to = BufWriter::with_capacity(256 * 1024, spool);
     let kept = |error| Problem::Io("keep its rows in a file", error);
     let mut kept_bytes = 0;
@@ -186,7 +174,7 @@ fn read(source: &Source, options: Options<'_>, spool: &File) -> Result<Sheet, Pr
         sheet.note(&row);
         kept_bytes += row.write(&mut to).map_err(kept)?;
         if kept_bytes > bounds.kept {
-            return Err(SheetError::TooLarge("more text than any sheet of customers").into());
+            return Err(too_large("more text than any sheet of customers"));
         }
     }
     to.flush().map_err(kept)?;

@@ -80,21 +80,13 @@ impl Source {
     /// If the workbook can't be read or its sheet can't be told.
     pub fn unfolded(self, options: sheet::Options<'_>, folder: &Path) -> Result<Self, InputError> {
         let mut head = [0; ZIP.len()];
-        let is_zip = match self.open()?.read_exact(&mut head) {
-            Ok(()) => head == *ZIP,
-            Err(_) => false,
-        };
+        let is_zip = self.open()?.read_exact(&mut head).is_ok() && head == *ZIP;
         if is_zip { sheet::unfold(&self, options, folder) } else { Ok(self) }
     }
 
     pub(super) fn with_sheet(&self, spool: File, sheet: Sheet) -> Self {
-        let place = Location::Spool(Arc::new(spool));
-        Self {
-            label: self.label.clone(),
-            path: self.path.clone(),
-            place,
-            sheet: Some(Arc::new(sheet)),
-        }
+        let (place, sheet) = (Location::Spool(Arc::new(spool)), Some(Arc::new(sheet)));
+        Self { place, sheet, ..self.clone() }
     }
 
     /// The sheet whose rows these are, if they come from a workbook.
@@ -115,31 +107,17 @@ impl Source {
         self.path.as_deref()
     }
 
-    /// Its length in bytes as of now, for a progress display.
-    ///
-    /// # Errors
-    /// If the system won't say.
-    pub fn size(&self) -> Result<u64, InputError> {
-        let metadata = match &self.place {
-            Location::Path(path) => fs::metadata(path),
-            Location::Spool(file) => file.metadata(),
-        };
-        metadata.map(|m| m.len()).map_err(|error| self.error(io_problem("read it", error)))
-    }
-
     /// A reader from the first byte on.
     ///
     /// # Errors
     /// If the file can't be opened.
     pub fn open(&self) -> Result<SourceReader, InputError> {
-        match &self.place {
-            Location::Path(path) => {
-                let file =
-                    File::open(path).map_err(|error| self.error(io_problem("open it", error)))?;
-                Ok(SourceReader { file: Arc::new(file), at: 0 })
-            }
-            Location::Spool(file) => Ok(SourceReader { file: Arc::clone(file), at: 0 }),
-        }
+        let file = match &self.place {
+            Location::Path(path) => File::open(path).map(Arc::new),
+            Location::Spool(file) => Ok(Arc::clone(file)),
+        };
+        let file = file.map_err(|error| self.error(io_problem("open it", error)))?;
+        Ok(SourceReader { file, at: 0 })
     }
 
     /// The file itself, from its first byte; for who needs to move about in it, alone.
@@ -152,11 +130,6 @@ impl Source {
                 Ok(file)
             }
         }
-    }
-
-    /// A file in `folder` that nobody else can find.
-    pub(super) fn unnamed(folder: &Path) -> io::Result<File> {
-        unnamed_file(folder)
     }
 
     pub(super) fn error(&self, problem: impl Into<Problem>) -> InputError {
@@ -202,7 +175,8 @@ fn kind_of(kind: fs::FileType) -> Option<&'static str> {
     }
 }
 
-fn unnamed_file(folder: &Path) -> io::Result<File> {
+/// Makes a file in `folder` that nobody else can find.
+pub(super) fn unnamed_file(folder: &Path) -> io::Result<File> {
     let number = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
     let path = folder.join(format!(".ceknik-{number:016x}.spool"));
     let file =
@@ -230,7 +204,6 @@ mod tests {
         let source = Source::file(&path).unwrap();
         assert_eq!(read_all(&source), b"nik,nama\n");
         assert_eq!(read_all(&source), b"nik,nama\n");
-        assert_eq!(source.size().unwrap(), 9);
         assert_eq!(source.path(), Some(path.as_path()));
     }
 

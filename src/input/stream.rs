@@ -7,7 +7,7 @@
 use super::form::{Encoding, Form};
 use encoding_rs::{CoderResult, Decoder};
 use flate2::read::MultiGzDecoder;
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
 /// A text may be so many times as long as its gzip file. Customer files pack to a tenth or so; deflate could
 /// do a thousandth.
@@ -31,26 +31,10 @@ pub enum PackedError {
 }
 
 /// Hashes what is read through it.
-pub struct Hashed<R> {
+struct Hashed<R> {
     input: R,
     hasher: blake3::Hasher,
     read: u64,
-}
-
-impl<R: Read> Hashed<R> {
-    /// Reads from here on.
-    pub fn new(input: R, hasher: blake3::Hasher) -> Self {
-        Self { input, hasher, read: 0 }
-    }
-
-    /// Reads what is left and gives the hash of all the bytes.
-    ///
-    /// # Errors
-    /// If reading fails.
-    pub fn finish(mut self) -> io::Result<blake3::Hash> {
-        io::copy(&mut self, &mut io::sink())?;
-        Ok(self.hasher.finalize())
-    }
 }
 
 impl<R: Read> Read for Hashed<R> {
@@ -66,15 +50,6 @@ impl<R: Read> Read for Hashed<R> {
 enum Unpacked<R> {
     Plain(Box<Hashed<R>>),
     Gzip { decoder: Box<MultiGzDecoder<Hashed<R>>>, unpacked: u64 },
-}
-
-impl<R: Read> Unpacked<R> {
-    fn into_hashed(self) -> Hashed<R> {
-        match self {
-            Self::Plain(hashed) => *hashed,
-            Self::Gzip { decoder, .. } => decoder.into_inner(),
-        }
-    }
 }
 
 impl<R: Read> Read for Unpacked<R> {
@@ -100,20 +75,15 @@ impl<R: Read> Read for Unpacked<R> {
 /// UTF-8 text, its file's bytes hashed beneath it. Bytes that are not valid in an encoding that is declared
 /// UTF-8 come through as they are.
 pub struct TextStream<R> {
-    input: Unpacked<R>,
+    input: BufReader<Unpacked<R>>,
     decoding: Option<Box<Decoding>>,
 }
 
 struct Decoding {
     decoder: Decoder,
-    /// What was read, and what of it is not yet decoded.
-    bytes: Vec<u8>,
-    start: usize,
-    end: usize,
-    /// What was decoded, and what of it is not yet given away.
-    text: Vec<u8>,
+    /// Decoded text, and how much of it was given away.
+    text: String,
     given: usize,
-    written: usize,
     /// The last byte was read; the last character was written, after which the decoder may not be asked again.
     ended: bool,
     finished: bool,
@@ -122,13 +92,19 @@ struct Decoding {
 impl<R: Read> TextStream<R> {
     /// The text of a file in this form, a UTF-8 BOM included.
     pub fn new(input: R, form: &Form, hasher: blake3::Hasher) -> Self {
-        let hashed = Hashed::new(input, hasher);
-        let input = match form.is_packed() {
-            true => Unpacked::Gzip { decoder: Box::new(MultiGzDecoder::new(hashed)), unpacked: 0 },
-            false => Unpacked::Plain(Box::new(hashed)),
+        let hashed = Hashed { input, hasher, read: 0 };
+        let input = match form {
+            Form::Text { gzip: true, .. } => {
+                Unpacked::Gzip { decoder: Box::new(MultiGzDecoder::new(hashed)), unpacked: 0 }
+            }
+            _ => Unpacked::Plain(Box::new(hashed)),
         };
-        let decoding = form.encoding().decoder().map(|decoder| Box::new(Decoding::new(decoder)));
-        Self { input, decoding }
+        let decoding = form.encoding().decoder().map(|decoder| {
+            // A byte becomes three at the most.
+            let text = String::with_capacity(3 * DECODE_BYTES);
+            Box::new(Decoding { decoder, text, given: 0, ended: false, finished: false })
+        });
+        Self { input: BufReader::with_capacity(DECODE_BYTES, input), decoding }
     }
 
     /// The hash of all the bytes of the file, also of those that were not asked for.
@@ -136,57 +112,44 @@ impl<R: Read> TextStream<R> {
     /// # Errors
     /// If reading fails.
     pub fn finish(self) -> io::Result<blake3::Hash> {
-        self.input.into_hashed().finish()
+        let mut hashed = match self.input.into_inner() {
+            Unpacked::Plain(hashed) => *hashed,
+            Unpacked::Gzip { decoder, .. } => decoder.into_inner(),
+        };
+        io::copy(&mut hashed, &mut io::sink())?;
+        Ok(hashed.hasher.finalize())
     }
 }
 
 impl<R: Read> Read for TextStream<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match &mut self.decoding {
-            None => self.input.read(buffer),
+            // Nothing waits in the buffer: it is for what is decoded.
+            None => self.input.get_mut().read(buffer),
             Some(decoding) => decoding.read(&mut self.input, buffer),
         }
     }
 }
 
 impl Decoding {
-    fn new(decoder: Decoder) -> Self {
-        Self {
-            decoder,
-            bytes: vec![0; DECODE_BYTES],
-            start: 0,
-            end: 0,
-            // A byte becomes three at the most.
-            text: vec![0; 3 * DECODE_BYTES],
-            given: 0,
-            written: 0,
-            ended: false,
-            finished: false,
-        }
-    }
-
     /// However little room the reader gives: a character may be cut.
-    fn read(&mut self, input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.given == self.written && !self.finished {
+    fn read(&mut self, input: &mut impl BufRead, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.given == self.text.len() && !self.finished {
             self.decode(input)?;
         }
-        let mut unread = self.text.get(self.given..self.written).unwrap_or_default();
+        let mut unread = self.text.as_bytes().get(self.given..).unwrap_or_default();
         let given = unread.read(buffer)?;
         self.given += given;
         Ok(given)
     }
 
-    fn decode(&mut self, input: &mut impl Read) -> io::Result<()> {
-        if self.start == self.end && !self.ended {
-            self.end = input.read(&mut self.bytes)?;
-            self.start = 0;
-            self.ended = self.end == 0;
-        }
-        let unread = self.bytes.get(self.start..self.end).unwrap_or_default();
-        let (result, read, written, _) =
-            self.decoder.decode_to_utf8(unread, &mut self.text, self.ended);
-        self.start += read;
-        (self.given, self.written) = (0, written);
+    fn decode(&mut self, input: &mut impl BufRead) -> io::Result<()> {
+        let unread: &[u8] = if self.ended { &[] } else { input.fill_buf()? };
+        self.ended = unread.is_empty();
+        self.text.clear();
+        self.given = 0;
+        let (result, read, _) = self.decoder.decode_to_string(unread, &mut self.text, self.ended);
+        input.consume(read);
         self.finished = self.ended && result == CoderResult::InputEmpty;
         Ok(())
     }

@@ -250,7 +250,6 @@ pub trait Journal {
 /// Reads facts. An intent without a settlement is read as a doubt: so the next start will find it.
 ///
 /// Each method fails with [`LedgerError`] where the storage cannot be read, or is damaged.
-#[allow(clippy::missing_errors_doc, reason = "the trait says it for all")]
 pub trait Facts {
     /// The run that [`Ledger::open_run`] would go on with or begin, found without writing.
     fn find_run(&mut self, opening: &Opening) -> Result<FoundRun, LedgerError>;
@@ -283,7 +282,6 @@ pub trait Facts {
 /// Runs and facts, to be written by one start at a time.
 ///
 /// Each method fails with [`LedgerError`] where the storage cannot be used.
-#[allow(clippy::missing_errors_doc, reason = "the trait says it for all")]
 pub trait Ledger: Facts + Sized {
     /// Takes facts while a start is under way.
     type Journal: Journal<Ledger = Self>;
@@ -339,7 +337,6 @@ pub trait Preview {
 /// A ledger that is shown to a person.
 ///
 /// Each method fails with [`LedgerError`] where the storage cannot be read.
-#[allow(clippy::missing_errors_doc, reason = "the trait says it for all")]
 pub trait Shown {
     /// Its name.
     fn name(&self) -> &LedgerName;

@@ -2,8 +2,6 @@
 //!
 //! Amounts are whole minor units in 128-bit integers; there is no floating point here.
 
-use std::fmt;
-
 use serde::Serialize;
 
 /// What the vendor charges for one attempt.
@@ -118,6 +116,11 @@ pub fn group(number: u128, mark: char) -> String {
     out
 }
 
+/// A whole number as people read it: `1,234,567`.
+pub fn number(n: u64) -> String {
+    group(u128::from(n), ',')
+}
+
 /// The price of one charged call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Price {
@@ -137,6 +140,11 @@ impl Price {
     pub fn show(&self, calls: u64) -> String {
         self.currency.show(self.of(calls))
     }
+}
+
+/// The price of so many charged calls in brackets, to stand behind their number; nothing where there is no price.
+pub fn in_brackets(price: Option<&Price>, calls: u64) -> String {
+    price.map(|price| format!(" ({})", price.show(calls))).unwrap_or_default()
 }
 
 /// The attempts whose charge is unknown, each kind counted.
@@ -189,12 +197,6 @@ impl Tally {
     }
 }
 
-impl fmt::Display for Tally {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "confirmed {}, possible {}", self.confirmed, self.possible.total())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,7 +245,6 @@ mod tests {
         let possible = Possible { in_doubt: 3, unknown_code: 5, gateway: 7 };
         let tally = Tally { confirmed: 100, possible, assumed_free: 40, ..Tally::default() };
         assert_eq!((tally.at_least(), tally.at_most()), (100, 115));
-        assert_eq!(tally.to_string(), "confirmed 100, possible 15");
         let codes = [Charge::Free, Charge::Charged, Charge::Unknown].map(Charge::code);
         assert_eq!(codes, [0, 1, 2], "as ledgers hold them");
     }

@@ -6,11 +6,11 @@
 use super::subject::Subject;
 
 /// Defines an enum whose every variant has a stable code and a one-line hint, with the list of all of them beside it,
-/// so that the three can't drift apart.
+/// so that the three can't drift apart; and a type that counts rows by variant.
 macro_rules! coded {
     (
         $(#[$meta:meta])*
-        $type:ident { $( $variant:ident = $code:literal, $explain:literal; )+ }
+        $type:ident, $(#[$counted:meta])* $counts:ident { $( $variant:ident = $code:literal, $explain:literal; )+ }
     ) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,12 +34,31 @@ macro_rules! coded {
                 match self { $( $type::$variant => $explain, )+ }
             }
         }
+
+        $(#[$counted])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct $counts([u64; $type::ALL.len()]);
+
+        impl $counts {
+            /// How many of one.
+            #[must_use]
+            pub fn get(&self, one: $type) -> u64 {
+                self.0[one as usize]
+            }
+
+            /// Those that occurred, in order of declaration.
+            pub fn iter(&self) -> impl Iterator<Item = ($type, u64)> {
+                $type::ALL.iter().map(|&one| (one, self.get(one))).filter(|&(_, count)| count > 0)
+            }
+        }
     };
 }
 
 coded! {
     /// Why our own check refused a row. Nothing is sent for it.
-    Rejection {
+    Rejection,
+    /// Rows counted by rejection.
+    RejectionCounts {
         NikEmpty = "nik_empty", "the NIK cell is empty: fill it in";
         NikLength = "nik_length", "a NIK has exactly 16 digits: this one has more or fewer";
         NikNotDigits = "nik_not_digits", "a NIK is digits only: this cell holds other characters";
@@ -66,7 +85,9 @@ coded! {
 
 coded! {
     /// What looks odd in a row that is sent all the same.
-    Warning {
+    Warning,
+    /// Rows counted by warning; a row with two counts under both.
+    WarningCounts {
         NikDayPastMonthEnd = "nik_day_past_month_end", "the birth date in the NIK is past the end of its month: compare with the card";
         NikProvinceUnknown = "nik_province_unknown", "the NIK's first two digits are no known province: compare with the card";
         NikRegencyOdd = "nik_regency_odd", "digits 3 and 4 of the NIK (the regency) are 00 or 70: compare with the card";
@@ -201,20 +222,10 @@ pub struct Reading {
     pub look: NikLook,
 }
 
-/// Rows counted by rejection.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RejectionCounts([u64; Rejection::ALL.len()]);
-
 impl RejectionCounts {
     /// Counts one.
     pub fn add(&mut self, rejection: Rejection) {
         self.0[rejection as usize] += 1;
-    }
-
-    /// How many of one.
-    #[must_use]
-    pub fn get(&self, rejection: Rejection) -> u64 {
-        self.0[rejection as usize]
     }
 
     /// How many in all.
@@ -222,16 +233,7 @@ impl RejectionCounts {
     pub fn total(&self) -> u64 {
         self.0.iter().sum()
     }
-
-    /// Those that occurred, in order of declaration.
-    pub fn iter(&self) -> impl Iterator<Item = (Rejection, u64)> {
-        Rejection::ALL.iter().map(|&r| (r, self.get(r))).filter(|&(_, count)| count > 0)
-    }
 }
-
-/// Rows counted by warning; a row with two counts under both.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct WarningCounts([u64; Warning::ALL.len()]);
 
 impl WarningCounts {
     /// Counts each of a row's warnings.
@@ -240,17 +242,6 @@ impl WarningCounts {
             return;
         }
         warnings.iter().for_each(|w| self.0[w as usize] += 1);
-    }
-
-    /// How many of one.
-    #[must_use]
-    pub fn get(&self, warning: Warning) -> u64 {
-        self.0[warning as usize]
-    }
-
-    /// Those that occurred, in order of declaration.
-    pub fn iter(&self) -> impl Iterator<Item = (Warning, u64)> {
-        Warning::ALL.iter().map(|&w| (w, self.get(w))).filter(|&(_, count)| count > 0)
     }
 }
 

@@ -58,51 +58,38 @@ pub enum StopReason {
 impl StopReason {
     /// A stable name for the ledger, the summary and logs.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Account(AccountStop::Unauthorized) => "unauthorized",
-            Self::Account(AccountStop::KeyExpired) => "key_expired",
-            Self::Account(AccountStop::NoPermission) => "no_permission",
-            Self::Account(AccountStop::NotFound) => "not_found",
-            Self::Account(AccountStop::Redirect) => "redirect",
-            Self::Account(AccountStop::Proxy) => "proxy_refused",
-            Self::OutOfQuota => "out_of_quota",
-            Self::Budget(BudgetLimit::Charges) => "budget",
-            Self::Budget(BudgetLimit::Calls) => "limit",
-            Self::Deadline => "deadline",
-            Self::SourceDown => "source_down",
-            Self::Unreachable => "unreachable",
-            Self::Throttled => "throttled",
-            Self::RefusalsInRow => "refusals_in_a_row",
-            Self::LostAnswers => "lost_answers",
-            Self::Mismatches => "mismatches",
-            Self::Interrupted(Signal::Interrupt) => "interrupted",
-            Self::Interrupted(Signal::Terminate) => "terminated",
-            Self::Interrupted(Signal::HangUp) => "hung_up",
-            Self::InputChanged => "input_changed",
-            Self::Storage => "storage",
-            Self::Defect => "internal_error",
-        }
+        self.name_and_code().0
     }
 
     /// The exit code of a run that stopped for this.
     pub const fn exit_code(self) -> u8 {
+        self.name_and_code().1
+    }
+
+    const fn name_and_code(self) -> (&'static str, u8) {
         match self {
-            Self::Defect => 1,
-            Self::InputChanged => 10,
-            Self::Account(_) => 12,
-            Self::Budget(_) => 13,
-            Self::OutOfQuota => 14,
-            Self::Deadline => 15,
-            Self::SourceDown
-            | Self::Unreachable
-            | Self::Throttled
-            | Self::RefusalsInRow
-            | Self::LostAnswers
-            | Self::Mismatches => 16,
-            Self::Storage => 18,
-            Self::Interrupted(Signal::HangUp) => 129,
-            Self::Interrupted(Signal::Interrupt) => 130,
-            Self::Interrupted(Signal::Terminate) => 143,
+            Self::Defect => ("internal_error", 1),
+            Self::InputChanged => ("input_changed", 10),
+            Self::Account(AccountStop::Unauthorized) => ("unauthorized", 12),
+            Self::Account(AccountStop::KeyExpired) => ("key_expired", 12),
+            Self::Account(AccountStop::NoPermission) => ("no_permission", 12),
+            Self::Account(AccountStop::NotFound) => ("not_found", 12),
+            Self::Account(AccountStop::Redirect) => ("redirect", 12),
+            Self::Account(AccountStop::Proxy) => ("proxy_refused", 12),
+            Self::Budget(BudgetLimit::Charges) => ("budget", 13),
+            Self::Budget(BudgetLimit::Calls) => ("limit", 13),
+            Self::OutOfQuota => ("out_of_quota", 14),
+            Self::Deadline => ("deadline", 15),
+            Self::SourceDown => ("source_down", 16),
+            Self::Unreachable => ("unreachable", 16),
+            Self::Throttled => ("throttled", 16),
+            Self::RefusalsInRow => ("refusals_in_a_row", 16),
+            Self::LostAnswers => ("lost_answers", 16),
+            Self::Mismatches => ("mismatches", 16),
+            Self::Storage => ("storage", 18),
+            Self::Interrupted(Signal::HangUp) => ("hung_up", 129),
+            Self::Interrupted(Signal::Interrupt) => ("interrupted", 130),
+            Self::Interrupted(Signal::Terminate) => ("terminated", 143),
         }
     }
 }

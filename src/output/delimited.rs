@@ -25,7 +25,7 @@ impl<W: Write> Delimited<W> {
         let mut form = csv::WriterBuilder::new();
         form.flexible(true).buffer_capacity(BUFFER);
         match dialect {
-            Dialect::Exact => form.delimiter(delimiter_of(layout)),
+            Dialect::Exact => form.delimiter(layout.delimiter),
             Dialect::Spreadsheet => {
                 to.write_all(BOM)?;
                 // Quoted, no cell is cut into two where it is opened with another separator.
@@ -82,11 +82,6 @@ impl<W: Write> Delimited<W> {
     fn end(&mut self) -> io::Result<()> {
         self.csv.write_record(None::<&[u8]>).map_err(io_error)
     }
-}
-
-/// The delimiter of an exact output: that of the input.
-const fn delimiter_of(layout: &Layout) -> u8 {
-    layout.delimiter
 }
 
 fn put<W: Write>(

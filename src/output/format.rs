@@ -62,7 +62,7 @@ impl Format {
         match self {
             Self::Csv { .. } => 0,
             Self::Workbook => {
-                let columns = OwnColumns::of(layout).kept() + COLUMNS.len();
+                let columns = OwnColumns::of(layout).places().count() + COLUMNS.len();
                 columns.saturating_sub(Self::MOST_COLUMNS)
             }
         }

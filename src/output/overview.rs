@@ -3,7 +3,7 @@
 //! What must hold: a pure function of the run's facts, so that the same run gives the same sheet.
 //! Never: the time that a start took, or any other thing that differs from start to start.
 
-use super::words::count;
+use super::words::{count, local};
 use crate::model::attempt::WallMs;
 use crate::model::money::{Price, Tally};
 use crate::model::outcome::{Outcome, OutcomeCounts};
@@ -36,7 +36,7 @@ pub(super) enum Line {
     /// What follows.
     Heading(&'static str),
     /// A label, what is counted, and a word on it.
-    Count(&'static str, u64, String),
+    Count(&'static str, u64, &'static str),
     /// A label and a text.
     Text(&'static str, String),
 }
@@ -47,20 +47,21 @@ impl Overview<'_> {
         let mut lines = vec![
             Line::Heading("Run"),
             Line::Text("Number", self.run.to_string()),
-            Line::Text("Begun", local(self.begun)),
+            Line::Text("Begun", local(self.begun, "%Y-%m-%d %H:%M:%S %:z")),
             Line::Text("Ended", self.ended.replace('_', " ")),
             Line::Text("Vendor", self.origin.to_owned()),
             Line::Heading("Rows"),
         ];
         for (outcome, rows) in self.outcomes.iter().filter(|(_, rows)| *rows > 0) {
-            lines.push(Line::Count(title(outcome), rows, explain(outcome).to_owned()));
+            let (title, meaning) = in_words(outcome);
+            lines.push(Line::Count(title, rows, meaning));
         }
-        lines.push(Line::Count("All rows", self.outcomes.total(), String::new()));
+        lines.push(Line::Count("All rows", self.outcomes.total(), ""));
         if !self.rejected.is_empty() {
             lines.push(Line::Heading("Rejected, by reason"));
         }
         for (why, rows) in &self.rejected {
-            lines.push(Line::Count(why.code(), *rows, why.explain().to_owned()));
+            lines.push(Line::Count(why.code(), *rows, why.explain()));
         }
         lines.extend(self.money());
         lines
@@ -71,9 +72,9 @@ impl Overview<'_> {
         let (least, most) = (self.tally.at_least(), self.tally.at_most());
         let mut lines = vec![
             Line::Heading("Calls and charges"),
-            Line::Count("Calls", calls, String::new()),
-            Line::Count("Charged, confirmed", least, "surely on the invoice".to_owned()),
-            Line::Count("Charged, possible", possible.total(), "may come on top".to_owned()),
+            Line::Count("Calls", calls, ""),
+            Line::Count("Charged, confirmed", least, "surely on the invoice"),
+            Line::Count("Charged, possible", possible.total(), "may come on top"),
         ];
         for (label, calls, what) in [
             ("  in doubt", possible.in_doubt, "sent, no answer came"),
@@ -82,7 +83,7 @@ impl Overview<'_> {
             ("Error answers", assumed_free, "assumed free"),
         ] {
             if calls > 0 {
-                lines.push(Line::Count(label, calls, what.to_owned()));
+                lines.push(Line::Count(label, calls, what));
             }
         }
         let owed = |calls| match self.price {
@@ -98,44 +99,20 @@ impl Overview<'_> {
     }
 }
 
-/// An outcome in words for people.
-pub(super) const fn title(outcome: Outcome) -> &'static str {
+/// An outcome in words for people: its name, and what it means.
+pub(super) const fn in_words(outcome: Outcome) -> (&'static str, &'static str) {
     match outcome {
-        Outcome::Match => "Match",
-        Outcome::Mismatch => "Mismatch",
-        Outcome::NotSure => "Not sure",
-        Outcome::Failed => "Failed",
-        Outcome::Unknown => "Unknown answer",
-        Outcome::Rejected => "Rejected",
-        Outcome::Refused => "Refused",
-        Outcome::Unavailable => "Unavailable",
-        Outcome::InDoubt => "In doubt",
-        Outcome::NotSent => "Not sent",
+        Outcome::Match => ("Match", "NIK and name belong together"),
+        Outcome::Mismatch => ("Mismatch", "NIK and name do not belong together"),
+        Outcome::NotSure => ("Not sure", "the vendor could not tell"),
+        Outcome::Failed => ("Failed", "the vendor could not check it"),
+        Outcome::Unknown => {
+            ("Unknown answer", "a result code that is not documented: see ck_result")
+        }
+        Outcome::Rejected => ("Rejected", "not sent: our own check said no, see ck_reason"),
+        Outcome::Refused => ("Refused", "the vendor refused the row: see ck_status and ck_reason"),
+        Outcome::Unavailable => ("Unavailable", "each try was answered \"not now\""),
+        Outcome::InDoubt => ("In doubt", "sent, no answer came; it may have been charged"),
+        Outcome::NotSent => ("Not sent", "the run stopped before; the same command goes on"),
     }
-}
-
-const fn explain(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Match => "NIK and name belong together",
-        Outcome::Mismatch => "NIK and name do not belong together",
-        Outcome::NotSure => "the vendor could not tell",
-        Outcome::Failed => "the vendor could not check it",
-        Outcome::Unknown => "a result code that is not documented: see ck_result",
-        Outcome::Rejected => "not sent: our own check said no, see ck_reason",
-        Outcome::Refused => "the vendor refused the row: see ck_status and ck_reason",
-        Outcome::Unavailable => "each try was answered \"not now\"",
-        Outcome::InDoubt => "sent, no answer came; it may have been charged",
-        Outcome::NotSent => "the run stopped before; the same command goes on",
-    }
-}
-
-/// An instant as the clock on the wall showed it.
-fn local(at: WallMs) -> String {
-    jiff::Timestamp::from_millisecond(at.0).map_or_else(
-        |_| String::new(),
-        |at| {
-            let at = at.to_zoned(jiff::tz::TimeZone::system());
-            at.strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
-        },
-    )
 }

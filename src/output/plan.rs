@@ -5,13 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
-use crate::model::finding::{Finding, Skipped};
+use crate::model::finding::{Finding, Skipped, Spot};
 use crate::model::funnel::{Ages, Funnel};
 use crate::model::money::{Price, Tally};
 use crate::model::row::{RejectionCounts, WarningCounts};
-use crate::rules::estimate::{Basis, Charges, Fit};
+use crate::rules::estimate::{Basis, Charges, Fit, History};
 
 /// What a start is going to send, what that may cost, and how long it takes.
 #[derive(Debug, Clone)]
@@ -51,18 +52,11 @@ pub struct Pace {
     pub nights: Option<(u64, u64)>,
 }
 
-/// The row at which a budget would stop the run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct StopsAt {
-    /// Its number among the data records, from 1.
-    pub record: u64,
-    /// The line it begins on, from 1.
-    pub line: u64,
-}
-
-/// All that a plan says beside its forecast.
+/// All that a plan says.
 #[derive(Debug)]
-pub struct Report<'a> {
+pub struct Plan<'a> {
+    /// What would be sent, its price and its time.
+    pub forecast: &'a Forecast,
     /// The ledger's origin.
     pub origin: &'a str,
     /// How the file is read.
@@ -76,7 +70,7 @@ pub struct Report<'a> {
     /// Calls of the ledger's latest start without an answer.
     pub unsettled: u64,
     /// Where the budget would stop the run.
-    pub stops_at: Option<StopsAt>,
+    pub stops_at: Option<&'a Spot>,
     /// The exit code.
     pub exit: u8,
 }
@@ -120,44 +114,6 @@ pub struct FileColumn {
     pub why: String,
 }
 
-/// A plan as JSON.
-#[derive(Debug, Serialize)]
-pub struct Plan<'a> {
-    version: u32,
-    origin: &'a str,
-    file: &'a FileForm,
-    rows: u64,
-    rejected: BTreeMap<&'static str, u64>,
-    duplicates: u64,
-    reused: u64,
-    in_doubt: u64,
-    done: u64,
-    to_send: u64,
-    skipped: Skipped,
-    ages: Ages,
-    unsettled: u64,
-    spent: Spent,
-    charges: Figures<u64>,
-    charge_share: Option<f64>,
-    history: Option<Answers>,
-    money: Option<Amounts<'a>>,
-    rate: Option<f64>,
-    seconds: Option<u64>,
-    nights: Option<u64>,
-    budget: Option<Budget>,
-    braked: bool,
-    warnings: BTreeMap<&'static str, u64>,
-    findings: &'a [Finding],
-    exit: u8,
-}
-
-/// What the run has cost in earlier starts.
-#[derive(Debug, Serialize)]
-struct Spent {
-    confirmed: u64,
-    possible: u64,
-}
-
 /// A forecast in calls or in money.
 #[derive(Debug, Serialize)]
 struct Figures<N> {
@@ -166,12 +122,6 @@ struct Figures<N> {
     expected_low: Option<N>,
     expected_high: Option<N>,
     at_most: N,
-}
-
-#[derive(Debug, Serialize)]
-struct Answers {
-    answers: u64,
-    charged: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -206,64 +156,9 @@ impl<N> Figures<N> {
     }
 }
 
-impl<'a> Plan<'a> {
+impl Plan<'_> {
     /// The version of the shape.
     pub const VERSION: u32 = 1;
-
-    /// The plan of a forecast and what else is reported.
-    #[must_use]
-    pub fn of(forecast: &'a Forecast, report: &'a Report<'a>) -> Self {
-        let Funnel { rows, rejected: _, duplicates, reused, in_doubt, done, to_send } =
-            forecast.funnel;
-        let (charge_share, history) = match forecast.basis {
-            Basis::Given(share) => (Some(share.percent() / 100.0), None),
-            Basis::History(known) => {
-                (None, Some(Answers { answers: known.answers, charged: known.charged }))
-            }
-            Basis::Nothing => (None, None),
-        };
-        let tally = forecast.tally;
-        Self {
-            version: Self::VERSION,
-            origin: report.origin,
-            file: &report.file,
-            rows,
-            rejected: forecast.rejections.iter().map(|(why, rows)| (why.code(), rows)).collect(),
-            duplicates,
-            reused,
-            in_doubt,
-            done,
-            to_send,
-            skipped: report.skipped,
-            ages: forecast.ages,
-            unsettled: report.unsettled,
-            spent: Spent { confirmed: tally.confirmed, possible: tally.possible.total() },
-            charges: Figures::of(&forecast.charges, |calls| calls),
-            charge_share,
-            history,
-            money: forecast.price.as_ref().map(|price| Amounts {
-                currency: price.currency.code(),
-                price: price.per_call,
-                figures: Figures::of(&forecast.charges, |calls| price.of(calls)),
-                saved: price.of(forecast.funnel.saved()),
-            }),
-            rate: forecast.pace.rate,
-            seconds: forecast.pace.seconds,
-            nights: forecast.pace.nights.map(|(nights, _)| nights),
-            budget: forecast.fit.map(|fit| Budget {
-                max_charges: fit.max_charges,
-                remaining: fit.remaining,
-                fits: fit.fits(),
-                stops_after_calls: fit.stops_after,
-                stops_at_record: report.stops_at.map(|at| at.record),
-                stops_at_line: report.stops_at.map(|at| at.line),
-            }),
-            braked: forecast.braked,
-            warnings: report.warnings.iter().map(|(what, rows)| (what.code(), rows)).collect(),
-            findings: report.findings,
-            exit: report.exit,
-        }
-    }
 
     /// As text, one field a line.
     ///
@@ -271,5 +166,70 @@ impl<'a> Plan<'a> {
     /// What serde says.
     pub fn to_json(&self) -> serde_json::Result<String> {
         serde_json::to_string_pretty(self).map(|text| text + "\n")
+    }
+}
+
+impl Serialize for Plan<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Forecast { funnel, rejections, ages, tally, charges, basis, price, pace, fit, braked } =
+            self.forecast;
+        let Funnel { rows, rejected: _, duplicates, reused, in_doubt, done, to_send } = funnel;
+        let rejected: BTreeMap<_, _> =
+            rejections.iter().map(|(why, rows)| (why.code(), rows)).collect();
+        let warnings: BTreeMap<_, _> =
+            self.warnings.iter().map(|(what, rows)| (what.code(), rows)).collect();
+        // Maps stand in the order of their names.
+        let (confirmed, possible) = (tally.confirmed, tally.possible.total());
+        let spent = BTreeMap::from([("confirmed", confirmed), ("possible", possible)]);
+        let (charge_share, history) = match basis {
+            Basis::Given(share) => (Some(share.percent() / 100.0), None),
+            Basis::History(known) => (None, Some(known)),
+            Basis::Nothing => (None, None),
+        };
+        let history = history.map(|History { answers, charged }| {
+            BTreeMap::from([("answers", answers), ("charged", charged)])
+        });
+        let money = price.as_ref().map(|price| Amounts {
+            currency: price.currency.code(),
+            price: price.per_call,
+            figures: Figures::of(charges, |calls| price.of(calls)),
+            saved: price.of(funnel.saved()),
+        });
+        let budget = fit.map(|fit| Budget {
+            max_charges: fit.max_charges,
+            remaining: fit.remaining,
+            fits: fit.fits(),
+            stops_after_calls: fit.stops_after,
+            stops_at_record: self.stops_at.map(|at| at.record),
+            stops_at_line: self.stops_at.map(|at| at.line),
+        });
+        let mut plan = serializer.serialize_map(None)?;
+        plan.serialize_entry("version", &Self::VERSION)?;
+        plan.serialize_entry("origin", self.origin)?;
+        plan.serialize_entry("file", &self.file)?;
+        plan.serialize_entry("rows", rows)?;
+        plan.serialize_entry("rejected", &rejected)?;
+        plan.serialize_entry("duplicates", duplicates)?;
+        plan.serialize_entry("reused", reused)?;
+        plan.serialize_entry("in_doubt", in_doubt)?;
+        plan.serialize_entry("done", done)?;
+        plan.serialize_entry("to_send", to_send)?;
+        plan.serialize_entry("skipped", &self.skipped)?;
+        plan.serialize_entry("ages", ages)?;
+        plan.serialize_entry("unsettled", &self.unsettled)?;
+        plan.serialize_entry("spent", &spent)?;
+        plan.serialize_entry("charges", &Figures::of(charges, |calls| calls))?;
+        plan.serialize_entry("charge_share", &charge_share)?;
+        plan.serialize_entry("history", &history)?;
+        plan.serialize_entry("money", &money)?;
+        plan.serialize_entry("rate", &pace.rate)?;
+        plan.serialize_entry("seconds", &pace.seconds)?;
+        plan.serialize_entry("nights", &pace.nights.map(|(nights, _)| nights))?;
+        plan.serialize_entry("budget", &budget)?;
+        plan.serialize_entry("braked", braked)?;
+        plan.serialize_entry("warnings", &warnings)?;
+        plan.serialize_entry("findings", self.findings)?;
+        plan.serialize_entry("exit", &self.exit)?;
+        plan.end()
     }
 }

@@ -1,98 +1,82 @@
 //! The forecast in words, for people: the same lines before the first call of `run` and in `plan`; and the rest that
 //! `plan` says.
 
-use std::fmt::Write;
 use std::time::Duration;
 
-use super::plan::{Forecast, Pace, StopsAt};
-use super::words::{count, number};
+use super::plan::{Forecast, Pace};
+use super::words::count;
 use crate::model::finding::{Finding, Skipped, Spot};
 use crate::model::funnel::{Ages, Funnel};
+use crate::model::money::{Price, in_brackets, number};
 use crate::rules::estimate::{Basis, Fit};
 
 /// Where the rows go, what the calls may cost, and how long they take. `stop`: the row at which the budget would end it.
 #[must_use]
-pub fn forecast_words(forecast: &Forecast, stop: Option<StopsAt>) -> String {
-    let mut text = String::new();
-    // Writing to a String cannot fail.
-    let _ = funnel(&mut text, forecast)
-        .and_then(|()| charged(&mut text, forecast))
-        .and_then(|()| time(&mut text, &forecast.pace))
-        .and_then(|()| match &forecast.fit {
-            Some(fit) => budget(&mut text, fit, forecast, stop),
-            None => Ok(()),
-        });
-    text
+pub fn forecast_words(forecast: &Forecast, stop: Option<&Spot>) -> String {
+    let fit = forecast.fit.as_ref();
+    let budget = fit.map(|fit| budget(fit, forecast.price.as_ref(), stop)).unwrap_or_default();
+    funnel(forecast) + &charged(forecast) + &time(&forecast.pace) + &budget
 }
 
-fn funnel(out: &mut String, forecast: &Forecast) -> std::fmt::Result {
+fn funnel(forecast: &Forecast) -> String {
     let Funnel { rows, rejected, duplicates, reused, in_doubt, done, to_send } = forecast.funnel;
-    writeln!(out, "rows       {:>12}", number(rows))?;
-    part(out, rejected, "rejected by our own checks, not sent")?;
+    let mut text = format!("rows       {:>12}\n", number(rows));
+    text += &part(rejected, "rejected by our own checks, not sent");
     for (reason, rows) in forecast.rejections.iter() {
-        writeln!(out, "                         {:<18} {:>10}", reason.code(), number(rows))?;
+        text += &detail(rows, reason.code());
     }
-    part(out, duplicates, "duplicates of a row above, answered once")?;
-    part(out, reused, "answered in an earlier run, not bought again")?;
-    ages(out, &forecast.ages)?;
-    part(out, in_doubt, "in doubt, held (--in-doubt resend sends those of earlier runs again)")?;
-    part(out, done, "already ended in this run")?;
-    writeln!(out, "to send    {:>12}", number(to_send))
+    text += &part(duplicates, "duplicates of a row above, answered once");
+    text += &part(reused, "answered in an earlier run, not bought again");
+    let Ages { under_1_day, days_1_to_7, days_8_to_30, older } = forecast.ages;
+    text += &detail(under_1_day, "less than a day");
+    text += &detail(days_1_to_7, "1 to 7 days");
+    text += &detail(days_8_to_30, "8 to 30 days");
+    text += &detail(older, "more than 30 days");
+    text += &part(in_doubt, "in doubt, held (--in-doubt resend sends those of earlier runs again)");
+    text += &part(done, "already ended in this run");
+    text + &format!("to send    {:>12}\n", number(to_send))
 }
 
-fn part(out: &mut String, rows: u64, what: &str) -> std::fmt::Result {
-    if rows > 0 { writeln!(out, "  {:>19}  {what}", number(rows)) } else { Ok(()) }
+fn part(rows: u64, what: &str) -> String {
+    if rows > 0 { format!("  {:>19}  {what}\n", number(rows)) } else { String::new() }
 }
 
-fn ages(out: &mut String, ages: &Ages) -> std::fmt::Result {
-    for (answers, what) in [
-        (ages.under_1_day, "less than a day"),
-        (ages.days_1_to_7, "1 to 7 days"),
-        (ages.days_8_to_30, "8 to 30 days"),
-        (ages.older, "more than 30 days"),
-    ] {
-        if answers > 0 {
-            writeln!(out, "                         {what:<18} {:>10}", number(answers))?;
-        }
-    }
-    Ok(())
+fn detail(rows: u64, what: &str) -> String {
+    if rows > 0 { format!("{:25}{what:<18} {:>10}\n", "", number(rows)) } else { String::new() }
 }
 
-fn charged(out: &mut String, forecast: &Forecast) -> std::fmt::Result {
+fn charged(forecast: &Forecast) -> String {
     let (charges, saved) = (&forecast.charges, forecast.funnel.saved());
     if charges.at_most == 0 && saved == 0 {
-        return Ok(());
+        return String::new();
     }
-    let unit = forecast.price.as_ref().map(|price| format!("at {}", price.show(1)));
-    writeln!(out, "charged    {:>12}{}", "calls", unit.map_or_else(String::new, amount))?;
-    let money = |calls| forecast.price.as_ref().map(|price| amount(price.show(calls)));
+    let price = forecast.price.as_ref();
+    let amount = |shown: String| format!("{shown:>18}");
+    let unit = price.map(|price| amount(format!("at {}", price.show(1)))).unwrap_or_default();
     let line = |label: &str, calls: u64, why: &str| {
-        let money = money(calls).unwrap_or_default();
+        let money = price.map(|price| amount(price.show(calls))).unwrap_or_default();
         let line = format!("  {label:<9}{:>12}{money}  {why}", number(calls));
         format!("{}\n", line.trim_end())
     };
+    let mut text = format!("charged    {:>12}{unit}\n", "calls");
     if charges.at_most > 0 {
-        *out += &line("at least", charges.at_least, "none of them is made yet");
+        text += &line("at least", charges.at_least, "none of them is made yet");
         match charges.expected {
-            None => *out += "  expected      unknown  the ledger has no answers yet to tell from\n",
+            None => text += "  expected      unknown  the ledger has no answers yet to tell from\n",
             Some(expected) => {
-                *out += &line("expected", expected.calls, &basis(forecast.basis));
+                text += &line("expected", expected.calls, &basis(forecast.basis));
                 if expected.low != expected.high {
-                    *out += &line("  from", expected.low, "95 % interval of that share");
-                    *out += &line("  to", expected.high, "");
+                    text += &line("  from", expected.low, "95 % interval of that share");
+                    text += &line("  to", expected.high, "");
                 }
             }
         }
-        *out += &line("at most", charges.at_most, "each pair is charged, once");
+        text += &line("at most", charges.at_most, "each pair is charged, once");
     }
     if saved > 0 {
-        *out += &line("saved", saved, "duplicates, reused answers and rejected rows, not bought");
+        text += &line("saved", saved, "duplicates, reused answers and rejected rows, not bought");
     }
-    Ok(())
-}
-
-fn amount(shown: String) -> String {
-    format!("{shown:>18}")
+    text
 }
 
 fn basis(basis: Basis) -> String {
@@ -106,47 +90,33 @@ fn basis(basis: Basis) -> String {
     }
 }
 
-fn time(out: &mut String, pace: &Pace) -> std::fmt::Result {
+fn time(pace: &Pace) -> String {
     let (Some(rate), Some(seconds)) = (pace.rate, pace.seconds.filter(|s| *s > 0)) else {
-        return Ok(());
+        return String::new();
     };
     let long = humantime::format_duration(Duration::from_secs(seconds));
-    writeln!(out, "time       at {rate} calls/s: about {long} or more")?;
+    let mut text = format!("time       at {rate} calls/s: about {long} or more\n");
     if let Some(finish) = &pace.finish {
-        writeln!(out, "           begun now, done {finish} or later")?;
+        text += &format!("           begun now, done {finish} or later\n");
     }
     if let Some((nights, night)) = pace.nights {
         let night = humantime::format_duration(Duration::from_secs(night));
-        writeln!(out, "           {} of {night}", count(nights, "night"))?;
+        text += &format!("           {} of {night}\n", count(nights, "night"));
     }
-    Ok(())
+    text
 }
 
-fn budget(
-    out: &mut String,
-    fit: &Fit,
-    forecast: &Forecast,
-    stop: Option<StopsAt>,
-) -> std::fmt::Result {
-    let money = forecast.price.as_ref().map(|price| format!(" ({})", price.show(fit.remaining)));
-    let room = format!(
-        "{}{} left of {}",
-        count(fit.remaining, "charged call"),
-        money.unwrap_or_default(),
-        number(fit.max_charges)
-    );
-    let Some(after) = fit.stops_after else {
-        return writeln!(out, "budget     fits: {room}");
-    };
-    writeln!(out, "budget     does not fit: {room}")?;
+fn budget(fit: &Fit, price: Option<&Price>, stop: Option<&Spot>) -> String {
+    let money = in_brackets(price, fit.remaining);
+    let left = count(fit.remaining, "charged call");
+    let room = format!("{left}{money} left of {}", number(fit.max_charges));
+    let Some(after) = fit.stops_after else { return format!("budget     fits: {room}\n") };
     let at = stop.map(|at| {
         format!(", at record {} (line {}) of the file", number(at.record), number(at.line))
     });
-    writeln!(
-        out,
-        "           if each call is charged, it stops after {}{}",
-        count(after, "call"),
-        at.unwrap_or_default()
+    let (calls, at) = (count(after, "call"), at.unwrap_or_default());
+    format!(
+        "budget     does not fit: {room}\n           if each call is charged, it stops after {calls}{at}\n"
     )
 }
 
@@ -230,7 +200,8 @@ mod tests {
 
     #[test]
     fn the_forecast_as_people_read_it() {
-        let stop = StopsAt { record: 1041, line: 1042 };
+        let (cell, value) = (String::new(), String::new());
+        let stop = Spot { line: 1042, record: 1041, cell, value };
         let expected = "\
 rows          1,000,008
                     1  rejected by our own checks, not sent
@@ -254,7 +225,7 @@ time       at 10 calls/s: about 1day 3h 46m 40s or more
 budget     does not fit: 1,000 charged calls (Rp1.500.000) left of 1,000
            if each call is charged, it stops after 1,000 calls, at record 1,041 (line 1,042) of the file
 ";
-        assert_eq!(forecast_words(&forecast(1_000_000), Some(stop)), expected);
+        assert_eq!(forecast_words(&forecast(1_000_000), Some(&stop)), expected);
         let nothing = forecast_words(&forecast(0), None);
         assert!(nothing.contains("to send               0\ncharged"), "{nothing}");
         assert!(!nothing.contains("at most") && !nothing.contains("time"), "{nothing}");

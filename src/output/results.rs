@@ -111,16 +111,6 @@ impl Cells {
         self.bytes.len() + size_of_val(self.ends.as_slice())
     }
 
-    /// Made up, for a test.
-    #[cfg(test)]
-    pub(super) fn made(texts: &[&str]) -> Self {
-        let ends = texts.iter().scan(0, |end, text| {
-            *end += text.len() as u32;
-            Some(*end)
-        });
-        Self { ends: ends.collect(), bytes: texts.concat().into_bytes() }
-    }
-
     pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         starts
@@ -146,11 +136,6 @@ impl OwnColumns {
             None => vec![false; layout.width],
         };
         Self { width: layout.width, id: layout.id.index, ours }
-    }
-
-    /// How many stay.
-    pub(super) fn kept(&self) -> usize {
-        self.ours.iter().filter(|ours| !**ours).count()
     }
 
     /// The places of those that stay.
@@ -182,5 +167,21 @@ impl OwnColumns {
     /// The cells that were too many.
     pub(super) fn surplus<'a>(&self, cells: &'a Cells) -> impl Iterator<Item = &'a [u8]> {
         cells.iter().skip(self.width)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cells;
+
+    impl Cells {
+        /// Cells that a test makes up.
+        pub(in crate::output) fn made(texts: &[&str]) -> Self {
+            let ends = texts.iter().scan(0, |end, text| {
+                *end += text.len() as u32;
+                Some(*end)
+            });
+            Self { ends: ends.collect(), bytes: texts.concat().into_bytes() }
+        }
     }
 }

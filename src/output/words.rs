@@ -1,108 +1,94 @@
 //! The last words: what a start did, what it cost, and what to do next, for people.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use super::Summary;
-use crate::model::money::{Price, group};
+use crate::model::attempt::WallMs;
+use crate::model::money::{Price, in_brackets, number};
 use crate::model::outcome::{Outcome, OutcomeCounts};
 
 /// The last words of a start, several lines.
 pub fn last_words(summary: &Summary, price: Option<&Price>, next: Option<&str>) -> String {
-    let mut text = String::new();
-    // Writing to a String cannot fail.
-    let _ = write_all(&mut text, summary, price, next);
+    let mut text = "\n".to_owned();
+    rows(&mut text, summary);
+    calls(&mut text, summary);
+    money(&mut text, summary, price);
+    saved(&mut text, summary, price);
+    text += &format!("  time       {}\n", time(summary.seconds));
+    if let Some(output) = &summary.output {
+        text += &format!("  output     {output}\n");
+    }
+    if let Some(next) = next {
+        text += &format!("  next       {next}\n");
+    }
     text
 }
 
-fn write_all(
-    out: &mut String,
-    summary: &Summary,
-    price: Option<&Price>,
-    next: Option<&str>,
-) -> std::fmt::Result {
-    writeln!(out)?;
-    rows(out, summary)?;
-    calls(out, summary)?;
-    money(out, summary, price)?;
-    saved(out, summary, price)?;
-    writeln!(out, "  time       {}", time(summary.seconds))?;
-    if let Some(output) = &summary.output {
-        writeln!(out, "  output     {output}")?;
-    }
-    if let Some(next) = next {
-        writeln!(out, "  next       {next}")?;
-    }
-    Ok(())
-}
-
-fn rows(out: &mut String, summary: &Summary) -> std::fmt::Result {
-    writeln!(out, "  rows       {}", number(summary.rows))?;
+fn rows(out: &mut String, summary: &Summary) {
+    *out += &format!("  rows       {}\n", number(summary.rows));
     let outcomes = summary.outcomes.iter().flat_map(OutcomeCounts::iter);
     for (outcome, rows) in outcomes.filter(|(_, rows)| *rows > 0) {
         let share = 100.0 * rows as f64 / summary.rows.max(1) as f64;
-        writeln!(out, "    {:<12} {:>12}  {share:>5.1} %", outcome.word(), number(rows))?;
+        *out += &format!("    {:<12} {:>12}  {share:>5.1} %\n", outcome.word(), number(rows));
         if outcome == Outcome::Rejected {
             for (reason, rows) in &summary.rejected {
-                writeln!(out, "      {reason:<20} {:>8}", number(*rows))?;
+                *out += &format!("      {reason:<20} {:>8}\n", number(*rows));
             }
         }
     }
     for (warning, rows) in &summary.warnings {
-        writeln!(out, "    warning: {warning:<26} {:>6}", number(*rows))?;
+        *out += &format!("    warning: {warning:<26} {:>6}\n", number(*rows));
     }
     if summary.names_cleaned > 0 {
         let names = number(summary.names_cleaned);
-        writeln!(out, "    {names} names were cleaned before sending (ck_reason: \"sent as: …\")")?;
+        *out +=
+            &format!("    {names} names were cleaned before sending (ck_reason: \"sent as: …\")\n");
     }
     if summary.mostly_failed {
-        writeln!(
-            out,
-            "    warning: nearly all of the first verdicts are \"failed\": something is wrong, look \
-             at the columns and ask the vendor"
-        )?;
+        *out += "    warning: nearly all of the first verdicts are \"failed\": something is wrong, look \
+                 at the columns and ask the vendor\n";
     }
-    Ok(())
 }
 
-fn calls(out: &mut String, summary: &Summary) -> std::fmt::Result {
-    let mut line = format!("  calls      {} sent", number(summary.calls));
+fn calls(out: &mut String, summary: &Summary) {
+    *out += &format!("  calls      {} sent", number(summary.calls));
     if summary.calls > 0 {
-        write!(line, ", {} a second", number(summary.calls_per_second.round() as u64))?;
+        *out += &format!(", {} a second", number(summary.calls_per_second.round() as u64));
     }
     if let Some(latency) = summary.latency {
         let (p50, p95, p99) = (latency.p50_ms, latency.p95_ms, latency.p99_ms);
-        write!(line, ", answered in {p50} / {p95} / {p99} ms (p50/p95/p99)")?;
+        *out += &format!(", answered in {p50} / {p95} / {p99} ms (p50/p95/p99)");
     }
-    writeln!(out, "{line}")?;
+    *out += "\n";
     let waits = summary.rate_limit_waits;
     if summary.retries > 0 || waits > 0 {
         let (retries, waits) = (number(summary.retries), count(waits, "wait"));
-        writeln!(out, "             {retries} sent again, {waits} for the vendor's rate limit")?;
+        *out +=
+            &format!("             {retries} sent again, {waits} for the vendor's rate limit\n");
     }
     let tally = &summary.spending.tally;
     if tally.attempts > tally.calls {
         let unsent = number(tally.attempts - tally.calls);
-        writeln!(out, "             {unsent} attempts never left: no connection could be made")?;
+        *out +=
+            &format!("             {unsent} attempts never left: no connection could be made\n");
     }
     if summary.starts > 1 {
         let (starts, calls) = (summary.starts, count(tally.calls, "call"));
-        writeln!(out, "             the run so far: {starts} starts, {calls}")?;
+        *out += &format!("             the run so far: {starts} starts, {calls}\n");
     }
-    Ok(())
 }
 
-fn money(out: &mut String, summary: &Summary, price: Option<&Price>) -> std::fmt::Result {
+fn money(out: &mut String, summary: &Summary, price: Option<&Price>) {
     let spending = &summary.spending;
     let (least, most) = (spending.owed_at_least, spending.owed_at_most);
-    let amount = |calls| price.map(|p| format!(" ({})", p.show(calls))).unwrap_or_default();
     let owed = if least == most {
-        format!("you owe {}{}", count(least, "call"), amount(least))
+        format!("you owe {}{}", count(least, "call"), in_brackets(price, least))
     } else {
+        let range = price.map(|p| format!(" ({} to {})", p.show(least), p.show(most)));
         let (low, high) = (number(least), count(most, "call"));
-        format!("you owe between {low} and {high}{}", range(price, least, most))
+        format!("you owe between {low} and {high}{}", range.unwrap_or_default())
     };
-    writeln!(out, "  charged    {} confirmed: {owed}", number(least))?;
+    *out += &format!("  charged    {} confirmed: {owed}\n", number(least));
     let possible = spending.tally.possible;
     for (calls, what) in [
         (possible.in_doubt, "in doubt (sent, no answer came)"),
@@ -110,35 +96,28 @@ fn money(out: &mut String, summary: &Summary, price: Option<&Price>) -> std::fmt
         (possible.gateway, "answered by a gateway with an error (it may have passed them on)"),
     ] {
         if calls > 0 {
-            writeln!(out, "             {} possible: {what}", number(calls))?;
+            *out += &format!("             {} possible: {what}\n", number(calls));
         }
     }
     let free = spending.tally.assumed_free;
     if free > 0 {
-        writeln!(out, "             {}, assumed free", count(free, "error answer"))?;
+        *out += &format!("             {}, assumed free\n", count(free, "error answer"));
     }
-    Ok(())
 }
 
-fn saved(out: &mut String, summary: &Summary, price: Option<&Price>) -> std::fmt::Result {
-    let funnel = &summary.funnel;
-    let calls = funnel.duplicates + funnel.reused + funnel.rejected;
+fn saved(out: &mut String, summary: &Summary, price: Option<&Price>) {
+    let (funnel, calls) = (&summary.funnel, summary.funnel.saved());
     if calls == 0 {
-        return Ok(());
+        return;
     }
     let worth = price.map(|p| format!(", up to {}", p.show(calls))).unwrap_or_default();
-    writeln!(
-        out,
-        "  saved      {}{worth}: {}, {} reused, {} rejected",
+    *out += &format!(
+        "  saved      {}{worth}: {}, {} reused, {} rejected\n",
         count(calls, "call"),
         count(funnel.duplicates, "duplicate"),
         number(funnel.reused),
         number(funnel.rejected)
-    )
-}
-
-fn range(price: Option<&Price>, least: u64, most: u64) -> String {
-    price.map(|p| format!(" ({} to {})", p.show(least), p.show(most))).unwrap_or_default()
+    );
 }
 
 /// A time as people want it: `4.1 s`, `1h 2m 3s`.
@@ -154,7 +133,9 @@ pub fn count(n: u64, what: &str) -> String {
     format!("{} {what}{}", number(n), if n == 1 { "" } else { "s" })
 }
 
-/// A number with commas.
-pub(crate) fn number(n: u64) -> String {
-    group(u128::from(n), ',')
+/// An instant as the clock on the wall shows it, in a form of `strftime`; empty where no calendar reaches.
+pub fn local(at: WallMs, form: &str) -> String {
+    jiff::Timestamp::from_millisecond(at.0)
+        .map(|at| at.to_zoned(jiff::tz::TimeZone::system()).strftime(form).to_string())
+        .unwrap_or_default()
 }

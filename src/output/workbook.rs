@@ -13,7 +13,7 @@ use rust_xlsxwriter::{
 };
 
 use super::format::Format as Form;
-use super::overview::{Line, Overview, title};
+use super::overview::{Line, Overview, in_words};
 use super::results::{COLUMNS, Cells, OwnColumns, RowResult, RowSource};
 use crate::contain::contained;
 use crate::input::Layout;
@@ -170,7 +170,7 @@ impl<W: Write + Send> Workbook<W> {
         self.columns.each(cells.iter(), |cell, _| line.text(&String::from_utf8_lossy(cell)))?;
         let Texts { status, result: code, order_no, handle_time, remark, request_id, reason: _ } =
             result.texts.as_ref();
-        line.text(title(result.outcome))?;
+        line.text(in_words(result.outcome).0)?;
         line.given(code)?;
         line.text(charged(result.charged))?;
         line.number(result.possible)?;

@@ -2,11 +2,10 @@
 
 use tokio::sync::mpsc::Sender;
 
-use super::chunk::Chunk;
+use super::reading::{finish, read_in_chunks};
 use super::{Input, PassError};
 use crate::engine::{Candidate, Delivery};
-use crate::input::Rows;
-use crate::rules::pair::truncate;
+use crate::model::row::Checked;
 
 /// Rows handed over at a time, at most.
 const CHUNK: usize = 256;
@@ -30,26 +29,18 @@ pub fn read_candidates(
 }
 
 fn read(input: &Input, fingerprint: [u8; 16], to: &Sender<Delivery>) -> Result<(), PassError> {
-    let Input { source, layout, options, hasher } = input;
-    let mut rows = Rows::open(source, layout, options, hasher.stream())?;
-    let mut chunk = Chunk::of(CHUNK);
-    while let Some(row) = rows.next_row()? {
-        let Ok(checked) = row.reading.checked else { continue };
-        let (record, subject) = (row.record, checked.subject);
-        let size = subject.name.as_str().len();
-        let candidate = Candidate { record, pair: hasher.pair(&subject), subject };
-        if let Some(full) = chunk.add(candidate, size)
-            && to.blocking_send(Delivery::Rows(full)).is_err()
-        {
-            return Ok(());
-        }
-    }
-    let rest = chunk.rest();
-    if !rest.is_empty() && to.blocking_send(Delivery::Rows(rest)).is_err() {
-        return Ok(());
-    }
-    match truncate(&rows.finish()?) == fingerprint {
-        true => Ok(()),
-        false => Err(PassError::Changed),
-    }
+    let rows = read_in_chunks(
+        input,
+        CHUNK,
+        &|| false,
+        |row| {
+            let record = row.record;
+            Ok(row.reading.checked.ok().map(|Checked { subject, .. }| {
+                let size = subject.name.as_str().len();
+                (Candidate { record, pair: input.hasher.pair(&subject), subject }, size)
+            }))
+        },
+        |chunk| to.blocking_send(Delivery::Rows(chunk)).is_ok(),
+    )?;
+    finish(rows, fingerprint)
 }

@@ -56,31 +56,16 @@ pub fn fold_known<F: Facts>(
     table.give_up_used(retry);
     known.run.verdicts = verdicts.counted();
     for (state, age) in table.states().zip(ages) {
-        if Place::of(state) == Place::Reused {
+        if is_reused(state) {
             age.count(&mut known.ages);
         }
     }
     Ok(known)
 }
 
-/// Where a pair is in the funnel.
-#[derive(PartialEq, Eq)]
-enum Place {
-    Reused,
-    InDoubt,
-    Done,
-    ToSend,
-}
-
-impl Place {
-    const fn of(state: &PairState) -> Self {
-        match (state.end, state.origin) {
-            (None, _) => Self::ToSend,
-            (Some(End::InDoubt), _) => Self::InDoubt,
-            (Some(_), Origin::Run) => Self::Done,
-            (Some(_), _) => Self::Reused,
-        }
-    }
+/// True of a pair that an earlier run's answer ends.
+fn is_reused(state: &PairState) -> bool {
+    state.origin != Origin::Run && state.end.is_some_and(|end| end != End::InDoubt)
 }
 
 impl Funnel {
@@ -99,11 +84,11 @@ impl Funnel {
             to_send: 0,
         };
         for state in survey.table.states() {
-            *match Place::of(state) {
-                Place::Reused => &mut funnel.reused,
-                Place::InDoubt => &mut funnel.in_doubt,
-                Place::Done => &mut funnel.done,
-                Place::ToSend => &mut funnel.to_send,
+            *match state.end {
+                None => &mut funnel.to_send,
+                Some(End::InDoubt) => &mut funnel.in_doubt,
+                Some(_) if is_reused(state) => &mut funnel.reused,
+                Some(_) => &mut funnel.done,
             } += 1;
         }
         funnel.checked().map_err(|error| PassError::Inconsistent(error.to_string()))

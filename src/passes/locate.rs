@@ -4,14 +4,14 @@
 //! What must hold: it sees the bytes that were surveyed, and ends as soon as it has found what is wanted.
 //! Never: keeps a name.
 
+use std::collections::HashSet;
+
+use super::reading::{finish, pair_of, read_rows};
 use super::spot::spot;
-use super::{Input, LOOK_EVERY, PassError};
-use crate::input::{Row, Rows};
+use super::{Input, PassError};
 use crate::model::finding::{SPOTS, Spot};
-use crate::model::row::Warning;
-use crate::model::subject::Subject;
+use crate::model::row::{Checked, Warning};
 use crate::rules::findings::Sign;
-use crate::rules::pair::truncate;
 use crate::rules::pairs::PairTable;
 
 /// What the NIK's cell shows in both searches: the row is told by it.
@@ -35,8 +35,8 @@ pub struct Located {
     pub several_names: Vec<Spot>,
 }
 
-/// Reads the rows once more, as far as needed. Memory: 10 bytes a distinct pair while names are compared, and a byte
-/// a pair.
+/// Reads the rows once more, as far as needed. Memory: up to 21 bytes a distinct pair while names are compared, and a
+/// byte a pair.
 ///
 /// # Errors
 /// [`PassError`]: the input changed or cannot be read, or `interrupted` says so.
@@ -47,123 +47,32 @@ pub fn locate(
     wanted: Wanted,
     interrupted: &dyn Fn() -> bool,
 ) -> Result<Located, PassError> {
-    let Input { source, layout, options, hasher } = input;
-    let mut rows = Rows::open(source, layout, options, hasher.stream())?;
-    let mut search = Search::new(input, table, wanted);
-    while !search.is_over() {
-        let Some(row) = rows.next_row()? else {
-            return match truncate(&rows.finish()?) == fingerprint {
-                true => Ok(search.found),
-                false => Err(PassError::Changed),
-            };
-        };
-        if row.record % LOOK_EVERY == 0 && interrupted() {
-            return Err(PassError::Interrupted);
+    let mut found = Located::default();
+    // Pairs to be sent that are still to be passed by.
+    let mut left = wanted.after_sent;
+    let mut niks = wanted.several_names.then(|| HashSet::<u64>::with_capacity(table.len()));
+    let mut seen = vec![false; table.len()];
+    let rows = read_rows(input, interrupted, |row| {
+        let Ok(Checked { subject, .. }) = &row.reading.checked else { return Ok(true) };
+        let (state, first) = pair_of(input, table, &mut seen, subject)?;
+        if !first {
+            return Ok(true);
         }
-        if let Ok(checked) = &row.reading.checked {
-            search.look(&row, &checked.subject)?;
-        }
-    }
-    Ok(search.found)
-}
-
-struct Search<'a> {
-    input: &'a Input,
-    table: &'a PairTable,
-    /// Pairs to be sent that are still to be passed by.
-    left: Option<u64>,
-    niks: Option<NikSet>,
-    /// The pairs that already stood in an earlier row.
-    seen: Vec<bool>,
-    found: Located,
-}
-
-impl<'a> Search<'a> {
-    fn new(input: &'a Input, table: &'a PairTable, wanted: Wanted) -> Self {
-        Self {
-            input,
-            table,
-            left: wanted.after_sent,
-            niks: wanted.several_names.then(|| NikSet::of(table.len())),
-            seen: vec![false; table.len()],
-            found: Located::default(),
-        }
-    }
-
-    const fn is_over(&self) -> bool {
-        self.left.is_none() && self.niks.is_none()
-    }
-
-    fn look(&mut self, row: &Row<'_>, subject: &Subject) -> Result<(), PassError> {
-        // A pair that the survey did not see: the file is another one now.
-        let at = self.table.find(&self.input.hasher.pair(subject)).ok_or(PassError::Changed)?;
-        let seen = self.seen.get_mut(at.0 as usize);
-        if seen.is_some_and(|seen| std::mem::replace(seen, true)) {
-            return Ok(());
-        }
-        if let Some(left) = self.left.filter(|_| self.table.state(at).end.is_none()) {
-            self.left = left.checked_sub(1);
-            if self.left.is_none() {
-                self.found.stop = Some(spot(row, &self.input.layout, SEVERAL_NAMES));
+        if let Some(pairs) = left.filter(|_| state.end.is_none()) {
+            left = pairs.checked_sub(1);
+            if left.is_none() {
+                found.stop = Some(spot(&row, &input.layout, SEVERAL_NAMES));
             }
         }
         // Another pair of the same NIK is another name.
-        if let Some(niks) = &mut self.niks
-            && !niks.add(subject.nik.number())
-        {
-            self.found.several_names.push(spot(row, &self.input.layout, SEVERAL_NAMES));
-            if self.found.several_names.len() == SPOTS {
-                self.niks = None;
+        if niks.as_mut().is_some_and(|niks| !niks.insert(subject.nik.number())) {
+            found.several_names.push(spot(&row, &input.layout, SEVERAL_NAMES));
+            if found.several_names.len() == SPOTS {
+                niks = None;
             }
         }
-        Ok(())
-    }
-}
-
-/// A set of NIKs of a size that is known: open addressing, no room for more than that.
-struct NikSet {
-    /// 0, which no NIK is, is an empty place.
-    places: Vec<u64>,
-}
-
-impl NikSet {
-    fn of(most: usize) -> Self {
-        // A fifth stays empty; memory that is never touched costs nothing.
-        Self { places: vec![0; most + most / 4 + 1] }
-    }
-
-    /// Adds a NIK; whether it was not there yet.
-    fn add(&mut self, nik: u64) -> bool {
-        let spread = nik.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let start = ((u128::from(spread) * self.places.len() as u128) >> 64) as usize;
-        let (before, after) = self.places.split_at_mut(start);
-        for place in after.iter_mut().chain(before) {
-            match *place {
-                0 => {
-                    *place = nik;
-                    return true;
-                }
-                known if known == nik => return false,
-                _ => {}
-            }
-        }
-        true
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn a_set_knows_what_was_added(niks in prop::collection::vec(1_u64..50, 0..60)) {
-            let mut set = NikSet::of(niks.len());
-            let mut known = std::collections::HashSet::new();
-            for nik in niks {
-                prop_assert_eq!(set.add(nik), known.insert(nik));
-            }
-        }
-    }
+        Ok(left.is_some() || niks.is_some())
+    })?;
+    finish(rows, fingerprint)?;
+    Ok(found)
 }

@@ -5,15 +5,12 @@
 //! run ends without replacing an output.
 
 mod candidates;
-mod chunk;
 mod known;
 mod locate;
 mod project;
+mod reading;
 mod spot;
 mod survey;
-
-use crate::input::InputError;
-use crate::ledger::LedgerError;
 
 pub use candidates::read_candidates;
 pub use known::{Known, fold_known};
@@ -21,7 +18,8 @@ pub use locate::{Located, Wanted, locate};
 pub use project::{Projected, project};
 pub use survey::{Survey, survey};
 
-use crate::input::{Layout, Options as InputOptions, Source};
+use crate::input::{InputError, Layout, Options as InputOptions, Source};
+use crate::ledger::LedgerError;
 use crate::rules::pair::PairHasher;
 
 /// The input as all passes read it.
@@ -59,6 +57,3 @@ pub enum PassError {
     #[error("the figures do not add up: {0}")]
     Inconsistent(String),
 }
-
-/// How many rows are read between two looks at whether to stop.
-const LOOK_EVERY: u64 = 4096;

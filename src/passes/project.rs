@@ -7,9 +7,8 @@ use std::borrow::Cow;
 use std::io::Write;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
-use super::chunk::Chunk;
-use super::{Input, LOOK_EVERY, PassError};
-use crate::input::Rows;
+use super::reading::{finish, pair_of, read_in_chunks};
+use super::{Input, PassError};
 use crate::ledger::{Detail, Ledger};
 use crate::model::attempt::AttemptId;
 use crate::model::class::{Class, End};
@@ -21,7 +20,6 @@ use crate::model::subject::Subject;
 use crate::output::{Cells, RowResult, RowSource, Writer};
 use crate::rules::classify::charge;
 use crate::rules::echo::{is_concealed, reveal_all};
-use crate::rules::pair::truncate;
 use crate::rules::pairs::{Origin, PairState, PairTable};
 
 /// Rows joined at a time, at most: their facts are fetched together.
@@ -78,47 +76,31 @@ fn read(
     interrupted: &(dyn Fn() -> bool + Sync),
     give: &SyncSender<Vec<Held>>,
 ) -> Result<(), PassError> {
-    let Input { source, layout, options, hasher } = input;
-    let mut rows = Rows::open(source, layout, options, hasher.stream())?;
     // The pairs that already stood in an earlier row.
     let mut seen = vec![false; table.len()];
-    let mut chunk = Chunk::of(CHUNK);
-    while let Some(row) = rows.next_row()? {
-        if row.record % LOOK_EVERY == 0 && interrupted() {
-            return Err(PassError::Interrupted);
-        }
-        let cells = Cells::of(row.fields);
-        let what = match row.reading.checked {
-            Err(rejection) => What::Rejected(rejection),
-            Ok(Checked { subject, name_changed, .. }) => {
-                // A pair that the survey did not see: the file is another one now.
-                let at = table.find(&hasher.pair(&subject)).ok_or(PassError::Changed)?;
-                let seen = seen.get_mut(at.0 as usize);
-                let first = !seen.is_some_and(|seen| std::mem::replace(seen, true));
-                What::Pair { state: table.state(at), subject, first, name_changed }
-            }
-        };
-        let size = cells.size();
-        if let Some(full) = chunk.add(Held { cells, what }, size)
-            && give.send(full).is_err()
-        {
-            return Ok(());
-        }
-    }
-    if give.send(chunk.rest()).is_err() {
-        return Ok(());
-    }
-    match truncate(&rows.finish()?) == fingerprint {
-        true => Ok(()),
-        false => Err(PassError::Changed),
-    }
+    let rows = read_in_chunks(
+        input,
+        CHUNK,
+        interrupted,
+        |row| {
+            let cells = Cells::of(row.fields);
+            let size = cells.size();
+            let what = match row.reading.checked {
+                Err(rejection) => What::Rejected(rejection),
+                Ok(Checked { subject, name_changed, .. }) => {
+                    let (state, first) = pair_of(input, table, &mut seen, &subject)?;
+                    What::Pair { state, subject, first, name_changed }
+                }
+            };
+            Ok(Some(((cells, what), size)))
+        },
+        |chunk| give.send(chunk).is_ok(),
+    )?;
+    finish(rows, fingerprint)
 }
 
-/// A row that waits for its facts.
-struct Held {
-    cells: Cells,
-    what: What,
-}
+/// A row that waits for its facts: its own cells, and what they hold.
+type Held = (Cells, What);
 
 enum What {
     Rejected(Rejection),
@@ -134,48 +116,46 @@ fn write<L: Ledger, W: Write + Send>(
 ) -> Result<(), PassError> {
     let wanted: Vec<AttemptId> = chunk
         .iter()
-        .filter_map(|held| match &held.what {
+        .filter_map(|(_, what)| match what {
             What::Pair { state, .. } if state.attempt.0 > 0 => Some(state.attempt),
             _ => None,
         })
         .collect();
     let details = ledger.details(&wanted)?;
-    let none = Texts::default();
-    for held in chunk {
-        let result = match held.what {
+    for (cells, what) in chunk {
+        let result = match what {
             What::Rejected(rejection) => RowResult::rejected(rejection),
             What::Pair { state, subject, first, name_changed } => {
                 let at = details.binary_search_by_key(&state.attempt, |d| d.attempt);
                 let detail = at.ok().and_then(|at| details.get(at));
-                let texts = detail.map_or(Cow::Borrowed(&none), |d| revealed(d, &subject));
+                let texts = detail.map(|detail| revealed(detail, &subject)).unwrap_or_default();
                 let class = detail.map(|detail| detail.class);
                 let reason = reason(&state, class, &texts, &subject, name_changed);
-                RowResult { texts, reason, ..row_result(&state, class, first, &none) }
+                row_result(&state, class, first, texts, reason)
             }
         };
         totals.add(&result);
-        writer.row(&held.cells, &result)?;
+        writer.row(&cells, &result)?;
     }
     Ok(())
 }
 
 /// An attempt's texts, with the customer put back where the vendor echoed them.
 fn revealed<'a>(detail: &'a Detail, subject: &Subject) -> Cow<'a, Texts> {
-    if !is_concealed(&detail.texts) {
-        return Cow::Borrowed(&detail.texts);
+    let mut texts = Cow::Borrowed(&detail.texts);
+    if is_concealed(&texts) {
+        reveal_all(texts.to_mut(), subject);
     }
-    let mut texts = detail.texts.clone();
-    reveal_all(&mut texts, subject);
-    Cow::Owned(texts)
+    texts
 }
 
-/// What a row shows of its pair, but for the texts. `first`: no earlier row of this file has the
-/// same pair.
+/// Joins a row's parts. `first`: no earlier row of this file has the same pair.
 fn row_result<'a>(
     state: &PairState,
     class: Option<Class>,
     first: bool,
-    none: &'a Texts,
+    texts: Cow<'a, Texts>,
+    reason: Cow<'a, str>,
 ) -> RowResult<'a> {
     let own = first && (state.origin == Origin::Run || state.spent.sends > 0);
     let charged = match (own, state.origin, class.map(charge)) {
@@ -194,8 +174,8 @@ fn row_result<'a>(
             (_, Origin::Ledger) => RowSource::Ledger,
             (_, Origin::Nowhere) => RowSource::Nowhere,
         },
-        texts: Cow::Borrowed(none),
-        reason: Cow::Borrowed(""),
+        texts,
+        reason,
     }
 }
 

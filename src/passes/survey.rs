@@ -1,17 +1,16 @@
 //! The first pass: what is in the file, before anything is sent or paid.
 
-use super::chunk::Chunk;
+use super::reading::read_in_chunks;
 use super::spot::spot;
-use super::{Input, LOOK_EVERY, PassError};
-use crate::input::Rows;
+use super::{Input, PassError};
 use crate::model::attempt::PairKey;
 use crate::model::finding::{Finding, FindingClass, Skipped};
 use crate::model::row::Checked;
 use crate::model::subject::Subject;
 use crate::rules::findings::{FileCounts, FileFacts, SpotLog, findings};
-use crate::rules::pair::{PairHasher, truncate};
+use crate::rules::pair::truncate;
 use crate::rules::pairs::PairTable;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::sync_channel;
 
 /// Rows handed over at a time, at most.
 const CHUNK: usize = 1024;
@@ -49,24 +48,50 @@ impl Survey {
 /// # Errors
 /// [`PassError::Input`], or [`PassError::Interrupted`] where `interrupted` says so.
 pub fn survey(input: &Input, interrupted: &dyn Fn() -> bool) -> Result<Survey, PassError> {
-    let (give, subjects) = sync_channel(CHUNKS_WAITING);
-    let (read, keyed) = std::thread::scope(|scope| {
-        let keyer = scope.spawn(|| Keyed::of(subjects, &input.hasher));
-        (read(input, interrupted, give), keyer.join())
+    let (mut counts, mut spots) = (FileCounts::default(), SpotLog::default());
+    let (give, subjects) = sync_channel::<Vec<Subject>>(CHUNKS_WAITING);
+    let (rows, keyed) = std::thread::scope(|scope| {
+        let keyer = scope.spawn(|| -> (Vec<PairKey>, Vec<u64>) {
+            let subjects = subjects.into_iter().flatten();
+            subjects.map(|subject| (input.hasher.pair(&subject), subject.nik.number())).unzip()
+        });
+        let rows = read_in_chunks(
+            input,
+            CHUNK,
+            interrupted,
+            |row| {
+                counts.add(&row.reading);
+                spots.add(&row.reading, |sign| spot(&row, &input.layout, sign));
+                Ok(row.reading.checked.ok().map(|Checked { subject, .. }| {
+                    let size = subject.name.as_str().len();
+                    (subject, size)
+                }))
+            },
+            // It is gone after the last row, which ends the other thread.
+            move |chunk| give.send(chunk).is_ok(),
+        );
+        (rows, keyer.join())
     });
-    let (read, keyed) = (read?, keyed.map_err(|_| ended_early())?);
-    let passed = keyed.keys.len() as u64;
+    let rows = rows?.ok_or_else(ended_early)?;
+    let facts = facts(input, rows.skipped());
+    let fingerprint = truncate(&rows.finish()?);
+    let (keys, mut niks) = keyed.map_err(|_| ended_early())?;
+    let passed = keys.len() as u64;
     let (table, distinct_niks) = std::thread::scope(|scope| {
-        let niks = scope.spawn(|| count_distinct(keyed.niks));
-        (PairTable::new(keyed.keys), niks.join())
+        let distinct_niks = scope.spawn(move || {
+            niks.sort_unstable();
+            niks.dedup();
+            niks.len() as u64
+        });
+        (PairTable::new(keys), distinct_niks.join())
     });
     let distinct = table.len() as u64;
     let distinct_niks = distinct_niks.map_err(|_| ended_early())?;
     Ok(Survey {
-        findings: findings(&read.counts, &read.spots, &read.facts),
-        skipped: read.facts.skipped,
-        counts: read.counts,
-        fingerprint: read.fingerprint,
+        findings: findings(&counts, &spots, &facts),
+        skipped: facts.skipped,
+        counts,
+        fingerprint,
         table,
         duplicates: passed - distinct,
         several_names: distinct.saturating_sub(distinct_niks),
@@ -77,68 +102,13 @@ fn ended_early() -> PassError {
     PassError::Inconsistent("a part of the survey ended early".to_owned())
 }
 
-/// What reading the rows shows.
-struct ReadThrough {
-    counts: FileCounts,
-    spots: SpotLog,
-    facts: FileFacts,
-    fingerprint: [u8; 16],
-}
-
-/// Reads the rows and gives away the subjects of those that passed.
-fn read(
-    input: &Input,
-    interrupted: &dyn Fn() -> bool,
-    give: SyncSender<Vec<Subject>>,
-) -> Result<ReadThrough, PassError> {
-    let Input { source, layout, options, hasher } = input;
-    let mut rows = Rows::open(source, layout, options, hasher.stream())?;
-    let (mut counts, mut spots) = (FileCounts::default(), SpotLog::default());
-    let mut chunk = Chunk::of(CHUNK);
-    while let Some(row) = rows.next_row()? {
-        counts.add(&row.reading);
-        spots.add(&row.reading, |sign| spot(&row, layout, sign));
-        if row.record % LOOK_EVERY == 0 && interrupted() {
-            return Err(PassError::Interrupted);
-        }
-        if let Ok(Checked { subject, .. }) = row.reading.checked {
-            let size = subject.name.as_str().len();
-            if let Some(full) = chunk.add(subject, size) {
-                give.send(full).map_err(|_| ended_early())?;
-            }
-        }
-    }
-    give.send(chunk.rest()).map_err(|_| ended_early())?;
-    let facts = FileFacts {
+fn facts(input: &Input, skipped: Skipped) -> FileFacts {
+    let Input { source, layout, .. } = input;
+    FileFacts {
         id_header: layout.header_key(&layout.id),
         repeated_headers: layout.repeated_headers(),
         guessed_windows_1252: layout.encoding_guessed,
-        skipped: rows.skipped(),
+        skipped,
         other_sheets: source.sheet().map(|sheet| sheet.others.clone()).unwrap_or_default(),
-    };
-    Ok(ReadThrough { counts, spots, facts, fingerprint: truncate(&rows.finish()?) })
-}
-
-/// What the rows that passed are known by, in their order.
-#[derive(Default)]
-struct Keyed {
-    keys: Vec<PairKey>,
-    niks: Vec<u64>,
-}
-
-impl Keyed {
-    fn of(subjects: Receiver<Vec<Subject>>, hasher: &PairHasher) -> Self {
-        let mut keyed = Self::default();
-        for subject in subjects.into_iter().flatten() {
-            keyed.keys.push(hasher.pair(&subject));
-            keyed.niks.push(subject.nik.number());
-        }
-        keyed
     }
-}
-
-fn count_distinct(mut numbers: Vec<u64>) -> u64 {
-    numbers.sort_unstable();
-    numbers.dedup();
-    numbers.len() as u64
 }

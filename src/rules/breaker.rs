@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::retry::Tick;
-use crate::model::class::{Class, Trouble};
+use crate::model::class::{Class, NotSent, Trouble};
 use crate::model::stop::StopReason;
 
 /// Failures in a row that open the breaker.
@@ -60,9 +60,7 @@ pub const fn signal(class: Class) -> Signal {
         Class::Retry(Trouble::SourceUnavailable | Trouble::SourceTimeout | Trouble::Gateway) => {
             Signal::Down(StopReason::SourceDown)
         }
-        Class::NotSent(crate::model::class::NotSent::Connect) => {
-            Signal::Down(StopReason::Unreachable)
-        }
+        Class::NotSent(NotSent::Connect) => Signal::Down(StopReason::Unreachable),
         Class::InDoubt(_) | Class::Retry(Trouble::QueryFailed | Trouble::Internal) => {
             Signal::Unclear
         }
@@ -111,19 +109,15 @@ impl Breaker {
         self.state = State::Probing;
     }
 
-    /// The probe was taken back unsent, or said nothing of the source: the next may go at once.
-    fn probe_again(&mut self, now: Tick) {
-        if self.state == State::Probing {
-            self.state = State::Open { probe_at: now };
-        }
-    }
-
     /// A reply about this pair came. `probe` says that it was the probe's own: stragglers of
     /// before the outage neither lengthen it nor end the wait for the probe, unless they are good.
     pub fn replied(&mut self, signal: Signal, pair: u32, probe: bool, now: Tick) {
         match signal {
             Signal::Up => self.close(),
-            Signal::Neutral if probe => self.probe_again(now),
+            // It was taken back unsent, or said nothing of the source: the next may go at once.
+            Signal::Neutral if probe && self.state == State::Probing => {
+                self.state = State::Open { probe_at: now };
+            }
             Signal::Unclear if probe => self.failed(self.why, pair, probe, now),
             Signal::Neutral | Signal::Unclear => {}
             Signal::Down(why) => self.failed(why, pair, probe, now),

@@ -14,8 +14,6 @@ pub use error::{ColumnError, Seen};
 use super::headers::{HeaderKey, is_id_header, is_name_header};
 use super::nik::look_of;
 use headed::Headed;
-use std::convert::Infallible;
-use std::str::FromStr;
 
 /// Of a sample's filled cells, at least this share, in percent, must look like NIKs.
 const LIKE_NIK_PERCENT: u64 = 80;
@@ -56,17 +54,15 @@ pub enum ColumnSpec {
     Index(usize),
 }
 
-impl FromStr for ColumnSpec {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
+impl From<&str> for ColumnSpec {
+    fn from(text: &str) -> Self {
         let text = text.trim();
-        Ok(if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
             // What overflows is past any table's width, and is refused as such.
             Self::Index(text.parse().unwrap_or(usize::MAX))
         } else {
             Self::Name(text.to_owned())
-        })
+        }
     }
 }
 

@@ -127,12 +127,12 @@ impl History {
     pub fn percent(self) -> f64 {
         self.charged as f64 * 100.0 / self.answers.max(1) as f64
     }
+}
 
-    /// The share of so many calls, rounded to the nearest.
-    const fn of(self, calls: u64) -> u64 {
-        let answers = if self.answers == 0 { 1 } else { self.answers as u128 };
-        ((calls as u128 * self.charged as u128 + answers / 2) / answers) as u64
-    }
+/// So many of `of`, as a share of so many calls, rounded to the nearest.
+fn nearest(part: u64, of: u64, calls: u64) -> u64 {
+    let of = u128::from(of.max(1));
+    ((u128::from(calls) * u128::from(part) + of / 2) / of) as u64
 }
 
 impl Basis {
@@ -156,13 +156,11 @@ impl Charges {
             Basis::History(history) => {
                 let (low, high) = history.interval();
                 let (low, high) = (low.floor_of(to_send), high.ceil_of(to_send));
-                Some(Expected { calls: history.of(to_send), low, high })
+                let calls = nearest(history.charged, history.answers, to_send);
+                Some(Expected { calls, low, high })
             }
             Basis::Given(share) => {
-                let half = Share(MILLION / 2).0 as u128;
-                let calls =
-                    (u128::from(share.0) * u128::from(to_send) + half) / u128::from(MILLION);
-                let calls = calls as u64;
+                let calls = nearest(share.0, MILLION, to_send);
                 Some(Expected { calls, low: calls, high: calls })
             }
         };

@@ -56,7 +56,7 @@ pub fn read_nik(raw: &str, policy: &NikPolicy) -> NikReading {
 #[must_use]
 pub fn read_number(raw: &str, policy: &NikPolicy) -> NikReading {
     let cleaned = clean_nik(raw);
-    if cleaned.len() == NIK_DIGITS && is_inexact(&cleaned) {
+    if is_inexact(&cleaned) {
         return NikReading { result: Err(Rejection::ExcelRounded), look: NikLook::Rounded };
     }
     read_cleaned(&cleaned, true, policy)
@@ -108,7 +108,7 @@ pub fn clean_nik(raw: &str) -> Cow<'_, str> {
         if is_scientific(bare) || is_rounded(bare) {
             return Cow::Owned(bare.to_owned());
         }
-        if let Some(whole) = whole_part(bare) {
+        if let Some(whole) = decimal(bare) {
             return Cow::Owned(whole.to_owned());
         }
         let joined: String = bare.chars().filter(|c| !matches!(c, '-' | '.')).collect();
@@ -166,16 +166,12 @@ fn decimal(text: &str) -> Option<&str> {
     all_digits(whole).then_some(whole)
 }
 
-/// A decimal that is still exact, without its fraction.
-fn whole_part(text: &str) -> Option<&str> {
-    decimal(text).filter(|whole| !is_inexact(whole))
-}
-
 /// A decimal of a NIK's length that no longer tells which NIK it was.
 fn is_rounded(text: &str) -> bool {
-    decimal(text).is_some_and(|whole| whole.len() == NIK_DIGITS && is_inexact(whole))
+    decimal(text).is_some_and(is_inexact)
 }
 
+/// Tells a number of a NIK's length that is too large to be exact.
 fn is_inexact(digits: &str) -> bool {
     // What doesn't fit into 64 bits is too long for a NIK anyway; its length is the better message.
     digits.parse::<u64>().is_ok_and(|n| n >= FIRST_INEXACT && digits.len() == NIK_DIGITS)

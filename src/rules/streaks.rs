@@ -33,8 +33,17 @@ impl Streaks {
     /// Takes an answer into account; says whether the run has to stop.
     pub fn answered(&mut self, attempt: AttemptId, class: Class) -> Option<StopReason> {
         match class {
-            Class::Answered(_) => self.verdict(),
-            Class::Refused(why) => self.refused(attempt, why),
+            Class::Answered(_) => {
+                self.refusals = 0;
+                self.pardonable.clear();
+            }
+            Class::Refused(why) => {
+                self.refusals += 1;
+                // A success with an unknown status may have been charged: it is never asked again by itself.
+                if !matches!(why, Refusal::Abnormal | Refusal::UnknownSuccess) {
+                    self.pardonable.push(attempt);
+                }
+            }
             _ => {}
         }
         if class.was_sent() {
@@ -54,19 +63,6 @@ impl Streaks {
     /// vendor says were asked too often.
     pub fn take_pardonable(&mut self) -> Vec<AttemptId> {
         std::mem::take(&mut self.pardonable)
-    }
-
-    fn verdict(&mut self) {
-        self.refusals = 0;
-        self.pardonable.clear();
-    }
-
-    fn refused(&mut self, attempt: AttemptId, why: Refusal) {
-        self.refusals += 1;
-        // A success with an unknown status may have been charged: it is never asked again by itself.
-        if !matches!(why, Refusal::Abnormal | Refusal::UnknownSuccess) {
-            self.pardonable.push(attempt);
-        }
     }
 
     fn remember(&mut self, lost: bool) {

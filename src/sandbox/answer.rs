@@ -6,45 +6,6 @@
 //! the sandbox bills it, so that a client that doesn't count it as possible is found out.
 //! It never says when an answer is given: that is for the endings and the world.
 
-/// A way to answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Answer {
-    Match,
-    Mismatch,
-    NotSure,
-    Failed,
-    /// A result code that api.md doesn't know.
-    UnknownCode,
-    /// A match whose remark repeats the NIK and the name.
-    Echo,
-    InvalidId,
-    MissingId,
-    MissingName,
-    BadBody,
-    TooLarge,
-    QueryFailed,
-    Abnormal,
-    Unauthorized,
-    KeyExpired,
-    NoPermission,
-    OutOfQuota,
-    RateLimited,
-    /// The same refusal with `Retry-After: 1`.
-    RateLimitedRetryAfter,
-    Internal,
-    SourceUnavailable,
-    SourceTimeout,
-    Html502,
-    Html504,
-    Hang,
-    /// Charged as a match, then the connection is cut with no answer.
-    Cut,
-    /// Cut before anything was charged.
-    CutBefore,
-    /// A 200 whose body stops in its middle.
-    CutBody,
-}
-
 /// What an answer is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
@@ -75,85 +36,74 @@ pub(super) struct Terms {
     pub(super) shape: Shape,
 }
 
-impl Answer {
-    /// Every answer, in the order of the declaration: `answer as usize` is its place here.
-    pub(super) const ALL: [Self; 28] = [
-        Self::Match,
-        Self::Mismatch,
-        Self::NotSure,
-        Self::Failed,
-        Self::UnknownCode,
-        Self::Echo,
-        Self::InvalidId,
-        Self::MissingId,
-        Self::MissingName,
-        Self::BadBody,
-        Self::TooLarge,
-        Self::QueryFailed,
-        Self::Abnormal,
-        Self::Unauthorized,
-        Self::KeyExpired,
-        Self::NoPermission,
-        Self::OutOfQuota,
-        Self::RateLimited,
-        Self::RateLimitedRetryAfter,
-        Self::Internal,
-        Self::SourceUnavailable,
-        Self::SourceTimeout,
-        Self::Html502,
-        Self::Html504,
-        Self::Hang,
-        Self::Cut,
-        Self::CutBefore,
-        Self::CutBody,
-    ];
-
-    /// The table.
-    pub(super) const fn terms(self) -> Terms {
-        const INVALID: &str = "INVALID_ARGUMENT";
-        const LIMIT: &str = "RATE_LIMIT_EXCEEDED";
-        match self {
-            Self::Match => verdict("01", true, "MATCH"),
-            Self::Mismatch => verdict("02", true, "MISMATCH"),
-            Self::NotSure => verdict("03", false, "NOT SURE"),
-            Self::Failed => verdict("04", false, "UNKNOW"),
-            Self::UnknownCode => verdict("77", true, "A CODE OF THE FUTURE"),
-            Self::Echo => terms("01", 200, true, Shape::Echo),
-            // Must not read as if an argument were missing: that is how a client tells that its
-            // kind of body isn't understood.
-            Self::InvalidId => refusal(400, INVALID, "id_number is invalid"),
-            Self::MissingId => refusal(400, INVALID, "argument id_number not found"),
-            Self::MissingName => refusal(400, INVALID, "argument name not found"),
-            Self::BadBody => refusal(400, INVALID, "body cannot be read"),
-            Self::TooLarge => refusal(413, INVALID, "body is too large"),
-            Self::QueryFailed => refusal(400, "QUERY_FAILED", "query failed, try again"),
-            Self::Abnormal => refusal(
-                400,
-                "ABNORMAL_BEHAVIOURS_DETECTED",
-                "same parameters repeated more than amount of times",
-            ),
-            Self::Unauthorized => refusal(401, "UNAUTHORIZED", "unknown id or wrong secret"),
-            Self::KeyExpired => refusal(401, "KEY_EXPIRED", "the key has expired"),
-            Self::NoPermission => refusal(403, "NO_PERMISSION", "no permission for this service"),
-            Self::OutOfQuota => refusal(403, "OUT_OF_QUOTA", "the quota is used up"),
-            Self::RateLimited => refusal(403, LIMIT, "too many requests"),
-            Self::RateLimitedRetryAfter => refusal(403, LIMIT, "too many requests, wait a second"),
-            Self::Internal => refusal(500, "INTERNAL_ERROR", "internal error"),
-            Self::SourceUnavailable => {
-                refusal(512, "SOURCE_SERVICE_UNAVAILABLE", "source service unavailable")
-            }
-            Self::SourceTimeout => {
-                refusal(513, "SOURCE_SERVICE_TIMEOUT", "source service timed out")
-            }
-            Self::Html502 => terms("html502", 502, false, Shape::Page),
-            // A gateway lost patience while the vendor went on and charged.
-            Self::Html504 => terms("html504", 504, true, Shape::Page),
-            Self::Hang => terms("hang", 0, true, Shape::Hang),
-            Self::Cut => terms("cut", 0, true, Shape::Cut),
-            Self::CutBefore => terms("cut_before", 0, false, Shape::Cut),
-            Self::CutBody => terms("cut_body", 200, true, Shape::CutBody),
+/// Defines the answers from their table, and for the tests the list of all.
+macro_rules! answers {
+    ($( $(#[$doc:meta])* $answer:ident = $terms:expr; )+) => {
+        /// A way to answer.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(super) enum Answer {
+            $( $(#[$doc])* $answer, )+
         }
-    }
+
+        impl Answer {
+            /// Every answer, in the order of the declaration: `answer as usize` is its place here.
+            #[cfg(test)]
+            pub(super) const ALL: [Self; [$( stringify!($answer) ),+].len()] = [$( Self::$answer ),+];
+
+            /// The facts about it.
+            pub(super) const fn terms(self) -> Terms {
+                match self {
+                    $( Self::$answer => $terms, )+
+                }
+            }
+        }
+    };
+}
+
+const INVALID: &str = "INVALID_ARGUMENT";
+const LIMIT: &str = "RATE_LIMIT_EXCEEDED";
+
+answers! {
+    Match = verdict("01", true, "MATCH");
+    Mismatch = verdict("02", true, "MISMATCH");
+    NotSure = verdict("03", false, "NOT SURE");
+    Failed = verdict("04", false, "UNKNOW");
+    /// A result code that api.md doesn't know.
+    UnknownCode = verdict("77", true, "A CODE OF THE FUTURE");
+    /// A match whose remark repeats the NIK and the name.
+    Echo = terms("01", 200, true, Shape::Echo);
+    // Must not read as if an argument were missing: that is how a client tells that its kind of body isn't understood.
+    InvalidId = refusal(400, INVALID, "id_number is invalid");
+    MissingId = refusal(400, INVALID, "argument id_number not found");
+    MissingName = refusal(400, INVALID, "argument name not found");
+    BadBody = refusal(400, INVALID, "body cannot be read");
+    TooLarge = refusal(413, INVALID, "body is too large");
+    QueryFailed = refusal(400, "QUERY_FAILED", "query failed, try again");
+    Abnormal = refusal(
+        400,
+        "ABNORMAL_BEHAVIOURS_DETECTED",
+        "same parameters repeated more than amount of times",
+    );
+    Unauthorized = refusal(401, "UNAUTHORIZED", "unknown id or wrong secret");
+    KeyExpired = refusal(401, "KEY_EXPIRED", "the key has expired");
+    NoPermission = refusal(403, "NO_PERMISSION", "no permission for this service");
+    OutOfQuota = refusal(403, "OUT_OF_QUOTA", "the quota is used up");
+    RateLimited = refusal(403, LIMIT, "too many requests");
+    /// The same refusal with `Retry-After: 1`.
+    RateLimitedRetryAfter = refusal(403, LIMIT, "too many requests, wait a second");
+    Internal = refusal(500, "INTERNAL_ERROR", "internal error");
+    SourceUnavailable = refusal(512, "SOURCE_SERVICE_UNAVAILABLE", "source service unavailable");
+    SourceTimeout = refusal(513, "SOURCE_SERVICE_TIMEOUT", "source service timed out");
+    Html502 = terms("html502", 502, false, Shape::Page);
+    // A gateway lost patience while the vendor went on and charged.
+    Html504 = terms("html504", 504, true, Shape::Page);
+    Hang = terms("hang", 0, true, Shape::Hang);
+    /// Charged as a match, then the connection is cut with no answer.
+    Cut = terms("cut", 0, true, Shape::Cut);
+    /// Cut before anything was charged.
+    CutBefore = terms("cut_before", 0, false, Shape::Cut);
+    /// A 200 whose body stops in its middle.
+    CutBody = terms("cut_body", 200, true, Shape::CutBody);
 }
 
 const fn terms(label: &'static str, http: u16, charged: bool, shape: Shape) -> Terms {

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::answer::Answer;
-use super::mix::mix;
+use super::endings::mix;
 
 /// How much later a slow answer comes.
 pub(super) const SLOW: Duration = Duration::from_millis(200);

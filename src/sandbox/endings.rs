@@ -4,7 +4,6 @@
 //! build. It never looks at the clock, the rate or the account: the world does that first.
 
 use super::answer::Answer;
-use super::mix::mix;
 
 /// The table of endings and accounts, for people: `ceknik sandbox --help` prints it.
 pub const ENDINGS_HELP: &str = "\
@@ -62,6 +61,15 @@ pub(super) fn counts(nik: &str) -> bool {
 
 fn ending(nik: &str) -> &str {
     nik.get(nik.len().saturating_sub(4)..).unwrap_or_default()
+}
+
+/// Spreads every bit of the input over the whole output (the finisher of splitmix64): the same on every machine and in
+/// every build, and nothing secret or unguessable.
+pub(super) const fn mix(value: u64) -> u64 {
+    let mut z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 fn by_hash(pair: u64) -> Answer {

@@ -9,22 +9,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::answer::{Answer, Shape};
 use super::calls::{CallLog, Record};
-use super::mix::mix;
+use super::endings::mix;
 use super::options::{Accepts, Options};
 use super::request::{self, Account, Subject};
-use super::stats::Stats;
 use super::wire::{self, Marks, Stamp};
-use super::world::{Decision, World};
+use super::world::{Decision, Stats, World};
 
 const ENDPOINT: &str = "/verify/id_name";
+const JSON: &str = "application/json";
 const MAX_BODY: usize = 64 * 1024;
 /// A larger body than this isn't even read to its end: the connection is cut.
 const MAX_DISCARDED: usize = 1024 * 1024;
@@ -130,23 +130,19 @@ pub(super) async fn handle(
     shared: Arc<Shared>,
     request: Request<Incoming>,
 ) -> Result<Response<Reply>, CutOff> {
-    match (request.method(), request.uri().path()) {
-        (&Method::POST, ENDPOINT) => verify(&shared, request).await,
-        (&Method::GET, "/stats") => {
-            let page = serde_json::to_vec(&shared.stats()).map_err(|_| CutOff)?;
-            Ok(response(200, "application/json", Reply::whole(page)))
-        }
-        _ => {
-            let body = wire::not_found(&shared.not_found());
-            Ok(response(404, "application/json", Reply::whole(body)))
-        }
-    }
+    let (http, body) = match (request.method(), request.uri().path()) {
+        (&Method::POST, ENDPOINT) => return verify(&shared, request).await,
+        (&Method::GET, "/stats") => (200, serde_json::to_vec(&shared.stats()).map_err(|_| CutOff)?),
+        _ => (404, wire::not_found(&shared.not_found())),
+    };
+    Ok(response(http, JSON, Reply::whole(body)))
 }
 
 async fn verify(shared: &Shared, request: Request<Incoming>) -> Result<Response<Reply>, CutOff> {
     let arrived = shared.started.elapsed();
     let (parts, body) = request.into_parts();
-    let header = |name: &HeaderName| value(&parts.headers, name);
+    let header =
+        |name: &HeaderName| parts.headers.get(name).map_or(&b""[..], HeaderValue::as_bytes);
     let account = request::account(header(&API_ID), header(&API_SECRET));
     let subject = match read(body).await? {
         Some(body) => request::subject(header(&CONTENT_TYPE), &body, shared.accepts),
@@ -168,30 +164,24 @@ async fn answer(
 ) -> Result<Response<Reply>, CutOff> {
     let terms = answer.terms();
     let body = || wire::body(answer, subject, marks);
-    match terms.shape {
-        Shape::Hang => std::future::pending().await,
-        Shape::Cut => Err(CutOff),
-        Shape::CutBody => Ok(response(terms.http, "application/json", Reply::half(body()))),
-        Shape::Page => Ok(response(terms.http, "text/html", Reply::whole(body()))),
+    let mut response = match terms.shape {
+        Shape::Hang => return std::future::pending().await,
+        Shape::Cut => return Err(CutOff),
+        Shape::CutBody => response(terms.http, JSON, Reply::half(body())),
+        Shape::Page => response(terms.http, "text/html", Reply::whole(body())),
         Shape::Verdict { .. } | Shape::Echo | Shape::Refusal { .. } => {
-            let mut response = response(terms.http, "application/json", Reply::whole(body()));
-            if answer == Answer::RateLimitedRetryAfter {
-                let headers = response.headers_mut();
-                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-            }
-            Ok(response)
+            response(terms.http, JSON, Reply::whole(body()))
         }
+    };
+    if answer == Answer::RateLimitedRetryAfter {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
-}
-
-fn value<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a [u8] {
-    headers.get(name).map_or(b"", HeaderValue::as_bytes)
+    Ok(response)
 }
 
 /// The whole body; None where it is too large to keep.
-async fn read(mut body: Incoming) -> Result<Option<Bytes>, CutOff> {
-    let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
+async fn read(mut body: Incoming) -> Result<Option<Vec<u8>>, CutOff> {
+    let mut bytes = Vec::new();
     let mut length = 0;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| CutOff)?.into_data() else {
@@ -201,27 +191,17 @@ async fn read(mut body: Incoming) -> Result<Option<Bytes>, CutOff> {
         if length > MAX_DISCARDED {
             return Err(CutOff);
         }
-        if first.is_empty() {
-            // Nearly always the whole body: no copy.
-            first = data;
-        } else if length <= MAX_BODY {
-            rest.extend_from_slice(&data);
+        if length <= MAX_BODY {
+            bytes.extend_from_slice(&data);
         }
     }
-    if length > MAX_BODY {
-        return Ok(None);
-    }
-    if rest.is_empty() {
-        return Ok(Some(first));
-    }
-    Ok(Some([first, rest.freeze()].concat().into()))
+    Ok((length <= MAX_BODY).then_some(bytes))
 }
 
 fn response(http: u16, kind: &'static str, reply: Reply) -> Response<Reply> {
     let mut response = Response::new(reply);
     *response.status_mut() = StatusCode::from_u16(http).unwrap_or_default();
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }
 

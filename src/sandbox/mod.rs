@@ -3,8 +3,8 @@
 //!
 //! Reading order: `options` (what it can be asked), `answer` (the ways to answer, one table),
 //! `endings` (which pair draws which; [`ENDINGS_HELP`] is the table for people), `chaos`, `limiter`,
-//! `world` (the order of the checks), `request` and `wire` (bytes in, bytes out), `http` (the edge),
-//! `calls` (the log), `stats`.
+//! `world` (the order of the checks, and the counts), `request` and `wire` (bytes in, bytes out),
+//! `http` (the edge), `calls` (the log).
 //!
 //! Must hold: what is decided, charged, logged and counted agree; with default options the same
 //! pair always draws the same answer. `GET /stats` shows the counts.
@@ -17,10 +17,8 @@ mod chaos;
 mod endings;
 mod http;
 mod limiter;
-mod mix;
 mod options;
 mod request;
-mod stats;
 mod wire;
 mod world;
 
@@ -43,7 +41,7 @@ use tokio::task::JoinSet;
 
 pub use endings::ENDINGS_HELP;
 pub use options::{Accepts, Options, parse_outage};
-pub use stats::Stats;
+pub use world::Stats;
 
 use calls::CallLog;
 use http::Shared;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// How the stand-in vendor behaves.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Options {
     /// Port on 127.0.0.1; 0 takes a free one.
     pub port: u16,
@@ -41,23 +41,6 @@ pub enum Accepts {
     /// Both.
     #[default]
     Both,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            port: 0,
-            rate: None,
-            quota: None,
-            latency: Duration::ZERO,
-            outage: None,
-            expire_after: None,
-            chaos: 0.0,
-            seed: 0,
-            calls: None,
-            accepts: Accepts::Both,
-        }
-    }
 }
 
 impl Options {

@@ -27,7 +27,7 @@ pub(super) struct Subject {
     pub(super) pair: u64,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Arguments {
     id_number: Option<String>,
     name: Option<String>,
@@ -45,13 +45,12 @@ pub(super) fn account(id: &[u8], secret: &[u8]) -> Account {
 
 /// Reads the arguments, or says how the vendor answers a request without them.
 pub(super) fn subject(kind: &[u8], body: &[u8], accepts: Accepts) -> Result<Subject, Answer> {
-    let nothing = Arguments { id_number: None, name: None };
     let arguments = if is(kind, b"application/json") && accepts != Accepts::Form {
         serde_json::from_slice(body).map_err(|_| Answer::BadBody)?
     } else if is(kind, b"application/x-www-form-urlencoded") && accepts != Accepts::Json {
-        form(body, nothing)
+        form(body)
     } else {
-        nothing
+        Arguments::default()
     };
     let given = |argument: Option<String>| argument.filter(|text| !text.is_empty());
     let nik = given(arguments.id_number).ok_or(Answer::MissingId)?;
@@ -67,7 +66,8 @@ fn is(kind: &[u8], wanted: &[u8]) -> bool {
         .is_some_and(|essence| essence.trim_ascii().eq_ignore_ascii_case(wanted))
 }
 
-fn form(body: &[u8], mut arguments: Arguments) -> Arguments {
+fn form(body: &[u8]) -> Arguments {
+    let mut arguments = Arguments::default();
     for (key, value) in form_urlencoded::parse(body) {
         match key.as_ref() {
             "id_number" => arguments.id_number = Some(value.into_owned()),
@@ -79,11 +79,7 @@ fn form(body: &[u8], mut arguments: Arguments) -> Arguments {
 }
 
 fn pair_hash(nik: &str, name: &str) -> u64 {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(nik.as_bytes());
-    hasher.update(b"\n");
-    hasher.update(name.as_bytes());
-    let hash = hasher.finalize();
+    let hash = blake3::hash(format!("{nik}\n{name}").as_bytes());
     let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }

@@ -8,60 +8,57 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 
 use super::answer::{Answer, Shape};
-use super::mix::mix;
+use super::endings::mix;
 use super::request::Subject;
 
-/// A moment as the vendor writes it, `2025-07-01 10:12:20`.
-pub(super) type Moment = [u8; 19];
-
-const NO_MOMENT: Moment = *b"1970-01-01 00:00:00";
+const NO_MOMENT: &str = "1970-01-01 00:00:00";
 
 /// The last second that was written out: many answers share one, and formatting costs.
 #[derive(Debug)]
 pub(super) struct Stamp {
     second: i64,
-    text: Moment,
+    text: String,
 }
 
 impl Stamp {
     pub(super) fn new() -> Self {
-        Self { second: 0, text: NO_MOMENT }
+        Self { second: 0, text: NO_MOMENT.to_owned() }
     }
 
-    /// The second, since the epoch, in Jakarta's time.
-    pub(super) fn at(&mut self, second: i64) -> Moment {
+    /// The second, since the epoch, in Jakarta's time and as the vendor writes it (`2025-07-01 10:12:20`).
+    pub(super) fn at(&mut self, second: i64) -> String {
         if second != self.second {
             self.second = second;
-            self.text = moment(second).unwrap_or(NO_MOMENT);
+            self.text = match Timestamp::from_second(second) {
+                Ok(at) => {
+                    Offset::constant(7).to_datetime(at).strftime("%Y-%m-%d %H:%M:%S").to_string()
+                }
+                Err(_) => NO_MOMENT.to_owned(),
+            };
         }
-        self.text
+        self.text.clone()
     }
-}
-
-fn moment(second: i64) -> Option<Moment> {
-    let local = Offset::constant(7).to_datetime(Timestamp::from_second(second).ok()?);
-    let text = local.strftime("%Y-%m-%d %H:%M:%S").to_string();
-    text.as_bytes().try_into().ok()
 }
 
 /// What makes one answer different from the next.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Marks {
     pub(super) request_id: u128,
     pub(super) draw: u32,
-    pub(super) handle_time: Moment,
+    pub(super) handle_time: String,
 }
 
 /// The body of an answer; empty for those that come with none.
 pub(super) fn body(answer: Answer, subject: Option<&Subject>, marks: &Marks) -> Vec<u8> {
     let terms = answer.terms();
     match terms.shape {
-        Shape::Verdict { code, remark } => verdict(code, quoted(remark), subject, marks),
-        Shape::CutBody => verdict("01", quoted("MATCH"), subject, marks),
+        // Nothing in our own texts needs an escape.
+        Shape::Verdict { code, remark } => verdict(code, &format!("\"{remark}\""), subject, marks),
+        Shape::CutBody => verdict("01", "\"MATCH\"", subject, marks),
         Shape::Echo => {
             let (nik, name) = subject.map_or(("", ""), |s| (s.nik.as_str(), s.name.as_str()));
             let remark = serde_json::Value::from(format!("MATCH {nik} {name}"));
-            verdict("01", remark.to_string(), subject, marks)
+            verdict("01", &remark.to_string(), subject, marks)
         }
         Shape::Refusal { reason } => refusal(terms.label, reason, marks),
         Shape::Page => page(terms.http),
@@ -74,52 +71,21 @@ pub(super) fn not_found(marks: &Marks) -> Vec<u8> {
     refusal("NOT_FOUND", "no such service", marks)
 }
 
-/// For our own texts only: nothing in them needs an escape.
-fn quoted(text: &str) -> String {
-    format!("\"{text}\"")
-}
-
-fn verdict(code: &str, remark: String, subject: Option<&Subject>, marks: &Marks) -> Vec<u8> {
+/// `remark` is JSON.
+fn verdict(code: &str, remark: &str, subject: Option<&Subject>, marks: &Marks) -> Vec<u8> {
     let pair = subject.map_or(0, |subject| subject.pair);
     let order = mix(mix(pair).wrapping_add(u64::from(marks.draw)));
-    let mut body = Vec::with_capacity(256);
-    body.extend_from_slice(br#"{"status":"OK","result":{"order_no":"SANDBOX-"#);
-    push_hex(&mut body, order);
-    body.extend_from_slice(br#"","handle_time":""#);
-    body.extend_from_slice(&marks.handle_time);
-    body.extend_from_slice(br#"","result":""#);
-    body.extend_from_slice(code.as_bytes());
-    body.extend_from_slice(br#"","remark":"#);
-    body.extend_from_slice(remark.as_bytes());
-    body.push(b'}');
-    push_request_id(&mut body, marks);
-    body
+    let Marks { request_id, handle_time, .. } = marks;
+    format!(
+        r#"{{"status":"OK","result":{{"order_no":"SANDBOX-{order:016x}","handle_time":"{handle_time}","result":"{code}","remark":{remark}}},"request_id":"TID{request_id:032x}"}}"#
+    )
+    .into_bytes()
 }
 
 fn refusal(status: &str, reason: &str, marks: &Marks) -> Vec<u8> {
-    let mut body = Vec::with_capacity(192);
-    body.extend_from_slice(br#"{"status":""#);
-    body.extend_from_slice(status.as_bytes());
-    body.extend_from_slice(br#"","reason":""#);
-    body.extend_from_slice(reason.as_bytes());
-    body.push(b'"');
-    push_request_id(&mut body, marks);
-    body
-}
-
-fn push_request_id(body: &mut Vec<u8>, marks: &Marks) {
-    body.extend_from_slice(br#","request_id":"TID"#);
-    push_hex(body, (marks.request_id >> 64) as u64);
-    push_hex(body, marks.request_id as u64);
-    body.extend_from_slice(br#""}"#);
-}
-
-fn push_hex(body: &mut Vec<u8>, value: u64) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for byte in value.to_be_bytes() {
-        body.push(DIGITS[usize::from(byte >> 4)]);
-        body.push(DIGITS[usize::from(byte & 15)]);
-    }
+    let id = marks.request_id;
+    format!(r#"{{"status":"{status}","reason":"{reason}","request_id":"TID{id:032x}"}}"#)
+        .into_bytes()
 }
 
 fn page(http: u16) -> Vec<u8> {

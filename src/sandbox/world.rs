@@ -1,15 +1,17 @@
 //! The stand-in vendor's mind: account, limit, quota, outage, trouble, ending, in that order. Pure:
 //! it is told the time.
 //!
-//! Must hold: whatever it decides is counted, once. A call that never comes as far as its ending
+//! Must hold: whatever it decides is counted, once, so the answers add up to the requests. A call that never comes as far as its ending
 //! (account, rate, quota, bad arguments, outage) doesn't advance the pair's draws, so the answers of
 //! a pair are the same however often it was turned away before.
 //! It never keeps a NIK or a name: of a pair it keeps 64 bits of a hash. That map grows with the
 //! distinct pairs (some 40 bytes each) without a bound: this is a tool for tests. It counts every
 //! pair only where the calls log or chaos needs it, else only the pairs with a 'once' ending.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use super::answer::Answer;
 use super::chaos::{Chaos, SLOW, Trouble};
@@ -17,7 +19,19 @@ use super::endings;
 use super::limiter::Limiter;
 use super::options::Options;
 use super::request::{Account, Subject};
-use super::stats::Stats;
+
+/// Counts since the sandbox's start, as its `/stats` page and its end report them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Stats {
+    /// POST requests to the endpoint that were decided.
+    pub requests: u64,
+    /// Those of them that the stand-in vendor bills.
+    pub charged: u64,
+    /// Requests by answer, labelled as in the calls log; only answers that were given.
+    pub answers: BTreeMap<String, u64>,
+    /// Seconds since the start.
+    pub uptime_s: f64,
+}
 
 /// What becomes of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,9 +55,8 @@ pub(super) struct World {
     chaos: Option<Chaos>,
     counts_all: bool,
     seen: HashMap<u64, Seen>,
-    requests: u64,
-    charged: u64,
-    given: [u64; Answer::ALL.len()],
+    /// All but the uptime.
+    stats: Stats,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -63,9 +76,7 @@ impl World {
             chaos,
             counts_all: chaos.is_some() || options.calls.is_some(),
             seen: HashMap::new(),
-            requests: 0,
-            charged: 0,
-            given: [0; Answer::ALL.len()],
+            stats: Stats::default(),
         }
     }
 
@@ -77,40 +88,30 @@ impl World {
         account: Account,
         subject: Result<&Subject, Answer>,
     ) -> Decision {
-        self.requests += 1;
-        let nth = subject.map_or(0, |subject| self.count_request(subject));
+        self.stats.requests += 1;
+        let nth = subject.map_or(0, |s| self.seen(s).map_or(1, |seen| count(&mut seen.requests)));
         let mut decision = Decision { answer: Answer::Match, nth, draw: 1, extra: Duration::ZERO };
         match self.turned_away(now, account).map_or(subject, Err) {
             Err(answer) => decision.answer = answer,
-            Ok(_) if self.in_outage(now) => decision.answer = Answer::SourceUnavailable,
+            Ok(_) if self.outage.is_some_and(|(from, to)| (from..to).contains(&now)) => {
+                decision.answer = Answer::SourceUnavailable;
+            }
             Ok(subject) => self.draw(subject, &mut decision),
         }
-        self.charged += u64::from(decision.answer.terms().charged);
-        if let Some(count) = self.given.get_mut(decision.answer as usize) {
-            *count += 1;
-        }
+        let terms = decision.answer.terms();
+        self.stats.charged += u64::from(terms.charged);
+        *self.stats.answers.entry(terms.label.to_owned()).or_default() += 1;
         decision
     }
 
     /// Requests decided so far.
     pub(super) fn requests(&self) -> u64 {
-        self.requests
+        self.stats.requests
     }
 
     /// The counts, as of `now` since the start.
     pub(super) fn stats(&self, now: Duration) -> Stats {
-        let mut stats = Stats {
-            requests: self.requests,
-            charged: self.charged,
-            uptime_s: now.as_secs_f64(),
-            ..Stats::default()
-        };
-        for (answer, count) in Answer::ALL.into_iter().zip(self.given) {
-            if count > 0 {
-                *stats.answers.entry(answer.terms().label.to_owned()).or_default() += count;
-            }
-        }
-        stats
+        Stats { uptime_s: now.as_secs_f64(), ..self.stats.clone() }
     }
 
     /// What the gateway says before it looks at the arguments.
@@ -121,7 +122,7 @@ impl World {
             Account::Expired => return Some(Answer::KeyExpired),
             Account::Forbidden => return Some(Answer::NoPermission),
         }
-        if self.expire_after.is_some_and(|after| self.requests > after) {
+        if self.expire_after.is_some_and(|after| self.stats.requests > after) {
             return Some(Answer::KeyExpired);
         }
         if let Some(limiter) = &mut self.limiter
@@ -129,44 +130,35 @@ impl World {
         {
             return Some(Answer::RateLimited);
         }
-        let used_up = self.quota.is_some_and(|quota| self.charged >= quota);
+        let used_up = self.quota.is_some_and(|quota| self.stats.charged >= quota);
         used_up.then_some(Answer::OutOfQuota)
     }
 
-    fn in_outage(&self, now: Duration) -> bool {
-        self.outage.is_some_and(|(from, to)| (from..to).contains(&now))
-    }
-
     fn draw(&mut self, subject: &Subject, decision: &mut Decision) {
-        if self.is_counted(subject) {
-            let seen = self.seen.entry(subject.pair).or_default();
-            seen.draws = seen.draws.saturating_add(1);
-            decision.draw = seen.draws;
-        }
+        decision.draw = self.seen(subject).map_or(1, |seen| count(&mut seen.draws));
         let trouble = self.chaos.and_then(|chaos| chaos.draw(subject.pair, decision.draw));
+        if trouble == Some(Trouble::Slow) {
+            decision.extra = SLOW;
+        }
         decision.answer = match trouble {
             Some(Trouble::Instead(answer)) => answer,
             Some(Trouble::Slow) | None => {
                 endings::answer(&subject.nik, subject.pair, decision.draw)
             }
         };
-        if trouble == Some(Trouble::Slow) {
-            decision.extra = SLOW;
-        }
     }
 
-    fn count_request(&mut self, subject: &Subject) -> u32 {
-        if !self.is_counted(subject) {
-            return 1;
-        }
-        let seen = self.seen.entry(subject.pair).or_default();
-        seen.requests = seen.requests.saturating_add(1);
-        seen.requests
+    /// The counts of a pair, where anybody needs them.
+    fn seen(&mut self, subject: &Subject) -> Option<&mut Seen> {
+        let needed = self.counts_all || endings::counts(&subject.nik);
+        needed.then(|| self.seen.entry(subject.pair).or_default())
     }
+}
 
-    fn is_counted(&self, subject: &Subject) -> bool {
-        self.counts_all || endings::counts(&subject.nik)
-    }
+/// Counts one more; says how many that makes.
+fn count(counter: &mut u32) -> u32 {
+    *counter = counter.saturating_add(1);
+    *counter
 }
 
 #[cfg(test)]

@@ -70,6 +70,7 @@ impl Screen {
     pub fn new(options: &Options) -> Self {
         let bars = MultiProgress::new();
         let outlet = Outlet::new(bars.clone(), options.form);
+        let logs = outlet.clone();
         let level = match (options.quiet, options.verbosity) {
             (true, _) => LevelFilter::ERROR,
             (false, 0) => LevelFilter::INFO,
@@ -79,7 +80,7 @@ impl Screen {
         // Other crates may log whatever they were given: only our own lines are shown.
         let filter = tracing_subscriber::filter::Targets::new().with_target("ceknik", level);
         let subscriber = tracing_subscriber::fmt()
-            .with_writer(outlet.clone())
+            .with_writer(move || logs.clone())
             // They would be said on stderr, by a panic where it is gone.
             .log_internal_errors(false)
             .with_ansi(wants_color(options.color))

@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use indicatif::MultiProgress;
-use tracing_subscriber::fmt::MakeWriter;
 
 use super::LogForm;
 
@@ -56,14 +55,6 @@ impl Outlet {
             // An error: the writer is gone, and with it whoever could be waited for.
             let _ = told.recv();
         }
-    }
-}
-
-impl<'a> MakeWriter<'a> for Outlet {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
     }
 }
 

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::Screen;
 use crate::engine::{Pause, Snapshot};
 use crate::model::funnel::Funnel;
-use crate::model::money::{Price, group};
+use crate::model::money::{Price, in_brackets, number};
 use crate::rules::retry::Tick;
 
 /// Elsewhere than on a terminal: a line each so often, and at each tenth.
@@ -37,7 +37,9 @@ impl Progress {
             while let Ok(seen) = seen.recv() {
                 display.show(&seen);
             }
-            display.end();
+            if let Some(bar) = display.bar {
+                bar.finish_and_clear();
+            }
             let _ = tell.send(());
         });
         Self { glimpses, ended }
@@ -115,16 +117,8 @@ impl Display {
         }
     }
 
-    fn end(self) {
-        if let Some(bar) = self.bar {
-            bar.finish_and_clear();
-        }
-    }
-
     fn line(&self, seen: &Snapshot) -> String {
-        let number = |n: u64| group(u128::from(n), ',');
         let charged = seen.tally.at_least();
-        let money = self.price.as_ref().map(|p| format!(" ({})", p.show(charged)));
         let mut line = format!(
             "rows {}/{} · {:.0} calls/s · {} · match {} mismatch {} · charged {}{} · in flight {}",
             number(self.settled + seen.finished),
@@ -134,7 +128,7 @@ impl Display {
             number(seen.matches),
             number(seen.mismatches),
             number(charged),
-            money.unwrap_or_default(),
+            in_brackets(self.price.as_ref(), charged),
             seen.in_flight,
         );
         if seen.waiting > 0 {

@@ -24,6 +24,7 @@ use crate::rules::estimate::{Consent, History, consent, most_in_start, says_yes}
 use crate::signals::Interrupts;
 use crate::term::{Progress, Screen};
 
+use super::internal;
 use super::stages::{Terms, damage, fold, forecast, open_source, opening};
 use super::words;
 
@@ -227,8 +228,4 @@ fn interrupted(error: PassError, interrupts: &Interrupts) -> Error {
     let is_signal = matches!(error, PassError::Interrupted);
     let error = Error::from(error);
     if is_signal { Error { code: interrupts.exit_code(), ..error } } else { error }
-}
-
-fn internal(error: io::Error) -> Error {
-    Error { code: exit::INTERNAL, message: error.to_string(), hint: None }
 }

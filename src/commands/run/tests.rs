@@ -116,7 +116,8 @@ fn a_start_without_faults_finishes_its_run() {
 #[test]
 fn whichever_way_a_start_ends_the_summary_says_what_is_owed() {
     type Read = fn(&Input, [u8; 16], &Sender<Delivery>) -> Result<(), PassError>;
-    let rows: [(&str, Option<Trap>, Read, u8, &str, bool); 9] = [
+    type Row = (&'static str, Option<Trap>, Read, u8, &'static str, bool);
+    let rows: [Row; 9] = [
         ("the ledger refuses", Some(Trap::RefusesAfter(2)), read_candidates, 18, "storage", true),
         ("from the first", Some(Trap::RefusesAfter(0)), read_candidates, 18, "storage", true),
         ("the writer dies", Some(Trap::WriterDiesAfter(2)), read_candidates, 18, "storage", false),

@@ -11,11 +11,7 @@ fn source(text: impl AsRef<[u8]>) -> Source {
 }
 
 fn columns(id: &str, name: &str) -> Options {
-    Options {
-        id_column: Some(id.parse().unwrap()),
-        name_column: Some(name.parse().unwrap()),
-        ..Options::default()
-    }
+    Options { id_column: Some(id.into()), name_column: Some(name.into()), ..Options::default() }
 }
 
 /// Each row as its number, its line, and what came of it.

@@ -4,7 +4,7 @@
 //! count that the reader believes is larger than a real customer file's.
 //! Never: believes a size that the file declares.
 
-use super::{BROKEN_ZIP, SheetError, damaged};
+use super::{BROKEN_ZIP, damaged, too_large};
 use crate::input::error::Problem;
 use std::io::{Read, Seek, SeekFrom};
 use zip::ZipArchive;
@@ -102,10 +102,6 @@ fn check_texts(look: &Look, bounds: &Bounds) -> Result<(), Problem> {
         true => Err(too_large("more texts than any sheet of customers")),
         false => Ok(()),
     }
-}
-
-fn too_large(what: &'static str) -> Problem {
-    Problem::Sheet(SheetError::TooLarge(what))
 }
 
 /// What one part shows.

@@ -4,7 +4,7 @@
 //! exponent.
 
 use super::bounds::Bounds;
-use super::{SheetError, broken, damaged};
+use super::{broken, damaged, too_large};
 use crate::input::error::Problem;
 use calamine::{Cell, DataRef, ExcelDateTime, Xlsx, XlsxCellReader, XlsxError};
 use std::io::{self, Read, Seek, Write};
@@ -57,6 +57,20 @@ impl SheetRow {
         to.write_all(b"\n")?;
         Ok(self.texts().map(|text| text.len() as u64 + 1).sum())
     }
+
+    fn put(&mut self, cell: &Cell<DataRef<'_>>) -> Result<(), Problem> {
+        let column = cell.get_position().1 as usize;
+        if column < self.cells.len() {
+            return Err(damaged("its cells are out of order"));
+        }
+        self.cells.resize_with(column, Default::default);
+        let (text, is_number) = text_of(cell.get_value());
+        if text.len() > LONGEST_CELL {
+            return Err(too_large("a cell longer than a spreadsheet's longest"));
+        }
+        self.cells.push((text, is_number));
+        Ok(())
+    }
 }
 
 /// Reads the rows that have a filled cell.
@@ -97,10 +111,7 @@ impl<'a, R: Read + Seek> Rows<'a, R> {
         }
         self.next = index + 1;
         let used = row.cells.len() as u64;
-        self.left = self
-            .left
-            .checked_sub(used)
-            .ok_or(Problem::Sheet(SheetError::TooLarge("far too many cells")))?;
+        self.left = self.left.checked_sub(used).ok_or(too_large("far too many cells"))?;
         Ok(Some(row))
     }
 
@@ -128,22 +139,6 @@ impl<'a, R: Read + Seek> Rows<'a, R> {
                 return Ok(Some(cell));
             }
         }
-    }
-}
-
-impl SheetRow {
-    fn put(&mut self, cell: &Cell<DataRef<'_>>) -> Result<(), Problem> {
-        let column = cell.get_position().1 as usize;
-        if column < self.cells.len() {
-            return Err(damaged("its cells are out of order"));
-        }
-        self.cells.resize_with(column, Default::default);
-        let (text, is_number) = text_of(cell.get_value());
-        if text.len() > LONGEST_CELL {
-            return Err(SheetError::TooLarge("a cell longer than a spreadsheet's longest").into());
-        }
-        self.cells.push((text, is_number));
-        Ok(())
     }
 }
 

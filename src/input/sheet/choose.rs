@@ -2,14 +2,14 @@
 //!
 //! Must hold: of two sheets that could be meant neither is taken; the user is asked.
 
-use super::SheetError;
 use super::bounds::Bounds;
 use super::cells::Rows;
+use super::{Options, Sheet, SheetError, too_large};
 use crate::input::delimiter::HEADER_WITHIN;
 use crate::input::error::Problem;
 use crate::rules::columns::Wanted;
 use crate::rules::headers::shown;
-use calamine::{Reader, Sheet, SheetType, SheetVisible, Xlsx};
+use calamine::{Reader, SheetType, SheetVisible, Xlsx};
 use std::io::{Read, Seek};
 
 /// A sheet as the user names it: by name, or by number from 1 where no sheet has that name.
@@ -19,30 +19,24 @@ pub struct SheetSpec(pub String);
 /// Sheets of a workbook that are looked at. Real ones have a few.
 const MOST_SHEETS: usize = 200;
 
-/// The sheet that was chosen.
-pub(super) struct Chosen {
-    pub(super) name: String,
-    /// Other visible sheets that have cells, fit to be shown.
-    pub(super) others: Vec<String>,
-}
-
+/// Chooses the sheet to be read, and tells of the others.
 pub(super) fn choose<R: Read + Seek>(
     workbook: &mut Xlsx<R>,
-    asked: Option<&SheetSpec>,
-    wanted: Wanted<'_>,
-) -> Result<Chosen, Problem> {
+    options: Options<'_>,
+) -> Result<Sheet, Problem> {
     let sheets = workbook.sheets_metadata().iter().filter(|s| s.typ == SheetType::WorkSheet);
     let (visible, hidden): (Vec<_>, Vec<_>) =
         sheets.cloned().partition(|sheet| sheet.visible == SheetVisible::Visible);
     if visible.len() > MOST_SHEETS {
-        return Err(SheetError::TooLarge("hundreds of sheets").into());
+        return Err(too_large("hundreds of sheets"));
     }
-    let names = |sheets: Vec<Sheet>| sheets.into_iter().map(|s| s.name).collect::<Vec<_>>();
+    let names =
+        |sheets: Vec<calamine::Sheet>| sheets.into_iter().map(|s| s.name).collect::<Vec<_>>();
     // What is hidden is not what the sender looked at: it is read only where it is named.
     let (visible, hidden) = (names(visible), names(hidden));
     let mut filled = Vec::new();
     for (at, name) in visible.iter().enumerate() {
-        match looks(workbook, name, wanted)? {
+        match looks(workbook, name, options.wanted)? {
             Looks::Empty => {}
             looks => filled.push((at, looks)),
         }
@@ -50,35 +44,29 @@ pub(super) fn choose<R: Read + Seek>(
     let chosen = |name: &String| {
         let others = filled.iter().filter_map(|(at, _)| visible.get(*at));
         let others = others.filter(|other| *other != name).map(|other| shown(other)).collect();
-        Ok(Chosen { name: name.clone(), others })
+        Ok(Sheet { name: name.clone(), others, ..Sheet::default() })
     };
-    if let Some(SheetSpec(asked)) = asked {
+    if let Some(SheetSpec(asked)) = options.sheet {
         let by_name = visible.iter().chain(&hidden).find(|name| name.trim() == asked.trim());
         let number = asked.trim().parse::<usize>().ok().and_then(|n| n.checked_sub(1));
         let by_number = || number.and_then(|index| visible.get(index));
-        return by_name.or_else(by_number).map_or_else(
-            || {
-                let seen = list(&visible, 0..visible.len());
-                Err(SheetError::NoSuchSheet { asked: shown(asked), seen }.into())
-            },
-            chosen,
-        );
+        let none = || {
+            let seen = list(&visible, 0..visible.len());
+            Err(SheetError::NoSuchSheet(shown(asked), seen).into())
+        };
+        return by_name.or_else(by_number).map_or_else(none, chosen);
     }
-    let headed: Vec<_> = filled.iter().filter(|(_, looks)| *looks == Looks::Headed).collect();
-    match (headed.as_slice(), filled.as_slice()) {
-        ([(at, _)], _) | ([], [(at, _)]) => visible.get(*at).map_or_else(empty, chosen),
-        ([], []) => empty(),
-        ([], several) => Err(several_of(&visible, several.iter().map(|(at, _)| *at))),
-        (several, _) => Err(several_of(&visible, several.iter().map(|(at, _)| *at))),
+    let headed = filled.iter().filter(|(_, looks)| *looks == Looks::Headed).map(|(at, _)| *at);
+    let mut meant: Vec<_> = headed.collect();
+    if meant.is_empty() {
+        meant = filled.iter().map(|(at, _)| *at).collect();
     }
-}
-
-fn empty() -> Result<Chosen, Problem> {
-    Err(SheetError::Empty.into())
-}
-
-fn several_of(visible: &[String], which: impl Iterator<Item = usize>) -> Problem {
-    SheetError::Several { seen: list(visible, which) }.into()
+    let empty = || Err(SheetError::Empty.into());
+    match meant.as_slice() {
+        [] => empty(),
+        [at] => visible.get(*at).map_or_else(empty, chosen),
+        _ => Err(SheetError::Several(list(&visible, meant.iter().copied())).into()),
+    }
 }
 
 /// `1 "Utara", 2 "Selatan"`: the numbers are those that `--sheet` takes.

@@ -73,8 +73,8 @@ fn the_sheet_with_the_columns_is_taken() {
     let more: (&str, &[&str], bool) = ("2024", &["NIK", "Nama"], false);
     let hidden: (&str, &[&str], bool) = ("Lama", &["NIK", "Nama"], true);
     let named = InputOptions {
-        id_column: Some("per 31 juli".parse().unwrap()),
-        name_column: Some("per 31 juli".parse().unwrap()),
+        id_column: Some("per 31 juli".into()),
+        name_column: Some("per 31 juli".into()),
         ..InputOptions::default()
     };
     let none = InputOptions::default();

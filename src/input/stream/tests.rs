@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use std::io::Write;
 
 fn form(gzip: bool, encoding: Encoding) -> Form {
-    Form::Text { gzip, encoding, bom: 0, sep: None }
+    Form::Text { gzip, encoding, skip: 0, sep: None }
 }
 
 fn packed(bytes: &[u8]) -> Vec<u8> {

@@ -9,8 +9,8 @@ use std::ops::Range;
 
 use rusqlite::{Row, params};
 
+use super::SqliteLedger;
 use super::sums::{INTENT, SETTLEMENT, STANDING, damaged};
-use super::{SqliteLedger, reading, writing};
 use crate::ledger::{Detail, Earlier, Facts, FoundRun, LedgerError, Opening, Own, RunId, RunRef};
 use crate::model::attempt::{AttemptId, PairKey, WallMs};
 use crate::model::class::{Class, End, Lost};
@@ -86,31 +86,27 @@ impl Facts for SqliteLedger {
         keys: &SortedKeys,
         visit: &mut dyn FnMut(Option<PairIndex>, Own),
     ) -> Result<(), LedgerError> {
-        let mut statement = self
-            .connection
-            .prepare_cached(&format!(
-                "SELECT i.id, i.pair, coalesce(s.class, ?3), coalesce(s.at, i.at), v.id IS NOT NULL,
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT i.id, i.pair, coalesce(s.class, ?3), coalesce(s.at, i.at), v.id IS NOT NULL,
                     i.run
                  FROM intents i
                  LEFT JOIN settlements s ON s.id = i.id LEFT JOIN voids v ON v.id = i.id
                  WHERE i.id >= ?1 AND i.id < ?2 AND {INTENT} AND {SETTLEMENT} ORDER BY i.id"
-            ))
-            .map_err(reading)?;
+        ))?;
         for start in self.starts_of(run)? {
             let Range { start: mut expected, end } = start.attempts();
-            let mut rows =
-                statement.query(params![expected, end, UNSETTLED.code()]).map_err(reading)?;
-            while let Some(row) = rows.next().map_err(reading)? {
-                let (pair, own) = own(row).map_err(reading)?;
+            let mut rows = statement.query(params![expected, end, UNSETTLED.code()])?;
+            while let Some(row) = rows.next()? {
+                let (pair, own) = own(row)?;
                 // An attempt that is left out is made again by this run, and one that is another's by that one.
-                if own.attempt.0 != expected || row.get::<_, u64>(5).map_err(reading)? != run.0 {
-                    return Err(reading(damaged()));
+                if own.attempt.0 != expected || row.get::<_, u64>(5)? != run.0 {
+                    return Err(damaged().into());
                 }
                 expected += 1;
                 visit(keys.find(&pair), own);
             }
             if start.intents.is_some() && expected < end {
-                return Err(reading(damaged()));
+                return Err(damaged().into());
             }
         }
         Ok(())
@@ -134,13 +130,10 @@ impl SqliteLedger {
         let wanted: BTreeSet<u64> = attempts.iter().map(|attempt| attempt.0).collect();
         let wanted: Vec<u64> = wanted.into_iter().collect();
         let mut details = Vec::with_capacity(wanted.len());
-        let mut statement = self
-            .connection
-            .prepare_cached(&format!(
-                "SELECT id, class, status, result, order_no, handle_time, remark, request_id, reason
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT id, class, status, result, order_no, handle_time, remark, request_id, reason
                  FROM settlements s WHERE id BETWEEN ?1 AND ?2 AND {SETTLEMENT}"
-            ))
-            .map_err(reading)?;
+        ))?;
         let mut read = |wanted: &[u64]| -> rusqlite::Result<()> {
             let mut rows = statement.query([wanted.first(), wanted.last()])?;
             while let Some(row) = rows.next()? {
@@ -151,7 +144,7 @@ impl SqliteLedger {
             Ok(())
         };
         for near in wanted.chunk_by(|one, next| next - one <= DENSE) {
-            read(near).map_err(reading)?;
+            read(near)?;
         }
         Ok(details)
     }
@@ -160,17 +153,13 @@ impl SqliteLedger {
     /// when a run has ended.
     pub(super) fn merge_standings(&mut self) -> Result<(), LedgerError> {
         let merged_to = self.merged_to()?;
-        let transaction = self.connection.transaction().map_err(writing)?;
-        let highest: u64 = transaction
-            .query_row("SELECT coalesce(max(id), 0) FROM intents", [], |row| row.get(0))
-            .map_err(reading)?;
-        transaction
-            .execute(&merge("i.id > ?1 AND i.id <= ?2"), params![merged_to, highest])
-            .map_err(writing)?;
-        transaction
-            .execute("INSERT OR REPLACE INTO meta VALUES ('merged_to', ?1)", [highest])
-            .map_err(writing)?;
-        transaction.commit().map_err(writing)
+        let transaction = self.connection.transaction()?;
+        let highest: u64 =
+            transaction
+                .query_row("SELECT coalesce(max(id), 0) FROM intents", [], |row| row.get(0))?;
+        transaction.execute(&merge("i.id > ?1 AND i.id <= ?2"), params![merged_to, highest])?;
+        transaction.execute("INSERT OR REPLACE INTO meta VALUES ('merged_to', ?1)", [highest])?;
+        Ok(transaction.commit()?)
     }
 
     pub(super) fn merged_to(&self) -> Result<u64, LedgerError> {
@@ -179,23 +168,18 @@ impl SqliteLedger {
 
     /// The runs whose answers this one took over: its predecessor's predecessors too.
     fn taken_over(&self, run: &RunRef) -> Result<BTreeSet<RunId>, LedgerError> {
-        let mut statement = self
-            .connection
-            .prepare_cached(
-                "WITH RECURSIVE chain (id) AS (
+        let mut statement = self.connection.prepare_cached(
+            "WITH RECURSIVE chain (id) AS (
                     SELECT CASE WHEN ?2 THEN (SELECT superseded FROM runs WHERE id = ?1) ELSE ?1 END
                     UNION SELECT r.superseded FROM runs r JOIN chain c ON r.id = c.id)
                  SELECT id FROM chain WHERE id IS NOT NULL",
-            )
-            .map_err(reading)?;
+        )?;
         let (from, is_open) = match run {
             RunRef::Open(id) => (Some(id.0), true),
             RunRef::New { takes_over } => (takes_over.map(|older| older.run.0), false),
         };
-        let rows = statement
-            .query_map(params![from, is_open], |row| row.get(0).map(RunId))
-            .map_err(reading)?;
-        rows.collect::<Result<_, _>>().map_err(reading)
+        let rows = statement.query_map(params![from, is_open], |row| row.get(0).map(RunId))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     fn look_up_standings(
@@ -203,20 +187,17 @@ impl SqliteLedger {
         keys: &SortedKeys,
         tell: &mut dyn FnMut(PairIndex, &Stored),
     ) -> Result<(), LedgerError> {
-        let mut statement = self
-            .connection
-            .prepare_cached(&format!(
-                "SELECT pair, attempt, run, class, at FROM standings
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT pair, attempt, run, class, at FROM standings
                  WHERE pair >= ?1 AND {STANDING} ORDER BY pair LIMIT 1"
-            ))
-            .map_err(reading)?;
+        ))?;
         for (at, key) in (0..).map(PairIndex).zip(keys.as_slice()) {
             // Where it is not there, its neighbour is looked at: it may be the one, its key damaged.
-            let mut rows = statement.query([key.0]).map_err(reading)?;
-            if let Some(row) = rows.next().map_err(reading)?
-                && row.get_ref(0).and_then(|pair| Ok(pair.as_blob()? == key.0)).map_err(reading)?
+            let mut rows = statement.query([key.0])?;
+            if let Some(row) = rows.next()?
+                && row.get_ref(0).and_then(|pair| Ok(pair.as_blob()? == key.0))?
             {
-                tell(at, &Stored::read(row).map_err(reading)?);
+                tell(at, &Stored::read(row)?);
             }
         }
         Ok(())
@@ -228,19 +209,16 @@ impl SqliteLedger {
         keys: &SortedKeys,
         tell: &mut dyn FnMut(PairIndex, &Stored),
     ) -> Result<(), LedgerError> {
-        let mut statement = self
-            .connection
-            .prepare_cached(&format!(
-                "SELECT pair, attempt, run, class, at FROM standings WHERE {STANDING} ORDER BY pair"
-            ))
-            .map_err(reading)?;
-        let mut rows = statement.query([]).map_err(reading)?;
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT pair, attempt, run, class, at FROM standings WHERE {STANDING} ORDER BY pair"
+        ))?;
+        let mut rows = statement.query([])?;
         let mut wanted = (0..).map(PairIndex).zip(keys.as_slice()).peekable();
-        while let Some(row) = rows.next().map_err(reading)? {
-            let pair = PairKey(row.get(0).map_err(reading)?);
+        while let Some(row) = rows.next()? {
+            let pair = PairKey(row.get(0)?);
             while wanted.next_if(|(_, key)| **key < pair).is_some() {}
             match wanted.next_if(|(_, key)| **key == pair) {
-                Some((at, _)) => tell(at, &Stored::read(row).map_err(reading)?),
+                Some((at, _)) => tell(at, &Stored::read(row)?),
                 None if wanted.peek().is_none() => break,
                 None => {}
             }
@@ -254,22 +232,18 @@ impl SqliteLedger {
         keys: &SortedKeys,
         tell: &mut dyn FnMut(PairIndex, &Stored),
     ) -> Result<(), LedgerError> {
-        let mut statement = self
-            .connection
-            .prepare_cached(&format!(
-                "SELECT i.pair, i.id, i.run, coalesce(s.class, ?3), coalesce(s.at, i.at)
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT i.pair, i.id, i.run, coalesce(s.class, ?3), coalesce(s.at, i.at)
                  FROM intents i LEFT JOIN settlements s ON s.id = i.id
                  WHERE i.id > ?1 AND {INTENT} AND {SETTLEMENT} AND i.run IS NOT ?2
                    AND NOT EXISTS (SELECT 1 FROM voids v WHERE v.id = i.id) ORDER BY i.id"
-            ))
-            .map_err(reading)?;
+        ))?;
         let not = not.map(|run| run.0);
-        let mut rows =
-            statement.query(params![self.merged_to()?, not, UNSETTLED.code()]).map_err(reading)?;
-        while let Some(row) = rows.next().map_err(reading)? {
-            let pair = PairKey(row.get(0).map_err(reading)?);
+        let mut rows = statement.query(params![self.merged_to()?, not, UNSETTLED.code()])?;
+        while let Some(row) = rows.next()? {
+            let pair = PairKey(row.get(0)?);
             if let Some(at) = keys.find(&pair) {
-                tell(at, &Stored::read(row).map_err(reading)?);
+                tell(at, &Stored::read(row)?);
             }
         }
         Ok(())

@@ -33,10 +33,8 @@ pub(super) fn private_parent(path: &Path) -> Result<(), LedgerError> {
 
 /// Makes a file's name durable.
 pub(super) fn sync_parent(path: &Path) -> Result<(), LedgerError> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| LedgerError::File {
         path: folder.to_owned(),
         act: "synced",

@@ -4,15 +4,14 @@
 //! the order in which they were handed over, and all of a batch or nothing of it is recorded.
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 
+use futures_util::FutureExt;
 use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
-use super::{SqliteLedger, writing};
+use super::SqliteLedger;
 use crate::ledger::{
     Detail, Ending, Journal, Ledger, LedgerError, OpenRun, Opening, Purged, Recorded, RunId,
     Unrecorded,
@@ -38,21 +37,6 @@ pub(crate) struct SqliteJournal {
     writer: JoinHandle<SqliteLedger>,
 }
 
-/// Resolves when its batch is durable.
-struct Commit(oneshot::Receiver<Told>);
-
-impl Future for Commit {
-    type Output = Told;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let gone = |_| {
-            let (error, batch) = (LedgerError::WriterGone, Batch::default());
-            Err(Box::new(Unrecorded { error, batch }))
-        };
-        Pin::new(&mut self.0).poll(cx).map(|told| told.unwrap_or_else(gone))
-    }
-}
-
 impl Journal for SqliteJournal {
     type Ledger = SqliteLedger;
 
@@ -60,7 +44,7 @@ impl Journal for SqliteJournal {
         let (done, told) = oneshot::channel();
         // Where the writer is gone, `done` is dropped with the job, and the commit says so.
         let _ = self.jobs.send(Job { batch, done });
-        Commit(told)
+        told.map(|told| told.unwrap_or_else(|_| Err(writer_gone())))
     }
 
     fn finish(self) -> Result<SqliteLedger, LedgerError> {
@@ -115,9 +99,8 @@ impl Ledger for SqliteLedger {
 
     fn remember_body(&mut self, kind: BodyKind) -> Result<(), LedgerError> {
         self.connection
-            .execute("INSERT OR REPLACE INTO meta VALUES ('body', ?1)", [kind.name()])
-            .map(drop)
-            .map_err(writing)
+            .execute("INSERT OR REPLACE INTO meta VALUES ('body', ?1)", [kind.name()])?;
+        Ok(())
     }
 
     fn purge(&mut self, before: WallMs, utc_offset_ms: i64) -> Result<Purged, LedgerError> {
@@ -134,9 +117,13 @@ impl SqliteLedger {
                 self.witness.iter_mut().for_each(|witness| witness.saw(&batch));
                 Ok(Recorded::default())
             }
-            Err(source) => Err(Box::new(Unrecorded { error: writing(source), batch })),
+            Err(source) => Err(Box::new(Unrecorded { error: source.into(), batch })),
         }
     }
+}
+
+fn writer_gone() -> Box<Unrecorded> {
+    Box::new(Unrecorded { error: LedgerError::WriterGone, batch: Batch::default() })
 }
 
 fn write_until_closed(mut ledger: SqliteLedger, run: RunId, jobs: &Receiver<Job>) -> SqliteLedger {

@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::ffi::SQLITE_READONLY_ROLLBACK;
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, ffi};
 
 mod facts;
 mod files;
@@ -101,9 +100,9 @@ impl SqliteLedger {
                 drop(private_file(&beside)?);
             }
         }
-        let connection = Connection::open(plain(&location.ledger)).map_err(opening)?;
-        connection.busy_timeout(Duration::from_secs(5)).map_err(opening)?;
-        sums::teach(&connection).map_err(opening)?;
+        let connection = Connection::open(plain(&location.ledger))?;
+        connection.busy_timeout(Duration::from_secs(5))?;
+        sums::teach(&connection)?;
         let mut ledger = Self {
             connection,
             path: location.ledger.clone(),
@@ -136,7 +135,7 @@ impl SqliteLedger {
         path: &Path,
         testimony: Option<Testimony>,
     ) -> Result<Self, LedgerError> {
-        sums::teach(&connection).map_err(opening)?;
+        sums::teach(&connection)?;
         let (path, name) = (path.to_owned(), LedgerName::of_file(path));
         let hasher = PairHasher::new([0; 32]);
         Ok(Self { connection, path, name, hasher, testimony, witness: None, _lock: None })
@@ -150,9 +149,9 @@ impl SqliteLedger {
             Testimony::check_gone(testimony.as_ref(), path)?;
             return Err(missing());
         }
-        let connection = Connection::open_with_flags(plain(path), OpenFlags::SQLITE_OPEN_READ_ONLY)
-            .map_err(opening)?;
-        connection.busy_timeout(Duration::from_secs(5)).map_err(opening)?;
+        let connection =
+            Connection::open_with_flags(plain(path), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.busy_timeout(Duration::from_secs(5))?;
         let ledger = Self::reader(connection, path, testimony)?;
         if ledger.is_blank()? {
             Testimony::check_gone(ledger.testimony.as_ref(), path)?;
@@ -169,10 +168,8 @@ impl SqliteLedger {
 
     /// A value of the `meta` table.
     fn meta<T: rusqlite::types::FromSql>(&self, name: &str) -> Result<Option<T>, LedgerError> {
-        self.connection
-            .query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0))
-            .optional()
-            .map_err(reading)
+        let query = "SELECT value FROM meta WHERE name = ?1";
+        Ok(self.connection.query_row(query, [name], |row| row.get(0)).optional()?)
     }
 
     fn is_blank(&self) -> Result<bool, LedgerError> {
@@ -187,23 +184,19 @@ impl SqliteLedger {
     }
 
     fn stamp(&mut self, origin: &str, key: &[u8; 32]) -> Result<(), LedgerError> {
-        let transaction = self.connection.transaction().map_err(writing)?;
-        transaction.execute_batch(schema::TABLES).map_err(writing)?;
+        let transaction = self.connection.transaction()?;
+        transaction.execute_batch(schema::TABLES)?;
         let stamps = [
             ("origin", origin.to_owned()),
             ("key_id", key::id(key)),
             ("cleaning", CLEANING_VERSION.to_string()),
         ];
         for (name, value) in stamps {
-            transaction
-                .execute("INSERT INTO meta VALUES (?1, ?2)", [name, &value])
-                .map_err(writing)?;
+            transaction.execute("INSERT INTO meta VALUES (?1, ?2)", [name, &value])?;
         }
-        transaction
-            .pragma_update(None, "application_id", schema::APPLICATION_ID)
-            .map_err(writing)?;
-        transaction.pragma_update(None, "user_version", schema::VERSION).map_err(writing)?;
-        transaction.commit().map_err(writing)
+        transaction.pragma_update(None, "application_id", schema::APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", schema::VERSION)?;
+        Ok(transaction.commit()?)
     }
 
     /// Whether it was made at all. Refuses what is not ours, or has lost facts.
@@ -221,7 +214,8 @@ impl SqliteLedger {
     /// Whether the end of this connection folds the WAL into the file.
     fn fold_on_close(&self, folds: bool) -> Result<(), LedgerError> {
         let keeps = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
-        self.connection.set_db_config(keeps, !folds).map(drop).map_err(opening)
+        self.connection.set_db_config(keeps, !folds)?;
+        Ok(())
     }
 
     /// A ledger of ours, of a version that we can read.
@@ -309,26 +303,23 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn reading(source: rusqlite::Error) -> LedgerError {
-    storage("read", source)
-}
-
-fn writing(source: rusqlite::Error) -> LedgerError {
-    storage("written", source)
-}
-
-fn opening(source: rusqlite::Error) -> LedgerError {
-    storage("opened", source)
-}
-
-fn storage(act: &'static str, source: rusqlite::Error) -> LedgerError {
-    let is_damaged = source.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt);
-    LedgerError::Storage { act, is_damaged, source: Box::new(source) }
+impl From<rusqlite::Error> for LedgerError {
+    fn from(source: rusqlite::Error) -> Self {
+        let code = source.sqlite_error().map_or(0, |error| error.extended_code);
+        let act = match code {
+            ffi::SQLITE_IOERR_READ | ffi::SQLITE_IOERR_SHORT_READ => "read",
+            _ if code & 0xff == ffi::SQLITE_CORRUPT => "read",
+            _ if code & 0xff == ffi::SQLITE_CANTOPEN => "opened",
+            _ => "written",
+        };
+        let is_damaged = code & 0xff == ffi::SQLITE_CORRUPT;
+        Self::Storage { act, is_damaged, source: Box::new(source) }
+    }
 }
 
 /// A rollback journal stands beside a file that is only read. There is one only until the WAL is set up.
 fn is_to_be_rolled_back(error: &rusqlite::Error) -> bool {
-    error.sqlite_error().is_some_and(|error| error.extended_code == SQLITE_READONLY_ROLLBACK)
+    error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_READONLY_ROLLBACK)
 }
 
 /// A file that SQLite says is no database is told apart from storage that failed.
@@ -338,6 +329,6 @@ fn not_a_ledger(name: &LedgerName, source: rusqlite::Error) -> LedgerError {
             ledger: name.clone(),
             what: "is not a ledger, or is damaged".to_owned(),
         },
-        _ => opening(source),
+        _ => source.into(),
     }
 }

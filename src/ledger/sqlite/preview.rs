@@ -13,7 +13,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::files::{has_wal, is_empty, plain};
 use super::witness::Testimony;
-use super::{Location, SqliteLedger, key, opening, reading};
+use super::{Location, SqliteLedger, key};
 use crate::ledger::{LedgerError, Preview};
 use crate::rules::pair::PairHasher;
 
@@ -121,17 +121,17 @@ impl Stamp {
 /// Opens to read, and begins a read transaction.
 pub(super) fn connect(path: &Path, how: &str) -> Result<Connection, LedgerError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-    let connection = Connection::open_with_flags(uri(path, how), flags).map_err(opening)?;
-    connection.busy_timeout(Duration::from_secs(5)).map_err(opening)?;
+    let connection = Connection::open_with_flags(uri(path, how), flags)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(32);
     // Sorts of its own stay in memory: nothing is written anywhere.
-    connection.pragma_update(None, "temp_store", "MEMORY").map_err(opening)?;
-    connection.execute_batch("BEGIN").map_err(reading)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.execute_batch("BEGIN")?;
     let begun = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
     match begun {
         // What it is instead is told by the check that follows.
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => Ok(connection),
-        Err(error) => Err(reading(error)),
+        Err(error) => Err(error.into()),
         Ok(()) => Ok(connection),
     }
 }

@@ -6,9 +6,9 @@
 
 use rusqlite::params;
 
+use super::SqliteLedger;
 use super::facts::{doubt_codes, merge};
 use super::sums::{INTENT, SETTLEMENT, STANDING};
-use super::{SqliteLedger, writing};
 use crate::ledger::{LedgerError, Purged};
 use crate::model::attempt::WallMs;
 
@@ -19,38 +19,37 @@ impl SqliteLedger {
         before: WallMs,
         utc_offset_ms: i64,
     ) -> Result<Purged, LedgerError> {
-        self.connection.pragma_update(None, "secure_delete", "ON").map_err(writing)?;
+        self.connection.pragma_update(None, "secure_delete", "ON")?;
         let merged_to = self.merged_to()?;
-        let transaction = self.connection.transaction().map_err(writing)?;
+        let transaction = self.connection.transaction()?;
         let doubts = doubt_codes();
-        let purged = (|| {
-            transaction.execute_batch("CREATE TEMP TABLE doomed (id INTEGER PRIMARY KEY)")?;
-            // What a run took over counts as its own: while it is open, it is not asked again, however old.
-            let attempts = transaction.execute(
-                &format!(
-                    "INSERT INTO doomed
+        transaction.execute_batch("CREATE TEMP TABLE doomed (id INTEGER PRIMARY KEY)")?;
+        // What a run took over counts as its own: while it is open, it is not asked again, however old.
+        let attempts = transaction.execute(
+            &format!(
+                "INSERT INTO doomed
                      WITH RECURSIVE living (id) AS (SELECT id FROM runs WHERE state = 'open'
                         UNION SELECT r.superseded FROM runs r JOIN living l ON r.id = l.id)
                      SELECT i.id FROM intents i JOIN settlements s ON s.id = i.id
                      WHERE {INTENT} AND {SETTLEMENT} AND s.at < ?1 AND s.class NOT IN ({doubts})
                         AND i.run IN (SELECT id FROM runs EXCEPT SELECT id FROM living)"
-                ),
-                [before.0],
-            )?;
-            let old: u64 = transaction.query_row(
-                "SELECT count(*) FROM settlements WHERE at < ?1",
-                [before.0],
-                |row| row.get(0),
-            )?;
-            transaction.execute(
-                "INSERT INTO purged_days (day, class, attempts)
+            ),
+            [before.0],
+        )?;
+        let old: u64 = transaction.query_row(
+            "SELECT count(*) FROM settlements WHERE at < ?1",
+            [before.0],
+            |row| row.get(0),
+        )?;
+        transaction.execute(
+            "INSERT INTO purged_days (day, class, attempts)
                  SELECT (at + ?1) / 86400000, class, count(*) FROM settlements
                  WHERE id IN (SELECT id FROM doomed) GROUP BY 1, 2
                  ON CONFLICT (day, class) DO UPDATE SET attempts = attempts + excluded.attempts",
-                params![utc_offset_ms],
-            )?;
-            transaction.execute_batch(&format!(
-                "INSERT OR REPLACE INTO meta SELECT 'purged_to', max(id) FROM (
+            params![utc_offset_ms],
+        )?;
+        transaction.execute_batch(&format!(
+            "INSERT OR REPLACE INTO meta SELECT 'purged_to', max(id) FROM (
                     SELECT max(id) AS id FROM doomed
                     UNION ALL SELECT value FROM meta WHERE name = 'purged_to')
                  HAVING max(id) IS NOT NULL;
@@ -62,20 +61,15 @@ impl SqliteLedger {
                  DELETE FROM intents WHERE id IN (SELECT id FROM doomed);
                  DELETE FROM settlements WHERE id IN (SELECT id FROM doomed);
                  DROP TABLE doomed;",
-            ))?;
-            transaction.execute(&merge("i.id <= ?1 AND i.pair IN bereft"), [merged_to])?;
-            transaction.execute_batch("DROP TABLE bereft")?;
-            let attempts = attempts as u64;
-            Ok(Purged { attempts, kept: old.saturating_sub(attempts), wiped: false })
-        })()
-        .map_err(writing)?;
-        transaction.commit().map_err(writing)?;
+        ))?;
+        transaction.execute(&merge("i.id <= ?1 AND i.pair IN bereft"), [merged_to])?;
+        transaction.execute_batch("DROP TABLE bereft")?;
+        let attempts = attempts as u64;
+        transaction.commit()?;
         // File and WAL still hold what was removed, until the one is folded into the other and cut. That a reader is in
         // the way is told in a row, and is no error.
-        let busy: i64 = self
-            .connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
-            .map_err(writing)?;
-        Ok(Purged { wiped: busy == 0, ..purged })
+        let busy: i64 =
+            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        Ok(Purged { attempts, kept: old.saturating_sub(attempts), wiped: busy == 0 })
     }
 }

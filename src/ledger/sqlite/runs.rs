@@ -3,12 +3,14 @@
 //! What must hold: the same identity goes on with its open run; a file that changed makes a new run that takes the
 //! open one over.
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, Params, Transaction, params};
 
+use super::SqliteLedger;
 use super::facts::UNSETTLED;
 use super::sums::{INTENT, RUN, SETTLEMENT};
-use super::{SqliteLedger, reading, writing};
-use crate::ledger::{CutShort, Ending, FoundRun, LedgerError, OpenRun, Opening, RunId, RunRef};
+use crate::ledger::{
+    CutShort, Ending, FoundRun, Identity, LedgerError, OpenRun, Opening, RunId, RunRef,
+};
 use crate::model::attempt::WallMs;
 use crate::model::class::Class;
 use crate::model::money::Tally;
@@ -19,7 +21,7 @@ impl SqliteLedger {
     pub(super) fn begin_start(&mut self, opening: &Opening) -> Result<OpenRun, LedgerError> {
         // Nobody else writes meanwhile.
         let found = self.find(opening)?;
-        let transaction = self.connection.transaction().map_err(writing)?;
+        let transaction = self.connection.transaction()?;
         let id = match found.run {
             RunRef::Open(id) => id,
             RunRef::New { takes_over } => {
@@ -27,19 +29,24 @@ impl SqliteLedger {
             }
         };
         let start = Self::add_start(&transaction, id, opening.at)?;
-        transaction.commit().map_err(writing)?;
+        transaction.commit()?;
         Ok(OpenRun { id, start, found })
     }
 
     /// See [`crate::ledger::Facts::find_run`].
     pub(super) fn find(&self, opening: &Opening) -> Result<FoundRun, LedgerError> {
-        if let Some((id, found)) = self.open_run_of_identity(opening)? {
+        let Identity { fingerprint, columns } = &opening.identity;
+        let same =
+            self.latest_open("+fingerprint = ?1 AND +columns = ?2", params![fingerprint, columns])?;
+        if let Some((id, _, found)) = same {
             let starts = self.starts()?;
             let earlier = starts.iter().filter(|start| start.run == id);
             return Ok(FoundRun { earlier_starts: earlier.count() as u64, ..found });
         }
-        let takes_over = match self.open_run_of_path(opening)? {
-            Some((run, file_changed)) => {
+        // Whatever its bytes and columns: a new run of its path supersedes it.
+        let takes_over = match self.latest_open("path = ?1", params![opening.path])? {
+            Some((run, older, _)) => {
+                let file_changed = older != *fingerprint;
                 Some(CutShort { run, file_changed, tally: self.tally_of(run)? })
             }
             None => None,
@@ -53,25 +60,51 @@ impl SqliteLedger {
         })
     }
 
+    /// The latest open run of which this holds, with its fingerprint; how often it was started is not counted here.
+    fn latest_open(
+        &self,
+        holds: &str,
+        values: impl Params,
+    ) -> Result<Option<(RunId, [u8; 16], FoundRun)>, LedgerError> {
+        let found = self
+            .connection
+            .query_row(
+                &format!(
+                    "SELECT id, fingerprint, created_at, answers_since, reask_since FROM runs r
+                     WHERE {RUN} AND state = 'open' AND {holds} ORDER BY id DESC LIMIT 1"
+                ),
+                values,
+                |row| {
+                    let id = RunId(row.get(0)?);
+                    let found = FoundRun {
+                        run: RunRef::Open(id),
+                        earlier_starts: 0,
+                        created_at: WallMs(row.get(2)?),
+                        answers_since: WallMs(row.get(3)?),
+                        reask_since: WallMs(row.get(4)?),
+                    };
+                    Ok((id, row.get(1)?, found))
+                },
+            )
+            .optional()?;
+        Ok(found)
+    }
+
     /// The costs of a run.
     fn tally_of(&self, run: RunId) -> Result<Tally, LedgerError> {
-        let mut statement = self
-            .connection
-            .prepare_cached(&format!(
-                "SELECT coalesce(s.class, ?3), count(*)
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT coalesce(s.class, ?3), count(*)
                  FROM intents i LEFT JOIN settlements s ON s.id = i.id
                  WHERE i.id >= ?1 AND i.id < ?2 AND {INTENT} AND {SETTLEMENT} GROUP BY 1"
-            ))
-            .map_err(reading)?;
+        ))?;
         let mut tally = Tally::default();
         for start in self.starts_of(run)? {
             let attempts = start.attempts();
-            let mut rows = statement
-                .query(params![attempts.start, attempts.end, UNSETTLED.code()])
-                .map_err(reading)?;
-            while let Some(row) = rows.next().map_err(reading)? {
-                let class = Class::from_code(row.get(0).map_err(reading)?);
-                let attempts = row.get(1).map_err(reading)?;
+            let mut rows =
+                statement.query(params![attempts.start, attempts.end, UNSETTLED.code()])?;
+            while let Some(row) = rows.next()? {
+                let class = Class::from_code(row.get(0)?);
+                let attempts = row.get(1)?;
                 class.into_iter().for_each(|class| count(&mut tally, class, attempts));
             }
         }
@@ -84,62 +117,11 @@ impl SqliteLedger {
         run: RunId,
         ending: &Ending,
     ) -> Result<(), LedgerError> {
-        self.connection
-            .execute(
-                "UPDATE runs SET state = 'finished', ended_at = ?2, exit = ?3 WHERE id = ?1",
-                params![run.0, ending.at.0, ending.exit],
-            )
-            .map(drop)
-            .map_err(writing)
-    }
-
-    /// The open run of this identity; how often it was started is not counted here.
-    fn open_run_of_identity(
-        &self,
-        opening: &Opening,
-    ) -> Result<Option<(RunId, FoundRun)>, LedgerError> {
-        let identity = &opening.identity;
-        self.connection
-            .query_row(
-                &format!(
-                    "SELECT id, created_at, answers_since, reask_since FROM runs r
-                     WHERE {RUN} AND state = 'open' AND +fingerprint = ?1 AND +columns = ?2
-                     ORDER BY id DESC LIMIT 1"
-                ),
-                params![identity.fingerprint, identity.columns],
-                |row| {
-                    let id = RunId(row.get(0)?);
-                    let found = FoundRun {
-                        run: RunRef::Open(id),
-                        earlier_starts: 0,
-                        created_at: WallMs(row.get(1)?),
-                        answers_since: WallMs(row.get(2)?),
-                        reask_since: WallMs(row.get(3)?),
-                    };
-                    Ok((id, found))
-                },
-            )
-            .optional()
-            .map_err(reading)
-    }
-
-    /// The open run of this path, whatever its bytes and columns, and whether its bytes are others: a new run of the
-    /// path supersedes it.
-    fn open_run_of_path(&self, opening: &Opening) -> Result<Option<(RunId, bool)>, LedgerError> {
-        self.connection
-            .query_row(
-                &format!(
-                    "SELECT id, fingerprint FROM runs r WHERE {RUN} AND state = 'open' AND path = ?1
-                     ORDER BY id DESC LIMIT 1"
-                ),
-                [opening.path],
-                |row| {
-                    let fingerprint: [u8; 16] = row.get(1)?;
-                    Ok((RunId(row.get(0)?), fingerprint != opening.identity.fingerprint))
-                },
-            )
-            .optional()
-            .map_err(reading)
+        self.connection.execute(
+            "UPDATE runs SET state = 'finished', ended_at = ?2, exit = ?3 WHERE id = ?1",
+            params![run.0, ending.at.0, ending.exit],
+        )?;
+        Ok(())
     }
 }
 
@@ -152,16 +134,13 @@ fn new_run(
 ) -> Result<RunId, LedgerError> {
     let superseded = takes_over.map(|older| older.0);
     if let Some(id) = superseded {
-        transaction
-            .execute(
-                "UPDATE runs SET state = 'superseded', ended_at = ?2 WHERE id = ?1",
-                params![id, opening.at.0],
-            )
-            .map_err(writing)?;
+        transaction.execute(
+            "UPDATE runs SET state = 'superseded', ended_at = ?2 WHERE id = ?1",
+            params![id, opening.at.0],
+        )?;
     }
-    let id: u64 = transaction
-        .query_row("SELECT coalesce(max(id), 0) + 1 FROM runs", [], |row| row.get(0))
-        .map_err(reading)?;
+    let id: u64 =
+        transaction.query_row("SELECT coalesce(max(id), 0) + 1 FROM runs", [], |row| row.get(0))?;
     transaction
         .execute(
             "INSERT INTO runs (id, fingerprint, columns, path, label, account, input_rows, created_at,
@@ -180,7 +159,6 @@ fn new_run(
                 found.reask_since.0,
                 superseded,
             ],
-        )
-        .map_err(writing)?;
+        )?;
     Ok(RunId(id))
 }

@@ -6,11 +6,11 @@
 
 use std::ops::Range;
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, params};
 
+use super::SqliteLedger;
 use super::facts::UNSETTLED;
 use super::sums::{INTENT, START, START_OF_VERSION_2, damaged};
-use super::{SqliteLedger, reading, writing};
 use crate::ledger::{Ending, LedgerError, OpenRun, RunId};
 use crate::model::attempt::{AttemptId, StartId, WallMs};
 use crate::model::money::Charge;
@@ -44,15 +44,17 @@ impl SqliteLedger {
         let query = format!(
             "SELECT s.id, s.run, s.first_attempt, {intents} FROM starts s WHERE {sum} ORDER BY s.id"
         );
-        let mut statement = self.connection.prepare_cached(&query).map_err(reading)?;
-        let mut rows = statement.query([]).map_err(reading)?;
+        let mut statement = self.connection.prepare_cached(&query)?;
+        let mut rows = statement.query([])?;
         let mut starts: Vec<Start> = Vec::new();
-        while let Some(row) = rows.next().map_err(reading)? {
-            let (id, start) = start(row).map_err(reading)?;
+        while let Some(row) = rows.next()? {
+            let id: u64 = row.get(0)?;
+            let start =
+                Start { run: RunId(row.get(1)?), first_attempt: row.get(2)?, intents: row.get(3)? };
             let after = starts.last().map_or(0, |before| before.first_attempt);
             // None is ever removed, and numbers only rise.
             if id != starts.len() as u64 + 1 || start.first_attempt < after {
-                return Err(reading(damaged()));
+                return Err(damaged().into());
             }
             if let Some(before) = starts.last_mut().filter(|_| is_old) {
                 // In version 2 the numbers ran on from start to start.
@@ -67,21 +69,14 @@ impl SqliteLedger {
     /// and both to the same run.
     pub(super) fn starts_of(&self, run: RunId) -> Result<Vec<Start>, LedgerError> {
         let mut starts = self.starts()?;
-        let latest = self
-            .connection
-            .query_row(
-                &format!(
-                    "SELECT i.id, i.run FROM intents i WHERE {INTENT} ORDER BY i.id DESC LIMIT 1"
-                ),
-                [],
-                |row| Ok((row.get::<_, u64>(0)?, row.get(1).map(RunId)?)),
-            )
-            .optional()
-            .map_err(reading)?;
-        if let Some((attempt, run)) = latest {
+        let query =
+            format!("SELECT i.id, i.run FROM intents i WHERE {INTENT} ORDER BY i.id DESC LIMIT 1");
+        let latest = self.connection.query_row(&query, [], |row| Ok((row.get(0)?, row.get(1)?)));
+        if let Some((attempt, run)) = latest.optional()?.map(|(attempt, run)| (attempt, RunId(run)))
+        {
             let owner = starts.iter().rfind(|start| start.first_attempt <= attempt);
             if owner.is_none_or(|start| start.run != run || !start.attempts().contains(&attempt)) {
-                return Err(reading(damaged()));
+                return Err(damaged().into());
             }
         }
         starts.retain(|start| start.run == run);
@@ -94,17 +89,15 @@ impl SqliteLedger {
         run: RunId,
         at: WallMs,
     ) -> Result<StartId, LedgerError> {
-        let id: u32 = connection
-            .query_row("SELECT coalesce(max(id), 0) + 1 FROM starts", [], |row| row.get(0))
-            .map_err(reading)?;
+        let id: u32 =
+            connection
+                .query_row("SELECT coalesce(max(id), 0) + 1 FROM starts", [], |row| row.get(0))?;
         let first = AttemptId::of(StartId(id), 1);
-        connection
-            .execute(
-                "INSERT INTO starts (id, run, first_attempt, started_at, sum)
+        connection.execute(
+            "INSERT INTO starts (id, run, first_attempt, started_at, sum)
                  VALUES (?1, ?2, ?3, ?4, sum_of(?1, ?2, ?3, NULL))",
-                params![id, run.0, first.0, at.0],
-            )
-            .map_err(writing)?;
+            params![id, run.0, first.0, at.0],
+        )?;
         Ok(StartId(id))
     }
 
@@ -112,24 +105,22 @@ impl SqliteLedger {
     /// hold the lock.
     pub(super) fn settle_dead_starts(&mut self, now: WallMs) -> Result<(), LedgerError> {
         let starts = self.starts()?;
-        let transaction = self.connection.transaction().map_err(writing)?;
+        let transaction = self.connection.transaction()?;
         for (id, start) in (1..).map(StartId).zip(&starts) {
             if start.intents.is_none() {
                 let Range { start: first, end } = start.attempts();
-                transaction
-                    .execute(
-                        "INSERT INTO settlements (id, class, charge, at, sum)
+                transaction.execute(
+                    "INSERT INTO settlements (id, class, charge, at, sum)
                          SELECT id, ?1, ?2, ?3, sum_of(id, ?1, ?2, NULL, ?3, NULL, NULL, NULL,
                             NULL, NULL, NULL, NULL)
                          FROM intents i WHERE id >= ?4 AND id < ?5
                             AND NOT EXISTS (SELECT 1 FROM settlements s WHERE s.id = i.id)",
-                        params![UNSETTLED.code(), Charge::Unknown.code(), now.0, first, end],
-                    )
-                    .map_err(writing)?;
+                    params![UNSETTLED.code(), Charge::Unknown.code(), now.0, first, end],
+                )?;
                 seal(&transaction, id)?;
             }
         }
-        transaction.commit().map_err(writing)
+        Ok(transaction.commit()?)
     }
 
     /// Notes how a start ended, and seals it.
@@ -138,15 +129,13 @@ impl SqliteLedger {
         run: &OpenRun,
         ending: &Ending,
     ) -> Result<(), LedgerError> {
-        let transaction = self.connection.transaction().map_err(writing)?;
-        transaction
-            .execute(
-                "UPDATE starts SET ended_at = ?2, stop = ?3, exit = ?4 WHERE id = ?1",
-                params![run.start.0, ending.at.0, ending.stop, ending.exit],
-            )
-            .map_err(writing)?;
+        let transaction = self.connection.transaction()?;
+        transaction.execute(
+            "UPDATE starts SET ended_at = ?2, stop = ?3, exit = ?4 WHERE id = ?1",
+            params![run.start.0, ending.at.0, ending.stop, ending.exit],
+        )?;
         seal(&transaction, run.start)?;
-        transaction.commit().map_err(writing)
+        Ok(transaction.commit()?)
     }
 
     /// How many attempts there ever were, in starts that are over.
@@ -163,10 +152,8 @@ impl SqliteLedger {
 
     /// The highest number that an attempt ever had, purged ones too.
     pub(super) fn last_attempt(&self) -> Result<AttemptId, LedgerError> {
-        let highest: Option<u64> = self
-            .connection
-            .query_row("SELECT max(id) FROM intents", [], |row| row.get(0))
-            .map_err(reading)?;
+        let highest: Option<u64> =
+            self.connection.query_row("SELECT max(id) FROM intents", [], |row| row.get(0))?;
         let purged: Option<u64> = self.meta("purged_to")?;
         Ok(AttemptId(highest.max(purged).unwrap_or(0)))
     }
@@ -174,20 +161,17 @@ impl SqliteLedger {
 
 /// Writes into a start's row how many intents it made.
 fn seal(connection: &rusqlite::Connection, start: StartId) -> Result<(), LedgerError> {
-    let first: u64 = connection
-        .query_row("SELECT first_attempt FROM starts WHERE id = ?1", [start.0], |row| row.get(0))
-        .map_err(reading)?;
+    let first: u64 = connection.query_row(
+        "SELECT first_attempt FROM starts WHERE id = ?1",
+        [start.0],
+        |row| row.get(0),
+    )?;
     let end = AttemptId::of(AttemptId(first).start().next(), 0);
-    let sealed = connection.execute(
+    connection.execute(
         "UPDATE starts SET intents = n, sum = sum_of(id, run, first_attempt, n)
          FROM (SELECT coalesce(max(i.id) + 1 - ?2, 0) AS n FROM intents i WHERE i.id >= ?2 AND i.id < ?3)
          WHERE starts.id = ?1",
         params![start.0, first, end.0],
-    );
-    sealed.map(drop).map_err(writing)
-}
-
-fn start(row: &Row<'_>) -> rusqlite::Result<(u64, Start)> {
-    let start = Start { run: RunId(row.get(1)?), first_attempt: row.get(2)?, intents: row.get(3)? };
-    Ok((row.get(0)?, start))
+    )?;
+    Ok(())
 }

@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use super::SqliteLedger;
 use super::facts::{codes_of, doubt_codes};
-use super::{SqliteLedger, reading};
 use crate::ledger::{
     DayTotal, Doubt, HISTORY, LedgerError, LedgerName, RunId, RunLine, Shown, Status,
 };
@@ -64,7 +64,7 @@ impl SqliteLedger {
     }
 
     fn number(&self, query: &str) -> Result<u64, LedgerError> {
-        self.connection.query_row(query, [], |row| row.get(0)).map_err(reading)
+        Ok(self.connection.query_row(query, [], |row| row.get(0))?)
     }
 
     fn run_lines(&self) -> Result<Vec<RunLine>, LedgerError> {
@@ -72,59 +72,50 @@ impl SqliteLedger {
             "SELECT i.run, s.class, count(*) FROM intents i JOIN settlements s ON s.id = i.id
              GROUP BY 1, 2",
         )?;
-        let mut statement = self
-            .connection
-            .prepare(
-                "SELECT r.id, r.label, r.input_rows, r.state, r.created_at, r.ended_at,
+        let mut statement = self.connection.prepare(
+            "SELECT r.id, r.label, r.input_rows, r.state, r.created_at, r.ended_at,
                     (SELECT count(*) FROM starts s WHERE s.run = r.id), l.stop, l.exit
                  FROM runs r LEFT JOIN starts l
                     ON l.id = (SELECT max(id) FROM starts s WHERE s.run = r.id)
                  ORDER BY r.id",
-            )
-            .map_err(reading)?;
-        let rows = statement
-            .query_map([], |row| {
-                let id: u64 = row.get(0)?;
-                Ok(RunLine {
-                    id: RunId(id),
-                    label: row.get(1)?,
-                    rows: row.get(2)?,
-                    state: row.get(3)?,
-                    created_at: WallMs(row.get(4)?),
-                    ended_at: row.get::<_, Option<i64>>(5)?.map(WallMs),
-                    starts: row.get(6)?,
-                    last_stop: row.get(7)?,
-                    last_exit: row.get(8)?,
-                    tally: tallies.remove(&i64::try_from(id).unwrap_or(-1)).unwrap_or_default(),
-                })
+        )?;
+        let rows = statement.query_map([], |row| {
+            let id: u64 = row.get(0)?;
+            Ok(RunLine {
+                id: RunId(id),
+                label: row.get(1)?,
+                rows: row.get(2)?,
+                state: row.get(3)?,
+                created_at: WallMs(row.get(4)?),
+                ended_at: row.get::<_, Option<i64>>(5)?.map(WallMs),
+                starts: row.get(6)?,
+                last_stop: row.get(7)?,
+                last_exit: row.get(8)?,
+                tally: tallies.remove(&i64::try_from(id).unwrap_or(-1)).unwrap_or_default(),
             })
-            .map_err(reading)?;
-        rows.collect::<Result<_, _>>().map_err(reading)
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     fn doubts(&self, most: u64) -> Result<Vec<Doubt>, LedgerError> {
-        let mut statement = self
-            .connection
-            .prepare(&format!(
-                "SELECT i.run, i.record, i.at, s.class FROM settlements s
+        let mut statement = self.connection.prepare(&format!(
+            "SELECT i.run, i.record, i.at, s.class FROM settlements s
                  JOIN intents i ON i.id = s.id WHERE s.class IN ({})
                  ORDER BY s.id DESC LIMIT ?1",
-                doubt_codes()
-            ))
-            .map_err(reading)?;
-        let mut rows = statement.query([most]).map_err(reading)?;
-        let mut doubts = Vec::new();
-        while let Some(row) = rows.next().map_err(reading)? {
-            let class = row.get(3).map_err(reading)?;
-            let Some(class) = Class::from_code(class) else { continue };
-            doubts.push(Doubt {
-                run: RunId(row.get(0).map_err(reading)?),
-                record: row.get(1).map_err(reading)?,
-                at: WallMs(row.get(2).map_err(reading)?),
-                class,
-            });
-        }
-        Ok(doubts)
+            doubt_codes()
+        ))?;
+        let doubts = statement.query_map([most], |row| {
+            let doubt = |class| {
+                Ok(Doubt {
+                    run: RunId(row.get(0)?),
+                    record: row.get(1)?,
+                    at: WallMs(row.get(2)?),
+                    class,
+                })
+            };
+            Class::from_code(row.get(3)?).map(doubt).transpose()
+        })?;
+        Ok(doubts.filter_map(Result::transpose).collect::<Result<_, _>>()?)
     }
 
     fn days(&self, utc_offset_ms: i64) -> Result<Vec<DayTotal>, LedgerError> {
@@ -140,14 +131,14 @@ impl SqliteLedger {
 
     /// Tallies by the first column of a query of (group, class, number of attempts).
     fn tallies(&self, query: &str) -> Result<BTreeMap<i64, Tally>, LedgerError> {
-        let mut statement = self.connection.prepare(query).map_err(reading)?;
-        let mut rows = statement.query([]).map_err(reading)?;
+        let mut statement = self.connection.prepare(query)?;
+        let mut rows = statement.query([])?;
         let mut tallies: BTreeMap<i64, Tally> = BTreeMap::new();
-        while let Some(row) = rows.next().map_err(reading)? {
-            let class = row.get(1).map_err(reading)?;
+        while let Some(row) = rows.next()? {
+            let class = row.get(1)?;
             if let Some(class) = Class::from_code(class) {
-                let group = row.get(0).map_err(reading)?;
-                let attempts = row.get(2).map_err(reading)?;
+                let group = row.get(0)?;
+                let attempts = row.get(2)?;
                 count(tallies.entry(group).or_default(), class, attempts);
             }
         }

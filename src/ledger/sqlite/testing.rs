@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::files::beside;
-use super::{Location, SqliteLedger, SqlitePreview, writing};
+use super::{Location, SqliteLedger, SqlitePreview};
 use crate::ledger::testing::{Backend, Stored, StoredFact, Trap};
 use crate::ledger::{Ledger, LedgerError, OpenRun, Recorded, Unrecorded};
 use crate::model::attempt::{AttemptId, Batch, PairKey, WallMs};
@@ -121,11 +121,11 @@ impl Backend for SqliteBackend {
     fn purge_without_chain(ledger: &mut SqliteLedger, before: WallMs) -> Result<(), LedgerError> {
         let forget = "CREATE TEMP TABLE chain AS SELECT id, superseded FROM runs;
             UPDATE runs SET superseded = NULL";
-        ledger.connection.execute_batch(forget).map_err(writing)?;
+        ledger.connection.execute_batch(forget)?;
         ledger.purge(before, 0)?;
         let remember = "UPDATE runs SET superseded =
             (SELECT superseded FROM chain WHERE chain.id = runs.id)";
-        ledger.connection.execute_batch(remember).map_err(writing)
+        Ok(ledger.connection.execute_batch(remember)?)
     }
 
     fn bytes(&self) -> Vec<u8> {

@@ -12,7 +12,7 @@ use rusqlite::{Connection, params};
 
 use super::files::{beside, private_file, sync_parent};
 use super::starts::Start;
-use super::{Location, SqliteLedger, schema, witness, writing};
+use super::{Location, SqliteLedger, schema, witness};
 use crate::ledger::LedgerError;
 use crate::model::subject::mask_path;
 
@@ -39,21 +39,17 @@ impl SqliteLedger {
 
     /// From version 2 to 3: each start says how many intents it made.
     fn count_intents_of_starts(&mut self, starts: &[Start]) -> Result<(), LedgerError> {
-        let transaction = self.connection.transaction().map_err(writing)?;
-        transaction
-            .execute_batch("ALTER TABLE starts ADD COLUMN intents INTEGER")
-            .map_err(writing)?;
+        let transaction = self.connection.transaction()?;
+        transaction.execute_batch("ALTER TABLE starts ADD COLUMN intents INTEGER")?;
         for (id, start) in (1_u64..).zip(starts) {
-            transaction
-                .execute(
-                    "UPDATE starts SET intents = ?2, sum = sum_of(id, run, first_attempt, ?2)
+            transaction.execute(
+                "UPDATE starts SET intents = ?2, sum = sum_of(id, run, first_attempt, ?2)
                      WHERE id = ?1",
-                    params![id, start.intents],
-                )
-                .map_err(writing)?;
+                params![id, start.intents],
+            )?;
         }
-        transaction.pragma_update(None, "user_version", 3).map_err(writing)?;
-        transaction.commit().map_err(writing)
+        transaction.pragma_update(None, "user_version", 3)?;
+        Ok(transaction.commit()?)
     }
 }
 
@@ -66,7 +62,10 @@ fn keep_copy(
 ) -> Result<PathBuf, LedgerError> {
     let copy = free_name(&location.ledger, version);
     let part = beside(&copy, ".part");
+    let made = [part.clone(), beside(&part, "-journal")];
     let written = (|| {
+        // A copy that was cut off may have left a journal, which would be rolled back into this one.
+        made.iter().for_each(|left| drop(fs::remove_file(left)));
         for (from, to) in [
             (location.key.clone(), beside(&copy, ".key")),
             (witness::path_of(&location.ledger), witness::path_of(&copy)),
@@ -83,9 +82,8 @@ fn keep_copy(
     match written {
         Ok(()) => sync_parent(&copy).map(|()| copy),
         Err(source) => {
-            for left in [part, beside(&copy, ".key"), witness::path_of(&copy)] {
-                let _ = fs::remove_file(left);
-            }
+            let small = [beside(&copy, ".key"), witness::path_of(&copy)];
+            made.iter().chain(&small).for_each(|left| drop(fs::remove_file(left)));
             let act = "written (a ledger that an older ceknik made is kept as it is before it is brought up to \
                        date)";
             Err(LedgerError::File { path: copy, act, source })

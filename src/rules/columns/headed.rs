@@ -67,23 +67,29 @@ impl<'a> Headed<'a> {
             self.columns.iter().filter(|c| c.header.trim() == name.trim()).collect();
         let alike = || self.columns.iter().filter(|c| c.key == key && !key.0.is_empty()).collect();
         let fitting = if exact.is_empty() { alike() } else { exact };
-        match fitting.as_slice() {
-            [one] => Ok(ChosenColumn {
-                index: one.index,
-                why: format!("{} \"{}\"", role.flag(), shown(name)),
-            }),
-            [] => {
-                // Among a customer's cells there is no header to be found.
-                self.refuse_data(None)?;
-                Err(ColumnError::NoSuchHeader { role, asked: shown(name), seen: self.seen() })
-            }
-            several => Err(self.ambiguous(role, several)),
-        }
+        let Some(one) = self.the_only(role, &fitting)? else {
+            // Among a customer's cells there is no header to be found.
+            self.refuse_data(None)?;
+            return Err(ColumnError::NoSuchHeader { role, asked: shown(name), seen: self.seen() });
+        };
+        let why = format!("{} \"{}\"", role.flag(), shown(name));
+        Ok(ChosenColumn { index: one.index, why })
     }
 
-    fn ambiguous(&self, role: Role, columns: &[&HeadedColumn<'_>]) -> ColumnError {
-        let columns = columns.iter().map(|c| c.index + 1).collect();
-        ColumnError::Ambiguous { role, columns, seen: self.seen() }
+    /// The column that fits, if any does: several are ambiguous.
+    fn the_only<'c>(
+        &self,
+        role: Role,
+        fitting: &[&'c HeadedColumn<'a>],
+    ) -> Result<Option<&'c HeadedColumn<'a>>, ColumnError> {
+        match fitting {
+            [] => Ok(None),
+            [one] => Ok(Some(one)),
+            several => {
+                let columns = several.iter().map(|c| c.index + 1).collect();
+                Err(ColumnError::Ambiguous { role, columns, seen: self.seen() })
+            }
+        }
     }
 
     /// The NIK column: among those whose header and cells both fit, the one whose header says it most plainly.
@@ -93,10 +99,8 @@ impl<'a> Headed<'a> {
             for list in [ID_EXPLICIT, ID_USUAL, ID_VAGUE] {
                 let fitting: Vec<_> =
                     self.columns.iter().filter(|c| c.key.is_in(list) && fits(c.look)).collect();
-                match fitting.as_slice() {
-                    [] => {}
-                    [one] => return Ok(chosen_id(one)),
-                    several => return Err(self.ambiguous(Role::Id, several)),
+                if let Some(one) = self.the_only(Role::Id, &fitting)? {
+                    return Ok(chosen_id(one));
                 }
             }
             let headed = |list: &[&str]| {
@@ -131,15 +135,9 @@ impl<'a> Headed<'a> {
         let own = if full.is_empty() { bare } else { full };
         let rest: Vec<_> = own.iter().chain(&roles).copied().collect();
         for fitting in [headed(NAME_EXPLICIT), same_role, rest] {
-            match fitting.as_slice() {
-                [] => {}
-                [one] => {
-                    return Ok(ChosenColumn {
-                        index: one.index,
-                        why: format!("header \"{}\"", shown(one.header)),
-                    });
-                }
-                several => return Err(self.ambiguous(Role::Name, several)),
+            if let Some(one) = self.the_only(Role::Name, &fitting)? {
+                let why = format!("header \"{}\"", shown(one.header));
+                return Ok(ChosenColumn { index: one.index, why });
             }
         }
         Err(ColumnError::NotFound { role: Role::Name, seen: self.seen() })

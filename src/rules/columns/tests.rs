@@ -15,8 +15,7 @@ fn choose(
 ) -> Result<ColumnChoice, ColumnError> {
     let headers: Vec<_> = table.iter().map(|(header, _)| (*header).to_owned()).collect();
     let looks: Vec<_> = table.iter().map(|(_, look)| *look).collect();
-    let spec = |text: &str| text.parse::<ColumnSpec>().unwrap();
-    let (id, name) = (id.map(spec), name.map(spec));
+    let (id, name) = (id.map(ColumnSpec::from), name.map(ColumnSpec::from));
     let wanted = Wanted { id: id.as_ref(), name: name.as_ref() };
     choose_columns(Table { headers: Some(&headers), looks: &looks }, wanted)
 }
@@ -151,11 +150,10 @@ fn a_first_row_of_data_is_no_header() {
 
 #[test]
 fn without_headers_columns_go_by_number() {
-    let spec = |text: &str| text.parse::<ColumnSpec>().unwrap();
     let go = |id: Option<&ColumnSpec>, name: Option<&ColumnSpec>| {
         choose_columns(Table { headers: None, looks: &[NIKS, TEXT] }, Wanted { id, name })
     };
-    let (one, two, three, nik) = (spec("1"), spec("2"), spec("3"), spec("nik"));
+    let [one, two, three, nik] = ["1", "2", "3", "nik"].map(ColumnSpec::from);
     assert_eq!(go(Some(&one), Some(&two)).unwrap().name.index, 1);
     assert_eq!(go(Some(&two), Some(&one)).unwrap().id.index, 1);
     assert_eq!(go(None, Some(&two)), Err(ColumnError::NeedsNumbers));
@@ -189,7 +187,6 @@ fn the_sample_counts_filled_cells() {
 
 #[test]
 fn a_header_has_both_names_or_the_numbers_that_were_asked_for() {
-    let spec = |text: &str| text.parse::<ColumnSpec>().unwrap();
     for (row, id, name, is_header) in [
         ("No|NIK|Nama", None, None, true),
         ("No|NIK|Alamat", None, None, false),
@@ -210,7 +207,7 @@ fn a_header_has_both_names_or_the_numbers_that_were_asked_for() {
         ("a|Nama", Some("1"), None, false),
         ("NIK|Nama", Some("1"), None, true),
     ] {
-        let (id_spec, name_spec) = (id.map(spec), name.map(spec));
+        let (id_spec, name_spec) = (id.map(ColumnSpec::from), name.map(ColumnSpec::from));
         let wanted = Wanted { id: id_spec.as_ref(), name: name_spec.as_ref() };
         assert_eq!(wanted.is_header(row.split('|')), is_header, "{row} {id:?} {name:?}");
     }

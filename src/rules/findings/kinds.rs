@@ -4,7 +4,7 @@
 
 use super::{FileCounts, Sign, SpotLog};
 use crate::model::finding::{Finding, FindingClass, Skipped};
-use crate::model::money::group;
+use crate::model::money::number;
 use crate::model::row::Rejection;
 use crate::rules::headers::HeaderKey;
 
@@ -36,18 +36,68 @@ pub struct FileFacts {
     pub other_sheets: Vec<String>,
 }
 
-/// What stops the whole file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stop {
-    Quotes,
-    Scientific,
-    Rounded,
-    LastZero,
-    FamilyCards,
-    EmployeeNumbers,
-    Swapped,
-    MostlyRejected,
+/// What stops the whole file, and what is said of it.
+struct Stop {
+    code: &'static str,
+    /// Goes on from "so many of so many".
+    what: &'static str,
+    hint: &'static str,
+    sign: Option<Sign>,
 }
+
+const EXPORT_AGAIN: &str = "export again from the source system with the NIK column set to Text; saving this file as CSV once more can't bring the digits back";
+const OTHER_COLUMN: &str =
+    "choose the column with the number of the person's own card (KTP): --id-column NAME";
+
+const QUOTES: Stop = Stop {
+    code: "file_lone_quotes",
+    what: "rows have a cell that holds further rows with their NIKs: a lone quotation mark has swallowed them",
+    hint: "remove the lone quotation mark (\") at the place shown and at the next one, or double it",
+    sign: Some(Sign::Rejection(Rejection::QuoteSwallowedRows)),
+};
+const SCIENTIFIC: Stop = Stop {
+    code: "file_scientific",
+    what: "rows have the NIK in scientific notation (like 3.27501E+15): its last digits are lost",
+    hint: EXPORT_AGAIN,
+    sign: Some(Sign::Rejection(Rejection::ExcelScientific)),
+};
+const ROUNDED: Stop = Stop {
+    code: "file_rounded",
+    what: "rows have the NIK as a number that is too large for a spreadsheet: its last digit is rounded",
+    hint: EXPORT_AGAIN,
+    sign: Some(Sign::Rejection(Rejection::ExcelRounded)),
+};
+const LAST_ZERO: Stop = Stop {
+    code: "file_last_digit_zero",
+    what: "NIKs end in 0, where about one in ten is normal: a spreadsheet has zeroed their last digit",
+    hint: EXPORT_AGAIN,
+    sign: Some(Sign::LastZero),
+};
+const FAMILY_CARDS: Stop = Stop {
+    code: "file_family_cards",
+    what: "NIKs have a recent year where the birth year stands, and hardly any is a woman's: these look like family-card numbers (No KK)",
+    hint: OTHER_COLUMN,
+    sign: Some(Sign::LateYear),
+};
+const EMPLOYEE_NUMBERS: Stop = Stop {
+    code: "file_employee_numbers",
+    what: "rows have a number in the NIK column that looks like an employee number",
+    hint: OTHER_COLUMN,
+    sign: Some(Sign::EmployeeNumber),
+};
+const SWAPPED: Stop = Stop {
+    code: "file_columns_swapped",
+    what: "rows have letters in the NIK column and a NIK in the name column: the columns are swapped",
+    hint: "swap --id-column and --name-column, or the headers in the file",
+    sign: Some(Sign::Swapped),
+};
+const MOSTLY_REJECTED: Stop = Stop {
+    code: "file_mostly_rejected",
+    what: "rows fail our own checks: is this the right column?",
+    hint: "look at the reasons by count, and choose the columns with --id-column and --name-column",
+    // Its reasons are findings of their own, with their places.
+    sign: None,
+};
 
 /// The reasons to stop before the first call. A file without rows has none.
 #[must_use]
@@ -57,6 +107,7 @@ pub fn stop_findings(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) ->
     let few_women = counts.women * 100 < WOMEN_PERCENT * niks;
     let cards = (telling && at_least(counts.late_years, MOST_PERCENT, niks))
         || facts.id_header.as_ref().is_some_and(HeaderKey::is_family_card);
+    let employees = counts.employee_numbers;
     let (numbers, number_zeros) = (counts.numbers, counts.numbers_last_zero);
     // Of numbers a few are enough: nothing else makes most of them end in 0.
     let zeros = (telling && at_least(counts.last_zero, LAST_ZERO_PERCENT, niks))
@@ -64,111 +115,27 @@ pub fn stop_findings(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) ->
     let (lost, most) = (LOST_DIGITS_PERCENT, MOST_PERCENT);
     let swallowed = counts.rejections.get(Rejection::QuoteSwallowedRows);
     [
-        (Stop::Quotes, swallowed, rows, swallowed > 0),
-        (Stop::Scientific, counts.scientific, rows, over(counts.scientific, lost, rows)),
-        (Stop::Rounded, counts.rounded, rows, over(counts.rounded, lost, rows)),
-        (Stop::LastZero, counts.last_zero, niks, zeros),
-        (Stop::FamilyCards, counts.late_years, niks, niks > 0 && few_women && cards),
-        (
-            Stop::EmployeeNumbers,
-            counts.employee_numbers,
-            rows,
-            over(counts.employee_numbers, most, rows),
-        ),
-        (Stop::Swapped, counts.swapped, rows, over(counts.swapped, most, rows)),
-        (Stop::MostlyRejected, rejected, rows, over(rejected, most, rows)),
+        (QUOTES, swallowed, rows, swallowed > 0),
+        (SCIENTIFIC, counts.scientific, rows, over(counts.scientific, lost, rows)),
+        (ROUNDED, counts.rounded, rows, over(counts.rounded, lost, rows)),
+        (LAST_ZERO, counts.last_zero, niks, zeros),
+        (FAMILY_CARDS, counts.late_years, niks, niks > 0 && few_women && cards),
+        (EMPLOYEE_NUMBERS, employees, rows, over(employees, most, rows)),
+        (SWAPPED, counts.swapped, rows, over(counts.swapped, most, rows)),
+        (MOSTLY_REJECTED, rejected, rows, over(rejected, most, rows)),
     ]
     .into_iter()
     .filter(|(.., stops)| *stops)
-    .map(|(stop, count, of, _)| stop.finding(count, of, spots))
+    .map(|(Stop { code, what, hint, sign }, count, of, _)| Finding {
+        code,
+        class: FindingClass::Stop,
+        count,
+        of,
+        message: format!("{} of {} {what}", number(count), number(of)),
+        hint,
+        places: sign.map(|sign| spots.of(sign)).unwrap_or_default(),
+    })
     .collect()
-}
-
-impl Stop {
-    fn finding(self, count: u64, of: u64, spots: &SpotLog) -> Finding {
-        Finding {
-            code: self.code(),
-            class: FindingClass::Stop,
-            count,
-            of,
-            message: self.message(count, of),
-            hint: self.hint(),
-            places: self.sign().map(|sign| spots.of(sign)).unwrap_or_default(),
-        }
-    }
-
-    const fn code(self) -> &'static str {
-        match self {
-            Self::Quotes => "file_lone_quotes",
-            Self::Scientific => "file_scientific",
-            Self::Rounded => "file_rounded",
-            Self::LastZero => "file_last_digit_zero",
-            Self::FamilyCards => "file_family_cards",
-            Self::EmployeeNumbers => "file_employee_numbers",
-            Self::Swapped => "file_columns_swapped",
-            Self::MostlyRejected => "file_mostly_rejected",
-        }
-    }
-
-    fn message(self, count: u64, of: u64) -> String {
-        let what = match self {
-            Self::Quotes => {
-                "rows have a cell that holds further rows with their NIKs: a lone quotation mark has swallowed them"
-            }
-            Self::Scientific => {
-                "rows have the NIK in scientific notation (like 3.27501E+15): its last digits are lost"
-            }
-            Self::Rounded => {
-                "rows have the NIK as a number that is too large for a spreadsheet: its last digit is rounded"
-            }
-            Self::LastZero => {
-                "NIKs end in 0, where about one in ten is normal: a spreadsheet has zeroed their last digit"
-            }
-            Self::FamilyCards => {
-                "NIKs have a recent year where the birth year stands, and hardly any is a woman's: these look like family-card numbers (No KK)"
-            }
-            Self::EmployeeNumbers => {
-                "rows have a number in the NIK column that looks like an employee number"
-            }
-            Self::Swapped => {
-                "rows have letters in the NIK column and a NIK in the name column: the columns are swapped"
-            }
-            Self::MostlyRejected => "rows fail our own checks: is this the right column?",
-        };
-        format!("{} of {} {what}", grouped(count), grouped(of))
-    }
-
-    const fn hint(self) -> &'static str {
-        match self {
-            Self::Quotes => {
-                "remove the lone quotation mark (\") at the place shown and at the next one, or double it"
-            }
-            Self::Scientific | Self::Rounded | Self::LastZero => {
-                "export again from the source system with the NIK column set to Text; saving this file as CSV once more can't bring the digits back"
-            }
-            Self::FamilyCards | Self::EmployeeNumbers => {
-                "choose the column with the number of the person's own card (KTP): --id-column NAME"
-            }
-            Self::Swapped => "swap --id-column and --name-column, or the headers in the file",
-            Self::MostlyRejected => {
-                "look at the reasons by count, and choose the columns with --id-column and --name-column"
-            }
-        }
-    }
-
-    const fn sign(self) -> Option<Sign> {
-        match self {
-            Self::Quotes => Some(Sign::Rejection(Rejection::QuoteSwallowedRows)),
-            Self::Scientific => Some(Sign::Rejection(Rejection::ExcelScientific)),
-            Self::Rounded => Some(Sign::Rejection(Rejection::ExcelRounded)),
-            Self::LastZero => Some(Sign::LastZero),
-            Self::FamilyCards => Some(Sign::LateYear),
-            Self::EmployeeNumbers => Some(Sign::EmployeeNumber),
-            Self::Swapped => Some(Sign::Swapped),
-            // Its reasons are findings of their own, with their places.
-            Self::MostlyRejected => None,
-        }
-    }
 }
 
 /// All that the file shows, the gravest first: what stops it, what is not sent or may be wasted, what is good to know.
@@ -179,18 +146,18 @@ pub fn findings(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) -> Vec<
     if facts.guessed_windows_1252 {
         let message = "the text is not UTF-8 and was read as Windows-1252".to_owned();
         let hint = "look at names with accents in the output; name the encoding with --encoding, or save the file as \"CSV UTF-8\"";
-        all.push(about_file("encoding_windows_1252", FindingClass::Warn, message, hint));
+        all.push(about_file("encoding_windows_1252", message, hint));
     }
     if !facts.other_sheets.is_empty() {
         let sheets: Vec<_> = facts.other_sheets.iter().map(|name| format!("\"{name}\"")).collect();
         let message = format!("other sheets of the workbook are not read: {}", sheets.join(", "));
         let hint =
             "if customers stand there too, run each with --sheet NAME, or join them in one sheet";
-        all.push(about_file("sheets_left_out", FindingClass::Warn, message, hint));
+        all.push(about_file("sheets_left_out", message, hint));
     }
     if rows == 0 {
         let message = "there is no row to verify in the file".to_owned();
-        all.push(about_file("no_rows", FindingClass::Warn, message, "was the export interrupted?"));
+        all.push(about_file("no_rows", message, "was the export interrupted?"));
     }
     all.extend(counts.rejections.iter().map(|(rejection, count)| Finding {
         code: rejection.code(),
@@ -232,7 +199,7 @@ fn notes(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) -> Vec<Finding
         class: FindingClass::Info,
         count,
         of: count,
-        message: format!("{} {}", grouped(count), if count == 1 { one } else { many }),
+        message: format!("{} {}", number(count), if count == 1 { one } else { many }),
         hint,
         places: Vec::new(),
     };
@@ -277,19 +244,11 @@ const CLEANED_MANY: &str =
 
 fn of_rows(count: u64, of: u64, one: &str, many: &str) -> String {
     let what = if count == 1 { one } else { many };
-    format!("{} of {} rows {what}", grouped(count), grouped(of))
+    format!("{} of {} rows {what}", number(count), number(of))
 }
 
-fn grouped(number: u64) -> String {
-    group(u128::from(number), ',')
-}
-
-fn about_file(
-    code: &'static str,
-    class: FindingClass,
-    message: String,
-    hint: &'static str,
-) -> Finding {
+fn about_file(code: &'static str, message: String, hint: &'static str) -> Finding {
+    let class = FindingClass::Warn;
     Finding { code, class, count: 1, of: 1, message, hint, places: Vec::new() }
 }
 

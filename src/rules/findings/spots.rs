@@ -4,9 +4,10 @@
 
 use crate::model::finding::{SPOTS, Spot};
 use crate::model::row::{NikLook, Reading, Rejection, Warning};
+use std::collections::BTreeMap;
 
 /// Something that a row shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sign {
     /// It is rejected.
     Rejection(Rejection),
@@ -24,10 +25,6 @@ pub enum Sign {
     NameCleaned,
 }
 
-const WARNINGS_AT: usize = Rejection::ALL.len();
-const OTHERS_AT: usize = WARNINGS_AT + Warning::ALL.len();
-const SIGNS: usize = OTHERS_AT + 5;
-
 impl Sign {
     /// Whether the name's cell shows it; else the NIK's.
     #[must_use]
@@ -39,29 +36,11 @@ impl Sign {
             Self::LastZero | Self::LateYear | Self::EmployeeNumber | Self::Swapped => false,
         }
     }
-
-    fn index(self) -> usize {
-        match self {
-            Self::Rejection(rejection) => rejection as usize,
-            Self::Warning(warning) => WARNINGS_AT + warning as usize,
-            Self::LastZero => OTHERS_AT,
-            Self::LateYear => OTHERS_AT + 1,
-            Self::EmployeeNumber => OTHERS_AT + 2,
-            Self::Swapped => OTHERS_AT + 3,
-            Self::NameCleaned => OTHERS_AT + 4,
-        }
-    }
 }
 
 /// The first places of each sign.
-#[derive(Clone, Debug)]
-pub struct SpotLog(Vec<Vec<Spot>>);
-
-impl Default for SpotLog {
-    fn default() -> Self {
-        Self(vec![Vec::new(); SIGNS])
-    }
-}
+#[derive(Clone, Debug, Default)]
+pub struct SpotLog(BTreeMap<Sign, Vec<Spot>>);
 
 impl SpotLog {
     /// Notes what a row shows; `spot` tells the place of a sign.
@@ -93,9 +72,8 @@ impl SpotLog {
     }
 
     fn note(&mut self, sign: Sign, spot: &mut impl FnMut(Sign) -> Spot) {
-        if let Some(spots) = self.0.get_mut(sign.index())
-            && spots.len() < SPOTS
-        {
+        let spots = self.0.entry(sign).or_default();
+        if spots.len() < SPOTS {
             spots.push(spot(sign));
         }
     }
@@ -103,6 +81,6 @@ impl SpotLog {
     /// The first places of a sign.
     #[must_use]
     pub fn of(&self, sign: Sign) -> Vec<Spot> {
-        self.0.get(sign.index()).cloned().unwrap_or_default()
+        self.0.get(&sign).cloned().unwrap_or_default()
     }
 }

@@ -1,7 +1,7 @@
 //! The world, told the time: limit, quota, outage, expiry, trouble and counts.
 
 use super::*;
-use crate::sandbox::mix::mix;
+use crate::sandbox::endings::mix;
 
 fn subject(ending: &str, pair: u64) -> Subject {
     Subject { nik: format!("327501010190{ending}"), name: "SITI".to_owned(), pair }

@@ -110,7 +110,7 @@ fn a_row_without_its_sum_is_damaged() {
     let error = ledger.own(run.id, &keys, &mut |_, _| {}).unwrap_err();
     assert!(error.hint().contains("backup"), "{}", error.hint());
     let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
-    let full = writing(rusqlite::Error::SqliteFailure(full, None));
+    let full = LedgerError::from(rusqlite::Error::SqliteFailure(full, None));
     assert!(full.hint().contains("free space"), "{}", full.hint());
 }
 

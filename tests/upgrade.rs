@@ -1,0 +1,224 @@
+//! Ledgers that ceknik 0.1 made, met by the program of today: runs that were finished, stopped and killed go on or are
+//! reused, nothing is bought twice, and whatever strikes an upgrade leaves a ledger that can be used.
+//!
+//! The ledgers are stored (`fixtures/ledgers/v2`); `fixtures/make/ledgers.sh` made them. Answers are reused whatever
+//! their age: the ledgers grow older than `--reuse` otherwise lasts.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test: what is not as expected is the test's answer"
+)]
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use support::faults::{Act, ENOSPC, Fault, STORAGE, trace};
+use support::{Ended, Place, Running};
+
+const LEDGER: &str = "disk/my.ledger";
+const LONG: [&str; 4] = ["--reuse", "36500d", "--reask-after", "36500d"];
+
+/// A stored ledger and its input, in a folder of their own.
+fn stored(name: &str) -> Place {
+    let place = Place::new();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/ledgers");
+    fs::create_dir(place.path("disk")).unwrap();
+    fs::copy(fixtures.join("customers.csv"), place.path("customers.csv")).unwrap();
+    for entry in fs::read_dir(fixtures.join("v2").join(name)).unwrap() {
+        let from = entry.unwrap().path();
+        fs::copy(&from, place.path("disk").join(from.file_name().unwrap())).unwrap();
+    }
+    place
+}
+
+fn arguments<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    let run = ["run", "customers.csv", "--sandbox", "--ledger", LEDGER, "-o", "out.csv"];
+    [&run[..], &LONG, more].concat()
+}
+
+fn run(place: &Place, more: &[&str]) -> Ended {
+    place.ceknik(&arguments(more))
+}
+
+/// The files that hold facts: ledger, WAL, key and witness, with their bytes.
+fn facts(place: &Place) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files: Vec<_> = fs::read_dir(place.path("disk"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            !["lock", "ledger-shm"].iter().any(|end| path.to_string_lossy().ends_with(end))
+        })
+        .map(|path| (path.clone(), fs::read(path).unwrap()))
+        .filter(|(_, bytes)| !bytes.is_empty())
+        .collect();
+    files.sort();
+    files
+}
+
+/// Pairs that have two answers that end them.
+fn bought_twice(ledger: &Path) -> u64 {
+    let ledger = rusqlite::Connection::open(ledger).unwrap();
+    let query = "SELECT count(*) FROM (
+        SELECT i.pair FROM intents i JOIN settlements s ON s.id = i.id
+        WHERE s.result IS NOT NULL GROUP BY i.pair HAVING count(*) > 1)";
+    ledger.query_row(query, [], |row| row.get(0)).unwrap()
+}
+
+fn calls_in(ledger: &Path) -> u64 {
+    let ledger = rusqlite::Connection::open(ledger).unwrap();
+    ledger.query_row("SELECT count(*) FROM intents", [], |row| row.get(0)).unwrap()
+}
+
+fn version(ledger: &Path) -> i64 {
+    let ledger = rusqlite::Connection::open(ledger).unwrap();
+    ledger.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+}
+
+fn outcomes(place: &Place) -> Vec<String> {
+    place.column("out.csv", "ck_outcome")
+}
+
+/// What an undisturbed run of the same file comes to.
+fn undisturbed() -> Vec<String> {
+    let place = stored("finished");
+    fs::remove_dir_all(place.path("disk")).unwrap();
+    fs::create_dir(place.path("disk")).unwrap();
+    run(&place, &[]).exits(0);
+    outcomes(&place)
+}
+
+fn status(place: &Place) -> Value {
+    let ended = place.ceknik(&["status", "--json", "--ledger", LEDGER]).exits(0);
+    serde_json::from_str(&ended.stdout).unwrap()
+}
+
+#[test]
+fn an_open_run_of_an_older_ledger_goes_on_and_buys_nothing_twice() {
+    let expected = undisturbed();
+    for (name, exit, in_doubt) in [("stopped", 0, 0), ("killed", 3, 1)] {
+        let place = stored(name);
+        let before = calls_in(&place.path(LEDGER));
+        let ended = run(&place, &[]).exits(exit);
+        assert!(ended.stderr.contains("going on with run 1: "), "{}", ended.stderr);
+        let kept = ended.stderr.matches("was brought up to date").count();
+        assert!(kept == 1 && ended.stderr.contains("disk/my.ledger.v2"), "{}", ended.stderr);
+        let summary = place.summary("out.csv");
+        assert_eq!((&summary["run"], &summary["starts"]), (&1.into(), &3.into()), "the same run");
+        let calls = summary["calls"].as_u64().unwrap();
+        assert_eq!(calls_in(&place.path(LEDGER)), before + calls, "{name}");
+        assert!(calls < 60 && bought_twice(&place.path(LEDGER)) == 0, "{name}: {calls} calls");
+        let other = outcomes(&place).into_iter().zip(&expected);
+        let other: Vec<_> = other.filter(|(outcome, expected)| outcome != *expected).collect();
+        assert_eq!(other.len(), in_doubt, "{name}: {other:?}");
+        assert!(other.iter().all(|(outcome, _)| outcome == "in_doubt"));
+        // Once more: all is known, and it is said once that the ledger was older.
+        let again = run(&place, &["--retry-refused"]);
+        assert!(!again.stderr.contains("up to date"), "{}", again.stderr);
+        assert_eq!(bought_twice(&place.path(LEDGER)), 0, "{name}");
+    }
+}
+
+#[test]
+fn the_answers_of_a_finished_run_are_reused() {
+    let place = stored("finished");
+    let before = calls_in(&place.path(LEDGER));
+    run(&place, &[]).exits(0);
+    let (summary, rows) = (place.summary("out.csv"), place.rows("out.csv"));
+    assert_eq!(summary["run"], 2, "a new run");
+    // Asked again is only what the vendor never gave an answer to.
+    let reused = rows.iter().filter(|row| row["ck_source"] == "ledger").count() as u64;
+    assert_eq!(summary["funnel"]["reused"].as_u64().unwrap(), reused);
+    assert_eq!(summary["funnel"]["to_send"], 0, "{}", summary["funnel"]);
+    assert_eq!(calls_in(&place.path(LEDGER)), before);
+    assert_eq!(bought_twice(&place.path(LEDGER)), 0);
+}
+
+#[test]
+fn a_plan_and_a_status_show_an_older_ledger_as_it_is() {
+    for (name, exit, unsettled) in [("finished", 0, 0), ("stopped", 0, 0), ("killed", 3, 1)] {
+        let place = stored(name);
+        let before = facts(&place);
+        let plan = ["plan", "customers.csv", "--sandbox", "--ledger", LEDGER, "--json"];
+        let plan = place.ceknik(&[&plan[..], &LONG].concat()).exits(0);
+        let plan: Value = serde_json::from_str(&plan.stdout).unwrap();
+        let shown = status(&place);
+        assert_eq!(
+            (&plan["unsettled"], &shown["unsettled"]),
+            (&unsettled.into(), &unsettled.into())
+        );
+        assert!(facts(&place) == before, "{name}: not a byte is written");
+        // The run does what the plan said.
+        run(&place, &[]).exits(exit);
+        assert_eq!(place.summary("out.csv")["funnel"]["to_send"], plan["to_send"], "{name}");
+    }
+}
+
+#[test]
+fn a_purge_brings_an_older_ledger_up_to_date_too() {
+    let place = stored("finished");
+    let purged =
+        place.ceknik(&["purge", "--older-than", "36500d", "--sandbox", "--ledger", LEDGER]);
+    let purged = purged.exits(0);
+    assert!(purged.stdout.contains("0 answers removed"), "{}", purged.stdout);
+    let copy = place.path("disk/my.ledger.v2");
+    assert_eq!((version(&place.path(LEDGER)), version(&copy)), (3, 2));
+}
+
+#[test]
+fn without_room_for_the_copy_nothing_is_changed() {
+    let calm = stored("stopped");
+    let mut command = calm.command(&arguments(&[]));
+    trace(&mut command, STORAGE, "my.ledger.v2", &calm.path("trace"));
+    Running::start(command).end().exits(0);
+    let steps = calm.read("trace").lines().count();
+    assert!(steps > 10, "{steps} steps of a copy");
+    for at in 1..=steps {
+        let place = stored("stopped");
+        let before = facts(&place);
+        let act = Act::Fail { errno: ENOSPC, lasts: true };
+        let mut command = place.command(&arguments(&[]));
+        let fault = Fault { calls: STORAGE, path: "my.ledger.v2", at, act };
+        fault.put_upon(&mut command, &place.path("mark"));
+        let ended = Running::start(command).end().exits(18);
+        let said = ended.stderr;
+        assert!(said.contains("my.ledger.v2") && said.contains("older ceknik"), "{at}: {said}");
+        assert!(facts(&place) == before, "step {at}: something is changed, or left");
+        run(&place, &[]).exits(0);
+        assert_eq!(bought_twice(&place.path(LEDGER)), 0);
+    }
+}
+
+#[test]
+fn killed_at_each_step_of_an_upgrade_the_next_start_goes_on() {
+    let expected = undisturbed();
+    let calm = stored("stopped");
+    let mut command = calm.command(&arguments(&["--limit", "1"]));
+    trace(&mut command, "write,cut,sync,rename", "/disk/", &calm.path("trace"));
+    Running::start(command).end().exits(13);
+    let trace = calm.read("trace");
+    let steps: Vec<&str> = trace.lines().collect();
+    let renamed = steps.iter().position(|step| step.starts_with("rename")).unwrap();
+    assert!(renamed > 10 && steps.len() > renamed + 10, "{steps:?}");
+    // To the copy's name, through the upgrade, and on to the first facts of the new start.
+    for at in 1..=(renamed + 14).min(steps.len()) {
+        let place = stored("stopped");
+        let mut command = place.command(&arguments(&["--limit", "1"]));
+        let fault = Fault { calls: "write,cut,sync,rename", path: "/disk/", at, act: Act::Kill };
+        fault.put_upon(&mut command, &place.path("mark"));
+        let killed = Running::start(command).end();
+        assert_eq!(killed.code, None, "step {at}: {}", killed.stderr);
+        let code = run(&place, &[]).code;
+        assert!(matches!(code, Some(0 | 3)), "step {at}: {code:?}");
+        assert_eq!(version(&place.path(LEDGER)), 3, "step {at}");
+        assert_eq!(version(&place.path("disk/my.ledger.v2")), 2, "step {at}: the copy is complete");
+        assert_eq!(bought_twice(&place.path(LEDGER)), 0, "step {at}");
+        let other =
+            outcomes(&place).into_iter().zip(&expected).filter(|(one, other)| one != *other);
+        let doubts = other.map(|(outcome, _)| assert_eq!(outcome, "in_doubt")).count();
+        assert!(doubts <= 1, "step {at}: {doubts} rows differ");
+    }
+}
