@@ -82,7 +82,7 @@ fn outcomes(place: &Place) -> Vec<String> {
     place.column("out.csv", "ck_outcome")
 }
 
-/// What an undisturbed run of the same file comes to.
+/// The outcomes of an undisturbed run of the same file.
 fn undisturbed() -> Vec<String> {
     let place = stored("finished");
     fs::remove_dir_all(place.path("disk")).unwrap();

@@ -67,7 +67,7 @@ pub enum Event {
     Signal(Signal),
 }
 
-/// What is left to do after a turn.
+/// The work that is left after a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
     /// Wait for the next event.
@@ -113,7 +113,7 @@ pub struct RunState {
     pub verdicts: FirstVerdicts,
     /// What is known of the body kind now.
     pub body: BodyTrial,
-    /// Why the ledger refused facts, if it did.
+    /// The reason why the ledger refused facts, if it did.
     pub failure: Option<LedgerError>,
 }
 
@@ -288,10 +288,8 @@ impl Dispatcher {
         let ahead = self.intents.ahead();
         let outstanding = ahead + self.intents.in_flight();
         // A body kind that is not proved is tried by one call at a time.
-        let is_trial = !self.body.is_proved() && self.pace.is_free(now);
-        outstanding < self.concurrency
-            && self.pace.most_ahead(now).is_none_or(|most| ahead < most)
-            && !(is_trial && outstanding > 0)
+        let most_outstanding = if self.body.is_proved() { self.concurrency } else { 1 };
+        outstanding < most_outstanding && self.pace.most_ahead(now).is_none_or(|most| ahead < most)
     }
 
     /// The facts handed over last are durable: answers count, intents may be sent.
@@ -342,12 +340,12 @@ impl Dispatcher {
         }
     }
 
-    /// Whether anything waits to be sent, or may still come.
+    /// True if anything waits to be sent, or may still come.
     fn has_work(&self) -> bool {
         !self.work.is_over() || self.intents.next_unsent().is_some()
     }
 
-    /// When to look again if nothing happens before.
+    /// The time to look again if nothing happens before.
     fn wake_at(&self, now: Tick) -> Option<Tick> {
         let has_unsent = self.intents.next_unsent().is_some();
         if self.stop.is_some() {

@@ -26,12 +26,12 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    /// What to send.
+    /// The NIK and the name to send.
     pub const fn subject(&self) -> &Subject {
         &self.intent.job.row.subject
     }
 
-    /// In which kind of body.
+    /// The kind of body to send it in.
     pub const fn body(&self) -> BodyKind {
         self.intent.body
     }
@@ -61,7 +61,7 @@ struct Planned {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Flight {
     pub(super) at: PairIndex,
-    /// Whether it asks for all, to see if the source answers.
+    /// True if it asks for all, to see if the source answers.
     pub(super) is_probe: bool,
     pub(super) sent_at: Tick,
 }
@@ -94,7 +94,7 @@ struct Committing {
     effects: Vec<Effect>,
 }
 
-/// How the ledger takes facts.
+/// The ledger's willingness to take facts.
 enum Taking {
     Takes,
     RefusedOnce(LedgerError),
@@ -105,7 +105,7 @@ enum Taking {
 /// All intents of a start that have no durable settlement, and the settlements that are not durable.
 pub(super) struct Intents {
     start: StartId,
-    /// How many were made.
+    /// The number of those that were made.
     made: u32,
     /// Facts to be handed to the ledger next, and their effects.
     outbox: Batch,
@@ -250,7 +250,7 @@ impl Intents {
         self.planned.len() + committing + self.unsent.len()
     }
 
-    /// Whether nothing is open, or the ledger was left.
+    /// True if nothing is open, or the ledger was left.
     pub(super) fn is_over(&self) -> bool {
         let is_idle = self.in_flight.is_empty()
             && self.ahead() == 0

@@ -85,7 +85,7 @@ impl Pace {
         false
     }
 
-    /// Whether one call may leave now; then whether it is the probe of an outage.
+    /// Some if one call may leave now: true if it is the probe of an outage.
     pub(super) fn permits_send(&mut self, now: Tick) -> Option<bool> {
         let permit = self.breaker.permit(now);
         let is_open = matches!(permit, Permit::Free | Permit::Probe);
@@ -113,12 +113,7 @@ impl Pace {
         }
     }
 
-    /// Whether the breaker lets calls pass.
-    pub(super) fn is_free(&self, now: Tick) -> bool {
-        self.breaker.permit(now) == Permit::Free
-    }
-
-    /// Whether nothing will leave for a while.
+    /// True if nothing will leave for a while.
     pub(super) fn is_long_pause(&self, now: Tick) -> bool {
         match self.breaker.permit(now) {
             Permit::NotBefore(_) | Permit::Probing => true,

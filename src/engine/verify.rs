@@ -23,7 +23,7 @@ use crate::model::attempt::{Batch, WallMs};
 use crate::model::reply::Reply;
 use crate::model::stop::StopReason;
 
-/// How often the progress is shown.
+/// The progress is shown so often.
 const GLIMPSE: Duration = Duration::from_millis(200);
 
 /// The result of [`verify`].
@@ -141,7 +141,7 @@ impl<V: Verifier, J: Journal> UnderWay<'_, V, J> {
 struct Feed<'a> {
     rows: &'a mut Rows,
     buffer: std::vec::IntoIter<Candidate>,
-    /// How the rows ended.
+    /// The end of the rows, once it came.
     last: Option<Result<(), StopReason>>,
 }
 

@@ -45,7 +45,7 @@ impl Watch {
         self.streaks.take_pardonable()
     }
 
-    /// Whether more of the first verdicts are mismatches than the user bears.
+    /// True if more of the first verdicts are mismatches than the user bears.
     pub(super) fn has_too_many_mismatches(&self) -> bool {
         self.most_mismatches.is_some_and(|percent| self.verdicts.mismatches_over(percent))
     }

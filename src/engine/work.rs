@@ -58,7 +58,7 @@ impl Work {
         }
     }
 
-    /// Whether the next row can be taken.
+    /// True if the next row can be taken.
     pub(super) fn wants_row(&self) -> bool {
         self.row.is_none() && !self.rows_ended && self.waiting.len() < self.most_waiting
     }
@@ -106,7 +106,7 @@ impl Work {
         self.waiting.len()
     }
 
-    /// Whether nothing is in hand, and nothing will come.
+    /// True if nothing is in hand, and nothing will come.
     pub(super) fn is_over(&self) -> bool {
         self.rows_ended && self.row.is_none() && self.urgent.is_none() && self.waiting.is_empty()
     }

@@ -113,7 +113,7 @@ pub enum RunRef {
 pub struct CutShort {
     /// Its number.
     pub run: RunId,
-    /// Whether the file has other bytes now; else it is only read in another way.
+    /// True if the file has other bytes now; else it is only read in another way.
     pub file_changed: bool,
     /// Its costs.
     pub tally: Tally,
@@ -124,7 +124,7 @@ pub struct CutShort {
 pub struct FoundRun {
     /// Which one it is.
     pub run: RunRef,
-    /// How many starts it had before.
+    /// The number of starts it had before.
     pub earlier_starts: u64,
     /// When it first started.
     pub created_at: WallMs,
@@ -135,7 +135,18 @@ pub struct FoundRun {
 }
 
 impl FoundRun {
-    /// Whether an earlier start of this run, or of one that it takes over, may have written an output.
+    /// The run that would begin with this opening.
+    pub fn to_begin(opening: &Opening, takes_over: Option<CutShort>) -> Self {
+        Self {
+            run: RunRef::New { takes_over },
+            earlier_starts: 0,
+            created_at: opening.at,
+            answers_since: opening.at.before(opening.reuse),
+            reask_since: opening.at.before(opening.reask_after),
+        }
+    }
+
+    /// True if an earlier start of this run, or of one that it takes over, may have written an output.
     pub const fn had_starts(&self) -> bool {
         self.earlier_starts > 0 || matches!(self.run, RunRef::New { takes_over: Some(_) })
     }
@@ -207,7 +218,7 @@ pub struct Purged {
     pub attempts: u64,
     /// Attempts as old that were kept: in doubt, or of an open run.
     pub kept: u64,
-    /// Whether what is removed is gone from the files too. A reader holds it there, until the next purge or run folds it in.
+    /// True if what is removed is gone from the files too. A reader holds it there, until the next purge or run folds it in.
     pub wiped: bool,
 }
 
@@ -327,7 +338,7 @@ pub trait Preview {
     /// meanwhile changed them: what it returned the first time is dropped.
     ///
     /// # Errors
-    /// What `read` says, and [`LedgerError`] where the storage cannot be read.
+    /// The error of `read`, and [`LedgerError`] where the storage cannot be read.
     fn read<T, E: From<LedgerError>>(
         &self,
         read: impl FnMut(&mut Self::Facts) -> Result<T, E>,

@@ -55,7 +55,7 @@ pub struct Pace {
 /// All that a plan says.
 #[derive(Debug)]
 pub struct Plan<'a> {
-    /// What would be sent, its price and its time.
+    /// The calls that would be sent, their price and their time.
     pub forecast: &'a Forecast,
     /// The ledger's origin.
     pub origin: &'a str,

@@ -59,7 +59,7 @@ impl RowSource {
 pub struct RowResult<'a> {
     /// Its end state.
     pub outcome: Outcome,
-    /// Whether it is on the invoice.
+    /// True if it is on the invoice.
     pub charged: Charge,
     /// Its attempts whose charge is unknown.
     pub possible: u8,

@@ -63,7 +63,7 @@ impl Ended {
     }
 }
 
-/// What the stage that sends leaves.
+/// The remains of the stage that sends.
 pub(crate) struct Left<L> {
     pub(crate) state: RunState,
     /// `None`: the writer took it along.
@@ -72,7 +72,7 @@ pub(crate) struct Left<L> {
 }
 
 impl<L> Left<L> {
-    /// Of a start in which everything is known.
+    /// The remains of a start in which everything is known.
     pub(crate) fn nothing_to_send(dispatcher: Dispatcher, ledger: L) -> Self {
         Self { state: dispatcher.into_state(), ledger: Some(ledger), ended: Ended::Finished }
     }
@@ -95,7 +95,7 @@ pub(crate) struct EndedStart {
     pub(crate) projected: Option<Projected>,
     /// The place of the output.
     pub(crate) output: Option<String>,
-    /// What the command comes to: its exit code, or the error that is told after the last words.
+    /// The command's exit code, or the error that is told after the last words.
     pub(crate) result: Result<u8, Error>,
 }
 
@@ -122,7 +122,6 @@ pub(crate) fn finish<L: Ledger>(
         (Ended::StorageFailed(_), _) | (_, None) => Ok(()),
         (_, Some(ledger)) => note(ledger, run, &state, now(), stop, code),
     };
-    let code = noted.as_ref().err().map_or(code, LedgerError::exit_code);
     let (projected, placed) = match made {
         Some(Ok(Output { projected, placed })) => (Some(projected), placed),
         Some(Err(error)) => (None, Err(error)),
@@ -137,6 +136,8 @@ pub(crate) fn finish<L: Ledger>(
             placed.and(noted.map_err(Error::from)).map(|()| code)
         }
     };
+    // An end that cannot be noted is one more error.
+    let code = result.as_ref().map_or_else(|error| error.code, |code| *code);
     EndedStart { state, stop, code, projected, output, result }
 }
 

@@ -45,7 +45,7 @@ use verify::{Line, verify};
 /// Verifies a file. Returns the exit code.
 ///
 /// # Errors
-/// What ended the command: before the run began, or with the last words said.
+/// The error that ended the command: before the run began, or with the last words said.
 pub fn run(config: &RunConfig, screen: &Screen) -> Result<u8, Error> {
     let begun = Instant::now();
     let vendor = Connection::prepare(config)?;
@@ -57,7 +57,7 @@ pub fn run(config: &RunConfig, screen: &Screen) -> Result<u8, Error> {
     start.on(ledger, source, layout, signals, read_candidates)
 }
 
-/// What a start has in hand beside the ledger and the input.
+/// A start: all that it has in hand beside the ledger and the input.
 struct Start<'a> {
     config: &'a RunConfig,
     screen: &'a Screen,

@@ -15,7 +15,7 @@ use crate::output::{AtomicFile, Overview, Writer};
 use crate::passes::{Input, PassError, Projected, Survey, project};
 use crate::signals::Interrupts;
 
-/// What an output is made of, beside the run's state and the ledger.
+/// The parts of an output, beside the run's state and the ledger.
 pub(super) struct Results<'a> {
     pub(super) config: &'a RunConfig,
     pub(super) input: &'a Input,

@@ -66,7 +66,7 @@ pub(super) struct Terms {
     pub(super) max_attempts: u8,
 }
 
-/// What a run owes: calls, confirmed charges, and what may come on top.
+/// The debt of a run: calls, confirmed charges, and those that may come on top.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Owed {
     calls: u64,

@@ -127,7 +127,7 @@ struct Outside {
     wakes_in_vain: usize,
     /// A test wants to look at this time.
     look_at: Option<Tick>,
-    /// What ended the start in the middle of a turn.
+    /// The event that ended the start in the middle of a turn.
     halt: Option<Halt>,
 }
 

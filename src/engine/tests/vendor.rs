@@ -97,7 +97,7 @@ pub(super) struct Answer {
     pub(super) reply: Reply,
     pub(super) after: Duration,
     pub(super) bill: Bill,
-    /// Whether it is charged, where that is open.
+    /// True if it is charged, where that is open.
     pub(super) charged: bool,
 }
 
@@ -147,7 +147,7 @@ impl Answer {
         Self { reply: word.reply(), after, bill: word.bill(), charged: true }
     }
 
-    /// Whether it is on the invoice.
+    /// True if it is on the invoice.
     pub(super) fn is_billed(&self) -> bool {
         match self.bill {
             Bill::Charged => true,

@@ -51,13 +51,7 @@ impl SqliteLedger {
             }
             None => None,
         };
-        Ok(FoundRun {
-            run: RunRef::New { takes_over },
-            earlier_starts: 0,
-            created_at: opening.at,
-            answers_since: opening.at.before(opening.reuse),
-            reask_since: opening.at.before(opening.reask_after),
-        })
+        Ok(FoundRun::to_begin(opening, takes_over))
     }
 
     /// The latest open run of which this holds, with its fingerprint; how often it was started is not counted here.

@@ -24,7 +24,7 @@ pub(super) const RUN: &str =
     "whole(r.sum, r.id, r.fingerprint, r.columns, r.created_at, r.answers_since, r.reask_since)";
 /// Of a start `s`, but for how it ended.
 pub(super) const START: &str = "whole(s.sum, s.id, s.run, s.first_attempt, s.intents)";
-/// Of a start `s` in a ledger of version 2.
+/// The sum of a start `s` in a ledger of version 2 is right.
 pub(super) const START_OF_VERSION_2: &str = "whole(s.sum, s.id, s.run, s.first_attempt)";
 
 /// Teaches a connection `sum_of(value, …)` and `whole(sum, value, …)`.

@@ -154,7 +154,7 @@ fn goes_on_with(ledger: &mut SqliteLedger) -> Result<(), LedgerError> {
     }
 }
 
-/// Whether it was refused as damaged.
+/// True of what was refused as damaged.
 fn is_refused<T>(done: Result<T, LedgerError>) -> bool {
     done.is_err_and(|error| error.exit_code() == 18 && error.hint().contains("newest backup"))
 }

@@ -82,7 +82,7 @@ pub(crate) fn record<L: Ledger>(
     ledger
 }
 
-/// What is known of pairs 1 to 9: (pair, class or end, whose); of other runs the latest alone.
+/// The facts known of pairs 1 to 9: (pair, class or end, whose); of other runs the latest alone.
 pub(crate) fn known(facts: &mut impl Facts, run: &RunRef) -> Vec<(u32, String, &'static str)> {
     let keys = PairTable::new((1..10).map(key).collect()).keys();
     let mut latest = std::collections::BTreeMap::new();

@@ -114,7 +114,7 @@ impl Store {
         if self.trap == Some(Trap::ReadOnly) { Err(storage("written")) } else { Ok(()) }
     }
 
-    /// Whether the batch breaks no rule of the facts.
+    /// Refuses a batch that breaks a rule of the facts.
     fn check(&self, run: &OpenRun, batch: &Batch) -> Result<(), LedgerError> {
         self.check_writable()?;
         let mut intents: BTreeSet<u64> = self.intents.keys().copied().collect();
@@ -203,13 +203,9 @@ impl Facts for MemoryLedger {
         let store = self.store.borrow();
         if let Some(id) = store.open_run(|run| run.opening.identity == opening.identity) {
             let first = &store.run(id).opening;
-            return Ok(FoundRun {
-                run: RunRef::Open(RunId(id)),
-                earlier_starts: store.starts.iter().filter(|start| start.run == id).count() as u64,
-                created_at: first.at,
-                answers_since: first.at.before(first.reuse),
-                reask_since: first.at.before(first.reask_after),
-            });
+            let earlier_starts = store.starts.iter().filter(|start| start.run == id).count() as u64;
+            let run = RunRef::Open(RunId(id));
+            return Ok(FoundRun { run, earlier_starts, ..FoundRun::to_begin(first, None) });
         }
         let older = store.open_run(|run| run.opening.path == opening.path);
         let takes_over = older.map(|id| CutShort {
@@ -218,13 +214,7 @@ impl Facts for MemoryLedger {
                 != opening.identity.fingerprint,
             tally: store.tally(id),
         });
-        Ok(FoundRun {
-            run: RunRef::New { takes_over },
-            earlier_starts: 0,
-            created_at: opening.at,
-            answers_since: opening.at.before(opening.reuse),
-            reask_since: opening.at.before(opening.reask_after),
-        })
+        Ok(FoundRun::to_begin(opening, takes_over))
     }
 
     fn earlier(

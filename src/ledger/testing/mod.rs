@@ -71,7 +71,7 @@ pub(crate) trait Backend: Sized {
 
     fn stored(ledger: &Self::Ledger) -> Stored;
 
-    /// How much was written that a kill may still cut off.
+    /// The length of what was written and a kill may still cut off.
     fn written(ledger: &Self::Ledger) -> u64;
 
     /// The process is gone, and with it all that was written after `cut`.

@@ -36,7 +36,7 @@ pub struct FileFacts {
     pub other_sheets: Vec<String>,
 }
 
-/// What stops the whole file, and what is said of it.
+/// A finding that stops the whole file, and the words for it.
 struct Stop {
     code: &'static str,
     /// Goes on from "so many of so many".

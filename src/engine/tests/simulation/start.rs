@@ -44,7 +44,7 @@ struct Begun {
     terms: Terms,
 }
 
-/// What a start finds known of its file.
+/// The facts that a start finds known of its file.
 #[derive(Debug, PartialEq)]
 struct Plan {
     pairs: Vec<PairState>,
@@ -373,12 +373,12 @@ struct Stage<'a, B: Backend> {
     run: &'a OpenRun,
     /// The world's clock when it began.
     epoch: Duration,
-    /// What has broken for good.
+    /// The failure that is for good.
     broken: Option<Failure>,
 }
 
 impl<B: Backend> Stage<'_, B> {
-    /// Whether this commit fails, and how.
+    /// The failure of this commit, if it fails.
     fn failure(&mut self) -> Option<Failure> {
         if self.broken.is_some() {
             return self.broken;
@@ -398,7 +398,7 @@ impl<B: Backend> Stage<'_, B> {
         Some(failure)
     }
 
-    /// What is written of a batch where a guard is taken out.
+    /// The part of a batch that is written where a guard is taken out.
     fn hurt(&self, mut batch: Batch) -> Batch {
         match self.world.sabotage {
             Some(Sabotage::HalfBatch) if !batch.intents.is_empty() => batch.settlements.clear(),

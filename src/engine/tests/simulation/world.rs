@@ -36,7 +36,7 @@ pub(super) enum Row {
     Bad,
 }
 
-/// How a commit fails.
+/// A way in which a commit fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Failure {
     /// The storage refuses the first statement, this once.
