@@ -18,6 +18,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use serde_json::Value;
+use support::faults::{Act, ENOSPC, Fault, STORAGE};
 use support::{CEKNIK, Ended, Place, Running, Vendor};
 use support::{billed, bought_once, many_people, run_arguments};
 
@@ -248,6 +249,32 @@ fn an_output_folder_that_vanishes_costs_no_answer() {
     place.run("in.csv", &vendor.base_url, &more).exits(0);
     assert_eq!(place.column("results/out.csv", "ck_source"), vec!["call"; 200]);
     assert_eq!(vendor.end().len(), 200);
+}
+
+/// No output can be made, and nothing more be recorded: the last words are said all the same.
+#[test]
+fn a_disk_that_is_full_for_ledger_and_output_leaves_the_last_words() {
+    let (place, vendor) = set_up(200);
+    let more = [&LEDGER[..], &["-o", "disk/out.csv", "--summary", "summary.json"]].concat();
+    let mut command = place.command(&run_arguments("in.csv", &vendor.base_url, &more));
+    let act = Act::Fail { errno: ENOSPC, lasts: true };
+    let fault = Fault { calls: STORAGE, path: "/disk/", at: 150, act };
+    fault.put_upon(&mut command, &place.path("mark"));
+    let said = Running::start(command).end().exits(18).stderr;
+    for words in ["stopped: the ledger cannot be written", "rows       200", "you owe", "next"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert!(said.contains("error: the ledger could not be written"), "{said}");
+    let summary: Value = serde_json::from_str(&place.read("summary.json")).unwrap();
+    assert_eq!((&summary["exit"], &summary["ended"]), (&18.into(), &"storage".into()));
+    assert!(summary["outcomes"].is_null() && summary["output"].is_null());
+    let calls = vendor.calls();
+    let owed = |name: &str| summary["spending"][name].as_u64().unwrap();
+    let billed = billed(&calls);
+    assert!(!calls.is_empty() && owed("owed_at_least") <= billed && billed <= owed("owed_at_most"));
+    let doubts = summary["spending"]["possible"]["in_doubt"].as_u64().unwrap();
+    place.run("in.csv", &vendor.base_url, &more).exits(if doubts == 0 { 0 } else { 3 });
+    bought_once(&vendor.end());
 }
 
 #[test]

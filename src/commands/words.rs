@@ -274,7 +274,7 @@ const fn why(stop: StopReason) -> &'static str {
         StopReason::Interrupted(Signal::Interrupt) => "interrupted",
         StopReason::Interrupted(Signal::Terminate) => "terminated",
         StopReason::Interrupted(Signal::HangUp) => "the terminal is gone",
-        StopReason::InputChanged => "the input changed while it was read",
+        StopReason::InputChanged => "the input changed, or could no longer be read",
         StopReason::Storage => "the ledger cannot be written",
         StopReason::Defect => "a part of ceknik ended early, which is a defect",
     }
