@@ -7,6 +7,7 @@
 
 mod dice;
 mod ledger;
+mod stage;
 mod start;
 mod swarm;
 mod vendor;
