@@ -27,7 +27,7 @@ use crate::rules::columns::ChosenColumn;
 use crate::rules::headers::shown;
 use crate::term::Screen;
 
-use super::run::EndedStart;
+use super::run::finish::EndedStart;
 
 /// The configuration file that was read, and whom the calls go to where it is not the vendor's published address.
 pub(super) fn settings(file: Option<&Path>, origin: &str) -> String {

@@ -28,16 +28,14 @@ use super::internal;
 use super::stages::{Terms, damage, fold, forecast, open_source, opening};
 use super::words;
 
-mod finish;
+pub(crate) mod finish;
 mod output;
 #[cfg(test)]
 mod tests;
 mod vendor;
 mod verify;
 
-#[cfg(test)]
-pub(crate) use finish::{Ended, Output};
-pub(crate) use finish::{EndedStart, Left, finish};
+use finish::{Left, finish};
 use output::Results;
 use vendor::Connection;
 use verify::{Line, verify};
