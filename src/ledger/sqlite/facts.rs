@@ -34,6 +34,9 @@ struct Stored {
     at: WallMs,
 }
 
+/// Takes a stored fact of one of the pairs that are asked for.
+type Tell<'a> = dyn FnMut(PairIndex, &Stored) + 'a;
+
 impl Stored {
     /// From the columns after the pair.
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -182,11 +185,7 @@ impl SqliteLedger {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    fn look_up_standings(
-        &self,
-        keys: &SortedKeys,
-        tell: &mut dyn FnMut(PairIndex, &Stored),
-    ) -> Result<(), LedgerError> {
+    fn look_up_standings(&self, keys: &SortedKeys, tell: &mut Tell<'_>) -> rusqlite::Result<()> {
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT pair, attempt, run, class, at FROM standings
                  WHERE pair >= ?1 AND {STANDING} ORDER BY pair LIMIT 1"
@@ -204,11 +203,7 @@ impl SqliteLedger {
     }
 
     /// Both are sorted: one step through each.
-    fn sweep_standings(
-        &self,
-        keys: &SortedKeys,
-        tell: &mut dyn FnMut(PairIndex, &Stored),
-    ) -> Result<(), LedgerError> {
+    fn sweep_standings(&self, keys: &SortedKeys, tell: &mut Tell<'_>) -> rusqlite::Result<()> {
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT pair, attempt, run, class, at FROM standings WHERE {STANDING} ORDER BY pair"
         ))?;
@@ -230,7 +225,7 @@ impl SqliteLedger {
         &self,
         not: Option<RunId>,
         keys: &SortedKeys,
-        tell: &mut dyn FnMut(PairIndex, &Stored),
+        tell: &mut Tell<'_>,
     ) -> Result<(), LedgerError> {
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT i.pair, i.id, i.run, coalesce(s.class, ?3), coalesce(s.at, i.at)

@@ -11,8 +11,8 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use super::connect::{IMMUTABLE, connect};
 use super::files::{beside, has_wal, private_file, sync_parent};
-use super::preview::{IMMUTABLE, connect};
 use super::{Location, SqliteLedger, key};
 use crate::ledger::{LedgerError, LedgerName};
 use crate::model::attempt::{AttemptId, Batch};
