@@ -35,6 +35,7 @@ pub mod ledger;
 pub mod model;
 pub mod output;
 pub mod passes;
+pub mod paths;
 pub mod private;
 pub mod rules;
 pub mod sandbox;

@@ -20,11 +20,12 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("rules", &["model"]),
     ("contain", &[]),
+    ("paths", &[]),
     ("private", &[]),
     ("input", &["model", "rules", "contain"]),
     ("api", &["model", "rules"]),
-    ("ledger", &["model", "rules", "private"]),
-    ("output", &["model", "rules", "contain", "private", "input"]),
+    ("ledger", &["model", "rules", "paths", "private"]),
+    ("output", &["model", "rules", "contain", "paths", "private", "input"]),
     ("engine", &["model", "rules", "api", "ledger"]),
     ("passes", &["model", "rules", "input", "ledger", "output", "engine"]),
     ("sandbox", &["private"]),
@@ -35,8 +36,8 @@ const KNOWS: &[(&str, &[&str])] = &[
     (
         "config",
         &[
-            "model", "rules", "private", "input", "api", "ledger", "output", "engine", "error",
-            "term", "cli",
+            "model", "rules", "paths", "private", "input", "api", "ledger", "output", "engine",
+            "error", "term", "cli",
         ],
     ),
     (

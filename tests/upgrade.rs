@@ -13,6 +13,7 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -164,8 +165,29 @@ fn a_purge_brings_an_older_ledger_up_to_date_too() {
         place.ceknik(&["purge", "--older-than", "36500d", "--sandbox", "--ledger", LEDGER]);
     let purged = purged.exits(0);
     assert!(purged.stdout.contains("0 answers removed"), "{}", purged.stdout);
+    assert!(purged.stderr.contains("a copy as it was is kept at"), "{}", purged.stderr);
     let copy = place.path("disk/my.ledger.v2");
     assert_eq!((version(&place.path(LEDGER)), version(&copy)), (3, 2));
+}
+
+#[test]
+fn the_copy_of_a_ledger_is_the_file_that_its_name_says() {
+    for name in ["file:live.ledger", "file:a#b", "file:a?mode=memory"] {
+        let place = stored("finished");
+        for ending in ["", ".key", ".witness"] {
+            let stored = place.path(&format!("{LEDGER}{ending}"));
+            fs::rename(stored, place.path(&format!("{name}{ending}"))).unwrap();
+        }
+        fs::write(place.path("a"), "a file of somebody else").unwrap();
+        let purge = ["purge", "--older-than", "36500d", "--sandbox", "--ledger", name];
+        place.ceknik(&purge).exits(0);
+        let copy = place.path(&format!("{name}.v2"));
+        let mode = fs::metadata(&copy).unwrap().permissions().mode() & 0o777;
+        // SQLite is not to read more out of the name here either.
+        fs::copy(&copy, place.path("copy")).unwrap();
+        assert_eq!((version(&place.path("copy")), mode), (2, 0o600), "{name}");
+        assert_eq!(place.read("a"), "a file of somebody else", "{name}");
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ use super::status::utc_offset_ms;
 /// # Errors
 /// The ledger is not there, is held by a run, or cannot be written.
 pub fn purge(args: &PurgeArgs) -> Result<u8, Error> {
+    let screen = Screen::new(&Options::default());
     let age = duration("--older-than", &args.older_than)?;
     let wait = duration("--lock-wait", &args.lock_wait)?;
     let location = which_ledger(&args.which, args.key_file.clone())?;
@@ -30,7 +31,7 @@ pub fn purge(args: &PurgeArgs) -> Result<u8, Error> {
     };
     if !purged.wiped {
         let path = mask_path(&location.ledger);
-        Screen::new(&Options::default()).say(&format!(
+        screen.say(&format!(
             "warning: another program reads the ledger: what was removed still stands in {path} and its -wal\n  \
              hint: let it end (a status, a plan, a backup), and purge again"
         ));

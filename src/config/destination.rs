@@ -4,7 +4,6 @@
 //! and answers of the stand-in vendor never land under a live output's default name.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::InputFrom;
@@ -14,6 +13,7 @@ use crate::error::{Error, exit};
 use crate::input::Layout;
 use crate::model::subject::mask_path;
 use crate::output::{AtomicFile, Dialect, Format, stem};
+use crate::paths::{beside, folder_of, same_file};
 
 /// Where results go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -193,27 +193,6 @@ fn format(results: &Results, excel: bool) -> Result<Format, Error> {
             "name it .xlsx for a workbook, or .csv (with --excel for a spreadsheet) or .csv.gz",
         )
     })
-}
-
-/// The path of a file beside another: its name, and more.
-pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
-}
-
-fn folder_of(path: &Path) -> &Path {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    folder.unwrap_or(Path::new("."))
-}
-
-fn same_file(a: &Path, b: &Path) -> bool {
-    let identity = |path| fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
-    // One that is not there yet is known by its folder and its name.
-    let place = |path: &Path| Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?));
-    a == b
-        || identity(a).is_some_and(|a| Some(a) == identity(b))
-        || place(a).is_some_and(|a| Some(a) == place(b))
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use crate::input::sheet::SheetSpec;
 use crate::ledger::Location;
 use crate::model::money::{Currency, Price};
 use crate::model::subject::mask_path;
+use crate::paths::beside;
 use crate::rules::body::{BodyKind, BodyTrial};
 use crate::rules::breaker::BreakerPolicy;
 use crate::rules::columns::ColumnSpec;
@@ -34,7 +35,6 @@ mod secrets;
 mod values;
 
 pub use destination::Destination;
-use destination::beside;
 pub use plan::PlanConfig;
 pub use secrets::credentials;
 use values::{amount, delimiter, flawed, percent, rate_or_default};

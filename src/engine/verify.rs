@@ -56,13 +56,14 @@ pub async fn verify<V: Verifier, J: Journal>(
             glimpse(&run.snapshot(start.elapsed()));
         }
         let longest = until.map_or(GLIMPSE, |at| at.saturating_sub(start.elapsed()).min(GLIMPSE));
-        let mut event = work.wait(signals, wants_row, longest).await;
+        let event = work.wait(signals, wants_row, longest).await;
         let (now, wall) = (start.elapsed(), WallMs::now());
-        while let Some(happened) = event {
-            let is_reply = matches!(happened, Event::Replied(..));
-            run.on(happened, now, wall, &mut work);
-            // Answers that came together are settled together.
-            event = if is_reply { work.reply_at_hand() } else { None };
+        // Answers that came together are settled together, and before a signal that would abandon them.
+        while let Some(reply) = work.reply_at_hand() {
+            run.on(reply, now, wall, &mut work);
+        }
+        if let Some(event) = event {
+            run.on(event, now, wall, &mut work);
         }
     }
     glimpse(&run.snapshot(start.elapsed()));

@@ -1,7 +1,7 @@
 //! The rows that the engine has in hand: the next one, and those that wait for their retry.
 //!
 //! What must hold: a row is in one place at a time, and their number is bounded: one at hand, one that goes first, and
-//! so many retries a slot. Here and in a ticket are the only places of a run that hold a NIK and a name.
+//! the retries: no row is taken while so many a slot wait.
 
 use std::collections::BTreeMap;
 

@@ -33,7 +33,6 @@ struct Score {
 
 /// Finds the delimiter in the first bytes of the text. `cut` says that the text goes on after them.
 /// A text that no delimiter divides gets a comma.
-#[must_use]
 pub fn sniff(text: &[u8], cut: bool) -> u8 {
     // Of equal ones the last wins, so those that are preferred come last.
     let delimiters = DELIMITERS.into_iter().rev();

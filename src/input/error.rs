@@ -46,19 +46,16 @@ impl InputError {
     }
 
     /// Where in it, if the problem has a place.
-    #[must_use]
     pub fn place(&self) -> Option<Place> {
         self.place
     }
 
     /// What happened.
-    #[must_use]
     pub fn problem(&self) -> &Problem {
         &self.problem
     }
 
     /// What to do about it, if we know.
-    #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match &*self.problem {
             Problem::Missing => "check the path; - reads standard input",

@@ -36,7 +36,6 @@ impl Encoding {
     ];
 
     /// Its usual name.
-    #[must_use]
     pub fn name(self) -> &'static str {
         Self::NAMES.iter().find(|(_, encoding)| *encoding == self).map_or("", |(name, _)| name)
     }
@@ -80,7 +79,6 @@ pub enum Form {
 
 impl Form {
     /// How characters are written. A sheet's text is ours: UTF-8.
-    #[must_use]
     pub fn encoding(&self) -> Encoding {
         match self {
             Self::Text { encoding, .. } => *encoding,
@@ -89,7 +87,6 @@ impl Form {
     }
 
     /// The separator that a first line names, if there is one.
-    #[must_use]
     pub fn sep(&self) -> Option<u8> {
         match self {
             Self::Text { sep, .. } => *sep,
@@ -98,7 +95,6 @@ impl Form {
     }
 
     /// Bytes of the UTF-8 text in front of the first record.
-    #[must_use]
     pub fn skip(&self) -> usize {
         match self {
             Self::Text { skip, .. } => *skip,
@@ -145,7 +141,6 @@ pub enum Unsupported {
 
 impl Unsupported {
     /// What to do about it.
-    #[must_use]
     pub fn hint(self) -> &'static str {
         match self {
             Self::Zip => "unpack it, and give the file that is in it",

@@ -46,7 +46,6 @@ pub struct Options {
 
 impl Options {
     /// What tells the sheet of a workbook.
-    #[must_use]
     pub fn sheet_options(&self) -> sheet::Options<'_> {
         sheet::Options { sheet: self.sheet.as_ref(), wanted: self.wanted() }
     }
@@ -83,14 +82,12 @@ pub struct Layout {
 
 impl Layout {
     /// The key of a column's header.
-    #[must_use]
     pub fn header_key(&self, column: &ChosenColumn) -> Option<HeaderKey> {
         let cell = self.header.as_ref()?.get(column.index)?;
         Some(HeaderKey::of(&String::from_utf8_lossy(cell)))
     }
 
     /// How many headers stand above more than one column.
-    #[must_use]
     pub fn repeated_headers(&self) -> u64 {
         let mut columns = HashMap::new();
         for cell in self.header.iter().flatten() {

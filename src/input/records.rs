@@ -300,19 +300,16 @@ pub struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// How many there are. A record has at least one.
-    #[must_use]
     pub fn len(self) -> usize {
         self.ends.len()
     }
 
     /// Whether there are none.
-    #[must_use]
     pub fn is_empty(self) -> bool {
         self.ends.is_empty()
     }
 
     /// One of them, counted from 0.
-    #[must_use]
     pub fn get(self, index: usize) -> Option<&'a [u8]> {
         let end = *self.ends.get(index)?;
         let start = match index.checked_sub(1) {

@@ -100,7 +100,6 @@ impl Rows {
     }
 
     /// Records that were no rows, so far.
-    #[must_use]
     pub fn skipped(&self) -> Skipped {
         Skipped { blank: self.skipped.blank + self.records.blank(), ..self.skipped }
     }

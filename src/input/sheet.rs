@@ -38,7 +38,6 @@ pub struct Sheet {
 
 impl Sheet {
     /// Whether a cell is a number: row from 1, column from 0.
-    #[must_use]
     pub fn is_number(&self, row: u64, column: usize) -> bool {
         match number_bit(column) {
             Some(bit) => {

@@ -90,19 +90,16 @@ impl Source {
     }
 
     /// The sheet whose rows these are, if they come from a workbook.
-    #[must_use]
     pub fn sheet(&self) -> Option<&Sheet> {
         self.sheet.as_deref()
     }
 
     /// The source as messages call it: the path with long runs of digits masked.
-    #[must_use]
     pub fn label(&self) -> &str {
         &self.label
     }
 
     /// The path, unless it is a stream.
-    #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }

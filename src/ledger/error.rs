@@ -83,7 +83,7 @@ pub enum LedgerError {
     /// The storage failed: disk full, damaged, read-only.
     #[error("the ledger could not be {act}: {source}")]
     Storage {
-        /// What was tried: read, written.
+        /// What was tried: opened, read, written; used, where it may be either.
         act: &'static str,
         /// The stored facts themselves are at fault, not the disk beneath them.
         is_damaged: bool,

@@ -32,6 +32,8 @@ pub use status::{DayTotal, Doubt, RunLine, Status};
 /// How many of the latest attempts the history of charges rests on: a share needs no more, and a large ledger is not
 /// read to its end.
 pub const HISTORY: u64 = 1_000_000;
+/// Milliseconds of a day.
+const DAY_MS: i64 = 86_400_000;
 
 /// Opens a ledger to write, making it where there is none. Settles as in doubt what dead starts left in flight. `now`
 /// is asked once nobody else can write.

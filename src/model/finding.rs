@@ -19,7 +19,6 @@ pub enum FindingClass {
 
 impl FindingClass {
     /// The word in messages and in JSON.
-    #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
             Self::Stop => "stop",

@@ -46,7 +46,6 @@ impl Funnel {
     }
 
     /// Rows that cost nothing since they are rejected, duplicates, or answered in an earlier run.
-    #[must_use]
     pub const fn saved(&self) -> u64 {
         self.rejected.saturating_add(self.duplicates).saturating_add(self.reused)
     }

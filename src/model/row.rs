@@ -3,6 +3,8 @@
 //! Must hold: the codes are stable, since they stand in users' output files. Texts are for a person with a spreadsheet.
 //! Never: a variant carries cell contents.
 
+use enumset::{EnumSet, EnumSetType};
+
 use super::subject::Subject;
 
 /// Defines an enum whose every variant has a stable code and a one-line hint, with the list of all of them beside it,
@@ -23,13 +25,11 @@ macro_rules! coded {
             pub const ALL: &[$type] = &[ $( $type::$variant, )+ ];
 
             /// The stable code, as it stands in `ck_reason` and the summary.
-            #[must_use]
             pub fn code(self) -> &'static str {
                 match self { $( $type::$variant => $code, )+ }
             }
 
             /// How to mend it, in one line.
-            #[must_use]
             pub fn explain(self) -> &'static str {
                 match self { $( $type::$variant => $explain, )+ }
             }
@@ -41,7 +41,6 @@ macro_rules! coded {
 
         impl $counts {
             /// How many of one.
-            #[must_use]
             pub fn get(&self, one: $type) -> u64 {
                 self.0[one as usize]
             }
@@ -84,6 +83,8 @@ coded! {
 }
 
 coded! {
+    #[derive(EnumSetType)]
+    #[enumset(no_super_impls)]
     /// What looks odd in a row that is sent all the same.
     Warning,
     /// Rows counted by warning; a row with two counts under both.
@@ -108,58 +109,8 @@ coded! {
     }
 }
 
-/// A small set of warnings.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Warnings(u32);
-
-// A set is one bit a warning.
-const _: () = assert!(Warning::ALL.len() <= u32::BITS as usize);
-
-impl Warnings {
-    /// None.
-    pub const NONE: Self = Self(0);
-
-    /// Adds one.
-    pub fn add(&mut self, warning: Warning) {
-        self.0 |= 1 << warning as u32;
-    }
-
-    /// Adds one if `when` holds.
-    pub fn add_if(&mut self, when: bool, warning: Warning) {
-        self.0 |= u32::from(when) << warning as u32;
-    }
-
-    /// Whether it is in the set.
-    #[must_use]
-    pub fn contains(self, warning: Warning) -> bool {
-        self.0 & (1 << warning as u32) != 0
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// Those of both.
-    #[must_use]
-    pub fn union(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// Each once, in order of declaration.
-    pub fn iter(self) -> impl Iterator<Item = Warning> {
-        Warning::ALL.iter().copied().filter(move |&w| self.contains(w))
-    }
-}
-
-impl FromIterator<Warning> for Warnings {
-    fn from_iter<I: IntoIterator<Item = Warning>>(warnings: I) -> Self {
-        let mut set = Self::NONE;
-        warnings.into_iter().for_each(|w| set.add(w));
-        set
-    }
-}
+/// A small set of warnings, each once, in order of declaration.
+pub type Warnings = EnumSet<Warning>;
 
 /// A row that passed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -207,7 +158,6 @@ pub struct DigitsLook {
 
 impl NikLook {
     /// Whether the cell is or once was a NIK, however damaged.
-    #[must_use]
     pub fn like_nik(self) -> bool {
         matches!(self, Self::Digits(_) | Self::Scientific | Self::Rounded)
     }
@@ -229,7 +179,6 @@ impl RejectionCounts {
     }
 
     /// How many in all.
-    #[must_use]
     pub fn total(&self) -> u64 {
         self.0.iter().sum()
     }
@@ -285,36 +234,6 @@ mod tests {
         {
             assert_eq!(look.like_nik(), is_like, "{look:?}");
         }
-    }
-
-    #[test]
-    fn sets_are_added_to_and_joined() {
-        let (zero, other) = (Warning::NameIsHeader, Warning::NameHasAt);
-        let mut set = Warnings::NONE;
-        set.add_if(false, zero);
-        assert!(set.is_empty());
-        set.add_if(true, zero);
-        set.add_if(false, zero);
-        assert_eq!(set.iter().collect::<Vec<_>>(), [zero]);
-        let mut both = Warnings::NONE;
-        both.add_if(true, other);
-        both.add(zero);
-        assert_eq!(set.union(both), both);
-        assert_eq!(both.union(set), both);
-        assert_eq!(set.union(Warnings::NONE), set);
-    }
-
-    #[test]
-    fn a_set_holds_what_was_added() {
-        let set: Warnings =
-            [Warning::NameIsHeader, Warning::NikDayPastMonthEnd].into_iter().collect();
-        assert_eq!(
-            set.iter().collect::<Vec<_>>(),
-            [Warning::NikDayPastMonthEnd, Warning::NameIsHeader]
-        );
-        assert!(!set.contains(Warning::NameHasAt));
-        assert!(Warnings::NONE.is_empty() && !set.is_empty());
-        assert_eq!(set.union(Warnings::NONE), set);
     }
 
     #[test]

@@ -27,20 +27,17 @@ impl Nik {
     }
 
     /// The 16 digits as text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         // The constructor admits ASCII digits only, so the fallback is never taken.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
     /// The NIK as a number, for compact keys. Below 10^16, so it fits.
-    #[must_use]
     pub fn number(&self) -> u64 {
         self.0.iter().fold(0, |n, digit| n * 10 + u64::from(digit & 0x0f))
     }
 
     /// The NIK with its birth date hidden, fit for messages: `327501******0001`.
-    #[must_use]
     pub fn masked(&self) -> String {
         let text = self.as_str();
         let (place, serial) =
@@ -66,7 +63,6 @@ impl Name {
     }
 
     /// The name as it is sent.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -89,20 +85,17 @@ pub struct Subject {
 
 /// Fit for one line of a message (a header, a label): each run of six or more ASCII digits is `******`, and so are
 /// groups of digits that may be a NIK together; what would steer a terminal is `?`.
-#[must_use]
 pub fn mask_digits(text: &str) -> Cow<'_, str> {
     mask_runs(text, MASKED_RUN, MASKED_GROUPS)
 }
 
 /// The same, hiding only what may be a whole NIK, for texts that are of use when they are whole: a dated
 /// path, a command to paste.
-#[must_use]
 pub fn mask_niks(text: &str) -> Cow<'_, str> {
     mask_runs(text, NIK_DIGITS - 1, NIK_DIGITS - 1)
 }
 
 /// A path fit for messages: a file or folder may be named by a NIK.
-#[must_use]
 pub fn mask_path(path: &Path) -> String {
     mask_niks(&path.display().to_string()).into_owned()
 }
@@ -112,7 +105,6 @@ const MASKED_CHARS: usize = 24;
 
 /// A cell of a customer file fit for messages: its shape, which tells a spreadsheet's user what is wrong, without what it
 /// says. Digits are `#`, letters `x`; a NIK is masked as everywhere.
-#[must_use]
 pub fn mask_cell(cell: &str) -> String {
     let trimmed = cell.trim();
     if let Some(nik) = trimmed.as_bytes().try_into().ok().and_then(Nik::from_digits) {

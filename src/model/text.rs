@@ -23,7 +23,6 @@ pub(crate) fn is_separator(c: char) -> bool {
 }
 
 /// Our own lines fit for a terminal, whatever a stranger's text put into them.
-#[must_use]
 pub fn fit(lines: &str) -> String {
     lines.replace(|c| c != '\n' && is_unfit(c), "?")
 }

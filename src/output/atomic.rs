@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::model::subject::mask_path;
+use crate::paths::folder_of;
 use crate::private;
 
 /// How often it is tried to have the temporary file, and how long it is waited in between: another run only looks whether
@@ -58,8 +59,7 @@ impl AtomicFile {
         }
         fs::rename(&self.temporary, path).map_err(named)?;
         self.placed = true;
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new("."))).and_then(|f| f.sync_all()).map_err(named)
+        File::open(folder_of(path)).and_then(|folder| folder.sync_all()).map_err(named)
     }
 }
 

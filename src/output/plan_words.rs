@@ -11,7 +11,6 @@ use crate::model::money::{Price, in_brackets, number};
 use crate::rules::estimate::{Basis, Fit};
 
 /// Where the rows go, what the calls may cost, and how long they take. `stop`: the row at which the budget would end it.
-#[must_use]
 pub fn forecast_words(forecast: &Forecast, stop: Option<&Spot>) -> String {
     let fit = forecast.fit.as_ref();
     let budget = fit.map(|fit| budget(fit, forecast.price.as_ref(), stop)).unwrap_or_default();
@@ -121,7 +120,6 @@ fn budget(fit: &Fit, price: Option<&Price>, stop: Option<&Spot>) -> String {
 }
 
 /// What the file shows, each with its first places and how to mend it. Skipped records are told elsewhere.
-#[must_use]
 pub fn findings_words(findings: &[Finding]) -> String {
     let told = findings.iter().filter(|finding| !finding.code.ends_with("_skipped"));
     told.map(finding_words).collect()
@@ -143,7 +141,6 @@ fn finding_words(finding: &Finding) -> String {
 }
 
 /// Records that are no rows; nothing where there are none.
-#[must_use]
 pub fn skipped_words(skipped: &Skipped) -> String {
     let kinds = [
         (skipped.titles, "title row above the header", "title rows above the header"),

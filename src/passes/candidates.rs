@@ -32,7 +32,7 @@ fn read(input: &Input, fingerprint: [u8; 16], to: &Sender<Delivery>) -> Result<(
     let rows = read_in_chunks(
         input,
         CHUNK,
-        &|| false,
+        &|| to.is_closed(),
         |row| {
             let record = row.record;
             Ok(row.reading.checked.ok().map(|Checked { subject, .. }| {

@@ -61,7 +61,9 @@ pub fn project<L: Ledger, W: Write + Send>(
             write(chunk, ledger, writer, &mut totals)?;
         }
         // A reader that ended early gave no whole file.
-        reader.join().unwrap_or(Err(PassError::Changed))
+        let panicked =
+            |_| Err(PassError::Inconsistent("the input was not read to its end".to_owned()));
+        reader.join().unwrap_or_else(panicked)
     })?;
     totals.check(tally)?;
     Ok(Projected { outcomes: totals.outcomes, from_sandbox: totals.from_sandbox })

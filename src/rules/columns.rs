@@ -36,7 +36,6 @@ impl Role {
     }
 
     /// The flag that names the column.
-    #[must_use]
     pub fn flag(self) -> &'static str {
         match self {
             Self::Id => "--id-column",

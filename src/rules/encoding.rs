@@ -57,7 +57,6 @@ impl TextLook {
     }
 
     /// Whether the text is Windows-1252 rather than UTF-8.
-    #[must_use]
     pub fn is_windows_1252(&self) -> bool {
         let cut_off = self.rest.len() as u64;
         let unused = self.unused || self.rest.iter().any(|byte| UNUSED.contains(byte));

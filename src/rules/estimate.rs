@@ -98,7 +98,6 @@ impl Share {
     }
 
     /// In percent.
-    #[must_use]
     pub fn percent(self) -> f64 {
         self.0 as f64 * 100.0 / MILLION as f64
     }
@@ -106,7 +105,6 @@ impl Share {
 
 impl History {
     /// The ends of the share's 95 % interval by Wilson's formula, rounded outwards.
-    #[must_use]
     pub fn interval(self) -> (Share, Share) {
         let n = self.answers.max(1) as f64;
         let p = self.charged.min(self.answers) as f64 / n;
@@ -123,7 +121,6 @@ impl History {
     }
 
     /// The share in percent.
-    #[must_use]
     pub fn percent(self) -> f64 {
         self.charged as f64 * 100.0 / self.answers.max(1) as f64
     }
@@ -137,7 +134,6 @@ fn nearest(part: u64, of: u64, calls: u64) -> u64 {
 
 impl Basis {
     /// The user's share wins over the ledger's answers; without either there is nothing.
-    #[must_use]
     pub const fn of(given: Option<Share>, history: History) -> Self {
         match given {
             Some(share) => Self::Given(share),
@@ -149,7 +145,6 @@ impl Basis {
 
 impl Charges {
     /// What so many calls that are not made yet may be charged.
-    #[must_use]
     pub fn of(to_send: u64, basis: Basis) -> Self {
         let expected = match basis {
             Basis::Nothing => None,
@@ -170,7 +165,6 @@ impl Charges {
 
 impl Fit {
     /// Whether so many calls fit, `used` being what the run has cost so far, possible charges included.
-    #[must_use]
     pub const fn of(max_charges: u64, used: u64, to_send: u64) -> Self {
         let remaining = max_charges.saturating_sub(used);
         let stops_after = if to_send > remaining { Some(remaining) } else { None };
@@ -178,26 +172,22 @@ impl Fit {
     }
 
     /// Whether each call may be charged without passing the budget.
-    #[must_use]
     pub const fn fits(&self) -> bool {
         self.stops_after.is_none()
     }
 }
 
 /// How many seconds so many calls take at a rate, a begun one counted as a whole. The rate is more than zero.
-#[must_use]
 pub fn seconds(calls: u64, rate: f64) -> u64 {
     (calls as f64 / rate).ceil() as u64
 }
 
 /// How many nights of so many seconds that is, a begun one counted as a whole.
-#[must_use]
 pub const fn nights(seconds: u64, night: u64) -> u64 {
     if night == 0 { 0 } else { seconds.div_ceil(night) }
 }
 
 /// The most that may be charged in one start: what is to be sent, within the budget and the calls that are allowed.
-#[must_use]
 pub fn most_in_start(to_send: u64, fit: Option<Fit>, max_calls: Option<u64>) -> u64 {
     [fit.map(|fit| fit.remaining), max_calls].into_iter().flatten().fold(to_send, u64::min)
 }
@@ -212,7 +202,6 @@ pub enum Consent {
 }
 
 /// Whether to ask. Where nobody can answer, or the answer is given beforehand, the run goes on.
-#[must_use]
 pub fn consent(most: u128, above: Option<u64>, yes: bool, terminal: bool) -> Consent {
     match above {
         Some(above) if most > u128::from(above) && !yes && terminal => Consent::Asked,
@@ -221,7 +210,6 @@ pub fn consent(most: u128, above: Option<u64>, yes: bool, terminal: bool) -> Con
 }
 
 /// Whether a line that a person typed says yes. Anything else, an empty line too, says no.
-#[must_use]
 pub fn says_yes(line: &str) -> bool {
     let line = line.trim();
     // "ya" is yes in Indonesian.

@@ -76,7 +76,6 @@ impl FileCounts {
     }
 
     /// Rows that did not pass.
-    #[must_use]
     pub fn rejected(&self) -> u64 {
         self.rejections.total()
     }

@@ -124,26 +124,22 @@ pub struct HeaderKey(pub(super) String);
 
 impl HeaderKey {
     /// The key of a header.
-    #[must_use]
     pub fn of(header: &str) -> Self {
         Self(header.nfkc().flat_map(char::to_lowercase).filter(|c| c.is_alphanumeric()).collect())
     }
 
     /// Whether nothing is left to compare.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Whether `text` has this key, NFKC aside. For text in bulk: nearly always settled by its first letter.
-    #[must_use]
     pub fn is_of(&self, text: &str) -> bool {
         let letters = text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase);
         !self.0.is_empty() && letters.eq(self.0.chars())
     }
 
     /// Whether the header says that the column holds family-card numbers (Nomor Kartu Keluarga).
-    #[must_use]
     pub fn is_family_card(&self) -> bool {
         self.is_in(FAMILY_CARD)
     }
@@ -154,7 +150,6 @@ impl HeaderKey {
 }
 
 /// A header fit to be shown: masked, on one line, not too long.
-#[must_use]
 pub fn shown(header: &str) -> String {
     // Separators inside a number do not make it another.
     if header.chars().filter(char::is_ascii_digit).count() >= DATA_DIGITS {
@@ -182,7 +177,6 @@ const VALUES_TOO: &[&str] = &[
 
 /// The headers fit to be shown. One that is known for one is shown in clear, and the others beside several of them; of
 /// all else, since it may be a customer's row, only the shapes.
-#[must_use]
 pub fn shown_all(headers: &[String]) -> Vec<String> {
     let holds_data = headers.iter().any(|header| is_data(header));
     let known = headers.iter().filter(|header| is_known(header));
@@ -207,7 +201,6 @@ fn is_known(cell: &str) -> bool {
 }
 
 /// Whether a cell can't be a header: a NIK, one that a spreadsheet damaged, or another long number.
-#[must_use]
 pub fn is_data(cell: &str) -> bool {
     let cleaned = clean_nik(cell);
     look_of(cell).like_nik()
@@ -225,7 +218,6 @@ pub(super) fn is_name_header(key: &HeaderKey) -> bool {
 }
 
 /// Whether a record is a header by the look of it: among its cells are a known NIK header and a known name header.
-#[must_use]
 pub fn is_header<'a>(cells: impl Iterator<Item = &'a str>) -> bool {
     let (mut id, mut name) = (false, false);
     for key in cells.map(HeaderKey::of) {

@@ -56,15 +56,14 @@ pub fn check_name(raw: &str, header: Option<&HeaderKey>) -> Result<NameReading, 
     if warnings.contains(Warning::NameHasDigits) && has_nik(&cleaned) {
         return Err(Rejection::NameNotAName);
     }
-    warnings.add_if(found.letters == 1, Warning::NameOneLetter);
-    warnings.add_if(found.letters > LONG, Warning::NameOver60);
-    warnings.add_if(header.is_some_and(|key| key.is_of(&cleaned)), Warning::NameIsHeader);
+    warnings.extend((found.letters == 1).then_some(Warning::NameOneLetter));
+    warnings.extend((found.letters > LONG).then_some(Warning::NameOver60));
+    warnings.extend(header.is_some_and(|key| key.is_of(&cleaned)).then_some(Warning::NameIsHeader));
     let changed = *cleaned != *raw;
     Ok(NameReading { name: Name::new(cleaned), warnings, changed })
 }
 
 /// The cleaning alone.
-#[must_use]
 pub fn clean_name(raw: &str) -> Cow<'_, str> {
     match scan_plain(raw.as_bytes()) {
         Some(_) => Cow::Borrowed(raw),
@@ -123,12 +122,12 @@ fn scan_plain(raw: &[u8]) -> Option<Found> {
     if seen & ODD != 0 || doubled || last == b' ' {
         return None;
     }
-    let mut warnings = Warnings::NONE;
+    let mut warnings = Warnings::empty();
     if seen & !LETTER != 0 {
-        warnings.add_if(seen & DIGIT != 0, Warning::NameHasDigits);
-        warnings.add_if(seen & COMMA != 0, Warning::NameHasComma);
-        warnings.add_if(seen & BRACKET != 0, Warning::NameHasBrackets);
-        warnings.add_if(seen & AT != 0, Warning::NameHasAt);
+        warnings.extend((seen & DIGIT != 0).then_some(Warning::NameHasDigits));
+        warnings.extend((seen & COMMA != 0).then_some(Warning::NameHasComma));
+        warnings.extend((seen & BRACKET != 0).then_some(Warning::NameHasBrackets));
+        warnings.extend((seen & AT != 0).then_some(Warning::NameHasAt));
     }
     Some(Found { letters, warnings })
 }
@@ -139,16 +138,16 @@ fn scan(text: &str) -> Found {
     for c in text.chars() {
         found.letters += usize::from(c.is_alphabetic());
         match c {
-            ',' => found.warnings.add(Warning::NameHasComma),
-            '(' | ')' | '[' | ']' | '{' | '}' => found.warnings.add(Warning::NameHasBrackets),
-            '@' => found.warnings.add(Warning::NameHasAt),
+            ',' => found.warnings |= Warning::NameHasComma,
+            '(' | ')' | '[' | ']' | '{' | '}' => found.warnings |= Warning::NameHasBrackets,
+            '@' => found.warnings |= Warning::NameHasAt,
             // UTF-8 read as Windows-1252 (`Ã©` for `é`), and what was replaced for good.
-            'Ã' | '\u{FFFD}' => found.warnings.add(Warning::NameMojibake),
-            _ if c.is_numeric() => found.warnings.add(Warning::NameHasDigits),
+            'Ã' | '\u{FFFD}' => found.warnings |= Warning::NameMojibake,
+            _ if c.is_numeric() => found.warnings |= Warning::NameHasDigits,
             _ => {}
         }
     }
-    found.warnings.add_if(text.contains("â€"), Warning::NameMojibake);
+    found.warnings.extend(text.contains("â€").then_some(Warning::NameMojibake));
     found
 }
 

@@ -47,13 +47,11 @@ pub fn check_nik(raw: &str, policy: &NikPolicy) -> Result<(Nik, Warnings), Rejec
 }
 
 /// Like [`check_nik`], and says what the cell looks like.
-#[must_use]
 pub fn read_nik(raw: &str, policy: &NikPolicy) -> NikReading {
     read_cleaned(&clean_nik(raw), is_decimal(raw), policy)
 }
 
 /// Like [`read_nik`], for a cell that is a number to the spreadsheet.
-#[must_use]
 pub fn read_number(raw: &str, policy: &NikPolicy) -> NikReading {
     let cleaned = clean_nik(raw);
     if is_inexact(&cleaned) {
@@ -74,7 +72,8 @@ fn read_cleaned(cleaned: &str, is_number: bool, policy: &NikPolicy) -> NikReadin
         _ => check_digits(cleaned, policy),
     };
     let result = result.map(|(nik, mut warnings)| {
-        warnings.add_if(is_number && cleaned.ends_with('0'), Warning::NikNumberEndsInZero);
+        warnings
+            .extend((is_number && cleaned.ends_with('0')).then_some(Warning::NikNumberEndsInZero));
         (nik, warnings)
     });
     NikReading { result, look }
@@ -86,14 +85,12 @@ fn is_decimal(raw: &str) -> bool {
 }
 
 /// What a cell looks like, without judging the digits: enough to tell a column of NIKs from another.
-#[must_use]
 pub fn look_of(raw: &str) -> NikLook {
     look_at(&clean_nik(raw))
 }
 
 /// Strips what surrounds the digits: invisible characters, spaces, quotes, a formula's `="…"`, separators, a trailing
 /// `.0`. A text that holds anything else comes back in a state that the checks refuse.
-#[must_use]
 pub fn clean_nik(raw: &str) -> Cow<'_, str> {
     // Most cells by far. Also what makes cleaning leave a good NIK alone.
     let bare = raw.trim_matches([' ', '\'']);
@@ -233,22 +230,22 @@ fn check_parts(digits: [u8; NIK_DIGITS], policy: &NikPolicy) -> Result<Warnings,
         return Err(Rejection::NikPlaceholder);
     }
     let [p1, p2, r1, r2, d1, d2, day1, day2, m1, m2, y1, y2, serial @ ..] = digits;
-    let mut warnings = Warnings::NONE;
+    let mut warnings = Warnings::empty();
     if serial == *b"0000" {
         if !policy.send_truncated {
             return Err(Rejection::ExcelTruncated);
         }
-        warnings.add(Warning::NikSerialZero);
+        warnings |= Warning::NikSerialZero;
     }
     match check_date(two(day1, day2), two(m1, m2), two(y1, y2)) {
         DateLook::Plain => {}
-        DateLook::PastMonthEnd => warnings.add(Warning::NikDayPastMonthEnd),
-        DateLook::Impossible if policy.send_odd_dates => warnings.add(Warning::NikDateOdd),
+        DateLook::PastMonthEnd => warnings |= Warning::NikDayPastMonthEnd,
+        DateLook::Impossible if policy.send_odd_dates => warnings |= Warning::NikDateOdd,
         DateLook::Impossible => return Err(Rejection::NikDate),
     }
-    warnings.add_if(!is_province(two(p1, p2)), Warning::NikProvinceUnknown);
-    warnings.add_if(matches!(two(r1, r2), 0 | 70), Warning::NikRegencyOdd);
-    warnings.add_if(two(d1, d2) == 0, Warning::NikDistrictZero);
+    warnings.extend((!is_province(two(p1, p2))).then_some(Warning::NikProvinceUnknown));
+    warnings.extend(matches!(two(r1, r2), 0 | 70).then_some(Warning::NikRegencyOdd));
+    warnings.extend((two(d1, d2) == 0).then_some(Warning::NikDistrictZero));
     Ok(warnings)
 }
 

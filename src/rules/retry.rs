@@ -36,7 +36,6 @@ pub struct Spent {
 
 impl Spent {
     /// With one more attempt of this class.
-    #[must_use]
     pub const fn after(self, class: Class) -> Self {
         Self {
             sends: self.sends.saturating_add(class.was_sent() as u8),

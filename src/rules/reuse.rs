@@ -50,7 +50,6 @@ pub enum Age {
 
 impl Age {
     /// Of an answer that came at this time.
-    #[must_use]
     pub const fn of(at: WallMs, now: WallMs) -> Self {
         match now.0.saturating_sub(at.0) / 86_400_000 {
             ..1 => Self::UnderADay,

@@ -1,6 +1,6 @@
 //! The end of a start: the output, the exit code, and the note in the ledger.
 //!
-//! What must hold: each way to end has a name here, one function decides the exit code, and nothing returns early.
+//! What must hold: each way to end has a name here, `finish` decides the exit code, and nothing returns early.
 
 use crate::engine::{Dispatcher, RunState};
 use crate::error::{Error, exit};
@@ -117,50 +117,50 @@ pub(crate) fn finish<L: Ledger>(
         (Ended::InputLost(_), _) | (_, None) => None,
         (_, Some(ledger)) => Some(make(&state, stop, ledger)),
     };
-    let code = exit_code(&ended, made.as_ref());
-    let noted = match (&ended, ledger) {
-        (Ended::StorageFailed(_), _) | (_, None) => Ok(()),
-        (_, Some(ledger)) => note(ledger, run, &state, now(), stop, code),
-    };
     let (projected, placed) = match made {
         Some(Ok(Output { projected, placed })) => (Some(projected), placed),
         Some(Err(error)) => (None, Err(error)),
         None => (None, Ok(None)),
     };
     let output = placed.as_ref().ok().cloned().flatten();
-    let result = match ended {
-        Ended::InputLost(error) => Err(error.into()),
-        Ended::StorageFailed(error) => Err(storage_failed(error, &state)),
-        Ended::Broken(error) => Err(error),
-        Ended::Finished | Ended::Stopped(_) => {
-            placed.and(noted.map_err(Error::from)).map(|()| code)
-        }
+    let is_noted = !matches!(ended, Ended::StorageFailed(_));
+    let result = first_failure(result_of(ended, projected.as_ref(), &state), placed.map(drop));
+    let noted = match ledger {
+        Some(ledger) if is_noted => note(ledger, run, &state, now(), stop, code_of(&result)),
+        _ => Ok(()),
     };
-    // An end that cannot be noted is one more error.
-    let code = result.as_ref().map_or_else(|error| error.code, |code| *code);
-    EndedStart { state, stop, code, projected, output, result }
+    let result = first_failure(result, noted.map_err(Error::from));
+    EndedStart { state, stop, code: code_of(&result), projected, output, result }
 }
 
-/// The one place that decides the exit code of a start that began. An end by a failure is worth more than an output
-/// that failed, and that more than why the run stopped.
-fn exit_code(ended: &Ended, made: Option<&Result<Output, Error>>) -> u8 {
-    let failed = made.and_then(|made| match made {
-        Ok(output) => output.placed.as_ref().err(),
-        Err(error) => Some(error),
-    });
-    match (ended, failed, made) {
-        (Ended::InputLost(_), ..) => exit::INPUT,
-        (Ended::StorageFailed(error), ..) => error.exit_code(),
-        (Ended::Broken(error), ..) => error.code,
-        (_, Some(error), _) => error.code,
-        (Ended::Stopped(reason), ..) => reason.exit_code(),
-        (Ended::Finished, None, Some(Ok(output)))
-            if output.projected.outcomes.all_have_verdicts() =>
-        {
-            exit::COMPLETE
+/// The exit code or the error that the way to end asks for.
+fn result_of(ended: Ended, made: Option<&Projected>, state: &RunState) -> Result<u8, Error> {
+    match ended {
+        Ended::InputLost(error) => Err(error.into()),
+        Ended::StorageFailed(error) => Err(storage_failed(error, state)),
+        Ended::Broken(error) => Err(error),
+        Ended::Stopped(reason) => Ok(reason.exit_code()),
+        Ended::Finished if made.is_some_and(|made| made.outcomes.all_have_verdicts()) => {
+            Ok(exit::COMPLETE)
         }
-        (Ended::Finished, ..) => exit::SOME_WITHOUT_VERDICT,
+        Ended::Finished => Ok(exit::SOME_WITHOUT_VERDICT),
     }
+}
+
+/// The command ends with its first failure: of the run, then of the output, then of the note. Another one is told here.
+fn first_failure(result: Result<u8, Error>, later: Result<(), Error>) -> Result<u8, Error> {
+    match (result, later) {
+        (Ok(_), Err(later)) => Err(later),
+        (result, Err(later)) => {
+            tracing::warn!("{}", later.message);
+            result
+        }
+        (result, Ok(())) => result,
+    }
+}
+
+fn code_of(result: &Result<u8, Error>) -> u8 {
+    result.as_ref().map_or_else(|error| error.code, |code| *code)
 }
 
 fn note<L: Ledger>(

@@ -54,7 +54,9 @@ impl Results<'_> {
         let mut writer =
             Writer::new(to, format, &input.layout, &folder).map_err(PassError::from)?;
         let (table, tally) = (&state.table, &state.tally);
-        let is_interrupted = || interrupts.count() > 1;
+        // Signals that the calls were stopped with do not stop the output as well.
+        let heard = interrupts.count().max(1);
+        let is_interrupted = || interrupts.count() > heard;
         let fingerprint = surveyed.fingerprint;
         let projected =
             project(input, fingerprint, table, tally, ledger, &mut writer, &is_interrupted)

@@ -60,6 +60,9 @@ pub(super) fn verify<L: Ledger>(
         engine::verify(dispatcher, &verifier, journal, &mut rows, signals, glimpse).await
     });
     drop(rows);
+    drop(verifier);
+    // A name server that does not answer is not waited for.
+    runtime.shutdown_background();
     let read = match reader {
         Ok(reader) => reader.join().map_err(|_| Ended::reader_panicked()),
         Err(error) => Err(Ended::Broken(internal(error))),

@@ -7,6 +7,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::LedgerError;
+use crate::paths::{beside, folder_of};
 use crate::private;
 
 /// Opens a file of ours, of mode 0600, making it where there is none.
@@ -33,20 +34,12 @@ pub(super) fn private_parent(path: &Path) -> Result<(), LedgerError> {
 
 /// Makes a file's name durable.
 pub(super) fn sync_parent(path: &Path) -> Result<(), LedgerError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| LedgerError::File {
         path: folder.to_owned(),
         act: "synced",
         source,
     })
-}
-
-/// The path of a file beside another: its name, and more.
-pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
 }
 
 /// A path that SQLite takes for nothing but a path: `:memory:` and `file:…?…` would mean something else to it.

@@ -6,8 +6,9 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::files::{beside, private_file};
+use super::files::private_file;
 use super::{LedgerError, LedgerName};
+use crate::paths::beside;
 
 /// How often a held lock is tried again.
 const POLL: Duration = Duration::from_millis(100);

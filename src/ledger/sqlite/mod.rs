@@ -34,8 +34,9 @@ pub(super) use preview::SqlitePreview;
 
 use super::{LedgerError, LedgerName};
 use crate::model::attempt::WallMs;
+use crate::paths::beside;
 use crate::rules::pair::{CLEANING_VERSION, PairHasher};
-use files::{beside, is_empty, plain, private_file, private_parent, sync_parent};
+use files::{is_empty, plain, private_file, private_parent, sync_parent};
 use lock::Lock;
 use witness::{Testimony, Witness};
 
@@ -52,7 +53,7 @@ pub struct Location {
 
 impl Location {
     /// All files that the ledger is kept in, each with what it is.
-    pub fn files(&self) -> [(&'static str, PathBuf); 7] {
+    pub fn files(&self) -> [(&'static str, PathBuf); 8] {
         let Self { ledger, key, .. } = self;
         [
             ("ledger", ledger.clone()),
@@ -62,6 +63,7 @@ impl Location {
             ("ledger's WAL", beside(ledger, "-wal")),
             ("ledger's index", beside(ledger, "-shm")),
             ("ledger's journal", beside(ledger, "-journal")),
+            ("copy of the older ledger", beside(ledger, ".v2")),
         ]
     }
 }
@@ -304,16 +306,28 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+const READ_ERRORS: [i32; 2] = [ffi::SQLITE_IOERR_READ, ffi::SQLITE_IOERR_SHORT_READ];
+
 impl From<rusqlite::Error> for LedgerError {
     fn from(source: rusqlite::Error) -> Self {
         let code = source.sqlite_error().map_or(0, |error| error.extended_code);
-        let act = match code {
-            ffi::SQLITE_IOERR_READ | ffi::SQLITE_IOERR_SHORT_READ => "read",
-            _ if code & 0xff == ffi::SQLITE_CORRUPT => "read",
-            _ if code & 0xff == ffi::SQLITE_CANTOPEN => "opened",
-            _ => "written",
+        let (act, is_damaged) = match code & 0xff {
+            ffi::SQLITE_CANTOPEN => ("opened", false),
+            ffi::SQLITE_CORRUPT => ("read", true),
+            _ if READ_ERRORS.contains(&code) => ("read", false),
+            ffi::SQLITE_IOERR
+            | ffi::SQLITE_FULL
+            | ffi::SQLITE_READONLY
+            | ffi::SQLITE_CONSTRAINT => ("written", false),
+            _ => ("used", false),
         };
-        let is_damaged = code & 0xff == ffi::SQLITE_CORRUPT;
+        let source = match source {
+            // It tells the path, which may hold a NIK.
+            rusqlite::Error::SqliteFailure(error, _) if act == "opened" => {
+                rusqlite::Error::SqliteFailure(error, None)
+            }
+            other => other,
+        };
         Self::Storage { act, is_damaged, source: Box::new(source) }
     }
 }

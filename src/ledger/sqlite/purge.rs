@@ -9,7 +9,7 @@ use rusqlite::params;
 use super::SqliteLedger;
 use super::facts::{doubt_codes, merge};
 use super::sums::{INTENT, SETTLEMENT, STANDING};
-use crate::ledger::{LedgerError, Purged};
+use crate::ledger::{DAY_MS, LedgerError, Purged};
 use crate::model::attempt::WallMs;
 
 impl SqliteLedger {
@@ -43,10 +43,10 @@ impl SqliteLedger {
         )?;
         transaction.execute(
             "INSERT INTO purged_days (day, class, attempts)
-                 SELECT (at + ?1) / 86400000, class, count(*) FROM settlements
+                 SELECT (at + ?1) / ?2, class, count(*) FROM settlements
                  WHERE id IN (SELECT id FROM doomed) GROUP BY 1, 2
                  ON CONFLICT (day, class) DO UPDATE SET attempts = attempts + excluded.attempts",
-            params![utc_offset_ms],
+            params![utc_offset_ms, DAY_MS],
         )?;
         transaction.execute_batch(&format!(
             "INSERT OR REPLACE INTO meta SELECT 'purged_to', max(id) FROM (

@@ -105,6 +105,10 @@ impl SqliteLedger {
     /// hold the lock.
     pub(super) fn settle_dead_starts(&mut self, now: WallMs) -> Result<(), LedgerError> {
         let starts = self.starts()?;
+        // The last one is gone: its number would be given again.
+        if self.last_attempt()?.start().0 as usize > starts.len() {
+            return Err(damaged().into());
+        }
         let transaction = self.connection.transaction()?;
         for (id, start) in (1..).map(StartId).zip(&starts) {
             if start.intents.is_none() {

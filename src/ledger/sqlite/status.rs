@@ -7,15 +7,13 @@ use std::collections::BTreeMap;
 use super::SqliteLedger;
 use super::facts::{codes_of, doubt_codes};
 use crate::ledger::{
-    DayTotal, Doubt, HISTORY, LedgerError, LedgerName, RunId, RunLine, Shown, Status,
+    DAY_MS, DayTotal, Doubt, HISTORY, LedgerError, LedgerName, RunId, RunLine, Shown, Status,
 };
 use crate::model::attempt::WallMs;
 use crate::model::class::Class;
 use crate::model::money::Tally;
 use crate::rules::estimate::History;
 use crate::rules::tally::count;
-
-const DAY_MS: i64 = 86_400_000;
 
 impl Shown for SqliteLedger {
     fn name(&self) -> &LedgerName {

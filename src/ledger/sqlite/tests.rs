@@ -209,6 +209,10 @@ fn a_last_start_that_is_gone_is_missed_also_by_its_own_run() {
     assert!(goes_on_with(&mut ledger).is_ok());
     ledger.connection.execute_batch("DELETE FROM starts WHERE id = 2").unwrap();
     assert!(is_refused(goes_on_with(&mut ledger)));
+    // Also where nothing of that run is asked for: the number of its start would be given again.
+    drop(ledger);
+    let opened = SqliteLedger::open(&place.location(), Duration::ZERO, || WallMs(0));
+    assert!(is_refused(opened.map(drop)));
 }
 
 #[test]

@@ -6,15 +6,20 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, params};
 
-use super::files::{beside, private_file, sync_parent};
+use super::files::{plain, private_file, sync_parent};
 use super::starts::Start;
 use super::{Location, SqliteLedger, schema, witness};
 use crate::ledger::LedgerError;
 use crate::model::subject::mask_path;
+use crate::paths::{beside, same_file};
+
+/// The small files of a ledger: how the names of their copies end, and where they are.
+type Small = [(&'static str, PathBuf); 2];
 
 /// Copies of one version that may stand beside a ledger.
 const MOST_COPIES: u32 = 100;
@@ -60,45 +65,66 @@ fn keep_copy(
     location: &Location,
     version: i64,
 ) -> Result<PathBuf, LedgerError> {
-    let copy = free_name(&location.ledger, version);
-    let part = beside(&copy, ".part");
-    let made = [part.clone(), beside(&part, "-journal")];
-    let written = (|| {
-        // A copy that was cut off may have left a journal, which would be rolled back into this one.
-        made.iter().for_each(|left| drop(fs::remove_file(left)));
-        for (from, to) in [
-            (location.key.clone(), beside(&copy, ".key")),
-            (witness::path_of(&location.ledger), witness::path_of(&copy)),
-        ] {
-            copy_small(&from, &to)?;
-        }
-        private_file(&part).map_err(io::Error::other)?.set_len(0)?;
-        connection
-            .backup("main", &part, None::<fn(rusqlite::backup::Progress)>)
-            .map_err(io::Error::other)?;
-        fs::File::open(&part)?.sync_all()?;
-        fs::rename(&part, &copy)
-    })();
-    match written {
-        Ok(()) => sync_parent(&copy).map(|()| copy),
-        Err(source) => {
-            let small = [beside(&copy, ".key"), witness::path_of(&copy)];
-            made.iter().chain(&small).for_each(|left| drop(fs::remove_file(left)));
-            let act = "written (a ledger that an older ceknik made is kept as it is before it is brought up to \
-                       date)";
-            Err(LedgerError::File { path: copy, act, source })
-        }
-    }
+    let act = "written (a ledger that an older ceknik made is kept as it is before it is brought up to date)";
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| LedgerError::File { path, act, source }
+    };
+    let small = [(".key", location.key.clone()), (".witness", witness::path_of(&location.ledger))];
+    let first = beside(&location.ledger, &format!(".v{version}"));
+    let others = (2..=MOST_COPIES).map(|n| beside(&first, &format!(".{n}")));
+    let copy = iter::once(first.clone()).chain(others).find(|copy| is_free(copy, &small));
+    let too_many = || failed(&first)(io::Error::other("too many copies stand there"));
+    let copy = copy.ok_or_else(too_many)?;
+    copy_to(connection, &copy, &small).map_err(failed(&copy))?;
+    sync_parent(&copy)?;
+    Ok(copy)
 }
 
-/// A name that no complete copy has.
-fn free_name(ledger: &Path, version: i64) -> PathBuf {
-    let first = format!(".v{version}");
-    let others = (2..=MOST_COPIES).map(|n| format!(".v{version}.{n}"));
-    let mut names = std::iter::once(first).chain(others).map(|ending| beside(ledger, &ending));
-    names
-        .find(|path| !path.exists())
-        .unwrap_or_else(|| beside(ledger, &format!(".v{version}.last")))
+/// Whether nothing stands at the names of a copy, but what an upgrade that was cut off left there.
+fn is_free(copy: &Path, small: &Small) -> bool {
+    let is_key = |made: &PathBuf| small.iter().any(|(_, from)| same_file(made, from));
+    let is_left = |kept: PathBuf, from: &PathBuf| {
+        !kept.exists() || fs::read(kept).ok() == fs::read(from).ok()
+    };
+    !copy.exists()
+        && !unfinished(copy).iter().any(is_key)
+        && small.iter().all(|(ending, from)| is_left(beside(copy, ending), from))
+}
+
+/// The names of a copy that is not complete yet, with SQLite's journal.
+fn unfinished(copy: &Path) -> [PathBuf; 4] {
+    [".part", ".part-journal", ".part.key", ".part.witness"].map(|ending| beside(copy, ending))
+}
+
+/// Makes a copy under other names, durably, and gives it its own. What fails leaves nothing.
+fn copy_to(connection: &Connection, copy: &Path, small: &Small) -> io::Result<()> {
+    let made = unfinished(copy);
+    let part = &made[0];
+    let remove = |files: &[PathBuf]| files.iter().for_each(|file| drop(fs::remove_file(file)));
+    // A journal that was left would be rolled back into this copy.
+    remove(&made);
+    let mut named = Vec::new();
+    let written = (|| {
+        for (ending, from) in small {
+            copy_small(from, &beside(part, ending))?;
+        }
+        private_file(part).map_err(io::Error::other)?;
+        connection
+            .backup("main", plain(part), None::<fn(rusqlite::backup::Progress)>)
+            .map_err(|error| io::Error::other(LedgerError::from(error)))?;
+        fs::File::open(part)?.sync_all()?;
+        for (ending, _) in small {
+            let (made, kept) = (beside(part, ending), beside(copy, ending));
+            if made.exists() && !kept.exists() {
+                fs::rename(made, &kept)?;
+                named.push(kept);
+            }
+        }
+        fs::rename(part, copy)
+    })();
+    remove(&made);
+    written.inspect_err(|_| remove(&named))
 }
 
 /// Copies a small file, durably. One that is not there is left out.
@@ -108,7 +134,6 @@ fn copy_small(from: &Path, to: &Path) -> io::Result<()> {
         read => read?,
     };
     let mut file = private_file(to).map_err(io::Error::other)?;
-    file.set_len(0)?;
     file.write_all(&bytes)?;
     file.sync_all()
 }

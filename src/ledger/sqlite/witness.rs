@@ -12,10 +12,11 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::connect::{IMMUTABLE, connect};
-use super::files::{beside, has_wal, private_file, sync_parent};
+use super::files::{has_wal, private_file, sync_parent};
 use super::{Location, SqliteLedger, key};
 use crate::ledger::{LedgerError, LedgerName};
 use crate::model::attempt::{AttemptId, Batch};
+use crate::paths::beside;
 use crate::private;
 
 const HEADING: &str = "ceknik-witness-1";

@@ -9,8 +9,8 @@ use std::rc::Rc;
 
 use super::Trap;
 use crate::ledger::{
-    CutShort, Detail, Earlier, Ending, Facts, FoundRun, HISTORY, Journal, Ledger, LedgerError,
-    LedgerName, OpenRun, Opening, Own, Purged, Recorded, RunId, RunRef, Unrecorded,
+    CutShort, DAY_MS, Detail, Earlier, Ending, Facts, FoundRun, HISTORY, Journal, Ledger,
+    LedgerError, LedgerName, OpenRun, Opening, Own, Purged, Recorded, RunId, RunRef, Unrecorded,
 };
 use crate::model::attempt::{AttemptId, Batch, Intent, Settlement, StartId, WallMs};
 use crate::model::class::{Class, End, Lost};
@@ -27,7 +27,6 @@ mod place;
 pub(crate) use place::MemoryBackend;
 
 const KILLED: Class = Class::InDoubt(Lost::Killed);
-const DAY_MS: i64 = 86_400_000;
 
 #[derive(Debug, Clone)]
 struct Run {

@@ -38,13 +38,11 @@ pub struct Seen(Vec<String>);
 
 impl Seen {
     /// Of these headers.
-    #[must_use]
     pub fn of(headers: &[String]) -> Self {
         Self(shown_all(headers))
     }
 
     /// Each of them.
-    #[must_use]
     pub fn names(&self) -> &[String] {
         &self.0
     }
@@ -113,7 +111,6 @@ impl fmt::Display for ColumnError {
 
 impl ColumnError {
     /// What to do about it.
-    #[must_use]
     pub fn hint(&self) -> String {
         match self {
             Self::NotFound { role, .. } => {

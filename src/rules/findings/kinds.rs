@@ -100,7 +100,6 @@ const MOSTLY_REJECTED: Stop = Stop {
 };
 
 /// The reasons to stop before the first call. A file without rows has none.
-#[must_use]
 pub fn stop_findings(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) -> Vec<Finding> {
     let (rows, niks, rejected) = (counts.rows, counts.niks, counts.rejected());
     let telling = niks >= TELLING_NIKS;
@@ -139,7 +138,6 @@ pub fn stop_findings(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) ->
 }
 
 /// All that the file shows, the gravest first: what stops it, what is not sent or may be wasted, what is good to know.
-#[must_use]
 pub fn findings(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) -> Vec<Finding> {
     let mut all = stop_findings(counts, spots, facts);
     let rows = counts.rows;

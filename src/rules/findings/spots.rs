@@ -27,7 +27,6 @@ pub enum Sign {
 
 impl Sign {
     /// Whether the name's cell shows it; else the NIK's.
-    #[must_use]
     pub fn is_of_name(self) -> bool {
         match self {
             Self::Rejection(rejection) => rejection.code().starts_with("name_"),
@@ -79,7 +78,6 @@ impl SpotLog {
     }
 
     /// The first places of a sign.
-    #[must_use]
     pub fn of(&self, sign: Sign) -> Vec<Spot> {
         self.0.get(&sign).cloned().unwrap_or_default()
     }

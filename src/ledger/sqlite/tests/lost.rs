@@ -109,9 +109,31 @@ fn a_row_without_its_sum_is_damaged() {
     ledger.connection.execute("UPDATE settlements SET sum = NULL", []).unwrap();
     let error = ledger.own(run.id, &keys, &mut |_, _| {}).unwrap_err();
     assert!(error.hint().contains("backup"), "{}", error.hint());
-    let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
-    let full = LedgerError::from(rusqlite::Error::SqliteFailure(full, None));
-    assert!(full.hint().contains("free space"), "{}", full.hint());
+}
+
+#[test]
+fn what_the_storage_says_is_told_with_what_was_tried_and_without_a_path() {
+    use rusqlite::ffi::{
+        SQLITE_BUSY, SQLITE_CANTOPEN, SQLITE_CORRUPT, SQLITE_FULL, SQLITE_IOERR_FSYNC,
+        SQLITE_IOERR_READ, SQLITE_READONLY,
+    };
+    for (code, tried, hint) in [
+        (SQLITE_FULL, "written", "free space"),
+        (SQLITE_IOERR_FSYNC, "written", "free space"),
+        (SQLITE_READONLY, "written", "free space"),
+        (SQLITE_IOERR_READ, "read", "free space"),
+        (SQLITE_CORRUPT, "read", "backup"),
+        (SQLITE_CANTOPEN, "opened", "free space"),
+        (SQLITE_BUSY, "used", "free space"),
+    ] {
+        let error = rusqlite::ffi::Error::new(code);
+        let path = (code == SQLITE_CANTOPEN).then(|| "at n/3275014107900001.ledger".to_owned());
+        let error = LedgerError::from(rusqlite::Error::SqliteFailure(error, path));
+        let said = error.to_string();
+        assert!(said.starts_with(&format!("the ledger could not be {tried}: ")), "{said}");
+        assert!(!said.contains("3275014107900001"), "{said}");
+        assert!(error.hint().contains(hint), "{said}: {}", error.hint());
+    }
 }
 
 #[test]

@@ -138,6 +138,31 @@ fn a_complete_copy_is_never_written_over() {
 }
 
 #[test]
+fn a_key_at_a_name_of_the_copy_is_neither_removed_nor_written_over() {
+    for name in [".v2.key", ".v2.part", ".v2.part.key", ".v2.witness"] {
+        let place = stored("stopped");
+        let Location { ledger, key, origin } = place.location();
+        let moved = Location { key: beside(&ledger, name), ledger, origin };
+        fs::rename(&key, &moved.key).unwrap();
+        let bytes = fs::read(&moved.key).unwrap();
+        // First without room, then with it.
+        let parts = [beside(&moved.ledger, ".v2.part"), beside(&moved.ledger, ".v2.2.part")];
+        let in_the_way: Vec<_> = parts.iter().filter(|part| !part.exists()).collect();
+        in_the_way.iter().for_each(|part| fs::create_dir(part).unwrap());
+        let open = || SqliteLedger::open(&moved, Duration::ZERO, || WallMs(0)).map(drop);
+        assert_eq!(open().unwrap_err().exit_code(), 18, "{name}");
+        assert_eq!(fs::read(&moved.key).unwrap(), bytes, "{name}: the only key");
+        in_the_way.iter().for_each(|part| fs::remove_dir(part).unwrap());
+        open().unwrap();
+        assert_eq!(fs::read(&moved.key).unwrap(), bytes, "{name}: the only key");
+        let copies = [".v2", ".v2.2"].map(|copy| beside(&moved.ledger, copy));
+        let copy = copies.iter().find(|copy| copy.exists()).unwrap();
+        assert_eq!(SqliteLedger::look(copy).unwrap().version().unwrap(), 2, "{name}");
+        assert_eq!(fs::read(beside(copy, ".key")).unwrap(), bytes, "{name}");
+    }
+}
+
+#[test]
 fn a_damaged_older_ledger_is_not_brought_up_to_date() {
     let place = stored("stopped");
     let raw = rusqlite::Connection::open(place.location().ledger).unwrap();

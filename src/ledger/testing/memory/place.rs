@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::{DAY_MS, KILLED, MemoryLedger, Run, Start, Store};
+use super::{KILLED, MemoryLedger, Run, Start, Store};
 use crate::ledger::testing::{Backend, Stored, StoredFact, Trap};
 use crate::ledger::{
-    DayTotal, Doubt, Ledger, LedgerError, LedgerName, OpenRun, Preview, Recorded, RunId, RunLine,
-    Shown, Status, Unrecorded,
+    DAY_MS, DayTotal, Doubt, Ledger, LedgerError, LedgerName, OpenRun, Preview, Recorded, RunId,
+    RunLine, Shown, Status, Unrecorded,
 };
 use crate::model::attempt::{AttemptId, Batch, Intent, WallMs};
 use crate::model::class::{Class, End, NotSent};
