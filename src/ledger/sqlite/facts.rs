@@ -91,7 +91,7 @@ impl Facts for SqliteLedger {
     ) -> Result<(), LedgerError> {
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT i.id, i.pair, coalesce(s.class, ?3), coalesce(s.at, i.at), v.id IS NOT NULL,
-                    i.run
+                    i.run, s.id IS NULL
                  FROM intents i
                  LEFT JOIN settlements s ON s.id = i.id LEFT JOIN voids v ON v.id = i.id
                  WHERE i.id >= ?1 AND i.id < ?2 AND {INTENT} AND {SETTLEMENT} ORDER BY i.id"
@@ -101,8 +101,10 @@ impl Facts for SqliteLedger {
             let mut rows = statement.query(params![expected, end, UNSETTLED.code()])?;
             while let Some(row) = rows.next()? {
                 let (pair, own) = own(row)?;
-                // An attempt that is left out is made again by this run, and one that is another's by that one.
-                if own.attempt.0 != expected || row.get::<_, u64>(5)? != run.0 {
+                // An attempt that is left out is made again by this run, and one that is another's by that one. What
+                // a start that is over did is settled.
+                let is_lost = row.get(6)? && start.intents.is_some();
+                if own.attempt.0 != expected || row.get::<_, u64>(5)? != run.0 || is_lost {
                     return Err(damaged().into());
                 }
                 expected += 1;
@@ -139,8 +141,11 @@ impl SqliteLedger {
         ))?;
         let mut read = |wanted: &[u64]| -> rusqlite::Result<()> {
             let mut rows = statement.query([wanted.first(), wanted.last()])?;
+            let mut after = None;
             while let Some(row) = rows.next()? {
-                if wanted.binary_search(&row.get(0)?).is_ok() {
+                let attempt: u64 = row.get(0)?;
+                rising(&mut after, attempt)?;
+                if wanted.binary_search(&attempt).is_ok() {
                     details.extend(detail(row)?);
                 }
             }
@@ -148,6 +153,14 @@ impl SqliteLedger {
         };
         for near in wanted.chunk_by(|one, next| next - one <= DENSE) {
             read(near)?;
+        }
+        if details.len() < wanted.len() && !std::mem::replace(&mut self.trees_checked, true) {
+            // Never recorded, or out of sight: a tree that is damaged leads past what is in it.
+            let found: String =
+                self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            if found != "ok" {
+                return Err(damaged().into());
+            }
         }
         Ok(details)
     }
@@ -186,17 +199,19 @@ impl SqliteLedger {
     }
 
     fn look_up_standings(&self, keys: &SortedKeys, tell: &mut Tell<'_>) -> rusqlite::Result<()> {
-        let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT pair, attempt, run, class, at FROM standings
-                 WHERE pair >= ?1 AND {STANDING} ORDER BY pair LIMIT 1"
-        ))?;
+        let neighbour = |which: &str| {
+            self.connection.prepare_cached(&format!(
+                "SELECT pair, attempt, run, class, at FROM standings WHERE {STANDING} AND {which} LIMIT 1"
+            ))
+        };
+        let mut next = neighbour("pair >= ?1 ORDER BY pair")?;
+        let mut before = neighbour("pair < ?1 ORDER BY pair DESC")?;
         for (at, key) in (0..).map(PairIndex).zip(keys.as_slice()) {
-            // Where it is not there, its neighbour is looked at: it may be the one, its key damaged.
-            let mut rows = statement.query([key.0])?;
-            if let Some(row) = rows.next()?
-                && row.get_ref(0).and_then(|pair| Ok(pair.as_blob()? == key.0))?
-            {
-                tell(at, &Stored::read(row)?);
+            let mut rows = next.query([key.0])?;
+            match rows.next()? {
+                Some(row) if row.get_ref(0)?.as_blob()? == key.0 => tell(at, &Stored::read(row)?),
+                // Where it is not there, both neighbours are looked at: one may be damaged, and be it or hide it.
+                _ => drop(before.query([key.0])?.next()?),
             }
         }
         Ok(())
@@ -209,8 +224,10 @@ impl SqliteLedger {
         ))?;
         let mut rows = statement.query([])?;
         let mut wanted = (0..).map(PairIndex).zip(keys.as_slice()).peekable();
+        let mut after = None;
         while let Some(row) = rows.next()? {
             let pair = PairKey(row.get(0)?);
+            rising(&mut after, pair)?;
             while wanted.next_if(|(_, key)| **key < pair).is_some() {}
             match wanted.next_if(|(_, key)| **key == pair) {
                 Some((at, _)) => tell(at, &Stored::read(row)?),
@@ -227,8 +244,9 @@ impl SqliteLedger {
         keys: &SortedKeys,
         tell: &mut Tell<'_>,
     ) -> Result<(), LedgerError> {
+        let unsettled_from = self.first_unsettled()?;
         let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT i.pair, i.id, i.run, coalesce(s.class, ?3), coalesce(s.at, i.at)
+            "SELECT i.pair, i.id, i.run, coalesce(s.class, ?3), coalesce(s.at, i.at), s.id IS NULL
                  FROM intents i LEFT JOIN settlements s ON s.id = i.id
                  WHERE i.id > ?1 AND {INTENT} AND {SETTLEMENT} AND i.run IS NOT ?2
                    AND NOT EXISTS (SELECT 1 FROM voids v WHERE v.id = i.id) ORDER BY i.id"
@@ -236,9 +254,12 @@ impl SqliteLedger {
         let not = not.map(|run| run.0);
         let mut rows = statement.query(params![self.merged_to()?, not, UNSETTLED.code()])?;
         while let Some(row) = rows.next()? {
-            let pair = PairKey(row.get(0)?);
+            let (pair, stored) = (PairKey(row.get(0)?), Stored::read(row)?);
+            if row.get(5)? && stored.attempt.0 < unsettled_from {
+                return Err(damaged().into());
+            }
             if let Some(at) = keys.find(&pair) {
-                tell(at, &Stored::read(row)?);
+                tell(at, &stored);
             }
         }
         Ok(())
@@ -258,6 +279,14 @@ pub(super) fn merge(attempts: &str) -> String {
          ON CONFLICT (pair) DO UPDATE SET attempt = excluded.attempt,
             run = excluded.run, class = excluded.class, at = excluded.at, sum = excluded.sum"
     )
+}
+
+/// Refuses what does not come after the one before: the tree leads to it twice, and past another.
+fn rising<T: Ord + Copy>(after: &mut Option<T>, next: T) -> rusqlite::Result<()> {
+    match after.replace(next) {
+        Some(before) if before >= next => Err(damaged()),
+        _ => Ok(()),
+    }
 }
 
 fn own(row: &Row<'_>) -> rusqlite::Result<(PairKey, Own)> {

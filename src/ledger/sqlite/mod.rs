@@ -78,6 +78,8 @@ pub(crate) struct SqliteLedger {
     testimony: Option<Testimony>,
     /// None where it is only read.
     witness: Option<Witness>,
+    /// Whether it was looked at that each fact can be found.
+    trees_checked: bool,
     _lock: Option<Lock>,
 }
 
@@ -113,6 +115,7 @@ impl SqliteLedger {
             hasher: PairHasher::new(key),
             testimony,
             witness: None,
+            trees_checked: false,
             _lock: Some(lock),
         };
         // What is refused stays as it is: its WAL too.
@@ -141,7 +144,17 @@ impl SqliteLedger {
         sums::teach(&connection)?;
         let (path, name) = (path.to_owned(), LedgerName::of_file(path));
         let hasher = PairHasher::new([0; 32]);
-        Ok(Self { connection, path, name, hasher, testimony, witness: None, _lock: None })
+        let trees_checked = false;
+        Ok(Self {
+            connection,
+            path,
+            name,
+            hasher,
+            testimony,
+            witness: None,
+            trees_checked,
+            _lock: None,
+        })
     }
 
     /// See [`crate::ledger::look`]: a run may be under way.

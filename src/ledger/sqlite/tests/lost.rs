@@ -1,5 +1,6 @@
 //! What is gone is noticed: the witness, and the sums of rows.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -180,4 +181,82 @@ fn a_link_in_the_place_of_a_file_of_sqlites_is_refused() {
         let told = opened.map(drop).unwrap_err().to_string();
         assert!(told.contains("it is a link"), "{ending}: {told}");
     }
+}
+
+/// The pages of a tree that lead to others say where a fact is. One that leads astray must not hide what is there.
+#[test]
+fn a_flipped_bit_in_a_page_that_leads_to_others_is_noticed_or_changes_nothing() {
+    let origin = Place::new();
+    let mut ledger = origin.open();
+    let pairs = |range: std::ops::Range<u64>| range.map(|n| (n, Some(MATCH))).collect::<Vec<_>>();
+    for (n, range) in [(1, 1..400), (2, 400..600)] {
+        let run = ledger.open_run(&opening(n, n)).unwrap();
+        ledger = record(ledger, &run, &pairs(range), &[]);
+        match n {
+            1 => ledger.end_run(&run, &ending(0)).unwrap(),
+            _ => ledger.end_start(&run, &ending(13)).unwrap(),
+        }
+    }
+    drop(ledger);
+    let keys: Vec<_> = (1..601).map(key).collect();
+    // A fact may be told twice.
+    let read = |place: &Place| -> Result<BTreeSet<String>, LedgerError> {
+        let mut ledger = SqliteLedger::open(&place.location(), Duration::ZERO, || WallMs(0))?;
+        let (mut seen, mut attempts) = (BTreeSet::new(), Vec::new());
+        // A few keys are looked up, many are swept through.
+        for keys in keys.chunks(4).chain([&keys[..]]) {
+            let keys = PairTable::new(keys.to_vec()).keys();
+            ledger.earlier(&RunRef::Open(RunId(2)), &keys, &mut |at, earlier| {
+                attempts.push(earlier.attempt);
+                seen.insert(format!("{:?} of {} {earlier:?}", at, keys.as_slice().len()));
+            })?;
+        }
+        let keys = PairTable::new(keys.clone()).keys();
+        ledger.own(RunId(2), &keys, &mut |at, own| {
+            attempts.push(own.attempt);
+            seen.insert(format!("{at:?} {own:?}"));
+        })?;
+        let details = ledger.details(&attempts)?;
+        seen.extend(
+            details.iter().map(|detail| format!("{:?} {:?}", detail.attempt, detail.texts.remark)),
+        );
+        Ok(seen)
+    };
+    let whole = fs::read(origin.location().ledger).unwrap();
+    let undisturbed = read(&copied(&origin)).unwrap();
+    assert!(undisturbed.len() > 1500, "{}", undisturbed.len());
+    let (mut flips, mut refused, mut astray) = (0, 0, Vec::new());
+    for at in (0..whole.len()).filter(|at| whole[*at] != 0) {
+        let (page, header) = (at / 4096 * 4096, if at < 4096 { 100 } else { at / 4096 * 4096 });
+        let number = |at: usize| usize::from(u16::from_be_bytes([whole[at], whole[at + 1]]));
+        let (pointers, cells) = (header + 12 + 2 * number(header + 3), page + number(header + 5));
+        // Those of a table hold keys alone; those of the look-up table hold its rows too.
+        let bits: &[u8] = match whole[header] {
+            _ if at < header || (at >= pointers && at < cells) => &[],
+            5 => &[0x01, 0x10],
+            2 if at % 11 == 0 => &[0x01],
+            _ => &[],
+        };
+        for bit in bits {
+            let place = copied(&origin);
+            let mut bytes = whole.clone();
+            bytes[at] ^= bit;
+            fs::write(place.location().ledger, bytes).unwrap();
+            flips += 1;
+            match read(&place) {
+                Ok(seen) if seen == undisturbed => {}
+                Ok(seen) => {
+                    let differs: Vec<_> = undisturbed.symmetric_difference(&seen).take(4).collect();
+                    let (page, byte) = (page / 4096, at % 4096);
+                    astray.push(format!("page {page}, byte {byte}, bit {bit:#x}: {differs:?}"));
+                }
+                Err(error) => {
+                    assert_eq!(error.exit_code(), 18, "{error}");
+                    refused += 1;
+                }
+            }
+        }
+    }
+    assert!(astray.is_empty(), "{} of {flips}: {}", astray.len(), astray.join("\n"));
+    assert!(refused > 30 && flips > refused, "{refused} of {flips} refused");
 }
