@@ -2,7 +2,7 @@
 """Long runs of the release build against `ceknik sandbox`, each held against the vendor's own call log.
 
 `load.py full [ROWS]`: 10M distinct rows without faults, memory watched. `load.py soak [SECONDS]`: an hour at 500 calls a
-second, 2 % of them with faults of every kind. Everything stays on loopback and in a temporary folder (CEKNIK_LOAD_FOLDER
+second, 2 % of them with faults of every kind. Everything stays on loopback and in a temporary folder (LOAD_FOLDER
 names another), and every run is bounded. Prints a table; exits 1 where something does not hold.
 """
 
@@ -119,7 +119,7 @@ def main():
     name, number = sys.argv[1] if len(sys.argv) > 1 else "", sys.argv[2:]
     if name not in ("full", "soak"):
         sys.exit(__doc__)
-    folder = os.environ.get("CEKNIK_LOAD_FOLDER")
+    folder = os.environ.get("LOAD_FOLDER")
     with tempfile.TemporaryDirectory(prefix="ceknik-load-", dir=folder) as folder:
         bench = Bench(folder)
         if name == "full":

@@ -5,7 +5,6 @@
 
 use std::path::PathBuf;
 
-use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::sandbox::ENDINGS_HELP;
@@ -19,6 +18,15 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// Yes or no, in the usual words of English and Indonesian. All else is refused: what allows a purchase is not guessed.
+pub(crate) fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text.trim().to_lowercase().as_str() {
+        "1" | "true" | "yes" | "y" | "on" | "ya" | "iya" => Ok(true),
+        "0" | "false" | "no" | "n" | "off" | "tidak" | "tdk" | "bukan" => Ok(false),
+        _ => Err("it is neither yes (ya, true, 1) nor no (tidak, false, 0)".to_owned()),
+    }
 }
 
 const EXIT_CODES: &str = "\
@@ -71,7 +79,7 @@ pub struct RunArgs {
     pub output: Option<PathBuf>,
     /// Write the CSV for a spreadsheet: BOM, `;`, CRLF, cells that look like formulas marked with
     /// a `'`, NIKs and other long numbers as text; means nothing to an .xlsx
-    #[arg(long, env = "CEKNIK_EXCEL", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "CEKNIK_EXCEL", value_parser = yes_or_no)]
     pub excel: bool,
     /// Where the summary goes [default: OUTPUT.summary.json]
     #[arg(long, env = "CEKNIK_SUMMARY", hide_env_values = true, value_name = "FILE")]
@@ -96,7 +104,7 @@ pub struct RunArgs {
     #[command(flatten)]
     pub(crate) screen: ScreenArgs,
     /// No progress display
-    #[arg(long, env = "CEKNIK_NO_PROGRESS", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "CEKNIK_NO_PROGRESS", value_parser = yes_or_no)]
     pub no_progress: bool,
     /// The configuration file [default: ceknik.toml in the current folder, if there is one]
     #[arg(long, env = "CEKNIK_CONFIG", value_name = "FILE")]
@@ -109,7 +117,7 @@ pub struct PlanArgs {
     /// The customer file, as for `run`; `-` reads standard input
     pub input: PathBuf,
     /// The plan as JSON on standard output
-    #[arg(long, env = "CEKNIK_JSON", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "CEKNIK_JSON", value_parser = yes_or_no)]
     pub json: bool,
     #[command(flatten)]
     pub(crate) reading: ReadingArgs,
@@ -162,7 +170,7 @@ pub(crate) struct ReadingArgs {
     #[arg(long, env = "CEKNIK_DELIMITER", value_name = "CHAR")]
     pub(crate) delimiter: Option<String>,
     /// The first record is data; needs --id-column and --name-column by number
-    #[arg(long, env = "CEKNIK_NO_HEADER", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "CEKNIK_NO_HEADER", value_parser = yes_or_no)]
     pub(crate) no_header: bool,
     /// The NIK column, by name or number (from 1) [default: found by header and content]
     #[arg(long, env = "CEKNIK_ID_COLUMN", value_name = "COLUMN")]
@@ -171,13 +179,13 @@ pub(crate) struct ReadingArgs {
     #[arg(long, env = "CEKNIK_NAME_COLUMN", value_name = "COLUMN")]
     pub(crate) name_column: Option<String>,
     /// Send NIKs that end in 0000 all the same
-    #[arg(long, env = "CEKNIK_SEND_TRUNCATED", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "CEKNIK_SEND_TRUNCATED", value_parser = yes_or_no)]
     pub(crate) send_truncated: bool,
     /// Send NIKs whose birth date does not exist all the same
-    #[arg(long, env = "CEKNIK_SEND_ODD_DATES", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "CEKNIK_SEND_ODD_DATES", value_parser = yes_or_no)]
     pub(crate) send_odd_dates: bool,
     /// Go on in spite of findings that stop a damaged file
-    #[arg(long, env = "CEKNIK_FORCE", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "CEKNIK_FORCE", value_parser = yes_or_no)]
     pub(crate) force: bool,
 }
 
@@ -186,7 +194,7 @@ pub(crate) struct ReadingArgs {
 #[command(next_help_heading = "Vendor (secrets: CEKNIK_API_ID, CEKNIK_API_SECRET, or …_FILE)")]
 pub(crate) struct VendorArgs {
     /// Ask a stand-in vendor inside this process: no account, no network, no cost
-    #[arg(long, env = "CEKNIK_SANDBOX", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "CEKNIK_SANDBOX", value_parser = yes_or_no)]
     pub(crate) sandbox: bool,
     /// The vendor's address; http:// for loopback only
     #[arg(long, env = "CEKNIK_BASE_URL", hide_env_values = true, value_name = "URL",
@@ -279,7 +287,7 @@ pub(crate) struct StartArgs {
     #[arg(long, env = "CEKNIK_CONFIRM_ABOVE", value_name = "AMOUNT")]
     pub(crate) confirm_above: Option<String>,
     /// Go on without asking
-    #[arg(short, long, env = "CEKNIK_YES", value_parser = FalseyValueParser::new())]
+    #[arg(short, long, env = "CEKNIK_YES", value_parser = yes_or_no)]
     pub(crate) yes: bool,
 }
 
@@ -297,7 +305,7 @@ pub(crate) struct ReuseArgs {
     #[arg(long, env = "CEKNIK_IN_DOUBT", value_name = "ACT", default_value = "hold")]
     pub(crate) in_doubt: InDoubtArg,
     /// Ask again what an earlier run ended as refused and free of charge
-    #[arg(long, env = "CEKNIK_RETRY_REFUSED", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "CEKNIK_RETRY_REFUSED", value_parser = yes_or_no)]
     pub(crate) retry_refused: bool,
 }
 
@@ -333,7 +341,7 @@ pub(crate) struct ScreenArgs {
     #[arg(short, long, action = ArgAction::Count)]
     pub(crate) verbose: u8,
     /// Say nothing but errors
-    #[arg(short, long, env = "CEKNIK_QUIET", value_parser = FalseyValueParser::new())]
+    #[arg(short, long, env = "CEKNIK_QUIET", value_parser = yes_or_no)]
     pub(crate) quiet: bool,
     /// Colours
     #[arg(long, env = "CEKNIK_COLOR", value_name = "WHEN", default_value = "auto")]
@@ -406,7 +414,7 @@ pub struct WhichArgs {
         default_value = DEFAULT_BASE_URL)]
     pub base_url: String,
     /// The ledger of `run --sandbox`
-    #[arg(long, env = "CEKNIK_SANDBOX", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "CEKNIK_SANDBOX", value_parser = yes_or_no)]
     pub sandbox: bool,
     /// The configuration file [default: ceknik.toml in the current folder, if there is one]
     #[arg(long, env = "CEKNIK_CONFIG", value_name = "FILE")]

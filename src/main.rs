@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use ceknik::cli::{Cli, Command};
-use ceknik::config::{PlanConfig, RunConfig, file};
+use ceknik::config::{PlanConfig, RunConfig, environment, file};
 use ceknik::error::{Error, exit};
 use ceknik::term::{Options, Screen};
 use ceknik::{commands, contain};
@@ -23,7 +23,10 @@ fn run() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let parsed = file::command(&arguments).map(|command| command.get_matches_from(arguments));
     let cli = parsed.map(|matches| Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit()));
-    let ended = cli.and_then(|cli| dispatch(&cli.command));
+    let ended = cli.and_then(|cli| {
+        environment::check(&cli.command)?;
+        dispatch(&cli.command)
+    });
     ExitCode::from(ended.unwrap_or_else(|error| told(&Screen::new(&Options::default()), &error)))
 }
 

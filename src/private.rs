@@ -4,7 +4,7 @@
 //! root. Never: decides what comes of a refusal.
 
 use std::fs::{File, Metadata, OpenOptions, Permissions};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -35,6 +35,30 @@ pub fn open(path: &Path, options: &OpenOptions) -> io::Result<File> {
         return Err(io::Error::other("it belongs to another user"));
     }
     Ok(file)
+}
+
+/// Opens a file that the user names, to read it, and waits for nothing: a pipe may have nobody at its other end.
+///
+/// # Errors
+/// What the system says.
+pub fn open_at_once(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)
+}
+
+/// Reads a regular file to its end, if it is no larger than this.
+///
+/// # Errors
+/// What the system says; that it is no regular file, or is too large.
+pub fn read_bounded(file: &File, most: u64) -> io::Result<Vec<u8>> {
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > most {
+        true => Err(io::Error::other(format!("it is larger than {} KB", most / 1024))),
+        false => Ok(bytes),
+    }
 }
 
 /// Reads such a file.

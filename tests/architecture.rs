@@ -23,7 +23,7 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("paths", &[]),
     ("private", &[]),
     ("input", &["model", "rules", "contain"]),
-    ("api", &["model", "rules"]),
+    ("api", &["model", "rules", "private"]),
     ("ledger", &["model", "rules", "paths", "private"]),
     ("output", &["model", "rules", "contain", "paths", "private", "input"]),
     ("engine", &["model", "rules", "api", "ledger"]),

@@ -6,8 +6,8 @@ mod support;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::PathBuf;
-use std::process::Output;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 use support::{Ended, Place, Running, Vendor, people, run_arguments};
 
@@ -43,7 +43,7 @@ const fn setting(
 }
 
 /// Six of one name, two of them rejected: what is said tells which value was used.
-const SETTINGS: [Setting; 17] = [
+const SETTINGS: [Setting; 29] = [
     setting("which file", "rate = 900", &[], &[], "settings   ceknik.toml\n"),
     setting("rate: default", "", &[], &[], "at 1000 calls/s"),
     setting("rate: file", "rate = 900", &[], &[], "at 900 calls/s"),
@@ -84,6 +84,60 @@ const SETTINGS: [Setting; 17] = [
         &["--name-column", "note", "--force"],
         "going on all the same",
     ),
+    setting(
+        "flag: no, in words",
+        "force = \"tidak\"",
+        &[],
+        &["--name-column", "note"],
+        "with --force",
+    ),
+    setting(
+        "flag: yes, in words",
+        "",
+        &[("CEKNIK_FORCE", "ya")],
+        &["--name-column", "note"],
+        "going on all the same",
+    ),
+    setting(
+        "flag: no, in the environment's words",
+        "force = true",
+        &[("CEKNIK_FORCE", "tidak")],
+        &["--name-column", "note"],
+        "with --force",
+    ),
+    setting(
+        "flag: another word",
+        "",
+        &[("CEKNIK_FORCE", "mungkin")],
+        &["--name-column", "note"],
+        "it is neither yes (ya",
+    ),
+    setting("an empty variable", "rate = 900", &[("CEKNIK_RATE", "")], &[], "at 900 calls/s"),
+    setting(
+        "an empty flag",
+        "force = true",
+        &[("CEKNIK_FORCE", "")],
+        &["--name-column", "note"],
+        "going on",
+    ),
+    setting("price: thousands in the file", "price = 1.000", &[], &[], "could be thousands"),
+    setting("price: parted in the file", "price = 1_500", &[], &[], "Rp6.000"),
+    setting("rate: thousands in the file", "rate = 1.000", &[], &[], "could be thousands"),
+    setting(
+        "a mistyped variable",
+        "",
+        &[("CEKNIK_MAX_CHARGE", "1")],
+        &[],
+        "did you mean CEKNIK_MAX_CHARGES?",
+    ),
+    setting("a mistyped variable, empty", "", &[("CEKNIK_MAX_CHARGE", "")], &[], "at 1000 calls/s"),
+    setting(
+        "Kubernetes' variable",
+        "",
+        &[("CEKNIK_SERVICE_HOST", "10.0.0.1")],
+        &[],
+        "at 1000 calls/s",
+    ),
     setting("underscores", "max_attempts = 3\nname_column = \"note\"", &[], &[], "with --force"),
 ];
 
@@ -120,7 +174,8 @@ fn a_configuration_file_that_is_wrong_is_11_and_says_where() {
         ("concurrency = 0", &["concurrency: \"0\"", "1..=4096"]),
         ("max_attempts = \"many\"", &["max_attempts: \"many\""]),
         ("body = \"xml\"", &["body: \"xml\": one of auto, json, form is wanted"]),
-        ("force = \"perhaps\"", &["force: \"perhaps\""]),
+        ("force = \"perhaps\"", &["line 1: force: \"perhaps\"", "it is neither yes (ya"]),
+        ("# one\nforce = true\nrate = []", &["line 3: rate: "]),
         ("force = 3", &["force: \"3\""]),
     ] {
         settings(&place, text);
@@ -172,6 +227,38 @@ fn a_file_that_others_may_write_is_believed_only_where_it_is_named() {
         chown(&path, Some(65534), None).unwrap();
         check("ceknik.toml belongs to another user");
     }
+}
+
+#[test]
+fn files_that_the_user_names_are_never_waited_for() {
+    let place = Place::new();
+    place.write("in.csv", people([1]));
+    let made = Command::new("mkfifo").arg(place.path("pipe")).status().unwrap();
+    assert!(made.success());
+    let (url, pipe) = ("http://127.0.0.1:9", place.path("pipe"));
+    let run = ["run", "in.csv", "--max-outage", "1s", "--base-url", url];
+    let named = [&run[..], &["--config", "pipe"]].concat();
+    place.ceknik(&named).exits(11).says("it is not a regular file");
+    let device = [&run[..], &["--config", "/dev/zero"]].concat();
+    place.ceknik(&device).exits(11).says("it is not a regular file");
+    for ca_cert in ["pipe", "/dev/zero"] {
+        let ca_cert = [&run[..], &["--ca-cert", ca_cert]].concat();
+        place.ceknik(&ca_cert).exits(11).says("it is not a regular file");
+    }
+    let secret = |file: &Path| {
+        let mut command = place.command(&run);
+        command.env_remove("CEKNIK_API_SECRET").env("CEKNIK_API_SECRET_FILE", file);
+        Running::start(command)
+    };
+    secret(Path::new("/dev/zero")).end().exits(11).says("it is not a regular file");
+    place.write("large", "x".repeat(70_000));
+    secret(&place.path("large")).end().exits(11).says("it is larger than 64 KB");
+    secret(&pipe).end().exits(11).says("nobody has written a secret to the pipe");
+    // Somebody comes a little later.
+    let waiting = secret(&pipe);
+    fs::write(&pipe, "s3cret-of-a-pipe\n").unwrap();
+    let ended = waiting.end();
+    assert!(!ended.stderr.contains("pipe"), "it was read: {}", ended.stderr);
 }
 
 #[test]

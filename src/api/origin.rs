@@ -70,6 +70,11 @@ impl BaseUrl {
         }
     }
 
+    /// Whether calls to it stay on this machine.
+    pub fn is_loopback(&self) -> bool {
+        self.0.host().is_some_and(|host| is_loopback(&host))
+    }
+
     /// The address that subjects are posted to.
     pub fn endpoint(&self) -> Url {
         let mut url = self.0.clone();

@@ -58,6 +58,9 @@ impl Destination {
             }
         };
         let format = format(&results, args.excel)?;
+        if args.summary.as_deref() == Some(Path::new("-")) {
+            return Err(usage("--summary: `-` is no file: name one".to_owned()));
+        }
         Ok(Self { results, format, summary: args.summary.clone() })
     }
 

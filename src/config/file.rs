@@ -6,22 +6,23 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, CommandFactory};
+use toml::de::{DeTable, DeValue};
 
-use crate::cli::Cli;
+use super::environment::{nearest, without_empty};
+use crate::cli::{Cli, yes_or_no};
 use crate::error::Error;
 use crate::model::subject::mask_path;
-use crate::private::{is_mine, others_may_write};
+use crate::private::{is_mine, open_at_once, others_may_write, read_bounded};
 
 /// The file that is read where none is named.
 const DEFAULT_FILE: &str = "ceknik.toml";
-/// What a name must be like to be suggested.
-const LIKENESS: f64 = 0.8;
+/// A larger file holds more than settings.
+const LARGEST: u64 = 1 << 20;
 /// Arguments that are no settings.
 const NOT_SETTINGS: [&str; 5] = ["input", "config", "json", "verbose", "help"];
 
@@ -30,33 +31,36 @@ const NOT_SETTINGS: [&str; 5] = ["input", "config", "json", "verbose", "help"];
 /// # Errors
 /// Exit code 11: the file cannot be read, or holds something that is not a setting.
 pub fn command(arguments: &[OsString]) -> Result<clap::Command, Error> {
-    let command = Cli::command();
+    let command = without_empty(Cli::command());
     let Some((path, text)) = read(&command, arguments)? else { return Ok(command) };
     let refuse = |message: String| {
         let hint = "the keys are the long flags of `ceknik run --help` and `ceknik plan --help`, without the dashes";
         Error::config(format!("{}: {message}", mask_path(&path)), hint)
     };
-    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-        let line = |at| text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
-        let place = error.span().map(|span| format!("line {}: ", line(span.start)));
-        let place = place.unwrap_or_default();
+    let place =
+        |at| format!("line {}: ", text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1);
+    let table = DeTable::parse(&text).map_err(|error| {
+        let place = error.span().map(|span| place(span.start)).unwrap_or_default();
         refuse(format!("{place}{}", error.message()))
     })?;
     let settings = settings(&command);
     let mut defaults = BTreeMap::new();
-    for (key, value) in table {
+    for (key, value) in table.into_inner() {
+        let place = place(key.span().start);
+        let key = key.into_inner();
         let name = key.replace('_', "-").to_lowercase();
         if name.contains("api-id") || name.contains("api-secret") {
             let what = format!("{key}: secrets are never read from this file");
             let hint = "set CEKNIK_API_ID and CEKNIK_API_SECRET, or …_FILE with a path";
-            return Err(Error::config(format!("{}: {what}", mask_path(&path)), hint));
+            return Err(Error::config(format!("{}: {place}{what}", mask_path(&path)), hint));
         }
         let Some(setting) = settings.iter().find(|known| known.get_long() == Some(&name)) else {
-            return Err(refuse(unknown(&key, &name, &settings)));
+            return Err(refuse(place + &unknown(&key, &name, &settings)));
         };
-        let value = plain(&value)
-            .ok_or_else(|| refuse(format!("{key}: a text, number or true/false is wanted")))?;
-        check(setting, &value).map_err(|why| refuse(format!("{key}: {value:?}: {why}")))?;
+        let wanted = "a text, number or true/false is wanted";
+        let value =
+            plain(value.get_ref()).ok_or_else(|| refuse(format!("{place}{key}: {wanted}")))?;
+        check(setting, &value).map_err(|why| refuse(format!("{place}{key}: {value:?}: {why}")))?;
         defaults.entry(name).or_insert(value);
     }
     Ok(with_defaults(command, &defaults))
@@ -73,7 +77,7 @@ fn read(
     let unreadable = |error: io::Error| {
         Error::config(format!("{what} cannot be read: {error}"), "name another with --config FILE")
     };
-    let file = match File::open(&path) {
+    let file = match open_at_once(&path) {
         Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => return Ok(None),
         file => file.map_err(unreadable)?,
     };
@@ -91,7 +95,9 @@ fn read(
                     chmod go-w), or name it with --config FILE";
         return Err(Error::config(format!("{what} {why}"), hint));
     }
-    let text = io::read_to_string(file).map_err(unreadable)?;
+    let text = read_bounded(&file, LARGEST).map_err(unreadable)?;
+    let text = String::from_utf8(text)
+        .map_err(|_| unreadable(io::Error::other("it is no text (UTF-8)")))?;
     Ok(Some((path, text)))
 }
 
@@ -122,10 +128,7 @@ fn settings(command: &clap::Command) -> Vec<Arg> {
 /// Whether the flag would take this value; if not, what it takes.
 fn check(setting: &Arg, value: &str) -> Result<(), String> {
     if matches!(setting.get_action(), ArgAction::SetTrue) {
-        return match value {
-            "true" | "false" => Ok(()),
-            _ => Err("true or false is wanted".to_owned()),
-        };
+        return yes_or_no(value).map(drop);
     }
     let typed = format!("--{}={value}", setting.get_long().unwrap_or_default());
     let trial = clap::Command::new("").no_binary_name(true).arg(setting.clone());
@@ -155,24 +158,19 @@ fn with_defaults(command: clap::Command, defaults: &BTreeMap<String, String>) ->
 }
 
 fn unknown(key: &str, name: &str, settings: &[Arg]) -> String {
-    let nearest = settings
-        .iter()
-        .filter_map(Arg::get_long)
-        .map(|known| (strsim::jaro_winkler(known, name), known))
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .filter(|(likeness, _)| *likeness >= LIKENESS);
-    match nearest {
-        Some((_, known)) => format!("unknown key {key:?}, did you mean {known:?}?"),
+    match nearest(name, settings.iter().filter_map(Arg::get_long), "") {
+        Some(known) => format!("unknown key {key:?}, did you mean {known:?}?"),
         None => format!("unknown key {key:?}"),
     }
 }
 
-fn plain(value: &toml::Value) -> Option<String> {
+/// A value as it is written: `1.000` may be a thousand, and the flag says so.
+fn plain(value: &DeValue<'_>) -> Option<String> {
     match value {
-        toml::Value::String(text) => Some(text.clone()),
-        toml::Value::Integer(number) => Some(number.to_string()),
-        toml::Value::Float(number) => Some(number.to_string()),
-        toml::Value::Boolean(truth) => Some(truth.to_string()),
+        DeValue::String(text) => Some(text.clone().into_owned()),
+        DeValue::Integer(number) => Some(number.to_string()),
+        DeValue::Float(number) => Some(number.to_string()),
+        DeValue::Boolean(truth) => Some(truth.to_string()),
         _ => None,
     }
 }

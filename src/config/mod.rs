@@ -29,6 +29,7 @@ use crate::rules::throttle::ThrottlePolicy;
 use crate::term::{self, LogForm};
 
 mod destination;
+pub mod environment;
 pub mod file;
 mod plan;
 mod secrets;
@@ -238,15 +239,16 @@ fn state_folder() -> Result<PathBuf, Error> {
 
 fn vendor(args: &RunArgs) -> Result<Vendor, Error> {
     let typed = &args.vendor;
+    let base = (!typed.sandbox).then(|| BaseUrl::parse(&typed.base_url)).transpose()?;
+    let is_near = base.as_ref().is_none_or(BaseUrl::is_loopback);
     let timeouts = Timeouts {
-        call: values::positive("--timeout", &typed.timeout)?,
+        call: values::timeout(&typed.timeout, is_near)?,
         connect: values::positive("--connect-timeout", &typed.connect_timeout)?,
     };
-    if typed.sandbox {
-        return Ok(Vendor::Sandbox(timeouts));
-    }
-    let base = BaseUrl::parse(&typed.base_url)?;
-    Ok(Vendor::Live { base, timeouts, ca_cert: typed.ca_cert.clone() })
+    Ok(match base {
+        None => Vendor::Sandbox(timeouts),
+        Some(base) => Vendor::Live { base, timeouts, ca_cert: typed.ca_cert.clone() },
+    })
 }
 
 fn reading(typed: &ReadingArgs) -> Result<input::Options, Error> {

@@ -1,9 +1,22 @@
 //! The account's secrets: from the environment or from a file it names, never from an argument.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use crate::api::Credentials;
 use crate::error::Error;
+use crate::private::{open_at_once, read_bounded};
+
+/// A larger file is no secret.
+const LARGEST: u64 = 64 * 1024;
+/// So long a pipe is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often a pipe without bytes is looked at.
+const POLL: Duration = Duration::from_millis(10);
 
 /// The account from `CEKNIK_API_ID` and `CEKNIK_API_SECRET`, or from the files that
 /// `CEKNIK_API_ID_FILE` and `CEKNIK_API_SECRET_FILE` name.
@@ -31,7 +44,7 @@ fn secret(name: &str) -> Result<String, Error> {
             value.into_string().map_err(|_| format!("{name} is not valid UTF-8"))
         }
         // Not which file: the secret itself may have been put there.
-        (None, Some(path)) => std::fs::read_to_string(path)
+        (None, Some(path)) => read(Path::new(&path))
             .map_err(|error| format!("the file that {file_name} names cannot be read: {error}")),
     };
     // A file ends with a line break that is not part of the secret.
@@ -40,4 +53,33 @@ fn secret(name: &str) -> Result<String, Error> {
         value => Ok(value.to_owned()),
     });
     value.map_err(|message| Error::config(message, hint))
+}
+
+/// Reads a regular file, or a pipe, as a shell's `<(command)` is one.
+fn read(path: &Path) -> io::Result<String> {
+    let file = open_at_once(path)?;
+    let bytes = match file.metadata()?.file_type().is_fifo() {
+        true => read_pipe(&file)?,
+        false => read_bounded(&file, LARGEST)?,
+    };
+    String::from_utf8(bytes).map_err(|_| io::Error::other("it is no text (UTF-8)"))
+}
+
+/// Reads a pipe until whoever writes to it is done.
+fn read_pipe(mut pipe: &File) -> io::Result<Vec<u8>> {
+    let (begun, mut bytes, mut chunk) = (Instant::now(), Vec::new(), [0; 4096]);
+    while begun.elapsed() < PATIENCE {
+        match pipe.read(&mut chunk) {
+            // Before the first byte nobody may have opened its other end.
+            Ok(0) if !bytes.is_empty() => return Ok(bytes),
+            Ok(0) => sleep(POLL),
+            Ok(read) => bytes.extend_from_slice(&chunk[..read]),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => sleep(POLL),
+            Err(error) => return Err(error),
+        }
+        if bytes.len() as u64 > LARGEST {
+            return Err(io::Error::other("more comes from the pipe than a secret has"));
+        }
+    }
+    Err(io::Error::other("nobody has written a secret to the pipe within 5 seconds"))
 }

@@ -48,6 +48,20 @@ pub(super) fn positive(flag: &str, text: &str) -> Result<Duration, Error> {
     }
 }
 
+/// The longest a call may take. Shorter than any answer takes, it would make a doubt of each call.
+pub(super) fn timeout(text: &str, is_loopback: bool) -> Result<Duration, Error> {
+    let (least, words) = match is_loopback {
+        true => (Duration::from_millis(100), "100ms for an address of this machine"),
+        false => (Duration::from_secs(1), "1s"),
+    };
+    match positive("--timeout", text)? {
+        timeout if timeout < least => {
+            Err(usage(format!("--timeout: {text:?} is too short for an answer: at least {words}")))
+        }
+        timeout => Ok(timeout),
+    }
+}
+
 /// Calls a second; `None` is unlimited. Where none are given the stand-in is asked faster: it costs nothing.
 pub(super) fn rate_or_default(typed: Option<&str>, sandbox: bool) -> Result<Option<f64>, Error> {
     rate(typed.unwrap_or(if sandbox { "1000" } else { "10" }))
@@ -57,8 +71,16 @@ fn rate(text: &str) -> Result<Option<f64>, Error> {
     if text == "unlimited" {
         return Ok(None);
     }
+    if text.split_once('.').is_some_and(|(_, fraction)| fraction.len() == 3) {
+        return Err(usage(format!(
+            "--rate: {text:?} could be thousands: write them without a mark, as 1000"
+        )));
+    }
     match text.parse::<f64>() {
         Ok(rate) if (LOWEST_RATE..=HIGHEST_RATE).contains(&rate) => Ok(Some(rate)),
+        Ok(rate) if rate.is_finite() && rate > 0.0 => Err(usage(format!(
+            "--rate: {text:?}: a rate is from 0.00001 to 100000 calls per second, or unlimited"
+        ))),
         _ => Err(usage(format!(
             "--rate: {text:?} is not a number of calls per second such as 10, 0.5 or unlimited"
         ))),
@@ -122,7 +144,9 @@ fn deadline_from(text: &str, now: &Zoned) -> Result<Timestamp, Error> {
     if let Ok(span) = humantime::parse_duration(text) {
         return now.timestamp().checked_add(span).map_err(|_| refuse());
     }
-    let time = Time::strptime("%H:%M", text).map_err(|_| refuse())?;
+    // `05:3` may be three minutes past five, or half past.
+    let time = text.split_once(':').filter(|(_, minutes)| minutes.len() == 2);
+    let time = time.and_then(|_| Time::strptime("%H:%M", text).ok()).ok_or_else(refuse)?;
     [-1, 0, 1]
         .into_iter()
         .filter_map(|days| {
@@ -176,7 +200,7 @@ mod tests {
             let now = at(now).to_zoned(jiff::tz::TimeZone::get(zone).unwrap());
             assert_eq!(deadline_from(typed, &now).unwrap(), at(expected), "{now} {typed}");
         }
-        for wrong in ["", "25:00", "soon", "5", "05:30:10"] {
+        for wrong in ["", "25:00", "soon", "5", "05:30:10", "05:3", "05:"] {
             assert!(deadline_from(wrong, &at("2026-11-24 12:00")).is_err(), "{wrong}");
         }
     }
@@ -185,8 +209,18 @@ mod tests {
     fn values_as_people_type_them() {
         assert_eq!(rate("0.5").unwrap(), Some(0.5));
         assert_eq!(rate("unlimited").unwrap(), None);
-        for wrong in ["0", "-1", "NaN", "inf", "1e9", "ten", ""] {
-            assert!(rate(wrong).is_err(), "{wrong}");
+        for (wrong, says) in [
+            ("0", "is not a number"),
+            ("-1", "is not a number"),
+            ("NaN", "is not a number"),
+            ("inf", "is not a number"),
+            ("ten", "is not a number"),
+            ("", "is not a number"),
+            ("1e9", "from 0.00001 to 100000"),
+            ("1000000", "from 0.00001 to 100000"),
+            ("1.000", "could be thousands"),
+        ] {
+            assert!(rate(wrong).unwrap_err().message.contains(says), "{wrong}");
         }
         assert_eq!(delimiter("tab").unwrap(), b'\t');
         assert_eq!(delimiter(";").unwrap(), b';');
@@ -198,7 +232,15 @@ mod tests {
         for wrong in ["30", "", "soon", "500y"] {
             assert!(duration("--reuse", wrong).is_err(), "{wrong}");
         }
-        assert!(positive("--timeout", "0s").is_err());
+        for (text, is_loopback, is_taken) in [
+            ("0s", true, false),
+            ("10ms", true, false),
+            ("100ms", true, true),
+            ("999ms", false, false),
+            ("1s", false, true),
+        ] {
+            assert_eq!(timeout(text, is_loopback).is_ok(), is_taken, "{text}");
+        }
         assert_eq!((percent("60%").unwrap(), percent("1").unwrap()), (60, 1));
         for wrong in ["", "%", "0", "100%", "0.6", "6.5%", "+60", "60 %", "60%%"] {
             assert!(percent(wrong).is_err(), "{wrong}");

@@ -133,6 +133,12 @@ impl Ended {
         assert_eq!(self.code, Some(code), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
         self
     }
+
+    #[track_caller]
+    pub fn says(self, words: &str) -> Self {
+        assert!(self.stderr.contains(words), "{words:?} is not said in: {}", self.stderr);
+        self
+    }
 }
 
 /// A program under way. It is killed when it goes out of scope.

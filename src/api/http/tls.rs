@@ -11,6 +11,10 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
 
 use super::{ApiError, Options, causes};
+use crate::private::{open_at_once, read_bounded};
+
+/// All the roots of a system are a fifth of it.
+const LARGEST_PEM: u64 = 1 << 20;
 
 /// For `https`: the system's roots, and more.
 pub(super) fn trusting_the_system_and(
@@ -32,7 +36,8 @@ pub(super) fn trusting_the_system_and(
 pub(super) fn certificates(options: &Options) -> Result<Vec<CertificateDer<'static>>, ApiError> {
     let Some(path) = &options.ca_cert else { return Ok(Vec::new()) };
     let refuse = |why: String| ApiError::CaCert { path: path.display().to_string(), why };
-    let pem = std::fs::read(path).map_err(|e| refuse(e.to_string()))?;
+    let pem = open_at_once(path).and_then(|file| read_bounded(&file, LARGEST_PEM));
+    let pem = pem.map_err(|e| refuse(e.to_string()))?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     let found = found.map_err(|e| refuse(e.to_string()))?;
     for der in &found {
