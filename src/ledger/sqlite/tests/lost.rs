@@ -183,6 +183,25 @@ fn a_link_in_the_place_of_a_file_of_sqlites_is_refused() {
     }
 }
 
+#[test]
+fn an_answer_that_is_gone_is_damage_once_its_start_is_over() {
+    for is_own in [true, false] {
+        let place = Place::new();
+        let mut ledger = place.open();
+        let run = ledger.open_run(&opening(1, 1)).unwrap();
+        let mut ledger = record(ledger, &run, &[(1, Some(MATCH)), (2, Some(MATCH))], &[]);
+        let keys = PairTable::new((1..10).map(key).collect()).keys();
+        let read = |ledger: &mut SqliteLedger| match is_own {
+            true => ledger.own(run.id, &keys, &mut |_, _| {}),
+            false => ledger.earlier(&RunRef::New { takes_over: None }, &keys, &mut |_, _| {}),
+        };
+        ledger.connection.execute("DELETE FROM settlements WHERE id & 255 = 2", []).unwrap();
+        assert!(read(&mut ledger).is_ok(), "it may be in flight");
+        ledger.end_start(&run, &ending(13)).unwrap();
+        assert!(is_refused(read(&mut ledger)), "{is_own}");
+    }
+}
+
 /// The pages of a tree that lead to others say where a fact is. One that leads astray must not hide what is there.
 #[test]
 fn a_flipped_bit_in_a_page_that_leads_to_others_is_noticed_or_changes_nothing() {
