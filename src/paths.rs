@@ -19,7 +19,7 @@ pub fn folder_of(path: &Path) -> &Path {
     folder.unwrap_or(Path::new("."))
 }
 
-/// Whether two paths lead to one file, or would if it were made.
+/// Tells if two paths lead to one file, or would if it were made.
 pub fn same_file(a: &Path, b: &Path) -> bool {
     let identity = |path| fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
     // One that is not there yet is known by its folder and its name.

@@ -1,6 +1,7 @@
-//! Opening files where somebody else may have put something: a link to another file, or a file of their own.
+//! Opening files where somebody else may have put something: a link to another file, a file of their own, or a pipe that
+//! never ends.
 //!
-//! What must hold: a link at the path's end is not followed, and what is believed or written to belongs to this user or to
+//! Must hold: a link at the path's end is not followed, and what is believed or written to belongs to this user or to
 //! root. Never: decides what comes of a refusal.
 
 use std::fs::{File, Metadata, OpenOptions, Permissions};
@@ -37,10 +38,18 @@ pub fn open(path: &Path, options: &OpenOptions) -> io::Result<File> {
     Ok(file)
 }
 
+/// Reads such a file.
+///
+/// # Errors
+/// As of [`open`]; that it is no text.
+pub fn read(path: &Path) -> io::Result<String> {
+    io::read_to_string(open(path, OpenOptions::new().read(true))?)
+}
+
 /// Opens a file that the user names, to read it, and waits for nothing: a pipe may have nobody at its other end.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn open_at_once(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)
 }
@@ -48,7 +57,7 @@ pub fn open_at_once(path: &Path) -> io::Result<File> {
 /// Reads a regular file to its end, if it is no larger than this.
 ///
 /// # Errors
-/// What the system says; that it is no regular file, or is too large.
+/// The system's error; that it is no regular file, or is too large.
 pub fn read_bounded(file: &File, most: u64) -> io::Result<Vec<u8>> {
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
@@ -61,12 +70,12 @@ pub fn read_bounded(file: &File, most: u64) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Reads such a file.
+/// Takes bytes for a text.
 ///
 /// # Errors
-/// As of [`open`]; that it is no text.
-pub fn read(path: &Path) -> io::Result<String> {
-    io::read_to_string(open(path, OpenOptions::new().read(true))?)
+/// They are not UTF-8.
+pub fn text(bytes: Vec<u8>) -> io::Result<String> {
+    String::from_utf8(bytes).map_err(|_| io::Error::other("it is no text (UTF-8)"))
 }
 
 /// Whether a user believes what another put there. Root itself takes any.

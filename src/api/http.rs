@@ -1,6 +1,6 @@
 //! The vendor over HTTP: the only place with an HTTP client.
 //!
-//! What must hold: one call leaves at most once (no redirect is followed, no hidden retry is made),
+//! Must hold: one call leaves at most once (no redirect is followed, no hidden retry is made),
 //! a fault says truthfully whether it may have left, no call gets the answer of another, and bodies are bounded. The
 //! credentials are marked so that they cannot print, leave in clear for nothing but this machine itself, and are taken out
 //! of what comes back.

@@ -1,6 +1,6 @@
 //! The origin that a ledger belongs to: where the calls go.
 //!
-//! What must hold: answers of one origin are never lent to another, and live calls use `https`, but
+//! Must hold: answers of one origin are never lent to another, and live calls use `https`, but
 //! for loopback.
 
 use url::{Host, Url};
@@ -70,7 +70,7 @@ impl BaseUrl {
         }
     }
 
-    /// Whether calls to it stay on this machine.
+    /// Tells if calls to it stay on this machine.
     pub fn is_loopback(&self) -> bool {
         self.0.host().is_some_and(|host| is_loopback(&host))
     }

@@ -1,6 +1,6 @@
 //! `ceknik plan`: a dry run. What is in the file, what would be sent, what it would cost, how long it would take.
 //!
-//! What must hold: it says what `run` would do, by the same stages; it needs no credentials, opens no connection, and
+//! Must hold: it says what `run` would do, by the same stages; it needs no credentials, opens no connection, and
 //! writes nothing.
 
 use crate::config::PlanConfig;

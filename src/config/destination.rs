@@ -1,6 +1,6 @@
 //! Where results, partial results and the summary go.
 //!
-//! What must hold: the input is never overwritten, a partial result never lands on a finished one,
+//! Must hold: the input is never overwritten, a partial result never lands on a finished one,
 //! and answers of the stand-in vendor never land under a live output's default name.
 
 use std::fs;

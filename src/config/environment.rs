@@ -1,6 +1,6 @@
 //! The variables of the environment whose names begin with `CEKNIK_`.
 //!
-//! What must hold: one that nothing reads is told, for a limit whose name is mistyped limits nothing; an empty one is not
+//! Must hold: one that nothing reads is told, for a limit whose name is mistyped limits nothing; an empty one is not
 //! set; what an orchestrator sets for a service of this name is passed over. Never: shows a value.
 
 use std::env;
@@ -18,7 +18,7 @@ const SECRETS: [&str; 4] =
     ["CEKNIK_API_ID", "CEKNIK_API_ID_FILE", "CEKNIK_API_SECRET", "CEKNIK_API_SECRET_FILE"];
 /// Those of tests, and those that Kubernetes sets for a service that is called ceknik.
 const PASSED_OVER: [&str; 3] = ["CEKNIK_TEST_", "CEKNIK_SERVICE_", "CEKNIK_PORT"];
-/// What a name must be like to be suggested.
+/// A name is suggested where it is this like the one that was set, or more.
 const LIKENESS: f64 = 0.8;
 
 /// Refuses a variable that nothing reads. The commands that only print do not care.

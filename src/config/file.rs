@@ -1,6 +1,6 @@
 //! `ceknik.toml`: the same names as the flags of `ceknik run` and `ceknik plan`, as defaults beneath the environment.
 //!
-//! What must hold: an unknown key is an error with a suggestion, a value that no flag would take is
+//! Must hold: an unknown key is an error with a suggestion, a value that no flag would take is
 //! told as the file's, and a secret in the file is refused. A file that was found and not named is believed only where
 //! nobody else can write to it: it decides where the secrets go and which files are written.
 
@@ -17,7 +17,7 @@ use super::environment::{nearest, without_empty};
 use crate::cli::{Cli, yes_or_no};
 use crate::error::Error;
 use crate::model::subject::mask_path;
-use crate::private::{is_mine, open_at_once, others_may_write, read_bounded};
+use crate::private::{is_mine, open_at_once, others_may_write, read_bounded, text};
 
 /// The file that is read where none is named.
 const DEFAULT_FILE: &str = "ceknik.toml";
@@ -95,9 +95,7 @@ fn read(
                     chmod go-w), or name it with --config FILE";
         return Err(Error::config(format!("{what} {why}"), hint));
     }
-    let text = read_bounded(&file, LARGEST).map_err(unreadable)?;
-    let text = String::from_utf8(text)
-        .map_err(|_| unreadable(io::Error::other("it is no text (UTF-8)")))?;
+    let text = read_bounded(&file, LARGEST).and_then(text).map_err(unreadable)?;
     Ok(Some((path, text)))
 }
 

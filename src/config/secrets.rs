@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use crate::api::Credentials;
 use crate::error::Error;
-use crate::private::{open_at_once, read_bounded};
+use crate::private::{open_at_once, read_bounded, text};
 
 /// A larger file is no secret.
 const LARGEST: u64 = 64 * 1024;
 /// So long a pipe is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How often a pipe without bytes is looked at.
+/// A pipe without bytes is looked at so often.
 const POLL: Duration = Duration::from_millis(10);
 
 /// The account from `CEKNIK_API_ID` and `CEKNIK_API_SECRET`, or from the files that
@@ -62,7 +62,7 @@ fn read(path: &Path) -> io::Result<String> {
         true => read_pipe(&file)?,
         false => read_bounded(&file, LARGEST)?,
     };
-    String::from_utf8(bytes).map_err(|_| io::Error::other("it is no text (UTF-8)"))
+    text(bytes)
 }
 
 /// Reads a pipe until whoever writes to it is done.

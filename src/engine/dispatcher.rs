@@ -1,6 +1,6 @@
 //! The dispatcher: the one owner of a run's state, told of events and of the time.
 //!
-//! What must hold:
+//! Must hold:
 //! - budget is reserved before the intent, and a pair that is under way or has an end is never planned;
 //! - intents without a durable settlement never exceed the concurrency: what a crash leaves in doubt;
 //! - an answer counts (table, tally) only when its settlement is durable.

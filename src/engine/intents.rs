@@ -1,6 +1,6 @@
 //! The seam to the ledger: intents on their way to a call, and settlements on their way to count.
 //!
-//! What must hold:
+//! Must hold:
 //! - a call leaves only with a [`Ticket`], and one is made only of an intent that the ledger has granted: no other file
 //!   can make one;
 //! - one batch is under way at a time; what gathers meanwhile is the next;

@@ -1,6 +1,6 @@
 //! The pace: whether a call may leave now, and how many intents may be made ahead of their calls.
 //!
-//! What must hold: nothing leaves in a pause or past the rate, and in an outage one probe at a time. Told the time,
+//! Must hold: nothing leaves in a pause or past the rate, and in an outage one probe at a time. Told the time,
 //! never waits.
 
 use std::time::Duration;
@@ -99,7 +99,7 @@ impl Pace {
         Some(is_probe)
     }
 
-    /// How many intents may be made that have not left; `None`: as many as there are slots.
+    /// The number of intents that may be made before they leave; `None`: as many as there are slots.
     pub(super) fn most_ahead(&self, now: Tick) -> Option<usize> {
         if self.throttle.paused_until() > now + AHEAD {
             return Some(0);
@@ -138,7 +138,7 @@ impl Pace {
         ]
     }
 
-    /// Why nothing is being sent just now.
+    /// The reason that nothing is being sent just now.
     pub(super) fn pause(&self, now: Tick) -> Option<Pause> {
         if self.breaker.is_open() {
             return Some(Pause::Outage(self.breaker.why()));

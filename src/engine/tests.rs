@@ -17,7 +17,7 @@ mod stops;
 mod story;
 mod vendor;
 
-/// Why a start ended in its middle.
+/// The reason that a start ended in its middle.
 #[derive(Debug)]
 enum Halt {
     /// The process was killed.

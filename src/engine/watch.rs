@@ -1,6 +1,6 @@
 //! The watch: counters of a start, and what its answers say of the file and of us.
 //!
-//! What must hold: what is seen here may stop a run, and never changes what an answer costs.
+//! Must hold: what is seen here may stop a run, and never changes what an answer costs.
 
 use std::time::Duration;
 

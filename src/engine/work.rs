@@ -1,6 +1,6 @@
 //! The rows that the engine has in hand: the next one, and those that wait for their retry.
 //!
-//! What must hold: a row is in one place at a time, and their number is bounded: one at hand, one that goes first, and
+//! Must hold: a row is in one place at a time, and their number is bounded: one at hand, one that goes first, and
 //! the retries: no row is taken while so many a slot wait.
 
 use std::collections::BTreeMap;
@@ -96,7 +96,7 @@ impl Work {
         self.urgent.take().or_else(|| self.row.take())
     }
 
-    /// When the next retry is due.
+    /// The time of the next retry.
     pub(super) fn next_due(&self) -> Option<Tick> {
         self.waiting.first_key_value().map(|((at, _), _)| *at)
     }

@@ -1,4 +1,4 @@
-//! Why a ledger cannot serve, and what the user can do.
+//! The errors of a ledger, with advice for the user.
 //!
 //! It names no storage's own types: what a storage said is kept as a source.
 
@@ -24,7 +24,7 @@ impl fmt::Display for LedgerName {
     }
 }
 
-/// Why the ledger cannot serve.
+/// An error of the ledger.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// No place for it is known.
@@ -48,7 +48,7 @@ pub enum LedgerError {
     Key {
         /// The key file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Its fault.
         what: String,
     },
     /// It is of a version, or a kind, that this program does not know.
@@ -56,7 +56,7 @@ pub enum LedgerError {
     Version {
         /// The ledger.
         ledger: LedgerName,
-        /// What it is.
+        /// Its kind or version.
         what: String,
     },
     /// It holds less than it did.
@@ -64,7 +64,7 @@ pub enum LedgerError {
     Lost {
         /// The ledger.
         ledger: LedgerName,
-        /// What is gone.
+        /// The facts that are gone.
         what: String,
     },
     /// It is not there.
@@ -75,19 +75,19 @@ pub enum LedgerError {
     File {
         /// The file or folder.
         path: PathBuf,
-        /// What was tried: opened, created …
+        /// The act that was tried: opened, created …
         act: &'static str,
-        /// What the system said.
+        /// The system's words.
         source: std::io::Error,
     },
     /// The storage failed: disk full, damaged, read-only.
     #[error("the ledger could not be {act}: {source}")]
     Storage {
-        /// What was tried: opened, read, written; used, where it may be either.
+        /// The act that was tried: opened, read, written; used, where it may be either.
         act: &'static str,
         /// The stored facts themselves are at fault, not the disk beneath them.
         is_damaged: bool,
-        /// What the storage said. Its messages hold no stored values.
+        /// The storage's words. They hold no stored values.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The writer is gone.
@@ -110,7 +110,7 @@ impl LedgerError {
         }
     }
 
-    /// What the user can do.
+    /// Advice for the user.
     pub const fn hint(&self) -> &'static str {
         match self {
             Self::Storage { is_damaged: true, .. } => {

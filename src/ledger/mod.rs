@@ -1,6 +1,6 @@
 //! The ledger: durable facts, and nothing else decides what was paid.
 //!
-//! What must hold: a fact that was acknowledged survives a power cut; facts are only ever added; a
+//! Must hold: a fact that was acknowledged survives a power cut; facts are only ever added; a
 //! ledger of another origin, key or version is refused. No fact holds a NIK, a name or a secret.
 //!
 //! The traits speak of facts, runs and starts, and of no storage. `sqlite` keeps a ledger in one
@@ -29,7 +29,7 @@ pub use error::{LedgerError, LedgerName};
 pub use sqlite::Location;
 pub use status::{DayTotal, Doubt, RunLine, Status};
 
-/// How many of the latest attempts the history of charges rests on: a share needs no more, and a large ledger is not
+/// The number of the latest attempts that the history of charges rests on: a share needs no more, and a large ledger is not
 /// read to its end.
 pub const HISTORY: u64 = 1_000_000;
 /// Milliseconds of a day.
@@ -124,7 +124,7 @@ pub struct CutShort {
 /// A run as a start finds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundRun {
-    /// Which one it is.
+    /// The run's number.
     pub run: RunRef,
     /// The number of starts it had before.
     pub earlier_starts: u64,
@@ -284,7 +284,7 @@ pub trait Facts {
         visit: &mut dyn FnMut(Option<PairIndex>, Own),
     ) -> Result<(), LedgerError>;
 
-    /// How often the vendor charged for its latest answers: of the latest [`HISTORY`] attempts, those that drew a
+    /// The share of its latest answers that the vendor charged: of the latest [`HISTORY`] attempts, those that drew a
     /// result code.
     fn history(&mut self) -> Result<History, LedgerError>;
 

@@ -1,6 +1,6 @@
 //! Where the rows of a file go before the first call: the sum that says what will be bought.
 //!
-//! What must hold: the parts add up to the rows. A funnel that does not is no funnel: see [`Funnel::checked`].
+//! Must hold: the parts add up to the rows. A funnel that does not is no funnel: see [`Funnel::checked`].
 
 use serde::Serialize;
 

@@ -40,7 +40,7 @@ macro_rules! coded {
         pub struct $counts([u64; $type::ALL.len()]);
 
         impl $counts {
-            /// How many of one.
+            /// The number of one.
             pub fn get(&self, one: $type) -> u64 {
                 self.0[one as usize]
             }

@@ -1,6 +1,6 @@
 //! A file that is there whole or not at all: written beside its place, synced, renamed.
 //!
-//! What must hold: mode 0600 from the first byte; an older file stays until the new one is whole; a
+//! Must hold: mode 0600 from the first byte; an older file stays until the new one is whole; a
 //! link that someone put in the temporary file's place is never followed; the file that another run is writing is neither
 //! removed nor taken for ours.
 

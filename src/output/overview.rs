@@ -1,6 +1,6 @@
 //! What the last sheet of a workbook says: where the rows went, and what the run owes.
 //!
-//! What must hold: a pure function of the run's facts, so that the same run gives the same sheet.
+//! Must hold: a pure function of the run's facts, so that the same run gives the same sheet.
 //! Never: the time that a start took, or any other thing that differs from start to start.
 
 use super::words::{count, local};

@@ -1,6 +1,6 @@
 //! What is told before the first call: the forecast, which `plan` and `run` share, and the plan as JSON.
 //!
-//! What must hold: the JSON's shape is versioned and documented in README.md; figures are whole numbers, money in minor
+//! Must hold: the JSON's shape is versioned and documented in README.md; figures are whole numbers, money in minor
 //! units. Never: holds a cell; headers and labels are masked before they get here.
 
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! A row of the results: the input's own cells, then what came of it.
 //!
-//! What must hold: rows come out as they went in, one each; a row that was too short is filled up
+//! Must hold: rows come out as they went in, one each; a row that was too short is filled up
 //! so that our columns stand under their headers; cells that were too many follow ours. Never: says
 //! how a cell is written; that is each form's own.
 

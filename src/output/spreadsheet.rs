@@ -1,7 +1,7 @@
 //! Cells of a CSV that a spreadsheet opens: no cell is a formula of a stranger, no long number loses
 //! its digits.
 //!
-//! What must hold: a cell that begins with one of `= + - @ TAB CR LF` never reaches a spreadsheet as it
+//! Must hold: a cell that begins with one of `= + - @ TAB CR LF` never reaches a spreadsheet as it
 //! is (OWASP, "CSV injection"). Never: for machines, who get each cell byte for byte.
 
 use std::borrow::Cow;

@@ -1,6 +1,6 @@
 //! The results as a workbook, for people: every cell a text, verdicts in words, a summary at the end.
 //!
-//! What must hold: no cell of the input or the vendor is a formula, a link or a number to the
+//! Must hold: no cell of the input or the vendor is a formula, a link or a number to the
 //! spreadsheet; memory does not grow with the rows; what is put aside has no name and ends with us.
 //! Never: ends the program where the disk is full.
 

@@ -1,7 +1,7 @@
 //! Where in the file things stand that only the whole of it tells: the row at which a budget would stop the run, and
 //! the rows that give a NIK another name than a row above.
 //!
-//! What must hold: it sees the bytes that were surveyed, and ends as soon as it has found what is wanted.
+//! Must hold: it sees the bytes that were surveyed, and ends as soon as it has found what is wanted.
 //! Never: keeps a name.
 
 use std::collections::HashSet;

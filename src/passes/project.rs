@@ -1,6 +1,6 @@
 //! The third pass: rows in order, joined to the facts, into the output.
 //!
-//! What must hold: every row comes out exactly once, in input order; the charged rows and the
+//! Must hold: every row comes out exactly once, in input order; the charged rows and the
 //! possible charges of the output add up to the run's tally, which is checked here.
 
 use std::borrow::Cow;

@@ -1,6 +1,6 @@
 //! One reading of the input, from its first row on, as every pass does it.
 //!
-//! What must hold: a reading that comes to the end has seen the bytes that were surveyed; a signal is heeded. A chunk of
+//! Must hold: a reading that comes to the end has seen the bytes that were surveyed; a signal is heeded. A chunk of
 //! rows for another thread ends where its rows or its bytes are enough, so that long rows take no more memory than many.
 
 use super::{Input, PassError};

@@ -1,6 +1,6 @@
 //! The hard limits on money: charges of the run, calls of this start.
 //!
-//! What must hold: confirmed + possible + reserved never passes `max_charges`, and no more than
+//! Must hold: confirmed + possible + reserved never passes `max_charges`, and no more than
 //! `max_calls` leave in this start, however many calls are in flight. A reservation is taken
 //! before a call's intent and settled exactly once.
 

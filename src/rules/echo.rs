@@ -1,6 +1,6 @@
 //! Vendor texts that echo the customer: concealed before the ledger, revealed in the user's output.
 //!
-//! What must hold: a concealed text holds neither the NIK, in groups or not, nor the name, in any letter case and
+//! Must hold: a concealed text holds neither the NIK, in groups or not, nor the name, in any letter case and
 //! spacing, and revealing it with the same subject gives back what the vendor sent, byte for byte, save for echoes
 //! in a mixed letter case, in groups, or with more than a space between words.
 

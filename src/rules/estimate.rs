@@ -1,7 +1,7 @@
 //! The price and the time of a run before its first call: what the calls may cost, how long they take, and where
 //! a budget would end them.
 //!
-//! What must hold: at least ≤ low ≤ expected ≤ high ≤ at most; without history, and without a share that the user
+//! Must hold: at least ≤ low ≤ expected ≤ high ≤ at most; without history, and without a share that the user
 //! gives, nothing is expected. Calls and money are whole numbers in 128 bits: nothing overflows.
 //! Never: guesses a share.
 

@@ -89,7 +89,7 @@ answers! {
     NoPermission = refusal(403, "NO_PERMISSION", "no permission for this service");
     OutOfQuota = refusal(403, "OUT_OF_QUOTA", "the quota is used up");
     RateLimited = refusal(403, LIMIT, "too many requests");
-    /// The same refusal with `Retry-After: 1`.
+    /// That refusal with `Retry-After: 1`.
     RateLimitedRetryAfter = refusal(403, LIMIT, "too many requests, wait a second");
     Internal = refusal(500, "INTERNAL_ERROR", "internal error");
     SourceUnavailable = refusal(512, "SOURCE_SERVICE_UNAVAILABLE", "source service unavailable");

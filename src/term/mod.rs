@@ -1,6 +1,6 @@
 //! What is shown while a command runs: logs, notes and progress, on stderr only.
 //!
-//! What must hold: nothing that holds a NIK, a name or a secret comes here; meaning is never shown
+//! Must hold: nothing that holds a NIK, a name or a secret comes here; meaning is never shown
 //! by colour alone; on `--log json` every line is a JSON object; no text steers the terminal.
 
 use std::io::{self, IsTerminal};

@@ -1,6 +1,6 @@
 //! The way to stderr: a thread of its own writes what the others say.
 //!
-//! What must hold: whoever works never waits for a terminal that is stopped (Ctrl-S, a stalled link, a full pipe). What
+//! Must hold: whoever works never waits for a terminal that is stopped (Ctrl-S, a stalled link, a full pipe). What
 //! the queue has no room for is left out, and its lines are counted. Lines come whole, beside the progress and not through
 //! it. Never: fails because nobody listens any more.
 

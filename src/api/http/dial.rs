@@ -1,6 +1,6 @@
 //! Dialling: how a connection to the vendor comes to stand.
 //!
-//! What must hold: calls without TLS go to this machine itself, to no proxy, and by no other's word for where that is; with
+//! Must hold: calls without TLS go to this machine itself, to no proxy, and by no other's word for where that is; with
 //! it, nothing is said before the certificate holds. Never: sends a call.
 
 use std::error::Error;

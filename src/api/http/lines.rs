@@ -4,7 +4,7 @@
 //! answers one call twice shifts all that follow: each row would get the verdict of the row before. So a line is used
 //! again only after an answer that was its call's own: one with a request id that no earlier answer had.
 //!
-//! What must hold: a line never has two calls under way; one whose answer is lost, is not the vendor's, or came before is
+//! Must hold: a line never has two calls under way; one whose answer is lost, is not the vendor's, or came before is
 //! closed. Never: sends anything by itself.
 
 use std::collections::{HashSet, VecDeque};

@@ -1,6 +1,6 @@
 //! TLS: whom we trust.
 //!
-//! What must hold: the system's roots and those that the user names, and nobody else.
+//! Must hold: the system's roots and those that the user names, and nobody else.
 
 use std::sync::Arc;
 

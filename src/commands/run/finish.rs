@@ -1,6 +1,6 @@
 //! The end of a start: the output, the exit code, and the note in the ledger.
 //!
-//! What must hold: each way to end has a name here, `finish` decides the exit code, and nothing returns early.
+//! Must hold: each way to end has a name here, `finish` decides the exit code, and nothing returns early.
 
 use crate::engine::{Dispatcher, RunState};
 use crate::error::{Error, exit};
@@ -10,7 +10,7 @@ use crate::model::stop::StopReason;
 use crate::passes::{PassError, Projected};
 use crate::rules::body::BodyTrial;
 
-/// How a start ended.
+/// The way a start ended.
 #[derive(Debug)]
 pub(crate) enum Ended {
     /// Every pair has its end.
@@ -51,7 +51,7 @@ impl Ended {
         ))
     }
 
-    /// Why it stopped before its end, if it did.
+    /// The reason for which it stopped before its end, if it did.
     pub(crate) const fn stop(&self) -> Option<StopReason> {
         match self {
             Self::Finished => None,

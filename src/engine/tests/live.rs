@@ -47,23 +47,23 @@ pub(super) trait Surroundings {
     /// The vendor's answer to a call, which it writes into its log.
     fn answer(&mut self, ticket: &Ticket, at: Tick) -> Step<Answer>;
 
-    /// How long a batch is on its way to the disk, and its word on the way back.
+    /// The time that a batch is on its way to the disk, and its word on the way back.
     fn commit_takes(&mut self) -> (Duration, Duration);
 
     /// Records a batch, or fails to.
     fn commit(&mut self, batch: Batch) -> Step<Result<Recorded, Box<Unrecorded>>>;
 
-    /// How long the reader of the rows pauses after one.
+    /// The pause of the rows' reader after each.
     fn reader_pauses(&mut self) -> Duration {
         Duration::ZERO
     }
 
-    /// How late a timer fires.
+    /// The time by which a timer fires late.
     fn timer_is_late(&mut self) -> Duration {
         Duration::ZERO
     }
 
-    /// Which of these happens first.
+    /// The first of these to happen.
     fn pick(&mut self, due: &[Due]) -> Due {
         due[0]
     }
@@ -121,7 +121,7 @@ struct Outside {
     last_second: VecDeque<Tick>,
     /// Nothing may leave before.
     hold: Tick,
-    /// When the latest "slower" came.
+    /// The time of the latest "slower".
     refused_at: Option<Tick>,
     calls: u64,
     wakes_in_vain: usize,

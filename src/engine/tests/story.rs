@@ -8,7 +8,7 @@ use super::live::{Limits, Live, Played, Surroundings, rows};
 use super::vendor::{Answer, Call};
 use super::{Halt, Step};
 use crate::engine::{Candidate, Dispatcher, Options, RunState, Snapshot, Ticket};
-use crate::ledger::testing::conformance::{ending, opening};
+use crate::ledger::testing::facts::{ending, opening};
 use crate::ledger::testing::{Backend, MemoryBackend, MemoryLedger};
 use crate::ledger::{
     FoundRun, Ledger, LedgerError, OpenRun, Preview, Recorded, RunRef, Unrecorded,

@@ -1,6 +1,6 @@
 //! The ledger's writer: a thread of its own, one durable commit for whatever is waiting.
 //!
-//! What must hold: a batch is acknowledged only after its commit returned, batches are committed in
+//! Must hold: a batch is acknowledged only after its commit returned, batches are committed in
 //! the order in which they were handed over, and all of a batch or nothing of it is recorded.
 
 use std::future::Future;

@@ -1,6 +1,6 @@
 //! The ledger's secret key: without it nobody can find out by trying which NIKs were checked.
 //!
-//! What must hold: the key is durable before the ledger that rests on it, and a missing or other key
+//! Must hold: the key is durable before the ledger that rests on it, and a missing or other key
 //! beside a ledger that has one is never replaced: all answers would be bought again.
 
 use std::io::{self, Write};

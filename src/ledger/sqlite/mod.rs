@@ -1,6 +1,6 @@
 //! The SQLite file: where it is, how it is opened, what it is stamped with.
 //!
-//! What must hold: WAL with `synchronous=FULL` (a commit that returned survives a power cut), files
+//! Must hold: WAL with `synchronous=FULL` (a commit that returned survives a power cut), files
 //! of mode 0600 in folders of 0700, and no ledger is opened that was made for another origin, under
 //! another key, or by a version that this one does not know.
 
@@ -24,9 +24,7 @@ mod starts;
 mod status;
 mod sums;
 #[cfg(test)]
-pub(super) mod testing;
-#[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod upgrade;
 mod witness;
 
@@ -78,7 +76,7 @@ pub(crate) struct SqliteLedger {
     testimony: Option<Testimony>,
     /// None where it is only read.
     witness: Option<Witness>,
-    /// Whether it was looked at that each fact can be found.
+    /// Set once the trees that lead to the facts were looked at.
     trees_checked: bool,
     _lock: Option<Lock>,
 }

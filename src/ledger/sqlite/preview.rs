@@ -1,6 +1,6 @@
 //! A look at the ledger through the eyes of the next run: what it would find, without its lock.
 //!
-//! What must hold: not a byte is written, not to the ledger and not beside it (but for SQLite's own `-shm` index, where a
+//! Must hold: not a byte is written, not to the ledger and not beside it (but for SQLite's own `-shm` index, where a
 //! copy with a WAL came without one: there is no reading without it); what is read is one consistent state,
 //! also while a run is under way; a ledger that `run` would refuse is refused here with the same words. What is read is
 //! read by the code that `run` reads with.
@@ -20,7 +20,7 @@ use crate::rules::pair::PairHasher;
 pub(crate) struct SqlitePreview {
     location: Location,
     key: [u8; 32],
-    /// Whether there are facts.
+    /// Tells if there are facts.
     is_there: bool,
 }
 
@@ -101,7 +101,7 @@ impl Preview for SqlitePreview {
 }
 
 impl Snapshot {
-    /// Whether all that was read is of one moment: a run that began meanwhile did not write into the file.
+    /// Tells if all that was read is of one moment: a run that began meanwhile did not write into the file.
     fn held(&self) -> bool {
         self.unlocked.is_none() || Stamp::of(&self.ledger.path) == self.unlocked
     }

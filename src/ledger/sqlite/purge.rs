@@ -1,6 +1,6 @@
 //! Removing stored answers by age, for privacy.
 //!
-//! What must hold: rows in doubt, the attempts of open runs and of those that they took over are kept,
+//! Must hold: rows in doubt, the attempts of open runs and of those that they took over are kept,
 //! and stand for their pairs again where a later answer is removed; the day's charge totals survive,
 //! and what is removed is overwritten in the file. No damaged row is believed.
 

@@ -1,6 +1,6 @@
 //! Runs: which one a start belongs to, and how it ends.
 //!
-//! What must hold: the same identity goes on with its open run; a file that changed makes a new run that takes the
+//! Must hold: the same identity goes on with its open run; a file that changed makes a new run that takes the
 //! open one over.
 
 use rusqlite::{OptionalExtension, Params, Transaction, params};

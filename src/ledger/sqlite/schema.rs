@@ -1,6 +1,6 @@
 //! The tables of a ledger file, and their version.
 //!
-//! What must hold: whoever changes a table gives them the next version, and says in `upgrade` how the one before
+//! Must hold: whoever changes a table gives them the next version, and says in `upgrade` how the one before
 //! becomes it.
 
 /// Marks the file as ours ("CkNk").

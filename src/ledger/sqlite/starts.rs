@@ -1,6 +1,6 @@
 //! Starts: which attempts each one made, and whether all of them are still there.
 //!
-//! What must hold: the attempts of a start are numbered without a gap, from its first one. A start that is over is
+//! Must hold: the attempts of a start are numbered without a gap, from its first one. A start that is over is
 //! sealed: its row says how many intents it made. So an attempt that is missing is noticed, and is not made again.
 //! Until then the witness guards the latest ones. Starts are never removed, so no number is given twice.
 
@@ -19,7 +19,7 @@ use crate::model::money::Charge;
 pub(super) struct Start {
     pub(super) run: RunId,
     first_attempt: u64,
-    /// How many intents it made, once it is over.
+    /// The number of intents it made, once it is over.
     pub(super) intents: Option<u64>,
 }
 
@@ -142,7 +142,7 @@ impl SqliteLedger {
         Ok(transaction.commit()?)
     }
 
-    /// How many attempts there ever were, in starts that are over.
+    /// The number of attempts there ever were, in starts that are over.
     pub(super) fn attempts_ever(&self) -> Result<u64, LedgerError> {
         Ok(self.starts()?.iter().filter_map(|start| start.intents).sum())
     }

@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use super::*;
-use crate::ledger::testing::conformance::{ending, known, opening, record};
+use crate::ledger::testing::facts::{ending, known, opening, record};
 use crate::ledger::{Facts, FoundRun, Ledger, LedgerError, Opening, Preview, RunId, RunRef, Shown};
 use crate::model::attempt::{AttemptId, StartId};
 use crate::model::class::{Class, Lost, Refusal, ResultCode};
 use crate::rules::pairs::PairTable;
 use crate::rules::testing::key;
 
+pub(in crate::ledger) mod backend;
 mod lost;
 mod preview;
 mod upgrade;

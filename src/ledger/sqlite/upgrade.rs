@@ -1,6 +1,6 @@
 //! Bringing a ledger of an older version up to date, by the first command that may write to it.
 //!
-//! What must hold: a copy of the ledger as it was, of its key and of its witness is complete and durable before
+//! Must hold: a copy of the ledger as it was, of its key and of its witness is complete and durable before
 //! anything changes; all of an upgrade is one transaction; no fact is changed. Where there is no room for the copy,
 //! nothing is changed.
 
@@ -81,7 +81,7 @@ fn keep_copy(
     Ok(copy)
 }
 
-/// Whether nothing stands at the names of a copy, but what an upgrade that was cut off left there.
+/// Tells if nothing stands at the names of a copy, but what an upgrade that was cut off left there.
 fn is_free(copy: &Path, small: &Small) -> bool {
     let is_key = |made: &PathBuf| small.iter().any(|(_, from)| same_file(made, from));
     let is_left = |kept: PathBuf, from: &PathBuf| {

@@ -4,7 +4,7 @@
 //! other ledger: facts are gone, nobody is told, and what they say was paid for is bought again. So after each commit a
 //! second file is told what the ledger now holds. A ledger that holds less has lost facts.
 //!
-//! What must hold: it never claims more than was committed, so whatever a crash makes of it, it is a lower bound, and needs
+//! Must hold: it never claims more than was committed, so whatever a crash makes of it, it is a lower bound, and needs
 //! no sync of its own after the first. A missing or torn one proves nothing. It holds no NIK, no name and no secret.
 
 use std::fs::{self, File};

@@ -7,10 +7,11 @@ use super::{Ledger, LedgerError, OpenRun, Preview, Recorded, Shown, Unrecorded};
 use crate::model::attempt::{AttemptId, Batch, PairKey, WallMs};
 use crate::model::class::Class;
 
-pub(crate) mod conformance;
+mod conformance;
+pub(crate) mod facts;
 mod memory;
 
-pub(crate) use super::sqlite::testing::SqliteBackend;
+pub(crate) use super::sqlite::tests::backend::SqliteBackend;
 pub(crate) use memory::{MemoryBackend, MemoryLedger};
 
 /// A fact as it is stored, read past all rules of the ledger.
@@ -27,7 +28,7 @@ pub(crate) struct StoredFact {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Stored {
     pub(crate) facts: Vec<StoredFact>,
-    /// Which run took which over.
+    /// The run that each run took over.
     pub(crate) took_over: BTreeMap<u64, u64>,
     pub(crate) open_runs: BTreeSet<u64>,
 }

@@ -17,7 +17,7 @@ use crate::rules::estimate::History;
 use crate::rules::pair::PairHasher;
 use crate::rules::pairs::{PairIndex, SortedKeys};
 
-/// When the process is killed, and what is left of its last write.
+/// The moment of a kill, and the rest of the last write that it leaves.
 pub(super) struct Fate {
     dice: Dice,
     /// Steps that are left before the process is killed.

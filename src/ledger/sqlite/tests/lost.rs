@@ -1,4 +1,4 @@
-//! What is gone is noticed: the witness, and the sums of rows.
+//! Facts that are gone or damaged are noticed: the witness, the sums of rows, the trees.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::{Location, SqliteLedger, SqlitePreview};
+use crate::ledger::sqlite::{Location, SqliteLedger, SqlitePreview};
 use crate::ledger::testing::{Backend, Stored, StoredFact, Trap};
 use crate::ledger::{Ledger, LedgerError, OpenRun, Recorded, Unrecorded};
 use crate::model::attempt::{AttemptId, Batch, PairKey, WallMs};

@@ -1,0 +1,102 @@
+//! Made-up runs and facts, and what a ledger knows of them: the words that tests of ledgers are written in.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::ledger::{
+    Earlier, Ending, Facts, Identity, Journal, Ledger, OpenRun, Opening, Own, Recorded, RunRef,
+    Unrecorded,
+};
+use crate::model::attempt::{AttemptId, Batch, Intent, Settlement, StartId, WallMs};
+use crate::model::class::Class;
+use crate::model::reply::Texts;
+use crate::rules::classify::charge;
+use crate::rules::pairs::{PairIndex, PairTable};
+use crate::rules::testing::key;
+
+/// The time of all that happens.
+pub(crate) const NOW: WallMs = WallMs(1_000_000_000_000);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// A run on this file, at this path.
+pub(crate) fn opening(file: u8, path: u8) -> Opening {
+    Opening {
+        identity: Identity { fingerprint: [file; 16], columns: "1,2".to_owned() },
+        path: [path; 16],
+        label: "customers.csv".to_owned(),
+        account: [0; 16],
+        rows: 3,
+        at: NOW,
+        reuse: DAY * 30,
+        reask_after: DAY,
+    }
+}
+
+/// Facts of a start's attempts from `first` on: of each a pair and a class, `None` leaving the intent open.
+pub(crate) fn facts(start: StartId, first: u32, of: &[(u64, Option<Class>)]) -> Batch {
+    let mut batch = Batch::default();
+    for (n, (pair, class)) in (first..).zip(of) {
+        let attempt = AttemptId::of(start, n);
+        batch.intents.push(Intent { attempt, pair: key(*pair), record: *pair, at: NOW });
+        if let Some(class) = *class {
+            let texts = Texts { remark: Some(format!("r{pair}")), ..Texts::default() };
+            let charge = charge(class);
+            let fact = Settlement { attempt, class, charge, http: Some(200), texts, at: NOW };
+            batch.settlements.push(fact);
+        }
+    }
+    batch
+}
+
+/// Records batches through the ledger's journal.
+pub(crate) fn record_all<L: Ledger>(
+    ledger: L,
+    run: &OpenRun,
+    batches: impl IntoIterator<Item = Batch>,
+) -> (L, Vec<Result<Recorded, Box<Unrecorded>>>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut journal = ledger.into_journal(run).unwrap();
+    let told = batches.into_iter().map(|batch| runtime.block_on(journal.record(batch))).collect();
+    (journal.finish().unwrap(), told)
+}
+
+/// Records the first attempts of a start.
+pub(crate) fn record<L: Ledger>(
+    ledger: L,
+    run: &OpenRun,
+    of: &[(u64, Option<Class>)],
+    voids: &[u32],
+) -> L {
+    let mut batch = facts(run.start, 1, of);
+    batch.voids = voids.iter().map(|n| AttemptId::of(run.start, *n)).collect();
+    let (ledger, told) = record_all(ledger, run, [batch]);
+    assert!(told.iter().all(|told| told.as_ref().is_ok_and(|told| told.refused.is_empty())));
+    ledger
+}
+
+/// The facts known of pairs 1 to 9: (pair, class or end, whose); of other runs the latest alone.
+pub(crate) fn known(facts: &mut impl Facts, run: &RunRef) -> Vec<(u32, String, &'static str)> {
+    let keys = PairTable::new((1..10).map(key).collect()).keys();
+    let mut latest = BTreeMap::new();
+    let mut seen = |at: PairIndex, fact: Earlier| {
+        let whose = if fact.taken_over { "taken over" } else { "earlier" };
+        latest.insert(at.0 + 1, (format!("{:?}", fact.end), whose));
+    };
+    facts.earlier(run, &keys, &mut seen).unwrap();
+    let mut found: Vec<_> =
+        latest.into_iter().map(|(pair, (end, whose))| (pair, end, whose)).collect();
+    if let RunRef::Open(id) = run {
+        let mut own = |at: Option<PairIndex>, fact: Own| {
+            let name = if fact.voided { "void" } else { fact.class.name() };
+            found.push((at.unwrap().0 + 1, name.to_owned(), "own"));
+        };
+        facts.own(*id, &keys, &mut own).unwrap();
+    }
+    found.sort();
+    found
+}
+
+/// The end of a start with this exit code.
+pub(crate) fn ending(exit: u8) -> Ending {
+    Ending { at: WallMs(NOW.0 + 500), stop: (exit > 3).then_some("budget"), exit }
+}
