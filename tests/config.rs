@@ -253,7 +253,7 @@ fn files_that_the_user_names_are_never_waited_for() {
     secret(Path::new("/dev/zero")).end().exits(11).says("it is not a regular file");
     place.write("large", "x".repeat(70_000));
     secret(&place.path("large")).end().exits(11).says("it is larger than 64 KB");
-    secret(&pipe).end().exits(11).says("nobody has written a secret to the pipe");
+    secret(&pipe).end().exits(11).says("no whole secret came by the pipe");
     // Somebody comes a little later.
     let waiting = secret(&pipe);
     fs::write(&pipe, "s3cret-of-a-pipe\n").unwrap();

@@ -222,7 +222,7 @@ fn configuration_or_secrets_that_are_wrong_are_11() {
     only_file.env("CEKNIK_API_SECRET_FILE", "nowhere");
     let mut empty_file = without(&["CEKNIK_API_SECRET"]);
     empty_file.env("CEKNIK_API_SECRET_FILE", "empty");
-    let cases: [(&str, Command, &[&str]); 12] = [
+    let cases: [(&str, Command, &[&str]); 13] = [
         ("no id", without(&["CEKNIK_API_ID"]), &["CEKNIK_API_ID is not set", "_FILE"]),
         ("no secret", without(&["CEKNIK_API_SECRET"]), &["CEKNIK_API_SECRET is not set"]),
         (
@@ -232,6 +232,7 @@ fn configuration_or_secrets_that_are_wrong_are_11() {
         ),
         ("no such file", only_file, &["_SECRET_FILE names cannot be read: No such file"]),
         ("empty file", empty_file, &["CEKNIK_API_SECRET is empty"]),
+        ("empty", set("CEKNIK_API_SECRET", ""), &["CEKNIK_API_SECRET is not set"]),
         ("a line break", set("CEKNIK_API_SECRET", "a\nb"), &["line break"]),
         ("http", at("http://example.invalid"), &["http://", "loopback", "https"]),
         ("no URL", at("vendor"), &["--base-url https://"]),

@@ -31,13 +31,14 @@ pub fn credentials() -> Result<Credentials, Error> {
 /// The files that hold them, if they are in files.
 pub(super) fn files() -> impl Iterator<Item = PathBuf> {
     let named = ["CEKNIK_API_ID_FILE", "CEKNIK_API_SECRET_FILE"].map(std::env::var_os);
-    named.into_iter().flatten().map(PathBuf::from)
+    named.into_iter().flatten().filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
 fn secret(name: &str) -> Result<String, Error> {
     let file_name = format!("{name}_FILE");
     let hint = format!("set {name}, or {file_name} to the path of a file that holds it");
-    let value = match (std::env::var_os(name), std::env::var_os(&file_name)) {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let value = match (set(name), set(&file_name)) {
         (Some(_), Some(_)) => Err(format!("both {name} and {file_name} are set")),
         (None, None) => Err(format!("{name} is not set")),
         (Some(value), None) => {
@@ -75,11 +76,12 @@ fn read_pipe(mut pipe: &File) -> io::Result<Vec<u8>> {
             Ok(0) => sleep(POLL),
             Ok(read) => bytes.extend_from_slice(&chunk[..read]),
             Err(error) if error.kind() == ErrorKind::WouldBlock => sleep(POLL),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
         if bytes.len() as u64 > LARGEST {
             return Err(io::Error::other("more comes from the pipe than a secret has"));
         }
     }
-    Err(io::Error::other("nobody has written a secret to the pipe within 5 seconds"))
+    Err(io::Error::other("no whole secret came by the pipe within 5 seconds"))
 }

@@ -71,7 +71,9 @@ fn rate(text: &str) -> Result<Option<f64>, Error> {
     if text == "unlimited" {
         return Ok(None);
     }
-    if text.split_once('.').is_some_and(|(_, fraction)| fraction.len() == 3) {
+    // Not `0.125`.
+    let parts = text.split_once('.');
+    if parts.is_some_and(|(whole, fraction)| fraction.len() == 3 && !matches!(whole, "" | "0")) {
         return Err(usage(format!(
             "--rate: {text:?} could be thousands: write them without a mark, as 1000"
         )));
@@ -208,6 +210,7 @@ mod tests {
     #[test]
     fn values_as_people_type_them() {
         assert_eq!(rate("0.5").unwrap(), Some(0.5));
+        assert_eq!(rate("0.125").unwrap(), Some(0.125));
         assert_eq!(rate("unlimited").unwrap(), None);
         for (wrong, says) in [
             ("0", "is not a number"),
