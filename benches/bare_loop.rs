@@ -51,6 +51,7 @@ async fn post_all(url: &str, subjects: Vec<Subject>, tasks: usize) -> Result<(),
         connect_timeout: Duration::from_secs(5),
         ca_cert: None,
         proxies: false,
+        keep_alive: true,
     })?;
     let rest = RefCell::new(subjects.into_iter());
     let task = || async {

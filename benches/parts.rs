@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
+use ceknik::api::{text, wire};
 use ceknik::input::{Options, read_bytes};
 use ceknik::ledger::{self, Facts, Identity, Journal, Ledger, Location, OpenRun, Opening};
 use ceknik::model::attempt::{AttemptId, Batch, Intent, PairKey, Settlement, WallMs};
-use ceknik::model::reply::{Reply, Response, Texts};
+use ceknik::model::reply::{Body, Reply, Response, Texts};
 use ceknik::rules::classify::{charge, classify};
 use ceknik::rules::name::check_name;
 use ceknik::rules::nik::{NikPolicy, check_nik};
@@ -29,7 +30,9 @@ fn answer(n: u64) -> Reply {
         "result":"0{}","remark":"MATCH"}},"request_id":"TID{n:032x}"}}"#,
         n % 4 + 1
     );
-    let body = ceknik::api::wire::body(json.as_bytes());
+    let readings = text::readings(json.as_bytes(), text::Form::default());
+    let body = readings.iter().find_map(|text| wire::answer(text)).map(Box::new);
+    let body = body.map_or_else(|| Body::Foreign(Box::default()), Body::Vendor);
     Reply::Response(Response { http: 200, retry_after: None, body })
 }
 

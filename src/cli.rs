@@ -209,6 +209,9 @@ pub(crate) struct VendorArgs {
     /// The longest a connection may take to stand
     #[arg(long, env = "CEKNIK_CONNECT_TIMEOUT", value_name = "DUR", default_value = "5s")]
     pub(crate) connect_timeout: String,
+    /// Keep connections for further calls; `off` makes one for each call
+    #[arg(long, env = "CEKNIK_KEEP_ALIVE", value_name = "KIND", default_value = "auto")]
+    pub(crate) keep_alive: KeepAliveArg,
     /// Further root certificates (PEM); proxies come from the usual environment variables
     #[arg(long, env = "CEKNIK_CA_CERT", value_name = "FILE")]
     pub(crate) ca_cert: Option<PathBuf>,
@@ -226,6 +229,15 @@ pub enum BodyArg {
     Json,
     /// application/x-www-form-urlencoded
     Form,
+}
+
+/// `--keep-alive`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum KeepAliveArg {
+    /// Keep connections, unless calls seem to be answered twice
+    Auto,
+    /// A connection for each call
+    Off,
 }
 
 /// How fast.

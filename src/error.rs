@@ -88,7 +88,7 @@ impl From<ApiError> for Error {
             ApiError::BaseUrl(_) => "give the vendor's address with --base-url https://…",
             ApiError::Secret(_) => "look for a line break or an odd character in the secret",
             ApiError::CaCert { .. } => "--ca-cert takes a file of PEM certificates",
-            ApiError::Proxy => "name another in HTTPS_PROXY, or the vendor's host in NO_PROXY",
+            ApiError::Proxy(_) => "name another one, or the vendor's host in NO_PROXY",
             ApiError::Client(_) => "look at the proxy variables and the system's certificates",
         };
         Self::config(error.to_string(), hint)

@@ -360,7 +360,7 @@ fn status_tells_runs_doubts_and_days() {
     assert!(said.starts_with(&format!("vendor     {}\n", vendor.base_url)), "{said}");
     place.run("3201011501900001.csv", &vendor.base_url, &["--limit", "1"]).exits(13);
     let text = place.ceknik(&[&["status"], &which[..]].concat()).exits(0).stdout;
-    for phrase in ["finished", "limit", "in.csv", "1 in doubt (sent, no answer came)", "record 4"] {
+    for phrase in ["finished", "limit", "in.csv", "1 in doubt (sent, no result came)", "record 4"] {
         assert!(text.contains(phrase), "{phrase:?} is not in: {text}");
     }
     assert!(!text.contains("3201011501900001"), "{text}");

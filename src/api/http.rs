@@ -12,32 +12,33 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
-use hyper::header::{
-    ACCEPT, CONTENT_TYPE, DATE, HOST, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT,
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE,
+    HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING,
 };
-use hyper::{Method, Request, Uri};
+use reqwest::{Method, Request, Version};
 use tokio::time::{Instant, timeout, timeout_at};
-use url::{Position, Url};
 
-mod dial;
+mod clients;
+mod failure;
+mod keeping;
 mod lines;
+mod proxy;
 mod tls;
+mod told;
 
-use lines::{Call, Lines, Whose};
+use lines::{KeptFor, Lines, Whose};
 
 use super::origin::BaseUrl;
+use super::text::{self, Form};
 use super::{ApiError, Verifier, wire};
-use crate::model::class::Lost;
-use crate::model::reply::{Body, Fault, Reply, Response};
+use crate::model::class::{Lost, NotSent};
+use crate::model::reply::{Body, Fault, Reply, Response, Texts};
 use crate::model::subject::Subject;
 use crate::rules::body::BodyKind;
 
 /// What we call ourselves.
 const AGENT: &str = concat!("ceknik/", env!("CARGO_PKG_VERSION"));
-/// A response body is read up to here; a larger one is not the vendor's.
-const LARGEST_BODY: usize = 256 * 1024;
 /// A timer that fires this late may have stood still along with the whole process.
 const LATE: Duration = Duration::from_millis(50);
 /// How long an answer may still take that came while the process was stopped: it waits in its socket.
@@ -57,8 +58,7 @@ pub struct Credentials {
 impl Credentials {
     /// Takes them out of the texts of whoever says them again. Not where the customer is called so: a NIK or name with
     /// a hole in it would not be known for one, and the rest be kept.
-    fn hide_in(&self, body: &mut Body, subject: &Subject) {
-        let Body::Vendor(body) = body else { return };
+    fn hide_in(&self, texts: &mut Texts, subject: &Subject) {
         let name = subject.name.as_str().to_lowercase();
         let is_secret = |secret: &&str| {
             secret.len() >= SHORTEST_SECRET
@@ -66,7 +66,7 @@ impl Credentials {
                 && !name.contains(&secret.to_lowercase())
         };
         let secrets = [self.secret.as_str(), self.id.as_str()];
-        for text in body.texts.each_mut().into_iter().flatten() {
+        for text in texts.each_mut().into_iter().flatten() {
             for secret in secrets.into_iter().filter(is_secret) {
                 if text.contains(secret) {
                     *text = text.replace(secret, "(hidden)");
@@ -95,14 +95,15 @@ pub struct Options {
     pub connect_timeout: Duration,
     /// A PEM file of further root certificates.
     pub ca_cert: Option<PathBuf>,
-    /// Whether the proxies of the environment are used.
+    /// True if the proxies of the environment are used.
     pub proxies: bool,
+    /// True if connections are kept for further calls.
+    pub keep_alive: bool,
 }
 
 /// The vendor over HTTP.
 pub struct HttpVerifier {
     lines: Lines,
-    path: Uri,
     headers: HeaderMap,
     credentials: Credentials,
     timeout: Duration,
@@ -114,106 +115,206 @@ impl HttpVerifier {
     /// # Errors
     /// [`ApiError`] where an option cannot be used.
     pub fn new(options: &Options) -> Result<Self, ApiError> {
-        let (url, lines) = (options.base.endpoint(), Lines::new(options)?);
-        let path = url.path().parse().map_err(|e| ApiError::Client(causes(&e)))?;
-        let headers = headers(&url, &options.credentials)?;
+        let (lines, headers) = (Lines::new(options)?, headers(&options.credentials)?);
         let (credentials, timeout) = (options.credentials.clone(), options.timeout);
-        Ok(Self { lines, path, headers, credentials, timeout })
+        Ok(Self { lines, headers, credentials, timeout })
     }
 
     /// One call on a line of its own. The line is kept for the next one only where its answer was this call's.
     async fn call(&self, subject: &Subject, kind: BodyKind) -> Reply {
-        let (line, answer) = match self.lines.ask(self.request(subject, kind)).await {
-            Ok(answered) => answered,
-            Err(fault) => return Reply::Fault(fault),
+        let due = Due::after(self.timeout);
+        let Ok(line) = self.lines.take().await else {
+            let cause = "the HTTP client could not be made".to_owned();
+            return Reply::Fault(Fault::NotSent(NotSent::Connect, cause));
         };
-        let Ok(mut response) = read(answer).await else {
-            return Reply::Fault(Fault::InDoubt(Lost::Cut));
+        let request = self.request(subject, kind, line.is_kept());
+        let mut answer = match due.wait(line.ask(request)).await {
+            Some(Ok(answer)) => answer,
+            Some(Err(error)) => return Reply::Fault(self.lines.clients.fault(&error).await),
+            None => return Reply::Fault(Fault::lost(Lost::Timeout)),
         };
-        match self.lines.put_back(line, id_of(&response)) {
+        let connection = self.lines.answered(&line, &answer);
+        let head = Head::of(&answer);
+        let mut bytes = Vec::new();
+        let came = due.wait(read(&mut answer, &mut bytes)).await;
+        // Where it is whole, nothing of the answer holds its connection any more.
+        drop(answer);
+        let mut response = match came {
+            Some(Ok(Size::Whole)) => self.understood(&head, &bytes, subject),
+            Some(Ok(Size::TooLarge)) => self.foreign(&head, None, subject),
+            Some(Err(_)) => return Reply::Fault(self.broken_off(Lost::Cut, &head, &bytes)),
+            None => return Reply::Fault(self.broken_off(Lost::Timeout, &head, &bytes)),
+        };
+        match self.lines.put_back(line, connection, head.kept_for, id_of(&response)).await {
             Whose::Own => {
-                self.credentials.hide_in(&mut response.body, subject);
+                if let Body::Vendor(body) = &mut response.body {
+                    self.credentials.hide_in(&mut body.texts, subject);
+                }
                 Reply::Response(response)
             }
-            Whose::Earlier => Reply::Fault(Fault::InDoubt(Lost::Repeated)),
+            Whose::Earlier => Reply::Fault(Fault::lost(Lost::Repeated)),
         }
     }
 
-    fn request(&self, subject: &Subject, kind: BodyKind) -> Call {
+    /// A whole answer: the first of its readings that is the vendor's.
+    fn understood(&self, head: &Head, bytes: &[u8], subject: &Subject) -> Response {
+        let readings = text::readings(bytes, head.form());
+        match readings.iter().find_map(|text| wire::answer(text)) {
+            Some(body) => {
+                let body = Body::Vendor(Box::new(body));
+                Response { http: head.http, retry_after: head.retry_after, body }
+            }
+            None => self.foreign(head, readings.first().map(AsRef::as_ref), subject),
+        }
+    }
+
+    /// An answer that is not the vendor's, or that nobody can read.
+    fn foreign(&self, head: &Head, text: Option<&str>, subject: &Subject) -> Response {
+        let kind = head.content_type.as_deref();
+        let told = told::description(head.http, kind, text, subject, &self.credentials);
+        let mut remains = text.map(wire::remains).unwrap_or_default();
+        remains.description = Some(told);
+        let body = Body::Foreign(Box::new(remains));
+        Response { http: head.http, retry_after: head.retry_after, body }
+    }
+
+    /// An answer that broke off.
+    fn broken_off(&self, why: Lost, head: &Head, bytes: &[u8]) -> Fault {
+        let readings = text::readings(bytes, head.form());
+        let remains = readings.first().map(|text| wire::remains(text)).unwrap_or_default();
+        Fault::InDoubt(why, Box::new(remains))
+    }
+
+    fn request(&self, subject: &Subject, kind: BodyKind, is_line_kept: bool) -> Request {
         let (body, content_type) = wire::request(subject, kind);
-        let mut request = Request::new(body.into());
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.path.clone();
-        request.headers_mut().clone_from(&self.headers);
-        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        let mut request = Request::new(Method::POST, self.lines.clients.url.clone());
+        *request.body_mut() = Some(body.into());
+        let headers = request.headers_mut();
+        headers.clone_from(&self.headers);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if !is_line_kept {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         request
     }
 }
 
 impl Verifier for HttpVerifier {
     async fn verify(&self, subject: &Subject, kind: BodyKind) -> Reply {
-        let reply = within(self.timeout, self.call(subject, kind)).await;
-        reply.unwrap_or(Reply::Fault(Fault::InDoubt(Lost::Timeout)))
+        self.call(subject, kind).await
     }
 }
 
-/// Waits so long for a call, and looks once more where the time passed while the whole process was stopped (SIGSTOP, a
-/// frozen container): its answer may have come.
-async fn within<T>(limit: Duration, call: impl Future<Output = T>) -> Option<T> {
-    let mut call = pin!(call);
-    let due = Instant::now() + limit;
-    if let Ok(done) = timeout_at(due, &mut call).await {
-        return Some(done);
+/// The time until which a call is waited for.
+#[derive(Clone, Copy)]
+struct Due(Instant);
+
+impl Due {
+    fn after(limit: Duration) -> Self {
+        Self(Instant::now() + limit)
     }
-    if Instant::now() < due + LATE {
-        return None;
+
+    /// Waits for a part of the call, and looks once more where the time passed while the whole process was stopped
+    /// (SIGSTOP, a frozen container): its answer may have come.
+    async fn wait<T>(self, part: impl Future<Output = T>) -> Option<T> {
+        let mut part = pin!(part);
+        if let Ok(done) = timeout_at(self.0, &mut part).await {
+            return Some(done);
+        }
+        if Instant::now() < self.0 + LATE {
+            return None;
+        }
+        timeout(LAST_LOOK, part).await.ok()
     }
-    timeout(LAST_LOOK, call).await.ok()
 }
 
-async fn read(answer: hyper::Response<Incoming>) -> Result<Response, hyper::Error> {
-    let http = answer.status().as_u16();
-    let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
-    // A date is meant by the server's own clock: ours may be off.
-    let now = header(DATE).and_then(|date| httpdate::parse_http_date(date).ok());
-    let now = now.unwrap_or_else(SystemTime::now);
-    let retry_after = header(RETRY_AFTER).and_then(|value| wire::retry_after(value, now));
-    let body = read_bounded(answer.into_body()).await?;
-    Ok(Response { http, retry_after, body })
+/// The part of an answer's head that counts.
+struct Head {
+    http: u16,
+    retry_after: Option<Duration>,
+    content_type: Option<String>,
+    content_encoding: Option<String>,
+    kept_for: KeptFor,
 }
 
-/// By what the vendor tells its answers apart. What is the same for all, such as an empty text or "N/A", is no id.
+impl Head {
+    fn of(answer: &reqwest::Response) -> Self {
+        let headers = answer.headers();
+        let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        // A date is meant by the server's own clock: ours may be off.
+        let now = text(DATE).and_then(|date| httpdate::parse_http_date(date).ok());
+        let now = now.unwrap_or_else(SystemTime::now);
+        Self {
+            http: answer.status().as_u16(),
+            retry_after: text(RETRY_AFTER).and_then(|value| wire::retry_after(value, now)),
+            content_type: text(CONTENT_TYPE).map(str::to_owned),
+            content_encoding: text(CONTENT_ENCODING).map(str::to_owned),
+            kept_for: kept_for(answer),
+        }
+    }
+
+    fn form(&self) -> Form<'_> {
+        Form {
+            content_type: self.content_type.as_deref(),
+            content_encoding: self.content_encoding.as_deref(),
+        }
+    }
+}
+
+/// How long the server keeps the connection after this answer.
+fn kept_for(answer: &reqwest::Response) -> KeptFor {
+    let headers = answer.headers();
+    let words = |name: HeaderName| {
+        let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).map(|word| word.trim().to_ascii_lowercase())
+    };
+    let says = |wanted: &str| words(CONNECTION).any(|word| word == wanted);
+    let has_end = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
+    let is_old = answer.version() < Version::HTTP_11 && !says("keep-alive");
+    if says("close") || is_old || !has_end {
+        return KeptFor::Closed;
+    }
+    let seconds = words(HeaderName::from_static("keep-alive")).find_map(|word| {
+        word.strip_prefix("timeout")?.trim().strip_prefix('=')?.trim().parse().ok()
+    });
+    seconds.map_or(KeptFor::Unsaid, |seconds| KeptFor::Said(Duration::from_secs(seconds)))
+}
+
+/// How much of a body came.
+enum Size {
+    Whole,
+    /// It has more bytes than are read.
+    TooLarge,
+}
+
+/// Reads a body. What came of it is in `bytes`, also where it breaks off.
+async fn read(answer: &mut reqwest::Response, bytes: &mut Vec<u8>) -> Result<Size, reqwest::Error> {
+    while let Some(chunk) = answer.chunk().await? {
+        if bytes.len() + chunk.len() > text::LARGEST {
+            return Ok(Size::TooLarge);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Size::Whole)
+}
+
+/// By which the vendor tells its answers apart. What is the same for all, such as an empty text or "N/A", is no id.
 fn id_of(response: &Response) -> Option<&str> {
     let Body::Vendor(body) = &response.body else { return None };
     body.texts.request_id.as_deref().filter(|id| id.bytes().any(|b| b.is_ascii_digit()))
 }
 
-/// The whole body, or [`Body::Foreign`] where it is too large to be the vendor's.
-async fn read_bounded(mut body: Incoming) -> Result<Body, hyper::Error> {
-    let mut bytes = Vec::new();
-    while let Some(frame) = body.frame().await {
-        // A frame without data is a trailer.
-        let Ok(chunk) = frame?.into_data() else { continue };
-        if bytes.len() + chunk.len() > LARGEST_BODY {
-            return Ok(Body::Foreign);
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(wire::body(&bytes))
-}
-
 /// What all calls say alike.
-fn headers(url: &Url, credentials: &Credentials) -> Result<HeaderMap, ApiError> {
+fn headers(credentials: &Credentials) -> Result<HeaderMap, ApiError> {
     let secret = |text: &str, variable| {
         let mut value = HeaderValue::from_str(text).map_err(|_| ApiError::Secret(variable))?;
         value.set_sensitive(true);
         Ok(value)
     };
-    let host = HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort]);
     let mut headers = HeaderMap::new();
-    headers.insert(HOST, host.map_err(|error| ApiError::Client(causes(&error)))?);
-    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    // Without it any packing may be used.
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert("x-df-api-id", secret(&credentials.id, "CEKNIK_API_ID")?);
     headers.insert("x-df-api-secret", secret(&credentials.secret, "CEKNIK_API_SECRET")?);
     Ok(headers)

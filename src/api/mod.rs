@@ -1,7 +1,7 @@
 //! The vendor: who verifies one subject, and how.
 //!
 //! [`Verifier`] is all that the engine knows of it. `http` is the only place with an HTTP client,
-//! `wire` the only one that knows the vendor's JSON. Nothing here retries, waits or counts: one
+//! `text` makes text of its answers' bytes, and `wire` is the only one that knows the vendor's JSON. Nothing here retries, waits or counts: one
 //! call in, one [`Reply`] out, whatever happens.
 
 use std::future::Future;
@@ -12,6 +12,7 @@ use crate::rules::body::BodyKind;
 
 pub mod http;
 pub mod origin;
+pub mod text;
 pub mod wire;
 
 pub use http::{Credentials, HttpVerifier, Options};
@@ -40,9 +41,11 @@ pub enum ApiError {
         /// What is wrong with it.
         why: String,
     },
-    /// The environment names a proxy of a kind that calls cannot go through.
-    #[error("the proxy of the environment is not one of http:// or https://")]
-    Proxy,
+    /// A variable of the environment names a proxy that calls cannot go through.
+    #[error(
+        "{0} names no proxy that can be used: it must be http://host:port or https://host:port"
+    )]
+    Proxy(&'static str),
     /// The HTTP client cannot be built.
     #[error("the HTTP client cannot be built: {0}")]
     Client(String),

@@ -1,19 +1,24 @@
 //! The vendor's wire format: request bodies out, response bodies in.
 //!
-//! Read leniently: extra fields, a missing `remark` and a numeric `result` are fine; texts are kept
-//! byte for byte. A body without a `status` string is not the vendor's. Nothing is judged here.
+//! Read leniently: extra fields, a missing `remark`, a numeric `result` and numbers of any length are fine; texts are
+//! kept as they came, numbers digit by digit. A body without a `status` string is not the vendor's. Nothing is judged here.
 
+use std::collections::HashMap;
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 
-use crate::model::reply::{Body, Texts, VendorBody};
+use crate::model::reply::{Remains, Texts, VendorBody};
 use crate::model::subject::Subject;
 use crate::rules::body::BodyKind;
 
 /// A longer wait is as good as this one: the run is given up long before.
 const LONGEST_WAIT: Duration = Duration::from_secs(10 * 365 * 86_400);
+/// A name is looked for at so many places of what is left of an answer.
+const MOST_PLACES: usize = 16;
 
 #[derive(Serialize)]
 struct Request<'a> {
@@ -38,56 +43,160 @@ pub fn request(subject: &Subject, kind: BodyKind) -> (Vec<u8>, &'static str) {
     }
 }
 
-/// What a response body is.
-pub fn body(bytes: &[u8]) -> Body {
-    let Ok(Value::Object(mut answer)) = serde_json::from_slice(bytes) else { return Body::Foreign };
-    let Some(Value::String(status)) = answer.remove("status") else { return Body::Foreign };
+/// The vendor's answer that a text is; `None` where it is not one.
+pub fn answer(text: &str) -> Option<VendorBody> {
+    let mut answer = Members::of(text)?;
+    let status = answer.take("status").filter(|raw| raw.starts_with('"')).and_then(token)?;
     if status.is_empty() {
-        return Body::Foreign;
+        return None;
     }
     // `result` is an object in a success; another shape is no success.
-    let mut result = match answer.remove("result") {
-        Some(Value::Object(result)) => result,
-        _ => Map::new(),
-    };
+    let mut result = answer.take("result").and_then(Members::of).unwrap_or_default();
     let texts = Texts {
         status: Some(status),
-        result: result.remove("result").and_then(code),
-        order_no: result.remove("order_no").and_then(text),
-        handle_time: result.remove("handle_time").and_then(text),
-        remark: result.remove("remark").and_then(text),
-        request_id: answer.remove("request_id").and_then(text),
-        reason: answer.remove("reason").and_then(text),
+        result: result.take("result").and_then(code),
+        order_no: result.take("order_no").and_then(token),
+        handle_time: result.take("handle_time").and_then(token),
+        remark: result.take("remark").and_then(token),
+        request_id: answer.take("request_id").and_then(token),
+        reason: answer.take("reason").and_then(token),
     };
-    Body::Vendor(Box::new(VendorBody { texts }))
+    Some(VendorBody { texts })
 }
 
-/// A text that may come as a number; anything else is none.
-fn text(value: Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text),
-        Value::Number(number) => Some(number.to_string()),
+/// The members of a JSON object, each as it was written. Of two with one name the last counts, as in a browser.
+#[derive(Default)]
+struct Members<'a>(HashMap<String, &'a RawValue>);
+
+impl<'a> Members<'a> {
+    fn of(text: &'a str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
+    fn take(&mut self, name: &str) -> Option<&'a str> {
+        self.0.remove(name).map(RawValue::get)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(Self::default())
+    }
+}
+
+impl<'de: 'a, 'a> Visitor<'de> for Members<'a> {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
+        while let Some((LossyText(name), value)) = map.next_entry()? {
+            self.0.insert(name, value);
+        }
+        Ok(self)
+    }
+}
+
+/// A string of JSON. Half a surrogate pair, which a browser takes, is replaced.
+struct LossyText(String);
+
+impl<'de> Deserialize<'de> for LossyText {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Bytes;
+        impl Visitor<'_> for Bytes {
+            type Value = LossyText;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<LossyText, E> {
+                Ok(LossyText(String::from_utf8_lossy(bytes).into_owned()))
+            }
+        }
+        from.deserialize_bytes(Bytes)
+    }
+}
+
+/// A text, or the digits of a number as they were written; anything else is none.
+fn token(raw: &str) -> Option<String> {
+    match raw.as_bytes().first()? {
+        b'"' => serde_json::from_str(raw).ok().map(|LossyText(text)| text),
+        b'-' | b'0'..=b'9' => Some(raw.to_owned()),
         _ => None,
     }
 }
 
 /// A result code: a number is written with the two digits that the vendor uses.
-fn code(value: Value) -> Option<String> {
-    match value {
-        Value::Number(number) => Some(format!("{:0>2}", number.to_string())),
-        other => text(other),
+fn code(raw: &str) -> Option<String> {
+    if raw.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(format!("{raw:0>2}"));
+    }
+    token(raw)
+}
+
+/// The remains of an answer that came cut, or that nobody could read: the texts by which the vendor can find the call.
+/// Never its result, and no text that is not whole.
+pub fn remains(text: &str) -> Remains {
+    let find = |name| member(text, name);
+    Remains {
+        order_no: find("\"order_no\""),
+        handle_time: find("\"handle_time\""),
+        request_id: find("\"request_id\""),
+        description: None,
     }
 }
 
-/// The wait that a `Retry-After` header asks for, in seconds or as a date, from `now`.
+/// The first whole text of a member with this quoted name, wherever it stands.
+fn member(text: &str, quoted: &str) -> Option<String> {
+    text.match_indices(quoted).take(MOST_PLACES).find_map(|(at, _)| {
+        let rest = text[at + quoted.len()..].trim_start().strip_prefix(':')?.trim_start();
+        let length = match rest.as_bytes().first()? {
+            b'"' => 1 + end_of_string(&rest[1..])?,
+            // The digits that follow may have been cut off.
+            _ => rest.find(|c: char| !c.is_ascii_digit())?,
+        };
+        rest.get(..length).and_then(token)
+    })
+}
+
+/// The length of a string after its first quotation mark, its last one included.
+fn end_of_string(rest: &str) -> Option<usize> {
+    let mut is_escaped = false;
+    let end = rest.bytes().position(|byte| {
+        let is_end = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        is_end
+    })?;
+    Some(end + 1)
+}
+
+/// The wait that a `Retry-After` header asks for, from `now`: a number of seconds or of another unit, rounded up to whole
+/// seconds, or a date.
 pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
-    let value = value.trim();
-    if !value.is_empty() && value.bytes().all(|digit| digit.is_ascii_digit()) {
-        let seconds = value.parse().map_or(LONGEST_WAIT, Duration::from_secs);
-        return Some(seconds.min(LONGEST_WAIT));
+    let value = value.trim().trim_matches('"').trim();
+    if value.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+        return wait(value);
     }
     let date = httpdate::parse_http_date(value).ok()?;
     Some(date.duration_since(now).unwrap_or_default().min(LONGEST_WAIT))
+}
+
+/// `7`, `2.5`, `3s`, `1.5 minutes`, `500ms`.
+fn wait(value: &str) -> Option<Duration> {
+    let end = value.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(value.len());
+    let (number, unit) = value.split_at(end);
+    let unit = match unit.trim().trim_end_matches('.').to_ascii_lowercase().as_str() {
+        "" | "s" | "sec" | "secs" | "second" | "seconds" => 1.0,
+        "ms" | "msec" | "millis" | "millisecond" | "milliseconds" => 0.001,
+        "m" | "min" | "mins" | "minute" | "minutes" => 60.0,
+        "h" | "hr" | "hrs" | "hour" | "hours" => 3600.0,
+        _ => return None,
+    };
+    let seconds = (number.parse::<f64>().ok()? * unit).ceil();
+    Some(Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT))
 }
 
 #[cfg(test)]
@@ -96,10 +205,7 @@ mod tests {
     use crate::rules::testing::subject;
 
     fn texts(json: &str) -> Option<Texts> {
-        match body(json.as_bytes()) {
-            Body::Vendor(body) => Some(body.texts),
-            Body::Foreign => None,
-        }
+        answer(json).map(|body| body.texts)
     }
 
     #[test]
@@ -143,6 +249,57 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_kept_as_they_were_written() {
+        for number in ["20261128130414000001", "1e400", "-0.10", "9007199254740993"] {
+            let read = texts(&format!(
+                r#"{{"status":"OK","result":{{"order_no":{number},"result":"01"}},"request_id": {number} }}"#
+            ));
+            let read = read.map(|texts| [texts.order_no, texts.request_id]);
+            assert_eq!(read, Some([Some(number.to_owned()), Some(number.to_owned())]));
+        }
+    }
+
+    #[test]
+    fn what_a_browser_takes_is_taken() {
+        let deep = format!(r#"{{"x":{}1{},"status":"A"}}"#, "[".repeat(5000), "]".repeat(5000));
+        for (json, status) in [
+            (r#"{"status":"A","status":"B"}"#, "B"),
+            (r#"{"status":"A","x":"\ud83d"}"#, "A"),
+            (r#"{"status":"\ud83dA","\udc00":1}"#, "\u{FFFD}\u{FFFD}\u{FFFD}A"),
+            (r#"{"st\u0061tus":"A"}"#, "A"),
+            (" \r\n\t{\"status\":\"A\"}\n", "A"),
+            (&deep, "A"),
+        ] {
+            let read = texts(json).and_then(|texts| texts.status);
+            assert_eq!(read.as_deref(), Some(status), "{json:.60}");
+        }
+    }
+
+    #[test]
+    fn what_remains_of_an_answer_is_whole_and_never_its_result() {
+        let whole = r#"{"status":"OK","result":{"order_no":"SF\"1","handle_time":"2025-07-01 10:12:20","result":"01"},"request_id":42}"#;
+        let all = remains(whole);
+        assert_eq!(
+            [all.order_no, all.handle_time, all.request_id].map(Option::unwrap),
+            ["SF\"1", "2025-07-01 10:12:20", "42"]
+        );
+        for (text, order_no) in [
+            (r#"{"result":{"order_no" : "A1","ha"#, Some("A1")),
+            (r#"{"order_no":"A1"#, None),
+            (r#"{"order_no":"A1\""#, None),
+            (r#"{"order_no":"#, None),
+            (r#"{"order_no":123"#, None),
+            (r#"{"order_no":123,"#, Some("123")),
+            (r#"{"order_no":null,"x":{"order_no":"B"}}"#, Some("B")),
+            (r#"{"order_no":"\q","x"#, None),
+            ("<html>", None),
+            ("", None),
+        ] {
+            assert_eq!(remains(text).order_no.as_deref(), order_no, "{text}");
+        }
+    }
+
+    #[test]
     fn both_bodies() {
         let subject = subject("3275014107900001", "SITI & \"O'HARA\"");
         let (json, _) = request(&subject, BodyKind::Json);
@@ -160,6 +317,18 @@ mod tests {
             ("Sun, 06 Nov 1994 08:49:37 GMT", Some(7)),
             ("Sun, 06 Nov 1994 08:49:00 GMT", Some(0)),
             ("99999999999999999999999", Some(315_360_000)),
+            ("2.5", Some(3)),
+            ("2.0", Some(2)),
+            ("3s", Some(3)),
+            ("0.2", Some(1)),
+            ("2 seconds", Some(2)),
+            ("1.5 min", Some(90)),
+            ("1500ms", Some(2)),
+            ("1h", Some(3600)),
+            ("\"4\"", Some(4)),
+            ("2..5", None),
+            ("3 parsecs", None),
+            (".", None),
             ("-1", None),
             ("soon", None),
             ("", None),

@@ -6,6 +6,7 @@ pub mod run;
 pub mod sandbox;
 pub(crate) mod stages;
 pub mod status;
+mod stops;
 mod words;
 
 use std::io::{self, Write};

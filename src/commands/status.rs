@@ -102,7 +102,7 @@ fn as_text(status: &Status, name: &LedgerName) -> String {
         text += &format!("{day:<10}  {calls:>10}  {charged:>10}  {possible:>9}\n");
     }
     if status.doubts_total > 0 {
-        text += &format!("\n{} in doubt (sent, no answer came)\n", number(status.doubts_total));
+        text += &format!("\n{} in doubt (sent, no result came)\n", number(status.doubts_total));
         for doubt in status.doubts.iter().take(SHOWN_DOUBTS) {
             let (run, record, how) = (doubt.run.0, doubt.record, doubt.class.name());
             text += &format!("  run {run}, record {record}, sent {}, {how}\n", stamp(doubt.at));

@@ -11,13 +11,12 @@ use crate::error::exit;
 use crate::input::form::{Encoding, Form};
 use crate::input::{Layout, Source};
 use crate::ledger::{FoundRun, OpenRun, RunRef};
-use crate::model::class::AccountStop;
 use crate::model::finding::Finding;
 use crate::model::funnel::Funnel;
 use crate::model::money::{Price, Tally, in_brackets, number};
 use crate::model::row::Warning;
-use crate::model::stop::{BudgetLimit, Signal, StopReason};
-use crate::model::subject::{mask_niks, mask_path};
+use crate::model::stop::StopReason;
+use crate::model::subject::mask_path;
 use crate::output::{
     FileColumn, FileColumns, FileForm, Forecast, Spending, Summary, count, forecast_words,
     last_words, skipped_words,
@@ -28,6 +27,7 @@ use crate::rules::headers::shown;
 use crate::term::Screen;
 
 use super::run::finish::EndedStart;
+use super::stops::{next, why};
 
 /// The configuration file that was read, and whom the calls go to where it is not the vendor's published address.
 pub(super) fn settings(file: Option<&Path>, origin: &str) -> String {
@@ -189,7 +189,7 @@ pub(super) fn last(facts: &Facts<'_>, screen: &Screen) {
         screen.say(&format!("error: the summary cannot be written: {error}"));
     }
     if let Some(stop) = facts.ended.stop {
-        screen.say(&format!("\nstopped: {}", why(stop)));
+        screen.say(&format!("\nstopped: {}", why(stop, &facts.ended.state.stats)));
     }
     let next = next(facts);
     screen.say(&last_words(&summary, facts.config.price.as_ref(), next.as_deref()));
@@ -227,98 +227,8 @@ fn summary(facts: &Facts<'_>) -> Summary {
         seconds: facts.took.as_secs_f64(),
         calls_per_second: calls as f64 / facts.calling.as_secs_f64().max(0.001),
         latency: state.stats.latency(),
+        last_failure: state.stats.last_failure.clone(),
     }
-}
-
-/// Why the run stopped, in words.
-const fn why(stop: StopReason) -> &'static str {
-    match stop {
-        StopReason::Account(AccountStop::Unauthorized) => {
-            "the vendor does not accept the credentials (UNAUTHORIZED): look at CEKNIK_API_ID and \
-             CEKNIK_API_SECRET"
-        }
-        StopReason::Account(AccountStop::KeyExpired) => "the key has expired (KEY_EXPIRED)",
-        StopReason::Account(AccountStop::NoPermission) => {
-            "the account may not use this endpoint (NO_PERMISSION): ask the vendor"
-        }
-        StopReason::Account(AccountStop::NotFound) => {
-            "the address is not the vendor's (404): look at --base-url"
-        }
-        StopReason::Account(AccountStop::Redirect) => {
-            "the address answers with a redirect, which is never followed: look at --base-url"
-        }
-        StopReason::Account(AccountStop::Proxy) => {
-            "a proxy or gateway refuses us (401, 403 or 407 that is not the vendor's)"
-        }
-        StopReason::OutOfQuota => "the account's quota is used up (OUT_OF_QUOTA)",
-        StopReason::Budget(BudgetLimit::Charges) => {
-            "the next call could pass the budget (--max-charges, --max-cost)"
-        }
-        StopReason::Budget(BudgetLimit::Calls) => "the calls of this start are made (--limit)",
-        StopReason::Deadline => "the deadline has come",
-        StopReason::SourceDown => "the source was down for longer than --max-outage",
-        StopReason::Unreachable => "the vendor could not be reached for longer than --max-outage",
-        StopReason::Throttled => "the vendor asked to slow down for longer than --max-outage",
-        StopReason::RefusalsInRow => {
-            "20 rows in a row were refused: something is wrong with us, not with the customers; \
-             see ck_status and ck_reason in the partial output"
-        }
-        StopReason::LostAnswers => {
-            "too many answers were lost; each of them may have been charged: look at the network \
-             and at --timeout"
-        }
-        StopReason::Mismatches => {
-            "too many of the first 200 verdicts are mismatches (--stop-if-mismatch-over): each was \
-             charged, and so would the rest be; is it the right column?"
-        }
-        StopReason::Interrupted(Signal::Interrupt) => "interrupted",
-        StopReason::Interrupted(Signal::Terminate) => "terminated",
-        StopReason::Interrupted(Signal::HangUp) => "the terminal is gone",
-        StopReason::InputChanged => "the input changed, or could no longer be read",
-        StopReason::Storage => "the ledger cannot be written",
-        StopReason::Defect => "a part of ceknik ended early, which is a defect",
-    }
-}
-
-/// What to do next, as a command to paste.
-fn next(facts: &Facts<'_>) -> Option<String> {
-    let same = format!("ceknik {}", arguments());
-    let doubts = facts.ended.state.tally.possible.in_doubt + facts.funnel.in_doubt;
-    match facts.ended.code {
-        exit::COMPLETE | exit::INTERNAL => None,
-        exit::SOME_WITHOUT_VERDICT if doubts > 0 => {
-            let resend = if facts.config.reuse.resend_doubts { "" } else { " --in-doubt resend" };
-            Some(format!(
-                "ask the vendor about the rows in doubt; to send them again, perhaps paying \
-                 twice: {same}{resend}"
-            ))
-        }
-        exit::SOME_WITHOUT_VERDICT => {
-            Some("mend the rows without a verdict (see ck_reason), and run the file again".into())
-        }
-        _ if facts.ended.stop == Some(StopReason::Budget(BudgetLimit::Charges)) => {
-            Some(format!("to go on, raise --max-charges or --max-cost: {same}"))
-        }
-        _ if facts.ended.stop == Some(StopReason::Mismatches) => Some(format!(
-            "look at the columns; to go on all the same, raise --stop-if-mismatch-over or leave it \
-             out: {same}"
-        )),
-        _ => Some(format!("the same command goes on from here: {same}")),
-    }
-}
-
-/// The command line as it was typed, fit to be pasted. Paths may hold a NIK: they are masked.
-fn arguments() -> String {
-    let quoted = std::env::args_os().skip(1).map(|argument| {
-        let shown = mask_niks(&argument.to_string_lossy()).into_owned();
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+*".contains(c);
-        if !shown.is_empty() && shown.chars().all(plain) {
-            shown
-        } else {
-            format!("'{}'", shown.replace('\'', "'\\''"))
-        }
-    });
-    quoted.collect::<Vec<_>>().join(" ")
 }
 
 fn calls_and_charges(tally: &Tally, price: Option<&Price>) -> String {

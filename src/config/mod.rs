@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use crate::api::origin::{BaseUrl, Origin};
 use crate::cli::{
-    BodyArg, InDoubtArg, MoneyArgs, ReadingArgs, ReuseArgs, RunArgs, ScreenArgs, WhichArgs,
+    BodyArg, InDoubtArg, KeepAliveArg, MoneyArgs, ReadingArgs, ReuseArgs, RunArgs, ScreenArgs,
+    WhichArgs,
 };
 use crate::engine;
 use crate::error::Error;
@@ -93,25 +94,27 @@ pub enum InputFrom {
 #[derive(Debug, Clone)]
 pub enum Vendor {
     /// The stand-in of this process.
-    Sandbox(Timeouts),
+    Sandbox(Calls),
     /// The vendor at an address.
     Live {
         /// Where.
         base: BaseUrl,
-        /// How long it may take.
-        timeouts: Timeouts,
+        /// How.
+        calls: Calls,
         /// Further root certificates.
         ca_cert: Option<PathBuf>,
     },
 }
 
-/// How long a call may take.
+/// The way calls are made.
 #[derive(Debug, Clone, Copy)]
-pub struct Timeouts {
-    /// From connecting to the body's end.
-    pub call: Duration,
-    /// Until the connection stands.
-    pub connect: Duration,
+pub struct Calls {
+    /// The longest a call may take, from connecting to the body's end.
+    pub timeout: Duration,
+    /// The longest a connection may take to stand.
+    pub connect_timeout: Duration,
+    /// True if connections are kept for further calls.
+    pub keep_alive: bool,
 }
 
 /// What is not asked again.
@@ -241,13 +244,14 @@ fn vendor(args: &RunArgs) -> Result<Vendor, Error> {
     let typed = &args.vendor;
     let base = (!typed.sandbox).then(|| BaseUrl::parse(&typed.base_url)).transpose()?;
     let is_near = base.as_ref().is_none_or(BaseUrl::is_loopback);
-    let timeouts = Timeouts {
-        call: values::timeout(&typed.timeout, is_near)?,
-        connect: values::positive("--connect-timeout", &typed.connect_timeout)?,
+    let calls = Calls {
+        timeout: values::timeout(&typed.timeout, is_near)?,
+        connect_timeout: values::positive("--connect-timeout", &typed.connect_timeout)?,
+        keep_alive: typed.keep_alive == KeepAliveArg::Auto,
     };
     Ok(match base {
-        None => Vendor::Sandbox(timeouts),
-        Some(base) => Vendor::Live { base, timeouts, ca_cert: typed.ca_cert.clone() },
+        None => Vendor::Sandbox(calls),
+        Some(base) => Vendor::Live { base, calls, ca_cert: typed.ca_cert.clone() },
     })
 }
 

@@ -26,7 +26,7 @@ mod work;
 pub use dispatcher::{Dispatcher, Event, Hands, NextRow, RunState, Turn};
 pub use gate::Gate;
 pub use intents::Ticket;
-pub use report::{Pause, Snapshot, Stats};
+pub use report::{LostAnswers, Pause, Snapshot, Stats};
 pub use verify::{Verified, verify};
 pub use work::Candidate;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::model::class::{Class, ResultCode};
+use crate::model::class::{AccountStop, Class, Lost, ResultCode};
 use crate::model::latency::Latency;
 use crate::model::money::Tally;
 use crate::model::stop::StopReason;
@@ -27,13 +27,47 @@ pub struct Stats {
     pub finished: u64,
     /// Intents that the ledger did not grant: another start has their pairs.
     pub elsewhere: u64,
+    /// Answers that were lost, by how.
+    pub lost: LostAnswers,
+    /// The last failure on the way to the vendor, in our words: a connection that could not be made, or an answer that
+    /// is not the vendor's.
+    pub last_failure: Option<String>,
+    /// The description of the last answer that came and could not be read.
+    pub last_unreadable: Option<String>,
     /// Times that calls took to be answered, in microseconds; `None` before the first.
     latency: Option<Histogram<u64>>,
 }
 
+/// How answers were lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LostAnswers {
+    /// No answer came in time.
+    pub late: u64,
+    /// The connection ended before the answer did.
+    pub cut: u64,
+    /// An answer came, and could not be read.
+    pub unreadable: u64,
+    /// In another way: a gateway's time-out, an answer of another call.
+    pub otherwise: u64,
+}
+
 impl Stats {
-    pub(super) fn replied(&mut self, class: Class, took: Duration) {
+    /// Counts a reply. `told`: what the vendor says of it, or we do.
+    pub(super) fn replied(&mut self, class: Class, took: Duration, told: Option<&str>) {
         self.sent += u64::from(class.was_sent());
+        match class {
+            Class::InDoubt(Lost::Timeout) => self.lost.late += 1,
+            Class::InDoubt(Lost::Cut) => self.lost.cut += 1,
+            Class::InDoubt(Lost::Unreadable) => {
+                self.lost.unreadable += 1;
+                self.last_unreadable = told.map(str::to_owned);
+            }
+            Class::InDoubt(_) => self.lost.otherwise += 1,
+            Class::NotSent(_) | Class::Account(AccountStop::Proxy) => {
+                self.last_failure = told.map(str::to_owned);
+            }
+            _ => {}
+        }
         match class {
             Class::Answered(ResultCode::Match) => self.matches += 1,
             Class::Answered(ResultCode::Mismatch) => self.mismatches += 1,

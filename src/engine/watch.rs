@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use super::report::Stats;
 use crate::model::attempt::AttemptId;
-use crate::model::class::Class;
+use crate::model::class::{Class, Lost, Trouble};
 use crate::model::stop::StopReason;
 use crate::rules::brake::FirstVerdicts;
 use crate::rules::streaks::Streaks;
+
+/// So many kinds of failures are told, each once.
+const MOST_TOLD: usize = 8;
 
 /// Streaks, first verdicts and counters.
 pub(super) struct Watch {
@@ -17,21 +20,41 @@ pub(super) struct Watch {
     streaks: Streaks,
     verdicts: FirstVerdicts,
     most_mismatches: Option<u8>,
+    /// Failures that were told.
+    told: Vec<(Class, String)>,
 }
 
 impl Watch {
     pub(super) fn new(verdicts: FirstVerdicts, most_mismatches: Option<u8>) -> Self {
-        Self { stats: Stats::default(), streaks: Streaks::default(), verdicts, most_mismatches }
+        let (stats, streaks) = (Stats::default(), Streaks::default());
+        Self { stats, streaks, verdicts, most_mismatches, told: Vec::new() }
     }
 
-    /// Counts an answer.
-    pub(super) fn answered(&mut self, class: Class, took: Duration) {
-        self.stats.replied(class, took);
+    /// Counts a reply. `told`: what the vendor says of it, or we do.
+    pub(super) fn answered(&mut self, class: Class, took: Duration, told: Option<&str>) {
+        self.stats.replied(class, took, told);
+        self.tell(class, told.unwrap_or_default());
         if self.verdicts.answered(class) && self.verdicts.mostly_failed() {
             tracing::warn!(
                 "nearly all of the first verdicts are \"failed\": something is wrong, look at the \
                  columns and ask the vendor"
             );
+        }
+    }
+
+    /// Tells each kind of failure on the way to the vendor once.
+    fn tell(&mut self, class: Class, cause: &str) {
+        let message = match class {
+            Class::NotSent(_) => "no connection to the vendor",
+            Class::InDoubt(Lost::Unreadable) => "an answer came and cannot be read",
+            Class::Retry(Trouble::Gateway) => "a gateway answers in place of the vendor",
+            _ => return,
+        };
+        let is_new =
+            !self.told.iter().any(|(told, other)| (*told, other.as_str()) == (class, cause));
+        if is_new && self.told.len() < MOST_TOLD {
+            tracing::warn!(cause, "{message}");
+            self.told.push((class, cause.to_owned()));
         }
     }
 

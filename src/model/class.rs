@@ -82,8 +82,14 @@ pub enum AccountStop {
 /// Why nothing reached the vendor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NotSent {
-    /// DNS, connection refused, connect time-out, TLS handshake.
+    /// DNS, connection refused, connect time-out, an interrupted TLS handshake.
     Connect,
+    /// The certificate was refused: it is not the vendor's, or not to be trusted. No outage: the run stops.
+    Certificate,
+    /// What answers speaks no TLS. No outage: the run stops.
+    NoTls,
+    /// The proxy refuses us: 401, 403 or 407. No outage: the run stops.
+    Proxy,
     /// The request could not be built. No longer made, but ledgers may hold it.
     Unbuildable,
     /// The intent was taken back before its send (drain, pause).
@@ -175,6 +181,9 @@ const CODES: &[(u8, Class, &str)] = &[
     (60, Class::NotSent(NotSent::Connect), "not_sent_connect"),
     (61, Class::NotSent(NotSent::Unbuildable), "not_sent_unbuildable"),
     (62, Class::NotSent(NotSent::Recalled), "not_sent_recalled"),
+    (63, Class::NotSent(NotSent::Certificate), "not_sent_certificate"),
+    (64, Class::NotSent(NotSent::NoTls), "not_sent_no_tls"),
+    (65, Class::NotSent(NotSent::Proxy), "not_sent_proxy"),
     (70, Class::InDoubt(Lost::Timeout), "lost_timeout"),
     (71, Class::InDoubt(Lost::Cut), "lost_connection"),
     (72, Class::InDoubt(Lost::Unreadable), "lost_unreadable"),

@@ -17,12 +17,46 @@ pub enum Reply {
 }
 
 /// No whole answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing left for the vendor.
-    NotSent(NotSent),
-    /// It left, and the answer is lost.
-    InDoubt(Lost),
+    /// Nothing left for the vendor, and the cause in our words.
+    NotSent(NotSent, String),
+    /// It left, and the answer is lost, but for what could be read of it.
+    InDoubt(Lost, Box<Remains>),
+}
+
+impl Fault {
+    /// The answer is lost, and nothing of it came.
+    pub fn lost(why: Lost) -> Self {
+        Self::InDoubt(why, Box::default())
+    }
+}
+
+/// The remains of an answer that came cut or cannot be read. Its result is never among them; its order number will settle
+/// a doubt when the bill comes. They may echo a NIK or a name: `Debug` shows none of them.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Remains {
+    /// `result.order_no`.
+    pub order_no: Option<String>,
+    /// `result.handle_time`, without a zone.
+    pub handle_time: Option<String>,
+    /// `request_id`.
+    pub request_id: Option<String>,
+    /// What came in place of an answer, in our words.
+    pub description: Option<String>,
+}
+
+impl From<Remains> for Texts {
+    fn from(remains: Remains) -> Self {
+        let Remains { order_no, handle_time, request_id, description: reason } = remains;
+        Self { order_no, handle_time, request_id, reason, ..Self::default() }
+    }
+}
+
+impl fmt::Debug for Remains {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Remains(…)")
+    }
 }
 
 /// A whole HTTP response.
@@ -42,7 +76,7 @@ pub enum Body {
     /// A JSON object with a `status` string: the vendor's.
     Vendor(Box<VendorBody>),
     /// Anything else: a proxy's page, an empty body, other JSON.
-    Foreign,
+    Foreign(Box<Remains>),
 }
 
 /// A longer text is cut after so many bytes,
@@ -65,7 +99,7 @@ pub struct Texts {
     pub remark: Option<String>,
     /// `request_id`.
     pub request_id: Option<String>,
-    /// `reason`.
+    /// `reason`; where there is no status, so that the vendor said nothing, our own description of what happened.
     pub reason: Option<String>,
 }
 

@@ -37,6 +37,10 @@ pub enum StopReason {
     SourceDown,
     /// The vendor could not be reached for `--max-outage`.
     Unreachable,
+    /// The certificate of the vendor, or of the proxy, was refused.
+    Certificate,
+    /// What answers at the address speaks no TLS.
+    NoTls,
     /// The vendor asked to slow down for `--max-outage`, with no success.
     Throttled,
     /// Twenty refusals without a verdict between them.
@@ -70,6 +74,8 @@ impl StopReason {
         match self {
             Self::Defect => ("internal_error", 1),
             Self::InputChanged => ("input_changed", 10),
+            Self::Certificate => ("certificate_refused", 11),
+            Self::NoTls => ("no_tls", 11),
             Self::Account(AccountStop::Unauthorized) => ("unauthorized", 12),
             Self::Account(AccountStop::KeyExpired) => ("key_expired", 12),
             Self::Account(AccountStop::NoPermission) => ("no_permission", 12),
@@ -103,6 +109,8 @@ mod tests {
     fn names_and_exit_codes() {
         for (reason, name, code) in [
             (StopReason::InputChanged, "input_changed", 10),
+            (StopReason::Certificate, "certificate_refused", 11),
+            (StopReason::NoTls, "no_tls", 11),
             (StopReason::Account(AccountStop::Unauthorized), "unauthorized", 12),
             (StopReason::Account(AccountStop::KeyExpired), "key_expired", 12),
             (StopReason::Account(AccountStop::NoPermission), "no_permission", 12),

@@ -77,7 +77,7 @@ impl Overview<'_> {
             Line::Count("Charged, possible", possible.total(), "may come on top"),
         ];
         for (label, calls, what) in [
-            ("  in doubt", possible.in_doubt, "sent, no answer came"),
+            ("  in doubt", possible.in_doubt, "sent, no result came"),
             ("  unknown answer", possible.unknown_code, "a code or status that is not documented"),
             ("  gateway error", possible.gateway, "it may have passed them on"),
             ("Error answers", assumed_free, "assumed free"),
@@ -112,7 +112,7 @@ pub(super) const fn in_words(outcome: Outcome) -> (&'static str, &'static str) {
         Outcome::Rejected => ("Rejected", "not sent: our own check said no, see ck_reason"),
         Outcome::Refused => ("Refused", "the vendor refused the row: see ck_status and ck_reason"),
         Outcome::Unavailable => ("Unavailable", "each try was answered \"not now\""),
-        Outcome::InDoubt => ("In doubt", "sent, no answer came; it may have been charged"),
+        Outcome::InDoubt => ("In doubt", "sent, no result came; it may have been charged"),
         Outcome::NotSent => ("Not sent", "the run stopped before; the same command goes on"),
     }
 }

@@ -57,6 +57,8 @@ pub struct Summary {
     pub calls_per_second: f64,
     /// How long answers took.
     pub latency: Option<Latency>,
+    /// The last failure on the way to the vendor, if there was one.
+    pub last_failure: Option<String>,
 }
 
 /// What a run cost.

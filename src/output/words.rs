@@ -68,9 +68,9 @@ fn calls(out: &mut String, summary: &Summary) {
     }
     let tally = &summary.spending.tally;
     if tally.attempts > tally.calls {
-        let unsent = number(tally.attempts - tally.calls);
-        *out +=
-            &format!("             {unsent} attempts never left: no connection could be made\n");
+        let unsent = count(tally.attempts - tally.calls, "attempt");
+        let cause = summary.last_failure.as_deref().unwrap_or("no connection could be made");
+        *out += &format!("             {unsent} never left: {cause}\n");
     }
     if summary.starts > 1 {
         let (starts, calls) = (summary.starts, count(tally.calls, "call"));
@@ -91,7 +91,7 @@ fn money(out: &mut String, summary: &Summary, price: Option<&Price>) {
     *out += &format!("  charged    {} confirmed: {owed}\n", number(least));
     let possible = spending.tally.possible;
     for (calls, what) in [
-        (possible.in_doubt, "in doubt (sent, no answer came)"),
+        (possible.in_doubt, "in doubt (sent, no result came)"),
         (possible.unknown_code, "with a result code or status that is not documented"),
         (possible.gateway, "answered by a gateway with an error (it may have passed them on)"),
     ] {

@@ -162,13 +162,13 @@ fn row_result<'a>(
     let own = first && (state.origin == Origin::Run || state.spent.sends > 0);
     let charged = match (own, state.origin, class.map(charge)) {
         (true, Origin::Run, Some(Charge::Charged)) => Charge::Charged,
-        (true, ..) if state.possible > 0 => Charge::Unknown,
+        (true, ..) if state.spent.possible > 0 => Charge::Unknown,
         _ => Charge::Free,
     };
     RowResult {
         outcome: Outcome::of(state.end),
         charged,
-        possible: if own { state.possible } else { 0 },
+        possible: if own { state.spent.possible } else { 0 },
         attempts: if own { state.spent.sends } else { 0 },
         source: match (first, state.origin) {
             (false, _) if state.origin != Origin::Nowhere => RowSource::Duplicate,
@@ -181,8 +181,8 @@ fn row_result<'a>(
     }
 }
 
-/// The vendor's reason; where it gave none, how an answer was lost or refused, or under which name
-/// the row was sent.
+/// The vendor's reason; where it gave none, how an answer was lost or refused and what we know of it, or under which
+/// name the row was sent.
 fn reason(
     state: &PairState,
     class: Option<Class>,
@@ -190,8 +190,13 @@ fn reason(
     subject: &Subject,
     name_changed: bool,
 ) -> Cow<'static, str> {
-    if let Some(given) = &texts.reason {
-        return Cow::Owned(given.clone());
+    match (&texts.reason, class) {
+        // The vendor has said nothing: the reason is our own description.
+        (Some(ours), Some(class)) if texts.status.is_none() => {
+            return Cow::Owned(format!("{}: {ours}", class.name()));
+        }
+        (Some(given), _) => return Cow::Owned(given.clone()),
+        (None, _) => {}
     }
     match (state.end, class) {
         (Some(End::Answered(_)), _) if name_changed => {

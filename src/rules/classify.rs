@@ -11,12 +11,12 @@ use crate::model::reply::{Body, Fault, Reply, Response, VendorBody};
 /// What kind of reply this is.
 pub fn classify(reply: &Reply) -> Class {
     match reply {
-        Reply::Fault(Fault::NotSent(why)) => Class::NotSent(*why),
-        Reply::Fault(Fault::InDoubt(why)) => Class::InDoubt(*why),
+        Reply::Fault(Fault::NotSent(why, _)) => Class::NotSent(*why),
+        Reply::Fault(Fault::InDoubt(why, _)) => Class::InDoubt(*why),
         // A redirect is never followed, whatever its body says: it would carry the secret away.
         Reply::Response(Response { http: 300..=399, .. }) => Class::Account(AccountStop::Redirect),
         Reply::Response(Response { http, body: Body::Vendor(body), .. }) => by_status(*http, body),
-        Reply::Response(Response { http, body: Body::Foreign, .. }) => by_http(*http),
+        Reply::Response(Response { http, body: Body::Foreign(_), .. }) => by_http(*http),
     }
 }
 
@@ -123,7 +123,11 @@ mod tests {
     }
 
     fn foreign(http: u16) -> Reply {
-        Reply::Response(Response { http, retry_after: None, body: Body::Foreign })
+        Reply::Response(Response { http, retry_after: None, body: Body::Foreign(Box::default()) })
+    }
+
+    fn not_sent(why: NotSent) -> Reply {
+        Reply::Fault(Fault::NotSent(why, "a cause".to_owned()))
     }
 
     /// The vendor's contract, written out by hand: reply, class name, charge.
@@ -143,11 +147,7 @@ mod tests {
             // error codes
             (vendor(400, "INVALID_ARGUMENT", None, "bad id_number"), "invalid_argument", "no"),
             (vendor(400, "INVALID_ARGUMENT", None, ""), "invalid_argument", "no"),
-            (
-                vendor(400, "INVALID_ARGUMENT", None, "argument name Not Found"),
-                "argument_not_found",
-                "no",
-            ),
+            (vendor(400, "INVALID_ARGUMENT", None, "name Not Found"), "argument_not_found", "no"),
             (vendor(400, "QUERY_FAILED", None, ""), "query_failed", "no"),
             (vendor(400, "ABNORMAL_BEHAVIOURS_DETECTED", None, ""), "abnormal_behaviours", "no"),
             (vendor(401, "UNAUTHORIZED", None, ""), "unauthorized", "no"),
@@ -159,7 +159,7 @@ mod tests {
             (vendor(500, "INTERNAL_ERROR", None, ""), "internal_error", "no"),
             (vendor(512, "SOURCE_SERVICE_UNAVAILABLE", None, ""), "source_unavailable", "no"),
             (vendor(513, "SOURCE_SERVICE_TIMEOUT", None, ""), "source_timeout", "no"),
-            // the body's status before the HTTP code
+            // the body's status first
             (vendor(200, "RATE_LIMIT_EXCEEDED", None, ""), "rate_limited", "no"),
             (vendor(200, "UNAUTHORIZED", None, ""), "unauthorized", "no"),
             (vendor(429, "OUT_OF_QUOTA", None, ""), "out_of_quota", "no"),
@@ -195,10 +195,13 @@ mod tests {
             (foreign(307), "redirect", "no"),
             (vendor(302, "OK", Some("01"), ""), "redirect", "no"),
             // faults
-            (Reply::Fault(Fault::NotSent(NotSent::Connect)), "not_sent_connect", "no"),
-            (Reply::Fault(Fault::InDoubt(Lost::Timeout)), "lost_timeout", "unknown"),
-            (Reply::Fault(Fault::InDoubt(Lost::Cut)), "lost_connection", "unknown"),
-            (Reply::Fault(Fault::InDoubt(Lost::Unreadable)), "lost_unreadable", "unknown"),
+            (not_sent(NotSent::Connect), "not_sent_connect", "no"),
+            (not_sent(NotSent::Certificate), "not_sent_certificate", "no"),
+            (not_sent(NotSent::NoTls), "not_sent_no_tls", "no"),
+            (not_sent(NotSent::Proxy), "not_sent_proxy", "no"),
+            (Reply::Fault(Fault::lost(Lost::Timeout)), "lost_timeout", "unknown"),
+            (Reply::Fault(Fault::lost(Lost::Cut)), "lost_connection", "unknown"),
+            (Reply::Fault(Fault::lost(Lost::Unreadable)), "lost_unreadable", "unknown"),
         ];
         for (reply, name, charged) in table {
             let class = classify(reply);

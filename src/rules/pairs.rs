@@ -8,9 +8,7 @@ use std::sync::Arc;
 
 use crate::model::attempt::{AttemptId, PairKey};
 use crate::model::class::{Class, End, NotSent};
-use crate::model::money::Charge;
 
-use super::classify::charge;
 use super::retry::{RetryPolicy, Spent};
 
 /// A pair's place in the table.
@@ -40,8 +38,6 @@ pub struct PairState {
     pub origin: Origin,
     /// What it used up in this run.
     pub spent: Spent,
-    /// Its attempts of this run whose charge is unknown.
-    pub possible: u8,
     /// A row of it is with the engine: another row of the same pair rides on it.
     pub under_way: bool,
 }
@@ -50,8 +46,7 @@ const UNKNOWN: PairState = PairState {
     attempt: AttemptId(0),
     end: None,
     origin: Origin::Nowhere,
-    spent: Spent { sends: 0, tries: 0 },
-    possible: 0,
+    spent: Spent { sends: 0, tries: 0, possible: 0 },
     under_way: false,
 };
 
@@ -165,8 +160,6 @@ impl PairTable {
     pub fn settle(&mut self, at: PairIndex, attempt: AttemptId, class: Class, voided: bool) {
         let Some(state) = self.states.get_mut(at.0 as usize) else { return };
         state.spent = state.spent.after(class);
-        let possible = u8::from(charge(class) == Charge::Unknown);
-        state.possible = state.possible.saturating_add(possible);
         let end = class.end().filter(|_| !voided);
         let recalled = class == Class::NotSent(NotSent::Recalled);
         if end.is_some() || (state.end.is_none() && !recalled) {
@@ -248,7 +241,7 @@ mod tests {
     #[test]
     fn a_gateway_error_before_an_answer_stays_possible() {
         let state = folded(&[Class::Retry(Trouble::Gateway), Class::Throttled, MATCH]);
-        assert_eq!((state.possible, state.spent.sends, state.spent.tries), (1, 3, 1));
+        assert_eq!((state.spent.possible, state.spent.sends, state.spent.tries), (1, 3, 1));
         assert_eq!(folded(&[Class::InDoubt(Lost::Cut)]).end, Some(End::InDoubt));
     }
 

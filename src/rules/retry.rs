@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use crate::model::class::{Class, End, NotSent, Trouble};
+use super::classify::charge;
+use crate::model::class::{AccountStop, Class, End, NotSent, Trouble};
+use crate::model::money::Charge;
 use crate::model::stop::StopReason;
 
 /// Time since the run's start: what every rule is told.
@@ -13,6 +15,8 @@ pub type Tick = Duration;
 
 /// A pair is never sent more often than this in a run, whatever the reasons.
 pub const MOST_SENDS: u8 = 20;
+/// A pair that may have been charged so often in a run, and has no verdict, is not asked again in it.
+pub const MOST_POSSIBLE: u8 = 2;
 
 /// How rows are asked again.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +36,8 @@ pub struct Spent {
     pub sends: u8,
     /// Failed tries.
     pub tries: u8,
+    /// Attempts whose charge is unknown.
+    pub possible: u8,
 }
 
 impl Spent {
@@ -40,6 +46,7 @@ impl Spent {
         Self {
             sends: self.sends.saturating_add(class.was_sent() as u8),
             tries: self.tries.saturating_add(class.is_failed_try() as u8),
+            possible: self.possible.saturating_add(matches!(charge(class), Charge::Unknown) as u8),
         }
     }
 }
@@ -58,7 +65,9 @@ pub enum Decision {
 impl RetryPolicy {
     /// Whether the pair may not be asked again in this run.
     pub const fn used_up(&self, spent: Spent) -> bool {
-        spent.tries >= self.max_attempts || spent.sends >= MOST_SENDS
+        spent.tries >= self.max_attempts
+            || spent.sends >= MOST_SENDS
+            || spent.possible >= MOST_POSSIBLE
     }
 
     /// The longest back-off after so many failed tries (at least one) of this kind.
@@ -90,6 +99,9 @@ pub fn decide(
         }
         Class::Account(why) => Decision::Stop(StopReason::Account(why)),
         Class::OutOfQuota => Decision::Stop(StopReason::OutOfQuota),
+        Class::NotSent(NotSent::Certificate) => Decision::Stop(StopReason::Certificate),
+        Class::NotSent(NotSent::NoTls) => Decision::Stop(StopReason::NoTls),
+        Class::NotSent(NotSent::Proxy) => Decision::Stop(StopReason::Account(AccountStop::Proxy)),
         Class::NotSent(NotSent::Recalled) => Decision::RetryAt(now),
         Class::Retry(_) | Class::NotSent(_) | Class::Throttled if policy.used_up(spent) => {
             Decision::Finish(End::Unavailable)
@@ -129,7 +141,7 @@ mod tests {
     #[test]
     fn a_throttle_costs_no_try_but_is_bounded() {
         let now = Duration::from_secs(9);
-        let spent = |sends, tries| Spent { sends, tries };
+        let spent = |sends, tries| Spent { sends, tries, possible: 0 };
         let act = |s| decide(Class::Throttled, s, &policy(), now, 0.5, None);
         assert_eq!(act(spent(19, 0)), Decision::RetryAt(now));
         assert_eq!(act(spent(20, 0)), Decision::Finish(End::Unavailable));
@@ -140,13 +152,25 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_pair_that_may_have_been_charged_twice_is_not_asked_a_third_time() {
+        let gateway = Class::Retry(Trouble::Gateway);
+        let act = |spent| decide(gateway, spent, &policy(), Duration::ZERO, 0.0, None);
+        let once = Spent::default().after(gateway);
+        assert_eq!(act(once), Decision::RetryAt(Duration::ZERO));
+        // What costs nothing in between changes nothing.
+        let twice = once.after(Class::Retry(Trouble::Internal)).after(gateway);
+        assert_eq!(act(twice), Decision::Finish(End::Unavailable));
+        assert!(policy().used_up(twice.after(Class::Throttled)));
+    }
+
     proptest! {
         /// A retry is never in the past, never past the cap, and never before the server's wish.
         #[test]
         fn back_off_is_bounded(tries in 1_u8..6, jitter in 0.0..1.0_f64, wish in 0_u64..600, at in 0_u64..1_000_000) {
             let now = Duration::from_millis(at);
             let wish = Duration::from_secs(wish);
-            let spent = Spent { sends: tries, tries };
+            let spent = Spent { sends: tries, tries, possible: 0 };
             for trouble in [Trouble::Internal, Trouble::Gateway] {
                 let class = Class::Retry(trouble);
                 let Decision::RetryAt(due) = decide(class, spent, &policy(), now, jitter, Some(wish)) else {
@@ -165,14 +189,14 @@ mod tests {
             let mut spent = Spent::default();
             for class in classes.iter().map(|i| all[i % all.len()]) {
                 if policy().used_up(spent) { break; }
-                spent.sends += u8::from(class.was_sent());
-                spent.tries += u8::from(class.is_failed_try());
+                spent = spent.after(class);
                 match decide(class, spent, &policy(), Duration::ZERO, 0.1, None) {
                     Decision::RetryAt(_) => {}
                     Decision::Finish(_) | Decision::Stop(_) => break,
                 }
             }
             prop_assert!(spent.sends <= MOST_SENDS && spent.tries <= policy().max_attempts);
+            prop_assert!(spent.possible <= MOST_POSSIBLE);
         }
     }
 }

@@ -64,7 +64,7 @@ mod tests {
     /// What each class adds to, written out by hand.
     #[test]
     fn the_whole_table() {
-        let table: [(&str, &[&str]); 33] = [
+        let table: [(&str, &[&str]); 36] = [
             ("match", &["calls", "confirmed"]),
             ("mismatch", &["calls", "confirmed"]),
             ("not_sure", &["calls"]),
@@ -91,6 +91,9 @@ mod tests {
             ("not_sent_connect", &["troubled"]),
             ("not_sent_unbuildable", &["troubled"]),
             ("not_sent_recalled", &[]),
+            ("not_sent_certificate", &[]),
+            ("not_sent_no_tls", &[]),
+            ("not_sent_proxy", &[]),
             ("lost_timeout", &["calls", "in_doubt"]),
             ("lost_connection", &["calls", "in_doubt"]),
             ("lost_unreadable", &["calls", "in_doubt"]),

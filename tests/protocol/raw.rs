@@ -59,7 +59,15 @@ impl RawServer {
     pub(crate) fn on_connection(
         serve: impl Fn(TcpStream, &Mutex<Seen>) + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::at("127.0.0.1", serve)
+    }
+
+    /// The same at another address of this machine.
+    pub(crate) fn at(
+        ip: &str,
+        serve: impl Fn(TcpStream, &Mutex<Seen>) + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind((ip, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Seen::default()));
         let (serve, all) = (Arc::new(serve), Arc::clone(&seen));

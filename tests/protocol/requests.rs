@@ -27,6 +27,7 @@ pub(crate) fn options(base_url: &str) -> Options {
         connect_timeout: Duration::from_secs(5),
         ca_cert: None,
         proxies: false,
+        keep_alive: true,
     }
 }
 
@@ -66,10 +67,11 @@ async fn a_request_is_exactly_what_the_vendor_asks_for() {
             .map(|(name, _)| name.to_ascii_lowercase())
             .collect();
         names.sort();
-        let all = "accept content-length content-type host user-agent x-df-api-id x-df-api-secret";
+        let all = "accept accept-encoding content-length content-type host user-agent x-df-api-id x-df-api-secret";
         assert_eq!(names.join(" "), all, "nothing else goes out");
         for (name, value) in [
             ("accept", "application/json"),
+            ("accept-encoding", "identity"),
             ("content-type", "application/json"),
             ("x-df-api-id", "an-id"),
             ("x-df-api-secret", "a-secret"),

@@ -4,17 +4,19 @@
 //! thrown away.
 
 use std::io::Write;
+use std::net::TcpStream;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use ceknik::api::{HttpVerifier, Options};
-use ceknik::model::class::{Class, NotSent};
+use ceknik::model::class::NotSent;
+use ceknik::model::reply::{Fault, Reply};
 use ceknik::rules::classify::classify;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use crate::raw::{RawServer, a_match, read_request};
+use crate::raw::{RawServer, Seen, a_match, read_request};
 use crate::requests::{MATCH, call, options};
 
 pub(crate) fn file(name: &str) -> PathBuf {
@@ -26,21 +28,38 @@ pub(crate) fn server(certificate: &str) -> RawServer {
     saying(certificate, a_match)
 }
 
+/// The same at another address of this machine.
+fn server_at(ip: &str, certificate: &str) -> RawServer {
+    let config = config(certificate);
+    RawServer::at(ip, move |stream, seen| serve(stream, seen, &config, a_match))
+}
+
 /// A server that says the same kind of thing to all, over TLS, with this certificate.
 pub(crate) fn saying(certificate: &str, answer: fn() -> Vec<u8>) -> RawServer {
+    let config = config(certificate);
+    RawServer::on_connection(move |stream, seen| serve(stream, seen, &config, answer))
+}
+
+fn config(certificate: &str) -> Arc<ServerConfig> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let chain = vec![CertificateDer::from_pem_file(file(certificate)).unwrap()];
     let key = PrivateKeyDer::from_pem_file(file("server.key.pem")).unwrap();
     let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key);
-    let config = Arc::new(config.unwrap());
-    RawServer::on_connection(move |stream, seen| {
-        let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
-        let mut stream = StreamOwned::new(connection, stream);
-        while let Some(request) = read_request(&mut stream) {
-            seen.lock().unwrap().requests.push(request);
-            stream.write_all(&answer()).unwrap();
-        }
-    })
+    Arc::new(config.unwrap())
+}
+
+fn serve(
+    stream: TcpStream,
+    seen: &Mutex<Seen>,
+    config: &Arc<ServerConfig>,
+    answer: fn() -> Vec<u8>,
+) {
+    let connection = ServerConnection::new(Arc::clone(config)).unwrap();
+    let mut stream = StreamOwned::new(connection, stream);
+    while let Some(request) = read_request(&mut stream) {
+        seen.lock().unwrap().requests.push(request);
+        stream.write_all(&answer()).unwrap();
+    }
 }
 
 fn client(url: &str, ca_cert: Option<&str>) -> HttpVerifier {
@@ -60,16 +79,18 @@ async fn an_authority_that_is_given_is_trusted() {
 
 #[tokio::test]
 async fn a_certificate_that_is_not_right_is_sent_nothing() {
-    for (certificate, host, ca_cert) in [
-        ("server.pem", "127.0.0.1", None),
-        ("server.pem", "127.0.0.2", Some("ca.pem")),
-        ("expired.pem", "127.0.0.1", Some("ca.pem")),
+    for (certificate, host, ca_cert, word) in [
+        ("server.pem", "127.0.0.1", None, "nobody whom this machine trusts"),
+        ("server.pem", "127.0.0.2", Some("ca.pem"), "another name"),
+        ("expired.pem", "127.0.0.1", Some("ca.pem"), "expired"),
     ] {
-        let server = server(certificate);
+        let server = server_at(host, certificate);
         let port = server.address.port();
         let client = client(&format!("https://{host}:{port}"), ca_cert);
-        let class = classify(&call(&client).await);
-        assert_eq!(class, Class::NotSent(NotSent::Connect), "{certificate} of {host}");
+        let Reply::Fault(Fault::NotSent(NotSent::Certificate, cause)) = call(&client).await else {
+            panic!("{certificate} of {host}")
+        };
+        assert!(cause.contains(word), "{certificate} of {host}: {cause}");
         assert_eq!(server.seen().requests.len(), 0);
     }
 }

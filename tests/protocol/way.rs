@@ -68,23 +68,44 @@ fn calls_go_through_the_tunnel_of_a_proxy() {
 }
 
 #[test]
-fn a_proxy_may_want_tls_itself_and_other_kinds_are_refused() {
+fn a_proxy_may_want_tls_itself() {
     let no = || b"HTTP/1.1 403 No\r\ncontent-length: 0\r\n\r\n".to_vec();
     let (place, proxy) = (Place::new(), tls::saying("server.pem", no));
     let ca = tls::file("ca.pem").display().to_string();
-    let (url, more) =
-        (format!("https://{}", proxy.address), ["--max-attempts", "1", "--ca-cert", &ca]);
-    run(&place, "https://vendor.invalid", &[("HTTPS_PROXY", &url)], &more).exits(3);
-    assert!(proxy.seen().requests[0].0.starts_with("CONNECT vendor.invalid:443 HTTP/1.1\r\n"));
+    let url = format!("https://{}", proxy.address);
+    let more = ["--ca-cert", &ca];
+    let ended = run(&place, "https://vendor.invalid", &[("HTTPS_PROXY", &url)], &more).exits(12);
+    assert!(ended.stderr.contains("the proxy refuses the connection (403)"), "{}", ended.stderr);
+    for (head, _) in &proxy.seen().requests {
+        assert!(head.starts_with("CONNECT vendor.invalid:443 HTTP/1.1\r\n"), "{head}");
+    }
+    // Whoever it is: its certificate is looked at too.
+    let ended = run(&place, "https://vendor.invalid", &[("HTTPS_PROXY", &url)], &[]).exits(11);
+    assert!(ended.stderr.contains("the proxy: the certificate was refused"), "{}", ended.stderr);
+}
 
-    let socks = [("ALL_PROXY", "socks5://a-user:a-word@127.0.0.1:1")];
-    let ended = run(&place, "https://vendor.invalid", &socks, &[]).exits(11);
-    assert!(ended.stderr.contains("proxy") && !ended.stderr.contains("a-word"), "{}", ended.stderr);
+#[test]
+fn a_proxy_that_cannot_be_used_is_never_gone_around() {
+    for value in ["socks5://a-user:a-word@127.0.0.1:1", "ftp://x", "http://", "http://["] {
+        for variable in ["HTTPS_PROXY", "all_proxy"] {
+            let (place, vendor) = (Place::new(), tls::server("server.pem"));
+            let base = format!("https://{}", vendor.address);
+            let ended = run(&place, &base, &[(variable, value)], &[]).exits(11);
+            assert!(ended.stderr.contains(variable), "{}", ended.stderr);
+            assert!(!ended.stderr.contains("a-word"), "{}", ended.stderr);
+            assert_eq!(vendor.seen().connections, 0, "{value}");
+        }
+    }
 }
 
 #[test]
 fn no_proxy_is_obeyed() {
-    for no_proxy in [("NO_PROXY", "127.0.0.9"), ("no_proxy", "127.0.0.0/8")] {
+    for no_proxy in [
+        ("NO_PROXY", "127.0.0.9"),
+        ("no_proxy", "127.0.0.0/8"),
+        ("NO_PROXY", "*"),
+        ("NO_PROXY", "a.example 127.0.0.9"),
+    ] {
         let (place, proxy) = (Place::new(), RawServer::answering(|_| Act::Send(a_match())));
         let variables = [no_proxy, ("HTTPS_PROXY", &proxy.url())];
         run(&place, "https://127.0.0.9:1", &variables, &["--max-attempts", "1"]).exits(3);
@@ -108,24 +129,94 @@ fn what_a_vendor_says_of_the_account_goes_no_further() {
     }
 }
 
+/// A run through a proxy that says this to all; what it was asked.
+fn refused_by_a_proxy(http: u16, exit: i32, more: &[&str]) -> (Place, Ended) {
+    let place = Place::new();
+    let proxy = RawServer::answering(move |_| {
+        Act::SendAndClose(format!("HTTP/1.1 {http} No\r\ncontent-length: 0\r\n\r\n").into())
+    });
+    let url = format!("http://a-user:a-word@{}", proxy.address);
+    let ended = run(&place, "https://vendor.invalid", &[("HTTPS_PROXY", &url)], more).exits(exit);
+    assert!(!ended.stderr.contains("a-word") && !ended.stdout.contains("a-word"));
+    let requests = proxy.seen().requests.clone();
+    assert!(!requests.is_empty());
+    for (head, body) in requests {
+        assert!(head.starts_with("CONNECT vendor.invalid:443 HTTP/1.1\r\n"), "{head}");
+        assert_eq!(header(&head, "proxy-authorization"), Some("Basic YS11c2VyOmEtd29yZA=="));
+        assert!(header(&head, "x-df-api-id").is_none() && body.is_empty(), "{head}");
+        assert!(!head.contains("test-account"), "{head}");
+    }
+    (place, ended)
+}
+
 #[test]
-fn a_tunnel_that_is_refused_sends_nothing_and_shows_no_secret() {
-    for http in [403, 407, 502] {
+fn a_proxy_that_refuses_us_stops_the_run_at_once_and_sends_nothing() {
+    for http in [401, 403, 407] {
+        let (place, ended) = refused_by_a_proxy(http, 12, &[]);
+        assert!(ended.stderr.contains(&format!("({http})")), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("stopped: a proxy or gateway refuses us"),
+            "{}",
+            ended.stderr
+        );
+        let partial = "in.verified.partial.csv";
+        assert_eq!(place.column(partial, "ck_outcome"), ["not_sent"], "{http}");
+        assert_eq!(place.column(partial, "ck_possible"), ["0"]);
+        let reason = &place.column(partial, "ck_reason")[0];
+        assert!(reason.starts_with("not_sent_proxy: ") && reason.contains(&http.to_string()));
+    }
+}
+
+#[test]
+fn another_word_of_a_proxy_is_an_outage() {
+    let (place, ended) = refused_by_a_proxy(502, 3, &["--max-attempts", "2"]);
+    assert_eq!(place.column("in.verified.csv", "ck_outcome"), ["unavailable"]);
+    assert_eq!(place.column("in.verified.csv", "ck_possible"), ["0"]);
+    let reason = place.column("in.verified.csv", "ck_reason");
+    assert_eq!(reason, ["not_sent_connect: the proxy refuses the connection (502)"]);
+    assert!(ended.stderr.contains("the same command asks the rows without an answer again"));
+}
+
+#[test]
+fn a_refused_certificate_and_plain_text_stop_the_run_at_once() {
+    let (place, vendor) = (Place::new(), tls::server("server.pem"));
+    let ended = run(&place, &format!("https://{}", vendor.address), &[], &[]).exits(11);
+    assert!(
+        ended.stderr.contains("stopped: no connection to the vendor: the certificate was refused")
+    );
+    assert!(ended.stderr.contains("--ca-cert"), "{}", ended.stderr);
+    let reason = &place.column("in.verified.partial.csv", "ck_reason")[0];
+    assert!(reason.starts_with("not_sent_certificate: the certificate was refused"), "{reason}");
+
+    let plain = RawServer::on_connection(|mut stream, _| {
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
+        let _ = std::io::Read::read(&mut stream, &mut [0; 4096]);
+    });
+    let ended = run(&place, &format!("https://{}", plain.address), &[], &[]).exits(11);
+    assert!(
+        ended
+            .stderr
+            .contains("stopped: no connection to the vendor: what answers there speaks no TLS")
+    );
+    let reason = &place.column("in.verified.partial.csv", "ck_reason")[0];
+    assert_eq!(reason, "not_sent_no_tls: what answers there speaks no TLS");
+}
+
+#[test]
+fn the_cause_of_a_failed_connection_is_said() {
+    let (_held, closed) = crate::raw::closed_port();
+    for (base, cause) in [
+        (format!("http://{closed}"), "the connection was refused"),
+        ("https://nowhere.invalid".to_owned(), "its name was not found"),
+    ] {
         let place = Place::new();
-        let proxy = RawServer::answering(move |_| {
-            Act::SendAndClose(format!("HTTP/1.1 {http} No\r\ncontent-length: 0\r\n\r\n").into())
-        });
-        let more = ["--max-attempts", "2"];
-        run(&place, "https://vendor.invalid", &[("HTTPS_PROXY", &proxy.url())], &more).exits(3);
-        assert_eq!(place.column("in.verified.csv", "ck_outcome"), ["unavailable"]);
-        assert_eq!(place.column("in.verified.csv", "ck_possible"), ["0"]);
-        let requests = proxy.seen().requests.clone();
-        assert_eq!(requests.len(), 2);
-        for (head, body) in requests {
-            assert!(head.starts_with("CONNECT vendor.invalid:443 HTTP/1.1\r\n"), "{head}");
-            assert!(header(&head, "x-df-api-id").is_none() && body.is_empty(), "{head}");
-            assert!(!head.contains("test-account"), "{head}");
-        }
+        let more = ["--max-attempts", "1", "--connect-timeout", "2s"];
+        let ended = run(&place, &base, &[], &more).exits(3);
+        let warning = format!("WARN no connection to the vendor cause=\"{cause}\"");
+        assert!(ended.stderr.contains(&warning), "{}", ended.stderr);
+        assert!(ended.stderr.contains(&format!("never left: {cause}")), "{}", ended.stderr);
+        let reason = place.column("in.verified.csv", "ck_reason");
+        assert_eq!(reason, [format!("not_sent_connect: {cause}")]);
     }
 }
 

@@ -1,73 +1,91 @@
-//! Lines to the vendor: one connection each, for one call at a time.
+//! Lines to the vendor: a client with one connection each, for one call at a time.
 //!
 //! HTTP/1.1 ties an answer to its call by nothing but the order on the connection. A server, or a gateway before it, that
 //! answers one call twice shifts all that follow: each row would get the verdict of the row before. So a line is used
 //! again only after an answer that was its call's own: one with a request id that no earlier answer had.
 //!
 //! Must hold: a line never has two calls under way; one whose answer is lost, is not the vendor's, or came before is
-//! closed. Never: sends anything by itself.
+//! closed; one that idles is closed before its server would. Never: sends anything by itself.
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
+use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::{Request, Response};
+use hyper_util::client::legacy::connect::HttpInfo;
+use reqwest::{Client, Request, Response};
+use tokio::task::yield_now;
 
-use super::dial::Dialer;
+use super::clients::Clients;
+use super::keeping::Keeping;
 use super::{ApiError, Options, causes};
-use crate::model::class::{Lost, NotSent};
-use crate::model::reply::Fault;
 
-/// Idle connections are dropped early: a server that closes one in the moment of a send would make
-/// a doubt.
-const IDLE: Duration = Duration::from_secs(4);
+/// A line is idle at most so long where its server says nothing: one that closes it in the moment of a send would make a
+/// doubt.
+const IDLE: Duration = Duration::from_millis(800);
+/// No server's word makes it longer than this.
+const LONGEST_IDLE: Duration = Duration::from_secs(4);
 /// A line that was used this lately is taken as it is.
 const FRESH: Duration = Duration::from_millis(1);
+/// A connection that ended so soon after an answer ended because of it.
+const SOON: Duration = Duration::from_secs(1);
 /// Request ids that are remembered: an answer that comes again does so soon.
 const REMEMBERED: usize = 16_384;
 
-/// What is sent: its body is whole in memory.
-pub(super) type Call = Request<Full<Bytes>>;
-
 /// All lines that are not in use.
 pub(super) struct Lines {
-    dialer: Dialer,
+    pub(super) clients: Clients,
+    /// Its connections serve one call each.
+    single: Client,
     state: Mutex<State>,
+    begun: Instant,
 }
 
-#[derive(Default)]
 struct State {
-    /// By how long they are idle. The last one put back is the first to be taken: as few as needed are kept warm.
+    /// By when they were put back. The last one is the first to be taken: as few as needed are kept warm.
     idle: VecDeque<Line>,
     recent: Recent,
+    keeping: Keeping,
 }
 
-/// One connection.
+/// A client for one call at a time.
 pub(super) struct Line {
-    sender: SendRequest<Full<Bytes>>,
-    /// Since when nothing is asked on it.
-    idle: Instant,
+    client: Client,
+    /// Its connection is kept for the next call.
+    is_kept: bool,
+    /// Its last answer, where one came.
+    last: Option<Last>,
 }
 
-/// Why a line gave no answer.
-enum Silent {
-    /// It closed before anything of the call was written: here it is again.
-    Unsent(Box<Call>),
-    /// The call may have left.
-    Cut,
+/// The last answer on a line.
+struct Last {
+    connection: Option<SocketAddr>,
+    at: Instant,
+    /// The line is closed when it was idle for so long.
+    idle: Duration,
 }
 
-impl Line {
-    async fn ask(&mut self, call: Call) -> Result<Response<Incoming>, Silent> {
-        self.sender.try_send_request(call).await.map_err(|mut error| match error.take_message() {
-            Some(call) => Silent::Unsent(Box::new(call)),
-            None => Silent::Cut,
-        })
+/// How long a server keeps a connection after an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum KeptFor {
+    /// It says nothing.
+    Unsaid,
+    /// `Keep-Alive: timeout=`.
+    Said(Duration),
+    /// It closes it now.
+    Closed,
+}
+
+impl KeptFor {
+    /// The longest time for which the line may be idle.
+    fn idle(self) -> Duration {
+        match self {
+            Self::Unsaid => IDLE,
+            // Its clock began when it sent, and our next call takes its time to get there.
+            Self::Said(timeout) => (timeout / 2).min(LONGEST_IDLE),
+            Self::Closed => Duration::ZERO,
+        }
     }
 }
 
@@ -80,73 +98,92 @@ pub(super) enum Whose {
     Earlier,
 }
 
+impl Line {
+    /// Sends a call.
+    pub(super) async fn ask(&self, call: Request) -> Result<Response, reqwest::Error> {
+        self.client.execute(call).await
+    }
+
+    /// True if its connection serves other calls after this one.
+    pub(super) const fn is_kept(&self) -> bool {
+        self.is_kept
+    }
+
+    fn is_worn(&self) -> bool {
+        self.last.as_ref().is_some_and(|last| last.at.elapsed() >= last.idle)
+    }
+}
+
 impl Lines {
     pub(super) fn new(options: &Options) -> Result<Self, ApiError> {
-        Ok(Self { dialer: Dialer::new(options)?, state: Mutex::default() })
+        let clients = Clients::new(options)?;
+        let single = clients.for_single_calls();
+        let single = single.map_err(|error| ApiError::Client(causes(&error)))?;
+        let keeping = Keeping::new(options.keep_alive);
+        let state = State { idle: VecDeque::new(), recent: Recent::default(), keeping };
+        Ok(Self { clients, single, state: Mutex::new(state), begun: Instant::now() })
     }
 
-    /// One call on a line of its own, and that line. Who drops it closes it.
-    pub(super) async fn ask(&self, mut call: Call) -> Result<(Line, Response<Incoming>), Fault> {
-        // Each that fails is gone.
-        while let Some(mut line) = self.take().await {
-            match line.ask(call).await {
-                Ok(answer) => return Ok((line, answer)),
-                Err(Silent::Unsent(back)) => call = *back,
-                Err(Silent::Cut) => return Err(Fault::InDoubt(Lost::Cut)),
+    /// A line that nobody uses. Who drops it closes it.
+    pub(super) async fn take(&self) -> Result<Line, reqwest::Error> {
+        let now = self.begun.elapsed();
+        let taken = {
+            let mut state = self.state();
+            if !state.keeping.is_on(now) {
+                state.idle.clear();
+                return Ok(Line { client: self.single.clone(), is_kept: false, last: None });
             }
-        }
-        let mut line = self.connect().await.ok_or(Fault::NotSent(NotSent::Connect))?;
-        match line.ask(call).await {
-            Ok(answer) => Ok((line, answer)),
-            Err(Silent::Unsent(_)) => Err(Fault::NotSent(NotSent::Connect)),
-            Err(Silent::Cut) => Err(Fault::InDoubt(Lost::Cut)),
-        }
-    }
-
-    /// An idle line that still stands.
-    async fn take(&self) -> Option<Line> {
-        loop {
-            let line = self.state().take()?;
-            if line.idle.elapsed() > FRESH || !line.sender.is_ready() {
-                // What came unasked meanwhile closes the connection, once the runtime has looked at its socket and its
-                // task has run: it must not pass for the answer to this call.
-                tokio::task::yield_now().await;
-                tokio::task::yield_now().await;
-            }
-            if line.sender.is_ready() {
-                return Some(line);
-            }
-        }
-    }
-
-    async fn connect(&self) -> Option<Line> {
-        let refused = |error: &dyn std::error::Error| {
-            tracing::debug!(error = causes(error), "no connection to the vendor");
+            state.take()
         };
-        let io = self.dialer.dial().await.map_err(|error| refused(&*error)).ok()?;
-        let (sender, connection) = handshake(io).await.map_err(|error| refused(&error)).ok()?;
-        // It ends with its line. What goes wrong is told to whoever waits for an answer.
-        tokio::spawn(connection);
-        Some(Line { sender, idle: Instant::now() })
+        let Some(line) = taken else {
+            return Ok(Line { client: self.clients.keeping()?, is_kept: true, last: None });
+        };
+        if line.last.as_ref().is_some_and(|last| last.at.elapsed() > FRESH) {
+            // What came unasked meanwhile closes the connection, once the runtime has looked at its socket and its
+            // task has run: it must not pass for the answer to this call.
+            yield_now().await;
+            yield_now().await;
+        }
+        Ok(line)
+    }
+
+    /// An answer began to come on this line. Where its connection is not the one of the answer before, that one has ended,
+    /// though nobody had announced it. Says which connection this is.
+    pub(super) fn answered(&self, line: &Line, answer: &Response) -> Option<SocketAddr> {
+        let connection = answer.extensions().get::<HttpInfo>().map(HttpInfo::local_addr);
+        if let Some(last) = &line.last
+            && last.connection != connection
+            && last.at.elapsed() < SOON
+        {
+            self.state().keeping.ended_unannounced(self.begun.elapsed());
+        }
+        connection
     }
 
     /// Gives a line back after an answer with this request id, or closes it.
-    pub(super) fn put_back(&self, line: Line, id: Option<&str>) -> Whose {
-        let mut state = self.state();
-        match id {
-            // Nothing tells whose it is; then the next would be guessed.
-            None => Whose::Own,
-            Some(id) if state.recent.is_new(id) => {
-                state.idle.push_back(Line { idle: Instant::now(), ..line });
-                Whose::Own
-            }
-            Some(_) => {
-                tracing::warn!(
-                    "an answer has the request id of an earlier one, so it is not its call's: the connection is closed"
-                );
-                Whose::Earlier
-            }
+    pub(super) async fn put_back(
+        &self,
+        line: Line,
+        connection: Option<SocketAddr>,
+        kept_for: KeptFor,
+        id: Option<&str>,
+    ) -> Whose {
+        // Nothing tells whose it is; then the next would be guessed.
+        let Some(id) = id else { return Whose::Own };
+        if !self.state().recent.is_new(id) {
+            tracing::warn!(
+                "an answer has the request id of an earlier one, so it is not its call's: the connection is closed"
+            );
+            return Whose::Earlier;
         }
+        let idle = kept_for.idle();
+        if line.is_kept && !idle.is_zero() {
+            // The client has its connection back for the next call once its task has run.
+            yield_now().await;
+            let last = Some(Last { connection, at: Instant::now(), idle });
+            self.state().idle.push_back(Line { last, ..line });
+        }
+        Whose::Own
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -157,10 +194,15 @@ impl Lines {
 impl State {
     /// The line that was put back last; those that idle for long are closed.
     fn take(&mut self) -> Option<Line> {
-        while self.idle.front().is_some_and(|line| line.idle.elapsed() > IDLE) {
+        while self.idle.front().is_some_and(Line::is_worn) {
             self.idle.pop_front();
         }
-        self.idle.pop_back()
+        while let Some(line) = self.idle.pop_back() {
+            if !line.is_worn() {
+                return Some(line);
+            }
+        }
+        None
     }
 }
 
@@ -173,7 +215,7 @@ struct Recent {
 }
 
 impl Recent {
-    /// Whether an id was not seen lately; then it is remembered.
+    /// True if an id was not seen lately; then it is remembered.
     fn is_new(&mut self, id: &str) -> bool {
         let hash = self.hasher.hash_one(id);
         if !self.known.insert(hash) {
@@ -204,5 +246,19 @@ mod tests {
         }
         assert!(recent.is_new("TID1"), "what is long past is forgotten");
         assert_eq!(recent.known.len(), REMEMBERED);
+    }
+
+    #[test]
+    fn a_line_is_idle_for_less_than_its_server_says() {
+        for (said, idle) in [
+            (KeptFor::Unsaid, 800),
+            (KeptFor::Said(Duration::from_secs(1)), 500),
+            (KeptFor::Said(Duration::from_secs(5)), 2500),
+            (KeptFor::Said(Duration::from_secs(75)), 4000),
+            (KeptFor::Said(Duration::ZERO), 0),
+            (KeptFor::Closed, 0),
+        ] {
+            assert_eq!(said.idle(), Duration::from_millis(idle), "{said:?}");
+        }
     }
 }

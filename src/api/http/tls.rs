@@ -16,6 +16,14 @@ use crate::private::{open_at_once, read_bounded};
 /// All the roots of a system are a fifth of it.
 const LARGEST_PEM: u64 = 1 << 20;
 
+/// For connections in clear: no certificate is read, and none would be trusted.
+pub(super) fn trusting_nobody() -> Result<ClientConfig, ApiError> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let builder = builder.with_safe_default_protocol_versions();
+    let builder = builder.map_err(|error| ApiError::Client(causes(&error)))?;
+    Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+}
+
 /// For `https`: the system's roots, and more.
 pub(super) fn trusting_the_system_and(
     more: Vec<CertificateDer<'static>>,

@@ -18,27 +18,28 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) fn prepare(config: &RunConfig) -> Result<Self, Error> {
         let concurrency = config.engine.concurrency;
-        let (base, credentials, timeouts, ca_cert, proxies, sandbox) = match &config.vendor {
-            Vendor::Live { base, timeouts, ca_cert } => {
+        let (base, credentials, calls, ca_cert, proxies, sandbox) = match &config.vendor {
+            Vendor::Live { base, calls, ca_cert } => {
                 let credentials = config::credentials()?;
-                (base.clone(), credentials, *timeouts, ca_cert.clone(), true, None)
+                (base.clone(), credentials, *calls, ca_cert.clone(), true, None)
             }
-            Vendor::Sandbox(timeouts) => {
+            Vendor::Sandbox(calls) => {
                 let running = sandbox::spawn(sandbox::Options::default())?;
                 let base = api::origin::BaseUrl::parse(&format!("http://{}", running.address()))?;
                 let word = || "sandbox".to_owned();
                 let credentials = Credentials { id: word(), secret: word() };
-                (base, credentials, *timeouts, None, false, Some(running))
+                (base, credentials, *calls, None, false, Some(running))
             }
         };
         room_for(concurrency, sandbox.is_some())?;
         let options = Box::new(api::Options {
             base,
             credentials,
-            timeout: timeouts.call,
-            connect_timeout: timeouts.connect,
+            timeout: calls.timeout,
+            connect_timeout: calls.connect_timeout,
             ca_cert,
             proxies,
+            keep_alive: calls.keep_alive,
         });
         // Made once here so that an option that cannot be used is told before the file is read.
         HttpVerifier::new(&options)?;

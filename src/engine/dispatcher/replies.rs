@@ -25,7 +25,7 @@ impl Dispatcher {
         let (http, retry_after, mut texts) = take_apart(reply);
         conceal_all(&mut texts, ticket.subject());
         self.budget.settle(charge(class), class.was_sent());
-        self.watch.answered(class, now.saturating_sub(flight.sent_at));
+        self.watch.answered(class, now.saturating_sub(flight.sent_at), texts.reason.as_deref());
         let is_throttled = self.pace.replied(class, flight, retry_after, now);
         self.watch.stats.throttles += u64::from(is_throttled);
         let spent = self.table.state(flight.at).spent.after(class);
@@ -116,10 +116,13 @@ fn take_apart(reply: Reply) -> (Option<u16>, Option<Duration>, Texts) {
         Reply::Response(response) => {
             let texts = match response.body {
                 Body::Vendor(body) => body.texts,
-                Body::Foreign => Texts::default(),
+                Body::Foreign(remains) => (*remains).into(),
             };
             (Some(response.http), response.retry_after, texts)
         }
-        Reply::Fault(Fault::NotSent(_) | Fault::InDoubt(_)) => (None, None, Texts::default()),
+        Reply::Fault(Fault::NotSent(_, cause)) => {
+            (None, None, Texts { reason: Some(cause), ..Texts::default() })
+        }
+        Reply::Fault(Fault::InDoubt(_, remains)) => (None, None, (*remains).into()),
     }
 }

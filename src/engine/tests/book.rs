@@ -34,6 +34,11 @@ const fn charge_of(class: Class) -> Charge {
     }
 }
 
+/// True if nobody knows whether a call of this class was charged.
+fn may_be_charged(class: Class) -> bool {
+    charge_of(class) == Charge::Unknown
+}
+
 /// One attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fact {
@@ -212,6 +217,9 @@ impl Book {
         let tries =
             others.iter().filter(|(_, fact)| fact.class().is_some_and(Class::is_failed_try));
         must(tries.count() < usize::from(terms.max_attempts), || "too many tries".to_owned())?;
+        let possible =
+            others.iter().filter(|(_, fact)| fact.class().is_some_and(may_be_charged)).count();
+        must(possible < 2, || "sent again after it may have been charged twice".to_owned())?;
         let kept = self.kept(pair, terms);
         must(kept.is_none(), || format!("sent, though it is known: {kept:?}"))
     }
@@ -246,7 +254,8 @@ impl Book {
             own.iter().filter(|(_, f)| f.class().is_some_and(what)).count()
         };
         let used_up = of(Class::is_failed_try) >= usize::from(terms.max_attempts)
-            || of(Class::was_sent) >= 20;
+            || of(Class::was_sent) >= 20
+            || of(may_be_charged) >= 2;
         (None, used_up.then_some(End::Unavailable))
     }
 

@@ -43,7 +43,8 @@ impl Script {
     /// How the pair has to end.
     fn end(&self, retry: &RetryPolicy) -> Option<End> {
         let tries = self.troubles.iter().filter(|word| word.class().is_failed_try()).count();
-        if tries >= usize::from(retry.max_attempts) {
+        let gateways = self.troubles.iter().filter(|word| matches!(word, Word::Foreign(500..)));
+        if tries >= usize::from(retry.max_attempts) || gateways.count() >= 2 {
             return Some(End::Unavailable);
         }
         self.last.class().end()

@@ -108,10 +108,13 @@ impl Word {
             Self::Status(http, status) => (http, status, None, None),
             Self::NotFound => (400, "INVALID_ARGUMENT", None, Some("argument not found")),
             Self::Foreign(http) => {
-                return Reply::Response(Response { http, retry_after: None, body: Body::Foreign });
+                let body = Body::Foreign(Box::default());
+                return Reply::Response(Response { http, retry_after: None, body });
             }
-            Self::Refused => return Reply::Fault(Fault::NotSent(NotSent::Connect)),
-            Self::Lost(why) => return Reply::Fault(Fault::InDoubt(why)),
+            Self::Refused => {
+                return Reply::Fault(Fault::NotSent(NotSent::Connect, "refused".to_owned()));
+            }
+            Self::Lost(why) => return Reply::Fault(Fault::lost(why)),
         };
         let texts = Texts {
             status: Some(status.to_owned()),

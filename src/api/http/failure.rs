@@ -1,0 +1,204 @@
+//! A call that drew no answer: whether it may have left, and why.
+//!
+//! Must hold: "not sent" is said only where nothing of the call can have left. The cause is in our own words: no secret,
+//! and nothing that a stranger sent, is in it.
+
+use std::error::Error;
+use std::io;
+
+use reqwest::Error as ClientError;
+use rustls::{CertificateError, Error as TlsError};
+
+use super::clients::{Clients, Way};
+use crate::model::class::{Lost, NotSent};
+use crate::model::reply::Fault;
+
+/// The words of the HTTP client for a proxy that did not open its tunnel.
+const TUNNEL: &str = "tunnel error: ";
+
+impl Clients {
+    /// The fault that an error of the HTTP client is.
+    pub(super) async fn fault(&self, error: &ClientError) -> Fault {
+        if error.is_connect() {
+            return self.not_connected(error).await;
+        }
+        // Taken back before any of it was written.
+        if find::<hyper::Error>(error).is_some_and(hyper::Error::is_canceled) {
+            let cause = "the connection was closed before the call could begin";
+            return Fault::NotSent(NotSent::Connect, cause.to_owned());
+        }
+        if error.is_builder() {
+            let cause = "the call could not be built";
+            return Fault::NotSent(NotSent::Connect, cause.to_owned());
+        }
+        Fault::lost(Lost::Cut)
+    }
+
+    async fn not_connected(&self, error: &ClientError) -> Fault {
+        let Way::Proxy(proxy) = &self.way else {
+            let (why, cause) = cause(error);
+            return Fault::NotSent(why, cause);
+        };
+        let tunnel = words(error, TUNNEL);
+        let status = match tunnel.as_deref() {
+            Some("proxy authorization required") => Some(407),
+            Some("unsuccessful") => proxy.status(&self.url, &self.tls, self.limit).await,
+            // The way to the proxy itself, or its end of the tunnel.
+            Some(_) => {
+                let (why, cause) = cause(error);
+                return Fault::NotSent(why, format!("the proxy: {cause}"));
+            }
+            None => {
+                let (why, cause) = cause(error);
+                return Fault::NotSent(why, format!("through the proxy: {cause}"));
+            }
+        };
+        let why = match status {
+            Some(401 | 403 | 407) => NotSent::Proxy,
+            _ => NotSent::Connect,
+        };
+        let cause = match status {
+            Some(407) => "the proxy wants a user and password, or others (407)".to_owned(),
+            Some(status) => format!("the proxy refuses the connection ({status})"),
+            None => "the proxy opened no connection".to_owned(),
+        };
+        Fault::NotSent(why, cause)
+    }
+}
+
+/// Why no connection stands.
+fn cause(error: &ClientError) -> (NotSent, String) {
+    if let Some(error) = find::<TlsError>(error) {
+        return tls_cause(error);
+    }
+    let text = if words(error, "dns error").is_some() {
+        "its name was not found"
+    } else if error.is_timeout() {
+        "no connection in time"
+    } else {
+        return (NotSent::Connect, find::<io::Error>(error).map_or_else(unclear, io_cause));
+    };
+    (NotSent::Connect, text.to_owned())
+}
+
+fn unclear() -> String {
+    "no connection could be made".to_owned()
+}
+
+fn io_cause(error: &io::Error) -> String {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, NetworkDown,
+        NetworkUnreachable, PermissionDenied, TimedOut, UnexpectedEof,
+    };
+    let text = match error.kind() {
+        ConnectionRefused => "the connection was refused",
+        TimedOut => "no connection in time",
+        HostUnreachable | NetworkUnreachable => "there is no way to its address",
+        NetworkDown => "this machine's network is down",
+        PermissionDenied => "this machine forbids the connection",
+        ConnectionReset | ConnectionAborted | UnexpectedEof => {
+            "the connection was closed while it was being made"
+        }
+        _ => {
+            return error.raw_os_error().map_or_else(unclear, |code| {
+                let error = io::Error::from_raw_os_error(code);
+                format!("no connection could be made ({error})")
+            });
+        }
+    };
+    text.to_owned()
+}
+
+fn tls_cause(error: &TlsError) -> (NotSent, String) {
+    let (why, text) = match error {
+        TlsError::InvalidCertificate(fault) => (NotSent::Certificate, certificate_fault(fault)),
+        TlsError::NoCertificatesPresented => (NotSent::Certificate, "there is none"),
+        TlsError::InvalidMessage(_) => {
+            return (NotSent::NoTls, "what answers there speaks no TLS".to_owned());
+        }
+        TlsError::AlertReceived(_) | TlsError::PeerIncompatible(_) => {
+            return (NotSent::Connect, "it does not agree on a form of TLS".to_owned());
+        }
+        _ => return (NotSent::Connect, "its TLS failed".to_owned()),
+    };
+    (why, format!("the certificate was refused: {text}"))
+}
+
+fn certificate_fault(fault: &CertificateError) -> &'static str {
+    match fault {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired",
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "it is not valid yet; is this machine's clock right?"
+        }
+        CertificateError::Revoked => "it was revoked",
+        CertificateError::UnknownIssuer => {
+            "nobody whom this machine trusts has issued it; --ca-cert names others"
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "it is for another name"
+        }
+        CertificateError::BadSignature => "its signature is wrong",
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "it is not one for servers"
+        }
+        _ => "it cannot be checked",
+    }
+}
+
+/// The first error of this type among an error and its causes.
+fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    causes(error).find_map(|error| error.downcast_ref())
+}
+
+/// The rest of the first cause whose words begin so.
+fn words(error: &ClientError, begin: &str) -> Option<String> {
+    causes(error).find_map(|error| error.to_string().strip_prefix(begin).map(str::to_owned))
+}
+
+/// An error, and one by one what caused it.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error: &&'a (dyn Error + 'static)| {
+        // What an IO error was made of is not its cause, but itself.
+        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner as &(dyn Error + 'static)),
+            None => error.source(),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::AlertDescription;
+
+    use super::*;
+
+    #[test]
+    fn each_fault_of_a_certificate_stops_and_has_its_words() {
+        for (fault, word) in [
+            (CertificateError::Expired, "expired"),
+            (CertificateError::NotValidYet, "clock"),
+            (CertificateError::UnknownIssuer, "--ca-cert"),
+            (CertificateError::NotValidForName, "another name"),
+            (CertificateError::Revoked, "revoked"),
+            (CertificateError::BadEncoding, "cannot be checked"),
+        ] {
+            let (why, text) = tls_cause(&TlsError::InvalidCertificate(fault));
+            assert_eq!(why, NotSent::Certificate);
+            assert!(text.starts_with("the certificate was refused: ") && text.contains(word));
+        }
+    }
+
+    #[test]
+    fn what_may_pass_is_an_outage() {
+        for error in [
+            TlsError::AlertReceived(AlertDescription::InternalError),
+            TlsError::HandshakeNotComplete,
+            TlsError::General("anything".to_owned()),
+        ] {
+            assert_eq!(tls_cause(&error).0, NotSent::Connect, "{error}");
+        }
+        for kind in [io::ErrorKind::ConnectionRefused, io::ErrorKind::UnexpectedEof] {
+            assert!(!io_cause(&io::Error::from(kind)).is_empty());
+        }
+    }
+}

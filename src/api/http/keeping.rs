@@ -1,0 +1,113 @@
+//! Whether connections are kept for the next call.
+//!
+//! A gateway that answers one call twice, under a new request id, gives its second answer to the next call on that
+//! connection. Mostly it comes while nothing is asked: the connection then ends in the middle of its life, unannounced.
+//! So does one whose server is restarted; but not again and again.
+//!
+//! Must hold: told the time, never waits; what is remembered is bounded.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// So many ends that nobody announced, in different seconds,
+const MOST_ENDS: usize = 3;
+/// within this time, and connections are no longer kept,
+const WITHIN: Duration = Duration::from_secs(10 * 60);
+/// for so long.
+const PAUSE: Duration = Duration::from_secs(60 * 60);
+/// Ends that are closer together are one: a server was restarted.
+const APART: Duration = Duration::from_secs(1);
+
+/// Time since the client was made.
+pub(super) type Tick = Duration;
+
+/// Decides whether connections are kept.
+#[derive(Debug)]
+pub(super) enum Keeping {
+    /// They are.
+    On {
+        /// The latest ends that nobody announced, each in a second of its own.
+        ends: VecDeque<Tick>,
+    },
+    /// Not before this time.
+    Off { until: Tick },
+    /// Never: the user wants it so.
+    Never,
+}
+
+impl Keeping {
+    pub(super) fn new(wanted: bool) -> Self {
+        if wanted { Self::On { ends: VecDeque::new() } } else { Self::Never }
+    }
+
+    /// True if a connection is kept now.
+    pub(super) fn is_on(&mut self, now: Tick) -> bool {
+        if matches!(self, Self::Off { until } if now >= *until) {
+            *self = Self::new(true);
+            tracing::info!("connections are kept again");
+        }
+        matches!(self, Self::On { .. })
+    }
+
+    /// A connection ended soon after an answer that did not announce it.
+    pub(super) fn ended_unannounced(&mut self, now: Tick) {
+        let Self::On { ends } = self else { return };
+        if ends.back().is_some_and(|last| now < *last + APART) {
+            return;
+        }
+        ends.push_back(now);
+        while ends.front().is_some_and(|first| now > *first + WITHIN) {
+            ends.pop_front();
+        }
+        if ends.len() >= MOST_ENDS {
+            *self = Self::Off { until: now + PAUSE };
+            tracing::warn!(
+                "connections end unannounced after their answers: a gateway may answer calls twice; for an hour each \
+                 call gets a connection of its own"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether connections are kept after ends at these times, in milliseconds, and at a last one.
+    fn is_on_after(ends: &[u64], at: u64) -> bool {
+        let mut keeping = Keeping::new(true);
+        for end in ends {
+            keeping.ended_unannounced(Duration::from_millis(*end));
+        }
+        keeping.is_on(Duration::from_millis(at))
+    }
+
+    #[test]
+    fn three_ends_in_different_seconds_within_ten_minutes() {
+        let minute = 60_000;
+        for (ends, at, is_on) in [
+            (&[][..], 0, true),
+            (&[0, 2000], 2001, true),
+            (&[0, 2000, 4000], 4001, false),
+            (&[0, 500, 999, 2000], 2001, true),
+            (&[0, 1000, 2000], 2001, false),
+            (&[0, 5 * minute, 10 * minute], 10 * minute, false),
+            (&[0, 5 * minute, 10 * minute + 1], 10 * minute + 1, true),
+            (&[0, 2000, 4000], 4000 + 60 * minute - 1, false),
+            (&[0, 2000, 4000], 4000 + 60 * minute, true),
+        ] {
+            assert_eq!(is_on_after(ends, at), is_on, "{ends:?} at {at}");
+        }
+    }
+
+    #[test]
+    fn who_wants_none_kept_gets_none_kept() {
+        let mut keeping = Keeping::new(false);
+        assert!(!keeping.is_on(Duration::ZERO) && !keeping.is_on(PAUSE * 9));
+        // After an hour the count begins anew.
+        let mut keeping = Keeping::Off { until: PAUSE };
+        assert!(keeping.is_on(PAUSE));
+        keeping.ended_unannounced(PAUSE);
+        assert!(keeping.is_on(PAUSE));
+    }
+}

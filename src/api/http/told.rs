@@ -1,0 +1,102 @@
+//! The description of an answer that is not the vendor's: its status, its kind, and how it begins.
+//!
+//! Must hold: no NIK, name or secret is in it. Its beginning is shown only where it is plain ASCII, has no four digits in
+//! a row, no word of the name that was sent, and no secret.
+
+use std::fmt::Write;
+
+use super::Credentials;
+use crate::model::subject::Subject;
+
+/// So many characters of a body are shown.
+const SHOWN: usize = 60;
+/// So many are looked at: a word that is cut in two at the end would not be known for one.
+const LOOKED_AT: usize = 400;
+/// No kind of content has a longer name.
+const LONGEST_KIND: usize = 60;
+
+/// `HTTP 200, text/html, begins "<html>…"`.
+pub(super) fn description(
+    http: u16,
+    content_type: Option<&str>,
+    text: Option<&str>,
+    subject: &Subject,
+    credentials: &Credentials,
+) -> String {
+    let mut told = format!("HTTP {http}");
+    if let Some(kind) = content_type.and_then(kind) {
+        let _ = write!(told, ", {kind}");
+    }
+    match text {
+        None => told += ", too large",
+        Some(text) if text.trim().is_empty() => told += ", empty",
+        Some(text) => {
+            if let Some(beginning) = beginning(text, subject, credentials) {
+                let _ = write!(told, ", begins \"{beginning}\"");
+            }
+        }
+    }
+    told
+}
+
+/// `text/html`, without its parameters.
+fn kind(content_type: &str) -> Option<&str> {
+    let kind = content_type.split(';').next()?.trim();
+    let is_plain = |c: char| c.is_ascii_alphabetic() || "/+.-".contains(c);
+    (!kind.is_empty() && kind.len() <= LONGEST_KIND && kind.chars().all(is_plain)).then_some(kind)
+}
+
+fn beginning(text: &str, subject: &Subject, credentials: &Credentials) -> Option<String> {
+    let looked_at: String = text.chars().take(LOOKED_AT).collect();
+    let looked_at = looked_at.split_whitespace().collect::<Vec<_>>().join(" ");
+    let folded = looked_at.to_ascii_lowercase();
+    let has = |word: &str| word.len() > 1 && folded.contains(&word.to_lowercase());
+    let is_plain = looked_at.chars().all(|c| c.is_ascii() && !c.is_ascii_control());
+    let has_number =
+        looked_at.as_bytes().windows(4).any(|four| four.iter().all(u8::is_ascii_digit));
+    let has_name = subject.name.as_str().split(|c: char| !c.is_alphanumeric()).any(has);
+    let has_secret = has(&credentials.secret) || has(&credentials.id);
+    if !is_plain || has_number || has_name || has_secret {
+        return None;
+    }
+    let shown: String = looked_at.chars().take(SHOWN).collect();
+    let is_cut = shown.len() < looked_at.len();
+    Some(shown.replace('"', "'") + if is_cut { "…" } else { "" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::subject;
+
+    #[test]
+    fn an_answer_is_described_without_the_customer() {
+        let subject = subject("3275014107900001", "SITI N. AMINAH");
+        let word = |word: &str| word.to_owned();
+        let credentials = Credentials { id: word("an-id-1"), secret: word("a-secret-1") };
+        let html = Some("text/html; charset=utf-8");
+        let long = "<p>".to_owned() + &"x".repeat(90);
+        for (kind, text, told) in [
+            (
+                html,
+                Some("<html>\n <b>down</b>"),
+                r#"HTTP 200, text/html, begins "<html> <b>down</b>""#,
+            ),
+            (html, Some(""), "HTTP 200, text/html, empty"),
+            (html, None, "HTTP 200, text/html, too large"),
+            (None, Some(r#"{"a":1}"#), r#"HTTP 200, begins "{'a':1}""#),
+            (Some("a b"), Some("ok"), r#"HTTP 200, begins "ok""#),
+            (Some("text/3275014107900001"), Some("ok"), r#"HTTP 200, begins "ok""#),
+            (html, Some("Hi Siti,"), "HTTP 200, text/html"),
+            (html, Some("hi aminah"), "HTTP 200, text/html"),
+            (html, Some("no 3275 0141"), "HTTP 200, text/html"),
+            (html, Some("caf\u{e9}"), "HTTP 200, text/html"),
+            (html, Some("\u{1b}[2J"), "HTTP 200, text/html"),
+            (html, Some("key a-secret-1"), "HTTP 200, text/html"),
+            (html, Some(&(long.clone() + " siti")), "HTTP 200, text/html"),
+            (html, Some(&long), &format!("HTTP 200, text/html, begins \"{}…\"", &long[..60])),
+        ] {
+            assert_eq!(description(200, kind, text, &subject, &credentials), told, "{text:?}");
+        }
+    }
+}

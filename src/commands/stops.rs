@@ -1,0 +1,144 @@
+//! Why a start stopped, and what to do next, for people.
+//!
+//! Must hold: the cause that the start met is told, and a command that is proposed is fit to be pasted. Never: invites to
+//! lose more of the same.
+
+use super::words::Facts;
+use crate::engine::{LostAnswers, Stats};
+use crate::error::exit;
+use crate::model::class::AccountStop;
+use crate::model::stop::{BudgetLimit, Signal, StopReason};
+use crate::model::subject::mask_niks;
+use crate::output::count;
+
+/// Why a start stopped.
+pub(super) fn why(stop: StopReason, stats: &Stats) -> String {
+    let failure = stats.last_failure.as_deref().unwrap_or("no cause is known");
+    let words = match stop {
+        StopReason::Account(AccountStop::Unauthorized) => {
+            "the vendor does not accept the credentials (UNAUTHORIZED): look at CEKNIK_API_ID and \
+             CEKNIK_API_SECRET"
+        }
+        StopReason::Account(AccountStop::KeyExpired) => "the key has expired (KEY_EXPIRED)",
+        StopReason::Account(AccountStop::NoPermission) => {
+            "the account may not use this endpoint (NO_PERMISSION): ask the vendor"
+        }
+        StopReason::Account(AccountStop::NotFound) => {
+            "the address is not the vendor's (404): look at --base-url"
+        }
+        StopReason::Account(AccountStop::Redirect) => {
+            "the address answers with a redirect, which is never followed: look at --base-url"
+        }
+        StopReason::Account(AccountStop::Proxy) => {
+            return format!(
+                "a proxy or gateway refuses us: {failure}; look at HTTPS_PROXY, and ask who runs it"
+            );
+        }
+        StopReason::Certificate => return format!("no connection to the vendor: {failure}"),
+        StopReason::NoTls => {
+            return format!(
+                "no connection to the vendor: {failure}; look at --base-url and at the proxy"
+            );
+        }
+        StopReason::OutOfQuota => "the account's quota is used up (OUT_OF_QUOTA)",
+        StopReason::Budget(BudgetLimit::Charges) => {
+            "the next call could pass the budget (--max-charges, --max-cost)"
+        }
+        StopReason::Budget(BudgetLimit::Calls) => "the calls of this start are made (--limit)",
+        StopReason::Deadline => "the deadline has come",
+        StopReason::SourceDown => "the source was down for longer than --max-outage",
+        StopReason::Unreachable => {
+            return format!(
+                "the vendor could not be reached for longer than --max-outage: {failure}"
+            );
+        }
+        StopReason::Throttled => "the vendor asked to slow down for longer than --max-outage",
+        StopReason::RefusalsInRow => {
+            "20 rows in a row were refused: something is wrong with us, not with the customers; \
+             see ck_status and ck_reason in the partial output"
+        }
+        StopReason::LostAnswers => return lost(stats),
+        StopReason::Mismatches => {
+            "too many of the first 200 verdicts are mismatches (--stop-if-mismatch-over): each was \
+             charged, and so would the rest be; is it the right column?"
+        }
+        StopReason::Interrupted(Signal::Interrupt) => "interrupted",
+        StopReason::Interrupted(Signal::Terminate) => "terminated",
+        StopReason::Interrupted(Signal::HangUp) => "the terminal is gone",
+        StopReason::InputChanged => "the input changed, or could no longer be read",
+        StopReason::Storage => "the ledger cannot be written",
+        StopReason::Defect => "a part of ceknik ended early, which is a defect",
+    };
+    words.to_owned()
+}
+
+/// What became of the answers that were lost, and what to look at.
+fn lost(stats: &Stats) -> String {
+    let LostAnswers { late, cut, unreadable, otherwise } = stats.lost;
+    let told = stats.last_unreadable.as_deref().unwrap_or("without a result");
+    let ways = [
+        (unreadable, format!("came and could not be read ({told})")),
+        (late, "did not come in time".to_owned()),
+        (cut, "broke off with the connection".to_owned()),
+        (otherwise, "were a gateway's time-out or another call's answer".to_owned()),
+    ];
+    let ways = ways.into_iter().filter(|(answers, _)| *answers > 0);
+    let ways: Vec<_> = ways.map(|(n, what)| format!("{} {what}", count(n, "answer"))).collect();
+    let most = late.max(cut).max(unreadable).max(otherwise);
+    let advice = match most {
+        _ if most == unreadable => "find out what answers there, and ask the vendor",
+        _ if most == late => "look at the network, and keep --timeout above the vendor's own",
+        _ => "look at the network, and ask the vendor",
+    };
+    format!("{}; each of them may have been charged: {advice}", ways.join(", "))
+}
+
+/// What to do next, as a command to paste.
+pub(super) fn next(facts: &Facts<'_>) -> Option<String> {
+    let same = format!("ceknik {}", arguments());
+    let state = &facts.ended.state;
+    let doubts = state.tally.possible.in_doubt + facts.funnel.in_doubt;
+    let text = match (facts.ended.code, facts.ended.stop) {
+        (exit::COMPLETE | exit::INTERNAL, _) => return None,
+        (exit::SOME_WITHOUT_VERDICT, _) if doubts > 0 => {
+            let resend = if facts.config.reuse.resend_doubts { "" } else { " --in-doubt resend" };
+            format!(
+                "ask the vendor about the rows in doubt; to send them again, perhaps paying \
+                 twice: {same}{resend}"
+            )
+        }
+        (exit::SOME_WITHOUT_VERDICT, _) if state.stats.last_failure.is_some() => format!(
+            "when the vendor can be reached, the same command asks the rows without an answer \
+             again: {same}"
+        ),
+        (exit::SOME_WITHOUT_VERDICT, _) => {
+            "mend the rows without a verdict (see ck_reason), and run the file again".to_owned()
+        }
+        (_, Some(StopReason::Budget(BudgetLimit::Charges))) => {
+            format!("to go on, raise --max-charges or --max-cost: {same}")
+        }
+        (_, Some(StopReason::Mismatches)) => format!(
+            "look at the columns; to go on all the same, raise --stop-if-mismatch-over or leave it \
+             out: {same}"
+        ),
+        (_, Some(StopReason::LostAnswers)) if state.stats.lost.unreadable > 0 => {
+            format!("not before answers can be read again; then the same command goes on: {same}")
+        }
+        _ => format!("the same command goes on from here: {same}"),
+    };
+    Some(text)
+}
+
+/// The command line as it was typed, fit to be pasted. Paths may hold a NIK: they are masked.
+fn arguments() -> String {
+    let quoted = std::env::args_os().skip(1).map(|argument| {
+        let shown = mask_niks(&argument.to_string_lossy()).into_owned();
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+*".contains(c);
+        if !shown.is_empty() && shown.chars().all(plain) {
+            shown
+        } else {
+            format!("'{}'", shown.replace('\'', "'\\''"))
+        }
+    });
+    quoted.collect::<Vec<_>>().join(" ")
+}
