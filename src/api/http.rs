@@ -9,7 +9,7 @@ use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{
@@ -128,15 +128,18 @@ impl HttpVerifier {
             return Reply::Fault(Fault::NotSent(NotSent::Connect, cause));
         };
         let request = self.request(subject, kind, line.is_kept());
-        let mut answer = match due.wait(line.ask(request)).await {
+        let mut answer = match due.wait(pin!(line.ask(request))).await {
             Some(Ok(answer)) => answer,
-            Some(Err(error)) => return Reply::Fault(self.lines.clients.fault(&error).await),
+            // Boxed: it is seldom, and larger than all the rest.
+            Some(Err(error)) => {
+                return Reply::Fault(Box::pin(self.lines.clients.fault(&error)).await);
+            }
             None => return Reply::Fault(Fault::lost(Lost::Timeout)),
         };
         let connection = self.lines.answered(&line, &answer);
-        let head = Head::of(&answer);
+        let head = Head::of(&mut answer);
         let mut bytes = Vec::new();
-        let came = due.wait(read(&mut answer, &mut bytes)).await;
+        let came = due.wait(pin!(read(&mut answer, &mut bytes))).await;
         // Where it is whole, nothing of the answer holds its connection any more.
         drop(answer);
         let mut response = match came {
@@ -145,7 +148,7 @@ impl HttpVerifier {
             Some(Err(_)) => return Reply::Fault(self.broken_off(Lost::Cut, &head, &bytes)),
             None => return Reply::Fault(self.broken_off(Lost::Timeout, &head, &bytes)),
         };
-        match self.lines.put_back(line, connection, head.kept_for, id_of(&response)).await {
+        match self.lines.put_back(line, connection, head.kept_for(), id_of(&response)).await {
             Whose::Own => {
                 if let Body::Vendor(body) = &mut response.body {
                     self.credentials.hide_in(&mut body.texts, subject);
@@ -162,7 +165,7 @@ impl HttpVerifier {
         match readings.iter().find_map(|text| wire::answer(text)) {
             Some(body) => {
                 let body = Body::Vendor(Box::new(body));
-                Response { http: head.http, retry_after: head.retry_after, body }
+                Response { http: head.http, retry_after: head.retry_after(), body }
             }
             None => self.foreign(head, readings.first().map(AsRef::as_ref), subject),
         }
@@ -170,12 +173,12 @@ impl HttpVerifier {
 
     /// An answer that is not the vendor's, or that nobody can read.
     fn foreign(&self, head: &Head, text: Option<&str>, subject: &Subject) -> Response {
-        let kind = head.content_type.as_deref();
+        let kind = head.form().content_type;
         let told = told::description(head.http, kind, text, subject, &self.credentials);
         let mut remains = text.map(wire::remains).unwrap_or_default();
         remains.description = Some(told);
         let body = Body::Foreign(Box::new(remains));
-        Response { http: head.http, retry_after: head.retry_after, body }
+        Response { http: head.http, retry_after: head.retry_after(), body }
     }
 
     /// An answer that broke off.
@@ -216,8 +219,7 @@ impl Due {
 
     /// Waits for a part of the call, and looks once more where the time passed while the whole process was stopped
     /// (SIGSTOP, a frozen container): its answer may have come.
-    async fn wait<T>(self, part: impl Future<Output = T>) -> Option<T> {
-        let mut part = pin!(part);
+    async fn wait<T>(self, mut part: Pin<&mut impl Future<Output = T>>) -> Option<T> {
         if let Ok(done) = timeout_at(self.0, &mut part).await {
             return Some(done);
         }
@@ -228,56 +230,60 @@ impl Due {
     }
 }
 
-/// The part of an answer's head that counts.
+/// The head of an answer.
 struct Head {
     http: u16,
-    retry_after: Option<Duration>,
-    content_type: Option<String>,
-    content_encoding: Option<String>,
-    kept_for: KeptFor,
+    version: Version,
+    headers: HeaderMap,
 }
 
 impl Head {
-    fn of(answer: &reqwest::Response) -> Self {
-        let headers = answer.headers();
-        let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-        // A date is meant by the server's own clock: ours may be off.
-        let now = text(DATE).and_then(|date| httpdate::parse_http_date(date).ok());
-        let now = now.unwrap_or_else(SystemTime::now);
-        Self {
-            http: answer.status().as_u16(),
-            retry_after: text(RETRY_AFTER).and_then(|value| wire::retry_after(value, now)),
-            content_type: text(CONTENT_TYPE).map(str::to_owned),
-            content_encoding: text(CONTENT_ENCODING).map(str::to_owned),
-            kept_for: kept_for(answer),
-        }
+    /// Takes it out of an answer.
+    fn of(answer: &mut reqwest::Response) -> Self {
+        let (http, version) = (answer.status().as_u16(), answer.version());
+        Self { http, version, headers: std::mem::take(answer.headers_mut()) }
     }
 
+    fn text(&self, name: HeaderName) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The form of the body.
     fn form(&self) -> Form<'_> {
         Form {
-            content_type: self.content_type.as_deref(),
-            content_encoding: self.content_encoding.as_deref(),
+            content_type: self.text(CONTENT_TYPE),
+            content_encoding: self.text(CONTENT_ENCODING),
         }
     }
-}
 
-/// How long the server keeps the connection after this answer.
-fn kept_for(answer: &reqwest::Response) -> KeptFor {
-    let headers = answer.headers();
-    let words = |name: HeaderName| {
-        let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
-        values.flat_map(|value| value.split(',')).map(|word| word.trim().to_ascii_lowercase())
-    };
-    let says = |wanted: &str| words(CONNECTION).any(|word| word == wanted);
-    let has_end = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
-    let is_old = answer.version() < Version::HTTP_11 && !says("keep-alive");
-    if says("close") || is_old || !has_end {
-        return KeptFor::Closed;
+    fn retry_after(&self) -> Option<Duration> {
+        let wanted = self.text(RETRY_AFTER)?;
+        // A date is meant by the server's own clock: ours may be off.
+        let now = self.text(DATE).and_then(|date| httpdate::parse_http_date(date).ok());
+        wire::retry_after(wanted, now.unwrap_or_else(SystemTime::now))
     }
-    let seconds = words(HeaderName::from_static("keep-alive")).find_map(|word| {
-        word.strip_prefix("timeout")?.trim().strip_prefix('=')?.trim().parse().ok()
-    });
-    seconds.map_or(KeptFor::Unsaid, |seconds| KeptFor::Said(Duration::from_secs(seconds)))
+
+    /// How long the server keeps the connection after this answer.
+    fn kept_for(&self) -> KeptFor {
+        let has_end = self.headers.contains_key(CONTENT_LENGTH)
+            || self.headers.contains_key(TRANSFER_ENCODING);
+        let says = |wanted: &str| self.words(CONNECTION).any(|word| word == wanted);
+        let is_old = self.version < Version::HTTP_11 && !says("keep-alive");
+        if says("close") || is_old || !has_end {
+            return KeptFor::Closed;
+        }
+        let seconds = self.words(HeaderName::from_static("keep-alive")).find_map(|word| {
+            word.strip_prefix("timeout")?.trim().strip_prefix('=')?.trim().parse().ok()
+        });
+        seconds.map_or(KeptFor::Unsaid, |seconds| KeptFor::Said(Duration::from_secs(seconds)))
+    }
+
+    /// The words of a header that is a list.
+    fn words(&self, name: HeaderName) -> impl Iterator<Item = String> {
+        let values = self.headers.get_all(name).into_iter();
+        let values = values.filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).map(|word| word.trim().to_ascii_lowercase())
+    }
 }
 
 /// How much of a body came.

@@ -3,7 +3,7 @@
 //! Read leniently: extra fields, a missing `remark`, a numeric `result` and numbers of any length are fine; texts are
 //! kept as they came, numbers digit by digit. A body without a `status` string is not the vendor's. Nothing is judged here.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
@@ -45,75 +45,80 @@ pub fn request(subject: &Subject, kind: BodyKind) -> (Vec<u8>, &'static str) {
 
 /// The vendor's answer that a text is; `None` where it is not one.
 pub fn answer(text: &str) -> Option<VendorBody> {
-    let mut answer = Members::of(text)?;
-    let status = answer.take("status").filter(|raw| raw.starts_with('"')).and_then(token)?;
+    let [status, result, request_id, reason] =
+        members(text, ["status", "result", "request_id", "reason"])?;
+    let status = status.filter(|raw| raw.starts_with('"')).and_then(token)?;
     if status.is_empty() {
         return None;
     }
     // `result` is an object in a success; another shape is no success.
-    let mut result = answer.take("result").and_then(Members::of).unwrap_or_default();
+    let names = ["result", "order_no", "handle_time", "remark"];
+    let [result, order_no, handle_time, remark] =
+        result.and_then(|result| members(result, names)).unwrap_or_default();
     let texts = Texts {
         status: Some(status),
-        result: result.take("result").and_then(code),
-        order_no: result.take("order_no").and_then(token),
-        handle_time: result.take("handle_time").and_then(token),
-        remark: result.take("remark").and_then(token),
-        request_id: answer.take("request_id").and_then(token),
-        reason: answer.take("reason").and_then(token),
+        result: result.and_then(code),
+        order_no: order_no.and_then(token),
+        handle_time: handle_time.and_then(token),
+        remark: remark.and_then(token),
+        request_id: request_id.and_then(token),
+        reason: reason.and_then(token),
     };
     Some(VendorBody { texts })
 }
 
-/// The members of a JSON object, each as it was written. Of two with one name the last counts, as in a browser.
-#[derive(Default)]
-struct Members<'a>(HashMap<String, &'a RawValue>);
-
-impl<'a> Members<'a> {
-    fn of(text: &'a str) -> Option<Self> {
-        serde_json::from_str(text).ok()
-    }
-
-    fn take(&mut self, name: &str) -> Option<&'a str> {
-        self.0.remove(name).map(RawValue::get)
-    }
+/// The members with these names of a JSON object, each as it was written; `None` where the text is no object. Of two with
+/// one name the last counts, as in a browser.
+fn members<'a, const N: usize>(text: &'a str, names: [&str; N]) -> Option<[Option<&'a str>; N]> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let found = json.deserialize_map(Members { names }).ok()?;
+    json.end().ok()?;
+    Some(found)
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_map(Self::default())
-    }
+/// Picks the members with these names.
+struct Members<'n, const N: usize> {
+    names: [&'n str; N],
 }
 
-impl<'de: 'a, 'a> Visitor<'de> for Members<'a> {
-    type Value = Self;
+impl<'de, const N: usize> Visitor<'de> for Members<'_, N> {
+    type Value = [Option<&'de str>; N];
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
-        while let Some((LossyText(name), value)) = map.next_entry()? {
-            self.0.insert(name, value);
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = [None; N];
+        while let Some((LossyText(name), value)) = map.next_entry::<_, &RawValue>()? {
+            let place = self.names.iter().position(|wanted| *wanted == name);
+            if let Some(place) = place.and_then(|at| found.get_mut(at)) {
+                *place = Some(value.get());
+            }
         }
-        Ok(self)
+        Ok(found)
     }
 }
 
 /// A string of JSON. Half a surrogate pair, which a browser takes, is replaced.
-struct LossyText(String);
+struct LossyText<'a>(Cow<'a, str>);
 
-impl<'de> Deserialize<'de> for LossyText {
+impl<'de> Deserialize<'de> for LossyText<'de> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct Bytes;
-        impl Visitor<'_> for Bytes {
-            type Value = LossyText;
+        impl<'de> Visitor<'de> for Bytes {
+            type Value = LossyText<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a string")
             }
 
-            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<LossyText, E> {
-                Ok(LossyText(String::from_utf8_lossy(bytes).into_owned()))
+            fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<LossyText<'de>, E> {
+                Ok(LossyText(String::from_utf8_lossy(bytes)))
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<LossyText<'de>, E> {
+                Ok(LossyText(String::from_utf8_lossy(bytes).into_owned().into()))
             }
         }
         from.deserialize_bytes(Bytes)
@@ -123,7 +128,9 @@ impl<'de> Deserialize<'de> for LossyText {
 /// A text, or the digits of a number as they were written; anything else is none.
 fn token(raw: &str) -> Option<String> {
     match raw.as_bytes().first()? {
-        b'"' => serde_json::from_str(raw).ok().map(|LossyText(text)| text),
+        // The common case; `raw` is known to be a string.
+        b'"' if !raw.contains('\\') => raw.get(1..raw.len() - 1).map(str::to_owned),
+        b'"' => serde_json::from_str(raw).ok().map(|LossyText(text)| text.into_owned()),
         b'-' | b'0'..=b'9' => Some(raw.to_owned()),
         _ => None,
     }
