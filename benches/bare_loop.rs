@@ -52,6 +52,7 @@ async fn post_all(url: &str, subjects: Vec<Subject>, tasks: usize) -> Result<(),
         ca_cert: None,
         proxies: false,
         keep_alive: true,
+        lines: tasks,
     })?;
     let rest = RefCell::new(subjects.into_iter());
     let task = || async {

@@ -7,17 +7,19 @@
 
 use std::error::Error;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::path::PathBuf;
 use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE,
-    HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING,
+    HOST, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING, USER_AGENT,
 };
 use reqwest::{Method, Request, Version};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use url::{Position, Url};
 
 mod clients;
 mod failure;
@@ -99,12 +101,15 @@ pub struct Options {
     pub proxies: bool,
     /// True if connections are kept for further calls.
     pub keep_alive: bool,
+    /// Most connections that are kept: as many as calls may be in flight.
+    pub lines: usize,
 }
 
 /// The vendor over HTTP.
 pub struct HttpVerifier {
     lines: Lines,
-    headers: HeaderMap,
+    /// Of a call with a body of JSON, and of one with a form.
+    headers: [HeaderMap; 2],
     credentials: Credentials,
     timeout: Duration,
 }
@@ -115,14 +120,17 @@ impl HttpVerifier {
     /// # Errors
     /// [`ApiError`] where an option cannot be used.
     pub fn new(options: &Options) -> Result<Self, ApiError> {
-        let (lines, headers) = (Lines::new(options)?, headers(&options.credentials)?);
+        let (lines, url) = (Lines::new(options)?, options.base.endpoint());
+        let headers = |kind| headers(&url, &options.credentials, kind);
+        let headers = [headers(BodyKind::Json)?, headers(BodyKind::Form)?];
         let (credentials, timeout) = (options.credentials.clone(), options.timeout);
         Ok(Self { lines, headers, credentials, timeout })
     }
 
     /// One call on a line of its own. The line is kept for the next one only where its answer was this call's.
     async fn call(&self, subject: &Subject, kind: BodyKind) -> Reply {
-        let due = Due::after(self.timeout);
+        let timer = pin!(sleep_until(Instant::now() + self.timeout));
+        let mut due = Due(timer);
         let Ok(line) = self.lines.take().await else {
             let cause = "the HTTP client could not be made".to_owned();
             return Reply::Fault(Fault::NotSent(NotSent::Connect, cause));
@@ -189,14 +197,16 @@ impl HttpVerifier {
     }
 
     fn request(&self, subject: &Subject, kind: BodyKind, is_line_kept: bool) -> Request {
-        let (body, content_type) = wire::request(subject, kind);
+        let [json, form] = &self.headers;
+        let headers = match kind {
+            BodyKind::Json => json,
+            BodyKind::Form => form,
+        };
         let mut request = Request::new(Method::POST, self.lines.clients.url.clone());
-        *request.body_mut() = Some(body.into());
-        let headers = request.headers_mut();
-        headers.clone_from(&self.headers);
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        *request.body_mut() = Some(wire::request(subject, kind).into());
+        request.headers_mut().clone_from(headers);
         if !is_line_kept {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         request
     }
@@ -209,21 +219,20 @@ impl Verifier for HttpVerifier {
 }
 
 /// The time until which a call is waited for.
-#[derive(Clone, Copy)]
-struct Due(Instant);
+struct Due<'a>(Pin<&'a mut Sleep>);
 
-impl Due {
-    fn after(limit: Duration) -> Self {
-        Self(Instant::now() + limit)
-    }
-
+impl Due<'_> {
     /// Waits for a part of the call, and looks once more where the time passed while the whole process was stopped
     /// (SIGSTOP, a frozen container): its answer may have come.
-    async fn wait<T>(self, mut part: Pin<&mut impl Future<Output = T>>) -> Option<T> {
-        if let Ok(done) = timeout_at(self.0, &mut part).await {
+    async fn wait<T>(&mut self, mut part: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+        let in_time = poll_fn(|cx| match part.as_mut().poll(cx) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending => self.0.as_mut().poll(cx).map(|()| None),
+        });
+        if let Some(done) = in_time.await {
             return Some(done);
         }
-        if Instant::now() < self.0 + LATE {
+        if Instant::now() < self.0.deadline() + LATE {
             return None;
         }
         timeout(LAST_LOOK, part).await.ok()
@@ -310,14 +319,18 @@ fn id_of(response: &Response) -> Option<&str> {
     body.texts.request_id.as_deref().filter(|id| id.bytes().any(|b| b.is_ascii_digit()))
 }
 
-/// What all calls say alike.
-fn headers(credentials: &Credentials) -> Result<HeaderMap, ApiError> {
+/// The headers that all calls with this kind of body have.
+fn headers(url: &Url, credentials: &Credentials, kind: BodyKind) -> Result<HeaderMap, ApiError> {
     let secret = |text: &str, variable| {
         let mut value = HeaderValue::from_str(text).map_err(|_| ApiError::Secret(variable))?;
         value.set_sensitive(true);
         Ok(value)
     };
+    let host = HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort]);
     let mut headers = HeaderMap::new();
+    headers.insert(HOST, host.map_err(|error| ApiError::Client(causes(&error)))?);
+    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(wire::content_type(kind)));
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     // Without it any packing may be used.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));

@@ -26,19 +26,24 @@ struct Request<'a> {
     name: &'a str,
 }
 
-/// The request body for a subject, with its content type.
-pub fn request(subject: &Subject, kind: BodyKind) -> (Vec<u8>, &'static str) {
+/// The content type of such a body.
+pub const fn content_type(kind: BodyKind) -> &'static str {
+    match kind {
+        BodyKind::Json => "application/json",
+        BodyKind::Form => "application/x-www-form-urlencoded",
+    }
+}
+
+/// The request body for a subject.
+pub fn request(subject: &Subject, kind: BodyKind) -> Vec<u8> {
     let (id_number, name) = (subject.nik.as_str(), subject.name.as_str());
     match kind {
         // Two strings always serialise; an empty body would be refused free of charge.
-        BodyKind::Json => {
-            let body = serde_json::to_vec(&Request { id_number, name }).unwrap_or_default();
-            (body, "application/json")
-        }
+        BodyKind::Json => serde_json::to_vec(&Request { id_number, name }).unwrap_or_default(),
         BodyKind::Form => {
             let mut form = form_urlencoded::Serializer::new(String::new());
             form.append_pair("id_number", id_number).append_pair("name", name);
-            (form.finish().into_bytes(), "application/x-www-form-urlencoded")
+            form.finish().into_bytes()
         }
     }
 }
@@ -309,9 +314,9 @@ mod tests {
     #[test]
     fn both_bodies() {
         let subject = subject("3275014107900001", "SITI & \"O'HARA\"");
-        let (json, _) = request(&subject, BodyKind::Json);
+        let json = request(&subject, BodyKind::Json);
         assert_eq!(json, br#"{"id_number":"3275014107900001","name":"SITI & \"O'HARA\""}"#);
-        let (form, _) = request(&subject, BodyKind::Form);
+        let form = request(&subject, BodyKind::Form);
         assert_eq!(form, b"id_number=3275014107900001&name=SITI+%26+%22O%27HARA%22");
     }
 

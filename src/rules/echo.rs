@@ -73,11 +73,11 @@ fn conceal(text: &str, subject: &Subject) -> Option<String> {
 
 /// Whether a NIK stands in a text, its digits in groups or not.
 fn holds_nik(text: &str, nik: &str) -> bool {
-    let digits = || text.bytes().filter(u8::is_ascii_digit).count();
-    text.contains(nik)
-        || text.contains(is_joint)
-            && digits() >= nik.len()
-            && text.chars().filter(|c| !is_joint(*c)).collect::<String>().contains(nik)
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    digits >= nik.len()
+        && (text.contains(nik)
+            || text.contains(is_joint)
+                && text.chars().filter(|c| !is_joint(*c)).collect::<String>().contains(nik))
 }
 
 /// What may stand between a NIK's groups of digits.
@@ -92,7 +92,10 @@ fn holds_name(text: &str, folded: &str) -> bool {
     let is_plain = text.is_ascii() && !text.contains(['\t', '\n', '\r']);
     if is_plain && folded.is_ascii() && !bytes.windows(2).any(is_odd) {
         // The common case, without an allocation.
-        return bytes.windows(name.len().max(1)).any(|part| part.eq_ignore_ascii_case(name));
+        let first = name.first().map(u8::to_ascii_lowercase);
+        return bytes.windows(name.len().max(1)).any(|part| {
+            part.first().map(u8::to_ascii_lowercase) == first && part.eq_ignore_ascii_case(name)
+        });
     }
     let words: Vec<&str> = text.split_whitespace().collect();
     words.join(" ").to_lowercase().contains(folded)

@@ -16,6 +16,7 @@ mod mock;
 mod network;
 mod pace;
 mod raw;
+mod readable;
 mod requests;
 mod tls;
 mod way;

@@ -28,6 +28,7 @@ pub(crate) fn options(base_url: &str) -> Options {
         ca_cert: None,
         proxies: false,
         keep_alive: true,
+        lines: 1,
     }
 }
 

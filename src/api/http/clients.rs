@@ -11,7 +11,7 @@ use rustls::ClientConfig;
 use url::{Host, Url};
 
 use super::proxy::Proxy;
-use super::{AGENT, ApiError, Options, tls};
+use super::{ApiError, Options, tls};
 
 /// A browser takes as many headers as fit into its buffer; so many are more than any gateway sends.
 const MOST_HEADERS: usize = 1000;
@@ -69,7 +69,6 @@ impl Clients {
     fn builder(&self) -> Result<ClientBuilder, reqwest::Error> {
         let builder = ClientBuilder::new()
             .http1_only()
-            .user_agent(AGENT)
             .redirect(redirect::Policy::none())
             .retry(retry::never())
             .referer(false)
@@ -120,6 +119,7 @@ mod tests {
             ca_cert: None,
             proxies: false,
             keep_alive: true,
+            lines: 64,
         };
         let clients = Clients::new(&options).unwrap();
         let begun = Instant::now();

@@ -21,6 +21,17 @@ const APART: Duration = Duration::from_secs(1);
 /// Time since the client was made.
 pub(super) type Tick = Duration;
 
+/// The connections that may be used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// All.
+    All,
+    /// One has ended unannounced: only those that were idle for a while, so that what nobody asked for would have come.
+    Rested,
+    /// None: each call gets its own.
+    None,
+}
+
 /// Decides whether connections are kept.
 #[derive(Debug)]
 pub(super) enum Keeping {
@@ -40,13 +51,20 @@ impl Keeping {
         if wanted { Self::On { ends: VecDeque::new() } } else { Self::Never }
     }
 
-    /// True if a connection is kept now.
-    pub(super) fn is_on(&mut self, now: Tick) -> bool {
-        if matches!(self, Self::Off { until } if now >= *until) {
-            *self = Self::new(true);
-            tracing::info!("connections are kept again");
+    /// The connections that may be used again now.
+    pub(super) fn trust(&mut self, now: Tick) -> Trust {
+        match self {
+            Self::Off { until } if now >= *until => {
+                *self = Self::new(true);
+                tracing::info!("connections are kept again");
+                Trust::All
+            }
+            Self::Off { .. } | Self::Never => Trust::None,
+            Self::On { ends } if ends.back().is_some_and(|last| now <= *last + WITHIN) => {
+                Trust::Rested
+            }
+            Self::On { .. } => Trust::All,
         }
-        matches!(self, Self::On { .. })
     }
 
     /// A connection ended soon after an answer that did not announce it.
@@ -73,41 +91,42 @@ impl Keeping {
 mod tests {
     use super::*;
 
-    /// Whether connections are kept after ends at these times, in milliseconds, and at a last one.
-    fn is_on_after(ends: &[u64], at: u64) -> bool {
+    /// The trust after ends at these times, in milliseconds, and at a last one.
+    fn trust_after(ends: &[u64], at: u64) -> Trust {
         let mut keeping = Keeping::new(true);
         for end in ends {
             keeping.ended_unannounced(Duration::from_millis(*end));
         }
-        keeping.is_on(Duration::from_millis(at))
+        keeping.trust(Duration::from_millis(at))
     }
 
     #[test]
     fn three_ends_in_different_seconds_within_ten_minutes() {
         let minute = 60_000;
-        for (ends, at, is_on) in [
-            (&[][..], 0, true),
-            (&[0, 2000], 2001, true),
-            (&[0, 2000, 4000], 4001, false),
-            (&[0, 500, 999, 2000], 2001, true),
-            (&[0, 1000, 2000], 2001, false),
-            (&[0, 5 * minute, 10 * minute], 10 * minute, false),
-            (&[0, 5 * minute, 10 * minute + 1], 10 * minute + 1, true),
-            (&[0, 2000, 4000], 4000 + 60 * minute - 1, false),
-            (&[0, 2000, 4000], 4000 + 60 * minute, true),
+        for (ends, at, trust) in [
+            (&[][..], 0, Trust::All),
+            (&[0, 2000], 2001, Trust::Rested),
+            (&[0, 2000], 2000 + 10 * minute + 1, Trust::All),
+            (&[0, 2000, 4000], 4001, Trust::None),
+            (&[0, 500, 999, 2000], 2001, Trust::Rested),
+            (&[0, 1000, 2000], 2001, Trust::None),
+            (&[0, 5 * minute, 10 * minute], 10 * minute, Trust::None),
+            (&[0, 5 * minute, 10 * minute + 1], 10 * minute + 1, Trust::Rested),
+            (&[0, 2000, 4000], 4000 + 60 * minute - 1, Trust::None),
+            (&[0, 2000, 4000], 4000 + 60 * minute, Trust::All),
         ] {
-            assert_eq!(is_on_after(ends, at), is_on, "{ends:?} at {at}");
+            assert_eq!(trust_after(ends, at), trust, "{ends:?} at {at}");
         }
     }
 
     #[test]
     fn who_wants_none_kept_gets_none_kept() {
         let mut keeping = Keeping::new(false);
-        assert!(!keeping.is_on(Duration::ZERO) && !keeping.is_on(PAUSE * 9));
+        assert_eq!([Duration::ZERO, PAUSE * 9].map(|at| keeping.trust(at)), [Trust::None; 2]);
         // After an hour the count begins anew.
         let mut keeping = Keeping::Off { until: PAUSE };
-        assert!(keeping.is_on(PAUSE));
+        assert_eq!(keeping.trust(PAUSE), Trust::All);
         keeping.ended_unannounced(PAUSE);
-        assert!(keeping.is_on(PAUSE));
+        assert_eq!(keeping.trust(PAUSE), Trust::Rested);
     }
 }

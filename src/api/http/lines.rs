@@ -10,7 +10,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hyper_util::client::legacy::connect::HttpInfo;
@@ -18,7 +18,7 @@ use reqwest::{Client, Request, Response};
 use tokio::task::yield_now;
 
 use super::clients::Clients;
-use super::keeping::Keeping;
+use super::keeping::{Keeping, Tick, Trust};
 use super::{ApiError, Options, causes};
 
 /// A line is idle at most so long where its server says nothing: one that closes it in the moment of a send would make a
@@ -30,6 +30,9 @@ const LONGEST_IDLE: Duration = Duration::from_secs(4);
 const FRESH: Duration = Duration::from_millis(1);
 /// A connection that ended so soon after an answer ended because of it.
 const SOON: Duration = Duration::from_secs(1);
+/// A line rests so long before it is used again, while more of them may be made: an answer that nobody asked for comes
+/// meanwhile, and closes it.
+const REST: Duration = Duration::from_millis(100);
 /// Request ids that are remembered: an answer that comes again does so soon.
 const REMEMBERED: usize = 16_384;
 
@@ -40,13 +43,18 @@ pub(super) struct Lines {
     single: Client,
     state: Mutex<State>,
     begun: Instant,
+    /// Each line has a share in it: their number is known.
+    share: Arc<()>,
+    most: usize,
 }
 
 struct State {
-    /// By when they were put back. The last one is the first to be taken: as few as needed are kept warm.
+    /// By when they were put back. The first of them is taken first.
     idle: VecDeque<Line>,
     recent: Recent,
     keeping: Keeping,
+    /// Lines of an earlier age are not used again.
+    age: u64,
 }
 
 /// A client for one call at a time.
@@ -54,6 +62,8 @@ pub(super) struct Line {
     client: Client,
     /// Its connection is kept for the next call.
     is_kept: bool,
+    age: u64,
+    _share: Option<Arc<()>>,
     /// Its last answer, where one came.
     last: Option<Last>,
 }
@@ -109,8 +119,17 @@ impl Line {
         self.is_kept
     }
 
-    fn is_worn(&self) -> bool {
-        self.last.as_ref().is_some_and(|last| last.at.elapsed() >= last.idle)
+    /// For how long nothing was asked on it; `None` where nothing ever was.
+    fn idle(&self, now: Instant) -> Option<(Duration, &Last)> {
+        self.last.as_ref().map(|last| (now.saturating_duration_since(last.at), last))
+    }
+
+    fn is_worn(&self, now: Instant) -> bool {
+        self.idle(now).is_some_and(|(idle, last)| idle >= last.idle)
+    }
+
+    fn is_rested(&self, now: Instant) -> bool {
+        self.idle(now).is_none_or(|(idle, last)| idle >= REST.min(last.idle / 2))
     }
 }
 
@@ -120,42 +139,54 @@ impl Lines {
         let single = clients.for_single_calls();
         let single = single.map_err(|error| ApiError::Client(causes(&error)))?;
         let keeping = Keeping::new(options.keep_alive);
-        let state = State { idle: VecDeque::new(), recent: Recent::default(), keeping };
-        Ok(Self { clients, single, state: Mutex::new(state), begun: Instant::now() })
+        let state = State { idle: VecDeque::new(), recent: Recent::default(), keeping, age: 0 };
+        let (begun, share) = (Instant::now(), Arc::default());
+        Ok(Self { clients, single, state: Mutex::new(state), begun, share, most: options.lines })
     }
 
     /// A line that nobody uses. Who drops it closes it.
     pub(super) async fn take(&self) -> Result<Line, reqwest::Error> {
-        let now = self.begun.elapsed();
-        let taken = {
+        let now = Instant::now();
+        let (choice, age) = {
             let mut state = self.state();
-            if !state.keeping.is_on(now) {
-                state.idle.clear();
-                return Ok(Line { client: self.single.clone(), is_kept: false, last: None });
+            // The count holds one share more than there are lines.
+            let may_be_more = Arc::strong_count(&self.share) <= self.most;
+            (state.choose(now, now - self.begun, may_be_more), state.age)
+        };
+        match choice {
+            Choice::Single => {
+                let client = self.single.clone();
+                Ok(Line { client, is_kept: false, age, _share: None, last: None })
             }
-            state.take()
-        };
-        let Some(line) = taken else {
-            return Ok(Line { client: self.clients.keeping()?, is_kept: true, last: None });
-        };
-        if line.last.as_ref().is_some_and(|last| last.at.elapsed() > FRESH) {
-            // What came unasked meanwhile closes the connection, once the runtime has looked at its socket and its
-            // task has run: it must not pass for the answer to this call.
-            yield_now().await;
-            yield_now().await;
+            Choice::New => {
+                let (client, share) = (self.clients.keeping()?, Some(Arc::clone(&self.share)));
+                Ok(Line { client, is_kept: true, age, _share: share, last: None })
+            }
+            Choice::Idle(line) => {
+                if line.idle(now).is_some_and(|(idle, _)| idle > FRESH) {
+                    // What came unasked meanwhile closes the connection, once the runtime has looked at its socket and
+                    // its task has run: it must not pass for the answer to this call.
+                    yield_now().await;
+                    yield_now().await;
+                }
+                Ok(line)
+            }
         }
-        Ok(line)
     }
 
     /// An answer began to come on this line. Where its connection is not the one of the answer before, that one has ended,
-    /// though nobody had announced it. Says which connection this is.
+    /// though nobody had announced it: then no other line is trusted any more, and all are closed. Says which connection
+    /// this is.
     pub(super) fn answered(&self, line: &Line, answer: &Response) -> Option<SocketAddr> {
         let connection = answer.extensions().get::<HttpInfo>().map(HttpInfo::local_addr);
         if let Some(last) = &line.last
             && last.connection != connection
             && last.at.elapsed() < SOON
         {
-            self.state().keeping.ended_unannounced(self.begun.elapsed());
+            let mut state = self.state();
+            state.keeping.ended_unannounced(self.begun.elapsed());
+            state.age += 1;
+            state.idle.clear();
         }
         connection
     }
@@ -181,7 +212,10 @@ impl Lines {
             // The client has its connection back for the next call once its task has run.
             yield_now().await;
             let last = Some(Last { connection, at: Instant::now(), idle });
-            self.state().idle.push_back(Line { last, ..line });
+            let mut state = self.state();
+            if line.age == state.age {
+                state.idle.push_back(Line { last, ..line });
+            }
         }
         Whose::Own
     }
@@ -191,18 +225,35 @@ impl Lines {
     }
 }
 
+/// The line for a call.
+enum Choice {
+    /// One that is idle.
+    Idle(Line),
+    /// A new one.
+    New,
+    /// None: a connection for this call alone.
+    Single,
+}
+
 impl State {
-    /// The line that was put back last; those that idle for long are closed.
-    fn take(&mut self) -> Option<Line> {
-        while self.idle.front().is_some_and(Line::is_worn) {
+    /// Chooses the line that was idle for longest, if it has rested. Those that were idle for too long are closed.
+    fn choose(&mut self, now: Instant, tick: Tick, may_be_more: bool) -> Choice {
+        let trust = self.keeping.trust(tick);
+        if trust == Trust::None {
+            self.idle.clear();
+            return Choice::Single;
+        }
+        while self.idle.front().is_some_and(|line| line.is_worn(now)) {
             self.idle.pop_front();
         }
-        while let Some(line) = self.idle.pop_back() {
-            if !line.is_worn() {
-                return Some(line);
-            }
+        let is_rested = self.idle.front().is_some_and(|line| line.is_rested(now));
+        let takes_idle = is_rested || !may_be_more && trust == Trust::All;
+        let line = if takes_idle { self.idle.pop_front() } else { None };
+        match line {
+            Some(line) => Choice::Idle(line),
+            None if may_be_more || trust == Trust::All => Choice::New,
+            None => Choice::Single,
         }
-        None
     }
 }
 

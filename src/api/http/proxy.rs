@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
-use reqwest::header::{HeaderMap, HeaderValue, PROXY_AUTHORIZATION};
+use reqwest::header::{HeaderMap, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -70,6 +70,7 @@ impl Proxy {
     /// The proxy as the HTTP client takes it.
     pub(super) fn for_client(&self) -> Result<reqwest::Proxy, reqwest::Error> {
         let mut headers = HeaderMap::new();
+        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
         if let Some(value) = &self.authorization {
             headers.insert(PROXY_AUTHORIZATION, value.clone());
         }

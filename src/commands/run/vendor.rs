@@ -40,6 +40,7 @@ impl Connection {
             ca_cert,
             proxies,
             keep_alive: calls.keep_alive,
+            lines: concurrency,
         });
         // Made once here so that an option that cannot be used is told before the file is read.
         HttpVerifier::new(&options)?;
