@@ -310,12 +310,25 @@ async fn a_server_that_closes_idle_connections_gets_each_call_at_most_once() {
 
 #[tokio::test]
 async fn an_idle_connection_is_dropped_before_servers_do() {
-    let server = RawServer::answering(|_| Act::Send(a_match()));
-    let client = client(&server.url());
-    assert_eq!(classify(&call(&client).await), MATCH);
-    tokio::time::sleep(ms(4200)).await;
-    assert_eq!(classify(&call(&client).await), MATCH);
-    assert_eq!(server.seen().connections, 2);
+    for (said, idle, connections) in [
+        ("", ms(300), 1),
+        ("", ms(900), 2),
+        ("keep-alive: timeout=1\r\n", ms(300), 1),
+        ("keep-alive: timeout=1\r\n", ms(550), 2),
+        ("Keep-Alive: max=100, Timeout = 60\r\n", ms(900), 1),
+        ("keep-alive: timeout=0\r\n", ms(0), 2),
+        ("connection: close\r\n", ms(0), 2),
+    ] {
+        let server = RawServer::answering(move |_| {
+            let answer = String::from_utf8(a_match()).unwrap();
+            Act::Send(answer.replacen("content-length", &format!("{said}content-length"), 1).into())
+        });
+        let client = client(&server.url());
+        assert_eq!(classify(&call(&client).await), MATCH);
+        tokio::time::sleep(idle).await;
+        assert_eq!(classify(&call(&client).await), MATCH);
+        assert_eq!(server.seen().connections, connections, "{said:?} {idle:?}");
+    }
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@
 mod support;
 
 mod answers;
+mod attribution;
 mod bodies;
 mod faults;
 mod hostile;

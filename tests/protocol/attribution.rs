@@ -1,0 +1,172 @@
+//! Each row gets its own call's answer, or none: through resets and cuts, and where a gateway answers calls twice.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ceknik::api::{HttpVerifier, Options, Verifier};
+use ceknik::model::reply::{Body, Fault, Reply, Response};
+use ceknik::model::subject::Subject;
+use ceknik::rules::body::BodyKind;
+use futures_util::stream::{self, StreamExt};
+use tokio::net::TcpSocket;
+
+use crate::raw::{RawServer, header, ok, read_request};
+use crate::requests::{options, subject};
+
+/// A person for each number.
+fn person(n: usize) -> Subject {
+    subject(&format!("32750141079{:05}", n % 9999 + 1), &crate::support::name(n as u32))
+}
+
+/// The answer to a call: its order number names the customer, so it can be no other's.
+fn answer_to(body: &str, id: usize) -> Vec<u8> {
+    let asked: serde_json::Value = serde_json::from_str(body).unwrap();
+    let order = format!("{}-{}", asked["id_number"], asked["name"]).replace('"', "");
+    let result = if order.len().is_multiple_of(2) { "01" } else { "02" };
+    ok(&format!(
+        r#"{{"status":"OK","result":{{"order_no":"{order}","result":"{result}"}},"request_id":"TID{id}"}}"#
+    ))
+}
+
+/// True if it is the customer's own answer; `None` where there is none.
+fn is_own(reply: &Reply, subject: &Subject) -> Option<bool> {
+    match reply {
+        Reply::Response(Response { body: Body::Vendor(body), .. }) => {
+            let own = format!("{}-{}", subject.nik.as_str(), subject.name.as_str());
+            Some(body.texts.order_no.as_deref() == Some(&own))
+        }
+        Reply::Fault(Fault::InDoubt(..)) => None,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What becomes of every so many-th call, in turn.
+const EVERY: usize = 25;
+
+/// A vendor that resets, cuts, closes and goes on by turns.
+fn faulty() -> RawServer {
+    let calls = AtomicUsize::new(0);
+    RawServer::on_connection(move |mut stream, _| {
+        stream.set_nodelay(true).unwrap();
+        while let Some((_, body)) = read_request(&mut stream) {
+            let n = calls.fetch_add(1, Ordering::Relaxed);
+            let answer = answer_to(&body, n);
+            let fault = if n % EVERY == EVERY - 1 { n / EVERY % 6 } else { usize::MAX };
+            let sent = match fault {
+                // Reset, before the answer and in its middle; closed so; closed behind it, unannounced.
+                0 => return reset(stream),
+                1 => stream.write_all(&answer[..answer.len() / 2]).map(|()| reset(stream)),
+                2 => return,
+                3 => return stream.write_all(&answer[..answer.len() - 1]).unwrap_or_default(),
+                4 => return stream.write_all(&answer).unwrap_or_default(),
+                // Garbage behind it: the next answer on this connection would be none.
+                5 => {
+                    return stream
+                        .write_all(&[&answer[..], b"HTTP/1.1 "].concat())
+                        .unwrap_or_default();
+                }
+                _ => {
+                    if stream.write_all(&answer).is_err() {
+                        return;
+                    }
+                    continue;
+                }
+            };
+            return sent.unwrap_or_default();
+        }
+    })
+}
+
+fn reset(stream: TcpStream) {
+    let _ = TcpSocket::from_std_stream(stream).set_zero_linger();
+}
+
+/// Rows with another's answer, and rows with none.
+async fn verify_all(client: &HttpVerifier, calls: usize, in_flight: usize) -> (usize, usize) {
+    let replies = stream::iter(0..calls).map(|n| async move {
+        let person = person(n);
+        is_own(&client.verify(&person, BodyKind::Json).await, &person)
+    });
+    let owns: Vec<Option<bool>> = replies.buffer_unordered(in_flight).collect().await;
+    let count = |wanted: Option<bool>| owns.iter().filter(|own| **own == wanted).count();
+    (count(Some(false)), count(None))
+}
+
+/// Calls of each test; `CEKNIK_TEST_CALLS=50000` asks for more.
+fn calls() -> usize {
+    std::env::var("CEKNIK_TEST_CALLS").map_or(6000, |calls| calls.parse().unwrap())
+}
+
+#[tokio::test]
+async fn no_row_gets_the_answer_of_another_through_resets_and_cuts() {
+    for in_flight in [1, 64, 256] {
+        for keep_alive in [true, false] {
+            let server = faulty();
+            let options = Options { lines: in_flight, keep_alive, ..options(&server.url()) };
+            let client = HttpVerifier::new(&options).unwrap();
+            let (begun, calls) = (Instant::now(), calls());
+            let (wrong, none) = verify_all(&client, calls, in_flight).await;
+            println!(
+                "{calls} calls, {in_flight} in flight, keep-alive {keep_alive}: {wrong} wrong, {none} in doubt, {:?}",
+                begun.elapsed()
+            );
+            assert_eq!(wrong, 0, "{in_flight} in flight");
+            // Four of six faults lose their answer.
+            let lost = calls / EVERY * 4 / 6;
+            assert!(none >= lost && none <= lost + calls / EVERY, "{none} in doubt, not {lost}");
+        }
+    }
+}
+
+/// A gateway that gives each answer twice, the second time under a new request id and a little later.
+fn doubling(later: Duration) -> RawServer {
+    let calls = AtomicUsize::new(0);
+    RawServer::on_connection(move |mut stream, seen| {
+        while let Some((head, body)) = read_request(&mut stream) {
+            let n = calls.fetch_add(2, Ordering::Relaxed);
+            seen.lock().unwrap().requests.push((head, body.clone()));
+            if stream.write_all(&answer_to(&body, n)).is_err() {
+                return;
+            }
+            let mut stream = stream.try_clone().unwrap();
+            thread::spawn(move || {
+                thread::sleep(later);
+                let _ = stream.write_all(&answer_to(&body, n + 1));
+            });
+        }
+    })
+}
+
+#[tokio::test]
+async fn where_calls_are_answered_twice_each_gets_a_connection_of_its_own() {
+    let server = doubling(Duration::from_millis(30));
+    let options = Options { lines: 64, ..options(&server.url()) };
+    let client = Arc::new(HttpVerifier::new(&options).unwrap());
+    for n in 0..28 {
+        let person = person(n);
+        let reply = client.verify(&person, BodyKind::Json).await;
+        assert_eq!(is_own(&reply, &person), Some(true), "call {n}");
+        tokio::time::sleep(Duration::from_millis(120)).await;
+    }
+    // Three ends in three different seconds are enough.
+    let heads: Vec<String> = server.seen().requests.iter().map(|(head, _)| head.clone()).collect();
+    let is_single = |head: &String| header(head, "connection") == Some("close");
+    assert!(heads[..16].iter().all(|head| !is_single(head)), "too soon");
+    assert!(heads[22..].iter().all(is_single), "too late");
+    let (connections, requests) = (server.seen().connections, heads.len());
+    assert_eq!(connections, requests, "what came unasked closes a connection");
+}
+
+#[tokio::test]
+async fn without_keep_alive_each_call_has_its_own_connection_from_the_start() {
+    let server = doubling(Duration::ZERO);
+    let options = Options { lines: 64, keep_alive: false, ..options(&server.url()) };
+    let client = HttpVerifier::new(&options).unwrap();
+    let (wrong, none) = verify_all(&client, 200, 16).await;
+    assert_eq!((wrong, none), (0, 0));
+    assert_eq!(server.seen().connections, 200);
+}
