@@ -57,9 +57,10 @@ const PLACES: &[(&str, &[&str])] = &[
     ("rust_xlsxwriter", &["src/output/workbook.rs"]),
     ("governor", &["src/engine/gate.rs"]),
     ("indicatif", &["src/term/"]),
-    ("hyper", &["src/api/http", "src/sandbox/"]),
+    ("reqwest", &["src/api/http"]),
+    ("hyper", &["src/api/http/", "src/sandbox/"]),
     ("calamine", &["src/input/sheet"]),
-    ("encoding_rs", &["src/input/stream.rs"]),
+    ("encoding_rs", &["src/input/stream.rs", "src/api/text.rs"]),
 ];
 
 /// What the pure core never touches.
