@@ -76,7 +76,7 @@ const OUTCOMES: [(u32, &str); 16] = [
     ),
     (15, "in_doubt   |    | unknown | 1 |   |   |   |   |   | + | call | 1"),
     (16, "mismatch   | 02 | yes     | 0 | + | + | MISMATCH             | + | OK | | call | 2"),
-    (17, "in_doubt   |    | unknown | 1 | + | + |   |   |   | lost_connection | call | 1"),
+    (17, "in_doubt   |    | unknown | 1 | + |   |   |   |   | lost_connection | call | 1"),
 ];
 
 #[test]
