@@ -7,7 +7,7 @@ use ceknik::cli::{Cli, Command};
 use ceknik::config::{PlanConfig, RunConfig, environment, file};
 use ceknik::error::{Error, exit};
 use ceknik::term::{Options, Screen};
-use ceknik::{commands, contain};
+use ceknik::{commands, contain, signals};
 use clap::FromArgMatches;
 
 /// Facts are made on one thread and dropped on the ledger's: an allocator that takes that lightly.
@@ -16,6 +16,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     contain::quiet_panics();
+    signals::survive_large_files();
     contain::bounded(run, ExitCode::from(exit::INTERNAL))
 }
 

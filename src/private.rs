@@ -46,6 +46,18 @@ pub fn read(path: &Path) -> io::Result<String> {
     io::read_to_string(open(path, OpenOptions::new().read(true))?)
 }
 
+/// Reads a secret of this user's own, or of root's. Root, too, does not take another user's.
+///
+/// # Errors
+/// As of [`read`].
+pub fn read_secret(path: &Path) -> io::Result<String> {
+    let file = open(path, OpenOptions::new().read(true))?;
+    if !is_mine(&file.metadata()?) {
+        return Err(io::Error::other("it belongs to another user"));
+    }
+    io::read_to_string(file)
+}
+
 /// Opens a file that the user names, to read it, and waits for nothing: a pipe may have nobody at its other end.
 ///
 /// # Errors
@@ -123,6 +135,59 @@ pub fn is_named_by(file: &File, path: &Path) -> bool {
         .is_some_and(|ours| std::fs::symlink_metadata(path).ok().map(id) == Some(ours))
 }
 
+/// What tells a file from all others, as long as it is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+impl FileId {
+    /// The file that a path names.
+    ///
+    /// # Errors
+    /// The system's error: there may be none.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        std::fs::symlink_metadata(path)
+            .map(|found| Self { device: found.dev(), inode: found.ino() })
+    }
+}
+
+/// Refuses a file in whose place this user cannot put another, though the folder can be written to.
+///
+/// # Errors
+/// The reason.
+pub fn check_replaceable(path: &Path, folder: &Path) -> io::Result<()> {
+    let Ok(found) = std::fs::symlink_metadata(path) else { return Ok(()) };
+    let folder = std::fs::metadata(folder)?;
+    let owners = [found.uid(), folder.uid()];
+    if is_kept(folder.mode(), owners, geteuid().as_raw()) {
+        return Err(io::Error::other("it is another user's, in a folder where each has their own"));
+    }
+    if is_immutable(path) {
+        return Err(io::Error::other("it is protected from changes (see lsattr)"));
+    }
+    Ok(())
+}
+
+/// True if the sticky bit of a folder keeps a file for its owner. Of the file and of the folder.
+fn is_kept(folder_mode: u32, owners: [u32; 2], user: u32) -> bool {
+    folder_mode & 0o1000 != 0 && user != 0 && !owners.contains(&user)
+}
+
+#[cfg(target_os = "linux")]
+fn is_immutable(path: &Path) -> bool {
+    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+    let kept = StatxAttributes::IMMUTABLE | StatxAttributes::APPEND;
+    statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty())
+        .is_ok_and(|found| found.stx_attributes.intersects(kept))
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn is_immutable(_: &Path) -> bool {
+    false
+}
+
 /// Whether a lock was refused since the file system has none.
 pub fn has_no_locks(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::Unsupported
@@ -153,6 +218,19 @@ mod tests {
         ] {
             assert_eq!(is_mine_or_roots(owner, user), mine, "{owner} {user}");
             assert_eq!(is_believed(owner, user), believed, "{owner} {user}");
+        }
+    }
+
+    #[test]
+    fn a_sticky_folder_keeps_files_for_their_owners() {
+        for (mode, owners, user, kept) in [
+            (0o41_777, [1001, 0], 1000, true),
+            (0o41_777, [1000, 0], 1000, false),
+            (0o41_777, [1001, 1000], 1000, false),
+            (0o41_777, [1001, 1001], 0, false),
+            (0o40_777, [1001, 0], 1000, false),
+        ] {
+            assert_eq!(is_kept(mode, owners, user), kept, "{mode:o} {owners:?} {user}");
         }
     }
 

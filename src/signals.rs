@@ -1,4 +1,4 @@
-//! SIGINT, SIGTERM and SIGHUP: counted, and told to whoever waits for them.
+//! SIGINT, SIGTERM and SIGHUP: counted, and told to whoever waits for them. SIGXFSZ: survived.
 //!
 //! The first asks to drain, the second to stop at once. What comes twice in one moment is one: `timeout` and others
 //! signal both their child and its whole group, and systemd sends SIGHUP right after SIGTERM. A terminal that is closed is
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use tokio::sync::mpsc;
 
@@ -67,6 +67,13 @@ impl Interrupts {
     pub fn exit_code(&self) -> u8 {
         self.exit_code.load(Ordering::Relaxed)
     }
+}
+
+/// Makes a write past the limit of a file's size (`ulimit -f`) an error of that write, as on a full disk: the signal that
+/// comes with it would end the program in the middle.
+pub fn survive_large_files() {
+    // Where the system takes no handler, it ends us as it would.
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
 }
 
 /// Whether a signal is no second one. What comes in one moment is heard in any order.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::api::Origin;
 use crate::cli::DEFAULT_BASE_URL;
 use crate::config::RunConfig;
-use crate::error::exit;
+use crate::error::{Error, exit};
 use crate::input::form::{Encoding, Form};
 use crate::input::{Layout, Source};
 use crate::ledger::{FoundRun, OpenRun, RunRef};
@@ -179,20 +179,28 @@ pub(super) struct Facts<'a> {
 }
 
 /// Says the last words, and writes the summary.
-pub(super) fn last(facts: &Facts<'_>, screen: &Screen) {
+///
+/// # Errors
+/// Exit code 18: the summary cannot be written. What is in its place is another run's.
+pub(super) fn last(facts: &Facts<'_>, screen: &Screen) -> Result<(), Error> {
     let summary = summary(facts);
     // First of all: whoever should read the words may not.
     let from_sandbox = facts.ended.projected.is_some_and(|projected| projected.from_sandbox);
-    if let Some(path) = facts.config.destination.summary(from_sandbox)
-        && let Err(error) = summary.write(&path)
-    {
-        screen.say(&format!("error: the summary cannot be written: {error}"));
-    }
+    let written = match facts.config.destination.summary(from_sandbox) {
+        Some(path) => summary.write(&path),
+        None => Ok(()),
+    };
     if let Some(stop) = facts.ended.stop {
         screen.say(&format!("\nstopped: {}", why(stop, &facts.ended.state.stats)));
     }
     let next = next(facts);
     screen.say(&last_words(&summary, facts.config.price.as_ref(), next.as_deref()));
+    written.map_err(|error| {
+        let what = format!("the summary cannot be written: {error}");
+        let hint =
+            "what stands in its place is another run's; all else is done, and safe in the ledger";
+        Error::new(exit::STORAGE, what, hint)
+    })
 }
 
 fn summary(facts: &Facts<'_>) -> Summary {

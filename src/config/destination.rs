@@ -141,23 +141,30 @@ impl Destination {
         }
     }
 
-    /// Finds out before the first call whether the output can be written, also beside runs on other ledgers.
+    /// Finds out before the first call whether the output and the summary can be put in their places at the end, also
+    /// beside runs on other ledgers.
     ///
     /// # Errors
     /// Exit code 11 for a place that cannot be written to.
     pub fn check_writable(&self) -> Result<(), Error> {
-        for path in [self.finished(false), self.finished(true), self.summary.as_deref()]
-            .into_iter()
-            .flatten()
-        {
-            if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-                let what = format!("the output {} is not a regular file", mask_path(path));
-                return Err(Error::config(what, "name a file, or use -o - for standard output"));
+        for (role, path) in self.written() {
+            let hint = if role == SUMMARY {
+                "name another with --summary FILE"
+            } else {
+                "name another with -o FILE"
+            };
+            let refuse = |what: &str| {
+                Err(Error::config(format!("the {role} {} {what}", mask_path(&path)), hint))
+            };
+            if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+                return refuse("is a folder");
             }
-            AtomicFile::beside(path).map(drop).map_err(|error| {
-                let what = format!("the output cannot be written: {error}");
-                Error::config(what, "name another with -o FILE")
-            })?;
+            if fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
+                return refuse("is not a regular file");
+            }
+            if let Err(error) = AtomicFile::check(&path) {
+                return Err(Error::config(format!("the {role} cannot be written: {error}"), hint));
+            }
         }
         Ok(())
     }

@@ -77,6 +77,7 @@ impl InputError {
                 "if it is one all the same, unpack it first: gunzip FILE"
             }
             Problem::Sheet(error) => error.hint(),
+            Problem::NoSheets => "leave --sheet out (also CEKNIK_SHEET, and sheet in ceknik.toml)",
             Problem::TooLong(_) | Problem::OpenQuote => {
                 "look for a lone quotation mark (\") in this record and remove or double it"
             }
@@ -131,6 +132,9 @@ pub enum Problem {
     /// It is a workbook, and can't be read.
     #[error("{0}")]
     Sheet(#[from] SheetError),
+    /// A sheet is named, and it has none.
+    #[error("a sheet is named, and this is no workbook: it has no sheets")]
+    NoSheets,
     /// It has a NUL byte, which no text has.
     #[error("there is a NUL byte here: this is not plain text")]
     Nul,

@@ -152,6 +152,9 @@ fn dialect(source: &Source, options: &Options) -> Result<(Form, bool, u8), Input
     if let Some(sheet) = source.sheet() {
         return Ok((Form::Sheet(sheet.name.clone()), false, b','));
     }
+    if options.sheet.is_some() {
+        return Err(source.error(Problem::NoSheets));
+    }
     let gzip = head_of(source, source.open()?)?.starts_with(form::GZIP);
     let stream = |encoding| {
         let form = Form::Text { gzip, encoding, skip: 0, sep: None };

@@ -67,6 +67,12 @@ pub enum LedgerError {
         /// The facts that are gone.
         what: String,
     },
+    /// It is no longer where it was when it was opened.
+    #[error(
+        "the ledger {0} is gone from its place: its folder was moved or removed while ceknik wrote to it, and the record \
+         of what was bought is in danger"
+    )]
+    Moved(LedgerName),
     /// It is not there.
     #[error("there is no ledger at {0}")]
     Missing(LedgerName),
@@ -104,6 +110,7 @@ impl LedgerError {
             Self::Key { .. }
             | Self::Version { .. }
             | Self::Lost { .. }
+            | Self::Moved(_)
             | Self::File { .. }
             | Self::Storage { .. }
             | Self::WriterGone => 18,
@@ -131,6 +138,10 @@ impl LedgerError {
                 "bring the ledger back from its newest backup, with its -wal, .key and .witness. If \
                  there is none: move the .witness away (to begin anew, the ledger and its .key too), \
                  and know that calls whose facts are gone may have been charged, and are made again"
+            }
+            Self::Moved(_) => {
+                "bring its folder back, with all files in it, before anything is run again: what it holds would be bought \
+                 a second time"
             }
             Self::Missing(_) => "the first `ceknik run` makes it; name another with --ledger FILE",
             Self::File { .. } => {

@@ -46,6 +46,16 @@ impl AtomicFile {
         Err(with_path(near, &error))
     }
 
+    /// Finds out whether a file can be put in this place, without putting one there.
+    ///
+    /// # Errors
+    /// As of [`AtomicFile::beside`]; that the file that is there cannot be replaced.
+    pub fn check(path: &Path) -> io::Result<()> {
+        let replaceable = private::check_replaceable(path, folder_of(path));
+        replaceable.map_err(|error| with_path(path, &error))?;
+        Self::beside(path).map(drop)
+    }
+
     /// Puts the file in its place, durably.
     ///
     /// # Errors

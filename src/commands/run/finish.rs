@@ -147,8 +147,12 @@ fn result_of(ended: Ended, made: Option<&Projected>, state: &RunState) -> Result
     }
 }
 
-/// The command ends with its first failure: of the run, then of the output, then of the note. Another one is told here.
-fn first_failure(result: Result<u8, Error>, later: Result<(), Error>) -> Result<u8, Error> {
+/// The command ends with its first failure: of the run, then of the output, of the note, of the summary. Another one is
+/// told here.
+pub(super) fn first_failure(
+    result: Result<u8, Error>,
+    later: Result<(), Error>,
+) -> Result<u8, Error> {
     match (result, later) {
         (Ok(_), Err(later)) => Err(later),
         (result, Err(later)) => {

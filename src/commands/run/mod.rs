@@ -35,7 +35,7 @@ mod tests;
 mod vendor;
 mod verify;
 
-use finish::{Left, finish};
+use finish::{Left, finish, first_failure};
 use output::Results;
 use vendor::Connection;
 use verify::{Line, verify};
@@ -127,8 +127,8 @@ impl Start<'_> {
             took: self.begun.elapsed(),
             calling,
         };
-        words::last(&facts, screen);
-        ended.result
+        let said = words::last(&facts, screen);
+        first_failure(ended.result, said)
     }
 
     /// Asks a person before a start that may cost more than they want to spend unasked.

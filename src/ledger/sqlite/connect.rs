@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::files::plain;
+use super::files::{has_wal, plain};
 use crate::ledger::LedgerError;
 
 /// Opens the file alone, and takes nothing beside it into account.
@@ -26,6 +26,18 @@ pub(super) fn connect(path: &Path, how: &str) -> Result<Connection, LedgerError>
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => Ok(connection),
         Err(error) => Err(error.into()),
         Ok(()) => Ok(connection),
+    }
+}
+
+/// Opens to look, beside runs that may be under way. On a mount that is read-only no files can be made beside the ledger, as
+/// a reader makes them: where its WAL is empty, the file alone is all of it.
+pub(super) fn to_look(path: &Path) -> Result<Connection, LedgerError> {
+    let connection = Connection::open_with_flags(plain(path), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    let tried = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
+    match tried.map_err(|error| error.sqlite_error_code()) {
+        Err(Some(ErrorCode::CannotOpen)) if !has_wal(path) => connect(path, IMMUTABLE),
+        _ => Ok(connection),
     }
 }
 

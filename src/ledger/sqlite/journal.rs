@@ -80,10 +80,12 @@ impl Ledger for SqliteLedger {
     }
 
     fn end_start(&mut self, run: &OpenRun, ending: &Ending) -> Result<(), LedgerError> {
+        self.check_place()?;
         self.note_start_ended(run, ending)
     }
 
     fn end_run(&mut self, run: &OpenRun, ending: &Ending) -> Result<(), LedgerError> {
+        self.check_place()?;
         // Derived from the facts, which are found without it too: where there is no room for it, the next end makes it.
         if let Err(error) = self.merge_standings() {
             tracing::warn!(%error, "the ledger's look-up table could not be brought up to date; the next run does it");
@@ -112,6 +114,12 @@ impl SqliteLedger {
     /// Makes facts of a run durable: all of them, or none. One process at a time writes: no intent is refused.
     pub(super) fn record(&mut self, run: RunId, mut batch: Batch) -> Told {
         batch.settlements.iter_mut().for_each(|fact| fact.texts.cut_long());
+        if let Err(error) = self.check_place() {
+            // Where it was moved, and not removed, these answers are safe; what was to be sent stays unsent.
+            let answers = Batch { settlements: batch.settlements.clone(), ..Batch::default() };
+            let _ = commit(&mut self.connection, run, &answers);
+            return Err(Box::new(Unrecorded { error, batch }));
+        }
         match commit(&mut self.connection, run, &batch) {
             Ok(()) => {
                 self.witness.iter_mut().for_each(|witness| witness.saw(&batch));

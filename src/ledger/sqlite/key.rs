@@ -17,7 +17,7 @@ const HEADING: &str = "ceknik-key-1 ";
 
 /// Reads the key beside a ledger, if the file is there and not empty, as a first start that was cut off leaves it.
 pub(super) fn read(path: &Path) -> Result<Option<[u8; KEY_BYTES]>, LedgerError> {
-    match private::read(path) {
+    match private::read_secret(path) {
         Ok(text) => of_text(path, &text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(LedgerError::File { path: path.to_owned(), act: "read", source }),

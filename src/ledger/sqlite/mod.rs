@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, ffi};
+use rusqlite::{Connection, OptionalExtension, ffi};
 
 mod connect;
 mod facts;
@@ -33,6 +33,7 @@ pub(super) use preview::SqlitePreview;
 use super::{LedgerError, LedgerName};
 use crate::model::attempt::WallMs;
 use crate::paths::beside;
+use crate::private::FileId;
 use crate::rules::pair::{CLEANING_VERSION, PairHasher};
 use files::{is_empty, plain, private_file, private_parent, sync_parent};
 use lock::Lock;
@@ -76,6 +77,8 @@ pub(crate) struct SqliteLedger {
     testimony: Option<Testimony>,
     /// None where it is only read.
     witness: Option<Witness>,
+    /// The file that its path named when it was opened; `None` where it is only read.
+    file: Option<FileId>,
     /// Set once the trees that lead to the facts were looked at.
     trees_checked: bool,
     _lock: Option<Lock>,
@@ -113,6 +116,7 @@ impl SqliteLedger {
             hasher: PairHasher::new(key),
             testimony,
             witness: None,
+            file: FileId::of(&location.ledger).ok(),
             trees_checked: false,
             _lock: Some(lock),
         };
@@ -150,6 +154,7 @@ impl SqliteLedger {
             hasher,
             testimony,
             witness: None,
+            file: None,
             trees_checked,
             _lock: None,
         })
@@ -163,9 +168,7 @@ impl SqliteLedger {
             Testimony::check_gone(testimony.as_ref(), path)?;
             return Err(missing());
         }
-        let connection =
-            Connection::open_with_flags(plain(path), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        connection.busy_timeout(Duration::from_secs(5))?;
+        let connection = connect::to_look(path)?;
         let ledger = Self::reader(connection, path, testimony)?;
         if ledger.is_blank()? {
             Testimony::check_gone(ledger.testimony.as_ref(), path)?;
@@ -174,6 +177,12 @@ impl SqliteLedger {
         }
         ledger.check_kind()?;
         Ok(ledger)
+    }
+
+    /// Refuses to go on where the path no longer names the file that is written to.
+    fn check_place(&self) -> Result<(), LedgerError> {
+        let is_there = self.file.is_none() || FileId::of(&self.path).ok() == self.file;
+        if is_there { Ok(()) } else { Err(LedgerError::Moved(self.name.clone())) }
     }
 
     fn origin(&self) -> Result<String, LedgerError> {

@@ -1,0 +1,238 @@
+//! Files and folders that are not as a run needs them: moved away under it, another user's, protected, on a read-only
+//! mount, or with a limit on their size.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test: what is not as expected is the test's answer"
+)]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use support::{
+    CEKNIK, Place, Running, Vendor, billed, bought_once, many_people, people, run_arguments,
+};
+
+const LEDGER: [&str; 4] = ["--ledger", "disk/my.ledger", "--concurrency", "4"];
+
+/// A run of many rows, once so many calls were made.
+fn under_way(place: &Place, vendor: &Vendor, calls: usize) -> Running {
+    fs::create_dir(place.path("disk")).unwrap();
+    place.write("in.csv", many_people(2000));
+    let arguments = run_arguments("in.csv", &vendor.base_url, &LEDGER);
+    let run = Running::start(place.command(&arguments));
+    let begun = Instant::now();
+    while vendor.count() < calls {
+        assert!(begun.elapsed() < Duration::from_secs(30), "no calls are made");
+        sleep(Duration::from_millis(5));
+    }
+    run
+}
+
+#[test]
+fn a_run_stops_at_once_where_its_ledger_is_moved_away() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &["--latency", "20ms"]);
+    let run = under_way(&place, &vendor, 50);
+    fs::rename(place.path("disk"), place.path("elsewhere")).unwrap();
+    let calls = vendor.count();
+    let ended = run.end().exits(18);
+    for words in ["is gone from its place", "in danger", "bring its folder back"] {
+        assert!(ended.stderr.contains(words), "{words}: {}", ended.stderr);
+    }
+    // What was in flight, and what was granted in that moment.
+    assert!(vendor.count() <= calls + 30, "{} calls, {calls} before", vendor.count());
+
+    // Brought back, it goes on, and nothing is bought twice.
+    fs::rename(place.path("elsewhere"), place.path("disk")).unwrap();
+    let more = [&LEDGER[..2], &["--limit", "100"]].concat();
+    place.run("in.csv", &vendor.base_url, &more).exits(13);
+    bought_once(&vendor.end());
+}
+
+#[test]
+fn a_run_stops_at_once_where_its_ledger_is_removed() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &["--latency", "20ms"]);
+    let run = under_way(&place, &vendor, 50);
+    fs::remove_dir_all(place.path("disk")).unwrap();
+    let calls = vendor.count();
+    let ended = run.end().exits(18);
+    assert!(ended.stderr.contains("is gone from its place"), "{}", ended.stderr);
+    assert!(vendor.count() <= calls + 30, "{} calls, {calls} before", vendor.count());
+    // Another folder of that name is not the ledger.
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &["--latency", "20ms"]);
+    let run = under_way(&place, &vendor, 50);
+    fs::rename(place.path("disk"), place.path("old")).unwrap();
+    fs::create_dir(place.path("disk")).unwrap();
+    fs::copy(place.path("old/my.ledger"), place.path("disk/my.ledger")).unwrap();
+    run.end().exits(18);
+}
+
+/// Runs a made-up person; the exit code, what was said, and how many calls were made.
+fn run_one(place: &Place, more: &[&str]) -> (Option<i32>, String, usize) {
+    let vendor = Vendor::start(place, &[]);
+    place.write("in.csv", people([1001]));
+    let ended = place.run("in.csv", &vendor.base_url, more);
+    (ended.code, ended.stderr, vendor.end().len())
+}
+
+#[test]
+fn an_output_that_cannot_be_put_in_its_place_is_told_before_the_first_call() {
+    for (output, summary, said) in [
+        ("results/", "s.json", "is a folder"),
+        ("folder", "s.json", "is not a regular file"),
+        ("out.csv", "folder", "is not a regular file"),
+        ("out.csv", "nowhere/s.json", "cannot be written"),
+        ("nowhere/out.csv", "s.json", "cannot be written"),
+        ("taken.csv", "s.json", "is not a regular file"),
+    ] {
+        let place = Place::new();
+        fs::create_dir(place.path("folder")).unwrap();
+        // Where the partial output would go.
+        fs::create_dir(place.path("taken.partial.csv")).unwrap();
+        let (code, stderr, calls) = run_one(&place, &["-o", output, "--summary", summary]);
+        assert_eq!((code, calls), (Some(11), 0), "{output} {summary}: {stderr}");
+        assert!(stderr.contains(said), "{output} {summary}: {stderr}");
+    }
+}
+
+/// The program with these arguments as the user `nobody`, where this user may become another.
+fn as_nobody(place: &Place, arguments: &[&str]) -> Option<Command> {
+    let become_nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "--", CEKNIK];
+    let mut probe = Command::new("setpriv");
+    probe.args(become_nobody).arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
+    if !probe.status().is_ok_and(|status| status.success()) {
+        println!("skipped: this user may not become another");
+        return None;
+    }
+    Some(place.command_of("setpriv", &[&become_nobody, arguments].concat()))
+}
+
+fn set_mode(place: &Place, path: &str, mode: u32) {
+    fs::set_permissions(place.path(path), fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn another_users_file_in_a_sticky_folder_is_told_before_the_first_call() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    place.write("in.csv", people([1001]));
+    fs::create_dir(place.path("shared")).unwrap();
+    set_mode(&place, ".", 0o777);
+    set_mode(&place, "shared", 0o1777);
+    set_mode(&place, "in.csv", 0o644);
+    place.write("shared/out.csv", "somebody's");
+    let arguments = run_arguments("in.csv", &vendor.base_url, &["-o", "shared/out.csv"]);
+    let Some(command) = as_nobody(&place, &arguments) else { return };
+    let ended = Running::start(command).end().exits(11);
+    assert!(ended.stderr.contains("another user's"), "{}", ended.stderr);
+    assert_eq!(vendor.end().len(), 0);
+    assert_eq!(fs::read(place.path("shared/out.csv")).unwrap(), b"somebody's");
+}
+
+#[test]
+fn root_does_not_believe_another_users_key() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    place.write("in.csv", people([1001, 1002]));
+    place.run("in.csv", &vendor.base_url, &["--ledger", "my.ledger"]).exits(0);
+    let key = place.path("my.ledger.key");
+    if std::os::unix::fs::chown(&key, Some(65_534), None).is_err() {
+        println!("skipped: only root can give a file to another user");
+        return;
+    }
+    for command in ["run", "plan"] {
+        let more = ["--ledger", "my.ledger"];
+        let arguments = [&[command, "in.csv", "--base-url", &vendor.base_url], &more[..]].concat();
+        let ended = place.ceknik(&arguments).exits(18);
+        assert!(ended.stderr.contains("it belongs to another user"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_summary_that_cannot_be_written_at_the_end_is_18() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &["--latency", "300ms"]);
+    place.write("in.csv", people([1001]));
+    let more = ["-o", "out.csv", "--summary", "s.json"];
+    let run = Running::start(place.command(&run_arguments("in.csv", &vendor.base_url, &more)));
+    while vendor.count() == 0 {
+        sleep(Duration::from_millis(5));
+    }
+    // Whoever puts something there meanwhile.
+    fs::create_dir(place.path("s.json")).unwrap();
+    let ended = run.end().exits(18);
+    assert!(ended.stderr.contains("the summary cannot be written"), "{}", ended.stderr);
+    assert_eq!(place.column("out.csv", "ck_outcome"), ["match"], "all else is done");
+    assert_eq!(billed(&vendor.end()), 1);
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_is_storage_that_fails() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &["--latency", "5ms"]);
+    place.write("in.csv", many_people(3000));
+    // In blocks of 512 or 1024 bytes: the first is too small to begin, the others are reached on the way.
+    for blocks in ["1", "300", "600"] {
+        let more = ["--ledger", &format!("{blocks}.ledger")];
+        let arguments = run_arguments("in.csv", &vendor.base_url, &more);
+        let words = format!("ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let command = place.command_of("sh", &[&["-c", &words, CEKNIK], &arguments[..]].concat());
+        let ended = Running::start(command).end();
+        assert_eq!(ended.code, Some(18), "{blocks}: {}", ended.stderr);
+        assert!(ended.stderr.contains("error: "), "{blocks}: {}", ended.stderr);
+    }
+    // And what was bought is known.
+    let calls = vendor.calls().len();
+    assert!(calls > 100, "{calls} calls: nothing was tried");
+}
+
+/// A mount of a folder in its own place, read-only, gone with this value.
+struct ReadOnly(std::path::PathBuf);
+
+impl ReadOnly {
+    fn mount(folder: &Path) -> Option<Self> {
+        let mount = |arguments: &[&str]| {
+            let mut command = Command::new("mount");
+            command.args(arguments).arg(folder).stderr(Stdio::null());
+            command.status().is_ok_and(|status| status.success())
+        };
+        let bound = mount(&["--bind", folder.to_str()?]).then(|| Self(folder.to_owned()))?;
+        mount(&["-o", "remount,ro,bind"]).then_some(bound)
+    }
+}
+
+impl Drop for ReadOnly {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn status_works_on_a_mount_that_is_read_only() {
+    let place = Place::new();
+    let vendor = Vendor::start(&place, &[]);
+    place.write("in.csv", people([1001, 1002]));
+    fs::create_dir(place.path("disk")).unwrap();
+    place.run("in.csv", &vendor.base_url, &LEDGER).exits(0);
+    let status = ["status", "--json", "--ledger", "disk/my.ledger"];
+    let before = place.ceknik(&status).exits(0).stdout;
+    let Some(_mount) = ReadOnly::mount(&place.path("disk")) else {
+        println!("skipped: this user may not mount");
+        return;
+    };
+    assert!(fs::write(place.path("disk/x"), "").is_err(), "it is not read-only");
+    assert_eq!(place.ceknik(&status).exits(0).stdout, before);
+    place
+        .ceknik(&["plan", "in.csv", "--base-url", &vendor.base_url, "--ledger", "disk/my.ledger"])
+        .exits(0);
+}
