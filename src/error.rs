@@ -39,17 +39,24 @@ pub struct Error {
     pub message: String,
     /// What to do.
     pub hint: Option<String>,
+    /// The flag whose value is at fault, if it is one.
+    pub flag: Option<&'static str>,
 }
 
 impl Error {
     /// An error with a hint.
     pub fn new(code: u8, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: Some(hint.into()) }
+        Self { code, message: message.into(), hint: Some(hint.into()), flag: None }
     }
 
     /// An error that there is no hint for.
     pub fn plain(code: u8, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None }
+        Self { code, message: message.into(), hint: None, flag: None }
+    }
+
+    /// The same, told as the fault of this flag's value.
+    pub fn of_flag(self, flag: &'static str) -> Self {
+        Self { flag: Some(flag), ..self }
     }
 
     /// Configuration or secrets are missing or wrong.
@@ -72,7 +79,7 @@ impl std::error::Error for Error {}
 
 impl From<InputError> for Error {
     fn from(error: InputError) -> Self {
-        Self { code: exit::INPUT, message: error.to_string(), hint: error.hint() }
+        Self { code: exit::INPUT, message: error.to_string(), hint: error.hint(), flag: None }
     }
 }
 

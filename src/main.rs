@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use ceknik::cli::{Cli, Command};
-use ceknik::config::{PlanConfig, RunConfig, environment, file};
+use ceknik::config::{Origins, PlanConfig, RunConfig, environment, file, origins};
 use ceknik::error::{Error, exit};
 use ceknik::term::{Options, Screen};
 use ceknik::{commands, contain, signals};
@@ -22,32 +22,44 @@ fn main() -> ExitCode {
 
 fn run() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let parsed = file::command(&arguments).map(|command| command.get_matches_from(arguments));
-    let cli = parsed.map(|matches| Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit()));
-    let ended = cli.and_then(|cli| {
+    let ended = parse(arguments).and_then(|(cli, origins)| {
         environment::check(&cli.command)?;
-        dispatch(&cli.command)
+        dispatch(&cli.command, &origins)
     });
     ExitCode::from(ended.unwrap_or_else(|error| told(&Screen::new(&Options::default()), &error)))
 }
 
-fn dispatch(command: &Command) -> Result<u8, Error> {
+/// What was typed, set and written down, and where each part of it comes from. What clap refuses ends the program here.
+fn parse(arguments: Vec<OsString>) -> Result<(Cli, Origins), Error> {
+    let (command, lines) = file::command(&arguments)?;
+    let matches = match command.clone().try_get_matches_from(&arguments) {
+        Ok(matches) => matches,
+        Err(error) => {
+            let fault = origins::fault_of_variable(&command, &arguments, &error);
+            return Err(fault.unwrap_or_else(|| error.exit()));
+        }
+    };
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    Ok((cli, Origins::of(&command, &matches, &lines)))
+}
+
+fn dispatch(command: &Command, origins: &Origins) -> Result<u8, Error> {
     match command {
         Command::Run(args) => {
-            let config = RunConfig::new(args)?;
+            let config = RunConfig::new(args, origins)?;
             let screen = Screen::new(&config.screen);
             Ok(commands::run::run(&config, &screen).unwrap_or_else(|error| told(&screen, &error)))
         }
         Command::Plan(args) => {
-            let config = PlanConfig::new(args)?;
+            let config = PlanConfig::new(args, origins)?;
             let screen = Screen::new(&config.screen);
             Ok(commands::plan::plan(&config, &screen).unwrap_or_else(|error| told(&screen, &error)))
         }
         Command::Sandbox(args) => {
             commands::sandbox::sandbox(args, &Screen::new(&Options::default()))
         }
-        Command::Status(args) => commands::status::status(args),
-        Command::Purge(args) => commands::purge::purge(args),
+        Command::Status(args) => commands::status::status(args, origins),
+        Command::Purge(args) => commands::purge::purge(args, origins),
         Command::Completions { shell } => commands::completions(*shell),
         Command::Man => commands::man(),
     }

@@ -155,6 +155,66 @@ fn a_flag_beats_the_environment_beats_the_file_beats_the_default() {
 }
 
 #[test]
+fn a_value_that_cannot_be_used_is_told_as_what_has_to_be_changed() {
+    let path = "nowhere/in.csv";
+    for (file, variable, flags, says) in [
+        ("", ("CEKNIK_RATE", "fast"), &[][..], "error: CEKNIK_RATE: \"fast\" is not a number"),
+        ("rate = \"fast\"", ("A", ""), &[], "error: ceknik.toml, line 2, rate: \"fast\" is not"),
+        ("rate = 1", ("CEKNIK_RATE", "2"), &["--rate", "fast"], "error: --rate: \"fast\" is not"),
+        ("", ("CEKNIK_CONCURRENCY", "many"), &[], "error: CEKNIK_CONCURRENCY: "),
+        ("", ("CEKNIK_BODY", "xml"), &[], "error: CEKNIK_BODY: one of auto, json, form is wanted"),
+        ("", ("CEKNIK_BODY", "xml"), &["--body", "soap"], "invalid value 'soap' for '--body"),
+        ("price = \"x\"", ("A", ""), &[], "error: ceknik.toml, line 2, price: "),
+        (
+            "",
+            ("CEKNIK_BASE_URL", "ftp://x"),
+            &[],
+            "error: CEKNIK_BASE_URL: the base URL cannot be used",
+        ),
+        ("", ("CEKNIK_MAX_COST", "5"), &[], "error: CEKNIK_MAX_COST: it needs --price"),
+        ("", ("CEKNIK_SUMMARY", "-"), &[], "error: CEKNIK_SUMMARY: `-` is no file"),
+    ] {
+        let place = Place::new();
+        settings(&place, &format!("# settings\n{file}\n"));
+        let mut command = place.command(&[&["run", path], flags].concat());
+        let output = command.env(variable.0, variable.1).output().unwrap();
+        assert!(said(&output).contains(says), "{file} {variable:?}: {}", said(&output));
+        assert!(matches!(output.status.code(), Some(2 | 11)), "{file} {variable:?}");
+    }
+}
+
+#[test]
+fn what_the_sandbox_does_not_use_is_refused_where_it_is_typed_and_said_elsewhere() {
+    let place = Place::new();
+    place.write("in.csv", people([1]));
+    for typed in [["--base-url", "https://vendor.example"], ["--ca-cert", "ca.pem"]] {
+        let run = [&["run", "in.csv", "--sandbox"], &typed[..]].concat();
+        place.ceknik(&run).exits(2).says("and --sandbox: the sandbox is asked at no other address");
+        let mut command = place.command(&[&["run", "in.csv"], &typed[..]].concat());
+        command.env("CEKNIK_SANDBOX", "ya");
+        Running::start(command).end().exits(2).says("and CEKNIK_SANDBOX: the sandbox");
+    }
+    settings(&place, "ca-cert = \"ca.pem\"\n");
+    let mut command = place.command(&["run", "in.csv", "--sandbox"]);
+    command.env("CEKNIK_BASE_URL", "https://vendor.example");
+    let ended = Running::start(command).end().exits(0);
+    ended
+        .says("unused     CEKNIK_BASE_URL: the sandbox is asked, and nobody else")
+        .says("unused     ceknik.toml, line 1, ca-cert: the sandbox is asked");
+    place.ceknik(&["status", "--sandbox", "--base-url", "https://x.example"]).exits(2);
+}
+
+#[test]
+fn a_sheet_of_a_file_that_has_none_is_refused() {
+    let place = Place::new();
+    place.write("in.csv", people([1]));
+    for command in ["run", "plan"] {
+        let ended = place.ceknik(&[command, "in.csv", "--sandbox", "--sheet", "Data"]).exits(10);
+        ended.says("a sheet is named, and this is no workbook");
+    }
+}
+
+#[test]
 fn a_configuration_file_that_is_wrong_is_11_and_says_where() {
     let place = Place::new();
     place.write("in.csv", people([1]));

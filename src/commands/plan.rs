@@ -27,7 +27,7 @@ use super::words;
 pub fn plan(config: &PlanConfig, screen: &Screen) -> Result<u8, Error> {
     let source = open_source(&config.input, &config.reading, &std::env::temp_dir())?;
     let layout = inspect(&source, &config.reading)?;
-    screen.say(&words::settings(config.settings.as_deref(), &config.ledger.origin));
+    screen.say(&words::settings(config.settings.as_deref(), &[], &config.ledger.origin));
     screen.say(&words::layout(&source, &layout));
     let file = words::file_form(&source, &layout);
     screen.say(&words::columns_seen(&layout));

@@ -1,7 +1,7 @@
 //! `ceknik purge`: removes stored answers by age.
 
 use crate::cli::PurgeArgs;
-use crate::config::{duration, which_ledger};
+use crate::config::{Origins, duration, which_ledger};
 use crate::error::Error;
 use crate::ledger::{self, Ledger, LedgerError, LedgerName};
 use crate::model::attempt::WallMs;
@@ -15,11 +15,11 @@ use super::status::utc_offset_ms;
 ///
 /// # Errors
 /// The ledger is not there, is held by a run, or cannot be written.
-pub fn purge(args: &PurgeArgs) -> Result<u8, Error> {
+pub fn purge(args: &PurgeArgs, origins: &Origins) -> Result<u8, Error> {
     let screen = Screen::new(&Options::default());
     let age = duration("--older-than", &args.older_than)?;
     let wait = duration("--lock-wait", &args.lock_wait)?;
-    let location = which_ledger(&args.which, args.key_file.clone())?;
+    let location = which_ledger(&args.which, args.key_file.clone(), origins)?;
     if !location.ledger.exists() {
         return Err(LedgerError::Missing(LedgerName::of_file(&location.ledger)).into());
     }

@@ -5,7 +5,7 @@ use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 
 use crate::cli::StatusArgs;
-use crate::config::which_ledger;
+use crate::config::{Origins, which_ledger};
 use crate::error::Error;
 use crate::ledger::{self, DayTotal, Doubt, LedgerName, RunLine, Shown, Status};
 use crate::model::attempt::WallMs;
@@ -25,8 +25,8 @@ const SHOWN_DOUBTS: usize = 20;
 ///
 /// # Errors
 /// The ledger is not there, cannot be read, or has lost facts.
-pub fn status(args: &StatusArgs) -> Result<u8, Error> {
-    let location = which_ledger(&args.which, None)?;
+pub fn status(args: &StatusArgs, origins: &Origins) -> Result<u8, Error> {
+    let location = which_ledger(&args.which, None, origins)?;
     let ledger = ledger::look(&location.ledger)?;
     let status = ledger.status(utc_offset_ms(), MOST_DOUBTS)?;
     let text = if args.json {

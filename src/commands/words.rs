@@ -29,10 +29,14 @@ use crate::term::Screen;
 use super::run::finish::EndedStart;
 use super::stops::{next, why};
 
-/// The configuration file that was read, and whom the calls go to where it is not the vendor's published address.
-pub(super) fn settings(file: Option<&Path>, origin: &str) -> String {
+/// The configuration file that was read, what is passed over, and whom the calls go to where it is not the vendor's
+/// published address.
+pub(super) fn settings(file: Option<&Path>, unused: &[String], origin: &str) -> String {
     let mut text =
         file.map_or_else(String::new, |file| format!("settings   {}\n", mask_path(file)));
+    for name in unused {
+        text += &format!("unused     {name}: the sandbox is asked, and nobody else\n");
+    }
     let published = origin.strip_suffix(":443") == Some(DEFAULT_BASE_URL);
     if !published && origin != Origin::sandbox().name() {
         text += &format!("vendor     {origin}\n");

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::InputFrom;
-use super::values::usage;
+use super::values::{usage, wrong};
 use crate::cli::RunArgs;
 use crate::error::{Error, exit};
 use crate::input::Layout;
@@ -59,7 +59,7 @@ impl Destination {
         };
         let format = format(&results, args.excel)?;
         if args.summary.as_deref() == Some(Path::new("-")) {
-            return Err(usage("--summary: `-` is no file: name one".to_owned()));
+            return Err(wrong("--summary", "`-` is no file: name one"));
         }
         Ok(Self { results, format, summary: args.summary.clone() })
     }

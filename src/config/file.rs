@@ -26,27 +26,45 @@ const LARGEST: u64 = 1 << 20;
 /// Arguments that are no settings.
 const NOT_SETTINGS: [&str; 5] = ["input", "config", "json", "verbose", "help"];
 
-/// The command line's definition with the file's values as defaults.
+/// The lines of a configuration file that set something.
+#[derive(Debug, Default)]
+pub struct FileLines {
+    file: String,
+    /// By the long flag.
+    lines: BTreeMap<String, usize>,
+}
+
+impl FileLines {
+    /// The place where a flag is set: the file, the line and the key.
+    pub(super) fn place(&self, flag: &str) -> Option<String> {
+        self.lines.get(flag).map(|line| format!("{}, line {line}, {flag}", self.file))
+    }
+}
+
+/// The command line's definition with the file's values as defaults, and where they stand.
 ///
 /// # Errors
 /// Exit code 11: the file cannot be read, or holds something that is not a setting.
-pub fn command(arguments: &[OsString]) -> Result<clap::Command, Error> {
+pub fn command(arguments: &[OsString]) -> Result<(clap::Command, FileLines), Error> {
     let command = without_empty(Cli::command());
-    let Some((path, text)) = read(&command, arguments)? else { return Ok(command) };
+    let Some((path, text)) = read(&command, arguments)? else {
+        return Ok((command, FileLines::default()));
+    };
     let refuse = |message: String| {
         let hint = "the keys are the long flags of `ceknik run --help` and `ceknik plan --help`, without the dashes";
         Error::config(format!("{}: {message}", mask_path(&path)), hint)
     };
-    let place =
-        |at| format!("line {}: ", text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1);
+    let line = |at| text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
+    let place = |at| format!("line {}: ", line(at));
     let table = DeTable::parse(&text).map_err(|error| {
         let place = error.span().map(|span| place(span.start)).unwrap_or_default();
         refuse(format!("{place}{}", error.message()))
     })?;
     let settings = settings(&command);
     let mut defaults = BTreeMap::new();
+    let mut lines = FileLines { file: mask_path(&path), lines: BTreeMap::new() };
     for (key, value) in table.into_inner() {
-        let place = place(key.span().start);
+        let (line, place) = (line(key.span().start), place(key.span().start));
         let key = key.into_inner();
         let name = key.replace('_', "-").to_lowercase();
         if name.contains("api-id") || name.contains("api-secret") {
@@ -61,9 +79,10 @@ pub fn command(arguments: &[OsString]) -> Result<clap::Command, Error> {
         let value =
             plain(value.get_ref()).ok_or_else(|| refuse(format!("{place}{key}: {wanted}")))?;
         check(setting, &value).map_err(|why| refuse(format!("{place}{key}: {value:?}: {why}")))?;
+        lines.lines.entry(name.clone()).or_insert(line);
         defaults.entry(name).or_insert(value);
     }
-    Ok(with_defaults(command, &defaults))
+    Ok((with_defaults(command, &defaults), lines))
 }
 
 /// The file's path and text, if there is one. A file that was named must be there.
@@ -131,11 +150,16 @@ fn check(setting: &Arg, value: &str) -> Result<(), String> {
     let typed = format!("--{}={value}", setting.get_long().unwrap_or_default());
     let trial = clap::Command::new("").no_binary_name(true).arg(setting.clone());
     let Err(error) = trial.try_get_matches_from([typed]) else { return Ok(()) };
-    Err(match (error.get(ContextKind::ValidValue), std::error::Error::source(&error)) {
+    Err(reason(&error))
+}
+
+/// The reason for which a value is refused.
+pub(super) fn reason(error: &clap::Error) -> String {
+    match (error.get(ContextKind::ValidValue), std::error::Error::source(error)) {
         (Some(ContextValue::Strings(known)), _) => format!("one of {} is wanted", known.join(", ")),
         (_, Some(why)) => why.to_string(),
         (_, None) => "this value cannot be used".to_owned(),
-    })
+    }
 }
 
 fn with_defaults(command: clap::Command, defaults: &BTreeMap<String, String>) -> clap::Command {

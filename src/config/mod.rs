@@ -32,14 +32,16 @@ use crate::term::{self, LogForm};
 mod destination;
 pub mod environment;
 pub mod file;
+pub mod origins;
 mod plan;
 mod secrets;
 mod values;
 
 pub use destination::Destination;
+pub use origins::Origins;
 pub use plan::PlanConfig;
 pub use secrets::credentials;
-use values::{amount, delimiter, flawed, percent, rate_or_default};
+use values::{amount, delimiter, flawed, percent, rate_or_default, wrong};
 pub use values::{deadline, duration};
 
 /// No back-off is longer, but for the server's own wish.
@@ -49,6 +51,8 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 pub struct RunConfig {
     /// The configuration file that was read, if there was one.
     pub settings: Option<PathBuf>,
+    /// The settings that mean nothing here and are passed over, by the names that the user knows them by.
+    pub unused: Vec<String>,
     /// The input.
     pub input: InputFrom,
     /// How it is read.
@@ -154,7 +158,15 @@ impl RunConfig {
     ///
     /// # Errors
     /// What cannot be meant: exit code 2 or 11.
-    pub fn new(args: &RunArgs) -> Result<Self, Error> {
+    pub fn new(args: &RunArgs, origins: &Origins) -> Result<Self, Error> {
+        Self::of(args, origins).map_err(|error| origins.explain(error))
+    }
+
+    fn of(args: &RunArgs, origins: &Origins) -> Result<Self, Error> {
+        let unused = match args.vendor.sandbox {
+            true => origins.unused_in_sandbox(&["--base-url", "--ca-cert"])?,
+            false => Vec::new(),
+        };
         let vendor = vendor(args)?;
         let price = price(&args.money)?;
         let input = InputFrom::named(&args.input);
@@ -162,6 +174,7 @@ impl RunConfig {
         let confirm_above = args.start.confirm_above.as_deref();
         Ok(Self {
             settings: file::used(args.config.as_deref()),
+            unused,
             reading: reading(&args.reading)?,
             force: args.reading.force,
             ledger: location(args.ledger.ledger.as_deref(), args.ledger.key_file.clone(), &origin)?,
@@ -197,11 +210,24 @@ impl RunConfig {
 /// Where a ledger is that is named by the flags of `status` and `purge`.
 ///
 /// # Errors
-/// Exit code 11: no folder is known, or the address cannot be used.
-pub fn which_ledger(args: &WhichArgs, key_file: Option<PathBuf>) -> Result<Location, Error> {
-    let origin =
-        if args.sandbox { Origin::sandbox() } else { Origin::of(&BaseUrl::parse(&args.base_url)?) };
+/// Exit code 11: no folder is known, or the address cannot be used. Exit code 2: it is typed beside `--sandbox`.
+pub fn which_ledger(
+    args: &WhichArgs,
+    key_file: Option<PathBuf>,
+    origins: &Origins,
+) -> Result<Location, Error> {
+    let origin = match args.sandbox {
+        true => {
+            origins.unused_in_sandbox(&["--base-url"])?;
+            Origin::sandbox()
+        }
+        false => Origin::of(&base_url(&args.base_url).map_err(|error| origins.explain(error))?),
+    };
     location(args.ledger.as_deref(), key_file, &origin)
+}
+
+fn base_url(text: &str) -> Result<BaseUrl, Error> {
+    BaseUrl::parse(text).map_err(|error| Error::from(error).of_flag("--base-url"))
 }
 
 fn location(
@@ -242,7 +268,7 @@ fn state_folder() -> Result<PathBuf, Error> {
 
 fn vendor(args: &RunArgs) -> Result<Vendor, Error> {
     let typed = &args.vendor;
-    let base = (!typed.sandbox).then(|| BaseUrl::parse(&typed.base_url)).transpose()?;
+    let base = (!typed.sandbox).then(|| base_url(&typed.base_url)).transpose()?;
     let is_near = base.as_ref().is_none_or(BaseUrl::is_loopback);
     let calls = Calls {
         timeout: values::timeout(&typed.timeout, is_near)?,
@@ -275,7 +301,7 @@ fn price(typed: &MoneyArgs) -> Result<Option<Price>, Error> {
     let currency = Currency::parse(&typed.currency).map_err(flawed("--currency"))?;
     let Some(text) = &typed.price else { return Ok(None) };
     match currency.amount(text).map_err(flawed("--price"))? {
-        0 => Err(values::usage("--price: a price is more than zero".to_owned())),
+        0 => Err(wrong("--price", "a price is more than zero")),
         per_call => Ok(Some(Price { per_call, currency })),
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::values::{flawed, night, percent, rate_or_default};
-use super::{InputFrom, Reuse, max_charges, price, reading, reuse, screen};
+use super::{InputFrom, Origins, Reuse, max_charges, price, reading, reuse, screen};
 use crate::cli::PlanArgs;
 use crate::error::Error;
 use crate::input;
@@ -52,7 +52,11 @@ impl PlanConfig {
     ///
     /// # Errors
     /// What cannot be meant: exit code 2 or 11.
-    pub fn new(args: &PlanArgs) -> Result<Self, Error> {
+    pub fn new(args: &PlanArgs, origins: &Origins) -> Result<Self, Error> {
+        Self::of(args, origins).map_err(|error| origins.explain(error))
+    }
+
+    fn of(args: &PlanArgs, origins: &Origins) -> Result<Self, Error> {
         let forecast = &args.forecast;
         let price = price(&args.money)?;
         let most_mismatches = args.money.stop_if_mismatch_over.as_deref();
@@ -63,7 +67,7 @@ impl PlanConfig {
             input: InputFrom::named(&args.input),
             reading: reading(&args.reading)?,
             force: args.reading.force,
-            ledger: super::which_ledger(&args.which, args.key_file.clone())?,
+            ledger: super::which_ledger(&args.which, args.key_file.clone(), origins)?,
             reuse: reuse(&args.reuse)?,
             retry: RetryPolicy { max_attempts: forecast.max_attempts, base: none, cap: none },
             max_charges: max_charges(&args.money, price.as_ref())?,

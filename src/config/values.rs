@@ -1,5 +1,6 @@
 //! Single values as people type them: durations, rates, times of day, amounts.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use jiff::civil::Time;
@@ -22,28 +23,33 @@ pub(super) fn usage(message: String) -> Error {
 }
 
 /// The error of a flag whose value cannot be understood.
-pub(super) fn flawed(flag: &str) -> impl FnOnce(String) -> Error {
-    move |why| usage(format!("{flag}: {why}"))
+pub(super) fn wrong(flag: &'static str, why: impl Display) -> Error {
+    usage(format!("{flag}: {why}")).of_flag(flag)
+}
+
+/// The same of a reason that comes as a text.
+pub(super) fn flawed(flag: &'static str) -> impl FnOnce(String) -> Error {
+    move |why| wrong(flag, why)
 }
 
 /// A duration such as `30d`, `90s`, `1h 30m` or `0`.
 ///
 /// # Errors
 /// Says which flag, and shows examples.
-pub fn duration(flag: &str, text: &str) -> Result<Duration, Error> {
+pub fn duration(flag: &'static str, text: &str) -> Result<Duration, Error> {
     if text == "0" {
         return Ok(Duration::ZERO);
     }
     match humantime::parse_duration(text) {
         Ok(duration) if duration <= LONGEST => Ok(duration),
-        _ => Err(usage(format!("{flag}: {text:?} is not a duration such as 90s, 30m or 30d"))),
+        _ => Err(wrong(flag, format!("{text:?} is not a duration such as 90s, 30m or 30d"))),
     }
 }
 
 /// A duration that is more than zero.
-pub(super) fn positive(flag: &str, text: &str) -> Result<Duration, Error> {
+pub(super) fn positive(flag: &'static str, text: &str) -> Result<Duration, Error> {
     match duration(flag, text)? {
-        Duration::ZERO => Err(usage(format!("{flag}: must be more than zero"))),
+        Duration::ZERO => Err(wrong(flag, "must be more than zero")),
         duration => Ok(duration),
     }
 }
@@ -55,9 +61,10 @@ pub(super) fn timeout(text: &str, is_loopback: bool) -> Result<Duration, Error> 
         false => (Duration::from_secs(1), "1s"),
     };
     match positive("--timeout", text)? {
-        timeout if timeout < least => {
-            Err(usage(format!("--timeout: {text:?} is too short for an answer: at least {words}")))
-        }
+        timeout if timeout < least => Err(wrong(
+            "--timeout",
+            format!("{text:?} is too short for an answer: at least {words}"),
+        )),
         timeout => Ok(timeout),
     }
 }
@@ -74,18 +81,21 @@ fn rate(text: &str) -> Result<Option<f64>, Error> {
     // Not `0.125`.
     let parts = text.split_once('.');
     if parts.is_some_and(|(whole, fraction)| fraction.len() == 3 && !matches!(whole, "" | "0")) {
-        return Err(usage(format!(
-            "--rate: {text:?} could be thousands: write them without a mark, as 1000"
-        )));
+        return Err(wrong(
+            "--rate",
+            format!("{text:?} could be thousands: write them without a mark, as 1000"),
+        ));
     }
     match text.parse::<f64>() {
         Ok(rate) if (LOWEST_RATE..=HIGHEST_RATE).contains(&rate) => Ok(Some(rate)),
-        Ok(rate) if rate.is_finite() && rate > 0.0 => Err(usage(format!(
-            "--rate: {text:?}: a rate is from 0.00001 to 100000 calls per second, or unlimited"
-        ))),
-        _ => Err(usage(format!(
-            "--rate: {text:?} is not a number of calls per second such as 10, 0.5 or unlimited"
-        ))),
+        Ok(rate) if rate.is_finite() && rate > 0.0 => Err(wrong(
+            "--rate",
+            format!("{text:?}: a rate is from 0.00001 to 100000 calls per second, or unlimited"),
+        )),
+        _ => Err(wrong(
+            "--rate",
+            format!("{text:?} is not a number of calls per second such as 10, 0.5 or unlimited"),
+        )),
     }
 }
 
@@ -93,7 +103,7 @@ fn rate(text: &str) -> Result<Option<f64>, Error> {
 pub(super) fn night(text: &str) -> Result<u64, Error> {
     match text.parse::<f64>() {
         Ok(hours) if hours > 0.0 && hours <= 24.0 => Ok(((hours * 3600.0) as u64).max(1)),
-        _ => Err(usage(format!("--hours: {text:?} is not a number of hours such as 8 or 7.5"))),
+        _ => Err(wrong("--hours", format!("{text:?} is not a number of hours such as 8 or 7.5"))),
     }
 }
 
@@ -104,7 +114,7 @@ pub(super) fn delimiter(text: &str) -> Result<u8, Error> {
     match text.as_bytes() {
         b"tab" | b"TAB" | b"\\t" => Ok(b'\t'),
         [byte] if is_usable(byte) => Ok(*byte),
-        _ => Err(usage(format!("--delimiter: {text:?} is not one of , ; | or tab"))),
+        _ => Err(wrong("--delimiter", format!("{text:?} is not one of , ; | or tab"))),
     }
 }
 
@@ -113,20 +123,21 @@ pub(super) fn percent(text: &str) -> Result<u8, Error> {
     let digits = text.strip_suffix('%').unwrap_or(text);
     match digits.parse::<u8>() {
         Ok(percent @ 1..=99) if digits.bytes().all(|byte| byte.is_ascii_digit()) => Ok(percent),
-        _ => Err(usage(format!(
-            "--stop-if-mismatch-over: {text:?} is not a whole percentage from 1% to 99%"
-        ))),
+        _ => Err(wrong(
+            "--stop-if-mismatch-over",
+            format!("{text:?} is not a whole percentage from 1% to 99%"),
+        )),
     }
 }
 
 /// An amount in minor units; the price tells the currency.
 pub(super) fn amount(
-    flag: &str,
+    flag: &'static str,
     typed: Option<&str>,
     price: Option<&Price>,
 ) -> Result<Option<u64>, Error> {
     let Some(text) = typed else { return Ok(None) };
-    let price = price.ok_or_else(|| usage(format!("{flag} needs --price")))?;
+    let price = price.ok_or_else(|| wrong(flag, "it needs --price"))?;
     price.currency.amount(text).map(Some).map_err(flawed(flag))
 }
 
@@ -141,7 +152,10 @@ pub fn deadline(text: &str) -> Result<Timestamp, Error> {
 
 fn deadline_from(text: &str, now: &Zoned) -> Result<Timestamp, Error> {
     let refuse = || {
-        usage(format!("--deadline: {text:?} is not a duration such as 6h, or a time such as 05:30"))
+        wrong(
+            "--deadline",
+            format!("{text:?} is not a duration such as 6h, or a time such as 05:30"),
+        )
     };
     if let Ok(span) = humantime::parse_duration(text) {
         return now.timestamp().checked_add(span).map_err(|_| refuse());

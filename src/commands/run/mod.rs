@@ -163,7 +163,7 @@ fn open_input(config: &RunConfig, screen: &Screen) -> Result<(Source, Layout), E
     let read: Vec<_> = input.into_iter().chain(config.files()).collect();
     config.destination.check_apart(&read)?;
     let layout = inspect(&source, &config.reading)?;
-    screen.say(&words::settings(config.settings.as_deref(), &config.ledger.origin));
+    screen.say(&words::settings(config.settings.as_deref(), &config.unused, &config.ledger.origin));
     screen.say(&words::layout(&source, &layout));
     config.destination.check_fits(&layout)?;
     Ok((source, layout))

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::cli::{Cli, Command};
+use crate::config::Origins;
 use crate::ledger::testing::{Backend, MemoryBackend, Trap};
 use crate::ledger::{RunLine, Shown};
 
@@ -46,7 +47,7 @@ fn run_with(
     let typed = ["ceknik", "run", input.to_str().unwrap(), "--sandbox", "-q", "-o"];
     let cli = Cli::parse_from(typed.into_iter().chain([output.to_str().unwrap()]));
     let Command::Run(arguments) = cli.command else { panic!("a run was typed") };
-    let config = RunConfig::new(&arguments).unwrap();
+    let config = RunConfig::new(&arguments, &Origins::default()).unwrap();
     let screen = Screen::new(&config.screen);
     let vendor = Connection::prepare(&config).unwrap();
     let (source, layout) = open_input(&config, &screen).unwrap();

@@ -1,0 +1,146 @@
+//! Where each setting comes from: typed, a variable, a line of the configuration file, or nowhere.
+//!
+//! Must hold: a value that is at fault is told as what the user has to change. Never: shows a value.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use clap::error::{ContextKind, ContextValue};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Command};
+
+use super::file::FileLines;
+use super::values::usage;
+use crate::error::{Error, exit};
+
+/// Where a setting comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Origin {
+    /// The command line.
+    Typed,
+    /// A variable of the environment, by its name.
+    Variable(String),
+    /// The configuration file: its name, the line and the key.
+    File(String),
+}
+
+/// Where the settings of a command come from, by their long flags. What is not in it has its default.
+#[derive(Debug, Default)]
+pub struct Origins(BTreeMap<String, Origin>);
+
+impl Origins {
+    /// The origins of what was parsed.
+    pub fn of(command: &Command, matches: &ArgMatches, lines: &FileLines) -> Self {
+        let Some((name, matches)) = matches.subcommand() else { return Self::default() };
+        let arguments = command.find_subcommand(name).into_iter().flat_map(Command::get_arguments);
+        let origin = |argument: &clap::Arg| {
+            let flag = argument.get_long()?;
+            let variable = || argument.get_env().map(|name| name.to_string_lossy().into_owned());
+            let origin = match matches.value_source(argument.get_id().as_str())? {
+                ValueSource::CommandLine => Origin::Typed,
+                ValueSource::EnvVariable => Origin::Variable(variable()?),
+                _ => Origin::File(lines.place(flag)?),
+            };
+            Some((format!("--{flag}"), origin))
+        };
+        Self(arguments.filter_map(origin).collect())
+    }
+
+    /// An error told as the fault of what the user has to change: the flag, the variable or the line of the file.
+    pub fn explain(&self, error: Error) -> Error {
+        let Some(flag) = error.flag else { return error };
+        let (Some(Origin::Variable(name)) | Some(Origin::File(name))) = self.0.get(flag) else {
+            return error;
+        };
+        let own = error
+            .message
+            .strip_prefix(flag)
+            .map_or(&*error.message, |rest| rest.trim_start_matches([':', ' ']));
+        Error { message: format!("{name}: {own}"), ..error }
+    }
+
+    /// The settings that mean nothing beside `--sandbox`, to be said: each by the name that the user knows it by.
+    ///
+    /// # Errors
+    /// Exit code 2: one of them was typed.
+    pub fn unused_in_sandbox(&self, flags: &[&str]) -> Result<Vec<String>, Error> {
+        let mut unused = Vec::new();
+        for flag in flags {
+            match self.0.get(*flag) {
+                None => {}
+                Some(Origin::Variable(name) | Origin::File(name)) => unused.push(name.clone()),
+                Some(Origin::Typed) => {
+                    let sandbox = match self.0.get("--sandbox") {
+                        Some(Origin::Variable(name) | Origin::File(name)) => name,
+                        Some(Origin::Typed) | None => "--sandbox",
+                    };
+                    return Err(Error::new(
+                        exit::USAGE,
+                        format!("{flag} and {sandbox}: the sandbox is asked at no other address"),
+                        "leave one of them out",
+                    ));
+                }
+            }
+        }
+        Ok(unused)
+    }
+}
+
+/// An error of the command line that is the fault of a variable; `None` where it is what was typed.
+pub fn fault_of_variable(
+    command: &Command,
+    arguments: &[OsString],
+    error: &clap::Error,
+) -> Option<Error> {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    // `--concurrency <N>`
+    let flag = context(ContextKind::InvalidArg)?.split([' ', '=']).next()?;
+    let is_typed = arguments.iter().any(|typed| {
+        let typed = typed.to_string_lossy();
+        typed == flag || typed.starts_with(&format!("{flag}="))
+    });
+    let sub = arguments.iter().find_map(|name| command.find_subcommand(name))?;
+    let argument = sub.get_arguments().find(|argument| {
+        argument.get_long().is_some_and(|long| flag.strip_prefix("--") == Some(long))
+    })?;
+    let variable = argument.get_env().filter(|name| std::env::var_os(name).is_some())?;
+    let why = super::file::reason(error);
+    (!is_typed).then(|| usage(format!("{}: {why}", variable.to_string_lossy())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origins() -> Origins {
+        let typed = ("--price".to_owned(), Origin::Typed);
+        let variable = ("--rate".to_owned(), Origin::Variable("CEKNIK_RATE".to_owned()));
+        let file = Origin::File("ceknik.toml, line 3, base-url".to_owned());
+        Origins([typed, variable, ("--base-url".to_owned(), file)].into_iter().collect())
+    }
+
+    #[test]
+    fn an_error_names_what_has_to_be_changed() {
+        let origins = origins();
+        let told = |flag: &'static str, message: &str| {
+            origins.explain(Error::plain(exit::USAGE, message).of_flag(flag)).message
+        };
+        assert_eq!(told("--rate", "--rate: no number"), "CEKNIK_RATE: no number");
+        assert_eq!(told("--price", "--price: no number"), "--price: no number");
+        assert_eq!(told("--reuse", "--reuse: no duration"), "--reuse: no duration");
+        assert_eq!(told("--base-url", "no URL"), "ceknik.toml, line 3, base-url: no URL");
+        assert_eq!(origins.explain(Error::plain(1, "--rate: x")).message, "--rate: x");
+    }
+
+    #[test]
+    fn what_the_sandbox_does_not_use_is_refused_or_said() {
+        let origins = origins();
+        assert_eq!(origins.unused_in_sandbox(&["--ca-cert"]).unwrap(), [""; 0]);
+        let said = origins.unused_in_sandbox(&["--base-url", "--rate"]).unwrap();
+        assert_eq!(said, ["ceknik.toml, line 3, base-url", "CEKNIK_RATE"]);
+        assert_eq!(origins.unused_in_sandbox(&["--price"]).unwrap_err().code, exit::USAGE);
+    }
+}
