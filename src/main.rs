@@ -3,12 +3,12 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use ceknik::cli::{Cli, Command};
-use ceknik::config::{Origins, PlanConfig, RunConfig, environment, file, origins};
+use ceknik::cli::Command;
+use ceknik::config::origins::{self, Refused};
+use ceknik::config::{Origins, PlanConfig, RunConfig};
 use ceknik::error::{Error, exit};
 use ceknik::term::{Options, Screen};
 use ceknik::{commands, contain, signals};
-use clap::FromArgMatches;
 
 /// Facts are made on one thread and dropped on the ledger's: an allocator that takes that lightly.
 #[global_allocator]
@@ -22,25 +22,12 @@ fn main() -> ExitCode {
 
 fn run() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let ended = parse(arguments).and_then(|(cli, origins)| {
-        environment::check(&cli.command)?;
-        dispatch(&cli.command, &origins)
-    });
-    ExitCode::from(ended.unwrap_or_else(|error| told(&Screen::new(&Options::default()), &error)))
-}
-
-/// What was typed, set and written down, and where each part of it comes from. What clap refuses ends the program here.
-fn parse(arguments: Vec<OsString>) -> Result<(Cli, Origins), Error> {
-    let (command, lines) = file::command(&arguments)?;
-    let matches = match command.clone().try_get_matches_from(&arguments) {
-        Ok(matches) => matches,
-        Err(error) => {
-            let fault = origins::fault_of_variable(&command, &arguments, &error);
-            return Err(fault.unwrap_or_else(|| error.exit()));
-        }
+    let ended = match origins::parse(&arguments) {
+        Err(Refused::Typed(error)) => error.exit(),
+        Err(Refused::Set(error)) => Err(error),
+        Ok((cli, origins)) => dispatch(&cli.command, &origins),
     };
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    Ok((cli, Origins::of(&command, &matches, &lines)))
+    ExitCode::from(ended.unwrap_or_else(|error| told(&Screen::new(&Options::default()), &error)))
 }
 
 fn dispatch(command: &Command, origins: &Origins) -> Result<u8, Error> {

@@ -34,7 +34,7 @@ fn usage_that_makes_no_sense_is_2() {
     place.write("in.csv", people([1]));
     let url = "http://127.0.0.1:9";
     for (more, says) in [
-        (&["--max-cost", "5"][..], "--max-cost needs --price"),
+        (&["--max-cost", "5"][..], "--max-cost: it needs --price"),
         (&["--price", "0"], "--price"),
         (&["--price", "1.5"], "--price"),
         (&["--price", "1.000"], "could be thousands"),

@@ -267,7 +267,7 @@ fn exit_codes() {
         ("no columns", &["none.csv"], 10, "error:"),
         ("share", &["good.csv", "--charge-share", "1.5"], 2, "--charge-share"),
         ("hours", &["good.csv", "--hours", "25"], 2, "--hours"),
-        ("cost without price", &["good.csv", "--max-cost", "1"], 2, "--max-cost needs --price"),
+        ("cost without price", &["good.csv", "--max-cost", "1"], 2, "--max-cost: it needs --price"),
         ("no run's flag", &["good.csv", "--limit", "1"], 2, "--limit"),
     ] {
         let ended = place.ceknik(&[&["plan"], arguments, &base[..]].concat());

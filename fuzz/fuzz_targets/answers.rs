@@ -1,14 +1,14 @@
-//! The vendor's answers: any body and any `Retry-After` at all is understood or is not the vendor's. No panic, no charge
+//! The vendor's answers: any body, however packed and written, and any `Retry-After` is understood or is not the vendor's. No panic, no charge
 //! that is not documented, and no text that is kept holds the customer.
 
 #![no_main]
 
 use std::time::SystemTime;
 
-use ceknik::api::wire;
+use ceknik::api::{Credentials, text, told, wire};
 use ceknik::model::class::{Class, ResultCode};
 use ceknik::model::money::Charge;
-use ceknik::model::reply::{Body, Reply, Response};
+use ceknik::model::reply::{Body, Reply, Response, Texts};
 use ceknik::model::subject::Subject;
 use ceknik::rules::classify::{charge, classify};
 use ceknik::rules::echo::{conceal_all, reveal_all};
@@ -23,13 +23,39 @@ fn subject() -> Option<Subject> {
     Some(Subject { nik, name: check_name("SITI AMINAH", None).ok()?.name })
 }
 
+/// The headers that say how a body was made; the first byte picks them.
+const TYPES: [Option<&str>; 6] = [
+    None,
+    Some("application/json"),
+    Some("application/json; charset=ISO-8859-1"),
+    Some("text/html;charset=\"utf-16\""),
+    Some("x; charset=shift_jis"),
+    Some("; charset"),
+];
+const ENCODINGS: [Option<&str>; 4] = [None, Some("gzip"), Some("deflate"), Some("br")];
+
 fuzz_target!(|bytes: &[u8]| {
-    let Some((http, body)) = bytes.split_first_chunk::<2>() else { return };
-    let http = 100 + u16::from_be_bytes(*http) % 500;
+    let Some(([first, second, head], body)) = bytes.split_first_chunk::<3>() else { return };
+    let http = 100 + u16::from_be_bytes([*first, *second]) % 500;
+    let content_type = TYPES[usize::from(*head) % TYPES.len()];
+    let content_encoding = ENCODINGS[usize::from(*head) / 8 % ENCODINGS.len()];
     if let Ok(value) = std::str::from_utf8(body) {
         let _ = wire::retry_after(value, SystemTime::UNIX_EPOCH);
     }
-    let body = wire::body(body);
+    let Some(subject) = subject() else { return };
+    let readings = text::readings(body, text::Form { content_type, content_encoding });
+    assert!(readings.iter().all(|text| text.len() <= 3 * text::LARGEST), "no bound");
+    let secrets = Credentials { id: "an-id-0001".to_owned(), secret: "a-secret-0001".to_owned() };
+    for text in &readings {
+        let remains = Texts::from(wire::remains(text));
+        assert!(remains.result.is_none() && remains.status.is_none());
+        let told = told::description(http, content_type, Some(text), &subject, &secrets);
+        assert!(told.is_ascii() || told.ends_with("…\""), "{told:?}");
+        let upper = told.to_uppercase();
+        assert!(!["SITI", "AMINAH", "A-SECRET"].iter().any(|word| upper.contains(word)), "{told:?}");
+    }
+    let answer = readings.iter().find_map(|text| wire::answer(text)).map(Box::new);
+    let body = answer.map_or_else(|| Body::Foreign(Box::default()), Body::Vendor);
     let class = classify(&Reply::Response(Response { http, retry_after: None, body: body.clone() }));
     let Body::Vendor(vendor) = body else {
         assert!(!matches!(class, Class::Answered(_)), "a verdict that the vendor did not give");
@@ -40,7 +66,6 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(matches!(class, Class::Answered(ResultCode::Match | ResultCode::Mismatch)));
         assert!(matches!(texts.result.as_deref(), Some("01" | "02")));
     }
-    let Some(subject) = subject() else { return };
     conceal_all(&mut texts, &subject);
     for text in texts.each().into_iter().flatten() {
         assert!(!text.contains(NIK) && !text.to_uppercase().contains("SITI AMINAH"), "{class:?}");

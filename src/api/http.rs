@@ -27,13 +27,12 @@ mod keeping;
 mod lines;
 mod proxy;
 mod tls;
-mod told;
 
 use lines::{KeptFor, Lines, Whose};
 
 use super::origin::BaseUrl;
 use super::text::{self, Form};
-use super::{ApiError, Verifier, wire};
+use super::{ApiError, Verifier, told, wire};
 use crate::model::class::{Lost, NotSent};
 use crate::model::reply::{Body, Fault, Reply, Response, Texts};
 use crate::model::subject::Subject;

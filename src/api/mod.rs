@@ -13,6 +13,7 @@ use crate::rules::body::BodyKind;
 pub mod http;
 pub mod origin;
 pub mod text;
+pub mod told;
 pub mod wire;
 
 pub use http::{Credentials, HttpVerifier, Options};

@@ -25,7 +25,7 @@ const LIKENESS: f64 = 0.8;
 ///
 /// # Errors
 /// Exit code 2, with the name that may be meant.
-pub fn check(command: &Command) -> Result<(), Error> {
+pub(super) fn check(command: &Command) -> Result<(), Error> {
     if matches!(command, Command::Completions { .. } | Command::Man) {
         return Ok(());
     }

@@ -28,7 +28,7 @@ const NOT_SETTINGS: [&str; 5] = ["input", "config", "json", "verbose", "help"];
 
 /// The lines of a configuration file that set something.
 #[derive(Debug, Default)]
-pub struct FileLines {
+pub(super) struct FileLines {
     file: String,
     /// By the long flag.
     lines: BTreeMap<String, usize>,
@@ -45,7 +45,7 @@ impl FileLines {
 ///
 /// # Errors
 /// Exit code 11: the file cannot be read, or holds something that is not a setting.
-pub fn command(arguments: &[OsString]) -> Result<(clap::Command, FileLines), Error> {
+pub(super) fn command(arguments: &[OsString]) -> Result<(clap::Command, FileLines), Error> {
     let command = without_empty(Cli::command());
     let Some((path, text)) = read(&command, arguments)? else {
         return Ok((command, FileLines::default()));

@@ -30,8 +30,8 @@ use crate::rules::throttle::ThrottlePolicy;
 use crate::term::{self, LogForm};
 
 mod destination;
-pub mod environment;
-pub mod file;
+mod environment;
+mod file;
 pub mod origins;
 mod plan;
 mod secrets;

@@ -7,10 +7,11 @@ use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Command};
+use clap::{ArgMatches, Command, FromArgMatches};
 
 use super::file::FileLines;
 use super::values::usage;
+use crate::cli::Cli;
 use crate::error::{Error, exit};
 
 /// Where a setting comes from.
@@ -30,7 +31,7 @@ pub struct Origins(BTreeMap<String, Origin>);
 
 impl Origins {
     /// The origins of what was parsed.
-    pub fn of(command: &Command, matches: &ArgMatches, lines: &FileLines) -> Self {
+    fn of(command: &Command, matches: &ArgMatches, lines: &FileLines) -> Self {
         let Some((name, matches)) = matches.subcommand() else { return Self::default() };
         let arguments = command.find_subcommand(name).into_iter().flat_map(Command::get_arguments);
         let origin = |argument: &clap::Arg| {
@@ -86,8 +87,35 @@ impl Origins {
     }
 }
 
+/// The reason for which no command could be understood.
+#[derive(Debug)]
+pub enum Refused {
+    /// What was typed: clap says so itself.
+    Typed(clap::Error),
+    /// A variable, or the configuration file.
+    Set(Error),
+}
+
+/// Makes sense of what was typed, set and written down.
+///
+/// # Errors
+/// [`Refused`], by who has to change something.
+pub fn parse(arguments: &[OsString]) -> Result<(Cli, Origins), Refused> {
+    let (command, lines) = super::file::command(arguments).map_err(Refused::Set)?;
+    let matches =
+        command.clone().try_get_matches_from(arguments).map_err(
+            |error| match fault_of_variable(&command, arguments, &error) {
+                Some(fault) => Refused::Set(fault),
+                None => Refused::Typed(error),
+            },
+        )?;
+    let cli = Cli::from_arg_matches(&matches).map_err(Refused::Typed)?;
+    super::environment::check(&cli.command).map_err(Refused::Set)?;
+    Ok((cli, Origins::of(&command, &matches, &lines)))
+}
+
 /// An error of the command line that is the fault of a variable; `None` where it is what was typed.
-pub fn fault_of_variable(
+fn fault_of_variable(
     command: &Command,
     arguments: &[OsString],
     error: &clap::Error,

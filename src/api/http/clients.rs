@@ -98,32 +98,3 @@ impl Clients {
         [(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use std::time::Instant;
-
-    use super::*;
-    use crate::api::Credentials;
-    use crate::api::origin::BaseUrl;
-
-    /// A bar, not a bench: a start with many calls in flight makes as many clients before its first answer.
-    #[test]
-    fn clients_are_cheap_to_make() {
-        let word = || "word".to_owned();
-        let options = Options {
-            base: BaseUrl::parse("https://vendor.invalid").unwrap(),
-            credentials: Credentials { id: word(), secret: word() },
-            timeout: Duration::from_secs(30),
-            connect_timeout: Duration::from_secs(10),
-            ca_cert: None,
-            proxies: false,
-            keep_alive: true,
-            lines: 64,
-        };
-        let clients = Clients::new(&options).unwrap();
-        let begun = Instant::now();
-        let made: Vec<Client> = (0..64).map(|_| clients.keeping().unwrap()).collect();
-        println!("{} clients in {:?}", made.len(), begun.elapsed());
-    }
-}

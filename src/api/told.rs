@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use super::Credentials;
+use super::http::Credentials;
 use crate::model::subject::Subject;
 
 /// So many characters of a body are shown.
@@ -16,7 +16,7 @@ const LOOKED_AT: usize = 400;
 const LONGEST_KIND: usize = 60;
 
 /// `HTTP 200, text/html, begins "<html>…"`.
-pub(super) fn description(
+pub fn description(
     http: u16,
     content_type: Option<&str>,
     text: Option<&str>,
