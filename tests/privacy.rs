@@ -356,11 +356,12 @@ fn a_file_that_is_named_by_a_nik_is_not_told_by_its_name() {
         (0, &["-vv"][..]),
         (13, &["--reuse", "0", "--limit", "0"]),
         (0, &["--ledger", &format!("{number}.ledger")]),
-        (11, &["--ledger", &format!("{number}.ledger"), "--sandbox"]),
         (11, &["-o", &format!("{number}/out.csv")]),
     ] {
         check_said(&people, &place.run(&input, &vendor.base_url, more).exits(code));
     }
+    let of_another = ["run", &input, "--ledger", &format!("{number}.ledger"), "--sandbox"];
+    check_said(&people, &place.ceknik(&of_another).exits(11));
     for (code, ending) in [(0, "ledger"), (11, "missing")] {
         let ledger = format!("{number}.{ending}");
         check_said(&people, &place.ceknik(&["status", "--ledger", &ledger]).exits(code));

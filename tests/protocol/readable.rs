@@ -4,13 +4,15 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
+use ceknik::api::{HttpVerifier, Options};
+use ceknik::model::class::Lost;
 use ceknik::model::reply::{Body, Fault, Reply, Response, Texts};
 use ceknik::rules::classify::classify;
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 
 use crate::raw::{Act, RawServer, a_match, ok};
-use crate::requests::{MATCH, call, client};
+use crate::requests::{MATCH, call, client, options};
 use crate::support::{Place, many_people, people};
 
 const BODY: &str = r#"{"status":"OK","result":{"order_no":"O1","result":"01","remark":"Sésuai"},"request_id":"TID1"}"#;
@@ -198,6 +200,12 @@ async fn of_an_answer_that_came_cut_what_names_the_call_is_kept() {
         panic!("it was taken for whole")
     };
     assert_eq!((remains.order_no, remains.request_id), (text("O1"), text("TID1")));
+    let begun = cut.to_vec();
+    let server = RawServer::answering(move |_| Act::Send(begun.clone()));
+    let hasty = Options { timeout: Duration::from_millis(300), ..options(&server.url()) };
+    let reply = call(&HttpVerifier::new(&hasty).unwrap()).await;
+    let Reply::Fault(Fault::InDoubt(Lost::Timeout, remains)) = reply else { panic!("{reply:?}") };
+    assert_eq!(remains.order_no, text("O1"), "also where its end never came");
     let garbled =
         with(&["content-type: text/html"], BODY.replace("\"status\"", "status").as_bytes());
     let reply = reply_to(garbled).await;
