@@ -34,7 +34,7 @@ use super::origin::BaseUrl;
 use super::text::{self, Form};
 use super::{ApiError, Verifier, told, wire};
 use crate::model::class::{Lost, NotSent};
-use crate::model::reply::{Body, Fault, Reply, Response, Texts};
+use crate::model::reply::{Body, Fault, Remains, Reply, Response};
 use crate::model::subject::Subject;
 use crate::rules::body::BodyKind;
 
@@ -59,7 +59,11 @@ pub struct Credentials {
 impl Credentials {
     /// Takes them out of the texts of whoever says them again. Not where the customer is called so: a NIK or name with
     /// a hole in it would not be known for one, and the rest be kept.
-    fn hide_in(&self, texts: &mut Texts, subject: &Subject) {
+    fn hide_in<'a>(
+        &self,
+        texts: impl IntoIterator<Item = &'a mut Option<String>>,
+        subject: &Subject,
+    ) {
         let name = subject.name.as_str().to_lowercase();
         let is_secret = |secret: &&str| {
             secret.len() >= SHORTEST_SECRET
@@ -67,7 +71,7 @@ impl Credentials {
                 && !name.contains(&secret.to_lowercase())
         };
         let secrets = [self.secret.as_str(), self.id.as_str()];
-        for text in texts.each_mut().into_iter().flatten() {
+        for text in texts.into_iter().flatten() {
             for secret in secrets.into_iter().filter(is_secret) {
                 if text.contains(secret) {
                     *text = text.replace(secret, "(hidden)");
@@ -152,13 +156,15 @@ impl HttpVerifier {
         let mut response = match came {
             Some(Ok(Size::Whole)) => self.understood(&head, &bytes, subject),
             Some(Ok(Size::TooLarge)) => self.foreign(&head, None, subject),
-            Some(Err(_)) => return Reply::Fault(self.broken_off(Lost::Cut, &head, &bytes)),
-            None => return Reply::Fault(self.broken_off(Lost::Timeout, &head, &bytes)),
+            Some(Err(_)) => {
+                return Reply::Fault(self.broken_off(Lost::Cut, &head, &bytes, subject));
+            }
+            None => return Reply::Fault(self.broken_off(Lost::Timeout, &head, &bytes, subject)),
         };
         match self.lines.put_back(line, connection, head.kept_for(), id_of(&response)).await {
             Whose::Own => {
                 if let Body::Vendor(body) = &mut response.body {
-                    self.credentials.hide_in(&mut body.texts, subject);
+                    self.credentials.hide_in(body.texts.each_mut(), subject);
                 }
                 Reply::Response(response)
             }
@@ -182,17 +188,23 @@ impl HttpVerifier {
     fn foreign(&self, head: &Head, text: Option<&str>, subject: &Subject) -> Response {
         let kind = head.form().content_type;
         let told = told::description(head.http, kind, text, subject, &self.credentials);
-        let mut remains = text.map(wire::remains).unwrap_or_default();
+        let mut remains = text.map(|text| self.remains(text, subject)).unwrap_or_default();
         remains.description = Some(told);
         let body = Body::Foreign(Box::new(remains));
         Response { http: head.http, retry_after: head.retry_after(), body }
     }
 
     /// An answer that broke off.
-    fn broken_off(&self, why: Lost, head: &Head, bytes: &[u8]) -> Fault {
+    fn broken_off(&self, why: Lost, head: &Head, bytes: &[u8], subject: &Subject) -> Fault {
         let readings = text::readings(bytes, head.form());
-        let remains = readings.first().map(|text| wire::remains(text)).unwrap_or_default();
+        let remains = readings.first().map(|text| self.remains(text, subject)).unwrap_or_default();
         Fault::InDoubt(why, Box::new(remains))
+    }
+
+    fn remains(&self, text: &str, subject: &Subject) -> Remains {
+        let mut remains = wire::remains(text);
+        self.credentials.hide_in(remains.each_mut(), subject);
+        remains
     }
 
     fn request(&self, subject: &Subject, kind: BodyKind, is_line_kept: bool) -> Request {

@@ -46,6 +46,14 @@ pub struct Remains {
     pub description: Option<String>,
 }
 
+impl Remains {
+    /// All of them, to be replaced one by one.
+    pub fn each_mut(&mut self) -> [&mut Option<String>; 4] {
+        let Self { order_no, handle_time, request_id, description } = self;
+        [order_no, handle_time, request_id, description]
+    }
+}
+
 impl From<Remains> for Texts {
     fn from(remains: Remains) -> Self {
         let Remains { order_no, handle_time, request_id, description: reason } = remains;

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ceknik::api::{HttpVerifier, Options, Verifier};
+use ceknik::model::class::Lost;
 use ceknik::model::reply::{Body, Fault, Reply, Response};
 use ceknik::model::subject::Subject;
 use ceknik::rules::body::BodyKind;
@@ -139,6 +140,27 @@ fn doubling(later: Duration) -> RawServer {
             });
         }
     })
+}
+
+#[tokio::test]
+async fn an_answer_that_came_before_is_not_its_calls() {
+    // On one connection, and on another one.
+    for connections in [1, 2] {
+        let server = RawServer::on_connection(move |mut stream, _| {
+            while let Some((_, body)) = read_request(&mut stream) {
+                stream.write_all(&answer_to(&body, 7)).unwrap();
+                if connections == 2 {
+                    return;
+                }
+            }
+        });
+        let client = HttpVerifier::new(&options(&server.url())).unwrap();
+        let first = client.verify(&person(1), BodyKind::Json).await;
+        assert_eq!(is_own(&first, &person(1)), Some(true));
+        let second = client.verify(&person(2), BodyKind::Json).await;
+        assert_eq!(second, Reply::Fault(Fault::lost(Lost::Repeated)), "{connections}");
+        assert_eq!(server.seen().connections, connections);
+    }
 }
 
 #[tokio::test]

@@ -60,10 +60,9 @@ struct State {
 /// A client for one call at a time.
 pub(super) struct Line {
     client: Client,
-    /// Its connection is kept for the next call.
-    is_kept: bool,
+    /// Its share in the count of lines; `None`: its connection serves this call alone.
+    share: Option<Arc<()>>,
     age: u64,
-    _share: Option<Arc<()>>,
     /// Its last answer, where one came.
     last: Option<Last>,
 }
@@ -116,7 +115,7 @@ impl Line {
 
     /// True if its connection serves other calls after this one.
     pub(super) const fn is_kept(&self) -> bool {
-        self.is_kept
+        self.share.is_some()
     }
 
     /// For how long nothing was asked on it; `None` where nothing ever was.
@@ -156,11 +155,11 @@ impl Lines {
         match choice {
             Choice::Single => {
                 let client = self.single.clone();
-                Ok(Line { client, is_kept: false, age, _share: None, last: None })
+                Ok(Line { client, share: None, age, last: None })
             }
             Choice::New => {
                 let (client, share) = (self.clients.keeping()?, Some(Arc::clone(&self.share)));
-                Ok(Line { client, is_kept: true, age, _share: share, last: None })
+                Ok(Line { client, share, age, last: None })
             }
             Choice::Idle(line) => {
                 if line.idle(now).is_some_and(|(idle, _)| idle > FRESH) {
@@ -208,7 +207,7 @@ impl Lines {
             return Whose::Earlier;
         }
         let idle = kept_for.idle();
-        if line.is_kept && !idle.is_zero() {
+        if line.is_kept() && !idle.is_zero() {
             // The client has its connection back for the next call once its task has run.
             yield_now().await;
             let last = Some(Last { connection, at: Instant::now(), idle });
@@ -252,7 +251,11 @@ impl State {
         match line {
             Some(line) => Choice::Idle(line),
             None if may_be_more || trust == Trust::All => Choice::New,
-            None => Choice::Single,
+            None => {
+                // It takes the room of one that has not rested.
+                self.idle.pop_front();
+                Choice::Single
+            }
         }
     }
 }
