@@ -161,7 +161,7 @@ impl HttpVerifier {
             }
             None => return Reply::Fault(self.broken_off(Lost::Timeout, &head, &bytes, subject)),
         };
-        match self.lines.put_back(line, connection, head.kept_for(), id_of(&response)).await {
+        match self.lines.put_back(line, connection, head.kept_for(), id_of(&response)) {
             Whose::Own => {
                 if let Body::Vendor(body) = &mut response.body {
                     self.credentials.hide_in(body.texts.each_mut(), subject);

@@ -191,7 +191,7 @@ impl Lines {
     }
 
     /// Gives a line back after an answer with this request id, or closes it.
-    pub(super) async fn put_back(
+    pub(super) fn put_back(
         &self,
         line: Line,
         connection: Option<SocketAddr>,
@@ -207,9 +207,9 @@ impl Lines {
             return Whose::Earlier;
         }
         let idle = kept_for.idle();
+        // The client has its connection back: the connection's task, and the one that hands it back, run before the one that
+        // waits for the answer. Else it would make a second one for the next call.
         if line.is_kept() && !idle.is_zero() {
-            // The client has its connection back for the next call once its task has run.
-            yield_now().await;
             let last = Some(Last { connection, at: Instant::now(), idle });
             let mut state = self.state();
             if line.age == state.age {

@@ -15,6 +15,10 @@ use crate::term::Progress;
 /// Chunks of rows that may wait for the engine.
 const ROWS_WAITING: usize = 4;
 
+/// So many tasks run before the engine is asked again. All tasks of connections do, also of the most calls in flight: an
+/// answer's client has its connection back before the engine sends the next call on it, and answers come in batches.
+const TASKS_IN_A_ROW: u32 = 16_384;
+
 /// The client, with the runtime that drives its connections.
 pub(super) struct Line {
     runtime: Runtime,
@@ -24,8 +28,11 @@ pub(super) struct Line {
 impl Line {
     /// Made before the run begins: an option that cannot be used is told while nothing has happened.
     pub(super) fn new(options: &api::Options) -> Result<Self, Error> {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(internal)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .event_interval(TASKS_IN_A_ROW)
+            .build()
+            .map_err(internal)?;
         let verifier = {
             let _inside = runtime.enter();
             HttpVerifier::new(options)?
