@@ -23,20 +23,40 @@ pub fn description(
     subject: &Subject,
     credentials: &Credentials,
 ) -> String {
+    let private = Private { subject, credentials };
     let mut told = format!("HTTP {http}");
-    if let Some(kind) = content_type.and_then(kind) {
+    if let Some(kind) = content_type.and_then(kind).filter(|kind| !private.is_in(kind)) {
         let _ = write!(told, ", {kind}");
     }
     match text {
         None => told += ", too large",
         Some(text) if text.trim().is_empty() => told += ", empty",
         Some(text) => {
-            if let Some(beginning) = beginning(text, subject, credentials) {
+            if let Some(beginning) = beginning(text, &private) {
                 let _ = write!(told, ", begins \"{beginning}\"");
             }
         }
     }
     told
+}
+
+/// Everything that is not to be told.
+struct Private<'a> {
+    subject: &'a Subject,
+    credentials: &'a Credentials,
+}
+
+impl Private<'_> {
+    /// True if a text may hold any of it.
+    fn is_in(&self, text: &str) -> bool {
+        let folded = text.to_lowercase();
+        let has = |word: &str| word.len() > 1 && folded.contains(&word.to_lowercase());
+        let has_number = text.as_bytes().windows(4).any(|four| four.iter().all(u8::is_ascii_digit));
+        has_number
+            || self.subject.name.as_str().split(|c: char| !c.is_alphanumeric()).any(has)
+            || has(&self.credentials.secret)
+            || has(&self.credentials.id)
+    }
 }
 
 /// `text/html`, without its parameters.
@@ -46,17 +66,11 @@ fn kind(content_type: &str) -> Option<&str> {
     (!kind.is_empty() && kind.len() <= LONGEST_KIND && kind.chars().all(is_plain)).then_some(kind)
 }
 
-fn beginning(text: &str, subject: &Subject, credentials: &Credentials) -> Option<String> {
+fn beginning(text: &str, private: &Private<'_>) -> Option<String> {
     let looked_at: String = text.chars().take(LOOKED_AT).collect();
     let looked_at = looked_at.split_whitespace().collect::<Vec<_>>().join(" ");
-    let folded = looked_at.to_ascii_lowercase();
-    let has = |word: &str| word.len() > 1 && folded.contains(&word.to_lowercase());
     let is_plain = looked_at.chars().all(|c| c.is_ascii() && !c.is_ascii_control());
-    let has_number =
-        looked_at.as_bytes().windows(4).any(|four| four.iter().all(u8::is_ascii_digit));
-    let has_name = subject.name.as_str().split(|c: char| !c.is_alphanumeric()).any(has);
-    let has_secret = has(&credentials.secret) || has(&credentials.id);
-    if !is_plain || has_number || has_name || has_secret {
+    if !is_plain || private.is_in(&looked_at) {
         return None;
     }
     let shown: String = looked_at.chars().take(SHOWN).collect();
@@ -87,6 +101,7 @@ mod tests {
             (None, Some(r#"{"a":1}"#), r#"HTTP 200, begins "{'a':1}""#),
             (Some("a b"), Some("ok"), r#"HTTP 200, begins "ok""#),
             (Some("text/3275014107900001"), Some("ok"), r#"HTTP 200, begins "ok""#),
+            (Some("text/x-siti"), Some("ok"), r#"HTTP 200, begins "ok""#),
             (html, Some("Hi Siti,"), "HTTP 200, text/html"),
             (html, Some("hi aminah"), "HTTP 200, text/html"),
             (html, Some("no 3275 0141"), "HTTP 200, text/html"),
