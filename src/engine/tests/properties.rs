@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::story::{Faults, Story, ms, options};
-use super::vendor::{Answer, Call, LASTS, TROUBLES, Word};
+use super::vendor::{Answer, Call, LASTS, REFUSED, TROUBLES, Word};
 use crate::engine::Options;
 use crate::model::class::{Class, End, Lost, NotSent};
 use crate::rules::body::{BodyKind, BodyTrial};
@@ -231,7 +231,7 @@ proptest! {
 fn troubles_have_no_end_and_last_words_have_one() {
     assert!(TROUBLES.iter().all(|word| word.class().end().is_none()));
     assert!(LASTS.iter().all(|word| word.class().end().is_some()));
-    assert_eq!(Word::Refused.class(), Class::NotSent(NotSent::Connect));
+    assert_eq!(REFUSED.class(), Class::NotSent(NotSent::Connect));
     let names: BTreeSet<_> = TROUBLES.iter().map(|word| word.class().name()).collect();
     assert!(names.contains("rate_limited"));
 }

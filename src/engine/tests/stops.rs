@@ -3,7 +3,8 @@
 use super::cases::{always, ends, pairs, state, times, with};
 use super::story::{Story, ms, options, secs};
 use super::vendor::{
-    ABNORMAL, Answer, CUT, Call, DOWN, INVALID, MATCH, MISMATCH, QUERY_FAILED, SLOWER, Word,
+    ABNORMAL, Answer, CUT, Call, DOWN, INVALID, MATCH, MISMATCH, QUERY_FAILED, REFUSED, SLOWER,
+    Word,
 };
 use crate::engine::{Options, RunState};
 use crate::model::attempt::WallMs;
@@ -12,7 +13,7 @@ use crate::model::stop::{BudgetLimit, Signal, StopReason};
 
 #[test]
 fn an_outage_that_takes_too_long_gives_the_run_up() {
-    let table = [(DOWN, StopReason::SourceDown), (Word::Refused, StopReason::Unreachable)];
+    let table = [(DOWN, StopReason::SourceDown), (REFUSED, StopReason::Unreachable)];
     for (word, reason) in table {
         let mut world = Story::new(options(), 0..200, always(word));
         let outcome = world.play();
@@ -32,21 +33,26 @@ fn no_success_for_too_long_after_a_throttle_gives_the_run_up() {
 
 #[test]
 fn what_refuses_the_account_stops_at_the_first_and_drains() {
+    let status = Word::Status;
     let table = [
-        (401, "UNAUTHORIZED", StopReason::Account(AccountStop::Unauthorized)),
-        (401, "KEY_EXPIRED", StopReason::Account(AccountStop::KeyExpired)),
-        (403, "NO_PERMISSION", StopReason::Account(AccountStop::NoPermission)),
-        (404, "NOT_FOUND", StopReason::Account(AccountStop::NotFound)),
-        (403, "OUT_OF_QUOTA", StopReason::OutOfQuota),
+        (status(401, "UNAUTHORIZED"), StopReason::Account(AccountStop::Unauthorized)),
+        (status(401, "KEY_EXPIRED"), StopReason::Account(AccountStop::KeyExpired)),
+        (status(403, "NO_PERMISSION"), StopReason::Account(AccountStop::NoPermission)),
+        (status(404, "NOT_FOUND"), StopReason::Account(AccountStop::NotFound)),
+        (status(403, "OUT_OF_QUOTA"), StopReason::OutOfQuota),
+        (Word::Unsent(NotSent::Certificate), StopReason::Certificate),
+        (Word::Unsent(NotSent::NoTls), StopReason::NoTls),
+        (Word::Unsent(NotSent::Proxy), StopReason::Account(AccountStop::Proxy)),
     ];
-    for (http, status, reason) in table {
+    for (word, reason) in table {
         let vendor = move |call: &Call| match call.pair {
-            1 => Answer::say(Word::Status(http, status)),
+            1 => Answer::say(word),
             _ => Answer::say(MATCH).after(200),
         };
         let mut world = Story::new(options(), 0..100, vendor);
         let outcome = world.play();
-        assert_eq!((outcome.stop, outcome.stats.sent), (Some(reason), 4), "{status}");
+        let sent = if word.class().was_sent() { 4 } else { 3 };
+        assert_eq!((outcome.stop, outcome.stats.sent), (Some(reason), sent), "{word:?}");
         assert_eq!((outcome.tally.confirmed, state(&outcome, 1).end), (3, None), "drained");
         assert!(outcome.table.states().all(|state| !state.under_way));
     }

@@ -20,7 +20,7 @@ pub(super) enum Word {
     /// An HTTP code whose body is not the vendor's.
     Foreign(u16),
     /// Nothing was sent.
-    Refused,
+    Unsent(NotSent),
     /// Sent, and lost.
     Lost(Lost),
 }
@@ -33,6 +33,7 @@ pub(super) const QUERY_FAILED: Word = Word::Status(400, "QUERY_FAILED");
 pub(super) const SLOWER: Word = Word::Status(403, "RATE_LIMIT_EXCEEDED");
 pub(super) const DOWN: Word = Word::Status(512, "SOURCE_SERVICE_UNAVAILABLE");
 pub(super) const INTERNAL: Word = Word::Status(500, "INTERNAL_ERROR");
+pub(super) const REFUSED: Word = Word::Unsent(NotSent::Connect);
 pub(super) const CUT: Word = Word::Lost(Lost::Cut);
 
 /// Errors of the server's that the vendor documents.
@@ -49,7 +50,7 @@ pub(super) const TROUBLES: &[Word] = &[
     Word::Foreign(429),
     SLOWER,
     SLOWER,
-    Word::Refused,
+    REFUSED,
 ];
 
 /// Words that end a pair.
@@ -111,9 +112,7 @@ impl Word {
                 let body = Body::Foreign(Box::default());
                 return Reply::Response(Response { http, retry_after: None, body });
             }
-            Self::Refused => {
-                return Reply::Fault(Fault::NotSent(NotSent::Connect, "refused".to_owned()));
-            }
+            Self::Unsent(why) => return Reply::Fault(Fault::NotSent(why, "a cause".to_owned())),
             Self::Lost(why) => return Reply::Fault(Fault::lost(why)),
         };
         let texts = Texts {
@@ -134,7 +133,7 @@ impl Word {
     pub(super) fn bill(self) -> Bill {
         match self {
             Self::Code("01" | "02") => Bill::Charged,
-            Self::Code("03" | "04") | Self::Refused | Self::NotFound => Bill::Free,
+            Self::Code("03" | "04") | Self::Unsent(_) | Self::NotFound => Bill::Free,
             Self::Code(_) | Self::Lost(_) | Self::Foreign(200 | 500..) => Bill::Open,
             Self::Status(200..300, _) => Bill::Open,
             Self::Status(500.., status) if !DOCUMENTED.contains(&status) => Bill::Open,

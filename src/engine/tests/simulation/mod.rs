@@ -188,6 +188,9 @@ fn met_everything(seen: &BTreeMap<&'static str, u64>) {
         "out_of_quota",
         "unauthorized",
         "redirect",
+        "certificate_refused",
+        "no_tls",
+        "proxy_refused",
         "interrupted",
     ] {
         assert!(seen.contains_key(what), "no seed met {what:?}: {seen:#?}");

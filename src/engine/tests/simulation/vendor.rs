@@ -7,11 +7,11 @@ use std::time::Duration;
 use super::super::book::Sale;
 use super::super::story::{ms, secs};
 use super::super::vendor::{
-    ABNORMAL, Answer, CUT, DOWN, INTERNAL, INVALID, QUERY_FAILED, SLOWER, Word,
+    ABNORMAL, Answer, CUT, DOWN, INTERNAL, INVALID, QUERY_FAILED, REFUSED, SLOWER, Word,
 };
 use super::dice::Dice;
 use super::swarm::{Kind, Swarm};
-use crate::model::class::Lost;
+use crate::model::class::{Lost, NotSent};
 use crate::model::reply::{Body, Reply};
 use crate::rules::body::BodyKind;
 use crate::rules::classify::classify;
@@ -37,6 +37,9 @@ const ACCOUNT: &[Word] = &[
     Word::Foreign(403),
     Word::Foreign(404),
     Word::Foreign(407),
+    Word::Unsent(NotSent::Certificate),
+    Word::Unsent(NotSent::NoTls),
+    Word::Unsent(NotSent::Proxy),
 ];
 const REFUSALS: &[Word] = &[
     INVALID,
@@ -48,7 +51,7 @@ const REFUSALS: &[Word] = &[
     Word::Foreign(413),
 ];
 const UNKNOWN: &[Word] = &[Word::Code("05"), Word::Code("77"), Word::Status(200, "NEW")];
-const OUTAGES: &[Word] = &[DOWN, SOURCE_TIMEOUT, Word::Foreign(502), Word::Refused, CUT];
+const OUTAGES: &[Word] = &[DOWN, SOURCE_TIMEOUT, Word::Foreign(502), REFUSED, CUT];
 const QUOTA: Word = Word::Status(403, "OUT_OF_QUOTA");
 
 /// One customer.
@@ -167,7 +170,7 @@ impl Vendor {
         }
         let Self { dice, swarm, .. } = self;
         for (kind, words) in [
-            (Kind::Connect, &[Word::Refused][..]),
+            (Kind::Connect, &[REFUSED][..]),
             (Kind::Account, ACCOUNT),
             (Kind::Slower, &[SLOWER, Word::Foreign(429)]),
             (Kind::Gateway, GATEWAYS),
