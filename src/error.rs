@@ -54,7 +54,7 @@ impl Error {
         Self { code, message: message.into(), hint: None, flag: None }
     }
 
-    /// The same, told as the fault of this flag's value.
+    /// This error, told as the fault of this flag's value.
     pub fn of_flag(self, flag: &'static str) -> Self {
         Self { flag: Some(flag), ..self }
     }
@@ -98,7 +98,8 @@ impl From<ApiError> for Error {
             ApiError::Proxy(_) => "name another one, or the vendor's host in NO_PROXY",
             ApiError::Client(_) => "look at the proxy variables and the system's certificates",
         };
-        Self::config(error.to_string(), hint)
+        let flag = matches!(error, ApiError::CaCert { .. }).then_some("--ca-cert");
+        Self { flag, ..Self::config(error.to_string(), hint) }
     }
 }
 

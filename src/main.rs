@@ -22,12 +22,13 @@ fn main() -> ExitCode {
 
 fn run() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let ended = match origins::parse(&arguments) {
+    let plain = || Screen::new(&Options::default());
+    ExitCode::from(match origins::parse(&arguments) {
         Err(Refused::Typed(error)) => error.exit(),
-        Err(Refused::Set(error)) => Err(error),
-        Ok((cli, origins)) => dispatch(&cli.command, &origins),
-    };
-    ExitCode::from(ended.unwrap_or_else(|error| told(&Screen::new(&Options::default()), &error)))
+        Err(Refused::Set(error)) => told(&plain(), &error),
+        Ok((cli, origins)) => dispatch(&cli.command, &origins)
+            .unwrap_or_else(|error| told(&plain(), &origins.explain(error))),
+    })
 }
 
 fn dispatch(command: &Command, origins: &Origins) -> Result<u8, Error> {
@@ -35,12 +36,14 @@ fn dispatch(command: &Command, origins: &Origins) -> Result<u8, Error> {
         Command::Run(args) => {
             let config = RunConfig::new(args, origins)?;
             let screen = Screen::new(&config.screen);
-            Ok(commands::run::run(&config, &screen).unwrap_or_else(|error| told(&screen, &error)))
+            let ended = commands::run::run(&config, &screen);
+            Ok(ended.unwrap_or_else(|error| told(&screen, &origins.explain(error))))
         }
         Command::Plan(args) => {
             let config = PlanConfig::new(args, origins)?;
             let screen = Screen::new(&config.screen);
-            Ok(commands::plan::plan(&config, &screen).unwrap_or_else(|error| told(&screen, &error)))
+            let ended = commands::plan::plan(&config, &screen);
+            Ok(ended.unwrap_or_else(|error| told(&screen, &origins.explain(error))))
         }
         Command::Sandbox(args) => {
             commands::sandbox::sandbox(args, &Screen::new(&Options::default()))

@@ -128,14 +128,11 @@ pub fn close_to_others(file: &File) -> io::Result<()> {
 
 /// Whether a path still names this file, and not one that was put in its place.
 pub fn is_named_by(file: &File, path: &Path) -> bool {
-    let id = |found: Metadata| (found.dev(), found.ino());
-    file.metadata()
-        .ok()
-        .map(id)
-        .is_some_and(|ours| std::fs::symlink_metadata(path).ok().map(id) == Some(ours))
+    let ours = file.metadata().map(|found| FileId::found(&found)).ok();
+    ours.is_some() && FileId::of(path).ok() == ours
 }
 
-/// What tells a file from all others, as long as it is there.
+/// The identity of a file, as long as it is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileId {
     device: u64,
@@ -148,8 +145,11 @@ impl FileId {
     /// # Errors
     /// The system's error: there may be none.
     pub fn of(path: &Path) -> io::Result<Self> {
-        std::fs::symlink_metadata(path)
-            .map(|found| Self { device: found.dev(), inode: found.ino() })
+        std::fs::symlink_metadata(path).map(|found| Self::found(&found))
+    }
+
+    fn found(found: &Metadata) -> Self {
+        Self { device: found.dev(), inode: found.ino() }
     }
 }
 

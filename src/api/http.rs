@@ -161,7 +161,11 @@ impl HttpVerifier {
             }
             None => return Reply::Fault(self.broken_off(Lost::Timeout, &head, &bytes, subject)),
         };
-        match self.lines.put_back(line, connection, head.kept_for(), id_of(&response)) {
+        let kept_for = match response.body {
+            Body::Vendor(_) => head.kept_for(),
+            Body::Foreign(_) => KeptFor::Closed,
+        };
+        match self.lines.put_back(line, connection, kept_for, id_of(&response)) {
             Whose::Own => {
                 if let Body::Vendor(body) = &mut response.body {
                     self.credentials.hide_in(body.texts.each_mut(), subject);
@@ -198,7 +202,10 @@ impl HttpVerifier {
     fn broken_off(&self, why: Lost, head: &Head, bytes: &[u8], subject: &Subject) -> Fault {
         let readings = text::readings(bytes, head.form());
         let remains = readings.first().map(|text| self.remains(text, subject)).unwrap_or_default();
-        Fault::InDoubt(why, Box::new(remains))
+        match telling_apart(remains.request_id.as_deref()) {
+            Some(id) if !self.lines.is_new(id) => Fault::lost(Lost::Repeated),
+            _ => Fault::InDoubt(why, Box::new(remains)),
+        }
     }
 
     fn remains(&self, text: &str, subject: &Subject) -> Remains {
@@ -283,7 +290,7 @@ impl Head {
         wire::retry_after(wanted, now.unwrap_or_else(SystemTime::now))
     }
 
-    /// How long the server keeps the connection after this answer.
+    /// The time for which the server keeps the connection after this answer.
     fn kept_for(&self) -> KeptFor {
         let has_end = self.headers.contains_key(CONTENT_LENGTH)
             || self.headers.contains_key(TRANSFER_ENCODING);
@@ -306,7 +313,7 @@ impl Head {
     }
 }
 
-/// How much of a body came.
+/// The part of a body that came.
 enum Size {
     Whole,
     /// It has more bytes than are read.
@@ -324,10 +331,17 @@ async fn read(answer: &mut reqwest::Response, bytes: &mut Vec<u8>) -> Result<Siz
     Ok(Size::Whole)
 }
 
-/// By which the vendor tells its answers apart. What is the same for all, such as an empty text or "N/A", is no id.
+/// The id by which the vendor tells its answers apart.
 fn id_of(response: &Response) -> Option<&str> {
-    let Body::Vendor(body) = &response.body else { return None };
-    body.texts.request_id.as_deref().filter(|id| id.bytes().any(|b| b.is_ascii_digit()))
+    telling_apart(match &response.body {
+        Body::Vendor(body) => body.texts.request_id.as_deref(),
+        Body::Foreign(remains) => remains.request_id.as_deref(),
+    })
+}
+
+/// What is the same for all answers, such as an empty text or "N/A", is no id.
+fn telling_apart(id: Option<&str>) -> Option<&str> {
+    id.filter(|id| id.bytes().any(|b| b.is_ascii_digit()))
 }
 
 /// The headers that all calls with this kind of body have.
@@ -351,11 +365,6 @@ fn headers(url: &Url, credentials: &Credentials, kind: BodyKind) -> Result<Heade
 }
 
 /// An error with all that caused it: the HTTP client's own words alone say little.
-fn causes(error: &dyn Error) -> String {
-    let (mut text, mut cause) = (error.to_string(), error.source());
-    while let Some(error) = cause {
-        text += &format!(": {error}");
-        cause = error.source();
-    }
-    text
+fn causes(error: &(dyn Error + 'static)) -> String {
+    failure::causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::io::{self, Read};
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
-use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use flate2::read::{DeflateDecoder, GzDecoder, MultiGzDecoder, ZlibDecoder};
 
 /// A body is read, and unpacked, up to so many bytes; a larger one is not the vendor's.
 pub const LARGEST: usize = 256 * 1024;
@@ -52,9 +52,15 @@ fn unpack<'a>(body: &'a [u8], declared: Option<&str>) -> Option<Cow<'a, [u8]>> {
     let mut bytes = Cow::Borrowed(body);
     for _ in 0..MOST_LAYERS {
         let unpacked = match *bytes {
-            [0x1f, 0x8b, ..] => read_all(MultiGzDecoder::new(&*bytes)),
+            [0x1f, 0x8b, ..] => match read_all(MultiGzDecoder::new(&*bytes)) {
+                // Something else may stand behind it.
+                Unpacked::Nothing => read_all(GzDecoder::new(&*bytes)),
+                unpacked => unpacked,
+            },
             // No JSON and no page begins so.
             [first, second, ..] if is_zlib(first, second) => read_all(ZlibDecoder::new(&*bytes)),
+            // A text already; its first bytes might be read as packed all the same.
+            [b'{' | b'[' | b'<' | b' ' | b'\t' | b'\r' | b'\n', ..] => break,
             _ if is_deflate => read_all(DeflateDecoder::new(&*bytes)),
             _ => break,
         };
@@ -173,6 +179,7 @@ mod tests {
             ("gzip that says identity", gzip(plain), "identity"),
             ("gzip in two members", [gzip(&plain[..9]), gzip(&plain[9..])].concat(), "gzip"),
             ("gzip without its last bytes", cut(gzip(plain)), "gzip"),
+            ("gzip with bytes behind it", [gzip(plain), b"\0\0\0".to_vec()].concat(), "gzip"),
             ("deflate as zlib", zlib(plain), "deflate"),
             ("deflate without a head", deflate(plain), "deflate"),
             ("zlib, unsaid", zlib(plain), ""),
@@ -183,6 +190,19 @@ mod tests {
             ("not packed", plain.to_vec(), "identity"),
         ] {
             assert_eq!(first(&body, "application/json", coding), JSON, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_text_of_several_lines_is_not_unpacked_once_more() {
+        // `{` and a line feed are a whole stream to a decoder.
+        let plain = "{\n  \"status\": \"OK\"\n}";
+        for (body, coding) in [
+            (deflate(plain.as_bytes()), "deflate"),
+            (zlib(plain.as_bytes()), "deflate"),
+            (plain.as_bytes().to_vec(), "deflate"),
+        ] {
+            assert_eq!(first(&body, "application/json", coding), plain);
         }
     }
 

@@ -67,8 +67,9 @@ fn kind(content_type: &str) -> Option<&str> {
 }
 
 fn beginning(text: &str, private: &Private<'_>) -> Option<String> {
-    let looked_at: String = text.chars().take(LOOKED_AT).collect();
-    let looked_at = looked_at.split_whitespace().collect::<Vec<_>>().join(" ");
+    // At most so many words stand in so many characters.
+    let words: Vec<&str> = text.split_whitespace().take(LOOKED_AT).collect();
+    let looked_at: String = words.join(" ").chars().take(LOOKED_AT).collect();
     let is_plain = looked_at.chars().all(|c| c.is_ascii() && !c.is_ascii_control());
     if !is_plain || private.is_in(&looked_at) {
         return None;
@@ -109,6 +110,7 @@ mod tests {
             (html, Some("\u{1b}[2J"), "HTTP 200, text/html"),
             (html, Some("key a-secret-1"), "HTTP 200, text/html"),
             (html, Some(&(long.clone() + " siti")), "HTTP 200, text/html"),
+            (html, Some(&format!("ok{}aminah", " ".repeat(LOOKED_AT - 5))), "HTTP 200, text/html"),
             (html, Some(&long), &format!("HTTP 200, text/html, begins \"{}…\"", &long[..60])),
         ] {
             assert_eq!(description(200, kind, text, &subject, &credentials), told, "{text:?}");

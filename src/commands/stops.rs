@@ -1,17 +1,19 @@
-//! Why a start stopped, and what to do next, for people.
+//! The reason why a start stopped, and the next thing to do, for people.
 //!
 //! Must hold: the cause that the start met is told, and a command that is proposed is fit to be pasted. Never: invites to
 //! lose more of the same.
 
+use super::run::finish::EndedStart;
 use super::words::Facts;
 use crate::engine::{LostAnswers, Stats};
 use crate::error::exit;
 use crate::model::class::AccountStop;
+use crate::model::outcome::Outcome;
 use crate::model::stop::{BudgetLimit, Signal, StopReason};
 use crate::model::subject::mask_niks;
 use crate::output::count;
 
-/// Why a start stopped.
+/// The reason why a start stopped.
 pub(super) fn why(stop: StopReason, stats: &Stats) -> String {
     let failure = stats.last_failure.as_deref().unwrap_or("no cause is known");
     let words = match stop {
@@ -30,8 +32,9 @@ pub(super) fn why(stop: StopReason, stats: &Stats) -> String {
             "the address answers with a redirect, which is never followed: look at --base-url"
         }
         StopReason::Account(AccountStop::Proxy) => {
+            let answer = stats.proxy_answer.as_deref().unwrap_or(failure);
             return format!(
-                "a proxy or gateway refuses us: {failure}; look at HTTPS_PROXY, and ask who runs it"
+                "a proxy or gateway refuses us: {answer}; look at HTTPS_PROXY, and ask who runs it"
             );
         }
         StopReason::Certificate => return format!("no connection to the vendor: {failure}"),
@@ -72,7 +75,7 @@ pub(super) fn why(stop: StopReason, stats: &Stats) -> String {
     words.to_owned()
 }
 
-/// What became of the answers that were lost, and what to look at.
+/// The ways in which answers were lost, and what to look at.
 fn lost(stats: &Stats) -> String {
     let LostAnswers { late, cut, unreadable, otherwise } = stats.lost;
     let told = stats.last_unreadable.as_deref().unwrap_or("without a result");
@@ -93,12 +96,14 @@ fn lost(stats: &Stats) -> String {
     format!("{}; each of them may have been charged: {advice}", ways.join(", "))
 }
 
-/// What to do next, as a command to paste.
-pub(super) fn next(facts: &Facts<'_>) -> Option<String> {
+/// The next thing to do, as a command to paste.
+pub(super) fn next(facts: &Facts<'_>, ended: &EndedStart) -> Option<String> {
     let same = format!("ceknik {}", arguments());
-    let state = &facts.ended.state;
+    let state = &ended.state;
+    let is_unavailable =
+        ended.projected.is_some_and(|made| made.outcomes.get(Outcome::Unavailable) > 0);
     let doubts = state.tally.possible.in_doubt + facts.funnel.in_doubt;
-    let text = match (facts.ended.code, facts.ended.stop) {
+    let text = match (ended.code, ended.stop) {
         (exit::COMPLETE | exit::INTERNAL, _) => return None,
         (exit::SOME_WITHOUT_VERDICT, _) if doubts > 0 => {
             let resend = if facts.config.reuse.resend_doubts { "" } else { " --in-doubt resend" };
@@ -107,9 +112,8 @@ pub(super) fn next(facts: &Facts<'_>) -> Option<String> {
                  twice: {same}{resend}"
             )
         }
-        (exit::SOME_WITHOUT_VERDICT, _) if state.stats.last_failure.is_some() => format!(
-            "when the vendor can be reached, the same command asks the rows without an answer \
-             again: {same}"
+        (exit::SOME_WITHOUT_VERDICT, _) if is_unavailable => format!(
+            "the same command asks the rows that were unavailable again, in a new run: {same}"
         ),
         (exit::SOME_WITHOUT_VERDICT, _) => {
             "mend the rows without a verdict (see ck_reason), and run the file again".to_owned()
@@ -122,7 +126,7 @@ pub(super) fn next(facts: &Facts<'_>) -> Option<String> {
              out: {same}"
         ),
         (_, Some(StopReason::LostAnswers)) if state.stats.lost.unreadable > 0 => {
-            format!("not before answers can be read again; then the same command goes on: {same}")
+            format!("first have the cause mended; then the same command goes on from here: {same}")
         }
         _ => format!("the same command goes on from here: {same}"),
     };

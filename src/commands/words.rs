@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::api::Origin;
 use crate::cli::DEFAULT_BASE_URL;
@@ -171,44 +171,41 @@ pub(super) fn verdict(exit: u8, forecast: &Forecast, stop: Option<&Finding>) -> 
     }
 }
 
-/// The facts that the last words are made of.
+/// The facts that the summary and the last words are made of, beside how the start ended.
 pub(super) struct Facts<'a> {
     pub(super) config: &'a RunConfig,
     pub(super) surveyed: &'a Survey,
     pub(super) funnel: Funnel,
     pub(super) run: &'a OpenRun,
-    pub(super) ended: &'a EndedStart,
-    pub(super) took: Duration,
+    pub(super) begun: Instant,
     pub(super) calling: Duration,
 }
 
-/// Says the last words, and writes the summary.
+/// Writes the summary, where one is wanted.
 ///
 /// # Errors
-/// Exit code 18: the summary cannot be written. What is in its place is another run's.
-pub(super) fn last(facts: &Facts<'_>, screen: &Screen) -> Result<(), Error> {
-    let summary = summary(facts);
-    // First of all: whoever should read the words may not.
-    let from_sandbox = facts.ended.projected.is_some_and(|projected| projected.from_sandbox);
-    let written = match facts.config.destination.summary(from_sandbox) {
-        Some(path) => summary.write(&path),
-        None => Ok(()),
-    };
-    if let Some(stop) = facts.ended.stop {
-        screen.say(&format!("\nstopped: {}", why(stop, &facts.ended.state.stats)));
-    }
-    let next = next(facts);
-    screen.say(&last_words(&summary, facts.config.price.as_ref(), next.as_deref()));
-    written.map_err(|error| {
+/// Exit code 18: it cannot be written.
+pub(super) fn write_summary(facts: &Facts<'_>, ended: &EndedStart) -> Result<(), Error> {
+    let from_sandbox = ended.projected.is_some_and(|projected| projected.from_sandbox);
+    let Some(path) = facts.config.destination.summary(from_sandbox) else { return Ok(()) };
+    summary(facts, ended).write(&path).map_err(|error| {
         let what = format!("the summary cannot be written: {error}");
-        let hint =
-            "what stands in its place is another run's; all else is done, and safe in the ledger";
+        let hint = "a summary that stands there may be older; the answers are safe in the ledger";
         Error::new(exit::STORAGE, what, hint)
     })
 }
 
-fn summary(facts: &Facts<'_>) -> Summary {
-    let Facts { config, surveyed, ended, .. } = facts;
+/// Says the last words. By now all else is done: whoever should read them may not.
+pub(super) fn last(facts: &Facts<'_>, ended: &EndedStart, screen: &Screen) {
+    if let Some(stop) = ended.stop {
+        screen.say(&format!("\nstopped: {}", why(stop, &ended.state.stats)));
+    }
+    let (summary, next) = (summary(facts, ended), next(facts, ended));
+    screen.say(&last_words(&summary, facts.config.price.as_ref(), next.as_deref()));
+}
+
+fn summary(facts: &Facts<'_>, ended: &EndedStart) -> Summary {
+    let Facts { config, surveyed, .. } = facts;
     let state = &ended.state;
     let counts = &surveyed.counts;
     let mut warnings: BTreeMap<_, _> =
@@ -236,7 +233,7 @@ fn summary(facts: &Facts<'_>) -> Summary {
         calls,
         retries: state.stats.retries,
         rate_limit_waits: state.stats.throttles,
-        seconds: facts.took.as_secs_f64(),
+        seconds: facts.begun.elapsed().as_secs_f64(),
         calls_per_second: calls as f64 / facts.calling.as_secs_f64().max(0.001),
         latency: state.stats.latency(),
         last_failure: state.stats.last_failure.clone(),

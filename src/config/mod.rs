@@ -103,7 +103,7 @@ pub enum Vendor {
     Live {
         /// Where.
         base: BaseUrl,
-        /// How.
+        /// The way calls are made.
         calls: Calls,
         /// Further root certificates.
         ca_cert: Option<PathBuf>,
@@ -159,10 +159,6 @@ impl RunConfig {
     /// # Errors
     /// What cannot be meant: exit code 2 or 11.
     pub fn new(args: &RunArgs, origins: &Origins) -> Result<Self, Error> {
-        Self::of(args, origins).map_err(|error| origins.explain(error))
-    }
-
-    fn of(args: &RunArgs, origins: &Origins) -> Result<Self, Error> {
         let unused = match args.vendor.sandbox {
             true => origins.unused_in_sandbox(&["--base-url", "--ca-cert"])?,
             false => Vec::new(),
@@ -221,7 +217,7 @@ pub fn which_ledger(
             origins.unused_in_sandbox(&["--base-url"])?;
             Origin::sandbox()
         }
-        false => Origin::of(&base_url(&args.base_url).map_err(|error| origins.explain(error))?),
+        false => Origin::of(&base_url(&args.base_url)?),
     };
     location(args.ledger.as_deref(), key_file, &origin)
 }

@@ -1,6 +1,6 @@
-//! Where each setting comes from: typed, a variable, a line of the configuration file, or nowhere.
+//! The origin of each setting: it was typed, or a variable or a line of the configuration file sets it.
 //!
-//! Must hold: a value that is at fault is told as what the user has to change. Never: shows a value.
+//! Must hold: a value that is at fault is told as what the user has to change.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -14,9 +14,9 @@ use super::values::usage;
 use crate::cli::Cli;
 use crate::error::{Error, exit};
 
-/// Where a setting comes from.
+/// The hand that set a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Origin {
+enum SetBy {
     /// The command line.
     Typed,
     /// A variable of the environment, by its name.
@@ -25,9 +25,9 @@ enum Origin {
     File(String),
 }
 
-/// Where the settings of a command come from, by their long flags. What is not in it has its default.
+/// The hands that set the settings of a command, by their long flags. A flag that is not in it has its default.
 #[derive(Debug, Default)]
-pub struct Origins(BTreeMap<String, Origin>);
+pub struct Origins(BTreeMap<String, SetBy>);
 
 impl Origins {
     /// The origins of what was parsed.
@@ -38,9 +38,9 @@ impl Origins {
             let flag = argument.get_long()?;
             let variable = || argument.get_env().map(|name| name.to_string_lossy().into_owned());
             let origin = match matches.value_source(argument.get_id().as_str())? {
-                ValueSource::CommandLine => Origin::Typed,
-                ValueSource::EnvVariable => Origin::Variable(variable()?),
-                _ => Origin::File(lines.place(flag)?),
+                ValueSource::CommandLine => SetBy::Typed,
+                ValueSource::EnvVariable => SetBy::Variable(variable()?),
+                _ => SetBy::File(lines.place(flag)?),
             };
             Some((format!("--{flag}"), origin))
         };
@@ -50,7 +50,7 @@ impl Origins {
     /// An error told as the fault of what the user has to change: the flag, the variable or the line of the file.
     pub fn explain(&self, error: Error) -> Error {
         let Some(flag) = error.flag else { return error };
-        let (Some(Origin::Variable(name)) | Some(Origin::File(name))) = self.0.get(flag) else {
+        let (Some(SetBy::Variable(name)) | Some(SetBy::File(name))) = self.0.get(flag) else {
             return error;
         };
         let own = error
@@ -69,11 +69,11 @@ impl Origins {
         for flag in flags {
             match self.0.get(*flag) {
                 None => {}
-                Some(Origin::Variable(name) | Origin::File(name)) => unused.push(name.clone()),
-                Some(Origin::Typed) => {
+                Some(SetBy::Variable(name) | SetBy::File(name)) => unused.push(name.clone()),
+                Some(SetBy::Typed) => {
                     let sandbox = match self.0.get("--sandbox") {
-                        Some(Origin::Variable(name) | Origin::File(name)) => name,
-                        Some(Origin::Typed) | None => "--sandbox",
+                        Some(SetBy::Variable(name) | SetBy::File(name)) => name,
+                        Some(SetBy::Typed) | None => "--sandbox",
                     };
                     return Err(Error::new(
                         exit::USAGE,
@@ -90,7 +90,7 @@ impl Origins {
 /// The reason for which no command could be understood.
 #[derive(Debug)]
 pub enum Refused {
-    /// What was typed: clap says so itself.
+    /// The user, by what was typed: clap says so itself.
     Typed(clap::Error),
     /// A variable, or the configuration file.
     Set(Error),
@@ -144,9 +144,9 @@ mod tests {
     use super::*;
 
     fn origins() -> Origins {
-        let typed = ("--price".to_owned(), Origin::Typed);
-        let variable = ("--rate".to_owned(), Origin::Variable("CEKNIK_RATE".to_owned()));
-        let file = Origin::File("ceknik.toml, line 3, base-url".to_owned());
+        let typed = ("--price".to_owned(), SetBy::Typed);
+        let variable = ("--rate".to_owned(), SetBy::Variable("CEKNIK_RATE".to_owned()));
+        let file = SetBy::File("ceknik.toml, line 3, base-url".to_owned());
         Origins([typed, variable, ("--base-url".to_owned(), file)].into_iter().collect())
     }
 

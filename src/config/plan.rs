@@ -53,10 +53,6 @@ impl PlanConfig {
     /// # Errors
     /// What cannot be meant: exit code 2 or 11.
     pub fn new(args: &PlanArgs, origins: &Origins) -> Result<Self, Error> {
-        Self::of(args, origins).map_err(|error| origins.explain(error))
-    }
-
-    fn of(args: &PlanArgs, origins: &Origins) -> Result<Self, Error> {
         let forecast = &args.forecast;
         let price = price(&args.money)?;
         let most_mismatches = args.money.stop_if_mismatch_over.as_deref();

@@ -27,7 +27,7 @@ pub(super) fn wrong(flag: &'static str, why: impl Display) -> Error {
     usage(format!("{flag}: {why}")).of_flag(flag)
 }
 
-/// The same of a reason that comes as a text.
+/// Makes such an error of a reason.
 pub(super) fn flawed(flag: &'static str) -> impl FnOnce(String) -> Error {
     move |why| wrong(flag, why)
 }

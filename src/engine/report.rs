@@ -29,16 +29,17 @@ pub struct Stats {
     pub elsewhere: u64,
     /// Answers that were lost, by how.
     pub lost: LostAnswers,
-    /// The last failure on the way to the vendor, in our words: a connection that could not be made, or an answer that
-    /// is not the vendor's.
+    /// The cause of the last connection that could not be made, in our words.
     pub last_failure: Option<String>,
+    /// The description of the answer by which a proxy or gateway refused a call.
+    pub proxy_answer: Option<String>,
     /// The description of the last answer that came and could not be read.
     pub last_unreadable: Option<String>,
     /// Times that calls took to be answered, in microseconds; `None` before the first.
     latency: Option<Histogram<u64>>,
 }
 
-/// How answers were lost.
+/// The ways in which answers were lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LostAnswers {
     /// No answer came in time.
@@ -52,7 +53,7 @@ pub struct LostAnswers {
 }
 
 impl Stats {
-    /// Counts a reply. `told`: what the vendor says of it, or we do.
+    /// Counts a reply. `told`: our own words for what came of it.
     pub(super) fn replied(&mut self, class: Class, took: Duration, told: Option<&str>) {
         self.sent += u64::from(class.was_sent());
         match class {
@@ -63,9 +64,8 @@ impl Stats {
                 self.last_unreadable = told.map(str::to_owned);
             }
             Class::InDoubt(_) => self.lost.otherwise += 1,
-            Class::NotSent(_) | Class::Account(AccountStop::Proxy) => {
-                self.last_failure = told.map(str::to_owned);
-            }
+            Class::NotSent(_) => self.last_failure = told.map(str::to_owned),
+            Class::Account(AccountStop::Proxy) => self.proxy_answer = told.map(str::to_owned),
             _ => {}
         }
         match class {

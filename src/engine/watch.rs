@@ -30,10 +30,12 @@ impl Watch {
         Self { stats, streaks, verdicts, most_mismatches, told: Vec::new() }
     }
 
-    /// Counts a reply. `told`: what the vendor says of it, or we do.
+    /// Counts a reply. `told`: our own words for what came of it.
     pub(super) fn answered(&mut self, class: Class, took: Duration, told: Option<&str>) {
         self.stats.replied(class, took, told);
-        self.tell(class, told.unwrap_or_default());
+        if let Some(cause) = told {
+            self.tell(class, cause);
+        }
         if self.verdicts.answered(class) && self.verdicts.mostly_failed() {
             tracing::warn!(
                 "nearly all of the first verdicts are \"failed\": something is wrong, look at the \

@@ -86,7 +86,7 @@ pub enum NotSent {
     Connect,
     /// The certificate was refused: it is not the vendor's, or not to be trusted. No outage: the run stops.
     Certificate,
-    /// What answers speaks no TLS. No outage: the run stops.
+    /// The address does not use TLS. No outage: the run stops.
     NoTls,
     /// The proxy refuses us: 401, 403 or 407. No outage: the run stops.
     Proxy,

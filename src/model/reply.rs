@@ -42,7 +42,7 @@ pub struct Remains {
     pub handle_time: Option<String>,
     /// `request_id`.
     pub request_id: Option<String>,
-    /// What came in place of an answer, in our words.
+    /// A description of what came in place of an answer, in our words.
     pub description: Option<String>,
 }
 

@@ -39,7 +39,7 @@ pub enum StopReason {
     Unreachable,
     /// The certificate of the vendor, or of the proxy, was refused.
     Certificate,
-    /// What answers at the address speaks no TLS.
+    /// The address does not use TLS.
     NoTls,
     /// The vendor asked to slow down for `--max-outage`, with no success.
     Throttled,

@@ -45,7 +45,7 @@ fn is_own(reply: &Reply, subject: &Subject) -> Option<bool> {
     }
 }
 
-/// What becomes of every so many-th call, in turn.
+/// Every so many-th call meets a fault, one kind after the other.
 const EVERY: usize = 25;
 
 /// A vendor that resets, cuts, closes and goes on by turns.

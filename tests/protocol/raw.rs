@@ -62,7 +62,7 @@ impl RawServer {
         Self::at("127.0.0.1", serve)
     }
 
-    /// The same at another address of this machine.
+    /// Such a server at another address of this machine.
     pub(crate) fn at(
         ip: &str,
         serve: impl Fn(TcpStream, &Mutex<Seen>) + Send + Sync + 'static,

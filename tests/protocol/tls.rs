@@ -28,7 +28,7 @@ pub(crate) fn server(certificate: &str) -> RawServer {
     saying(certificate, a_match)
 }
 
-/// The same at another address of this machine.
+/// Such a server at another address of this machine.
 fn server_at(ip: &str, certificate: &str) -> RawServer {
     let config = config(certificate);
     RawServer::at(ip, move |stream, seen| serve(stream, seen, &config, a_match))
@@ -80,7 +80,7 @@ async fn an_authority_that_is_given_is_trusted() {
 #[tokio::test]
 async fn a_certificate_that_is_not_right_is_sent_nothing() {
     for (certificate, host, ca_cert, word) in [
-        ("server.pem", "127.0.0.1", None, "nobody whom this machine trusts"),
+        ("server.pem", "127.0.0.1", None, "its issuer is not trusted on this machine"),
         ("server.pem", "127.0.0.2", Some("ca.pem"), "another name"),
         ("expired.pem", "127.0.0.1", Some("ca.pem"), "expired"),
     ] {

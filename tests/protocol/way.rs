@@ -174,7 +174,7 @@ fn another_word_of_a_proxy_is_an_outage() {
     assert_eq!(place.column("in.verified.csv", "ck_possible"), ["0"]);
     let reason = place.column("in.verified.csv", "ck_reason");
     assert_eq!(reason, ["not_sent_connect: the proxy refuses the connection (502)"]);
-    assert!(ended.stderr.contains("the same command asks the rows without an answer again"));
+    assert!(ended.stderr.contains("the same command asks the rows that were unavailable again"));
 }
 
 #[test]
@@ -194,12 +194,12 @@ fn a_refused_certificate_and_plain_text_stop_the_run_at_once() {
     });
     let ended = run(&place, &format!("https://{}", plain.address), &[], &[]).exits(11);
     assert!(
-        ended
-            .stderr
-            .contains("stopped: no connection to the vendor: what answers there speaks no TLS")
+        ended.stderr.contains(
+            "stopped: no connection to the vendor: this address does not use TLS (https)"
+        )
     );
     let reason = &place.column("in.verified.partial.csv", "ck_reason")[0];
-    assert_eq!(reason, "not_sent_no_tls: what answers there speaks no TLS");
+    assert_eq!(reason, "not_sent_no_tls: this address does not use TLS (https)");
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn the_cause_of_a_failed_connection_is_said() {
     let (_held, closed) = crate::raw::closed_port();
     for (base, cause) in [
         (format!("http://{closed}"), "the connection was refused"),
-        ("https://nowhere.invalid".to_owned(), "its name was not found"),
+        ("https://nowhere.invalid".to_owned(), "the server's address could not be looked up (DNS)"),
     ] {
         let place = Place::new();
         let more = ["--max-attempts", "1", "--connect-timeout", "2s"];

@@ -58,9 +58,10 @@ impl Clients {
             _ => NotSent::Connect,
         };
         let cause = match status {
-            Some(407) => "the proxy wants a user and password, or others (407)".to_owned(),
+            Some(407) => "the proxy needs a user name and password, or those given are wrong (407)"
+                .to_owned(),
+            Some(200..300) | None => "the proxy opened no connection".to_owned(),
             Some(status) => format!("the proxy refuses the connection ({status})"),
-            None => "the proxy opened no connection".to_owned(),
         };
         Fault::NotSent(why, cause)
     }
@@ -71,8 +72,8 @@ fn cause(error: &ClientError) -> (NotSent, String) {
     if let Some(error) = find::<TlsError>(error) {
         return tls_cause(error);
     }
-    let text = if words(error, "dns error").is_some() {
-        "its name was not found"
+    let text = if error.is_dns() {
+        "the server's address could not be looked up (DNS)"
     } else if error.is_timeout() {
         "no connection in time"
     } else {
@@ -114,10 +115,10 @@ fn tls_cause(error: &TlsError) -> (NotSent, String) {
         TlsError::InvalidCertificate(fault) => (NotSent::Certificate, certificate_fault(fault)),
         TlsError::NoCertificatesPresented => (NotSent::Certificate, "there is none"),
         TlsError::InvalidMessage(_) => {
-            return (NotSent::NoTls, "what answers there speaks no TLS".to_owned());
+            return (NotSent::NoTls, "this address does not use TLS (https)".to_owned());
         }
         TlsError::AlertReceived(_) | TlsError::PeerIncompatible(_) => {
-            return (NotSent::Connect, "it does not agree on a form of TLS".to_owned());
+            return (NotSent::Connect, "no TLS version or cipher in common".to_owned());
         }
         _ => return (NotSent::Connect, "its TLS failed".to_owned()),
     };
@@ -132,7 +133,7 @@ fn certificate_fault(fault: &CertificateError) -> &'static str {
         }
         CertificateError::Revoked => "it was revoked",
         CertificateError::UnknownIssuer => {
-            "nobody whom this machine trusts has issued it; --ca-cert names others"
+            "its issuer is not trusted on this machine (see --ca-cert)"
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "it is for another name"
@@ -156,7 +157,9 @@ fn words(error: &ClientError, begin: &str) -> Option<String> {
 }
 
 /// An error, and one by one what caused it.
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+pub(super) fn causes<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error: &&'a (dyn Error + 'static)| {
         // What an IO error was made of is not its cause, but itself.
         match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {

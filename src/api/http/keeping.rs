@@ -1,4 +1,4 @@
-//! Whether connections are kept for the next call.
+//! The decision whether connections are kept for the next call.
 //!
 //! A gateway that answers one call twice, under a new request id, gives its second answer to the next call on that
 //! connection. Mostly it comes while nothing is asked: the connection then ends in the middle of its life, unannounced.
@@ -80,8 +80,8 @@ impl Keeping {
         if ends.len() >= MOST_ENDS {
             *self = Self::Off { until: now + PAUSE };
             tracing::warn!(
-                "connections end unannounced after their answers: a gateway may answer calls twice; for an hour each \
-                 call gets a connection of its own"
+                "the server closes connections after its answers without saying so: a gateway may answer calls twice; \
+                 for an hour each call gets a connection of its own"
             );
         }
     }

@@ -5,7 +5,7 @@
 //! again only after an answer that was its call's own: one with a request id that no earlier answer had.
 //!
 //! Must hold: a line never has two calls under way; one whose answer is lost, is not the vendor's, or came before is
-//! closed; one that idles is closed before its server would. Never: sends anything by itself.
+//! closed; one that idles is not used again when its server may close it. Never: sends anything by itself.
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
@@ -21,8 +21,8 @@ use super::clients::Clients;
 use super::keeping::{Keeping, Tick, Trust};
 use super::{ApiError, Options, causes};
 
-/// A line is idle at most so long where its server says nothing: one that closes it in the moment of a send would make a
-/// doubt.
+/// A line that was idle for so long is not used again where its server says nothing: one that closes it in the moment of
+/// a send would make a doubt.
 const IDLE: Duration = Duration::from_millis(800);
 /// No server's word makes it longer than this.
 const LONGEST_IDLE: Duration = Duration::from_secs(4);
@@ -65,17 +65,19 @@ pub(super) struct Line {
     age: u64,
     /// Its last answer, where one came.
     last: Option<Last>,
+    /// When it was taken for its call.
+    taken: Instant,
 }
 
 /// The last answer on a line.
 struct Last {
     connection: Option<SocketAddr>,
     at: Instant,
-    /// The line is closed when it was idle for so long.
+    /// The line is not used again once it was idle for so long.
     idle: Duration,
 }
 
-/// How long a server keeps a connection after an answer.
+/// The time for which a server keeps a connection after an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum KeptFor {
     /// It says nothing.
@@ -155,11 +157,11 @@ impl Lines {
         match choice {
             Choice::Single => {
                 let client = self.single.clone();
-                Ok(Line { client, share: None, age, last: None })
+                Ok(Line { client, share: None, age, last: None, taken: now })
             }
             Choice::New => {
                 let (client, share) = (self.clients.keeping()?, Some(Arc::clone(&self.share)));
-                Ok(Line { client, share, age, last: None })
+                Ok(Line { client, share, age, last: None, taken: now })
             }
             Choice::Idle(line) => {
                 if line.idle(now).is_some_and(|(idle, _)| idle > FRESH) {
@@ -168,7 +170,7 @@ impl Lines {
                     yield_now().await;
                     yield_now().await;
                 }
-                Ok(line)
+                Ok(Line { taken: now, ..line })
             }
         }
     }
@@ -178,9 +180,9 @@ impl Lines {
     /// this is.
     pub(super) fn answered(&self, line: &Line, answer: &Response) -> Option<SocketAddr> {
         let connection = answer.extensions().get::<HttpInfo>().map(HttpInfo::local_addr);
-        if let Some(last) = &line.last
+        if let Some((idle, last)) = line.idle(line.taken)
             && last.connection != connection
-            && last.at.elapsed() < SOON
+            && idle < SOON
         {
             let mut state = self.state();
             state.keeping.ended_unannounced(self.begun.elapsed());
@@ -188,6 +190,17 @@ impl Lines {
             state.idle.clear();
         }
         connection
+    }
+
+    /// True if no earlier answer had this request id.
+    pub(super) fn is_new(&self, id: &str) -> bool {
+        let is_new = self.state().recent.is_new(id);
+        if !is_new {
+            tracing::warn!(
+                "an answer has the request id of an earlier one, so it is not its call's: the connection is closed"
+            );
+        }
+        is_new
     }
 
     /// Gives a line back after an answer with this request id, or closes it.
@@ -200,10 +213,7 @@ impl Lines {
     ) -> Whose {
         // Nothing tells whose it is; then the next would be guessed.
         let Some(id) = id else { return Whose::Own };
-        if !self.state().recent.is_new(id) {
-            tracing::warn!(
-                "an answer has the request id of an earlier one, so it is not its call's: the connection is closed"
-            );
+        if !self.is_new(id) {
             return Whose::Earlier;
         }
         let idle = kept_for.idle();

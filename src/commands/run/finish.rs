@@ -99,13 +99,24 @@ pub(crate) struct EndedStart {
     pub(crate) result: Result<u8, Error>,
 }
 
-/// Makes the output, decides the exit code, and notes the end in the ledger.
+impl EndedStart {
+    /// Takes the result of a later step into account.
+    fn then(&mut self, later: Result<(), Error>) {
+        let before = std::mem::replace(&mut self.result, Ok(self.code));
+        self.result = first_failure(before, later);
+        self.code = code_of(&self.result);
+    }
+}
+
+/// Makes the output, decides the exit code, writes the summary, and notes the end in the ledger. Where the summary cannot be
+/// written, the run is not over: the same command goes on with it.
 pub(crate) fn finish<L: Ledger>(
     left: Left<L>,
     run: &OpenRun,
     body_auto: bool,
     now: impl FnOnce() -> WallMs,
     make: impl FnOnce(&RunState, Option<StopReason>, &mut L) -> Result<Output, Error>,
+    summarize: impl Fn(&EndedStart) -> Result<(), Error>,
 ) -> EndedStart {
     let Left { state, mut ledger, ended } = left;
     let stop = ended.stop();
@@ -125,12 +136,19 @@ pub(crate) fn finish<L: Ledger>(
     let output = placed.as_ref().ok().cloned().flatten();
     let is_noted = !matches!(ended, Ended::StorageFailed(_));
     let result = first_failure(result_of(ended, projected.as_ref(), &state), placed.map(drop));
+    let mut ended = EndedStart { state, stop, code: code_of(&result), projected, output, result };
+    let summarized = summarize(&ended);
+    ended.then(summarized);
     let noted = match ledger {
-        Some(ledger) if is_noted => note(ledger, run, &state, now(), stop, code_of(&result)),
+        Some(ledger) if is_noted => note(ledger, run, &ended.state, now(), stop, ended.code),
         _ => Ok(()),
     };
-    let result = first_failure(result, noted.map_err(Error::from));
-    EndedStart { state, stop, code: code_of(&result), projected, output, result }
+    if let Err(error) = noted {
+        ended.then(Err(error.into()));
+        // It told another exit code. One that cannot be written now was told before.
+        let _ = summarize(&ended);
+    }
+    ended
 }
 
 /// The exit code or the error that the way to end asks for.
@@ -149,10 +167,7 @@ fn result_of(ended: Ended, made: Option<&Projected>, state: &RunState) -> Result
 
 /// The command ends with its first failure: of the run, then of the output, of the note, of the summary. Another one is
 /// told here.
-pub(super) fn first_failure(
-    result: Result<u8, Error>,
-    later: Result<(), Error>,
-) -> Result<u8, Error> {
+fn first_failure(result: Result<u8, Error>, later: Result<(), Error>) -> Result<u8, Error> {
     match (result, later) {
         (Ok(_), Err(later)) => Err(later),
         (result, Err(later)) => {

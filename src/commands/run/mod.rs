@@ -35,10 +35,10 @@ mod tests;
 mod vendor;
 mod verify;
 
-use finish::{Left, finish, first_failure};
+use finish::{Left, finish};
 use output::Results;
 use vendor::Connection;
-use verify::{Line, verify};
+use verify::{Client, verify};
 
 /// Verifies a file. Returns the exit code.
 ///
@@ -96,7 +96,7 @@ impl Start<'_> {
             self.confirm(&forecast)?;
         }
         let options = engine_options(with_deadline(config), config.body_auto, &mut ledger)?;
-        let line = Line::new(&self.vendor.options)?;
+        let client = Client::new(&self.vendor.options)?;
         let table = std::mem::take(&mut surveyed.table);
         let run = ledger.open_run(&opening)?;
 
@@ -109,26 +109,24 @@ impl Start<'_> {
             let mut progress = Progress::new(screen, &funnel, config.price.clone());
             let (reader, fingerprint) = (input.clone(), surveyed.fingerprint);
             let read = move |to: &Sender<Delivery>| read(&reader, fingerprint, to);
-            let left = verify(dispatcher, ledger, &run, line, read, &mut signals, &mut progress);
+            let left = verify(dispatcher, ledger, &run, client, read, &mut signals, &mut progress);
             progress.end();
             left
         };
         let calling = calling.elapsed();
         let results = Results { config, input: &input, surveyed: &surveyed, run: &run, interrupts };
-        let ended = finish(left, &run, config.body_auto, WallMs::now, |state, stop, ledger| {
-            results.make(state, stop, ledger)
-        });
-        let facts = words::Facts {
-            config,
-            surveyed: &surveyed,
-            funnel,
-            run: &run,
-            ended: &ended,
-            took: self.begun.elapsed(),
-            calling,
-        };
-        let said = words::last(&facts, screen);
-        first_failure(ended.result, said)
+        let begun = self.begun;
+        let facts = words::Facts { config, surveyed: &surveyed, funnel, run: &run, begun, calling };
+        let ended = finish(
+            left,
+            &run,
+            config.body_auto,
+            WallMs::now,
+            |state, stop, ledger| results.make(state, stop, ledger),
+            |ended| words::write_summary(&facts, ended),
+        );
+        words::last(&facts, &ended, screen);
+        ended.result
     }
 
     /// Asks a person before a start that may cost more than they want to spend unasked.

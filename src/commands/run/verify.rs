@@ -20,12 +20,12 @@ const ROWS_WAITING: usize = 4;
 const TASKS_IN_A_ROW: u32 = 16_384;
 
 /// The client, with the runtime that drives its connections.
-pub(super) struct Line {
+pub(super) struct Client {
     runtime: Runtime,
     verifier: HttpVerifier,
 }
 
-impl Line {
+impl Client {
     /// Made before the run begins: an option that cannot be used is told while nothing has happened.
     pub(super) fn new(options: &api::Options) -> Result<Self, Error> {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -46,7 +46,7 @@ pub(super) fn verify<L: Ledger>(
     dispatcher: Dispatcher,
     ledger: L,
     run: &OpenRun,
-    line: Line,
+    client: Client,
     read: impl FnOnce(&Sender<Delivery>) -> Result<(), PassError> + Send + 'static,
     signals: &mut Signals,
     progress: &mut Progress,
@@ -60,7 +60,7 @@ pub(super) fn verify<L: Ledger>(
         }
     };
     let reader = std::thread::Builder::new().name("reader".to_owned()).spawn(move || read(&give));
-    let Line { runtime, verifier } = line;
+    let Client { runtime, verifier } = client;
     let glimpse = |seen: &engine::Snapshot| progress.show(seen);
     // Without a reader the rows break off at once.
     let verified = runtime.block_on(async {

@@ -23,9 +23,11 @@ impl Dispatcher {
         let Some(flight) = self.intents.land(ticket.attempt()) else { return };
         let class = classify(&reply);
         let (http, retry_after, mut texts) = take_apart(reply);
+        // Where the vendor said nothing: our own words, which hold nothing of the customer.
+        let told = texts.reason.clone().filter(|_| texts.status.is_none());
         conceal_all(&mut texts, ticket.subject());
         self.budget.settle(charge(class), class.was_sent());
-        self.watch.answered(class, now.saturating_sub(flight.sent_at), texts.reason.as_deref());
+        self.watch.answered(class, now.saturating_sub(flight.sent_at), told.as_deref());
         let is_throttled = self.pace.replied(class, flight, retry_after, now);
         self.watch.stats.throttles += u64::from(is_throttled);
         let spent = self.table.state(flight.at).spent.after(class);

@@ -115,9 +115,10 @@ impl SqliteLedger {
     pub(super) fn record(&mut self, run: RunId, mut batch: Batch) -> Told {
         batch.settlements.iter_mut().for_each(|fact| fact.texts.cut_long());
         if let Err(error) = self.check_place() {
-            // Where it was moved, and not removed, these answers are safe; what was to be sent stays unsent.
-            let answers = Batch { settlements: batch.settlements.clone(), ..Batch::default() };
-            let _ = commit(&mut self.connection, run, &answers);
+            // Where it was moved, and not removed, the answers are safe in it; what was to be sent stays unsent.
+            let answers = Batch { settlements: batch.settlements, ..Batch::default() };
+            let is_recorded = commit(&mut self.connection, run, &answers).is_ok();
+            batch.settlements = if is_recorded { Vec::new() } else { answers.settlements };
             return Err(Box::new(Unrecorded { error, batch }));
         }
         match commit(&mut self.connection, run, &batch) {

@@ -257,6 +257,7 @@ impl<B: Backend> World<B> {
                 checked = self.check_output(begun, state, stop, &bytes);
                 Ok(output)
             },
+            |_| Ok(()),
         );
         self.step()?;
         checked?;
