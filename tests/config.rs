@@ -181,6 +181,17 @@ fn a_value_that_cannot_be_used_is_told_as_what_has_to_be_changed() {
         assert!(said(&output).contains(says), "{file} {variable:?}: {}", said(&output));
         assert!(matches!(output.status.code(), Some(2 | 11)), "{file} {variable:?}");
     }
+    for command in [&["plan", path][..], &["status"], &["purge", "--older-than", "1d"]] {
+        let place = Place::new();
+        let output = place.command(command).env("CEKNIK_BASE_URL", "ftp://x").output().unwrap();
+        let says = "error: CEKNIK_BASE_URL: the base URL cannot be used";
+        assert!(said(&output).starts_with(says), "{command:?}: {}", said(&output));
+    }
+    let place = Place::new();
+    place.write("in.csv", people([1]));
+    let mut command = place.command(&["run", "in.csv"]);
+    let output = command.env("CEKNIK_CA_CERT", "nowhere.pem").output().unwrap();
+    assert!(said(&output).contains("error: CEKNIK_CA_CERT: the CA file"), "{}", said(&output));
 }
 
 #[test]

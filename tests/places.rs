@@ -50,8 +50,15 @@ fn a_run_stops_at_once_where_its_ledger_is_moved_away() {
     // What was in flight, and what was granted in that moment.
     assert!(vendor.count() <= calls + 30, "{} calls, {calls} before", vendor.count());
 
-    // Brought back, it goes on, and nothing is bought twice.
+    // Brought back, it knows what was answered: in doubt are at most those whose answers could not be recorded any more.
     fs::rename(place.path("elsewhere"), place.path("disk")).unwrap();
+    let status = place.ceknik(&["status", "--json", "--ledger", "disk/my.ledger"]).exits(0);
+    let status: serde_json::Value = serde_json::from_str(&status.stdout).unwrap();
+    let tally = &status["runs"][0]["tally"];
+    let calls = vendor.calls();
+    assert_eq!(tally["calls"], calls.len(), "each call that left has its answer: {status}");
+    assert_eq!(tally["confirmed"], billed(&calls));
+    // It goes on, and nothing is bought twice.
     let more = [&LEDGER[..2], &["--limit", "100"]].concat();
     place.run("in.csv", &vendor.base_url, &more).exits(13);
     bought_once(&vendor.end());
@@ -173,6 +180,12 @@ fn a_summary_that_cannot_be_written_at_the_end_is_18() {
     let ended = run.end().exits(18);
     assert!(ended.stderr.contains("the summary cannot be written"), "{}", ended.stderr);
     assert_eq!(place.column("out.csv", "ck_outcome"), ["match"], "all else is done");
+    // The run is not over: the same command ends it, and buys nothing.
+    fs::remove_dir(place.path("s.json")).unwrap();
+    place.run("in.csv", &vendor.base_url, &more).exits(0);
+    let summary: serde_json::Value =
+        serde_json::from_slice(&fs::read(place.path("s.json")).unwrap()).unwrap();
+    assert_eq!((&summary["run"], &summary["starts"]), (&1.into(), &2.into()));
     assert_eq!(billed(&vendor.end()), 1);
 }
 

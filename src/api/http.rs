@@ -134,7 +134,7 @@ impl HttpVerifier {
     async fn call(&self, subject: &Subject, kind: BodyKind) -> Reply {
         let timer = pin!(sleep_until(Instant::now() + self.timeout));
         let mut due = Due(timer);
-        let Ok(line) = self.lines.take().await else {
+        let Ok(mut line) = self.lines.take().await else {
             let cause = "the HTTP client could not be made".to_owned();
             return Reply::Fault(Fault::NotSent(NotSent::Connect, cause));
         };
@@ -147,7 +147,7 @@ impl HttpVerifier {
             }
             None => return Reply::Fault(Fault::lost(Lost::Timeout)),
         };
-        let connection = self.lines.answered(&line, &answer);
+        let connection = self.lines.answered(&mut line, &answer);
         let head = Head::of(&mut answer);
         let mut bytes = Vec::new();
         let came = due.wait(pin!(read(&mut answer, &mut bytes))).await;

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::net::TcpStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -124,12 +123,13 @@ async fn no_row_gets_the_answer_of_another_through_resets_and_cuts() {
 }
 
 /// A gateway that gives each answer twice, the second time under a new request id and a little later.
-fn doubling(later: Duration) -> RawServer {
+fn doubling(latency: Duration, later: Duration) -> RawServer {
     let calls = AtomicUsize::new(0);
     RawServer::on_connection(move |mut stream, seen| {
         while let Some((head, body)) = read_request(&mut stream) {
             let n = calls.fetch_add(2, Ordering::Relaxed);
             seen.lock().unwrap().requests.push((head, body.clone()));
+            thread::sleep(latency);
             if stream.write_all(&answer_to(&body, n)).is_err() {
                 return;
             }
@@ -164,10 +164,28 @@ async fn an_answer_that_came_before_is_not_its_calls() {
 }
 
 #[tokio::test]
+async fn what_remains_of_another_calls_answer_is_not_this_calls() {
+    let server = RawServer::on_connection(|mut stream, _| {
+        let mut answer: Option<Vec<u8>> = None;
+        while let Some((_, body)) = read_request(&mut stream) {
+            // The first one's answer comes once more, and is cut.
+            let whole = answer.get_or_insert_with(|| answer_to(&body, 7));
+            stream.write_all(whole).unwrap();
+            whole.truncate(whole.len() - 1);
+        }
+    });
+    let hasty = Options { timeout: Duration::from_millis(300), ..options(&server.url()) };
+    let client = HttpVerifier::new(&hasty).unwrap();
+    assert_eq!(is_own(&client.verify(&person(1), BodyKind::Json).await, &person(1)), Some(true));
+    let second = client.verify(&person(2), BodyKind::Json).await;
+    assert_eq!(second, Reply::Fault(Fault::lost(Lost::Repeated)));
+}
+
+#[tokio::test]
 async fn where_calls_are_answered_twice_each_gets_a_connection_of_its_own() {
-    let server = doubling(Duration::from_millis(30));
+    let server = doubling(Duration::ZERO, Duration::from_millis(30));
     let options = Options { lines: 64, ..options(&server.url()) };
-    let client = Arc::new(HttpVerifier::new(&options).unwrap());
+    let client = HttpVerifier::new(&options).unwrap();
     for n in 0..28 {
         let person = person(n);
         let reply = client.verify(&person, BodyKind::Json).await;
@@ -184,8 +202,23 @@ async fn where_calls_are_answered_twice_each_gets_a_connection_of_its_own() {
 }
 
 #[tokio::test]
+async fn a_slow_vendor_is_no_slower_to_be_noticed() {
+    let server = doubling(Duration::from_millis(1100), Duration::from_millis(30));
+    let client = HttpVerifier::new(&options(&server.url())).unwrap();
+    for n in 0..5 {
+        assert_eq!(
+            is_own(&client.verify(&person(n), BodyKind::Json).await, &person(n)),
+            Some(true)
+        );
+        tokio::time::sleep(Duration::from_millis(120)).await;
+    }
+    let heads: Vec<String> = server.seen().requests.iter().map(|(head, _)| head.clone()).collect();
+    assert_eq!(header(&heads[4], "connection"), Some("close"), "three ends were noticed");
+}
+
+#[tokio::test]
 async fn without_keep_alive_each_call_has_its_own_connection_from_the_start() {
-    let server = doubling(Duration::ZERO);
+    let server = doubling(Duration::ZERO, Duration::ZERO);
     let options = Options { lines: 64, keep_alive: false, ..options(&server.url()) };
     let client = HttpVerifier::new(&options).unwrap();
     let (wrong, none) = verify_all(&client, 200, 16).await;

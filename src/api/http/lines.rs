@@ -178,7 +178,7 @@ impl Lines {
     /// An answer began to come on this line. Where its connection is not the one of the answer before, that one has ended,
     /// though nobody had announced it: then no other line is trusted any more, and all are closed. Says which connection
     /// this is.
-    pub(super) fn answered(&self, line: &Line, answer: &Response) -> Option<SocketAddr> {
+    pub(super) fn answered(&self, line: &mut Line, answer: &Response) -> Option<SocketAddr> {
         let connection = answer.extensions().get::<HttpInfo>().map(HttpInfo::local_addr);
         if let Some((idle, last)) = line.idle(line.taken)
             && last.connection != connection
@@ -188,6 +188,8 @@ impl Lines {
             state.keeping.ended_unannounced(self.begun.elapsed());
             state.age += 1;
             state.idle.clear();
+            // Its own connection is a new one.
+            line.age = state.age;
         }
         connection
     }
