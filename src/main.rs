@@ -7,10 +7,10 @@ use ceknik::cli::Command;
 use ceknik::config::origins::{self, Refused};
 use ceknik::config::{Origins, PlanConfig, RunConfig};
 use ceknik::error::{Error, exit};
-use ceknik::term::{Options, Screen};
+use ceknik::term::Screen;
 use ceknik::{commands, contain, signals};
 
-/// Facts are made on one thread and dropped on the ledger's: an allocator that takes that lightly.
+/// Facts are made on one thread and dropped on the ledger's, which this allocator takes lightly.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -22,12 +22,11 @@ fn main() -> ExitCode {
 
 fn run() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let plain = || Screen::new(&Options::default());
     ExitCode::from(match origins::parse(&arguments) {
         Err(Refused::Typed(error)) => error.exit(),
-        Err(Refused::Set(error)) => told(&plain(), &error),
+        Err(Refused::Set(error)) => told(&Screen::default(), &error),
         Ok((cli, origins)) => dispatch(&cli.command, &origins)
-            .unwrap_or_else(|error| told(&plain(), &origins.explain(error))),
+            .unwrap_or_else(|error| told(&Screen::default(), &origins.explain(error))),
     })
 }
 
@@ -45,9 +44,7 @@ fn dispatch(command: &Command, origins: &Origins) -> Result<u8, Error> {
             let ended = commands::plan::plan(&config, &screen);
             Ok(ended.unwrap_or_else(|error| told(&screen, &origins.explain(error))))
         }
-        Command::Sandbox(args) => {
-            commands::sandbox::sandbox(args, &Screen::new(&Options::default()))
-        }
+        Command::Sandbox(args) => commands::sandbox::sandbox(args, &Screen::default()),
         Command::Status(args) => commands::status::status(args, origins),
         Command::Purge(args) => commands::purge::purge(args, origins),
         Command::Completions { shell } => commands::completions(*shell),

@@ -7,7 +7,7 @@ use crate::ledger::{self, Ledger, LedgerError, LedgerName};
 use crate::model::attempt::WallMs;
 use crate::model::subject::mask_path;
 use crate::output::count;
-use crate::term::{Options, Screen};
+use crate::term::Screen;
 
 use super::status::utc_offset_ms;
 
@@ -16,7 +16,7 @@ use super::status::utc_offset_ms;
 /// # Errors
 /// The ledger is not there, is held by a run, or cannot be written.
 pub fn purge(args: &PurgeArgs, origins: &Origins) -> Result<u8, Error> {
-    let screen = Screen::new(&Options::default());
+    let screen = Screen::default();
     let age = duration("--older-than", &args.older_than)?;
     let wait = duration("--lock-wait", &args.lock_wait)?;
     let location = which_ledger(&args.which, args.key_file.clone(), origins)?;

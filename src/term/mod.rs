@@ -65,6 +65,12 @@ pub struct Screen {
     progress: bool,
 }
 
+impl Default for Screen {
+    fn default() -> Self {
+        Self::new(&Options::default())
+    }
+}
+
 impl Screen {
     /// Sets up the logs. Only the first call in a process does.
     pub fn new(options: &Options) -> Self {
