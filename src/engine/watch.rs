@@ -55,7 +55,7 @@ impl Watch {
         let is_new =
             !self.told.iter().any(|(told, other)| (*told, other.as_str()) == (class, cause));
         if is_new && self.told.len() < MOST_TOLD {
-            tracing::warn!(cause, "{message}");
+            tracing::warn!("{message}: {cause}");
             self.told.push((class, cause.to_owned()));
         }
     }

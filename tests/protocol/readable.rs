@@ -254,7 +254,7 @@ fn answers_that_nobody_can_read_are_told_as_that() {
         format!(
             "stopped: 20 answers came and could not be read ({told}); each of them may have been charged"
         ),
-        format!("WARN an answer came and cannot be read cause={told:?}"),
+        format!("WARN an answer came and cannot be read: {told}"),
         "next       first have the cause mended".to_owned(),
     ] {
         assert!(ended.stderr.contains(&words), "{words}: {}", ended.stderr);

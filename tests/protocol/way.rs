@@ -212,7 +212,7 @@ fn the_cause_of_a_failed_connection_is_said() {
         let place = Place::new();
         let more = ["--max-attempts", "1", "--connect-timeout", "2s"];
         let ended = run(&place, &base, &[], &more).exits(3);
-        let warning = format!("WARN no connection to the vendor cause=\"{cause}\"");
+        let warning = format!("WARN no connection to the vendor: {cause}");
         assert!(ended.stderr.contains(&warning), "{}", ended.stderr);
         assert!(ended.stderr.contains(&format!("never left: {cause}")), "{}", ended.stderr);
         let reason = place.column("in.verified.csv", "ck_reason");
