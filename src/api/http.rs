@@ -161,15 +161,12 @@ impl HttpVerifier {
             }
             None => return Reply::Fault(self.broken_off(Lost::Timeout, &head, &bytes, subject)),
         };
-        let kept_for = match response.body {
-            Body::Vendor(_) => head.kept_for(),
-            Body::Foreign(_) => KeptFor::Closed,
-        };
-        match self.lines.put_back(line, connection, kept_for, id_of(&response)) {
+        // A body that is not the vendor's closes its line, which is dropped here.
+        let Body::Vendor(body) = &mut response.body else { return Reply::Response(response) };
+        let id = telling_apart(body.texts.request_id.as_deref());
+        match self.lines.put_back(line, connection, head.kept_for(), id) {
             Whose::Own => {
-                if let Body::Vendor(body) = &mut response.body {
-                    self.credentials.hide_in(body.texts.each_mut(), subject);
-                }
+                self.credentials.hide_in(body.texts.each_mut(), subject);
                 Reply::Response(response)
             }
             Whose::Earlier => Reply::Fault(Fault::lost(Lost::Repeated)),
@@ -192,8 +189,10 @@ impl HttpVerifier {
     fn foreign(&self, head: &Head, text: Option<&str>, subject: &Subject) -> Response {
         let kind = head.form().content_type;
         let told = told::description(head.http, kind, text, subject, &self.credentials);
-        let mut remains = text.map(|text| self.remains(text, subject)).unwrap_or_default();
-        remains.description = Some(told);
+        let remains = text.map(|text| self.remains(text, subject)).unwrap_or_default();
+        // What its status says of the call holds all the same.
+        let remains = if self.is_another_calls(&remains) { Remains::default() } else { remains };
+        let remains = Remains { description: Some(told), ..remains };
         let body = Body::Foreign(Box::new(remains));
         Response { http: head.http, retry_after: head.retry_after(), body }
     }
@@ -202,10 +201,15 @@ impl HttpVerifier {
     fn broken_off(&self, why: Lost, head: &Head, bytes: &[u8], subject: &Subject) -> Fault {
         let readings = text::readings(bytes, head.form());
         let remains = readings.first().map(|text| self.remains(text, subject)).unwrap_or_default();
-        match telling_apart(remains.request_id.as_deref()) {
-            Some(id) if !self.lines.is_new(id) => Fault::lost(Lost::Repeated),
-            _ => Fault::InDoubt(why, Box::new(remains)),
+        match self.is_another_calls(&remains) {
+            true => Fault::lost(Lost::Repeated),
+            false => Fault::InDoubt(why, Box::new(remains)),
         }
+    }
+
+    /// True if an earlier answer had the same request id.
+    fn is_another_calls(&self, remains: &Remains) -> bool {
+        telling_apart(remains.request_id.as_deref()).is_some_and(|id| !self.lines.is_new(id))
     }
 
     fn remains(&self, text: &str, subject: &Subject) -> Remains {
@@ -331,15 +335,7 @@ async fn read(answer: &mut reqwest::Response, bytes: &mut Vec<u8>) -> Result<Siz
     Ok(Size::Whole)
 }
 
-/// The id by which the vendor tells its answers apart.
-fn id_of(response: &Response) -> Option<&str> {
-    telling_apart(match &response.body {
-        Body::Vendor(body) => body.texts.request_id.as_deref(),
-        Body::Foreign(remains) => remains.request_id.as_deref(),
-    })
-}
-
-/// What is the same for all answers, such as an empty text or "N/A", is no id.
+/// The id by which answers are told apart. A text that is the same for all, such as an empty one or "N/A", is none.
 fn telling_apart(id: Option<&str>) -> Option<&str> {
     id.filter(|id| id.bytes().any(|b| b.is_ascii_digit()))
 }

@@ -7,7 +7,7 @@ use std::error::Error;
 use std::io;
 
 use reqwest::Error as ClientError;
-use rustls::{CertificateError, Error as TlsError};
+use rustls::{AlertDescription, CertificateError, Error as TlsError};
 
 use super::clients::{Clients, Way};
 use crate::model::class::{Lost, NotSent};
@@ -67,7 +67,7 @@ impl Clients {
     }
 }
 
-/// Why no connection stands.
+/// The kind and the cause of a connection that could not be made.
 fn cause(error: &ClientError) -> (NotSent, String) {
     if let Some(error) = find::<TlsError>(error) {
         return tls_cause(error);
@@ -117,9 +117,10 @@ fn tls_cause(error: &TlsError) -> (NotSent, String) {
         TlsError::InvalidMessage(_) => {
             return (NotSent::NoTls, "this address does not use TLS (https)".to_owned());
         }
-        TlsError::AlertReceived(_) | TlsError::PeerIncompatible(_) => {
-            return (NotSent::Connect, "no TLS version or cipher in common".to_owned());
-        }
+        TlsError::PeerIncompatible(_)
+        | TlsError::AlertReceived(
+            AlertDescription::HandshakeFailure | AlertDescription::ProtocolVersion,
+        ) => return (NotSent::Connect, "no TLS version or cipher in common".to_owned()),
         _ => return (NotSent::Connect, "its TLS failed".to_owned()),
     };
     (why, format!("the certificate was refused: {text}"))
@@ -171,8 +172,6 @@ pub(super) fn causes<'a>(
 
 #[cfg(test)]
 mod tests {
-    use rustls::AlertDescription;
-
     use super::*;
 
     #[test]

@@ -165,7 +165,7 @@ fn result_of(ended: Ended, made: Option<&Projected>, state: &RunState) -> Result
     }
 }
 
-/// The command ends with its first failure: of the run, then of the output, of the note, of the summary. Another one is
+/// The command ends with its first failure: of the run, then of the output, of the summary, of the note. Another one is
 /// told here.
 fn first_failure(result: Result<u8, Error>, later: Result<(), Error>) -> Result<u8, Error> {
     match (result, later) {
