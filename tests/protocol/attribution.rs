@@ -11,10 +11,11 @@ use ceknik::model::class::Lost;
 use ceknik::model::reply::{Body, Fault, Reply, Response};
 use ceknik::model::subject::Subject;
 use ceknik::rules::body::BodyKind;
+use ceknik::rules::classify::classify;
 use futures_util::stream::{self, StreamExt};
 use tokio::net::TcpSocket;
 
-use crate::raw::{RawServer, header, ok, read_request};
+use crate::raw::{Act, RawServer, header, ok, read_request};
 use crate::requests::{options, subject};
 
 /// A person for each number.
@@ -157,6 +158,8 @@ async fn an_answer_that_came_before_is_not_its_calls() {
         let client = HttpVerifier::new(&options(&server.url())).unwrap();
         let first = client.verify(&person(1), BodyKind::Json).await;
         assert_eq!(is_own(&first, &person(1)), Some(true));
+        // Its end has to be seen before the next call, which would be cut.
+        tokio::time::sleep(Duration::from_millis(50)).await;
         let second = client.verify(&person(2), BodyKind::Json).await;
         assert_eq!(second, Reply::Fault(Fault::lost(Lost::Repeated)), "{connections}");
         assert_eq!(server.seen().connections, connections);
@@ -179,6 +182,26 @@ async fn what_remains_of_another_calls_answer_is_not_this_calls() {
     assert_eq!(is_own(&client.verify(&person(1), BodyKind::Json).await, &person(1)), Some(true));
     let second = client.verify(&person(2), BodyKind::Json).await;
     assert_eq!(second, Reply::Fault(Fault::lost(Lost::Repeated)));
+}
+
+#[tokio::test]
+async fn a_gateway_whose_pages_have_one_id_is_understood_by_its_status() {
+    for (http, class) in [(503, "gateway_error"), (429, "rate_limited"), (403, "proxy_refused")] {
+        let page = r#"{"error":"no","request_id":"gw-1","order_no":"A1"}"#;
+        let length = page.len();
+        let answer = format!("HTTP/1.1 {http} No\r\ncontent-length: {length}\r\n\r\n{page}");
+        let server = RawServer::answering(move |_| Act::Send(answer.clone().into()));
+        let client = HttpVerifier::new(&options(&server.url())).unwrap();
+        for order in [Some("A1"), None] {
+            let reply = client.verify(&person(1), BodyKind::Json).await;
+            assert_eq!(classify(&reply).name(), class);
+            let Reply::Response(Response { body: Body::Foreign(remains), .. }) = reply else {
+                panic!("{reply:?}")
+            };
+            // An id that came before names another call.
+            assert_eq!(remains.order_no.as_deref(), order, "{http}");
+        }
+    }
 }
 
 #[tokio::test]
