@@ -169,15 +169,18 @@ pub(crate) struct ReadingArgs {
     /// The delimiter: `,` `;` `|` or `tab` [default: found]
     #[arg(long, env = "CEKNIK_DELIMITER", value_name = "CHAR")]
     pub(crate) delimiter: Option<String>,
-    /// The first record is data; needs --id-column and --name-column by number
+    /// The first record is data; give --id-column and --name-column by letter or number, if they are not found
     #[arg(long, env = "CEKNIK_NO_HEADER", value_parser = yes_or_no)]
     pub(crate) no_header: bool,
-    /// The NIK column, by name or number (from 1) [default: found by header and content]
+    /// The NIK column, by its header or a part of it, its letter or its number [default: found by header and content]
     #[arg(long, env = "CEKNIK_ID_COLUMN", value_name = "COLUMN")]
     pub(crate) id_column: Option<String>,
-    /// The name column, by name or number (from 1) [default: found by header]
+    /// The name column, by its header or a part of it, its letter or its number [default: found by header and content]
     #[arg(long, env = "CEKNIK_NAME_COLUMN", value_name = "COLUMN")]
     pub(crate) name_column: Option<String>,
+    /// Leave out the rows that a workbook does not show: hidden by a filter or by hand
+    #[arg(long, env = "CEKNIK_VISIBLE_ROWS", value_parser = yes_or_no)]
+    pub(crate) visible_rows: bool,
     /// Send NIKs that end in 0000 all the same
     #[arg(long, env = "CEKNIK_SEND_TRUNCATED", value_parser = yes_or_no)]
     pub(crate) send_truncated: bool,

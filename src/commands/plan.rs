@@ -34,10 +34,10 @@ pub fn plan(config: &PlanConfig, screen: &Screen) -> Result<u8, Error> {
 
     let preview = ledger::preview(&config.ledger)?;
     let hasher = preview.hasher();
-    let input = Input { source, layout, options: config.reading.clone(), hasher };
+    let mut input = Input::new(source, layout, config.reading.clone(), hasher);
     // A signal simply ends us: there is nothing to be put in order.
     let mut surveyed = survey(&input, &|| false)?;
-    let looked = look(config, &preview, &input, &mut surveyed)?;
+    let looked = look(config, &preview, &mut input, &mut surveyed)?;
     let funnel = Funnel::of(&surveyed)?;
     let forecast = forecast(&surveyed, funnel, looked.known, looked.history, terms(config));
     let Located { stop, several_names: places } = find_places(&input, &surveyed, forecast.fit)?;
@@ -87,13 +87,14 @@ struct Looked {
 fn look(
     config: &PlanConfig,
     preview: &impl Preview,
-    input: &Input,
+    input: &mut Input,
     surveyed: &mut Survey,
 ) -> Result<Looked, Error> {
     let opening = opening(input, surveyed, &config.reuse, "", WallMs::now());
     let looked = preview.read(|facts| {
         let run = facts.find_run(&opening)?;
-        let known = fold(surveyed, facts, &run, &config.reuse, &config.retry, opening.at)?;
+        let PlanConfig { reuse, retry, .. } = config;
+        let known = fold(input, surveyed, facts, &run, reuse, retry, opening.at, &|| false)?;
         let (history, unsettled) = (facts.history()?, facts.unsettled()?);
         Ok::<_, PassError>(Looked { run: Some(run), known, history, unsettled })
     })?;

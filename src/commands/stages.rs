@@ -1,6 +1,8 @@
 //! The stages that `run` and `plan` share, so that what `plan` says would be sent is what `run` sends.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Zoned};
 
@@ -8,16 +10,17 @@ use crate::config::{InputFrom, Reuse};
 use crate::error::{Error, exit};
 use crate::input::form::Form;
 use crate::input::{self, Source};
-use crate::ledger::{Facts, FoundRun, Identity, Opening};
-use crate::model::attempt::WallMs;
+use crate::ledger::{Facts, FoundRun, Identity, Opening, RunRef};
+use crate::model::attempt::{PairKey, WallMs};
 use crate::model::finding::Finding;
 use crate::model::funnel::Funnel;
 use crate::model::money::Price;
 use crate::model::subject::mask_digits;
 use crate::output::{Forecast, Pace};
-use crate::passes::{Input, Known, PassError, Survey, fold_known};
+use crate::passes::{Input, Known, PassError, Survey, fold_known, survey};
 use crate::rules::estimate::{Basis, Charges, Fit, History, Share, nights, seconds};
 use crate::rules::pair::{PairHasher, truncate};
+use crate::rules::pairs::PairTable;
 use crate::rules::retry::RetryPolicy;
 use crate::rules::reuse::ReusePolicy;
 
@@ -74,8 +77,10 @@ fn reading(input: &Input) -> String {
         }
         Form::Text { encoding, .. } => format!("encoding={encoding}"),
     };
+    // What was added later stands here only where it is used, so that runs of earlier versions go on.
+    let visible = if options.visible_rows { " visible_rows=true" } else { "" };
     format!(
-        "id={} name={} delimiter={} header={} {form} truncated={} odd_dates={}",
+        "id={} name={} delimiter={} header={} {form} truncated={} odd_dates={}{visible}",
         layout.id.index,
         layout.name.index,
         layout.delimiter,
@@ -90,15 +95,24 @@ fn keyed(hasher: &PairHasher, what: &[u8], text: &[u8]) -> [u8; 16] {
     truncate(&hasher.stream().update(what).update(b"\0").update(text).finalize())
 }
 
-/// Folds what is known into the surveyed table, whatever it held before.
+/// Folds what is known into the surveyed table, whatever it held before. Pairs that the open run has asked for stay in it,
+/// even where today's checks refuse them: they were paid for.
+#[expect(clippy::too_many_arguments, reason = "a stage of two commands and of the simulation")]
 pub(crate) fn fold<F: Facts>(
+    input: &mut Input,
     surveyed: &mut Survey,
     facts: &mut F,
     found: &FoundRun,
     reuse: &Reuse,
     retry: &RetryPolicy,
     now: WallMs,
+    is_stopped: &dyn Fn() -> bool,
 ) -> Result<Known, PassError> {
+    let begun = formerly_begun(surveyed, facts, found)?;
+    if !begun.is_empty() {
+        input.formerly = Arc::new(begun);
+        *surveyed = survey(input, is_stopped)?;
+    }
     let policy = ReusePolicy {
         answers_since: found.answers_since,
         reask_since: found.reask_since,
@@ -107,6 +121,26 @@ pub(crate) fn fold<F: Facts>(
     };
     surveyed.table.forget();
     fold_known(&mut surveyed.table, facts, &found.run, &policy, retry, now)
+}
+
+/// The pairs that the open run has asked for and that today's checks refuse.
+fn formerly_begun<F: Facts>(
+    surveyed: &mut Survey,
+    facts: &mut F,
+    found: &FoundRun,
+) -> Result<HashSet<PairKey>, PassError> {
+    let mut begun = HashSet::new();
+    let pairs = PairTable::new(std::mem::take(&mut surveyed.formerly));
+    if let RunRef::Open(run) = found.run
+        && !pairs.is_empty()
+    {
+        let keys = pairs.keys();
+        facts.own(run, &keys, &mut |at, own| {
+            let key = at.and_then(|at| keys.as_slice().get(at.0 as usize));
+            begun.extend(key.filter(|_| own.class.was_sent()).copied());
+        })?;
+    }
+    Ok(begun)
 }
 
 /// What a forecast rests on beside the file and the ledger.

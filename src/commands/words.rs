@@ -22,7 +22,7 @@ use crate::output::{
     last_words, skipped_words,
 };
 use crate::passes::Survey;
-use crate::rules::columns::ChosenColumn;
+use crate::rules::columns::{ChosenColumn, column_letters};
 use crate::rules::headers::shown;
 use crate::term::Screen;
 
@@ -49,7 +49,8 @@ pub(super) fn layout(source: &Source, layout: &Layout) -> String {
     let form = form(source, layout);
     let mut text = format!("input      {} ({form})\n", source.label());
     for (role, column) in [("NIK", &layout.id), ("name", &layout.name)] {
-        text += &format!("  {role:<8} column {}: {}\n", column.index + 1, column.why);
+        let letters = column_letters(column.index);
+        text += &format!("  {role:<8} column {letters}: {}\n", column.why);
     }
     text
 }
@@ -73,7 +74,9 @@ fn form(source: &Source, layout: &Layout) -> String {
 pub(super) fn file_form(source: &Source, layout: &Layout) -> FileForm {
     let column = |chosen: &ChosenColumn| FileColumn {
         index: chosen.index + 1,
-        header: layout.seen.names().get(chosen.index).cloned(),
+        header: layout.header.as_ref().and_then(|_| {
+            layout.seen.columns().get(chosen.index).map(|column| column.header.clone())
+        }),
         why: chosen.why.clone(),
     };
     let (format, sheet, text) = match &layout.form {
@@ -88,16 +91,19 @@ pub(super) fn file_form(source: &Source, layout: &Layout) -> FileForm {
         delimiter: text.map(|_| char::from(layout.delimiter).to_string()),
         sheet,
         columns: FileColumns { id: column(&layout.id), name: column(&layout.name) },
-        seen: layout.seen.names().to_vec(),
+        seen: match &layout.header {
+            Some(_) => layout.seen.columns().iter().map(|column| column.header.clone()).collect(),
+            None => Vec::new(),
+        },
     }
 }
 
 /// The columns that the file has.
 pub(super) fn columns_seen(layout: &Layout) -> String {
-    if layout.seen.names().is_empty() {
-        return String::new();
+    match layout.seen.line() {
+        line if line.is_empty() => line,
+        line => format!("  seen     {line}\n"),
     }
-    format!("  seen     {}\n", layout.seen)
 }
 
 /// The run that is gone on with, or taken over.

@@ -289,7 +289,9 @@ fn reading(typed: &ReadingArgs) -> Result<input::Options, Error> {
         nik: NikPolicy {
             send_truncated: typed.send_truncated,
             send_odd_dates: typed.send_odd_dates,
+            send_temporary: false,
         },
+        visible_rows: typed.visible_rows,
     })
 }
 

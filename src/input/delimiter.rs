@@ -13,7 +13,7 @@ pub const HEAD_BYTES: usize = 64 * 1024;
 /// Records that are looked at.
 const SAMPLE: usize = 100;
 /// The header stands in one of the first so many records, if there is one.
-pub(super) const HEADER_WITHIN: usize = 20;
+pub(super) const HEADER_WITHIN: usize = 50;
 
 /// Those that we know, in order of preference where nothing else decides.
 pub(super) const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];

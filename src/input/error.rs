@@ -82,7 +82,11 @@ impl InputError {
                 "look for a lone quotation mark (\") in this record and remove or double it"
             }
             Problem::TooWide(_) => "is the separator right? Give it with --delimiter",
-            Problem::Columns(error) => return Some(error.hint()),
+            Problem::Columns(error) => {
+                let flags = error.typed_flags();
+                let part = if flags.is_empty() { "" } else { ": " };
+                return Some(format!("{}{part}{flags}", error.hint()));
+            }
             Problem::HeaderBelow(line) => {
                 return Some(format!("remove the lines above line {line}"));
             }
@@ -159,6 +163,14 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// The problem of a part that is needed once more.
+    pub(super) fn repeated(&self) -> Self {
+        match self {
+            Self::Sheet(error) => Self::Sheet(error.clone()),
+            _ => Self::Sheet(SheetError::Damaged("a part of it can't be read")),
+        }
+    }
+
     /// What an error of a stream means.
     pub(super) fn of_reading(error: io::Error) -> Self {
         match error.get_ref().and_then(|inner| inner.downcast_ref::<PackedError>()) {

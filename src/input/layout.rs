@@ -12,10 +12,11 @@ use super::sheet::{self, SheetSpec};
 use super::source::{Source, SourceReader};
 use super::stream::TextStream;
 use crate::rules::columns::{
-    ChosenColumn, ColumnError, ColumnLook, ColumnSpec, Seen, Table, Wanted, choose_columns,
+    ChosenColumn, ColumnError, ColumnLook, ColumnSample, ColumnSpec, HeaderRow, Seen, Table,
+    Wanted, choose_columns, find_header,
 };
 use crate::rules::encoding::TextLook;
-use crate::rules::headers::{HeaderKey, is_data, is_header};
+use crate::rules::headers::{HeaderKey, OUTCOME_HEADER, column_of_ours, is_header};
 use crate::rules::nik::NikPolicy;
 use crate::rules::skip::skip_of;
 use std::collections::HashMap;
@@ -42,12 +43,15 @@ pub struct Options {
     pub name_column: Option<ColumnSpec>,
     /// What to send in spite of a check.
     pub nik: NikPolicy,
+    /// Leave out the rows that a workbook does not show.
+    pub visible_rows: bool,
 }
 
 impl Options {
     /// What tells the sheet of a workbook.
     pub fn sheet_options(&self) -> sheet::Options<'_> {
-        sheet::Options { sheet: self.sheet.as_ref(), wanted: self.wanted() }
+        let (sheet, no_header) = (self.sheet.as_ref(), self.no_header);
+        sheet::Options { sheet, no_header, wanted: self.wanted() }
     }
 
     fn wanted(&self) -> Wanted<'_> {
@@ -74,7 +78,7 @@ pub struct Layout {
     pub id: ChosenColumn,
     /// The name column, and why.
     pub name: ChosenColumn,
-    /// The headers, fit to be shown.
+    /// The columns, fit to be shown.
     pub seen: Seen,
     /// Data records that were looked at.
     pub sampled: u64,
@@ -85,6 +89,12 @@ impl Layout {
     pub fn header_key(&self, column: &ChosenColumn) -> Option<HeaderKey> {
         let cell = self.header.as_ref()?.get(column.index)?;
         Some(HeaderKey::of(&String::from_utf8_lossy(cell)))
+    }
+
+    /// Whether it is an output of ours, fed back.
+    pub fn is_ours(&self) -> bool {
+        let headers = self.header.iter().flatten().map(|cell| String::from_utf8_lossy(cell));
+        headers.into_iter().any(|header| column_of_ours(&header) == Some(OUTCOME_HEADER))
     }
 
     /// How many headers stand above more than one column.
@@ -108,11 +118,12 @@ pub fn inspect(source: &Source, options: &Options) -> Result<Layout, InputError>
         records.number_from_here();
     }
     let sample = Sample::take(&mut records, options, matches!(form, Form::Sheet(_)))?;
-    if sample.looks.is_empty() {
+    if sample.columns.is_empty() {
         return Err(source.error(Problem::Empty));
     }
     let headers = sample.header.as_deref().map(strings);
-    let table = Table { headers: headers.as_deref(), looks: &sample.looks };
+    let looks = sample.looks();
+    let table = Table { headers: headers.as_deref(), certain: sample.certain, looks: &looks };
     let columns = choose_columns(table, options.wanted())
         .map_err(|error| source.error(sample.explain(error)))?;
     Ok(Layout {
@@ -120,10 +131,10 @@ pub fn inspect(source: &Source, options: &Options) -> Result<Layout, InputError>
         encoding_guessed,
         delimiter,
         titles: sample.titles,
-        width: sample.looks.len(),
+        width: looks.len(),
         id: columns.id,
         name: columns.name,
-        seen: Seen::of(headers.as_deref().unwrap_or_default()),
+        seen: Seen::of(table),
         sampled: sample.rows,
         header: sample.header,
     })
@@ -217,7 +228,9 @@ fn strings(cells: &[Box<[u8]>]) -> Vec<String> {
 struct Sample {
     titles: u64,
     header: Option<Kept>,
-    looks: Vec<ColumnLook>,
+    /// It is certain that it is a header.
+    certain: bool,
+    columns: Vec<ColumnSample>,
     in_sheet: bool,
     rows: u64,
     /// The line of a record that looks like a header below the one that was taken.
@@ -237,8 +250,12 @@ impl Sample {
         {
             first.push((record.place, record.fields.iter().map(Box::from).collect()));
         }
-        let titles = if options.no_header { 0 } else { titles(&first, options.wanted()) };
-        let mut rest = first.into_iter().skip(titles);
+        let texts_of: Vec<_> = first.iter().map(|(_, cells)| strings(cells)).collect();
+        let HeaderRow { at, certain } = match options.no_header {
+            true => HeaderRow { at: 0, certain: false },
+            false => find_header(&texts_of, options.wanted()),
+        };
+        let mut rest = first.into_iter().skip(at);
         let header = if options.no_header { None } else { rest.next().map(|(_, cells)| cells) };
         let rest: Vec<_> = rest.collect();
         let widest = match &header {
@@ -247,8 +264,9 @@ impl Sample {
             None => rest.first().map_or(0, |(_, cells)| cells.len()),
         };
         let mut sample = Self {
-            titles: titles as u64,
-            looks: vec![ColumnLook::default(); widest],
+            titles: at as u64,
+            certain,
+            columns: vec![ColumnSample::default(); widest],
             in_sheet,
             header,
             rows: 0,
@@ -277,9 +295,13 @@ impl Sample {
         }
         self.rows += 1;
         // Cells of a ragged row may stand in the wrong column.
-        if self.in_sheet || cells.len() == self.looks.len() {
-            self.looks.iter_mut().zip(cells).for_each(|(look, cell)| look.add(cell.as_ref()));
+        if self.in_sheet || cells.len() == self.columns.len() {
+            self.columns.iter_mut().zip(cells).for_each(|(look, cell)| look.add(cell.as_ref()));
         }
+    }
+
+    fn looks(&self) -> Vec<ColumnLook> {
+        self.columns.iter().map(ColumnSample::look).collect()
     }
 
     /// A missing column is better explained by rows above the header, if there are any.
@@ -294,18 +316,6 @@ impl Sample {
             Some(line) if missing => Problem::HeaderBelow(line),
             _ => Problem::Columns(error),
         }
-    }
-}
-
-/// How many of the first records are titles above the header. None where there is no header among them, or where one
-/// above it holds data: that would be left out with the titles.
-fn titles(first: &[(Place, Kept)], wanted: Wanted<'_>) -> usize {
-    let rows: Vec<_> = first.iter().map(|(_, cells)| strings(cells)).collect();
-    let header = rows.iter().position(|row| wanted.is_header(row.iter().map(String::as_str)));
-    let above = header.and_then(|at| rows.get(..at)).unwrap_or_default();
-    match above.iter().flatten().any(|cell| is_data(cell)) {
-        true => 0,
-        false => above.len(),
     }
 }
 

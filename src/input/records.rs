@@ -299,6 +299,11 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
+    /// Fields end to end, and where each ends.
+    pub(super) fn new(bytes: &'a [u8], ends: &'a [usize]) -> Self {
+        Self { bytes, ends }
+    }
+
     /// How many there are. A record has at least one.
     pub fn len(self) -> usize {
         self.ends.len()

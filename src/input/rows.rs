@@ -1,7 +1,7 @@
 //! Rows: records, checked. What each pass over the input reads.
 //!
-//! Must hold: every data record is one row, in order, whatever is wrong with it; blank records and totals are none, and
-//! are counted; each pass gives the same rows.
+//! Must hold: every data record is one row, in order, whatever is wrong with it; blank records, totals, and numbers behind
+//! the last row with data are none, and are counted; each pass gives the same rows.
 //! Never: stops for a bad row.
 
 use super::delimiter::texts;
@@ -12,12 +12,14 @@ use super::records::{Fields, Record, Records};
 use super::source::{Source, SourceReader};
 use super::stream::TextStream;
 use crate::model::finding::Skipped;
-use crate::model::row::{Checked, NikLook, Reading, Rejection};
-use crate::model::subject::{NIK_DIGITS, Subject};
-use crate::rules::headers::{HeaderKey, OUTCOME_HEADER};
+use crate::model::row::{Checked, NikLook, Reading, Rejection, Warnings};
+use crate::model::subject::{NIK_DIGITS, Nik, Subject};
+use crate::rules::headers::HeaderKey;
 use crate::rules::name::check_name;
 use crate::rules::nik::{NikPolicy, look_of, read_nik, read_number};
-use crate::rules::skip::{Skip, skip_of};
+use crate::rules::skip::{Numbering, Skip, skip_of};
+use std::collections::VecDeque;
+use std::str::Utf8Error;
 
 /// One row.
 #[derive(Clone, Debug)]
@@ -30,6 +32,8 @@ pub struct Row<'a> {
     pub fields: Fields<'a>,
     /// What the checks found.
     pub reading: Reading,
+    /// The workbook does not show it.
+    pub is_hidden: bool,
 }
 
 /// Reads the rows of a file from the first to the last.
@@ -38,7 +42,25 @@ pub struct Rows {
     checker: Checker,
     source: Source,
     skipped: Skipped,
+    numbering: Numbering,
+    /// Records with nothing but a number: rows only if one with data follows.
+    numbered: VecDeque<Numbered>,
+    /// The reading of the record that followed them, which stands at `records`.
+    ahead: Option<Reading>,
+    /// The fields of the numbered record that was given last.
+    given: Numbered,
 }
+
+/// A record with nothing but a number, kept.
+#[derive(Default)]
+struct Numbered {
+    place: Option<Place>,
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+/// Numbered records that are kept, at most: more are rows.
+const MOST_NUMBERED: usize = 1 << 20;
 
 impl Rows {
     /// Begins a pass. The hasher is given every byte of the file.
@@ -66,7 +88,16 @@ impl Rows {
         records.number_from_here();
         let skipped = Skipped { titles: layout.titles, ..Skipped::default() };
         let source = source.clone();
-        Ok(Self { records, checker: Checker::new(layout, options), source, skipped })
+        Ok(Self {
+            records,
+            checker: Checker::new(layout, options),
+            source,
+            skipped,
+            numbering: Numbering::default(),
+            numbered: VecDeque::new(),
+            ahead: None,
+            given: Numbered::default(),
+        })
     }
 
     /// The next row, or `None` at the end. Records that are no rows are counted and passed over.
@@ -74,29 +105,73 @@ impl Rows {
     /// # Errors
     /// If reading fails, or the rest can't be taken apart. A row that is bad by itself is no error.
     pub fn next_row(&mut self) -> Result<Option<Row<'_>>, InputError> {
-        let reading = loop {
-            if !self.records.advance()? {
-                return Ok(None);
-            }
+        if self.ahead.is_none() {
+            self.ahead = self.next_reading()?;
+        }
+        if self.ahead.is_none() {
+            return Ok(None);
+        }
+        if let Some(numbered) = self.numbered.pop_front() {
+            self.given = numbered;
+            return Ok(self.numbered_row());
+        }
+        let Some(reading) = self.ahead.take() else { return Ok(None) };
+        let Record { place, fields } = self.records.record();
+        let is_hidden = self.is_hidden(place);
+        Ok(Some(Row { record: place.record, place, fields, reading, is_hidden }))
+    }
+
+    /// Moves to the next record with data and reads it. Those that are no rows are counted and passed over; numbered ones
+    /// wait.
+    fn next_reading(&mut self) -> Result<Option<Reading>, InputError> {
+        while self.records.advance()? {
             let record = self.records.record();
-            let sheet = self.source.sheet();
-            let is_number = |column| sheet.is_some_and(|s| s.is_number(record.place.row, column));
-            let reading = match self.records.spans_lines() && swallows_rows(record.fields) {
-                true => unread(Rejection::QuoteSwallowedRows),
-                false => self.checker.read(record.fields, is_number),
-            };
-            let skip = match reading.checked {
-                Ok(_) => None,
-                Err(_) => skip_of(texts(record.fields).iter().map(AsRef::as_ref)),
-            };
-            match skip {
-                None => break reading,
+            let continues = self.numbering.next(record.fields.iter());
+            let reading = self.read(record, self.records.spans_lines());
+            if reading.checked.is_ok() {
+                return Ok(Some(reading));
+            }
+            match skip_of(texts(record.fields).iter().map(AsRef::as_ref)) {
                 Some(Skip::Blank) => self.skipped.blank += 1,
                 Some(Skip::Total) => self.skipped.totals += 1,
+                None if continues && self.numbered.len() < MOST_NUMBERED => {
+                    self.numbered.push_back(Numbered::of(record));
+                }
+                None => return Ok(Some(reading)),
             }
+        }
+        // Nobody with data came after them.
+        self.skipped.numbered += self.numbered.len() as u64;
+        self.numbered.clear();
+        Ok(None)
+    }
+
+    fn read(&self, record: Record<'_>, spans_lines: bool) -> Reading {
+        let row = record.place.row;
+        if self.checker.visible_rows && self.is_hidden(record.place) {
+            return Reading::refused(Rejection::RowHidden);
+        }
+        if spans_lines && swallows_rows(record.fields) {
+            return Reading::refused(Rejection::QuoteSwallowedRows);
+        }
+        let cell = |column| match self.source.sheet() {
+            Some(sheet) if sheet.is_number(row, column) => CellKind::Number,
+            Some(sheet) if sheet.is_unstored(row, column) => CellKind::Unstored,
+            _ => CellKind::Text,
         };
-        let Record { place, fields } = self.records.record();
-        Ok(Some(Row { record: place.record, place, fields, reading }))
+        self.checker.read(record.fields, cell)
+    }
+
+    fn numbered_row(&self) -> Option<Row<'_>> {
+        let place = self.given.place?;
+        let fields = Fields::new(&self.given.bytes, &self.given.ends);
+        let reading = self.read(Record { place, fields }, false);
+        let is_hidden = self.is_hidden(place);
+        Some(Row { record: place.record, place, fields, reading, is_hidden })
+    }
+
+    fn is_hidden(&self, place: Place) -> bool {
+        self.source.sheet().is_some_and(|sheet| sheet.is_hidden(place.row))
     }
 
     /// Records that were no rows, so far.
@@ -114,6 +189,26 @@ impl Rows {
     }
 }
 
+impl Numbered {
+    fn of(record: Record<'_>) -> Self {
+        let mut kept = Self { place: Some(record.place), ..Self::default() };
+        for field in record.fields.iter() {
+            kept.bytes.extend_from_slice(field);
+            kept.ends.push(kept.bytes.len());
+        }
+        kept
+    }
+}
+
+/// What a workbook says of a cell beside its text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum CellKind {
+    Text,
+    Number,
+    /// A formula whose value was never stored.
+    Unstored,
+}
+
 /// Checks the fields of one record.
 struct Checker {
     width: usize,
@@ -125,6 +220,8 @@ struct Checker {
     /// The file is an output of ours: formulas in it may have been marked as text.
     ours: bool,
     policy: NikPolicy,
+    /// Rows that the workbook does not show are left out.
+    visible_rows: bool,
 }
 
 impl Checker {
@@ -135,43 +232,60 @@ impl Checker {
             id: layout.id.index,
             name: layout.name.index,
             name_header: layout.header_key(&layout.name),
-            ours: layout.header.iter().flatten().any(|cell| **cell == *OUTCOME_HEADER.as_bytes()),
+            ours: layout.is_ours(),
             policy: options.nik,
+            visible_rows: options.visible_rows,
         }
     }
 
-    fn read(&self, fields: Fields<'_>, is_number: impl Fn(usize) -> bool) -> Reading {
+    fn read(&self, fields: Fields<'_>, kind: impl Fn(usize) -> CellKind) -> Reading {
         // In a ragged row every cell may stand in the wrong column: a name cut at a comma would be bought as it stands.
         if self.even && fields.len() != self.width {
-            return unread(Rejection::RaggedRow);
+            return Reading::refused(Rejection::RaggedRow);
         }
         let (id, name) = (fields.get(self.id), fields.get(self.name));
+        if [self.id, self.name].into_iter().any(|column| kind(column) == CellKind::Unstored) {
+            return Reading::refused(Rejection::FormulaWithoutValue);
+        }
         let Ok(id) = std::str::from_utf8(id.unwrap_or_default()) else {
-            return unread(Rejection::NotUtf8);
+            return Reading::refused(Rejection::NotUtf8);
         };
         let name = std::str::from_utf8(name.unwrap_or_default());
-        let nik = match is_number(self.id) {
-            true => read_number(id, &self.policy),
-            false => read_nik(id, &self.policy),
+        let read_nik = match kind(self.id) {
+            CellKind::Number => read_number,
+            _ => read_nik,
         };
-        let checked = nik.result.and_then(|(nik, nik_warnings)| {
-            let name = name.map_err(|_| Rejection::NotUtf8)?;
-            let name = if self.ours { unmarked(name) } else { name };
-            let name = check_name(name, self.name_header.as_ref())?;
-            Ok(Checked {
-                subject: Subject { nik, name: name.name },
-                warnings: nik_warnings.union(name.warnings),
-                name_changed: name.changed,
-            })
-        });
+        let nik = read_nik(id, &self.policy);
         let is_swapped = nik.look == NikLook::Words
             && name.is_ok_and(|name| matches!(look_of(name), NikLook::Digits(_)));
-        Reading { checked, look: if is_swapped { NikLook::Swapped } else { nik.look } }
+        let look = if is_swapped { NikLook::Swapped } else { nik.look };
+        let checked = self.with_name(nik.result, name);
+        let formerly = match checked {
+            Err(Rejection::NikTemporary) => {
+                let policy = NikPolicy { send_temporary: true, ..self.policy };
+                self.with_name(read_nik(id, &policy).result, name).ok().map(Box::new)
+            }
+            _ => None,
+        };
+        Reading { checked, look, formerly }
     }
-}
 
-fn unread(rejection: Rejection) -> Reading {
-    Reading { checked: Err(rejection), look: NikLook::Other }
+    /// Checks the name beside a NIK that passed.
+    fn with_name(
+        &self,
+        nik: Result<(Nik, Warnings), Rejection>,
+        name: Result<&str, Utf8Error>,
+    ) -> Result<Checked, Rejection> {
+        let (nik, nik_warnings) = nik?;
+        let name = name.map_err(|_| Rejection::NotUtf8)?;
+        let name = if self.ours { unmarked(name) } else { name };
+        let name = check_name(name, self.name_header.as_ref())?;
+        Ok(Checked {
+            subject: Subject { nik, name: name.name },
+            warnings: nik_warnings.union(name.warnings),
+            name_changed: name.changed,
+        })
+    }
 }
 
 /// Whether a cell over several lines holds NIKs. Two lone quotes in one column make a record of the right width out of

@@ -1,27 +1,39 @@
 //! A workbook's sheet, turned once into text that is read like any other: one line a row, empty rows too.
 //!
-//! Must hold: cells are read as a stream; the text's rows are the sheet's rows; which cells were numbers is kept, since
-//! a spreadsheet rounds long ones. A hostile file can't take the machine: sizes are bounded before and while it is read.
+//! Must hold: cells are read as a stream; the text's rows are the sheet's rows; what the text does not say is kept beside
+//! it. Only what is read can refuse a workbook. A hostile file can't take the machine: sizes are bounded while it is read.
 //! Never: computes a formula (the value stored with it is read), or takes a sheet where several could be meant.
 
-mod bounds;
+mod book;
 mod cells;
 mod choose;
+mod dates;
+mod formats;
+mod package;
+mod sets;
+mod texts;
+mod typed;
+mod xml;
 
 pub use choose::SheetSpec;
+pub use formats::NumberFormat;
+pub use typed::{TypedCell, TypedRows};
 
 use super::error::{InputError, Problem};
-use super::form::Unsupported;
-use super::source::{Source, unnamed_file};
+use super::source::{Source, SourceReader, unnamed_file};
 use crate::contain::contained;
 use crate::rules::columns::Wanted;
-use bounds::Bounds;
-use calamine::{Reader, Xlsx, XlsxError};
-use cells::SheetRow;
-use std::collections::HashMap;
+use book::{Book, SheetPart};
+use cells::{Kind, Lists, Rows, SheetRow};
+use choose::{Chosen, choose};
+use formats::Formats;
+use package::{Bounds, Package};
+use sets::{CellSet, RowSet};
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
+use std::sync::Arc;
+use texts::Texts;
 
 /// What a sheet's text does not say.
 #[derive(Debug, Default)]
@@ -30,53 +42,75 @@ pub struct Sheet {
     pub name: String,
     /// Other visible sheets that have cells, fit to be shown.
     pub others: Vec<String>,
-    /// For each row, which of its first cells are numbers: one bit a column.
-    numbers: Vec<u64>,
-    /// The columns of numbers beyond these, of rows that have any.
-    far_numbers: HashMap<u64, Vec<usize>>,
+    /// Its number formats; typed cells refer to them.
+    pub formats: Vec<NumberFormat>,
+    /// Formulas whose values were never stored, and cells that refer to a text that is not there.
+    pub unstored: u64,
+    /// Cells that refer to a text that is not there.
+    pub lost: u64,
+    numbers: CellSet,
+    formulas: CellSet,
+    hidden: RowSet,
+    /// The cells that are no texts, in the order of the rows.
+    typed: Option<Arc<File>>,
 }
 
 impl Sheet {
-    /// Whether a cell is a number: row from 1, column from 0.
+    /// Whether a cell is a number, and no day: row from 1, column from 0.
     pub fn is_number(&self, row: u64, column: usize) -> bool {
-        match number_bit(column) {
-            Some(bit) => {
-                let at = row.checked_sub(1).and_then(|row| usize::try_from(row).ok());
-                at.and_then(|at| self.numbers.get(at)).is_some_and(|bits| bits & bit != 0)
-            }
-            None => self.far_numbers.get(&row).is_some_and(|columns| columns.contains(&column)),
-        }
+        self.numbers.contains(row, column)
     }
 
-    fn note(&mut self, row: &SheetRow) {
-        self.numbers.resize(row.index, 0);
-        let (mut bits, mut far) = (0, Vec::new());
-        for column in row.numbers() {
-            match number_bit(column) {
-                Some(bit) => bits |= bit,
-                None => far.push(column),
+    /// Whether a cell is a formula whose value was never stored: row from 1, column from 0.
+    pub fn is_unstored(&self, row: u64, column: usize) -> bool {
+        self.formulas.contains(row, column)
+    }
+
+    /// Whether the spreadsheet does not show a row: from 1.
+    pub fn is_hidden(&self, row: u64) -> bool {
+        self.hidden.contains(row)
+    }
+
+    /// The cells that are no texts, from the first row on.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn typed_rows(&self) -> io::Result<Option<TypedRows>> {
+        let file = self.typed.as_ref().map(Arc::clone);
+        file.map(|file| TypedRows::new(SourceReader::of(file))).transpose()
+    }
+
+    /// Notes what a row's text does not say. `line`: its place in the text, from 1.
+    fn note(&mut self, row: &SheetRow, line: u64) {
+        if row.is_hidden {
+            self.hidden.insert(line);
+        }
+        for (column, cell) in row.cells.iter().enumerate() {
+            match cell.kind {
+                Kind::Number(..) => self.numbers.insert(line, column),
+                Kind::Unstored => {
+                    self.formulas.insert(line, column);
+                    self.unstored += 1;
+                }
+                Kind::Lost => self.lost += 1,
+                Kind::Text | Kind::Time(..) | Kind::Truth(_) => {}
             }
         }
-        self.numbers.push(bits);
-        if !far.is_empty() {
-            self.far_numbers.insert(row.index as u64 + 1, far);
-        }
     }
-}
-
-fn number_bit(column: usize) -> Option<u64> {
-    u32::try_from(column).ok().and_then(|column| 1_u64.checked_shl(column))
 }
 
 /// Why a workbook can't be read.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum SheetError {
     /// It can't be taken apart; the text says why.
     #[error("the workbook can't be read: {0}")]
-    Damaged(String),
+    Damaged(&'static str),
     /// It is larger than any customer file, in some measure that the text says.
     #[error("the workbook holds {0}: this is no customer file")]
     TooLarge(&'static str),
+    /// It has no sheet with rows at all, but charts, macros or sheets that lead nowhere.
+    #[error("the workbook has no sheet with rows that can be read")]
+    NoWorksheet,
     /// It has no sheet to read.
     #[error("the workbook has no sheet with cells")]
     Empty,
@@ -91,7 +125,7 @@ pub enum SheetError {
 impl SheetError {
     pub(super) fn hint(&self) -> &'static str {
         match self {
-            Self::Damaged(_) => {
+            Self::Damaged(_) | Self::NoWorksheet => {
                 "open it in a spreadsheet program and save it again, as .xlsx or as \"CSV UTF-8\""
             }
             Self::TooLarge(_) => "save the sheet alone as \"CSV UTF-8\", and give that file",
@@ -108,11 +142,13 @@ impl SheetError {
 pub struct Options<'a> {
     /// The sheet, if it is not to be found.
     pub sheet: Option<&'a SheetSpec>,
+    /// The first row is data.
+    pub no_header: bool,
     /// The columns that the user named.
     pub wanted: Wanted<'a>,
 }
 
-/// Reads a sheet of the workbook `source` into an unnamed file in `folder`.
+/// Reads a sheet of the workbook `source` into unnamed files in `folder`.
 ///
 /// # Errors
 /// If it is no workbook, can't be read, is too large, or its sheet can't be told.
@@ -121,80 +157,100 @@ pub(super) fn unfold(
     options: Options<'_>,
     folder: &Path,
 ) -> Result<Source, InputError> {
-    let spool = unnamed_file(folder)
-        .map_err(|error| source.error(Problem::Io("make a file to keep its rows in", error)))?;
-    // A defect of the reader on a hostile file is an error and not the end.
-    let sheet = contained(|| read(source, options, &spool))
+    let spool = || {
+        unnamed_file(folder)
+            .map_err(|error| source.error(Problem::Io("make a file to keep its rows in", error)))
+    };
+    let (text, typed) = (spool()?, spool()?);
+    let file = source.open()?;
+    // A defect of a library on a hostile file is an error and not the end.
+    let mut sheet = contained(|| read(file, options, Bounds::default(), &text, &typed))
         .unwrap_or_else(|| Err(damaged("it is not built as it should be")))
         .map_err(|problem| source.error(problem))?;
-    Ok(source.with_sheet(spool, sheet))
+    sheet.typed = Some(Arc::new(typed));
+    Ok(source.with_sheet(text, sheet))
 }
 
-/// Of a file that is cut off or changed on its way.
+/// The words for a file that is cut off or changed on its way.
 const BROKEN_ZIP: &str = "it is cut off, or changed on its way";
 
-fn damaged(why: impl Into<String>) -> Problem {
-    Problem::Sheet(SheetError::Damaged(why.into()))
+fn damaged(why: &'static str) -> Problem {
+    Problem::Sheet(SheetError::Damaged(why))
 }
 
 fn too_large(what: &'static str) -> Problem {
     Problem::Sheet(SheetError::TooLarge(what))
 }
 
-/// What the reader of workbooks says, without the cells' contents that some of its messages quote.
-fn broken(error: &XlsxError) -> Problem {
-    damaged(match error {
-        XlsxError::Zip(_) => BROKEN_ZIP.to_owned(),
-        XlsxError::Io(error) => error.to_string(),
-        XlsxError::Password => "it is locked with a password".to_owned(),
-        XlsxError::Xml(_) | XlsxError::XmlAttr(_) | XlsxError::Encoding(_) => {
-            "its XML is broken".to_owned()
-        }
-        XlsxError::XmlEof(part) => format!("it ends inside <{part}>"),
-        XlsxError::FileNotFound(_) | XlsxError::RelationshipNotFound => {
-            "a part of it is missing".to_owned()
-        }
-        _ => "a part of it is not as it should be".to_owned(),
-    })
-}
-
-fn read(source: &Source, options: Options<'_>, spool: &File) -> Result<Sheet, Problem> {
-    let open = || source.open_file().map(BufReader::new).map_err(|e| Problem::Io("open it", e));
-    let bounds = Bounds::default();
-    tell_workbook(open()?)?;
-    bounds::check(open()?, &bounds)?;
-    let mut workbook = Xlsx::new(open()?).map_err(|error| broken(&error))?;
-    let mut sheet = choose::choose(&mut workbook, options)?;
-    let mut to = BufWriter::with_capacity(256 * 1024, spool);
-    let kept = |error| Problem::Io("keep its rows in a file", error);
-    let mut kept_bytes = 0;
-    let mut rows = cells::Rows::of(&mut workbook, &sheet.name, &bounds)?;
-    while let Some(row) = rows.next_row()? {
-        sheet.note(&row);
-        kept_bytes += row.write(&mut to).map_err(kept)?;
-        if kept_bytes > bounds.kept {
-            return Err(too_large("more text than any sheet of customers"));
+fn read(
+    file: SourceReader,
+    options: Options<'_>,
+    bounds: Bounds,
+    text: &File,
+    typed: &File,
+) -> Result<Sheet, Problem> {
+    let mut package = Package::open(file, bounds)?;
+    let Book { sheets, is_1904, texts, styles } = Book::read(&mut package)?;
+    let texts = Texts::read(&mut package, texts);
+    let formats = Formats::read(&mut package, styles);
+    let lists = || Lists { texts: &texts, formats: &formats, is_1904 };
+    let Chosen { sheets, others } = choose(&mut package, &sheets, options, lists)?;
+    let name = sheets.first().map(|sheet| sheet.name.clone()).unwrap_or_default();
+    let mut sheet = Sheet { name, others, ..Sheet::default() };
+    let mut writer = RowWriter {
+        text: BufWriter::with_capacity(256 * 1024, text),
+        typed: BufWriter::with_capacity(64 * 1024, typed),
+        lines: 0,
+        bytes: 0,
+        most: package.bounds.kept,
+    };
+    for (at, part) in sheets.iter().enumerate() {
+        let (first, mut is_header) = (writer.lines, at > 0);
+        let mut rows = Rows::of(&mut package, part, lists())?;
+        while let Some(row) = rows.next_row()? {
+            // Of sheets that follow one another only the first one's header counts.
+            if !std::mem::take(&mut is_header) {
+                let index = first + row.index as u64 - u64::from(at > 0);
+                let line = writer.write(&row, index)?;
+                sheet.note(&row, line);
+            }
         }
     }
-    to.flush().map_err(kept)?;
+    writer.finish()?;
+    sheet.formats = formats.list();
     Ok(sheet)
 }
 
-/// Tells a workbook that we read from other things in a ZIP file.
-fn tell_workbook(file: BufReader<File>) -> Result<(), Problem> {
-    let archive = zip::ZipArchive::new(file).map_err(|_| damaged(BROKEN_ZIP))?;
-    // Some writers name parts in another case, with backslashes, or with a number.
-    let plain = |name: &str| name.to_ascii_lowercase().replace('\\', "/");
-    let names: Vec<_> = archive.file_names().filter_map(Result::ok).map(|n| plain(&n)).collect();
-    let has = |ending: &str| names.iter().any(|name| name.ends_with(ending));
-    if names.iter().any(|name| name.contains("xl/workbook") && name.ends_with(".xml")) {
-        Ok(())
-    } else if has("xl/workbook.bin") {
-        Err(Unsupported::Xlsb.into())
-    } else if has("content.xml") && has("mimetype") {
-        Err(Unsupported::Ods.into())
-    } else {
-        Err(Unsupported::Zip.into())
+/// Writes rows as lines, and beside them what the lines do not say.
+struct RowWriter<'a> {
+    text: BufWriter<&'a File>,
+    typed: BufWriter<&'a File>,
+    lines: u64,
+    bytes: u64,
+    most: u64,
+}
+
+impl RowWriter<'_> {
+    /// Writes a row at its place among the lines, from 0, after empty ones for those that are not there. Returns its line,
+    /// from 1.
+    fn write(&mut self, row: &SheetRow, index: u64) -> Result<u64, Problem> {
+        let kept = |error| Problem::Io("keep its rows in a file", error);
+        while self.lines < index {
+            self.text.write_all(b"\n").map_err(kept)?;
+            self.lines += 1;
+        }
+        typed::write(row, self.lines, &mut self.typed).map_err(kept)?;
+        self.bytes += row.write(&mut self.text).map_err(kept)?;
+        self.lines += 1;
+        match self.bytes > self.most {
+            true => Err(too_large("more text than any sheet of customers")),
+            false => Ok(self.lines),
+        }
+    }
+
+    fn finish(mut self) -> Result<(), Problem> {
+        let flushed = self.text.flush().and_then(|()| self.typed.flush());
+        flushed.map_err(|error| Problem::Io("keep its rows in a file", error))
     }
 }
 

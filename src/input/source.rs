@@ -8,7 +8,7 @@ use super::form::ZIP;
 use super::sheet::{self, Sheet};
 use crate::model::subject::mask_digits;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -117,18 +117,6 @@ impl Source {
         Ok(SourceReader { file, at: 0 })
     }
 
-    /// The file itself, from its first byte; for who needs to move about in it, alone.
-    pub(super) fn open_file(&self) -> io::Result<File> {
-        match &self.place {
-            Location::Path(path) => File::open(path),
-            Location::Spool(file) => {
-                let mut file = file.try_clone()?;
-                file.rewind()?;
-                Ok(file)
-            }
-        }
-    }
-
     pub(super) fn error(&self, problem: impl Into<Problem>) -> InputError {
         InputError::new(&self.label, problem)
     }
@@ -141,12 +129,31 @@ pub struct SourceReader {
     at: u64,
 }
 
+impl SourceReader {
+    /// Reads a file from its first byte on, whoever else reads it.
+    pub(super) fn of(file: Arc<File>) -> Self {
+        Self { file, at: 0 }
+    }
+}
+
 impl Read for SourceReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         // By position: readers of one spool share the file, and so its cursor.
         let read = self.file.read_at(buffer, self.at)?;
         self.at += read as u64;
         Ok(read)
+    }
+}
+
+impl Seek for SourceReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+            SeekFrom::End(by) => self.file.metadata()?.len().checked_add_signed(by),
+        };
+        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
     }
 }
 

@@ -15,7 +15,7 @@ const MOST_UNPACKED: u64 = 100;
 /// No text this short is taken for a bomb.
 const BOMB_BYTES: u64 = 64 * 1024 * 1024;
 /// Bytes decoded at once.
-const DECODE_BYTES: usize = 64 * 1024;
+pub(super) const DECODE_BYTES: usize = 64 * 1024;
 
 /// Why a packed file can't be unpacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,7 +79,8 @@ pub struct TextStream<R> {
     decoding: Option<Box<Decoding>>,
 }
 
-struct Decoding {
+/// Turns bytes into UTF-8 as they are read. What can't be decoded becomes U+FFFD.
+pub(super) struct Decoding {
     decoder: Decoder,
     /// Decoded text, and how much of it was given away.
     text: String,
@@ -99,11 +100,7 @@ impl<R: Read> TextStream<R> {
             }
             _ => Unpacked::Plain(Box::new(hashed)),
         };
-        let decoding = form.encoding().decoder().map(|decoder| {
-            // A byte becomes three at the most.
-            let text = String::with_capacity(3 * DECODE_BYTES);
-            Box::new(Decoding { decoder, text, given: 0, ended: false, finished: false })
-        });
+        let decoding = form.encoding().decoder().map(|decoder| Box::new(Decoding::new(decoder)));
         Self { input: BufReader::with_capacity(DECODE_BYTES, input), decoding }
     }
 
@@ -132,14 +129,29 @@ impl<R: Read> Read for TextStream<R> {
 }
 
 impl Decoding {
-    /// However little room the reader gives: a character may be cut.
-    fn read(&mut self, input: &mut impl BufRead, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(super) fn new(decoder: Decoder) -> Self {
+        // A byte becomes three at the most.
+        let text = String::with_capacity(3 * DECODE_BYTES);
+        Self { decoder, text, given: 0, ended: false, finished: false }
+    }
+
+    /// The text that was decoded and not yet taken; decodes more where there is none. Empty at the end.
+    pub(super) fn fill(&mut self, input: &mut impl BufRead) -> io::Result<&[u8]> {
         while self.given == self.text.len() && !self.finished {
             self.decode(input)?;
         }
-        let mut unread = self.text.as_bytes().get(self.given..).unwrap_or_default();
-        let given = unread.read(buffer)?;
-        self.given += given;
+        Ok(self.text.as_bytes().get(self.given..).unwrap_or_default())
+    }
+
+    /// Notes that so many bytes of the text were taken.
+    pub(super) fn take(&mut self, bytes: usize) {
+        self.given = (self.given + bytes).min(self.text.len());
+    }
+
+    /// However little room the reader gives: a character may be cut.
+    fn read(&mut self, input: &mut impl BufRead, buffer: &mut [u8]) -> io::Result<usize> {
+        let given = self.fill(input)?.read(buffer)?;
+        self.take(given);
         Ok(given)
     }
 

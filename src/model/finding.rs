@@ -72,6 +72,8 @@ pub struct Skipped {
     pub blank: u64,
     /// A TOTAL footer.
     pub totals: u64,
+    /// Behind the last row with data: nothing but a number that continues 1, 2, 3 …
+    pub numbered: u64,
 }
 
 #[cfg(test)]

@@ -68,12 +68,17 @@ coded! {
         NikPlaceholder = "nik_placeholder", "this is filler (all one digit, or 1234567890…), not a NIK: get the real one";
         ExcelTruncated = "excel_truncated",
             "the NIK ends in 0000, which is never issued: the spreadsheet zeroed its last digits, export again from the source as Text";
+        NikTemporary = "nik_temporary",
+            "the NIK begins with 00 to 08, as only temporary numbers of village software do: get the number on the card";
         NikDate = "nik_date",
             "digits 7 to 12 are the birth date DDMMYY (day + 40 for women) and this day or month doesn't exist: compare with the card";
         NameEmpty = "name_empty", "the name cell is empty: fill it in";
         NameNotAName = "name_not_a_name", "the name has no letter in it: are the columns swapped?";
         NamePlaceholder = "name_placeholder",
             "the name is what a spreadsheet or a program writes for a missing value (#N/A, NULL): mend the formula or the export";
+        FormulaWithoutValue = "formula_without_value",
+            "the cell is a formula whose value was never stored: open the file in a spreadsheet program, save it, and give it again";
+        RowHidden = "row_hidden", "the row is hidden in the workbook, and --visible-rows leaves it out";
         QuoteSwallowedRows = "quote_swallowed_rows",
             "a lone quotation mark has swallowed the rows below it, with their NIKs: remove it or double it";
         RaggedRow = "ragged_row",
@@ -90,6 +95,8 @@ coded! {
     /// Rows counted by warning; a row with two counts under both.
     WarningCounts {
         NikDayPastMonthEnd = "nik_day_past_month_end", "the birth date in the NIK is past the end of its month: compare with the card";
+        NikTemporarySent = "nik_temporary_sent",
+            "the NIK begins with 00 to 08, as only temporary numbers do: this run began to ask for it before that was refused";
         NikProvinceUnknown = "nik_province_unknown", "the NIK's first two digits are no known province: compare with the card";
         NikRegencyOdd = "nik_regency_odd", "digits 3 and 4 of the NIK (the regency) are 00 or 70: compare with the card";
         NikDistrictZero = "nik_district_zero", "digits 5 and 6 of the NIK (the district) are 00: compare with the card";
@@ -170,6 +177,15 @@ pub struct Reading {
     pub checked: Result<Checked, Rejection>,
     /// The NIK cell's look; `Other` where the row could not be read so far.
     pub look: NikLook,
+    /// What was sent of such a row before today's check was there to refuse it. An open run may have done so.
+    pub formerly: Option<Box<Checked>>,
+}
+
+impl Reading {
+    /// The reading of a row that was refused before its NIK was looked at.
+    pub fn refused(why: Rejection) -> Self {
+        Self { checked: Err(why), look: NikLook::Other, formerly: None }
+    }
 }
 
 impl RejectionCounts {

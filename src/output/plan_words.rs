@@ -146,6 +146,7 @@ pub fn skipped_words(skipped: &Skipped) -> String {
         (skipped.titles, "title row above the header", "title rows above the header"),
         (skipped.blank, "blank row", "blank rows"),
         (skipped.totals, "TOTAL row", "TOTAL rows"),
+        (skipped.numbered, "row with a number alone", "rows with a number alone"),
     ];
     let told: Vec<String> = kinds
         .into_iter()
@@ -253,8 +254,8 @@ stop  file_scientific: 2 of 8 rows (25.0 %)
       hint: export again
 ";
         assert_eq!(findings_words(&[finding]), expected);
-        let skipped = Skipped { titles: 1, blank: 1200, totals: 0 };
-        let told = "skipped    1 title row above the header, 1,200 blank rows\n";
+        let skipped = Skipped { titles: 1, blank: 1200, totals: 0, numbered: 3 };
+        let told = "skipped    1 title row above the header, 1,200 blank rows, 3 rows with a number alone\n";
         assert_eq!(skipped_words(&skipped), told);
         assert_eq!(skipped_words(&Skipped::default()), "");
     }

@@ -12,23 +12,8 @@ use crate::model::money::Charge;
 use crate::model::outcome::Outcome;
 use crate::model::reply::Texts;
 use crate::model::row::Rejection;
-use crate::rules::headers::OUTCOME_HEADER;
-
-/// The columns that are added, in their order.
-pub const COLUMNS: [&str; 12] = [
-    OUTCOME_HEADER,
-    "ck_result",
-    "ck_charged",
-    "ck_possible",
-    "ck_order_no",
-    "ck_handle_time",
-    "ck_remark",
-    "ck_request_id",
-    "ck_status",
-    "ck_reason",
-    "ck_source",
-    "ck_attempts",
-];
+pub use crate::rules::headers::OUR_COLUMNS as COLUMNS;
+use crate::rules::headers::column_of_ours;
 
 /// Where a row's answer comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,7 +115,7 @@ pub(super) struct OwnColumns {
 
 impl OwnColumns {
     pub(super) fn of(layout: &Layout) -> Self {
-        let is_ours = |cell: &[u8]| COLUMNS.iter().any(|column| column.as_bytes() == cell);
+        let is_ours = |cell: &[u8]| column_of_ours(&String::from_utf8_lossy(cell)).is_some();
         let ours = match &layout.header {
             Some(header) => header.iter().map(|cell| is_ours(cell)).collect(),
             None => vec![false; layout.width],

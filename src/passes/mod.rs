@@ -18,8 +18,12 @@ pub use locate::{Located, Wanted, locate};
 pub use project::{Projected, project};
 pub use survey::{Survey, survey};
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use crate::input::{InputError, Layout, Options as InputOptions, Source};
 use crate::ledger::LedgerError;
+use crate::model::attempt::PairKey;
 use crate::rules::pair::PairHasher;
 
 /// The input as all passes read it.
@@ -33,6 +37,15 @@ pub struct Input {
     pub options: InputOptions,
     /// Makes pair keys and the fingerprint.
     pub hasher: PairHasher,
+    /// Pairs that the open run has asked for and that today's checks refuse: they end as they began.
+    pub formerly: Arc<HashSet<PairKey>>,
+}
+
+impl Input {
+    /// An input of which nothing was asked yet.
+    pub fn new(source: Source, layout: Layout, options: InputOptions, hasher: PairHasher) -> Self {
+        Self { source, layout, options, hasher, formerly: Arc::default() }
+    }
 }
 
 /// Why a pass ended early.

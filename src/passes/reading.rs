@@ -5,6 +5,7 @@
 
 use super::{Input, PassError};
 use crate::input::{Row, Rows};
+use crate::model::row::Checked;
 use crate::model::subject::Subject;
 use crate::rules::pair::truncate;
 use crate::rules::pairs::{PairState, PairTable};
@@ -20,9 +21,13 @@ pub(super) fn read_rows(
     interrupted: &dyn Fn() -> bool,
     mut visit: impl FnMut(Row<'_>) -> Result<bool, PassError>,
 ) -> Result<Option<Rows>, PassError> {
-    let Input { source, layout, options, hasher } = input;
+    let Input { source, layout, options, hasher, formerly } = input;
     let mut rows = Rows::open(source, layout, options, hasher.stream())?;
-    while let Some(row) = rows.next_row()? {
+    while let Some(mut row) = rows.next_row()? {
+        let asked = |checked: &Checked| formerly.contains(&hasher.pair(&checked.subject));
+        if let Some(checked) = row.reading.formerly.take_if(|checked| asked(checked)) {
+            row.reading.checked = Ok(*checked);
+        }
         if row.record % LOOK_EVERY == 0 && interrupted() {
             return Err(PassError::Interrupted);
         }
@@ -91,7 +96,7 @@ mod tests {
         let (source, options) =
             (Source::spool(text.as_bytes(), &std::env::temp_dir()).unwrap(), Options::default());
         let layout = inspect(&source, &options).unwrap();
-        let input = Input { source, layout, options, hasher: PairHasher::new([1; 32]) };
+        let input = Input::new(source, layout, options, PairHasher::new([1; 32]));
         for (bytes, sizes) in
             [(10, [3, 3, 1]), (CHUNK_BYTES / 2, [2, 2, 3]), (CHUNK_BYTES, [1, 1, 5])]
         {

@@ -29,6 +29,8 @@ pub struct Survey {
     pub duplicates: u64,
     /// Pairs whose NIK stands in this file with another name too.
     pub several_names: u64,
+    /// Pairs that today's checks refuse, and that a run of an earlier version may have sent.
+    pub formerly: Vec<PairKey>,
     /// Records that are no rows.
     pub skipped: Skipped,
     /// What the file shows, the gravest first.
@@ -49,6 +51,7 @@ impl Survey {
 /// [`PassError::Input`], or [`PassError::Interrupted`] where `interrupted` says so.
 pub fn survey(input: &Input, interrupted: &dyn Fn() -> bool) -> Result<Survey, PassError> {
     let (mut counts, mut spots) = (FileCounts::default(), SpotLog::default());
+    let mut formerly = Vec::new();
     let (give, subjects) = sync_channel::<Vec<Subject>>(CHUNKS_WAITING);
     let (rows, keyed) = std::thread::scope(|scope| {
         let keyer = scope.spawn(|| -> (Vec<PairKey>, Vec<u64>) {
@@ -61,6 +64,9 @@ pub fn survey(input: &Input, interrupted: &dyn Fn() -> bool) -> Result<Survey, P
             interrupted,
             |row| {
                 counts.add(&row.reading);
+                counts.hidden += u64::from(row.is_hidden);
+                formerly
+                    .extend(row.reading.formerly.as_ref().map(|c| input.hasher.pair(&c.subject)));
                 spots.add(&row.reading, |sign| spot(&row, &input.layout, sign));
                 Ok(row.reading.checked.ok().map(|Checked { subject, .. }| {
                     let size = subject.name.as_str().len();
@@ -90,6 +96,7 @@ pub fn survey(input: &Input, interrupted: &dyn Fn() -> bool) -> Result<Survey, P
     Ok(Survey {
         findings: findings(&counts, &spots, &facts),
         skipped: facts.skipped,
+        formerly,
         counts,
         fingerprint,
         table,
@@ -109,6 +116,8 @@ fn facts(input: &Input, skipped: Skipped) -> FileFacts {
         repeated_headers: layout.repeated_headers(),
         guessed_windows_1252: layout.encoding_guessed,
         skipped,
+        unstored: source.sheet().map_or(0, |sheet| sheet.unstored),
+        lost: source.sheet().map_or(0, |sheet| sheet.lost),
         other_sheets: source.sheet().map(|sheet| sheet.others.clone()).unwrap_or_default(),
     }
 }

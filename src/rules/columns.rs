@@ -3,20 +3,20 @@
 //! `NIK` also means employee number and a family-card number has 16 digits too, so the choice looks at the header
 //! **and** at what a sample of the cells holds. What the user names always wins.
 //!
-//! Must hold: of two columns that fit equally well neither is taken; the user is asked.
-//! Never: takes a column by content alone, or shows a cell.
+//! Must hold: of two columns that fit equally well neither is taken; the user is asked. A column whose header speaks of
+//! another person or another number is never taken.
+//! Never: shows a cell.
 
 mod error;
 mod headed;
+mod header_row;
+mod look;
 
-pub use error::{ColumnError, Seen};
+pub use error::{ColumnError, Seen, SeenColumn};
+pub use header_row::{HeaderRow, find_header};
+pub use look::{ColumnLook, ColumnSample};
 
-use super::headers::{HeaderKey, is_id_header, is_name_header};
-use super::nik::look_of;
 use headed::Headed;
-
-/// Of a sample's filled cells, at least this share, in percent, must look like NIKs.
-const LIKE_NIK_PERCENT: u64 = 80;
 
 /// Which of the two columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,8 @@ pub enum Role {
 }
 
 impl Role {
-    pub(super) fn noun(self) -> &'static str {
+    /// The column in a sentence.
+    pub fn noun(self) -> &'static str {
         match self {
             Self::Id => "NIK",
             Self::Name => "name",
@@ -44,10 +45,10 @@ impl Role {
     }
 }
 
-/// A column as the user names it. A text of only digits is an index.
+/// A column as the user names it. A text of only digits is a place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ColumnSpec {
-    /// By its header.
+    /// By its header, by a part of it that no other has, or by the letters that a spreadsheet gives it.
     Name(String),
     /// By its place, from 1.
     Index(usize),
@@ -65,27 +66,25 @@ impl From<&str> for ColumnSpec {
     }
 }
 
-/// What a sample of one column's cells looks like.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ColumnLook {
-    /// Cells that are not empty.
-    pub filled: u64,
-    /// Those of them that look like NIKs, damaged ones included, so that a damaged file gets the message about damage.
-    pub like_nik: u64,
+/// A column's name in a spreadsheet: A to Z, AA, AB and so on. `index`: its place, from 0.
+pub fn column_letters(index: usize) -> String {
+    let mut letters = Vec::new();
+    let mut left = index + 1;
+    while left > 0 {
+        let digit = u8::try_from((left - 1) % 26).unwrap_or_default();
+        letters.push(char::from(b'A' + digit));
+        left = (left - 1) / 26;
+    }
+    letters.iter().rev().collect()
 }
 
-impl ColumnLook {
-    /// Counts one cell.
-    pub fn add(&mut self, cell: &str) {
-        if !cell.trim().is_empty() {
-            self.filled += 1;
-            self.like_nik += u64::from(look_of(cell).like_nik());
-        }
-    }
-
-    fn holds_niks(self) -> bool {
-        self.filled > 0 && self.like_nik * 100 >= self.filled * LIKE_NIK_PERCENT
-    }
+/// The place of a column that is named as a spreadsheet does, from 0.
+fn column_of_letters(letters: &str) -> Option<usize> {
+    let place = letters.bytes().try_fold(0_usize, |sum, byte| {
+        let value = byte.to_ascii_uppercase().checked_sub(b'A').filter(|value| *value < 26)?;
+        sum.checked_mul(26)?.checked_add(usize::from(value) + 1)
+    });
+    place?.checked_sub(1)
 }
 
 /// A column that was chosen, and why.
@@ -109,8 +108,10 @@ pub struct ColumnChoice {
 /// The columns of a file, as its first rows show them.
 #[derive(Clone, Copy, Debug)]
 pub struct Table<'a> {
-    /// The headers, if the first record is a header.
+    /// The headers, if there are any.
     pub headers: Option<&'a [String]>,
+    /// It is certain that they are headers, and no customer's row.
+    pub certain: bool,
     /// A look at each column's cells; as many as the first record has fields.
     pub looks: &'a [ColumnLook],
 }
@@ -124,70 +125,23 @@ pub struct Wanted<'a> {
     pub name: Option<&'a ColumnSpec>,
 }
 
-impl Wanted<'_> {
-    /// Whether a record is the header: each column's own name, as the user gave it or as it is known, is among its
-    /// cells. Where both columns were asked for by number, any filled record that has them will do.
-    pub fn is_header<'c>(self, cells: impl Iterator<Item = &'c str>) -> bool {
-        let (mut id, mut name, mut filled, mut width) = (false, false, false, 0);
-        for cell in cells {
-            let key = HeaderKey::of(cell);
-            let asked = |spec: Option<&ColumnSpec>| match spec {
-                Some(ColumnSpec::Name(asked)) => Some(HeaderKey::of(asked) == key),
-                _ => None,
-            };
-            id |= asked(self.id).unwrap_or_else(|| is_id_header(&key));
-            name |= asked(self.name).unwrap_or_else(|| is_name_header(&key));
-            filled |= !cell.trim().is_empty();
-            width += 1;
-        }
-        match (self.id, self.name) {
-            (Some(ColumnSpec::Index(id)), Some(ColumnSpec::Index(name))) => {
-                filled && width >= *id.max(name)
-            }
-            _ => id && name,
-        }
-    }
-}
-
 /// Chooses the two columns.
 ///
 /// # Errors
 /// If either can't be told for certain.
 pub fn choose_columns(table: Table<'_>, wanted: Wanted<'_>) -> Result<ColumnChoice, ColumnError> {
-    let Some(headers) = table.headers else {
-        let (Some(ColumnSpec::Index(id)), Some(ColumnSpec::Index(name))) = (wanted.id, wanted.name)
-        else {
-            return Err(ColumnError::NeedsNumbers);
-        };
-        let id = by_index(Role::Id, *id, table.looks.len())?;
-        let name = by_index(Role::Name, *name, table.looks.len())?;
-        return distinct(id, name);
-    };
-    let headed = Headed::new(headers, table.looks);
+    let headed = Headed::new(table);
     let asked_id = wanted.id.map(|spec| headed.asked(Role::Id, spec)).transpose()?;
     let asked_name = wanted.name.map(|spec| headed.asked(Role::Name, spec)).transpose()?;
     // Where both columns were named, a number among the other headers is none of our business.
     let only = asked_id.as_ref().zip(asked_name.as_ref()).map(|(id, _)| id.index);
     headed.refuse_data(only)?;
-    let id = asked_id.map_or_else(|| headed.find_id(), Ok)?;
-    let name = asked_name.map_or_else(|| headed.find_name(id.index), Ok)?;
-    distinct(id, name)
-}
-
-fn distinct(id: ChosenColumn, name: ChosenColumn) -> Result<ColumnChoice, ColumnError> {
+    let id = asked_id.map_or_else(|| headed.find_id(asked_name.as_ref()), Ok)?;
+    let name = asked_name.map_or_else(|| headed.find_name(&id), Ok)?;
     if id.index == name.index {
-        return Err(ColumnError::SameColumn { column: id.index + 1 });
+        return Err(ColumnError::SameColumn { column: id.index });
     }
     Ok(ColumnChoice { id, name })
-}
-
-fn by_index(role: Role, asked: usize, width: usize) -> Result<ChosenColumn, ColumnError> {
-    match asked.checked_sub(1) {
-        Some(index) if index < width => {
-            Ok(ChosenColumn { index, why: format!("{} {asked}", role.flag()) })
-        }
-        _ => Err(ColumnError::NoSuchIndex { role, asked, width }),
-    }
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ pub struct FileCounts {
     pub rejections: RejectionCounts,
     /// Rows that passed with a warning, by warning.
     pub warnings: WarningCounts,
+    /// Rows that the workbook does not show.
+    pub hidden: u64,
     /// Rows whose name was changed by cleaning.
     pub names_changed: u64,
     /// NIK cells in scientific notation.

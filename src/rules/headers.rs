@@ -1,8 +1,12 @@
-//! Headers: the names that people give to the NIK and name columns.
+//! Headers: the names that people give to columns, compared, understood, and shown.
 //!
-//! Must hold: no list has a header of another number that looks alike (family card, tax, employee or phone number) or of
-//! another person's name (mother, spouse, bank).
-//! Never: looks at cells; which column to take is for `columns`.
+//! Must hold: what is shown is no person's data.
+//! Never: looks at cells below; which column to take is for `columns`.
+
+mod meaning;
+mod words;
+
+pub use meaning::{IdHeader, Meaning, NameHeader};
 
 use super::nik::{clean_nik, look_of};
 use crate::model::subject::{mask_cell, mask_digits};
@@ -11,67 +15,37 @@ use unicode_normalization::UnicodeNormalization;
 
 /// The first of the columns that our output adds. A file that has it was written by us.
 pub const OUTCOME_HEADER: &str = "ck_outcome";
+/// The columns that our output adds, in the order of a CSV.
+pub const OUR_COLUMNS: [&str; 12] = [
+    OUTCOME_HEADER,
+    "ck_result",
+    "ck_charged",
+    "ck_possible",
+    "ck_order_no",
+    "ck_handle_time",
+    "ck_remark",
+    "ck_request_id",
+    "ck_status",
+    "ck_reason",
+    "ck_source",
+    "ck_attempts",
+];
+
+/// The column of ours that a header names: `ck_outcome` in a CSV, `Result (ck_outcome)` in a workbook.
+pub fn column_of_ours(header: &str) -> Option<&'static str> {
+    let header = header.trim();
+    let inner =
+        header.strip_suffix(')').and_then(|rest| rest.rsplit_once('(')).map(|(_, name)| name);
+    let name = inner.unwrap_or(header);
+    OUR_COLUMNS.into_iter().find(|column| *column == name)
+}
 
 /// A header with this many digits is no header but data: a NIK or what is left of one.
 const DATA_DIGITS: usize = 12;
+/// A header with this many digits may hold a person's data, such as a date of birth.
+const PERSONAL_DIGITS: usize = 6;
 /// Headers are shown up to this many characters.
 const SHOWN_CHARS: usize = 40;
-
-/// Headers that say outright that the column is the national ID.
-pub(super) const ID_EXPLICIT: &[&str] = &[
-    "noktp",
-    "nomorktp",
-    "nomerktp",
-    "nikktp",
-    "ktpnik",
-    "nonikktp",
-    "nomornikktp",
-    "noktpnik",
-    "niknoktp",
-    "ktp",
-    "idktp",
-    "ktpno",
-    "ktpnumber",
-    "noektp",
-    "nomorindukkependudukan",
-    "niknomorindukkependudukan",
-    "nationalid",
-    "nationalidnumber",
-    "nationalidno",
-    "nikkaryawanktp",
-];
-/// Headers that are mostly the national ID.
-pub(super) const ID_USUAL: &[&str] = &[
-    "nik",
-    "nonik",
-    "nomornik",
-    "nomernik",
-    "niknumber",
-    "nikno",
-    "niknasabah",
-    "nikdebitur",
-    "nikpemohon",
-    "nikpelanggan",
-    "nikpeserta",
-    "nikpenerima",
-    "nikcustomer",
-    "nikkonsumen",
-    "nikanggota",
-];
-/// Headers of some identity number, perhaps this one.
-pub(super) const ID_VAGUE: &[&str] = &[
-    "noidentitas",
-    "nomoridentitas",
-    "nomeridentitas",
-    "identitas",
-    "idnumber",
-    "idno",
-    "identitynumber",
-    "identityno",
-    "idcard",
-    "idcardnumber",
-    "idcardno",
-];
 
 /// Headers of family-card numbers, which have 16 digits too.
 const FAMILY_CARD: &[&str] = &[
@@ -88,39 +62,9 @@ const FAMILY_CARD: &[&str] = &[
     "familycardno",
 ];
 
-/// Headers that say outright that the name is the one on the card.
-pub(super) const NAME_EXPLICIT: &[&str] = &[
-    "namaktp",
-    "namasesuaiktp",
-    "namadiktp",
-    "namapadaktp",
-    "namalengkapktp",
-    "namalengkapsesuaiktp",
-    "namaktplengkap",
-];
-/// Headers of a whole name.
-pub(super) const NAME_FULL: &[&str] = &["namalengkap", "fullname", "namapanjang", "completename"];
-/// Headers of a name alone.
-pub(super) const NAME_BARE: &[&str] = &["nama", "name", "nm"];
-/// Headers of the name of somebody in a role. The same roles stand behind `nik` in `ID_USUAL`.
-pub(super) const NAME_ROLE: &[&str] = &[
-    "namanasabah",
-    "namadebitur",
-    "namapemohon",
-    "namakaryawan",
-    "namapelanggan",
-    "namapeserta",
-    "namapenerima",
-    "namacustomer",
-    "namakonsumen",
-    "namaanggota",
-    "customername",
-    "membername",
-];
-
 /// A header, normalised for comparison: NFKC, lower case, letters and digits only.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct HeaderKey(pub(super) String);
+pub struct HeaderKey(String);
 
 impl HeaderKey {
     /// The key of a header.
@@ -144,6 +88,12 @@ impl HeaderKey {
         self.is_in(FAMILY_CARD)
     }
 
+    /// Whether another key is a part of this one.
+    pub(super) fn has_part(&self, part: &Self) -> bool {
+        self.0.contains(&part.0)
+    }
+
+    /// Whether it is in a list of keys.
     pub(super) fn is_in(&self, list: &[&str]) -> bool {
         list.contains(&self.0.as_str())
     }
@@ -175,26 +125,37 @@ const VALUES_TOO: &[&str] = &[
     "email", "phone", "telepon", "gaji",
 ];
 
-/// The headers fit to be shown. One that is known for one is shown in clear, and the others beside several of them; of
-/// all else, since it may be a customer's row, only the shapes.
-pub fn shown_all(headers: &[String]) -> Vec<String> {
+/// The headers fit to be shown. Where it is certain that they are headers (`certain`), each in clear but what looks like a
+/// person's data. Else it may be a customer's row: one that is known for a header is shown in clear, and the others beside
+/// several of them; of all else only the shapes.
+pub fn shown_all(headers: &[String], certain: bool) -> Vec<String> {
     let holds_data = headers.iter().any(|header| is_data(header));
     let known = headers.iter().filter(|header| is_known(header));
     let known = known.filter(|header| !HeaderKey::of(header).is_in(VALUES_TOO)).count();
     let filled = headers.iter().filter(|header| !header.trim().is_empty()).count();
     let is_header = known > 1 && known * 2 >= filled;
-    let is_shown = |header: &str| !holds_data && (is_header || is_known(header));
+    let is_shown = |header: &str| match certain {
+        true => !is_personal(header),
+        false => !holds_data && (is_header || is_known(header)),
+    };
     headers.iter().map(|h| if is_shown(h) { shown(h) } else { mask_cell(h) }).collect()
 }
 
+/// Whether a header may be a person's data: a long number, a date, an address of a mailbox.
+fn is_personal(header: &str) -> bool {
+    let digits = header.chars().filter(|c| c.is_numeric()).count();
+    digits >= PERSONAL_DIGITS || header.contains('@')
+}
+
 /// Whether a cell is known for a header, as a whole or word by word.
-fn is_known(cell: &str) -> bool {
+pub(super) fn is_known(cell: &str) -> bool {
     let key = HeaderKey::of(cell);
     let is_word =
         |word: &str| HEADER_WORDS.split(' ').any(|known| known.eq_ignore_ascii_case(word));
     let mut words = cell.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    is_id_header(&key)
-        || is_name_header(&key)
+    let meaning = Meaning::of(cell);
+    meaning.is_id()
+        || meaning.is_name()
         || key.is_family_card()
         || cell.starts_with("ck_")
         || (!key.is_empty() && words.all(is_word))
@@ -207,22 +168,12 @@ pub fn is_data(cell: &str) -> bool {
         || (cleaned.len() >= DATA_DIGITS && cleaned.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// Whether a cell is a known header of a NIK column.
-pub(super) fn is_id_header(key: &HeaderKey) -> bool {
-    [ID_EXPLICIT, ID_USUAL, ID_VAGUE].iter().any(|list| key.is_in(list))
-}
-
-/// Whether a cell is a known header of a name column.
-pub(super) fn is_name_header(key: &HeaderKey) -> bool {
-    [NAME_EXPLICIT, NAME_FULL, NAME_BARE, NAME_ROLE].iter().any(|list| key.is_in(list))
-}
-
 /// Whether a record is a header by the look of it: among its cells are a known NIK header and a known name header.
 pub fn is_header<'a>(cells: impl Iterator<Item = &'a str>) -> bool {
     let (mut id, mut name) = (false, false);
-    for key in cells.map(HeaderKey::of) {
-        id |= is_id_header(&key);
-        name |= is_name_header(&key);
+    for meaning in cells.map(Meaning::of) {
+        id |= meaning.is_id();
+        name |= meaning.is_name();
     }
     id && name
 }

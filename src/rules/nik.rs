@@ -14,6 +14,9 @@ use std::borrow::Cow;
 /// The first number that a spreadsheet's or data frame's floating point can't hold exactly.
 const FIRST_INEXACT: u64 = 1 << 53;
 
+/// Numbers of village software for people without a NIK begin with 00 to 08; the registry never issued them.
+const TEMPORARY_UP_TO: u8 = 8;
+
 /// Beginnings of filler numbers. No NIK begins so: day 78 and month 89 don't exist.
 const COUNTED_UP: [&[u8]; 2] = [b"0123456789", b"1234567890"];
 
@@ -27,6 +30,8 @@ pub struct NikPolicy {
     pub send_truncated: bool,
     /// Send NIKs whose birth date can't exist.
     pub send_odd_dates: bool,
+    /// Send temporary NIKs, as versions before 0.2 did: for the runs that they began.
+    pub send_temporary: bool,
 }
 
 /// What the checks found in one NIK cell.
@@ -243,7 +248,14 @@ fn check_parts(digits: [u8; NIK_DIGITS], policy: &NikPolicy) -> Result<Warnings,
         DateLook::Impossible if policy.send_odd_dates => warnings |= Warning::NikDateOdd,
         DateLook::Impossible => return Err(Rejection::NikDate),
     }
-    warnings.extend((!is_province(two(p1, p2))).then_some(Warning::NikProvinceUnknown));
+    match two(p1, p2) {
+        province if province <= TEMPORARY_UP_TO && !policy.send_temporary => {
+            return Err(Rejection::NikTemporary);
+        }
+        province if province <= TEMPORARY_UP_TO => warnings |= Warning::NikTemporarySent,
+        province if !is_province(province) => warnings |= Warning::NikProvinceUnknown,
+        _ => {}
+    }
     warnings.extend(matches!(two(r1, r2), 0 | 70).then_some(Warning::NikRegencyOdd));
     warnings.extend((two(d1, d2) == 0).then_some(Warning::NikDistrictZero));
     Ok(warnings)

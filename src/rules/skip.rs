@@ -1,7 +1,8 @@
-//! Records that are no rows: without a filled cell, or the footer that adds the others up.
+//! Records that are no rows: without a filled cell, the footer that adds the others up, or rows that were numbered before
+//! anybody was entered in them.
 //!
 //! Must hold: only a record of which nothing could be sent is skipped; what is skipped is counted and shown.
-//! Never: skips a record for one cell alone.
+//! Never: skips a record for one cell alone, but for a number that continues those above.
 
 use super::headers::HeaderKey;
 use crate::model::text::is_invisible;
@@ -9,7 +10,7 @@ use crate::model::text::is_invisible;
 /// Why a record is no row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Skip {
-    /// No cell is filled, but perhaps one with the row's number.
+    /// No cell is filled.
     Blank,
     /// A footer: TOTAL, and figures.
     Total,
@@ -44,17 +45,55 @@ pub fn skip_of<'a>(cells: impl Iterator<Item = &'a str>) -> Option<Skip> {
     let Some(first) = cells.next() else { return Some(Skip::Blank) };
     let (word, rest) = split_figures(first);
     let mut cells = cells.peekable();
-    if cells.peek().is_none() && is_row_number(first) {
-        return Some(Skip::Blank);
-    }
-    let is_total = TOTALS.contains(&HeaderKey::of(word).0.as_str());
+    let is_total = HeaderKey::of(word).is_in(TOTALS);
     (is_total && is_figure(rest) && cells.all(is_figure)).then_some(Skip::Total)
 }
 
-/// A row that was numbered before anybody was entered in it.
-fn is_row_number(cell: &str) -> bool {
-    let cell = cell.trim();
-    cell.len() <= 7 && cell.bytes().all(|byte| byte.is_ascii_digit())
+/// Columns in which rows are numbered: the first ones.
+const NUMBERED: usize = 4;
+/// Digits of the longest number of a row.
+const ROW_DIGITS: usize = 7;
+
+/// Follows the numbers that rows have in their first columns: 1, 2, 3 …
+#[derive(Clone, Debug, Default)]
+pub struct Numbering {
+    /// The latest number of each column, as long as all of them continued those above.
+    latest: [Option<u32>; NUMBERED],
+}
+
+impl Numbering {
+    /// Looks at a record. True: it holds nothing but a number, and that continues those above.
+    pub fn next<'a>(&mut self, cells: impl Iterator<Item = &'a [u8]>) -> bool {
+        let (mut filled, mut continues) = (0_usize, false);
+        for (column, cell) in cells.enumerate() {
+            let cell = cell.trim_ascii();
+            filled += usize::from(!cell.is_empty());
+            let Some(latest) = self.latest.get_mut(column) else {
+                if filled > 1 {
+                    break;
+                }
+                continue;
+            };
+            if cell.is_empty() {
+                continue;
+            }
+            let number = row_number(cell);
+            let is_next = number.is_some() && number == Some(latest.unwrap_or(0) + 1);
+            continues |= is_next;
+            *latest = if is_next || number == Some(1) {
+                number
+            } else {
+                latest.filter(|_| number.is_none())
+            };
+        }
+        continues && filled == 1
+    }
+}
+
+fn row_number(cell: &[u8]) -> Option<u32> {
+    let cell = cell.strip_suffix(b".").unwrap_or(cell);
+    let is_number = cell.len() <= ROW_DIGITS && cell.iter().all(u8::is_ascii_digit);
+    is_number.then(|| std::str::from_utf8(cell).ok()?.parse().ok()).flatten()
 }
 
 /// `Total: 300` in one cell.
@@ -92,12 +131,39 @@ mod tests {
             (&["TOTAL", "3275014101900001"], None),
             (&["x", "", ""], None),
             (&["TOTAL", "BUDI"], None),
-            (&["61", "", ""], Some(Skip::Blank)),
-            (&["61", "", "BUDI"], None),
-            (&["12345678", "", ""], None),
+            (&["61", "", ""], None),
             (&["", "JUMLAH", "327501410190000"], None),
         ] {
             assert_eq!(skip_of(cells.iter().copied()), skip, "{cells:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_continue_those_above() {
+        for (rows, expected) in [
+            // Rows and, for each, whether it is a number alone that continues.
+            ("1|BUDI/2|SITI/3|/4|", "..nn"),
+            ("1|/2|", "nn"),
+            ("BUDI|1/SITI|2/|3", "..n"),
+            ("1.|BUDI/2.|", ".n"),
+            ("1|BUDI/|SITI/2|", "..n"),
+            // An id, a gap, a number with something beside it.
+            ("10021|BUDI/10022|", ".."),
+            ("1|BUDI/3|", ".."),
+            ("1|BUDI/2|x", ".."),
+            ("1|BUDI/5|SITI/6|/1|/2|", "...nn"),
+            ("1|BUDI/12345678|", ".."),
+            ("a|b/", ".."),
+            ("||||1", "."),
+        ] {
+            let mut numbering = Numbering::default();
+            let found: String = rows
+                .split('/')
+                .map(
+                    |row| if numbering.next(row.split('|').map(str::as_bytes)) { 'n' } else { '.' },
+                )
+                .collect();
+            assert_eq!(found, expected, "{rows}");
         }
     }
 }

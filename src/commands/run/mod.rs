@@ -77,9 +77,10 @@ impl Start<'_> {
         let Self { config, screen, interrupts, .. } = *self;
         config.destination.check_writable()?;
         let hasher = ledger.hasher();
-        let input = Input { source, layout, options: config.reading.clone(), hasher };
-        let mut surveyed = survey(&input, &|| interrupts.count() > 0)
-            .map_err(|error| interrupted(error, interrupts))?;
+        let mut input = Input::new(source, layout, config.reading.clone(), hasher);
+        let is_stopped = || interrupts.count() > 0;
+        let mut surveyed =
+            survey(&input, &is_stopped).map_err(|error| interrupted(error, interrupts))?;
         stop_damaged(config, &surveyed, screen)?;
 
         // What is known is told before the run begins: nothing has happened where the price is not agreed to.
@@ -87,7 +88,10 @@ impl Start<'_> {
         let opening = opening(&input, &surveyed, &config.reuse, account, WallMs::now());
         let found = ledger.find_run(&opening)?;
         let retry = &config.engine.retry;
-        let known = fold(&mut surveyed, &mut ledger, &found, &config.reuse, retry, opening.at)?;
+        let (reuse, now) = (&config.reuse, opening.at);
+        let known =
+            fold(&mut input, &mut surveyed, &mut ledger, &found, reuse, retry, now, &is_stopped)
+                .map_err(|error| interrupted(error, interrupts))?;
         let funnel = Funnel::of(&surveyed)?;
         let history = if funnel.to_send > 0 { ledger.history()? } else { History::default() };
         let forecast = forecast(&surveyed, funnel, known, history, terms(config));

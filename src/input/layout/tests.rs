@@ -31,7 +31,7 @@ fn finds_the_layout() {
     for (text, layout) in [
         (&b"nik,nama\n3275014101900001,BUDI\n"[..], (',', 2, 0, 1)),
         (b"\xEF\xBB\xBFnik;nama\r\n3275014101900001;BUDI\r\n", (';', 2, 0, 1)),
-        (b"\"Nama Lengkap\"\t\"No KTP\"\r3275014101900001\t3275014101900001\r", ('\t', 2, 1, 0)),
+        (b"\"Nama Lengkap\"\t\"No KTP\"\rBUDI\t3275014101900001\r", ('\t', 2, 1, 0)),
         (b"\n\nno|nik|nama\n1|3275014101900001|BUDI\n", ('|', 3, 1, 2)),
         (b"nik,nama", (',', 2, 0, 1)),
         (b"nik,nama\n3.27501E+15,BUDI\n", (',', 2, 0, 1)),
@@ -108,6 +108,8 @@ fn the_user_is_believed() {
     assert_eq!(found(text, &columns("c", "2")), (';', 3, 2, 1));
     assert_eq!(found(text, &columns("1", "c")), (';', 3, 0, 2));
     assert_eq!(found(b"3275014101900001;BUDI\n", &headless("1", "2")), (';', 2, 0, 1));
+    let no_header = Options { no_header: true, ..Options::default() };
+    assert_eq!(found(b"BUDI;3275014101900001\n", &no_header), (';', 2, 1, 0));
     let comma = Options { delimiter: Some(b','), ..columns("a", "b") };
     assert_eq!(found(b"a,b\n1;2;3,x\n", &comma), (',', 2, 0, 1));
 }
@@ -119,7 +121,7 @@ fn the_layout_says_why() {
             .unwrap();
     assert_eq!(layout.id.why, "header \"NIK\", and 1 of 1 sampled cells look like NIKs");
     assert_eq!(layout.name.why, "header \"nama\"");
-    assert_eq!(layout.seen.to_string(), "1 \"no\", 2 \"NIK\", 3 \"nama\"");
+    assert_eq!(layout.seen.line(), "A \"no\", B \"NIK\", C \"nama\"");
     assert_eq!(layout.sampled, 2);
     assert_eq!(layout.header.unwrap()[1], Box::from(&b"NIK"[..]));
 }
@@ -143,15 +145,15 @@ fn says_what_is_wrong_and_what_to_do() {
             "in, line 2 (record 1, byte 9): a quote that is opened",
             "quotation mark",
         ),
-        (b"nik,nama\n1,BUDI\n", "in: column 1 is headed like a NIK, but 0 of 1", "--id-column 1"),
+        (b"nik,nama\n1,BUDI\n", "in: column A is headed like a NIK, but 0 of 1", "--id-column A"),
         (
             b"3275014101900001,BUDI\n",
             "in: the first row looks like data",
-            "--no-header --id-column 1 --name-column 2",
+            "--no-header --id-column A --name-column B",
         ),
         (
             b"x,y\n1,2\n",
-            "in: no column has a header that we know as the NIK; columns seen: 1 \"x\"",
+            "in: the NIK column can't be told: no header and no cells say it. The columns are:\n    A   \"x\"",
             "--id-column",
         ),
         (
@@ -170,17 +172,12 @@ fn says_what_is_wrong_and_what_to_do() {
 
 #[test]
 fn says_what_is_wrong_with_the_flags() {
-    let (said, advice) =
-        refused(b"3275014101900001,BUDI\n", &Options { no_header: true, ..Options::default() });
-    assert_eq!(
-        (said.as_str(), advice.as_str()),
-        (
-            "in: without a header row, the columns must be given by number",
-            "use --no-header --id-column N --name-column M",
-        )
-    );
+    let no_header = Options { no_header: true, ..Options::default() };
+    let (said, advice) = refused(b"3275014101900001,BUDI,ANI\n", &no_header);
+    assert!(said.starts_with("in: columns B, C fit equally well as the name"), "{said}");
+    assert_eq!(advice, "choose a column by its letter, its number or its header: --name-column B");
     let (said, _) = refused(b"nik,nama,nik\n1,BUDI,2\n", &columns("nik", "nama"));
-    assert!(said.starts_with("in: columns 1, 3 fit equally well as the NIK"), "{said}");
+    assert!(said.starts_with("in: columns A, C fit equally well as the NIK"), "{said}");
 }
 
 #[test]

@@ -94,7 +94,35 @@ fn what_is_no_row_is_counted() {
     let row = rows.next_row().unwrap().unwrap();
     assert_eq!((row.record, row.place.line, row.place.row), (1, 5, 5));
     assert!(rows.next_row().unwrap().is_none());
-    assert_eq!(rows.skipped(), Skipped { titles: 2, blank: 3, totals: 1 });
+    assert_eq!(rows.skipped(), Skipped { titles: 2, blank: 3, totals: 1, numbered: 0 });
+}
+
+#[test]
+fn only_numbers_behind_the_last_customer_are_no_rows() {
+    for (text, expected, numbered) in [
+        // Numbered before anybody was entered, and a footer behind them.
+        ("1,#,BUDI\n2,,\n3,,\nTOTAL,,1\n", "1", 2),
+        // A customer of whom only an id is known.
+        ("10021,#,BUDI\n10022,,\n", "10021 10022", 0),
+        // In the middle they are rows, each in its place.
+        ("1,#,BUDI\n2,,\n3,,\n4,#,SITI\n5,,\n", "1 2 3 4", 1),
+        ("1,,\n2,,\n", "", 2),
+        ("1,,\n2,x,\n", "1 2", 0),
+        ("1,#,BUDI\n,,\n2,,\n", "1", 1),
+    ] {
+        let text = format!("no,nik,nama\n{}", text.replace('#', "3275014101900001"));
+        let source = source(text.as_bytes());
+        let options = columns("nik", "nama");
+        let layout = inspect(&source, &options).unwrap();
+        let mut rows = Rows::open(&source, &layout, &options, blake3::Hasher::new()).unwrap();
+        let mut found = Vec::new();
+        while let Some(row) = rows.next_row().unwrap() {
+            assert_eq!(row.record, row.place.record);
+            found.push(String::from_utf8_lossy(row.fields.get(0).unwrap()).into_owned());
+        }
+        assert_eq!(found.join(" "), expected, "{text}");
+        assert_eq!(rows.skipped().numbered, numbered, "{text}");
+    }
 }
 
 #[test]
@@ -146,7 +174,7 @@ fn the_flags_reach_the_checks() {
         rows(text, options).into_iter().map(|(.., what)| what).collect::<Vec<_>>()
     };
     assert_eq!(codes(&options), ["! excel_truncated", "! nik_date"]);
-    options.nik = NikPolicy { send_truncated: true, send_odd_dates: true };
+    options.nik = NikPolicy { send_truncated: true, send_odd_dates: true, ..NikPolicy::default() };
     assert_eq!(
         codes(&options),
         [
@@ -215,8 +243,13 @@ proptest! {
     #[test]
     fn rows_in_are_rows_out(lines in proptest::collection::vec("[a-z0-9,;' é]{1,30}", 0..20)) {
         let text = format!("nik,nama\n{}\n", lines.join("\n"));
-        // A row of separators and spaces alone is none, nor is one with its number alone.
-        let filled = lines.iter().filter(|line| skip_of(line.split(',')).is_none()).count();
+        // A row of separators and spaces alone is none, nor is one with its number alone behind all others.
+        let filled: Vec<_> = lines.iter().filter(|line| skip_of(line.split(',')).is_none()).collect();
+        let mut numbering = Numbering::default();
+        let is_numbered: Vec<bool> =
+            filled.iter().map(|line| numbering.next(line.split(',').map(str::as_bytes))).collect();
+        let behind = is_numbered.iter().rev().take_while(|numbered| **numbered).count();
+        let filled = filled.len() - behind;
         let comma = Options { delimiter: Some(b','), ..columns("1", "2") };
         prop_assert_eq!(rows(text.as_bytes(), &comma).len(), filled);
     }

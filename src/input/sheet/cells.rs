@@ -1,49 +1,78 @@
 //! The cells of a sheet as rows of text, one row at a time.
 //!
 //! Must hold: rows come in their order, with their place in the sheet; a number is written without loss and without an
-//! exponent.
+//! exponent. Of a sheet nothing is believed but its rows and cells: neither its size as it says nor any other attribute.
 
-use super::bounds::Bounds;
-use super::{broken, damaged, too_large};
+use super::book::is_true;
+use super::dates;
+use super::formats::{DAY, FormatId, Formats, Shows};
+use super::package::Package;
+use super::texts::{Texts, rich_text, unescape};
+use super::xml::{Xml, attribute, cut_off};
+use super::{SheetPart, damaged, too_large};
 use crate::input::error::Problem;
-use calamine::{Cell, DataRef, ExcelDateTime, Xlsx, XlsxCellReader, XlsxError};
-use std::io::{self, Read, Seek, Write};
+use quick_xml::events::{BytesStart, Event};
+use std::io::{self, Write};
 
 /// The rows and columns of the largest sheet that a spreadsheet opens.
-const MOST_ROWS: u32 = 1_048_576;
-const MOST_COLUMNS: u32 = 16_384;
+const MOST_ROWS: usize = 1_048_576;
+const MOST_COLUMNS: usize = 16_384;
 /// Bytes of a cell: 32,767 characters of up to four bytes.
 const LONGEST_CELL: usize = 4 * 32_767;
+
+/// What a cell is to the spreadsheet, beside its text.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) enum Kind {
+    #[default]
+    Text,
+    Number(f64, FormatId),
+    /// A number that is shown as a day or a time; counted from 1900.
+    Time(f64, FormatId),
+    Truth(bool),
+    /// A formula whose value was never stored.
+    Unstored,
+    /// It refers to a text that is not there.
+    Lost,
+}
+
+/// A cell as text, and what it is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct SheetCell {
+    pub(super) text: String,
+    pub(super) kind: Kind,
+}
+
+impl SheetCell {
+    fn text(text: &str) -> Self {
+        // The text goes into a file of lines that knows no NUL.
+        let text = if text.contains('\0') { text.replace('\0', "") } else { text.to_owned() };
+        Self { text, kind: Kind::Text }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.text.is_empty() && self.kind == Kind::Text
+    }
+}
 
 /// One row of a sheet.
 #[derive(Debug, Default)]
 pub(super) struct SheetRow {
     /// Its place in the sheet, from 0.
     pub(super) index: usize,
-    /// Empty rows in front of it.
-    blank: usize,
-    /// Its cells, each with whether it is a number.
-    cells: Vec<(String, bool)>,
+    /// The spreadsheet does not show it.
+    pub(super) is_hidden: bool,
+    /// Its cells up to the last that is filled.
+    pub(super) cells: Vec<SheetCell>,
 }
 
 impl SheetRow {
     /// Its texts.
     pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
-        self.cells.iter().map(|(text, _)| text.as_str())
+        self.cells.iter().map(|cell| cell.text.as_str())
     }
 
-    /// The columns of its numbers.
-    pub(super) fn numbers(&self) -> impl Iterator<Item = usize> {
-        let cells = self.cells.iter().enumerate();
-        cells.filter_map(|(column, (_, is_number))| is_number.then_some(column))
-    }
-
-    /// Writes it as a line, and the empty rows in front of it as empty ones.
-    /// Says how many bytes of text that is.
+    /// Writes it as a line. Says how many bytes of text that is.
     pub(super) fn write(&self, to: &mut impl Write) -> io::Result<u64> {
-        for _ in 0..self.blank {
-            to.write_all(b"\n")?;
-        }
         for (column, text) in self.texts().enumerate() {
             if column > 0 {
                 to.write_all(b",")?;
@@ -58,117 +87,276 @@ impl SheetRow {
         Ok(self.texts().map(|text| text.len() as u64 + 1).sum())
     }
 
-    fn put(&mut self, cell: &Cell<DataRef<'_>>) -> Result<(), Problem> {
-        let column = cell.get_position().1 as usize;
-        if column < self.cells.len() {
-            return Err(damaged("its cells are out of order"));
+    /// Puts a cell in its column. The last one in a column counts.
+    fn put(&mut self, column: usize, cell: SheetCell) {
+        if column >= self.cells.len() {
+            self.cells.resize_with(column + 1, Default::default);
         }
-        self.cells.resize_with(column, Default::default);
-        let (text, is_number) = text_of(cell.get_value());
-        if text.len() > LONGEST_CELL {
-            return Err(too_large("a cell longer than a spreadsheet's longest"));
+        if let Some(place) = self.cells.get_mut(column) {
+            *place = cell;
         }
-        self.cells.push((text, is_number));
-        Ok(())
     }
 }
 
+/// What cells refer to.
+pub(super) struct Lists<'a> {
+    /// The shared texts, or why they can't be read. They are missed only by a cell that needs one.
+    pub(super) texts: &'a Result<Texts, Problem>,
+    pub(super) formats: &'a Formats,
+    pub(super) is_1904: bool,
+}
+
 /// Reads the rows that have a filled cell.
-pub(super) struct Rows<'a, R: Read + Seek> {
-    reader: XlsxCellReader<'a, R>,
-    /// The first cell of the next row.
-    ahead: Option<Cell<DataRef<'a>>>,
+pub(super) struct Rows<'a> {
+    xml: Option<Xml<'a>>,
+    lists: Lists<'a>,
     /// The row after the last one.
     next: usize,
     /// Cells that may still come.
     left: u64,
 }
 
-impl<'a, R: Read + Seek> Rows<'a, R> {
+impl<'a> Rows<'a> {
     pub(super) fn of(
-        workbook: &'a mut Xlsx<R>,
-        name: &str,
-        bounds: &Bounds,
+        package: &'a mut Package,
+        sheet: &SheetPart,
+        lists: Lists<'a>,
     ) -> Result<Self, Problem> {
-        let reader = workbook.worksheet_cells_reader(name).map_err(|error| broken(&error))?;
-        let mut rows = Self { reader, ahead: None, next: 0, left: bounds.cells };
-        rows.ahead = rows.filled()?;
-        Ok(rows)
+        let (most, left) = (package.bounds.sheet, package.bounds.cells);
+        let mut xml = package.xml(sheet.part, most)?;
+        let has_rows = loop {
+            match xml.next()? {
+                Event::Start(e) if e.local_name().as_ref() == "sheetData" => break true,
+                Event::Empty(e) if e.local_name().as_ref() == "sheetData" => break false,
+                Event::Eof => break false,
+                _ => {}
+            }
+        };
+        Ok(Self { xml: has_rows.then_some(xml), lists, next: 0, left })
     }
 
     /// The next row with a filled cell.
     pub(super) fn next_row(&mut self) -> Result<Option<SheetRow>, Problem> {
-        let Some(first) = self.ahead.take() else { return Ok(None) };
-        let index = first.get_position().0 as usize;
-        let blank =
-            index.checked_sub(self.next).ok_or_else(|| damaged("its rows are out of order"))?;
-        let mut row = SheetRow { index, blank, cells: Vec::new() };
-        let mut cell = Some(first);
-        while let Some(at) = cell.filter(|cell| cell.get_position().0 as usize == index) {
-            row.put(&at)?;
-            cell = self.filled()?;
-            self.ahead = cell.clone();
-        }
-        self.next = index + 1;
-        let used = row.cells.len() as u64;
-        self.left = self.left.checked_sub(used).ok_or(too_large("far too many cells"))?;
-        Ok(Some(row))
-    }
-
-    /// The next cell with something in it.
-    fn filled(&mut self) -> Result<Option<Cell<DataRef<'a>>>, Problem> {
+        let Some(mut xml) = self.xml.take() else { return Ok(None) };
         loop {
-            let cell = match self.reader.next_cell() {
-                Ok(Some(cell)) => cell,
-                Ok(None) => return Ok(None),
-                // `#SPILL!` and whatever else is new: a cell without a value.
-                Err(XlsxError::CellError(_)) => continue,
-                Err(error) => return Err(broken(&error)),
+            let row = match xml.next()? {
+                Event::Start(e) if e.local_name().as_ref() == "row" => begun(&e, self.next),
+                Event::Empty(e) if e.local_name().as_ref() == "row" => {
+                    self.next = begun(&e, self.next).index + 1;
+                    continue;
+                }
+                Event::End(e) if e.local_name().as_ref() == "sheetData" => {
+                    xml.finish()?;
+                    return Ok(None);
+                }
+                Event::Eof => return Err(cut_off()),
+                _ => continue,
             };
-            let (row, column) = cell.get_position();
-            if row >= MOST_ROWS || column >= MOST_COLUMNS {
+            let row = read_row(&mut xml, row, &self.lists)?;
+            if row.index >= MOST_ROWS || row.cells.len() > MOST_COLUMNS {
                 return Err(damaged("a cell stands outside of any sheet"));
             }
-            let is_empty = match cell.get_value() {
-                DataRef::Empty => true,
-                DataRef::String(text) => text.is_empty(),
-                DataRef::SharedString(text) => text.is_empty(),
-                _ => false,
-            };
-            if !is_empty {
-                return Ok(Some(cell));
+            if row.index < self.next && !row.cells.is_empty() {
+                return Err(damaged("its rows are out of order"));
+            }
+            self.next = self.next.max(row.index + 1);
+            if row.cells.is_empty() {
+                continue;
+            }
+            let used = row.cells.len() as u64;
+            self.left = self.left.checked_sub(used).ok_or(too_large("far too many cells"))?;
+            self.xml = Some(xml);
+            return Ok(Some(row));
+        }
+    }
+}
+
+/// A row as its tag tells it. `next`: its place where it does not.
+fn begun(element: &BytesStart<'_>, next: usize) -> SheetRow {
+    let place =
+        attribute(element, "r").and_then(|r| r.trim().parse::<usize>().ok()?.checked_sub(1));
+    let is_hidden = attribute(element, "hidden").is_some_and(|value| is_true(&value))
+        || attribute(element, "ht").is_some_and(|height| height.trim().parse() == Ok(0.0));
+    SheetRow { index: place.unwrap_or(next), is_hidden, cells: Vec::new() }
+}
+
+/// Reads the cells of a row.
+fn read_row(xml: &mut Xml<'_>, mut row: SheetRow, lists: &Lists<'_>) -> Result<SheetRow, Problem> {
+    let (mut next, mut is_placed) = (0, false);
+    loop {
+        let (place, draft, is_whole) = match xml.next()? {
+            Event::Start(e) if e.local_name().as_ref() == "c" => {
+                (place_of(&e), Draft::of(&e), false)
+            }
+            Event::Empty(e) if e.local_name().as_ref() == "c" => {
+                (place_of(&e), Draft::of(&e), true)
+            }
+            Event::End(e) if e.local_name().as_ref() == "row" => break,
+            Event::Eof => return Err(cut_off()),
+            _ => continue,
+        };
+        let column = place.map_or(next, |(_, column)| column);
+        if let Some((index, _)) = place.filter(|_| !is_placed) {
+            // A cell knows its row better than the row itself.
+            row.index = index;
+            is_placed = true;
+        }
+        next = column + 1;
+        let cell = if is_whole { SheetCell::default() } else { draft.read(xml, lists)? };
+        if column >= MOST_COLUMNS {
+            return Err(damaged("a cell stands outside of any sheet"));
+        }
+        if cell.text.len() > LONGEST_CELL {
+            return Err(too_large("a cell longer than a spreadsheet's longest"));
+        }
+        if !cell.is_empty() {
+            row.put(column, cell);
+        }
+    }
+    Ok(row)
+}
+
+/// The row and column of a cell, from 0: `B3` is (2, 1).
+fn place_of(element: &BytesStart<'_>) -> Option<(usize, usize)> {
+    let place = attribute(element, "r")?;
+    let place = place.trim();
+    let split = place.find(|c: char| c.is_ascii_digit())?;
+    let (letters, digits) = place.split_at_checked(split)?;
+    let letters = letters.bytes().filter(|byte| *byte != b'$');
+    let column = letters.map(|byte| byte.to_ascii_uppercase()).try_fold(0_usize, |sum, byte| {
+        let value = byte.checked_sub(b'A').filter(|value| *value < 26)?;
+        sum.checked_mul(26)?.checked_add(usize::from(value) + 1)
+    })?;
+    let row = digits.trim_start_matches('$').parse::<usize>().ok()?;
+    Some((row.checked_sub(1)?, column.checked_sub(1)?))
+}
+
+/// A cell as its tag begins it.
+struct Draft {
+    style: usize,
+    kind: DraftKind,
+}
+
+/// The type of a cell's value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum DraftKind {
+    Shared,
+    Text,
+    Truth,
+    Day,
+    Number,
+}
+
+impl Draft {
+    fn of(element: &BytesStart<'_>) -> Self {
+        let (mut style, mut kind) = (0, DraftKind::Number);
+        let mut attributes = element.attributes();
+        for found in attributes.with_checks(false).filter_map(Result::ok) {
+            match (found.key.local_name().as_ref(), found.value.trim()) {
+                ("s", value) => style = value.parse().unwrap_or(0),
+                ("t", "s") => kind = DraftKind::Shared,
+                ("t", "str" | "inlineStr" | "e") => kind = DraftKind::Text,
+                ("t", "b") => kind = DraftKind::Truth,
+                ("t", "d") => kind = DraftKind::Day,
+                _ => {}
             }
         }
+        Self { style, kind }
     }
-}
 
-/// A cell as text, and whether it is a number.
-fn text_of(value: &DataRef<'_>) -> (String, bool) {
-    // The text goes into a file of lines that knows no NUL.
-    let plain = |text: &str| (text.replace('\0', ""), false);
-    match value {
-        DataRef::Int(number) => (number.to_string(), true),
-        // Rust writes the shortest digits that are this very number, and no exponent.
-        DataRef::Float(number) => (number.to_string(), true),
-        DataRef::String(text) | DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => {
-            plain(text)
+    /// Reads the cell up to its end.
+    fn read(self, xml: &mut Xml<'_>, lists: &Lists<'_>) -> Result<SheetCell, Problem> {
+        let (mut value, mut inline, mut has_formula) = (None::<String>, None::<String>, false);
+        loop {
+            match xml.next()? {
+                Event::Start(e) => match e.local_name().as_ref() {
+                    "v" => {
+                        let mut text = String::new();
+                        xml.text_of("v", &mut text)?;
+                        unescape(&mut text, 0);
+                        value = Some(text);
+                    }
+                    "is" => rich_text(xml, "is", inline.insert(String::new()))?,
+                    "f" => {
+                        has_formula = true;
+                        xml.text_of("f", &mut String::new())?;
+                    }
+                    other => {
+                        let other = other.to_owned();
+                        xml.text_of(&other, &mut String::new())?;
+                    }
+                },
+                Event::Empty(e) => match e.local_name().as_ref() {
+                    "v" => value = Some(String::new()),
+                    "f" => has_formula = true,
+                    _ => {}
+                },
+                Event::End(e) if e.local_name().as_ref() == "c" => break,
+                Event::Eof => return Err(cut_off()),
+                _ => {}
+            }
         }
-        DataRef::SharedString(text) => plain(text),
-        DataRef::Bool(true) => plain("TRUE"),
-        DataRef::Bool(false) => plain("FALSE"),
-        DataRef::DateTime(time) if time.is_duration() => (time.as_f64().to_string(), true),
-        DataRef::DateTime(time) => (date(time), false),
-        DataRef::Error(error) => plain(&error.to_string()),
-        DataRef::Empty => plain(""),
+        match (value, inline) {
+            (_, Some(text)) => Ok(SheetCell::text(&text)),
+            (Some(value), None) => self.cell(&value, lists),
+            (None, None) if has_formula => {
+                Ok(SheetCell { text: String::new(), kind: Kind::Unstored })
+            }
+            (None, None) => Ok(SheetCell::default()),
+        }
     }
-}
 
-/// `2026-11-23`, with the time of the day where there is one.
-fn date(time: &ExcelDateTime) -> String {
-    let (year, month, day, hour, minute, second, _) = time.to_ymd_hms_milli();
-    let date = format!("{year:04}-{month:02}-{day:02}");
-    match (hour, minute, second) {
-        (0, 0, 0) => date,
-        _ => format!("{date} {hour:02}:{minute:02}:{second:02}"),
+    /// The cell of a value that is stored.
+    fn cell(self, value: &str, lists: &Lists<'_>) -> Result<SheetCell, Problem> {
+        let bare = value.trim();
+        Ok(match self.kind {
+            DraftKind::Shared => {
+                let texts = lists.texts.as_ref().map_err(Problem::repeated)?;
+                match bare.parse().ok().and_then(|at| texts.get(at)) {
+                    Some(text) => SheetCell::text(text),
+                    None => SheetCell { text: String::new(), kind: Kind::Lost },
+                }
+            }
+            DraftKind::Text => SheetCell::text(value),
+            DraftKind::Truth => {
+                let truth = is_true(value);
+                let text = if truth { "TRUE" } else { "FALSE" };
+                SheetCell { text: text.to_owned(), kind: Kind::Truth(truth) }
+            }
+            DraftKind::Day => match dates::counted(bare) {
+                Some(days) => self.time(days, lists),
+                None => SheetCell::text(value),
+            },
+            DraftKind::Number => match bare.parse::<f64>() {
+                Ok(number) if number.is_finite() => self.number(number, lists),
+                _ => SheetCell::text(value),
+            },
+        })
+    }
+
+    fn number(&self, number: f64, lists: &Lists<'_>) -> SheetCell {
+        let format = lists.formats.of_style(self.style);
+        let shows = lists.formats.shows(format);
+        let days = match shows {
+            // Less than a day is a time of the day.
+            Shows::Date if lists.is_1904 && number >= 1.0 => dates::from_1904(number),
+            _ => number,
+        };
+        match dates::shown(days, shows) {
+            Some(text) => SheetCell { text, kind: Kind::Time(days, format) },
+            // Rust writes the shortest digits that are this very number, and no exponent.
+            None => SheetCell { text: number.to_string(), kind: Kind::Number(number, format) },
+        }
+    }
+
+    /// A day that the workbook spells out.
+    fn time(&self, days: f64, lists: &Lists<'_>) -> SheetCell {
+        let format = lists.formats.of_style(self.style);
+        let format = match lists.formats.shows(format) {
+            Shows::Date | Shows::Span => format,
+            Shows::Number => DAY,
+        };
+        let text = dates::shown(days, Shows::Date).unwrap_or_default();
+        SheetCell { text, kind: Kind::Time(days, format) }
     }
 }

@@ -1,105 +1,156 @@
 //! Which sheet of a workbook holds the customers.
 //!
-//! Must hold: of two sheets that could be meant neither is taken; the user is asked.
+//! Must hold: of two sheets that could be meant neither is taken; the user is asked. Our own results, fed back, are taken
+//! all together.
 
-use super::bounds::Bounds;
-use super::cells::Rows;
-use super::{Options, Sheet, SheetError, too_large};
+use super::book::SheetPart;
+use super::cells::{Lists, Rows};
+use super::package::Package;
+use super::{Options, SheetError};
 use crate::input::delimiter::HEADER_WITHIN;
 use crate::input::error::Problem;
-use crate::rules::columns::Wanted;
-use crate::rules::headers::shown;
-use calamine::{Reader, SheetType, SheetVisible, Xlsx};
-use std::io::{Read, Seek};
+use crate::rules::columns::{ColumnSample, Table, choose_columns, find_header};
+use crate::rules::headers::{OUTCOME_HEADER, column_of_ours, shown};
 
 /// A sheet as the user names it: by name, or by number from 1 where no sheet has that name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SheetSpec(pub String);
 
-/// Sheets of a workbook that are looked at. Real ones have a few.
+/// The sheets to be read, and the other visible ones that have cells, fit to be shown.
+pub(super) struct Chosen {
+    /// One, or several of our own results that follow one another.
+    pub(super) sheets: Vec<SheetPart>,
+    pub(super) others: Vec<String>,
+}
+
+/// Rows of a sheet that are looked at. The header is among the first of them.
+const ROWS_LOOKED_AT: usize = 4 * HEADER_WITHIN;
+/// Visible sheets that are looked at. Real workbooks have a few.
 const MOST_SHEETS: usize = 200;
 
 /// Chooses the sheet to be read, and tells of the others.
-pub(super) fn choose<R: Read + Seek>(
-    workbook: &mut Xlsx<R>,
+pub(super) fn choose<'l>(
+    package: &mut Package,
+    sheets: &[SheetPart],
     options: Options<'_>,
-) -> Result<Sheet, Problem> {
-    let sheets = workbook.sheets_metadata().iter().filter(|s| s.typ == SheetType::WorkSheet);
-    let (visible, hidden): (Vec<_>, Vec<_>) =
-        sheets.cloned().partition(|sheet| sheet.visible == SheetVisible::Visible);
-    if visible.len() > MOST_SHEETS {
-        return Err(too_large("hundreds of sheets"));
-    }
-    let names =
-        |sheets: Vec<calamine::Sheet>| sheets.into_iter().map(|s| s.name).collect::<Vec<_>>();
+    lists: impl Fn() -> Lists<'l>,
+) -> Result<Chosen, Problem> {
     // What is hidden is not what the sender looked at: it is read only where it is named.
-    let (visible, hidden) = (names(visible), names(hidden));
-    let mut filled = Vec::new();
-    for (at, name) in visible.iter().enumerate() {
-        match looks(workbook, name, options.wanted)? {
-            Looks::Empty => {}
-            looks => filled.push((at, looks)),
+    let visible: Vec<&SheetPart> = sheets.iter().filter(|sheet| sheet.is_visible).collect();
+    let (mut filled, mut unread) = (Vec::new(), None);
+    for (at, sheet) in visible.iter().enumerate().take(MOST_SHEETS) {
+        match look(package, sheet, options, lists()) {
+            Ok(Suits::Empty) => {}
+            Ok(suits) => filled.push((at, suits)),
+            // A sheet that is damaged matters only where no other is meant.
+            Err(problem) => unread = unread.or(Some(problem)),
         }
     }
-    let chosen = |name: &String| {
-        let others = filled.iter().filter_map(|(at, _)| visible.get(*at));
-        let others = others.filter(|other| *other != name).map(|other| shown(other)).collect();
-        Ok(Sheet { name: name.clone(), others, ..Sheet::default() })
+    let is_ours = filled.iter().any(|(_, suits)| *suits == Suits::Ours);
+    let others = |taken: &[usize]| {
+        let others = filled.iter().filter(|(at, _)| !taken.contains(at) && !is_ours);
+        others.filter_map(|(at, _)| visible.get(*at)).map(|other| shown(&other.name)).collect()
+    };
+    let taken = |places: &[usize]| Chosen {
+        sheets: places.iter().filter_map(|at| visible.get(*at).map(|s| (*s).clone())).collect(),
+        others: others(places),
     };
     if let Some(SheetSpec(asked)) = options.sheet {
-        let by_name = visible.iter().chain(&hidden).find(|name| name.trim() == asked.trim());
-        let number = asked.trim().parse::<usize>().ok().and_then(|n| n.checked_sub(1));
-        let by_number = || number.and_then(|index| visible.get(index));
-        let none = || {
-            let seen = list(&visible, 0..visible.len());
-            Err(SheetError::NoSuchSheet(shown(asked), seen).into())
-        };
-        return by_name.or_else(by_number).map_or_else(none, chosen);
+        let sheet = asked_for(asked, sheets, &visible)?;
+        let place = visible.iter().position(|other| other.name == sheet.name);
+        return Ok(Chosen { sheets: vec![sheet], others: others(place.as_slice()) });
     }
-    let headed = filled.iter().filter(|(_, looks)| *looks == Looks::Headed).map(|(at, _)| *at);
-    let mut meant: Vec<_> = headed.collect();
-    if meant.is_empty() {
-        meant = filled.iter().map(|(at, _)| *at).collect();
-    }
-    let empty = || Err(SheetError::Empty.into());
+    let best = filled.iter().map(|(_, suits)| *suits).max().unwrap_or(Suits::Empty);
+    let meant: Vec<_> = filled.iter().filter(|(_, s)| *s == best).map(|(at, _)| *at).collect();
     match meant.as_slice() {
-        [] => empty(),
-        [at] => visible.get(*at).map_or_else(empty, chosen),
+        [] => Err(unread.unwrap_or_else(|| SheetError::Empty.into())),
+        [_] => Ok(taken(&meant)),
+        _ if best == Suits::Ours => Ok(taken(&meant)),
         _ => Err(SheetError::Several(list(&visible, meant.iter().copied())).into()),
     }
 }
 
+/// The sheet that the user named.
+fn asked_for(
+    asked: &str,
+    sheets: &[SheetPart],
+    visible: &[&SheetPart],
+) -> Result<SheetPart, Problem> {
+    let all = visible.iter().copied().chain(sheets);
+    let named = all.into_iter().find(|sheet| sheet.name.trim() == asked.trim()).cloned();
+    let number = asked.trim().parse::<usize>().ok().and_then(|n| n.checked_sub(1));
+    let numbered = || number.and_then(|index| visible.get(index)).map(|sheet| (*sheet).clone());
+    named.or_else(numbered).ok_or_else(|| {
+        let seen = list(visible, 0..visible.len());
+        SheetError::NoSuchSheet(shown(asked), seen).into()
+    })
+}
+
 /// `1 "Utara", 2 "Selatan"`: the numbers are those that `--sheet` takes.
-fn list(visible: &[String], which: impl Iterator<Item = usize>) -> String {
+fn list(visible: &[&SheetPart], which: impl Iterator<Item = usize>) -> String {
     let named = which.filter_map(|at| Some((at + 1, visible.get(at)?)));
     let shown: Vec<_> =
-        named.map(|(n, name)| format!("{n} \"{}\"", shown(name))).take(20).collect();
+        named.map(|(n, sheet)| format!("{n} \"{}\"", shown(&sheet.name))).take(20).collect();
     shown.join(", ")
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Looks {
+/// How well a sheet suits: the later, the better.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Suits {
     Empty,
     Filled,
-    /// A row names both columns, and there is one below it.
-    Headed,
+    /// Headers say that it has both columns, and there is a row below them.
+    Named,
+    /// It has both columns, and a row below their headers.
+    Table,
+    /// It holds results of ours.
+    Ours,
 }
 
-fn looks<R: Read + Seek>(
-    workbook: &mut Xlsx<R>,
-    name: &str,
-    wanted: Wanted<'_>,
-) -> Result<Looks, Problem> {
-    let mut rows = Rows::of(workbook, name, &Bounds::default())?;
-    let mut found = Looks::Empty;
-    for _ in 0..HEADER_WITHIN {
-        let Some(row) = rows.next_row()? else { break };
-        if wanted.is_header(row.texts()) {
-            // A template without a row below its headers holds nobody.
-            let has_rows = rows.next_row()?.is_some();
-            return Ok(if has_rows { Looks::Headed } else { found });
-        }
-        found = Looks::Filled;
+fn look(
+    package: &mut Package,
+    sheet: &SheetPart,
+    options: Options<'_>,
+    lists: Lists<'_>,
+) -> Result<Suits, Problem> {
+    let mut rows = Rows::of(package, sheet, lists)?;
+    let mut texts: Vec<Vec<String>> = Vec::new();
+    while texts.len() < ROWS_LOOKED_AT
+        && let Some(row) = rows.next_row()?
+    {
+        texts.push(row.texts().map(str::to_owned).collect());
     }
-    Ok(found)
+    Ok(suits(&texts, options))
+}
+
+fn suits(rows: &[Vec<String>], options: Options<'_>) -> Suits {
+    if rows.is_empty() {
+        return Suits::Empty;
+    }
+    let header = find_header(rows, options.wanted);
+    let (headers, below) = match options.no_header {
+        true => (None, 0),
+        false => (rows.get(header.at), header.at + 1),
+    };
+    let is_ours = |cell: &String| column_of_ours(cell) == Some(OUTCOME_HEADER);
+    if headers.is_some_and(|headers| headers.iter().any(is_ours)) {
+        return Suits::Ours;
+    }
+    let below = rows.get(below..).unwrap_or_default();
+    let width = headers.map_or_else(|| below.iter().map(Vec::len).max(), |h| Some(h.len()));
+    let mut samples = vec![ColumnSample::default(); width.unwrap_or(0)];
+    for row in below {
+        samples.iter_mut().zip(row).for_each(|(sample, cell)| sample.add(cell));
+    }
+    let looks: Vec<_> = samples.iter().map(ColumnSample::look).collect();
+    let table =
+        Table { headers: headers.map(Vec::as_slice), certain: header.certain, looks: &looks };
+    let is_named =
+        headers.is_some_and(|headers| options.wanted.is_header(headers.iter().map(String::as_str)));
+    match choose_columns(table, options.wanted) {
+        _ if below.is_empty() => Suits::Filled,
+        Ok(_) => Suits::Table,
+        Err(_) if is_named => Suits::Named,
+        Err(_) => Suits::Filled,
+    }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::input::Options as InputOptions;
 use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};
-use std::io::{Cursor, Read, Write};
+use std::io::{Cursor, Read};
 use zip::write::SimpleFileOptions;
 
 fn unfolded(file: &[u8], options: &InputOptions) -> Result<Source, InputError> {
@@ -78,11 +78,17 @@ fn the_sheet_with_the_columns_is_taken() {
         ..InputOptions::default()
     };
     let none = InputOptions::default();
+    let results: (&str, &[&str], bool) =
+        ("Results", &["NIK", "Nama", "Result (ck_outcome)"], false);
+    let more_results = ("Results 2", results.1, false);
     let template: (&str, &[&str], bool) = ("Template", &["NIK", "Nama", "!"], false);
     for (sheets, options, taken) in [
         (&[notes, data][..], &none, Ok(("Nasabah", &["Catatan"][..]))),
         (&[notes], &none, Ok(("Catatan", &[]))),
         (&[notes, ("Leer", &[], false)], &none, Ok(("Catatan", &[]))),
+        // Our own results go before all else, and the sheets beside them are no concern of anybody.
+        (&[notes, results, data], &none, Ok(("Results", &[]))),
+        (&[notes, results, more_results], &none, Ok(("Results", &[]))),
         (&[notes, data, hidden], &none, Ok(("Nasabah", &["Catatan"]))),
         (&[notes, data, hidden], &asking("Lama"), Ok(("Lama", &["Catatan", "Nasabah"]))),
         // Numbers are those of the sheets that are seen.
@@ -90,8 +96,9 @@ fn the_sheet_with_the_columns_is_taken() {
         (&[notes, data, more], &asking("2"), Ok(("Nasabah", &["Catatan", "2024"]))),
         (&[notes, data, more], &asking("2024"), Ok(("2024", &["Catatan", "Nasabah"]))),
         (&[notes, data], &named, Ok(("Catatan", &["Nasabah"]))),
-        // Headers without a row hold nobody.
-        (&[template, data], &none, Ok(("Nasabah", &[]))),
+        // Headers without a row hold nobody, but they are a table where there is no other.
+        (&[template, data], &none, Ok(("Nasabah", &["Template"]))),
+        (&[template], &none, Ok(("Template", &[]))),
         (
             &[data, more],
             &none,
@@ -133,33 +140,313 @@ fn zip_of(parts: &[(&str, &[u8])]) -> Vec<u8> {
     archive.finish().unwrap().into_inner()
 }
 
-/// A small workbook with this sheet and these shared texts.
-fn book_of(sheet: &[u8], strings: &[u8]) -> Vec<u8> {
-    const WORKBOOK: &[u8] = br#"<workbook xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets><sheet name="A" sheetId="1" r:id="rId1"/></sheets></workbook>"#;
-    const RELATIONS: &[u8] = br#"<Relationships><Relationship Id="rId1" Target="worksheets/sheet1.xml" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet"/></Relationships>"#;
-    zip_of(&[
-        ("[Content_Types].xml", b"<Types/>"),
-        ("_rels/.rels", br#"<Relationships><Relationship Id="rId1" Target="xl/workbook.xml" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"/></Relationships>"#),
-        ("xl/workbook.xml", WORKBOOK),
-        ("xl/_rels/workbook.xml.rels", RELATIONS),
+const ROOT: &str = r#"<Relationships><Relationship Id="rId1" Target="xl/workbook.xml" Type="http://x/officeDocument"/></Relationships>"#;
+const WORKBOOK: &str = r#"<workbook xmlns:r="r"><sheets><sheet name="A" sheetId="1" r:id="rId1"/></sheets></workbook>"#;
+const RELATIONS: &str = r#"<Relationships><Relationship Id="rId1" Target="worksheets/sheet1.xml" Type="http://x/worksheet"/><Relationship Id="rId2" Target="sharedStrings.xml" Type="http://x/sharedStrings"/></Relationships>"#;
+const NO_STRINGS: &[u8] = b"<sst/>";
+
+/// The parts of a small workbook with this sheet and these shared texts; others replace them or are added.
+fn book_with(sheet: &[u8], strings: &[u8], others: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut parts: Vec<(&str, &[u8])> = vec![
+        ("_rels/.rels", ROOT.as_bytes()),
+        ("xl/workbook.xml", WORKBOOK.as_bytes()),
+        ("xl/_rels/workbook.xml.rels", RELATIONS.as_bytes()),
         ("xl/worksheets/sheet1.xml", sheet),
         ("xl/sharedStrings.xml", strings),
-    ])
+    ];
+    parts.retain(|(name, _)| !others.iter().any(|(other, _)| other == name));
+    parts.extend(others);
+    zip_of(&parts)
+}
+
+fn book_of(sheet: &[u8], strings: &[u8]) -> Vec<u8> {
+    book_with(sheet, strings, &[])
 }
 
 fn sheet_of(rows: &str) -> Vec<u8> {
     format!("<worksheet><sheetData>{rows}</sheetData></worksheet>").into_bytes()
 }
 
-const NO_STRINGS: &[u8] = b"<sst/>";
+/// The text of a workbook's sheet.
+fn read_back(file: &[u8]) -> String {
+    text_of(&unfolded(file, &InputOptions::default()).unwrap())
+}
 
 #[test]
 fn a_workbook_of_few_parts_is_read() {
     let sheet = sheet_of(
         r#"<row r="2"><c r="B2" t="str"><v>NIK</v></c></row><row r="3"><c r="A3" t="e"><v>#SPILL!</v></c><c r="B3"><v>7</v></c></row>"#,
     );
-    let source = unfolded(&book_of(&sheet, NO_STRINGS), &InputOptions::default()).unwrap();
-    assert_eq!(text_of(&source), "\n,NIK\n,7\n");
+    assert_eq!(read_back(&book_of(&sheet, NO_STRINGS)), "\n,NIK\n#SPILL!,7\n");
+}
+
+#[test]
+fn cells_are_read_however_they_are_written() {
+    let strings = b"<sst><si><t>satu</t></si><si><r><t>du</t></r><r><t xml:space='preserve'>a </t></r><rPh><t>x</t></rPh></si><si/></sst>";
+    for (rows, text) in [
+        // Texts: shared, inline, of a formula; with entities, sections, escapes.
+        (
+            r#"<row><c t="s"><v>0</v></c><c t="s"><v> 1 </v></c><c t="s"><v>2</v></c></row>"#,
+            "satu,dua \n",
+        ),
+        (
+            r#"<row><c t="inlineStr"><is><t>a</t></is></c><c><is><r><t>b</t></r></is></c></row>"#,
+            "a,b\n",
+        ),
+        (
+            r#"<row><c t="str"><f>A1&amp;"x"</f><v>a&amp;b &#x41;&#66; &unknown; & c</v></c></row>"#,
+            "a&b AB &unknown; & c\n",
+        ),
+        (
+            r#"<row><c t="str"><v><![CDATA[a<b]]></v></c><c t="str"><v>a_x000D_b</v></c></row>"#,
+            "a<b,\"a\rb\"\n",
+        ),
+        // Numbers, and what only looks like one.
+        (
+            r#"<row><c><v>3.275014107900001E15</v></c><c><v>-0.5</v></c><c><v>NaN</v></c><c><v>x</v></c><c><v/></c></row>"#,
+            "3275014107900001,-0.5,NaN,x\n",
+        ),
+        (
+            r#"<row><c t="b"><v>1</v></c><c t="b"><v>0</v></c><c t="e"><v>#N/A</v></c></row>"#,
+            "TRUE,FALSE,#N/A\n",
+        ),
+        (
+            r#"<row><c t="d"><v>2021-01-31T10:00:00</v></c><c t="d"><v>kemarin</v></c></row>"#,
+            "2021-01-31 10:00:00,kemarin\n",
+        ),
+        // Places: given, not given, in disorder, twice, with a prefix or in small letters.
+        (
+            r#"<row r="2"><c r="C2"><v>3</v></c><c><v>4</v></c></row><row><c><v>5</v></c></row>"#,
+            "\n,,3,4\n5\n",
+        ),
+        (
+            r#"<row r="1"><c r="B1"><v>2</v></c><c r="A1"><v>1</v></c><c r="B1"><v>3</v></c></row>"#,
+            "1,3\n",
+        ),
+        (r#"<x:row r="1"><x:c r="$b$1"><x:v>2</x:v></x:c></x:row>"#, ",2\n"),
+        (
+            r#"<row r="1"><c r="A3"><v>1</v></c></row><row r="x"><c r="?"><v>2</v></c></row>"#,
+            "\n\n1\n2\n",
+        ),
+        // Attributes and elements that nobody needs.
+        (
+            r#"<row r="1" r="9" spans="9:1" ht=x><c r="A1" s="99" vm="z" r="Z9"><v>1</v><extLst><v>9</v></extLst></c></row>"#,
+            "1\n",
+        ),
+        (
+            r#"<row r="1"><c r="A1"><v>1</v></c><!-- x --></oops></row><row r="2"/><row r="3"><c/></row>"#,
+            "1\n",
+        ),
+    ] {
+        let book = book_of(&sheet_of(rows), strings);
+        assert_eq!(read_back(&book), text, "{rows}");
+    }
+}
+
+#[test]
+fn what_is_not_needed_may_be_odd_missing_or_damaged() {
+    let rows = r#"<row r="1"><c r="A1" t="inlineStr" s="3"><is><t>NIK</t></is></c></row>"#;
+    let whole = sheet_of(rows);
+    let sheet =
+        |around: &str| around.replace("ROWS", std::str::from_utf8(&whole).unwrap()).into_bytes();
+    let odd_sheets = |sheets: &str| WORKBOOK.replace("<sheets>", &format!("<sheets>{sheets}"));
+    let link = r#"<Relationship Id="rId9" Target="macrosheets/m.xml" Type="http://x/xlMacrosheet"/></Relationships>"#;
+    let links = RELATIONS.replace("</Relationships>", link);
+    let in_root = ROOT.replace("xl/workbook.xml", "/workbook.xml");
+    let absolute = RELATIONS.replace("worksheets/", "/xl/worksheets/");
+    let windows = RELATIONS.replace("worksheets/sheet1", r"worksheets\sheet1");
+    let utf16 = |text: &[u8]| {
+        let text = String::from_utf8(text.to_vec()).unwrap();
+        let units = format!("\u{FEFF}{text}").encode_utf16().collect::<Vec<_>>();
+        units.into_iter().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()
+    };
+    for (what, parts) in [
+        ("nothing odd", vec![]),
+        (
+            "whole rows as the dimension",
+            vec![("xl/worksheets/sheet1.xml", sheet(r#"<worksheet><dimension ref="1:3"/>ROWS"#))],
+        ),
+        (
+            "no dimension to speak of",
+            vec![(
+                "xl/worksheets/sheet1.xml",
+                sheet(r##"<worksheet><dimension ref="#REF!"/><cols><col min="x"/></cols>ROWS"##),
+            )],
+        ),
+        (
+            "a hidden sheet that leads nowhere",
+            vec![(
+                "xl/workbook.xml",
+                odd_sheets(r#"<sheet name=" " sheetId="2" state="veryHidden" r:id=""/>"#)
+                    .into_bytes(),
+            )],
+        ),
+        (
+            "a visible one",
+            vec![("xl/workbook.xml", odd_sheets(r#"<sheet name="B" r:id="rId7"/>"#).into_bytes())],
+        ),
+        (
+            "a macro sheet",
+            vec![
+                ("xl/workbook.xml", odd_sheets(r#"<sheet name="M" r:id="rId9"/>"#).into_bytes()),
+                ("xl/_rels/workbook.xml.rels", links.clone().into_bytes()),
+                ("xl/macrosheets/m.xml", b"<xm:macrosheet><sheetData/></xm:macrosheet>".to_vec()),
+            ],
+        ),
+        (
+            "a damaged sheet beside the one that is meant",
+            vec![
+                ("xl/workbook.xml", odd_sheets(r#"<sheet name="M" r:id="rId9"/>"#).into_bytes()),
+                ("xl/_rels/workbook.xml.rels", links.into_bytes()),
+                ("xl/macrosheets/m.xml", b"<worksheet><sheetData><row>".to_vec()),
+            ],
+        ),
+        ("no shared texts", vec![("xl/sharedStrings.xml", b"no XML at all".to_vec())]),
+        (
+            "styles that are none",
+            vec![("xl/styles.xml", b"<styleSheet><cellXfs><xf numFmtId='x'".to_vec())],
+        ),
+        ("no relations", vec![("xl/_rels/workbook.xml.rels", b"".to_vec())]),
+        ("absolute targets", vec![("xl/_rels/workbook.xml.rels", absolute.into_bytes())]),
+        ("Windows targets", vec![("xl/_rels/workbook.xml.rels", windows.into_bytes())]),
+        ("a package without relations", vec![("_rels/.rels", b"".to_vec())]),
+        (
+            "the workbook at the root",
+            vec![
+                ("_rels/.rels", in_root.into_bytes()),
+                ("xl/workbook.xml", b"<oops/>".to_vec()),
+                ("workbook.xml", WORKBOOK.as_bytes().to_vec()),
+                ("_rels/workbook.xml.rels", RELATIONS.as_bytes().to_vec()),
+                ("worksheets/sheet1.xml", whole.clone()),
+            ],
+        ),
+        (
+            "names in capitals",
+            vec![
+                ("XL/Worksheets/Sheet1.XML", whole.clone()),
+                ("xl/worksheets/sheet1.xml", whole.clone()),
+            ],
+        ),
+        (
+            "UTF-16",
+            vec![
+                ("xl/worksheets/sheet1.xml", utf16(&whole)),
+                ("xl/workbook.xml", utf16(WORKBOOK.as_bytes())),
+            ],
+        ),
+        ("a picture", vec![("xl/media/image1.png", vec![0x89; 9000])]),
+    ] {
+        let parts: Vec<_> = parts.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
+        let book = book_with(&whole, NO_STRINGS, &parts);
+        let read = unfolded(&book, &InputOptions::default()).map(|source| text_of(&source));
+        assert_eq!(read.map_err(|error| error.to_string()), Ok("NIK\n".to_owned()), "{what}");
+    }
+}
+
+#[test]
+fn numbers_are_shown_by_their_formats() {
+    let styles = br#"<styleSheet><numFmts><numFmt numFmtId="164" formatCode="dd/mm/yyyy"/><numFmt numFmtId="165" formatCode="&quot;Rp&quot;#,##0"/></numFmts><cellStyleXfs><xf numFmtId="14"/></cellStyleXfs><cellXfs><xf/><xf numFmtId="14"/><xf numFmtId="164"/><xf numFmtId="165"/><xf numFmtId="46"/><xf numFmtId="x"/></cellXfs></styleSheet>"#;
+    let links = RELATIONS.replace(
+        "</Relationships>",
+        r#"<Relationship Id="rId3" Target="styles.xml" Type="http://x/styles"/></Relationships>"#,
+    );
+    let rows = r#"<row><c><v>44197</v></c><c s="1"><v>44197</v></c><c s="2"><v>44197.25</v></c><c s="3"><v>1500</v></c><c s="4"><v>1.5</v></c><c s="5"><v>7</v></c><c s="99"><v>8</v></c><c s="1"><v>3275014107900001</v></c><c s="1"><v>0.5</v></c><c t="b"><v>1</v></c></row>"#;
+    let sheet = sheet_of(rows);
+    for (workbook, text) in [
+        (
+            WORKBOOK.to_owned(),
+            "44197,2021-01-01,2021-01-01 06:00:00,1500,36:00:00,7,8,3275014107900001,12:00:00,TRUE\n",
+        ),
+        (
+            WORKBOOK.replace("<sheets>", r#"<workbookPr date1904="1"/><sheets>"#),
+            "44197,2025-01-02,2025-01-02 06:00:00,1500,36:00:00,7,8,3275014107900001,12:00:00,TRUE\n",
+        ),
+    ] {
+        let others: [(&str, &[u8]); 3] = [
+            ("xl/workbook.xml", workbook.as_bytes()),
+            ("xl/_rels/workbook.xml.rels", links.as_bytes()),
+            ("xl/styles.xml", styles),
+        ];
+        let book = book_with(&sheet, NO_STRINGS, &others);
+        let source = unfolded(&book, &InputOptions::default()).unwrap();
+        assert_eq!(text_of(&source), text);
+        let sheet = source.sheet().unwrap();
+        let numbers: Vec<_> = (0..10).filter(|column| sheet.is_number(1, *column)).collect();
+        assert_eq!(numbers, [0, 3, 5, 6, 7]);
+        let shift = if workbook.contains("1904") { 1462.0 } else { 0.0 };
+        let format =
+            |format: &NumberFormat| sheet.formats.iter().position(|known| known == format).unwrap();
+        let (general, day) = (0, format(&NumberFormat::BuiltIn(14)));
+        let (own, money) = ("dd/mm/yyyy", "\"Rp\"#,##0");
+        let [own, money] = [own, money].map(|code| format(&NumberFormat::Code(code.to_owned())));
+        let expected = [
+            (0, TypedCell::Number(44_197.0, general)),
+            (1, TypedCell::Number(44_197.0 + shift, day)),
+            (2, TypedCell::Number(44_197.25 + shift, own)),
+            (3, TypedCell::Number(1500.0, money)),
+            (4, TypedCell::Number(1.5, format(&NumberFormat::BuiltIn(46)))),
+            (5, TypedCell::Number(7.0, general)),
+            (6, TypedCell::Number(8.0, general)),
+            (7, TypedCell::Number(3_275_014_107_900_001.0, day)),
+            (8, TypedCell::Number(0.5, day)),
+            (9, TypedCell::Truth(true)),
+        ];
+        let mut typed = sheet.typed_rows().unwrap().unwrap();
+        assert_eq!(typed.of_row(0).unwrap(), expected);
+        assert_eq!(typed.of_row(1).unwrap(), []);
+    }
+}
+
+#[test]
+fn typed_rows_are_found_past_others() {
+    let row = |n: usize| format!(r#"<row r="{n}"><c r="B{n}"><v>{n}</v></c></row>"#);
+    let rows: String = [1, 2, 5, 9].into_iter().map(row).collect();
+    let source =
+        unfolded(&book_of(&sheet_of(&rows), NO_STRINGS), &InputOptions::default()).unwrap();
+    let number = |n: f64| vec![(1, TypedCell::Number(n, 0))];
+    for wanted in [&[0, 1, 2, 4, 8, 9][..], &[1, 8], &[8], &[3, 4, 100]] {
+        let mut typed = source.sheet().unwrap().typed_rows().unwrap().unwrap();
+        for at in wanted {
+            let there = [0, 1, 4, 8].contains(at);
+            let expected = if there { number(*at as f64 + 1.0) } else { Vec::new() };
+            assert_eq!(typed.of_row(*at).unwrap(), expected, "{at} of {wanted:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_hidden_or_has_no_value_is_known() {
+    let rows = r#"<row r="1"><c><f>1+1</f></c><c><f>1+1</f><v>2</v></c><c t="str"><f>""</f><v></v></c><c t="s"><v>9</v></c></row>
+        <row r="2" hidden="1"><c><v>1</v></c></row><row r="3" ht="0"><c><v>1</v></c></row><row r="4" hidden="0" ht="15"><c><v>1</v></c></row>"#;
+    let source = unfolded(&book_of(&sheet_of(rows), b"<sst><si/></sst>"), &InputOptions::default());
+    let source = source.unwrap();
+    let sheet = source.sheet().unwrap();
+    assert_eq!((sheet.unstored, sheet.lost), (1, 1));
+    let unstored: Vec<_> = (0..4).filter(|column| sheet.is_unstored(1, *column)).collect();
+    assert_eq!(unstored, [0]);
+    assert_eq!(
+        (1..5).map(|row| sheet.is_hidden(row)).collect::<Vec<_>>(),
+        [false, true, true, false]
+    );
+    assert_eq!(text_of(&source), ",2,,\n1\n1\n1\n");
+}
+
+#[test]
+fn results_that_follow_one_another_are_one_table() {
+    let mut workbook = Workbook::new();
+    let header = ["NIK", "Nama", "Result (ck_outcome)"];
+    workbook.add_worksheet().set_name("Summary").unwrap().write(0, 0, "x").unwrap();
+    for (name, rows) in [("Results", &["SITI", "BUDI"][..]), ("Results 2", &["AYU"])] {
+        let sheet = workbook.add_worksheet().set_name(name).unwrap();
+        sheet.write_row(0, 0, header).unwrap();
+        for (at, row) in (1..).zip(rows) {
+            sheet.write_row(at, 0, ["3275014107900001", *row, "Match"]).unwrap();
+        }
+    }
+    let source = unfolded(&workbook.save_to_buffer().unwrap(), &InputOptions::default()).unwrap();
+    let row = |name: &str| format!("3275014107900001,{name},Match\n");
+    let expected = format!("{}\n{}{}{}", header.join(","), row("SITI"), row("BUDI"), row("AYU"));
+    assert_eq!(text_of(&source), expected);
 }
 
 #[test]
@@ -167,10 +454,12 @@ fn a_hostile_workbook_is_an_error() {
     let mib = 1024 * 1024;
     let x = |n: usize| "x".repeat(n);
     let cell = |inner: &str| sheet_of(&format!(r#"<row><c t="str"><v>{inner}</v></c></row>"#));
+    let shared = sheet_of(r#"<row><c t="s"><v>0</v></c></row>"#);
     let many = "<c/>".repeat(70 * mib / 4);
     for (what, sheet, strings, said) in [
         ("a huge sheet", sheet_of(&many), NO_STRINGS.to_vec(), "unpacks to a huge size"),
         ("a huge text", cell(&x(2 * mib)), NO_STRINGS.to_vec(), "a huge text"),
+        ("a long text", cell(&x(mib / 2)), NO_STRINGS.to_vec(), "a cell longer than"),
         (
             "a huge section",
             cell(&format!("<![CDATA[{}]]>", "<a".repeat(mib))),
@@ -184,32 +473,34 @@ fn a_hostile_workbook_is_an_error() {
             "XML that no spreadsheet writes",
         ),
         (
-            "a promise of texts",
-            cell("a"),
-            br#"<sst uniqueCount = "99999999999999999999"><si><t>a</t></si></sst>"#.to_vec(),
-            "not as long as it says",
+            "a huge tag",
+            sheet_of(&format!("<row r=\"{}\"/>", x(2 * mib))),
+            NO_STRINGS.to_vec(),
+            "XML that no spreadsheet writes",
         ),
         (
             "huge texts",
-            cell("a"),
+            shared.clone(),
             format!("<sst>{}</sst>", "<si/>".repeat(14 * mib)).into_bytes(),
-            "huge size",
+            "more texts",
         ),
         (
-            "entities in entities",
-            [
-                &br#"<!DOCTYPE x [<!ENTITY a "aaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>"#[..],
-                &cell("&b;"),
-            ]
-            .concat(),
-            NO_STRINGS.to_vec(),
-            "the workbook can't be read",
+            "texts that are cut off",
+            shared.clone(),
+            b"<sst><si><t>a</t></si>".to_vec(),
+            "ends too early",
         ),
         (
             "a far cell",
             sheet_of(r#"<row><c r="A9999999" t="str"><v>a</v></c></row>"#),
             NO_STRINGS.to_vec(),
-            "can't be read",
+            "outside of any sheet",
+        ),
+        (
+            "a far column",
+            sheet_of(r#"<row><c r="ZZZZZZ1" t="str"><v>a</v></c></row>"#),
+            NO_STRINGS.to_vec(),
+            "outside of any sheet",
         ),
         (
             "rows in disorder",
@@ -218,21 +509,95 @@ fn a_hostile_workbook_is_an_error() {
             "out of order",
         ),
         (
-            "no such text",
-            sheet_of(r#"<row><c t="s"><v>9</v></c></row>"#),
-            NO_STRINGS.to_vec(),
-            "not as it should be",
-        ),
-        (
             "cut off",
             b"<worksheet><sheetData><row><c><v>3275014101900001".to_vec(),
             NO_STRINGS.to_vec(),
-            "can't be read",
+            "ends too early",
         ),
     ] {
         let error = refused(&book_of(&sheet, &strings));
         assert!(error.contains(said), "{what}: {error}");
         assert!(!error.contains("3275014101900001"), "{error}");
+    }
+    // Entities in entities are not followed.
+    let entities = br#"<!DOCTYPE x [<!ENTITY a "aaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>"#;
+    let book = book_of(&[&entities[..], &cell("&b;")].concat(), NO_STRINGS);
+    assert_eq!(read_back(&book), "&b;\n");
+}
+
+#[test]
+fn a_sheet_that_was_changed_on_its_way_is_an_error() {
+    let sheet = sheet_of(r#"<row><c t="str"><v>3275014107900001</v></c></row>"#);
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let stored = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    for (name, bytes) in
+        [("xl/workbook.xml", WORKBOOK.as_bytes()), ("xl/worksheets/sheet1.xml", &sheet)]
+    {
+        archive.start_file(name, stored).unwrap();
+        archive.write_all(bytes).unwrap();
+    }
+    let mut file = archive.finish().unwrap().into_inner();
+    assert_eq!(read_back(&file), "3275014107900001\n");
+    let at = file.windows(4).position(|bytes| bytes == b"3275").unwrap();
+    file[at] = b'4';
+    assert!(refused(&file).contains("changed on its way"));
+}
+
+/// What a file of this workbook's first sheet is within bounds.
+fn within(file: Vec<u8>, bounds: Bounds) -> Result<u64, String> {
+    let folder = std::env::temp_dir();
+    let source = Source::spool(file.as_slice(), &folder).unwrap();
+    let (text, typed) = (unnamed_file(&folder).unwrap(), unnamed_file(&folder).unwrap());
+    let sheet = read(source.open().unwrap(), Options::default(), bounds, &text, &typed);
+    sheet.map(|_| text.metadata().unwrap().len()).map_err(|problem| problem.to_string())
+}
+
+#[test]
+fn each_bound_holds() {
+    let cells = |n: usize| sheet_of(&"<row><c t=\"s\"><v>0</v></c></row>".repeat(n));
+    let far: String =
+        (1..=9).map(|row| format!(r#"<row><c r="XFD{row}"><v>1</v></c></row>"#)).collect();
+    let texts = |n: usize| format!("<sst>{}</sst>", "<si><t>a</t></si>".repeat(n)).into_bytes();
+    let comment = format!("<!--{}--><row><c><v>1</v></c></row>", "x".repeat(200_000));
+    let long = sheet_of(&comment);
+    let standard = Bounds::default();
+    for (what, file, bounds, said) in [
+        ("texts", book_of(&cells(1), &texts(3)), Bounds { texts: 3, ..standard }, ""),
+        ("texts", book_of(&cells(1), &texts(4)), Bounds { texts: 3, ..standard }, "more texts"),
+        (
+            "strings",
+            book_of(&cells(1), &texts(90)),
+            Bounds { strings: 1000, ..standard },
+            "huge size",
+        ),
+        ("sheet", book_of(&cells(90), &texts(1)), Bounds { sheet: 1000, ..standard }, "huge size"),
+        (
+            "ratio",
+            book_of(&cells(9000), &texts(1)),
+            Bounds { plain: 1000, ratio: 10, ..standard },
+            "huge size",
+        ),
+        ("frame", book_of(&cells(1), &texts(1)), Bounds { frame: 50, ..standard }, "huge size"),
+        ("text", book_of(&long, &texts(1)), Bounds { text: 1000, ..standard }, "huge text"),
+        ("text", book_of(&long, &texts(1)), standard, ""),
+        (
+            "cells",
+            book_of(&sheet_of(&far), &texts(1)),
+            Bounds { cells: 5 * 16_384, ..standard },
+            "far too many",
+        ),
+        (
+            "cells",
+            book_of(&sheet_of(&far), &texts(1)),
+            Bounds { cells: 9 * 16_384, ..standard },
+            "",
+        ),
+        ("kept", book_of(&cells(90), &texts(1)), Bounds { kept: 100, ..standard }, "more text"),
+    ] {
+        match within(file, bounds) {
+            Ok(bytes) => assert!(said.is_empty() && bytes > 0, "{what}"),
+            Err(error) => assert!(!said.is_empty() && error.contains(said), "{what}: {error}"),
+        }
     }
 }
 
@@ -250,75 +615,12 @@ fn numbers_are_known_in_every_column() {
 }
 
 #[test]
-fn cells_are_counted_with_the_empty_ones_before_them() {
-    let rows: String =
-        (1..=9).map(|row| format!(r#"<row><c r="XFD{row}"><v>1</v></c></row>"#)).collect();
-    let file = book_of(&sheet_of(&rows), NO_STRINGS);
-    let mut workbook = Xlsx::new(Cursor::new(file)).unwrap();
-    let few = Bounds { cells: 5 * 16_384, ..Bounds::default() };
-    let mut rows = cells::Rows::of(&mut workbook, "A", &few).unwrap();
-    let read: Vec<_> = (0..6).map(|_| rows.next_row().is_ok()).collect();
-    assert_eq!(read, [true, true, true, true, true, false]);
-}
-
-/// What is said of a workbook's parts.
-fn checked(file: Vec<u8>, bounds: &Bounds) -> String {
-    bounds::check(Cursor::new(file), bounds)
-        .map_or_else(|problem| problem.to_string(), |()| String::new())
-}
-
-#[test]
-fn a_list_of_texts_is_no_longer_than_it_may_be() {
-    let few = Bounds { texts: 3, text: 64, ..Bounds::default() };
-    let late =
-        |before: &str, more: &str| format!("<sst>{before}<x uniqueCount=\"1{more}\"/></sst>");
-    let tags = "<a/>".repeat(10);
-    for (list, said) in [
-        ("<sst><si><t>si </t></si><x:si></x:si><si /></sst>".to_owned(), ""),
-        (r#"<sst uniqueCount="3"/>"#.to_owned(), ""),
-        ("<sst><si/><si/><si/><si/></sst>".to_owned(), "more texts"),
-        (r#"<sst uniqueCount="4"/>"#.to_owned(), "not as long as it says"),
-        // A promise after what is looked at, and one that begins there.
-        (late(&tags.repeat(9), ""), "not as long as it says"),
-        (late(&format!("{tags}   "), "2"), "not as long as it says"),
-        ("<sst unique\u{1B}(BCount=\"4\"/>".to_owned(), "not as long as it says"),
-        ("<\0s\0s\0t\0/\0>\0".to_owned(), "not as long as it says"),
-    ] {
-        let error = checked(zip_of(&[("xl/sharedStrings.xml", list.as_bytes())]), &few);
-        assert!(error.contains(said) && error.is_empty() == said.is_empty(), "{list}: {error}");
-    }
-}
-
-#[test]
-fn parts_that_share_their_bytes_are_bounded_together() {
-    let one = zip_of(&[("a00", &[b'x'; 512 * 1024])]);
-    let at = |mark: &[u8]| one.windows(4).position(|bytes| bytes == mark).unwrap();
-    let (entry, end) = (at(b"PK\x01\x02"), at(b"PK\x05\x06"));
-    for (count, said) in [(1_u16, ""), (2, ""), (60, "huge size")] {
-        let mut file = one[..entry].to_vec();
-        for n in 0..count {
-            file.extend_from_slice(&one[entry..end]);
-            let name = file.len() - (end - entry) + 46;
-            file[name..name + 3].copy_from_slice(format!("a{n:02}").as_bytes());
-        }
-        let mut tail = one[end..].to_vec();
-        tail[8..10].copy_from_slice(&count.to_le_bytes());
-        tail[10..12].copy_from_slice(&count.to_le_bytes());
-        let size = u32::from(count) * (end - entry) as u32;
-        tail[12..16].copy_from_slice(&size.to_le_bytes());
-        file.extend(tail);
-        let error = checked(file, &Bounds { part: 1024 * 1024, ..Bounds::default() });
-        assert!(error.contains(said) && error.is_empty() == said.is_empty(), "{count}: {error}");
-    }
-}
-
-#[test]
 fn what_is_no_workbook_is_told_apart() {
     for (parts, said) in [
         (&[("a.csv", &b"nik,nama\n"[..])][..], "this is a ZIP file"),
         (&[("xl/workbook.bin", b"")], "binary Excel workbook"),
         (&[("mimetype", b""), ("content.xml", b"")], "OpenDocument"),
-        (&[("xl/workbook.xml", b"<workbook/>")], "can't be read"),
+        (&[("xl/workbook.xml", b"<workbook/>")], "no sheet with rows"),
     ] {
         let error = refused(&zip_of(parts));
         assert!(error.contains(said), "{error}");

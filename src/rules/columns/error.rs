@@ -1,62 +1,131 @@
-//! Why no two columns could be chosen, in words that end in what to do.
+//! Why no two columns could be chosen: what each column holds, and what to choose.
 //!
-//! Never: shows a cell; headers are shown with long runs of digits masked.
+//! Never: shows a cell; a header that looks like a person's data is masked.
 
-use super::{ColumnLook, Role};
+use super::{ColumnLook, Role, Table, column_letters};
 use crate::model::subject::mask_digits;
-use crate::rules::headers::shown_all;
+use crate::rules::headers::{Meaning, is_data, shown_all};
 use std::fmt;
 
-/// At most this many headers are shown.
+/// At most this many columns are listed.
 pub(super) const SHOWN_COLUMNS: usize = 60;
 
-/// Why no two columns could be chosen. The texts show headers, never cells.
+/// Why no two columns could be chosen. Columns are counted from 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each variant's text says what its fields are")]
 pub enum ColumnError {
-    /// No header is known to us.
+    /// No column fits.
     NotFound { role: Role, seen: Seen },
     /// No column has the header that was asked for.
     NoSuchHeader { role: Role, asked: String, seen: Seen },
-    /// The table is narrower than the index that was asked for.
+    /// The table is narrower than the place that was asked for, from 1.
     NoSuchIndex { role: Role, asked: usize, width: usize },
-    /// Several columns fit; their places from 1.
+    /// Several columns fit.
     Ambiguous { role: Role, columns: Vec<usize>, seen: Seen },
-    /// The header fits and the cells don't; the place from 1.
+    /// The header fits and the cells don't.
     NotNiks { column: usize, look: ColumnLook, seen: Seen },
-    /// Without a header, columns are found by number only.
-    NeedsNumbers,
-    /// One column was asked for twice; the place from 1.
+    /// One column was asked for twice.
     SameColumn { column: usize },
-    /// The first record is data; where a number stands in it, from 1, and how many columns there are.
-    FirstRowIsData { column: usize, width: usize },
+    /// The first record is data: where a number stands in it, and where names seem to stand.
+    FirstRowIsData { column: usize, name: Option<usize>, seen: Seen },
 }
 
-/// The headers of a table, fit to be shown: `1 "No", 2 "NIK"`.
+/// The columns of a table, fit to be shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen(Vec<SeenColumn>);
+
+/// A column, fit to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen(Vec<String>);
+pub struct SeenColumn {
+    /// Its header.
+    pub header: String,
+    /// What its cells look like.
+    pub look: ColumnLook,
+    /// Its header speaks of another person or another thing: it is never proposed.
+    is_other: bool,
+}
 
 impl Seen {
-    /// Of these headers.
-    pub fn of(headers: &[String]) -> Self {
-        Self(shown_all(headers))
+    /// The columns of a table.
+    pub fn of(table: Table<'_>) -> Self {
+        let headers = table.headers.unwrap_or_default();
+        let certain = table.certain && !headers.iter().any(|header| is_data(header));
+        let shown = shown_all(headers, certain);
+        let look = |index| table.looks.get(index).copied().unwrap_or_default();
+        let is_other = |header: &String| Meaning::of(header) == Meaning::Other;
+        let width = if table.headers.is_some() { headers.len() } else { table.looks.len() };
+        let column = |index: usize| SeenColumn {
+            header: shown.get(index).cloned().unwrap_or_default(),
+            look: look(index),
+            is_other: headers.get(index).is_some_and(is_other),
+        };
+        Self((0..width).map(column).collect())
     }
 
     /// Each of them.
-    pub fn names(&self) -> &[String] {
+    pub fn columns(&self) -> &[SeenColumn] {
         &self.0
     }
-}
 
-impl fmt::Display for Seen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// All of them in one line, each by its letters: `A "No", B "NIK"`. Empty where none has a header.
+    pub fn line(&self) -> String {
+        if self.0.iter().all(|column| column.header.is_empty()) {
+            return String::new();
+        }
         let named = self.0.iter().take(SHOWN_COLUMNS).enumerate();
-        let mut shown: Vec<_> =
-            named.map(|(index, header)| format!("{} \"{header}\"", index + 1)).collect();
+        let mut shown: Vec<_> = named
+            .map(|(at, column)| format!("{} \"{}\"", column_letters(at), column.header))
+            .collect();
         if self.0.len() > SHOWN_COLUMNS {
             shown.push(format!("and {} more", self.0.len() - SHOWN_COLUMNS));
         }
-        f.write_str(&shown.join(", "))
+        shown.join(", ")
+    }
+
+    /// The column that most likely holds what is looked for, if one does.
+    fn likeliest(&self, role: Role, among: &[usize]) -> Option<usize> {
+        let share = |look: ColumnLook| match role {
+            Role::Id => look.like_nik,
+            Role::Name => look.like_name,
+        };
+        let columns = self.0.iter().enumerate();
+        let columns = columns
+            .filter(|(at, column)| !column.is_other && (among.is_empty() || among.contains(at)));
+        let best = columns.max_by_key(|(at, column)| (share(column.look), std::cmp::Reverse(*at)));
+        best.filter(|(_, column)| share(column.look) > 0).map(|(at, _)| at)
+    }
+}
+
+/// A line a column: its letters, its header, what it holds.
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.0.iter().take(SHOWN_COLUMNS);
+        let widest = shown.clone().map(|c| c.header.chars().count()).max().unwrap_or(0);
+        for (index, SeenColumn { header, look, .. }) in shown.enumerate() {
+            let (letters, room) = (column_letters(index), widest + 2);
+            let line =
+                format!("\n    {letters:<3} {:<room$}  {}", format!("\"{header}\""), holds(*look));
+            f.write_str(line.trim_end())?;
+        }
+        match self.0.len().checked_sub(SHOWN_COLUMNS) {
+            Some(more) if more > 0 => write!(f, "\n    and {more} more columns"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a column's cells look like, in a few words.
+fn holds(look: ColumnLook) -> String {
+    let ColumnLook { filled, like_nik, like_name, .. } = look;
+    match () {
+        () if filled == 0 => "empty".to_owned(),
+        () if like_nik * 2 >= filled => {
+            format!("NIKs: {like_nik} of {filled} cells look like them")
+        }
+        () if like_name * 2 >= filled => {
+            format!("names: {like_name} of {filled} cells look like them")
+        }
+        () => "something else".to_owned(),
     }
 }
 
@@ -66,78 +135,104 @@ impl fmt::Display for ColumnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotFound { role, seen } => {
+                let noun = role.noun();
                 write!(
                     f,
-                    "no column has a header that we know as the {}; columns seen: {seen}",
-                    role.noun()
+                    "the {noun} column can't be told: no header and no cells say it. The columns are:{seen}"
                 )
             }
             Self::NoSuchHeader { role, asked, seen } => {
-                write!(f, "{} {asked:?}: no such column; columns seen: {seen}", role.flag())
-            }
-            Self::NoSuchIndex { role, asked, width } => {
                 write!(
                     f,
-                    "{} {}: the first row has {width} columns, counted from 1",
-                    role.flag(),
-                    mask_digits(&asked.to_string())
+                    "{} {asked:?}: there is no such column. The columns are:{seen}",
+                    role.flag()
+                )
+            }
+            Self::NoSuchIndex { role, asked, width } => {
+                let asked = mask_digits(&asked.to_string()).into_owned();
+                write!(
+                    f,
+                    "{} {asked}: the first row has {width} columns, counted from 1",
+                    role.flag()
                 )
             }
             Self::Ambiguous { role, columns, seen } => {
-                let columns: Vec<_> = columns.iter().map(usize::to_string).collect();
+                let columns: Vec<_> = columns.iter().map(|index| column_letters(*index)).collect();
                 let (columns, noun) = (columns.join(", "), role.noun());
-                write!(f, "columns {columns} fit equally well as the {noun}; columns seen: {seen}")
+                write!(
+                    f,
+                    "columns {columns} fit equally well as the {noun}. The columns are:{seen}"
+                )
             }
             Self::NotNiks { column, look, seen } => write!(
                 f,
-                "column {column} is headed like a NIK, but {} of {} sampled cells look like one; columns seen: {seen}",
-                look.like_nik, look.filled
+                "column {} is headed like a NIK, but {} of {} sampled cells look like one. The columns are:{seen}",
+                column_letters(*column),
+                look.like_nik,
+                look.filled
             ),
-            Self::NeedsNumbers => {
-                f.write_str("without a header row, the columns must be given by number")
-            }
             Self::SameColumn { column } => {
-                write!(f, "column {column} can't be both the NIK and the name")
+                write!(f, "column {} can't be both the NIK and the name", column_letters(*column))
             }
-            Self::FirstRowIsData { column, .. } => {
-                write!(
-                    f,
-                    "the first row looks like data, not like headers (a long number stands in column {column})"
-                )
-            }
+            Self::FirstRowIsData { column, .. } => write!(
+                f,
+                "the first row looks like data, not like headers (a long number stands in column {})",
+                column_letters(*column)
+            ),
         }
     }
 }
 
 impl ColumnError {
-    /// What to do about it.
-    pub fn hint(&self) -> String {
+    /// What to do about it, without the flags of [`Self::flags`].
+    pub fn hint(&self) -> &'static str {
         match self {
-            Self::NotFound { role, .. } => {
-                format!("name it: {} followed by the header or its number", role.flag())
+            Self::NotFound { .. } | Self::NoSuchHeader { .. } | Self::Ambiguous { .. } => {
+                "choose a column by its letter, its number or its header"
             }
-            Self::NoSuchHeader { role, .. } | Self::Ambiguous { role, .. } => {
-                format!("use the column's number: {} N", role.flag())
+            Self::NoSuchIndex { .. } => "is the separator right? Give it with --delimiter",
+            Self::NotNiks { .. } => "choose another column, or insist on this one",
+            Self::SameColumn { .. } => "give --id-column and --name-column different columns",
+            Self::FirstRowIsData { .. } => {
+                "if the file has no headers, say so, and which columns to take"
             }
-            Self::NoSuchIndex { .. } => {
-                "is the separator right? Give it with --delimiter".to_owned()
+        }
+    }
+
+    /// The flags of [`Self::flags`] as they are typed.
+    pub fn typed_flags(&self) -> String {
+        let typed = self.flags().into_iter().map(|(flag, value)| match value {
+            Some(value) => format!("{flag} {value}"),
+            None => flag.to_owned(),
+        });
+        typed.collect::<Vec<_>>().join(" ")
+    }
+
+    /// The flags that answer the question, each with its value: the likeliest column, where one is; else the letter is
+    /// left to the user.
+    pub fn flags(&self) -> Vec<(&'static str, Option<String>)> {
+        let choice = |role: Role, seen: &Seen, among: &[usize]| {
+            let column = seen.likeliest(role, among);
+            (role.flag(), Some(column.map_or("LETTER".to_owned(), column_letters)))
+        };
+        match self {
+            Self::NotFound { role, seen } | Self::NoSuchHeader { role, seen, .. } => {
+                vec![choice(*role, seen, &[])]
             }
-            Self::NotNiks { column, .. } => {
-                format!(
-                    "choose another with --id-column, or insist on this one with --id-column {column}"
-                )
-            }
-            Self::NeedsNumbers => "use --no-header --id-column N --name-column M".to_owned(),
-            Self::SameColumn { .. } => {
-                "give --id-column and --name-column different columns".to_owned()
-            }
-            Self::FirstRowIsData { column, width } => {
-                let name = match (column, width) {
-                    (1, 2) => "2",
-                    (2, 2) => "1",
-                    _ => "M",
-                };
-                format!("use --no-header --id-column {column} --name-column {name}")
+            Self::Ambiguous { role, columns, seen } => vec![choice(*role, seen, columns)],
+            Self::NotNiks { column, seen, .. } => match seen.likeliest(Role::Id, &[]) {
+                Some(other) if other != *column => vec![choice(Role::Id, seen, &[])],
+                _ => vec![(Role::Id.flag(), Some(column_letters(*column)))],
+            },
+            Self::NoSuchIndex { .. } | Self::SameColumn { .. } => Vec::new(),
+            Self::FirstRowIsData { column, name, .. } => {
+                let name = name.map_or("LETTER".to_owned(), column_letters);
+                let id = column_letters(*column);
+                vec![
+                    ("--no-header", None),
+                    (Role::Id.flag(), Some(id)),
+                    (Role::Name.flag(), Some(name)),
+                ]
             }
         }
     }

@@ -3,10 +3,17 @@
 use super::error::SHOWN_COLUMNS;
 use super::*;
 
-const NIKS: ColumnLook = ColumnLook { filled: 100, like_nik: 80 };
-const FEW: ColumnLook = ColumnLook { filled: 100, like_nik: 79 };
-const TEXT: ColumnLook = ColumnLook { filled: 100, like_nik: 0 };
-const EMPTY: ColumnLook = ColumnLook { filled: 0, like_nik: 0 };
+const EMPTY: ColumnLook =
+    ColumnLook { filled: 0, like_nik: 0, niks: 0, letters: 0, like_name: 0, distinct: 0 };
+const NIKS: ColumnLook = ColumnLook { filled: 100, like_nik: 80, niks: 80, distinct: 80, ..EMPTY };
+const FEW: ColumnLook = ColumnLook { like_nik: 79, niks: 79, ..NIKS };
+/// Numbers of 16 digits that are no NIKs.
+const CARDS: ColumnLook = ColumnLook { niks: 10, ..NIKS };
+const TEXT: ColumnLook =
+    ColumnLook { filled: 100, letters: 100, like_name: 100, distinct: 90, ..EMPTY };
+/// Words that stand there again and again.
+const TOWNS: ColumnLook = ColumnLook { distinct: 5, ..TEXT };
+const CODES: ColumnLook = ColumnLook { filled: 100, distinct: 100, ..EMPTY };
 
 fn choose(
     table: &[(&str, ColumnLook)],
@@ -17,7 +24,7 @@ fn choose(
     let looks: Vec<_> = table.iter().map(|(_, look)| *look).collect();
     let (id, name) = (id.map(ColumnSpec::from), name.map(ColumnSpec::from));
     let wanted = Wanted { id: id.as_ref(), name: name.as_ref() };
-    choose_columns(Table { headers: Some(&headers), looks: &looks }, wanted)
+    choose_columns(Table { headers: Some(&headers), certain: true, looks: &looks }, wanted)
 }
 
 fn found(table: &[(&str, ColumnLook)]) -> (usize, usize) {
@@ -53,6 +60,15 @@ fn finds_the_columns() {
         ),
         (&[("NIK", NIKS), ("Nama", TEXT), ("Nama Lengkap", TEXT)], (0, 2)),
         (&[("NIK", NIKS), ("Nama Nasabah", TEXT), ("Nama Ibu Kandung", TEXT)], (0, 1)),
+        (&[("NIK Nasabah", NIKS), ("Nama Karyawan", TEXT), ("Customer Name", TEXT)], (0, 2)),
+        // Cells decide where the headers do not: one column can be nothing else.
+        (&[("Nomor", NIKS), ("Orang", TEXT), ("Kota", TOWNS), ("Kode", CODES)], (0, 1)),
+        (&[("KTP YBS", NIKS), ("Nama KRT", TEXT)], (0, 1)),
+        (&[("No KK", NIKS), ("Unik", NIKS), ("Nama", TEXT)], (1, 2)),
+        (&[("NIK", CODES), ("Nomor Lain", NIKS), ("Nama", TEXT)], (1, 2)),
+        (&[("", NIKS), ("", TEXT)], (0, 1)),
+        // A header of a name above something else is passed over.
+        (&[("NIK", NIKS), ("Nama", CODES), ("Nama Lengkap Nasabah", TEXT)], (0, 2)),
         // A file without rows.
         (&[("nik", EMPTY), ("nama", EMPTY)], (0, 1)),
     ] {
@@ -70,7 +86,10 @@ fn refuses_to_guess() {
         (&[("NIK", NIKS), ("Nama", TEXT), ("Nama", TEXT)], Role::Name, vec![2, 3]),
         (&[("NIK", NIKS), ("Nama", TEXT), ("Nama Karyawan", TEXT)], Role::Name, vec![2, 3]),
         (&[("NIK", NIKS), ("Nama Debitur", TEXT), ("Nama Pemohon", TEXT)], Role::Name, vec![2, 3]),
+        (&[("a", NIKS), ("b", NIKS), ("Nama", TEXT)], Role::Id, vec![1, 2]),
+        (&[("NIK", NIKS), ("b", TEXT), ("c", TEXT)], Role::Name, vec![2, 3]),
     ] {
+        let places: Vec<_> = places.into_iter().map(|place: usize| place - 1).collect();
         match refused(table) {
             ColumnError::Ambiguous { role: r, columns, .. } => {
                 assert_eq!((r, columns), (role, places))
@@ -79,13 +98,24 @@ fn refuses_to_guess() {
         }
     }
     let error = refused(&[("NIK", FEW), ("Nama", TEXT)]);
-    assert!(matches!(error, ColumnError::NotNiks { column: 1, .. }), "{error}");
-    let error = refused(&[("No KK", NIKS), ("Nama", TEXT)]);
-    assert!(matches!(error, ColumnError::NotFound { role: Role::Id, .. }), "{error}");
-    let error = refused(&[("NIK", NIKS), ("Nama Ibu Kandung", TEXT)]);
-    assert!(matches!(error, ColumnError::NotFound { role: Role::Name, .. }), "{error}");
-    let error = refused(&[]);
-    assert!(matches!(error, ColumnError::NotFound { role: Role::Id, .. }), "{error}");
+    assert!(matches!(error, ColumnError::NotNiks { column: 0, .. }), "{error}");
+    for (table, role) in [
+        // Other persons, other numbers, parts of a name: whatever the cells hold.
+        (&[("No KK", NIKS), ("Nama", TEXT)][..], Role::Id),
+        (&[("NIK Pasangan", NIKS), ("Nama", TEXT)], Role::Id),
+        (&[("Nomor Kartu Kredit", NIKS), ("Nama", TEXT)], Role::Id),
+        (&[("Nomor", CARDS), ("Nama", TEXT)], Role::Id),
+        (&[("NIK", NIKS), ("Nama Ibu Kandung", TEXT)], Role::Name),
+        (&[("NIK", NIKS), ("First Name", TEXT), ("Nama Cabang", TEXT)], Role::Name),
+        (&[("NIK", NIKS), ("Kota Asal Xyz", TOWNS)], Role::Name),
+        (&[], Role::Id),
+    ] {
+        let error = refused(table);
+        let found = matches!(error, ColumnError::NotFound { role: r, .. } if r == role);
+        assert!(found, "{table:?}: {error}");
+        let told = error.flags().iter().all(|(_, value)| value.as_deref() == Some("LETTER"));
+        assert!(told || role == Role::Id, "{table:?}: {:?}", error.flags());
+    }
 }
 
 #[test]
@@ -104,13 +134,19 @@ fn what_the_user_names_wins() {
         ("no kk", "Nama Ibu", Ok((1, 3))),
         ("No. KK", "nama", Ok((1, 2))),
         ("X_Y", "Nama", Ok((5, 4))),
-        ("NIK", "NAMA", Err("columns 3, 5 fit equally well as the name")),
-        ("NIK", "alamat", Err("--name-column \"alamat\": no such column")),
-        ("---", "nama", Err("--id-column \"---\": no such column")),
+        // By letter, by a part that no other has, mixed as one likes.
+        ("A", "c", Ok((0, 2))),
+        ("B", "5", Ok((1, 4))),
+        ("kk", "ibu", Ok((1, 3))),
+        ("NIK", "NAMA", Err("columns C, E fit equally well as the name")),
+        ("NIK", "nam", Err("columns C, D, E fit equally well as the name")),
+        ("NIK", "alamat", Err("--name-column \"alamat\": there is no such column")),
+        ("NIK", "G", Err("--name-column \"G\": there is no such column")),
+        ("---", "nama", Err("--id-column \"---\": there is no such column")),
         ("0", "nama", Err("--id-column 0: the first row has 6 columns")),
         ("7", "nama", Err("--id-column 7: the first row has 6 columns")),
         ("99999999999999999999999", "nama", Err("--id-column")),
-        ("1", "NIK", Err("column 1 can't be both")),
+        ("1", "NIK", Err("column A can't be both")),
     ] {
         let choice = choose(&table, Some(id), Some(name));
         match (choice, expected) {
@@ -134,14 +170,17 @@ fn one_may_be_named_and_the_other_found() {
 fn a_first_row_of_data_is_no_header() {
     let table = [("3275014101900001", NIKS), ("BUDI", TEXT)];
     let error = choose(&table, None, None).unwrap_err();
-    assert_eq!(error.hint(), "use --no-header --id-column 1 --name-column 2");
+    assert_eq!(error.typed_flags(), "--no-header --id-column A --name-column B");
     assert!(!format!("{error} {error:?}").contains("BUDI"));
-    let wide = [("1", TEXT), ("BUDI", TEXT), ("3.27501E+15", NIKS)];
+    let swapped = [("BUDI", CODES), ("3275014101900001", NIKS)];
+    let error = choose(&swapped, None, None).unwrap_err();
+    assert_eq!(error.typed_flags(), "--no-header --id-column B --name-column A");
+    let wide = [("1", CODES), ("BUDI", TEXT), ("3.27501E+15", NIKS), ("SITI", TEXT)];
     let error = choose(&wide, Some("3"), None).unwrap_err();
-    assert_eq!(error.hint(), "use --no-header --id-column 3 --name-column M");
+    assert_eq!(error.typed_flags(), "--no-header --id-column C --name-column LETTER");
     assert!(choose(&wide, Some("3"), Some("2")).is_err());
     let error = choose(&wide, Some("NIK"), None).unwrap_err();
-    assert!(matches!(error, ColumnError::FirstRowIsData { column: 3, .. }), "{error}");
+    assert!(matches!(error, ColumnError::FirstRowIsData { column: 2, .. }), "{error}");
     // Both named: a long number in another header is let be.
     let odd = [("NIK", NIKS), ("nama", TEXT), ("202401010000", TEXT)];
     assert!(choose(&odd, Some("1"), Some("2")).is_ok());
@@ -149,87 +188,84 @@ fn a_first_row_of_data_is_no_header() {
 }
 
 #[test]
-fn without_headers_columns_go_by_number() {
-    let go = |id: Option<&ColumnSpec>, name: Option<&ColumnSpec>| {
-        choose_columns(Table { headers: None, looks: &[NIKS, TEXT] }, Wanted { id, name })
+fn without_headers_columns_go_by_place_or_by_their_cells() {
+    let go = |id: Option<&str>, name: Option<&str>, looks: &[ColumnLook]| {
+        let (id, name) = (id.map(ColumnSpec::from), name.map(ColumnSpec::from));
+        let wanted = Wanted { id: id.as_ref(), name: name.as_ref() };
+        let choice = choose_columns(Table { headers: None, certain: false, looks }, wanted);
+        choice.map(|choice| (choice.id.index, choice.name.index))
     };
-    let [one, two, three, nik] = ["1", "2", "3", "nik"].map(ColumnSpec::from);
-    assert_eq!(go(Some(&one), Some(&two)).unwrap().name.index, 1);
-    assert_eq!(go(Some(&two), Some(&one)).unwrap().id.index, 1);
-    assert_eq!(go(None, Some(&two)), Err(ColumnError::NeedsNumbers));
-    assert_eq!(go(Some(&nik), Some(&two)), Err(ColumnError::NeedsNumbers));
-    assert!(matches!(
-        go(Some(&one), Some(&three)),
-        Err(ColumnError::NoSuchIndex { asked: 3, width: 2, .. })
-    ));
-    assert_eq!(go(Some(&two), Some(&two)), Err(ColumnError::SameColumn { column: 2 }));
+    let looks = &[NIKS, TEXT];
+    assert_eq!(go(Some("1"), Some("2"), looks), Ok((0, 1)));
+    assert_eq!(go(Some("B"), Some("a"), looks), Ok((1, 0)));
+    assert_eq!(go(None, Some("2"), looks), Ok((0, 1)));
+    assert_eq!(go(None, None, looks), Ok((0, 1)));
+    let refused = |id, name, looks: &[ColumnLook]| go(id, name, looks).unwrap_err().to_string();
+    assert!(refused(None, None, &[NIKS, TEXT, TEXT]).starts_with("columns B, C fit equally well"));
+    assert!(refused(None, None, &[CODES, TEXT]).starts_with("the NIK column can't be told"));
+    assert!(refused(Some("nik"), Some("2"), looks).contains("there is no such column"));
+    assert!(refused(Some("1"), Some("3"), looks).contains("the first row has 2 columns"));
+    assert_eq!(go(Some("2"), Some("2"), looks), Err(ColumnError::SameColumn { column: 1 }));
 }
 
 #[test]
-fn a_refusal_lists_the_columns_masked() {
-    let table = [("No", TEXT), ("Cabang", TEXT), ("rek 1234567", TEXT), ("", TEXT)];
+fn a_refusal_lists_the_columns_and_ends_in_a_command() {
+    let table = [
+        ("No", CODES),
+        ("Nama Cabang", TOWNS),
+        ("rek 1234567", CODES),
+        ("NIK", NIKS),
+        ("Orang", TEXT),
+        ("Penanggung", TEXT),
+        ("Kawan", TEXT),
+        ("", EMPTY),
+    ];
     let error = choose(&table, None, None).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "no column has a header that we know as the NIK; columns seen: 1 \"No\", 2 \"Cabang\", 3 \"rek ******\", 4 \"\""
-    );
-    assert_eq!(error.hint(), "name it: --id-column followed by the header or its number");
-}
-
-#[test]
-fn the_sample_counts_filled_cells() {
-    let mut look = ColumnLook::default();
-    for cell in ["", "  ", "3275014101900001", "3.27501E+15", "BUDI", "327501"] {
-        look.add(cell);
-    }
-    assert_eq!(look, ColumnLook { filled: 4, like_nik: 2 });
-}
-
-#[test]
-fn a_header_has_both_names_or_the_numbers_that_were_asked_for() {
-    for (row, id, name, is_header) in [
-        ("No|NIK|Nama", None, None, true),
-        ("No|NIK|Alamat", None, None, false),
-        ("No|Alamat|Nama", None, None, false),
-        ("Data nasabah||", None, None, false),
-        // By the name that was asked for, and by no other.
-        ("No|No. Induk|Nama", Some("no induk"), None, true),
-        ("No|NIK|Nama", Some("no induk"), None, false),
-        ("NIK|Debitur", None, Some("Debitur"), true),
-        ("NIK|Nama", None, Some("Debitur"), false),
-        ("NIK|Debitur", Some("NIK"), Some("Debitur"), true),
-        // By numbers, any filled record that is wide enough.
-        ("a|b|c", Some("1"), Some("3"), true),
-        ("a|b|c", Some("3"), Some("1"), true),
-        ("a|b|c", Some("1"), Some("4"), false),
-        ("||", Some("1"), Some("3"), false),
-        // One by number: the other still has to be told by its name.
-        ("a|Nama", Some("1"), None, false),
-        ("NIK|Nama", Some("1"), None, true),
-    ] {
-        let (id_spec, name_spec) = (id.map(ColumnSpec::from), name.map(ColumnSpec::from));
-        let wanted = Wanted { id: id_spec.as_ref(), name: name_spec.as_ref() };
-        assert_eq!(wanted.is_header(row.split('|')), is_header, "{row} {id:?} {name:?}");
-    }
+    let expected = "\
+columns E, G fit equally well as the name. The columns are:
+    A   \"No\"           something else
+    B   \"Nama Cabang\"  names: 100 of 100 cells look like them
+    C   \"xxx #######\"  something else
+    D   \"NIK\"          NIKs: 80 of 100 cells look like them
+    E   \"Orang\"        names: 100 of 100 cells look like them
+    F   \"Penanggung\"   names: 100 of 100 cells look like them
+    G   \"Kawan\"        names: 100 of 100 cells look like them
+    H   \"\"             empty";
+    assert_eq!(error.to_string(), expected);
+    assert_eq!(error.typed_flags(), "--name-column E");
 }
 
 #[test]
 fn many_columns_are_listed_in_part() {
-    let seen = |columns: usize| Seen::of(&vec!["No".to_owned(); columns]);
+    let seen = |columns: usize| {
+        let (headers, looks) = (vec!["No".to_owned(); columns], vec![EMPTY; columns]);
+        Seen::of(Table { headers: Some(&headers), certain: true, looks: &looks })
+    };
     let all = seen(SHOWN_COLUMNS);
-    assert_eq!(all.names(), vec!["No".to_owned(); SHOWN_COLUMNS]);
-    assert!(all.to_string().ends_with(&format!("{SHOWN_COLUMNS} \"No\"")), "{all}");
-    assert!(seen(SHOWN_COLUMNS + 1).to_string().ends_with("\"No\", and 1 more"));
+    assert_eq!(all.columns().len(), SHOWN_COLUMNS);
+    assert!(all.line().starts_with("A \"No\", B \"No\"") && all.line().ends_with("BH \"No\""));
+    assert!(all.to_string().ends_with("BH  \"No\"  empty"), "{all}");
+    assert!(seen(SHOWN_COLUMNS + 1).line().ends_with("BH \"No\", and 1 more"));
+    assert!(seen(SHOWN_COLUMNS + 1).to_string().ends_with("and 1 more columns"));
 }
 
 #[test]
-fn a_hint_for_two_columns_is_whole() {
-    for (column, width, hint) in [
-        (1, 2, "use --no-header --id-column 1 --name-column 2"),
-        (2, 2, "use --no-header --id-column 2 --name-column 1"),
-        (2, 3, "use --no-header --id-column 2 --name-column M"),
+fn columns_have_letters_as_in_a_spreadsheet() {
+    for (index, letters) in [
+        (0, "A"),
+        (25, "Z"),
+        (26, "AA"),
+        (51, "AZ"),
+        (52, "BA"),
+        (701, "ZZ"),
+        (702, "AAA"),
+        (16_383, "XFD"),
     ] {
-        assert_eq!(ColumnError::FirstRowIsData { column, width }.hint(), hint);
+        assert_eq!(column_letters(index), letters);
+        assert_eq!(column_of_letters(&letters.to_lowercase()), Some(index));
+    }
+    for text in ["", "A1", "É", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
+        assert_eq!(column_of_letters(text), None, "{text}");
     }
 }
 

@@ -32,6 +32,10 @@ pub struct FileFacts {
     pub guessed_windows_1252: bool,
     /// Records that are no rows.
     pub skipped: Skipped,
+    /// Formulas of the sheet whose values were never stored, and cells whose text is missing.
+    pub unstored: u64,
+    /// Cells that refer to a text that is not in the workbook.
+    pub lost: u64,
     /// Other visible sheets of the workbook that have cells, fit to be shown.
     pub other_sheets: Vec<String>,
 }
@@ -101,7 +105,10 @@ const MOSTLY_REJECTED: Stop = Stop {
 
 /// The reasons to stop before the first call. A file without rows has none.
 pub fn stop_findings(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) -> Vec<Finding> {
-    let (rows, niks, rejected) = (counts.rows, counts.niks, counts.rejected());
+    // What the user leaves out says nothing of the rest.
+    let left_out = counts.rejections.get(Rejection::RowHidden);
+    let (rows, niks) = (counts.rows.saturating_sub(left_out), counts.niks);
+    let rejected = counts.rejected() - left_out;
     let telling = niks >= TELLING_NIKS;
     let few_women = counts.women * 100 < WOMEN_PERCENT * niks;
     let cards = (telling && at_least(counts.late_years, MOST_PERCENT, niks))
@@ -153,6 +160,7 @@ pub fn findings(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) -> Vec<
             "if customers stand there too, run each with --sheet NAME, or join them in one sheet";
         all.push(about_file("sheets_left_out", message, hint));
     }
+    all.extend(sheet_findings(counts, facts));
     if rows == 0 {
         let message = "there is no row to verify in the file".to_owned();
         all.push(about_file("no_rows", message, "was the export interrupted?"));
@@ -179,9 +187,63 @@ pub fn findings(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) -> Vec<
     all
 }
 
+/// What only a workbook shows.
+fn sheet_findings(counts: &FileCounts, facts: &FileFacts) -> Vec<Finding> {
+    let left_out = counts.rejections.get(Rejection::RowHidden);
+    let (hidden, rows) = (counts.hidden.saturating_sub(left_out), counts.rows);
+    let warn = |code, count, of, message, hint| Finding {
+        code,
+        class: FindingClass::Warn,
+        count,
+        of,
+        message,
+        hint,
+        places: Vec::new(),
+    };
+    let (unstored, lost) = (facts.unstored, facts.lost);
+    let all = [
+        warn(
+            "rows_hidden",
+            hidden,
+            rows,
+            of_rows(hidden, rows, HIDDEN_ONE, HIDDEN_MANY),
+            "show them in the spreadsheet and look at them; --visible-rows leaves them out",
+        ),
+        warn(
+            "formulas_without_values",
+            unstored,
+            unstored,
+            match unstored {
+                1 => "1 cell is a formula whose value was never stored".to_owned(),
+                n => format!("{} cells are formulas whose values were never stored", number(n)),
+            },
+            "open the file in a spreadsheet program, save it, and give it again; until then such a cell counts as empty",
+        ),
+        warn(
+            "texts_missing",
+            lost,
+            lost,
+            match lost {
+                1 => "1 cell refers to a text that is not in the workbook, and counts as empty"
+                    .to_owned(),
+                n => format!(
+                    "{} cells refer to texts that are not in the workbook, and count as empty",
+                    number(n)
+                ),
+            },
+            "open the file in a spreadsheet program, look at these cells, and save it again",
+        ),
+    ];
+    all.into_iter().filter(|finding| finding.count > 0).collect()
+}
+
+const HIDDEN_ONE: &str = "is hidden in the workbook, by a filter or by hand, and would be sent too";
+const HIDDEN_MANY: &str =
+    "are hidden in the workbook, by a filter or by hand, and would be sent too";
+
 /// What is good to know.
 fn notes(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) -> Vec<Finding> {
-    let Skipped { titles, blank, totals } = facts.skipped;
+    let Skipped { titles, blank, totals, numbered } = facts.skipped;
     let headers = facts.repeated_headers;
     let cleaned = Finding {
         code: "names_cleaned",
@@ -223,6 +285,13 @@ fn notes(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) -> Vec<Finding
             "row that only adds up others (TOTAL) is left out",
             "rows that only add up others (TOTAL) are left out",
             "nothing to do, if these are totals",
+        ),
+        note(
+            "numbered_skipped",
+            numbered,
+            "row behind the last customer holds nothing but its number, and is left out",
+            "rows behind the last customer hold nothing but their numbers, and are left out",
+            "nothing to do, if nobody was to be entered in them",
         ),
         note(
             "headers_duplicate",

@@ -15,6 +15,10 @@ fn counts(rows: u64, change: impl Fn(&mut FileCounts)) -> FileCounts {
     counts
 }
 
+fn reading(checked: Result<Checked, Rejection>, look: NikLook) -> Reading {
+    Reading { checked, look, formerly: None }
+}
+
 fn reject(counts: &mut FileCounts, rows: u64) {
     (0..rows).for_each(|_| counts.rejections.add(Rejection::NikLength));
 }
@@ -50,6 +54,11 @@ fn stops_at_the_limits() {
         ),
         ("half rejected", counts(100, |c| reject(c, 50)), ""),
         ("over half rejected", counts(101, |c| reject(c, 51)), "file_mostly_rejected"),
+        (
+            "rows that are left out say nothing of the others",
+            counts(101, |c| (0..60).for_each(|_| c.rejections.add(Rejection::RowHidden))),
+            "",
+        ),
         ("half employee numbers", counts(100, |c| c.employee_numbers = 50), ""),
         ("employee numbers", counts(100, |c| c.employee_numbers = 51), "file_employee_numbers"),
         ("half swapped", counts(100, |c| c.swapped = 50), ""),
@@ -100,28 +109,32 @@ fn a_header_may_say_that_these_are_family_cards() {
 
 #[test]
 fn the_gravest_come_first() {
-    let mut counts = counts(100, |c| (c.scientific, c.names_changed) = (2, 3));
+    let mut counts = counts(100, |c| (c.scientific, c.names_changed, c.hidden) = (2, 3, 5));
     reject(&mut counts, 2);
     counts.warnings.add([Warning::NameHasComma].into_iter().collect());
     let facts = FileFacts {
         guessed_windows_1252: true,
         repeated_headers: 1,
-        skipped: Skipped { titles: 1, blank: 2, totals: 3 },
+        skipped: Skipped { titles: 1, blank: 2, totals: 3, numbered: 4 },
+        unstored: 1,
+        lost: 2,
         id_header: None,
         other_sheets: vec!["Utara".to_owned()],
     };
     let found = findings(&counts, &SpotLog::default(), &facts);
     assert_eq!(
         codes(&found),
-        "file_scientific encoding_windows_1252 sheets_left_out nik_length name_has_comma names_cleaned \
-         titles_skipped blank_rows_skipped totals_skipped headers_duplicate"
+        "file_scientific encoding_windows_1252 sheets_left_out rows_hidden formulas_without_values texts_missing \
+         nik_length name_has_comma names_cleaned titles_skipped blank_rows_skipped totals_skipped numbered_skipped \
+         headers_duplicate"
     );
     assert!(found.is_sorted_by_key(|finding| finding.class));
 }
 
 #[test]
 fn the_first_places_are_kept() {
-    let rejected = Reading { checked: Err(Rejection::NameEmpty), look: NikLook::Swapped };
+    let refused = Reading::refused(Rejection::NameEmpty);
+    let rejected = Reading { look: NikLook::Swapped, ..refused };
     let mut spots = SpotLog::default();
     for line in 1..=9 {
         spots.add(&rejected, |sign| Spot {
@@ -147,16 +160,16 @@ fn counts_what_it_is_fed() {
     let name = check_name("BUDI", None).unwrap().name;
     let warnings: Warnings = [Warning::NameHasComma].into_iter().collect();
     let checked = Checked { subject: Subject { nik, name }, warnings, name_changed: true };
-    counts.add(&Reading {
-        checked: Ok(checked),
-        look: NikLook::Digits(DigitsLook { last_zero: true, ..DigitsLook::default() }),
-    });
-    counts.add(&Reading {
-        checked: Err(Rejection::ExcelTruncated),
-        look: NikLook::Digits(DigitsLook { last_zero: true, ..DigitsLook::default() }),
-    });
-    counts.add(&Reading { checked: Err(Rejection::ExcelScientific), look: NikLook::Scientific });
-    counts.add(&Reading { checked: Err(Rejection::RaggedRow), look: NikLook::Other });
+    counts.add(&reading(
+        Ok(checked),
+        NikLook::Digits(DigitsLook { last_zero: true, ..DigitsLook::default() }),
+    ));
+    counts.add(&reading(
+        Err(Rejection::ExcelTruncated),
+        NikLook::Digits(DigitsLook { last_zero: true, ..DigitsLook::default() }),
+    ));
+    counts.add(&reading(Err(Rejection::ExcelScientific), NikLook::Scientific));
+    counts.add(&reading(Err(Rejection::RaggedRow), NikLook::Other));
 
     assert_eq!((counts.rows, counts.passed, counts.rejected()), (4, 1, 3));
     assert_eq!((counts.niks, counts.last_zero, counts.scientific), (2, 2, 1));
@@ -170,13 +183,12 @@ fn counts_what_it_is_fed() {
         DigitsLook { late_year: true, ..DigitsLook::default() },
     ] {
         for _ in 0..2 {
-            counts
-                .add(&Reading { checked: Err(Rejection::NikLength), look: NikLook::Digits(look) });
+            counts.add(&reading(Err(Rejection::NikLength), NikLook::Digits(look)));
         }
     }
     for look in [NikLook::Rounded, NikLook::EmployeeNumber, NikLook::Swapped, NikLook::Words] {
         for _ in 0..2 {
-            counts.add(&Reading { checked: Err(Rejection::NikLength), look });
+            counts.add(&reading(Err(Rejection::NikLength), look));
         }
     }
     assert_eq!((counts.niks, counts.last_zero), (10, 4));
@@ -192,16 +204,16 @@ fn each_sign_has_places_of_its_own() {
     let rejections = Rejection::ALL.iter().map(|r| Sign::Rejection(*r));
     let warnings = Warning::ALL.iter().map(|w| Sign::Warning(*w));
     let all: Vec<Sign> = rejections.chain(warnings).chain(others).collect();
-    let digits = |look| Reading { checked: Err(Rejection::NikEmpty), look: NikLook::Digits(look) };
-    let plain = |look| Reading { checked: Err(Rejection::NikEmpty), look };
+    let digits = |look| reading(Err(Rejection::NikEmpty), NikLook::Digits(look));
+    let plain = |look| reading(Err(Rejection::NikEmpty), look);
     let (nik, _) = check_nik("3275014101900011", &NikPolicy::default()).unwrap();
     let passed = |warning: Option<Warning>, name_changed| {
         let subject = Subject { nik, name: check_name("BUDI", None).unwrap().name };
         let warnings = warning.into_iter().collect();
-        Reading { checked: Ok(Checked { subject, warnings, name_changed }), look: NikLook::Words }
+        reading(Ok(Checked { subject, warnings, name_changed }), NikLook::Words)
     };
     let reading = |sign| match sign {
-        Sign::Rejection(rejection) => Reading { checked: Err(rejection), look: NikLook::Words },
+        Sign::Rejection(rejection) => reading(Err(rejection), NikLook::Words),
         Sign::Warning(warning) => passed(Some(warning), false),
         Sign::LastZero => digits(DigitsLook { last_zero: true, ..DigitsLook::default() }),
         Sign::LateYear => digits(DigitsLook { late_year: true, ..DigitsLook::default() }),
@@ -242,7 +254,7 @@ fn how_findings_read() {
 
     let mut spots = SpotLog::default();
     let spot = |_| Spot { line: 3, record: 2, cell: "A3".to_owned(), value: String::new() };
-    let row = Reading { checked: Err(Rejection::ExcelScientific), look: NikLook::Scientific };
+    let row = reading(Err(Rejection::ExcelScientific), NikLook::Scientific);
     spots.add(&row, spot);
     let stops = stop_findings(&counts, &spots, &FileFacts::default());
     let places: Vec<usize> = stops.iter().map(|finding| finding.places.len()).collect();

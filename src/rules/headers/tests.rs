@@ -2,49 +2,6 @@
 
 use super::*;
 
-/// Numbers and names that are not the person's own NIK and name.
-const NEVER: &[&str] = &[
-    "No KK",
-    "Nomor KK",
-    "KK",
-    "No. Kartu Keluarga",
-    "NPWP",
-    "NIP",
-    "NISN",
-    "No Rek",
-    "No. HP",
-    "NIK Ibu",
-    "NIK Ayah",
-    "NIK Pasangan",
-    "NIK Suami",
-    "NIK Istri",
-    "NIK Karyawan",
-    "Nama Ibu",
-    "Nama Ibu Kandung",
-    "Nama Ayah",
-    "Nama Pasangan",
-    "Nama Bank",
-    "Nama Usaha",
-    "Nama Perusahaan",
-    "Alamat",
-    "No",
-    "ID",
-    "",
-    "---",
-];
-
-const LISTS: [&[&str]; 7] =
-    [ID_EXPLICIT, ID_USUAL, ID_VAGUE, NAME_EXPLICIT, NAME_FULL, NAME_BARE, NAME_ROLE];
-
-#[test]
-fn aliases_are_keys_and_stand_in_one_list() {
-    let all: Vec<_> = LISTS.concat();
-    for alias in &all {
-        assert_eq!(HeaderKey::of(alias).0, **alias);
-        assert_eq!(all.iter().filter(|other| *other == alias).count(), 1, "{alias}");
-    }
-}
-
 #[test]
 fn headers_are_compared_without_case_and_punctuation() {
     for (header, key) in [
@@ -58,54 +15,6 @@ fn headers_are_compared_without_case_and_punctuation() {
         ("***", ""),
     ] {
         assert_eq!(HeaderKey::of(header).0, key, "{header:?}");
-    }
-}
-
-#[test]
-fn knows_the_usual_headers() {
-    for header in [
-        "nik",
-        "No KTP",
-        "Nomor KTP",
-        "NIK KTP",
-        "KTP",
-        "No Identitas",
-        "Nomor Identitas",
-        "ID Number",
-        "ID No",
-        "National ID",
-        "Nomor Induk Kependudukan",
-        "NIK Nasabah",
-        "NIK Debitur",
-        "NIK Pemohon",
-        "NIK Karyawan (KTP)",
-        "Identity Number",
-    ] {
-        let key = HeaderKey::of(header);
-        assert!([ID_EXPLICIT, ID_USUAL, ID_VAGUE].iter().any(|list| key.is_in(list)), "{header}");
-    }
-    for header in [
-        "Nama",
-        "Nama Lengkap",
-        "Nama KTP",
-        "Nama (sesuai KTP)",
-        "Nama Nasabah",
-        "Nama Debitur",
-        "Nama Pemohon",
-        "Nama Karyawan",
-        "name",
-        "Full Name",
-        "Customer Name",
-    ] {
-        let key = HeaderKey::of(header);
-        assert!(
-            [NAME_EXPLICIT, NAME_FULL, NAME_BARE, NAME_ROLE].iter().any(|list| key.is_in(list)),
-            "{header}"
-        );
-    }
-    for header in NEVER {
-        let key = HeaderKey::of(header);
-        assert!(!LISTS.iter().any(|list| key.is_in(list)), "{header}");
     }
 }
 
@@ -158,7 +67,34 @@ fn a_customers_row_is_shown_as_its_shapes() {
         ("Tgl Lahir|Alamat|Hobi|Ukuran|Warna", "Tgl Lahir|Alamat|xxxx|xxxxxx|xxxxx"),
     ] {
         let row: Vec<_> = row.split('|').map(str::to_owned).collect();
-        assert_eq!(shown_all(&row).join("|"), expected);
+        assert_eq!(shown_all(&row, false).join("|"), expected);
+    }
+}
+
+#[test]
+fn a_certain_header_is_shown_in_clear() {
+    for (row, expected) in [
+        ("Pertanyaan 1 (1)|Nama KRT (12)|Hobi", "Pertanyaan 1 (1)|Nama KRT (12)|Hobi"),
+        ("NIK|Lahir 31/12/1990|budi@example.com", "NIK|xxxxx ##/##/####|xxxx@xxxxxxx.xxx"),
+        ("NIK|3275014107900001|Hobi", "NIK|327501******0001|Hobi"),
+        ("NIK|\u{1B}[2JHobi", "NIK|[2JHobi"),
+    ] {
+        let row: Vec<_> = row.split('|').map(str::to_owned).collect();
+        assert_eq!(shown_all(&row, true).join("|"), expected);
+    }
+}
+
+#[test]
+fn columns_of_ours_are_known() {
+    for (header, column) in [
+        ("ck_outcome", Some("ck_outcome")),
+        ("Result (ck_outcome)", Some("ck_outcome")),
+        (" Charged (ck_charged) ", Some("ck_charged")),
+        ("ck_odd", None),
+        ("Result", None),
+        ("(ck_outcome", None),
+    ] {
+        assert_eq!(column_of_ours(header), column, "{header}");
     }
 }
 

@@ -5,8 +5,10 @@ use proptest::prelude::*;
 
 const GOOD: &str = "3275014101900001";
 
-const STRICT: NikPolicy = NikPolicy { send_truncated: false, send_odd_dates: false };
-const LENIENT: NikPolicy = NikPolicy { send_truncated: true, send_odd_dates: true };
+const STRICT: NikPolicy =
+    NikPolicy { send_truncated: false, send_odd_dates: false, send_temporary: false };
+const LENIENT: NikPolicy =
+    NikPolicy { send_truncated: true, send_odd_dates: true, send_temporary: false };
 
 fn code(raw: &str, policy: &NikPolicy) -> String {
     match check_nik(raw, policy) {
@@ -167,7 +169,10 @@ fn warns_of_odd_places() {
         ("327001", "nik_regency_odd"),
         ("327101", ""),
         ("327500", "nik_district_zero"),
-        ("000000", "nik_province_unknown nik_regency_odd nik_district_zero"),
+        ("220000", "nik_province_unknown nik_regency_odd nik_district_zero"),
+        // Never issued by the registry; what else is odd in them does not matter.
+        ("000000", "! nik_temporary"),
+        ("087501", "! nik_temporary"),
     ] {
         assert_eq!(code(&format!("{place}4101900001"), &STRICT), expected, "{place}");
     }

@@ -108,12 +108,13 @@ impl<B: Backend> World<B> {
     /// What `plan` says of the next start, without the lock and without a write.
     fn plan(&mut self, at: usize, flags: &Flags) -> Step<Option<Plan>> {
         let preview = self.backend.preview().map_err(broken)?;
-        let (_, mut survey, opening) = self.look(at, flags, preview.hasher())?;
+        let (mut input, mut survey, opening) = self.look(at, flags, preview.hasher())?;
         let retry = &flags.options.retry;
         let known = preview.read(|facts| {
             use crate::ledger::Facts;
             let found = facts.find_run(&opening)?;
-            fold(&mut survey, facts, &found, &reuse(flags, false), retry, opening.at)
+            let reuse = reuse(flags, false);
+            fold(&mut input, &mut survey, facts, &found, &reuse, retry, opening.at, &|| false)
         });
         Ok(known.map_err(broken)?.map(|known| Plan::of(&survey, known)))
     }
@@ -127,7 +128,7 @@ impl<B: Backend> World<B> {
             ..input::Options::default()
         };
         let layout = inspect(&source, &options).map_err(broken)?;
-        let input = Input { source, layout, options, hasher };
+        let input = Input::new(source, layout, options, hasher);
         let survey = survey(&input, &|| false).map_err(broken)?;
         let reuse = reuse(flags, false);
         let opening = opening(&input, &survey, &reuse, "account", WallMs(self.wall_ms()));
@@ -139,7 +140,7 @@ impl<B: Backend> World<B> {
     fn begin(&mut self, at: usize, flags: &Flags) -> Step<Begun> {
         use crate::ledger::Facts;
         let mut ledger = self.handle();
-        let (input, mut survey, opening) = self.look(at, flags, ledger.hasher())?;
+        let (mut input, mut survey, opening) = self.look(at, flags, ledger.hasher())?;
         let rows = self.files[at].clone();
         let rows: Vec<_> = rows.into_iter().map(|row| self.pair_of(row)).collect();
         let rejected = rows.iter().filter(|row| row.is_none()).count() as u64;
@@ -149,7 +150,8 @@ impl<B: Backend> World<B> {
         let found = ledger.find_run(&opening).map_err(broken)?;
         let reuse = reuse(flags, self.sabotage == Some(Sabotage::ResendDoubts));
         let retry = &flags.options.retry;
-        let known = fold(&mut survey, &mut ledger, &found, &reuse, retry, opening.at);
+        let (now, go_on) = (opening.at, || false);
+        let known = fold(&mut input, &mut survey, &mut ledger, &found, &reuse, retry, now, &go_on);
         let known = known.map_err(broken)?;
         let opened = ledger.open_run(&opening);
         self.step()?;

@@ -1,0 +1,109 @@
+//! Days and times as a workbook counts them: days from 1900 or 1904, as text.
+//!
+//! Must hold: a number outside of the calendar is no day.
+
+use super::formats::Shows;
+use jiff::civil::{Date, DateTime, Time, date};
+
+/// Days from the first day of 1900's calendar to that of 1904's.
+const DAYS_TO_1904: f64 = 1462.0;
+/// The day after the calendar's last, 9999-12-31.
+const END: f64 = 2_958_466.0;
+/// The day that 1900's calendar has and no other: 29 February 1900.
+const NO_DAY: f64 = 60.0;
+const MILLIS_A_DAY: f64 = 86_400_000.0;
+
+/// A number that is counted from 1904, counted from 1900.
+pub(super) fn from_1904(days: f64) -> f64 {
+    days + DAYS_TO_1904
+}
+
+/// A number of days as its format shows it; `None` where that is a plain number.
+/// `2026-11-23`, with the time of the day where there is one; `07:30:00`; of a span of time `36:00:00`.
+pub(super) fn shown(days: f64, shows: Shows) -> Option<String> {
+    if !(0.0..END).contains(&days) {
+        return None;
+    }
+    // Whole milliseconds: a time such as 10:00 is no round number of days.
+    let millis = (days * MILLIS_A_DAY).round() as i64;
+    let seconds = millis / 1000;
+    match shows {
+        Shows::Number => None,
+        Shows::Span => Some(clock(seconds)),
+        Shows::Date if days < 1.0 => Some(clock(seconds)),
+        Shows::Date => {
+            let (day, seconds) = (seconds / 86_400, seconds % 86_400);
+            let day = first_day(days).checked_add(jiff::Span::new().days(day)).ok()?;
+            Some(match seconds {
+                0 => day.to_string(),
+                _ => format!("{day} {}", clock(seconds)),
+            })
+        }
+    }
+}
+
+/// The day that counts as 0.
+const fn first_day(days: f64) -> Date {
+    if days < NO_DAY { date(1899, 12, 31) } else { date(1899, 12, 30) }
+}
+
+fn clock(seconds: i64) -> String {
+    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+/// A day that is spelled out, `2026-11-23` or `2026-11-23T07:30:00`, as a number of days from 1900.
+pub(super) fn counted(text: &str) -> Option<f64> {
+    let text = text.trim().trim_end_matches('Z');
+    let time: DateTime = match text.parse::<Date>() {
+        Ok(day) if !text.contains(['T', ' ']) => day.to_datetime(Time::midnight()),
+        _ => text.parse().ok()?,
+    };
+    let since = time.duration_since(first_day(NO_DAY).to_datetime(Time::midnight()));
+    let days = since.as_secs_f64() / 86_400.0;
+    (NO_DAY..END).contains(&days).then_some(days)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_as_text() {
+        for (days, shows, text) in [
+            (44_197.0, Shows::Date, Some("2021-01-01")),
+            (32_904.0, Shows::Date, Some("1990-01-31")),
+            (1.0, Shows::Date, Some("1900-01-01")),
+            (59.0, Shows::Date, Some("1900-02-28")),
+            (61.0, Shows::Date, Some("1900-03-01")),
+            (44_197.416_666_666_664, Shows::Date, Some("2021-01-01 10:00:00")),
+            (44_196.999_999_999_99, Shows::Date, Some("2021-01-01")),
+            (0.3125, Shows::Date, Some("07:30:00")),
+            (0.0, Shows::Date, Some("00:00:00")),
+            (1.5, Shows::Span, Some("36:00:00")),
+            (44_197.0, Shows::Number, None),
+            (-1.0, Shows::Date, None),
+            (2_958_465.5, Shows::Date, Some("9999-12-31 12:00:00")),
+            (2_958_466.0, Shows::Date, None),
+            (3_275_014_101_900_001.0, Shows::Date, None),
+            (f64::NAN, Shows::Date, None),
+            (f64::INFINITY, Shows::Span, None),
+        ] {
+            assert_eq!(shown(days, shows).as_deref(), text, "{days}");
+        }
+        assert_eq!(shown(from_1904(0.0), Shows::Date).as_deref(), Some("1904-01-01"));
+    }
+
+    #[test]
+    fn days_that_are_spelled_out() {
+        for (text, days) in [
+            ("2021-01-01", Some(44_197.0)),
+            ("2021-01-01T12:00:00Z", Some(44_197.5)),
+            ("2021-01-01T12:00:00.000", Some(44_197.5)),
+            ("2021-13-01", None),
+            ("kemarin", None),
+            ("0001-01-01", None),
+        ] {
+            assert_eq!(counted(text), days, "{text}");
+        }
+    }
+}

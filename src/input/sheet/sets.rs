@@ -1,0 +1,77 @@
+//! Sets of a sheet's cells and rows, a bit each.
+
+use std::collections::HashMap;
+
+/// A set of cells: one bit each for the first 64 columns.
+#[derive(Debug, Default)]
+pub(super) struct CellSet {
+    near: Vec<u64>,
+    /// The columns beyond these, of rows that have any.
+    far: HashMap<u64, Vec<usize>>,
+}
+
+impl CellSet {
+    /// Adds a cell: row from 1, column from 0.
+    pub(super) fn insert(&mut self, row: u64, column: usize) {
+        match (bit(column), place(row)) {
+            (Some(bit), Some(at)) => {
+                if at >= self.near.len() {
+                    self.near.resize(at + 1, 0);
+                }
+                self.near.iter_mut().skip(at).take(1).for_each(|bits| *bits |= bit);
+            }
+            _ => self.far.entry(row).or_default().push(column),
+        }
+    }
+
+    pub(super) fn contains(&self, row: u64, column: usize) -> bool {
+        match (bit(column), place(row)) {
+            (Some(bit), Some(at)) => self.near.get(at).is_some_and(|bits| bits & bit != 0),
+            _ => self.far.get(&row).is_some_and(|columns| columns.contains(&column)),
+        }
+    }
+}
+
+/// A set of rows.
+#[derive(Debug, Default)]
+pub(super) struct RowSet(CellSet);
+
+impl RowSet {
+    /// Adds a row, from 1.
+    pub(super) fn insert(&mut self, row: u64) {
+        self.0.insert(row / 64 + 1, (row % 64) as usize);
+    }
+
+    pub(super) fn contains(&self, row: u64) -> bool {
+        self.0.contains(row / 64 + 1, (row % 64) as usize)
+    }
+}
+
+fn bit(column: usize) -> Option<u64> {
+    u32::try_from(column).ok().and_then(|column| 1_u64.checked_shl(column))
+}
+
+fn place(row: u64) -> Option<usize> {
+    row.checked_sub(1).and_then(|row| usize::try_from(row).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_put_in_is_in_it() {
+        let mut cells = CellSet::default();
+        for (row, column) in [(1, 0), (1, 63), (1, 64), (9, 200), (70, 3)] {
+            cells.insert(row, column);
+        }
+        let all = (0..80).flat_map(|row| (0..210).map(move |column| (row, column)));
+        let found: Vec<_> = all.filter(|(row, column)| cells.contains(*row, *column)).collect();
+        assert_eq!(found, [(1, 0), (1, 63), (1, 64), (9, 200), (70, 3)]);
+
+        let mut rows = RowSet::default();
+        [1, 63, 64, 1000].into_iter().for_each(|row| rows.insert(row));
+        let found: Vec<_> = (0..1100).filter(|row| rows.contains(*row)).collect();
+        assert_eq!(found, [1, 63, 64, 1000]);
+    }
+}

@@ -1,0 +1,131 @@
+//! The texts that the sheets of a workbook share, and how a text is written in a workbook.
+//!
+//! Must hold: memory is that of the texts themselves; text that only says how another is read aloud is none.
+
+use super::package::{Bounds, Package, Part};
+use super::xml::{Xml, cut_off};
+use super::{damaged, too_large};
+use crate::input::error::Problem;
+use quick_xml::events::Event;
+
+/// The texts that cells refer to by number.
+#[derive(Debug, Default)]
+pub(super) struct Texts {
+    all: String,
+    /// Where each of them ends.
+    ends: Vec<usize>,
+}
+
+impl Texts {
+    pub(super) fn read(package: &mut Package, part: Option<Part>) -> Result<Self, Problem> {
+        let part = part.ok_or_else(|| damaged("its list of texts is missing"))?;
+        let Bounds { strings, texts: most, .. } = package.bounds;
+        let mut xml = package.xml(part, strings)?;
+        let mut texts = Self::default();
+        loop {
+            match xml.next()? {
+                Event::Start(e) if e.local_name().as_ref() == "si" => {
+                    rich_text(&mut xml, "si", &mut texts.all)?;
+                    texts.ends.push(texts.all.len());
+                }
+                Event::Empty(e) if e.local_name().as_ref() == "si" => {
+                    texts.ends.push(texts.all.len());
+                }
+                Event::End(e) if e.local_name().as_ref() == "sst" => break,
+                Event::Empty(e) if e.local_name().as_ref() == "sst" => break,
+                Event::Eof => return Err(cut_off()),
+                _ => {}
+            }
+            if texts.ends.len() > most {
+                return Err(too_large("more texts than any sheet of customers"));
+            }
+        }
+        xml.finish()?;
+        Ok(texts)
+    }
+
+    /// One of them.
+    pub(super) fn get(&self, at: usize) -> Option<&str> {
+        let end = *self.ends.get(at)?;
+        let start = at.checked_sub(1).and_then(|before| self.ends.get(before)).copied();
+        self.all.get(start.unwrap_or(0)..end)
+    }
+}
+
+/// Adds a text of several pieces, up to the end of the element that holds it.
+pub(super) fn rich_text(xml: &mut Xml<'_>, holder: &str, text: &mut String) -> Result<(), Problem> {
+    // Pieces that say how the others are read aloud stand in elements of their own.
+    let mut aloud = false;
+    let start = text.len();
+    loop {
+        match xml.next()? {
+            Event::Start(e) => match e.local_name().as_ref() {
+                "t" if !aloud => xml.text_of("t", text)?,
+                "rPh" => aloud = true,
+                _ => {}
+            },
+            Event::End(e) if e.local_name().as_ref() == holder => break,
+            Event::End(e) if e.local_name().as_ref() == "rPh" => aloud = false,
+            Event::Eof => return Err(cut_off()),
+            _ => {}
+        }
+    }
+    unescape(text, start);
+    Ok(())
+}
+
+/// Puts the characters in place of `_x000D_` and the like, with which a workbook writes what XML cannot hold.
+pub(super) fn unescape(text: &mut String, start: usize) {
+    let Some(escaped) = text.get(start..).filter(|t| t.contains("_x")) else { return };
+    let mut units: Vec<u16> = Vec::with_capacity(escaped.len());
+    let mut rest = escaped;
+    while let Some(letter) = rest.chars().next() {
+        match escaped_unit(rest) {
+            Some(unit) => {
+                units.push(unit);
+                rest = rest.get(ESCAPE..).unwrap_or_default();
+            }
+            None => {
+                units.extend_from_slice(letter.encode_utf16(&mut [0; 2]));
+                rest = rest.get(letter.len_utf8()..).unwrap_or_default();
+            }
+        }
+    }
+    // Half a character alone is none: then the text stands as it is written.
+    if let Ok(plain) = String::from_utf16(&units) {
+        text.truncate(start);
+        text.push_str(&plain);
+    }
+}
+
+/// Bytes of `_x000D_`.
+const ESCAPE: usize = 7;
+
+/// The unit that a text begins with, if that is an escape.
+fn escaped_unit(text: &str) -> Option<u16> {
+    let inner = text.get(..ESCAPE)?.strip_prefix("_x")?.strip_suffix('_')?;
+    let is_hex = inner.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hex.then(|| u16::from_str_radix(inner, 16).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_stand_for_characters() {
+        for (written, read) in [
+            ("a_x000D_b", "a\rb"),
+            ("_x005F_x000D_", "_x000D_"),
+            ("_xD83D__xDE00_", "😀"),
+            ("_xD83D_", "_xD83D_"),
+            ("_x00_ _x000g_ x", "_x00_ _x000g_ x"),
+            ("é_x0041_é", "éAé"),
+            ("", ""),
+        ] {
+            let mut text = format!("_x0042_{written}");
+            unescape(&mut text, 7);
+            assert_eq!(text, format!("_x0042_{read}"));
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The XML of a part: one event at a time, decoded, within bounds.
+//!
+//! Must hold: memory is bounded by the longest text allowed between two tags. Tags that do not match, a lone `&`, and
+//! bytes that are no text are no reason to refuse a part: what can be read is read.
+//! Never: fetches an entity, or shows what a part says.
+
+use super::package::Excess;
+use super::{BROKEN_ZIP, damaged};
+use crate::input::error::Problem;
+use crate::input::stream::{DECODE_BYTES, Decoding};
+use encoding_rs::Encoding;
+use quick_xml::events::{BytesRef, BytesStart, Event};
+use quick_xml::{Reader, XmlVersion};
+use std::io::{self, BufRead, BufReader, Read};
+
+/// Bytes in which a part says how it is encoded.
+const DECLARATION: usize = 256;
+
+/// The XML of a part.
+pub(super) struct Xml<'a> {
+    reader: Reader<Decoded<'a>>,
+    buffer: Vec<u8>,
+}
+
+impl<'a> Xml<'a> {
+    /// Reads from the first byte; `most`: bytes from one tag to the next.
+    pub(super) fn new(input: impl Read + 'a, most: usize) -> Result<Self, Problem> {
+        let decoded = Decoded::new(Box::new(input), most).map_err(|error| of_reading(&error))?;
+        let mut reader = Reader::from_reader(decoded);
+        let config = reader.config_mut();
+        config.check_end_names = false;
+        config.allow_unmatched_ends = true;
+        config.allow_dangling_amp = true;
+        Ok(Self { reader, buffer: Vec::with_capacity(1024) })
+    }
+
+    /// The next event.
+    pub(super) fn next(&mut self) -> Result<Event<'_>, Problem> {
+        self.buffer.clear();
+        self.reader.get_mut().since = 0;
+        self.reader.read_event_into(&mut self.buffer).map_err(|error| match error {
+            quick_xml::Error::Io(error) => of_reading(&error),
+            _ => damaged("its XML is broken"),
+        })
+    }
+
+    /// Adds the text that stands before the end of the element that was just opened. Elements within it are passed over.
+    pub(super) fn text_of(&mut self, name: &str, text: &mut String) -> Result<(), Problem> {
+        let mut inner = 0_u64;
+        loop {
+            match self.next()? {
+                Event::Text(piece) if inner == 0 => text.push_str(&piece.xml10_content()),
+                Event::CData(piece) if inner == 0 => text.push_str(&piece.xml10_content()),
+                Event::GeneralRef(entity) if inner == 0 => push_entity(&entity, text),
+                Event::Start(_) => inner += 1,
+                Event::End(end) if inner == 0 && end.local_name().as_ref() == name => return Ok(()),
+                Event::End(_) => inner = inner.saturating_sub(1),
+                Event::Eof => return Err(cut_off()),
+                _ => {}
+            }
+        }
+    }
+
+    /// Reads the rest of the part, so that a file that was changed on its way is noticed.
+    pub(super) fn finish(mut self) -> Result<(), Problem> {
+        let rest = self.reader.get_mut();
+        rest.most = usize::MAX;
+        io::copy(&mut rest.input, &mut io::sink()).map_err(|error| of_reading(&error))?;
+        Ok(())
+    }
+}
+
+/// The problem of a part that ends in its middle.
+pub(super) fn cut_off() -> Problem {
+    damaged("a part of it ends too early")
+}
+
+/// The value of an attribute, as it stands.
+pub(super) fn attribute<'e>(
+    element: &'e BytesStart<'_>,
+    name: &str,
+) -> Option<std::borrow::Cow<'e, str>> {
+    let mut attributes = element.attributes();
+    let found = attributes.with_checks(false).filter_map(Result::ok);
+    found.into_iter().find(|a| a.key.local_name().as_ref() == name).map(|a| a.value)
+}
+
+/// The value of an attribute, its entities resolved.
+pub(super) fn text_attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
+    let mut attributes = element.attributes();
+    let found = attributes.with_checks(false).filter_map(Result::ok);
+    let attribute = found.into_iter().find(|a| a.key.local_name().as_ref() == name)?;
+    let whole =
+        attribute.normalized_value(XmlVersion::Implicit1_0).map(std::borrow::Cow::into_owned);
+    Some(whole.unwrap_or_else(|_| attribute.value.into_owned()))
+}
+
+/// Adds the character that an entity stands for; of another entity its name.
+fn push_entity(entity: &BytesRef<'_>, text: &mut String) {
+    if let Ok(Some(character)) = entity.resolve_char_ref() {
+        text.push(character);
+        return;
+    }
+    let name = entity.xml10_content();
+    match quick_xml::escape::resolve_predefined_entity(&name) {
+        Some(known) => text.push_str(known),
+        None => text.extend(["&", &*name, ";"]),
+    }
+}
+
+fn of_reading(error: &io::Error) -> Problem {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<Excess>()) {
+        Some(excess) => (*excess).into(),
+        None => damaged(BROKEN_ZIP),
+    }
+}
+
+/// A part's bytes as UTF-8.
+struct Decoded<'a> {
+    input: BufReader<Box<dyn Read + 'a>>,
+    decoding: Decoding,
+    /// Bytes that were taken since the last event, and how many may be.
+    since: usize,
+    most: usize,
+}
+
+impl<'a> Decoded<'a> {
+    fn new(input: Box<dyn Read + 'a>, most: usize) -> io::Result<Self> {
+        let mut head = Vec::with_capacity(DECLARATION);
+        let mut input = input;
+        input.by_ref().take(DECLARATION as u64).read_to_end(&mut head)?;
+        let decoder = encoding_of(&head).new_decoder_with_bom_removal();
+        let whole: Box<dyn Read + 'a> = Box::new(io::Cursor::new(head).chain(input));
+        let input = BufReader::with_capacity(DECODE_BYTES, whole);
+        Ok(Self { input, decoding: Decoding::new(decoder), since: 0, most })
+    }
+}
+
+/// The encoding of a part: by its mark, by how its first tag is written, or as it says.
+fn encoding_of(head: &[u8]) -> &'static Encoding {
+    if let Some((marked, _)) = Encoding::for_bom(head) {
+        return marked;
+    }
+    match head {
+        [b'<', 0, ..] => return encoding_rs::UTF_16LE,
+        [0, b'<', ..] => return encoding_rs::UTF_16BE,
+        _ => {}
+    }
+    let text = String::from_utf8_lossy(head);
+    let declared = text.split_once("?>").map_or("", |(declaration, _)| declaration);
+    let label = declared.split_once("encoding").map_or("", |(_, rest)| rest);
+    let label = label.trim_start_matches([' ', '=', '"', '\'']).split(['"', '\'']).next();
+    let told = label.and_then(|label| Encoding::for_label(label.as_bytes()));
+    // What can be read so far is no UTF-16.
+    told.filter(|told| told.is_ascii_compatible()).unwrap_or(encoding_rs::UTF_8)
+}
+
+impl Read for Decoded<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.fill_buf()?.read(buffer)?;
+        self.consume(read);
+        Ok(read)
+    }
+}
+
+impl BufRead for Decoded<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.since > self.most {
+            return Err(io::Error::other(Excess::Text));
+        }
+        self.decoding.fill(&mut self.input)
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.since = self.since.saturating_add(bytes);
+        self.decoding.take(bytes);
+    }
+}

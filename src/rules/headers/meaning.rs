@@ -1,0 +1,189 @@
+//! What a header says of its column, by its words.
+//!
+//! Must hold: a header with a word for another person or another thing is never that of the NIK or the name.
+//! Never: looks at cells.
+
+use super::words::{Word, words_of};
+use unicode_normalization::UnicodeNormalization;
+
+/// What a header says of its column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// An identity number, as plainly as told, of somebody in these roles.
+    Id(IdHeader, Vec<u8>),
+    /// A name, as plainly as told, of somebody in these roles.
+    Name(NameHeader, Vec<u8>),
+    /// Something else: another person, another thing, a part of a name.
+    Other,
+    /// Nothing that we know.
+    Unknown,
+}
+
+/// How plainly a header says that the column is the NIK.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum IdHeader {
+    /// The national card's number.
+    Card,
+    /// NIK, which is an employee's number too.
+    Nik,
+    /// The number of some identity.
+    Vague,
+}
+
+impl IdHeader {
+    /// Each of them, the plainest first.
+    pub const ALL: [Self; 3] = [Self::Card, Self::Nik, Self::Vague];
+}
+
+/// How plainly a header says that the column is the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameHeader {
+    /// The name on the card.
+    Card,
+    /// A whole name.
+    Whole,
+    /// A name.
+    Plain,
+    /// A name, and a word that we do not know.
+    Odd,
+}
+
+impl Meaning {
+    /// The meaning of a header.
+    pub fn of(header: &str) -> Self {
+        let header: String = header.nfkc().collect();
+        let found = words_of(&header);
+        let has = |word| found.contains(&Some(word));
+        if [Word::OtherPerson, Word::OtherThing, Word::PartOfName].into_iter().any(has) {
+            return Self::Other;
+        }
+        let role = |word: &Option<Word>| match word {
+            Some(Word::Role(role)) => Some(*role),
+            _ => None,
+        };
+        let roles: Vec<_> = found.iter().filter_map(role).collect();
+        let is_known = !found.contains(&None);
+        let is_card = has(Word::Card) || has(Word::Nik);
+        if has(Word::Name) {
+            let kind = match () {
+                () if !is_known => NameHeader::Odd,
+                () if is_card || has(Word::Identity) => NameHeader::Card,
+                () if has(Word::Whole) => NameHeader::Whole,
+                () => NameHeader::Plain,
+            };
+            return Self::Name(kind, roles);
+        }
+        let is_national = has(Word::National) && (has(Word::Identity) || has(Word::Number));
+        let is_identity = has(Word::Identity) && (roles.is_empty() || has(Word::Number));
+        // `ID` alone is the number of a row.
+        let is_alone = found.len() == 1 && header.trim().eq_ignore_ascii_case("id");
+        let kind = match () {
+            () if !is_known => return Self::Unknown,
+            () if has(Word::Card) || is_national => IdHeader::Card,
+            () if has(Word::Nik) => IdHeader::Nik,
+            () if is_identity && !is_alone => IdHeader::Vague,
+            () => return Self::Unknown,
+        };
+        Self::Id(kind, roles)
+    }
+
+    /// Whether it is a header of a NIK.
+    pub fn is_id(&self) -> bool {
+        matches!(self, Self::Id(..))
+    }
+
+    /// Whether it is a header of a name that we know.
+    pub fn is_name(&self) -> bool {
+        matches!(self, Self::Name(kind, _) if *kind != NameHeader::Odd)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_of_niks() {
+        for (kind, headers) in [
+            (
+                IdHeader::Card,
+                "No KTP|No. KTP|Nomor KTP|nomer ktp|NIK KTP|KTP|e-KTP|NIK e-KTP|KTP Pemohon|No KTP Nasabah|NIK Sesuai KTP|\
+                 Nomor Identitas (KTP)|ID Card Number (KTP)|No. Identitas/KTP|NO. KTP / NIK|NIK Karyawan (KTP)|National ID|\
+                 National ID Number|Nomor Induk Kependudukan|Nomor Penduduk (13)|noktp|nikkaryawanktp|nomorindukkependudukan|\
+                 no_ektp|KTP-el|NOMOR KTP ELEKTRONIK|idktp|ktp_number",
+            ),
+            (
+                IdHeader::Nik,
+                "NIK|nik|N I K NIK|No NIK|nomornik|NIK Nasabah|NIK Debitur|NIK Pemohon|NIK Peminjam|NIK Calon Debitur|\
+                 NIK Pegawai|NIK (16 digit)|borrower_nik|customer_nik|nik_peminjam|nikPelanggan|NIK*|NIK Penerima Manfaat|\
+                 NIK Mitra|NIK Karyawan|nik_customer|NIK Anggota|NIK (wajib diisi)",
+            ),
+            (
+                IdHeader::Vague,
+                "No Identitas|Nomor Identitas|ID Number|ID No|Identity Number|No.Identitas Debitur|identitas|ID Card|idcardno|\
+                 Kartu Identitas|No. ID Nasabah",
+            ),
+        ] {
+            for header in headers.split('|') {
+                let found = Meaning::of(header);
+                assert!(matches!(found, Meaning::Id(k, _) if k == kind), "{header}: {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn headers_of_names() {
+        for (kind, headers) in [
+            (
+                NameHeader::Card,
+                "Nama KTP|Nama (sesuai KTP)|Nama di KTP|name_ktp|Nama Identitas|Nama Lengkap Nasabah (sesuai KTP)|\
+                 namalengkapsesuaiktp|Name as per ID Card|Nama Sesuai NIK|Nama pada e-KTP",
+            ),
+            (
+                NameHeader::Whole,
+                "Nama Lengkap|Full Name|fullName|Legal Name|Nama Lengkap Nasabah|Nama Lengkap Debitur|\
+                 Nama Lengkap Pemohon|Nama Lengkap (tanpa gelar)|Nama Panjang|namalengkap|NAMA LENGKAP*",
+            ),
+            (
+                NameHeader::Plain,
+                "Nama|name|NAMA|nm|Nama Nasabah|Nama Debitur|Nama Calon Debitur|Nama Peminjam|Nama Pegawai|Nama Mitra|\
+                 Nama Driver|Nama Siswa|Nama Pengguna|Nama Calon Nasabah|Borrower Name|Client Name|customer_name|\
+                 nama_peminjam|Nama Tertanggung|Nama Penerima Manfaat|Nama Nasabah/Debitur|Member Name|Nama Pemegang Polis|\
+                 Nama Karyawan|applicantName|Nama Warga",
+            ),
+            (NameHeader::Odd, "Nama KRT (12)|Nama Xyz"),
+        ] {
+            for header in headers.split('|') {
+                let found = Meaning::of(header);
+                assert!(matches!(found, Meaning::Name(k, _) if k == kind), "{header}: {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn other_persons_and_things_are_told_apart() {
+        let others = "NIK Pasangan|NIK Suami|NIK Ibu|NIK Ayah|nikibu|NIK Penjamin|NIK Kepala Keluarga|No KK|Nomor KK|KK|\
+                      No. Kartu Keluarga|nokk|NPWP|NIP|NISN|No Rek|No. HP|Alamat KTP|Foto KTP|Tanggal KTP|Jenis Identitas|\
+                      Nama Ibu|Nama Ibu Kandung|Nama Ayah|Nama Pasangan|Spouse Name|Partner Name|Mother's Maiden Name|\
+                      Nama Bank|Nama Cabang|Nama Produk|Nama Usaha|Nama Perusahaan|Company Name|Nama KC|Nama Marketing|\
+                      First Name|Last Name|Nama Depan|Nama Panggilan|username|Nama Rekening|Nama Ahli Waris|Alamat|\
+                      Virtual Account|Nomor Kartu Kredit|ck_outcome|Result (ck_outcome)|Status KTP|Hasil Verifikasi NIK";
+        for header in others.split('|') {
+            assert_eq!(Meaning::of(header), Meaning::Other, "{header}");
+        }
+        let unknown = "No|ID|id|Customer ID|Nomor Induk Karyawan|Employee ID|Pertanyaan 1 (1)|NIK Xyz|Data nasabah||---|16";
+        for header in unknown.split('|') {
+            assert_eq!(Meaning::of(header), Meaning::Unknown, "{header}");
+        }
+    }
+
+    #[test]
+    fn words_for_one_role_are_one() {
+        let roles = |header| match Meaning::of(header) {
+            Meaning::Id(_, roles) | Meaning::Name(_, roles) => roles,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(roles("borrower_nik"), roles("Nama Peminjam"));
+        assert_ne!(roles("NIK Nasabah"), roles("Nama Karyawan"));
+    }
+}

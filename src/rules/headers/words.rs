@@ -1,0 +1,225 @@
+//! The words of headers, in Indonesian and English, and what each of them says.
+//!
+//! Must hold: a word stands in one list. Never: looks at cells.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// What a word of a header says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    /// The number itself: NIK.
+    Nik,
+    /// The card: KTP.
+    Card,
+    /// An identity, of whatever kind.
+    Identity,
+    /// That it is the nation's, or of residents.
+    National,
+    /// A name.
+    Name,
+    /// That the name is whole.
+    Whole,
+    /// A number.
+    Number,
+    /// Nothing that matters here.
+    Filler,
+    /// In which role the person stands; words of one number mean the same role.
+    Role(u8),
+    /// Another person: mother, spouse, guarantor.
+    OtherPerson,
+    /// Another thing: a bank, a branch, a date, another number.
+    OtherThing,
+    /// A part of a name.
+    PartOfName,
+}
+
+const NIK: &str = "nik";
+const CARD: &str = "ktp ektp";
+const IDENTITY: &str = "id identitas identity identification identifikasi";
+const NATIONAL: &str = "national nasional kependudukan penduduk citizen resident";
+const NAME: &str = "nama name names nm";
+const WHOLE: &str = "lengkap full complete panjang legal asli resmi";
+const NUMBER: &str = "no nomor nomer number num nbr angka";
+const FILLER: &str = "\
+    sesuai as per di pada dalam the of on in and dan atau or el elektronik electronic kartu card tanda induk digit digits \
+    text teks wajib required mandatory diisi isi harus tanpa gelar without ri indonesia indonesian wni valid aktif benar \
+    tertera tercantum dari from yang calon data info format kapital huruf besar capital polis policy baru lama terdaftar";
+/// One role a line.
+const ROLES: [&str; 22] = [
+    "nasabah customer cust client klien konsumen consumer pelanggan",
+    "debitur debtor peminjam borrower",
+    "pemohon applicant pengaju pelamar",
+    "karyawan pegawai employee staf staff pekerja worker buruh tenaga kerja",
+    "anggota member",
+    "peserta participant",
+    "penerima manfaat beneficiary recipient",
+    "tertanggung insured",
+    "mitra driver pengemudi kurir courier sopir rider",
+    "siswa mahasiswa student murid santri pelajar",
+    "pengguna user",
+    "pemilik owner holder pemegang cardholder",
+    "warga",
+    "pembeli buyer penyewa tenant",
+    "pasien patient",
+    "donatur donor",
+    "guru teacher dosen lecturer",
+    "petani farmer nelayan peternak",
+    "prospek prospect lead kandidat candidate responden respondent",
+    "individu individual person orang pribadi perorangan",
+    "penjual seller merchant pedagang investor lender pendana",
+    "penumpang passenger tamu guest jamaah jemaah pendaftar registrant subscriber deposan penabung",
+];
+const OTHER_PERSON: &str = "\
+    ibu kandung mother mothers mom bunda mama ayah bapak father fathers papa ortu tua parent parents wali guardian pasangan \
+    partner spouse suami husband istri isteri wife anak child children saudara sibling kerabat relative keluarga family \
+    penjamin guarantor penanggung waris ahli heir kontak contact darurat emergency referensi reference pic atasan \
+    supervisor spv marketing sales petugas officer ao rm surveyor kolektor collector notaris saksi witness kuasa teman \
+    friend manager manajer pimpinan admin operator approver maker checker co joint rujukan upline sponsor kepala ketua \
+    camat lurah agen agent broker";
+const OTHER_THING: &str = "\
+    bank cabang branch kc kcp kantor office produk product usaha bisnis business perusahaan company pt cv sekolah school \
+    kampus universitas jurusan kelas class kota city kabupaten kab kecamatan kec kelurahan kel desa dusun provinsi \
+    province prov negara country jalan jl alamat address barang item toko store shop instansi lembaga institusi \
+    institution file berkas login username jabatan position departemen department divisi division unit program event \
+    acara project proyek paket package kelompok group grup wilayah area region regional dealer merk merek brand \
+    kendaraan vehicle motor mobil car tipe type jenis kategori category akun account rekening rek domain dokumen \
+    document foto photo gambar image scan selfie upload link url path tanggal tgl date tempat place lahir birth born \
+    berlaku masa expiry expired terbit issued issue status hasil result verifikasi verification flag kode code nilai \
+    value score skor keterangan ket note notes catatan remark remarks alasan reason kk nkk npwp tax pajak nip nrp nisn \
+    nis nim nidn nuptk bpjs jkn sim paspor passport kitas kitap hp handphone phone telp telepon tlp telephone mobile wa \
+    whatsapp email mail kontrak contract loan pinjaman kredit credit debit cif transaksi transaction trx invoice order \
+    faktur va virtual seri serial mesin rangka polisi plat agama religion gender kelamin pekerjaan job occupation umur \
+    usia age rt rw pos postal zip jumlah total plafon amount limit tenor saldo balance gaji salary nominal pin token ck";
+const PART_OF_NAME: &str = "\
+    depan belakang tengah first last middle given surname forename panggilan nick nickname alias maiden marga inisial \
+    initial initials";
+
+static WORDS: LazyLock<HashMap<&'static str, Word>> = LazyLock::new(|| {
+    let lists = [
+        (NIK, Word::Nik),
+        (CARD, Word::Card),
+        (IDENTITY, Word::Identity),
+        (NATIONAL, Word::National),
+        (NAME, Word::Name),
+        (WHOLE, Word::Whole),
+        (NUMBER, Word::Number),
+        (FILLER, Word::Filler),
+        (OTHER_PERSON, Word::OtherPerson),
+        (OTHER_THING, Word::OtherThing),
+        (PART_OF_NAME, Word::PartOfName),
+    ];
+    let roles = (0..).zip(ROLES).map(|(role, list)| (list, Word::Role(role)));
+    let all = lists.into_iter().chain(roles);
+    all.flat_map(|(list, word)| list.split_whitespace().map(move |text| (text, word))).collect()
+});
+
+/// Letters of the longest header that is taken apart where its words are joined.
+const LONGEST_JOINED: usize = 60;
+
+/// What each word of a header says; `None` for one that is not known. `NAMA-Lengkap`, `namaLengkap`, `namalengkap`
+/// are two words each.
+pub(super) fn words_of(header: &str) -> Vec<Option<Word>> {
+    let mut words = Vec::new();
+    for piece in pieces(header) {
+        // A numeral, such as a question's number or how many digits a NIK has, and a letter alone say nothing.
+        if piece.chars().all(char::is_numeric) || piece.chars().count() == 1 {
+            continue;
+        }
+        match WORDS.get(piece.as_str()) {
+            Some(word) => words.push(Some(*word)),
+            None => match joined(&piece) {
+                Some(parts) => words.extend(parts.into_iter().map(Some)),
+                None => words.push(None),
+            },
+        }
+    }
+    words
+}
+
+/// A header cut at marks, at digits and where small letters are followed by a capital one.
+fn pieces(header: &str) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    let (mut was_small, mut was_digit) = (false, false);
+    for letter in header.chars() {
+        let cuts = !letter.is_alphanumeric()
+            || (was_small && letter.is_uppercase())
+            || (was_digit != letter.is_numeric());
+        if cuts {
+            pieces.push(String::new());
+        }
+        if letter.is_alphanumeric()
+            && let Some(piece) = pieces.last_mut()
+        {
+            piece.extend(letter.to_lowercase());
+        }
+        (was_small, was_digit) = (letter.is_lowercase(), letter.is_numeric());
+    }
+    pieces.retain(|piece| !piece.is_empty());
+    pieces
+}
+
+/// Takes a piece apart whose words are joined, if all of it is known words; of several ways that with the fewest.
+fn joined(piece: &str) -> Option<Vec<Word>> {
+    if !piece.is_ascii() || piece.len() > LONGEST_JOINED {
+        return None;
+    }
+    // For each beginning of the piece, the words that it is made of.
+    let mut ways: Vec<Option<Vec<Word>>> = vec![Some(Vec::new())];
+    for end in 1..=piece.len() {
+        let cut = |start: usize| {
+            let before = ways.get(start)?.as_ref()?;
+            let word = WORDS.get(piece.get(start..end)?)?;
+            Some([before.as_slice(), &[*word]].concat())
+        };
+        let best = (0..end).filter_map(cut).min_by_key(Vec::len);
+        ways.push(best);
+    }
+    ways.pop().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Word::{Card, Filler, Name, Nik, Number, OtherPerson, Role, Whole};
+
+    #[test]
+    fn a_word_stands_in_one_list() {
+        let lists = [
+            NIK,
+            CARD,
+            IDENTITY,
+            NATIONAL,
+            NAME,
+            WHOLE,
+            NUMBER,
+            FILLER,
+            OTHER_PERSON,
+            OTHER_THING,
+            PART_OF_NAME,
+        ];
+        let words: Vec<_> =
+            lists.iter().chain(&ROLES).flat_map(|list| list.split_whitespace()).collect();
+        assert_eq!(words.len(), WORDS.len(), "a word stands twice");
+    }
+
+    #[test]
+    fn headers_are_taken_apart() {
+        for (header, words) in [
+            ("NO. KTP / NIK", vec![Some(Number), Some(Card), Some(Nik)]),
+            ("namaLengkap", vec![Some(Name), Some(Whole)]),
+            ("namalengkapsesuaiktp", vec![Some(Name), Some(Whole), Some(Filler), Some(Card)]),
+            ("NIK (16 digit)", vec![Some(Nik), Some(Filler)]),
+            ("nik2", vec![Some(Nik)]),
+            ("e-KTP", vec![Some(Card)]),
+            ("Nama KRT (12)", vec![Some(Name), None]),
+            ("borrower_nik", vec![Some(Role(1)), Some(Nik)]),
+            ("niksuami", vec![Some(Nik), Some(OtherPerson)]),
+            ("nikmat", vec![None]),
+            ("ΝΙΚ", vec![None]),
+            ("", vec![]),
+        ] {
+            assert_eq!(words_of(header), words, "{header}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Workbooks and CSV files of other projects' test corpora, against what openpyxl and Python's `csv` read of them.
+//!
+//! The files are not part of this project. `fixtures/make/corpora.py` says how to gather them and makes the readings;
+//! then `CEKNIK_CORPORA=folder cargo test --test corpora -- --ignored --nocapture`. What differs is listed; a difference
+//! that has no reason in `KNOWN` fails.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test: what is not as expected is the test's answer"
+)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ceknik::input::records::{RecordOptions, Records};
+use ceknik::input::sheet::{SheetSpec, TypedCell};
+use ceknik::input::{Options, Source};
+use serde_json::Value;
+
+/// Differences that have a reason: a part of the file's name, a part of what is said, and why.
+const KNOWN: &[(&str, &str, &str)] = &[
+    (
+        "",
+        "_x000",
+        "openpyxl leaves escapes such as _x000D_ as they are written; a spreadsheet does not",
+    ),
+    ("issue.3720", "https://", HYPERLINK),
+    ("test-issue-877", "mailto:", HYPERLINK),
+    ("tdf111974", "more:", MERGED),
+    ("HiddenMergeCellsTest", "more:", MERGED),
+    ("issue.3654", "more:", MERGED),
+    ("issue.3654", "44644.9461155324", EAST_ASIAN),
+    ("TestIssue22", "44315", EAST_ASIAN),
+];
+const HYPERLINK: &str = "openpyxl gives an empty cell the address that it links to";
+const MERGED: &str =
+    "openpyxl drops what stands in cells that a merge covers; it is still in the file";
+const EAST_ASIAN: &str =
+    "the built-in formats 27 to 36 and 50 to 58 are days in East Asia; openpyxl does not know them";
+
+fn folder() -> PathBuf {
+    std::env::var_os("CEKNIK_CORPORA").map(PathBuf::from).expect("CEKNIK_CORPORA names the folder")
+}
+
+/// A cell as it is compared.
+#[derive(Debug, Clone, PartialEq)]
+enum Cell {
+    Text(String),
+    Number(f64),
+    Truth(bool),
+}
+
+/// The cells of a sheet by row and column, from 1; and its hidden rows that have cells.
+type Read = (BTreeMap<(u64, usize), Cell>, Vec<u64>);
+
+fn read_sheet(path: &Path, sheet: &str) -> Result<Read, String> {
+    let options = Options { sheet: Some(SheetSpec(sheet.to_owned())), ..Options::default() };
+    let folder = std::env::temp_dir();
+    let source = Source::file(path).map_err(|e| e.to_string())?;
+    let source =
+        source.unfolded(options.sheet_options(), &folder).map_err(|e| e.problem().to_string())?;
+    let sheet = source.sheet().unwrap();
+    let mut typed = sheet.typed_rows().unwrap().unwrap();
+    let form = RecordOptions {
+        label: "",
+        delimiter: b',',
+        skip: 0,
+        skips_line: false,
+        first: 0,
+        buffer: 1 << 16,
+    };
+    let mut records = Records::new(source.open().unwrap(), form).unwrap();
+    let (mut cells, mut hidden) = (BTreeMap::new(), Vec::new());
+    while let Some(record) = records.next_record().map_err(|e| e.to_string())? {
+        let row = record.place.row;
+        for (column, cell) in record.fields.iter().enumerate() {
+            if !cell.is_empty() {
+                let text = String::from_utf8(cell.to_vec()).unwrap();
+                cells.insert((row, column + 1), Cell::Text(text));
+            }
+        }
+        for (column, cell) in typed.of_row(row - 1).unwrap() {
+            let text = match cells.get(&(row, column + 1)) {
+                Some(Cell::Text(text)) => text.clone(),
+                other => panic!("a typed cell without a text: {other:?}"),
+            };
+            let cell = match cell {
+                TypedCell::Number(number, _) if text.parse() == Ok(number) => Cell::Number(number),
+                // A day: its text is what is compared.
+                TypedCell::Number(..) => continue,
+                TypedCell::Truth(truth) => Cell::Truth(truth),
+            };
+            cells.insert((row, column + 1), cell);
+        }
+        hidden.extend(sheet.is_hidden(row).then_some(row));
+    }
+    Ok((cells, hidden))
+}
+
+/// What openpyxl reads of a sheet.
+fn expected(sheet: &Value) -> BTreeMap<(u64, usize), (Cell, String)> {
+    let cells = sheet["cells"].as_array().unwrap().iter();
+    let cell = |cell: &Value| {
+        let place = (cell[0].as_u64().unwrap(), cell[1].as_u64().unwrap() as usize);
+        let text = || cell[3].as_str().unwrap().to_owned();
+        let kind = cell[2].as_str().unwrap();
+        let found = match kind {
+            "n" => Cell::Number(text().parse().unwrap()),
+            "b" => Cell::Truth(cell[3].as_bool().unwrap()),
+            _ => Cell::Text(text()),
+        };
+        (place, (found, kind.to_owned()))
+    };
+    cells.map(cell).collect()
+}
+
+/// Whether two cells say the same. Days are compared without the fraction of a second, and texts as a workbook writes them.
+fn same(ours: Option<&Cell>, theirs: &Cell, kind: &str) -> bool {
+    match (ours, theirs) {
+        (Some(Cell::Text(ours)), Cell::Text(theirs)) if kind == "d" => ours == &plain_time(theirs),
+        (Some(Cell::Text(ours)), Cell::Text(theirs)) => {
+            let plain =
+                |text: &str| text.replace("\r\n", "\n").replace('\r', "\n").replace('\0', "");
+            plain(ours) == plain(theirs)
+        }
+        (Some(ours), theirs) => ours == theirs,
+        (None, _) => false,
+    }
+}
+
+/// A day or a time of Python's as we write it: `1 day, 2:31:45` is `26:31:45`.
+fn plain_time(text: &str) -> String {
+    let whole = text.replace('T', " ");
+    let whole = whole.split('.').next().unwrap_or_default().trim_end_matches(" 00:00:00");
+    let (days, clock) = match whole.split_once(" day") {
+        Some((days, rest)) => (days.parse::<u64>().unwrap(), rest.rsplit(' ').next().unwrap()),
+        None => (0, whole),
+    };
+    let mut parts = clock.splitn(3, ':');
+    match (parts.next().and_then(|hours| hours.parse::<u64>().ok()), parts.next(), parts.next()) {
+        (Some(hours), Some(minutes), Some(seconds)) => {
+            format!("{:02}:{minutes}:{seconds}", days * 24 + hours)
+        }
+        _ => whole.to_owned(),
+    }
+}
+
+/// Compares a workbook. Says what differs, once a kind.
+fn compare(book: &Value, path: &Path) -> Vec<String> {
+    let mut said = Vec::new();
+    for sheet in book["sheets"].as_array().unwrap() {
+        let title = sheet["title"].as_str().unwrap();
+        let theirs = expected(sheet);
+        if theirs.is_empty() {
+            continue;
+        }
+        let (ours, hidden) = match read_sheet(path, title) {
+            Ok(read) => read,
+            Err(error) => {
+                said.push(format!("[{title}] refused: {error}"));
+                continue;
+            }
+        };
+        for (place, (cell, kind)) in &theirs {
+            if !same(ours.get(place), cell, kind) {
+                said.push(format!("[{title}] {place:?} {kind} {cell:?} is {:?}", ours.get(place)));
+                break;
+            }
+        }
+        let whole = sheet["truncated"].is_null();
+        let more = ours.iter().find(|(place, _)| !theirs.contains_key(place));
+        if let (true, Some((place, cell))) = (whole, more) {
+            said.push(format!("[{title}] more: {place:?} {cell:?}"));
+        }
+        let told: Vec<u64> =
+            sheet["hidden_rows"].as_array().unwrap().iter().filter_map(Value::as_u64).collect();
+        if whole && hidden.iter().any(|row| !told.contains(row)) {
+            said.push(format!("[{title}] hidden: {hidden:?}, not {told:?}"));
+        }
+        let missed =
+            told.iter().find(|row| !hidden.contains(row) && ours.keys().any(|(r, _)| r == *row));
+        if let Some(row) = missed {
+            said.push(format!("[{title}] row {row} is hidden"));
+        }
+    }
+    said
+}
+
+#[test]
+#[ignore = "needs the corpora"]
+fn workbooks_are_read_as_openpyxl_reads_them() {
+    let root = folder();
+    let (mut books, mut alike, mut unknown) = (0, 0, 0);
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut readings: Vec<_> =
+        fs::read_dir(root.join("books.json.d")).unwrap().map(|e| e.unwrap().path()).collect();
+    readings.sort();
+    for reading in readings {
+        let book: Value = serde_json::from_slice(&fs::read(&reading).unwrap()).unwrap();
+        if book.get("error").is_some_and(|error| !error.is_null()) {
+            continue;
+        }
+        books += 1;
+        let path = book["path"].as_str().unwrap();
+        let said = compare(&book, &root.join(path));
+        alike += usize::from(said.is_empty());
+        for said in said {
+            let known = KNOWN.iter().find(|(p, s, _)| path.contains(p) && said.contains(s));
+            match known {
+                Some((_, _, why)) => *reasons.entry(why).or_default() += 1,
+                None => {
+                    println!("{path}: {}", said.chars().take(300).collect::<String>());
+                    unknown += 1;
+                }
+            }
+        }
+    }
+    println!("{books} workbooks, {alike} read alike; differences by reason: {reasons:#?}");
+    assert_eq!(unknown, 0, "differences without a reason");
+}
