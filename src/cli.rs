@@ -73,14 +73,17 @@ pub enum Command {
 pub struct RunArgs {
     /// The customer file: CSV (also .gz) or .xlsx; `-` reads standard input and needs --output
     pub input: PathBuf,
-    /// Where the results go [default: STEM.verified.csv beside the input]; `-` is standard output.
-    /// FILE.xlsx is a workbook with a summary, FILE.csv.gz a packed CSV, all else a CSV
+    /// Where the results go [default: STEM.verified.xlsx beside a workbook, STEM.verified.csv beside a CSV]; `-` is
+    /// standard output. The ending says the form: .xlsx is a workbook, .csv, .tsv and .txt are texts, also with .gz
     #[arg(short, long, env = "CEKNIK_OUTPUT", hide_env_values = true, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Write the CSV for a spreadsheet: BOM, `;`, CRLF, cells that look like formulas marked with
     /// a `'`, NIKs and other long numbers as text; means nothing to an .xlsx
     #[arg(long, env = "CEKNIK_EXCEL", value_parser = yes_or_no)]
     pub excel: bool,
+    /// Write over an output that is there already and that ceknik did not write
+    #[arg(long, env = "CEKNIK_OVERWRITE", value_parser = yes_or_no)]
+    pub overwrite: bool,
     /// Where the summary goes [default: OUTPUT.summary.json]
     #[arg(long, env = "CEKNIK_SUMMARY", hide_env_values = true, value_name = "FILE")]
     pub summary: Option<PathBuf>,

@@ -54,13 +54,14 @@ const PLACES: &[(&str, &[&str])] = &[
     ("rustls", &["src/api/http/"]),
     ("rusqlite", &["src/ledger/sqlite/"]),
     ("rustix", &["src/private.rs"]),
-    ("rust_xlsxwriter", &["src/output/workbook.rs"]),
+    ("rust_xlsxwriter", &["src/output/workbook"]),
     ("governor", &["src/engine/gate.rs"]),
     ("indicatif", &["src/term/"]),
     ("reqwest", &["src/api/http"]),
     ("hyper", &["src/api/http/", "src/sandbox/"]),
-    ("calamine", &["src/input/sheet"]),
-    ("encoding_rs", &["src/input/stream.rs", "src/api/text.rs"]),
+    ("quick_xml", &["src/input/sheet/"]),
+    ("zip", &["src/input/sheet/"]),
+    ("encoding_rs", &["src/input/stream.rs", "src/input/sheet/xml.rs", "src/api/text.rs"]),
 ];
 
 /// What the pure core never touches.

@@ -79,7 +79,7 @@ fn bad_inputs() -> Vec<(&'static str, Vec<u8>, Words, Words)> {
             "no columns",
             b"a,b\n1,2\n".to_vec(),
             &[],
-            &["columns seen: 1 \"x\", 2 \"x\"", "--id-column"],
+            &["the NIK column can't be told", "A   \"x\"  something else", "--id-column LETTER"],
         ),
         ("no name", b"nik,b\n3201011501900001,X\n".to_vec(), &[], &["--name-column"]),
         (

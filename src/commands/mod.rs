@@ -7,6 +7,7 @@ pub mod sandbox;
 pub(crate) mod stages;
 pub mod status;
 mod stops;
+mod typed;
 mod words;
 
 use std::io::{self, Write};

@@ -5,7 +5,6 @@
 
 use crate::config::PlanConfig;
 use crate::error::{Error, exit};
-use crate::input::inspect;
 use crate::ledger::{self, Facts, FoundRun, Preview};
 use crate::model::attempt::WallMs;
 use crate::model::finding::{Finding, FindingClass, Spot};
@@ -17,7 +16,7 @@ use crate::passes::{Input, Known, Located, PassError, Survey, Wanted, locate, su
 use crate::rules::estimate::{Fit, History};
 use crate::term::Screen;
 
-use super::stages::{Terms, fold, forecast, open_source, opening};
+use super::stages::{Terms, find_layout, fold, forecast, open_source, opening};
 use super::words;
 
 /// Plans a run. Returns the exit code.
@@ -26,7 +25,7 @@ use super::words;
 /// The input, the ledger or the configuration cannot be used.
 pub fn plan(config: &PlanConfig, screen: &Screen) -> Result<u8, Error> {
     let source = open_source(&config.input, &config.reading, &std::env::temp_dir())?;
-    let layout = inspect(&source, &config.reading)?;
+    let layout = find_layout(&source, &config.reading)?;
     screen.say(&words::settings(config.settings.as_deref(), &[], &config.ledger.origin));
     screen.say(&words::layout(&source, &layout));
     let file = words::file_form(&source, &layout);

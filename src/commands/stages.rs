@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Zoned};
 use crate::config::{InputFrom, Reuse};
 use crate::error::{Error, exit};
 use crate::input::form::Form;
-use crate::input::{self, Source};
+use crate::input::{self, Layout, Problem, Source};
 use crate::ledger::{Facts, FoundRun, Identity, Opening, RunRef};
 use crate::model::attempt::{PairKey, WallMs};
 use crate::model::finding::Finding;
@@ -24,6 +24,8 @@ use crate::rules::pairs::PairTable;
 use crate::rules::retry::RetryPolicy;
 use crate::rules::reuse::ReusePolicy;
 
+use super::typed::command_with;
+
 /// The input. A stream, and the rows of a workbook, are kept in `folder` while they are read several times.
 pub(super) fn open_source(
     from: &InputFrom,
@@ -35,6 +37,18 @@ pub(super) fn open_source(
         InputFrom::Stdin => Source::stdin(folder)?,
     };
     Ok(source.unfolded(reading.sheet_options(), folder)?)
+}
+
+/// The layout of the input. Where a person must choose a column, the error ends in the command to paste.
+pub(super) fn find_layout(source: &Source, reading: &input::Options) -> Result<Layout, Error> {
+    input::inspect(source, reading).map_err(|error| {
+        let question = match error.problem() {
+            Problem::Columns(question) if !question.flags().is_empty() => question,
+            _ => return error.into(),
+        };
+        let (hint, command) = (question.hint(), command_with(&question.flags()));
+        Error { hint: Some(format!("{hint}:\n    {command}")), ..error.into() }
+    })
 }
 
 /// The opening by which the ledger finds the run, or of which it makes one. `account`: the id of who asks.

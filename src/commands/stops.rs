@@ -4,13 +4,13 @@
 //! lose more of the same.
 
 use super::run::finish::EndedStart;
+use super::typed::command_with;
 use super::words::Facts;
 use crate::engine::{LostAnswers, Stats};
 use crate::error::exit;
 use crate::model::class::AccountStop;
 use crate::model::outcome::Outcome;
 use crate::model::stop::{BudgetLimit, Signal, StopReason};
-use crate::model::subject::mask_niks;
 use crate::output::count;
 
 /// The reason why a start stopped.
@@ -98,7 +98,7 @@ fn lost(stats: &Stats) -> String {
 
 /// The next thing to do, as a command to paste.
 pub(super) fn next(facts: &Facts<'_>, ended: &EndedStart) -> Option<String> {
-    let same = format!("ceknik {}", arguments());
+    let same = command_with(&[]);
     let state = &ended.state;
     let is_unavailable =
         ended.projected.is_some_and(|made| made.outcomes.get(Outcome::Unavailable) > 0);
@@ -131,18 +131,4 @@ pub(super) fn next(facts: &Facts<'_>, ended: &EndedStart) -> Option<String> {
         _ => format!("the same command goes on from here: {same}"),
     };
     Some(text)
-}
-
-/// The command line as it was typed, fit to be pasted. Paths may hold a NIK: they are masked.
-fn arguments() -> String {
-    let quoted = std::env::args_os().skip(1).map(|argument| {
-        let shown = mask_niks(&argument.to_string_lossy()).into_owned();
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+*".contains(c);
-        if !shown.is_empty() && shown.chars().all(plain) {
-            shown
-        } else {
-            format!("'{}'", shown.replace('\'', "'\\''"))
-        }
-    });
-    quoted.collect::<Vec<_>>().join(" ")
 }

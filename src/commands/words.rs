@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::api::Origin;
 use crate::cli::DEFAULT_BASE_URL;
-use crate::config::RunConfig;
+use crate::config::{Destination, RunConfig};
 use crate::error::{Error, exit};
 use crate::input::form::{Encoding, Form};
 use crate::input::{Layout, Source};
@@ -180,6 +180,7 @@ pub(super) fn verdict(exit: u8, forecast: &Forecast, stop: Option<&Finding>) -> 
 /// The facts that the summary and the last words are made of, beside how the start ended.
 pub(super) struct Facts<'a> {
     pub(super) config: &'a RunConfig,
+    pub(super) destination: &'a Destination,
     pub(super) surveyed: &'a Survey,
     pub(super) funnel: Funnel,
     pub(super) run: &'a OpenRun,
@@ -193,7 +194,7 @@ pub(super) struct Facts<'a> {
 /// Exit code 18: it cannot be written.
 pub(super) fn write_summary(facts: &Facts<'_>, ended: &EndedStart) -> Result<(), Error> {
     let from_sandbox = ended.projected.is_some_and(|projected| projected.from_sandbox);
-    let Some(path) = facts.config.destination.summary(from_sandbox) else { return Ok(()) };
+    let Some(path) = facts.destination.summary(from_sandbox) else { return Ok(()) };
     summary(facts, ended).write(&path).map_err(|error| {
         let what = format!("the summary cannot be written: {error}");
         let hint = "a summary that stands there may be older; the answers are safe in the ledger";

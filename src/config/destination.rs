@@ -12,8 +12,29 @@ use crate::cli::RunArgs;
 use crate::error::{Error, exit};
 use crate::input::Layout;
 use crate::model::subject::mask_path;
-use crate::output::{AtomicFile, Dialect, Format, stem};
+use crate::output::{AtomicFile, Dialect, Format, endings, is_our_summary, is_ours, stem};
 use crate::paths::{beside, folder_of, same_file};
+
+/// Where results are to go, before it is known what kind of file the input is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WantedOutput {
+    place: WantedPlace,
+    dialect: Dialect,
+    summary: Option<PathBuf>,
+    overwrite: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum WantedPlace {
+    Stdout,
+    /// Named by the user.
+    Named(PathBuf, Format),
+    /// Not named: beside the input, in its own kind.
+    Beside {
+        input: PathBuf,
+        is_sandbox: bool,
+    },
+}
 
 /// Where results go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +42,8 @@ pub struct Destination {
     results: Results,
     format: Format,
     summary: Option<PathBuf>,
+    /// Whether a file that is not ours may be overwritten.
+    overwrite: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,34 +59,59 @@ enum Results {
     },
 }
 
-impl Destination {
+impl WantedOutput {
     /// What the flags mean.
     ///
     /// # Errors
     /// Standard input without an output; a form that is not written.
     pub(super) fn new(args: &RunArgs, input: &InputFrom) -> Result<Self, Error> {
-        let results = match (&args.output, input) {
-            (Some(path), _) if path.to_str() == Some("-") => Results::Stdout,
-            (Some(path), _) => Results::Named(path.clone()),
+        let dialect = if args.excel { Dialect::Spreadsheet } else { Dialect::Exact };
+        let place = match (&args.output, input) {
+            (Some(path), _) if path.to_str() == Some("-") => WantedPlace::Stdout,
+            (Some(path), _) => WantedPlace::Named(path.clone(), format(path, dialect)?),
             (None, InputFrom::Stdin) => {
                 return Err(usage("standard input needs an output: -o FILE, or -o -".to_owned()));
             }
             (None, InputFrom::File(path)) => {
-                let stem = stem(path);
-                Results::Beside {
-                    live: path.with_file_name(format!("{stem}.verified.csv")),
-                    sandbox: path.with_file_name(format!("{stem}.sandbox.csv")),
-                    is_sandbox: args.vendor.sandbox,
-                }
+                WantedPlace::Beside { input: path.clone(), is_sandbox: args.vendor.sandbox }
             }
         };
-        let format = format(&results, args.excel)?;
         if args.summary.as_deref() == Some(Path::new("-")) {
             return Err(wrong("--summary", "`-` is no file: name one"));
         }
-        Ok(Self { results, format, summary: args.summary.clone() })
+        Ok(Self { place, dialect, summary: args.summary.clone(), overwrite: args.overwrite })
     }
 
+    /// The folder that the results go to; `None` where that is standard output.
+    pub fn folder(&self) -> Option<PathBuf> {
+        match &self.place {
+            WantedPlace::Stdout => None,
+            WantedPlace::Named(path, _) | WantedPlace::Beside { input: path, .. } => {
+                Some(folder_of(path).to_owned())
+            }
+        }
+    }
+
+    /// Where the results of an input go: a workbook's into a workbook, where no other form is named.
+    pub fn of(&self, is_workbook: bool) -> Destination {
+        let dialect = self.dialect;
+        let (results, format) = match &self.place {
+            WantedPlace::Stdout => (Results::Stdout, Format::csv(dialect)),
+            WantedPlace::Named(path, format) => (Results::Named(path.clone()), *format),
+            WantedPlace::Beside { input, is_sandbox } => {
+                let format = if is_workbook { Format::Workbook } else { Format::csv(dialect) };
+                let ending = if is_workbook { "xlsx" } else { "csv" };
+                let named = |kind| input.with_file_name(format!("{}.{kind}.{ending}", stem(input)));
+                let (live, sandbox, is_sandbox) =
+                    (named("verified"), named("sandbox"), *is_sandbox);
+                (Results::Beside { live, sandbox, is_sandbox }, format)
+            }
+        };
+        Destination { results, format, summary: self.summary.clone(), overwrite: self.overwrite }
+    }
+}
+
+impl Destination {
     /// In which form the results are written.
     pub const fn format(&self) -> Format {
         self.format
@@ -88,9 +136,8 @@ impl Destination {
 
     /// The output of a run that stopped early.
     pub fn partial(&self, from_sandbox: bool) -> Option<PathBuf> {
-        self.finished(from_sandbox).map(|path| {
-            path.with_file_name(format!("{}.partial.{}", stem(path), self.format.ending()))
-        })
+        self.finished(from_sandbox)
+            .map(|path| path.with_file_name(format!("{}.partial{}", stem(path), endings(path))))
     }
 
     /// The summary's path; `None` where results go to standard output and no summary is named.
@@ -145,7 +192,7 @@ impl Destination {
     /// beside runs on other ledgers.
     ///
     /// # Errors
-    /// Exit code 11 for a place that cannot be written to.
+    /// Exit code 11 for a place that cannot be written to, or that holds a file which ceknik did not write.
     pub fn check_writable(&self) -> Result<(), Error> {
         for (role, path) in self.written() {
             let hint = if role == SUMMARY {
@@ -164,6 +211,12 @@ impl Destination {
             }
             if let Err(error) = AtomicFile::check(&path) {
                 return Err(Error::config(format!("the {role} cannot be written: {error}"), hint));
+            }
+            let is_ours = if role == SUMMARY { is_our_summary(&path) } else { is_ours(&path) };
+            if !self.overwrite && !is_ours {
+                let what = "is there already, and ceknik did not write it";
+                let hint = format!("{hint}, or write over it with --overwrite");
+                return Err(Error::config(format!("the {role} {} {what}", mask_path(&path)), hint));
             }
         }
         Ok(())
@@ -189,18 +242,17 @@ fn clash(what: String) -> Error {
     Error::new(exit::USAGE, what, "name another with -o FILE or --summary FILE")
 }
 
-/// The form that the results' name and the flag ask for.
-fn format(results: &Results, excel: bool) -> Result<Format, Error> {
-    let dialect = if excel { Dialect::Spreadsheet } else { Dialect::Exact };
-    let path = match results {
-        Results::Named(path) | Results::Beside { live: path, .. } => path,
-        Results::Stdout => return Ok(Format::Csv { dialect, packed: false }),
-    };
+/// The form that an output's name asks for.
+fn format(path: &Path, dialect: Dialect) -> Result<Format, Error> {
     Format::of(path, dialect).map_err(|ending| {
-        Error::new(
-            exit::USAGE,
-            format!("the output {}: .{ending} cannot be written", mask_path(path)),
-            "name it .xlsx for a workbook, or .csv (with --excel for a spreadsheet) or .csv.gz",
+        let what = match ending.as_str() {
+            "" => "has no ending that says its form".to_owned(),
+            ending => format!(": .{ending} cannot be written"),
+        };
+        let what = if what.starts_with(':') { what } else { format!(" {what}") };
+        Error::config(
+            format!("the output {}{what}", mask_path(path)),
+            "name it .xlsx for a workbook, or .csv, .tsv or .txt (packed: .csv.gz); `-` is standard output",
         )
     })
 }
@@ -211,24 +263,43 @@ mod tests {
 
     #[test]
     fn names_beside_the_input() {
-        let format = Format::Csv { dialect: Dialect::Exact, packed: false };
-        let results = |is_sandbox| Results::Beside {
-            live: "d/a.verified.csv".into(),
-            sandbox: "d/a.sandbox.csv".into(),
-            is_sandbox,
+        let wanted = |is_sandbox| WantedOutput {
+            place: WantedPlace::Beside { input: "d/a.csv.gz".into(), is_sandbox },
+            dialect: Dialect::Exact,
+            summary: None,
+            overwrite: false,
         };
-        for (is_sandbox, from_sandbox, finished, partial) in [
-            (false, false, "d/a.verified.csv", "d/a.verified.partial.csv"),
-            (false, true, "d/a.sandbox.csv", "d/a.sandbox.partial.csv"),
-            (true, false, "d/a.sandbox.csv", "d/a.sandbox.partial.csv"),
+        for (is_sandbox, from_sandbox, is_workbook, finished, partial) in [
+            (false, false, false, "d/a.verified.csv", "d/a.verified.partial.csv"),
+            (false, true, false, "d/a.sandbox.csv", "d/a.sandbox.partial.csv"),
+            (true, false, false, "d/a.sandbox.csv", "d/a.sandbox.partial.csv"),
+            // A workbook comes back as a workbook.
+            (false, false, true, "d/a.verified.xlsx", "d/a.verified.partial.xlsx"),
+            (true, false, true, "d/a.sandbox.xlsx", "d/a.sandbox.partial.xlsx"),
         ] {
-            let destination = Destination { results: results(is_sandbox), format, summary: None };
+            let destination = wanted(is_sandbox).of(is_workbook);
             assert_eq!(destination.finished(from_sandbox), Some(Path::new(finished)));
             assert_eq!(destination.partial(from_sandbox), Some(partial.into()));
             let summary = format!("{finished}.summary.json");
             assert_eq!(destination.summary(from_sandbox), Some(summary.into()));
         }
-        let stdout = Destination { results: Results::Stdout, format, summary: None };
+        let stdout = WantedOutput { place: WantedPlace::Stdout, ..wanted(false) }.of(true);
         assert_eq!((stdout.finished(true), stdout.summary(true)), (None, None));
+        assert_eq!(stdout.format(), Format::csv(Dialect::Exact));
+    }
+
+    #[test]
+    fn a_partial_output_keeps_its_endings() {
+        for (named, partial) in [
+            ("d/hasil.xlsx", "d/hasil.partial.xlsx"),
+            ("d/hasil.TSV.GZ", "d/hasil.partial.TSV.GZ"),
+            ("d/a.b.txt", "d/a.b.partial.txt"),
+        ] {
+            let format = format(Path::new(named), Dialect::Exact).unwrap();
+            let place = WantedPlace::Named(named.into(), format);
+            let wanted =
+                WantedOutput { place, dialect: Dialect::Exact, summary: None, overwrite: false };
+            assert_eq!(wanted.of(true).partial(false), Some(partial.into()));
+        }
     }
 }

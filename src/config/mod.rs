@@ -37,7 +37,7 @@ mod plan;
 mod secrets;
 mod values;
 
-pub use destination::Destination;
+pub use destination::{Destination, WantedOutput};
 pub use origins::Origins;
 pub use plan::PlanConfig;
 pub use secrets::credentials;
@@ -79,8 +79,8 @@ pub struct RunConfig {
     pub confirm_above: Option<u64>,
     /// Whether the answer to that is given already.
     pub yes: bool,
-    /// Where the results go.
-    pub destination: Destination,
+    /// Where the results are to go.
+    pub output: WantedOutput,
     /// How things are shown.
     pub screen: term::Options,
 }
@@ -181,7 +181,7 @@ impl RunConfig {
             reuse: reuse(&args.reuse)?,
             confirm_above: amount("--confirm-above", confirm_above, price.as_ref())?,
             yes: args.start.yes,
-            destination: Destination::new(args, &input)?,
+            output: WantedOutput::new(args, &input)?,
             screen: screen(&args.screen, !args.no_progress),
             input,
             vendor,

@@ -171,6 +171,21 @@ pub(super) fn unfold(
     Ok(source.with_sheet(text, sheet))
 }
 
+/// Whether a workbook holds results that this program wrote. One that cannot be read does not.
+pub fn holds_results(path: &Path) -> bool {
+    let looked = contained(|| -> Result<bool, Problem> {
+        let source = Source::file(path).map_err(|_| damaged(BROKEN_ZIP))?;
+        let file = source.open().map_err(|_| damaged(BROKEN_ZIP))?;
+        let mut package = Package::open(file, Bounds::default())?;
+        let book = Book::read(&mut package)?;
+        let texts = Texts::read(&mut package, book.texts);
+        let formats = Formats::default();
+        let lists = || Lists { texts: &texts, formats: &formats, is_1904: false };
+        Ok(choose::holds_results(&mut package, &book.sheets, lists))
+    });
+    looked.is_some_and(|looked| looked.unwrap_or(false))
+}
+
 /// The words for a file that is cut off or changed on its way.
 const BROKEN_ZIP: &str = "it is cut off, or changed on its way";
 

@@ -43,6 +43,11 @@ pub struct Currency {
 }
 
 impl Currency {
+    /// How many decimals its amounts have.
+    pub const fn decimals(&self) -> u32 {
+        self.decimals
+    }
+
     /// A three-letter code. The rupiah is used without decimals, as are those ISO lists so.
     ///
     /// # Errors
@@ -134,6 +139,11 @@ impl Price {
     /// What so many charged calls cost, in minor units.
     pub fn of(&self, calls: u64) -> u128 {
         u128::from(calls) * u128::from(self.per_call)
+    }
+
+    /// The same in whole units of the currency, for a spreadsheet's cell.
+    pub fn amount(&self, calls: u64) -> f64 {
+        self.of(calls) as f64 / 10_f64.powi(i32::try_from(self.currency.decimals()).unwrap_or(0))
     }
 
     /// The same, as people write it.

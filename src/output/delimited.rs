@@ -21,15 +21,21 @@ pub struct Delimited<W: Write> {
 }
 
 impl<W: Write> Delimited<W> {
-    pub(super) fn new(mut to: W, dialect: Dialect, layout: &Layout) -> io::Result<Self> {
+    pub(super) fn new(
+        mut to: W,
+        dialect: Dialect,
+        delimiter: Option<u8>,
+        layout: &Layout,
+    ) -> io::Result<Self> {
         let mut form = csv::WriterBuilder::new();
         form.flexible(true).buffer_capacity(BUFFER);
         match dialect {
-            Dialect::Exact => form.delimiter(layout.delimiter),
+            Dialect::Exact => form.delimiter(delimiter.unwrap_or(layout.delimiter)),
             Dialect::Spreadsheet => {
                 to.write_all(BOM)?;
                 // Quoted, no cell is cut into two where it is opened with another separator.
-                let form = form.delimiter(b';').terminator(csv::Terminator::CRLF);
+                let form =
+                    form.delimiter(delimiter.unwrap_or(b';')).terminator(csv::Terminator::CRLF);
                 form.quote_style(csv::QuoteStyle::Always)
             }
         };
@@ -41,7 +47,7 @@ impl<W: Write> Delimited<W> {
         let Some(header) = &layout.header else { return Ok(()) };
         let Self { csv, columns, dialect } = self;
         columns
-            .each(header.iter().map(AsRef::as_ref), |cell, _| put(csv, *dialect, cell, false))?;
+            .each(header.iter().map(AsRef::as_ref), |cell, _, _| put(csv, *dialect, cell, false))?;
         for column in COLUMNS {
             csv.write_field(column).map_err(io_error)?;
         }
@@ -50,7 +56,7 @@ impl<W: Write> Delimited<W> {
 
     pub(super) fn row(&mut self, cells: &Cells, result: &RowResult<'_>) -> io::Result<()> {
         let Self { csv, columns, dialect } = self;
-        columns.each(cells.iter(), |cell, is_id| put(csv, *dialect, cell, is_id))?;
+        columns.each(cells.iter(), |cell, _, is_id| put(csv, *dialect, cell, is_id))?;
         let (mut possible, mut attempts) = ([0; 3], [0; 3]);
         let Texts { status, result: code, order_no, handle_time, remark, request_id, reason: _ } =
             result.texts.as_ref();

@@ -14,6 +14,8 @@ pub enum Format {
         dialect: Dialect,
         /// Whether it is packed (gzip).
         packed: bool,
+        /// The byte between cells, where the name says it; else the input's.
+        delimiter: Option<u8>,
     },
     /// A workbook, `.xlsx`.
     Workbook,
@@ -28,33 +30,31 @@ pub enum Dialect {
     Spreadsheet,
 }
 
-/// Endings that promise a form that is not written.
-const OTHER_FORMS: [&str; 10] =
-    ["xls", "xlsm", "xlsb", "xlt", "xltx", "xltm", "ods", "fods", "ots", "numbers"];
+/// Separates the cells of a `.tsv`.
+const TAB: u8 = b'\t';
 
 impl Format {
-    /// The form that an output's name asks for; any ending that means nothing here is a CSV. A
-    /// workbook is for a spreadsheet as it is: there the dialect means nothing.
-    ///
-    /// # Errors
-    /// The ending of a form that is not written.
-    pub fn of(path: &Path, dialect: Dialect) -> Result<Self, String> {
-        let (name, packed) = unpacked(path);
-        match ending(name) {
-            Some(ending) if ending == "xlsx" && !packed => Ok(Self::Workbook),
-            Some(ending) if ending == "xlsx" => Err("xlsx.gz".to_owned()),
-            Some(ending) if OTHER_FORMS.contains(&ending.as_str()) => Err(ending),
-            _ => Ok(Self::Csv { dialect, packed }),
-        }
+    /// A CSV that is not packed, in the input's delimiter.
+    pub const fn csv(dialect: Dialect) -> Self {
+        Self::Csv { dialect, packed: false, delimiter: None }
     }
 
-    /// How the name of an output in this form ends.
-    pub const fn ending(self) -> &'static str {
-        match self {
-            Self::Csv { packed: false, .. } => "csv",
-            Self::Csv { packed: true, .. } => "csv.gz",
-            Self::Workbook => "xlsx",
-        }
+    /// The form that an output's name asks for. A workbook is for a spreadsheet as it is: there the dialect means nothing.
+    ///
+    /// # Errors
+    /// An ending of a form that is not written; empty where there is none.
+    pub fn of(path: &Path, dialect: Dialect) -> Result<Self, String> {
+        let (name, packed) = unpacked(path);
+        let delimiter = match ending(name).as_deref() {
+            Some("csv" | "txt") => None,
+            Some("tsv") => Some(TAB),
+            Some("xlsx") if !packed => return Ok(Self::Workbook),
+            Some(other) if packed => return Err(format!("{other}.gz")),
+            Some(other) => return Err(other.to_owned()),
+            None if packed => return Err("gz".to_owned()),
+            None => return Err(String::new()),
+        };
+        Ok(Self::Csv { dialect, packed, delimiter })
     }
 
     /// How many columns too many a file has for this form.
@@ -77,6 +77,12 @@ pub fn stem(path: &Path) -> String {
     unpacked(path).0.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
+/// The endings of a file's name that [`stem`] takes off: `.csv.gz` of `d/a.csv.gz`.
+pub fn endings(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    name.strip_prefix(&stem(path)).unwrap_or_default().to_owned()
+}
+
 /// A file's name without `.gz`, and whether it had it.
 fn unpacked(path: &Path) -> (&Path, bool) {
     let name = Path::new(path.file_name().unwrap_or_default());
@@ -96,30 +102,39 @@ mod tests {
 
     #[test]
     fn the_name_says_the_form() {
-        const CSV: Result<&str, &str> = Ok("csv");
         for (path, form, its_stem) in [
-            ("d/out.csv", CSV, "out"),
-            ("out", CSV, "out"),
-            ("out.txt", CSV, "out"),
-            ("a.b.csv", CSV, "a.b"),
-            ("d.xlsx/out.csv", CSV, "out"),
-            (".xlsx", CSV, ".xlsx"),
-            ("out.xlsx", Ok("xlsx"), "out"),
-            ("HASIL.XLSX", Ok("xlsx"), "HASIL"),
-            ("out.csv.gz", Ok("csv.gz"), "out"),
-            ("out.CSV.GZ", Ok("csv.gz"), "out"),
-            ("out.tsv.gz", Ok("csv.gz"), "out"),
-            ("out.gz", Ok("csv.gz"), "out"),
-            ("out.xls", Err("xls"), "out"),
-            ("out.Xlsm", Err("xlsm"), "out"),
-            ("out.ods", Err("ods"), "out"),
-            ("out.ods.gz", Err("ods"), "out"),
-            ("out.xlsx.gz", Err("xlsx.gz"), "out"),
+            ("d/out.csv", "csv", "out"),
+            ("out.txt", "csv", "out"),
+            ("out.TSV", "tab", "out"),
+            ("a.b.csv", "csv", "a.b"),
+            ("d.xlsx/out.csv", "csv", "out"),
+            ("out.xlsx", "xlsx", "out"),
+            ("HASIL.XLSX", "xlsx", "HASIL"),
+            ("out.csv.gz", "csv packed", "out"),
+            ("out.CSV.GZ", "csv packed", "out"),
+            ("out.tsv.gz", "tab packed", "out"),
+            ("out", "! ", "out"),
+            (".xlsx", "! ", ".xlsx"),
+            ("out.gz", "! gz", "out"),
+            ("out.pdf", "! pdf", "out"),
+            ("out.json", "! json", "out"),
+            ("out.xls", "! xls", "out"),
+            ("out.Xlsm", "! xlsm", "out"),
+            ("out.ods.gz", "! ods.gz", "out"),
+            ("out.xlsx.gz", "! xlsx.gz", "out"),
         ] {
             let path = Path::new(path);
-            let found = Format::of(path, Dialect::Exact).map(Format::ending);
-            assert_eq!(found.as_ref().copied().map_err(|e| e.as_str()), form, "{path:?}");
-            assert_eq!(stem(path), its_stem, "{path:?}");
+            let found = match Format::of(path, Dialect::Exact) {
+                Ok(Format::Workbook) => "xlsx".to_owned(),
+                Ok(Format::Csv { packed, delimiter, .. }) => {
+                    let form = if delimiter == Some(TAB) { "tab" } else { "csv" };
+                    format!("{form}{}", if packed { " packed" } else { "" })
+                }
+                Err(ending) => format!("! {ending}"),
+            };
+            assert_eq!((found.as_str(), stem(path).as_str()), (form, its_stem), "{path:?}");
+            let whole = format!("{its_stem}{}", endings(path));
+            assert_eq!(whole, path.file_name().unwrap().to_str().unwrap());
         }
     }
 }

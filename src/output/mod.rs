@@ -4,10 +4,12 @@
 mod atomic;
 mod delimited;
 mod format;
+mod ours;
 mod overview;
 mod plan;
 mod plan_words;
 mod results;
+mod sentences;
 mod spreadsheet;
 mod summary;
 mod words;
@@ -15,11 +17,13 @@ mod workbook;
 mod writer;
 
 pub use atomic::AtomicFile;
-pub use format::{Dialect, Format, stem};
+pub use format::{Dialect, Format, endings, stem};
+pub use ours::{is_our_summary, is_ours};
 pub use overview::Overview;
 pub use plan::{FileColumn, FileColumns, FileForm, Forecast, Pace, Plan};
 pub use plan_words::{findings_words, forecast_words, skipped_words};
 pub use results::{COLUMNS, Cells, RowResult, RowSource};
 pub use summary::{Money, Spending, Summary};
 pub use words::{count, last_words, local};
+pub use workbook::BookOptions;
 pub use writer::Writer;

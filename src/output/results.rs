@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use crate::input::Layout;
 use crate::input::records::Fields;
+use crate::input::sheet::TypedCell;
 use crate::model::money::Charge;
 use crate::model::outcome::Outcome;
 use crate::model::reply::Texts;
@@ -78,12 +79,18 @@ impl RowResult<'_> {
 pub struct Cells {
     bytes: Vec<u8>,
     ends: Vec<u32>,
+    /// The row of a spreadsheet that opens the input, from 1.
+    row: u64,
+    /// Those that are no text to a spreadsheet, each with its column.
+    typed: Vec<(usize, TypedCell)>,
 }
 
 impl Cells {
-    /// A copy of a record's fields. A record is at most 1 MB long, so ends fit.
-    pub fn of(fields: Fields<'_>) -> Self {
-        let mut cells = Self { bytes: Vec::new(), ends: Vec::with_capacity(fields.len()) };
+    /// A copy of a record's fields, and where it stands. `typed`: those that are no text to a spreadsheet. A record is at
+    /// most 1 MB long, so ends fit.
+    pub fn of(fields: Fields<'_>, row: u64, typed: Vec<(usize, TypedCell)>) -> Self {
+        let ends = Vec::with_capacity(fields.len());
+        let mut cells = Self { bytes: Vec::new(), ends, row, typed };
         for field in fields.iter() {
             cells.bytes.extend_from_slice(field);
             cells.ends.push(u32::try_from(cells.bytes.len()).unwrap_or(u32::MAX));
@@ -93,7 +100,17 @@ impl Cells {
 
     /// How many bytes they take, about.
     pub fn size(&self) -> usize {
-        self.bytes.len() + size_of_val(self.ends.as_slice())
+        self.bytes.len() + size_of_val(self.ends.as_slice()) + size_of_val(self.typed.as_slice())
+    }
+
+    /// The row of a spreadsheet that opens the input, from 1.
+    pub(super) fn row(&self) -> u64 {
+        self.row
+    }
+
+    /// A cell that is no text to a spreadsheet.
+    pub(super) fn typed(&self, column: usize) -> Option<TypedCell> {
+        self.typed.iter().find(|(at, _)| *at == column).map(|(_, cell)| *cell)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
@@ -138,12 +155,12 @@ impl OwnColumns {
     pub(super) fn each<'a, E>(
         &self,
         mut cells: impl Iterator<Item = &'a [u8]>,
-        mut take: impl FnMut(&'a [u8], bool) -> Result<(), E>,
+        mut take: impl FnMut(&'a [u8], usize, bool) -> Result<(), E>,
     ) -> Result<(), E> {
         for (at, ours) in self.ours.iter().enumerate() {
             let cell = cells.next().unwrap_or_default();
             if !ours {
-                take(cell, self.is_id(at))?;
+                take(cell, at, self.is_id(at))?;
             }
         }
         Ok(())
@@ -157,16 +174,26 @@ impl OwnColumns {
 
 #[cfg(test)]
 mod tests {
-    use super::Cells;
+    use super::{Cells, TypedCell};
 
     impl Cells {
+        /// These cells in another row.
+        pub(in crate::output) fn at(self, row: u64) -> Self {
+            Self { row, ..self }
+        }
+
+        /// These cells, some of them no text to a spreadsheet.
+        pub(in crate::output) fn with(self, typed: Vec<(usize, TypedCell)>) -> Self {
+            Self { typed, ..self }
+        }
+
         /// Cells that a test makes up.
         pub(in crate::output) fn made(texts: &[&str]) -> Self {
             let ends = texts.iter().scan(0, |end, text| {
                 *end += text.len() as u32;
                 Some(*end)
             });
-            Self { ends: ends.collect(), bytes: texts.concat().into_bytes() }
+            Self { ends: ends.collect(), bytes: texts.concat().into_bytes(), ..Self::default() }
         }
     }
 }

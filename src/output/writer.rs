@@ -10,7 +10,7 @@ use super::delimited::Delimited;
 use super::format::Format;
 use super::overview::Overview;
 use super::results::{Cells, RowResult};
-use super::workbook::{Limits, Workbook};
+use super::workbook::{BookOptions, Limits, Workbook};
 use crate::input::Layout;
 
 /// Writes the results. The form is asked once a row, never once a cell.
@@ -28,17 +28,18 @@ impl<W: Write + Send> Writer<W> {
     ///
     /// # Errors
     /// What the system says.
-    pub fn new(to: W, format: Format, layout: &Layout, folder: &Path) -> io::Result<Self> {
+    pub fn new(to: W, format: Format, options: BookOptions<'_>, folder: &Path) -> io::Result<Self> {
+        let layout = options.layout;
         Ok(match format {
-            Format::Csv { dialect, packed: false } => {
-                Self::Plain(Box::new(Delimited::new(to, dialect, layout)?))
+            Format::Csv { dialect, packed: false, delimiter } => {
+                Self::Plain(Box::new(Delimited::new(to, dialect, delimiter, layout)?))
             }
-            Format::Csv { dialect, packed: true } => {
+            Format::Csv { dialect, packed: true, delimiter } => {
                 let to = GzEncoder::new(to, Compression::default());
-                Self::Packed(Box::new(Delimited::new(to, dialect, layout)?))
+                Self::Packed(Box::new(Delimited::new(to, dialect, delimiter, layout)?))
             }
             Format::Workbook => {
-                let workbook = Workbook::new(to, layout, folder, Limits::default())?;
+                let workbook = Workbook::new(to, options, folder, Limits::default())?;
                 Self::Workbook(Box::new(workbook))
             }
         })
@@ -55,6 +56,11 @@ impl<W: Write + Send> Writer<W> {
             // Each of its sheets has one.
             Self::Workbook(_) => Ok(()),
         }
+    }
+
+    /// Whether a cell of the input keeps its type: whether it has to be known.
+    pub const fn keeps_types(&self) -> bool {
+        matches!(self, Self::Workbook(_))
     }
 
     /// Writes a row.

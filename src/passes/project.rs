@@ -9,6 +9,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use super::reading::{finish, pair_of, read_in_chunks};
 use super::{Input, PassError};
+use crate::input::sheet::Sheet;
 use crate::ledger::{Detail, Ledger};
 use crate::model::attempt::AttemptId;
 use crate::model::class::{Class, End};
@@ -36,6 +37,10 @@ pub struct Projected {
     pub outcomes: OutcomeCounts,
     /// Whether answers of the stand-in vendor are among them.
     pub from_sandbox: bool,
+    /// Rows that repeat a pair of a row above.
+    pub duplicates: u64,
+    /// Rows that an earlier run answered.
+    pub known: u64,
 }
 
 /// Writes the whole output: one thread reads the rows and finds their pairs, this one fetches the
@@ -54,9 +59,11 @@ pub fn project<L: Ledger, W: Write + Send>(
 ) -> Result<Projected, PassError> {
     let mut totals = Totals::default();
     writer.header(&input.layout)?;
+    let keeps_types = writer.keeps_types();
     std::thread::scope(|scope| {
         let (give, chunks) = sync_channel(CHUNKS_WAITING);
-        let reader = scope.spawn(move || read(input, fingerprint, table, interrupted, &give));
+        let read = move || read(input, fingerprint, table, keeps_types, interrupted, &give);
+        let reader = scope.spawn(read);
         for chunk in chunks {
             write(chunk, ledger, writer, &mut totals)?;
         }
@@ -66,7 +73,8 @@ pub fn project<L: Ledger, W: Write + Send>(
         reader.join().unwrap_or_else(panicked)
     })?;
     totals.check(tally)?;
-    Ok(Projected { outcomes: totals.outcomes, from_sandbox: totals.from_sandbox })
+    let Totals { outcomes, from_sandbox, duplicates, known, .. } = totals;
+    Ok(Projected { outcomes, from_sandbox, duplicates, known })
 }
 
 /// Reads the rows in order and hands them over with what is known of their pairs. Ends early where
@@ -75,17 +83,23 @@ fn read(
     input: &Input,
     fingerprint: [u8; 16],
     table: &PairTable,
+    keeps_types: bool,
     interrupted: &(dyn Fn() -> bool + Sync),
     give: &SyncSender<Vec<Held>>,
 ) -> Result<(), PassError> {
     // The pairs that already stood in an earlier row.
     let mut seen = vec![false; table.len()];
+    let sheet = input.source.sheet().filter(|_| keeps_types);
+    let mut typed = sheet.map(Sheet::typed_rows).transpose()?.flatten();
     let rows = read_in_chunks(
         input,
         CHUNK,
         interrupted,
         |row| {
-            let cells = Cells::of(row.fields);
+            // A sheet's rows are the lines of its text.
+            let place = row.place.row;
+            let kinds = typed.as_mut().map(|typed| typed.of_row(place.saturating_sub(1)));
+            let cells = Cells::of(row.fields, place, kinds.transpose()?.unwrap_or_default());
             let size = cells.size();
             let what = match row.reading.checked {
                 Err(rejection) => What::Rejected(rejection),
@@ -214,6 +228,8 @@ struct Totals {
     charged: u64,
     possible: u64,
     from_sandbox: bool,
+    duplicates: u64,
+    known: u64,
 }
 
 impl Totals {
@@ -221,6 +237,8 @@ impl Totals {
         self.outcomes.add(result.outcome);
         self.charged += u64::from(result.charged == Charge::Charged);
         self.possible += u64::from(result.possible);
+        self.duplicates += u64::from(result.source == RowSource::Duplicate);
+        self.known += u64::from(result.source == RowSource::Ledger);
         let order = result.texts.order_no.as_deref().unwrap_or_default();
         self.from_sandbox |= order.starts_with(SANDBOX_ORDER);
     }

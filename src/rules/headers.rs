@@ -130,8 +130,7 @@ const VALUES_TOO: &[&str] = &[
 /// several of them; of all else only the shapes.
 pub fn shown_all(headers: &[String], certain: bool) -> Vec<String> {
     let holds_data = headers.iter().any(|header| is_data(header));
-    let known = headers.iter().filter(|header| is_known(header));
-    let known = known.filter(|header| !HeaderKey::of(header).is_in(VALUES_TOO)).count();
+    let known = known_headers(headers.iter().map(String::as_str));
     let filled = headers.iter().filter(|header| !header.trim().is_empty()).count();
     let is_header = known > 1 && known * 2 >= filled;
     let is_shown = |header: &str| match certain {
@@ -141,6 +140,11 @@ pub fn shown_all(headers: &[String], certain: bool) -> Vec<String> {
     headers.iter().map(|h| if is_shown(h) { shown(h) } else { mask_cell(h) }).collect()
 }
 
+/// How many cells are known for headers, and seldom stand in a customer's row.
+pub(super) fn known_headers<'a>(cells: impl Iterator<Item = &'a str>) -> usize {
+    cells.filter(|cell| is_known(cell) && !HeaderKey::of(cell).is_in(VALUES_TOO)).count()
+}
+
 /// Whether a header may be a person's data: a long number, a date, an address of a mailbox.
 fn is_personal(header: &str) -> bool {
     let digits = header.chars().filter(|c| c.is_numeric()).count();
@@ -148,7 +152,7 @@ fn is_personal(header: &str) -> bool {
 }
 
 /// Whether a cell is known for a header, as a whole or word by word.
-pub(super) fn is_known(cell: &str) -> bool {
+fn is_known(cell: &str) -> bool {
     let key = HeaderKey::of(cell);
     let is_word =
         |word: &str| HEADER_WORDS.split(' ').any(|known| known.eq_ignore_ascii_case(word));

@@ -115,18 +115,20 @@ pub(crate) fn finish<L: Ledger>(
     run: &OpenRun,
     body_auto: bool,
     now: impl FnOnce() -> WallMs,
-    make: impl FnOnce(&RunState, Option<StopReason>, &mut L) -> Result<Output, Error>,
+    make: impl FnOnce(&RunState, Option<StopReason>, WallMs, &mut L) -> Result<Output, Error>,
     summarize: impl Fn(&EndedStart) -> Result<(), Error>,
 ) -> EndedStart {
     let Left { state, mut ledger, ended } = left;
     let stop = ended.stop();
+    // One instant for the output and for the ledger.
+    let at = now();
     if let (Some(ledger), false) = (&mut ledger, matches!(ended, Ended::StorageFailed(_))) {
         remember_body(state.body, body_auto, ledger);
     }
     let made = match (&ended, &mut ledger) {
         // Nothing replaces an older output: the rows are no longer those of the answers.
         (Ended::InputLost(_), _) | (_, None) => None,
-        (_, Some(ledger)) => Some(make(&state, stop, ledger)),
+        (_, Some(ledger)) => Some(make(&state, stop, at, ledger)),
     };
     let (projected, placed) = match made {
         Some(Ok(Output { projected, placed })) => (Some(projected), placed),
@@ -140,7 +142,7 @@ pub(crate) fn finish<L: Ledger>(
     let summarized = summarize(&ended);
     ended.then(summarized);
     let noted = match ledger {
-        Some(ledger) if is_noted => note(ledger, run, &ended.state, now(), stop, ended.code),
+        Some(ledger) if is_noted => note(ledger, run, &ended.state, at, stop, ended.code),
         _ => Ok(()),
     };
     if let Err(error) = noted {

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::Sender;
 
-use crate::config::RunConfig;
+use crate::config::{Destination, RunConfig};
 use crate::engine::{Delivery, Dispatcher, Options, Signals};
 use crate::error::{Error, exit};
-use crate::input::{Layout, Source, inspect};
+use crate::input::{Layout, Source};
 use crate::ledger::{self, Ledger};
 use crate::model::attempt::WallMs;
 use crate::model::funnel::Funnel;
@@ -25,7 +25,7 @@ use crate::signals::Interrupts;
 use crate::term::{Progress, Screen};
 
 use super::internal;
-use super::stages::{Terms, damage, fold, forecast, open_source, opening};
+use super::stages::{Terms, damage, find_layout, fold, forecast, open_source, opening};
 use super::words;
 
 pub(crate) mod finish;
@@ -47,17 +47,19 @@ use verify::{Client, verify};
 pub fn run(config: &RunConfig, screen: &Screen) -> Result<u8, Error> {
     let begun = Instant::now();
     let vendor = Connection::prepare(config)?;
-    let (source, layout) = open_input(config, screen)?;
+    let (source, layout, destination) = open_input(config, screen)?;
     let ledger = ledger::open(&config.ledger, config.lock_wait, WallMs::now)?;
     // Until here a signal may simply end us. From here on nobody else writes our output either.
     let (interrupts, signals) = Interrupts::listen().map_err(internal)?;
-    let start = Start { config, screen, vendor: &vendor, interrupts: &interrupts, begun };
+    let (vendor, destination, interrupts) = (&vendor, &destination, &interrupts);
+    let start = Start { config, destination, screen, vendor, interrupts, begun };
     start.on(ledger, source, layout, signals, read_candidates)
 }
 
 /// A start: all that it has in hand beside the ledger and the input.
 struct Start<'a> {
     config: &'a RunConfig,
+    destination: &'a Destination,
     screen: &'a Screen,
     vendor: &'a Connection,
     interrupts: &'a Interrupts,
@@ -74,8 +76,8 @@ impl Start<'_> {
         mut signals: Signals,
         read: impl FnOnce(&Input, [u8; 16], &Sender<Delivery>) -> Result<(), PassError> + Send + 'static,
     ) -> Result<u8, Error> {
-        let Self { config, screen, interrupts, .. } = *self;
-        config.destination.check_writable()?;
+        let Self { config, destination, screen, interrupts, .. } = *self;
+        destination.check_writable()?;
         let hasher = ledger.hasher();
         let mut input = Input::new(source, layout, config.reading.clone(), hasher);
         let is_stopped = || interrupts.count() > 0;
@@ -118,15 +120,15 @@ impl Start<'_> {
             left
         };
         let calling = calling.elapsed();
-        let results = Results { config, input: &input, surveyed: &surveyed, run: &run, interrupts };
-        let begun = self.begun;
-        let facts = words::Facts { config, surveyed: &surveyed, funnel, run: &run, begun, calling };
+        let (input, surveyed, run, begun) = (&input, &surveyed, &run, self.begun);
+        let results = Results { config, destination, input, surveyed, run, interrupts };
+        let facts = words::Facts { config, destination, surveyed, funnel, run, begun, calling };
         let ended = finish(
             left,
-            &run,
+            run,
             config.body_auto,
             WallMs::now,
-            |state, stop, ledger| results.make(state, stop, ledger),
+            |state, stop, at, ledger| results.make(state, stop, at, ledger),
             |ended| words::write_summary(&facts, ended),
         );
         words::last(&facts, &ended, screen);
@@ -156,19 +158,20 @@ impl Start<'_> {
     }
 }
 
-/// Finds the input and its layout, and says what was found.
-fn open_input(config: &RunConfig, screen: &Screen) -> Result<(Source, Layout), Error> {
+/// Finds the input, its layout and where its results go, and says what was found.
+fn open_input(config: &RunConfig, screen: &Screen) -> Result<(Source, Layout, Destination), Error> {
     // A stream is kept beside the output, which has room for it.
-    let spool: PathBuf = config.destination.folder().unwrap_or_else(std::env::temp_dir);
+    let spool: PathBuf = config.output.folder().unwrap_or_else(std::env::temp_dir);
     let source = open_source(&config.input, &config.reading, &spool)?;
     let input = source.path().map(|path| ("input", path.to_owned()));
     let read: Vec<_> = input.into_iter().chain(config.files()).collect();
-    config.destination.check_apart(&read)?;
-    let layout = inspect(&source, &config.reading)?;
+    let destination = config.output.of(source.sheet().is_some());
+    destination.check_apart(&read)?;
+    let layout = find_layout(&source, &config.reading)?;
     screen.say(&words::settings(config.settings.as_deref(), &config.unused, &config.ledger.origin));
     screen.say(&words::layout(&source, &layout));
-    config.destination.check_fits(&layout)?;
-    Ok((source, layout))
+    destination.check_fits(&layout)?;
+    Ok((source, layout, destination))
 }
 
 /// A file that shows damage is not sent: each mismatch would be charged.

@@ -5,19 +5,21 @@ use std::path::Path;
 
 use super::finish::Output;
 use super::interrupted;
-use crate::config::RunConfig;
+use crate::config::{Destination, RunConfig};
 use crate::engine::RunState;
 use crate::error::Error;
 use crate::ledger::{Ledger, OpenRun};
+use crate::model::attempt::WallMs;
 use crate::model::stop::StopReason;
 use crate::model::subject::mask_path;
-use crate::output::{AtomicFile, Overview, Writer};
+use crate::output::{AtomicFile, BookOptions, Overview, Writer};
 use crate::passes::{Input, PassError, Projected, Survey, project};
 use crate::signals::Interrupts;
 
 /// The parts of an output, beside the run's state and the ledger.
 pub(super) struct Results<'a> {
     pub(super) config: &'a RunConfig,
+    pub(super) destination: &'a Destination,
     pub(super) input: &'a Input,
     pub(super) surveyed: &'a Survey,
     pub(super) run: &'a OpenRun,
@@ -30,14 +32,15 @@ impl Results<'_> {
         &self,
         state: &RunState,
         stop: Option<StopReason>,
+        at: WallMs,
         ledger: &mut L,
     ) -> Result<Output, Error> {
-        let Some(path) = self.config.destination.finished(false) else {
-            let (projected, _) = self.project_to(io::stdout(), state, stop, ledger)?;
+        let Some(path) = self.destination.finished(false) else {
+            let (projected, _) = self.project_to(io::stdout(), state, stop, at, ledger)?;
             return Ok(Output { projected, placed: Ok(None) });
         };
         let file = AtomicFile::beside(path).map_err(PassError::from)?;
-        let (projected, file) = self.project_to(file, state, stop, ledger)?;
+        let (projected, file) = self.project_to(file, state, stop, at, ledger)?;
         Ok(Output { projected, placed: self.place(file, stop, &projected) })
     }
 
@@ -46,13 +49,21 @@ impl Results<'_> {
         to: W,
         state: &RunState,
         stop: Option<StopReason>,
+        at: WallMs,
         ledger: &mut L,
     ) -> Result<(Projected, W), Error> {
-        let Self { config, input, surveyed, run, interrupts } = self;
-        let folder = config.destination.folder().unwrap_or_default();
-        let format = config.destination.format();
-        let mut writer =
-            Writer::new(to, format, &input.layout, &folder).map_err(PassError::from)?;
+        let Self { config, destination, input, surveyed, run, interrupts } = self;
+        let folder = destination.folder().unwrap_or_default();
+        let format = destination.format();
+        let label = input.source.label();
+        let options = BookOptions {
+            layout: &input.layout,
+            formats: input.source.sheet().map(|sheet| sheet.formats.as_slice()).unwrap_or_default(),
+            input: label,
+            run: run.id.0,
+            price: config.price.as_ref(),
+        };
+        let mut writer = Writer::new(to, format, options, &folder).map_err(PassError::from)?;
         let (table, tally) = (&state.table, &state.tally);
         // Signals that the calls were stopped with do not stop the output as well.
         let heard = interrupts.count().max(1);
@@ -62,8 +73,13 @@ impl Results<'_> {
             project(input, fingerprint, table, tally, ledger, &mut writer, &is_interrupted)
                 .map_err(|error| interrupted(error, interrupts))?;
         let overview = Overview {
+            input: label,
             run: run.id.0,
             begun: run.found.created_at,
+            ended_at: at,
+            from_sandbox: projected.from_sandbox,
+            duplicates: projected.duplicates,
+            known: projected.known,
             ended: stop.map_or("finished", StopReason::name),
             origin: &config.ledger.origin,
             outcomes: projected.outcomes,
@@ -82,7 +98,7 @@ impl Results<'_> {
         stop: Option<StopReason>,
         projected: &Projected,
     ) -> Result<Option<String>, Error> {
-        let destination = &self.config.destination;
+        let destination = self.destination;
         let partial = destination.partial(projected.from_sandbox);
         let finished = destination.finished(projected.from_sandbox).map(Path::to_owned);
         let path = if stop.is_some() { partial.clone() } else { finished };

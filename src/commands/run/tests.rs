@@ -50,14 +50,15 @@ fn run_with(
     let config = RunConfig::new(&arguments, &Origins::default()).unwrap();
     let screen = Screen::new(&config.screen);
     let vendor = Connection::prepare(&config).unwrap();
-    let (source, layout) = open_input(&config, &screen).unwrap();
+    let (source, layout, destination) = open_input(&config, &screen).unwrap();
     let mut place = MemoryBackend::new();
     let ledger = place.open(WallMs::now()).unwrap();
     MemoryBackend::set_trap(&ledger, trap);
     let (interrupts, begun) = (Interrupts::default(), Instant::now());
     let (_signal, signals) = tokio::sync::mpsc::channel(1);
-    let start =
-        Start { config: &config, screen: &screen, vendor: &vendor, interrupts: &interrupts, begun };
+    let (config, destination) = (&config, &destination);
+    let (screen, vendor, interrupts) = (&screen, &vendor, &interrupts);
+    let start = Start { config, destination, screen, vendor, interrupts, begun };
     let result = start.on(ledger, source, layout, signals, read);
     let summary = std::fs::read(path("out.csv.summary.json")).expect("the summary is written");
     let shown = place.open(WallMs::now()).unwrap();

@@ -70,6 +70,16 @@ pub(super) fn choose<'l>(
     }
 }
 
+/// Whether a sheet holds results of ours.
+pub(super) fn holds_results<'l>(
+    package: &mut Package,
+    sheets: &[SheetPart],
+    lists: impl Fn() -> Lists<'l>,
+) -> bool {
+    let mut looks = sheets.iter().map(|sheet| look(package, sheet, Options::default(), lists()));
+    looks.any(|suits| matches!(suits, Ok(Suits::Ours)))
+}
+
 /// The sheet that the user named.
 fn asked_for(
     asked: &str,

@@ -106,6 +106,11 @@ impl<'a> Headed<'a> {
         }
     }
 
+    /// Whether a column may be taken by its cells alone: not under headers that may be a customer's row.
+    fn may_go_by_cells(&self) -> bool {
+        self.table.certain || self.table.headers.is_none()
+    }
+
     fn fitting(&self, fits: Fits<'_>) -> Vec<&Column> {
         self.columns.iter().filter(|column| fits(column)).collect()
     }
@@ -141,8 +146,10 @@ impl<'a> Headed<'a> {
                 return Ok(chosen_id(one));
             }
         }
-        let certain =
-            self.fitting(&|c| c.meaning == Meaning::Unknown && c.look.must_be_niks() && is_free(c));
+        let certain = self.fitting(&|c| {
+            let is_unknown = c.meaning == Meaning::Unknown && self.may_go_by_cells();
+            is_unknown && c.look.must_be_niks() && is_free(c)
+        });
         if let Some(one) = self.the_only(Role::Id, &certain)? {
             return Ok(chosen_id(one));
         }
@@ -187,14 +194,15 @@ impl<'a> Headed<'a> {
         });
         let own = if whole.is_empty() { bare } else { whole };
         let known: Vec<_> = own.into_iter().chain(others).collect();
-        let odd = headed(&|kind, _| kind == NameHeader::Odd);
+        let odd = headed(&|kind, _| kind == NameHeader::Odd && self.may_go_by_cells());
         for fitting in [card, same_role, known, odd] {
             if let Some(one) = self.the_only(Role::Name, &fitting)? {
                 return Ok(chosen_name(one));
             }
         }
         let certain = self.fitting(&|c| {
-            c.index != id.index && c.meaning == Meaning::Unknown && c.look.must_be_names()
+            let is_unknown = c.meaning == Meaning::Unknown && self.may_go_by_cells();
+            is_unknown && c.index != id.index && c.look.must_be_names()
         });
         match self.the_only(Role::Name, &certain)? {
             Some(one) => Ok(chosen_name(one)),

@@ -4,7 +4,7 @@
 //! Must hold: no record that holds data is passed over as a title. Never: shows a cell.
 
 use super::{ColumnSpec, Wanted};
-use crate::rules::headers::{HeaderKey, Meaning, is_data, is_known};
+use crate::rules::headers::{HeaderKey, Meaning, is_data, known_headers};
 use crate::rules::nik::look_of;
 
 /// Where the header is, if there is one: else the first record is data.
@@ -12,7 +12,8 @@ use crate::rules::nik::look_of;
 pub struct HeaderRow {
     /// Its place among the records, from 0. What stands above is titles.
     pub at: usize,
-    /// It is certain that it is a header: words above a block of NIKs. Else it may be a customer's row.
+    /// It is certain that it is a header: words above a block of NIKs, some of them known for headers. Else it may be a
+    /// customer's row.
     pub certain: bool,
 }
 
@@ -95,7 +96,7 @@ fn nik_block<T: AsRef<str>>(rows: &[Vec<T>], wanted: Wanted<'_>) -> Option<NikBl
 /// The record above the NIKs that looks most like a header: one whose words are known, else the first whose words fill it.
 /// What stands below the first is no title: it may be a customer.
 fn words_above<T: AsRef<str>>(rows: &[Vec<T>], above: &[Vec<T>], block: NikBlock) -> HeaderRow {
-    let known = |row: &[T]| row.iter().filter(|cell| is_known(cell.as_ref())).count();
+    let known = |row: &[T]| known_headers(row.iter().map(AsRef::as_ref));
     let fits = |row: &&Vec<T>| {
         let cells = filled(row);
         cells * 2 >= block.filled && (cells > 1 || block.filled == 1) && block.is_headed_by(row)
@@ -103,7 +104,7 @@ fn words_above<T: AsRef<str>>(rows: &[Vec<T>], above: &[Vec<T>], block: NikBlock
     let fitting = above.iter().enumerate().filter(|(_, row)| fits(row));
     let best = fitting.max_by_key(|(at, row)| (known(row), std::cmp::Reverse(*at)));
     match best {
-        Some((at, _)) => HeaderRow { at, certain: true },
+        Some((at, row)) => HeaderRow { at, certain: known(row) > 0 },
         // Nothing stands above the NIKs: the headers are told by their words, or there are none.
         None => {
             let several = above.iter().position(|row| known(row) > 1);
@@ -147,12 +148,14 @@ mod tests {
             ("No|NIK|Nama/1|#|BUDI", None, None, (0, true)),
             ("Laporan||/||/No|NIK|Nama/1|#|BUDI", None, None, (2, true)),
             ("PT X||/Oktober||/No.|NO. KTP YBS|Nama Xyz/1|#|BUDI", None, None, (2, true)),
-            ("PT X||/Kolom A|Kolom B|Kolom C/1|#|BUDI", None, None, (1, true)),
+            ("PT X||/Kolom A|Kolom B|Kolom C/1|#|BUDI", None, None, (1, false)),
             // A first customer whose NIK is missing is no header, and is not lost above one.
-            ("a|b|c/1|belum ada|BUDI/2|#|SITI", None, None, (0, true)),
+            ("a|b|c/1|belum ada|BUDI/2|#|SITI", None, None, (0, false)),
+            ("1|belum ada|BUDI/2|#|SITI", None, None, (0, false)),
+            ("1||BUDI/2|#|SITI", None, None, (0, false)),
             ("No|No Induk YBS|Nama/1|belum ada|BUDI/2|#|SITI", None, None, (0, true)),
             // By name, of the user's; by number, by what stands above.
-            ("x|y|z/a|b|c/1|#|BUDI", Some("b"), Some("c"), (1, true)),
+            ("x|y|z/a|bb|c/1|#|BUDI", Some("bb"), Some("c"), (1, true)),
             ("Laporan data||/No|Kode|Orang/1|#|BUDI", Some("2"), Some("3"), (1, true)),
             ("Laporan data||/No|Kode|Orang/1|#|BUDI", Some("B"), Some("3"), (1, true)),
             // Without a header.

@@ -25,7 +25,7 @@ use crate::ledger::{Ledger, OpenRun, Opening, Preview, RunRef};
 use crate::model::attempt::{PairKey, WallMs};
 use crate::model::class::{End, ResultCode};
 use crate::model::stop::StopReason;
-use crate::output::{Dialect, Format, Overview, Writer};
+use crate::output::{BookOptions, Dialect, Format, Overview, Writer};
 use crate::passes::{Input, Known, PassError, Survey, project, read_candidates, survey};
 use crate::rules::columns::ColumnSpec;
 use crate::rules::pair::PairHasher;
@@ -254,7 +254,7 @@ impl<B: Backend> World<B> {
             &begun.run,
             flags.body_auto,
             || now,
-            |state, stop, ledger| {
+            |state, stop, _, ledger| {
                 let (bytes, output) = self.project(begun, state, stop, ledger)?;
                 checked = self.check_output(begun, state, stop, &bytes);
                 Ok(output)
@@ -293,16 +293,24 @@ impl<B: Backend> World<B> {
         stop: Option<StopReason>,
         ledger: &mut SimLedger<B>,
     ) -> Result<(Vec<u8>, Output), Error> {
-        let format = Format::Csv { dialect: Dialect::Exact, packed: false };
         let Begun { input, survey, run, .. } = begun;
-        let mut writer = Writer::new(Vec::new(), format, &input.layout, self.folder.path())
+        let (layout, run_number) = (&input.layout, run.id.0);
+        let options =
+            BookOptions { layout, formats: &[], input: "file", run: run_number, price: None };
+        let format = Format::csv(Dialect::Exact);
+        let mut writer = Writer::new(Vec::new(), format, options, self.folder.path())
             .map_err(PassError::from)?;
         let (table, tally) = (&state.table, &state.tally);
         let projected =
             project(input, survey.fingerprint, table, tally, ledger, &mut writer, &|| false)?;
         let overview = Overview {
-            run: run.id.0,
+            input: "file",
+            run: run_number,
             begun: run.found.created_at,
+            ended_at: run.found.created_at,
+            from_sandbox: projected.from_sandbox,
+            duplicates: projected.duplicates,
+            known: projected.known,
             ended: stop.map_or("finished", StopReason::name),
             origin: "simulation",
             outcomes: projected.outcomes,

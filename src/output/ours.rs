@@ -1,0 +1,127 @@
+//! Which files were written by this program, so that no other is overwritten.
+//!
+//! Must hold: what cannot be read, or cannot be told, is not ours. A file that is not there, or empty, stands in nobody's
+//! way.
+//! Never: reads more than the beginning of a file.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+
+use super::results::COLUMNS;
+use crate::input::sheet::holds_results;
+use crate::model::money::Charge;
+use crate::model::outcome::Outcome;
+use crate::rules::headers::{OUTCOME_HEADER, column_of_ours};
+
+/// Bytes of a text in which its first record ends.
+const HEAD: u64 = 1 << 20;
+/// How a workbook and a packed text begin.
+const ZIP: &[u8] = b"PK\x03\x04";
+const GZIP: &[u8] = b"\x1F\x8B";
+
+/// Whether an output may be put in this place: nothing is there, an empty file, or an output of ours.
+pub fn is_ours(path: &Path) -> bool {
+    let Some(head) = head_of(path) else { return !path.exists() };
+    if head.is_empty() {
+        return true;
+    }
+    if head.starts_with(ZIP) {
+        return holds_results(path);
+    }
+    let text = if head.starts_with(GZIP) { unpacked(&head) } else { head };
+    [b',', b';', b'\t', b'|'].into_iter().any(|delimiter| begins_as_ours(&text, delimiter))
+}
+
+/// Whether a summary may be put in this place: nothing is there, an empty file, or a summary of ours.
+pub fn is_our_summary(path: &Path) -> bool {
+    let Some(head) = head_of(path) else { return !path.exists() };
+    let summary = serde_json::from_slice::<serde_json::Value>(&head).unwrap_or_default();
+    head.is_empty() || ["version", "run", "spending"].iter().all(|name| summary.get(name).is_some())
+}
+
+/// The beginning of a file; `None` where it cannot be read.
+fn head_of(path: &Path) -> Option<Vec<u8>> {
+    let mut head = Vec::new();
+    File::open(path).ok()?.take(HEAD).read_to_end(&mut head).ok()?;
+    Some(head)
+}
+
+/// As much of a packed text as its beginning holds.
+fn unpacked(head: &[u8]) -> Vec<u8> {
+    let mut text = Vec::new();
+    // It ends in its middle: what came before is enough.
+    let _ = BufReader::new(MultiGzDecoder::new(head)).take(HEAD).read_to_end(&mut text);
+    text
+}
+
+/// Whether the first record is a header of ours, or, where the input had none, a row of ours.
+fn begins_as_ours(text: &[u8], delimiter: u8) -> bool {
+    let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
+    let mut form = csv::ReaderBuilder::new();
+    form.delimiter(delimiter).has_headers(false).flexible(true);
+    let mut first = csv::ByteRecord::new();
+    if !form.from_reader(text).read_byte_record(&mut first).unwrap_or(false) {
+        return false;
+    }
+    let cells: Vec<_> = first.iter().map(String::from_utf8_lossy).collect();
+    cells.iter().any(|cell| column_of_ours(cell) == Some(OUTCOME_HEADER))
+        || cells.windows(COLUMNS.len()).any(|row| is_row(row.iter().map(AsRef::as_ref)))
+}
+
+/// Whether cells are those that we add to a row: an outcome, a code, whether it is charged, and so on.
+fn is_row<'a>(mut cells: impl Iterator<Item = &'a str>) -> bool {
+    let outcome = cells.next().unwrap_or_default();
+    let charged = cells.nth(1).unwrap_or_default();
+    Outcome::ALL.iter().any(|known| known.word() == outcome)
+        && [Charge::Charged, Charge::Free, Charge::Unknown].iter().any(|c| c.word() == charged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn what_others_wrote_is_told_from_what_we_wrote() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        assert!(is_ours(&path) && is_our_summary(&path), "nothing is there");
+        let packed = |text: &str| {
+            let mut file =
+                flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            file.write_all(text.as_bytes()).unwrap();
+            file.finish().unwrap()
+        };
+        let header = format!("no;\"NIK\";{}\n1;2;match\n", COLUMNS.join(";"));
+        let row = "3275014107900001,BUDI,match,01,yes,0,O1,t,,R1,OK,,call,1\n";
+        for (what, bytes, ours) in [
+            ("empty", Vec::new(), true),
+            ("a report", b"important report\n".to_vec(), false),
+            ("an input", b"nik,nama\n3275014107900001,BUDI\n".to_vec(), false),
+            ("bytes", vec![0, 1, 2, 255], false),
+            ("a header of ours", header.clone().into_bytes(), true),
+            ("one for a spreadsheet", [&b"\xEF\xBB\xBF"[..], header.as_bytes()].concat(), true),
+            ("a row of ours", row.as_bytes().to_vec(), true),
+            ("a packed output", packed(&header), true),
+            ("a packed report", packed("important report"), false),
+            ("a torn packed file", packed(&header)[..9].to_vec(), false),
+            ("a ZIP file that is none", b"PK\x03\x04 and no more".to_vec(), false),
+        ] {
+            std::fs::write(&path, bytes).unwrap();
+            assert_eq!(is_ours(&path), ours, "{what}");
+        }
+        for (text, ours) in [
+            ("", true),
+            (r#"{"version": 1, "run": 3, "spending": {}}"#, true),
+            (r#"{"version": 1, "name": "app"}"#, false),
+            ("important", false),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(is_our_summary(&path), ours, "{text}");
+        }
+        assert!(!is_ours(folder.path()), "a folder");
+    }
+}

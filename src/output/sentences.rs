@@ -1,0 +1,156 @@
+//! What came of a row in a sentence, for people.
+//!
+//! Must hold: the code stands behind its sentence, so that both can be searched for. Never: a code alone.
+
+use std::borrow::Cow;
+
+use super::overview::in_words;
+use super::results::RowResult;
+use crate::model::class::{AccountStop, Class, Lost, NotSent, Refusal, ResultCode, Trouble};
+use crate::model::outcome::Outcome;
+use crate::model::row::Rejection;
+
+/// Why a row has the result that it has. Empty where the result says all.
+pub(super) fn sentence<'a>(result: &'a RowResult<'_>) -> Cow<'a, str> {
+    let reason = result.reason.as_ref();
+    if let Some(why) = rejection(result) {
+        return Cow::Owned(format!("{} ({})", why.explain(), why.code()));
+    }
+    // Our own words follow a class's name.
+    let (code, detail) = reason.split_once(": ").unwrap_or((reason, ""));
+    match Class::all().find(|class| class.name() == code) {
+        Some(class) if detail.is_empty() => Cow::Owned(format!("{} ({code})", explain(class))),
+        Some(class) => Cow::Owned(format!("{} ({code}): {detail}", explain(class))),
+        None if reason.is_empty() && result.outcome != Outcome::Match => {
+            Cow::Borrowed(in_words(result.outcome).1)
+        }
+        None => Cow::Borrowed(reason),
+    }
+}
+
+/// What to do about a row without a result.
+pub(super) fn advice(result: &RowResult<'_>) -> &'static str {
+    match result.outcome {
+        // The sentence ends in it.
+        Outcome::Rejected => "Correct the row in your file, and run the file again.",
+        Outcome::Refused if result.possible > 0 => {
+            "Ask the vendor what happened, and whether it was charged."
+        }
+        Outcome::Refused => "Compare the row with the card, correct it, and run the file again.",
+        Outcome::Unavailable => "Run the same command again: the row is asked for again.",
+        Outcome::InDoubt => {
+            "It may have been charged. Ask the vendor; it is not sent again by itself."
+        }
+        Outcome::NotSent => "Run the same command again: it goes on with this row.",
+        Outcome::Unknown => "Ask the vendor what this result code means.",
+        Outcome::Match | Outcome::Mismatch | Outcome::NotSure | Outcome::Failed => "",
+    }
+}
+
+fn rejection(result: &RowResult<'_>) -> Option<Rejection> {
+    let is_rejected = result.outcome == Outcome::Rejected;
+    let known = || Rejection::ALL.iter().find(|why| why.code() == result.reason);
+    if is_rejected { known().copied() } else { None }
+}
+
+const fn explain(class: Class) -> &'static str {
+    match class {
+        Class::Answered(ResultCode::Match) => "NIK and name belong together",
+        Class::Answered(ResultCode::Mismatch) => "NIK and name do not belong together",
+        Class::Answered(ResultCode::NotSure) => "the vendor could not tell",
+        Class::Answered(ResultCode::Failed) => "the vendor could not check it",
+        Class::Answered(ResultCode::Unknown) => "the result code is not documented",
+        Class::Refused(Refusal::InvalidArgument) => {
+            "the vendor takes the NIK or the name for invalid"
+        }
+        Class::Refused(Refusal::ArgumentNotFound) => "the vendor misses a part of the request",
+        Class::Refused(Refusal::Abnormal) => {
+            "the vendor says that this row was asked for too often"
+        }
+        Class::Refused(Refusal::Other) => "the vendor refused the row",
+        Class::Refused(Refusal::UnknownSuccess) => {
+            "the vendor answered with a status that is not documented; it may have been charged"
+        }
+        Class::Retry(Trouble::QueryFailed) => "the vendor could not ask the registry",
+        Class::Retry(Trouble::Internal) => "the vendor had an error of its own",
+        Class::Retry(Trouble::SourceUnavailable) => "the registry was not available",
+        Class::Retry(Trouble::SourceTimeout) => "the registry did not answer in time",
+        Class::Retry(Trouble::Gateway) => {
+            "a gateway answered with an error; the vendor may have received the row, and charged it"
+        }
+        Class::Throttled => "the vendor asked to slow down",
+        Class::Account(AccountStop::Proxy) => "a proxy or gateway refused us",
+        Class::Account(_) => "the vendor refused the account or the address",
+        Class::OutOfQuota => "the account's quota was used up",
+        Class::NotSent(NotSent::Connect) => "not sent: no connection could be made",
+        Class::NotSent(NotSent::Certificate) => "not sent: the certificate was refused",
+        Class::NotSent(NotSent::NoTls) => "not sent: the address does not use TLS",
+        Class::NotSent(NotSent::Proxy) => "not sent: a proxy refused us",
+        Class::NotSent(NotSent::Unbuildable) => "not sent: the request could not be made",
+        Class::NotSent(NotSent::Recalled) => "not sent: the run stopped before",
+        Class::InDoubt(Lost::Timeout) => "no answer came in time",
+        Class::InDoubt(Lost::Cut) => "no answer: the connection was cut after sending",
+        Class::InDoubt(Lost::Unreadable) => "an answer came that cannot be read",
+        Class::InDoubt(Lost::GatewayTimeout) => "no answer: a gateway waited too long for it",
+        Class::InDoubt(Lost::Repeated) => "the answer that came was another row's",
+        Class::InDoubt(Lost::Interrupted) => "stopped while the answer was waited for",
+        Class::InDoubt(Lost::Killed) => "the program was killed while the answer was waited for",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::reply::Texts;
+
+    #[test]
+    fn a_reason_is_a_sentence_and_its_code() {
+        let rejected = |why| RowResult::rejected(why);
+        for (outcome, reason, expected) in [
+            (Outcome::Match, "", ""),
+            (Outcome::Match, "sent as: SITI AMINAH", "sent as: SITI AMINAH"),
+            (Outcome::Mismatch, "", "NIK and name do not belong together"),
+            (Outcome::NotSure, "", "the vendor could not tell"),
+            (
+                Outcome::InDoubt,
+                "lost_connection",
+                "no answer: the connection was cut after sending (lost_connection)",
+            ),
+            (
+                Outcome::InDoubt,
+                "lost_unreadable: HTTP 200, text/html",
+                "an answer came that cannot be read (lost_unreadable): HTTP 200, text/html",
+            ),
+            (Outcome::Refused, "vendor's own words", "vendor's own words"),
+            (Outcome::NotSent, "", "the run stopped before; the same command goes on"),
+        ] {
+            let texts = Cow::Owned(Texts::default());
+            let result = RowResult {
+                outcome,
+                reason: reason.into(),
+                texts,
+                ..rejected(Rejection::NikEmpty)
+            };
+            assert_eq!(sentence(&result), expected, "{reason}");
+        }
+        assert_eq!(
+            sentence(&rejected(Rejection::NikEmpty)),
+            "the NIK cell is empty: fill it in (nik_empty)"
+        );
+    }
+
+    #[test]
+    fn every_row_without_a_result_has_advice() {
+        for outcome in Outcome::ALL {
+            let result = RowResult { outcome, ..RowResult::rejected(Rejection::NikDate) };
+            assert_eq!(advice(&result).is_empty(), outcome.has_verdict(), "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn sentences_differ() {
+        let all: std::collections::HashSet<_> = Class::all().map(explain).collect();
+        // Five ways in which the account is refused are one to the reader.
+        assert_eq!(all.len(), Class::all().count() - 4);
+    }
+}

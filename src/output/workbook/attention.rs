@@ -1,0 +1,105 @@
+//! The sheet of the rows without a result: what happened, and what to do, a sentence each.
+
+use std::io;
+
+use rust_xlsxwriter::{IgnoreError, Worksheet, XlsxError};
+
+use super::cells::fitting;
+use super::styles::Styles;
+use super::{Limits, caught, set_page};
+use crate::input::Layout;
+use crate::output::overview::in_words;
+use crate::output::results::{Cells, RowResult};
+use crate::output::sentences::{advice, sentence};
+
+/// The columns, and how wide each is.
+const COLUMNS: [(&str, f64); 6] = [
+    ("Row in your file", 11.0),
+    ("NIK", 21.0),
+    ("Name", 34.0),
+    ("Result", 15.0),
+    ("What happened", 62.0),
+    ("What to do", 52.0),
+];
+
+/// The sheet of the rows without a result.
+pub(super) struct Attention {
+    sheet: Worksheet,
+    id: usize,
+    name: usize,
+    rows: u32,
+    /// Rows that no room was left for.
+    more: u64,
+}
+
+impl Attention {
+    pub(super) fn begin(sheet: Worksheet, layout: &Layout, styles: &Styles) -> io::Result<Self> {
+        let (id, name) = (layout.id.index, layout.name.index);
+        let mut begun = Self { sheet, id, name, rows: 1, more: 0 };
+        caught(|| {
+            let sheet = &mut begun.sheet;
+            sheet.set_name("Needs attention")?;
+            for (at, (head, width)) in (0..).zip(COLUMNS) {
+                sheet.set_column_width(at, width)?;
+                sheet.write_string_with_format(0, at, head, &styles.head)?;
+            }
+            Ok(())
+        })?;
+        Ok(begun)
+    }
+
+    pub(super) fn write(
+        &mut self,
+        cells: &Cells,
+        result: &RowResult<'_>,
+        styles: &Styles,
+        limits: &Limits,
+    ) -> Result<(), XlsxError> {
+        if result.outcome.has_verdict() {
+            return Ok(());
+        }
+        // One row is kept for the word on those that have no room.
+        if self.rows + 1 >= limits.rows {
+            self.more += 1;
+            return Ok(());
+        }
+        let own = |at: usize| {
+            String::from_utf8_lossy(cells.iter().nth(at).unwrap_or_default()).into_owned()
+        };
+        let (sheet, row) = (&mut self.sheet, self.rows);
+        sheet.write_number_with_format(row, 0, cells.row() as f64, &styles.plain)?;
+        let (nik, name) = (own(self.id), own(self.name));
+        let word = in_words(result.outcome).0;
+        for (at, text, style) in [
+            (1, nik.as_str(), &styles.wrapped),
+            (2, &name, &styles.wrapped),
+            (3, word, styles.outcome(result.outcome)),
+            (4, &sentence(result), &styles.wrapped),
+            (5, advice(result), &styles.wrapped),
+        ] {
+            sheet.write_string_with_format(row, at, fitting(text), style)?;
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    pub(super) fn finish(mut self, styles: &Styles, footer: &str) -> Result<Worksheet, XlsxError> {
+        let (sheet, row) = (&mut self.sheet, self.rows);
+        if row == 1 {
+            sheet.write_string_with_format(row, 0, "Every row has a result.", &styles.text)?;
+        } else {
+            let (last_row, last_column) = (row - 1, COLUMNS.len() as u16 - 1);
+            sheet.autofilter(0, 0, last_row, last_column)?;
+            let as_text = IgnoreError::NumberStoredAsText;
+            sheet.ignore_error_range(0, 0, last_row, last_column, as_text)?;
+        }
+        if self.more > 0 {
+            let more = format!("{} more rows: see the sheets of results.", self.more);
+            sheet.write_string_with_format(row, 0, more, &styles.text)?;
+        }
+        sheet.set_freeze_panes(1, 0)?;
+        sheet.set_repeat_rows(0, 0)?;
+        set_page(sheet, footer);
+        Ok(self.sheet)
+    }
+}

@@ -1,0 +1,299 @@
+//! The sheets of results: the input's own columns, the result beside them, and what only a technician reads, folded.
+
+use std::io;
+
+use rust_xlsxwriter::{Format, IgnoreError, Worksheet, XlsxError};
+
+use super::cells::{Width, fitting};
+use super::styles::Styles;
+use super::{Limits, caught, set_page};
+use crate::input::Layout;
+use crate::input::sheet::TypedCell;
+use crate::model::money::Charge;
+use crate::output::overview::in_words;
+use crate::output::results::{Cells, OwnColumns, RowResult, RowSource};
+use crate::output::sentences::sentence;
+
+/// About what a cell takes in a sheet beside its own text.
+const CELL_BYTES: u64 = 48;
+/// How wide columns are, in characters: at least, and at most.
+const NARROW: usize = 6;
+const WIDE: usize = 45;
+/// The result, and whether it is charged, stay narrow; its reason is a sentence.
+const RESULT_WIDTH: usize = 15;
+const CHARGED_WIDTH: usize = 10;
+const REASON_WIDTH: usize = 60;
+const TECHNICAL_WIDTH: usize = 14;
+/// Columns that stay where they are while one scrolls take no more than about half a screen.
+const FROZEN_WIDTH: f64 = 60.0;
+/// The head's height, for two lines.
+const HEAD_HEIGHT: f64 = 32.0;
+
+/// The columns that are added: those that everybody reads, then those that are folded.
+const SHOWN: [(&str, usize); 3] = [
+    ("Result (ck_outcome)", RESULT_WIDTH),
+    ("Charged (ck_charged)", CHARGED_WIDTH),
+    ("Reason (ck_reason)", REASON_WIDTH),
+];
+const FOLDED: [&str; 9] = [
+    "Result code (ck_result)",
+    "Possible charges (ck_possible)",
+    "Order number (ck_order_no)",
+    "Time at the vendor (ck_handle_time)",
+    "Remark (ck_remark)",
+    "Request id (ck_request_id)",
+    "Status (ck_status)",
+    "Answer from (ck_source)",
+    "Times sent (ck_attempts)",
+];
+
+/// The columns of the results, the same on each of their sheets.
+pub(super) struct Columns {
+    own: OwnColumns,
+    heads: Vec<String>,
+    /// How many of the input's own stay, and which of those shown holds the name.
+    kept: usize,
+    name: Option<usize>,
+}
+
+impl Columns {
+    /// The columns of an input's results; where it has no header, its own are named by their letters.
+    pub(super) fn of(layout: &Layout) -> Self {
+        let own = OwnColumns::of(layout);
+        let head = |at: usize| match &layout.header {
+            Some(header) => header.get(at).map(|cell| String::from_utf8_lossy(cell).into_owned()),
+            None => Some(format!("Column {}", crate::rules::columns::column_letters(at))),
+        };
+        let heads: Vec<_> = own.places().map(|at| head(at).unwrap_or_default()).collect();
+        let name = own.places().position(|at| at == layout.name.index);
+        Self { kept: heads.len(), name, own, heads }
+    }
+
+    fn last(&self) -> u16 {
+        column(self.kept + SHOWN.len() + FOLDED.len() - 1)
+    }
+}
+
+/// A sheet of results that is written to.
+pub(super) struct ResultsSheet {
+    sheet: Worksheet,
+    widths: Vec<Width>,
+    rows: u32,
+    bytes: u64,
+}
+
+impl ResultsSheet {
+    /// Begins the first sheet.
+    pub(super) fn begin(
+        sheet: Worksheet,
+        number: usize,
+        columns: &Columns,
+        styles: &Styles,
+    ) -> io::Result<Self> {
+        let mut begun = None;
+        caught(|| {
+            begun = Some(Self::begin_in(sheet, number, columns, styles)?);
+            Ok(())
+        })?;
+        begun.ok_or_else(|| io::ErrorKind::Other.into())
+    }
+
+    /// Begins a sheet: its name, and the head of its columns. `number`: how many stand before it.
+    pub(super) fn begin_in(
+        mut sheet: Worksheet,
+        number: usize,
+        columns: &Columns,
+        styles: &Styles,
+    ) -> Result<Self, XlsxError> {
+        match number {
+            0 => sheet.set_name("Results")?,
+            n => sheet.set_name(format!("Results {}", n + 1))?,
+        };
+        sheet.set_row_height(0, HEAD_HEIGHT)?;
+        let ours = SHOWN.iter().map(|(head, _)| *head).chain(FOLDED);
+        let heads = columns.heads.iter().map(String::as_str).chain(ours);
+        for (at, head) in (0..).zip(heads) {
+            sheet.write_string_with_format(0, at, fitting(head), &styles.head)?;
+        }
+        for at in 0..column(columns.kept) {
+            sheet.set_column_format(at, &styles.text)?;
+        }
+        let mut widths: Vec<_> = columns
+            .heads
+            .iter()
+            .map(|head| {
+                // A head of several words may stand in two lines.
+                let mut width = Width::between(NARROW, WIDE);
+                let longest = head.split_whitespace().max_by_key(|word| word.chars().count());
+                width.see(longest.unwrap_or_default());
+                width
+            })
+            .collect();
+        widths.extend(SHOWN.iter().map(|(_, width)| Width::between(*width, *width)));
+        widths.extend(FOLDED.iter().map(|_| Width::between(TECHNICAL_WIDTH, WIDE)));
+        Ok(Self { sheet, widths, rows: 1, bytes: 0 })
+    }
+
+    pub(super) fn is_full(&self, limits: &Limits) -> bool {
+        self.rows >= limits.rows || self.bytes >= limits.bytes
+    }
+
+    pub(super) fn write(
+        &mut self,
+        cells: &Cells,
+        result: &RowResult<'_>,
+        columns: &Columns,
+        styles: &Styles,
+        limits: &Limits,
+    ) -> Result<(), XlsxError> {
+        let Self { sheet, widths, rows, bytes } = self;
+        let mut line = Line { sheet, widths, row: *rows, column: 0, bytes: 0 };
+        columns.own.each(cells.iter(), |cell, at, is_id| {
+            let text = String::from_utf8_lossy(cell);
+            match cells.typed(at) {
+                Some(typed) if !is_id => line.typed(typed, &text, styles),
+                _ => line.text(&text, None),
+            }
+        })?;
+        let texts = result.texts.as_ref();
+        let given = |text: &'_ Option<String>| text.clone().unwrap_or_default();
+        line.text(in_words(result.outcome).0, Some(styles.outcome(result.outcome)))?;
+        line.text(charged(result.charged), Some(&styles.text))?;
+        line.text(&sentence(result), Some(&styles.text))?;
+        line.text(&given(&texts.result), Some(&styles.text))?;
+        line.number(f64::from(result.possible), &styles.count)?;
+        for text in
+            [&texts.order_no, &texts.handle_time, &texts.remark, &texts.request_id, &texts.status]
+        {
+            line.text(&given(text), Some(&styles.text))?;
+        }
+        line.text(source(result.source), Some(&styles.text))?;
+        line.number(f64::from(result.attempts), &styles.count)?;
+        line.surplus(columns.own.surplus(cells), limits.columns, &styles.text)?;
+        *bytes += line.bytes;
+        *rows += 1;
+        Ok(())
+    }
+
+    /// What is said of a whole sheet: widths, what is folded and what stays in sight, a filter, its page, and that its
+    /// digits are texts.
+    pub(super) fn finish(
+        mut self,
+        columns: &Columns,
+        footer: &str,
+    ) -> Result<Worksheet, XlsxError> {
+        let (last_row, last_column) = (self.rows.saturating_sub(1), columns.last());
+        let sheet = &mut self.sheet;
+        for (at, width) in (0..).zip(&self.widths) {
+            sheet.set_column_width(at, width.characters())?;
+        }
+        let folded = column(columns.kept + SHOWN.len());
+        sheet.group_columns_collapsed(folded, last_column)?;
+        let frozen = columns.name.map_or(0, |name| name + 1);
+        let width: f64 = self.widths.iter().take(frozen).map(|width| width.characters()).sum();
+        sheet.set_freeze_panes(1, if width <= FROZEN_WIDTH { column(frozen) } else { 0 })?;
+        sheet.autofilter(0, 0, last_row, last_column)?;
+        let as_text = IgnoreError::NumberStoredAsText;
+        sheet.ignore_error_range(0, 0, last_row, last_column, as_text)?;
+        sheet.set_repeat_rows(0, 0)?;
+        set_page(sheet, footer);
+        Ok(self.sheet)
+    }
+}
+
+fn column(at: usize) -> u16 {
+    u16::try_from(at).unwrap_or(u16::MAX)
+}
+
+/// A row in the making.
+struct Line<'a> {
+    sheet: &'a mut Worksheet,
+    widths: &'a mut [Width],
+    row: u32,
+    column: u16,
+    bytes: u64,
+}
+
+impl Line<'_> {
+    fn text(&mut self, cell: &str, style: Option<&Format>) -> Result<(), XlsxError> {
+        if !cell.is_empty() {
+            let (row, at, text) = (self.row, self.column, fitting(cell));
+            match style {
+                Some(style) => self.sheet.write_string_with_format(row, at, text, style)?,
+                None => self.sheet.write_string(row, at, text)?,
+            };
+            self.saw(cell.len(), |width| width.see(cell));
+        }
+        self.column += 1;
+        Ok(())
+    }
+
+    fn number(&mut self, number: f64, style: &Format) -> Result<(), XlsxError> {
+        self.sheet.write_number_with_format(self.row, self.column, number, style)?;
+        self.saw(0, |_| {});
+        self.column += 1;
+        Ok(())
+    }
+
+    /// A cell of the input that is no text, as it was. `text`: how it reads.
+    fn typed(&mut self, cell: TypedCell, text: &str, styles: &Styles) -> Result<(), XlsxError> {
+        let (row, at) = (self.row, self.column);
+        match cell {
+            TypedCell::Number(number, format) => {
+                let style = styles.numbers.get(format).or(styles.numbers.first());
+                let style = style.unwrap_or(&styles.count);
+                self.sheet.write_number_with_format(row, at, number, style)?;
+            }
+            TypedCell::Truth(truth) => {
+                self.sheet.write_boolean(row, at, truth)?;
+            }
+        }
+        self.saw(text.len(), |width| width.see_number(text));
+        self.column += 1;
+        Ok(())
+    }
+
+    fn saw(&mut self, bytes: usize, see: impl FnOnce(&mut Width)) {
+        self.bytes += bytes as u64 + CELL_BYTES;
+        if let Some(width) = self.widths.get_mut(usize::from(self.column)) {
+            see(width);
+        }
+    }
+
+    /// Cells that were too many stand behind ours; those that no column is left for share the last.
+    fn surplus<'c>(
+        &mut self,
+        mut cells: impl Iterator<Item = &'c [u8]>,
+        columns: u16,
+        style: &Format,
+    ) -> Result<(), XlsxError> {
+        while let Some(cell) = cells.next() {
+            let mut cell = String::from_utf8_lossy(cell).into_owned();
+            if self.column + 1 >= columns {
+                for more in cells.by_ref() {
+                    cell.push_str(" | ");
+                    cell.push_str(&String::from_utf8_lossy(more));
+                }
+            }
+            self.text(&cell, Some(style))?;
+        }
+        Ok(())
+    }
+}
+
+const fn charged(charge: Charge) -> &'static str {
+    match charge {
+        Charge::Charged => "Yes",
+        Charge::Free => "No",
+        Charge::Unknown => "Unknown",
+    }
+}
+
+const fn source(source: RowSource) -> &'static str {
+    match source {
+        RowSource::Call => "Call",
+        RowSource::Duplicate => "Duplicate",
+        RowSource::Ledger => "Earlier run",
+        RowSource::Nowhere => "",
+    }
+}

@@ -1,0 +1,108 @@
+//! How the cells of a workbook look: text, numbers in their own formats, and a colour beside each result's word.
+
+use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder};
+
+use crate::input::sheet::NumberFormat;
+use crate::model::money::Price;
+use crate::model::outcome::Outcome;
+
+/// The built-in number formats for a text, a whole number with separators, and a share in percent.
+const TEXT: u8 = 49;
+const COUNT: u8 = 3;
+/// The colours of headings and rules: quiet, dark enough for print.
+const INK: u32 = 0x1F_3864;
+const HEAD_FILL: u32 = 0xDC_E6F1;
+const RULE: u32 = 0xA6_A6A6;
+const ALARM: u32 = 0xC0_0000;
+
+/// The formats of a workbook.
+pub(super) struct Styles {
+    pub(super) text: Format,
+    pub(super) wrapped: Format,
+    pub(super) head: Format,
+    pub(super) title: Format,
+    pub(super) alarm: Format,
+    pub(super) heading: Format,
+    pub(super) count: Format,
+    pub(super) plain: Format,
+    pub(super) share: Format,
+    pub(super) money: Format,
+    /// For each of the input's number formats.
+    pub(super) numbers: Vec<Format>,
+    outcomes: Vec<Format>,
+}
+
+impl Styles {
+    /// The formats of a workbook whose own cells have these number formats.
+    pub(super) fn new(numbers: &[NumberFormat], price: Option<&Price>) -> Self {
+        let text = Format::new().set_num_format_index(TEXT);
+        let filled = |outcome| match fill(outcome) {
+            Some(colour) => text.clone().set_background_color(Color::RGB(colour)),
+            None => text.clone(),
+        };
+        Self {
+            wrapped: text.clone().set_text_wrap().set_align(FormatAlign::Top),
+            head: text
+                .clone()
+                .set_bold()
+                .set_text_wrap()
+                .set_align(FormatAlign::VerticalCenter)
+                .set_font_color(Color::RGB(INK))
+                .set_background_color(Color::RGB(HEAD_FILL))
+                .set_border_bottom(FormatBorder::Thin)
+                .set_border_bottom_color(Color::RGB(RULE)),
+            title: text.clone().set_bold().set_font_size(16).set_font_color(Color::RGB(INK)),
+            alarm: text.clone().set_bold().set_font_color(Color::RGB(ALARM)),
+            heading: text
+                .clone()
+                .set_bold()
+                .set_font_color(Color::RGB(INK))
+                .set_border_bottom(FormatBorder::Thin)
+                .set_border_bottom_color(Color::RGB(RULE)),
+            count: Format::new().set_num_format_index(COUNT),
+            plain: Format::new().set_align(FormatAlign::Top),
+            share: Format::new().set_num_format("0.0%"),
+            money: Format::new().set_num_format(money_format(price)),
+            numbers: numbers.iter().map(number_format).collect(),
+            outcomes: Outcome::ALL.into_iter().map(filled).collect(),
+            text,
+        }
+    }
+
+    /// The format of a result's word.
+    pub(super) fn outcome(&self, outcome: Outcome) -> &Format {
+        self.outcomes.get(outcome as usize).unwrap_or(&self.text)
+    }
+}
+
+/// A light fill for a result. The word beside it says the same.
+const fn fill(outcome: Outcome) -> Option<u32> {
+    match outcome {
+        Outcome::Match => Some(0xE2_EFDA),
+        Outcome::Mismatch => Some(0xF8_CBAD),
+        Outcome::NotSure | Outcome::Failed => Some(0xFF_F2CC),
+        Outcome::Rejected => Some(0xED_EDED),
+        Outcome::InDoubt | Outcome::Unknown => Some(0xE4_DFEC),
+        Outcome::Refused | Outcome::Unavailable => Some(0xFC_E4D6),
+        Outcome::NotSent => None,
+    }
+}
+
+fn number_format(format: &NumberFormat) -> Format {
+    match format {
+        NumberFormat::General => Format::new(),
+        NumberFormat::BuiltIn(id) => Format::new().set_num_format_index(*id),
+        NumberFormat::Code(code) => Format::new().set_num_format(code.as_str()),
+    }
+}
+
+/// `"Rp"#,##0` for rupiah; the code and the decimals for another currency.
+fn money_format(price: Option<&Price>) -> String {
+    let Some(price) = price else { return "#,##0".to_owned() };
+    let decimals = price.currency.decimals() as usize;
+    let fraction = if decimals == 0 { String::new() } else { format!(".{}", "0".repeat(decimals)) };
+    match price.currency.code() {
+        "IDR" => "\"Rp\"#,##0".to_owned(),
+        code => format!("\"{code}\" #,##0{fraction}"),
+    }
+}

@@ -1,0 +1,85 @@
+//! The first sheet: what came of the file, what it costs, what to do next. Figures are numbers.
+
+use rust_xlsxwriter::{Worksheet, XlsxError};
+
+use super::cells::fitting;
+use super::set_page;
+use super::styles::Styles;
+use crate::model::money::Price;
+use crate::output::overview::{Line, Overview};
+
+/// The columns: a label, a figure, its share or its cost, a word on it.
+const WIDTHS: [f64; 4] = [27.0, 14.0, 18.0, 70.0];
+
+/// The sheet, with all that is said of a run.
+pub(super) fn sheet(
+    overview: &Overview<'_>,
+    styles: &Styles,
+    footer: &str,
+) -> Result<Worksheet, XlsxError> {
+    let mut sheet = Worksheet::new();
+    sheet.set_name("Summary")?.set_screen_gridlines(false);
+    for (at, width) in (0..).zip(WIDTHS) {
+        sheet.set_column_width(at, width)?;
+    }
+    let mut row = 0;
+    for line in overview.lines() {
+        // A heading stands apart from what is above it.
+        row += u32::from(matches!(line, Line::Heading(_)));
+        write(&mut sheet, row, &line, overview.price, styles)?;
+        row += 1;
+    }
+    set_page(&mut sheet, footer);
+    Ok(sheet)
+}
+
+fn write(
+    sheet: &mut Worksheet,
+    row: u32,
+    line: &Line,
+    price: Option<&Price>,
+    styles: &Styles,
+) -> Result<(), XlsxError> {
+    let text = &styles.text;
+    match line {
+        Line::Title(words) => sheet.write_string_with_format(row, 0, *words, &styles.title)?,
+        Line::Alarm(words) => sheet.write_string_with_format(row, 0, *words, &styles.alarm)?,
+        Line::Heading(words) => {
+            for at in 1..WIDTHS.len() as u16 {
+                sheet.write_blank(row, at, &styles.heading)?;
+            }
+            sheet.write_string_with_format(row, 0, *words, &styles.heading)?
+        }
+        Line::Text(label, words) => {
+            sheet.write_string_with_format(row, 0, *label, text)?;
+            sheet.write_string_with_format(row, 1, fitting(words), text)?
+        }
+        Line::Todo(words) => sheet.write_string_with_format(row, 0, fitting(words), text)?,
+        Line::Rows(label, rows, share, note) => {
+            sheet.write_number_with_format(row, 2, *share, &styles.share)?;
+            figure(sheet, row, label, *rows, note, styles)?
+        }
+        Line::Count(label, number, note) => figure(sheet, row, label, *number, note, styles)?,
+        Line::Calls(label, calls, note) => {
+            if let Some(price) = price {
+                sheet.write_number_with_format(row, 2, price.amount(*calls), &styles.money)?;
+            }
+            figure(sheet, row, label, *calls, note, styles)?
+        }
+    };
+    Ok(())
+}
+
+/// A label, a number, and a word on it. A spreadsheet's numbers are exact up to 2^53: more rows than there can be.
+fn figure<'s>(
+    sheet: &'s mut Worksheet,
+    row: u32,
+    label: &str,
+    number: u64,
+    note: &str,
+    styles: &Styles,
+) -> Result<&'s mut Worksheet, XlsxError> {
+    sheet.write_string_with_format(row, 0, label, &styles.text)?;
+    sheet.write_number_with_format(row, 1, number as f64, &styles.count)?;
+    sheet.write_string_with_format(row, 3, note, &styles.text)
+}
