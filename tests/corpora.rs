@@ -41,7 +41,7 @@ const EAST_ASIAN: &str =
     "the built-in formats 27 to 36 and 50 to 58 are days in East Asia; openpyxl does not know them";
 
 fn folder() -> PathBuf {
-    std::env::var_os("CEKNIK_CORPORA").map(PathBuf::from).expect("CEKNIK_CORPORA names the folder")
+    std::env::var_os("CEKNIK_CORPORA").map(PathBuf::from).unwrap()
 }
 
 /// A cell as it is compared.

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use support::{
-    Call, Place, Running, Vendor, billed, bought_once, many_people, name, nik, run_arguments,
+    Call, OLDER, Place, Running, Vendor, billed, bought_once, many_people, name, nik, run_arguments,
 };
 
 const CONCURRENCY: usize = 8;
@@ -422,7 +422,7 @@ fn killed_while_the_output_is_written() {
     let calm = undisturbed(&input, 0);
     let mut plan = Plan::new("killed_while_the_output_is_written");
     let mut ordeal = Ordeal::new(&input, &[]);
-    ordeal.place.write("out.csv", "an older output");
+    ordeal.place.write("out.csv", OLDER);
     let temporary = ordeal.place.path(".out.csv.ceknik-tmp");
     let mut halves = 0;
     for _ in 0..8 {
@@ -443,7 +443,7 @@ fn killed_while_the_output_is_written() {
         if ordeal.is_finished() {
             break;
         }
-        assert_eq!(ordeal.place.read("out.csv"), "an older output");
+        assert_eq!(ordeal.place.read("out.csv"), OLDER);
     }
     println!("{} kills, {halves} of them left half an output", ordeal.kills);
     assert!(halves >= 2, "the kills came too late");

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, Output};
 
-use support::{CEKNIK, Place, Running, Vendor, many_people, people, run_arguments};
+use support::{CEKNIK, OLDER, Place, Running, Vendor, many_people, people, run_arguments};
 
 /// What a stopped or refused command has to say and leave.
 struct Expected<'a> {
@@ -86,7 +86,7 @@ fn bad_inputs() -> Vec<(&'static str, Vec<u8>, Words, Words)> {
             "no such column",
             text.clone().into(),
             &["--id-column", "KTP"],
-            &["\"KTP\": no such column"],
+            &["\"KTP\": there is no such column", "--id-column B"],
         ),
         ("no such number", text.clone().into(), &["--id-column", "9"], &["has 3 columns"]),
         (
@@ -162,7 +162,7 @@ fn a_file_that_changes_under_a_run_is_10_and_its_answers_are_kept() {
     let place = Place::new();
     let vendor = Vendor::start(&place, &["--latency", "60ms"]);
     place.write("in.csv", people([1; 20]));
-    place.write("in.sandbox.csv", "an older output");
+    place.write("in.sandbox.csv", OLDER);
     let slow = run_arguments("in.csv", &vendor.base_url, &["--concurrency", "2"]);
     let running = Running::start(place.command(&slow));
     vendor.wait_for(4);
@@ -172,7 +172,7 @@ fn a_file_that_changes_under_a_run_is_10_and_its_answers_are_kept() {
     for phrase in ["the input changed while it was read", "20 confirmed", "run the same command"] {
         assert!(ended.stderr.contains(phrase), "{phrase}: {}", ended.stderr);
     }
-    assert_eq!(place.read("in.sandbox.csv"), "an older output");
+    assert_eq!(place.read("in.sandbox.csv"), OLDER);
     assert!(!place.path("in.sandbox.partial.csv").exists());
 
     let again = place.run("in.csv", &vendor.base_url, &[]).exits(0);
@@ -222,7 +222,9 @@ fn configuration_or_secrets_that_are_wrong_are_11() {
     only_file.env("CEKNIK_API_SECRET_FILE", "nowhere");
     let mut empty_file = without(&["CEKNIK_API_SECRET"]);
     empty_file.env("CEKNIK_API_SECRET_FILE", "empty");
-    let cases: [(&str, Command, &[&str]); 13] = [
+    fs::create_dir(place.path("folder.csv")).unwrap();
+    place.write("report.csv", "an important report");
+    let cases: [(&str, Command, &[&str]); 14] = [
         ("no id", without(&["CEKNIK_API_ID"]), &["CEKNIK_API_ID is not set", "_FILE"]),
         ("no secret", without(&["CEKNIK_API_SECRET"]), &["CEKNIK_API_SECRET is not set"]),
         (
@@ -238,8 +240,13 @@ fn configuration_or_secrets_that_are_wrong_are_11() {
         ("no URL", at("vendor"), &["--base-url https://"]),
         ("no home", without(&["XDG_STATE_HOME"]), &["XDG_STATE_HOME nor HOME", "--ledger FILE"]),
         ("no CA", command(&["--ca-cert", "nowhere.pem"]), &["nowhere.pem", "--ca-cert"]),
+        (
+            "a file of somebody else",
+            command(&["-o", "report.csv"]),
+            &["report.csv is there already, and ceknik did not write it", "--overwrite"],
+        ),
         ("no place for the output", command(&["-o", "nowhere/out.csv"]), &["nowhere/", "-o FILE"]),
-        ("the output is a folder", command(&["-o", "state"]), &["not a regular file"]),
+        ("the output is a folder", command(&["-o", "folder.csv"]), &["not a regular file"]),
     ];
     for (what, mut command, says) in cases {
         expect(what, &command.output().unwrap(), &Expected { code: 11, says });

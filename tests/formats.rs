@@ -141,8 +141,14 @@ fn a_packed_csv_holds_exactly_the_csv() {
     }
 }
 
+/// Where a column of ours stands in a workbook's results.
+fn column(rows: &[Vec<Data>], name: &str) -> usize {
+    let is_it = |head: &Data| head.to_string().ends_with(&format!("({name})"));
+    rows[0].iter().position(is_it).unwrap_or_else(|| panic!("no {name}"))
+}
+
 #[test]
-fn a_workbook_holds_the_same_rows_as_texts() {
+fn a_workbook_holds_the_same_rows() {
     let place = answered();
     let ended = run(&place, "Hasil.XLSX", &["--price", "1500", "-vv"]).exits(3);
     for secret in [nik(1, 1001), nik(2, 1), "BUDI".to_owned(), "SITI".to_owned()] {
@@ -151,49 +157,90 @@ fn a_workbook_holds_the_same_rows_as_texts() {
     let plain = records(&place.read("out.csv"), b',');
     let rows = sheet(&place, "Hasil.XLSX", "Results");
     assert_eq!(rows.len(), plain.len());
-    for (row, plain) in rows.iter().zip(&plain) {
-        for (column, plain) in plain.iter().enumerate() {
-            let cell = &row[column];
-            match column - OWN.min(column) {
-                1 | 4..=8 | 12.. => assert!(is_text(cell, plain), "{cell:?} {plain:?}"),
-                _ if column < OWN => assert!(is_text(cell, plain), "{cell:?} {plain:?}"),
-                // Counts are numbers, to be added up; the rest is in words.
-                3 | 11 if plain.parse::<u8>().is_ok() => {
-                    assert_eq!(*cell, Data::Float(plain.parse().unwrap()));
+    for (row, plain) in rows.iter().zip(&plain).skip(1) {
+        for (cell, plain) in row.iter().zip(plain).take(OWN) {
+            assert!(is_text(cell, plain), "{cell:?} {plain:?}");
+        }
+        for (at, name) in plain.iter().zip(COLUMNS_OF_A_CSV).skip(OWN) {
+            let cell = &row[column(&rows, name)];
+            match name {
+                // In words.
+                "ck_outcome" | "ck_charged" | "ck_reason" | "ck_source" => {
+                    assert!(matches!(cell, Data::String(_) | Data::Empty), "{cell:?}");
                 }
-                _ => assert!(matches!(cell, Data::String(_) | Data::Empty), "{cell:?}"),
+                // Counts are numbers, to be added up.
+                "ck_possible" | "ck_attempts" => {
+                    assert_eq!(*cell, Data::Float(at.parse().unwrap()));
+                }
+                _ => assert!(is_text(cell, at), "{name}: {cell:?} {at:?}"),
             }
         }
     }
-    let outcomes: Vec<String> = rows.iter().map(|row| row[OWN].to_string()).collect();
+    let outcome = column(&rows, "ck_outcome");
+    let outcomes: Vec<String> = rows.iter().map(|row| row[outcome].to_string()).collect();
     assert_eq!(
         outcomes[1..],
         ["Match", "Match", "In doubt", "Rejected", "Unknown answer", "Rejected", "Rejected"]
     );
     let summary: Vec<String> = sheet(&place, "Hasil.XLSX", "Summary")
         .iter()
-        .map(|row| format!("{} | {}", row[0], row[1]))
+        .map(|row| format!("{} | {} | {}", row[0], row[1], row[2]))
         .collect();
-    for line in ["Match | 2", "In doubt | 1", "All rows | 7", "nik_length | 1", "Vendor | sandbox"]
-    {
+    for line in [
+        "Match | 2 | 0.2857142857142857",
+        "In doubt | 1 | 0.14285714285714285",
+        "All rows | 7 | 1",
+        "nik_length | 1 | ",
+        "Vendor | sandbox | ",
+        "You owe, at most | 0 | 0",
+    ] {
         assert!(summary.contains(&line.to_owned()), "{line} in {summary:#?}");
     }
-    assert!(summary.iter().any(|line| line == "You owe, at most | 0 calls, Rp0"), "{summary:#?}");
+    let attention = sheet(&place, "Hasil.XLSX", "Needs attention");
+    let records: Vec<String> = attention[1..].iter().map(|row| row[0].to_string()).collect();
+    // The rows of a spreadsheet that opens the input: a cell with a line end is one row.
+    assert_eq!(records, ["4", "5", "6", "7", "8"]);
     let mode = fs::metadata(place.path("Hasil.XLSX")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 
     // Another run of the same facts: the rows are the same bytes. The flag means nothing here.
     run(&place, "other.xlsx", &["--excel"]).exits(3);
-    let results = "xl/worksheets/sheet1.xml";
-    assert_eq!(part(&place, "other.xlsx", results), part(&place, "Hasil.XLSX", results));
-    // Digits stay what they are when someone edits the cell: its format is text.
+    let results = "xl/worksheets/sheet2.xml";
+    let footless = |book: &str| {
+        let xml = String::from_utf8(part(&place, book, results)).unwrap();
+        // The run's number is on each page.
+        xml.split("<pageSetup").next().unwrap().to_owned()
+    };
+    assert_eq!(footless("other.xlsx"), footless("Hasil.XLSX"));
     let xml = String::from_utf8(part(&place, "other.xlsx", results)).unwrap();
     assert!(xml.contains("numberStoredAsText") && !xml.contains("<f>"));
-    assert!(xml.contains("<c r=\"B2\" s=\"1\" t=\"inlineStr\">"), "{xml}");
+    // Digits stay what they are when someone edits the cell: its format is text.
+    let style = xml.split("<c r=\"B2\" s=\"").nth(1).unwrap().split('"').next().unwrap();
     let styles = String::from_utf8(part(&place, "other.xlsx", "xl/styles.xml")).unwrap();
     let cell_styles = styles.split("<cellXfs").nth(1).unwrap();
-    assert!(cell_styles.split("<xf ").nth(2).unwrap().contains("numFmtId=\"49\""), "{styles}");
+    let of_nik = cell_styles.split("<xf ").nth(1 + style.parse::<usize>().unwrap()).unwrap();
+    assert!(of_nik.contains("numFmtId=\"49\""), "{of_nik}");
 }
+
+/// The columns of the input and of a CSV's results.
+const COLUMNS_OF_A_CSV: [&str; 16] = [
+    "no",
+    "nik",
+    "nama",
+    "=telp",
+    "ck_outcome",
+    "ck_result",
+    "ck_charged",
+    "ck_possible",
+    "ck_order_no",
+    "ck_handle_time",
+    "ck_remark",
+    "ck_request_id",
+    "ck_status",
+    "ck_reason",
+    "ck_source",
+    "ck_attempts",
+];
 
 fn is_text(cell: &Data, plain: &str) -> bool {
     match cell {
@@ -204,7 +251,7 @@ fn is_text(cell: &Data, plain: &str) -> bool {
 }
 
 #[test]
-fn a_workbook_numbers_the_columns_that_have_no_header() {
+fn a_workbook_names_the_columns_that_have_no_header() {
     let place = Place::new();
     let file = file();
     place.write("in.csv", file.split_once('\n').unwrap().1);
@@ -212,8 +259,16 @@ fn a_workbook_numbers_the_columns_that_have_no_header() {
     run(&place, "out.xlsx", &columns).exits(3);
     let rows = sheet(&place, "out.xlsx", "Results");
     let heads: Vec<String> = rows[0].iter().take(OWN + 1).map(Data::to_string).collect();
-    assert_eq!(heads, ["Column 1", "Column 2", "Column 3", "Column 4", "ck_outcome"]);
+    assert_eq!(heads, ["Column A", "Column B", "Column C", "Column D", "Result (ck_outcome)"]);
     assert_eq!(rows.len(), 1 + 7);
+}
+
+#[test]
+fn a_tsv_is_parted_by_tabs_whatever_the_input_is() {
+    let place = answered();
+    run(&place, "out.tsv", &[]).exits(3);
+    let (tabs, commas) = (place.read("out.tsv"), place.read("out.csv"));
+    assert_eq!(records(&tabs, b'\t'), records(&commas, b','));
 }
 
 #[test]
@@ -222,7 +277,7 @@ fn a_run_that_stops_writes_a_partial_output_of_its_form() {
         ("out.csv", "out.partial.csv"),
         ("out.csv.gz", "out.partial.csv.gz"),
         ("out.xlsx", "out.partial.xlsx"),
-        ("out", "out.partial.csv"),
+        ("out.TSV", "out.partial.TSV"),
     ] {
         let place = Place::new();
         place.write("in.csv", many_people(20));
@@ -232,10 +287,14 @@ fn a_run_that_stops_writes_a_partial_output_of_its_form() {
         let mut expected = ["in.csv", partial, &summary];
         expected.sort_unstable();
         assert_eq!(files(&place), expected);
-        // The same run, with nothing new in it: the same bytes.
-        let first = fs::read(place.path(partial)).unwrap();
+        // The same run, with nothing new in it: the same bytes, but for the time on a workbook's first sheet.
+        let rows = |name: &str| match name.ends_with(".xlsx") {
+            true => part(&place, name, "xl/worksheets/sheet2.xml"),
+            false => fs::read(place.path(name)).unwrap(),
+        };
+        let first = rows(partial);
         run(&place, output, &stopped).exits(13);
-        assert!(fs::read(place.path(partial)).unwrap() == first, "{partial}");
+        assert!(rows(partial) == first, "{partial}");
         run(&place, output, &[]).exits(0);
         let mut expected = ["in.csv", output, &summary];
         expected.sort_unstable();
@@ -247,13 +306,10 @@ fn a_run_that_stops_writes_a_partial_output_of_its_form() {
 fn what_cannot_be_written_is_told_before_the_first_call() {
     let place = Place::new();
     place.write("in.csv", file());
-    for name in ["out.xls", "out.XLSM", "out.ods", "out.xlsx.gz"] {
-        let ended = run(&place, name, &[]).exits(2);
-        assert!(
-            ended.stderr.contains("cannot be written\n  hint: name it .xlsx"),
-            "{}",
-            ended.stderr
-        );
+    for name in ["out.xls", "out.XLSM", "out.ods", "out.xlsx.gz", "out.pdf", "out.json", "out"] {
+        let said = run(&place, name, &[]).exits(11).stderr;
+        assert!(said.contains("cannot be written") || said.contains("has no ending"), "{said}");
+        assert!(said.contains("\n  hint: name it .xlsx"), "{said}");
     }
     // As many columns as a sheet has, and one more.
     for (columns, code) in [(16_384 - 12, 0), (16_384 - 11, 2)] {

@@ -96,14 +96,14 @@ fn run_one(place: &Place, more: &[&str]) -> (Option<i32>, String, usize) {
 fn an_output_that_cannot_be_put_in_its_place_is_told_before_the_first_call() {
     for (output, summary, said) in [
         ("results/", "s.json", "is a folder"),
-        ("folder", "s.json", "is not a regular file"),
-        ("out.csv", "folder", "is not a regular file"),
+        ("folder.csv", "s.json", "is not a regular file"),
+        ("out.csv", "folder.csv", "is not a regular file"),
         ("out.csv", "nowhere/s.json", "cannot be written"),
         ("nowhere/out.csv", "s.json", "cannot be written"),
         ("taken.csv", "s.json", "is not a regular file"),
     ] {
         let place = Place::new();
-        fs::create_dir(place.path("folder")).unwrap();
+        fs::create_dir(place.path("folder.csv")).unwrap();
         // Where the partial output would go.
         fs::create_dir(place.path("taken.partial.csv")).unwrap();
         let (code, stderr, calls) = run_one(&place, &["-o", output, "--summary", summary]);

@@ -336,10 +336,11 @@ fn another_sheet_of_a_workbook_is_another_table() {
     }
     place.write("two.xlsx", workbook.save_to_buffer().unwrap());
     let run = |sheet: &str, more: &[&str]| {
-        let which = ["--sheet", sheet, "--reuse", "0", "-o", sheet, "--concurrency", "1"];
+        let output = format!("{sheet}.csv");
+        let which = ["--sheet", sheet, "--reuse", "0", "-o", &output, "--concurrency", "1"];
         place.run("two.xlsx", &vendor.base_url, &[&which, more].concat())
     };
-    place.run("two.xlsx", &vendor.base_url, &["-o", "x"]).exits(10);
+    place.run("two.xlsx", &vendor.base_url, &["-o", "x.csv"]).exits(10);
     // Each is a run of its own, and the one does not end the other.
     run("Utara", &["--limit", "15"]).exits(13);
     run("Selatan", &["--limit", "15"]).exits(13);

@@ -10,7 +10,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use support::{Place, Vendor, many_people, name, nik, people};
+use support::{OLDER, Place, Vendor, many_people, name, nik, people};
 
 /// One row of an output, by column.
 type Row = BTreeMap<String, String>;
@@ -349,9 +349,9 @@ fn a_stop_writes_beside_the_finished_output_and_a_finished_run_cleans_up() {
     let place = Place::new();
     let vendor = Vendor::start(&place, &[]);
     place.write("in.csv", people([1, 1, 2]));
-    place.write("out.csv", "an older output");
+    place.write("out.csv", OLDER);
     place.run("in.csv", &vendor.base_url, &["-o", "out.csv", "--limit", "2"]).exits(13);
-    assert_eq!(place.read("out.csv"), "an older output");
+    assert_eq!(place.read("out.csv"), OLDER);
     assert_eq!(place.column("out.partial.csv", "ck_outcome"), ["match", "match", "not_sent"]);
     assert_eq!(mode(&place.path("out.partial.csv")), 0o600);
     place.run("in.csv", &vendor.base_url, &["-o", "out.csv"]).exits(0);
@@ -377,14 +377,14 @@ fn no_file_that_is_read_is_ever_written() {
         ("the partial output is the input", &["-o", "a.csv", "--limit", "1"]),
         ("the summary is the input", &["-o", "b.csv", "--summary", "a.partial.csv"]),
         ("the summary is the output", &["-o", "b.csv", "--summary", "b.csv"]),
-        ("the output is the ledger", &["-o", "l", "--ledger", "l"]),
-        ("the output is the key", &["-o", "l.key", "--ledger", "l"]),
-        ("the output is the witness", &["-o", "./l.witness", "--ledger", "l"]),
-        ("the output is the lock", &["-o", "l.lock", "--ledger", "l"]),
+        ("the summary is the ledger", &["--summary", "l", "--ledger", "l"]),
+        ("the summary is the key", &["--summary", "l.key", "--ledger", "l"]),
+        ("the summary is the witness", &["--summary", "./l.witness", "--ledger", "l"]),
+        ("the summary is the lock", &["--summary", "l.lock", "--ledger", "l"]),
         ("the summary is the WAL", &["-o", "b.csv", "--summary", "l-wal", "--ledger", "./l"]),
-        ("the output is the configuration", &["-o", "c.toml", "--config", "c.toml"]),
-        ("the output is the CA file", &["-o", "ca.pem", "--ca-cert", "ca.pem"]),
-        ("the output is a secret", &["-o", "secret"]),
+        ("the summary is the configuration", &["--summary", "c.toml", "--config", "c.toml"]),
+        ("the summary is the CA file", &["--summary", "ca.pem", "--ca-cert", "ca.pem"]),
+        ("the summary is a secret", &["--summary", "secret"]),
     ] {
         fs::create_dir_all(place.path("sub")).unwrap();
         let mut arguments = support::run_arguments("a.partial.csv", &vendor.base_url, more);
@@ -474,7 +474,7 @@ fn columns_by_name_by_number_and_without_headers() {
 fn the_stand_in_never_fills_a_live_outputs_name() {
     let place = Place::new();
     place.write("in.csv", people([1, 2]));
-    place.write("in.verified.csv", "paid for");
+    place.write("in.verified.csv", OLDER);
     place.ceknik(&["run", "in.csv", "--sandbox"]).exits(0);
     assert_eq!(place.column("in.sandbox.csv", "ck_outcome"), ["match", "mismatch"]);
     fs::remove_file(place.path("in.sandbox.csv")).unwrap();
@@ -482,7 +482,7 @@ fn the_stand_in_never_fills_a_live_outputs_name() {
     let vendor = Vendor::start(&place, &[]);
     place.run("in.csv", &vendor.base_url, &[]).exits(0);
     assert_eq!(place.column("in.sandbox.csv", "ck_outcome"), ["match", "mismatch"]);
-    assert_eq!(place.read("in.verified.csv"), "paid for");
+    assert_eq!(place.read("in.verified.csv"), OLDER);
     assert!(place.path("in.sandbox.csv.summary.json").exists());
     assert!(!place.path("in.verified.csv.summary.json").exists());
 }

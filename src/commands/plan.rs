@@ -7,12 +7,11 @@ use crate::config::PlanConfig;
 use crate::error::{Error, exit};
 use crate::ledger::{self, Facts, FoundRun, Preview};
 use crate::model::attempt::WallMs;
-use crate::model::finding::{Finding, FindingClass, Spot};
+use crate::model::finding::Spot;
 use crate::model::funnel::Funnel;
-use crate::model::row::Warning;
 use crate::model::stop::StopReason;
 use crate::output::{Forecast, Plan, findings_words, forecast_words, skipped_words};
-use crate::passes::{Input, Known, Located, PassError, Survey, Wanted, locate, survey};
+use crate::passes::{Input, Known, PassError, Survey, locate, survey};
 use crate::rules::estimate::{Fit, History};
 use crate::term::Screen;
 
@@ -39,9 +38,7 @@ pub fn plan(config: &PlanConfig, screen: &Screen) -> Result<u8, Error> {
     let looked = look(config, &preview, &mut input, &mut surveyed)?;
     let funnel = Funnel::of(&surveyed)?;
     let forecast = forecast(&surveyed, funnel, looked.known, looked.history, terms(config));
-    let Located { stop, several_names: places } = find_places(&input, &surveyed, forecast.fit)?;
-    let several_names = several_names(&surveyed, places);
-    surveyed.findings.extend(several_names);
+    let stop = find_stop(&input, &surveyed, forecast.fit)?;
 
     let exit = exit_code(config, &surveyed, &forecast);
     if let Some(run) = &looked.run {
@@ -111,33 +108,14 @@ fn terms(config: &PlanConfig) -> Terms {
     }
 }
 
-/// Reads the file once more where a place in it is to be told.
-fn find_places(input: &Input, surveyed: &Survey, fit: Option<Fit>) -> Result<Located, PassError> {
-    let wanted = Wanted {
-        after_sent: fit.and_then(|fit| fit.stops_after),
-        several_names: surveyed.several_names > 0,
-    };
-    if wanted.after_sent.is_none() && !wanted.several_names {
-        return Ok(Located::default());
-    }
-    locate(input, surveyed.fingerprint, &surveyed.table, wanted, &|| false)
-}
-
-/// The finding of NIKs that stand in the file with different names.
-fn several_names(surveyed: &Survey, places: Vec<Spot>) -> Option<Finding> {
-    let (count, of) = (surveyed.several_names, surveyed.table.len() as u64);
-    (count > 0).then(|| Finding {
-        code: Warning::NikSeveralNames.code(),
-        class: FindingClass::Warn,
-        count,
-        of,
-        message: format!(
-            "{count} of {of} pairs have a NIK that stands in this file with another name: at most one of them can match, \
-             and each is charged"
-        ),
-        hint: "compare the names with the card, and leave the wrong rows out",
-        places,
-    })
+/// The row at which the budget would stop the run: it is looked for where there is one.
+fn find_stop(
+    input: &Input,
+    surveyed: &Survey,
+    fit: Option<Fit>,
+) -> Result<Option<Spot>, PassError> {
+    let Some(after) = fit.and_then(|fit| fit.stops_after) else { return Ok(None) };
+    locate(input, surveyed.fingerprint, &surveyed.table, after, &|| false)
 }
 
 fn exit_code(config: &PlanConfig, surveyed: &Survey, forecast: &Forecast) -> u8 {

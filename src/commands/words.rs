@@ -133,13 +133,22 @@ pub(super) fn before(found: &FoundRun, surveyed: &Survey, forecast: &Forecast) -
     let mut text = which_run(found, forecast);
     text += &skipped_words(&surveyed.skipped);
     text += &forecast_words(forecast, None);
-    let names = surveyed.several_names;
-    if names > 0 {
-        let explain = Warning::NikSeveralNames.explain();
-        text += &format!("warning: {} pairs: {explain}\n", number(names));
+    for finding in surveyed.findings.iter().filter(|finding| TOLD_BEFORE.contains(&finding.code)) {
+        text += &format!("warning: {}\n  hint: {}\n", finding.message, finding.hint);
     }
     text
 }
+
+/// The findings that `run` tells before the first call: those that may make it buy what nobody meant to buy. `plan` tells
+/// all of them.
+const TOLD_BEFORE: [&str; 6] = [
+    "nik_several_names",
+    "rows_hidden",
+    "sheets_left_out",
+    "formulas_without_values",
+    "texts_missing",
+    "encoding_windows_1252",
+];
 
 /// A note on calls that have no answer yet; nothing where there are none.
 pub(super) fn unsettled(calls: u64) -> String {

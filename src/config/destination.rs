@@ -246,10 +246,10 @@ fn clash(what: String) -> Error {
 fn format(path: &Path, dialect: Dialect) -> Result<Format, Error> {
     Format::of(path, dialect).map_err(|ending| {
         let what = match ending.as_str() {
-            "" => "has no ending that says its form".to_owned(),
+            _ if path.as_os_str().as_encoded_bytes().ends_with(b"/") => " is a folder".to_owned(),
+            "" => " has no ending that says its form".to_owned(),
             ending => format!(": .{ending} cannot be written"),
         };
-        let what = if what.starts_with(':') { what } else { format!(" {what}") };
         Error::config(
             format!("the output {}{what}", mask_path(path)),
             "name it .xlsx for a workbook, or .csv, .tsv or .txt (packed: .csv.gz); `-` is standard output",

@@ -37,6 +37,11 @@ impl Nik {
         self.0.iter().fold(0, |n, digit| n * 10 + u64::from(digit & 0x0f))
     }
 
+    /// The NIK of such a number; `None` where it has more digits.
+    pub fn from_number(number: u64) -> Option<Self> {
+        Self::from_digits(format!("{number:016}").as_bytes().try_into().ok()?)
+    }
+
     /// The NIK with its birth date hidden, fit for messages: `327501******0001`.
     pub fn masked(&self) -> String {
         let text = self.as_str();

@@ -7,6 +7,8 @@
 mod candidates;
 mod known;
 mod locate;
+mod names;
+mod places;
 mod project;
 mod reading;
 mod spot;
@@ -14,7 +16,7 @@ mod survey;
 
 pub use candidates::read_candidates;
 pub use known::{Known, fold_known};
-pub use locate::{Located, Wanted, locate};
+pub use locate::locate;
 pub use project::{Projected, project};
 pub use survey::{Survey, survey};
 

@@ -1,13 +1,15 @@
 //! The first pass: what is in the file, before anything is sent or paid.
 
+use super::names::{NikRow, compare};
+use super::places::Places;
 use super::reading::read_in_chunks;
-use super::spot::spot;
+use super::spot::{spot, spot_of};
 use super::{Input, PassError};
 use crate::model::attempt::PairKey;
 use crate::model::finding::{Finding, FindingClass, Skipped};
 use crate::model::row::Checked;
-use crate::model::subject::Subject;
-use crate::rules::findings::{FileCounts, FileFacts, SpotLog, findings};
+use crate::model::subject::{Nik, Subject};
+use crate::rules::findings::{FileCounts, FileFacts, SpotLog, findings, several_names_finding};
 use crate::rules::pair::truncate;
 use crate::rules::pairs::PairTable;
 use std::sync::mpsc::sync_channel;
@@ -44,19 +46,23 @@ impl Survey {
     }
 }
 
-/// Reads the whole file: one thread reads and checks the rows, another makes their keys. Memory: 16 bytes a row, and 8
+/// Reads the whole file: one thread reads and checks the rows, another makes their keys. Memory: 16 bytes a row, and 16
 /// more for a moment.
 ///
 /// # Errors
 /// [`PassError::Input`], or [`PassError::Interrupted`] where `interrupted` says so.
 pub fn survey(input: &Input, interrupted: &dyn Fn() -> bool) -> Result<Survey, PassError> {
     let (mut counts, mut spots) = (FileCounts::default(), SpotLog::default());
-    let mut formerly = Vec::new();
+    let (mut formerly, mut places) = (Vec::new(), Places::default());
     let (give, subjects) = sync_channel::<Vec<Subject>>(CHUNKS_WAITING);
     let (rows, keyed) = std::thread::scope(|scope| {
-        let keyer = scope.spawn(|| -> (Vec<PairKey>, Vec<u64>) {
-            let subjects = subjects.into_iter().flatten();
-            subjects.map(|subject| (input.hasher.pair(&subject), subject.nik.number())).unzip()
+        let keyer = scope.spawn(|| -> (Vec<PairKey>, Vec<NikRow>) {
+            let subjects = (0..).zip(subjects.into_iter().flatten());
+            let keyed = subjects.map(|(row, subject)| {
+                let key = input.hasher.pair(&subject);
+                (key, NikRow::of(subject.nik.number(), row, &key))
+            });
+            keyed.unzip()
         });
         let rows = read_in_chunks(
             input,
@@ -69,6 +75,7 @@ pub fn survey(input: &Input, interrupted: &dyn Fn() -> bool) -> Result<Survey, P
                     .extend(row.reading.formerly.as_ref().map(|c| input.hasher.pair(&c.subject)));
                 spots.add(&row.reading, |sign| spot(&row, &input.layout, sign));
                 Ok(row.reading.checked.ok().map(|Checked { subject, .. }| {
+                    places.add(row.place);
                     let size = subject.name.as_str().len();
                     (subject, size)
                 }))
@@ -81,27 +88,34 @@ pub fn survey(input: &Input, interrupted: &dyn Fn() -> bool) -> Result<Survey, P
     let rows = rows?.ok_or_else(ended_early)?;
     let facts = facts(input, rows.skipped());
     let fingerprint = truncate(&rows.finish()?);
-    let (keys, mut niks) = keyed.map_err(|_| ended_early())?;
+    let (keys, niks) = keyed.map_err(|_| ended_early())?;
     let passed = keys.len() as u64;
-    let (table, distinct_niks) = std::thread::scope(|scope| {
-        let distinct_niks = scope.spawn(move || {
-            niks.sort_unstable();
-            niks.dedup();
-            niks.len() as u64
-        });
-        (PairTable::new(keys), distinct_niks.join())
+    let (table, names) = std::thread::scope(|scope| {
+        let names = scope.spawn(move || compare(niks));
+        (PairTable::new(keys), names.join())
     });
     let distinct = table.len() as u64;
-    let distinct_niks = distinct_niks.map_err(|_| ended_early())?;
+    let names = names.map_err(|_| ended_early())?;
+    let several_names = distinct.saturating_sub(names.niks);
+    let mut findings = findings(&counts, &spots, &facts);
+    if several_names > 0 {
+        let others = names.others.iter();
+        let others = others.filter_map(|(row, nik)| Some((places.get(u64::from(*row))?, *nik)));
+        let spots = others.map(|(place, nik)| {
+            let shown = Nik::from_number(nik).map(|nik| nik.masked()).unwrap_or_default();
+            spot_of(place, &input.layout, input.layout.id.index, shown)
+        });
+        findings.push(several_names_finding(several_names, distinct, spots.collect()));
+    }
     Ok(Survey {
-        findings: findings(&counts, &spots, &facts),
+        findings,
         skipped: facts.skipped,
         formerly,
         counts,
         fingerprint,
         table,
         duplicates: passed - distinct,
-        several_names: distinct.saturating_sub(distinct_niks),
+        several_names,
     })
 }
 

@@ -6,7 +6,7 @@
 mod kinds;
 mod spots;
 
-pub use kinds::{FileFacts, findings, stop_findings};
+pub use kinds::{FileFacts, findings, several_names_finding, stop_findings};
 pub use spots::{Sign, SpotLog};
 
 use crate::model::row::{NikLook, Reading, RejectionCounts, WarningCounts};

@@ -24,6 +24,8 @@ pub mod faults;
 
 /// The binary under test.
 pub const CEKNIK: &str = env!("CARGO_BIN_EXE_ceknik");
+/// An output of an earlier run, as far as it is told from files of others.
+pub const OLDER: &str = "nik,ck_outcome\nolder,match\n";
 /// Longer than any run of a test takes.
 const PATIENCE: Duration = Duration::from_secs(120);
 

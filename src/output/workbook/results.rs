@@ -188,7 +188,10 @@ impl ResultsSheet {
             sheet.set_column_width(at, width.characters())?;
         }
         let folded = column(columns.kept + SHOWN.len());
-        sheet.group_columns_collapsed(folded, last_column)?;
+        // The sign that unfolds them stands in the column behind.
+        if last_column + 1 < Limits::default().columns {
+            sheet.group_columns_collapsed(folded, last_column)?;
+        }
         let frozen = columns.name.map_or(0, |name| name + 1);
         let width: f64 = self.widths.iter().take(frozen).map(|width| width.characters()).sum();
         sheet.set_freeze_panes(1, if width <= FROZEN_WIDTH { column(frozen) } else { 0 })?;

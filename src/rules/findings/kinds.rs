@@ -3,9 +3,9 @@
 //! Must hold: the gravest come first.
 
 use super::{FileCounts, Sign, SpotLog};
-use crate::model::finding::{Finding, FindingClass, Skipped};
+use crate::model::finding::{Finding, FindingClass, Skipped, Spot};
 use crate::model::money::number;
-use crate::model::row::Rejection;
+use crate::model::row::{Rejection, Warning};
 use crate::rules::headers::HeaderKey;
 
 /// Scientific notation, or numbers already rounded, in more than this share of the rows, in percent, stop the file.
@@ -185,6 +185,31 @@ pub fn findings(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) -> Vec<
     }));
     all.extend(notes(counts, spots, facts));
     all
+}
+
+/// The finding of NIKs that stand in the file with different names: so many pairs of so many.
+pub fn several_names_finding(count: u64, of: u64, places: Vec<Spot>) -> Finding {
+    let message = match count {
+        1 => {
+            "1 NIK stands in this file with two names: only one can be right, and both are charged"
+                .to_owned()
+        }
+        n => format!(
+            "{} of {} pairs have a NIK that stands in this file with another name: only one can be right, and each is \
+             charged",
+            number(n),
+            number(of)
+        ),
+    };
+    Finding {
+        code: Warning::NikSeveralNames.code(),
+        class: FindingClass::Warn,
+        count,
+        of,
+        message,
+        hint: "compare the names with the card, and leave the wrong rows out",
+        places,
+    }
 }
 
 /// What only a workbook shows.
