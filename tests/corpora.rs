@@ -89,7 +89,7 @@ fn read_sheet(path: &Path, sheet: &str) -> Result<Read, String> {
             let cell = match cell {
                 TypedCell::Number(number, _) if text.parse() == Ok(number) => Cell::Number(number),
                 // A day: its text is what is compared.
-                TypedCell::Number(..) => continue,
+                TypedCell::Number(..) | TypedCell::Text(_) => continue,
                 TypedCell::Truth(truth) => Cell::Truth(truth),
             };
             cells.insert((row, column + 1), cell);

@@ -93,7 +93,7 @@ impl Sheet {
                     self.unstored += 1;
                 }
                 Kind::Lost => self.lost += 1,
-                Kind::Text | Kind::Time(..) | Kind::Truth(_) => {}
+                Kind::Text(_) | Kind::Time(..) | Kind::Truth(_) => {}
             }
         }
     }

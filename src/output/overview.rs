@@ -57,6 +57,8 @@ pub(super) enum Line {
     Count(&'static str, u64, &'static str),
     /// A label, calls, what they cost, and a word on them.
     Calls(&'static str, u64, &'static str),
+    /// A label, and what one call costs.
+    Price(&'static str),
     /// Something to do.
     Todo(String),
 }
@@ -139,7 +141,7 @@ impl Overview<'_> {
         lines.push(Line::Calls("You owe, at least", least, ""));
         lines.push(Line::Calls("You owe, at most", most, ""));
         match self.price {
-            Some(_) => lines.push(Line::Calls("Price of a charged call", 1, "")),
+            Some(_) => lines.push(Line::Price("Price of a charged call")),
             None => {
                 lines.push(Line::Text("Price", "not set: give --price to see the money".to_owned()))
             }
@@ -158,25 +160,20 @@ impl Overview<'_> {
         let mut add = |outcome, what: &str| {
             todo.extend(rows(outcome).map(|rows| format!("{rows} {what}")));
         };
-        add(Outcome::NotSent, "not sent yet: run the same command again.");
+        add(Outcome::NotSent, "not sent yet. Run the same command again.");
         add(
             Outcome::InDoubt,
-            "in doubt: ask the vendor whether they were charged. They are not sent again by themselves; --in-doubt resend sends them again, and you may pay twice.",
+            "in doubt. Ask the vendor about the charge. Nothing is sent again by itself; --in-doubt resend does so, and you \
+             may pay twice.",
         );
-        add(Outcome::Unavailable, "without an answer: run the same command again.");
-        add(
-            Outcome::Refused,
-            "refused by the vendor: see the reason on the sheet Needs attention.",
-        );
-        add(Outcome::Unknown, "with a result code that is not documented: ask the vendor.");
+        add(Outcome::Unavailable, "without an answer. Run the same command again.");
+        add(Outcome::Refused, "refused by the vendor. The sheet Needs attention has the reasons.");
+        add(Outcome::Unknown, "with a result code that is not documented. Ask the vendor.");
         add(
             Outcome::Rejected,
-            "rejected by our own checks: correct them (sheet Needs attention), and run the file again.",
+            "rejected by our own checks. Correct the file (sheet Needs attention), and run it again.",
         );
-        add(
-            Outcome::Mismatch,
-            "where NIK and name do not belong together: compare them with the card.",
-        );
+        add(Outcome::Mismatch, "where NIK and name do not belong together. Compare with the card.");
         if todo.is_empty() {
             todo.push("Nothing: every row has a result.".to_owned());
         }

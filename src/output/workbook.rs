@@ -44,6 +44,9 @@ impl Default for Limits {
     }
 }
 
+/// The height of a head, for two lines.
+const HEAD_HEIGHT: f64 = 32.0;
+
 /// What a workbook is made for: how the input's cells look, and what is said of it on paper.
 #[derive(Debug, Clone, Copy)]
 pub struct BookOptions<'a> {
@@ -83,7 +86,7 @@ impl<W: Write + Send> Workbook<W> {
         let mut book = Book::new();
         book.set_tempdir(folder).map_err(io_error)?;
         let styles = Styles::new(options.formats, options.price);
-        let plan = results::Columns::of(options.layout);
+        let plan = results::Columns::of(options.layout, !options.formats.is_empty());
         let footer = footer(options.input, options.run);
         let sheet = |book: &mut Book| contained(|| book.new_worksheet_with_constant_memory());
         let mut made = || sheet(&mut book).ok_or_else(no_room)?.map_err(io_error);

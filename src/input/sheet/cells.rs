@@ -21,10 +21,9 @@ const MOST_COLUMNS: usize = 16_384;
 const LONGEST_CELL: usize = 4 * 32_767;
 
 /// What a cell is to the spreadsheet, beside its text.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Kind {
-    #[default]
-    Text,
+    Text(FormatId),
     Number(f64, FormatId),
     /// A number that is shown as a day or a time; counted from 1900.
     Time(f64, FormatId),
@@ -35,6 +34,12 @@ pub(super) enum Kind {
     Lost,
 }
 
+impl Default for Kind {
+    fn default() -> Self {
+        Self::Text(FormatId::default())
+    }
+}
+
 /// A cell as text, and what it is.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct SheetCell {
@@ -43,14 +48,14 @@ pub(super) struct SheetCell {
 }
 
 impl SheetCell {
-    fn text(text: &str) -> Self {
+    fn text(text: &str, format: FormatId) -> Self {
         // The text goes into a file of lines that knows no NUL.
         let text = if text.contains('\0') { text.replace('\0', "") } else { text.to_owned() };
-        Self { text, kind: Kind::Text }
+        Self { text, kind: Kind::Text(format) }
     }
 
     fn is_empty(&self) -> bool {
-        self.text.is_empty() && self.kind == Kind::Text
+        self.text.is_empty() && matches!(self.kind, Kind::Text(_))
     }
 }
 
@@ -296,8 +301,9 @@ impl Draft {
                 _ => {}
             }
         }
+        let format = lists.formats.of_style(self.style);
         match (value, inline) {
-            (_, Some(text)) => Ok(SheetCell::text(&text)),
+            (_, Some(text)) => Ok(SheetCell::text(&text, format)),
             (Some(value), None) => self.cell(&value, lists),
             (None, None) if has_formula => {
                 Ok(SheetCell { text: String::new(), kind: Kind::Unstored })
@@ -309,15 +315,16 @@ impl Draft {
     /// The cell of a value that is stored.
     fn cell(self, value: &str, lists: &Lists<'_>) -> Result<SheetCell, Problem> {
         let bare = value.trim();
+        let as_text = |text: &str| SheetCell::text(text, lists.formats.of_style(self.style));
         Ok(match self.kind {
             DraftKind::Shared => {
                 let texts = lists.texts.as_ref().map_err(Problem::repeated)?;
                 match bare.parse().ok().and_then(|at| texts.get(at)) {
-                    Some(text) => SheetCell::text(text),
+                    Some(text) => as_text(text),
                     None => SheetCell { text: String::new(), kind: Kind::Lost },
                 }
             }
-            DraftKind::Text => SheetCell::text(value),
+            DraftKind::Text => as_text(value),
             DraftKind::Truth => {
                 let truth = is_true(value);
                 let text = if truth { "TRUE" } else { "FALSE" };
@@ -325,11 +332,11 @@ impl Draft {
             }
             DraftKind::Day => match dates::counted(bare) {
                 Some(days) => self.time(days, lists),
-                None => SheetCell::text(value),
+                None => as_text(value),
             },
             DraftKind::Number => match bare.parse::<f64>() {
                 Ok(number) if number.is_finite() => self.number(number, lists),
-                _ => SheetCell::text(value),
+                _ => as_text(value),
             },
         })
     }

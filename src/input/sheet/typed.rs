@@ -12,6 +12,8 @@ use std::io::{self, BufReader, Read, Write};
 pub enum TypedCell {
     /// A number, or a day or time counted from 1900, with the place of its format in the sheet's list.
     Number(f64, usize),
+    /// A text that has a number format all the same, so that what is typed over it stays one; the format's place.
+    Text(usize),
     /// TRUE or FALSE.
     Truth(bool),
 }
@@ -21,6 +23,8 @@ const HEAD: usize = 4 + 2;
 const CELL: usize = 2 + 2 + 8;
 /// In place of a format: the cell is a truth value.
 const TRUTH: u16 = u16::MAX;
+/// Added to a format: the cell is a text.
+const TEXT: u16 = 1 << 15;
 
 /// Writes the typed cells of a row. `index`: its place among the lines of the text, from 0.
 pub(super) fn write(row: &SheetRow, index: u64, to: &mut impl Write) -> io::Result<()> {
@@ -29,7 +33,8 @@ pub(super) fn write(row: &SheetRow, index: u64, to: &mut impl Write) -> io::Resu
             Some((column, format, value))
         }
         Kind::Truth(truth) => Some((column, TRUTH, f64::from(u8::from(truth)))),
-        Kind::Text | Kind::Unstored | Kind::Lost => None,
+        Kind::Text(FormatId(0)) | Kind::Unstored | Kind::Lost => None,
+        Kind::Text(FormatId(format)) => Some((column, format | TEXT, 0.0)),
     });
     let count = u16::try_from(typed.clone().count()).unwrap_or(u16::MAX);
     if count == 0 {
@@ -95,6 +100,7 @@ fn cell_of(bytes: &[u8]) -> Option<(usize, TypedCell)> {
     let column = usize::from(u16::from_le_bytes(*column));
     Some(match u16::from_le_bytes(*format) {
         TRUTH => (column, TypedCell::Truth(value != 0.0)),
+        format if format & TEXT != 0 => (column, TypedCell::Text(usize::from(format & !TEXT))),
         format => (column, TypedCell::Number(value, usize::from(format))),
     })
 }

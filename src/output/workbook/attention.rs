@@ -6,7 +6,7 @@ use rust_xlsxwriter::{IgnoreError, Worksheet, XlsxError};
 
 use super::cells::fitting;
 use super::styles::Styles;
-use super::{Limits, caught, set_page};
+use super::{HEAD_HEIGHT, Limits, caught, set_page};
 use crate::input::Layout;
 use crate::output::overview::in_words;
 use crate::output::results::{Cells, RowResult};
@@ -14,12 +14,12 @@ use crate::output::sentences::{advice, sentence};
 
 /// The columns, and how wide each is.
 const COLUMNS: [(&str, f64); 6] = [
-    ("Row in your file", 11.0),
-    ("NIK", 21.0),
-    ("Name", 34.0),
-    ("Result", 15.0),
-    ("What happened", 62.0),
-    ("What to do", 52.0),
+    ("Row in your file", 10.0),
+    ("NIK", 19.0),
+    ("Name", 28.0),
+    ("Result", 14.0),
+    ("What happened", 54.0),
+    ("What to do", 44.0),
 ];
 
 /// The sheet of the rows without a result.
@@ -38,7 +38,7 @@ impl Attention {
         let mut begun = Self { sheet, id, name, rows: 1, more: 0 };
         caught(|| {
             let sheet = &mut begun.sheet;
-            sheet.set_name("Needs attention")?;
+            sheet.set_name("Needs attention")?.set_row_height(0, HEAD_HEIGHT)?;
             for (at, (head, width)) in (0..).zip(COLUMNS) {
                 sheet.set_column_width(at, width)?;
                 sheet.write_string_with_format(0, at, head, &styles.head)?;
@@ -67,7 +67,7 @@ impl Attention {
             String::from_utf8_lossy(cells.iter().nth(at).unwrap_or_default()).into_owned()
         };
         let (sheet, row) = (&mut self.sheet, self.rows);
-        sheet.write_number_with_format(row, 0, cells.row() as f64, &styles.plain)?;
+        sheet.write_number_with_format(row, 0, cells.row() as f64, &styles.centred)?;
         let (nik, name) = (own(self.id), own(self.name));
         let word = in_words(result.outcome).0;
         for (at, text, style) in [

@@ -6,7 +6,7 @@ use rust_xlsxwriter::{Format, IgnoreError, Worksheet, XlsxError};
 
 use super::cells::{Width, fitting};
 use super::styles::Styles;
-use super::{Limits, caught, set_page};
+use super::{HEAD_HEIGHT, Limits, caught, set_page};
 use crate::input::Layout;
 use crate::input::sheet::TypedCell;
 use crate::model::money::Charge;
@@ -19,21 +19,16 @@ const CELL_BYTES: u64 = 48;
 /// How wide columns are, in characters: at least, and at most.
 const NARROW: usize = 6;
 const WIDE: usize = 45;
-/// The result, and whether it is charged, stay narrow; its reason is a sentence.
-const RESULT_WIDTH: usize = 15;
-const CHARGED_WIDTH: usize = 10;
-const REASON_WIDTH: usize = 60;
 const TECHNICAL_WIDTH: usize = 14;
 /// Columns that stay where they are while one scrolls take no more than about half a screen.
 const FROZEN_WIDTH: f64 = 60.0;
-/// The head's height, for two lines.
-const HEAD_HEIGHT: f64 = 32.0;
 
-/// The columns that are added: those that everybody reads, then those that are folded.
-const SHOWN: [(&str, usize); 3] = [
-    ("Result (ck_outcome)", RESULT_WIDTH),
-    ("Charged (ck_charged)", CHARGED_WIDTH),
-    ("Reason (ck_reason)", REASON_WIDTH),
+/// The columns that are added, each with how wide it is at least and at most: those that everybody reads, then those that
+/// are folded.
+const SHOWN: [(&str, usize, usize); 3] = [
+    ("Result (ck_outcome)", 14, 14),
+    ("Charged (ck_charged)", 12, 12),
+    ("Reason (ck_reason)", 24, 60),
 ];
 const FOLDED: [&str; 9] = [
     "Result code (ck_result)",
@@ -53,20 +48,24 @@ pub(super) struct Columns {
     heads: Vec<String>,
     /// How many of the input's own stay, and which of those shown holds the name.
     kept: usize,
+    id: Option<usize>,
     name: Option<usize>,
+    /// The input is a workbook: its cells have formats of their own.
+    has_formats: bool,
 }
 
 impl Columns {
     /// The columns of an input's results; where it has no header, its own are named by their letters.
-    pub(super) fn of(layout: &Layout) -> Self {
+    pub(super) fn of(layout: &Layout, has_formats: bool) -> Self {
         let own = OwnColumns::of(layout);
         let head = |at: usize| match &layout.header {
             Some(header) => header.get(at).map(|cell| String::from_utf8_lossy(cell).into_owned()),
             None => Some(format!("Column {}", crate::rules::columns::column_letters(at))),
         };
         let heads: Vec<_> = own.places().map(|at| head(at).unwrap_or_default()).collect();
-        let name = own.places().position(|at| at == layout.name.index);
-        Self { kept: heads.len(), name, own, heads }
+        let place = |index| own.places().position(|at| at == index);
+        let (id, name) = (place(layout.id.index), place(layout.name.index));
+        Self { kept: heads.len(), id, name, own, heads, has_formats }
     }
 
     fn last(&self) -> u16 {
@@ -110,26 +109,27 @@ impl ResultsSheet {
             n => sheet.set_name(format!("Results {}", n + 1))?,
         };
         sheet.set_row_height(0, HEAD_HEIGHT)?;
-        let ours = SHOWN.iter().map(|(head, _)| *head).chain(FOLDED);
+        let ours = SHOWN.iter().map(|(head, ..)| *head).chain(FOLDED);
         let heads = columns.heads.iter().map(String::as_str).chain(ours);
         for (at, head) in (0..).zip(heads) {
             sheet.write_string_with_format(0, at, fitting(head), &styles.head)?;
         }
-        for at in 0..column(columns.kept) {
-            sheet.set_column_format(at, &styles.text)?;
+        // What is typed into a column of texts stays a text: in that of the NIKs, and in all of a CSV.
+        for at in (0..columns.kept).filter(|at| !columns.has_formats || columns.id == Some(*at)) {
+            sheet.set_column_format(column(at), &styles.text)?;
         }
         let mut widths: Vec<_> = columns
             .heads
             .iter()
             .map(|head| {
                 // A head of several words may stand in two lines.
-                let mut width = Width::between(NARROW, WIDE);
-                let longest = head.split_whitespace().max_by_key(|word| word.chars().count());
-                width.see(longest.unwrap_or_default());
-                width
+                let longest = head.split_whitespace().map(|word| word.chars().count()).max();
+                let half = head.chars().count().div_ceil(2) + 2;
+                let least = longest.unwrap_or(0).max(half.min(WIDE)).max(NARROW);
+                Width::between(least, WIDE)
             })
             .collect();
-        widths.extend(SHOWN.iter().map(|(_, width)| Width::between(*width, *width)));
+        widths.extend(SHOWN.iter().map(|(_, least, most)| Width::between(*least, *most)));
         widths.extend(FOLDED.iter().map(|_| Width::between(TECHNICAL_WIDTH, WIDE)));
         Ok(Self { sheet, widths, rows: 1, bytes: 0 })
     }
@@ -247,11 +247,17 @@ impl Line<'_> {
                 let style = style.unwrap_or(&styles.count);
                 self.sheet.write_number_with_format(row, at, number, style)?;
             }
+            TypedCell::Text(format) => return self.text(text, styles.numbers.get(format)),
             TypedCell::Truth(truth) => {
                 self.sheet.write_boolean(row, at, truth)?;
             }
         }
-        self.saw(text.len(), |width| width.see_number(text));
+        // A day or a time is shown about as long as it reads.
+        let is_time = text.contains(['-', ':']) && !text.starts_with('-');
+        self.saw(
+            text.len(),
+            |width| if is_time { width.see(text) } else { width.see_number(text) },
+        );
         self.column += 1;
         Ok(())
     }

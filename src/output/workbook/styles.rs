@@ -24,7 +24,8 @@ pub(super) struct Styles {
     pub(super) alarm: Format,
     pub(super) heading: Format,
     pub(super) count: Format,
-    pub(super) plain: Format,
+    pub(super) centred: Format,
+    pub(super) note: Format,
     pub(super) share: Format,
     pub(super) money: Format,
     /// For each of the input's number formats.
@@ -60,7 +61,8 @@ impl Styles {
                 .set_border_bottom(FormatBorder::Thin)
                 .set_border_bottom_color(Color::RGB(RULE)),
             count: Format::new().set_num_format_index(COUNT),
-            plain: Format::new().set_align(FormatAlign::Top),
+            centred: Format::new().set_align(FormatAlign::Top).set_align(FormatAlign::Center),
+            note: text.clone().set_indent(1),
             share: Format::new().set_num_format("0.0%"),
             money: Format::new().set_num_format(money_format(price)),
             numbers: numbers.iter().map(number_format).collect(),

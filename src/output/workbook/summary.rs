@@ -60,6 +60,12 @@ fn write(
             figure(sheet, row, label, *rows, note, styles)?
         }
         Line::Count(label, number, note) => figure(sheet, row, label, *number, note, styles)?,
+        Line::Price(label) => {
+            if let Some(price) = price {
+                sheet.write_number_with_format(row, 2, price.amount(1), &styles.money)?;
+            }
+            sheet.write_string_with_format(row, 0, *label, text)?
+        }
         Line::Calls(label, calls, note) => {
             if let Some(price) = price {
                 sheet.write_number_with_format(row, 2, price.amount(*calls), &styles.money)?;
@@ -81,5 +87,5 @@ fn figure<'s>(
 ) -> Result<&'s mut Worksheet, XlsxError> {
     sheet.write_string_with_format(row, 0, label, &styles.text)?;
     sheet.write_number_with_format(row, 1, number as f64, &styles.count)?;
-    sheet.write_string_with_format(row, 3, note, &styles.text)
+    sheet.write_string_with_format(row, 3, note, &styles.note)
 }
