@@ -28,7 +28,9 @@ fn stored(name: &str) -> Place {
     let place = Place::new();
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/ledgers");
     fs::create_dir(place.path("disk")).unwrap();
-    fs::copy(fixtures.join("customers.csv"), place.path("customers.csv")).unwrap();
+    for input in ["customers.csv", "temporary.csv"] {
+        fs::copy(fixtures.join(input), place.path(input)).unwrap();
+    }
     for entry in fs::read_dir(fixtures.join("v2").join(name)).unwrap() {
         let from = entry.unwrap().path();
         fs::copy(&from, place.path("disk").join(from.file_name().unwrap())).unwrap();
@@ -121,6 +123,45 @@ fn an_open_run_of_an_older_ledger_goes_on_and_buys_nothing_twice() {
         assert!(!again.stderr.contains("up to date"), "{}", again.stderr);
         assert_eq!(bought_twice(&place.path(LEDGER)), 0, "{name}");
     }
+}
+
+/// A run of 0.1 asked for four temporary NIKs, which are refused today; four more it did not come to.
+#[test]
+fn what_an_open_run_has_asked_for_is_shown_even_if_it_is_refused_today() {
+    let place = stored("temporary");
+    let arguments =
+        |command| [command, "temporary.csv", "--sandbox", "--ledger", LEDGER, "--price", "1500"];
+    let plan = place.ceknik(&arguments("plan")).exits(0).stderr;
+    assert!(plan.contains("going on with run 1: 12 calls"), "{plan}");
+    assert!(plan.contains("nik_temporary               4\n"), "{plan}");
+
+    let ended = place.ceknik(&[&arguments("run")[..], &["-o", "out.csv"]].concat()).exits(3);
+    assert!(ended.stderr.contains("going on with run 1: 12 calls"), "{}", ended.stderr);
+    let column = |name: &str| place.column("out.csv", name);
+    let (niks, outcomes) = (column("nik"), column("ck_outcome"));
+    let temporary: Vec<_> = (0..niks.len()).filter(|row| niks[*row].starts_with("03")).collect();
+    let shown: Vec<_> = temporary.iter().map(|row| outcomes[*row].as_str()).collect();
+    let asked = ["mismatch", "match", "match", "in_doubt"];
+    let refused = ["rejected"; 4];
+    // The last row repeats the first of them.
+    assert_eq!(shown, [&asked[..], &refused, &["mismatch"]].concat());
+    let reasons = column("ck_reason");
+    assert!(temporary[4..8].iter().all(|row| reasons[*row] == "nik_temporary"), "{reasons:?}");
+    // What they cost is in the output, and in the bill; none of the others was bought.
+    let summary = place.summary("out.csv");
+    assert_eq!(
+        (summary["spending"]["calls"].as_u64(), summary["calls"].as_u64()),
+        (Some(20), Some(8))
+    );
+    let charged = column("ck_charged").iter().filter(|charged| *charged == "yes").count() as u64;
+    assert_eq!(summary["spending"]["confirmed"].as_u64(), Some(charged));
+    assert_eq!(summary["rejected"]["nik_temporary"].as_u64(), Some(4));
+    assert_eq!(bought_twice(&place.path(LEDGER)), 0);
+    // A new run of the same file shows none of them: they are refused.
+    let again =
+        place.ceknik(&[&arguments("run")[..], &["-o", "out.csv", "--force"]].concat()).exits(3);
+    assert!(!again.stderr.contains("going on"), "{}", again.stderr);
+    assert_eq!(column("ck_outcome").iter().filter(|o| *o == "rejected").count(), 9);
 }
 
 #[test]
