@@ -120,7 +120,13 @@ const SETTINGS: [Setting; 29] = [
         &["--name-column", "note"],
         "going on",
     ),
-    setting("price: thousands in the file", "price = 1.000", &[], &[], "could be thousands"),
+    setting(
+        "price: thousands in the file",
+        "currency = \"USD\"\nprice = 1.000",
+        &[],
+        &[],
+        "could be thousands",
+    ),
     setting("price: parted in the file", "price = 1_500", &[], &[], "Rp6.000"),
     setting("rate: thousands in the file", "rate = 1.000", &[], &[], "could be thousands"),
     setting(

@@ -37,7 +37,7 @@ fn usage_that_makes_no_sense_is_2() {
         (&["--max-cost", "5"][..], "--max-cost: it needs --price"),
         (&["--price", "0"], "--price"),
         (&["--price", "1.5"], "--price"),
-        (&["--price", "1.000"], "could be thousands"),
+        (&["--price", "1.000", "--currency", "USD"], "could be thousands"),
         (&["--concurrency", "0"], "1..=4096"),
         (&["--max-attempts", "21"], "1..=20"),
         (&["--stop-if-mismatch-over", "0.6"], "from 1% to 99%"),

@@ -7,7 +7,7 @@ use crate::config::PlanConfig;
 use crate::error::{Error, exit};
 use crate::ledger::{self, Facts, FoundRun, Preview};
 use crate::model::attempt::WallMs;
-use crate::model::finding::Spot;
+use crate::model::finding::{FindingClass, Spot};
 use crate::model::funnel::Funnel;
 use crate::model::stop::StopReason;
 use crate::output::{Forecast, Plan, findings_words, forecast_words, skipped_words};
@@ -48,7 +48,9 @@ pub fn plan(config: &PlanConfig, screen: &Screen) -> Result<u8, Error> {
     screen.say(&forecast_words(&forecast, stop.as_ref()));
     screen.say(&words::unsettled(looked.unsettled));
     screen.say(&findings_words(&surveyed.findings));
-    screen.say(&words::verdict(exit, &forecast, surveyed.stops().next()));
+    let warnings = surveyed.findings.iter().filter(|finding| finding.class == FindingClass::Warn);
+    let warnings = warnings.count() as u64;
+    screen.say(&words::verdict(exit, &forecast, surveyed.stops().next(), warnings));
     if config.json {
         let plan = Plan {
             forecast: &forecast,

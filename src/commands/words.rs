@@ -162,8 +162,14 @@ pub(super) fn unsettled(calls: u64) -> String {
     }
 }
 
-/// What a plan comes to. `stop`: the first finding that stops the file.
-pub(super) fn verdict(exit: u8, forecast: &Forecast, stop: Option<&Finding>) -> String {
+/// What a plan comes to, in the last line that remains on a screen. `stop`: the first finding that stops the file;
+/// `warnings`: findings that are worth a look.
+pub(super) fn verdict(
+    exit: u8,
+    forecast: &Forecast,
+    stop: Option<&Finding>,
+    warnings: u64,
+) -> String {
     match (exit, stop) {
         (exit::INPUT, Some(finding)) => format!(
             "stopped: `ceknik run` would send nothing of this file ({})\n  hint: mend it as said above, or send it \
@@ -179,11 +185,23 @@ pub(super) fn verdict(exit: u8, forecast: &Forecast, stop: Option<&Finding>) -> 
         (exit::BUDGET, _) => "over budget: `ceknik run` may stop before the end of the file\n\
              \x20 hint: raise --max-charges or --max-cost; or let it stop, and go on another time\n"
             .to_owned(),
-        _ => format!(
-            "ready: `ceknik run` with the same flags sends {}\n",
-            count(forecast.funnel.to_send, "call")
-        ),
+        _ => ready(forecast, warnings),
     }
+}
+
+/// The figures of a plan that can be run, once more.
+fn ready(forecast: &Forecast, warnings: u64) -> String {
+    let Forecast { funnel, charges, price, pace, .. } = forecast;
+    let calls = count(funnel.to_send, "call");
+    let money = price.as_ref().map(|price| format!(", at most {}", price.show(charges.at_most)));
+    let seconds = pace.seconds.filter(|seconds| *seconds > 0).map(Duration::from_secs);
+    let time = seconds.map(|time| format!(", about {}", humantime::format_duration(time)));
+    let warnings = match warnings {
+        0 => String::new(),
+        n => format!(", {} above", count(n, "warning")),
+    };
+    let (money, time) = (money.unwrap_or_default(), time.unwrap_or_default());
+    format!("ready: `ceknik run` with the same flags sends {calls}{money}{time}{warnings}\n")
 }
 
 /// The facts that the summary and the last words are made of, beside how the start ended.

@@ -64,11 +64,17 @@ impl Currency {
         Ok(Self { code, decimals })
     }
 
-    /// An amount typed by a user, such as `1500` or `0.35`, in minor units.
+    /// An amount typed by a user, such as `1500` or `0.35`, in minor units. Of the rupiah also as people write it:
+    /// `Rp1.500`, `1,5jt`, `500 ribu`.
     ///
     /// # Errors
     /// Says what is wrong: not a number, negative, or more decimals than the currency has.
     pub fn amount(&self, text: &str) -> Result<u64, String> {
+        if self.code == "IDR"
+            && let Some(rupiah) = rupiah(text)
+        {
+            return Ok(rupiah);
+        }
         let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
         let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
         if whole.is_empty() || !digits(whole) || !digits(fraction) {
@@ -106,6 +112,42 @@ impl Currency {
     pub fn code(&self) -> &str {
         &self.code
     }
+}
+
+/// An amount of rupiah as people write it: with `Rp`, with groups of three digits, in thousands or millions. The rupiah has
+/// no decimals, so `1.500` and `1,500` are fifteen hundred.
+fn rupiah(text: &str) -> Option<u64> {
+    let text = text.trim().to_ascii_lowercase();
+    let text =
+        ["rp.", "rp", "idr"].iter().find_map(|mark| text.strip_prefix(mark)).unwrap_or(&text);
+    let unit = |marks: [&str; 2]| marks.iter().find_map(|mark| text.strip_suffix(mark));
+    let (number, zeros) = match (unit(["juta", "jt"]), unit(["ribu", "rb"])) {
+        (Some(millions), _) => (millions, 6),
+        (None, Some(thousands)) => (thousands, 3),
+        (None, None) => (text, 0),
+    };
+    let number = number.trim();
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let mut parts = number.split(['.', ',']);
+    let first = parts.next().filter(|part| is_number(part))?;
+    let rest: Vec<&str> = parts.collect();
+    if !rest.iter().all(|part| is_number(part)) || (number.contains('.') && number.contains(',')) {
+        return None;
+    }
+    let digits = match rest.as_slice() {
+        // `1,5jt`: a part of a million.
+        [fraction] if zeros > 0 && fraction.len() != 3 && fraction.len() <= zeros => {
+            format!("{first}{fraction:0<zeros$}")
+        }
+        groups
+            if groups.iter().all(|group| group.len() == 3)
+                && (groups.is_empty() || first.len() <= 3) =>
+        {
+            format!("{first}{}{}", groups.concat(), "0".repeat(zeros))
+        }
+        _ => return None,
+    };
+    digits.parse().ok()
 }
 
 /// A whole number with a mark between groups of three digits.
@@ -223,9 +265,9 @@ mod tests {
             (&idr, "1500", Some(1500)),
             (&idr, "1500.00", Some(1500)),
             (&idr, "1500.5", None),
-            (&idr, "1.000", None),
-            (&idr, "1.500", None),
-            (&idr, "1.000.000", None),
+            (&idr, "1.000", Some(1000)),
+            (&idr, "1.500", Some(1500)),
+            (&idr, "1.000.000", Some(1_000_000)),
             (&usd, "1.000", None),
             (&usd, "0.35", Some(35)),
             (&usd, "0.3", Some(30)),
@@ -239,6 +281,29 @@ mod tests {
             (&usd, "5.x", None),
         ] {
             assert_eq!(currency.amount(text).ok(), minor, "{text}");
+        }
+        // The rupiah as people write it.
+        for (text, minor) in [
+            ("Rp1.500", Some(1500)),
+            ("Rp 1.500.000", Some(1_500_000)),
+            ("rp. 1500", Some(1500)),
+            ("IDR 1,500", Some(1500)),
+            ("1,5jt", Some(1_500_000)),
+            ("1.25 juta", Some(1_250_000)),
+            ("2jt", Some(2_000_000)),
+            ("500rb", Some(500_000)),
+            ("1.500 ribu", Some(1_500_000)),
+            ("7,5 ribu", Some(7500)),
+            ("1500.5", None),
+            ("1.50", None),
+            ("1500.000", None),
+            ("1.500,50", None),
+            ("Rp", None),
+            ("jt", None),
+            ("-1.500", None),
+            ("99999999999999999999jt", None),
+        ] {
+            assert_eq!(rupiah(text), minor, "{text}");
         }
         for text in ["1,5", "1.x", "x", ""] {
             let said = idr.amount(text).unwrap_err();

@@ -58,7 +58,7 @@ coded! {
     Rejection,
     /// Rows counted by rejection.
     RejectionCounts {
-        NikEmpty = "nik_empty", "the NIK cell is empty: fill it in";
+        NikEmpty = "nik_empty", "the NIK cell is empty: fill it in, unless the row is a section title or a signature";
         NikLength = "nik_length", "a NIK has exactly 16 digits: this one has more or fewer";
         NikNotDigits = "nik_not_digits", "a NIK is digits only: this cell holds other characters";
         ExcelScientific = "excel_scientific",
@@ -106,7 +106,7 @@ coded! {
             "the NIK is a number to the spreadsheet, not text, and ends in 0: its last digit may have been lost, compare with the card";
         NikSeveralNames = "nik_several_names", "the same NIK stands in this file with different names: at most one can match";
         NameHasDigits = "name_has_digits", "the name has digits in it";
-        NameHasComma = "name_has_comma", "the name has a comma in it, perhaps a title: is it printed so on the card?";
+        NameHasComma = "name_has_comma", "the name has a comma in it, perhaps a title (S.E., S.H.): if titles are not on the card, take them out first, since a mismatch is charged; --limit tries a few";
         NameHasBrackets = "name_has_brackets", "the name has brackets in it: is it printed so on the card?";
         NameHasAt = "name_has_at", "the name has @ in it: is it an e-mail address?";
         NameMojibake = "name_mojibake", "the name has damaged characters (Ã, â€™): the file was once read in a wrong encoding";

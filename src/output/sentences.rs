@@ -134,8 +134,8 @@ mod tests {
             assert_eq!(sentence(&result), expected, "{reason}");
         }
         assert_eq!(
-            sentence(&rejected(Rejection::NikEmpty)),
-            "the NIK cell is empty: fill it in (nik_empty)"
+            sentence(&rejected(Rejection::NameEmpty)),
+            "the name cell is empty: fill it in (name_empty)"
         );
     }
 

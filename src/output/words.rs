@@ -40,9 +40,11 @@ fn rows(out: &mut String, summary: &Summary) {
         *out += &format!("    warning: {warning:<26} {:>6}\n", number(*rows));
     }
     if summary.names_cleaned > 0 {
-        let names = number(summary.names_cleaned);
-        *out +=
-            &format!("    {names} names were cleaned before sending (ck_reason: \"sent as: …\")\n");
+        let (names, were) = match summary.names_cleaned {
+            1 => ("1 name".to_owned(), "was"),
+            n => (format!("{} names", number(n)), "were"),
+        };
+        *out += &format!("    {names} {were} cleaned before sending (ck_reason: \"sent as: …\")\n");
     }
     if summary.mostly_failed {
         *out += "    warning: nearly all of the first verdicts are \"failed\": something is wrong, look \

@@ -51,9 +51,13 @@ fn clock(seconds: i64) -> String {
     format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
-/// A day that is spelled out, `2026-11-23` or `2026-11-23T07:30:00`, as a number of days from 1900.
+/// A day that is spelled out, `2026-11-23` or `2026-11-23T07:30:00`, as a number of days from 1900; of `07:30:00` alone the
+/// part of a day.
 pub(super) fn counted(text: &str) -> Option<f64> {
     let text = text.trim().trim_end_matches('Z');
+    if let Some(time) = text.parse::<Time>().ok().filter(|_| !text.contains('-')) {
+        return Some(time.duration_since(Time::midnight()).as_secs_f64() / 86_400.0);
+    }
     let time: DateTime = match text.parse::<Date>() {
         Ok(day) if !text.contains(['T', ' ']) => day.to_datetime(Time::midnight()),
         _ => text.parse().ok()?,
@@ -99,6 +103,8 @@ mod tests {
             ("2021-01-01", Some(44_197.0)),
             ("2021-01-01T12:00:00Z", Some(44_197.5)),
             ("2021-01-01T12:00:00.000", Some(44_197.5)),
+            ("07:30:00", Some(0.3125)),
+            ("18:00:00.000", Some(0.75)),
             ("2021-13-01", None),
             ("kemarin", None),
             ("0001-01-01", None),
