@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Zoned};
 use crate::config::{InputFrom, Reuse};
 use crate::error::{Error, exit};
 use crate::input::form::Form;
+use crate::input::sheet::SheetError;
 use crate::input::{self, Layout, Problem, Source};
 use crate::ledger::{Facts, FoundRun, Identity, Opening, RunRef};
 use crate::model::attempt::{PairKey, WallMs};
@@ -36,7 +37,14 @@ pub(super) fn open_source(
         InputFrom::File(path) => Source::file(path)?,
         InputFrom::Stdin => Source::stdin(folder)?,
     };
-    Ok(source.unfolded(reading.sheet_options(), folder)?)
+    source.unfolded(reading.sheet_options(), folder).map_err(|error| match error.problem() {
+        Problem::Sheet(SheetError::Several { first, .. }) => {
+            let command = command_with(&[("--sheet", Some(first.to_string()))]);
+            let hint = format!("name one of them by its number or its name:\n    {command}");
+            Error { hint: Some(hint), ..error.into() }
+        }
+        _ => error.into(),
+    })
 }
 
 /// The layout of the input. Where a person must choose a column, the error ends in the command to paste.

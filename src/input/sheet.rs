@@ -118,8 +118,13 @@ pub enum SheetError {
     #[error("the workbook has no sheet {0:?}; it has {1}")]
     NoSuchSheet(String, String),
     /// Several sheets could be meant.
-    #[error("more than one sheet could be meant: {0}")]
-    Several(String),
+    #[error("more than one sheet could be meant: {list}")]
+    Several {
+        /// The number of the first of them.
+        first: usize,
+        /// Each with its number.
+        list: String,
+    },
 }
 
 impl SheetError {
@@ -130,7 +135,7 @@ impl SheetError {
             }
             Self::TooLarge(_) => "save the sheet alone as \"CSV UTF-8\", and give that file",
             Self::Empty => "was the export interrupted?",
-            Self::NoSuchSheet(..) | Self::Several(_) => {
+            Self::NoSuchSheet(..) | Self::Several { .. } => {
                 "name the sheet: --sheet NAME, or its number from 1"
             }
         }

@@ -66,7 +66,10 @@ pub(super) fn choose<'l>(
         [] => Err(unread.unwrap_or_else(|| SheetError::Empty.into())),
         [_] => Ok(taken(&meant)),
         _ if best == Suits::Ours => Ok(taken(&meant)),
-        _ => Err(SheetError::Several(list(&visible, meant.iter().copied())).into()),
+        [first, ..] => {
+            let list = list(&visible, meant.iter().copied());
+            Err(SheetError::Several { first: first + 1, list }.into())
+        }
     }
 }
 

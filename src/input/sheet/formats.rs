@@ -105,7 +105,7 @@ impl Formats {
     }
 
     fn add(&mut self, id: u32, codes: &HashMap<u32, String>) -> FormatId {
-        let code = codes.get(&id).filter(|code| code.chars().count() <= LONGEST_CODE);
+        let code = codes.get(&id).filter(|code| is_sound(code));
         match (code, u8::try_from(id)) {
             (Some(code), _) if code.eq_ignore_ascii_case(GENERAL) => FormatId::default(),
             (Some(code), _) => self.put(NumberFormat::Code(code.clone()), shown_by(code)),
@@ -133,6 +133,30 @@ impl Formats {
 
 fn number(element: &BytesStart<'_>, name: &str) -> Option<u32> {
     attribute(element, name)?.trim().parse().ok()
+}
+
+/// Whether a format that is spelled out can be written into another workbook: a spreadsheet refuses a file for a format that
+/// it can't read.
+fn is_sound(code: &str) -> bool {
+    const MOST_SECTIONS: usize = 4;
+    let (mut letters, mut sections) = (code.chars(), 1);
+    let mut ends = true;
+    while let Some(letter) = letters.next() {
+        ends = match letter {
+            '"' => letters.any(|c| c == '"'),
+            '[' => letters.any(|c| c == ']'),
+            '\\' | '_' | '*' => letters.next().is_some(),
+            ';' => {
+                sections += 1;
+                true
+            }
+            _ => !letter.is_control(),
+        };
+        if !ends {
+            break;
+        }
+    }
+    ends && !code.is_empty() && sections <= MOST_SECTIONS && code.chars().count() <= LONGEST_CODE
 }
 
 /// What a built-in format shows. Those of East Asia are dates in one country and times in another.
@@ -215,6 +239,24 @@ mod tests {
         {
             assert_eq!(shown_by_number(id), shows, "{id}");
         }
+    }
+
+    #[test]
+    fn a_format_that_no_spreadsheet_reads_is_general() {
+        for (code, sound) in [
+            ("\"Rp\"#,##0;[Red]-0;0;@", true),
+            ("0\\ ", true),
+            ("\"Rp#,##0", false),
+            ("[Red0", false),
+            ("0\\", false),
+            ("0;0;0;0;0", false),
+            ("", false),
+            ("0\u{1}", false),
+        ] {
+            assert_eq!(is_sound(code), sound, "{code:?}");
+        }
+        let long = "0".repeat(LONGEST_CODE + 1);
+        assert!(!is_sound(&long));
     }
 
     #[test]

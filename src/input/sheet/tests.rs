@@ -244,106 +244,6 @@ fn cells_are_read_however_they_are_written() {
 }
 
 #[test]
-fn what_is_not_needed_may_be_odd_missing_or_damaged() {
-    let rows = r#"<row r="1"><c r="A1" t="inlineStr" s="3"><is><t>NIK</t></is></c></row>"#;
-    let whole = sheet_of(rows);
-    let sheet =
-        |around: &str| around.replace("ROWS", std::str::from_utf8(&whole).unwrap()).into_bytes();
-    let odd_sheets = |sheets: &str| WORKBOOK.replace("<sheets>", &format!("<sheets>{sheets}"));
-    let link = r#"<Relationship Id="rId9" Target="macrosheets/m.xml" Type="http://x/xlMacrosheet"/></Relationships>"#;
-    let links = RELATIONS.replace("</Relationships>", link);
-    let in_root = ROOT.replace("xl/workbook.xml", "/workbook.xml");
-    let absolute = RELATIONS.replace("worksheets/", "/xl/worksheets/");
-    let windows = RELATIONS.replace("worksheets/sheet1", r"worksheets\sheet1");
-    let utf16 = |text: &[u8]| {
-        let text = String::from_utf8(text.to_vec()).unwrap();
-        let units = format!("\u{FEFF}{text}").encode_utf16().collect::<Vec<_>>();
-        units.into_iter().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()
-    };
-    for (what, parts) in [
-        ("nothing odd", vec![]),
-        (
-            "whole rows as the dimension",
-            vec![("xl/worksheets/sheet1.xml", sheet(r#"<worksheet><dimension ref="1:3"/>ROWS"#))],
-        ),
-        (
-            "no dimension to speak of",
-            vec![(
-                "xl/worksheets/sheet1.xml",
-                sheet(r##"<worksheet><dimension ref="#REF!"/><cols><col min="x"/></cols>ROWS"##),
-            )],
-        ),
-        (
-            "a hidden sheet that leads nowhere",
-            vec![(
-                "xl/workbook.xml",
-                odd_sheets(r#"<sheet name=" " sheetId="2" state="veryHidden" r:id=""/>"#)
-                    .into_bytes(),
-            )],
-        ),
-        (
-            "a visible one",
-            vec![("xl/workbook.xml", odd_sheets(r#"<sheet name="B" r:id="rId7"/>"#).into_bytes())],
-        ),
-        (
-            "a macro sheet",
-            vec![
-                ("xl/workbook.xml", odd_sheets(r#"<sheet name="M" r:id="rId9"/>"#).into_bytes()),
-                ("xl/_rels/workbook.xml.rels", links.clone().into_bytes()),
-                ("xl/macrosheets/m.xml", b"<xm:macrosheet><sheetData/></xm:macrosheet>".to_vec()),
-            ],
-        ),
-        (
-            "a damaged sheet beside the one that is meant",
-            vec![
-                ("xl/workbook.xml", odd_sheets(r#"<sheet name="M" r:id="rId9"/>"#).into_bytes()),
-                ("xl/_rels/workbook.xml.rels", links.into_bytes()),
-                ("xl/macrosheets/m.xml", b"<worksheet><sheetData><row>".to_vec()),
-            ],
-        ),
-        ("no shared texts", vec![("xl/sharedStrings.xml", b"no XML at all".to_vec())]),
-        (
-            "styles that are none",
-            vec![("xl/styles.xml", b"<styleSheet><cellXfs><xf numFmtId='x'".to_vec())],
-        ),
-        ("no relations", vec![("xl/_rels/workbook.xml.rels", b"".to_vec())]),
-        ("absolute targets", vec![("xl/_rels/workbook.xml.rels", absolute.into_bytes())]),
-        ("Windows targets", vec![("xl/_rels/workbook.xml.rels", windows.into_bytes())]),
-        ("a package without relations", vec![("_rels/.rels", b"".to_vec())]),
-        (
-            "the workbook at the root",
-            vec![
-                ("_rels/.rels", in_root.into_bytes()),
-                ("xl/workbook.xml", b"<oops/>".to_vec()),
-                ("workbook.xml", WORKBOOK.as_bytes().to_vec()),
-                ("_rels/workbook.xml.rels", RELATIONS.as_bytes().to_vec()),
-                ("worksheets/sheet1.xml", whole.clone()),
-            ],
-        ),
-        (
-            "names in capitals",
-            vec![
-                ("XL/Worksheets/Sheet1.XML", whole.clone()),
-                ("xl/worksheets/sheet1.xml", whole.clone()),
-            ],
-        ),
-        (
-            "UTF-16",
-            vec![
-                ("xl/worksheets/sheet1.xml", utf16(&whole)),
-                ("xl/workbook.xml", utf16(WORKBOOK.as_bytes())),
-            ],
-        ),
-        ("a picture", vec![("xl/media/image1.png", vec![0x89; 9000])]),
-    ] {
-        let parts: Vec<_> = parts.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
-        let book = book_with(&whole, NO_STRINGS, &parts);
-        let read = unfolded(&book, &InputOptions::default()).map(|source| text_of(&source));
-        assert_eq!(read.map_err(|error| error.to_string()), Ok("NIK\n".to_owned()), "{what}");
-    }
-}
-
-#[test]
 fn numbers_are_shown_by_their_formats() {
     let styles = br#"<styleSheet><numFmts><numFmt numFmtId="164" formatCode="dd/mm/yyyy"/><numFmt numFmtId="165" formatCode="&quot;Rp&quot;#,##0"/></numFmts><cellStyleXfs><xf numFmtId="14"/></cellStyleXfs><cellXfs><xf/><xf numFmtId="14"/><xf numFmtId="164"/><xf numFmtId="165"/><xf numFmtId="46"/><xf numFmtId="x"/></cellXfs></styleSheet>"#;
     let links = RELATIONS.replace(
@@ -477,3 +377,4 @@ fn what_is_no_workbook_is_told_apart() {
 }
 
 mod hostile;
+mod odd;
