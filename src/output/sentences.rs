@@ -21,6 +21,9 @@ pub(super) fn sentence<'a>(result: &'a RowResult<'_>) -> Cow<'a, str> {
     match Class::all().find(|class| class.name() == code) {
         Some(class) if detail.is_empty() => Cow::Owned(format!("{} ({code})", explain(class))),
         Some(class) => Cow::Owned(format!("{} ({code}): {detail}", explain(class))),
+        None if result.outcome == Outcome::Refused && !reason.is_empty() => {
+            Cow::Owned(format!("the vendor refused the row: {reason}"))
+        }
         None if reason.is_empty() && result.outcome != Outcome::Match => {
             Cow::Borrowed(in_words(result.outcome).1)
         }
@@ -121,7 +124,8 @@ mod tests {
                 "lost_unreadable: HTTP 200, text/html",
                 "an answer came that cannot be read (lost_unreadable): HTTP 200, text/html",
             ),
-            (Outcome::Refused, "vendor's own words", "vendor's own words"),
+            (Outcome::Refused, "in its words", "the vendor refused the row: in its words"),
+            (Outcome::Failed, "in its words", "in its words"),
             (Outcome::NotSent, "", "the run stopped before; the same command goes on"),
         ] {
             let texts = Cow::Owned(Texts::default());

@@ -70,11 +70,13 @@ impl Attention {
         sheet.write_number_with_format(row, 0, cells.row() as f64, &styles.centred)?;
         let (nik, name) = (own(self.id), own(self.name));
         let word = in_words(result.outcome).0;
+        let happened = sentence(result);
+        sheet.set_row_height(row, height(&[(2, &name), (4, &happened), (5, advice(result))]))?;
         for (at, text, style) in [
             (1, nik.as_str(), &styles.wrapped),
             (2, &name, &styles.wrapped),
             (3, word, styles.outcome(result.outcome)),
-            (4, &sentence(result), &styles.wrapped),
+            (4, &happened, &styles.wrapped),
             (5, advice(result), &styles.wrapped),
         ] {
             sheet.write_string_with_format(row, at, fitting(text), style)?;
@@ -102,4 +104,15 @@ impl Attention {
         set_page(sheet, footer);
         Ok(self.sheet)
     }
+}
+
+/// How high a row has to be to show these texts, each in the column of this place.
+fn height(texts: &[(usize, &str)]) -> f64 {
+    const LINE: f64 = 15.0;
+    const MOST_LINES: usize = 20;
+    let lines = texts.iter().map(|(at, text)| {
+        let width = COLUMNS.get(*at).map_or(1.0, |(_, width)| *width) as usize;
+        text.lines().map(|line| line.chars().count().div_ceil(width).max(1)).sum()
+    });
+    lines.max().unwrap_or(1).clamp(1, MOST_LINES) as f64 * LINE
 }

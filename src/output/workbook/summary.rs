@@ -30,6 +30,7 @@ pub(super) fn sheet(
         row += 1;
     }
     set_page(&mut sheet, footer);
+    sheet.set_print_fit_to_pages(1, 1);
     Ok(sheet)
 }
 

@@ -116,6 +116,8 @@ static WORDS: LazyLock<HashMap<&'static str, Word>> = LazyLock::new(|| {
 
 /// Letters of the longest header that is taken apart where its words are joined.
 const LONGEST_JOINED: usize = 60;
+/// Letters of the longest word of the lists.
+const LONGEST_WORD: usize = 14;
 
 /// What each word of a header says; `None` for one that is not known. `NAMA-Lengkap`, `namaLengkap`, `namalengkap`
 /// are two words each.
@@ -164,18 +166,26 @@ fn joined(piece: &str) -> Option<Vec<Word>> {
     if !piece.is_ascii() || piece.len() > LONGEST_JOINED {
         return None;
     }
-    // For each beginning of the piece, the words that it is made of.
-    let mut ways: Vec<Option<Vec<Word>>> = vec![Some(Vec::new())];
+    // For each beginning of the piece that is known words: how many, and the last of them with where it begins.
+    let mut ways: Vec<Option<(usize, usize, Word)>> = vec![Some((0, 0, Word::Filler))];
     for end in 1..=piece.len() {
-        let cut = |start: usize| {
-            let before = ways.get(start)?.as_ref()?;
+        let last_word = |start: usize| {
+            let (count, ..) = (*ways.get(start)?)?;
             let word = WORDS.get(piece.get(start..end)?)?;
-            Some([before.as_slice(), &[*word]].concat())
+            Some((count + 1, start, *word))
         };
-        let best = (0..end).filter_map(cut).min_by_key(Vec::len);
+        let starts = end.saturating_sub(LONGEST_WORD)..end;
+        let best = starts.filter_map(last_word).min_by_key(|(count, ..)| *count);
         ways.push(best);
     }
-    ways.pop().flatten()
+    let (mut words, mut end) = (Vec::new(), piece.len());
+    while end > 0 {
+        let (_, start, word) = (*ways.get(end)?)?;
+        words.push(word);
+        end = start;
+    }
+    words.reverse();
+    Some(words)
 }
 
 #[cfg(test)]
@@ -201,6 +211,7 @@ mod tests {
         let words: Vec<_> =
             lists.iter().chain(&ROLES).flat_map(|list| list.split_whitespace()).collect();
         assert_eq!(words.len(), WORDS.len(), "a word stands twice");
+        assert_eq!(words.iter().map(|word| word.len()).max(), Some(LONGEST_WORD));
     }
 
     #[test]
