@@ -41,7 +41,7 @@ pub struct SeenColumn {
     pub header: String,
     /// What its cells look like.
     pub look: ColumnLook,
-    /// Its header speaks of another person or another thing: it is never proposed.
+    /// Its header speaks of another person or another thing.
     is_other: bool,
 }
 
@@ -82,17 +82,27 @@ impl Seen {
         shown.join(", ")
     }
 
-    /// The column that most likely holds what is looked for, if one does.
+    /// The column that most likely holds what is looked for, if one does. One whose header speaks of another person or
+    /// another thing is proposed only where there is no other.
     fn likeliest(&self, role: Role, among: &[usize]) -> Option<usize> {
         let share = |look: ColumnLook| match role {
             Role::Id => look.like_nik,
             Role::Name => look.like_name,
         };
         let columns = self.0.iter().enumerate();
-        let columns = columns
-            .filter(|(at, column)| !column.is_other && (among.is_empty() || among.contains(at)));
-        let best = columns.max_by_key(|(at, column)| (share(column.look), std::cmp::Reverse(*at)));
-        best.filter(|(_, column)| share(column.look) > 0).map(|(at, _)| at)
+        let fitting: Vec<_> = columns
+            .filter(|(at, column)| {
+                share(column.look) > 0 && (among.is_empty() || among.contains(at))
+            })
+            .collect();
+        let own = fitting.iter().filter(|(_, column)| !column.is_other);
+        let best = own.max_by_key(|(at, column)| (share(column.look), std::cmp::Reverse(*at)));
+        match (best, fitting.as_slice()) {
+            (Some((at, _)), _) => Some(*at),
+            // Another person's, but there is no other: if it is meant, it has to be said.
+            (None, [(at, _)]) => Some(*at),
+            _ => None,
+        }
     }
 }
 
@@ -101,11 +111,14 @@ impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = self.0.iter().take(SHOWN_COLUMNS);
         let widest = shown.clone().map(|c| c.header.chars().count()).max().unwrap_or(0);
-        for (index, SeenColumn { header, look, .. }) in shown.enumerate() {
+        for (index, SeenColumn { header, look, is_other }) in shown.enumerate() {
             let (letters, room) = (column_letters(index), widest + 2);
-            let line =
-                format!("\n    {letters:<3} {:<room$}  {}", format!("\"{header}\""), holds(*look));
-            f.write_str(line.trim_end())?;
+            let header = format!("\"{header}\"");
+            let other = match look.like_nik + look.like_name {
+                filled if *is_other && filled > 0 => ", headed as another person or thing",
+                _ => "",
+            };
+            write!(f, "\n    {letters:<3} {header:<room$}  {}{other}", holds(*look))?;
         }
         match self.0.len().checked_sub(SHOWN_COLUMNS) {
             Some(more) if more > 0 => write!(f, "\n    and {more} more columns"),
@@ -120,10 +133,10 @@ fn holds(look: ColumnLook) -> String {
     match () {
         () if filled == 0 => "empty".to_owned(),
         () if like_nik * 2 >= filled => {
-            format!("NIKs: {like_nik} of {filled} cells look like them")
+            format!("NIKs: {like_nik} of {filled} cells")
         }
         () if like_name * 2 >= filled => {
-            format!("names: {like_name} of {filled} cells look like them")
+            format!("names: {like_name} of {filled} cells")
         }
         () => "something else".to_owned(),
     }
