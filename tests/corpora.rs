@@ -119,7 +119,9 @@ fn expected(sheet: &Value) -> BTreeMap<(u64, usize), (Cell, String)> {
 /// Whether two cells say the same. Days are compared without the fraction of a second, and texts as a workbook writes them.
 fn same(ours: Option<&Cell>, theirs: &Cell, kind: &str) -> bool {
     match (ours, theirs) {
-        (Some(Cell::Text(ours)), Cell::Text(theirs)) if kind == "d" => ours == &plain_time(theirs),
+        (Some(Cell::Text(ours)), Cell::Text(theirs)) if kind == "d" => {
+            plain_time(ours.trim_end_matches('Z')) == plain_time(theirs)
+        }
         (Some(Cell::Text(ours)), Cell::Text(theirs)) => {
             let plain =
                 |text: &str| text.replace("\r\n", "\n").replace('\r', "\n").replace('\0', "");

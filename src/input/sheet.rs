@@ -231,8 +231,10 @@ fn read(
             // Of sheets that follow one another only the first one's header counts.
             if !std::mem::take(&mut is_header) {
                 let index = first + row.index as u64 - u64::from(at > 0);
-                let line = writer.write(&row, index)?;
-                sheet.note(&row, line);
+                if row.has_text() {
+                    writer.write(&row, index)?;
+                }
+                sheet.note(&row, index + 1);
             }
         }
     }
@@ -251,9 +253,8 @@ struct RowWriter<'a> {
 }
 
 impl RowWriter<'_> {
-    /// Writes a row at its place among the lines, from 0, after empty ones for those that are not there. Returns its line,
-    /// from 1.
-    fn write(&mut self, row: &SheetRow, index: u64) -> Result<u64, Problem> {
+    /// Writes a row at its place among the lines, from 0, after empty ones for those that are not there.
+    fn write(&mut self, row: &SheetRow, index: u64) -> Result<(), Problem> {
         let kept = |error| Problem::Io("keep its rows in a file", error);
         while self.lines < index {
             self.text.write_all(b"\n").map_err(kept)?;
@@ -264,7 +265,7 @@ impl RowWriter<'_> {
         self.lines += 1;
         match self.bytes > self.most {
             true => Err(too_large("more text than any sheet of customers")),
-            false => Ok(self.lines),
+            false => Ok(()),
         }
     }
 

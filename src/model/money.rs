@@ -134,16 +134,13 @@ fn rupiah(text: &str) -> Option<u64> {
     if !rest.iter().all(|part| is_number(part)) || (number.contains('.') && number.contains(',')) {
         return None;
     }
+    let is_grouped = first.len() <= 3 && !first.starts_with('0');
     let digits = match rest.as_slice() {
-        // `1,5jt`: a part of a million.
-        [fraction] if zeros > 0 && fraction.len() != 3 && fraction.len() <= zeros => {
-            format!("{first}{fraction:0<zeros$}")
-        }
-        groups
-            if groups.iter().all(|group| group.len() == 3)
-                && (groups.is_empty() || first.len() <= 3) =>
-        {
-            format!("{first}{}{}", groups.concat(), "0".repeat(zeros))
+        [] => format!("{first}{}", "0".repeat(zeros)),
+        // `1,5jt`: a part of a million. With three digits it could be either.
+        [fraction] if zeros > 0 && fraction.len() < 3 => format!("{first}{fraction:0<zeros$}"),
+        groups if zeros == 0 && is_grouped && groups.iter().all(|group| group.len() == 3) => {
+            format!("{first}{}", groups.concat())
         }
         _ => return None,
     };
@@ -292,7 +289,10 @@ mod tests {
             ("1.25 juta", Some(1_250_000)),
             ("2jt", Some(2_000_000)),
             ("500rb", Some(500_000)),
-            ("1.500 ribu", Some(1_500_000)),
+            ("1.500 ribu", None),
+            ("1.250 juta", None),
+            ("0.350", None),
+            ("001.500", None),
             ("7,5 ribu", Some(7500)),
             ("1500.5", None),
             ("1.50", None),

@@ -110,7 +110,9 @@ impl Cells {
 
     /// A cell that is no text to a spreadsheet.
     pub(super) fn typed(&self, column: usize) -> Option<TypedCell> {
-        self.typed.iter().find(|(at, _)| *at == column).map(|(_, cell)| *cell)
+        // They stand in the order of their columns.
+        let at = self.typed.binary_search_by_key(&column, |(at, _)| *at).ok()?;
+        self.typed.get(at).map(|(_, cell)| *cell)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {

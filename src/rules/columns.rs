@@ -3,8 +3,8 @@
 //! `NIK` also means employee number and a family-card number has 16 digits too, so the choice looks at the header
 //! **and** at what a sample of the cells holds. What the user names always wins.
 //!
-//! Must hold: of two columns that fit equally well neither is taken; the user is asked. A column whose header speaks of
-//! another person or another number is never taken.
+//! Must hold: of two columns that fit equally well neither is taken; the user is asked. A column whose header has a word for
+//! another person or another number is never taken, nor a name in another role than the NIK's.
 //! Never: shows a cell.
 
 mod error;

@@ -6,7 +6,8 @@
 mod meaning;
 mod words;
 
-pub use meaning::{IdHeader, Meaning, NameHeader};
+use meaning::speaks_of_a_person;
+pub use meaning::{IdHeader, Meaning, NameHeader, roles_of};
 
 use super::nik::{clean_nik, look_of};
 use crate::model::subject::{mask_cell, mask_digits};
@@ -122,7 +123,7 @@ const HEADER_WORDS: &str = "\
 /// Headers that stand in the cells of customers too: the kind of an ID, of a customer, of a place, of a product.
 const VALUES_TOO: &[&str] = &[
     "ktp", "kk", "npwp", "customer", "nasabah", "kota", "pinjaman", "loan", "bank", "mobile",
-    "email", "phone", "telepon", "gaji",
+    "email", "phone", "telepon", "gaji", "id", "no", "ibu", "ayah", "mother", "pasangan", "status",
 ];
 
 /// The headers fit to be shown. Where it is certain that they are headers (`certain`), each in clear but what looks like a
@@ -141,8 +142,18 @@ pub fn shown_all(headers: &[String], certain: bool) -> Vec<String> {
 }
 
 /// How many cells are known for headers, and seldom stand in a customer's row.
-pub(super) fn known_headers<'a>(cells: impl Iterator<Item = &'a str>) -> usize {
-    cells.filter(|cell| is_known(cell) && !HeaderKey::of(cell).is_in(VALUES_TOO)).count()
+fn known_headers<'a>(cells: impl Iterator<Item = &'a str>) -> usize {
+    cells.filter(|cell| is_known(cell) && !is_value_too(cell)).count()
+}
+
+/// How many cells speak of a NIK or a name, and never stand in a customer's row.
+pub(super) fn telling_headers<'a>(cells: impl Iterator<Item = &'a str>) -> usize {
+    cells.filter(|cell| speaks_of_a_person(cell) && !is_value_too(cell)).count()
+}
+
+/// Whether a cell that is known for a header stands in the cells of customers too.
+fn is_value_too(cell: &str) -> bool {
+    HeaderKey::of(cell).is_in(VALUES_TOO)
 }
 
 /// Whether a header may be a person's data: a long number, a date, an address of a mailbox.

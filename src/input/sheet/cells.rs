@@ -11,6 +11,7 @@ use super::texts::{Texts, rich_text, unescape};
 use super::xml::{Xml, attribute, cut_off};
 use super::{SheetPart, damaged, too_large};
 use crate::input::error::Problem;
+use crate::input::records::RECORD_BYTES;
 use quick_xml::events::{BytesStart, Event};
 use std::io::{self, Write};
 
@@ -19,6 +20,9 @@ const MOST_ROWS: usize = 1_048_576;
 const MOST_COLUMNS: usize = 16_384;
 /// Bytes of a cell: 32,767 characters of up to four bytes.
 const LONGEST_CELL: usize = 4 * 32_767;
+
+/// Bytes of a row: no record is longer.
+const LONGEST_ROW: usize = RECORD_BYTES;
 
 /// What a cell is to the spreadsheet, beside its text.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -76,9 +80,16 @@ impl SheetRow {
         self.cells.iter().map(|cell| cell.text.as_str())
     }
 
-    /// Writes it as a line. Says how many bytes of text that is.
+    /// Whether it has any text.
+    pub(super) fn has_text(&self) -> bool {
+        self.texts().any(|text| !text.is_empty())
+    }
+
+    /// Writes it as a line, up to its last text. Says how many bytes of text that is.
     pub(super) fn write(&self, to: &mut impl Write) -> io::Result<u64> {
-        for (column, text) in self.texts().enumerate() {
+        let last = self.cells.iter().rposition(|cell| !cell.text.is_empty());
+        let width = last.map_or(0, |last| last + 1);
+        for (column, text) in self.texts().take(width).enumerate() {
             if column > 0 {
                 to.write_all(b",")?;
             }
@@ -187,7 +198,7 @@ fn begun(element: &BytesStart<'_>, next: usize) -> SheetRow {
 
 /// Reads the cells of a row.
 fn read_row(xml: &mut Xml<'_>, mut row: SheetRow, lists: &Lists<'_>) -> Result<SheetRow, Problem> {
-    let (mut next, mut is_placed) = (0, false);
+    let (mut next, mut is_placed, mut bytes) = (0, false, 0);
     loop {
         let (place, draft, is_whole) = match xml.next()? {
             Event::Start(e) if e.local_name().as_ref() == "c" => {
@@ -213,6 +224,10 @@ fn read_row(xml: &mut Xml<'_>, mut row: SheetRow, lists: &Lists<'_>) -> Result<S
         }
         if cell.text.len() > LONGEST_CELL {
             return Err(too_large("a cell longer than a spreadsheet's longest"));
+        }
+        bytes += cell.text.len();
+        if bytes > LONGEST_ROW {
+            return Err(too_large("a row longer than any customer's"));
         }
         if !cell.is_empty() {
             row.put(column, cell);
@@ -331,7 +346,7 @@ impl Draft {
                 SheetCell { text: text.to_owned(), kind: Kind::Truth(truth) }
             }
             DraftKind::Day => match dates::counted(bare) {
-                Some(days) => self.time(days, lists),
+                Some(days) => self.time(value, days, lists),
                 None => as_text(value),
             },
             DraftKind::Number => match bare.parse::<f64>() {
@@ -356,14 +371,13 @@ impl Draft {
         }
     }
 
-    /// A day that the workbook spells out.
-    fn time(&self, days: f64, lists: &Lists<'_>) -> SheetCell {
+    /// A day that the workbook spells out: its text is as it stands there.
+    fn time(&self, text: &str, days: f64, lists: &Lists<'_>) -> SheetCell {
         let format = lists.formats.of_style(self.style);
         let format = match lists.formats.shows(format) {
             Shows::Date | Shows::Span => format,
             Shows::Number => DAY,
         };
-        let text = dates::shown(days, Shows::Date).unwrap_or_default();
-        SheetCell { text, kind: Kind::Time(days, format) }
+        SheetCell { kind: Kind::Time(days, format), ..SheetCell::text(text, format) }
     }
 }

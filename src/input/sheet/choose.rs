@@ -1,7 +1,7 @@
 //! Which sheet of a workbook holds the customers.
 //!
-//! Must hold: of two sheets that could be meant neither is taken; the user is asked. Our own results, fed back, are taken
-//! all together.
+//! Must hold: of two sheets that could be meant neither is taken; the user is asked. Sheets that are left out are told, damaged
+//! ones too. Our own results, fed back, are taken together where their headers are equal.
 
 use super::book::SheetPart;
 use super::cells::{Lists, Rows};
@@ -25,6 +25,8 @@ pub(super) struct Chosen {
 
 /// Rows of a sheet that are looked at. The header is among the first of them.
 const ROWS_LOOKED_AT: usize = 4 * HEADER_WITHIN;
+/// Bytes of a sheet that are looked at, about.
+const BYTES_LOOKED_AT: usize = 4 << 20;
 /// Visible sheets that are looked at. Real workbooks have a few.
 const MOST_SHEETS: usize = 200;
 
@@ -37,41 +39,55 @@ pub(super) fn choose<'l>(
 ) -> Result<Chosen, Problem> {
     // What is hidden is not what the sender looked at: it is read only where it is named.
     let visible: Vec<&SheetPart> = sheets.iter().filter(|sheet| sheet.is_visible).collect();
-    let (mut filled, mut unread) = (Vec::new(), None);
+    let (mut filled, mut unread) = (Vec::new(), Vec::new());
     for (at, sheet) in visible.iter().enumerate().take(MOST_SHEETS) {
         match look(package, sheet, options, lists()) {
-            Ok(Suits::Empty) => {}
-            Ok(suits) => filled.push((at, suits)),
-            // A sheet that is damaged matters only where no other is meant.
-            Err(problem) => unread = unread.or(Some(problem)),
+            Ok(Look { suits: Suits::Empty, .. }) => {}
+            Ok(look) => filled.push((at, look)),
+            // A sheet that is damaged matters only where no other is meant; it is named.
+            Err(problem) => unread.push((at, problem)),
         }
     }
-    let is_ours = filled.iter().any(|(_, suits)| *suits == Suits::Ours);
+    let best = filled.iter().map(|(_, look)| look.suits).max().unwrap_or(Suits::Empty);
+    let name = |at: usize| visible.get(at).map(|sheet| sheet.name.as_str()).unwrap_or_default();
     let others = |taken: &[usize]| {
-        let others = filled.iter().filter(|(at, _)| !taken.contains(at) && !is_ours);
-        others.filter_map(|(at, _)| visible.get(*at)).map(|other| shown(&other.name)).collect()
-    };
-    let taken = |places: &[usize]| Chosen {
-        sheets: places.iter().filter_map(|at| visible.get(*at).map(|s| (*s).clone())).collect(),
-        others: others(places),
+        // What our own workbook has beside its results is no customer's.
+        let is_beside = |at: usize| best == Suits::Ours && BESIDE_RESULTS.contains(&name(at));
+        let whole = filled.iter().filter(|(at, _)| !taken.contains(at) && !is_beside(*at));
+        let torn = unread.iter().filter(|(at, _)| !taken.contains(at));
+        let whole = whole.map(|(at, _)| shown(name(*at)));
+        whole.chain(torn.map(|(at, _)| format!("{} (damaged)", shown(name(*at))))).collect()
     };
     if let Some(SheetSpec(asked)) = options.sheet {
         let sheet = asked_for(asked, sheets, &visible)?;
         let place = visible.iter().position(|other| other.name == sheet.name);
         return Ok(Chosen { sheets: vec![sheet], others: others(place.as_slice()) });
     }
-    let best = filled.iter().map(|(_, suits)| *suits).max().unwrap_or(Suits::Empty);
-    let meant: Vec<_> = filled.iter().filter(|(_, s)| *s == best).map(|(at, _)| *at).collect();
-    match meant.as_slice() {
-        [] => Err(unread.unwrap_or_else(|| SheetError::Empty.into())),
-        [_] => Ok(taken(&meant)),
-        _ if best == Suits::Ours => Ok(taken(&meant)),
-        [first, ..] => {
-            let list = list(&visible, meant.iter().copied());
-            Err(SheetError::Several { first: first + 1, list }.into())
+    let meant: Vec<_> = filled.iter().filter(|(_, look)| look.suits == best).collect();
+    let places: Vec<usize> = meant.iter().map(|(at, _)| *at).collect();
+    let is_one_table = || {
+        // Sheets that follow one another have the same header, in their first row.
+        let mut heads = meant.iter().map(|(_, look)| &look.first_row);
+        let first = heads.next();
+        best == Suits::Ours && heads.all(|head| !head.is_empty() && Some(head) == first)
+    };
+    match places.as_slice() {
+        [] => {
+            let unread = unread.into_iter().next().map(|(_, problem)| problem);
+            return Err(unread.unwrap_or_else(|| SheetError::Empty.into()));
         }
+        [first, _, ..] if !is_one_table() => {
+            let list = list(&visible, places.iter().copied());
+            return Err(SheetError::Several { first: first + 1, list }.into());
+        }
+        _ => {}
     }
+    let taken = places.iter().filter_map(|at| visible.get(*at).map(|sheet| (*sheet).clone()));
+    Ok(Chosen { sheets: taken.collect(), others: others(&places) })
 }
+
+/// The sheets of our own workbook beside its results.
+const BESIDE_RESULTS: [&str; 2] = ["Summary", "Needs attention"];
 
 /// Whether a sheet holds results of ours.
 pub(super) fn holds_results<'l>(
@@ -80,7 +96,7 @@ pub(super) fn holds_results<'l>(
     lists: impl Fn() -> Lists<'l>,
 ) -> bool {
     let mut looks = sheets.iter().map(|sheet| look(package, sheet, Options::default(), lists()));
-    looks.any(|suits| matches!(suits, Ok(Suits::Ours)))
+    looks.any(|look| look.is_ok_and(|look| look.suits == Suits::Ours))
 }
 
 /// The sheet that the user named.
@@ -120,20 +136,37 @@ enum Suits {
     Ours,
 }
 
+/// What the first rows of a sheet show.
+struct Look {
+    suits: Suits,
+    /// Its first row, where that is a header of our results.
+    first_row: Vec<String>,
+}
+
 fn look(
     package: &mut Package,
     sheet: &SheetPart,
     options: Options<'_>,
     lists: Lists<'_>,
-) -> Result<Suits, Problem> {
+) -> Result<Look, Problem> {
     let mut rows = Rows::of(package, sheet, lists)?;
-    let mut texts: Vec<Vec<String>> = Vec::new();
+    let (mut texts, mut bytes): (Vec<Vec<String>>, usize) = (Vec::new(), 0);
     while texts.len() < ROWS_LOOKED_AT
+        && bytes < BYTES_LOOKED_AT
         && let Some(row) = rows.next_row()?
     {
+        bytes += row.texts().map(|text| text.len() + size_of::<String>()).sum::<usize>();
         texts.push(row.texts().map(str::to_owned).collect());
     }
-    Ok(suits(&texts, options))
+    let suits = suits(&texts, options);
+    let is_head = |row: &Vec<String>| suits == Suits::Ours && row.iter().any(is_outcome);
+    let first_row = texts.into_iter().next().filter(is_head).unwrap_or_default();
+    Ok(Look { suits, first_row })
+}
+
+/// Whether a cell is the heading of our results.
+fn is_outcome(cell: &String) -> bool {
+    column_of_ours(cell) == Some(OUTCOME_HEADER)
 }
 
 fn suits(rows: &[Vec<String>], options: Options<'_>) -> Suits {
@@ -145,8 +178,7 @@ fn suits(rows: &[Vec<String>], options: Options<'_>) -> Suits {
         true => (None, 0),
         false => (rows.get(header.at), header.at + 1),
     };
-    let is_ours = |cell: &String| column_of_ours(cell) == Some(OUTCOME_HEADER);
-    if headers.is_some_and(|headers| headers.iter().any(is_ours)) {
+    if headers.is_some_and(|headers| headers.iter().any(is_outcome)) {
         return Suits::Ours;
     }
     let below = rows.get(below..).unwrap_or_default();

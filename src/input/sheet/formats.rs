@@ -40,12 +40,13 @@ pub(super) struct FormatId(pub(super) u16);
 pub(super) struct Formats {
     /// Each of them once, and what it shows. The first is the general one, the second the built-in day.
     list: Vec<(NumberFormat, Shows)>,
+    places: HashMap<NumberFormat, FormatId>,
     /// The format of each style of cells.
     styles: Vec<FormatId>,
 }
 
 /// Formats that are told apart. Real workbooks have a few dozen.
-const MOST_FORMATS: usize = 2000;
+const MOST_FORMATS: u16 = 2000;
 /// Characters of the longest format that a spreadsheet takes.
 const LONGEST_CODE: usize = 255;
 /// The number of the first format that is spelled out.
@@ -55,8 +56,10 @@ pub(super) const DAY: FormatId = FormatId(1);
 
 impl Default for Formats {
     fn default() -> Self {
-        let day = (NumberFormat::BuiltIn(14), Shows::Date);
-        Self { list: vec![(NumberFormat::General, Shows::Number), day], styles: Vec::new() }
+        let mut formats = Self { list: Vec::new(), places: HashMap::new(), styles: Vec::new() };
+        formats.put(NumberFormat::General, Shows::Number);
+        formats.put(NumberFormat::BuiltIn(14), Shows::Date);
+        formats
     }
 }
 
@@ -118,16 +121,15 @@ impl Formats {
     }
 
     fn put(&mut self, format: NumberFormat, shows: Shows) -> FormatId {
-        let known = self.list.iter().position(|(other, _)| *other == format);
-        let at = known.unwrap_or_else(|| {
-            if self.list.len() < MOST_FORMATS {
-                self.list.push((format, shows));
-                self.list.len() - 1
-            } else {
-                0
-            }
-        });
-        FormatId(u16::try_from(at).unwrap_or_default())
+        if let Some(known) = self.places.get(&format) {
+            return *known;
+        }
+        let Some(at) = u16::try_from(self.list.len()).ok().filter(|at| *at < MOST_FORMATS) else {
+            return FormatId::default();
+        };
+        self.list.push((format.clone(), shows));
+        self.places.insert(format, FormatId(at));
+        FormatId(at)
     }
 }
 
@@ -265,10 +267,10 @@ mod tests {
         let codes: HashMap<u32, String> =
             (200..200 + 3000).map(|id| (id, format!("0\"{id}\""))).collect();
         let ids: Vec<_> = codes.keys().map(|id| formats.add(*id, &codes)).collect();
-        assert!(ids.iter().all(|id| usize::from(id.0) < MOST_FORMATS));
+        assert!(ids.iter().all(|id| id.0 < MOST_FORMATS));
         assert_eq!(formats.add(14, &codes), DAY);
         assert_eq!(formats.add(15, &codes), FormatId::default(), "there is no room");
         assert_eq!(formats.add(9999, &codes), FormatId::default());
-        assert_eq!(formats.list().len(), MOST_FORMATS);
+        assert_eq!(formats.list().len(), usize::from(MOST_FORMATS));
     }
 }

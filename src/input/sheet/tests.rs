@@ -81,14 +81,25 @@ fn the_sheet_with_the_columns_is_taken() {
     let results: (&str, &[&str], bool) =
         ("Results", &["NIK", "Nama", "Result (ck_outcome)"], false);
     let more_results = ("Results 2", results.1, false);
+    let other_results: (&str, &[&str], bool) =
+        ("Results 3", &["Nama", "NIK", "Result (ck_outcome)"], false);
+    let summary: (&str, &[&str], bool) = ("Summary", &["Results"], false);
+    let attention: (&str, &[&str], bool) = ("Needs attention", &["NIK", "Name"], false);
     let template: (&str, &[&str], bool) = ("Template", &["NIK", "Nama", "!"], false);
     for (sheets, options, taken) in [
         (&[notes, data][..], &none, Ok(("Nasabah", &["Catatan"][..]))),
         (&[notes], &none, Ok(("Catatan", &[]))),
         (&[notes, ("Leer", &[], false)], &none, Ok(("Catatan", &[]))),
         // Our own results go before all else, and the sheets beside them are no concern of anybody.
-        (&[notes, results, data], &none, Ok(("Results", &[]))),
-        (&[notes, results, more_results], &none, Ok(("Results", &[]))),
+        (&[summary, results, attention], &none, Ok(("Results", &[]))),
+        (&[summary, results, more_results], &none, Ok(("Results", &[]))),
+        (&[notes, results, data], &none, Ok(("Results", &["Catatan", "Nasabah"]))),
+        // Results whose columns stand otherwise are another table.
+        (
+            &[results, other_results],
+            &none,
+            Err("more than one sheet could be meant: 1 \"Results\", 2 \"Results 3\""),
+        ),
         (&[notes, data, hidden], &none, Ok(("Nasabah", &["Catatan"]))),
         (&[notes, data, hidden], &asking("Lama"), Ok(("Lama", &["Catatan", "Nasabah"]))),
         // Numbers are those of the sheets that are seen.
@@ -212,7 +223,7 @@ fn cells_are_read_however_they_are_written() {
         ),
         (
             r#"<row><c t="d"><v>2021-01-31T10:00:00</v></c><c t="d"><v>kemarin</v></c></row>"#,
-            "2021-01-31 10:00:00,kemarin\n",
+            "2021-01-31T10:00:00,kemarin\n",
         ),
         // Places: given, not given, in disorder, twice, with a prefix or in small letters.
         (
@@ -328,7 +339,7 @@ fn what_is_hidden_or_has_no_value_is_known() {
         (1..5).map(|row| sheet.is_hidden(row)).collect::<Vec<_>>(),
         [false, true, true, false]
     );
-    assert_eq!(text_of(&source), ",2,,\n1\n1\n1\n");
+    assert_eq!(text_of(&source), ",2\n1\n1\n1\n");
 }
 
 #[test]

@@ -2,8 +2,8 @@
 //!
 //! Must hold: memory is that of the texts themselves; text that only says how another is read aloud is none.
 
-use super::package::{Bounds, Package, Part};
-use super::xml::{Xml, cut_off};
+use super::package::{Bounds, Excess, Package, Part};
+use super::xml::{LONGEST_TEXT, Xml, cut_off};
 use super::{damaged, too_large};
 use crate::input::error::Problem;
 use quick_xml::events::Event;
@@ -58,6 +58,9 @@ pub(super) fn rich_text(xml: &mut Xml<'_>, holder: &str, text: &mut String) -> R
     let mut aloud = false;
     let start = text.len();
     loop {
+        if text.len() - start > LONGEST_TEXT {
+            return Err(Excess::Text.into());
+        }
         match xml.next()? {
             Event::Start(e) => match e.local_name().as_ref() {
                 "t" if !aloud => xml.text_of("t", text)?,

@@ -1,6 +1,7 @@
 //! The XML of a part: one event at a time, decoded, within bounds.
 //!
-//! Must hold: memory is bounded by the longest text allowed between two tags. Tags that do not match, a lone `&`, and
+//! Must hold: memory is bounded by the longest text allowed between two tags, the longest text of several pieces, and the
+//! depth of the elements. Tags that do not match, a lone `&`, and
 //! bytes that are no text are no reason to refuse a part: what can be read is read.
 //! Never: fetches an entity, or shows what a part says.
 
@@ -13,6 +14,10 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 use std::io::{self, BufRead, BufReader, Read};
 
+/// Elements within one another. Real parts have a dozen.
+const MOST_DEPTH: usize = 1000;
+/// Bytes of a text of several pieces: far more than a cell holds.
+pub(super) const LONGEST_TEXT: usize = 1 << 20;
 /// Bytes in which a part says how it is encoded.
 const DECLARATION: usize = 256;
 
@@ -20,6 +25,8 @@ const DECLARATION: usize = 256;
 pub(super) struct Xml<'a> {
     reader: Reader<Decoded<'a>>,
     buffer: Vec<u8>,
+    /// Elements that are open.
+    depth: usize,
 }
 
 impl<'a> Xml<'a> {
@@ -31,23 +38,37 @@ impl<'a> Xml<'a> {
         config.check_end_names = false;
         config.allow_unmatched_ends = true;
         config.allow_dangling_amp = true;
-        Ok(Self { reader, buffer: Vec::with_capacity(1024) })
+        Ok(Self { reader, buffer: Vec::with_capacity(1024), depth: 0 })
     }
 
     /// The next event.
     pub(super) fn next(&mut self) -> Result<Event<'_>, Problem> {
         self.buffer.clear();
         self.reader.get_mut().since = 0;
-        self.reader.read_event_into(&mut self.buffer).map_err(|error| match error {
+        let event = self.reader.read_event_into(&mut self.buffer).map_err(|error| match error {
             quick_xml::Error::Io(error) => of_reading(&error),
             _ => damaged("its XML is broken"),
-        })
+        })?;
+        match event {
+            Event::Start(_) => self.depth += 1,
+            Event::End(_) => self.depth = self.depth.saturating_sub(1),
+            _ => {}
+        }
+        match self.depth > MOST_DEPTH {
+            // The library keeps the name of each open element.
+            true => Err(Excess::Text.into()),
+            false => Ok(event),
+        }
     }
 
     /// Adds the text that stands before the end of the element that was just opened. Elements within it are passed over.
     pub(super) fn text_of(&mut self, name: &str, text: &mut String) -> Result<(), Problem> {
         let mut inner = 0_u64;
+        let most = text.len().saturating_add(LONGEST_TEXT);
         loop {
+            if text.len() > most {
+                return Err(Excess::Text.into());
+            }
             match self.next()? {
                 Event::Text(piece) if inner == 0 => text.push_str(&piece.xml10_content()),
                 Event::CData(piece) if inner == 0 => text.push_str(&piece.xml10_content()),

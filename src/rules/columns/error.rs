@@ -32,7 +32,11 @@ pub enum ColumnError {
 
 /// The columns of a table, fit to be shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seen(Vec<SeenColumn>);
+pub struct Seen {
+    columns: Vec<SeenColumn>,
+    /// Its headers may be a customer's row.
+    may_be_data: bool,
+}
 
 /// A column, fit to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,25 +63,26 @@ impl Seen {
             look: look(index),
             is_other: headers.get(index).is_some_and(is_other),
         };
-        Self((0..width).map(column).collect())
+        let may_be_data = table.headers.is_some() && !certain;
+        Self { columns: (0..width).map(column).collect(), may_be_data }
     }
 
     /// Each of them.
     pub fn columns(&self) -> &[SeenColumn] {
-        &self.0
+        &self.columns
     }
 
     /// All of them in one line, each by its letters: `A "No", B "NIK"`. Empty where none has a header.
     pub fn line(&self) -> String {
-        if self.0.iter().all(|column| column.header.is_empty()) {
+        if self.columns.iter().all(|column| column.header.is_empty()) {
             return String::new();
         }
-        let named = self.0.iter().take(SHOWN_COLUMNS).enumerate();
+        let named = self.columns.iter().take(SHOWN_COLUMNS).enumerate();
         let mut shown: Vec<_> = named
             .map(|(at, column)| format!("{} \"{}\"", column_letters(at), column.header))
             .collect();
-        if self.0.len() > SHOWN_COLUMNS {
-            shown.push(format!("and {} more", self.0.len() - SHOWN_COLUMNS));
+        if self.columns.len() > SHOWN_COLUMNS {
+            shown.push(format!("and {} more", self.columns.len() - SHOWN_COLUMNS));
         }
         shown.join(", ")
     }
@@ -89,7 +94,7 @@ impl Seen {
             Role::Id => look.like_nik,
             Role::Name => look.like_name,
         };
-        let columns = self.0.iter().enumerate();
+        let columns = self.columns.iter().enumerate();
         let fitting: Vec<_> = columns
             .filter(|(at, column)| {
                 share(column.look) > 0 && (among.is_empty() || among.contains(at))
@@ -109,7 +114,7 @@ impl Seen {
 /// A line a column: its letters, its header, what it holds.
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self.0.iter().take(SHOWN_COLUMNS);
+        let shown = self.columns.iter().take(SHOWN_COLUMNS);
         let widest = shown.clone().map(|c| c.header.chars().count()).max().unwrap_or(0);
         for (index, SeenColumn { header, look, is_other }) in shown.enumerate() {
             let (letters, room) = (column_letters(index), widest + 2);
@@ -120,7 +125,7 @@ impl fmt::Display for Seen {
             };
             write!(f, "\n    {letters:<3} {header:<room$}  {}{other}", holds(*look))?;
         }
-        match self.0.len().checked_sub(SHOWN_COLUMNS) {
+        match self.columns.len().checked_sub(SHOWN_COLUMNS) {
             Some(more) if more > 0 => write!(f, "\n    and {more} more columns"),
             _ => Ok(()),
         }
@@ -200,6 +205,9 @@ impl ColumnError {
     /// What to do about it, without the flags of [`Self::flags`].
     pub fn hint(&self) -> &'static str {
         match self {
+            Self::NotFound { seen, .. } | Self::Ambiguous { seen, .. } if seen.may_be_data => {
+                "choose a column by its letter, its number or its header; if the first row is a customer's, add --no-header"
+            }
             Self::NotFound { .. } | Self::NoSuchHeader { .. } | Self::Ambiguous { .. } => {
                 "choose a column by its letter, its number or its header"
             }

@@ -4,7 +4,7 @@
 
 use super::error::{ColumnError, Seen};
 use super::{ChosenColumn, ColumnLook, ColumnSpec, Role, Table, column_letters, column_of_letters};
-use crate::rules::headers::{HeaderKey, IdHeader, Meaning, NameHeader, is_data, shown};
+use crate::rules::headers::{HeaderKey, IdHeader, Meaning, NameHeader, is_data, roles_of, shown};
 
 /// One column.
 struct Column {
@@ -12,7 +12,19 @@ struct Column {
     header: String,
     key: HeaderKey,
     meaning: Meaning,
+    /// The roles that its header names.
+    roles: Vec<u8>,
     look: ColumnLook,
+}
+
+impl Column {
+    /// How plainly its header says that it is the NIK, if it does.
+    fn id_header(&self) -> Option<IdHeader> {
+        match self.meaning {
+            Meaning::Id(kind, _) => Some(kind),
+            _ => None,
+        }
+    }
 }
 
 /// A table's columns.
@@ -33,6 +45,7 @@ impl<'a> Headed<'a> {
                 index,
                 key: HeaderKey::of(&header),
                 meaning: Meaning::of(&header),
+                roles: roles_of(&header),
                 look: table.looks.get(index).copied().unwrap_or_default(),
                 header,
             }
@@ -125,7 +138,8 @@ impl<'a> Headed<'a> {
             [] => Ok(None),
             [one] => Ok(Some(one)),
             several => {
-                let columns = several.iter().map(|c| c.index).collect();
+                let mut columns: Vec<_> = several.iter().map(|c| c.index).collect();
+                columns.sort_unstable();
                 Err(ColumnError::Ambiguous { role, columns, seen: self.seen() })
             }
         }
@@ -135,79 +149,88 @@ impl<'a> Headed<'a> {
     /// only one whose cells can be nothing else. `name`: the column that the user named as the name.
     pub(super) fn find_id(&self, name: Option<&ChosenColumn>) -> Result<ChosenColumn, ColumnError> {
         let is_free = |c: &Column| name.is_none_or(|name| name.index != c.index);
-        let headed = |kind: IdHeader, fits: Fits<'_>| {
-            self.fitting(&|c| {
-                matches!(c.meaning, Meaning::Id(k, _) if k == kind) && fits(c) && is_free(c)
-            })
-        };
-        for kind in IdHeader::ALL {
-            let fitting = headed(kind, &|c| c.look.holds_niks());
-            if let Some(one) = self.the_only(Role::Id, &fitting)? {
-                return Ok(chosen_id(one));
-            }
+        let headed =
+            |fits: Fits<'_>| self.fitting(&|c| c.id_header().is_some() && fits(c) && is_free(c));
+        let holding = headed(&|c| c.look.holds_niks());
+        // A column that is nearly empty is somebody's note, and not the customers' numbers.
+        let most = holding.iter().map(|c| c.look.filled).max().unwrap_or(0);
+        let holding: Vec<_> = holding.into_iter().filter(|c| c.look.filled * 2 >= most).collect();
+        if let Some(one) = self.plainest(&holding)? {
+            return Ok(chosen_id(one));
         }
+        let empty = headed(&|c| c.look.filled == 0);
         let certain = self.fitting(&|c| {
             let is_unknown = c.meaning == Meaning::Unknown && self.may_go_by_cells();
             is_unknown && c.look.must_be_niks() && is_free(c)
         });
-        if let Some(one) = self.the_only(Role::Id, &certain)? {
+        // An empty column that is headed as the NIK speaks against another one.
+        let rivals = if certain.is_empty() { Vec::new() } else { empty.clone() };
+        let candidates: Vec<_> = certain.into_iter().chain(rivals).collect();
+        if let Some(one) = self.the_only(Role::Id, &candidates)? {
             return Ok(chosen_id(one));
         }
         // A header that fits and cells that don't: an employee's number, most often.
-        let filled = |kind| headed(kind, &|c| c.look.filled > 0);
-        if let Some(c) = IdHeader::ALL.into_iter().find_map(|kind| filled(kind).first().copied()) {
+        let filled = headed(&|c| c.look.filled > 0);
+        if let Some(c) = filled.iter().min_by_key(|c| c.id_header()) {
             let (column, look) = (c.index, c.look);
             return Err(ColumnError::NotNiks { column, look, seen: self.seen() });
         }
         // Empty columns prove nothing, so they count only where nothing speaks against them.
-        for kind in IdHeader::ALL {
-            let fitting = headed(kind, &|c| c.look.filled == 0);
-            if let Some(one) = self.the_only(Role::Id, &fitting)? {
-                return Ok(chosen_id(one));
-            }
+        match self.plainest(&empty)? {
+            Some(one) => Ok(chosen_id(one)),
+            None => Err(ColumnError::NotFound { role: Role::Id, seen: self.seen() }),
         }
-        Err(ColumnError::NotFound { role: Role::Id, seen: self.seen() })
     }
 
-    /// The name column: that of the card; else the one in the NIK's role; else the only one with a header that we know;
-    /// else the only one that is headed as a name; else the only one whose cells can be nothing else.
+    /// Of columns that may all be the NIK, the one whose header says it most plainly. One that names no role is the
+    /// customer's own; those of different roles are different persons'.
+    fn plainest<'c>(&self, columns: &[&'c Column]) -> Result<Option<&'c Column>, ColumnError> {
+        let own: Vec<_> = columns.iter().copied().filter(|c| c.roles.is_empty()).collect();
+        let candidates = if own.is_empty() { columns } else { own.as_slice() };
+        let first = candidates.first().map(|c| &c.roles);
+        if candidates.iter().any(|c| Some(&c.roles) != first) {
+            return self.the_only(Role::Id, candidates);
+        }
+        let best = candidates.iter().filter_map(|c| c.id_header()).min();
+        let plainest: Vec<_> =
+            candidates.iter().copied().filter(|c| c.id_header() == best).collect();
+        self.the_only(Role::Id, &plainest)
+    }
+
+    /// The name column: that in the NIK's role; else that of the card; else the only one with a header that we know; else
+    /// the only one that is headed as a name, or whose cells can be nothing else. One in another role is another person's.
     pub(super) fn find_name(&self, id: &ChosenColumn) -> Result<ChosenColumn, ColumnError> {
-        let roles = match self.columns.get(id.index).map(|column| &column.meaning) {
-            Some(Meaning::Id(_, roles)) => roles.as_slice(),
-            _ => &[],
-        };
-        let fits = |c: &Column| c.index != id.index && c.look.may_be_names();
-        let headed = |is_meant: &dyn Fn(NameHeader, &[u8]) -> bool| {
+        let roles =
+            self.columns.get(id.index).map(|column| column.roles.clone()).unwrap_or_default();
+        let is_other = |c: &Column| !roles.is_empty() && !c.roles.is_empty() && c.roles != roles;
+        let fits = |c: &Column| c.index != id.index && c.look.may_be_names() && !is_other(c);
+        let headed = |is_meant: &dyn Fn(NameHeader, &Column) -> bool| {
             self.fitting(&|c| match &c.meaning {
-                Meaning::Name(kind, roles) => is_meant(*kind, roles) && fits(c),
+                Meaning::Name(kind, _) => is_meant(*kind, c) && fits(c),
                 _ => false,
             })
         };
-        let card = headed(&|kind, _| kind == NameHeader::Card);
-        let same_role =
-            headed(&|kind, of| !roles.is_empty() && of == roles && kind != NameHeader::Odd);
+        let known = |kind: NameHeader| kind != NameHeader::Odd;
+        let same_role = headed(&|kind, c| known(kind) && !roles.is_empty() && c.roles == roles);
+        let card = headed(&|kind, c| kind == NameHeader::Card && c.roles.is_empty());
         // A whole name beats a bare one. Beside somebody's in a role, neither says whose it is.
-        let whole = headed(&|kind, of| kind == NameHeader::Whole && of.is_empty());
-        let bare = headed(&|kind, of| kind == NameHeader::Plain && of.is_empty());
-        let others = headed(&|kind, of| {
-            !matches!(kind, NameHeader::Odd | NameHeader::Card) && !of.is_empty()
-        });
+        let whole = headed(&|kind, c| kind == NameHeader::Whole && c.roles.is_empty());
+        let bare = headed(&|kind, c| kind == NameHeader::Plain && c.roles.is_empty());
+        let in_roles = headed(&|kind, c| known(kind) && !c.roles.is_empty());
         let own = if whole.is_empty() { bare } else { whole };
-        let known: Vec<_> = own.into_iter().chain(others).collect();
-        let odd = headed(&|kind, _| kind == NameHeader::Odd && self.may_go_by_cells());
-        for fitting in [card, same_role, known, odd] {
+        let any: Vec<_> = own.into_iter().chain(in_roles).collect();
+        let odd = headed(&|kind, _| !known(kind) && self.may_go_by_cells());
+        let certain = self.fitting(&|c| {
+            let is_unknown = c.meaning == Meaning::Unknown && self.may_go_by_cells();
+            is_unknown && fits(c) && c.look.must_be_names()
+        });
+        let by_cells = odd.into_iter().chain(certain).collect();
+        for fitting in [same_role, card, any, by_cells] {
             if let Some(one) = self.the_only(Role::Name, &fitting)? {
                 return Ok(chosen_name(one));
             }
         }
-        let certain = self.fitting(&|c| {
-            let is_unknown = c.meaning == Meaning::Unknown && self.may_go_by_cells();
-            is_unknown && c.index != id.index && c.look.must_be_names()
-        });
-        match self.the_only(Role::Name, &certain)? {
-            Some(one) => Ok(chosen_name(one)),
-            None => Err(ColumnError::NotFound { role: Role::Name, seen: self.seen() }),
-        }
+        Err(ColumnError::NotFound { role: Role::Name, seen: self.seen() })
     }
 }
 

@@ -1,10 +1,12 @@
 //! Which of a file's first records is the header: the one that names both columns, or else the one whose words stand
 //! above the NIKs.
 //!
-//! Must hold: no record that holds data is passed over as a title. Never: shows a cell.
+//! Must hold: no record that holds a NIK is passed over as a title. Never: shows a cell.
 
 use super::{ColumnSpec, Wanted};
-use crate::rules::headers::{HeaderKey, Meaning, is_data, known_headers};
+use crate::rules::headers::{
+    HeaderKey, Meaning, OUTCOME_HEADER, column_of_ours, is_data, telling_headers,
+};
 use crate::rules::nik::look_of;
 
 /// Where the header is, if there is one: else the first record is data.
@@ -12,8 +14,8 @@ use crate::rules::nik::look_of;
 pub struct HeaderRow {
     /// Its place among the records, from 0. What stands above is titles.
     pub at: usize,
-    /// It is certain that it is a header: words above a block of NIKs, some of them known for headers. Else it may be a
-    /// customer's row.
+    /// It is certain that it is a header: words stand above the NIKs, and some cell speaks of a NIK or a name. Else it may be
+    /// a customer's row.
     pub certain: bool,
 }
 
@@ -22,7 +24,10 @@ pub fn find_header<T: AsRef<str>>(rows: &[Vec<T>], wanted: Wanted<'_>) -> Header
     let block = nik_block(rows, wanted);
     let above = rows.get(..block.map_or(rows.len(), |block| block.row)).unwrap_or_default();
     let named = above.iter().position(|row| wanted.is_header(row.iter().map(AsRef::as_ref)));
+    let is_ours = |cell: &T| column_of_ours(cell.as_ref()) == Some(OUTCOME_HEADER);
+    let ours = rows.iter().position(|row| row.iter().any(is_ours));
     let found = match (named, block) {
+        _ if ours.is_some() => HeaderRow { at: ours.unwrap_or(0), certain: true },
         (Some(at), block) => {
             let certain =
                 block.is_some_and(|block| above.get(at).is_some_and(|row| block.is_headed_by(row)));
@@ -93,10 +98,10 @@ fn nik_block<T: AsRef<str>>(rows: &[Vec<T>], wanted: Wanted<'_>) -> Option<NikBl
     Some(NikBlock { row, column, filled: rows.get(row).map_or(0, |row| filled(row)) })
 }
 
-/// The record above the NIKs that looks most like a header: one whose words are known, else the first whose words fill it.
-/// What stands below the first is no title: it may be a customer.
+/// The record above the NIKs that looks most like a header: the one whose cells speak most of a NIK or a name, else the first
+/// whose words fill it. What stands below the first may be a customer: it is no title.
 fn words_above<T: AsRef<str>>(rows: &[Vec<T>], above: &[Vec<T>], block: NikBlock) -> HeaderRow {
-    let known = |row: &[T]| known_headers(row.iter().map(AsRef::as_ref));
+    let known = |row: &[T]| telling_headers(row.iter().map(AsRef::as_ref));
     let fits = |row: &&Vec<T>| {
         let cells = filled(row);
         cells * 2 >= block.filled && (cells > 1 || block.filled == 1) && block.is_headed_by(row)
@@ -107,7 +112,7 @@ fn words_above<T: AsRef<str>>(rows: &[Vec<T>], above: &[Vec<T>], block: NikBlock
         Some((at, row)) => HeaderRow { at, certain: known(row) > 0 },
         // Nothing stands above the NIKs: the headers are told by their words, or there are none.
         None => {
-            let several = above.iter().position(|row| known(row) > 1);
+            let several = above.iter().position(|row| known(row) > 0);
             let first = above.iter().position(|row| filled(row) > 1);
             let at = several.or(first).unwrap_or(0).min(rows.len());
             HeaderRow { at, certain: false }
@@ -153,11 +158,21 @@ mod tests {
             ("a|b|c/1|belum ada|BUDI/2|#|SITI", None, None, (0, false)),
             ("1|belum ada|BUDI/2|#|SITI", None, None, (0, false)),
             ("1||BUDI/2|#|SITI", None, None, (0, false)),
+            ("hilang|SRI HANDAYANI|ID/#|BUDI|ID", None, None, (0, false)),
+            (
+                "Sapaan|Nama|No KTP YBS|Negara/Ibu|SRI|belum ada|ID/Bapak|BUDI|#|ID",
+                None,
+                None,
+                (0, true),
+            ),
+            // Our own results, whatever stands in them.
+            ("no|nik|Result (ck_outcome)/1|belum ada|Rejected/2|#|Match", None, None, (0, true)),
             ("No|No Induk YBS|Nama/1|belum ada|BUDI/2|#|SITI", None, None, (0, true)),
             // By name, of the user's; by number, by what stands above.
             ("x|y|z/a|bb|c/1|#|BUDI", Some("bb"), Some("c"), (1, true)),
-            ("Laporan data||/No|Kode|Orang/1|#|BUDI", Some("2"), Some("3"), (1, true)),
-            ("Laporan data||/No|Kode|Orang/1|#|BUDI", Some("B"), Some("3"), (1, true)),
+            ("Laporan data||/No|Kode|Orang/1|#|BUDI", Some("2"), Some("3"), (1, false)),
+            ("Laporan data||/No|Kode|Orang/1|#|BUDI", Some("B"), Some("3"), (1, false)),
+            ("No|NIK YBS|Orang/1|#|BUDI", None, None, (0, true)),
             // Without a header.
             ("1|#|BUDI/2|#|SITI", None, None, (0, false)),
             ("Laporan||/1|#|BUDI", None, None, (0, false)),

@@ -7,6 +7,8 @@ const EMPTY: ColumnLook =
     ColumnLook { filled: 0, like_nik: 0, niks: 0, letters: 0, like_name: 0, distinct: 0 };
 const NIKS: ColumnLook = ColumnLook { filled: 100, like_nik: 80, niks: 80, distinct: 80, ..EMPTY };
 const FEW: ColumnLook = ColumnLook { like_nik: 79, niks: 79, ..NIKS };
+/// A column that is nearly empty.
+const SOME: ColumnLook = ColumnLook { filled: 3, like_nik: 3, niks: 3, distinct: 3, ..EMPTY };
 /// Numbers of 16 digits that are no NIKs.
 const CARDS: ColumnLook = ColumnLook { niks: 10, ..NIKS };
 const TEXT: ColumnLook =
@@ -67,6 +69,13 @@ fn finds_the_columns() {
         (&[("No KK", NIKS), ("Unik", NIKS), ("Nama", TEXT)], (1, 2)),
         (&[("NIK", CODES), ("Nomor Lain", NIKS), ("Nama", TEXT)], (1, 2)),
         (&[("", NIKS), ("", TEXT)], (0, 1)),
+        // The customer's own goes before anybody's in a role; roles go together.
+        (&[("NIK", NIKS), ("Nama", TEXT), ("No KTP Penjual", NIKS)], (0, 1)),
+        (&[("NIK Pembeli", NIKS), ("Nama Pembeli", TEXT), ("Nama KTP Penjual", TEXT)], (0, 1)),
+        (&[("NIK Nasabah", NIKS), ("Nasabah", TEXT), ("Nama Karyawan", TEXT)], (0, 1)),
+        (&[("NIK Nasabah", NIKS), ("No KTP Nasabah", NIKS), ("Nama", TEXT)], (1, 2)),
+        (&[("No KTP Istri", NIKS), ("NIK", NIKS), ("Nama", TEXT)], (1, 2)),
+        (&[("No KTP Aktif", SOME), ("NIK", NIKS), ("Nama", TEXT)], (1, 2)),
         // A header of a name above something else is passed over.
         (&[("NIK", NIKS), ("Nama", CODES), ("Nama Lengkap Nasabah", TEXT)], (0, 2)),
         // A file without rows.
@@ -86,6 +95,13 @@ fn refuses_to_guess() {
         (&[("NIK", NIKS), ("Nama", TEXT), ("Nama", TEXT)], Role::Name, vec![2, 3]),
         (&[("NIK", NIKS), ("Nama", TEXT), ("Nama Karyawan", TEXT)], Role::Name, vec![2, 3]),
         (&[("NIK", NIKS), ("Nama Debitur", TEXT), ("Nama Pemohon", TEXT)], Role::Name, vec![2, 3]),
+        (&[("NIK Nasabah", NIKS), ("No KTP Karyawan", NIKS), ("Nama", TEXT)], Role::Id, vec![1, 2]),
+        (
+            &[("Nama Debitur", TEXT), ("NIK Debitur", EMPTY), ("NIK Xyz", NIKS)],
+            Role::Id,
+            vec![2, 3],
+        ),
+        (&[("No KTP", NIKS), ("Debitur", TEXT), ("Nama Xyz", TEXT)], Role::Name, vec![2, 3]),
         (&[("a", NIKS), ("b", NIKS), ("Nama", TEXT)], Role::Id, vec![1, 2]),
         (&[("NIK", NIKS), ("b", TEXT), ("c", TEXT)], Role::Name, vec![2, 3]),
     ] {
@@ -103,6 +119,9 @@ fn refuses_to_guess() {
         // Other persons, other numbers, parts of a name: whatever the cells hold.
         (&[("No KK", NIKS), ("Nama", TEXT)][..], Role::Id),
         (&[("NIK Pasangan", NIKS), ("Nama", TEXT)], Role::Id),
+        (&[("NIK Mertua", NIKS), ("Nama Debitur", TEXT)], Role::Id),
+        (&[("NIK", NIKS), ("Nama Direktur", TEXT)], Role::Name),
+        (&[("NIK Pemilik Rumah", NIKS), ("Nama Penyewa", TEXT)], Role::Name),
         (&[("Nomor Kartu Kredit", NIKS), ("Nama", TEXT)], Role::Id),
         (&[("Nomor", CARDS), ("Nama", TEXT)], Role::Id),
         (&[("NIK", NIKS), ("Nama Ibu Kandung", TEXT)], Role::Name),

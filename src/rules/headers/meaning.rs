@@ -48,6 +48,30 @@ pub enum NameHeader {
     Odd,
 }
 
+/// The roles that a header names, whatever else it says.
+pub fn roles_of(header: &str) -> Vec<u8> {
+    let header: String = header.nfkc().collect();
+    roles_in(&words_of(&header))
+}
+
+/// Whether a header has a word for a NIK, its card, or a name, whatever else it says.
+pub(super) fn speaks_of_a_person(header: &str) -> bool {
+    let header: String = header.nfkc().collect();
+    let speaks = |word: &Option<Word>| matches!(word, Some(Word::Nik | Word::Card | Word::Name));
+    words_of(&header).iter().any(speaks)
+}
+
+fn roles_in(words: &[Option<Word>]) -> Vec<u8> {
+    let role = |word: &Option<Word>| match word {
+        Some(Word::Role(role)) => Some(*role),
+        _ => None,
+    };
+    let mut roles: Vec<_> = words.iter().filter_map(role).collect();
+    roles.sort_unstable();
+    roles.dedup();
+    roles
+}
+
 impl Meaning {
     /// The meaning of a header.
     pub fn of(header: &str) -> Self {
@@ -57,11 +81,7 @@ impl Meaning {
         if [Word::OtherPerson, Word::OtherThing, Word::PartOfName].into_iter().any(has) {
             return Self::Other;
         }
-        let role = |word: &Option<Word>| match word {
-            Some(Word::Role(role)) => Some(*role),
-            _ => None,
-        };
-        let roles: Vec<_> = found.iter().filter_map(role).collect();
+        let roles = roles_in(&found);
         let is_known = !found.contains(&None);
         let is_card = has(Word::Card) || has(Word::Nik);
         if has(Word::Name) {

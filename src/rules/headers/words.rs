@@ -44,7 +44,7 @@ const NUMBER: &str = "no nomor nomer number num nbr angka";
 const FILLER: &str = "\
     sesuai as per di pada dalam the of on in and dan atau or el elektronik electronic kartu card tanda induk digit digits \
     text teks wajib required mandatory diisi isi harus tanpa gelar without ri indonesia indonesian wni valid aktif benar \
-    tertera tercantum dari from yang calon data info format kapital huruf besar capital polis policy baru lama terdaftar";
+    tertera tercantum dari from yang calon data info format kapital huruf besar capital polis policy terdaftar";
 /// One role a line.
 const ROLES: [&str; 22] = [
     "nasabah customer cust client klien konsumen consumer pelanggan",
@@ -76,7 +76,11 @@ const OTHER_PERSON: &str = "\
     penjamin guarantor penanggung waris ahli heir kontak contact darurat emergency referensi reference pic atasan \
     supervisor spv marketing sales petugas officer ao rm surveyor kolektor collector notaris saksi witness kuasa teman \
     friend manager manajer pimpinan admin operator approver maker checker co joint rujukan upline sponsor kepala ketua \
-    camat lurah agen agent broker";
+    camat lurah agen agent broker mertua kakak adik bpk saudari direktur director komisaris commissioner pengurus pengasuh \
+    mantri pendamping paman bibi nenek kakek cucu keponakan sepupu menantu ipar sister brother uncle aunt grandmother \
+    grandfather wakil perwakilan pengganti cadangan alternate kedua secondary second pengirim sender pelapor reporter \
+    verifikator validator penyelia koordinator coordinator leader mentor pemberi penyalur bendahara sekretaris secretary \
+    sebelumnya lama old previous former";
 const OTHER_THING: &str = "\
     bank cabang branch kc kcp kantor office produk product usaha bisnis business perusahaan company pt cv sekolah school \
     kampus universitas jurusan kelas class kota city kabupaten kab kecamatan kec kelurahan kel desa dusun provinsi \

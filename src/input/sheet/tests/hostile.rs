@@ -45,6 +45,24 @@ fn a_hostile_workbook_is_an_error() {
             "XML that no spreadsheet writes",
         ),
         (
+            "a row of one long text many times",
+            sheet_of(&format!("<row>{}</row>", r#"<c t="s"><v>0</v></c>"#.repeat(16_384))),
+            format!("<sst><si><t>{}</t></si></sst>", x(100_000)).into_bytes(),
+            "a row longer than",
+        ),
+        (
+            "a text of many entities",
+            cell(&format!("{}&amp;", x(1500)).repeat(1000)),
+            NO_STRINGS.to_vec(),
+            "a huge text",
+        ),
+        (
+            "elements within elements",
+            sheet_of(&"<a>".repeat(100_000)),
+            NO_STRINGS.to_vec(),
+            "XML that no spreadsheet writes",
+        ),
+        (
             "huge texts",
             shared.clone(),
             format!("<sst>{}</sst>", "<si/>".repeat(14 * mib)).into_bytes(),
