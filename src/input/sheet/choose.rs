@@ -159,13 +159,14 @@ fn look(
         texts.push(row.texts().map(str::to_owned).collect());
     }
     let suits = suits(&texts, options);
-    let is_head = |row: &Vec<String>| suits == Suits::Ours && row.iter().any(is_outcome);
+    let is_head =
+        |row: &Vec<String>| suits == Suits::Ours && row.iter().any(|cell| is_outcome(cell));
     let first_row = texts.into_iter().next().filter(is_head).unwrap_or_default();
     Ok(Look { suits, first_row })
 }
 
 /// Whether a cell is the heading of our results.
-fn is_outcome(cell: &String) -> bool {
+fn is_outcome(cell: &str) -> bool {
     column_of_ours(cell) == Some(OUTCOME_HEADER)
 }
 
@@ -178,7 +179,7 @@ fn suits(rows: &[Vec<String>], options: Options<'_>) -> Suits {
         true => (None, 0),
         false => (rows.get(header.at), header.at + 1),
     };
-    if headers.is_some_and(|headers| headers.iter().any(is_outcome)) {
+    if headers.is_some_and(|headers| headers.iter().any(|cell| is_outcome(cell))) {
         return Suits::Ours;
     }
     let below = rows.get(below..).unwrap_or_default();

@@ -53,91 +53,90 @@ fn a_sheet_becomes_text() {
     assert_eq!(source.label(), "standard input");
 }
 
+/// A sheet: its name, its first row, whether it is hidden. It has a second row but where the first one has a mark.
+type Made = (&'static str, &'static [&'static str], bool);
+
+const NOTES: Made = ("Catatan", &["per 31 Juli"], false);
+const DATA: Made = ("Nasabah", &["NIK", "Nama"], false);
+const MORE: Made = ("2024", &["NIK", "Nama"], false);
+const HIDDEN: Made = ("Lama", &["NIK", "Nama"], true);
+const EMPTY: Made = ("Leer", &[], false);
+const TEMPLATE: Made = ("Template", &["NIK", "Nama", NO_ROW], false);
+const NO_ROW: &str = "!";
+
+/// The sheet that is taken and, behind a colon, the others that are told; or what is said.
+fn taken(sheets: &[Made], options: &InputOptions) -> String {
+    let mut workbook = Workbook::new();
+    for (name, cells, hidden) in sheets {
+        let sheet = workbook.add_worksheet().set_name(*name).unwrap();
+        sheet.write_row(0, 0, cells.iter().copied()).unwrap();
+        if !cells.is_empty() && !cells.contains(&NO_ROW) {
+            sheet.write(1, 0, "x").unwrap();
+        }
+        sheet.set_hidden(*hidden);
+    }
+    match unfolded(&workbook.save_to_buffer().unwrap(), options) {
+        Ok(source) => {
+            let sheet = source.sheet().unwrap();
+            format!("{}: {}", sheet.name, sheet.others.join(", ")).trim_end().to_owned()
+        }
+        Err(error) => {
+            assert!(error.hint().is_some());
+            error.problem().to_string()
+        }
+    }
+}
+
 #[test]
 fn the_sheet_with_the_columns_is_taken() {
-    let book = |sheets: &[(&str, &[&str], bool)]| {
-        let mut workbook = Workbook::new();
-        for (name, cells, hidden) in sheets {
-            let sheet = workbook.add_worksheet().set_name(*name).unwrap();
-            sheet.write_row(0, 0, cells.iter().copied()).unwrap();
-            // A mark for headers without a row below them.
-            if !cells.is_empty() && !cells.contains(&"!") {
-                sheet.write(1, 0, "x").unwrap();
-            }
-            sheet.set_hidden(*hidden);
-        }
-        workbook.save_to_buffer().unwrap()
-    };
-    let notes: (&str, &[&str], bool) = ("Catatan", &["per 31 Juli"], false);
-    let data: (&str, &[&str], bool) = ("Nasabah", &["NIK", "Nama"], false);
-    let more: (&str, &[&str], bool) = ("2024", &["NIK", "Nama"], false);
-    let hidden: (&str, &[&str], bool) = ("Lama", &["NIK", "Nama"], true);
+    let none = InputOptions::default();
     let named = InputOptions {
         id_column: Some("per 31 juli".into()),
         name_column: Some("per 31 juli".into()),
         ..InputOptions::default()
     };
-    let none = InputOptions::default();
-    let results: (&str, &[&str], bool) =
-        ("Results", &["NIK", "Nama", "Result (ck_outcome)"], false);
-    let more_results = ("Results 2", results.1, false);
-    let other_results: (&str, &[&str], bool) =
-        ("Results 3", &["Nama", "NIK", "Result (ck_outcome)"], false);
-    let summary: (&str, &[&str], bool) = ("Summary", &["Results"], false);
-    let attention: (&str, &[&str], bool) = ("Needs attention", &["NIK", "Name"], false);
-    let template: (&str, &[&str], bool) = ("Template", &["NIK", "Nama", "!"], false);
-    for (sheets, options, taken) in [
-        (&[notes, data][..], &none, Ok(("Nasabah", &["Catatan"][..]))),
-        (&[notes], &none, Ok(("Catatan", &[]))),
-        (&[notes, ("Leer", &[], false)], &none, Ok(("Catatan", &[]))),
-        // Our own results go before all else, and the sheets beside them are no concern of anybody.
-        (&[summary, results, attention], &none, Ok(("Results", &[]))),
-        (&[summary, results, more_results], &none, Ok(("Results", &[]))),
-        (&[notes, results, data], &none, Ok(("Results", &["Catatan", "Nasabah"]))),
+    for (sheets, options, expected) in [
+        (&[NOTES, DATA][..], &none, "Nasabah: Catatan"),
+        (&[NOTES], &none, "Catatan:"),
+        (&[NOTES, EMPTY], &none, "Catatan:"),
+        (&[NOTES, DATA, HIDDEN], &none, "Nasabah: Catatan"),
+        (&[NOTES, DATA, HIDDEN], &asking("Lama"), "Lama: Catatan, Nasabah"),
+        // Numbers are those of the sheets that are seen.
+        (&[NOTES, HIDDEN, DATA], &asking("2"), "Nasabah: Catatan"),
+        (&[NOTES, DATA, MORE], &asking("2"), "Nasabah: Catatan, 2024"),
+        (&[NOTES, DATA, MORE], &asking("2024"), "2024: Catatan, Nasabah"),
+        (&[NOTES, DATA], &named, "Catatan: Nasabah"),
+        // Headers without a row hold nobody, but they are a table where there is no other.
+        (&[TEMPLATE, DATA], &none, "Nasabah: Template"),
+        (&[TEMPLATE], &none, "Template:"),
+        (&[DATA, MORE], &none, "more than one sheet could be meant: 1 \"Nasabah\", 2 \"2024\""),
+        (&[DATA], &asking("x"), "the workbook has no sheet \"x\"; it has 1 \"Nasabah\""),
+        (&[DATA], &asking("7"), "the workbook has no sheet \"7\"; it has 1 \"Nasabah\""),
+        (&[EMPTY], &none, "the workbook has no sheet with cells"),
+    ] {
+        assert_eq!(taken(sheets, options), expected, "{sheets:?}");
+    }
+}
+
+#[test]
+fn our_own_results_go_before_all_else() {
+    const RESULTS: Made = ("Results", &["NIK", "Nama", "Result (ck_outcome)"], false);
+    const MORE_RESULTS: Made = ("Results 2", RESULTS.1, false);
+    const OTHER_RESULTS: Made = ("Results 3", &["Nama", "NIK", "Result (ck_outcome)"], false);
+    const SUMMARY: Made = ("Summary", &["Results"], false);
+    const ATTENTION: Made = ("Needs attention", &["NIK", "Name"], false);
+    for (sheets, expected) in [
+        // The sheets beside them are no concern of anybody.
+        (&[SUMMARY, RESULTS, ATTENTION][..], "Results:"),
+        (&[SUMMARY, RESULTS, MORE_RESULTS], "Results:"),
+        (&[NOTES, RESULTS, DATA], "Results: Catatan, Nasabah"),
         // Results whose columns stand otherwise are another table.
         (
-            &[results, other_results],
-            &none,
-            Err("more than one sheet could be meant: 1 \"Results\", 2 \"Results 3\""),
+            &[RESULTS, OTHER_RESULTS],
+            "more than one sheet could be meant: 1 \"Results\", 2 \"Results 3\"",
         ),
-        (&[notes, data, hidden], &none, Ok(("Nasabah", &["Catatan"]))),
-        (&[notes, data, hidden], &asking("Lama"), Ok(("Lama", &["Catatan", "Nasabah"]))),
-        // Numbers are those of the sheets that are seen.
-        (&[notes, hidden, data], &asking("2"), Ok(("Nasabah", &["Catatan"]))),
-        (&[notes, data, more], &asking("2"), Ok(("Nasabah", &["Catatan", "2024"]))),
-        (&[notes, data, more], &asking("2024"), Ok(("2024", &["Catatan", "Nasabah"]))),
-        (&[notes, data], &named, Ok(("Catatan", &["Nasabah"]))),
-        // Headers without a row hold nobody, but they are a table where there is no other.
-        (&[template, data], &none, Ok(("Nasabah", &["Template"]))),
-        (&[template], &none, Ok(("Template", &[]))),
-        (
-            &[data, more],
-            &none,
-            Err("more than one sheet could be meant: 1 \"Nasabah\", 2 \"2024\""),
-        ),
-        (&[data], &asking("x"), Err("the workbook has no sheet \"x\"; it has 1 \"Nasabah\"")),
-        (&[data], &asking("7"), Err("the workbook has no sheet \"7\"; it has 1 \"Nasabah\"")),
-        (&[("Leer", &[], false)], &none, Err("the workbook has no sheet with cells")),
     ] {
-        match (unfolded(&book(sheets), options), taken) {
-            (Ok(source), Ok(taken)) => {
-                let sheet = source.sheet().unwrap();
-                assert_eq!(
-                    (sheet.name.as_str(), sheet.others.as_slice()),
-                    (
-                        taken.0,
-                        &taken.1.iter().map(|other| (*other).to_owned()).collect::<Vec<_>>()[..]
-                    )
-                );
-            }
-            (Err(error), Err(said)) => {
-                assert_eq!(error.to_string(), format!("standard input: {said}"));
-                assert!(error.hint().is_some());
-            }
-            (found, expected) => {
-                panic!("{:?} for {expected:?}", found.map(|s| s.label().to_owned()))
-            }
-        }
+        assert_eq!(taken(sheets, &InputOptions::default()), expected, "{sheets:?}");
     }
 }
 
