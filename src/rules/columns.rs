@@ -4,7 +4,7 @@
 //! **and** at what a sample of the cells holds. What the user names always wins.
 //!
 //! Must hold: of two columns that fit equally well neither is taken; the user is asked. A column whose header has a word for
-//! another person or another number is never taken, nor a name in another role than the NIK's.
+//! another person or another number is never taken, nor a name in a role that does not go with the NIK's.
 //! Never: shows a cell.
 
 mod error;

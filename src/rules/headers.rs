@@ -7,7 +7,7 @@ mod meaning;
 mod words;
 
 use meaning::speaks_of_a_person;
-pub use meaning::{IdHeader, Meaning, NameHeader, roles_of};
+pub use meaning::{IdHeader, Meaning, NameHeader, may_be_one_person, roles_of};
 
 use super::nik::{clean_nik, look_of};
 use crate::model::subject::{mask_cell, mask_digits};

@@ -4,7 +4,9 @@
 
 use super::error::{ColumnError, Seen};
 use super::{ChosenColumn, ColumnLook, ColumnSpec, Role, Table, column_letters, column_of_letters};
-use crate::rules::headers::{HeaderKey, IdHeader, Meaning, NameHeader, is_data, roles_of, shown};
+use crate::rules::headers::{
+    HeaderKey, IdHeader, Meaning, NameHeader, is_data, may_be_one_person, roles_of, shown,
+};
 
 /// One column.
 struct Column {
@@ -198,12 +200,14 @@ impl<'a> Headed<'a> {
     }
 
     /// The name column: that in the NIK's role; else that of the card; else the only one with a header that we know; else
-    /// the only one that is headed as a name, or whose cells can be nothing else. One in another role is another person's.
+    /// the only one that is headed as a name, or whose cells can be nothing else. One in a role that does not go with the
+    /// NIK's is another person's.
     pub(super) fn find_name(&self, id: &ChosenColumn) -> Result<ChosenColumn, ColumnError> {
         let roles =
             self.columns.get(id.index).map(|column| column.roles.clone()).unwrap_or_default();
-        let is_other = |c: &Column| !roles.is_empty() && !c.roles.is_empty() && c.roles != roles;
-        let fits = |c: &Column| c.index != id.index && c.look.may_be_names() && !is_other(c);
+        let fits = |c: &Column| {
+            c.index != id.index && c.look.may_be_names() && may_be_one_person(&c.roles, &roles)
+        };
         let headed = |is_meant: &dyn Fn(NameHeader, &Column) -> bool| {
             self.fitting(&|c| match &c.meaning {
                 Meaning::Name(kind, _) => is_meant(*kind, c) && fits(c),
@@ -216,15 +220,18 @@ impl<'a> Headed<'a> {
         // A whole name beats a bare one. Beside somebody's in a role, neither says whose it is.
         let whole = headed(&|kind, c| kind == NameHeader::Whole && c.roles.is_empty());
         let bare = headed(&|kind, c| kind == NameHeader::Plain && c.roles.is_empty());
-        let in_roles = headed(&|kind, c| known(kind) && !c.roles.is_empty());
         let own = if whole.is_empty() { bare } else { whole };
-        let any: Vec<_> = own.into_iter().chain(in_roles).collect();
+        let in_roles = headed(&|kind, c| known(kind) && !c.roles.is_empty());
+        // Beside a NIK in a role, a name in another one is taken only where no other column may be meant.
+        let (beside_own, at_last) =
+            if roles.is_empty() { (in_roles, Vec::new()) } else { (Vec::new(), in_roles) };
+        let any: Vec<_> = own.into_iter().chain(beside_own).collect();
         let odd = headed(&|kind, _| !known(kind) && self.may_go_by_cells());
         let certain = self.fitting(&|c| {
             let is_unknown = c.meaning == Meaning::Unknown && self.may_go_by_cells();
             is_unknown && fits(c) && c.look.must_be_names()
         });
-        let by_cells = odd.into_iter().chain(certain).collect();
+        let by_cells = odd.into_iter().chain(certain).chain(at_last).collect();
         for fitting in [same_role, card, any, by_cells] {
             if let Some(one) = self.the_only(Role::Name, &fitting)? {
                 return Ok(chosen_name(one));

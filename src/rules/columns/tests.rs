@@ -72,7 +72,7 @@ fn finds_the_columns() {
         // The customer's own goes before anybody's in a role; roles go together.
         (&[("NIK", NIKS), ("Nama", TEXT), ("No KTP Penjual", NIKS)], (0, 1)),
         (&[("NIK Pembeli", NIKS), ("Nama Pembeli", TEXT), ("Nama KTP Penjual", TEXT)], (0, 1)),
-        (&[("NIK Nasabah", NIKS), ("Nasabah", TEXT), ("Nama Karyawan", TEXT)], (0, 1)),
+        (&[("NIK Pegawai", NIKS), ("Nama Peminjam", TEXT), ("Kota", TOWNS)], (0, 1)),
         (&[("NIK Nasabah", NIKS), ("No KTP Nasabah", NIKS), ("Nama", TEXT)], (1, 2)),
         (&[("No KTP Istri", NIKS), ("NIK", NIKS), ("Nama", TEXT)], (1, 2)),
         (&[("No KTP Aktif", SOME), ("NIK", NIKS), ("Nama", TEXT)], (1, 2)),
@@ -99,6 +99,11 @@ fn refuses_to_guess() {
         (
             &[("Nama Debitur", TEXT), ("NIK Debitur", EMPTY), ("NIK Xyz", NIKS)],
             Role::Id,
+            vec![2, 3],
+        ),
+        (
+            &[("NIK Nasabah", NIKS), ("Nasabah", TEXT), ("Nama Karyawan", TEXT)],
+            Role::Name,
             vec![2, 3],
         ),
         (&[("No KTP", NIKS), ("Debitur", TEXT), ("Nama Xyz", TEXT)], Role::Name, vec![2, 3]),

@@ -3,7 +3,7 @@
 //! Must hold: a header with a word for another person or another thing is never that of the NIK or the name.
 //! Never: looks at cells.
 
-use super::words::{Word, words_of};
+use super::words::{FIRST_SIDE_OF_A_DEAL, Word, words_of};
 use unicode_normalization::UnicodeNormalization;
 
 /// What a header says of its column.
@@ -52,6 +52,13 @@ pub enum NameHeader {
 pub fn roles_of(header: &str) -> Vec<u8> {
     let header: String = header.nfkc().collect();
     roles_in(&words_of(&header))
+}
+
+/// Whether headers that name these roles may speak of one person: one of them names none, both name the same, or each is a
+/// role that a person has beside another.
+pub fn may_be_one_person(one: &[u8], other: &[u8]) -> bool {
+    let is_common = |roles: &[u8]| roles.iter().all(|role| *role < FIRST_SIDE_OF_A_DEAL);
+    one == other || (is_common(one) && is_common(other)) || one.is_empty() || other.is_empty()
 }
 
 /// Whether a header has a word for a NIK, its card, or a name, whatever else it says.
@@ -194,6 +201,23 @@ mod tests {
         let unknown = "No|ID|id|Customer ID|Nomor Induk Karyawan|Employee ID|Pertanyaan 1 (1)|NIK Xyz|Data nasabah||---|16";
         for header in unknown.split('|') {
             assert_eq!(Meaning::of(header), Meaning::Unknown, "{header}");
+        }
+    }
+
+    #[test]
+    fn roles_go_together_or_not() {
+        for (one, other, together) in [
+            ("NIK Nasabah", "Nama Karyawan", true),
+            ("NIK", "Nama Penjual", true),
+            ("NIK Penjual", "Nama Penjual", true),
+            ("NIK Pemilik Rumah", "Nama Penyewa", false),
+            ("NIK Nasabah", "Nama Penjual", false),
+        ] {
+            assert_eq!(
+                may_be_one_person(&roles_of(one), &roles_of(other)),
+                together,
+                "{one} {other}"
+            );
         }
     }
 

@@ -58,18 +58,20 @@ const ROLES: [&str; 22] = [
     "mitra driver pengemudi kurir courier sopir rider",
     "siswa mahasiswa student murid santri pelajar",
     "pengguna user",
-    "pemilik owner holder pemegang cardholder",
     "warga",
-    "pembeli buyer penyewa tenant",
     "pasien patient",
     "donatur donor",
     "guru teacher dosen lecturer",
     "petani farmer nelayan peternak",
     "prospek prospect lead kandidat candidate responden respondent",
     "individu individual person orang pribadi perorangan",
-    "penjual seller merchant pedagang investor lender pendana",
     "penumpang passenger tamu guest jamaah jemaah pendaftar registrant subscriber deposan penabung",
+    "pemilik owner holder pemegang cardholder",
+    "pembeli buyer penyewa tenant",
+    "penjual seller merchant pedagang investor lender pendana",
 ];
+/// Roles below this place one person may have beside each other: a customer is a debtor too. The others are sides of a deal.
+pub(super) const FIRST_SIDE_OF_A_DEAL: u8 = 19;
 const OTHER_PERSON: &str = "\
     ibu kandung mother mothers mom bunda mama ayah bapak father fathers papa ortu tua parent parents wali guardian pasangan \
     partner spouse suami husband istri isteri wife anak child children saudara sibling kerabat relative keluarga family \
