@@ -18,8 +18,8 @@ const COLUMNS: [(&str, f64); 6] = [
     ("NIK", 19.0),
     ("Name", 28.0),
     ("Result", 14.0),
-    ("What happened", 54.0),
-    ("What to do", 44.0),
+    ("What happened", 60.0),
+    ("What to do", 54.0),
 ];
 
 /// The sheet of the rows without a result.

@@ -37,12 +37,13 @@ impl Styles {
     /// The formats of a workbook whose own cells have these number formats.
     pub(super) fn new(numbers: &[NumberFormat], price: Option<&Price>) -> Self {
         let text = Format::new().set_num_format_index(TEXT);
+        let at_top = text.clone().set_align(FormatAlign::Top);
         let filled = |outcome| match fill(outcome) {
-            Some(colour) => text.clone().set_background_color(Color::RGB(colour)),
-            None => text.clone(),
+            Some(colour) => at_top.clone().set_background_color(Color::RGB(colour)),
+            None => at_top.clone(),
         };
         Self {
-            wrapped: text.clone().set_text_wrap().set_align(FormatAlign::Top),
+            wrapped: at_top.clone().set_text_wrap(),
             head: text
                 .clone()
                 .set_bold()
