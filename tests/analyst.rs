@@ -98,7 +98,7 @@ fn one_command_without_a_flag() {
     let plan =
         sandbox(&place, "plan", "nasabah.xlsx", &["--visible-rows", "--reuse", "0"]).exits(0);
     assert!(plan.stderr.contains("to send              15\n"), "{}", plan.stderr);
-    assert!(plan.stderr.contains("row_hidden                  5\n"), "{}", plan.stderr);
+    assert!(plan.stderr.contains("row_hidden                     5\n"), "{}", plan.stderr);
     let visible = ["--visible-rows", "--reuse", "0", "-o", "visible.xlsx"];
     sandbox(&place, "run", "nasabah.xlsx", &visible).exits(3);
     assert_eq!(place.summary("visible.xlsx")["calls"], 15);

@@ -133,7 +133,7 @@ fn what_an_open_run_has_asked_for_is_shown_even_if_it_is_refused_today() {
         |command| [command, "temporary.csv", "--sandbox", "--ledger", LEDGER, "--price", "1500"];
     let plan = place.ceknik(&arguments("plan")).exits(0).stderr;
     assert!(plan.contains("going on with run 1: 12 calls"), "{plan}");
-    assert!(plan.contains("nik_temporary               4\n"), "{plan}");
+    assert!(plan.contains("nik_temporary                  4\n"), "{plan}");
 
     let ended = place.ceknik(&[&arguments("run")[..], &["-o", "out.csv"]].concat()).exits(3);
     assert!(ended.stderr.contains("going on with run 1: 12 calls"), "{}", ended.stderr);

@@ -41,7 +41,7 @@ fn part(rows: u64, what: &str) -> String {
 }
 
 fn detail(rows: u64, what: &str) -> String {
-    if rows > 0 { format!("{:25}{what:<18} {:>10}\n", "", number(rows)) } else { String::new() }
+    if rows > 0 { format!("{:25}{what:<21} {:>10}\n", "", number(rows)) } else { String::new() }
 }
 
 fn charged(forecast: &Forecast) -> String {
@@ -203,11 +203,11 @@ mod tests {
         let expected = "\
 rows          1,000,008
                     1  rejected by our own checks, not sent
-                         nik_empty                   1
+                         nik_empty                      1
                     2  duplicates of a row above, answered once
                     4  answered in an earlier run, not bought again
-                         less than a day             1
-                         more than 30 days           3
+                         less than a day                1
+                         more than 30 days              3
                     1  in doubt, held (--in-doubt resend sends those of earlier runs again)
 to send       1,000,000
 charged           calls        at Rp1.500

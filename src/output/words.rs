@@ -32,7 +32,7 @@ fn rows(out: &mut String, summary: &Summary) {
         *out += &format!("    {:<12} {:>12}  {share:>5.1} %\n", outcome.word(), number(rows));
         if outcome == Outcome::Rejected {
             for (reason, rows) in &summary.rejected {
-                *out += &format!("      {reason:<20} {:>8}\n", number(*rows));
+                *out += &format!("      {reason:<21} {:>8}\n", number(*rows));
             }
         }
     }
