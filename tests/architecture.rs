@@ -53,7 +53,7 @@ const KNOWS: &[(&str, &[&str])] = &[
 const PLACES: &[(&str, &[&str])] = &[
     ("rustls", &["src/api/http/"]),
     ("rusqlite", &["src/ledger/sqlite/"]),
-    ("rustix", &["src/private.rs"]),
+    ("rustix", &["src/private.rs", "src/commands/run/open_files.rs"]),
     ("rust_xlsxwriter", &["src/output/workbook"]),
     ("governor", &["src/engine/gate.rs"]),
     ("indicatif", &["src/term/"]),

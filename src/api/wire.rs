@@ -41,7 +41,7 @@ pub fn request(subject: &Subject, kind: BodyKind) -> Vec<u8> {
         // Two strings always serialise; an empty body would be refused free of charge.
         BodyKind::Json => serde_json::to_vec(&Request { id_number, name }).unwrap_or_default(),
         BodyKind::Form => {
-            let mut form = form_urlencoded::Serializer::new(String::new());
+            let mut form = url::form_urlencoded::Serializer::new(String::new());
             form.append_pair("id_number", id_number).append_pair("name", name);
             form.finish().into_bytes()
         }

@@ -68,7 +68,7 @@ fn is(kind: &[u8], wanted: &[u8]) -> bool {
 
 fn form(body: &[u8]) -> Arguments {
     let mut arguments = Arguments::default();
-    for (key, value) in form_urlencoded::parse(body) {
+    for (key, value) in url::form_urlencoded::parse(body) {
         match key.as_ref() {
             "id_number" => arguments.id_number = Some(value.into_owned()),
             "name" => arguments.name = Some(value.into_owned()),

@@ -29,6 +29,7 @@ use super::stages::{Terms, damage, find_layout, fold, forecast, open_source, ope
 use super::words;
 
 pub(crate) mod finish;
+mod open_files;
 mod output;
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,10 @@
 //! The vendor of a run, and what is needed to reach it, looked for before anything is read.
 
+use super::open_files::make_room;
 use crate::api::{self, Credentials, HttpVerifier};
 use crate::config::{self, RunConfig, Vendor};
 use crate::error::Error;
 use crate::sandbox::{self, Running};
-
-/// Files that are open beside the connections: input, output, the ledger's, what the system's libraries want.
-const OTHER_FILES: u64 = 40;
 
 /// The vendor, with what is needed to reach it.
 pub(crate) struct Connection {
@@ -31,7 +29,7 @@ impl Connection {
                 (base, credentials, *calls, None, false, Some(running))
             }
         };
-        room_for(concurrency, sandbox.is_some())?;
+        make_room(concurrency, sandbox.is_some())?;
         let options = Box::new(api::Options {
             base,
             credentials,
@@ -45,22 +43,5 @@ impl Connection {
         // Made once here so that an option that cannot be used is told before the file is read.
         HttpVerifier::new(&options)?;
         Ok(Self { options, _sandbox: sandbox })
-    }
-}
-
-/// Raises the limit of open files to what the calls in flight need, as far as this user may. A connection that finds no
-/// room would look like a vendor that cannot be reached.
-fn room_for(concurrency: usize, with_sandbox: bool) -> Result<(), Error> {
-    let connections = concurrency as u64 * if with_sandbox { 2 } else { 1 };
-    let wanted = connections + OTHER_FILES;
-    match rlimit::increase_nofile_limit(wanted) {
-        Ok(limit) if limit < wanted => Err(Error::config(
-            format!(
-                "--concurrency {concurrency} needs {wanted} open files, and {limit} are allowed"
-            ),
-            "lower --concurrency, or raise the limit (ulimit -n)",
-        )),
-        // Where it can't be told, it is tried.
-        _ => Ok(()),
     }
 }

@@ -1,0 +1,152 @@
+//! Stored copies of all that people and other programs read: help, plan, last words, status, errors, the shapes of the
+//! JSON, the columns of the outputs. A change of one shows in review, as a change of a file in `tests/snapshots/`.
+//!
+//! `INSTA_UPDATE=always cargo test --test snapshots` stores what the program says now.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test: what is not as expected is the test's answer"
+)]
+
+mod support;
+
+use calamine::{Reader, Xlsx, open_workbook};
+use insta::{Settings, assert_snapshot};
+use serde_json::{Map, Value, json};
+use support::{Ended, Place, people};
+
+/// What differs from run to run, and what stands for it.
+const FILTERS: [(&str, &str); 7] = [
+    (r"\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d)?)?", "DATE"),
+    (r"done \d\d:\d\d \(UTC[+-]\d\d:\d\d\)", "done TIME"),
+    (
+        r"[\d,]+ a second, answered in [\d,]+ / [\d,]+ / [\d,]+ ms",
+        "N a second, answered in N / N / N ms",
+    ),
+    (r"time( +)[\d.,]+ s", "time$1 N s"),
+    (r"/[^ \n]*/state/", "STATE/"),
+    (r"rows \d+/\d+ · .*\n", ""),
+    (r"ceknik \d+\.\d+\.\d+", "ceknik VERSION"),
+];
+
+/// Runs a test with the filters, and the snapshots named after what they show.
+fn with_filters(test: impl FnOnce()) {
+    let mut settings = Settings::clone_current();
+    FILTERS.into_iter().for_each(|(pattern, stands_for)| settings.add_filter(pattern, stands_for));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(test);
+}
+
+/// A folder with a file of customers: a match, a mismatch, one of each free answer, a duplicate, a NIK that is cut.
+fn with_customers() -> Place {
+    let place = Place::new();
+    let mut file = people([1, 2, 3, 4]);
+    let first = file.lines().nth(1).unwrap().to_owned();
+    file += &format!("{first}\n6,3201,WARGA CUT\n");
+    place.write("customers.csv", file);
+    place
+}
+
+fn sandbox(place: &Place, command: &str, more: &[&str]) -> Ended {
+    let fixed = [command, "customers.csv", "--sandbox", "--price", "1500"];
+    place.ceknik(&[&fixed[..], more].concat())
+}
+
+#[test]
+fn help() {
+    let place = Place::new();
+    with_filters(|| {
+        for command in ["run", "plan", "sandbox", "status", "purge", "completions", "man"] {
+            let said = place.ceknik(&[command, "--help"]).exits(0).stdout;
+            assert_snapshot!(format!("help_{command}"), said);
+        }
+        assert_snapshot!("help", place.ceknik(&["--help"]).exits(0).stdout);
+    });
+}
+
+#[test]
+fn what_a_run_says_and_writes() {
+    let place = with_customers();
+    with_filters(|| {
+        assert_snapshot!("plan", sandbox(&place, "plan", &[]).exits(0).stderr);
+        let run = sandbox(&place, "run", &["-o", "out.csv"]);
+        assert_snapshot!("run", run.exits(3).stderr);
+        assert_snapshot!("status", place.ceknik(&["status", "--sandbox"]).exits(0).stdout);
+    });
+}
+
+#[test]
+fn shapes() {
+    let place = with_customers();
+    let plan = sandbox(&place, "plan", &["--json"]).exits(0).stdout;
+    sandbox(&place, "run", &["-o", "out.csv"]).exits(3);
+    sandbox(&place, "run", &["-o", "out.xlsx"]).exits(3);
+    let status = place.ceknik(&["status", "--sandbox", "--json"]).exits(0).stdout;
+    with_filters(|| {
+        assert_snapshot!("plan_json", shape_of(&plan));
+        assert_snapshot!("status_json", shape_of(&status));
+        assert_snapshot!("summary_json", shape_of(&place.read("out.csv.summary.json")));
+        let columns = place.read("out.csv").lines().next().unwrap().replace(',', "\n");
+        assert_snapshot!("columns_of_a_csv", columns);
+        assert_snapshot!("columns_of_a_workbook", columns_of_the_sheets(&place, "out.xlsx"));
+    });
+}
+
+#[test]
+fn errors() {
+    let place = with_customers();
+    place.write("empty.csv", "");
+    place.write("towns.csv", "kota,kode,cabang\nMedan,1,Solo\n");
+    place.write("misspelt.toml", "rates = 5\n");
+    place.write("theirs.csv", "notes of others\n");
+    let cases: [&[&str]; 10] = [
+        &["run"],
+        &["run", "customers.csv", "--rat", "5"],
+        &["run", "customers.csv", "--rate", "fast"],
+        &["run", "customers.csv", "--config", "misspelt.toml"],
+        &["run", "customers.csv", "--sandbox", "-o", "theirs.csv"],
+        &["run", "none.csv", "--sandbox"],
+        &["run", "empty.csv", "--sandbox"],
+        &["run", "towns.csv", "--sandbox"],
+        &["run", "customers.csv", "--sandbox", "--name-column", "Z"],
+        &["status"],
+    ];
+    let mut all = String::new();
+    for case in cases {
+        let Ended { code, stderr, .. } = place.ceknik(case);
+        all += &format!("$ ceknik {}\n{stderr}exit {}\n\n", case.join(" "), code.unwrap());
+    }
+    with_filters(|| assert_snapshot!("errors", all));
+}
+
+/// The headings of each sheet of a workbook that we wrote.
+fn columns_of_the_sheets(place: &Place, file: &str) -> String {
+    let mut book: Xlsx<_> = open_workbook(place.path(file)).unwrap();
+    let mut text = String::new();
+    for (name, range) in book.worksheets() {
+        let heads = range.rows().next().unwrap_or_default();
+        let heads: Vec<_> = heads.iter().map(ToString::to_string).collect();
+        text += &format!("{name}: {}\n", heads.join(" | "));
+    }
+    text
+}
+
+/// A JSON text with a word for the kind of each value; of a list, its first value.
+fn shape_of(text: &str) -> String {
+    fn shape(value: &Value) -> Value {
+        match value {
+            Value::Null => Value::Null,
+            Value::Bool(_) => json!("true or false"),
+            Value::Number(_) => json!("number"),
+            Value::String(_) => json!("text"),
+            Value::Array(list) => list.iter().take(1).map(shape).collect(),
+            Value::Object(members) => {
+                let members = members.iter().map(|(name, value)| (name.clone(), shape(value)));
+                Value::Object(members.collect::<Map<_, _>>())
+            }
+        }
+    }
+    serde_json::to_string_pretty(&shape(&serde_json::from_str(text).unwrap())).unwrap()
+}
