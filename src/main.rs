@@ -8,16 +8,16 @@ use ceknik::config::origins::{self, Refused};
 use ceknik::config::{Origins, PlanConfig, RunConfig};
 use ceknik::error::{Error, exit};
 use ceknik::term::Screen;
-use ceknik::{commands, contain, signals};
+use ceknik::{commands, panics, signals};
 
 /// Facts are made on one thread and dropped on the ledger's, which this allocator takes lightly.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    contain::quiet_panics();
+    panics::quiet_panics();
     signals::survive_large_files();
-    contain::bounded(run, ExitCode::from(exit::INTERNAL))
+    panics::bounded(run, ExitCode::from(exit::INTERNAL))
 }
 
 fn run() -> ExitCode {

@@ -19,16 +19,15 @@ use std::path::{Path, PathBuf};
 const KNOWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("rules", &["model"]),
-    ("contain", &[]),
-    ("paths", &[]),
-    ("private", &[]),
-    ("input", &["model", "rules", "contain"]),
-    ("api", &["model", "rules", "private"]),
-    ("ledger", &["model", "rules", "paths", "private"]),
-    ("output", &["model", "rules", "contain", "paths", "private", "input"]),
+    ("panics", &[]),
+    ("fs", &["model"]),
+    ("input", &["model", "rules", "fs", "panics"]),
+    ("api", &["model", "rules", "fs"]),
+    ("ledger", &["model", "rules", "fs"]),
+    ("output", &["model", "rules", "panics", "fs", "input"]),
     ("engine", &["model", "rules", "api", "ledger"]),
     ("passes", &["model", "rules", "input", "ledger", "output", "engine"]),
-    ("sandbox", &["private"]),
+    ("sandbox", &["fs"]),
     ("signals", &["model"]),
     ("error", &["model", "api", "input", "ledger", "output", "passes", "sandbox"]),
     ("term", &["model", "rules", "engine", "error"]),
@@ -36,15 +35,15 @@ const KNOWS: &[(&str, &[&str])] = &[
     (
         "config",
         &[
-            "model", "rules", "paths", "private", "input", "api", "ledger", "output", "engine",
-            "error", "term", "cli",
+            "model", "rules", "fs", "input", "api", "ledger", "output", "engine", "error", "term",
+            "cli",
         ],
     ),
     (
         "commands",
         &[
-            "model", "rules", "input", "api", "ledger", "output", "engine", "passes", "sandbox",
-            "signals", "error", "term", "cli", "config",
+            "model", "rules", "fs", "input", "api", "ledger", "output", "engine", "passes",
+            "sandbox", "signals", "error", "term", "cli", "config",
         ],
     ),
 ];
@@ -53,7 +52,7 @@ const KNOWS: &[(&str, &[&str])] = &[
 const PLACES: &[(&str, &[&str])] = &[
     ("rustls", &["src/api/http/"]),
     ("rusqlite", &["src/ledger/sqlite/"]),
-    ("rustix", &["src/private.rs", "src/commands/run/open_files.rs"]),
+    ("rustix", &["src/fs/trusted.rs", "src/commands/run/open_files.rs"]),
     ("rust_xlsxwriter", &["src/output/workbook"]),
     ("governor", &["src/engine/gate.rs"]),
     ("indicatif", &["src/term/"]),

@@ -10,10 +10,11 @@ use super::InputFrom;
 use super::values::{usage, wrong};
 use crate::cli::RunArgs;
 use crate::error::{Error, exit};
+use crate::fs::AtomicFile;
+use crate::fs::paths::{beside, folder_of, same_file};
 use crate::input::Layout;
 use crate::model::subject::mask_path;
-use crate::output::{AtomicFile, Dialect, Format, endings, is_our_summary, is_ours, stem};
-use crate::paths::{beside, folder_of, same_file};
+use crate::output::{Dialect, Format, endings, is_our_summary, is_ours, stem};
 
 /// Where results are to go, before it is known what kind of file the input is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,8 +16,8 @@ use toml::de::{DeTable, DeValue};
 use super::environment::{nearest, without_empty};
 use crate::cli::{Cli, yes_or_no};
 use crate::error::Error;
+use crate::fs::trusted::{is_mine, open_at_once, others_may_write, read_bounded, text};
 use crate::model::subject::mask_path;
-use crate::private::{is_mine, open_at_once, others_may_write, read_bounded, text};
 
 /// The file that is read where none is named.
 const DEFAULT_FILE: &str = "ceknik.toml";

@@ -14,13 +14,13 @@ use crate::cli::{
 };
 use crate::engine;
 use crate::error::Error;
+use crate::fs::paths::beside;
 use crate::input;
 use crate::input::form::Encoding;
 use crate::input::sheet::SheetSpec;
 use crate::ledger::Location;
 use crate::model::money::{Currency, Price};
 use crate::model::subject::mask_path;
-use crate::paths::beside;
 use crate::rules::body::{BodyKind, BodyTrial};
 use crate::rules::breaker::BreakerPolicy;
 use crate::rules::columns::ColumnSpec;

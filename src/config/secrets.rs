@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::api::Credentials;
 use crate::error::Error;
-use crate::private::{open_at_once, read_bounded, text};
+use crate::fs::trusted::{open_at_once, read_bounded, text};
 
 /// A larger file is no secret.
 const LARGEST: u64 = 64 * 1024;

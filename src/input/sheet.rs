@@ -20,8 +20,9 @@ pub use formats::NumberFormat;
 pub use typed::{TypedCell, TypedRows};
 
 use super::error::{InputError, Problem};
-use super::source::{Source, SourceReader, unnamed_file};
-use crate::contain::contained;
+use super::source::{Source, SourceReader};
+use crate::fs::unnamed_file;
+use crate::panics::contained;
 use crate::rules::columns::Wanted;
 use book::{Book, SheetPart};
 use cells::{Kind, Lists, Rows, SheetRow};

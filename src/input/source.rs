@@ -6,10 +6,11 @@
 use super::error::{InputError, Problem};
 use super::form::ZIP;
 use super::sheet::{self, Sheet};
+use crate::fs::unnamed_file;
 use crate::model::subject::mask_digits;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, FileTypeExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -177,16 +178,6 @@ fn kind_of(kind: fs::FileType) -> Option<&'static str> {
     } else {
         Some("a device")
     }
-}
-
-/// Makes a file in `folder` that nobody else can find.
-pub(super) fn unnamed_file(folder: &Path) -> io::Result<File> {
-    let number = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
-    let path = folder.join(format!(".ceknik-{number:016x}.spool"));
-    let file =
-        OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
-    fs::remove_file(&path)?;
-    Ok(file)
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! What the user gets: the results in the form asked for, the summary, the last words; files replaced
 //! in one step.
 
-mod atomic;
 mod delimited;
 mod format;
 mod ours;
@@ -16,7 +15,6 @@ mod words;
 mod workbook;
 mod writer;
 
-pub use atomic::AtomicFile;
 pub use format::{Dialect, Format, endings, stem};
 pub use ours::{is_our_summary, is_ours};
 pub use overview::Overview;

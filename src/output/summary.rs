@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::AtomicFile;
+use crate::fs::AtomicFile;
 use crate::model::funnel::Funnel;
 use crate::model::latency::Latency;
 use crate::model::money::{Price, Tally};

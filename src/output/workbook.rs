@@ -19,10 +19,10 @@ use rust_xlsxwriter::{DocProperties, ExcelDateTime, Workbook as Book, Worksheet,
 use super::format::Format as Form;
 use super::overview::Overview;
 use super::results::{Cells, RowResult};
-use crate::contain::contained;
 use crate::input::Layout;
 use crate::input::sheet::NumberFormat;
 use crate::model::money::Price;
+use crate::panics::contained;
 use attention::Attention;
 use results::ResultsSheet;
 use styles::Styles;

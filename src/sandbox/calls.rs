@@ -14,7 +14,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::answer::Answer;
-use crate::private;
+use crate::fs::trusted;
 
 /// Records on their way to the file; some 0.2 s of a flood.
 const QUEUE: usize = 16_384;
@@ -44,8 +44,8 @@ pub(super) struct CallLog {
 
 impl CallLog {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let file = private::unfollowed(path, OpenOptions::new().append(true).create(true))?;
-        private::close_to_others(&file)?;
+        let file = trusted::unfollowed(path, OpenOptions::new().append(true).create(true))?;
+        trusted::close_to_others(&file)?;
         let (queue, records) = sync_channel(QUEUE);
         let writer = thread::Builder::new()
             .name("sandbox-calls".to_owned())

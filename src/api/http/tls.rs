@@ -11,7 +11,7 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
 
 use super::{ApiError, Options, causes};
-use crate::private::{open_at_once, read_bounded};
+use crate::fs::trusted::{open_at_once, read_bounded};
 
 /// All the roots of a system are a fifth of it.
 const LARGEST_PEM: u64 = 1 << 20;

@@ -8,11 +8,12 @@ use super::interrupted;
 use crate::config::{Destination, RunConfig};
 use crate::engine::RunState;
 use crate::error::Error;
+use crate::fs::AtomicFile;
 use crate::ledger::{Ledger, OpenRun};
 use crate::model::attempt::WallMs;
 use crate::model::stop::StopReason;
 use crate::model::subject::mask_path;
-use crate::output::{AtomicFile, BookOptions, Overview, Writer};
+use crate::output::{BookOptions, Overview, Writer};
 use crate::passes::{Input, PassError, Projected, Survey, project};
 use crate::signals::Interrupts;
 

@@ -7,14 +7,14 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::LedgerError;
-use crate::paths::{beside, folder_of};
-use crate::private;
+use crate::fs::paths::{beside, folder_of};
+use crate::fs::trusted;
 
 /// Opens a file of ours, of mode 0600, making it where there is none.
 pub(super) fn private_file(path: &Path) -> Result<File, LedgerError> {
     let mut options = OpenOptions::new();
-    private::open(path, options.read(true).write(true).create(true).truncate(false))
-        .and_then(|file| match private::close_to_others(&file) {
+    trusted::open(path, options.read(true).write(true).create(true).truncate(false))
+        .and_then(|file| match trusted::close_to_others(&file) {
             // Root's, and opened to us by root; or a mount that gives all files one mode.
             Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(file),
             closed => closed.map(|()| file),

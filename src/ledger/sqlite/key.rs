@@ -8,8 +8,8 @@ use std::path::Path;
 
 use super::files::{private_file, sync_parent};
 use super::{LedgerError, Location};
+use crate::fs::trusted;
 use crate::model::subject::mask_path;
-use crate::private;
 use crate::rules::pair::{PairHasher, truncate};
 
 const KEY_BYTES: usize = 32;
@@ -17,7 +17,7 @@ const HEADING: &str = "ceknik-key-1 ";
 
 /// Reads the key beside a ledger, if the file is there and not empty, as a first start that was cut off leaves it.
 pub(super) fn read(path: &Path) -> Result<Option<[u8; KEY_BYTES]>, LedgerError> {
-    match private::read_secret(path) {
+    match trusted::read_secret(path) {
         Ok(text) => of_text(path, &text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(LedgerError::File { path: path.to_owned(), act: "read", source }),
@@ -45,7 +45,7 @@ pub(super) fn create(path: &Path) -> Result<[u8; KEY_BYTES], LedgerError> {
     let failed = |act| move |source| LedgerError::File { path: path.to_owned(), act, source };
     let mut file = private_file(path)?;
     let found = file.metadata().map_err(failed("opened"))?;
-    if !private::is_mine(&found) {
+    if !trusted::is_mine(&found) {
         // Root may open it: but whose it is can read what would be written.
         return Err(failed("written")(io::Error::other("it belongs to another user")));
     }

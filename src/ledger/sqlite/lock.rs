@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::files::private_file;
 use super::{LedgerError, LedgerName};
-use crate::paths::beside;
+use crate::fs::paths::beside;
 
 /// How often a held lock is tried again.
 const POLL: Duration = Duration::from_millis(100);

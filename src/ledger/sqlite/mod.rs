@@ -31,9 +31,9 @@ mod witness;
 pub(super) use preview::SqlitePreview;
 
 use super::{LedgerError, LedgerName};
+use crate::fs::paths::beside;
+use crate::fs::trusted::FileId;
 use crate::model::attempt::WallMs;
-use crate::paths::beside;
-use crate::private::FileId;
 use crate::rules::pair::{CLEANING_VERSION, PairHasher};
 use files::{is_empty, plain, private_file, private_parent, sync_parent};
 use lock::Lock;

@@ -14,9 +14,9 @@ use rusqlite::{Connection, params};
 use super::files::{plain, private_file, sync_parent};
 use super::starts::Start;
 use super::{Location, SqliteLedger, schema, witness};
+use crate::fs::paths::{beside, same_file};
 use crate::ledger::LedgerError;
 use crate::model::subject::mask_path;
-use crate::paths::{beside, same_file};
 
 /// The small files of a ledger: how the names of their copies end, and where they are.
 type Small = [(&'static str, PathBuf); 2];

@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 use super::connect::{IMMUTABLE, connect};
 use super::files::{has_wal, private_file, sync_parent};
 use super::{Location, SqliteLedger, key};
+use crate::fs::paths::beside;
+use crate::fs::trusted;
 use crate::ledger::{LedgerError, LedgerName};
 use crate::model::attempt::{AttemptId, Batch};
-use crate::paths::beside;
-use crate::private;
 
 const HEADING: &str = "ceknik-witness-1";
 
@@ -46,7 +46,7 @@ pub(super) struct Witness {
 impl Testimony {
     /// What the witness of a ledger says, if there is one that can be understood.
     pub(super) fn read(ledger: &Path) -> Option<Self> {
-        Self::parse(&private::read(&path_of(ledger)).ok()?)
+        Self::parse(&trusted::read(&path_of(ledger)).ok()?)
     }
 
     /// Refuses to take an emptied ledger, or none, for one that is still to be made.

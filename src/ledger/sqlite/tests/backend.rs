@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+use crate::fs::paths::beside;
 use crate::ledger::sqlite::{Location, SqliteLedger, SqlitePreview};
 use crate::ledger::testing::{Backend, Stored, StoredFact, Trap};
 use crate::ledger::{Ledger, LedgerError, OpenRun, Recorded, Unrecorded};
 use crate::model::attempt::{AttemptId, Batch, PairKey, WallMs};
 use crate::model::class::Class;
-use crate::paths::beside;
 
 /// Memory where there is some: a sync costs nothing there.
 const FAST: &str = "/dev/shm";

@@ -9,9 +9,9 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::fs::paths::folder_of;
+use crate::fs::trusted;
 use crate::model::subject::mask_path;
-use crate::paths::folder_of;
-use crate::private;
 
 /// How often it is tried to have the temporary file, and how long it is waited in between: another run only looks whether
 /// it could write, and is done at once.
@@ -51,7 +51,7 @@ impl AtomicFile {
     /// # Errors
     /// As of [`AtomicFile::beside`]; that the file that is there cannot be replaced.
     pub fn check(path: &Path) -> io::Result<()> {
-        let replaceable = private::check_replaceable(path, folder_of(path));
+        let replaceable = trusted::check_replaceable(path, folder_of(path));
         replaceable.map_err(|error| with_path(path, &error))?;
         Self::beside(path).map(drop)
     }
@@ -63,7 +63,7 @@ impl AtomicFile {
     pub fn put(mut self, path: &Path) -> io::Result<()> {
         let named = |error| with_path(path, &error);
         self.file.sync_all().map_err(named)?;
-        if !private::is_named_by(&self.file, &self.temporary) {
+        if !trusted::is_named_by(&self.file, &self.temporary) {
             let error = io::Error::other("the file that was written is gone, or another is there");
             return Err(with_path(&self.temporary, &error));
         }
@@ -85,7 +85,7 @@ impl Write for AtomicFile {
 
 impl Drop for AtomicFile {
     fn drop(&mut self) {
-        if !self.placed && private::is_named_by(&self.file, &self.temporary) {
+        if !self.placed && trusted::is_named_by(&self.file, &self.temporary) {
             // Nothing more can be done about it here; the next run removes it.
             let _ = fs::remove_file(&self.temporary);
         }
@@ -96,7 +96,7 @@ impl Drop for AtomicFile {
 fn begin(temporary: &Path) -> io::Result<Option<File>> {
     match fs::symlink_metadata(temporary) {
         Ok(found) if found.is_file() => {
-            let left = private::open(temporary, OpenOptions::new().write(true));
+            let left = trusted::open(temporary, OpenOptions::new().write(true));
             // Only who holds the lock of what is there removes it.
             let Some(_left) = held(left, temporary, ErrorKind::NotFound)? else { return Ok(None) };
             fs::remove_file(temporary)?;
@@ -105,7 +105,7 @@ fn begin(temporary: &Path) -> io::Result<Option<File>> {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    let made = private::unfollowed(temporary, OpenOptions::new().write(true).create_new(true));
+    let made = trusted::unfollowed(temporary, OpenOptions::new().write(true).create_new(true));
     held(made, temporary, ErrorKind::AlreadyExists)
 }
 
@@ -117,10 +117,10 @@ fn held(opened: io::Result<File>, path: &Path, outrun: ErrorKind) -> io::Result<
         Err(error) => return Err(error),
     };
     match file.try_lock() {
-        Ok(()) => Ok(private::is_named_by(&file, path).then_some(file)),
+        Ok(()) => Ok(trusted::is_named_by(&file, path).then_some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),
         // A file system without locks. The name is looked at again before the file is put in its place.
-        Err(TryLockError::Error(error)) if private::has_no_locks(&error) => Ok(Some(file)),
+        Err(TryLockError::Error(error)) if trusted::has_no_locks(&error) => Ok(Some(file)),
         Err(TryLockError::Error(error)) => Err(error),
     }
 }
