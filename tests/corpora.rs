@@ -99,7 +99,7 @@ fn read_sheet(path: &Path, sheet: &str) -> Result<Read, String> {
     Ok((cells, hidden))
 }
 
-/// What openpyxl reads of a sheet.
+/// A sheet as openpyxl reads it.
 fn expected(sheet: &Value) -> BTreeMap<(u64, usize), (Cell, String)> {
     let cells = sheet["cells"].as_array().unwrap().iter();
     let cell = |cell: &Value| {
@@ -116,7 +116,8 @@ fn expected(sheet: &Value) -> BTreeMap<(u64, usize), (Cell, String)> {
     cells.map(cell).collect()
 }
 
-/// Whether two cells say the same. Days are compared without the fraction of a second, and texts as a workbook writes them.
+/// Returns `true` if two cells say the same. Days are compared without the fraction of a second, and texts as a workbook
+/// writes them.
 fn same(ours: Option<&Cell>, theirs: &Cell, kind: &str) -> bool {
     match (ours, theirs) {
         (Some(Cell::Text(ours)), Cell::Text(theirs)) if kind == "d" => {

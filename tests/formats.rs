@@ -14,7 +14,7 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 
 use calamine::{Data, Reader, Xlsx, open_workbook};
-use support::{CEKNIK, Ended, Place, many_people, nik};
+use support::{CEKNIK, COLUMNS, Ended, Place, many_people, nik};
 
 /// Columns of the input, before ours.
 const OWN: usize = 4;
@@ -161,7 +161,7 @@ fn a_workbook_holds_the_same_rows() {
         for (cell, plain) in row.iter().zip(plain).take(OWN) {
             assert!(is_text(cell, plain), "{cell:?} {plain:?}");
         }
-        for (at, name) in plain.iter().zip(COLUMNS_OF_A_CSV).skip(OWN) {
+        for (at, name) in plain.iter().skip(OWN).zip(COLUMNS) {
             let cell = &row[column(&rows, name)];
             match name {
                 // In words.
@@ -221,26 +221,6 @@ fn a_workbook_holds_the_same_rows() {
     let of_nik = cell_styles.split("<xf ").nth(1 + style.parse::<usize>().unwrap()).unwrap();
     assert!(of_nik.contains("numFmtId=\"49\""), "{of_nik}");
 }
-
-/// The columns of the input and of a CSV's results.
-const COLUMNS_OF_A_CSV: [&str; 16] = [
-    "no",
-    "nik",
-    "nama",
-    "=telp",
-    "ck_outcome",
-    "ck_result",
-    "ck_charged",
-    "ck_possible",
-    "ck_order_no",
-    "ck_handle_time",
-    "ck_remark",
-    "ck_request_id",
-    "ck_status",
-    "ck_reason",
-    "ck_source",
-    "ck_attempts",
-];
 
 fn is_text(cell: &Data, plain: &str) -> bool {
     match cell {

@@ -10,26 +10,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use support::{OLDER, Place, Vendor, many_people, name, nik, people};
+use support::{COLUMNS, OLDER, Place, Vendor, many_people, name, nik, people};
 
 /// One row of an output, by column.
 type Row = BTreeMap<String, String>;
-
-/// The columns that the program adds.
-const COLUMNS: [&str; 12] = [
-    "ck_outcome",
-    "ck_result",
-    "ck_charged",
-    "ck_possible",
-    "ck_order_no",
-    "ck_handle_time",
-    "ck_remark",
-    "ck_request_id",
-    "ck_status",
-    "ck_reason",
-    "ck_source",
-    "ck_attempts",
-];
 
 #[test]
 fn every_row_gets_its_verdict_and_a_second_run_buys_nothing() {

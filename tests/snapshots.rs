@@ -16,7 +16,7 @@ use insta::{Settings, assert_snapshot};
 use serde_json::{Map, Value, json};
 use support::{Ended, Place, people};
 
-/// What differs from run to run, and what stands for it.
+/// Patterns of text that differ from run to run, and what stands for them.
 const FILTERS: [(&str, &str); 7] = [
     (r"\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d)?)?", "DATE"),
     (r"done \d\d:\d\d \(UTC[+-]\d\d:\d\d\)", "done TIME"),

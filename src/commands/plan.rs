@@ -15,7 +15,7 @@ use crate::passes::{Input, Known, PassError, Survey, locate, survey};
 use crate::rules::estimate::{Fit, History};
 use crate::term::Screen;
 
-use super::stages::{Terms, find_layout, fold, forecast, open_source, opening};
+use super::stages::{Terms, UseOfKnown, find_layout, fold, forecast, open_source, opening};
 use super::words;
 
 /// Plans a run. Returns the exit code.
@@ -91,8 +91,8 @@ fn look(
     let opening = opening(input, surveyed, &config.reuse, "", WallMs::now());
     let looked = preview.read(|facts| {
         let run = facts.find_run(&opening)?;
-        let PlanConfig { reuse, retry, .. } = config;
-        let known = fold(input, surveyed, facts, &run, reuse, retry, opening.at, &|| false)?;
+        let rules = UseOfKnown { reuse: &config.reuse, retry: &config.retry, now: opening.at };
+        let known = fold(input, surveyed, facts, &run, rules, &|| false)?;
         let (history, unsettled) = (facts.history()?, facts.unsettled()?);
         Ok::<_, PassError>(Looked { run: Some(run), known, history, unsettled })
     })?;

@@ -117,19 +117,25 @@ fn keyed(hasher: &PairHasher, what: &[u8], text: &[u8]) -> [u8; 16] {
     truncate(&hasher.stream().update(what).update(b"\0").update(text).finalize())
 }
 
+/// The rules by which a start uses what is known, and the time at which it does.
+#[derive(Clone, Copy)]
+pub(crate) struct UseOfKnown<'a> {
+    pub(crate) reuse: &'a Reuse,
+    pub(crate) retry: &'a RetryPolicy,
+    pub(crate) now: WallMs,
+}
+
 /// Folds what is known into the surveyed table, whatever it held before. Pairs that the open run has asked for stay in it,
 /// even where today's checks refuse them: they were paid for.
-#[expect(clippy::too_many_arguments, reason = "a stage of two commands and of the simulation")]
 pub(crate) fn fold<F: Facts>(
     input: &mut Input,
     surveyed: &mut Survey,
     facts: &mut F,
     found: &FoundRun,
-    reuse: &Reuse,
-    retry: &RetryPolicy,
-    now: WallMs,
+    use_of_known: UseOfKnown<'_>,
     is_stopped: &dyn Fn() -> bool,
 ) -> Result<Known, PassError> {
+    let UseOfKnown { reuse, retry, now } = use_of_known;
     let begun = formerly_begun(surveyed, facts, found)?;
     if !begun.is_empty() {
         input.formerly = Arc::new(begun);

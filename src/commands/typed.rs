@@ -27,10 +27,10 @@ fn rebuilt(typed: impl Iterator<Item = OsString>, flags: &[Flag]) -> String {
             None => words.push(word),
         }
     }
-    for (flag, value) in flags {
-        words.push((*flag).to_owned());
-        words.extend(value.clone());
-    }
+    // Behind a bare `--` there are no flags.
+    let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+    let set = flags.iter().flat_map(|(flag, value)| [Some((*flag).to_owned()), value.clone()]);
+    words.splice(end..end, set.flatten());
     words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
@@ -63,6 +63,11 @@ mod tests {
                 "run --id-column=nik a.csv --no-header",
                 &[("--no-header", None), ("--id-column", letter("C"))],
                 "ceknik run a.csv --no-header --id-column C",
+            ),
+            (
+                "plan -- a.csv",
+                &[("--id-column", letter("C"))],
+                "ceknik plan --id-column C -- a.csv",
             ),
             ("plan it's", &[], "ceknik plan 'it'\\''s'"),
             ("plan 3275014107900001.csv", &[], "ceknik plan ******.csv"),

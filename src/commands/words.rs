@@ -162,8 +162,8 @@ pub(super) fn unsettled(calls: u64) -> String {
     }
 }
 
-/// What a plan comes to, in the last line that remains on a screen. `stop`: the first finding that stops the file;
-/// `warnings`: findings that are worth a look.
+/// The last line of a plan, which remains on a screen. `stop`: the first finding that stops the file; `warnings`: findings
+/// that are worth a look.
 pub(super) fn verdict(
     exit: u8,
     forecast: &Forecast,

@@ -43,7 +43,7 @@ pub struct Destination {
     results: Results,
     format: Format,
     summary: Option<PathBuf>,
-    /// Whether a file that is not ours may be overwritten.
+    /// True if a file that is not ours may be overwritten.
     overwrite: bool,
 }
 

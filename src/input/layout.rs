@@ -91,7 +91,7 @@ impl Layout {
         Some(HeaderKey::of(&String::from_utf8_lossy(cell)))
     }
 
-    /// Whether it is an output of ours, fed back.
+    /// True if it is an output of ours, fed back.
     pub fn is_ours(&self) -> bool {
         let headers = self.header.iter().flatten().map(|cell| String::from_utf8_lossy(cell));
         headers.into_iter().any(|header| column_of_ours(&header) == Some(OUTCOME_HEADER))

@@ -45,6 +45,8 @@ pub struct Rows {
     numbering: Numbering,
     /// Records with nothing but a number: rows only if one with data follows.
     numbered: VecDeque<Numbered>,
+    /// The cells that they have together.
+    numbered_cells: usize,
     /// The reading of the record that followed them, which stands at `records`.
     ahead: Option<Reading>,
     /// The fields of the numbered record that was given last.
@@ -59,8 +61,9 @@ struct Numbered {
     ends: Vec<usize>,
 }
 
-/// Numbered records that are kept, at most: more are rows.
+/// Numbered records that are kept, at most, and the cells that they have together: more are rows.
 const MOST_NUMBERED: usize = 1 << 20;
+const MOST_NUMBERED_CELLS: usize = 1 << 23;
 
 impl Rows {
     /// Begins a pass. The hasher is given every byte of the file.
@@ -95,6 +98,7 @@ impl Rows {
             skipped,
             numbering: Numbering::default(),
             numbered: VecDeque::new(),
+            numbered_cells: 0,
             ahead: None,
             given: Numbered::default(),
         })
@@ -112,6 +116,7 @@ impl Rows {
             return Ok(None);
         }
         if let Some(numbered) = self.numbered.pop_front() {
+            self.numbered_cells = self.numbered_cells.saturating_sub(numbered.ends.len());
             self.given = numbered;
             return Ok(self.numbered_row());
         }
@@ -134,7 +139,11 @@ impl Rows {
             match skip_of(texts(record.fields).iter().map(AsRef::as_ref)) {
                 Some(Skip::Blank) => self.skipped.blank += 1,
                 Some(Skip::Total) => self.skipped.totals += 1,
-                None if continues && self.numbered.len() < MOST_NUMBERED => {
+                None if continues
+                    && self.numbered.len() < MOST_NUMBERED
+                    && self.numbered_cells < MOST_NUMBERED_CELLS =>
+                {
+                    self.numbered_cells += record.fields.len();
                     self.numbered.push_back(Numbered::of(record));
                 }
                 None => return Ok(Some(reading)),
@@ -200,7 +209,7 @@ impl Numbered {
     }
 }
 
-/// What a workbook says of a cell beside its text.
+/// The kind of a workbook's cell, which its text does not tell.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum CellKind {
     Text,

@@ -45,7 +45,7 @@ pub struct Sheet {
     pub others: Vec<String>,
     /// Its number formats; typed cells refer to them.
     pub formats: Vec<NumberFormat>,
-    /// Formulas whose values were never stored, and cells that refer to a text that is not there.
+    /// Formulas whose values were never stored.
     pub unstored: u64,
     /// Cells that refer to a text that is not there.
     pub lost: u64,
@@ -57,17 +57,17 @@ pub struct Sheet {
 }
 
 impl Sheet {
-    /// Whether a cell is a number, and no day: row from 1, column from 0.
+    /// Returns `true` if a cell is a number, and no day: row from 1, column from 0.
     pub fn is_number(&self, row: u64, column: usize) -> bool {
         self.numbers.contains(row, column)
     }
 
-    /// Whether a cell is a formula whose value was never stored: row from 1, column from 0.
+    /// Returns `true` if a cell is a formula whose value was never stored: row from 1, column from 0.
     pub fn is_unstored(&self, row: u64, column: usize) -> bool {
         self.formulas.contains(row, column)
     }
 
-    /// Whether the spreadsheet does not show a row: from 1.
+    /// Returns `true` if the spreadsheet does not show a row: from 1.
     pub fn is_hidden(&self, row: u64) -> bool {
         self.hidden.contains(row)
     }
@@ -75,7 +75,7 @@ impl Sheet {
     /// The cells that are no texts, from the first row on.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn typed_rows(&self) -> io::Result<Option<TypedRows>> {
         let file = self.typed.as_ref().map(Arc::clone);
         file.map(|file| TypedRows::new(SourceReader::of(file))).transpose()
@@ -177,7 +177,7 @@ pub(super) fn unfold(
     Ok(source.with_sheet(text, sheet))
 }
 
-/// Whether a workbook holds results that this program wrote. One that cannot be read does not.
+/// Returns `true` if a workbook holds results that this program wrote. One that cannot be read does not.
 pub fn holds_results(path: &Path) -> bool {
     let looked = contained(|| -> Result<bool, Problem> {
         let source = Source::file(path).map_err(|_| damaged(BROKEN_ZIP))?;

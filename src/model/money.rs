@@ -43,7 +43,7 @@ pub struct Currency {
 }
 
 impl Currency {
-    /// How many decimals its amounts have.
+    /// The number of decimals that its amounts have.
     pub const fn decimals(&self) -> u32 {
         self.decimals
     }
@@ -180,7 +180,7 @@ impl Price {
         u128::from(calls) * u128::from(self.per_call)
     }
 
-    /// The same in whole units of the currency, for a spreadsheet's cell.
+    /// The amount in whole units of the currency, for a spreadsheet's cell.
     pub fn amount(&self, calls: u64) -> f64 {
         self.of(calls) as f64 / 10_f64.powi(i32::try_from(self.currency.decimals()).unwrap_or(0))
     }

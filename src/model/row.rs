@@ -177,7 +177,7 @@ pub struct Reading {
     pub checked: Result<Checked, Rejection>,
     /// The NIK cell's look; `Other` where the row could not be read so far.
     pub look: NikLook,
-    /// What was sent of such a row before today's check was there to refuse it. An open run may have done so.
+    /// The pair that an earlier version would have sent of a row that is refused today. An open run may have sent it.
     pub formerly: Option<Box<Checked>>,
 }
 

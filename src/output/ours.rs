@@ -18,11 +18,11 @@ use crate::rules::headers::{OUTCOME_HEADER, column_of_ours};
 
 /// Bytes of a text in which its first record ends.
 const HEAD: u64 = 1 << 20;
-/// How a workbook and a packed text begin.
+/// The first bytes of a workbook and of a packed text.
 const ZIP: &[u8] = b"PK\x03\x04";
 const GZIP: &[u8] = b"\x1F\x8B";
 
-/// Whether an output may be put in this place: nothing is there, an empty file, or an output of ours.
+/// Returns `true` if an output may be put in this place: nothing is there, an empty file, or an output of ours.
 pub fn is_ours(path: &Path) -> bool {
     let Some(head) = head_of(path) else { return !path.exists() };
     if head.is_empty() {
@@ -35,7 +35,7 @@ pub fn is_ours(path: &Path) -> bool {
     [b',', b';', b'\t', b'|'].into_iter().any(|delimiter| begins_as_ours(&text, delimiter))
 }
 
-/// Whether a summary may be put in this place: nothing is there, an empty file, or a summary of ours.
+/// Returns `true` if a summary may be put in this place: nothing is there, an empty file, or a summary of ours.
 pub fn is_our_summary(path: &Path) -> bool {
     let Some(head) = head_of(path) else { return !path.exists() };
     let summary = serde_json::from_slice::<serde_json::Value>(&head).unwrap_or_default();
@@ -57,7 +57,7 @@ fn unpacked(head: &[u8]) -> Vec<u8> {
     text
 }
 
-/// Whether the first record is a header of ours, or, where the input had none, a row of ours.
+/// Returns `true` if the first record is a header of ours, or, where the input had none, a row of ours.
 fn begins_as_ours(text: &[u8], delimiter: u8) -> bool {
     let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
     let mut form = csv::ReaderBuilder::new();
@@ -71,7 +71,7 @@ fn begins_as_ours(text: &[u8], delimiter: u8) -> bool {
         || cells.windows(COLUMNS.len()).any(|row| is_row(row.iter().map(AsRef::as_ref)))
 }
 
-/// Whether cells are those that we add to a row: an outcome, a code, whether it is charged, and so on.
+/// Returns `true` if cells are those that we add to a row: an outcome, a code, whether it is charged, and so on.
 fn is_row<'a>(mut cells: impl Iterator<Item = &'a str>) -> bool {
     let outcome = cells.next().unwrap_or_default();
     let charged = cells.nth(1).unwrap_or_default();

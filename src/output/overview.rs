@@ -1,4 +1,4 @@
-//! What the first sheet of a workbook says: where the rows went, what the run owes, and what to do next.
+//! The content of a workbook's first sheet: where the rows went, what the run owes, and what to do next.
 //!
 //! Must hold: a pure function of the run's facts, so that the same run gives the same sheet.
 //! Never: the time that a start took, or any other thing that differs from start to start.
@@ -18,36 +18,36 @@ pub struct Overview<'a> {
     pub run: u64,
     /// When it first began.
     pub begun: WallMs,
-    /// When this start ended, as the ledger notes it.
+    /// The moment at which this start ended, as the ledger notes it.
     pub ended_at: WallMs,
     /// `finished`, or why it stopped.
     pub ended: &'static str,
     /// Where the calls went.
     pub origin: &'a str,
-    /// Whether answers of the stand-in vendor are among the results.
+    /// True if answers of the stand-in vendor are among the results.
     pub from_sandbox: bool,
     /// Rows by outcome.
     pub outcomes: OutcomeCounts,
-    /// Rows that repeat a pair above, and rows that an earlier run answered.
+    /// Rows that repeat a pair above.
     pub duplicates: u64,
     /// Rows that an earlier run answered.
     pub known: u64,
     /// Rejected rows by reason.
     pub rejected: Vec<(Rejection, u64)>,
-    /// What the run cost, all its starts together.
+    /// The calls and charges of the run, all its starts together.
     pub tally: Tally,
-    /// What a charged call costs, where it is known.
+    /// The price of a charged call, where it is known.
     pub price: Option<&'a Price>,
 }
 
 /// A line of the first sheet.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Line {
-    /// What all of it is about.
+    /// The title of the sheet.
     Title(&'static str),
     /// A warning that must not be missed.
     Alarm(&'static str),
-    /// What follows.
+    /// The heading of the lines below it.
     Heading(&'static str),
     /// A label and a text.
     Text(&'static str, String),
@@ -149,7 +149,7 @@ impl Overview<'_> {
         lines
     }
 
-    /// What to do next, by what the rows show.
+    /// Advice on what to do next, by what the rows show.
     fn todo(&self) -> Vec<String> {
         let rows = |outcome| match self.outcomes.get(outcome) {
             0 => None,

@@ -1,4 +1,4 @@
-//! What came of a row in a sentence, for people.
+//! Sentences for people about what came of a row.
 //!
 //! Must hold: the code stands behind its sentence, so that both can be searched for. Never: a code alone.
 
@@ -10,7 +10,7 @@ use crate::model::class::{AccountStop, Class, Lost, NotSent, Refusal, ResultCode
 use crate::model::outcome::Outcome;
 use crate::model::row::Rejection;
 
-/// Why a row has the result that it has. Empty where the result says all.
+/// The reason for a row's result. Empty where the result says all.
 pub(super) fn sentence<'a>(result: &'a RowResult<'_>) -> Cow<'a, str> {
     let reason = result.reason.as_ref();
     if let Some(why) = rejection(result) {
@@ -31,7 +31,7 @@ pub(super) fn sentence<'a>(result: &'a RowResult<'_>) -> Cow<'a, str> {
     }
 }
 
-/// What to do about a row without a result.
+/// Advice on what to do about a row without a result.
 pub(super) fn advice(result: &RowResult<'_>) -> &'static str {
     match result.outcome {
         // The sentence ends in it.

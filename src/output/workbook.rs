@@ -47,10 +47,10 @@ impl Default for Limits {
 /// The height of a head, for two lines.
 const HEAD_HEIGHT: f64 = 32.0;
 
-/// What a workbook is made for: how the input's cells look, and what is said of it on paper.
+/// Facts of the input and the run that a workbook is made with.
 #[derive(Debug, Clone, Copy)]
 pub struct BookOptions<'a> {
-    /// How the input's columns stand.
+    /// The places of the input's columns.
     pub layout: &'a Layout,
     /// The number formats of its cells.
     pub formats: &'a [NumberFormat],
@@ -58,7 +58,7 @@ pub struct BookOptions<'a> {
     pub input: &'a str,
     /// The run in the ledger.
     pub run: u64,
-    /// What a charged call costs, where it is known.
+    /// The price of a charged call, where it is known.
     pub price: Option<&'a Price>,
 }
 
@@ -126,7 +126,7 @@ impl<W: Write + Send> Workbook<W> {
     }
 }
 
-/// What stands at the foot of each page. `&` begins a command there.
+/// The text at the foot of each page. `&` begins a command there.
 fn footer(input: &str, run: u64) -> String {
     const LONGEST: usize = 100;
     let input: String = input.chars().take(LONGEST).collect();

@@ -58,7 +58,7 @@ impl<W: Write + Send> Writer<W> {
         }
     }
 
-    /// Whether a cell of the input keeps its type: whether it has to be known.
+    /// Returns `true` if a cell of the input keeps its type, and so has to be known.
     pub const fn keeps_types(&self) -> bool {
         matches!(self, Self::Workbook(_))
     }

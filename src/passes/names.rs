@@ -22,7 +22,7 @@ impl NikRow {
     }
 }
 
-/// What the NIKs of a file show.
+/// The different NIKs of a file, and the rows that give one of them another name.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Names {
     /// Different NIKs.

@@ -89,12 +89,12 @@ impl HeaderKey {
         self.is_in(FAMILY_CARD)
     }
 
-    /// Whether another key is a part of this one.
+    /// Returns `true` if another key is a part of this one.
     pub(super) fn has_part(&self, part: &Self) -> bool {
         self.0.contains(&part.0)
     }
 
-    /// Whether it is in a list of keys.
+    /// Returns `true` if it is in a list of keys.
     pub(super) fn is_in(&self, list: &[&str]) -> bool {
         list.contains(&self.0.as_str())
     }
@@ -141,22 +141,22 @@ pub fn shown_all(headers: &[String], certain: bool) -> Vec<String> {
     headers.iter().map(|h| if is_shown(h) { shown(h) } else { mask_cell(h) }).collect()
 }
 
-/// How many cells are known for headers, and seldom stand in a customer's row.
+/// Counts the cells that are known for headers, and seldom stand in a customer's row.
 fn known_headers<'a>(cells: impl Iterator<Item = &'a str>) -> usize {
     cells.filter(|cell| is_known(cell) && !is_value_too(cell)).count()
 }
 
-/// How many cells speak of a NIK or a name, and never stand in a customer's row.
+/// Counts the cells that speak of a NIK or a name, and never stand in a customer's row.
 pub(super) fn telling_headers<'a>(cells: impl Iterator<Item = &'a str>) -> usize {
     cells.filter(|cell| speaks_of_a_person(cell) && !is_value_too(cell)).count()
 }
 
-/// Whether a cell that is known for a header stands in the cells of customers too.
+/// Returns `true` if a cell that is known for a header stands in the cells of customers too.
 fn is_value_too(cell: &str) -> bool {
     HeaderKey::of(cell).is_in(VALUES_TOO)
 }
 
-/// Whether a header may be a person's data: a long number, a date, an address of a mailbox.
+/// Returns `true` if a header may be a person's data: a long number, a date, an address of a mailbox.
 fn is_personal(header: &str) -> bool {
     let digits = header.chars().filter(|c| c.is_numeric()).count();
     digits >= PERSONAL_DIGITS || header.contains('@')

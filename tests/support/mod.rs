@@ -24,6 +24,21 @@ pub mod faults;
 
 /// The binary under test.
 pub const CEKNIK: &str = env!("CARGO_BIN_EXE_ceknik");
+/// The columns that the program adds.
+pub const COLUMNS: [&str; 12] = [
+    "ck_outcome",
+    "ck_result",
+    "ck_charged",
+    "ck_possible",
+    "ck_order_no",
+    "ck_handle_time",
+    "ck_remark",
+    "ck_request_id",
+    "ck_status",
+    "ck_reason",
+    "ck_source",
+    "ck_attempts",
+];
 /// An output of an earlier run, as far as it is told from files of others.
 pub const OLDER: &str = "nik,ck_outcome\nolder,match\n";
 /// Longer than any run of a test takes.

@@ -65,7 +65,7 @@ pub(super) struct Line {
     age: u64,
     /// Its last answer, where one came.
     last: Option<Last>,
-    /// When it was taken for its call.
+    /// The moment at which it was taken for its call.
     taken: Instant,
 }
 

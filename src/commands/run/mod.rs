@@ -25,7 +25,7 @@ use crate::signals::Interrupts;
 use crate::term::{Progress, Screen};
 
 use super::internal;
-use super::stages::{Terms, damage, find_layout, fold, forecast, open_source, opening};
+use super::stages::{Terms, UseOfKnown, damage, find_layout, fold, forecast, open_source, opening};
 use super::words;
 
 pub(crate) mod finish;
@@ -90,11 +90,10 @@ impl Start<'_> {
         let account = &self.vendor.options.credentials.id;
         let opening = opening(&input, &surveyed, &config.reuse, account, WallMs::now());
         let found = ledger.find_run(&opening)?;
-        let retry = &config.engine.retry;
-        let (reuse, now) = (&config.reuse, opening.at);
-        let known =
-            fold(&mut input, &mut surveyed, &mut ledger, &found, reuse, retry, now, &is_stopped)
-                .map_err(|error| interrupted(error, interrupts))?;
+        let (reuse, retry) = (&config.reuse, &config.engine.retry);
+        let rules = UseOfKnown { reuse, retry, now: opening.at };
+        let known = fold(&mut input, &mut surveyed, &mut ledger, &found, rules, &is_stopped)
+            .map_err(|error| interrupted(error, interrupts))?;
         let funnel = Funnel::of(&surveyed)?;
         let history = if funnel.to_send > 0 { ledger.history()? } else { History::default() };
         let forecast = forecast(&surveyed, funnel, known, history, terms(config));

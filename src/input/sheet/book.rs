@@ -1,4 +1,4 @@
-//! How a workbook is built: its sheets, where their parts are, the day from which it counts.
+//! The parts of a workbook: its sheets, where their parts are, the day from which it counts.
 //!
 //! Must hold: what is odd or missing and not needed is passed over; a sheet that leads nowhere is no sheet.
 
@@ -18,7 +18,7 @@ pub(super) struct SheetPart {
     pub(super) part: Part,
 }
 
-/// What the workbook's own parts say.
+/// A workbook: its sheets, and the parts that they share.
 pub(super) struct Book {
     /// Its sheets in order; charts, dialogs and macros are none.
     pub(super) sheets: Vec<SheetPart>,
@@ -186,7 +186,7 @@ fn listed(element: &BytesStart<'_>) -> ListedSheet {
     }
 }
 
-/// Whether a part holds rows of cells: charts, dialogs and macros have other roots.
+/// Returns `true` if a part holds rows of cells: charts, dialogs and macros have other roots.
 fn is_worksheet(package: &mut Package, part: Part) -> bool {
     let most = package.bounds.sheet;
     let Ok(mut xml) = package.xml(part, most) else { return true };

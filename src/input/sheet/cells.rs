@@ -24,7 +24,7 @@ const LONGEST_CELL: usize = 4 * 32_767;
 /// Bytes of a row: no record is longer.
 const LONGEST_ROW: usize = RECORD_BYTES;
 
-/// What a cell is to the spreadsheet, beside its text.
+/// A cell as the spreadsheet has it, beside its text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Kind {
     Text(FormatId),
@@ -80,7 +80,7 @@ impl SheetRow {
         self.cells.iter().map(|cell| cell.text.as_str())
     }
 
-    /// Whether it has any text.
+    /// Returns `true` if it has any text.
     pub(super) fn has_text(&self) -> bool {
         self.texts().any(|text| !text.is_empty())
     }
@@ -114,7 +114,7 @@ impl SheetRow {
     }
 }
 
-/// What cells refer to.
+/// The lists of the workbook that cells refer to.
 pub(super) struct Lists<'a> {
     /// The shared texts, or why they can't be read. They are missed only by a cell that needs one.
     pub(super) texts: &'a Result<Texts, Problem>,

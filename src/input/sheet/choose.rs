@@ -89,7 +89,7 @@ pub(super) fn choose<'l>(
 /// The sheets of our own workbook beside its results.
 const BESIDE_RESULTS: [&str; 2] = ["Summary", "Needs attention"];
 
-/// Whether a sheet holds results of ours.
+/// Returns `true` if a sheet holds results of ours.
 pub(super) fn holds_results<'l>(
     package: &mut Package,
     sheets: &[SheetPart],
@@ -123,7 +123,7 @@ fn list(visible: &[&SheetPart], which: impl Iterator<Item = usize>) -> String {
     shown.join(", ")
 }
 
-/// How well a sheet suits: the later, the better.
+/// Rank of a sheet as the one to read: the later, the better.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Suits {
     Empty,
@@ -136,7 +136,7 @@ enum Suits {
     Ours,
 }
 
-/// What the first rows of a sheet show.
+/// Result of a look at the first rows of a sheet.
 struct Look {
     suits: Suits,
     /// Its first row, where that is a header of our results.
@@ -165,7 +165,7 @@ fn look(
     Ok(Look { suits, first_row })
 }
 
-/// Whether a cell is the heading of our results.
+/// Returns `true` if a cell is the heading of our results.
 fn is_outcome(cell: &str) -> bool {
     column_of_ours(cell) == Some(OUTCOME_HEADER)
 }

@@ -1,4 +1,4 @@
-//! How a workbook shows its numbers: as plain ones, dates, times or spans of time.
+//! The number formats of a workbook: plain numbers, dates, times or spans of time.
 //!
 //! Must hold: a style that is missing or damaged is the general one; a number is a date only where its own format says so.
 
@@ -19,7 +19,7 @@ pub enum NumberFormat {
     Code(String),
 }
 
-/// What a format makes of a number.
+/// The kind of value that a format makes of a number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Shows {
     /// A number.
@@ -97,7 +97,7 @@ impl Formats {
         self.styles.get(style).copied().unwrap_or_default()
     }
 
-    /// What a format shows.
+    /// The kind of value that a format shows.
     pub(super) fn shows(&self, id: FormatId) -> Shows {
         self.list.get(usize::from(id.0)).map(|(_, shows)| *shows).unwrap_or_default()
     }
@@ -137,8 +137,8 @@ fn number(element: &BytesStart<'_>, name: &str) -> Option<u32> {
     attribute(element, name)?.trim().parse().ok()
 }
 
-/// Whether a format that is spelled out can be written into another workbook: a spreadsheet refuses a file for a format that
-/// it can't read.
+/// Returns `true` if a spelled-out format can be written into another workbook: a spreadsheet refuses a file for a format
+/// that it can't read.
 fn is_sound(code: &str) -> bool {
     const MOST_SECTIONS: usize = 4;
     let (mut letters, mut sections) = (code.chars(), 1);
@@ -161,7 +161,7 @@ fn is_sound(code: &str) -> bool {
     ends && !code.is_empty() && sections <= MOST_SECTIONS && code.chars().count() <= LONGEST_CODE
 }
 
-/// What a built-in format shows. Those of East Asia are dates in one country and times in another.
+/// The kind of value that a built-in format shows. Those of East Asia are dates in one country and times in another.
 const fn shown_by_number(id: u8) -> Shows {
     match id {
         14..=22 | 27..=36 | 45 | 47 | 50..=58 => Shows::Date,
@@ -173,7 +173,8 @@ const fn shown_by_number(id: u8) -> Shows {
 /// The format of a number that is shown as it is.
 const GENERAL: &str = "General";
 
-/// What a format shows that is spelled out: its first section counts, without what is quoted, escaped or in brackets.
+/// The kind of value that a spelled-out format shows: its first section counts, without what is quoted, escaped or in
+/// brackets.
 fn shown_by(code: &str) -> Shows {
     let mut letters = code.chars();
     let mut shows = Shows::Number;

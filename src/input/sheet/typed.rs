@@ -1,4 +1,4 @@
-//! What a sheet's cells are beside their text: numbers, days and truth values, kept in a file in the order of the rows.
+//! The typed cells of a sheet, beside their text: numbers, days and truth values, kept in a file in the order of the rows.
 //!
 //! Must hold: reading a row costs no more than its own cells and those that were passed over.
 
@@ -67,7 +67,7 @@ impl TypedRows {
     /// The typed cells of a row, each with its column, both from 0. Rows must be asked for in their order.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn of_row(&mut self, row: u64) -> io::Result<Vec<(usize, TypedCell)>> {
         while let Some((at, count)) = self.ahead.filter(|(at, _)| *at <= row) {
             let mut cells = vec![0; count * CELL];

@@ -106,7 +106,7 @@ impl Attention {
     }
 }
 
-/// How high a row has to be to show these texts, each in the column of this place.
+/// The height that a row needs to show these texts, each in the column of this place.
 fn height(texts: &[(usize, &str)]) -> f64 {
     const LINE: f64 = 15.0;
     const MOST_LINES: usize = 20;

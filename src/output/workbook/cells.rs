@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// The most that a cell holds, in UTF-16 units.
 pub(super) const LONGEST_CELL: usize = 32_767;
-/// How a cell ends that was cut.
+/// The end of a cell that was cut.
 pub(super) const CUT: &str = " […cut]";
 
 /// As much of a text as a cell holds; the cut is marked.
@@ -22,7 +22,7 @@ pub(super) fn fitting(text: &str) -> Cow<'_, str> {
     Cow::Owned(kept.chain(CUT.chars()).collect())
 }
 
-/// How wide a column has to be, in characters, to show what stands in it.
+/// The width that a column needs, in characters, to show what stands in it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Width {
     widest: usize,

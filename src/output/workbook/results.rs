@@ -16,7 +16,7 @@ use crate::output::sentences::sentence;
 
 /// About what a cell takes in a sheet beside its own text.
 const CELL_BYTES: u64 = 48;
-/// How wide columns are, in characters: at least, and at most.
+/// The least and the greatest width of a column, in characters.
 const NARROW: usize = 6;
 const WIDE: usize = 45;
 const TECHNICAL_WIDTH: usize = 14;
@@ -46,7 +46,7 @@ const FOLDED: [&str; 9] = [
 pub(super) struct Columns {
     own: OwnColumns,
     heads: Vec<String>,
-    /// How many of the input's own stay, and which of those shown holds the name.
+    /// The number of the input's own columns that are written; of those, the places of the NIK and of the name.
     kept: usize,
     id: Option<usize>,
     name: Option<usize>,
@@ -175,7 +175,7 @@ impl ResultsSheet {
         Ok(())
     }
 
-    /// What is said of a whole sheet: widths, what is folded and what stays in sight, a filter, its page, and that its
+    /// Sets what holds for a whole sheet: widths, what is folded and what stays in sight, a filter, its page, and that its
     /// digits are texts.
     pub(super) fn finish(
         mut self,

@@ -1,4 +1,4 @@
-//! How the cells of a workbook look: text, numbers in their own formats, and a colour beside each result's word.
+//! The look of a workbook's cells: text, numbers in their own formats, and a colour beside each result's word.
 
 use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder};
 

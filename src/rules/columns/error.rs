@@ -1,4 +1,4 @@
-//! Why no two columns could be chosen: what each column holds, and what to choose.
+//! The error of a table in which no two columns could be chosen: what each column holds, and what to choose.
 //!
 //! Never: shows a cell; a header that looks like a person's data is masked.
 
@@ -10,7 +10,7 @@ use std::fmt;
 /// At most this many columns are listed.
 pub(super) const SHOWN_COLUMNS: usize = 60;
 
-/// Why no two columns could be chosen. Columns are counted from 0.
+/// The reasons for which no two columns could be chosen. Columns are counted from 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each variant's text says what its fields are")]
 pub enum ColumnError {
@@ -43,7 +43,7 @@ pub struct Seen {
 pub struct SeenColumn {
     /// Its header.
     pub header: String,
-    /// What its cells look like.
+    /// Counts of a sample of its cells.
     pub look: ColumnLook,
     /// Its header speaks of another person or another thing.
     is_other: bool,
@@ -132,18 +132,17 @@ impl fmt::Display for Seen {
     }
 }
 
-/// What a column's cells look like, in a few words.
+/// Describes a column's cells in a few words.
 fn holds(look: ColumnLook) -> String {
     let ColumnLook { filled, like_nik, like_name, .. } = look;
-    match () {
-        () if filled == 0 => "empty".to_owned(),
-        () if like_nik * 2 >= filled => {
-            format!("NIKs: {like_nik} of {filled} cells")
-        }
-        () if like_name * 2 >= filled => {
-            format!("names: {like_name} of {filled} cells")
-        }
-        () => "something else".to_owned(),
+    if filled == 0 {
+        "empty".to_owned()
+    } else if like_nik * 2 >= filled {
+        format!("NIKs: {like_nik} of {filled} cells")
+    } else if like_name * 2 >= filled {
+        format!("names: {like_name} of {filled} cells")
+    } else {
+        "something else".to_owned()
     }
 }
 
@@ -202,7 +201,7 @@ impl fmt::Display for ColumnError {
 }
 
 impl ColumnError {
-    /// What to do about it, without the flags of [`Self::flags`].
+    /// Advice on what to do about it, without the flags of [`Self::flags`].
     pub fn hint(&self) -> &'static str {
         match self {
             Self::NotFound { seen, .. } | Self::Ambiguous { seen, .. } if seen.may_be_data => {

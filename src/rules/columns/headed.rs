@@ -20,7 +20,7 @@ struct Column {
 }
 
 impl Column {
-    /// How plainly its header says that it is the NIK, if it does.
+    /// The kind of NIK header that it has, if it has one.
     fn id_header(&self) -> Option<IdHeader> {
         match self.meaning {
             Meaning::Id(kind, _) => Some(kind),
@@ -35,7 +35,7 @@ pub(super) struct Headed<'a> {
     columns: Vec<Column>,
 }
 
-/// Whether a column is meant.
+/// A test that a column passes or fails.
 type Fits<'f> = &'f dyn Fn(&Column) -> bool;
 
 impl<'a> Headed<'a> {
@@ -121,7 +121,7 @@ impl<'a> Headed<'a> {
         }
     }
 
-    /// Whether a column may be taken by its cells alone: not under headers that may be a customer's row.
+    /// Returns `true` if a column may be taken by its cells alone: not under headers that may be a customer's row.
     fn may_go_by_cells(&self) -> bool {
         self.table.certain || self.table.headers.is_none()
     }
@@ -184,7 +184,7 @@ impl<'a> Headed<'a> {
         }
     }
 
-    /// Of columns that may all be the NIK, the one whose header says it most plainly. One that names no role is the
+    /// The column, among those that may all be the NIK, whose header says it most plainly. One that names no role is the
     /// customer's own; those of different roles are different persons'.
     fn plainest<'c>(&self, columns: &[&'c Column]) -> Result<Option<&'c Column>, ColumnError> {
         let own: Vec<_> = columns.iter().copied().filter(|c| c.roles.is_empty()).collect();

@@ -44,7 +44,7 @@ pub fn find_header<T: AsRef<str>>(rows: &[Vec<T>], wanted: Wanted<'_>) -> Header
 }
 
 impl Wanted<'_> {
-    /// Whether a record names each column: as the user gave it, or as it is known.
+    /// Returns `true` if a record names each column: as the user gave it, or as it is known.
     pub fn is_header<'c>(self, cells: impl Iterator<Item = &'c str>) -> bool {
         let (mut id, mut name) = (false, false);
         for cell in cells {
@@ -70,7 +70,7 @@ struct NikBlock {
 }
 
 impl NikBlock {
-    /// Whether a record has words above the NIKs.
+    /// Returns `true` if a record has words above the NIKs.
     fn is_headed_by<T: AsRef<str>>(self, row: &[T]) -> bool {
         let above = row.get(self.column).map(AsRef::as_ref).unwrap_or_default();
         above.chars().any(char::is_alphabetic) && !is_data(above)

@@ -1,4 +1,4 @@
-//! What a sample of a column's cells looks like: NIKs, names, or something else.
+//! Counts of a sample of a column's cells, by what they look like: NIKs, names, or something else.
 //!
 //! Never: keeps a cell.
 
@@ -8,9 +8,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use crate::model::row::Warning;
 use crate::rules::nik::{NikPolicy, check_nik, look_of};
 
-/// Of a sample's filled cells, at least this share, in percent, must look like NIKs.
+/// Percent of a sample's filled cells that look like NIKs in a column of NIKs, at least.
 const LIKE_NIK_PERCENT: u64 = 80;
-/// Of a sample's filled cells, at least this share, in percent, must look like names.
+/// Percent of a sample's filled cells that look like names in a column of names, at least.
 const LIKE_NAME_PERCENT: u64 = 80;
 /// Below this many filled cells it tells nothing that one of them stands there twice.
 const TELLING_CELLS: u64 = 5;
@@ -19,7 +19,7 @@ const SHORTEST_NAME: usize = 2;
 const LONGEST_NAME: usize = 60;
 const MOST_WORDS: usize = 8;
 
-/// What a sample of one column's cells looks like.
+/// Counts of a sample of one column's cells, by what they look like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ColumnLook {
     /// Cells that are not empty.
@@ -37,23 +37,23 @@ pub struct ColumnLook {
 }
 
 impl ColumnLook {
-    /// Whether the cells look like NIKs.
+    /// Returns `true` if the cells look like NIKs.
     pub(super) fn holds_niks(self) -> bool {
         self.filled > 0 && self.like_nik * 100 >= self.filled * LIKE_NIK_PERCENT
     }
 
-    /// Whether the cells are NIKs by what they hold alone: other numbers have 16 digits too.
+    /// Returns `true` if the cells are NIKs by what they hold alone: other numbers have 16 digits too.
     pub(super) fn must_be_niks(self) -> bool {
         self.filled > 0 && self.niks * 100 >= self.filled * LIKE_NIK_PERCENT
     }
 
-    /// Whether the cells do not speak against a header that says that they are names.
+    /// Returns `true` if the cells do not speak against a header that says that they are names.
     pub(super) fn may_be_names(self) -> bool {
         self.letters * 2 >= self.filled
     }
 
-    /// Whether the cells are persons' names by what they hold alone: those of towns and branches stand there again and
-    /// again.
+    /// Returns `true` if the cells are persons' names by what they hold alone: those of towns and branches stand there again
+    /// and again.
     pub(super) fn must_be_names(self) -> bool {
         let varies = self.filled < TELLING_CELLS || self.distinct * 2 >= self.filled;
         self.filled > 0 && self.like_name * 100 >= self.filled * LIKE_NAME_PERCENT && varies
@@ -92,13 +92,13 @@ impl ColumnSample {
     }
 }
 
-/// Whether a cell can be little else than a NIK: a date and a province that there are.
+/// Returns `true` if a cell can be little else than a NIK: a date and a province that there are.
 fn is_sure_nik(cell: &str) -> bool {
     let unknown = Warning::NikProvinceUnknown;
     check_nik(cell, &NikPolicy::default()).is_ok_and(|(_, warnings)| !warnings.contains(unknown))
 }
 
-/// Whether a cell may be a person's name: words of letters, with the marks that names have.
+/// Returns `true` if a cell may be a person's name: words of letters, with the marks that names have.
 fn is_like_name(cell: &str) -> bool {
     let letters = cell.chars().filter(|c| c.is_alphabetic()).count();
     letters >= SHORTEST_NAME

@@ -212,7 +212,7 @@ pub fn several_names_finding(count: u64, of: u64, places: Vec<Spot>) -> Finding 
     }
 }
 
-/// What only a workbook shows.
+/// Findings that only a workbook can give.
 fn sheet_findings(counts: &FileCounts, facts: &FileFacts) -> Vec<Finding> {
     let left_out = counts.rejections.get(Rejection::RowHidden);
     let (hidden, rows) = (counts.hidden.saturating_sub(left_out), counts.rows);

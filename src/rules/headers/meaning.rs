@@ -1,4 +1,4 @@
-//! What a header says of its column, by its words.
+//! Headers: what a column holds, as its header's words tell it.
 //!
 //! Must hold: a header with a word for another person or another thing is never that of the NIK or the name.
 //! Never: looks at cells.
@@ -6,7 +6,7 @@
 use super::words::{FIRST_SIDE_OF_A_DEAL, Word, words_of};
 use unicode_normalization::UnicodeNormalization;
 
-/// What a header says of its column.
+/// The content of a column, as its header tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Meaning {
     /// An identity number, as plainly as told, of somebody in these roles.
@@ -19,7 +19,7 @@ pub enum Meaning {
     Unknown,
 }
 
-/// How plainly a header says that the column is the NIK.
+/// Kinds of headers of a NIK, the plainest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum IdHeader {
     /// The national card's number.
@@ -35,7 +35,7 @@ impl IdHeader {
     pub const ALL: [Self; 3] = [Self::Card, Self::Nik, Self::Vague];
 }
 
-/// How plainly a header says that the column is the name.
+/// Kinds of headers of a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameHeader {
     /// The name on the card.
@@ -54,14 +54,14 @@ pub fn roles_of(header: &str) -> Vec<u8> {
     roles_in(&words_of(&header))
 }
 
-/// Whether headers that name these roles may speak of one person: one of them names none, both name the same, or each is a
-/// role that a person has beside another.
+/// Returns `true` if headers that name these roles may speak of one person: one of them names none, both name the same, or
+/// each is a role that a person has beside another.
 pub fn may_be_one_person(one: &[u8], other: &[u8]) -> bool {
     let is_common = |roles: &[u8]| roles.iter().all(|role| *role < FIRST_SIDE_OF_A_DEAL);
     one == other || (is_common(one) && is_common(other)) || one.is_empty() || other.is_empty()
 }
 
-/// Whether a header has a word for a NIK, its card, or a name, whatever else it says.
+/// Returns `true` if a header has a word for a NIK, its card, or a name, whatever else it says.
 pub(super) fn speaks_of_a_person(header: &str) -> bool {
     let header: String = header.nfkc().collect();
     let speaks = |word: &Option<Word>| matches!(word, Some(Word::Nik | Word::Card | Word::Name));
@@ -114,12 +114,12 @@ impl Meaning {
         Self::Id(kind, roles)
     }
 
-    /// Whether it is a header of a NIK.
+    /// Returns `true` if it is a header of a NIK.
     pub fn is_id(&self) -> bool {
         matches!(self, Self::Id(..))
     }
 
-    /// Whether it is a header of a name that we know.
+    /// Returns `true` if it is a header of a name that we know.
     pub fn is_name(&self) -> bool {
         matches!(self, Self::Name(kind, _) if *kind != NameHeader::Odd)
     }

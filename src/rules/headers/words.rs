@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// What a word of a header says.
+/// The meaning of one word of a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Word {
     /// The number itself: NIK.
@@ -125,8 +125,8 @@ const LONGEST_JOINED: usize = 60;
 /// Letters of the longest word of the lists.
 const LONGEST_WORD: usize = 14;
 
-/// What each word of a header says; `None` for one that is not known. `NAMA-Lengkap`, `namaLengkap`, `namalengkap`
-/// are two words each.
+/// The meanings of a header's words; `None` for one that is not known. `NAMA-Lengkap`, `namaLengkap`, `namalengkap` are two
+/// words each.
 pub(super) fn words_of(header: &str) -> Vec<Option<Word>> {
     let mut words = Vec::new();
     for piece in pieces(header) {

@@ -15,7 +15,7 @@ use super::swarm::Kind;
 use super::world::{Failure, Flags, World};
 use crate::commands::run::engine_options;
 use crate::commands::run::finish::{Ended, EndedStart, Left, Output, finish};
-use crate::commands::stages::{fold, opening};
+use crate::commands::stages::{UseOfKnown, fold, opening};
 use crate::config::Reuse;
 use crate::engine::{Delivery, Dispatcher, NextRow, Options, RunState};
 use crate::error::Error;
@@ -114,7 +114,8 @@ impl<B: Backend> World<B> {
             use crate::ledger::Facts;
             let found = facts.find_run(&opening)?;
             let reuse = reuse(flags, false);
-            fold(&mut input, &mut survey, facts, &found, &reuse, retry, opening.at, &|| false)
+            let rules = UseOfKnown { reuse: &reuse, retry, now: opening.at };
+            fold(&mut input, &mut survey, facts, &found, rules, &|| false)
         });
         Ok(known.map_err(broken)?.map(|known| Plan::of(&survey, known)))
     }
@@ -150,8 +151,8 @@ impl<B: Backend> World<B> {
         let found = ledger.find_run(&opening).map_err(broken)?;
         let reuse = reuse(flags, self.sabotage == Some(Sabotage::ResendDoubts));
         let retry = &flags.options.retry;
-        let (now, go_on) = (opening.at, || false);
-        let known = fold(&mut input, &mut survey, &mut ledger, &found, &reuse, retry, now, &go_on);
+        let rules = UseOfKnown { reuse: &reuse, retry, now: opening.at };
+        let known = fold(&mut input, &mut survey, &mut ledger, &found, rules, &|| false);
         let known = known.map_err(broken)?;
         let opened = ledger.open_run(&opening);
         self.step()?;

@@ -136,7 +136,7 @@ fn a_sheet_that_was_changed_on_its_way_is_an_error() {
     assert!(refused(&file).contains("changed on its way"));
 }
 
-/// What a file of this workbook's first sheet is within bounds.
+/// Reads a workbook's sheet within bounds, and gives the bytes of its text or the error.
 fn within(file: Vec<u8>, bounds: Bounds) -> Result<u64, String> {
     let folder = std::env::temp_dir();
     let source = Source::spool(file.as_slice(), &folder).unwrap();
