@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""What people write by hand: an aiohttp script, 64 calls in flight, verdicts to a CSV. Nothing is durable before the end.
+"""A script as people write it by hand: aiohttp, 64 calls in flight, verdicts to a CSV.
 
-`aiohttp_loop.py URL FILE CONCURRENCY OUTPUT` (id,nik,nama). For comparison only.
+`aiohttp_loop.py URL FILE CONCURRENCY OUTPUT`. The file has the columns id,nik,nama. For comparison
+only: nothing is durable before the end.
 """
 
 import asyncio

@@ -1,5 +1,5 @@
-//! The bare loop: ceknik's HTTP client posting the same subjects, and nothing else. No CSV while it runs, no ledger, no
-//! engine, no limits: the yardstick for what the rest of `ceknik run` costs.
+//! The bare loop: ceknik's HTTP client posts the same subjects, without CSV, ledger, engine or
+//! limits. The difference to `ceknik run` is the cost of everything else.
 //!
 //! `cargo bench --bench bare_loop -- URL FILE CONCURRENCY` prints the calls per second.
 
@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// One subject a row of `id,nik,nama`.
+/// Reads one subject from each row of `id,nik,nama`.
 fn subjects(file: &str) -> Result<Vec<Subject>, Box<dyn Error>> {
     let subject = |row: csv::StringRecord| {
         let (nik, _) = check_nik(&row[1], &NikPolicy::default()).map_err(|_| "not a NIK")?;
@@ -42,7 +42,8 @@ fn subjects(file: &str) -> Result<Vec<Subject>, Box<dyn Error>> {
     csv::Reader::from_path(file)?.into_records().map(|row| subject(row?)).collect()
 }
 
-/// As many tasks as calls may be in flight; each takes the next subject.
+/// Sends all subjects. There are as many tasks as calls may be in flight, and each task takes the
+/// next subject.
 async fn post_all(url: &str, subjects: Vec<Subject>, tasks: usize) -> Result<(), Box<dyn Error>> {
     let client = HttpVerifier::new(&Options {
         base: BaseUrl::parse(url)?,

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""The bars of a whole run, measured on the release build against `ceknik sandbox`.
+"""Measures whole runs of the release build against `ceknik sandbox`, and compares them with bars.
 
-Everything stays on loopback and in a temporary folder, and every run is bounded. Needs cargo and wrk.
-Prints a table, one line a bar; exits 1 where one falls short. `bars.py NAME ...` measures some
-of them: start, plan, workbook, throughput, latency, rate, memory, resume.
+A bar is a target that a figure must reach. Prints a table with one line for each bar; exits 1 if a
+bar is missed. Everything stays on loopback and in a temporary folder, and every run is bounded.
+Needs cargo and wrk. `bars.py NAME ...` measures some of the bars: start, plan, workbook,
+throughput, latency, rate, memory, resume.
 """
 
 import json
@@ -34,7 +35,7 @@ def bar(name, figure, target, holds):
 
 
 class Ended:
-    """A command that has ended: wall and CPU seconds, peak memory, exit code, output."""
+    """The result of a command: wall and CPU seconds, peak memory, exit code, output."""
 
     def __init__(self, command, expect=(0, 3)):
         began = time.monotonic()
@@ -53,7 +54,7 @@ class Ended:
 
 
 class Sandbox:
-    """The stand-in vendor in a process of its own."""
+    """The stand-in vendor as a separate process."""
 
     def __init__(self, ceknik, *options):
         command = [ceknik, "sandbox", *options]
@@ -78,7 +79,7 @@ class Bench:
         self.ceknik, self.bare = build()
 
     def people(self, rows):
-        """A file of distinct made-up people; none of them draws one of the stand-in's endings."""
+        """A file of distinct made-up people. No NIK chooses a special answer of the sandbox."""
         path = self.folder / f"{rows}.csv"
         if not path.exists():
             with path.open("w") as out:
@@ -116,7 +117,7 @@ class Bench:
     # ---- the bars ----
 
     def throughput(self):
-        """0 ms, 64 in flight; wrk, the HTTP client alone and ceknik in turn."""
+        """Latency 0 ms, 64 in flight: wrk, the HTTP client alone and ceknik, in turn."""
         file, wrk, bare, rows, cpu, calling = self.people(200_000), [], [], [], [], []
         with Sandbox(self.ceknik) as sandbox:
             for _ in range(3):
@@ -138,7 +139,7 @@ class Bench:
         bar("CPU s per 100k rows, whole process", f"{seconds:.2f}", "8, aim 5.5", seconds <= 8)
 
     def latency(self):
-        """20 ms, 256 in flight."""
+        """Latency 20 ms, 256 in flight."""
         file, shares = self.people(100_000), []
         with Sandbox(self.ceknik, "--latency", "20ms") as sandbox:
             for _ in range(3):
@@ -151,7 +152,7 @@ class Bench:
         bar("20 ms, 256 in flight: rows/s of wrk's", figure, "0.80, aim 0.95", share >= 0.8)
 
     def rate(self):
-        """The vendor's own log: the rate that was kept, and the fullest second."""
+        """From the vendor's log: the rate that was reached, and the most calls in one second."""
         file = self.people(100_000)
         for rate in (10, 50, 200, 1000):
             calls = self.folder / f"calls-{rate}"
@@ -167,7 +168,7 @@ class Bench:
             bar(f"rate {rate}/s for 10 s", figure, "99 %, rate + max(1, 1 %)", holds)
 
     def memory(self):
-        """Peak memory at 1M and 100k distinct rows; leaves the 1M rows in the ledger."""
+        """Peak memory with 100k and 1M distinct rows, then a second run of the 1M rows."""
         with Sandbox(self.ceknik) as sandbox:
             small = self.run(self.people(100_000), sandbox.url, "small").rss_mb
             self.forget("large")
@@ -185,7 +186,7 @@ class Bench:
         bar("nothing to buy: 1M rows again", figure, "0 calls, 200k/s", calls == 0 and speed >= 2e5)
 
     def resume(self):
-        """Kill at 50 % of 1M rows; from the next start to its first call."""
+        """A kill at 50 % of 1M rows, then the time from the next start to its first call."""
         file = self.people(1_000_000)
         with Sandbox(self.ceknik) as sandbox:
             command = self.command(file, sandbox.url, "killed")
@@ -205,7 +206,7 @@ class Bench:
         bar("resume at 50 % of 1M: to the first call", f"{seconds:.2f} s", "5 s", seconds <= 5)
 
     def plan(self):
-        """A dry run, before and after the file is bought; never a call."""
+        """`ceknik plan` before and after the file is bought."""
         small, large = self.people(1_000_000), self.people(10_000_000)
         ends = [self.planned(small, "none") for _ in range(3)]
         speed = statistics.median(1_000_000 / ended.wall for ended in ends)
@@ -232,7 +233,7 @@ class Bench:
         return Ended([self.ceknik, "plan", file, *options], expect=(0,))
 
     def workbook(self):
-        """A dry run of a workbook, as Excel writes them: texts shared."""
+        """`ceknik plan` of a workbook with shared texts, as Excel writes them."""
         file = workbook_of(self.people(100_000))
         ends = [self.planned(file, "none") for _ in range(3)]
         seconds, memory = max(e.wall for e in ends), max(e.rss_mb for e in ends)
@@ -254,7 +255,7 @@ class Bench:
 
 
 def workbook_of(file):
-    """The same rows in a workbook, each text once in the list of shared texts."""
+    """Writes the rows as a workbook, with each text once in the list of shared texts."""
     path, texts, rows = f"{file}.xlsx", {}, []
     with open(file) as lines:
         for row, line in enumerate(lines, 1):
@@ -285,7 +286,7 @@ def workbook_of(file):
 
 
 def fullest_second(times):
-    """The most calls in any window of one second; times in microseconds, sorted."""
+    """The most calls in any second. The times are in microseconds and sorted."""
     most, start = 0, 0
     for end, at in enumerate(times):
         while times[start] <= at - 1_000_000:
@@ -295,12 +296,12 @@ def fullest_second(times):
 
 
 def build():
-    """The release binary as users get it, and the bare loop."""
+    """Builds the release binary as users get it, and the bare loop. Returns their paths."""
     return tuple(executable(*target) for target in (("--bench", "bare_loop"), ("--bin", "ceknik")))[::-1]
 
 
 def executable(kind, name):
-    """Builds one target. The binary comes last: a bench builds it too, with the tests' features."""
+    """Builds one target. Build the binary last: a bench builds it too, with the tests' features."""
     command = ["cargo", "build", "--release", kind, name, "--message-format", "json"]
     said = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
     messages = (json.loads(line) for line in said.splitlines())

@@ -1,4 +1,4 @@
-"""`compare.sh`: the whole run beside others, a table of ratios."""
+"""The program of `compare.sh`: compares a whole run with other programs, and prints ratios."""
 
 import importlib.util
 import os
@@ -12,12 +12,12 @@ import time
 from bars import HERE, Bench, Ended, Sandbox
 
 ROWS, CONCURRENCY, ROUNDS = 100_000, 64, 3
-# Slower ones get fewer rows.
+# Slower programs get fewer rows.
 SLOW_ROWS = 20_000
 
 
 def qsv(bench, url, file):
-    """One request at a time: its only way."""
+    """qsv, which can only send one request at a time."""
     template = bench.folder / "payload.tpl"
     template.write_text('{"id_number":"{{nik}}","name":"{{nama}}"}')
     headers = ["-H", "X-DF-API-ID: bench", "-H", "X-DF-API-SECRET: bench"]
@@ -27,7 +27,7 @@ def qsv(bench, url, file):
 
 
 def script(bench, url, file):
-    """What people write by hand."""
+    """A script as people write it by hand."""
     out = str(bench.folder / "script.csv")
     return Ended([sys.executable, str(HERE / "aiohttp_loop.py"), url, file, str(CONCURRENCY), out])
 

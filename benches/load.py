@@ -20,7 +20,7 @@ import time
 from bars import ENV, FAILED, Bench, Sandbox, bar, fullest_second
 
 CALL = re.compile(r'"at_us":(\d+),"pair":"(\w+)","answer":"(\w*)","http":\d+,"charged":(\w+),"n":(\d+)')
-# What may be followed by another call of the same pair.
+# Answers after which the same pair may be sent again.
 PASSING = {
     "INTERNAL_ERROR", "QUERY_FAILED", "RATE_LIMIT_EXCEEDED", "SOURCE_SERVICE_UNAVAILABLE",
     "SOURCE_SERVICE_TIMEOUT", "html502",
@@ -28,7 +28,7 @@ PASSING = {
 
 
 class Watched:
-    """A run whose memory is looked at each second."""
+    """A run whose memory is measured each second."""
 
     def __init__(self, command, log):
         self.memory, began = [], time.monotonic()
@@ -49,7 +49,7 @@ def rss_mb(pid):
 
 
 def audit(name, calls, summary, output, given):
-    """Holds the vendor's log, the summary, the output and the input together."""
+    """Compares the vendor's log, the summary, the output and the input."""
     billed, ended, again, times = 0, set(), 0, []
     with open(calls) as log:
         for at, pair, answer, charged, nth in (CALL.search(line).groups() for line in log):

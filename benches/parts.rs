@@ -1,5 +1,5 @@
-//! The parts by themselves: `cargo bench --bench parts`. For comparing two versions of the code on one machine in one
-//! sitting; the absolute figures are the machine's.
+//! Benchmarks of single parts: `cargo bench --bench parts`. They compare two versions of the code
+//! on one machine at one time. The absolute figures depend on the machine.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a bench: what fails ends it")]
 
@@ -23,7 +23,7 @@ fn main() {
     divan::main();
 }
 
-/// An answer as the vendor gives it.
+/// Returns an answer in the form that the vendor gives.
 fn answer(n: u64) -> Reply {
     let json = format!(
         r#"{{"status":"OK","result":{{"order_no":"SFBw{n:019}","handle_time":"2026-11-28 10:12:20",
@@ -65,7 +65,7 @@ fn a_csv_to_rows(bencher: Bencher<'_, '_>) {
         .bench(|| read_bytes(black_box(text.as_bytes()), &Options::default()).unwrap());
 }
 
-/// A ledger of its own, with a run begun in it.
+/// Makes a ledger with an open run.
 fn ledger(folder: &std::path::Path) -> (impl Ledger, OpenRun) {
     let ledger = folder.join("bench.ledger");
     let key = folder.join("bench.key");
@@ -89,7 +89,7 @@ fn pair(n: u32) -> PairKey {
     PairKey(blake3::hash(&n.to_le_bytes()).as_bytes()[..16].try_into().unwrap())
 }
 
-/// Facts of so many calls from this one on: each an intent, and the answer to it.
+/// Returns the facts of `calls` calls, from number `from`: an intent for each, and its settlement.
 fn facts(run: &OpenRun, from: u32, calls: u32) -> Batch {
     let class = classify(&answer(1));
     let texts = Texts {
@@ -107,7 +107,7 @@ fn facts(run: &OpenRun, from: u32, calls: u32) -> Batch {
     batch
 }
 
-/// Durable commits of so many calls.
+/// Measures durable commits of `calls` calls each.
 #[divan::bench(args = [1, 30, 300], sample_count = 50)]
 fn a_commit_to_the_ledger(bencher: Bencher<'_, '_>, calls: u32) {
     let folder = tempfile::tempdir().unwrap();
@@ -124,7 +124,7 @@ fn a_commit_to_the_ledger(bencher: Bencher<'_, '_>, calls: u32) {
         .bench_local_values(|batch| runtime.block_on(journal.record(batch)).unwrap());
 }
 
-/// What a resume asks: all facts of the run, swept into its table.
+/// Measures the main query of a resume: all facts of the run are read in order into its table.
 #[divan::bench(sample_count = 20)]
 fn a_runs_own_facts_folded(bencher: Bencher<'_, '_>) {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
--- For wrk: posts the bodies of a CSV (id,nik,nama), each thread from a start of its own.
+-- Script for wrk: posts the rows of a CSV (id,nik,nama). Each thread begins at another row.
 local bodies, at, threads = {}, 0, 0
 
 function setup(thread)

@@ -7,13 +7,14 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use crate::model::exit_code::ExitCode;
 use crate::sandbox::ENDINGS_HELP;
 
 /// Check a file of Indonesian NIKs and names against the vendor's paid API.
 ///
 /// Resumable: killed anywhere, the same command goes on, and nothing is bought twice.
 #[derive(Debug, Parser)]
-#[command(name = "ceknik", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "ceknik", version, max_term_width = 100, after_help = all_exit_codes())]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -29,20 +30,29 @@ pub(crate) fn yes_or_no(text: &str) -> Result<bool, String> {
     }
 }
 
-const EXIT_CODES: &str = "\
-Exit codes:
-  0 every row has a verdict   3 finished, some rows have none   1 internal error   2 usage
-  10 input unusable   11 configuration or secrets   12 account or address refused   13 budget
-  14 out of quota   15 deadline   16 source down, throttled, refusals or lost answers in a row,
-  or too many mismatches
-  17 another run holds the ledger   18 storage failed   129, 130, 143 interrupted
-After 12 to 18, 129, 130 and 143 the same command goes on from there.";
+/// Renders a list of exit codes, one a line.
+fn exit_codes(codes: impl IntoIterator<Item = (ExitCode, &'static str)>) -> String {
+    let lines =
+        codes.into_iter().map(|(code, meaning)| format!("\n  {:>3} {meaning}", code.number()));
+    format!("Exit codes:{}", lines.collect::<String>())
+}
 
-const PLAN_EXIT_CODES: &str = "\
-Exit codes:
-  0 can be sent   10 the file is stopped by its findings, or unusable   13 does not fit the budget
-  16 --stop-if-mismatch-over holds the run
-  2 usage   11 configuration   18 the ledger cannot be used";
+fn all_exit_codes() -> String {
+    let list = exit_codes(ExitCode::ALL.map(|code| (code, code.meaning())));
+    format!("{list}\nAfter 12 to 18, 129, 130 and 143 the same command goes on from there.")
+}
+
+fn exit_codes_of_plan() -> String {
+    exit_codes([
+        (ExitCode::Complete, "can be sent"),
+        (ExitCode::Usage, ExitCode::Usage.meaning()),
+        (ExitCode::Input, "the file is stopped by its findings, or unusable"),
+        (ExitCode::Config, ExitCode::Config.meaning()),
+        (ExitCode::Budget, "does not fit the budget"),
+        (ExitCode::Source, "--stop-if-mismatch-over holds the run"),
+        (ExitCode::Storage, "the ledger cannot be used"),
+    ])
+}
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -50,7 +60,7 @@ pub enum Command {
     /// Verify a customer file; the same command again resumes it
     Run(Box<RunArgs>),
     /// Dry run: what is in a file, what would be sent, its price and its time. Calls nobody
-    #[command(after_help = PLAN_EXIT_CODES)]
+    #[command(after_help = exit_codes_of_plan())]
     Plan(Box<PlanArgs>),
     /// Serve a stand-in of the vendor's API on this machine
     #[command(after_help = ENDINGS_HELP)]

@@ -7,34 +7,15 @@ use std::fmt;
 use crate::api::ApiError;
 use crate::input::InputError;
 use crate::ledger::LedgerError;
+use crate::model::exit_code::ExitCode;
 use crate::passes::PassError;
 use crate::sandbox::SandboxError;
-
-/// The exit codes that are not a stop reason's own. They are stable.
-pub mod exit {
-    /// Every row has a verdict.
-    pub const COMPLETE: u8 = 0;
-    /// A defect of this program.
-    pub const INTERNAL: u8 = 1;
-    /// What was typed cannot be understood.
-    pub const USAGE: u8 = 2;
-    /// Finished, but some rows have no verdict.
-    pub const SOME_WITHOUT_VERDICT: u8 = 3;
-    /// The input cannot be used.
-    pub const INPUT: u8 = 10;
-    /// Configuration or secrets are missing or wrong.
-    pub const CONFIG: u8 = 11;
-    /// The budget is used up, or the price was not agreed to.
-    pub const BUDGET: u8 = 13;
-    /// The storage failed.
-    pub const STORAGE: u8 = 18;
-}
 
 /// What ends a command.
 #[derive(Debug)]
 pub struct Error {
-    /// The exit code.
-    pub code: u8,
+    /// The exit code of the command.
+    pub code: ExitCode,
     /// What happened, and where.
     pub message: String,
     /// What to do.
@@ -45,12 +26,12 @@ pub struct Error {
 
 impl Error {
     /// An error with a hint.
-    pub fn new(code: u8, message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub fn new(code: ExitCode, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { code, message: message.into(), hint: Some(hint.into()), flag: None }
     }
 
     /// An error that there is no hint for.
-    pub fn plain(code: u8, message: impl Into<String>) -> Self {
+    pub fn plain(code: ExitCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), hint: None, flag: None }
     }
 
@@ -61,7 +42,7 @@ impl Error {
 
     /// Configuration or secrets are missing or wrong.
     pub fn config(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::new(exit::CONFIG, message, hint)
+        Self::new(ExitCode::Config, message, hint)
     }
 }
 
@@ -79,7 +60,7 @@ impl std::error::Error for Error {}
 
 impl From<InputError> for Error {
     fn from(error: InputError) -> Self {
-        Self { code: exit::INPUT, message: error.to_string(), hint: error.hint(), flag: None }
+        Self { code: ExitCode::Input, message: error.to_string(), hint: error.hint(), flag: None }
     }
 }
 
@@ -116,20 +97,24 @@ impl From<PassError> for Error {
             PassError::Ledger(error) => return error.into(),
             PassError::Interrupted => {
                 let message = "interrupted; nothing more was sent";
-                return Self::new(130, message, "the same command goes on from here");
+                return Self::new(
+                    ExitCode::Interrupted,
+                    message,
+                    "the same command goes on from here",
+                );
             }
             PassError::Output(_) => (
-                exit::STORAGE,
+                ExitCode::Storage,
                 "look at the folder and its free space; the answers are safe in the ledger, and \
                  the same command writes them without buying anything twice",
             ),
             PassError::Changed => (
-                exit::INPUT,
+                ExitCode::Input,
                 "no output was replaced; when the file is whole, run the same command again: what \
                  was answered is not bought again",
             ),
             PassError::Inconsistent(_) => (
-                exit::INTERNAL,
+                ExitCode::Internal,
                 "this is a defect of ceknik; the ledger holds the truth: see `ceknik status`",
             ),
         };

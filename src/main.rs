@@ -1,12 +1,13 @@
 //! argv → settings → command → exit code. Nothing else happens here.
 
 use std::ffi::OsString;
-use std::process::ExitCode;
+use std::process;
 
 use ceknik::cli::Command;
 use ceknik::config::origins::{self, Refused};
 use ceknik::config::{Origins, PlanConfig, RunConfig};
-use ceknik::error::{Error, exit};
+use ceknik::error::Error;
+use ceknik::model::exit_code::ExitCode;
 use ceknik::term::Screen;
 use ceknik::{commands, panics, signals};
 
@@ -14,23 +15,23 @@ use ceknik::{commands, panics, signals};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() -> ExitCode {
+fn main() -> process::ExitCode {
     panics::quiet_panics();
     signals::survive_large_files();
-    panics::bounded(run, ExitCode::from(exit::INTERNAL))
+    process::ExitCode::from(panics::bounded(run, ExitCode::Internal).number())
 }
 
 fn run() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    ExitCode::from(match origins::parse(&arguments) {
+    match origins::parse(&arguments) {
         Err(Refused::Typed(error)) => error.exit(),
         Err(Refused::Set(error)) => told(&Screen::default(), &error),
         Ok((cli, origins)) => dispatch(&cli.command, &origins)
             .unwrap_or_else(|error| told(&Screen::default(), &origins.explain(error))),
-    })
+    }
 }
 
-fn dispatch(command: &Command, origins: &Origins) -> Result<u8, Error> {
+fn dispatch(command: &Command, origins: &Origins) -> Result<ExitCode, Error> {
     match command {
         Command::Run(args) => {
             let config = RunConfig::new(args, origins)?;
@@ -53,7 +54,7 @@ fn dispatch(command: &Command, origins: &Origins) -> Result<u8, Error> {
 }
 
 /// Tells an error. Returns its exit code.
-fn told(screen: &Screen, error: &Error) -> u8 {
+fn told(screen: &Screen, error: &Error) -> ExitCode {
     screen.fail(error);
     error.code
 }

@@ -1,6 +1,9 @@
-//! Panics kept in bounds: of our own defects, and of libraries that give up on a hostile file or a full disk.
+//! Handling of panics: those of our own defects, and those of libraries that fail on a hostile file
+//! or a full disk.
 //!
-//! Must hold: what a panic says is never shown, since it may quote a customer's data or a secret; only where it happened.
+//! Must hold: the message of a panic is never shown, because it may quote a customer's data or a
+//! secret. Only the place of the panic is shown.
+//!
 //! Never: hides a defect of ours.
 
 use std::cell::Cell;
@@ -8,22 +11,26 @@ use std::io::Write;
 use std::panic::{AssertUnwindSafe, UnwindSafe, catch_unwind};
 
 thread_local! {
-    /// This thread runs code whose panics become errors, which are told.
+    /// True while this thread runs code whose panics become errors. Those errors are reported, so
+    /// the panic itself is not shown.
     static CONTAINED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// From now on a panic shows where it happened and no more. For the start of the program.
+/// Makes every later panic show its place and nothing more. To be called at the start of the
+/// program.
 pub fn quiet_panics() {
     std::panic::set_hook(Box::new(|panic| {
         if CONTAINED.get() {
             return;
         }
         let place = panic.location().map(|at| {
-            // The path is that of the machine that built us.
+            // The folder is one of the machine that built the program, so only the file name is
+            // shown.
             let file = at.file().rsplit(['/', '\\']).next().unwrap_or_default();
             format!(" at {file}:{}", at.line())
         });
-        // Not by a macro that panics where stderr is gone: a panic in a panic ends the process at once.
+        // A macro such as `eprintln!` panics if standard error is gone, and a panic during a panic
+        // ends the process at once.
         let _ = writeln!(
             std::io::stderr(),
             "error: internal error{}: this is a defect of ceknik\n  hint: nothing that was recorded is lost; `ceknik status` shows it",
@@ -32,12 +39,13 @@ pub fn quiet_panics() {
     }));
 }
 
-/// Runs all of the program. A panic is an internal error: `code`.
+/// Runs the whole program. If it panics, returns `code`, the exit code for an internal error.
 pub fn bounded<T>(run: impl FnOnce() -> T + UnwindSafe, code: T) -> T {
     catch_unwind(run).unwrap_or(code)
 }
 
-/// Runs a library's code that may panic. `None`: it did, and what it worked on is to be given up.
+/// Runs code of a library that may panic. Returns `None` if it did. The data that it worked on must
+/// then be given up.
 pub fn contained<T>(run: impl FnOnce() -> T) -> Option<T> {
     let before = CONTAINED.replace(true);
     let ended = catch_unwind(AssertUnwindSafe(run));

@@ -1,8 +1,13 @@
-//! SIGINT, SIGTERM and SIGHUP: counted, and told to whoever waits for them. SIGXFSZ: survived.
+//! Signals: SIGINT, SIGTERM and SIGHUP are counted and passed to a receiver, and SIGXFSZ does not
+//! end the program. The first signal asks for a drain, the second for an immediate stop.
 //!
-//! The first asks to drain, the second to stop at once. What comes twice in one moment is one: `timeout` and others
-//! signal both their child and its whole group, and systemd sends SIGHUP right after SIGTERM. A terminal that is closed is
-//! never the second: nobody asked for more haste by it. Handlers do nothing but write to a pipe; a thread of its own reads it.
+//! Must hold: a signal that comes twice at the same moment counts once. `timeout` and other
+//! programs signal both their child and its whole group, and systemd sends SIGHUP right after
+//! SIGTERM. SIGHUP never counts as the second signal, because a closed terminal is no request to
+//! hurry.
+//!
+//! Never: does more in a handler than write to a pipe or set a flag. A separate thread reads the
+//! pipe.
 
 use std::io;
 use std::sync::Arc;
@@ -13,25 +18,25 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use tokio::sync::mpsc;
 
-use crate::model::stop::{Signal, StopReason};
+use crate::model::stop::Signal;
 
-/// Signals that may wait to be heard: two are enough to stop at once.
+/// Most signals that may wait for the receiver. Two are enough for an immediate stop.
 const WAITING: usize = 4;
-/// The same signal again so soon is the echo of the first.
+/// Time within which a repeated signal counts as an echo of the first.
 const ECHO: Duration = Duration::from_millis(250);
 
-/// How many signals came so far, and what the last one asks for.
+/// The signals that came so far: their number, and the last one.
 #[derive(Debug, Clone, Default)]
 pub struct Interrupts {
     count: Arc<AtomicU32>,
-    exit_code: Arc<AtomicU8>,
+    last: Arc<AtomicU8>,
 }
 
 impl Interrupts {
-    /// Begins to listen. The receiver hears each signal as it comes.
+    /// Starts to listen for signals. The receiver gets each signal that counts.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error, if a handler or the thread cannot be set up.
     pub fn listen() -> io::Result<(Self, mpsc::Receiver<Signal>)> {
         let interrupts = Self::default();
         let (tell, told) = mpsc::channel(WAITING);
@@ -46,40 +51,49 @@ impl Interrupts {
                     continue;
                 }
                 last = Some((signal, now));
-                heard
-                    .exit_code
-                    .store(StopReason::Interrupted(signal).exit_code(), Ordering::Relaxed);
-                // Who sees the count sees the code too.
+                heard.last.store(number_of(signal) as u8, Ordering::Relaxed);
+                // A reader that sees the new count sees the signal too.
                 heard.count.fetch_add(1, Ordering::Release);
-                // A full channel has told it already.
+                // If the channel is full, the receiver has enough signals already.
                 let _ = tell.try_send(signal);
             }
         })?;
         Ok((interrupts, told))
     }
 
-    /// How many came so far.
+    /// Returns the number of signals that came so far.
     pub fn count(&self) -> u32 {
         self.count.load(Ordering::Acquire)
     }
 
-    /// The exit code that the last one asks for.
-    pub fn exit_code(&self) -> u8 {
-        self.exit_code.load(Ordering::Relaxed)
+    /// Returns the last signal that came; `None` before the first.
+    pub fn last(&self) -> Option<Signal> {
+        let signal = || meaning(self.last.load(Ordering::Relaxed).into());
+        (self.count() > 0).then(signal).flatten()
     }
 }
 
-/// Makes a write past the limit of a file's size (`ulimit -f`) an error of that write, as on a full disk: the signal that
-/// comes with it would end the program in the middle.
+/// Makes a write past the limit of the file size (`ulimit -f`) fail with an error, as on a full
+/// disk. Otherwise the signal that comes with such a write would end the program at once.
 pub fn survive_large_files() {
-    // Where the system takes no handler, it ends us as it would.
+    // If the system accepts no handler, the signal ends the program as usual.
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
 }
 
-/// Whether a signal is no second one. What comes in one moment is heard in any order.
+/// Checks whether a signal is an echo of `first`, the latest signal that counted. An echo does not
+/// count as the second signal. `after` is the time between the two. Signals of the same moment can
+/// arrive in any order.
 fn is_echo(first: Signal, signal: Signal, after: Duration) -> bool {
     let is_at_once = after < ECHO;
     signal == Signal::HangUp || (is_at_once && (signal == first || first == Signal::HangUp))
+}
+
+const fn number_of(signal: Signal) -> i32 {
+    match signal {
+        Signal::Interrupt => SIGINT,
+        Signal::Terminate => SIGTERM,
+        Signal::HangUp => SIGHUP,
+    }
 }
 
 const fn meaning(number: i32) -> Option<Signal> {
@@ -91,7 +105,8 @@ const fn meaning(number: i32) -> Option<Signal> {
     }
 }
 
-/// Whether whoever started us wants a signal ignored, as `nohup` does. Where that can't be told, it is left alone.
+/// Checks whether the parent process wants a signal to be ignored, as `nohup` does. Returns true
+/// where this cannot be found out, so that the signal keeps its usual effect.
 fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,4 +1,5 @@
-//! An analyst's first file: a workbook as people have them, one command, and a workbook back that can be worked with.
+//! The first file of an analyst: a workbook as people write them goes in, and one command returns a
+//! workbook that people can work with.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,7 +16,7 @@ use rust_xlsxwriter::{ExcelDateTime, Format, Formula, Workbook, Worksheet, XlsxE
 use serde_json::Value;
 use support::{Ended, Place, name, nik};
 
-/// The rows of a workbook's sheet.
+/// Returns the rows of a sheet of a workbook.
 fn sheet(place: &Place, book: &str, sheet: &str) -> Vec<Vec<Data>> {
     let mut book: Xlsx<_> = open_workbook(place.path(book)).unwrap();
     let range = book.worksheet_range(sheet).unwrap();
@@ -26,7 +27,8 @@ fn sandbox(place: &Place, command: &str, file: &str, more: &[&str]) -> Ended {
     place.ceknik(&[&[command, file, "--sandbox", "--price", "1500"][..], more].concat())
 }
 
-/// A report of twenty customers: titles above, headers of its own, a filter that hides every fourth row, a total below.
+/// Writes a report of twenty customers. It has titles above the headers, unusual headers, hidden
+/// rows (every fourth, as a filter hides them) and a total below.
 fn report(place: &Place, file: &str) {
     let mut book = Workbook::new();
     let notes = book.add_worksheet().set_name("Catatan").unwrap();
@@ -94,7 +96,7 @@ fn one_command_without_a_flag() {
         assert!(matches!(row[4], Data::DateTime(_)), "{:?}", row[4]);
     }
 
-    // The rows that are not shown can be left out: they come out, and cost nothing.
+    // Hidden rows can be left out of the run: they stay in the output and cost nothing.
     let plan =
         sandbox(&place, "plan", "nasabah.xlsx", &["--visible-rows", "--reuse", "0"]).exits(0);
     assert!(plan.stderr.contains("to send              15\n"), "{}", plan.stderr);
@@ -125,7 +127,8 @@ fn our_results_can_be_fed_back() {
     assert_eq!(place.summary("lagi.xlsx")["calls"], 0);
 }
 
-/// Twenty kinds of cells, by the function that writes each; and what is found of them.
+/// A kind of cell: its name, the function that writes the cell, and the cell that is expected in
+/// the output.
 type Kind = (&'static str, fn(&mut Worksheet) -> Result<&mut Worksheet, XlsxError>, &'static str);
 
 fn shown(format: &str) -> Format {
@@ -205,7 +208,7 @@ fn cells_keep_their_types_and_formats() {
     }
 }
 
-/// The number format of a cell, as the workbook's own parts say it.
+/// Returns the number format of a cell, read from the XML parts of the workbook.
 fn format_of(place: &Place, file: &str, cell: &str) -> String {
     let mut zip = zip::ZipArchive::new(fs::File::open(place.path(file)).unwrap()).unwrap();
     let mut part = |name: &str| std::io::read_to_string(zip.by_name(name).unwrap()).unwrap();
@@ -224,7 +227,7 @@ fn format_of(place: &Place, file: &str, cell: &str) -> String {
     code.map_or_else(|| id.to_owned(), |rest| rest.split('"').next().unwrap().to_owned())
 }
 
-/// The command that an error proposes.
+/// Returns the arguments of the command that an error message proposes.
 fn proposed(ended: &Ended) -> Vec<String> {
     let line = ended.stderr.lines().find(|line| line.trim_start().starts_with("ceknik ")).unwrap();
     line.split_whitespace().skip(1).map(|word| word.trim_matches('\'').to_owned()).collect()
@@ -235,7 +238,7 @@ fn where_a_person_must_choose_the_command_is_ready() {
     let person = |n: u32| format!("{},{},{},KOTA {n}", nik(n, 1), name(n), name(n + 50));
     let rows: String = (1..=9).map(|n| person(n) + "\n").collect();
     for (header, says) in [
-        // Two columns that may be the name.
+        // Two columns can be the name.
         (
             "NIK,Debitur,Kawan,Kota\n",
             ["columns B, C fit equally well", "B   \"Debitur\"", "names: 9 of 9"],
@@ -244,7 +247,7 @@ fn where_a_person_must_choose_the_command_is_ready() {
             "NIK,Nama Debitur,Nama Pemohon,Kota\n",
             ["columns B, C fit", "\"Nama Pemohon\"", "--name-column B"],
         ),
-        // Without a header.
+        // There is no header.
         ("", ["looks like data, not like headers", "--no-header", "--id-column A"]),
     ] {
         let place = Place::new();
@@ -340,7 +343,7 @@ fn figures_are_the_same_wherever_they_stand() {
         assert!(ended.stderr.contains(&said), "{said}: {}", ended.stderr);
     }
     assert_eq!(number(&line("Duplicates")[1]), figure(&summary["funnel"]["duplicates"]));
-    // And in what the ledger says of the run.
+    // The ledger's `status` has the same figures for the run.
     let status = place.ceknik(&["status", "--sandbox", "--json"]).exits(0).stdout;
     let status: Value = serde_json::from_str(&status).unwrap();
     let run = &status["runs"][0];

@@ -1,9 +1,11 @@
-//! The shape of the source, held by reading it: which part may know which, and what stands where.
+//! The structure of the source, checked by reading the source files: which part may import which,
+//! and which crate is used where.
 //!
-//! The rule of the imports: model ← rules ← input, api, ledger, output ← engine ← passes ← commands
-//! ← main. `KNOWS` spells it out. A stage never knows `config` or `cli`: it has a small `Options`,
-//! which the top builds. One exception stands in it: `output` knows `input`, since a result row is
-//! the input's row with its own layout and cells, and more columns.
+//! Must hold: imports go one way, model ← rules ← input, api, ledger, output ← engine ← passes ←
+//! commands ← main. `KNOWS` lists the allowed imports of each part. A stage never imports `config`
+//! or `cli`: it has a small `Options`, which `config` builds. There is one exception: `output`
+//! imports `input`, since a result row is the input's row, with its layout and its cells, and more
+//! columns.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,7 +17,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Each part of the program, and the parts that it may know.
+/// Each part of the program, with the parts that it may import.
 const KNOWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("rules", &["model"]),
@@ -31,7 +33,7 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("signals", &["model"]),
     ("error", &["model", "api", "input", "ledger", "output", "passes", "sandbox"]),
     ("term", &["model", "rules", "engine", "error"]),
-    ("cli", &["sandbox"]),
+    ("cli", &["model", "sandbox"]),
     (
         "config",
         &[
@@ -48,7 +50,7 @@ const KNOWS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Words that belong to one place: outside of it nobody speaks them.
+/// Crates, each with the only places where the code may name it.
 const PLACES: &[(&str, &[&str])] = &[
     ("rustls", &["src/api/http/"]),
     ("rusqlite", &["src/ledger/sqlite/"]),
@@ -63,7 +65,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("encoding_rs", &["src/input/stream.rs", "src/input/sheet/xml.rs", "src/api/text.rs"]),
 ];
 
-/// What the pure core never touches.
+/// Words that must not occur in the pure core, `src/rules`.
 const IMPURE: &[&str] = &[
     "Instant",
     "SystemTime",
@@ -82,11 +84,11 @@ const IMPURE: &[&str] = &[
     "eprintln!",
 ];
 
-/// What may end the program in its middle.
+/// Expressions that can panic.
 const PANICS: &[&str] =
     &[".unwrap()", ".expect(", "panic!(", "todo!(", "unimplemented!(", "unreachable!(", "dbg!("];
 
-/// A file of the project, its tests cut off and its comments taken out.
+/// A source file, as it is and as code without its tests and comments.
 struct Source {
     path: String,
     whole: String,
@@ -115,7 +117,8 @@ fn sources(folder: &str) -> Vec<Source> {
     found
 }
 
-/// Without comments, and without tests: those are files of their own, or the last part of a file.
+/// Returns the code without comments and tests. Tests are either a file (or folder) or the last
+/// part of a file.
 fn code_of(path: &str, whole: &str) -> String {
     if is_test(path) {
         return String::new();
@@ -130,13 +133,13 @@ fn is_test(path: &str) -> bool {
     path.starts_with("tests/") || marks.iter().any(|mark| path.contains(mark))
 }
 
-/// The part that a file belongs to: `src/engine/gate.rs` to `engine`.
+/// Returns the part of the program that a file belongs to: `engine` for `src/engine/gate.rs`.
 fn part(path: &str) -> &str {
     let inner = path.strip_prefix("src/").unwrap();
     inner.split('/').next().unwrap().trim_end_matches(".rs")
 }
 
-/// The parts that a file speaks of.
+/// Returns the parts of the program that the code names after `crate::`.
 fn known(code: &str) -> BTreeSet<&str> {
     code.split("crate::")
         .skip(1)
@@ -191,7 +194,8 @@ fn each_tool_has_its_one_place() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Tests count too: whatever one needs of a ledger, each kind of ledger has to give.
+/// Tests are checked too: a test that needs something from a ledger must need it from every kind of
+/// ledger.
 #[test]
 fn each_kind_of_ledger_is_named_in_its_own_room() {
     let rooms = [("rusqlite", "src/ledger/sqlite/"), ("SqliteLedger", "src/ledger/")];
@@ -243,14 +247,15 @@ fn nothing_panics_on_purpose() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// The lengths of a file's functions, comments and blank lines aside, each with its first line. The code is formatted: a
-/// function ends with the first brace that stands as far in as it does.
+/// Returns each function's number of lines, without comments and blank lines, and its first line.
+/// The code is formatted, so a function ends at the first closing brace with the same indentation
+/// as its first line.
 fn functions(code: &str) -> Vec<(usize, &str)> {
     let lines: Vec<&str> = code.lines().filter(|line| !line.trim().is_empty()).collect();
     let mut found = Vec::new();
     for (at, line) in lines.iter().enumerate() {
         let is_function = line.split_whitespace().take(4).any(|word| word == "fn");
-        // A declaration has no body, and a body of one line no end of its own.
+        // A declaration has no body, and a body on one line has no closing line.
         let opens = lines[at..].iter().find(|line| line.ends_with(['{', ';', '}']));
         if is_function && opens.is_some_and(|line| line.ends_with('{')) {
             let end = format!("{}}}", " ".repeat(line.len() - line.trim_start().len()));

@@ -1,5 +1,5 @@
-//! A wall clock that is set, in the middle of a run and between runs, across midnight and the end of summer time:
-//! `--deadline` and `--reuse` stay sane.
+//! The wall clock is changed in the middle of a run and between runs, also across midnight and the
+//! end of summer time. `--deadline` and `--reuse` must keep their meaning.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,7 +14,7 @@ use support::faults::{Act, Fault, set_clock};
 use support::{Ended, Place, Running, Vendor, many_people, run_arguments};
 
 const ROWS: u32 = 40;
-/// The call in whose moment the clock is set.
+/// Number of the send call at which the clock is changed.
 const AT_CALL: usize = 6;
 
 fn set_up() -> (Place, Vendor) {
@@ -24,7 +24,8 @@ fn set_up() -> (Place, Vendor) {
     (place, vendor)
 }
 
-/// Runs with a clock that is off by `shift`, and jumps by `jump` in the middle.
+/// Runs the program with a clock that is wrong by `shift`, and moves the clock by `jump` in the
+/// middle of the run.
 fn run(
     place: &Place,
     vendor: &Vendor,
@@ -57,11 +58,11 @@ fn a_deadline_holds_whatever_the_clock_does() {
         (jakarta, "2026-11-28T22:00+07", "05:30", hours(8), 15),
         (jakarta, "2026-11-28T22:00+07", "6h", hours(1), 0),
         (jakarta, "2026-11-28T22:00+07", "6h", hours(7), 15),
-        // Over midnight.
+        // Across midnight.
         (jakarta, "2026-11-28T23:59:58+07", "00:30", hours(0), 0),
         (jakarta, "2026-11-28T23:50+07", "00:30", hours(1), 15),
         (jakarta, "2026-11-29T00:10+07", "00:30", hours(-1), 0),
-        // Over the end of summer time, where an hour comes twice.
+        // Across the end of summer time, when one hour occurs twice.
         (berlin, "2026-10-24T22:00+02", "05:30", minutes(8 * 60 + 15), 0),
         (berlin, "2026-10-24T22:00+02", "05:30", minutes(8 * 60 + 45), 15),
         (berlin, "2026-10-25T02:45+02", "02:50", hours(0), 0),
@@ -75,7 +76,7 @@ fn a_deadline_holds_whatever_the_clock_does() {
         let calls = vendor.end().len();
         match code {
             0 => assert_eq!(calls, ROWS as usize, "{what}"),
-            // What was under way in that moment ends.
+            // Calls that were in flight when the clock was changed are still answered.
             _ => assert!((AT_CALL..AT_CALL + 4).contains(&calls), "{what}: {calls} calls"),
         }
     }
@@ -85,11 +86,12 @@ fn a_deadline_holds_whatever_the_clock_does() {
 fn answers_are_used_again_whatever_the_clock_does() {
     let (hours, none) = (SignedDuration::from_hours, SignedDuration::ZERO);
     let (place, vendor) = set_up();
-    // In its middle the clock is set back, and then stands right.
+    // The clock is one hour fast. In the middle of the run it is set back to the right time.
     run(&place, &vendor, "UTC", (hours(1), hours(-1)), &[]).exits(0);
     for (shift, calls) in [
         (none, 0),
-        // They come from the future, then from a while ago, then are too old.
+        // The recorded answers seem to come from the future, then from one hour and twenty hours
+        // ago, then from 31 days ago, which is too old.
         (hours(-2), 0),
         (hours(1), 0),
         (hours(20), 0),

@@ -1,4 +1,4 @@
-//! Settings (flag > environment > file > default), and the commands that call nobody.
+//! Settings (flag > environment > file > default), and the commands that make no call.
 
 #![allow(clippy::unwrap_used, reason = "a test: what is not as expected is the test's answer")]
 
@@ -15,15 +15,15 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Writes `ceknik.toml` as its owner's alone, whatever the umask is.
+/// Writes `ceknik.toml`, writable by its owner only, whatever the umask is.
 fn settings(place: &Place, text: &str) -> PathBuf {
     let path = place.write("ceknik.toml", text);
     fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
     path
 }
 
-/// A run of a small file in the built-in sandbox: what it says of its rate, price and force, with
-/// settings from a file, the environment and the command line.
+/// A run of a small file in the built-in sandbox, with settings from a file, the environment and
+/// the command line, and the words of the output that show which value was used.
 struct Setting {
     what: &'static str,
     file: &'static str,
@@ -42,7 +42,8 @@ const fn setting(
     Setting { what, file, environment, flags, says }
 }
 
-/// Six of one name, two of them rejected: what is said tells which value was used.
+/// The settings that are tried. The input has four rows. Its column `note` holds no names: with
+/// `--name-column note` the file is refused without `--force`.
 const SETTINGS: [Setting; 29] = [
     setting("which file", "rate = 900", &[], &[], "settings   ceknik.toml\n"),
     setting("rate: default", "", &[], &[], "at 1000 calls/s"),
@@ -294,10 +295,10 @@ fn a_file_that_others_may_write_is_believed_only_where_it_is_named() {
         set(mode);
         check("ceknik.toml can be written by other users");
     }
-    // This user's own group may.
+    // The primary group of this user may write the file.
     set(0o664);
     place.ceknik(&["run", "in.csv", "--sandbox"]).exits(0);
-    // Only root can give a file away.
+    // Only root can give a file to another user or group.
     if chown(&path, None, Some(65534)).is_ok() {
         check("ceknik.toml can be written by other users");
         set(0o644);
@@ -331,7 +332,7 @@ fn files_that_the_user_names_are_never_waited_for() {
     place.write("large", "x".repeat(70_000));
     secret(&place.path("large")).end().exits(11).says("it is larger than 64 KB");
     secret(&pipe).end().exits(11).says("no whole secret came by the pipe");
-    // Somebody comes a little later.
+    // The writer of the pipe comes a little later.
     let waiting = secret(&pipe);
     fs::write(&pipe, "s3cret-of-a-pipe\n").unwrap();
     let ended = waiting.end();
@@ -376,7 +377,7 @@ fn help_says_what_each_command_does() {
         for phrase in phrases {
             assert!(said.contains(phrase), "{arguments:?}: {phrase:?} is not said in: {said}");
         }
-        // No secret of the environment is shown, and no value of it that could be one.
+        // Help shows no secret from the environment, and no value that could contain one.
         assert!(!said.contains("test-account") && !said.contains("hunter2"), "{arguments:?}");
     }
 }
@@ -497,7 +498,8 @@ fn purge_removes_by_age_and_keeps_doubts_open_runs_and_charges() {
     let json: serde_json::Value = serde_json::from_str(&status.stdout).unwrap();
     assert_eq!(json["in_doubt"], 1);
     assert_eq!(json["days"][0]["tally"]["confirmed"], 4);
-    // What was purged is bought again, the doubt is held, the open run goes on from where it was.
+    // Removed answers are bought again. The row in doubt is not sent. The open run continues with
+    // its recorded answers.
     place.run("in.csv", &vendor.base_url, &["-o", "o.csv"]).exits(3);
     assert_eq!(place.column("o.csv", "ck_source"), ["call", "call", "ledger"]);
     place.run("open.csv", &vendor.base_url, &["-o", "p.csv"]).exits(0);

@@ -1,8 +1,10 @@
-//! Workbooks and CSV files of other projects' test corpora, against what openpyxl and Python's `csv` read of them.
+//! Workbooks and CSV files from the test corpora of other projects, compared with the readings of
+//! openpyxl and of Python's `csv`.
 //!
-//! The files are not part of this project. `fixtures/make/corpora.py` says how to gather them and makes the readings;
-//! then `CEKNIK_CORPORA=folder cargo test --test corpora -- --ignored --nocapture`. What differs is listed; a difference
-//! that has no reason in `KNOWN` fails.
+//! The files are not part of this project. `fixtures/make/corpora.py` says how to collect them and
+//! makes the readings. Then run
+//! `CEKNIK_CORPORA=folder cargo test --test corpora -- --ignored --nocapture`. Differences are
+//! printed. A difference without a reason in `KNOWN` fails the test.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,7 +21,8 @@ use ceknik::input::sheet::{SheetSpec, TypedCell};
 use ceknik::input::{Options, Source};
 use serde_json::Value;
 
-/// Differences that have a reason: a part of the file's name, a part of what is said, and why.
+/// Differences that have a reason: a part of the file's path, a part of the message, and the
+/// reason.
 const KNOWN: &[(&str, &str, &str)] = &[
     (
         "",
@@ -44,7 +47,7 @@ fn folder() -> PathBuf {
     std::env::var_os("CEKNIK_CORPORA").map(PathBuf::from).unwrap()
 }
 
-/// A cell as it is compared.
+/// A cell in the form in which it is compared.
 #[derive(Debug, Clone, PartialEq)]
 enum Cell {
     Text(String),
@@ -52,7 +55,8 @@ enum Cell {
     Truth(bool),
 }
 
-/// The cells of a sheet by row and column, from 1; and its hidden rows that have cells.
+/// The cells of a sheet by row and column, counted from 1, and the numbers of its hidden rows that
+/// have cells.
 type Read = (BTreeMap<(u64, usize), Cell>, Vec<u64>);
 
 fn read_sheet(path: &Path, sheet: &str) -> Result<Read, String> {
@@ -88,7 +92,7 @@ fn read_sheet(path: &Path, sheet: &str) -> Result<Read, String> {
             };
             let cell = match cell {
                 TypedCell::Number(number, _) if text.parse() == Ok(number) => Cell::Number(number),
-                // A day: its text is what is compared.
+                // A day is compared as text.
                 TypedCell::Number(..) | TypedCell::Text(_) => continue,
                 TypedCell::Truth(truth) => Cell::Truth(truth),
             };
@@ -99,7 +103,7 @@ fn read_sheet(path: &Path, sheet: &str) -> Result<Read, String> {
     Ok((cells, hidden))
 }
 
-/// A sheet as openpyxl reads it.
+/// Returns the cells of a sheet as openpyxl reads them, each with openpyxl's kind of the cell.
 fn expected(sheet: &Value) -> BTreeMap<(u64, usize), (Cell, String)> {
     let cells = sheet["cells"].as_array().unwrap().iter();
     let cell = |cell: &Value| {
@@ -116,8 +120,8 @@ fn expected(sheet: &Value) -> BTreeMap<(u64, usize), (Cell, String)> {
     cells.map(cell).collect()
 }
 
-/// Returns `true` if two cells say the same. Days are compared without the fraction of a second, and texts as a workbook
-/// writes them.
+/// Returns `true` if two cells have the same value. Days are compared without the fraction of a
+/// second, texts with LF as line end and without NUL.
 fn same(ours: Option<&Cell>, theirs: &Cell, kind: &str) -> bool {
     match (ours, theirs) {
         (Some(Cell::Text(ours)), Cell::Text(theirs)) if kind == "d" => {
@@ -133,7 +137,7 @@ fn same(ours: Option<&Cell>, theirs: &Cell, kind: &str) -> bool {
     }
 }
 
-/// A day or a time of Python's as we write it: `1 day, 2:31:45` is `26:31:45`.
+/// Converts a day or time of Python to our form: `1 day, 2:31:45` becomes `26:31:45`.
 fn plain_time(text: &str) -> String {
     let whole = text.replace('T', " ");
     let whole = whole.split('.').next().unwrap_or_default().trim_end_matches(" 00:00:00");
@@ -150,7 +154,8 @@ fn plain_time(text: &str) -> String {
     }
 }
 
-/// Compares a workbook. Says what differs, once a kind.
+/// Compares a workbook with openpyxl's reading. Returns the differences: at most one of each kind
+/// for a sheet.
 fn compare(book: &Value, path: &Path) -> Vec<String> {
     let mut said = Vec::new();
     for sheet in book["sheets"].as_array().unwrap() {
@@ -224,8 +229,8 @@ fn workbooks_are_read_as_openpyxl_reads_them() {
     assert_eq!(unknown, 0, "differences without a reason");
 }
 
-/// The records of a text that have a filled cell, whatever is in them; `None` where a quote is never closed, or a NUL byte
-/// stands in it.
+/// Returns the number of records that have a filled cell. Returns `None` if a quote is never closed
+/// or the text contains a NUL byte.
 fn filled_records(bytes: &[u8], delimiter: u8) -> Option<u64> {
     let skip = if bytes.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
     let form =
@@ -257,7 +262,7 @@ fn no_row_of_a_csv_is_missing() {
                 println!("{path}: {ours} records, not {theirs}");
                 missing += 1;
             }
-            // Never a guess: the file is refused with the place.
+            // The reader never guesses: it refuses the file and reports the place.
             None => refused += 1,
         }
     }

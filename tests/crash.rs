@@ -1,8 +1,8 @@
-//! Killed anywhere: the whole program under `kill -9` and SIGTERM at random moments, judged by the
-//! vendor's own call log.
+//! The whole program under `kill -9` and SIGTERM at random moments, checked against the vendor's
+//! call log.
 //!
-//! Each test prints its seed; `CRASH_SEED=N` takes it again. Timing is the machine's all the same,
-//! so a seed brings back the plan of the kills, not the very moment of each.
+//! Each test prints its seed, and `CRASH_SEED=N` sets it. The timing still depends on the machine:
+//! a seed repeats the plan of the kills, not the exact moment of each.
 
 #![allow(
     clippy::unwrap_used,
@@ -24,10 +24,11 @@ use support::{
 
 const CONCURRENCY: usize = 8;
 const LATENCY: Duration = Duration::from_millis(20);
-/// Columns that belong to a request, not to a row: they differ from run to run.
+/// Columns that belong to a request and not to a row, so that they differ from run to run.
 const PER_REQUEST: [&str; 4] = ["ck_order_no", "ck_handle_time", "ck_request_id", "ck_attempts"];
 
-/// Rows of all kinds: verdicts, passing and lasting troubles, lost answers, duplicates, rejections.
+/// Returns rows of all kinds: verdicts, errors that pass or last, lost answers, duplicates and
+/// rejected rows.
 fn mixed_rows(people: u32) -> String {
     let mut text = "id,nik,nama\n".to_owned();
     for n in 0..people {
@@ -52,12 +53,12 @@ fn mixed_rows(people: u32) -> String {
     text
 }
 
-/// The vendor's name for a pair.
+/// Returns the hash by which the vendor's log names a pair.
 fn pair(nik: &str, name: &str) -> String {
     blake3::hash(format!("{nik}\n{name}").as_bytes()).to_hex()[..16].to_owned()
 }
 
-/// A seeded plan of moments.
+/// A seeded random number generator that chooses the moments of kills and signals.
 struct Plan(u64);
 
 impl Plan {
@@ -79,16 +80,16 @@ impl Plan {
     }
 }
 
-/// One file, one vendor, one ledger, and all that was done to them.
+/// A file, a vendor and a ledger, with the kills of their runs.
 struct Ordeal {
     place: Place,
     vendor: Vendor,
     more: Vec<&'static str>,
-    /// When each start began, as the vendor's log tells the time.
+    /// Time at which each start began, in microseconds since the epoch, as in the vendor's log.
     starts: Vec<u64>,
     kills: usize,
     kills_in_flight: usize,
-    /// Calls that kills cut off.
+    /// Number of calls that kills have cut off.
     left: u64,
 }
 
@@ -109,7 +110,7 @@ impl Ordeal {
         Running::start(self.place.command(&arguments))
     }
 
-    /// Waits until so many more calls came, or the program ended.
+    /// Waits until `calls` more calls have come, or the program has ended.
     fn wait_for_calls(&self, calls: usize, running: &mut Running) {
         let target = self.vendor.count() + calls;
         while self.vendor.count() < target && !running.is_over() {
@@ -133,7 +134,8 @@ impl Ordeal {
         (ended.code == Some(0)).then(|| serde_json::from_str(&ended.stdout).unwrap())
     }
 
-    /// What must hold whenever the program is gone; says how many calls kills have cut off so far.
+    /// Checks the invariants that hold whenever the program does not run. Returns the number of
+    /// calls that kills have cut off so far.
     fn check_after_stop(&self) -> u64 {
         let billed = billed(&self.vendor.calls());
         let Some(status) = self.status() else {
@@ -156,14 +158,14 @@ impl Ordeal {
         self.status().is_some_and(finished)
     }
 
-    /// Runs on to the end, unless the last start came so far already.
+    /// Runs to the end, unless the last start has finished the run already.
     fn finish(&mut self, code: i32) {
         if !self.is_finished() {
             self.start().end().exits(code);
         }
     }
 
-    /// Everything that must hold at the end.
+    /// Checks the output, the ledger and the call log after the last start.
     fn judge(self, input: &str, undisturbed: &Place) {
         let Self { place, vendor, starts, left, .. } = self;
         let status = place.ceknik(&["status", "--json", "--base-url", &vendor.base_url]);
@@ -171,12 +173,12 @@ impl Ordeal {
         let calls = vendor.end();
         let rows = place.rows("out.csv");
 
-        // Rows in = rows out, in order, with their own cells.
+        // Rows in = rows out, in order, with their cells unchanged.
         let own: Vec<String> =
             rows.iter().map(|r| format!("{},{},{}", r["id"], r["nik"], r["nama"])).collect();
         assert_eq!(own, input.lines().skip(1).collect::<Vec<_>>());
 
-        // Every charge is in the ledger, the output and the summary, as charged or possible.
+        // Every charge is in the ledger, the output and the summary, as confirmed or possible.
         let (confirmed, possible) = charges(&status);
         let billed = billed(&calls);
         assert!(confirmed <= billed && billed <= confirmed + possible);
@@ -207,7 +209,7 @@ impl Ordeal {
     }
 }
 
-/// Confirmed and possible charges of the first run.
+/// Returns the confirmed and the possible charges of the first run.
 fn charges(status: &Value) -> (u64, u64) {
     let tally = &status["runs"][0]["tally"];
     let possible = tally["possible"]
@@ -216,13 +218,15 @@ fn charges(status: &Value) -> (u64, u64) {
     (tally["confirmed"].as_u64().unwrap_or(0), possible.unwrap_or(0))
 }
 
-/// Whether the vendor's answer ends its pair. Where it was lost, the pair is in doubt: ended too.
+/// Returns `true` if the vendor's answer ends its pair. A lost answer ends its pair too: the pair
+/// is in doubt.
 fn is_conclusive(call: &Call) -> bool {
     let again = ["INTERNAL_ERROR", "QUERY_FAILED", "RATE_LIMIT_EXCEEDED"];
     !again.contains(&call.answer.as_str())
 }
 
-/// No pair is sent again once it has its answer, recorded or lost, and rows show what was answered.
+/// Checks that no pair is sent again after its answer, recorded or lost, and that rows show what
+/// the vendor answered.
 fn never_sent_again(rows: &[BTreeMap<String, String>], calls: &[Call]) {
     let mut by_pair: HashMap<&str, Vec<&Call>> = HashMap::new();
     for call in calls {
@@ -237,7 +241,7 @@ fn never_sent_again(rows: &[BTreeMap<String, String>], calls: &[Call]) {
         let calls = calls.map_or(&[][..], Vec::as_slice);
         let sends: usize = row["ck_attempts"].parse().unwrap();
         if row["ck_outcome"] == "in_doubt" {
-            // An intent that was durable may not have left.
+            // An intent that was durable may not have been sent.
             assert!(sends == calls.len() || sends == calls.len() + 1, "{row:?} {calls:?}");
             continue;
         }
@@ -249,8 +253,9 @@ fn never_sent_again(rows: &[BTreeMap<String, String>], calls: &[Call]) {
     }
 }
 
-/// Each call is in flight for at least the latency: so many within one latency are in flight at
-/// once. Calls of different starts are never in flight together with one client.
+/// Checks the number of calls in flight. Each call is in flight for at least the latency, so all
+/// calls that came within one latency are in flight together. A start never has calls of an earlier
+/// start in flight.
 fn in_flight_at_most(calls: &[Call], starts: &[u64]) {
     let mut most = 0;
     for (i, call) in calls.iter().enumerate() {
@@ -263,7 +268,7 @@ fn in_flight_at_most(calls: &[Call], starts: &[u64]) {
     assert!(most > CONCURRENCY / 2, "only {most} in flight: the test shows nothing");
 }
 
-/// Killed and run again, the output is that of an undisturbed run, but for what is in doubt.
+/// Checks that the output after kills equals that of an undisturbed run, except for rows in doubt.
 fn same_but_for_doubts(rows: &[BTreeMap<String, String>], others: &[BTreeMap<String, String>]) {
     assert_eq!(rows.len(), others.len());
     for (row, other) in rows.iter().zip(others) {
@@ -276,7 +281,7 @@ fn same_but_for_doubts(rows: &[BTreeMap<String, String>], others: &[BTreeMap<Str
     }
 }
 
-/// Files that are nobody's.
+/// Returns the files in the test's folder that nothing should have left there.
 fn leftovers(place: &Place) -> Vec<String> {
     let known = ["in.csv", "out.csv", "out.csv.summary.json", "calls.jsonl", "state"];
     fs::read_dir(place.path("."))
@@ -286,7 +291,7 @@ fn leftovers(place: &Place) -> Vec<String> {
         .collect()
 }
 
-/// The output of a run that nobody disturbs, in a place of its own.
+/// Returns the place of an undisturbed run of the same rows.
 fn undisturbed(rows: &str, code: i32) -> Place {
     let mut calm = Ordeal::new(rows, &[]);
     calm.finish(code);
@@ -294,7 +299,7 @@ fn undisturbed(rows: &str, code: i32) -> Place {
     calm.place
 }
 
-/// Kills of one file's life.
+/// Number of kills of one file.
 const KILLS: usize = 50;
 
 #[test]
@@ -310,7 +315,8 @@ fn killed_at_random_moments() {
     }
 }
 
-/// The life of a file under so many kills.
+/// Kills runs of a file until `KILLS` kills are made, half of them with calls in flight. Then lets
+/// a run finish, checks its results and returns the number of kills.
 fn killed_again_and_again(input: &str, calm: &Place, plan: &mut Plan) -> usize {
     let mut ordeal = Ordeal::new(input, &[]);
     let mut round = 0;
@@ -319,16 +325,16 @@ fn killed_again_and_again(input: &str, calm: &Place, plan: &mut Plan) -> usize {
         assert!(round < 2 * KILLS, "{} kills, {} in flight", ordeal.kills, ordeal.kills_in_flight);
         let mut running = ordeal.start();
         match plan.below(10) {
-            // While the ledger is made, the file surveyed, the run begun.
+            // While the ledger is made, the file is surveyed and the run is opened.
             _ if round <= 5 => plan.pause(60),
             0 => plan.pause(80),
-            // A drain, cut short.
+            // While calls in flight are drained after SIGTERM.
             1 => {
                 ordeal.wait_for_calls(5, &mut running);
                 running.signal("TERM");
                 plan.pause(15);
             }
-            // In full flight.
+            // While calls are made at full speed.
             _ => {
                 ordeal.wait_for_calls(1 + plan.below(30) as usize, &mut running);
                 plan.pause(25);
@@ -357,7 +363,7 @@ fn terminated_and_killed_by_turns() {
         plan.pause(20);
         match round % 3 {
             0 => ordeal.kill(running),
-            // Once: what is in flight is waited for.
+            // One signal: calls in flight are waited for.
             1 => {
                 running.signal("TERM");
                 running.end().exits(143);
@@ -366,7 +372,7 @@ fn terminated_and_killed_by_turns() {
                 assert_eq!(partial.len(), 500);
                 assert!(partial.iter().any(|outcome| outcome == "not_sent"));
             }
-            // Twice: what is in flight is in doubt, and known to be.
+            // Two signals: calls in flight become doubts, and are recorded as such.
             _ => {
                 let before = ordeal.status().unwrap()["in_doubt"].as_u64().unwrap();
                 running.signal("TERM");
@@ -393,7 +399,8 @@ fn stopped_and_continued_loses_no_answer_and_keeps_the_rate() {
     let run = ["run", "in.csv", "--base-url", &vendor.base_url, "-o", "out.csv"];
     let pace = ["--rate", "50", "--timeout", "1s"];
     let mut running = Running::start(place.command(&[&run[..], &pace].concat()));
-    // Longer than a call may take, by much or by little: the answers of those in flight come meanwhile.
+    // Each stop is longer than a call may take, the first by much and the second by little. The
+    // answers of the calls in flight come while the program is stopped.
     for (calls, stop) in [(40, 2500), (80, 1100)] {
         vendor.wait_for(calls);
         running.signal("STOP");
@@ -408,13 +415,14 @@ fn stopped_and_continued_loses_no_answer_and_keeps_the_rate() {
     let second =
         |from: u64| calls.iter().filter(move |call| (from..from + 1_000_000).contains(&call.at_us));
     let fullest = calls.iter().map(|call| second(call.at_us).count()).max();
-    // What waited in sockets while it was stopped, and the jitter of a loaded machine.
+    // The margin of 3 is for calls that waited in sockets while the program was stopped, and for
+    // the jitter of a loaded machine.
     assert!(fullest <= Some(rate + 3), "{fullest:?} in a second");
 }
 
 #[test]
 fn killed_while_the_output_is_written() {
-    // Few pairs, many rows: the output takes long.
+    // With few pairs and many rows, writing the output takes long.
     let people = many_people(40);
     let pairs: Vec<&str> = people.lines().skip(1).collect();
     let rows: String = (0..30_000).map(|n| format!("{}\n", pairs[n % 40])).collect();
@@ -429,7 +437,7 @@ fn killed_while_the_output_is_written() {
         let mut running = ordeal.start();
         let is_begun = || fs::metadata(&temporary).is_ok_and(|file| file.len() > 0);
         let deadline = Instant::now() + Duration::from_secs(20);
-        // What the last kill left is gone before the output is begun.
+        // The temporary file that the last kill left is removed before the output is begun.
         while temporary.exists() && !running.is_over() {
             sleep(Duration::from_micros(200));
         }
@@ -469,7 +477,7 @@ fn no_kill_makes_room_in_the_budget() {
     println!("budget {BUDGET}: {billed} billed, {confirmed} confirmed, {possible} possible");
     assert!(billed <= BUDGET && confirmed + possible <= BUDGET);
     assert_eq!(confirmed + possible, BUDGET, "the budget is to be used up");
-    // Nothing is sent as long as the budget is not raised.
+    // Nothing is sent until the budget is raised.
     let calls = ordeal.vendor.count();
     ordeal.start().end().exits(13);
     assert_eq!(ordeal.vendor.calls().len(), calls);

@@ -1,7 +1,8 @@
-//! The ledger's files damaged, lost, exchanged for old ones, and on a disk that fails at each single write.
+//! Ledger files that are damaged, lost or replaced by old copies, and a disk that fails at each
+//! single write.
 //!
-//! The vendor's call log is the truth about what was charged. Whatever happens to the files, the program goes on
-//! without buying anything twice, or refuses to: it never buys again in silence.
+//! Must hold: whatever happens to the files, the program either continues without buying anything
+//! twice or refuses to run. The vendor's call log shows what was charged.
 
 #![allow(
     clippy::unwrap_used,
@@ -21,7 +22,7 @@ use support::{billed, bought_once, many_people, run_arguments};
 
 const LEDGER: [&str; 4] = ["--ledger", "disk/my.ledger", "--concurrency", "8"];
 
-/// Files by their names, without their folder.
+/// Contents of files, by their names without the folder.
 type Files = BTreeMap<String, Vec<u8>>;
 
 fn set_up(rows: u32, latency: &str) -> (Place, Vendor) {
@@ -36,7 +37,7 @@ fn run(place: &Place, vendor: &Vendor, more: &[&str]) -> Ended {
     place.run("in.csv", &vendor.base_url, &[&LEDGER[..], more].concat())
 }
 
-/// Confirmed and possible charges, as the ledger has them.
+/// Returns the confirmed and the possible charges in the ledger.
 fn charges(place: &Place) -> (u64, u64) {
     let ended = place.ceknik(&["status", "--json", "--ledger", "disk/my.ledger"]).exits(0);
     let status: Value = serde_json::from_str(&ended.stdout).unwrap();
@@ -46,7 +47,8 @@ fn charges(place: &Place) -> (u64, u64) {
     (tally["confirmed"].as_u64().unwrap_or(0), possible.unwrap_or(0))
 }
 
-/// What stands in the ledger's folder and is not made anew by whoever opens it: an empty WAL is, as none.
+/// Returns the files in the ledger's folder. The `-shm` and lock files are left out, since whoever
+/// opens the ledger makes them anew. An empty WAL is left out too: it equals no WAL.
 fn files(place: &Place) -> Files {
     fs::read_dir(place.path("disk"))
         .unwrap()
@@ -59,7 +61,7 @@ fn files(place: &Place) -> Files {
         .collect()
 }
 
-/// Puts these files into the ledger's folder, and nothing else.
+/// Makes these files the only ones in the ledger's folder.
 fn put(place: &Place, files: &Files) {
     for entry in fs::read_dir(place.path("disk")).unwrap() {
         fs::remove_file(entry.unwrap().path()).unwrap();
@@ -69,7 +71,7 @@ fn put(place: &Place, files: &Files) {
     }
 }
 
-/// Runs 50 rows into a fault, then without. Says whether the fault came to pass.
+/// Runs 50 rows with a fault, then again without one. Returns `true` if the fault happened.
 fn survives(fault: Fault<'_>, undisturbed: &[String]) -> bool {
     let (place, vendor) = set_up(50, "0");
     let arguments = run_arguments("in.csv", &vendor.base_url, &LEDGER);
@@ -81,12 +83,15 @@ fn survives(fault: Fault<'_>, undisturbed: &[String]) -> bool {
     assert!(expected.contains(&ended.code.unwrap()), "{fault:?}: {}", ended.stderr);
     let is_shown = |name| place.path(name).exists();
     if fault.path == LEDGER_FILES && ended.code == Some(18) && vendor.count() > 0 {
-        // A ledger that fails takes no output with it. Where no answer is recorded, nobody knows that it is a sandbox's.
+        // If the ledger fails, the output is written all the same. Where no answer is recorded, the
+        // program does not know that the vendor is a sandbox, and names the output as for a live
+        // vendor.
         let names = ["in.sandbox.partial.csv", "in.sandbox.csv", "in.verified.partial.csv"];
         assert!(names.into_iter().any(is_shown), "{fault:?}: {}", ended.stderr);
     }
     if is_shown("in.sandbox.partial.csv") {
-        // What is shown is recorded. More may be: what a commit that failed wrote can be found whole again.
+        // The output shows recorded charges only. The ledger may hold more: a commit that reported
+        // a failure can turn out to be complete.
         let shown = place.column("in.sandbox.partial.csv", "ck_charged");
         let shown = shown.iter().filter(|charged| *charged == "yes").count() as u64;
         assert!(shown <= charges(&place).0, "{fault:?}: {shown} shown");
@@ -108,7 +113,8 @@ fn survives(fault: Fault<'_>, undisturbed: &[String]) -> bool {
     came
 }
 
-/// Every so many-th write, cut and sync of the files of a run of 50 rows fails: once, and with all that follow.
+/// Lets every `step`-th write, cut and sync of these files fail in a run of 50 rows: first that
+/// call alone, then all calls after it too.
 fn each_write_fails(files: &str, step: usize, at_least: usize) {
     let (place, vendor) = set_up(50, "0");
     run(&place, &vendor, &[]).exits(0);
@@ -122,9 +128,9 @@ fn each_write_fails(files: &str, step: usize, at_least: usize) {
     }
 }
 
-/// The ledger with all that stands beside it.
+/// Part of the path of the ledger and the files beside it.
 const LEDGER_FILES: &str = "/disk/my.ledger";
-/// The output and its summary, while they are made.
+/// Part of the path of the output and its summary while they are written.
 const OUTPUT_FILES: &str = "ceknik-tmp";
 
 #[test]
@@ -139,11 +145,12 @@ fn every_write_that_fails_costs_no_answer() {
     each_write_fails(LEDGER_FILES, 1, 100);
 }
 
-/// A ledger with a past: two starts that ended well and a third that was killed, which leaves a WAL.
+/// A ledger with a history: two starts that ended normally, and a third that was killed and left a
+/// WAL.
 struct Past {
     place: Place,
     vendor: Vendor,
-    /// As it was after each start.
+    /// The ledger's files after each start.
     moments: [Files; 3],
 }
 
@@ -165,14 +172,14 @@ impl Past {
         Self { place, vendor, moments }
     }
 
-    /// The last moment, changed.
+    /// Returns the ledger's files after the third start, changed by `change`.
     fn but(&self, change: impl FnOnce(&mut Files)) -> Files {
         let mut files = self.moments[2].clone();
         change(&mut files);
         files
     }
 
-    /// What commands say of these files: `run` and `plan` refuse them, call nobody and leave them as they are.
+    /// Checks that `run` and `plan` refuse these files, call nobody and leave the files unchanged.
     fn refused(&self, what: &str, files: &Files) {
         put(&self.place, files);
         let before = self.vendor.calls().len();
@@ -258,7 +265,7 @@ fn facts_that_are_gone_are_missed() {
     for (what, files) in &cases {
         past.refused(what, files);
     }
-    // Which facts are a run's is told by its starts.
+    // The rows of the starts tell which facts belong to which run.
     for damage in [
         "UPDATE starts SET run = 3 WHERE id = 1",
         "UPDATE starts SET first_attempt = 150 WHERE id = 2",
@@ -271,7 +278,8 @@ fn facts_that_are_gone_are_missed() {
         past.refused(damage, &files(&past.place));
     }
 
-    // Brought back as it was, it goes on to the end, and nothing is bought twice. A torn witness proves nothing.
+    // With its files restored, the ledger continues to the end, and nothing is bought twice. A torn
+    // witness proves nothing and is no reason to refuse.
     put(&past.place, &past.but(|files| cut(files, "my.ledger.witness", |bytes| bytes / 2)));
     let ended = run(&past.place, &past.vendor, &[]).exits(3);
     assert!(ended.stderr.contains("in doubt"), "{}", ended.stderr);
@@ -286,7 +294,7 @@ fn who_moves_the_witness_away_goes_on_and_buys_again() {
         drop_all(files, &["my.ledger-wal"]);
     });
     past.refused("an old copy", &old);
-    // To look is not forbidden: what is left is shown, and that it is not all.
+    // `status` is not refused: it shows the facts that are left, and says that some are lost.
     let status = past.place.ceknik(&["status", "--ledger", "disk/my.ledger"]).exits(18);
     assert!(status.stdout.contains("in.csv"), "{}", status.stdout);
     assert!(status.stderr.contains("has lost facts: it held "), "{}", status.stderr);
@@ -300,13 +308,14 @@ fn who_moves_the_witness_away_goes_on_and_buys_again() {
     assert!(past.place.path("disk/my.ledger.witness").exists());
 }
 
-/// The verdict of each row.
+/// Returns NIK and outcome of each row.
 fn verdicts(place: &Place) -> Vec<(String, String)> {
     let rows = place.rows("in.sandbox.csv");
     rows.into_iter().map(|row| (row["nik"].clone(), row["ck_outcome"].clone())).collect()
 }
 
-/// Flips a bit in so many bytes of a ledger, in each by itself, and runs again.
+/// Runs with copies of a ledger in each of which one bit is flipped, at about `most` different
+/// bytes.
 fn flipped_bits_are_borne(limit: &str, code: i32, most: usize) {
     let (place, vendor) = set_up(120, "0");
     run(&place, &vendor, &["--limit", limit]).exits(code);
@@ -340,7 +349,7 @@ fn flipped_bits_are_borne(limit: &str, code: i32, most: usize) {
 
 #[test]
 fn a_flipped_bit_buys_nothing_and_changes_no_verdict() {
-    // A run that is over, whose answers are used again, and one that goes on.
+    // First a run that is finished, whose answers are reused, then a run that continues.
     flipped_bits_are_borne("120", 0, 60);
     flipped_bits_are_borne("60", 13, 40);
 }

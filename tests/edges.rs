@@ -1,5 +1,5 @@
-//! The odd corners of CSV: our reader takes each file of fixtures/edges apart as Python's `csv` module
-//! does, but where edges.json says that it means to differ.
+//! Corner cases of CSV: our reader splits each file of `fixtures/edges` as Python's `csv` module
+//! does, except where `edges.json` gives a reason to differ.
 //!
 //! `fixtures/make/edges.py` makes the files and asks Python.
 
@@ -12,7 +12,7 @@ use std::path::Path;
 use ceknik::input::InputError;
 use ceknik::input::records::{RecordOptions, Records};
 
-/// What Python reads of a file, and what we do where that is something else.
+/// The rows that Python reads from a file, and our result where we differ on purpose.
 #[derive(serde::Deserialize)]
 struct Edge {
     delimiter: char,
@@ -28,7 +28,7 @@ enum Ours {
     Refused { error: String },
 }
 
-/// Reads all records, so many bytes at a time.
+/// Reads all records, with a buffer of `buffer` bytes.
 fn read(bytes: &[u8], delimiter: char, buffer: usize) -> Result<Vec<Vec<String>>, InputError> {
     let skip = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let delimiter = u8::try_from(delimiter).unwrap();

@@ -1,4 +1,4 @@
-//! Every exit code of the program, what it says with it, and what it leaves behind.
+//! Every exit code of the program, with its messages and the files that remain.
 
 mod support;
 
@@ -8,10 +8,10 @@ use std::process::{Command, Output};
 
 use support::{CEKNIK, OLDER, Place, Running, Vendor, many_people, people, run_arguments};
 
-/// What a stopped or refused command has to say and leave.
+/// The result that a command must have.
 struct Expected<'a> {
     code: i32,
-    /// What stands in its words.
+    /// Phrases that standard error must contain.
     says: &'a [&'a str],
 }
 
@@ -22,7 +22,7 @@ fn expect(what: &str, output: &Output, expected: &Expected<'_>) {
     for phrase in expected.says {
         assert!(said.contains(phrase), "{what}: {phrase:?} is not said in: {said}");
     }
-    // Nobody is shown the insides of the program.
+    // Internals of the program are never shown.
     for ugly in ["panicked", "Os {", "Error {", "Some("] {
         assert!(!said.contains(ugly), "{what}: {said}");
     }
@@ -63,7 +63,7 @@ fn usage_that_makes_no_sense_is_2() {
 
 type Words = &'static [&'static str];
 
-/// Inputs that cannot be used: name, bytes, further flags, and what is said.
+/// Unusable inputs: name, bytes, further flags and expected phrases.
 fn bad_inputs() -> Vec<(&'static str, Vec<u8>, Words, Words)> {
     let text = people([1, 2, 1]);
     let with = |row: &str| format!("{text}{row}").into_bytes();
@@ -148,7 +148,7 @@ fn an_input_that_cannot_be_used_is_10_and_nothing_is_sent() {
     }
     assert_eq!(vendor.count(), 0);
 
-    // What only looks damaged can be sent all the same.
+    // Inputs that only look damaged can be sent with `--force`.
     for (what, bytes, ..) in bad_inputs().into_iter().rev().take(3) {
         place.write("in.csv", bytes);
         let output = run("in.csv", &["--force"]);
@@ -253,7 +253,7 @@ fn configuration_or_secrets_that_are_wrong_are_11() {
     }
     assert_eq!(vendor.count(), 0);
 
-    // A secret from a file is as good.
+    // A secret can also come from a file.
     let mut from_file = without(&["CEKNIK_API_SECRET"]);
     from_file.env("CEKNIK_API_SECRET_FILE", "secret");
     let output = from_file.args(["--ledger", "l"]).output().unwrap();
@@ -433,7 +433,7 @@ fn lost_answers_in_a_row_are_16_and_stay_in_doubt() {
 fn too_many_mismatches_are_16_until_more_are_borne() {
     let place = Place::new();
     let vendor = Vendor::start(&place, &[]);
-    // Two of three are mismatches; half of them in the control.
+    // Two of three rows are mismatches in `wrong`, half of the rows in `half`.
     place.write("wrong.csv", people((0..320).map(|n| 2 - u32::from(n % 3 == 0))));
     place.write("half.csv", people((0..320).map(|n| 1 + n % 2)));
     let run = |input, share: &[&'static str]| {
@@ -474,7 +474,7 @@ fn nearly_only_failures_are_worth_a_word() {
     for (input, matches, told) in [("few", 20, 0), ("many", 10, 2)] {
         let serials = (0..210).map(|n| if n < matches { 1 } else { 4 });
         place.write("in.csv", people(serials));
-        // One after the other, so that the first 200 rows are the first 200 verdicts.
+        // With one call at a time, the first 200 rows are the first 200 verdicts.
         let more = ["--concurrency", "1", "--ledger", input];
         let said = place.run("in.csv", &vendor.base_url, &more).exits(0).stderr;
         assert_eq!(said.matches(word).count(), told, "once as a warning, once at the end: {said}");
@@ -489,7 +489,7 @@ fn a_second_run_on_the_ledger_is_17_or_waits() {
     let one = run_arguments("in.csv", &vendor.base_url, &["--concurrency", "2"]);
     let first = Running::start(place.command(&one));
     vendor.wait_for(2);
-    // What the first run may be writing just now.
+    // The first run may be writing such a file at this moment.
     let half = ".in.verified.csv.ceknik-tmp";
     place.write(half, "half");
     let says = &["another run holds the ledger", "--lock-wait"];
@@ -551,7 +551,7 @@ fn the_first_signal_drains_and_the_second_leaves_doubts() {
         ("INT", "INT", [130, 130]),
         ("TERM", "TERM", [143, 143]),
         ("HUP", "HUP", [129, 129]),
-        // Which of them is heard first is not told.
+        // The order in which the two signals are noticed is not defined.
         ("TERM", "HUP", [143, 129]),
     ] {
         let place = Place::new();
@@ -560,7 +560,7 @@ fn the_first_signal_drains_and_the_second_leaves_doubts() {
         let arguments = run_arguments("in.csv", &vendor.base_url, &["--concurrency", "4"]);
         let running = Running::start(place.command(&arguments));
         vendor.wait_for(4);
-        // Twice in one moment, as `timeout` and systemd do, is once.
+        // The same signal twice at once, as `timeout` and systemd send it, counts once.
         running.signal(signal);
         running.signal(echo);
         let ended = running.end();
@@ -589,7 +589,7 @@ fn the_first_signal_drains_and_the_second_leaves_doubts() {
     let doubts: Vec<_> = rows.iter().filter(|row| row["ck_outcome"] == "in_doubt").collect();
     assert_eq!(doubts.len(), 3);
     assert!(doubts.iter().all(|row| row["ck_reason"] == "lost_interrupted"));
-    // They are held, and never sent again by themselves.
+    // Rows in doubt are never sent again by themselves.
     place.run("in.csv", &vendor.base_url, &["-o", "out.csv"]).exits(3);
     assert_eq!(
         place.column("out.csv", "ck_outcome"),

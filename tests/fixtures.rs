@@ -1,8 +1,8 @@
-//! The files of fixtures/files: `plan` says of each what stands in the expectation beside it, and `run`
-//! makes exactly the calls that it says.
+//! The files of `fixtures/files`: `plan` reports what the expectation beside each file says, and
+//! `run` makes exactly the calls that `plan` announced.
 //!
-//! `fixtures/make/files.py` makes the files with real spreadsheet software, and counts the expectations
-//! from what it put into them, not from what this program says.
+//! `fixtures/make/files.py` makes the files with real spreadsheet software. It counts the
+//! expectations from the rows that it wrote, not from the output of this program.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,7 +18,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use support::{Place, Vendor, run_arguments};
 
-/// A file, and what is to be said of it.
+/// A file and its expectation.
 struct Fixture {
     name: String,
     bytes: Vec<u8>,
@@ -30,13 +30,13 @@ impl Fixture {
         self.expected["flags"].as_array().unwrap().iter().filter_map(Value::as_str).collect()
     }
 
-    /// Whether it is sent without `--force`.
+    /// Returns `true` if the file is sent without `--force`.
     fn is_sendable(&self) -> bool {
         self.expected["exit"] == 0
     }
 }
 
-/// Every expectation with its file.
+/// Returns every file that has an expectation.
 fn fixtures() -> Vec<Fixture> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/files");
     let mut found: Vec<_> = fs::read_dir(&folder)
@@ -53,7 +53,7 @@ fn fixtures() -> Vec<Fixture> {
     found
 }
 
-/// What `plan` said, cut down to what an expectation holds.
+/// Returns the fields of a plan that an expectation has.
 fn essence(plan: &Value) -> Value {
     let mut findings: Vec<String> = plan["findings"]
         .as_array()
@@ -107,7 +107,7 @@ fn run_makes_exactly_the_calls_that_plan_says() {
     let mut wrong = Vec::new();
     for fixture in fixtures() {
         place.write(&fixture.name, &fixture.bytes);
-        // A ledger for each: people of different files may be the same.
+        // Each file has its own ledger, since the same people may occur in several files.
         let ledger = format!("{}.ledger", fixture.name);
         let more = [&["-o", "out.csv", "--ledger", &ledger][..], &fixture.flags()].concat();
         let ended = place.ceknik(&run_arguments(&fixture.name, &vendor.base_url, &more));

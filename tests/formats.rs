@@ -1,5 +1,5 @@
-//! The forms of the output: CSV for machines and for spreadsheets, packed, and as a workbook. Each
-//! holds the same rows, under the same promises: nobody's formula, no lost digit, nothing left behind.
+//! The forms of the output: CSV for machines and for spreadsheets, compressed CSV, and workbook.
+//! Each has the same rows. No cell becomes a formula, no digit is lost, and no other file remains.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,10 +16,10 @@ use std::os::unix::fs::PermissionsExt;
 use calamine::{Data, Reader, Xlsx, open_workbook};
 use support::{CEKNIK, COLUMNS, Ended, Place, many_people, nik};
 
-/// Columns of the input, before ours.
+/// Number of columns of the input. The columns that the program adds follow them.
 const OWN: usize = 4;
 
-/// Rows that a spreadsheet would spoil.
+/// Returns rows that a spreadsheet would change.
 fn file() -> String {
     let formula = "\"=HYPERLINK(\"\"http://x\"\";\"\"y\"\")\"";
     let people = [
@@ -36,7 +36,8 @@ fn file() -> String {
     text + &format!("5,{},LEBIH,1,surplus,=9\n6,{}\n", nik(5, 1), nik(6, 1))
 }
 
-/// A place where the file was run once: all further runs are free, and give the same rows.
+/// Returns a place where the file has been run twice: its answers are recorded, so all further runs
+/// cost nothing and give the same rows.
 fn answered() -> Place {
     let place = Place::new();
     place.write("in.csv", file());
@@ -51,7 +52,7 @@ fn run(place: &Place, output: &str, more: &[&str]) -> Ended {
     place.ceknik(&arguments)
 }
 
-/// The records of a CSV, ragged as they are.
+/// Returns the records of a CSV, each with its own number of cells.
 fn records(text: &str, delimiter: u8) -> Vec<Vec<String>> {
     let mut form = csv::ReaderBuilder::new();
     let mut reader =
@@ -59,14 +60,14 @@ fn records(text: &str, delimiter: u8) -> Vec<Vec<String>> {
     reader.records().map(|r| r.unwrap().iter().map(str::to_owned).collect()).collect()
 }
 
-/// A sheet's cells.
+/// Returns the cells of a sheet.
 fn sheet(place: &Place, book: &str, sheet: &str) -> Vec<Vec<Data>> {
     let mut book: Xlsx<_> = open_workbook(place.path(book)).unwrap();
     let range = book.worksheet_range(sheet).unwrap();
     range.rows().map(<[Data]>::to_vec).collect()
 }
 
-/// All files of the place but the ledger's.
+/// Returns the names of all files of the place, without the ledger's folder.
 fn files(place: &Place) -> Vec<String> {
     let names = fs::read_dir(place.path("")).unwrap();
     let mut names: Vec<_> = names.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
@@ -75,7 +76,7 @@ fn files(place: &Place) -> Vec<String> {
     names
 }
 
-/// A part of a workbook.
+/// Returns a part of a workbook, unpacked.
 fn part(place: &Place, book: &str, name: &str) -> Vec<u8> {
     let mut zip = zip::ZipArchive::new(fs::File::open(place.path(book)).unwrap()).unwrap();
     let mut bytes = Vec::new();
@@ -109,15 +110,16 @@ fn a_csv_for_a_spreadsheet_holds_no_formula_and_keeps_its_digits() {
             changed += usize::from(*safe != *plain);
         }
     }
-    // The header's, the formulas', the NIKs, the phone number, and the vendor's codes.
+    // One header, five texts like formulas, seven NIKs, one phone number and two result codes of
+    // the vendor.
     assert_eq!(changed, 1 + 5 + 7 + 1 + 2);
 
-    // To standard output, and by the file of settings, it is the same.
+    // Standard output gets the same bytes, also when the setting comes from `ceknik.toml`.
     let settings = place.write("ceknik.toml", "excel = true\n");
     fs::set_permissions(settings, fs::Permissions::from_mode(0o644)).unwrap();
     let shown = run(&place, "-", &[]).exits(3).stdout;
     assert_eq!(shown, place.read("excel.csv"));
-    // It can be fed back in: no NIK and no name is another one.
+    // The output can be used as input: each NIK and name is still the same.
     fs::rename(place.path("excel.csv"), place.path("in.csv")).unwrap();
     run(&place, "again.csv", &[]);
     let back = records(place.read("again.csv").trim_start_matches('\u{FEFF}'), b';');
@@ -141,7 +143,7 @@ fn a_packed_csv_holds_exactly_the_csv() {
     }
 }
 
-/// Where a column of ours stands in a workbook's results.
+/// Returns the index of one of our columns in the results of a workbook.
 fn column(rows: &[Vec<Data>], name: &str) -> usize {
     let is_it = |head: &Data| head.to_string().ends_with(&format!("({name})"));
     rows[0].iter().position(is_it).unwrap_or_else(|| panic!("no {name}"))
@@ -164,11 +166,11 @@ fn a_workbook_holds_the_same_rows() {
         for (at, name) in plain.iter().skip(OWN).zip(COLUMNS) {
             let cell = &row[column(&rows, name)];
             match name {
-                // In words.
+                // Shown in words.
                 "ck_outcome" | "ck_charged" | "ck_reason" | "ck_source" => {
                     assert!(matches!(cell, Data::String(_) | Data::Empty), "{cell:?}");
                 }
-                // Counts are numbers, to be added up.
+                // Counts are numbers, so that a spreadsheet can add them.
                 "ck_possible" | "ck_attempts" => {
                     assert_eq!(*cell, Data::Float(at.parse().unwrap()));
                 }
@@ -198,23 +200,24 @@ fn a_workbook_holds_the_same_rows() {
     }
     let attention = sheet(&place, "Hasil.XLSX", "Needs attention");
     let records: Vec<String> = attention[1..].iter().map(|row| row[0].to_string()).collect();
-    // The rows of a spreadsheet that opens the input: a cell with a line end is one row.
+    // Row numbers as a spreadsheet shows them for the input: a cell with a line end is in one row.
     assert_eq!(records, ["4", "5", "6", "7", "8"]);
     let mode = fs::metadata(place.path("Hasil.XLSX")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 
-    // Another run of the same facts: the rows are the same bytes. The flag means nothing here.
+    // Another run of the same facts writes the same bytes for the rows. `--excel` has no effect on
+    // a workbook.
     run(&place, "other.xlsx", &["--excel"]).exits(3);
     let results = "xl/worksheets/sheet2.xml";
     let footless = |book: &str| {
         let xml = String::from_utf8(part(&place, book, results)).unwrap();
-        // The run's number is on each page.
+        // The footer of each page has the number of the run, so the comparison ends before it.
         xml.split("<pageSetup").next().unwrap().to_owned()
     };
     assert_eq!(footless("other.xlsx"), footless("Hasil.XLSX"));
     let xml = String::from_utf8(part(&place, "other.xlsx", results)).unwrap();
     assert!(xml.contains("numberStoredAsText") && !xml.contains("<f>"));
-    // Digits stay what they are when someone edits the cell: its format is text.
+    // The cell of a NIK has the format of text, so that digits stay digits when somebody edits it.
     let style = xml.split("<c r=\"B2\" s=\"").nth(1).unwrap().split('"').next().unwrap();
     let styles = String::from_utf8(part(&place, "other.xlsx", "xl/styles.xml")).unwrap();
     let cell_styles = styles.split("<cellXfs").nth(1).unwrap();
@@ -267,7 +270,8 @@ fn a_run_that_stops_writes_a_partial_output_of_its_form() {
         let mut expected = ["in.csv", partial, &summary];
         expected.sort_unstable();
         assert_eq!(files(&place), expected);
-        // The same run, with nothing new in it: the same bytes, but for the time on a workbook's first sheet.
+        // A second start of this run adds no facts and writes the same bytes. Only the first sheet
+        // of a workbook changes: it shows the time.
         let rows = |name: &str| match name.ends_with(".xlsx") {
             true => part(&place, name, "xl/worksheets/sheet2.xml"),
             false => fs::read(place.path(name)).unwrap(),
@@ -291,7 +295,7 @@ fn what_cannot_be_written_is_told_before_the_first_call() {
         assert!(said.contains("cannot be written") || said.contains("has no ending"), "{said}");
         assert!(said.contains("\n  hint: name it .xlsx"), "{said}");
     }
-    // As many columns as a sheet has, and one more.
+    // The largest number of columns that a sheet can have, and one column more.
     for (columns, code) in [(16_384 - 12, 0), (16_384 - 11, 2)] {
         let names: Vec<String> = (2..columns).map(|n| format!("c{n}")).collect();
         let empty = ",".repeat(columns - 2);
@@ -313,8 +317,8 @@ fn a_disk_that_is_full_leaves_no_half_workbook() {
     let rows: String = (0..20_000).map(|n| format!("{}\n", pairs[n % 40])).collect();
     place.write("in.csv", format!("id,nik,nama\n{rows}"));
     let arguments = [CEKNIK, "run", "in.csv", "--sandbox", "--rate", "unlimited", "-o", "out.xlsx"];
-    // No file may grow beyond 2 MB: the ledger and the packed workbook do not, the rows that are
-    // put aside do.
+    // No file may grow beyond 2 MB. The ledger and the packed workbook stay below that size, but
+    // the temporary file of the rows does not.
     let script = "trap '' XFSZ; ulimit -f 4096; exec \"$@\"";
     let full = [&["-c", script, "sh"][..], &arguments].concat();
     let ended = place.command_of("sh", &full).output().unwrap();
@@ -322,8 +326,8 @@ fn a_disk_that_is_full_leaves_no_half_workbook() {
     assert_eq!(ended.status.code(), Some(18), "{stderr}");
     assert!(stderr.contains("is the disk full?") && !stderr.contains("panicked"), "{stderr}");
     assert_eq!(files(&place), ["in.csv", "out.xlsx.summary.json"]);
-    // With room again, nothing is bought twice. What is put aside is beside the output, and nowhere
-    // else.
+    // With enough room, the same command buys nothing twice. The temporary files are in the
+    // output's folder and nowhere else.
     let mut again = place.command(&arguments[1..]);
     assert!(again.env("TMPDIR", place.path("nowhere")).status().unwrap().success());
     assert_eq!(place.summary("out.xlsx")["calls"], 0);

@@ -1,5 +1,5 @@
-//! Files and folders that are not as a run needs them: moved away under it, another user's, protected, on a read-only
-//! mount, or with a limit on their size.
+//! Files and folders that a run cannot use: moved away during the run, owned by another user,
+//! protected, on a read-only mount, or with a limit on their size.
 
 #![allow(
     clippy::unwrap_used,
@@ -22,7 +22,7 @@ use support::{
 
 const LEDGER: [&str; 4] = ["--ledger", "disk/my.ledger", "--concurrency", "4"];
 
-/// A run of many rows, once so many calls were made.
+/// Starts a run of 2,000 rows, and returns it as soon as `calls` calls have been made.
 fn under_way(place: &Place, vendor: &Vendor, calls: usize) -> Running {
     fs::create_dir(place.path("disk")).unwrap();
     place.write("in.csv", many_people(2000));
@@ -47,10 +47,12 @@ fn a_run_stops_at_once_where_its_ledger_is_moved_away() {
     for words in ["is gone from its place", "in danger", "bring its folder back"] {
         assert!(ended.stderr.contains(words), "{words}: {}", ended.stderr);
     }
-    // What was in flight, and what was granted in that moment.
+    // The margin covers calls that were in flight, and intents that were granted just before the
+    // ledger was moved.
     assert!(vendor.count() <= calls + 30, "{} calls, {calls} before", vendor.count());
 
-    // Brought back, it knows what was answered: in doubt are at most those whose answers could not be recorded any more.
+    // Back in its place, the ledger has the answers. At most those rows are in doubt whose answers
+    // could no longer be recorded.
     fs::rename(place.path("elsewhere"), place.path("disk")).unwrap();
     let status = place.ceknik(&["status", "--json", "--ledger", "disk/my.ledger"]).exits(0);
     let status: serde_json::Value = serde_json::from_str(&status.stdout).unwrap();
@@ -58,7 +60,7 @@ fn a_run_stops_at_once_where_its_ledger_is_moved_away() {
     let calls = vendor.calls();
     assert_eq!(tally["calls"], calls.len(), "each call that left has its answer: {status}");
     assert_eq!(tally["confirmed"], billed(&calls));
-    // It goes on, and nothing is bought twice.
+    // The run continues, and nothing is bought twice.
     let more = [&LEDGER[..2], &["--limit", "100"]].concat();
     place.run("in.csv", &vendor.base_url, &more).exits(13);
     bought_once(&vendor.end());
@@ -74,7 +76,7 @@ fn a_run_stops_at_once_where_its_ledger_is_removed() {
     let ended = run.end().exits(18);
     assert!(ended.stderr.contains("is gone from its place"), "{}", ended.stderr);
     assert!(vendor.count() <= calls + 30, "{} calls, {calls} before", vendor.count());
-    // Another folder of that name is not the ledger.
+    // Another folder of the same name is not the ledger's folder.
     let place = Place::new();
     let vendor = Vendor::start(&place, &["--latency", "20ms"]);
     let run = under_way(&place, &vendor, 50);
@@ -84,7 +86,7 @@ fn a_run_stops_at_once_where_its_ledger_is_removed() {
     run.end().exits(18);
 }
 
-/// Runs a made-up person; the exit code, what was said, and how many calls were made.
+/// Runs one made-up person. Returns the exit code, standard error and the number of calls.
 fn run_one(place: &Place, more: &[&str]) -> (Option<i32>, String, usize) {
     let vendor = Vendor::start(place, &[]);
     place.write("in.csv", people([1001]));
@@ -104,7 +106,7 @@ fn an_output_that_cannot_be_put_in_its_place_is_told_before_the_first_call() {
     ] {
         let place = Place::new();
         fs::create_dir(place.path("folder.csv")).unwrap();
-        // Where the partial output would go.
+        // The name of the partial output is taken by a folder.
         fs::create_dir(place.path("taken.partial.csv")).unwrap();
         let (code, stderr, calls) = run_one(&place, &["-o", output, "--summary", summary]);
         assert_eq!((code, calls), (Some(11), 0), "{output} {summary}: {stderr}");
@@ -112,7 +114,8 @@ fn an_output_that_cannot_be_put_in_its_place_is_told_before_the_first_call() {
     }
 }
 
-/// The program with these arguments as the user `nobody`, where this user may become another.
+/// Returns the command that runs the program as the user `nobody`, or `None` where the current user
+/// may not change to another user.
 fn as_nobody(place: &Place, arguments: &[&str]) -> Option<Command> {
     let become_nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "--", CEKNIK];
     let mut probe = Command::new("setpriv");
@@ -175,12 +178,12 @@ fn a_summary_that_cannot_be_written_at_the_end_is_18() {
     while vendor.count() == 0 {
         sleep(Duration::from_millis(5));
     }
-    // Whoever puts something there meanwhile.
+    // Somebody puts a folder there while the run is under way.
     fs::create_dir(place.path("s.json")).unwrap();
     let ended = run.end().exits(18);
     assert!(ended.stderr.contains("the summary cannot be written"), "{}", ended.stderr);
     assert_eq!(place.column("out.csv", "ck_outcome"), ["match"], "all else is done");
-    // The run is not over: the same command ends it, and buys nothing.
+    // The run is still open: the same command finishes it and buys nothing.
     fs::remove_dir(place.path("s.json")).unwrap();
     place.run("in.csv", &vendor.base_url, &more).exits(0);
     let summary: serde_json::Value =
@@ -194,7 +197,8 @@ fn a_limit_on_the_size_of_files_is_storage_that_fails() {
     let place = Place::new();
     let vendor = Vendor::start(&place, &["--latency", "5ms"]);
     place.write("in.csv", many_people(3000));
-    // In blocks of 512 or 1024 bytes: the first is too small to begin, the others are reached on the way.
+    // The limit is in blocks of 512 or 1024 bytes. The first limit is too small to begin, the
+    // others are reached during the run.
     for blocks in ["1", "300", "600"] {
         let more = ["--ledger", &format!("{blocks}.ledger")];
         let arguments = run_arguments("in.csv", &vendor.base_url, &more);
@@ -204,12 +208,12 @@ fn a_limit_on_the_size_of_files_is_storage_that_fails() {
         assert_eq!(ended.code, Some(18), "{blocks}: {}", ended.stderr);
         assert!(ended.stderr.contains("error: "), "{blocks}: {}", ended.stderr);
     }
-    // And what was bought is known.
+    // A good number of calls was made before the limits were reached.
     let calls = vendor.calls().len();
     assert!(calls > 100, "{calls} calls: nothing was tried");
 }
 
-/// A mount of a folder in its own place, read-only, gone with this value.
+/// A read-only bind mount of a folder onto itself. Dropping this value unmounts it.
 struct ReadOnly(std::path::PathBuf);
 
 impl ReadOnly {

@@ -1,4 +1,5 @@
-//! `ceknik plan` against `ceknik run`: what the one says, the other does. It calls nobody, and writes nothing.
+//! `ceknik plan` compared with `ceknik run`: a plan announces what the run then does. A plan makes
+//! no call and writes nothing.
 
 #![allow(clippy::unwrap_used, reason = "a failed expectation is the test's answer")]
 
@@ -13,12 +14,13 @@ use std::path::PathBuf;
 use serde_json::Value;
 use support::{Ended, Place, Running, Vendor, name, nik, people, run_arguments};
 
-/// A plan of a file, its JSON read.
+/// Plans a file and checks that the figures add up. Returns the parsed JSON and the whole result of
+/// the command.
 #[track_caller]
 fn plan(place: &Place, input: &str, base_url: &str, code: i32, more: &[&str]) -> (Value, Ended) {
     let ended = place
         .command(&[&["plan", input, "--base-url", base_url, "--json"], more].concat())
-        // It needs no account.
+        // A plan needs no account.
         .env_remove("CEKNIK_API_ID")
         .env_remove("CEKNIK_API_SECRET")
         .output()
@@ -46,7 +48,7 @@ fn adds_up(plan: &Value) {
     assert_eq!(ages.sum::<u64>(), number(plan, "reused"), "{plan}");
 }
 
-/// Runs the file, and returns how many pairs the vendor was asked about.
+/// Runs the file, and returns the number of pairs that the vendor was asked about.
 fn asked(place: &Place, vendor: &Vendor, input: &str, more: &[&str]) -> u64 {
     let before = vendor.calls().len();
     let code = place.run(input, &vendor.base_url, more).code.unwrap();
@@ -55,7 +57,8 @@ fn asked(place: &Place, vendor: &Vendor, input: &str, more: &[&str]) -> u64 {
     calls.into_iter().filter_map(|call| call.pair).collect::<HashSet<_>>().len() as u64
 }
 
-/// Pairs, duplicates of them, a rejected row, rows of all endings that need no patience.
+/// Returns rows with several kinds of answers that come without a long wait, a duplicate and two
+/// rows that are rejected.
 fn mixed(count: u32) -> String {
     let text = people((0..count).map(|n| match n % 9 {
         0 => 12,
@@ -69,7 +72,7 @@ fn mixed(count: u32) -> String {
     text + &first + "\n9,,NOBODY\n9,32010115019000A1,BUDI\n"
 }
 
-/// All that is in the state folder.
+/// Returns the paths and contents of all files in the state folder.
 fn state(place: &Place) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     let mut folders = vec![place.path("state")];
@@ -106,10 +109,11 @@ fn what_is_planned_is_what_is_sent() {
             assert!(state(&place) == before, "{what}: a plan writes nothing");
             number(&plan, "to_send")
         };
-        // Before any run; after a stopped one; with other bytes; after a finished one.
+        // Plans are made before any run, after a stopped run, after a change of the file, and after
+        // a finished run.
         let all = to_send("in.csv", &[]);
         assert!(!place.path("state").exists(), "{what}");
-        // Some of the nine are second tries.
+        // Some of the nine calls are second attempts of a pair.
         let first = asked(&place, &vendor, "in.csv", &["--limit", "9", "--concurrency", "2"]);
         assert!((1..=9).contains(&first), "{what}: {first}");
         let rest = to_send("in.csv", &[]);
@@ -120,7 +124,7 @@ fn what_is_planned_is_what_is_sent() {
         assert_eq!(asked(&place, &vendor, "in.csv", &[]), changed, "{what}");
         let again = to_send("in.csv", &[]);
         assert_eq!(asked(&place, &vendor, "in.csv", &[]), again, "{what}");
-        // What may be asked for: doubts sent again, all bought afresh.
+        // Rows in doubt are sent again on request, and so are rows with a recorded answer.
         for more in [&["--in-doubt", "resend"][..], &["--reuse", "0", "--reask-after", "0"]] {
             let planned = to_send("in.csv", more);
             assert_eq!(asked(&place, &vendor, "in.csv", more), planned, "{what} {more:?}");
@@ -170,7 +174,7 @@ fn expected_charges_come_from_the_ledger_or_the_user_or_not_at_all() {
     assert_eq!(number(&known, "charges.expected"), 625);
     let (low, high) =
         (number(&known, "charges.expected_low"), number(&known, "charges.expected_high"));
-    // Wilson for 5 of 8: 0.3057 to 0.8632.
+    // The Wilson interval for 5 of 8 is 0.3057 to 0.8632.
     assert_eq!((low, high), (305, 864));
     assert_eq!((number(&known, "money.expected"), number(&known, "money.at_most")), (1250, 2000));
 
@@ -188,7 +192,7 @@ fn a_budget_stops_where_it_was_said_to() {
     let place = Place::new();
     let vendor = Vendor::start(&place, &[]);
     let rows: Vec<_> = people([1; 9]).lines().map(str::to_owned).collect();
-    // A duplicate, and a rejected row, before the stop.
+    // The rows before the stop include a duplicate and a rejected row.
     let text = [&rows[..4], &rows[1..2], &["9,1,X".to_owned()], &rows[4..]].concat().join("\n");
     place.write("in.csv", text);
     for (more, code, stop) in [
@@ -208,7 +212,7 @@ fn a_budget_stops_where_it_was_said_to() {
     place.run("in.csv", &vendor.base_url, &["--max-charges", "5", "--concurrency", "1"]).exits(13);
     let outcomes = place.column("in.sandbox.partial.csv", "ck_outcome");
     assert_eq!(outcomes.iter().position(|outcome| outcome == "not_sent"), Some(7));
-    // The run's earlier starts have used it up.
+    // Earlier starts of the run have used up the budget.
     let (plan, _) = plan(&place, "in.csv", &vendor.base_url, 13, &["--max-charges", "6"]);
     assert_eq!(
         (number(&plan, "budget.remaining"), number(&plan, "budget.stops_at_record")),
@@ -240,7 +244,7 @@ fn names_that_differ_are_shown_where_they_stand() {
     }
 }
 
-/// A file of so many rows, every second with a NIK that a spreadsheet has damaged.
+/// Returns a file in which every second row has a NIK that a spreadsheet has damaged.
 fn damaged(rows: u32) -> String {
     let row = |n| match n % 2 {
         0 => format!("{n},3.20101E+15,{}\n", name(n)),
@@ -318,7 +322,7 @@ fn nobody_is_called() {
     place.write("in.csv", mixed(20));
     plan(&place, "in.csv", &base_url, 0, &[]);
     assert_eq!(nobody.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
-    // The control: a run does call.
+    // As a control, a run does call the vendor.
     let run = place.command(&run_arguments("in.csv", &base_url, &["--timeout", "300ms"]));
     let running = Running::start(run);
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
@@ -385,7 +389,7 @@ fn the_shape_of_the_json_is_documented() {
             Value::Array(values) => open.extend(values),
             Value::Object(object) => {
                 for (field, value) in object {
-                    // Reasons and warnings are codes of their own.
+                    // The keys of `rejected` and `warnings` are codes, and not fields of the plan.
                     if !["rejected", "warnings"].contains(&field.as_str()) {
                         open.push(value);
                     }

@@ -1,6 +1,7 @@
-//! Nothing outside the user's own files (input, output) holds a NIK, a name or a secret: not what is
-//! printed, not the ledger, its key and its lock, not the summary, not `status`, not the command
-//! line, not the names of files. And what is written is for its owner's eyes only.
+//! No file but the user's own (input, output) holds a NIK, a name or a secret, nor does anything
+//! that is printed. The tests look at standard output and error, ledger, key, lock, summary,
+//! `status`, the command line and file names. All files that the program writes must be readable by
+//! their owner only.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,18 +20,18 @@ use support::{Ended, Place, Running, Vendor, nik, run_arguments};
 
 const API_ID: &str = "konto-48151623";
 const API_SECRET: &str = "Geheimnis-7f!q";
-/// How all surnames begin: it stands nowhere by chance.
+/// Beginning of all surnames. It occurs in no other text.
 const SURNAME: &str = "Zulqarnain";
 
-/// Made-up people, and all that nobody may learn of them.
+/// Made-up people, and the texts that must not be found anywhere.
 struct People {
     csv: String,
     secrets: Vec<String>,
 }
 
 impl People {
-    /// So many rows of all kinds: echoes, verdicts, refusals, lost answers, duplicates, and NIKs and
-    /// names that our own checks reject.
+    /// Makes `count` rows of all kinds: answers that repeat the customer, verdicts, refusals, lost
+    /// answers, duplicates, and NIKs and names that our own checks reject.
     fn new(count: u32) -> Self {
         let mut people = Self { csv: "id,nik,nama\n".to_owned(), secrets: Vec::new() };
         for n in 0..count {
@@ -69,7 +70,7 @@ impl People {
         self.secrets.push(name.to_lowercase());
     }
 
-    /// Asserts that none of it, and no secret of the account, stands in these bytes.
+    /// Asserts that these bytes contain none of the people's texts and no secret of the account.
     #[track_caller]
     fn absent(&self, place: &str, bytes: &[u8]) {
         let text = String::from_utf8_lossy(bytes).to_lowercase();
@@ -79,17 +80,17 @@ impl People {
         for secret in words.into_iter().chain(&account) {
             assert!(!text.contains(secret), "{place} holds {secret}: {text}");
         }
-        // Numbers are looked for where there are digits enough.
+        // Only runs of 15 digits or more can contain a NIK.
         for digits in text.split(|c: char| !c.is_ascii_digit()).filter(|run| run.len() >= 15) {
             let found = numbers.iter().find(|number| digits.contains(number.as_str()));
             assert!(found.is_none(), "{place} holds {found:?}: {text}");
         }
     }
 
-    /// The same, of the numbers as a database stores them.
+    /// Asserts that these bytes contain no NIK as a binary number, as a database stores it.
     #[track_caller]
     fn absent_as_numbers(&self, place: &str, bytes: &[u8]) {
-        // Seven bytes, the leading zeros of a NIK off.
+        // A NIK fits into seven bytes: the eighth byte is zero and is not compared.
         let numbers = self.secrets.iter().filter_map(|secret| secret.parse::<u64>().ok());
         let forms: HashSet<Vec<u8>> = numbers
             .filter(|number| *number > 1 << 40)
@@ -102,21 +103,21 @@ impl People {
     }
 }
 
-/// The surname of the n-th person.
+/// Returns the surname of the n-th person.
 fn surname(n: u32) -> String {
     let letters: String =
         (0..4).map(|k| char::from(b'a' + (n / 26_u32.pow(k) % 26) as u8)).collect();
     format!("{SURNAME}{letters}")
 }
 
-/// Starts `ceknik run` with an account of its own.
+/// Starts `ceknik run` with the account of this test.
 fn start(place: &Place, vendor: &Vendor, more: &[&str]) -> Running {
     let mut command = place.command(&run_arguments("in.csv", &vendor.base_url, more));
     command.env("CEKNIK_API_ID", API_ID).env("CEKNIK_API_SECRET", API_SECRET);
     Running::start(command)
 }
 
-/// All files below a folder.
+/// Returns all files and folders below a folder.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -129,7 +130,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Looks at everything that a run left, or is leaving, but the user's own files.
+/// Checks the names, modes and contents of all files that a run has left or is writing, except the
+/// contents of the user's own files. Returns the number of files that were read.
 #[track_caller]
 fn check_files(place: &Place, people: &People) -> usize {
     let root = place.path(".");
@@ -137,7 +139,7 @@ fn check_files(place: &Place, people: &People) -> usize {
     for path in files(&root) {
         let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
         people.absent("a file's name", name.as_bytes());
-        // It may be gone by now: a run is under way.
+        // The file may be gone already, since a run is under way.
         let Ok(found) = fs::metadata(&path) else { continue };
         if !name.ends_with("in.csv") {
             let mode = found.permissions().mode() & 0o777;
@@ -160,7 +162,7 @@ fn check_said(people: &People, ended: &Ended) {
     people.absent("stdout", ended.stdout.as_bytes());
 }
 
-/// What `status` and `plan` say.
+/// Checks the output of `status` and `plan`.
 #[track_caller]
 fn check_lookers(place: &Place, vendor: &Vendor, input: &str, people: &People) {
     for more in [&[][..], &["--json"]] {
@@ -187,7 +189,7 @@ fn a_vendor_that_echoes_is_shown_to_the_user_and_to_nobody_else() {
         let line = fs::read(format!("/proc/{}/cmdline", run.id())).unwrap();
         assert!(!line.is_empty());
         people.absent("the command line", &line);
-        // Ledger, -wal, -shm, lock, key, calls log.
+        // Ledger, `-wal`, `-shm`, lock, key, witness and call log.
         assert!(check_files(&place, &people) >= 5);
         check_lookers(&place, &vendor, "in.csv", &people);
         let ended = run.end().exits(3);
@@ -197,11 +199,12 @@ fn a_vendor_that_echoes_is_shown_to_the_user_and_to_nobody_else() {
                 assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
             }
         }
-        // Ledger, lock, key, calls log, summary.
+        // Ledger, lock, key, witness, call log and summary.
         assert!(check_files(&place, &people) >= 5);
         check_lookers(&place, &vendor, "in.csv", &people);
 
-        // The echo, byte for byte, in the user's own output: from the ledger, too.
+        // The user's own output has the echo, byte for byte, also when the answer comes from the
+        // ledger.
         for source in ["call", "ledger"] {
             let rows = place.rows("in.sandbox.csv");
             let echoes: Vec<_> = rows.iter().filter(|row| row["nik"].ends_with("0018")).collect();
@@ -240,7 +243,7 @@ fn a_kill_leaves_nothing_to_be_read() {
     check_files(&place, &people);
 }
 
-/// An exit code, an input, further arguments, and what is set in the environment.
+/// Exit code, input, further arguments and environment variables.
 type Case<'a> = (i32, &'a str, &'a [&'a str], Vec<(&'a str, String)>);
 
 #[test]
@@ -256,7 +259,8 @@ fn errors_tell_nothing_of_the_customers_or_the_account() {
     let secret = |value: &str| vec![("CEKNIK_API_SECRET", value.to_owned())];
     let account = |id: &str| vec![("CEKNIK_API_ID", id.to_owned())];
     let none = Vec::new;
-    // A headless file whose first customer has words of headers in the address, with and without a NIK.
+    // These files have no header. The address in their first row contains words of headers.
+    // The first row of the second file has no NIK.
     let home = "Jl Melati No 5,Kota Bandung";
     place.write("address.csv", format!("{},{},{home}\n", surname(1), nik(1, 18)));
     let nikless = format!("{},,{home}\n{},{},{home}\n", surname(0), surname(1), nik(1, 18));
@@ -308,7 +312,8 @@ fn names_of_files_and_sheets_are_told_masked_and_on_one_line() {
     };
     check("run", &place.run(&input, &vendor.base_url, &["-vv"]).exits(0).stderr);
     check("error", &place.run(&input, &vendor.base_url, &["--id-column", "9"]).exits(10).stderr);
-    // A text that nobody masks passes the terminal's own guard.
+    // This path is not masked, so that only the filter of the terminal output removes its control
+    // characters.
     check(
         "guard",
         &place.run(&input, &vendor.base_url, &["--ca-cert", "\u{1B}[2J"]).exits(11).stderr,
@@ -332,7 +337,7 @@ fn names_of_files_and_sheets_are_told_masked_and_on_one_line() {
             assert!(!String::from_utf8_lossy(&bytes).contains(&dotted), "{name}");
         }
     }
-    // Labels of a time when less was masked.
+    // An older version masked less, and such a label may be in the ledger.
     let mut state = files(&place.path("state")).into_iter();
     let ledger = state.find(|path| path.extension().is_some_and(|end| end == "ledger")).unwrap();
     let ledger = rusqlite::Connection::open(ledger).unwrap();

@@ -1,5 +1,6 @@
-//! Stopped anywhere and run again: nothing is bought twice, and the output is that of a run that
-//! nobody disturbed. Then what is used of earlier runs, and what is asked again.
+//! Runs that are stopped anywhere and started again: nothing is bought twice, and the output is
+//! that of an undisturbed run. The later tests check which answers of earlier runs are reused and
+//! which rows are sent again.
 
 #![allow(clippy::unwrap_used, reason = "a failed expectation is the test's answer")]
 
@@ -9,7 +10,8 @@ use std::collections::BTreeMap;
 
 use support::{Place, Running, Vendor, name, nik, people, run_arguments};
 
-/// Every ending that needs no patience, verdicts between them, and a duplicate at the end.
+/// Returns rows with all kinds of verdicts, errors that pass at the second attempt, a duplicate and
+/// a row without a NIK.
 fn mixed() -> String {
     let endings = (0..48).map(|n| match n % 8 {
         0 => 2,
@@ -24,7 +26,7 @@ fn mixed() -> String {
     text + &first + "\n48,,NOBODY\n"
 }
 
-/// An output's rows without what differs from call to call.
+/// Returns the rows of an output without the columns that differ from call to call.
 fn comparable(place: &Place, output: &str) -> Vec<BTreeMap<String, String>> {
     let mut rows = place.rows(output);
     for row in &mut rows {
@@ -35,7 +37,7 @@ fn comparable(place: &Place, output: &str) -> Vec<BTreeMap<String, String>> {
     rows
 }
 
-/// Asserts that no pair drew two answers that end it, whoever asked.
+/// Asserts that no pair got two answers that end it.
 #[track_caller]
 fn nothing_was_asked_twice(calls: &[support::Call], what: &str) {
     let mut ends = BTreeMap::<_, u32>::new();
@@ -46,7 +48,7 @@ fn nothing_was_asked_twice(calls: &[support::Call], what: &str) {
     assert!(ends.values().all(|times| *times == 1), "{what}: a pair was asked again");
 }
 
-/// How a run is stopped: what it is called, the vendor's flags, the run's, the exit code.
+/// The ways to stop a run: name, flags of the vendor, flags of the run, exit code.
 const STOPS: [(&str, &[&str], &[&str], i32); 6] = [
     ("limit", &[], &["--limit", "9"], 13),
     ("budget", &[], &["--max-charges", "6"], 13),
@@ -78,11 +80,11 @@ fn a_stopped_run_goes_on_and_ends_like_an_undisturbed_one() {
         let partial = place.column("o.partial.csv", "ck_outcome");
         assert_eq!(partial.len(), expected.len(), "{what}");
         assert!(partial.iter().any(|outcome| outcome == "not_sent"), "{what}");
-        // On a busy machine a run may be too late for its first answer.
+        // On a busy machine these runs may stop before their first answer.
         let is_timed = ["deadline", "outage"].contains(&what);
         assert!(is_timed || partial.iter().any(|outcome| outcome == "match"), "{what}");
 
-        // The same address answers again, in good health.
+        // A vendor without faults answers at the same address.
         let port = vendor.base_url.rsplit(':').next().unwrap().to_owned();
         let mut calls = vendor.end();
         let logged = calls.len();
@@ -143,7 +145,7 @@ fn what_is_still_in_a_file_that_changed_is_not_bought_again() {
     let lines: Vec<&str> = text.lines().collect();
     let changed = [lines[0], lines[5], lines[3], lines[2]].join("\n");
     place.write("in.csv", changed + &format!("\n9,{},{}\n", nik(7, 1), name(7)));
-    // Even answers that are not used again are: the run was cut short, not ended.
+    // Even with `--reuse 0` these answers are used: their run was cut short and not finished.
     let more = ["-o", "o.csv", "--reuse", "0", "--reask-after", "0"];
     let ended = place.run("in.csv", &vendor.base_url, &more).exits(0);
     let told = "the file changed since run 1 was cut short (3 calls, 2 charged): what is still in it \
@@ -154,7 +156,7 @@ fn what_is_still_in_a_file_that_changed_is_not_bought_again() {
     let summary = place.summary("o.csv");
     assert_eq!((&summary["run"], &summary["spending"]["confirmed"]), (&2.into(), &2.into()));
     assert_eq!(vendor.calls().len(), 5);
-    // The first form of the file is a run of its own now, and its answers are still known.
+    // The first form of the file is a new run now, and its answers are still known.
     place.write("in.csv", text);
     place.run("in.csv", &vendor.base_url, &["-o", "o.csv"]).exits(0);
     assert_eq!(vendor.end().len(), 6);
@@ -162,8 +164,8 @@ fn what_is_still_in_a_file_that_changed_is_not_bought_again() {
 
 #[test]
 fn what_an_earlier_run_knows_is_used_by_its_rules() {
-    // Ending: match, mismatch, not sure, failed, refused, asked too often, unknown code, in doubt,
-    // unavailable. Then: which of them a second run asks again.
+    // Endings: match, mismatch, not sure, failed, refused, asked too often, unknown code, in doubt,
+    // unavailable. `asked` lists those that the second run sends again.
     let endings = [1, 2, 3, 4, 5, 7, 13, 12, 6];
     for (more, asked) in [
         (&[][..], &[6][..]),
@@ -189,7 +191,8 @@ fn what_an_earlier_run_knows_is_used_by_its_rules() {
             let expected = if asked.contains(&ending) { "call" } else { "ledger" };
             assert_eq!(row["ck_source"], expected, "{more:?}: ending {ending}");
         }
-        // The next run without these flags knows the new answers.
+        // The next run without these flags reuses the new answers, and sends only the pair that is
+        // unavailable.
         assert_eq!(run(&[]) - second, 1, "{more:?}");
     }
 }
@@ -223,12 +226,12 @@ fn what_was_in_doubt_is_sent_again_once_a_run() {
         calls.iter().filter(|call| call.answer == "cut").count()
     };
     run(&["--limit", "1"]).exits(13);
-    // In doubt in this run: not before this run.
+    // The doubt arose in this run. Only doubts of earlier runs are sent again.
     run(&["--limit", "1", "--in-doubt", "resend"]).exits(13);
     let ended = run(&["--in-doubt", "resend"]).exits(3);
     assert_eq!(sends(), 1);
     assert!(!ended.stderr.contains("resend --in-doubt resend"), "{}", ended.stderr);
-    // The next run sends it, loses it again, and leaves it.
+    // The next run sends the pair, loses the answer again and leaves the pair in doubt.
     place.write("more.csv", people([12, 1, 1, 2, 2]));
     let more = |flags: &[&str]| {
         place.run("more.csv", &vendor.base_url, &[&["-o", "m.csv"], flags].concat())
@@ -240,7 +243,7 @@ fn what_was_in_doubt_is_sent_again_once_a_run() {
     assert_eq!(sends(), 2);
     let row = &place.rows("m.csv")[0];
     assert_eq!((row["ck_outcome"].as_str(), row["ck_possible"].as_str()), ("in_doubt", "1"));
-    // Held, the doubts of both runs stay what they are.
+    // Without `--in-doubt resend`, the doubts of both runs remain.
     let ended = more(&[]).exits(3);
     assert_eq!(sends(), 2);
     assert!(ended.stderr.contains("in doubt, held"), "{}", ended.stderr);
@@ -252,7 +255,7 @@ fn what_was_in_doubt_is_sent_again_once_a_run() {
 fn attempts_are_counted_over_all_starts_and_can_be_raised() {
     let place = Place::new();
     let vendor = Vendor::start(&place, &[]);
-    // QUERY_FAILED for ever, and a row that is never reached before the limit.
+    // The first row always gets QUERY_FAILED, the second gets a match.
     place.write("in.csv", people([6, 1]));
     let run = |attempts: &str, limit: &str| {
         let flags = ["-o", "o.csv", "--concurrency", "1", "--backoff", "1ms"];
@@ -260,7 +263,8 @@ fn attempts_are_counted_over_all_starts_and_can_be_raised() {
         let more = ["--max-attempts", attempts, "--limit", limit];
         place.ceknik(&[&["run", "in.csv", "--base-url", url][..], &flags, &more].concat())
     };
-    // One try of the first row, the verdict of the second; then no tries are left.
+    // The first start makes one attempt for each row, the second start the last attempt of the
+    // first row.
     run("2", "2").exits(13);
     let ended = run("2", "1");
     let sends = |n: usize| assert_eq!(vendor.calls().len(), n);
@@ -268,7 +272,8 @@ fn attempts_are_counted_over_all_starts_and_can_be_raised() {
     sends(3);
     assert_eq!(place.column("o.csv", "ck_outcome"), ["unavailable", "match"]);
     assert_eq!(place.column("o.csv", "ck_attempts"), ["2", "1"]);
-    // A pair that had no tries left in a run that was cut short has more when they are raised.
+    // A pair that had no attempts left in a run that was cut short gets more when `--max-attempts`
+    // is raised.
     place.write("two.csv", people([6, 1, 1]).replace("WARGA", "ORANG"));
     let two = |attempts: &str, limit: &str| {
         let url = ["run", "two.csv", "--base-url", &vendor.base_url, "--concurrency", "1"];
@@ -281,7 +286,8 @@ fn attempts_are_counted_over_all_starts_and_can_be_raised() {
     two("3", "9").exits(3);
     assert_eq!(place.column("t.csv", "ck_attempts"), ["3", "1", "1"]);
     sends(8);
-    // A new run begins anew; stopped before its end, a raised limit gives more tries.
+    // A new run counts attempts from zero. Stopped before its end, it continues with more attempts
+    // when the limit is raised.
     run("1", "1").exits(3);
     sends(9);
     run("3", "2").exits(13);
@@ -299,18 +305,18 @@ fn another_output_other_columns_and_other_flags() {
     place.write("in.csv", people([1, 2, 3]));
     let run = |more: &[&str]| place.run("in.csv", &vendor.base_url, more);
     run(&["-o", "a.csv", "--limit", "1"]).exits(13);
-    // Output, rate and price are no part of what a run is.
+    // Output, rate and price do not identify a run.
     run(&["-o", "b.csv", "--price", "100", "--concurrency", "1"]).exits(0);
     assert_eq!(place.column("b.csv", "ck_source"), ["call"; 3]);
     assert_eq!(place.summary("b.csv")["starts"], 2);
-    // Nor is where the file stands.
+    // Neither does the path of the file.
     std::fs::rename(place.path("in.csv"), place.path("moved.csv")).unwrap();
     place.run("moved.csv", &vendor.base_url, &["-o", "c.csv"]).exits(0);
     assert_eq!(place.column("c.csv", "ck_source"), ["ledger"; 3]);
     assert_eq!(place.summary("c.csv")["spending"]["confirmed"], 0);
     assert_eq!(place.summary("c.csv")["funnel"]["reused"], 3);
     assert_eq!(vendor.calls().len(), 3);
-    // How it is read is.
+    // The way in which a file is read does.
     place.write("other.csv", people([2, 1]));
     place.run("other.csv", &vendor.base_url, &["-o", "d.csv", "--limit", "1"]).exits(13);
     let ended =
@@ -341,7 +347,7 @@ fn another_sheet_of_a_workbook_is_another_table() {
         place.run("two.xlsx", &vendor.base_url, &[&which, more].concat())
     };
     place.run("two.xlsx", &vendor.base_url, &["-o", "x.csv"]).exits(10);
-    // Each is a run of its own, and the one does not end the other.
+    // Each sheet is a run, and one run does not supersede the other.
     run("Utara", &["--limit", "15"]).exits(13);
     run("Selatan", &["--limit", "15"]).exits(13);
     run("Utara", &[]).exits(0);

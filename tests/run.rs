@@ -1,5 +1,5 @@
-//! The whole program against the stand-in vendor: what becomes of each row, what it costs, and what
-//! the output looks like.
+//! The whole program against the stand-in vendor: the outcome of each row, its cost, and the form
+//! of the output.
 
 #![allow(clippy::unwrap_used, reason = "a failed expectation is the test's answer")]
 
@@ -27,9 +27,9 @@ fn every_row_gets_its_verdict_and_a_second_run_buys_nothing() {
     assert_eq!(vendor.end().len(), 200);
 }
 
-/// What a row of some ending comes to: `+` stands for any text.
+/// Ending of a NIK and the columns that the program must then add; `+` stands for any text.
 const OUTCOMES: [(u32, &str); 16] = [
-    //     outcome     result charged possible order time remark request status reason source attempts
+    //   outcome     result charged possible order time remark request status reason source attempts
     (1, "match       | 01 | yes     | 0 | + | + | MATCH                | + | OK | | call | 1"),
     (2, "mismatch    | 02 | yes     | 0 | + | + | MISMATCH             | + | OK | | call | 1"),
     (3, "not_sure    | 03 | no      | 0 | + | + | NOT SURE             | + | OK | | call | 1"),
@@ -78,7 +78,8 @@ fn each_outcome_fills_its_columns() {
     bill.is_that_of(&place.summary("in.sandbox.csv"));
     bill.covers(&vendor);
 
-    // The next run holds what is in doubt, uses what has an end, and asks the others again.
+    // The next run does not send rows in doubt, reuses answers that end a pair, and sends the
+    // others again.
     let before = vendor.count();
     place.run("in.csv", &vendor.base_url, &["--max-attempts", "3"]).exits(3);
     for (row, (ending, _)) in place.rows("in.sandbox.csv").iter().zip(OUTCOMES) {
@@ -87,7 +88,7 @@ fn each_outcome_fills_its_columns() {
         let charged = if ending == 14 { "unknown" } else { "no" };
         assert_eq!(row["ck_charged"], charged, "ending {ending}");
     }
-    // What a gateway may have passed on twice is not asked a third time.
+    // A call that a gateway may have passed on twice is not made a third time.
     assert_eq!(vendor.calls().len() - before, 3 * 3 + 2);
 }
 
@@ -103,7 +104,7 @@ fn an_answer_that_never_comes_is_in_doubt_and_an_echo_is_restored() {
     Bill::of(&rows).covers(&vendor);
 }
 
-/// NIK cell, name cell, and why the row is not sent.
+/// NIK cell, name cell, and the reason for which the row is not sent.
 const REJECTED: [(&[u8], &[u8], &str); 13] = [
     (b"", b"BUDI", "nik_empty"),
     (b"320101150190001", b"BUDI", "nik_length"),
@@ -117,7 +118,8 @@ const REJECTED: [(&[u8], &[u8], &str); 13] = [
     (b"3201011501900001", b" ", "name_empty"),
     (b"3201011501900001", b"081234567", "name_not_a_name"),
     (b"3201011501900001", b"BUDI,SE", "ragged_row"),
-    // A byte that Windows-1252 has no character for: else the file is read as that.
+    // Windows-1252 has no character for this byte. With another byte the whole file would be read
+    // as Windows-1252.
     (b"3201011501900001", b"JOS\x81", "not_utf8"),
 ];
 
@@ -173,7 +175,7 @@ fn a_row_that_was_not_reached_is_not_sent() {
 fn duplicates_ride_on_one_call_while_it_is_in_flight_too() {
     let place = Place::new();
     let vendor = Vendor::start(&place, &["--latency", "150ms"]);
-    // Person, ending: the same pair in rows 0, 2 and 5; the cleaned name makes row 6 the same too.
+    // Rows 0, 2 and 5 are the same pair. Row 6 becomes the same pair when its name is cleaned.
     let row = |id: u32, n, ending, name: &str| format!("{id},{},{name}\n", nik(n, ending));
     let (first, second, doubt) = (name(1), name(2), name(3));
     let text = [
@@ -214,7 +216,7 @@ fn duplicates_ride_on_one_call_while_it_is_in_flight_too() {
     assert!(vendor.end().iter().all(|call| call.n == 1));
 }
 
-/// Inputs that are the same table in other dress: what it is, delimiter, bytes.
+/// Returns inputs that hold the same table in different forms: name, delimiter, bytes.
 fn dresses() -> Vec<(&'static str, u8, Vec<u8>)> {
     let table = |delimiter: &str, end: &str| {
         let line = |cells: &[&str]| cells.join(delimiter) + end;
@@ -229,7 +231,7 @@ fn dresses() -> Vec<(&'static str, u8, Vec<u8>)> {
     let with = |bom: &str, text: String| [bom.as_bytes(), text.as_bytes()].concat();
     let mut latin = table(",", "\n").into_bytes();
     latin.extend(format!("caf\u{e9},{},{},x\n", nik(3, 1), name(3)).bytes().map(|byte| {
-        // A cell of ours that is no UTF-8 stays as it is.
+        // This cell is not valid UTF-8. It must come out unchanged.
         if byte == 0xc3 { 0xff } else { byte }
     }));
     vec![
@@ -299,7 +301,7 @@ fn an_output_that_is_fed_back_has_its_columns_replaced() {
 #[test]
 fn rows_come_out_in_order_and_the_bill_is_the_vendors() {
     let place = Place::new();
-    // Every tenth call meets some trouble, answers come out of order.
+    // Every tenth call has a fault, and answers come out of order.
     let trouble = ["--chaos", "0.1", "--seed", "3", "--latency", "5ms"];
     let vendor = Vendor::start(&place, &trouble);
     place.write("in.csv", many_people(150));
@@ -311,7 +313,7 @@ fn rows_come_out_in_order_and_the_bill_is_the_vendors() {
         let ended = place.ceknik(&[&url[..], &pace].concat());
         match ended.code {
             Some(0 | 3) => break,
-            // Trouble in a heap stops a run; it goes on.
+            // Many faults at once stop a run. It continues with the next start.
             Some(16) if starts < 5 => {}
             other => panic!("{other:?}: {}", ended.stderr),
         }
@@ -471,7 +473,7 @@ fn the_stand_in_never_fills_a_live_outputs_name() {
     assert!(!place.path("in.verified.csv.summary.json").exists());
 }
 
-/// What an output's rows add up to.
+/// Charges, added up over the rows of an output.
 #[derive(Debug)]
 struct Bill {
     confirmed: u64,
@@ -485,7 +487,7 @@ impl Bill {
         Self { confirmed: charged as u64, possible }
     }
 
-    /// The summary says the same.
+    /// Asserts that the summary has these figures.
     #[track_caller]
     fn is_that_of(&self, summary: &serde_json::Value) {
         let spending = &summary["spending"];
@@ -497,7 +499,8 @@ impl Bill {
         assert_eq!(spending["owed_at_most"], self.confirmed + self.possible);
     }
 
-    /// What the vendor charged is within it, and no pair was charged twice.
+    /// Asserts that the vendor's charges lie within these bounds, and that no pair was charged
+    /// twice.
     #[track_caller]
     fn covers(&self, vendor: &Vendor) {
         let calls = vendor.calls();
@@ -512,7 +515,8 @@ impl Bill {
     }
 }
 
-/// Asserts our columns of a row, written as a line with `|`; `+` stands for any text.
+/// Asserts the columns that the program adds to a row. They are written as a line with `|` between
+/// them; `+` stands for any text.
 #[track_caller]
 fn assert_row(row: &Row, expected: &str, what: &str) {
     let expected: Vec<&str> = expected.split('|').map(str::trim).collect();
@@ -524,7 +528,7 @@ fn assert_row(row: &Row, expected: &str, what: &str) {
     assert_eq!(expected.len(), COLUMNS.len(), "{what}");
 }
 
-/// All records of a CSV, the header too.
+/// Returns all records of a CSV, with the header.
 fn table(text: &[u8], delimiter: u8) -> Vec<Vec<Vec<u8>>> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
@@ -535,7 +539,7 @@ fn table(text: &[u8], delimiter: u8) -> Vec<Vec<Vec<u8>>> {
     reader.byte_records().map(|record| cells(record.unwrap())).collect()
 }
 
-/// The names in the test's folder, sorted.
+/// Returns the names of the files in the test's folder, sorted.
 fn files(place: &Place) -> Vec<String> {
     let entries = fs::read_dir(place.path("")).unwrap();
     let mut names: Vec<String> =

@@ -1,7 +1,8 @@
-//! Stored copies of all that people and other programs read: help, plan, last words, status, errors, the shapes of the
-//! JSON, the columns of the outputs. A change of one shows in review, as a change of a file in `tests/snapshots/`.
+//! Stored copies of all texts that people and other programs read: help, plan, last words, status,
+//! errors, the shapes of the JSON and the columns of the outputs. A change of such a text shows in
+//! review as a change of a file in `tests/snapshots/`.
 //!
-//! `INSTA_UPDATE=always cargo test --test snapshots` stores what the program says now.
+//! `INSTA_UPDATE=always cargo test --test snapshots` stores the current texts.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,7 +17,7 @@ use insta::{Settings, assert_snapshot};
 use serde_json::{Map, Value, json};
 use support::{Ended, Place, people};
 
-/// Patterns of text that differ from run to run, and what stands for them.
+/// Patterns of text that differ from run to run, and their replacements.
 const FILTERS: [(&str, &str); 7] = [
     (r"\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d)?)?", "DATE"),
     (r"done \d\d:\d\d \(UTC[+-]\d\d:\d\d\)", "done TIME"),
@@ -30,7 +31,7 @@ const FILTERS: [(&str, &str); 7] = [
     (r"ceknik \d+\.\d+\.\d+", "ceknik VERSION"),
 ];
 
-/// Runs a test with the filters, and the snapshots named after what they show.
+/// Runs a test with the filters. Snapshots get the plain name that the test gives them.
 fn with_filters(test: impl FnOnce()) {
     let mut settings = Settings::clone_current();
     FILTERS.into_iter().for_each(|(pattern, stands_for)| settings.add_filter(pattern, stands_for));
@@ -39,7 +40,8 @@ fn with_filters(test: impl FnOnce()) {
     settings.bind(test);
 }
 
-/// A folder with a file of customers: a match, a mismatch, one of each free answer, a duplicate, a NIK that is cut.
+/// Returns a place with a file of customers: a match, a mismatch, one row for each free answer, a
+/// duplicate, and a row with a NIK that is too short.
 fn with_customers() -> Place {
     let place = Place::new();
     let mut file = people([1, 2, 3, 4]);
@@ -121,7 +123,7 @@ fn errors() {
     with_filters(|| assert_snapshot!("errors", all));
 }
 
-/// The headings of each sheet of a workbook that we wrote.
+/// Returns the headings of each sheet of a workbook that the program wrote.
 fn columns_of_the_sheets(place: &Place, file: &str) -> String {
     let mut book: Xlsx<_> = open_workbook(place.path(file)).unwrap();
     let mut text = String::new();
@@ -133,7 +135,8 @@ fn columns_of_the_sheets(place: &Place, file: &str) -> String {
     text
 }
 
-/// A JSON text with a word for the kind of each value; of a list, its first value.
+/// Replaces each value of a JSON text by a word for its type. Of a list, only the first value is
+/// kept.
 fn shape_of(text: &str) -> String {
     fn shape(value: &Value) -> Value {
         match value {

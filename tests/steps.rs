@@ -1,9 +1,10 @@
-//! Killed at each single step of a run: before each write, cut, sync and rename of its files, before each send, and
-//! when each answer has come. So at every row: after the intent, after the permit, after the send, after the answer;
-//! then before the output's rename and before the merge of what is known.
+//! Kills at each single step of a run: before each write, cut, sync and rename of a file, before
+//! each send, and when each answer has come. So the program is killed after each row's intent,
+//! permission to send, send and answer, then before the output's rename and before the ledger's
+//! merge.
 //!
-//! The steps are found by tracing a run that nobody disturbs. One call is in flight at a time, so that its steps have
-//! one order. The vendor's call log is the truth about what was sent and charged.
+//! The steps are found by tracing an undisturbed run. One call is in flight at a time, so that the
+//! steps have a fixed order. The vendor's call log shows what was sent and charged.
 
 #![allow(
     clippy::unwrap_used,
@@ -24,7 +25,7 @@ use support::{Call, Place, Running, Vendor};
 use support::{billed, bought_once, many_people, run_arguments};
 
 const ROWS: usize = 5;
-/// Kills at a time.
+/// Number of kills at the same time.
 const AT_A_TIME: usize = 4;
 const ALONE: [&str; 6] = ["--concurrency", "1", "--ledger", "disk/my.ledger", "-o", "out.csv"];
 
@@ -35,15 +36,16 @@ fn place() -> Place {
     place
 }
 
-/// Runs in this place, with what is put upon the program.
+/// Runs the program in this place. `put` may change the command first. Returns the exit code, or -1
+/// after a kill.
 fn run(place: &Place, vendor: &Vendor, put: impl FnOnce(&mut std::process::Command)) -> i32 {
     let mut command = place.command(&run_arguments("in.csv", &vendor.base_url, &ALONE));
     put(&mut command);
-    // A kill has no code.
+    // A process that was killed has no exit code.
     Running::start(command).end().code.unwrap_or(-1)
 }
 
-/// The steps of a run: what kind of call, of which file.
+/// Returns the steps of an undisturbed run: the kind of each call and the name of its file.
 fn steps(place: &Place, vendor: &Vendor) -> Vec<String> {
     let (folder, into) = (place.path(""), place.path("trace"));
     let code = run(place, vendor, |command| trace(command, ANY, folder.to_str().unwrap(), &into));
@@ -51,20 +53,21 @@ fn steps(place: &Place, vendor: &Vendor) -> Vec<String> {
     place.read("trace").lines().map(str::to_owned).collect()
 }
 
-/// What the ledger says of the run; `None` where there is none yet.
+/// Returns the output of `status`, or `None` if there is no ledger yet.
 fn status(place: &Place) -> Option<Value> {
     let ended = place.ceknik(&["status", "--json", "--ledger", "disk/my.ledger"]);
     match ended.code {
         Some(0) => Some(serde_json::from_str(&ended.stdout).unwrap()),
-        // Not made yet.
+        // The ledger is not made yet.
         Some(11) => None,
         code => panic!("status ends with {code:?}: {}", ended.stderr),
     }
 }
 
-/// Confirmed charges, and those that are possible or may still turn out so.
+/// Returns the confirmed charges of the first run, and its possible charges together with calls
+/// that are not settled.
 fn charges(status: &Value) -> (u64, u64) {
-    // A later one buys nothing.
+    // Later runs buy nothing.
     let runs = status["runs"].as_array().unwrap();
     let run = runs.iter().find(|run| run["run"] == 1).map_or(&Value::Null, |run| &run["tally"]);
     let possible = run["possible"].as_object().into_iter().flat_map(|kinds| kinds.values());
@@ -83,7 +86,7 @@ fn check_money(status: &Value, calls: &[Call]) {
     );
 }
 
-/// Kills a run before this step, and runs it again. Says how many rows are in doubt.
+/// Kills a run before this step, and runs it again. Returns the number of rows in doubt.
 fn killed_before(at: usize, step: &str, vendor: &Vendor, undisturbed: &[String]) -> usize {
     let place = place();
     let before = vendor.count();
@@ -104,7 +107,7 @@ fn killed_before(at: usize, step: &str, vendor: &Vendor, undisturbed: &[String])
     let ended = place.ceknik(&plan);
     assert_eq!(ended.code, Some(0), "{what}: {}", ended.stderr);
     let code = run(&place, vendor, |_| {});
-    // Finished is finished: whoever runs it again buys nothing.
+    // A finished run stays finished: running it again buys nothing.
     assert_eq!(run(&place, vendor, |_| {}), code, "{what}");
     let calls = vendor.calls().split_off(before);
     bought_once(&calls);
@@ -116,7 +119,7 @@ fn killed_before(at: usize, step: &str, vendor: &Vendor, undisturbed: &[String])
     assert_eq!((outcomes.len(), doubts), (ROWS, in_doubt), "{what}: {outcomes:?}");
     assert!(in_doubt <= 1, "{what}: {in_doubt} in doubt");
     assert_eq!(code, if in_doubt == 0 { 0 } else { 3 }, "{what}");
-    // What left is answered or in doubt, and nothing else is.
+    // Each row was sent or is in doubt.
     let unasked = ROWS - calls.len();
     assert!(unasked <= in_doubt, "{what}: {} calls, {in_doubt} in doubt", calls.len());
     in_doubt
@@ -128,10 +131,11 @@ fn killed_at_each_step() {
     let vendor = Vendor::start(&calm, &[]);
     let steps = steps(&calm, &vendor);
     let undisturbed = calm.column("out.csv", "ck_outcome");
-    // How often each step was the next, and how many rows were left in doubt.
+    // For each kind of step: the number of kills before it, and the number of rows that they left
+    // in doubt.
     let met: Mutex<BTreeMap<&str, (usize, usize)>> = Mutex::default();
     let next = AtomicUsize::new(0);
-    // The runs wait for their disks more than they compute.
+    // Runs wait for the disk more than they use the CPU.
     thread::scope(|scope| {
         for _ in 0..AT_A_TIME {
             scope.spawn(|| {
@@ -150,7 +154,7 @@ fn killed_at_each_step() {
     });
     let met = met.into_inner().unwrap();
     println!("{} kills, by what came next (and how many left a doubt): {met:#?}", steps.len());
-    // The steps that have a name were there, at each row.
+    // The steps of a call occurred once for each row, and the rename of the output once.
     assert_eq!(met["send socket"], (ROWS, ROWS), "after the intent and the permit");
     assert_eq!(met["recv socket"], (ROWS, ROWS), "after the send and the answer");
     assert_eq!(met["rename out.csv"], (1, 0), "before the rename");

@@ -1,7 +1,7 @@
 //! The ledger and the output on storage that fails, and two processes that want the same ledger.
 //!
-//! The vendor's call log is the truth about what was charged: whatever the disk does, every charge
-//! is in the ledger as charged or possible, and nothing is bought twice.
+//! Must hold: whatever the disk does, every charge is in the ledger as confirmed or possible, and
+//! nothing is bought twice. The vendor's call log shows what was charged.
 
 #![allow(
     clippy::unwrap_used,
@@ -25,7 +25,8 @@ use support::{billed, bought_once, many_people, run_arguments};
 const CONCURRENCY: u64 = 8;
 const LEDGER: [&str; 4] = ["--ledger", "disk/my.ledger", "--concurrency", "8"];
 
-/// A place with a folder for the ledger, an input of so many rows, and a vendor with a latency.
+/// Makes a place with a folder for the ledger and an input of `rows` rows, and starts a vendor with
+/// a latency of 20 ms.
 fn set_up(rows: u32) -> (Place, Vendor) {
     let place = Place::new();
     fs::create_dir(place.path("disk")).unwrap();
@@ -39,8 +40,8 @@ fn status(place: &Place) -> Value {
     serde_json::from_str(&ended.stdout).unwrap()
 }
 
-/// What must hold after a run whose ledger refused to take more in its middle. Says how many calls
-/// are in doubt.
+/// Checks a run whose ledger could not be written in the middle of the run. Returns the number of
+/// calls in doubt.
 fn check_cut_short(place: &Place, vendor: &Vendor, ended: Ended) -> u64 {
     let ended = ended.exits(18);
     assert!(ended.stderr.contains("error: the ledger could not be written"), "{}", ended.stderr);
@@ -50,12 +51,12 @@ fn check_cut_short(place: &Place, vendor: &Vendor, ended: Ended) -> u64 {
     let number = |value: &Value| value.as_u64().unwrap_or(0);
     let unsettled = number(&status["unsettled"]);
     assert!(unsettled <= CONCURRENCY, "{unsettled} in doubt");
-    // Every call that left has an intent, and every charge is confirmed or possible.
+    // Every call that was sent has an intent, and every charge is confirmed or possible.
     let confirmed = number(&tally["confirmed"]);
     assert!(calls.len() as u64 <= number(&tally["attempts"]) + unsettled, "sent without intent");
     let doubts = number(&status["in_doubt"]) + unsettled;
     assert!(confirmed <= billed(&calls) && billed(&calls) <= confirmed + doubts);
-    // What is shown rests on what is recorded, and on nothing else.
+    // The output shows recorded facts only.
     let shown = |column, word: &str| {
         let cells = place.column("in.sandbox.partial.csv", column);
         cells.iter().filter(|cell| *cell == word).count() as u64
@@ -65,7 +66,7 @@ fn check_cut_short(place: &Place, vendor: &Vendor, ended: Ended) -> u64 {
     doubts
 }
 
-/// With room again, the same command goes on to the end and buys nothing twice.
+/// Checks that with enough room the same command finishes the run and buys nothing twice.
 fn check_goes_on(place: &Place, vendor: Vendor, rows: u64, doubts: u64) {
     let code = if doubts == 0 { 0 } else { 3 };
     place.run("in.csv", &vendor.base_url, &LEDGER).exits(code);
@@ -80,8 +81,8 @@ fn check_goes_on(place: &Place, vendor: Vendor, rows: u64, doubts: u64) {
     assert!(!place.path("in.sandbox.partial.csv").exists());
 }
 
-/// The program, its files limited to so many blocks. The signal that would kill it is ignored: its
-/// writes fail instead, as they do on a full disk.
+/// Returns the program with a limit on the size of its files, in blocks. The signal that would kill
+/// the program is ignored, so that its writes fail as on a full disk.
 fn limited(place: &Place, blocks: &str, arguments: &[&str]) -> Command {
     let script = "trap '' XFSZ; ulimit -f \"$1\"; shift; exec \"$@\"";
     let whole = [&["-c", script, "sh", blocks, CEKNIK], arguments].concat();
@@ -90,7 +91,7 @@ fn limited(place: &Place, blocks: &str, arguments: &[&str]) -> Command {
 
 #[test]
 fn a_ledger_that_cannot_grow_stops_the_run_and_covers_every_charge() {
-    // Blocks of 512 bytes that a file may have: enough to begin, too few to end.
+    // Blocks of 512 bytes for each file: enough to begin, too few to finish.
     for blocks in ["500", "800", "1300"] {
         let (place, vendor) = set_up(400);
         let arguments = run_arguments("in.csv", &vendor.base_url, &LEDGER);
@@ -101,11 +102,11 @@ fn a_ledger_that_cannot_grow_stops_the_run_and_covers_every_charge() {
     }
 }
 
-/// A small file system in memory, gone with this value.
+/// A small file system in memory. Dropping this value unmounts it.
 struct Disk(std::path::PathBuf);
 
 impl Disk {
-    /// None where this user may not mount.
+    /// Mounts the file system. Returns `None` where this user may not mount.
     fn mount(at: &Path, options: &str) -> Option<Self> {
         mount(&["-t", "tmpfs", "-o", options, "ceknik-test", at.to_str().unwrap()])
             .then(|| Self(at.to_owned()))
@@ -123,7 +124,8 @@ fn mount(arguments: &[&str]) -> bool {
     command.args(arguments).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
-/// Whether this process may mount. If not, its test is run once more in a namespace of its own, where it may.
+/// Returns `true` if this process may mount. If not, the test is run once more in a new user
+/// namespace, where it may, and `false` is returned.
 fn may_mount(test: &str) -> bool {
     const INSIDE: &str = "CEKNIK_TEST_INSIDE";
     let probe = tempfile::tempdir().unwrap();
@@ -148,12 +150,13 @@ fn a_full_disk_stops_the_run_and_covers_every_charge() {
     }
     let (place, vendor) = set_up(400);
     let _disk = Disk::mount(&place.path("disk"), "size=4m").unwrap();
-    // Somebody else's, that leaves half a megabyte.
+    // A file of somebody else that leaves half a megabyte.
     let ballast = place.write("disk/ballast", vec![0; 7 << 19]);
     let ended = place.run("in.csv", &vendor.base_url, &LEDGER);
     let doubts = check_cut_short(&place, &vendor, ended);
     println!("4 MB: {} calls, {doubts} in doubt", vendor.count());
-    // Still full: it comes no further than the little room that is left, and loses nothing.
+    // The disk is still full: the run uses the little room that is left, stops again and loses
+    // nothing.
     let ended = place.run("in.csv", &vendor.base_url, &LEDGER);
     let doubts = doubts.max(check_cut_short(&place, &vendor, ended));
     fs::remove_file(ballast).unwrap();
@@ -163,7 +166,7 @@ fn a_full_disk_stops_the_run_and_covers_every_charge() {
 #[test]
 fn a_disk_that_cannot_be_written_is_told_before_the_first_call() {
     let (place, vendor) = set_up(5);
-    // A file where a folder should be: nobody can write there, root neither.
+    // The ledger's folder would be a file, so that not even root can write there.
     place.write("disk/file", "");
     let ended = place.run("in.csv", &vendor.base_url, &["--ledger", "disk/file/my.ledger"]);
     ended.exits(18);
@@ -217,7 +220,7 @@ fn a_damaged_ledger_is_refused_and_never_replaced() {
     fs::remove_file(place.path("disk/my.ledger.key")).unwrap();
     place.run("in.csv", &vendor.base_url, &LEDGER).exits(18);
     assert!(!place.path("disk/my.ledger.key").exists(), "a new key would buy everything again");
-    // Brought back, all answers are there.
+    // With ledger and key in place again, all answers are there.
     put(&whole, &key);
     place.run("in.csv", &vendor.base_url, &LEDGER).exits(0);
     assert_eq!(vendor.end().len(), 300);
@@ -243,7 +246,7 @@ fn an_output_folder_that_vanishes_costs_no_answer() {
     let ended = running.end().exits(18);
     assert!(ended.stderr.contains("the answers are safe in the ledger"), "{}", ended.stderr);
     assert_eq!(vendor.calls().len(), 200);
-    // Not there yet: told before anything else, and nothing is sent.
+    // A folder that does not exist is reported before anything is sent.
     place.run("in.csv", &vendor.base_url, &more).exits(11);
     fs::create_dir(place.path("results")).unwrap();
     place.run("in.csv", &vendor.base_url, &more).exits(0);
@@ -251,7 +254,8 @@ fn an_output_folder_that_vanishes_costs_no_answer() {
     assert_eq!(vendor.end().len(), 200);
 }
 
-/// No output can be made, and nothing more be recorded: the last words are said all the same.
+/// Checks that the last words are written even where neither the output nor the ledger can be
+/// written.
 #[test]
 fn a_disk_that_is_full_for_ledger_and_output_leaves_the_last_words() {
     let (place, vendor) = set_up(200);
@@ -306,7 +310,7 @@ fn a_link_to_a_ledger_is_that_ledger() {
     let first = Running::start(place.command(&run_arguments("in.csv", &vendor.base_url, &slow)));
     vendor.wait_for(5);
     place.run("in.csv", &vendor.base_url, &by_link).exits(17);
-    // The facts of a run under way stand in the WAL.
+    // The facts of a run under way are in the WAL.
     let plan = ["plan", "in.csv", "--json", "--ledger", "link", "--base-url", &vendor.base_url];
     let plan: Value = serde_json::from_str(&place.ceknik(&plan).exits(0).stdout).unwrap();
     assert!(plan["done"].as_u64().unwrap() >= 3, "{plan}");
@@ -327,16 +331,16 @@ fn one_run_at_a_time_on_a_ledger() {
     let refused = place.run("other.csv", &vendor.base_url, &LEDGER).exits(17);
     assert!(refused.stderr.contains("--lock-wait"), "{}", refused.stderr);
     assert!(!place.path("other.sandbox.csv").exists());
-    // To look needs no lock.
+    // `status` needs no lock.
     assert_eq!(status(&place)["runs"][0]["state"], "open");
     let waits = [&LEDGER[..], &["--lock-wait", "60s"]].concat();
     let arguments = run_arguments("other.csv", &vendor.base_url, &waits);
     let second = Running::start(place.command(&arguments));
     first.end().exits(0);
     second.end().exits(0);
-    // Its people are among those of the first file.
+    // The people of the second file are among those of the first.
     assert_eq!(place.column("other.sandbox.csv", "ck_source"), vec!["ledger"; 50]);
-    // The wait has an end.
+    // The wait for the lock ends after `--lock-wait`.
     let third = Running::start(place.command(&run_arguments(
         "in.csv",
         &vendor.base_url,

@@ -1,4 +1,4 @@
-//! A stderr that is gone, full, or not read: the run goes on as if somebody listened, and no call is lost for it.
+//! Standard error that is closed, full or not read: the run continues, and no call is lost.
 
 #![allow(
     clippy::unwrap_used,
@@ -25,7 +25,7 @@ fn set_up() -> (Place, Vendor) {
     (place, vendor)
 }
 
-/// A drained run's output: each row is answered or was not sent, and nothing is in doubt.
+/// Checks the output of a drained run: each row is answered or was not sent, and none is in doubt.
 fn check_drained(place: &Place, vendor: Vendor) {
     let outcomes = place.column("out.partial.csv", "ck_outcome");
     assert_eq!(outcomes.len(), ROWS as usize);
@@ -44,7 +44,7 @@ fn where_stderr_takes_nothing_a_signal_still_drains() {
             let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
             let (reader, writer) = pipe().unwrap();
             command.stderr(if stderr == "full" { Stdio::from(full) } else { writer.into() });
-            // Nobody ever reads what it says.
+            // Nobody ever reads standard error.
             drop(reader);
             let running = Running::start(command);
             vendor.wait_for(20);
@@ -65,11 +65,11 @@ fn where_stderr_is_not_read_the_run_goes_on() {
     command.stderr(writer);
     let mut running = Running::start(command);
     vendor.wait_for(20);
-    // As full as a pipe gets: what the program says from now on finds no room.
+    // The pipe is filled, so that all later output of the program finds no room.
     let filling = thread::spawn(move || while filler.write_all(&[b'.'; 4096]).is_ok() {});
     thread::sleep(Duration::from_millis(1500));
     running.signal("TERM");
-    // The output is there before anybody reads the last words.
+    // The output is written before anybody reads the last words.
     let deadline = Instant::now() + Duration::from_secs(20);
     while !place.path("out.partial.csv").exists() {
         assert!(Instant::now() < deadline && !running.is_over());
@@ -82,6 +82,6 @@ fn where_stderr_is_not_read_the_run_goes_on() {
     });
     running.end().exits(143);
     check_drained(&place, vendor);
-    // They hold each other up, and end with the test.
+    // The two threads wait for each other and are left to end with the test process.
     drop((filling, reading));
 }

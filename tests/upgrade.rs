@@ -1,8 +1,9 @@
-//! Ledgers that ceknik 0.1 made, met by the program of today: runs that were finished, stopped and killed go on or are
-//! reused, nothing is bought twice, and whatever strikes an upgrade leaves a ledger that can be used.
+//! Ledgers that ceknik 0.1 made, used by the current program. Runs that were finished, stopped or
+//! killed continue or are reused, nothing is bought twice, and an upgrade that is interrupted at
+//! any step leaves a usable ledger.
 //!
-//! The ledgers are stored (`fixtures/ledgers/v2`); `fixtures/make/ledgers.sh` made them. Answers are reused whatever
-//! their age: the ledgers grow older than `--reuse` otherwise lasts.
+//! The ledgers are stored in `fixtures/ledgers/v2`; `fixtures/make/ledgers.sh` made them. The tests
+//! set a very long `--reuse`, since the stored answers grow older than its default.
 
 #![allow(
     clippy::unwrap_used,
@@ -23,7 +24,7 @@ use support::{Ended, Place, Running};
 const LEDGER: &str = "disk/my.ledger";
 const LONG: [&str; 4] = ["--reuse", "36500d", "--reask-after", "36500d"];
 
-/// A stored ledger and its input, in a folder of their own.
+/// Returns a place with a copy of a stored ledger and of the inputs.
 fn stored(name: &str) -> Place {
     let place = Place::new();
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/ledgers");
@@ -47,7 +48,8 @@ fn run(place: &Place, more: &[&str]) -> Ended {
     place.ceknik(&arguments(more))
 }
 
-/// The files that hold facts: ledger, WAL, key and witness, with their bytes.
+/// Returns the files in the ledger's folder that hold facts, with their bytes: ledger, WAL, key,
+/// witness and any copy of them. The lock, `-shm` and empty files are left out.
 fn facts(place: &Place) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files: Vec<_> = fs::read_dir(place.path("disk"))
         .unwrap()
@@ -62,7 +64,7 @@ fn facts(place: &Place) -> Vec<(PathBuf, Vec<u8>)> {
     files
 }
 
-/// Pairs that have two answers that end them.
+/// Returns the number of pairs that have more than one recorded result.
 fn bought_twice(ledger: &Path) -> u64 {
     let ledger = rusqlite::Connection::open(ledger).unwrap();
     let query = "SELECT count(*) FROM (
@@ -85,7 +87,7 @@ fn outcomes(place: &Place) -> Vec<String> {
     place.column("out.csv", "ck_outcome")
 }
 
-/// The outcomes of an undisturbed run of the same file.
+/// Returns the outcomes of an undisturbed run of the same file.
 fn undisturbed() -> Vec<String> {
     let place = stored("finished");
     fs::remove_dir_all(place.path("disk")).unwrap();
@@ -118,14 +120,15 @@ fn an_open_run_of_an_older_ledger_goes_on_and_buys_nothing_twice() {
         let other: Vec<_> = other.filter(|(outcome, expected)| outcome != *expected).collect();
         assert_eq!(other.len(), in_doubt, "{name}: {other:?}");
         assert!(other.iter().all(|(outcome, _)| outcome == "in_doubt"));
-        // Once more: all is known, and it is said once that the ledger was older.
+        // A second run finds all answers, and does not report the upgrade again.
         let again = run(&place, &["--retry-refused"]);
         assert!(!again.stderr.contains("up to date"), "{}", again.stderr);
         assert_eq!(bought_twice(&place.path(LEDGER)), 0, "{name}");
     }
 }
 
-/// A run of 0.1 asked for four temporary NIKs, which are refused today; four more it did not come to.
+/// The open run of 0.1 has asked for four temporary NIKs, which today's checks refuse. It has not
+/// reached four others.
 #[test]
 fn what_an_open_run_has_asked_for_is_shown_even_if_it_is_refused_today() {
     let place = stored("temporary");
@@ -147,7 +150,7 @@ fn what_an_open_run_has_asked_for_is_shown_even_if_it_is_refused_today() {
     assert_eq!(shown, [&asked[..], &refused, &["mismatch"]].concat());
     let reasons = column("ck_reason");
     assert!(temporary[4..8].iter().all(|row| reasons[*row] == "nik_temporary"), "{reasons:?}");
-    // What they cost is in the output, and in the bill; none of the others was bought.
+    // The cost of the four pairs is in the output and in the bill. None of the others was bought.
     let summary = place.summary("out.csv");
     assert_eq!(
         (summary["spending"]["calls"].as_u64(), summary["calls"].as_u64()),
@@ -157,7 +160,7 @@ fn what_an_open_run_has_asked_for_is_shown_even_if_it_is_refused_today() {
     assert_eq!(summary["spending"]["confirmed"].as_u64(), Some(charged));
     assert_eq!(summary["rejected"]["nik_temporary"].as_u64(), Some(4));
     assert_eq!(bought_twice(&place.path(LEDGER)), 0);
-    // A new run of the same file shows none of them: they are refused.
+    // A new run of the same file refuses all temporary NIKs.
     let again =
         place.ceknik(&[&arguments("run")[..], &["-o", "out.csv", "--force"]].concat()).exits(3);
     assert!(!again.stderr.contains("going on"), "{}", again.stderr);
@@ -171,7 +174,7 @@ fn the_answers_of_a_finished_run_are_reused() {
     run(&place, &[]).exits(0);
     let (summary, rows) = (place.summary("out.csv"), place.rows("out.csv"));
     assert_eq!(summary["run"], 2, "a new run");
-    // Asked again is only what the vendor never gave an answer to.
+    // Only pairs that never got an answer would be sent again.
     let reused = rows.iter().filter(|row| row["ck_source"] == "ledger").count() as u64;
     assert_eq!(summary["funnel"]["reused"].as_u64().unwrap(), reused);
     assert_eq!(summary["funnel"]["to_send"], 0, "{}", summary["funnel"]);
@@ -193,7 +196,7 @@ fn a_plan_and_a_status_show_an_older_ledger_as_it_is() {
             (&unsettled.into(), &unsettled.into())
         );
         assert!(facts(&place) == before, "{name}: not a byte is written");
-        // The run does what the plan said.
+        // The run sends what the plan announced.
         run(&place, &[]).exits(exit);
         assert_eq!(place.summary("out.csv")["funnel"]["to_send"], plan["to_send"], "{name}");
     }
@@ -224,7 +227,7 @@ fn the_copy_of_a_ledger_is_the_file_that_its_name_says() {
         place.ceknik(&purge).exits(0);
         let copy = place.path(&format!("{name}.v2"));
         let mode = fs::metadata(&copy).unwrap().permissions().mode() & 0o777;
-        // SQLite is not to read more out of the name here either.
+        // SQLite must not interpret the name here either.
         fs::copy(&copy, place.path("copy")).unwrap();
         assert_eq!((version(&place.path("copy")), mode), (2, 0o600), "{name}");
         assert_eq!(place.read("a"), "a file of somebody else", "{name}");
@@ -266,7 +269,7 @@ fn killed_at_each_step_of_an_upgrade_the_next_start_goes_on() {
     let steps: Vec<&str> = trace.lines().collect();
     let renamed = steps.iter().position(|step| step.starts_with("rename")).unwrap();
     assert!(renamed > 10 && steps.len() > renamed + 10, "{steps:?}");
-    // To the copy's name, through the upgrade, and on to the first facts of the new start.
+    // The kills cover the copy, the upgrade and the first facts of the new start.
     for at in 1..=(renamed + 14).min(steps.len()) {
         let place = stored("stopped");
         let mut command = place.command(&arguments(&["--limit", "1"]));

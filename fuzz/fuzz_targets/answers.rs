@@ -1,5 +1,7 @@
-//! The vendor's answers: any body, however packed and written, and any `Retry-After` is understood or is not the vendor's.
-//! No panic, no charge that is not documented, and no text that is kept or told holds the customer.
+//! The vendor's answers: any body, in any compression and encoding, and any `Retry-After`.
+//!
+//! Must hold: no panic, no charge that is not documented, and no kept or reported text that
+//! contains the customer.
 
 #![no_main]
 
@@ -23,7 +25,7 @@ fn subject() -> Option<Subject> {
     Some(Subject { nik, name: check_name("SITI AMINAH", None).ok()?.name })
 }
 
-/// The headers that say how a body was made; the first byte picks them.
+/// Content types that the third byte of the input chooses from.
 const TYPES: [Option<&str>; 6] = [
     None,
     Some("application/json"),
@@ -32,12 +34,13 @@ const TYPES: [Option<&str>; 6] = [
     Some("x; charset=shift_jis"),
     Some("; charset"),
 ];
+/// Content encodings that the third byte of the input chooses from.
 const ENCODINGS: [Option<&str>; 4] = [None, Some("gzip"), Some("deflate"), Some("br")];
 
 fuzz_target!(|bytes: &[u8]| {
     let Some(([first, second, head], body)) = bytes.split_first_chunk::<3>() else { return };
     let http = 100 + u16::from_be_bytes([*first, *second]) % 500;
-    // Or whatever stands before the first line feed.
+    // With a third byte of 128 or more, the content type is the text before the first line feed.
     let line = body.iter().position(|byte| *byte == b'\n').filter(|_| *head >= 128);
     let (content_type, body) = match line {
         Some(end) => (std::str::from_utf8(&body[..end]).ok(), &body[end + 1..]),

@@ -1,5 +1,7 @@
-//! The cleaners of NIKs and names: any text is cleaned without a panic, once is enough, and what passes
-//! is what was cleaned.
+//! The cleaners of NIKs and names.
+//!
+//! Must hold: any text is cleaned without a panic, cleaning twice changes nothing more, and a text
+//! that passes the checks passes in its cleaned form.
 
 #![no_main]
 
@@ -17,12 +19,12 @@ fuzz_target!(|bytes: &[u8]| {
             assert_eq!(clean_nik(&nik), nik);
             assert!(nik.len() == 16 && nik.bytes().all(|byte| byte.is_ascii_digit()));
         }
-        // But for a warning: that it was a number is no longer seen.
+        // Warnings are not compared: a cleaned NIK no longer shows that it was a number.
         let checked = |text: &str| check_nik(text, &policy).map(|(nik, _)| nik);
         assert_eq!(checked(&text), checked(&nik), "checked before or after");
     }
 
-    // Of a NIK at most place and serial are shown.
+    // Of a NIK at most ten digits are shown, those of place and serial.
     let shown = mask_cell(&text).chars().filter(char::is_ascii_digit).count();
     assert!(shown == 0 || shown == 10, "masked");
 

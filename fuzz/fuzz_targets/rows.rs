@@ -1,5 +1,6 @@
-//! Bytes to rows: any file at all is read to its end or refused with an error. No panic, no hang, no
-//! memory without bound.
+//! From bytes to rows: any file is read to its end or refused with an error.
+//!
+//! Must hold: no panic, no endless loop, bounded memory.
 
 #![no_main]
 
@@ -8,7 +9,7 @@ use ceknik::rules::columns::ColumnSpec;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    // Few inputs have headers that are known: by number the rows of any are reached.
+    // Few inputs have known headers. With column numbers, the rows of any input are reached.
     let numbered = Options {
         no_header: true,
         id_column: Some(ColumnSpec::Index(1)),
@@ -16,7 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
         ..Options::default()
     };
     for options in [Options::default(), numbered] {
-        // Refusing is as good as reading.
+        // An input may be refused.
         let _ = read_bytes(bytes, &options);
     }
 });

@@ -1,9 +1,13 @@
-//! The vendor over HTTP: the only place with an HTTP client.
+//! Sends calls to the vendor over HTTP. This is the only module with an HTTP client.
 //!
-//! Must hold: one call leaves at most once (no redirect is followed, no hidden retry is made),
-//! a fault says truthfully whether it may have left, no call gets the answer of another, and bodies are bounded. The
-//! credentials are marked so that they cannot print, leave in clear for nothing but this machine itself, and are taken out
-//! of what comes back.
+//! Must hold:
+//! - a call leaves this machine at most once: no redirect is followed, and there is no hidden
+//!   retry;
+//! - a fault states truthfully whether its call may have left;
+//! - no call gets the answer of another call;
+//! - the size of a body is bounded;
+//! - credentials are never printed, leave unencrypted only to this machine itself, and are removed
+//!   from the texts that come back.
 
 use std::error::Error;
 use std::fmt;
@@ -38,27 +42,30 @@ use crate::model::reply::{Body, Fault, Remains, Reply, Response};
 use crate::model::subject::Subject;
 use crate::rules::body::BodyKind;
 
-/// What we call ourselves.
+/// Value of the `User-Agent` header.
 const AGENT: &str = concat!("ceknik/", env!("CARGO_PKG_VERSION"));
-/// A timer that fires this late may have stood still along with the whole process.
+/// A timer that fires this late suggests that the whole process was stopped meanwhile.
 const LATE: Duration = Duration::from_millis(50);
-/// How long an answer may still take that came while the process was stopped: it waits in its socket.
+/// Extra time for an answer that came while the process was stopped. Such an answer is already
+/// waiting in its socket.
 const LAST_LOOK: Duration = Duration::from_secs(2);
-/// What is shorter is no secret, and may be any word.
+/// Minimum length, in bytes, of a credential that is searched for in texts. A shorter text could be
+/// any word.
 const SHORTEST_SECRET: usize = 6;
 
-/// The account's id and secret. They never print.
+/// The account's id and secret. `Debug` prints neither.
 #[derive(Clone)]
 pub struct Credentials {
-    /// `X-DF-API-ID`.
+    /// Value of the header `X-DF-API-ID`.
     pub id: String,
-    /// `X-DF-API-SECRET`.
+    /// Value of the header `X-DF-API-SECRET`.
     pub secret: String,
 }
 
 impl Credentials {
-    /// Takes them out of the texts of whoever says them again. Not where the customer is called so: a NIK or name with
-    /// a hole in it would not be known for one, and the rest be kept.
+    /// Replaces the credentials in texts of an answer that repeat them. A credential that is also
+    /// part of the subject's NIK or name is left alone: a NIK or name with a gap in it would not be
+    /// recognized, and the rest of it would be stored.
     fn hide_in<'a>(
         &self,
         texts: impl IntoIterator<Item = &'a mut Option<String>>,
@@ -87,41 +94,44 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// What the client needs to know.
+/// The settings of the HTTP client.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where the calls go.
+    /// Base URL that the calls are sent to.
     pub base: BaseUrl,
-    /// The account.
+    /// Credentials of the account.
     pub credentials: Credentials,
-    /// The longest a call may take, from connecting to the body's end.
+    /// Longest time that a call may take, from connecting to the end of the body.
     pub timeout: Duration,
-    /// The longest a connection may take to stand.
+    /// Longest time that opening a connection may take.
     pub connect_timeout: Duration,
-    /// A PEM file of further root certificates.
+    /// PEM file with additional root certificates.
     pub ca_cert: Option<PathBuf>,
-    /// True if the proxies of the environment are used.
+    /// True if the proxy variables of the environment are used.
     pub proxies: bool,
     /// True if connections are kept for further calls.
     pub keep_alive: bool,
-    /// Most connections that are kept: as many as calls may be in flight.
+    /// Maximum number of connections that are kept: the maximum number of calls in flight.
     pub lines: usize,
 }
 
-/// The vendor over HTTP.
+/// The [`Verifier`] that calls the vendor over HTTP.
 pub struct HttpVerifier {
     lines: Lines,
-    /// Of a call with a body of JSON, and of one with a form.
+    /// Headers of a call with a JSON body, and of a call with a form body.
     headers: [HeaderMap; 2],
     credentials: Credentials,
     timeout: Duration,
 }
 
 impl HttpVerifier {
-    /// A client that has sent nothing yet.
+    /// Creates a verifier. Nothing is sent yet.
     ///
     /// # Errors
-    /// [`ApiError`] where an option cannot be used.
+    /// - [`ApiError::Secret`]: an HTTP header cannot carry one of the credentials.
+    /// - [`ApiError::CaCert`]: the CA file cannot be read, or contains no usable certificate.
+    /// - [`ApiError::Proxy`]: a proxy variable does not contain a usable address.
+    /// - [`ApiError::Client`]: the HTTP client cannot be built.
     pub fn new(options: &Options) -> Result<Self, ApiError> {
         let (lines, url) = (Lines::new(options)?, options.base.endpoint());
         let headers = |kind| headers(&url, &options.credentials, kind);
@@ -130,7 +140,8 @@ impl HttpVerifier {
         Ok(Self { lines, headers, credentials, timeout })
     }
 
-    /// One call on a line of its own. The line is kept for the next one only where its answer was this call's.
+    /// Sends one call on a line that no other call uses. The line is kept for the next call only if
+    /// the answer belonged to this call.
     async fn call(&self, subject: &Subject, kind: BodyKind) -> Reply {
         let timer = pin!(sleep_until(Instant::now() + self.timeout));
         let mut due = Due(timer);
@@ -141,7 +152,7 @@ impl HttpVerifier {
         let request = self.request(subject, kind, line.is_kept());
         let mut answer = match due.wait(pin!(line.ask(request))).await {
             Some(Ok(answer)) => answer,
-            // Boxed: it is seldom, and larger than all the rest.
+            // This future is boxed because it is rarely needed and larger than all the others.
             Some(Err(error)) => {
                 return Reply::Fault(Box::pin(self.lines.clients.fault(&error)).await);
             }
@@ -151,7 +162,7 @@ impl HttpVerifier {
         let head = Head::of(&mut answer);
         let mut bytes = Vec::new();
         let came = due.wait(pin!(read(&mut answer, &mut bytes))).await;
-        // Where it is whole, nothing of the answer holds its connection any more.
+        // After a complete answer, nothing keeps its connection busy any more.
         drop(answer);
         let mut response = match came {
             Some(Ok(Size::Whole)) => self.understood(&head, &bytes, subject),
@@ -161,7 +172,7 @@ impl HttpVerifier {
             }
             None => return Reply::Fault(self.broken_off(Lost::Timeout, &head, &bytes, subject)),
         };
-        // A body that is not the vendor's closes its line, which is dropped here.
+        // An answer that is not the vendor's closes its line: the line is dropped on return.
         let Body::Vendor(body) = &mut response.body else { return Reply::Response(response) };
         let id = telling_apart(body.texts.request_id.as_deref());
         match self.lines.put_back(line, connection, head.kept_for(), id) {
@@ -173,7 +184,8 @@ impl HttpVerifier {
         }
     }
 
-    /// A whole answer: the first of its readings that is the vendor's.
+    /// Converts a complete answer to a response. The first reading of the body that is the vendor's
+    /// answer is used.
     fn understood(&self, head: &Head, bytes: &[u8], subject: &Subject) -> Response {
         let readings = text::readings(bytes, head.form());
         match readings.iter().find_map(|text| wire::answer(text)) {
@@ -185,19 +197,19 @@ impl HttpVerifier {
         }
     }
 
-    /// An answer that is not the vendor's, or that nobody can read.
+    /// Converts an answer that is not the vendor's, or that cannot be read, to a response.
     fn foreign(&self, head: &Head, text: Option<&str>, subject: &Subject) -> Response {
         let kind = head.form().content_type;
         let told = told::description(head.http, kind, text, subject, &self.credentials);
         let remains = text.map(|text| self.remains(text, subject)).unwrap_or_default();
-        // What its status says of the call holds all the same.
+        // If the texts belong to another call, they are dropped. The HTTP status is still used.
         let remains = if self.is_another_calls(&remains) { Remains::default() } else { remains };
         let remains = Remains { description: Some(told), ..remains };
         let body = Body::Foreign(Box::new(remains));
         Response { http: head.http, retry_after: head.retry_after(), body }
     }
 
-    /// An answer that broke off.
+    /// Converts an answer that broke off to a fault.
     fn broken_off(&self, why: Lost, head: &Head, bytes: &[u8], subject: &Subject) -> Fault {
         let readings = text::readings(bytes, head.form());
         let remains = readings.first().map(|text| self.remains(text, subject)).unwrap_or_default();
@@ -207,7 +219,7 @@ impl HttpVerifier {
         }
     }
 
-    /// True if an earlier answer had the same request id.
+    /// Checks whether an earlier answer had the same request id. A new id is remembered.
     fn is_another_calls(&self, remains: &Remains) -> bool {
         telling_apart(remains.request_id.as_deref()).is_some_and(|id| !self.lines.is_new(id))
     }
@@ -240,12 +252,13 @@ impl Verifier for HttpVerifier {
     }
 }
 
-/// The time until which a call is waited for.
+/// The deadline of a call.
 struct Due<'a>(Pin<&'a mut Sleep>);
 
 impl Due<'_> {
-    /// Waits for a part of the call, and looks once more where the time passed while the whole process was stopped
-    /// (SIGSTOP, a frozen container): its answer may have come.
+    /// Waits for a part of the call until the deadline, and returns `None` after it. If the
+    /// deadline passed while the whole process was stopped (SIGSTOP, a frozen container), the
+    /// answer may have come meanwhile. In that case the part gets a little more time.
     async fn wait<T>(&mut self, mut part: Pin<&mut impl Future<Output = T>>) -> Option<T> {
         let in_time = poll_fn(|cx| match part.as_mut().poll(cx) {
             Poll::Ready(done) => Poll::Ready(Some(done)),
@@ -261,7 +274,7 @@ impl Due<'_> {
     }
 }
 
-/// The head of an answer.
+/// The head of an answer: its status, version and headers.
 struct Head {
     http: u16,
     version: Version,
@@ -269,7 +282,7 @@ struct Head {
 }
 
 impl Head {
-    /// Takes it out of an answer.
+    /// Takes the head out of an answer.
     fn of(answer: &mut reqwest::Response) -> Self {
         let (http, version) = (answer.status().as_u16(), answer.version());
         Self { http, version, headers: std::mem::take(answer.headers_mut()) }
@@ -279,7 +292,7 @@ impl Head {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// The form of the body.
+    /// Returns the headers that describe how the body encodes its text.
     fn form(&self) -> Form<'_> {
         Form {
             content_type: self.text(CONTENT_TYPE),
@@ -289,12 +302,12 @@ impl Head {
 
     fn retry_after(&self) -> Option<Duration> {
         let wanted = self.text(RETRY_AFTER)?;
-        // A date is meant by the server's own clock: ours may be off.
+        // A date refers to the server's clock, and this machine's clock may differ.
         let now = self.text(DATE).and_then(|date| httpdate::parse_http_date(date).ok());
         wire::retry_after(wanted, now.unwrap_or_else(SystemTime::now))
     }
 
-    /// The time for which the server keeps the connection after this answer.
+    /// Returns how long the server keeps the connection after this answer.
     fn kept_for(&self) -> KeptFor {
         let has_end = self.headers.contains_key(CONTENT_LENGTH)
             || self.headers.contains_key(TRANSFER_ENCODING);
@@ -309,7 +322,7 @@ impl Head {
         seconds.map_or(KeptFor::Unsaid, |seconds| KeptFor::Said(Duration::from_secs(seconds)))
     }
 
-    /// The words of a header that is a list.
+    /// Returns the elements of a header that is a comma-separated list, in lower case.
     fn words(&self, name: HeaderName) -> impl Iterator<Item = String> {
         let values = self.headers.get_all(name).into_iter();
         let values = values.filter_map(|value| value.to_str().ok());
@@ -317,14 +330,14 @@ impl Head {
     }
 }
 
-/// The part of a body that came.
+/// The result of reading a body.
 enum Size {
     Whole,
-    /// It has more bytes than are read.
+    /// The body has more bytes than are read.
     TooLarge,
 }
 
-/// Reads a body. What came of it is in `bytes`, also where it breaks off.
+/// Reads a body into `bytes`. If the body breaks off, `bytes` contains the part that came.
 async fn read(answer: &mut reqwest::Response, bytes: &mut Vec<u8>) -> Result<Size, reqwest::Error> {
     while let Some(chunk) = answer.chunk().await? {
         if bytes.len() + chunk.len() > text::LARGEST {
@@ -335,12 +348,13 @@ async fn read(answer: &mut reqwest::Response, bytes: &mut Vec<u8>) -> Result<Siz
     Ok(Size::Whole)
 }
 
-/// The id by which answers are told apart. A text that is the same for all, such as an empty one or "N/A", is none.
+/// Returns the request id if it can tell answers apart. A text without a digit, such as an empty
+/// text or "N/A", may be the same in all answers.
 fn telling_apart(id: Option<&str>) -> Option<&str> {
     id.filter(|id| id.bytes().any(|b| b.is_ascii_digit()))
 }
 
-/// The headers that all calls with this kind of body have.
+/// Returns the headers of all calls with this kind of body.
 fn headers(url: &Url, credentials: &Credentials, kind: BodyKind) -> Result<HeaderMap, ApiError> {
     let secret = |text: &str, variable| {
         let mut value = HeaderValue::from_str(text).map_err(|_| ApiError::Secret(variable))?;
@@ -353,14 +367,14 @@ fn headers(url: &Url, credentials: &Credentials, kind: BodyKind) -> Result<Heade
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(wire::content_type(kind)));
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    // Without it any packing may be used.
+    // Without this header, the server may compress the body in any way.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert("x-df-api-id", secret(&credentials.id, "CEKNIK_API_ID")?);
     headers.insert("x-df-api-secret", secret(&credentials.secret, "CEKNIK_API_SECRET")?);
     Ok(headers)
 }
 
-/// An error with all that caused it: the HTTP client's own words alone say little.
+/// Formats an error with all its causes, because the HTTP client's own text alone says little.
 fn causes(error: &(dyn Error + 'static)) -> String {
     failure::causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

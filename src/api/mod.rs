@@ -1,8 +1,12 @@
-//! The vendor: who verifies one subject, and how.
+//! The interface to the vendor: sends one subject for verification and returns the reply.
 //!
-//! [`Verifier`] is all that the engine knows of it. `http` is the only place with an HTTP client,
-//! `text` makes text of its answers' bytes, and `wire` is the only one that knows the vendor's JSON. Nothing here retries, waits or counts: one
-//! call in, one [`Reply`] out, whatever happens.
+//! The engine knows only [`Verifier`]. `http` is the only module with an HTTP client, `text`
+//! decodes the bytes of an answer to text, and `wire` is the only module that knows the vendor's
+//! JSON.
+//!
+//! Must hold: one call produces exactly one [`Reply`], whatever happens.
+//!
+//! Never: retries a call, waits between calls, or counts.
 
 use std::future::Future;
 
@@ -19,35 +23,36 @@ pub mod wire;
 pub use http::{Credentials, HttpVerifier, Options};
 pub use origin::Origin;
 
-/// Someone who verifies a subject: the vendor over HTTP, or a stand-in in tests.
+/// A service that verifies a subject: the vendor over HTTP, or a stand-in in tests.
 pub trait Verifier {
-    /// Sends one call, once, and says what came back. Never fails: a failure is a reply.
+    /// Sends one call, exactly once, and returns its reply. Does not fail: a failure is also a
+    /// reply.
     fn verify(&self, subject: &Subject, body: BodyKind) -> impl Future<Output = Reply>;
 }
 
-/// Why no client could be made.
+/// The reason why no client could be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// The base URL cannot be used.
+    /// The base URL cannot be used, for the given reason.
     #[error("the base URL cannot be used: {0}")]
     BaseUrl(String),
-    /// A secret cannot stand in a header.
+    /// The credential with this name contains characters that an HTTP header cannot carry.
     #[error("{0} holds characters that an HTTP header cannot carry")]
     Secret(&'static str),
     /// The CA file cannot be used.
     #[error("the CA file {} cannot be used: {why}", mask_niks(path))]
     CaCert {
-        /// The file, as given.
+        /// Path of the file, as the user gave it.
         path: String,
-        /// What is wrong with it.
+        /// The reason why the file cannot be used.
         why: String,
     },
-    /// A variable of the environment names a proxy that calls cannot go through.
+    /// The environment variable with this name does not contain a usable proxy address.
     #[error(
         "{0} names no proxy that can be used: it must be http://host:port or https://host:port"
     )]
     Proxy(&'static str),
-    /// The HTTP client cannot be built.
+    /// The HTTP client cannot be built, for the given reason.
     #[error("the HTTP client cannot be built: {0}")]
     Client(String),
 }

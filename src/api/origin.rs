@@ -1,24 +1,24 @@
-//! The origin that a ledger belongs to: where the calls go.
+//! Defines the origin that a ledger belongs to: the address that the calls are sent to.
 //!
-//! Must hold: answers of one origin are never lent to another, and live calls use `https`, but
-//! for loopback.
+//! Must hold: answers of one origin are never used for another origin. Live calls use `https`,
+//! except to a loopback address.
 
 use url::{Host, Url};
 
 use super::ApiError;
 use crate::rules::pair::ENDPOINT;
 
-/// Where calls go: a vendor's base URL, or the sandbox of this process.
+/// The destination of calls: a vendor's base URL, or the sandbox of this process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin(String);
 
 impl Origin {
-    /// The in-process sandbox, whatever its port.
+    /// Returns the origin of the sandbox in this process, whatever its port.
     pub fn sandbox() -> Self {
         Self("sandbox".to_owned())
     }
 
-    /// The origin of a base URL: scheme, host, port and path.
+    /// Returns the origin of a base URL: its scheme, host, port and path.
     pub fn of(base: &BaseUrl) -> Self {
         let url = &base.0;
         let host = url.host_str().unwrap_or_default();
@@ -27,18 +27,18 @@ impl Origin {
         Self(format!("{}://{host}:{port}{path}", url.scheme()))
     }
 
-    /// The name that the ledger is stamped with.
+    /// Returns the name that is stored in the ledger.
     pub fn name(&self) -> &str {
         &self.0
     }
 
-    /// The name as part of a file name.
+    /// Returns the name as part of a file name: only ASCII letters and digits, `.` and `_`.
     pub fn slug(&self) -> String {
         self.0.replace(|c: char| !c.is_ascii_alphanumeric() && c != '.', "_")
     }
 }
 
-/// A base URL that calls may go to.
+/// A base URL that calls may be sent to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl(Url);
 
@@ -46,8 +46,9 @@ impl BaseUrl {
     /// Parses a base URL.
     ///
     /// # Errors
-    /// [`ApiError::BaseUrl`] where it is no URL, holds a user, a query or a fragment, or would
-    /// send secrets in clear to anything but loopback.
+    /// [`ApiError::BaseUrl`] if the text is not a URL, contains a user, a password, a query or a
+    /// fragment, names no host, or has a scheme other than `https`. The scheme `http` is accepted
+    /// for a loopback host only, because it would send secrets unencrypted.
     pub fn parse(text: &str) -> Result<Self, ApiError> {
         let refuse = |why: &str| Err(ApiError::BaseUrl(why.to_owned()));
         let Ok(url) = Url::parse(text) else {
@@ -70,12 +71,12 @@ impl BaseUrl {
         }
     }
 
-    /// Tells if calls to it stay on this machine.
+    /// Checks whether calls to this URL stay on this machine.
     pub fn is_loopback(&self) -> bool {
         self.0.host().is_some_and(|host| is_loopback(&host))
     }
 
-    /// The address that subjects are posted to.
+    /// Returns the address that subjects are posted to.
     pub fn endpoint(&self) -> Url {
         let mut url = self.0.clone();
         url.set_path(&format!("{}{ENDPOINT}", self.0.path().trim_end_matches('/')));

@@ -1,7 +1,11 @@
-//! The text of an answer's body: unpacked, and decoded by its charset.
+//! Converts the bytes of an answer's body to text: decompresses them, and decodes them by their
+//! charset.
 //!
-//! Must hold: no more than [`LARGEST`] bytes are unpacked, and whatever comes, no panic. A header may lie: what the bytes
-//! themselves say of a packing, or of a Unicode form, counts more. Never: judges the text.
+//! Must hold: no body is decompressed to more than [`LARGEST`] bytes, and no input causes a panic.
+//! A header may be wrong: the bytes themselves decide first about compression and about a Unicode
+//! encoding.
+//!
+//! Never: judges the text.
 
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -9,21 +13,23 @@ use std::io::{self, Read};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use flate2::read::{DeflateDecoder, GzDecoder, MultiGzDecoder, ZlibDecoder};
 
-/// A body is read, and unpacked, up to so many bytes; a larger one is not the vendor's.
+/// Maximum size in bytes up to which a body is read and decompressed. A larger body is not the
+/// vendor's.
 pub const LARGEST: usize = 256 * 1024;
-/// A body may be packed so many times over.
+/// Maximum number of times that a body may be compressed.
 const MOST_LAYERS: usize = 3;
 
-/// The headers that say how a body was made of its text.
+/// The headers that describe how a body encodes its text.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Form<'a> {
-    /// `Content-Type`.
+    /// Value of the header `Content-Type`.
     pub content_type: Option<&'a str>,
-    /// `Content-Encoding`.
+    /// Value of the header `Content-Encoding`.
     pub content_encoding: Option<&'a str>,
 }
 
-/// The texts that a body may be, the likeliest first: by its charset, then as UTF-8. None where it is too large.
+/// Returns the texts that a body may encode, the most likely text first: decoded by its charset,
+/// then as UTF-8. Returns no text if the decompressed body is too large.
 pub fn readings<'a>(body: &'a [u8], form: Form<'_>) -> Vec<Cow<'a, str>> {
     let declared = form.content_type.and_then(charset);
     match unpack(body, form.content_encoding) {
@@ -37,7 +43,7 @@ pub fn readings<'a>(body: &'a [u8], form: Form<'_>) -> Vec<Cow<'a, str>> {
 
 fn both<'a>(bytes: &'a [u8], declared: Option<&'static Encoding>) -> Vec<Cow<'a, str>> {
     let mut texts = vec![decode(bytes, declared)];
-    // The common case: it is UTF-8, and nothing else was said.
+    // The common case: the body is UTF-8, and no other charset is declared.
     let is_plain = matches!(texts.first(), Some(Cow::Borrowed(text)) if text.len() == bytes.len());
     if !is_plain {
         texts.push(String::from_utf8_lossy(bytes));
@@ -46,20 +52,21 @@ fn both<'a>(bytes: &'a [u8], declared: Option<&'static Encoding>) -> Vec<Cow<'a,
     texts
 }
 
-/// The bytes of the text; `None` where they are too many.
+/// Decompresses a body. Returns `None` if there are too many bytes.
 fn unpack<'a>(body: &'a [u8], declared: Option<&str>) -> Option<Cow<'a, [u8]>> {
     let is_deflate = declared.is_some_and(|coding| coding.to_ascii_lowercase().contains("deflate"));
     let mut bytes = Cow::Borrowed(body);
     for _ in 0..MOST_LAYERS {
         let unpacked = match *bytes {
             [0x1f, 0x8b, ..] => match read_all(MultiGzDecoder::new(&*bytes)) {
-                // Something else may stand behind it.
+                // Other bytes may follow the compressed data.
                 Unpacked::Nothing => read_all(GzDecoder::new(&*bytes)),
                 unpacked => unpacked,
             },
-            // No JSON and no page begins so.
+            // Neither JSON nor a web page begins with these bytes.
             [first, second, ..] if is_zlib(first, second) => read_all(ZlibDecoder::new(&*bytes)),
-            // A text already; its first bytes might be read as packed all the same.
+            // The body is text already, but a decoder might accept its first bytes as compressed
+            // data.
             [b'{' | b'[' | b'<' | b' ' | b'\t' | b'\r' | b'\n', ..] => break,
             _ if is_deflate => read_all(DeflateDecoder::new(&*bytes)),
             _ => break,
@@ -73,7 +80,7 @@ fn unpack<'a>(body: &'a [u8], declared: Option<&str>) -> Option<Cow<'a, [u8]>> {
     Some(bytes)
 }
 
-/// True if two bytes are the head of a zlib stream.
+/// Checks whether two bytes are the beginning of a zlib stream.
 fn is_zlib(first: u8, second: u8) -> bool {
     first == 0x78 && u16::from_be_bytes([first, second]).is_multiple_of(31)
 }
@@ -81,7 +88,7 @@ fn is_zlib(first: u8, second: u8) -> bool {
 enum Unpacked {
     Bytes(Vec<u8>),
     TooMany,
-    /// It is not packed that way.
+    /// The bytes are not compressed in this way.
     Nothing,
 }
 
@@ -91,7 +98,7 @@ fn read_all(packed: impl Read) -> Unpacked {
     match read {
         _ if bytes.len() > LARGEST => Unpacked::TooMany,
         Ok(_) => Unpacked::Bytes(bytes),
-        // Its end is missing: whether what came is enough is seen by what it says.
+        // The end is missing. The content shows later whether the text is complete enough.
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && !bytes.is_empty() => {
             Unpacked::Bytes(bytes)
         }
@@ -103,7 +110,7 @@ fn decode<'a>(bytes: &'a [u8], declared: Option<&'static Encoding>) -> Cow<'a, s
     match *bytes {
         [0, 0, 0xfe, 0xff, ..] | [0, 0, 0, _, ..] => utf_32(bytes, u32::from_be_bytes).into(),
         [0xff, 0xfe, 0, 0, ..] | [_, 0, 0, 0, ..] => utf_32(bytes, u32::from_le_bytes).into(),
-        // A JSON text begins with two characters of ASCII.
+        // A JSON text begins with two ASCII characters, so a zero byte among them means UTF-16.
         [0, _, ..] => UTF_16BE.decode(bytes).0,
         [_, 0, ..] => UTF_16LE.decode(bytes).0,
         // A byte order mark counts more than the header.
@@ -117,7 +124,7 @@ fn utf_32(bytes: &[u8], unit: fn([u8; 4]) -> u32) -> String {
     text.skip_while(|c| *c == '\u{FEFF}').collect()
 }
 
-/// The charset that a `Content-Type` declares, where it is one that browsers know.
+/// Returns the charset that a `Content-Type` header declares, if browsers know that charset.
 fn charset(content_type: &str) -> Option<&'static Encoding> {
     content_type.split(';').skip(1).find_map(|parameter| {
         let (name, label) = parameter.split_once('=')?;
@@ -195,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_text_of_several_lines_is_not_unpacked_once_more() {
-        // `{` and a line feed are a whole stream to a decoder.
+        // A deflate decoder accepts `{` and a line feed as a complete stream.
         let plain = "{\n  \"status\": \"OK\"\n}";
         for (body, coding) in [
             (deflate(plain.as_bytes()), "deflate"),

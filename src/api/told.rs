@@ -1,21 +1,25 @@
-//! The description of an answer that is not the vendor's: its status, its kind, and how it begins.
+//! Describes an answer that is not the vendor's: its status, its content type and the beginning of
+//! its text.
 //!
-//! Must hold: no NIK, name or secret is in it. Its beginning is shown only where it is plain ASCII, has no four digits in
-//! a row, no word of the name that was sent, and no secret.
+//! Must hold: a description contains no NIK, no name and no credential. It shows the beginning of
+//! the text only if that beginning is plain ASCII and contains no four digits in a row, no word of
+//! the name that was sent, and no credential.
 
 use std::fmt::Write;
 
 use super::http::Credentials;
 use crate::model::subject::Subject;
 
-/// So many characters of a body are shown.
+/// Maximum number of characters of the text that a description shows.
 const SHOWN: usize = 60;
-/// So many are looked at: a word that is cut in two at the end would not be known for one.
+/// Number of characters that are searched for private data. It is larger than `SHOWN`, because a
+/// word that is cut in two at the end of the shown part would not be recognized.
 const LOOKED_AT: usize = 400;
-/// No kind of content has a longer name.
+/// Longest content type that is shown, in bytes. No real content type is longer.
 const LONGEST_KIND: usize = 60;
 
-/// `HTTP 200, text/html, begins "<html>…"`.
+/// Describes an answer, for example as `HTTP 200, text/html, begins "<html>…"`. `text` is `None` if
+/// the body was too large.
 pub fn description(
     http: u16,
     content_type: Option<&str>,
@@ -40,14 +44,15 @@ pub fn description(
     told
 }
 
-/// Everything that is not to be told.
+/// The data that a description must not reveal.
 struct Private<'a> {
     subject: &'a Subject,
     credentials: &'a Credentials,
 }
 
 impl Private<'_> {
-    /// True if a text may hold any of it.
+    /// Checks whether a text may contain any of this data. Four digits in a row may be a part of a
+    /// NIK.
     fn is_in(&self, text: &str) -> bool {
         let folded = text.to_lowercase();
         let has = |word: &str| word.len() > 1 && folded.contains(&word.to_lowercase());
@@ -59,7 +64,8 @@ impl Private<'_> {
     }
 }
 
-/// `text/html`, without its parameters.
+/// Returns the media type of a `Content-Type` header, such as `text/html`, without its parameters.
+/// Returns `None` if the type is too long or contains unexpected characters.
 fn kind(content_type: &str) -> Option<&str> {
     let kind = content_type.split(';').next()?.trim();
     let is_plain = |c: char| c.is_ascii_alphabetic() || "/+.-".contains(c);
@@ -67,7 +73,7 @@ fn kind(content_type: &str) -> Option<&str> {
 }
 
 fn beginning(text: &str, private: &Private<'_>) -> Option<String> {
-    // At most so many words stand in so many characters.
+    // `LOOKED_AT` characters contain at most `LOOKED_AT` words.
     let words: Vec<&str> = text.split_whitespace().take(LOOKED_AT).collect();
     let looked_at: String = words.join(" ").chars().take(LOOKED_AT).collect();
     let is_plain = looked_at.chars().all(|c| c.is_ascii() && !c.is_ascii_control());

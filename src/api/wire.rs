@@ -1,7 +1,10 @@
-//! The vendor's wire format: request bodies out, response bodies in.
+//! Defines the vendor's wire format: writes request bodies and reads response bodies.
 //!
-//! Read leniently: extra fields, a missing `remark`, a numeric `result` and numbers of any length are fine; texts are
-//! kept as they came, numbers digit by digit. A body without a `status` string is not the vendor's. Nothing is judged here.
+//! Reading is lenient: extra fields, a missing `remark`, a numeric `result` and numbers of any
+//! length are accepted. Texts are kept as they came, and numbers digit by digit. A body without a
+//! `status` string is not the vendor's.
+//!
+//! Never: judges an answer.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,9 +18,10 @@ use crate::model::reply::{Remains, Texts, VendorBody};
 use crate::model::subject::Subject;
 use crate::rules::body::BodyKind;
 
-/// A longer wait is as good as this one: the run is given up long before.
+/// Maximum wait that a `Retry-After` header can ask for. A longer wait makes no difference, because
+/// the run is given up long before.
 const LONGEST_WAIT: Duration = Duration::from_secs(10 * 365 * 86_400);
-/// A name is looked for at so many places of what is left of an answer.
+/// Maximum number of places at which the name of a member is tried in an incomplete answer.
 const MOST_PLACES: usize = 16;
 
 #[derive(Serialize)]
@@ -26,7 +30,7 @@ struct Request<'a> {
     name: &'a str,
 }
 
-/// The content type of such a body.
+/// Returns the content type of this kind of body.
 pub const fn content_type(kind: BodyKind) -> &'static str {
     match kind {
         BodyKind::Json => "application/json",
@@ -34,11 +38,12 @@ pub const fn content_type(kind: BodyKind) -> &'static str {
     }
 }
 
-/// The request body for a subject.
+/// Returns the request body for a subject.
 pub fn request(subject: &Subject, kind: BodyKind) -> Vec<u8> {
     let (id_number, name) = (subject.nik.as_str(), subject.name.as_str());
     match kind {
-        // Two strings always serialise; an empty body would be refused free of charge.
+        // Two strings can always be serialized. The vendor would refuse an empty body free of
+        // charge.
         BodyKind::Json => serde_json::to_vec(&Request { id_number, name }).unwrap_or_default(),
         BodyKind::Form => {
             let mut form = url::form_urlencoded::Serializer::new(String::new());
@@ -48,7 +53,7 @@ pub fn request(subject: &Subject, kind: BodyKind) -> Vec<u8> {
     }
 }
 
-/// The vendor's answer that a text is; `None` where it is not one.
+/// Parses a text as an answer of the vendor. Returns `None` if the text is not such an answer.
 pub fn answer(text: &str) -> Option<VendorBody> {
     let [status, result, request_id, reason] =
         members(text, ["status", "result", "request_id", "reason"])?;
@@ -56,7 +61,7 @@ pub fn answer(text: &str) -> Option<VendorBody> {
     if status.is_empty() {
         return None;
     }
-    // `result` is an object in a success; another shape is no success.
+    // In a success, `result` is an object. Another type means that the answer is not a success.
     let names = ["result", "order_no", "handle_time", "remark"];
     let [result, order_no, handle_time, remark] =
         result.and_then(|result| members(result, names)).unwrap_or_default();
@@ -72,8 +77,8 @@ pub fn answer(text: &str) -> Option<VendorBody> {
     Some(VendorBody { texts })
 }
 
-/// The members with these names of a JSON object, each as it was written; `None` where the text is no object. Of two with
-/// one name the last counts, as in a browser.
+/// Returns the members of a JSON object with these names, each as it was written. Returns `None` if
+/// the text is not an object. If a name occurs twice, the last member counts, as in a browser.
 fn members<'a, const N: usize>(text: &'a str, names: [&str; N]) -> Option<[Option<&'a str>; N]> {
     let mut json = serde_json::Deserializer::from_str(text);
     let found = json.deserialize_map(Members { names }).ok()?;
@@ -81,7 +86,7 @@ fn members<'a, const N: usize>(text: &'a str, names: [&str; N]) -> Option<[Optio
     Some(found)
 }
 
-/// Picks the members with these names.
+/// A visitor that picks the members with these names.
 struct Members<'n, const N: usize> {
     names: [&'n str; N],
 }
@@ -105,7 +110,7 @@ impl<'de, const N: usize> Visitor<'de> for Members<'_, N> {
     }
 }
 
-/// A string of JSON. Half a surrogate pair, which a browser takes, is replaced.
+/// A JSON string. Half of a surrogate pair, which browsers accept, becomes replacement characters.
 struct LossyText<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for LossyText<'de> {
@@ -130,10 +135,11 @@ impl<'de> Deserialize<'de> for LossyText<'de> {
     }
 }
 
-/// A text, or the digits of a number as they were written; anything else is none.
+/// Returns the content of a JSON string, or the digits of a JSON number as they were written.
+/// Returns `None` for any other value.
 fn token(raw: &str) -> Option<String> {
     match raw.as_bytes().first()? {
-        // The common case; `raw` is known to be a string.
+        // The common case: nothing is escaped. `raw` is known to be a string.
         b'"' if !raw.contains('\\') => raw.get(1..raw.len() - 1).map(str::to_owned),
         b'"' => serde_json::from_str(raw).ok().map(|LossyText(text)| text.into_owned()),
         b'-' | b'0'..=b'9' => Some(raw.to_owned()),
@@ -141,7 +147,7 @@ fn token(raw: &str) -> Option<String> {
     }
 }
 
-/// A result code: a number is written with the two digits that the vendor uses.
+/// Returns a result code. A number gets the two digits that the vendor uses.
 fn code(raw: &str) -> Option<String> {
     if raw.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(format!("{raw:0>2}"));
@@ -149,8 +155,8 @@ fn code(raw: &str) -> Option<String> {
     token(raw)
 }
 
-/// The remains of an answer that came cut, or that nobody could read: the texts by which the vendor can find the call.
-/// Never its result, and no text that is not whole.
+/// Returns the texts of an incomplete or unreadable answer by which the vendor can find the call.
+/// Never returns the result of the call, nor a text that is not complete.
 pub fn remains(text: &str) -> Remains {
     let find = |name| member(text, name);
     Remains {
@@ -161,20 +167,22 @@ pub fn remains(text: &str) -> Remains {
     }
 }
 
-/// The first whole text of a member with this quoted name, wherever it stands.
+/// Returns the first complete value of a member with this quoted name, wherever the member is in
+/// the text.
 fn member(text: &str, quoted: &str) -> Option<String> {
     text.match_indices(quoted).take(MOST_PLACES).find_map(|(at, _)| {
         let rest = text[at + quoted.len()..].trim_start().strip_prefix(':')?.trim_start();
         let length = match rest.as_bytes().first()? {
             b'"' => 1 + end_of_string(&rest[1..])?,
-            // The digits that follow may have been cut off.
+            // A number at the end of the text does not count: more digits may have been cut off.
             _ => rest.find(|c: char| !c.is_ascii_digit())?,
         };
         rest.get(..length).and_then(token)
     })
 }
 
-/// The length of a string after its first quotation mark, its last one included.
+/// Returns the length of a JSON string after its opening quotation mark, including its closing one.
+/// Returns `None` if the closing quotation mark is missing.
 fn end_of_string(rest: &str) -> Option<usize> {
     let mut is_escaped = false;
     let end = rest.bytes().position(|byte| {
@@ -185,8 +193,8 @@ fn end_of_string(rest: &str) -> Option<usize> {
     Some(end + 1)
 }
 
-/// The wait that a `Retry-After` header asks for, from `now`: a number of seconds or of another unit, rounded up to whole
-/// seconds, or a date.
+/// Parses a `Retry-After` header and returns the wait from `now`. The value is a date, or a number
+/// of seconds or of another unit, which is rounded up to whole seconds.
 pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim().trim_matches('"').trim();
     if value.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
@@ -196,7 +204,7 @@ pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     Some(date.duration_since(now).unwrap_or_default().min(LONGEST_WAIT))
 }
 
-/// `7`, `2.5`, `3s`, `1.5 minutes`, `500ms`.
+/// Parses a wait such as `7`, `2.5`, `3s`, `1.5 minutes` or `500ms`.
 fn wait(value: &str) -> Option<Duration> {
     let end = value.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(value.len());
     let (number, unit) = value.split_at(end);

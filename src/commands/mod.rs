@@ -16,13 +16,14 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 
 use crate::cli::Cli;
-use crate::error::{Error, exit};
+use crate::error::Error;
+use crate::model::exit_code::ExitCode;
 
 /// Prints the manual: a page for the program, then one for each subcommand. Returns the exit code.
 ///
 /// # Errors
 /// What the system says.
-pub fn man() -> Result<u8, Error> {
+pub fn man() -> Result<ExitCode, Error> {
     let mut program = Cli::command();
     program.build();
     let mut pages = Vec::new();
@@ -37,25 +38,25 @@ pub fn man() -> Result<u8, Error> {
 ///
 /// # Errors
 /// What the system says.
-pub fn completions(shell: Shell) -> Result<u8, Error> {
+pub fn completions(shell: Shell) -> Result<ExitCode, Error> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "ceknik", &mut script);
     print(&script)
 }
 
 /// Writes to standard output. A reader that has seen enough (`| head`) is no error.
-fn print(text: &[u8]) -> Result<u8, Error> {
+fn print(text: &[u8]) -> Result<ExitCode, Error> {
     match io::stdout().write_all(text).and_then(|()| io::stdout().flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(not_written(error)),
-        _ => Ok(exit::COMPLETE),
+        _ => Ok(ExitCode::Complete),
     }
 }
 
 fn not_written(error: io::Error) -> Error {
-    Error::plain(exit::STORAGE, format!("standard output cannot be written: {error}"))
+    Error::plain(ExitCode::Storage, format!("standard output cannot be written: {error}"))
 }
 
 /// The error where the system refuses what every program needs, such as a signal's handler.
 fn internal(error: io::Error) -> Error {
-    Error::plain(exit::INTERNAL, error.to_string())
+    Error::plain(ExitCode::Internal, error.to_string())
 }

@@ -4,9 +4,10 @@
 //! writes nothing.
 
 use crate::config::PlanConfig;
-use crate::error::{Error, exit};
+use crate::error::Error;
 use crate::ledger::{self, Facts, FoundRun, Preview};
 use crate::model::attempt::WallMs;
+use crate::model::exit_code::ExitCode;
 use crate::model::finding::{FindingClass, Spot};
 use crate::model::funnel::Funnel;
 use crate::model::stop::StopReason;
@@ -22,7 +23,7 @@ use super::words;
 ///
 /// # Errors
 /// The input, the ledger or the configuration cannot be used.
-pub fn plan(config: &PlanConfig, screen: &Screen) -> Result<u8, Error> {
+pub fn plan(config: &PlanConfig, screen: &Screen) -> Result<ExitCode, Error> {
     let source = open_source(&config.input, &config.reading, &std::env::temp_dir())?;
     let layout = find_layout(&source, &config.reading)?;
     screen.say(&words::settings(config.settings.as_deref(), &[], &config.ledger.origin));
@@ -65,7 +66,7 @@ pub fn plan(config: &PlanConfig, screen: &Screen) -> Result<u8, Error> {
         };
         let json = plan.to_json().map_err(|error| {
             let what = format!("the plan cannot be written as JSON: {error}");
-            Error::plain(exit::INTERNAL, what)
+            Error::plain(ExitCode::Internal, what)
         })?;
         super::print(json.as_bytes())?;
     }
@@ -120,13 +121,13 @@ fn find_stop(
     locate(input, surveyed.fingerprint, &surveyed.table, after, &|| false)
 }
 
-fn exit_code(config: &PlanConfig, surveyed: &Survey, forecast: &Forecast) -> u8 {
+fn exit_code(config: &PlanConfig, surveyed: &Survey, forecast: &Forecast) -> ExitCode {
     if surveyed.stops().next().is_some() && !config.force {
-        return exit::INPUT;
+        return ExitCode::Input;
     }
     match forecast.fit {
         _ if forecast.braked => StopReason::Mismatches.exit_code(),
-        Some(fit) if !fit.fits() => exit::BUDGET,
-        _ => exit::COMPLETE,
+        Some(fit) if !fit.fits() => ExitCode::Budget,
+        _ => ExitCode::Complete,
     }
 }

@@ -5,6 +5,7 @@ use crate::config::{Origins, duration, which_ledger};
 use crate::error::Error;
 use crate::ledger::{self, Ledger, LedgerError, LedgerName};
 use crate::model::attempt::WallMs;
+use crate::model::exit_code::ExitCode;
 use crate::model::subject::mask_path;
 use crate::output::count;
 use crate::term::Screen;
@@ -15,7 +16,7 @@ use super::status::utc_offset_ms;
 ///
 /// # Errors
 /// The ledger is not there, is held by a run, or cannot be written.
-pub fn purge(args: &PurgeArgs, origins: &Origins) -> Result<u8, Error> {
+pub fn purge(args: &PurgeArgs, origins: &Origins) -> Result<ExitCode, Error> {
     let screen = Screen::default();
     let age = duration("--older-than", &args.older_than)?;
     let wait = duration("--lock-wait", &args.lock_wait)?;

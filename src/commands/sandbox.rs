@@ -2,7 +2,8 @@
 
 use crate::cli::{AcceptsArg, SandboxArgs};
 use crate::config::duration;
-use crate::error::{Error, exit};
+use crate::error::Error;
+use crate::model::exit_code::ExitCode;
 use crate::sandbox::{Accepts, Options, Sandbox, parse_outage};
 use crate::signals::Interrupts;
 use crate::term::Screen;
@@ -13,7 +14,7 @@ use super::internal;
 ///
 /// # Errors
 /// What cannot be meant, or the port or file that cannot be had.
-pub fn sandbox(args: &SandboxArgs, screen: &Screen) -> Result<u8, Error> {
+pub fn sandbox(args: &SandboxArgs, screen: &Screen) -> Result<ExitCode, Error> {
     let options = options(args)?;
     let (_, mut signals) = Interrupts::listen().map_err(internal)?;
     let runtime =
@@ -32,7 +33,7 @@ pub fn sandbox(args: &SandboxArgs, screen: &Screen) -> Result<u8, Error> {
         Ok::<_, Error>(sandbox.serve(stop).await?)
     })?;
     screen.say(&format!("{} requests, {} charged", stats.requests, stats.charged));
-    Ok(exit::COMPLETE)
+    Ok(ExitCode::Complete)
 }
 
 fn options(args: &SandboxArgs) -> Result<Options, Error> {
@@ -42,7 +43,8 @@ fn options(args: &SandboxArgs) -> Result<Options, Error> {
         rate: args.rate,
         quota: args.quota,
         latency: duration("--latency", &args.latency)?,
-        outage: outage.map_err(|error| Error::plain(exit::USAGE, format!("--outage: {error}")))?,
+        outage: outage
+            .map_err(|error| Error::plain(ExitCode::Usage, format!("--outage: {error}")))?,
         expire_after: args.expire_after,
         chaos: args.chaos,
         seed: args.seed,

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Zoned};
 
 use crate::config::{InputFrom, Reuse};
-use crate::error::{Error, exit};
+use crate::error::Error;
 use crate::input::form::Form;
 use crate::input::sheet::SheetError;
 use crate::input::{self, Layout, Problem, Source};
 use crate::ledger::{Facts, FoundRun, Identity, Opening, RunRef};
 use crate::model::attempt::{PairKey, WallMs};
+use crate::model::exit_code::ExitCode;
 use crate::model::finding::Finding;
 use crate::model::funnel::Funnel;
 use crate::model::money::Price;
@@ -226,7 +227,7 @@ fn on_the_clock(now: &Zoned, seconds: u64) -> Option<String> {
 pub(super) fn damage(surveyed: &Survey) -> Option<Error> {
     let first: &Finding = surveyed.stops().next()?;
     Some(Error::new(
-        exit::INPUT,
+        ExitCode::Input,
         format!("the file looks damaged ({}); nothing was sent", first.code),
         format!("{}; or go on all the same with --force", first.hint),
     ))

@@ -9,6 +9,7 @@ use crate::config::{Origins, which_ledger};
 use crate::error::Error;
 use crate::ledger::{self, DayTotal, Doubt, LedgerName, RunLine, Shown, Status};
 use crate::model::attempt::WallMs;
+use crate::model::exit_code::ExitCode;
 use crate::model::money::{Tally, number};
 use crate::model::subject::mask_digits;
 use crate::model::text::fit;
@@ -25,7 +26,7 @@ const SHOWN_DOUBTS: usize = 20;
 ///
 /// # Errors
 /// The ledger is not there, cannot be read, or has lost facts.
-pub fn status(args: &StatusArgs, origins: &Origins) -> Result<u8, Error> {
+pub fn status(args: &StatusArgs, origins: &Origins) -> Result<ExitCode, Error> {
     let location = which_ledger(&args.which, None, origins)?;
     let ledger = ledger::look(&location.ledger)?;
     let status = ledger.status(utc_offset_ms(), MOST_DOUBTS)?;

@@ -7,8 +7,8 @@ use super::run::finish::EndedStart;
 use super::typed::command_with;
 use super::words::Facts;
 use crate::engine::{LostAnswers, Stats};
-use crate::error::exit;
 use crate::model::class::AccountStop;
+use crate::model::exit_code::ExitCode;
 use crate::model::outcome::Outcome;
 use crate::model::stop::{BudgetLimit, Signal, StopReason};
 use crate::output::count;
@@ -104,18 +104,18 @@ pub(super) fn next(facts: &Facts<'_>, ended: &EndedStart) -> Option<String> {
         ended.projected.is_some_and(|made| made.outcomes.get(Outcome::Unavailable) > 0);
     let doubts = state.tally.possible.in_doubt + facts.funnel.in_doubt;
     let text = match (ended.code, ended.stop) {
-        (exit::COMPLETE | exit::INTERNAL, _) => return None,
-        (exit::SOME_WITHOUT_VERDICT, _) if doubts > 0 => {
+        (ExitCode::Complete | ExitCode::Internal, _) => return None,
+        (ExitCode::SomeWithoutVerdict, _) if doubts > 0 => {
             let resend = if facts.config.reuse.resend_doubts { "" } else { " --in-doubt resend" };
             format!(
                 "ask the vendor about the rows in doubt; to send them again, perhaps paying \
                  twice: {same}{resend}"
             )
         }
-        (exit::SOME_WITHOUT_VERDICT, _) if is_unavailable => format!(
+        (ExitCode::SomeWithoutVerdict, _) if is_unavailable => format!(
             "the same command asks the rows that were unavailable again, in a new run: {same}"
         ),
-        (exit::SOME_WITHOUT_VERDICT, _) => {
+        (ExitCode::SomeWithoutVerdict, _) => {
             "mend the rows without a verdict (see ck_reason), and run the file again".to_owned()
         }
         (_, Some(StopReason::Budget(BudgetLimit::Charges))) => {

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use crate::api::Origin;
 use crate::cli::DEFAULT_BASE_URL;
 use crate::config::{Destination, RunConfig};
-use crate::error::{Error, exit};
+use crate::error::Error;
 use crate::input::form::{Encoding, Form};
 use crate::input::{Layout, Source};
 use crate::ledger::{FoundRun, OpenRun, RunRef};
+use crate::model::exit_code::ExitCode;
 use crate::model::finding::Finding;
 use crate::model::funnel::Funnel;
 use crate::model::money::{Price, Tally, in_brackets, number};
@@ -165,13 +166,13 @@ pub(super) fn unsettled(calls: u64) -> String {
 /// The last line of a plan, which remains on a screen. `stop`: the first finding that stops the file; `warnings`: findings
 /// that are worth a look.
 pub(super) fn verdict(
-    exit: u8,
+    exit: ExitCode,
     forecast: &Forecast,
     stop: Option<&Finding>,
     warnings: u64,
 ) -> String {
     match (exit, stop) {
-        (exit::INPUT, Some(finding)) => format!(
+        (ExitCode::Input, Some(finding)) => format!(
             "stopped: `ceknik run` would send nothing of this file ({})\n  hint: mend it as said above, or send it \
              all the same with --force\n",
             finding.code
@@ -182,7 +183,7 @@ pub(super) fn verdict(
              \x20 hint: look at the columns; raise the share or leave it out to go on\n"
                 .to_owned()
         }
-        (exit::BUDGET, _) => "over budget: `ceknik run` may stop before the end of the file\n\
+        (ExitCode::Budget, _) => "over budget: `ceknik run` may stop before the end of the file\n\
              \x20 hint: raise --max-charges or --max-cost; or let it stop, and go on another time\n"
             .to_owned(),
         _ => ready(forecast, warnings),
@@ -225,7 +226,7 @@ pub(super) fn write_summary(facts: &Facts<'_>, ended: &EndedStart) -> Result<(),
     summary(facts, ended).write(&path).map_err(|error| {
         let what = format!("the summary cannot be written: {error}");
         let hint = "a summary that stands there may be older; the answers are safe in the ledger";
-        Error::new(exit::STORAGE, what, hint)
+        Error::new(ExitCode::Storage, what, hint)
     })
 }
 

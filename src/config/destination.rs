@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use super::InputFrom;
 use super::values::{usage, wrong};
 use crate::cli::RunArgs;
-use crate::error::{Error, exit};
+use crate::error::Error;
 use crate::fs::AtomicFile;
 use crate::fs::paths::{beside, folder_of, same_file};
 use crate::input::Layout;
+use crate::model::exit_code::ExitCode;
 use crate::model::subject::mask_path;
 use crate::output::{Dialect, Format, endings, is_our_summary, is_ours, stem};
 
@@ -179,7 +180,7 @@ impl Destination {
         match self.format.columns_too_many(layout) {
             0 => Ok(()),
             surplus => Err(Error::new(
-                exit::USAGE,
+                ExitCode::Usage,
                 format!(
                     "a sheet has {} columns at most; the input's and ours are {surplus} too many",
                     Format::MOST_COLUMNS
@@ -240,7 +241,7 @@ impl Destination {
 const SUMMARY: &str = "summary";
 
 fn clash(what: String) -> Error {
-    Error::new(exit::USAGE, what, "name another with -o FILE or --summary FILE")
+    Error::new(ExitCode::Usage, what, "name another with -o FILE or --summary FILE")
 }
 
 /// The form that an output's name asks for.

@@ -12,7 +12,8 @@ use clap::{ArgMatches, Command, FromArgMatches};
 use super::file::FileLines;
 use super::values::usage;
 use crate::cli::Cli;
-use crate::error::{Error, exit};
+use crate::error::Error;
+use crate::model::exit_code::ExitCode;
 
 /// The hand that set a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +77,7 @@ impl Origins {
                         Some(SetBy::Typed) | None => "--sandbox",
                     };
                     return Err(Error::new(
-                        exit::USAGE,
+                        ExitCode::Usage,
                         format!("{flag} and {sandbox}: the sandbox is asked at no other address"),
                         "leave one of them out",
                     ));
@@ -154,13 +155,16 @@ mod tests {
     fn an_error_names_what_has_to_be_changed() {
         let origins = origins();
         let told = |flag: &'static str, message: &str| {
-            origins.explain(Error::plain(exit::USAGE, message).of_flag(flag)).message
+            origins.explain(Error::plain(ExitCode::Usage, message).of_flag(flag)).message
         };
         assert_eq!(told("--rate", "--rate: no number"), "CEKNIK_RATE: no number");
         assert_eq!(told("--price", "--price: no number"), "--price: no number");
         assert_eq!(told("--reuse", "--reuse: no duration"), "--reuse: no duration");
         assert_eq!(told("--base-url", "no URL"), "ceknik.toml, line 3, base-url: no URL");
-        assert_eq!(origins.explain(Error::plain(1, "--rate: x")).message, "--rate: x");
+        assert_eq!(
+            origins.explain(Error::plain(ExitCode::Internal, "--rate: x")).message,
+            "--rate: x"
+        );
     }
 
     #[test]
@@ -169,6 +173,6 @@ mod tests {
         assert_eq!(origins.unused_in_sandbox(&["--ca-cert"]).unwrap(), [""; 0]);
         let said = origins.unused_in_sandbox(&["--base-url", "--rate"]).unwrap();
         assert_eq!(said, ["ceknik.toml, line 3, base-url", "CEKNIK_RATE"]);
-        assert_eq!(origins.unused_in_sandbox(&["--price"]).unwrap_err().code, exit::USAGE);
+        assert_eq!(origins.unused_in_sandbox(&["--price"]).unwrap_err().code, ExitCode::Usage);
     }
 }

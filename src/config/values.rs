@@ -7,7 +7,8 @@ use jiff::civil::Time;
 use jiff::tz::AmbiguousOffset;
 use jiff::{Timestamp, ToSpan, Zoned};
 
-use crate::error::{Error, exit};
+use crate::error::Error;
+use crate::model::exit_code::ExitCode;
 use crate::model::money::Price;
 
 /// A longer duration is a mistyped one: a hundred years.
@@ -19,7 +20,7 @@ const LOWEST_RATE: f64 = 0.000_01;
 
 /// What was typed cannot be understood.
 pub(super) fn usage(message: String) -> Error {
-    Error::plain(exit::USAGE, message)
+    Error::plain(ExitCode::Usage, message)
 }
 
 /// The error of a flag whose value cannot be understood.

@@ -1,12 +1,17 @@
-//! The dispatcher: the one owner of a run's state, told of events and of the time.
+//! The dispatcher: owns all state of a run and makes all decisions.
+//!
+//! It is given the time and the events. Its decisions are carried out by its [`Hands`]: those of
+//! `engine::verify` use tokio, and those of a test use vectors. Its parts `work`, `intents`, `pace`
+//! and `watch` keep their own invariants.
 //!
 //! Must hold:
-//! - budget is reserved before the intent, and a pair that is under way or has an end is never planned;
-//! - intents without a durable settlement never exceed the concurrency: what a crash leaves in doubt;
-//! - an answer counts (table, tally) only when its settlement is durable.
+//! - budget is reserved before the intent, and a pair that is under way or has an end is never
+//!   planned;
+//! - intents without a durable settlement never exceed the concurrency, so that a crash leaves no
+//!   more pairs than that in doubt;
+//! - an answer counts (in the table and the tally) only when its settlement is durable.
 //!
-//! It does no IO and never waits. What it wants done it asks of its [`Hands`]: those of `engine::verify` are tokio's,
-//! those of a test are vectors. Its parts keep their own promises: `work`, `intents`, `pace`, `watch`.
+//! Never: does IO or waits.
 
 mod replies;
 
@@ -28,15 +33,16 @@ use crate::rules::pairs::PairTable;
 use crate::rules::retry::{RetryPolicy, Tick};
 use crate::rules::tally::{SoFar, count};
 
-/// Does what the dispatcher decides.
+/// The actions that the dispatcher decides on.
 pub trait Hands {
     /// Sends a call. Its reply comes back as [`Event::Replied`].
     fn send(&mut self, ticket: Ticket);
 
-    /// Hands facts to the ledger. Its word comes back as [`Event::Recorded`]; until then no others are handed over.
+    /// Hands facts to the ledger. The ledger's result comes back as [`Event::Recorded`]. Until
+    /// then, no other facts are handed over.
     fn record(&mut self, batch: Batch);
 
-    /// The next row, if it is at hand.
+    /// Returns the next row, if it is available.
     fn next_row(&mut self) -> NextRow;
 
     /// Gives up all calls under way.
@@ -46,42 +52,45 @@ pub trait Hands {
 /// The next row of the file.
 #[derive(Debug)]
 pub enum NextRow {
-    /// It is here.
+    /// The next row.
     Row(Candidate),
-    /// It is still being read.
+    /// The next row is still being read.
     NotYet,
-    /// There are no more.
+    /// There are no more rows.
     End,
-    /// The rows broke off.
+    /// The rows broke off for this reason.
     Broken(StopReason),
 }
 
-/// Something that happened.
+/// An event that the dispatcher reacts to.
 #[derive(Debug)]
 pub enum Event {
-    /// A call drew this reply.
+    /// A call got this reply.
     Replied(Ticket, Reply),
-    /// The ledger's word on the facts that were handed over last.
+    /// The ledger's result for the facts that were handed over last.
     Recorded(Result<Recorded, Box<Unrecorded>>),
-    /// A signal asks to stop: the first lets calls end, the second does not wait for them.
+    /// A signal asks to stop. The first signal lets calls in flight end, and the second does not
+    /// wait for them.
     Signal(Signal),
 }
 
-/// The work that is left after a turn.
+/// The result of a turn: the work that is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
-    /// Wait for the next event.
+    /// The next event must be waited for.
     Wait {
-        /// Look again at this time if nothing happens before.
+        /// Time of the next turn if no event comes before; `None` if only an event can change
+        /// anything.
         until: Option<Tick>,
-        /// Look again when the next row is at hand.
+        /// True if a row that becomes available also calls for a turn.
         wants_row: bool,
     },
-    /// Nothing: all work is done, or stopped, and every fact is durable or the ledger was left.
+    /// Nothing is left: all work is done or stopped, and every fact is durable or the ledger was
+    /// given up.
     Done,
 }
 
-/// The one owner of a run's state.
+/// The owner of all state of a run.
 pub struct Dispatcher {
     table: PairTable,
     tally: Tally,
@@ -101,24 +110,25 @@ pub struct Dispatcher {
 
 /// The state that a start leaves behind.
 pub struct RunState {
-    /// Every pair of the file with what is known of it now.
+    /// Every pair of the file, with its current state.
     pub table: PairTable,
-    /// What the run cost so far, all its starts together.
+    /// Costs of the run so far, over all its starts.
     pub tally: Tally,
     /// Counters of this start.
     pub stats: Stats,
-    /// Why it stopped, if it did.
+    /// The reason why the run stopped, if it stopped before its end.
     pub stop: Option<StopReason>,
-    /// The first verdicts of the run, all its starts together.
+    /// The first verdicts of the run, over all its starts.
     pub verdicts: FirstVerdicts,
-    /// What is known of the body kind now.
+    /// Current knowledge of the body kind that the vendor accepts.
     pub body: BodyTrial,
-    /// The reason why the ledger refused facts, if it did.
+    /// The reason why the ledger refused facts, if it refused any.
     pub failure: Option<LedgerError>,
 }
 
 impl Dispatcher {
-    /// A dispatcher for the pairs of a file, some of them known, in a run that has come so far.
+    /// Creates a dispatcher for the pairs of a file. `table` contains what is known of each pair,
+    /// and `run` the costs and verdicts of earlier starts.
     pub fn new(options: &Options, table: PairTable, run: SoFar, start: StartId) -> Self {
         Self {
             table,
@@ -138,10 +148,10 @@ impl Dispatcher {
         }
     }
 
-    /// Does all that can be done now.
+    /// Does everything that can be done now, and returns the work that is left.
     pub fn turn(&mut self, now: Tick, wall: WallMs, hands: &mut impl Hands) -> Turn {
         self.advance(now, wall);
-        // Sends come first: each makes room for one more intent.
+        // Sends come first, because each send makes room for one more intent.
         while let Some(ticket) = self.next_send(now) {
             hands.send(ticket);
         }
@@ -157,7 +167,7 @@ impl Dispatcher {
         Turn::Wait { until: self.wake_at(now), wants_row: self.wants_row() }
     }
 
-    /// Takes what happened into account.
+    /// Takes an event into account.
     pub fn on(&mut self, event: Event, now: Tick, wall: WallMs, hands: &mut impl Hands) {
         match event {
             Event::Replied(ticket, reply) => self.replied(ticket, reply, now, wall),
@@ -173,7 +183,7 @@ impl Dispatcher {
         }
     }
 
-    /// A glimpse for the progress.
+    /// Returns a snapshot for the progress display.
     pub fn snapshot(&self, now: Tick) -> Snapshot {
         let stats = &self.watch.stats;
         Snapshot {
@@ -189,8 +199,8 @@ impl Dispatcher {
         }
     }
 
-    /// The state that the run leaves behind. Answers that could not be made durable are in doubt: so
-    /// will the next start find them.
+    /// Returns the state that the run leaves behind. Answers that could not be made durable are in
+    /// doubt, because the next start will find them in doubt.
     pub fn into_state(mut self) -> RunState {
         let intents = std::mem::replace(&mut self.intents, Intents::new(StartId(0)));
         let (lost, failure) = intents.into_lost();
@@ -200,8 +210,9 @@ impl Dispatcher {
         RunState { table, tally, stats, stop, verdicts, body, failure }
     }
 
-    /// Lets time pass: deadline, outages that took too long, the rate that climbs back. Also looks
-    /// at the first verdicts: those of earlier starts stop this one before its first call.
+    /// Lets time pass: checks the deadline and the length of outages, and lets a lowered rate climb
+    /// back. Also checks the first verdicts, so that the verdicts of earlier starts stop this start
+    /// before its first call.
     fn advance(&mut self, now: Tick, wall: WallMs) {
         let is_late = self.deadline.is_some_and(|deadline| now >= deadline)
             || self.deadline_at.is_some_and(|deadline| wall >= deadline);
@@ -222,7 +233,7 @@ impl Dispatcher {
         }
     }
 
-    /// The next call that may leave now.
+    /// Returns the ticket of the next call that may leave now.
     fn next_send(&mut self, now: Tick) -> Option<Ticket> {
         let at = self.intents.next_unsent().filter(|_| self.stop.is_none())?;
         let is_probe = self.pace.permits_send(now)?;
@@ -230,7 +241,8 @@ impl Dispatcher {
         self.intents.send(is_probe, now)
     }
 
-    /// Takes rows as long as they are wanted and at hand. True when one is at hand that is to be sent.
+    /// Takes rows as long as they are wanted and available. Returns `true` if there is a row to be
+    /// sent.
     fn take_rows(&mut self, hands: &mut impl Hands) -> bool {
         while self.wants_row() {
             match hands.next_row() {
@@ -247,10 +259,10 @@ impl Dispatcher {
         self.stop.is_none() && self.work.wants_row()
     }
 
-    /// Takes the next row. One whose pair is known or under way is passed over.
+    /// Takes the next row. A row whose pair is known or under way is skipped.
     fn offer(&mut self, row: Candidate) {
         let Some(at) = self.table.find(&row.pair) else {
-            // The survey did not see this pair: the file is another one now.
+            // The survey did not see this pair, so the file has changed.
             return self.stop(StopReason::InputChanged);
         };
         let state = self.table.state(at);
@@ -260,8 +272,8 @@ impl Dispatcher {
         }
     }
 
-    /// Turns waiting work into intents, as many as there are slots. True when it took all the work
-    /// at hand and has room for more.
+    /// Turns waiting rows into intents, as many as there are slots. Returns `true` if it used all
+    /// available rows and wants another one.
     fn plan(&mut self, now: Tick, wall: WallMs) -> bool {
         while self.stop.is_none() && self.may_plan(now) {
             let Some(job) = self.work.next(now) else { return self.wants_row() };
@@ -283,16 +295,17 @@ impl Dispatcher {
         false
     }
 
-    /// Whether one more intent may be made.
+    /// Checks whether one more intent may be made.
     fn may_plan(&self, now: Tick) -> bool {
         let ahead = self.intents.ahead();
         let outstanding = ahead + self.intents.in_flight();
-        // A body kind that is not proved is tried by one call at a time.
+        // As long as no body kind is proved, one call is made at a time.
         let most_outstanding = if self.body.is_proved() { self.concurrency } else { 1 };
         outstanding < most_outstanding && self.pace.most_ahead(now).is_none_or(|most| ahead < most)
     }
 
-    /// The facts handed over last are durable: answers count, intents may be sent.
+    /// Takes into account that the facts handed over last are durable: answers count, and intents
+    /// may be sent.
     fn committed(&mut self, recorded: &Recorded) {
         let (effects, dropped) = self.intents.committed(recorded);
         effects.into_iter().for_each(|effect| self.apply(effect));
@@ -300,20 +313,21 @@ impl Dispatcher {
         dropped.into_iter().for_each(|job| self.drop_intent(&job));
     }
 
-    /// The facts handed over last could not be recorded: nothing more is sent.
+    /// Takes into account that the facts handed over last could not be recorded: nothing more is
+    /// sent.
     fn not_committed(&mut self, unrecorded: Unrecorded) {
         self.stop(StopReason::Storage);
         let dropped: Vec<Job> = self.intents.not_committed(unrecorded).collect();
         dropped.iter().for_each(|job| self.drop_intent(job));
     }
 
-    /// Forgets an intent that is not durable, and so was never sent.
+    /// Forgets an intent that is not durable and therefore was never sent.
     fn drop_intent(&mut self, job: &Job) {
         self.budget.settle(Charge::Free, false);
         self.table.set_under_way(job.at, false);
     }
 
-    /// Lets a settlement count that is durable.
+    /// Applies the effect of a settlement to the table and the tally.
     fn apply(&mut self, effect: Effect) {
         let Effect { at, attempt, class, voided, next } = effect;
         let had_end = self.table.state(at).end.is_some();
@@ -329,7 +343,8 @@ impl Dispatcher {
         }
     }
 
-    /// Starts nothing more: lets calls in flight end. The first reason stays.
+    /// Stops the run: nothing more is started, and calls in flight may end. The first reason is
+    /// kept.
     fn stop(&mut self, reason: StopReason) {
         if self.stop.is_none() {
             tracing::warn!(reason = reason.name(), "stopping: nothing more is started");
@@ -340,16 +355,16 @@ impl Dispatcher {
         }
     }
 
-    /// True if anything waits to be sent, or may still come.
+    /// Checks whether anything waits to be sent, or may still come.
     fn has_work(&self) -> bool {
         !self.work.is_over() || self.intents.next_unsent().is_some()
     }
 
-    /// The time to look again if nothing happens before.
+    /// Returns the time of the next turn if no event comes before.
     fn wake_at(&self, now: Tick) -> Option<Tick> {
         let has_unsent = self.intents.next_unsent().is_some();
         if self.stop.is_some() {
-            // What has not left is taken back at once; all else is in flight or at the ledger.
+            // Unsent intents are recalled at once. Everything else is in flight or with the ledger.
             return has_unsent.then_some(now);
         }
         let times = self.pace.wakes(now, self.has_work(), has_unsent);

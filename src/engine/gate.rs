@@ -1,8 +1,12 @@
-//! The gate: asked right before each send, it keeps the calls per second.
+//! The gate: limits the calls per second. The dispatcher asks it right before each send.
 //!
-//! One gate, a small burst: with a vendor that counts, governor's default burst (a whole second's
-//! quota) would send twice the contract in the first second, and many waiters would wake out of
-//! order. Told the time, never waits. In any second no more than rate + burst calls pass.
+//! There is one gate, with a small burst. With governor's default burst (the quota of a whole
+//! second), a vendor that counts would get twice the agreed number of calls in the first second,
+//! and many waiting tasks would wake out of order.
+//!
+//! Must hold: in any second, no more than rate + burst calls pass.
+//!
+//! Never: reads a clock or waits.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -17,12 +21,14 @@ use governor::{Quota, RateLimiter};
 
 use crate::rules::retry::Tick;
 
-/// The burst is this part of the quota: a little under 1 %, to leave room for the network's jitter.
+/// Size of the burst as a part of the rate. It is a little under 1 %, to leave room for the jitter
+/// of the network.
 const BURST: f64 = 0.008;
-/// A timer that fires this late is counted as on time; else a burst of one would lose rate for good.
+/// Delay up to which a timer counts as on time. Without it, a burst of one call would lose rate
+/// with each late timer.
 const LATE: Duration = Duration::from_millis(2);
 
-/// A clock that shows what it was told.
+/// A clock that shows the time that it was given.
 #[derive(Debug, Clone, Default)]
 struct ToldClock(Arc<AtomicU64>);
 
@@ -54,22 +60,22 @@ pub struct Gate {
     clock: ToldClock,
     limiter: Option<Limiter>,
     rate: Option<f64>,
-    /// When the next call may pass, once one was held.
+    /// Time at which the next call may pass, if a call was held back.
     due: Option<Tick>,
-    /// When the last call passed.
+    /// Time at which the last call passed.
     passed: Option<Tick>,
 }
 
 impl Gate {
-    /// A gate of so many calls a second; `None` is unlimited.
+    /// Creates a gate for this number of calls a second; `None` means no limit.
     pub fn new(rate: Option<f64>) -> Self {
         let clock = ToldClock::default();
         let limiter = rate.map(|rate| limiter(rate, &clock));
         Self { clock, limiter, rate, due: None, passed: None }
     }
 
-    /// Changes the rate. The burst is not given anew; the wait since the last call counts, or a
-    /// rate that changes more often than calls pass would hold them for ever.
+    /// Changes the rate. No new burst is granted. The time since the last call counts, because
+    /// otherwise a rate that changes more often than calls pass would hold the calls back forever.
     pub fn set_rate(&mut self, rate: Option<f64>, now: Tick) {
         if rate == self.rate {
             return;
@@ -84,10 +90,10 @@ impl Gate {
         });
     }
 
-    /// Lets one call pass now, or says when to ask again.
+    /// Lets one call pass now.
     ///
     /// # Errors
-    /// The time before which none may pass.
+    /// The time before which no call may pass.
     pub fn check(&mut self, now: Tick) -> Result<(), Tick> {
         let Some(limiter) = &self.limiter else {
             self.passed = Some(now);
@@ -116,7 +122,7 @@ impl Gate {
         }
     }
 
-    /// When the call that was held last may pass.
+    /// Returns the time at which the call that was held back last may pass.
     pub const fn check_again_at(&self) -> Option<Tick> {
         self.due
     }
@@ -140,7 +146,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Sends for so long with a timer that fires up to `late` microseconds late; returns the times.
+    /// Sends calls for `seconds`, with a timer that is `late` microseconds late each time. Returns
+    /// the times of the sends.
     fn sends(rate: f64, seconds: u64, late: &mut dyn FnMut() -> u64) -> Vec<Tick> {
         let mut gate = Gate::new(Some(rate));
         let (mut now, mut sent) = (Tick::ZERO, Vec::new());
@@ -192,7 +199,8 @@ mod tests {
     }
 
     proptest! {
-        /// In any second no more than rate + max(1, 1 %) pass, however late the timers are.
+        /// In any second, no more than the rate (rounded up) + max(1, 1 %) + 1 calls pass, however
+        /// late the timers are.
         #[test]
         fn no_second_is_overfull(rate in 1.0..2000.0_f64, late in prop::collection::vec(0_u64..30_000, 1..50)) {
             let mut turn = late.iter().copied().cycle();

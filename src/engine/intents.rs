@@ -1,12 +1,13 @@
-//! The seam to the ledger: intents on their way to a call, and settlements on their way to count.
+//! The border between the engine and the ledger: holds intents until their calls are sent, and
+//! settlements until they are durable.
 //!
 //! Must hold:
-//! - a call leaves only with a [`Ticket`], and one is made only of an intent that the ledger has granted: no other file
-//!   can make one;
-//! - one batch is under way at a time; what gathers meanwhile is the next;
+//! - a call leaves only with a [`Ticket`], and a ticket is made only of an intent that the ledger
+//!   has granted; no other file can make a ticket;
+//! - one batch is under way at a time, and facts that gather meanwhile form the next batch;
 //! - a settlement has an effect only once it is durable;
-//! - a batch that the ledger refused is offered once more, without its intents, when all answers are in. A ledger that
-//!   refuses that too is left.
+//! - a batch that the ledger refused is offered once more, without its intents, when all answers
+//!   are in. If the ledger refuses the batch again, the ledger is given up.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -19,19 +20,19 @@ use crate::rules::body::BodyKind;
 use crate::rules::pairs::PairIndex;
 use crate::rules::retry::Tick;
 
-/// The permission for one send: its intent is durable.
+/// The permission for one send: the intent for it is durable.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Ticket {
     intent: Planned,
 }
 
 impl Ticket {
-    /// The NIK and the name to send.
+    /// Returns the NIK and the name to send.
     pub const fn subject(&self) -> &Subject {
         &self.intent.job.row.subject
     }
 
-    /// The kind of body to send it in.
+    /// Returns the kind of body in which the NIK and the name are sent.
     pub const fn body(&self) -> BodyKind {
         self.intent.body
     }
@@ -49,7 +50,7 @@ impl Ticket {
     }
 }
 
-/// An intent that the ledger has not granted yet.
+/// An intent with its row and its body kind.
 #[derive(Debug, PartialEq, Eq)]
 struct Planned {
     attempt: AttemptId,
@@ -57,11 +58,11 @@ struct Planned {
     body: BodyKind,
 }
 
-/// A call that is under way.
+/// A call that is in flight.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Flight {
     pub(super) at: PairIndex,
-    /// True if it asks for all, to see if the source answers.
+    /// True if this call is a probe, which finds out for all rows whether the source answers.
     pub(super) is_probe: bool,
     pub(super) sent_at: Tick,
 }
@@ -72,7 +73,8 @@ pub(super) struct Effect {
     pub(super) at: PairIndex,
     pub(super) attempt: AttemptId,
     pub(super) class: Class,
-    /// The refusal was of the body kind, not of the row: no end.
+    /// True if the refusal was caused by the body kind and not by the row. The pair then gets no
+    /// end.
     pub(super) voided: bool,
     pub(super) next: Next,
 }
@@ -80,36 +82,40 @@ pub(super) struct Effect {
 /// The next step of a row after one of its attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
-    /// It is asked again in this start.
+    /// The row is asked again in this start.
     Again,
-    /// The engine is done with it.
+    /// The engine is done with the row.
     Leaves,
-    /// The engine is done with it, and its pair may not be asked again in this run.
+    /// The engine is done with the row, and its pair may not be asked again in this run.
     GivenUp,
 }
 
-/// Facts that wait for the ledger's word.
+/// The intents and effects of the batch that the ledger is recording.
 struct Committing {
     intents: Vec<Planned>,
     effects: Vec<Effect>,
 }
 
-/// The ledger's willingness to take facts.
+/// State of the ledger: whether it still records facts.
 enum Taking {
+    /// The ledger records facts.
     Takes,
+    /// The ledger refused facts once. They are offered again when no call is in flight.
     RefusedOnce(LedgerError),
-    /// It refused the same facts again.
+    /// The ledger refused the facts again and is given up.
     Left(LedgerError),
 }
 
-/// All intents of a start that have no durable settlement, and the settlements that are not durable.
+/// All intents of a start without a durable settlement, and all settlements that are not durable.
 pub(super) struct Intents {
     start: StartId,
-    /// The number of those that were made.
+    /// Number of intents that were made so far.
     made: u32,
-    /// Facts to be handed to the ledger next, and their effects.
+    /// Facts to be handed to the ledger next.
     outbox: Batch,
+    /// Effects of the settlements in `outbox`.
     effects: Vec<Effect>,
+    /// The intents in `outbox`.
     planned: Vec<Planned>,
     committing: Option<Committing>,
     unsent: VecDeque<Ticket>,
@@ -134,7 +140,7 @@ impl Intents {
 
     /// Makes an intent.
     pub(super) fn make(&mut self, job: Job, body: BodyKind, at: WallMs) {
-        // A number that was given already would be refused by the ledger, and nothing be sent.
+        // A number that was used before would be refused by the ledger, and nothing would be sent.
         self.made = self.made.saturating_add(1);
         let attempt = AttemptId::of(self.start, self.made);
         let (pair, record) = (job.row.pair, job.row.record);
@@ -142,7 +148,7 @@ impl Intents {
         self.planned.push(Planned { attempt, job, body });
     }
 
-    /// Takes a settlement and its effect.
+    /// Adds a settlement and its effect to the next batch.
     pub(super) fn settle(&mut self, settlement: Settlement, effect: Effect) {
         if effect.voided {
             self.outbox.voids.push(effect.attempt);
@@ -151,12 +157,13 @@ impl Intents {
         self.effects.push(effect);
     }
 
-    /// These refusals no longer count.
+    /// Adds to the next batch that these refusals no longer count.
     pub(super) fn void(&mut self, attempts: impl IntoIterator<Item = AttemptId>) {
         self.outbox.voids.extend(attempts);
     }
 
-    /// The facts to be made durable next; none while others still are on their way.
+    /// Returns the next batch of facts to be made durable. Returns `None` if there are no facts,
+    /// while another batch is under way, or if the ledger is not to be asked now.
     pub(super) fn take_batch(&mut self) -> Option<Batch> {
         let offers = match self.taking {
             Taking::Takes => true,
@@ -172,7 +179,8 @@ impl Intents {
         Some(std::mem::take(&mut self.outbox))
     }
 
-    /// The facts taken last are durable. Returns their effects, and the rows whose intents were not granted.
+    /// Takes into account that the last batch is durable. Returns its effects, and the rows whose
+    /// intents were not granted.
     pub(super) fn committed(&mut self, recorded: &Recorded) -> (Vec<Effect>, Vec<Job>) {
         let Some(Committing { intents, effects }) = self.committing.take() else {
             return (Vec::new(), Vec::new());
@@ -188,8 +196,9 @@ impl Intents {
         (effects, dropped)
     }
 
-    /// The facts taken last could not be recorded. The answers among them are kept, to be offered once more. Returns
-    /// the rows of the intents, which are dropped: none of them has left.
+    /// Takes into account that the last batch could not be recorded. Its answers are kept, to be
+    /// offered once more. Returns the rows of all intents that are dropped: none of their calls has
+    /// left.
     pub(super) fn not_committed(&mut self, unrecorded: Unrecorded) -> impl Iterator<Item = Job> {
         let Unrecorded { error, batch } = unrecorded;
         self.taking = match self.taking {
@@ -212,12 +221,12 @@ impl Intents {
         intents.into_iter().chain(std::mem::take(&mut self.planned)).map(|intent| intent.job)
     }
 
-    /// The pair of the ticket that would leave next.
+    /// Returns the pair of the ticket that would leave next.
     pub(super) fn next_unsent(&self) -> Option<PairIndex> {
         self.unsent.front().map(|ticket| ticket.job().at)
     }
 
-    /// The next ticket leaves.
+    /// Takes the next ticket: its call is in flight from now on.
     pub(super) fn send(&mut self, is_probe: bool, sent_at: Tick) -> Option<Ticket> {
         let ticket = self.unsent.pop_front()?;
         let flight = Flight { at: ticket.job().at, is_probe, sent_at };
@@ -225,12 +234,13 @@ impl Intents {
         Some(ticket)
     }
 
-    /// The call of this attempt is over. `None`: it was given up before.
+    /// Removes the call of this attempt, because its reply has come. Returns `None` if the call was
+    /// given up before.
     pub(super) fn land(&mut self, attempt: AttemptId) -> Option<Flight> {
         self.in_flight.remove(&attempt)
     }
 
-    /// Gives up all calls under way.
+    /// Gives up all calls in flight and returns them.
     pub(super) fn abandon(&mut self) -> HashMap<AttemptId, Flight> {
         std::mem::take(&mut self.in_flight)
     }
@@ -244,13 +254,13 @@ impl Intents {
         self.in_flight.len()
     }
 
-    /// Intents that are made and have not left.
+    /// Returns the number of intents that are made and have not left.
     pub(super) fn ahead(&self) -> usize {
         let committing = self.committing.as_ref().map_or(0, |c| c.intents.len());
         self.planned.len() + committing + self.unsent.len()
     }
 
-    /// True if nothing is open, or the ledger was left.
+    /// Checks whether nothing is open, or the ledger was given up.
     pub(super) fn is_over(&self) -> bool {
         let is_idle = self.in_flight.is_empty()
             && self.ahead() == 0
@@ -259,8 +269,8 @@ impl Intents {
         is_idle || matches!(self.taking, Taking::Left(_))
     }
 
-    /// The effects that never became durable, as the next start will find their attempts, and why the ledger refused
-    /// facts, if it did.
+    /// Returns the effects that never became durable, in the form in which the next start will find
+    /// their attempts. Also returns the reason why the ledger refused facts, if it refused any.
     pub(super) fn into_lost(self) -> (impl Iterator<Item = Effect>, Option<LedgerError>) {
         let lost = self.effects.into_iter().map(|effect| Effect {
             class: Class::InDoubt(Lost::Killed),

@@ -1,7 +1,10 @@
-//! The engine: rows in, facts out, one owner of all state.
+//! The engine: turns rows into facts.
 //!
-//! The [`Dispatcher`] takes all decisions: it is told of the time and of events, and never waits. [`verify`] is the
-//! waiting around it. A test drives the same dispatcher in virtual time.
+//! The [`Dispatcher`] makes all decisions: it is given the time and the events, and never waits.
+//! [`verify`] is the asynchronous loop that waits. A test drives the same dispatcher in virtual
+//! time.
+//!
+//! Must hold: all state of a run has one owner, the dispatcher.
 
 use tokio::sync::mpsc;
 
@@ -30,46 +33,48 @@ pub use report::{LostAnswers, Pause, Snapshot, Stats};
 pub use verify::{Verified, verify};
 pub use work::Candidate;
 
-/// How a run is to go.
+/// Settings of a run.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Most calls in flight.
+    /// Maximum number of calls in flight.
     pub concurrency: usize,
-    /// When rows are asked again.
+    /// Rules for asking rows again.
     pub retry: RetryPolicy,
-    /// What is done when the source is down.
+    /// Rules for an outage of the source.
     pub breaker: BreakerPolicy,
-    /// The rate, and what is done when it was too high.
+    /// The rate, and the rules for slowing down when the rate was too high.
     pub throttle: ThrottlePolicy,
-    /// Confirmed and possible charges of the run, at the most.
+    /// Maximum number of confirmed and possible charges of the run, over all its starts.
     pub max_charges: Option<u64>,
-    /// Calls of this start, at the most.
+    /// Maximum number of calls of this start.
     pub max_calls: Option<u64>,
-    /// The run stops where more of its first verdicts than this share, in percent, are mismatches.
+    /// Percentage of mismatches among the first verdicts of the run above which the run stops.
     pub most_mismatches: Option<u8>,
-    /// Nothing is started after this.
+    /// Time from which on nothing more is started.
     pub deadline: Option<Tick>,
-    /// The same on the wall clock: a machine may sleep, and its clock be set.
+    /// The deadline on the wall clock. It is checked as well, because a machine may sleep and its
+    /// clock may be set.
     pub deadline_at: Option<WallMs>,
-    /// What is known of the body kind.
+    /// Current knowledge of the body kind that the vendor accepts.
     pub body: BodyTrial,
-    /// Of the jitter.
+    /// Seed of the jitter.
     pub seed: u64,
 }
 
-/// A delivery of the reader's. A reader that ends without a last one was cut off by a defect.
+/// A delivery from the reader of the rows. A reader that ends without sending [`Delivery::End`] or
+/// [`Delivery::Changed`] was cut off by a defect.
 #[derive(Debug)]
 pub enum Delivery {
-    /// Rows, in their order.
+    /// Rows, in the order of the input.
     Rows(Vec<Candidate>),
-    /// The last: there are no more rows.
+    /// The last delivery: there are no more rows.
     End,
-    /// The last: the input is not what was surveyed, or can no longer be read.
+    /// The last delivery: the input is not what was surveyed, or can no longer be read.
     Changed,
 }
 
-/// Rows as they are read.
+/// The receiver of the rows, as they are read.
 pub type Rows = mpsc::Receiver<Delivery>;
 
-/// Signals that ask to stop.
+/// The receiver of the signals that ask to stop.
 pub type Signals = mpsc::Receiver<Signal>;

@@ -1,7 +1,10 @@
-//! The pace: whether a call may leave now, and how many intents may be made ahead of their calls.
+//! The pace: decides whether a call may leave now, and how many intents may be made ahead of their
+//! calls.
 //!
-//! Must hold: nothing leaves in a pause or past the rate, and in an outage one probe at a time. Told the time,
-//! never waits.
+//! Must hold: nothing leaves in a pause or faster than the rate, and in an outage there is one
+//! probe at a time.
+//!
+//! Never: reads a clock or waits.
 
 use std::time::Duration;
 
@@ -15,12 +18,13 @@ use crate::rules::breaker::{Breaker, Permit, signal};
 use crate::rules::retry::Tick;
 use crate::rules::throttle::Throttle;
 
-/// Intents are made durable at most so far ahead of their sends.
+/// Longest time by which an intent is made ahead of its send, at the current rate.
 const AHEAD: Duration = Duration::from_millis(20);
-/// An intent that stays unsent through a longer pause would be in doubt after a crash.
+/// Longest pause in which unsent intents are kept. An intent that stays unsent through a longer
+/// pause would be in doubt after a crash.
 const LONG_PAUSE: Duration = Duration::from_secs(1);
 
-/// Breaker, throttle and gate.
+/// The breaker, the throttle and the gate of a run.
 pub(super) struct Pace {
     breaker: Breaker,
     throttle: Throttle,
@@ -45,12 +49,13 @@ impl Pace {
         }
     }
 
-    /// The reason to give the run up, where an outage or a pause has taken too long.
+    /// Returns the reason to give the run up, if an outage or a pause has taken too long.
     pub(super) fn given_up(&self, now: Tick) -> Option<StopReason> {
         self.breaker.given_up(now).or_else(|| self.throttle.given_up(now))
     }
 
-    /// Takes a reply into account. True when the vendor asked all of the run to slow down.
+    /// Takes a reply into account. Returns `true` if the reply begins a new incident in which the
+    /// vendor asks the whole run to slow down.
     pub(super) fn replied(
         &mut self,
         class: Class,
@@ -85,7 +90,8 @@ impl Pace {
         false
     }
 
-    /// Some if one call may leave now: true if it is the probe of an outage.
+    /// Checks whether one call may leave now. Returns `None` if it may not, and `Some(true)` if the
+    /// call is the probe of an outage.
     pub(super) fn permits_send(&mut self, now: Tick) -> Option<bool> {
         let permit = self.breaker.permit(now);
         let is_open = matches!(permit, Permit::Free | Permit::Probe);
@@ -99,7 +105,8 @@ impl Pace {
         Some(is_probe)
     }
 
-    /// The number of intents that may be made before they leave; `None`: as many as there are slots.
+    /// Returns the number of intents that may be made ahead of their calls; `None` means as many as
+    /// there are slots.
     pub(super) fn most_ahead(&self, now: Tick) -> Option<usize> {
         if self.throttle.paused_until() > now + AHEAD {
             return Some(0);
@@ -113,7 +120,7 @@ impl Pace {
         }
     }
 
-    /// True if nothing will leave for a while.
+    /// Checks whether nothing will leave for a while.
     pub(super) fn is_long_pause(&self, now: Tick) -> bool {
         match self.breaker.permit(now) {
             Permit::NotBefore(_) | Permit::Probing => true,
@@ -121,7 +128,8 @@ impl Pace {
         }
     }
 
-    /// The times at which something may change: `work` waits to be sent, `unsent` has its intent.
+    /// Returns the times at which something may change. `work` is true if anything waits to be sent
+    /// or may still come, and `unsent` if a durable intent waits to be sent.
     pub(super) fn wakes(&self, now: Tick, work: bool, unsent: bool) -> [Option<Tick>; 6] {
         let probe = match self.breaker.permit(now) {
             Permit::NotBefore(at) => Some(at),
@@ -138,7 +146,7 @@ impl Pace {
         ]
     }
 
-    /// The reason that nothing is being sent just now.
+    /// Returns the reason why nothing is being sent now.
     pub(super) fn pause(&self, now: Tick) -> Option<Pause> {
         if self.breaker.is_open() {
             return Some(Pause::Outage(self.breaker.why()));
@@ -146,13 +154,13 @@ impl Pace {
         (self.throttle.paused_until() > now).then_some(Pause::Throttled)
     }
 
-    /// A number in `0.0..1.0` for the next jitter.
+    /// Returns a number in `0.0..1.0` for the next jitter.
     pub(super) const fn jitter(&mut self) -> f64 {
         self.jitter.next()
     }
 }
 
-/// A small seeded generator: jitter has to be spread, not secret.
+/// A small random number generator with a seed. Jitter has to be spread, not secret.
 struct SplitMix(u64);
 
 impl SplitMix {

@@ -1,4 +1,4 @@
-//! What can be seen of a run while it goes on, and what it leaves behind when it is over.
+//! The figures of a run: snapshots while it is under way, and counters when it is over.
 
 use std::time::Duration;
 
@@ -13,47 +13,48 @@ use crate::rules::retry::Tick;
 /// Counters of this start.
 #[derive(Debug, Default)]
 pub struct Stats {
-    /// Calls that left.
+    /// Number of calls that left.
     pub sent: u64,
-    /// Calls that were not the first of their pair in this run.
+    /// Number of calls that were not the first of their pair in this run.
     pub retries: u64,
-    /// How often the vendor asked the whole run to slow down.
+    /// Number of times that the vendor asked the whole run to slow down.
     pub throttles: u64,
-    /// Matches that came back.
+    /// Number of matches that came back.
     pub matches: u64,
-    /// Mismatches that came back.
+    /// Number of mismatches that came back.
     pub mismatches: u64,
-    /// Pairs that got their end.
+    /// Number of pairs that got their end.
     pub finished: u64,
-    /// Intents that the ledger did not grant: another start has their pairs.
+    /// Number of intents that the ledger did not grant, because another start has their pairs.
     pub elsewhere: u64,
-    /// Answers that were lost, by how.
+    /// Numbers of lost answers, by the way in which they were lost.
     pub lost: LostAnswers,
-    /// The cause of the last connection that could not be made, in our words.
+    /// Cause of the last call that was not sent, in the program's own words.
     pub last_failure: Option<String>,
-    /// The description of the answer by which a proxy or gateway refused a call.
+    /// Description of the last answer by which a proxy or gateway refused a call.
     pub proxy_answer: Option<String>,
-    /// The description of the last answer that came and could not be read.
+    /// Description of the last answer that came and could not be read.
     pub last_unreadable: Option<String>,
-    /// Times that calls took to be answered, in microseconds; `None` before the first.
+    /// Times that calls took to be answered, in microseconds; `None` before the first answer.
     latency: Option<Histogram<u64>>,
 }
 
-/// The ways in which answers were lost.
+/// Numbers of lost answers, by the way in which they were lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LostAnswers {
-    /// No answer came in time.
+    /// Answers that did not come in time.
     pub late: u64,
-    /// The connection ended before the answer did.
+    /// Answers that were cut off by the end of their connection.
     pub cut: u64,
-    /// An answer came, and could not be read.
+    /// Answers that came but could not be read.
     pub unreadable: u64,
-    /// In another way: a gateway's time-out, an answer of another call.
+    /// Answers that were lost in another way: by the timeout of a gateway, or because the answer
+    /// that came belonged to another call.
     pub otherwise: u64,
 }
 
 impl Stats {
-    /// Counts a reply. `told`: our own words for what came of it.
+    /// Counts a reply. `told` is the program's own description of the reply, if there is one.
     pub(super) fn replied(&mut self, class: Class, took: Duration, told: Option<&str>) {
         self.sent += u64::from(class.was_sent());
         match class {
@@ -76,7 +77,7 @@ impl Stats {
         if class.was_sent() && !matches!(class, Class::InDoubt(_)) {
             let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
             if self.latency.is_none() {
-                // Up to an hour, to two digits: a few kilobytes.
+                // Values of up to an hour, with two significant digits: a few kilobytes.
                 self.latency = Histogram::new_with_bounds(1, 3_600_000_000, 2).ok();
             }
             if let Some(latency) = &mut self.latency {
@@ -85,7 +86,7 @@ impl Stats {
         }
     }
 
-    /// How long calls took, if any was answered.
+    /// Returns percentiles of the time that calls took, if any call was answered.
     pub fn latency(&self) -> Option<Latency> {
         let histogram = self.latency.as_ref()?;
         let at = |quantile| histogram.value_at_quantile(quantile).div_ceil(1000);
@@ -93,36 +94,36 @@ impl Stats {
     }
 }
 
-/// Why nothing is being sent just now.
+/// The reason why nothing is being sent now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pause {
-    /// The source is down or cannot be reached; one row at a time is tried.
+    /// The source is down or cannot be reached. One row at a time is tried.
     Outage(StopReason),
     /// The vendor asked to slow down.
     Throttled,
-    /// The run is ending.
+    /// The run is ending: nothing more is started.
     Draining(StopReason),
 }
 
-/// A glimpse of a run under way.
+/// The state of a run under way, for the progress display.
 #[derive(Debug, Clone, Copy)]
 pub struct Snapshot {
-    /// Time since the start.
+    /// Time since the beginning of this start.
     pub now: Tick,
-    /// Pairs that got their end in this start.
+    /// Number of pairs that got their end in this start.
     pub finished: u64,
-    /// Calls that left in this start.
+    /// Number of calls that left in this start.
     pub sent: u64,
-    /// Matches of this start.
+    /// Number of matches of this start.
     pub matches: u64,
-    /// Mismatches of this start.
+    /// Number of mismatches of this start.
     pub mismatches: u64,
-    /// The run's tally, all its starts together.
+    /// Costs of the run, over all its starts.
     pub tally: Tally,
-    /// Calls in flight.
+    /// Number of calls in flight.
     pub in_flight: usize,
-    /// Rows that wait for their retry.
+    /// Number of rows that wait for a retry.
     pub waiting: usize,
-    /// Why nothing is being sent just now.
+    /// The reason why nothing is being sent now, if there is one.
     pub pause: Option<Pause>,
 }

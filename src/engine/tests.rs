@@ -1,9 +1,11 @@
-//! The dispatcher against a made-up world: rows, ledger, vendor and clock, all told and none real.
+//! Tests of the dispatcher in a simulated environment: rows, ledger, vendor and clock are all
+//! simulated.
 //!
-//! `live` drives a start by the shipped loop in virtual time and checks what must hold, beside the count of `book`.
-//! `story` sets a single story up on it, with a ledger in memory; `cases` and `stops` are such stories, `properties` random
-//! ones with faults and crashes. `simulation` plays whole lives of a ledger on it, through the stages of `ceknik run`.
-//! `driver` runs the asynchronous loop.
+//! `live` drives a start with the shipped loop in virtual time, and checks it against the separate
+//! record of `book`. `story` uses `live` for a single story, with a ledger in memory; `cases` and
+//! `stops` contain such stories, and `properties` random ones with faults and crashes. `simulation`
+//! plays whole lives of a ledger on `live`, through the stages of `ceknik run`. `driver` tests the
+//! asynchronous loop.
 
 use std::fmt::Display;
 
@@ -17,12 +19,12 @@ mod stops;
 mod story;
 mod vendor;
 
-/// The reason that a start ended in its middle.
+/// The reason why a start ended early.
 #[derive(Debug)]
 enum Halt {
     /// The process was killed.
     Killed,
-    /// Something that must hold does not.
+    /// An invariant was violated; the text describes it.
     Broken(String),
 }
 

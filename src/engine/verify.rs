@@ -1,6 +1,7 @@
-//! The waiting around the dispatcher, on tokio: calls, commits, rows, signals and the clock.
+//! Runs the dispatcher on tokio: waits for calls, commits, rows, signals and the clock.
 //!
-//! It decides nothing: what happened is told to the dispatcher, and what the dispatcher wants is done.
+//! Never: decides anything. It reports events to the dispatcher, and does what the dispatcher
+//! wants.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -23,19 +24,20 @@ use crate::model::attempt::{Batch, WallMs};
 use crate::model::reply::Reply;
 use crate::model::stop::StopReason;
 
-/// The progress is shown so often.
+/// Interval at which the progress is shown.
 const GLIMPSE: Duration = Duration::from_millis(200);
 
 /// The result of [`verify`].
 pub struct Verified<L> {
-    /// The run's state.
+    /// State that this start leaves.
     pub state: RunState,
-    /// The ledger, if its writer gave it back.
+    /// The ledger, or an error if its writer is gone.
     pub ledger: Result<L, LedgerError>,
 }
 
-/// Sends what is not known. Ends when every pair has its end, or the run is stopped, and all facts
-/// are durable (or the ledger refuses them).
+/// Sends all pairs that have no end yet, and passes snapshots of the progress to `glimpse`. Returns
+/// when every pair has its end or the run is stopped, and all facts are durable (or the ledger
+/// refuses them).
 pub async fn verify<V: Verifier, J: Journal>(
     mut run: Dispatcher,
     verifier: &V,
@@ -58,7 +60,8 @@ pub async fn verify<V: Verifier, J: Journal>(
         let longest = until.map_or(GLIMPSE, |at| at.saturating_sub(start.elapsed()).min(GLIMPSE));
         let event = work.wait(signals, wants_row, longest).await;
         let (now, wall) = (start.elapsed(), WallMs::now());
-        // Answers that came together are settled together, and before a signal that would abandon them.
+        // Answers that came together are settled together, and before a signal that would abandon
+        // their calls.
         while let Some(reply) = work.reply_at_hand() {
             run.on(reply, now, wall, &mut work);
         }
@@ -75,7 +78,7 @@ pub async fn verify<V: Verifier, J: Journal>(
 type Flight<'a> = Pin<Box<dyn Future<Output = (Ticket, Reply)> + 'a>>;
 type Commit = Pin<Box<dyn Future<Output = Result<Recorded, Box<Unrecorded>>>>>;
 
-/// All that is waited for.
+/// Everything that the loop waits for.
 struct UnderWay<'a, V, J> {
     verifier: &'a V,
     journal: J,
@@ -107,7 +110,8 @@ impl<V: Verifier, J: Journal> Hands for UnderWay<'_, V, J> {
 }
 
 impl<V: Verifier, J: Journal> UnderWay<'_, V, J> {
-    /// Waits until something happens, at most so long. `None`: rows came, or time passed.
+    /// Waits for the next event, for at most `longest`. Returns `None` if rows came or the time
+    /// passed.
     async fn wait(
         &mut self,
         signals: &mut Signals,
@@ -131,7 +135,7 @@ impl<V: Verifier, J: Journal> UnderWay<'_, V, J> {
         }
     }
 
-    /// An answer that has come already.
+    /// Returns an answer that has come already, if there is one.
     fn reply_at_hand(&mut self) -> Option<Event> {
         let came = self.flights.next().now_or_never().flatten();
         came.map(|(ticket, reply)| Event::Replied(ticket, reply))
@@ -142,7 +146,7 @@ impl<V: Verifier, J: Journal> UnderWay<'_, V, J> {
 struct Feed<'a> {
     rows: &'a mut Rows,
     buffer: std::vec::IntoIter<Candidate>,
-    /// The end of the rows, once it came.
+    /// The end of the rows, once it is known: an error is the reason to stop the run.
     last: Option<Result<(), StopReason>>,
 }
 
@@ -166,7 +170,7 @@ impl Feed<'_> {
         }
     }
 
-    /// Waits until the reader has more, or is done.
+    /// Waits until the reader delivers more rows, or ends.
     async fn fill(&mut self) {
         let delivery = self.rows.recv().await;
         self.take(delivery);

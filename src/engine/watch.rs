@@ -1,6 +1,7 @@
-//! The watch: counters of a start, and what its answers say of the file and of us.
+//! The watch: counts the replies of a start, and looks for signs that something is wrong with the
+//! file or on our side.
 //!
-//! Must hold: what is seen here may stop a run, and never changes what an answer costs.
+//! Must hold: a sign may stop a run, but never changes what an answer costs.
 
 use std::time::Duration;
 
@@ -11,16 +12,16 @@ use crate::model::stop::StopReason;
 use crate::rules::brake::FirstVerdicts;
 use crate::rules::streaks::Streaks;
 
-/// So many kinds of failures are told, each once.
+/// Maximum number of kinds of failures that are reported, each once.
 const MOST_TOLD: usize = 8;
 
-/// Streaks, first verdicts and counters.
+/// The streaks, first verdicts and counters of a start.
 pub(super) struct Watch {
     pub(super) stats: Stats,
     streaks: Streaks,
     verdicts: FirstVerdicts,
     most_mismatches: Option<u8>,
-    /// Failures that were told.
+    /// Failures that were reported.
     told: Vec<(Class, String)>,
 }
 
@@ -30,7 +31,7 @@ impl Watch {
         Self { stats, streaks, verdicts, most_mismatches, told: Vec::new() }
     }
 
-    /// Counts a reply. `told`: our own words for what came of it.
+    /// Counts a reply. `told` is the program's own description of the reply, if there is one.
     pub(super) fn answered(&mut self, class: Class, took: Duration, told: Option<&str>) {
         self.stats.replied(class, took, told);
         if let Some(cause) = told {
@@ -44,7 +45,7 @@ impl Watch {
         }
     }
 
-    /// Tells each kind of failure on the way to the vendor once.
+    /// Reports each kind of failure on the way to the vendor once.
     fn tell(&mut self, class: Class, cause: &str) {
         let message = match class {
             Class::NotSent(_) => "no connection to the vendor",
@@ -60,17 +61,18 @@ impl Watch {
         }
     }
 
-    /// Looks for streaks that stop the run.
+    /// Adds an answer to the streaks. Returns the reason to stop if a streak stops the run.
     pub(super) fn streak(&mut self, attempt: AttemptId, class: Class) -> Option<StopReason> {
         self.streaks.answered(attempt, class)
     }
 
-    /// The refusals of a streak that stopped the run: something is wrong with us, and a resume asks these rows again.
+    /// Returns the refusals of a streak that stopped the run, except those that must not be asked
+    /// again. Something is wrong on our side, so a resume asks these rows again.
     pub(super) fn take_pardonable(&mut self) -> Vec<AttemptId> {
         self.streaks.take_pardonable()
     }
 
-    /// True if more of the first verdicts are mismatches than the user bears.
+    /// Checks whether more of the first verdicts are mismatches than the user allows.
     pub(super) fn has_too_many_mismatches(&self) -> bool {
         self.most_mismatches.is_some_and(|percent| self.verdicts.mismatches_over(percent))
     }

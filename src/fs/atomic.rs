@@ -1,8 +1,8 @@
-//! A file that is there whole or not at all: written beside its place, synced, renamed.
+//! A file that is there whole or not at all: it is written beside its place, synced and renamed.
 //!
-//! Must hold: mode 0600 from the first byte; an older file stays until the new one is whole; a
-//! link that someone put in the temporary file's place is never followed; the file that another run is writing is neither
-//! removed nor taken for ours.
+//! Must hold: the file has mode 0600 from its first byte. An older file stays until the new one is
+//! whole. A link that someone put in the place of the temporary file is never followed. A temporary
+//! file that another run is writing is neither removed nor put in place as ours.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
@@ -13,12 +13,14 @@ use crate::fs::paths::folder_of;
 use crate::fs::trusted;
 use crate::model::subject::mask_path;
 
-/// How often it is tried to have the temporary file, and how long it is waited in between: another run only looks whether
-/// it could write, and is done at once.
+/// Number of tries to get the temporary file. Another run that only checks whether it could write
+/// the file holds it for a moment.
 const TRIES: u32 = 10;
+/// Pause between two tries.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A file in the making, locked. Dropped before [`AtomicFile::put`], it leaves nothing.
+/// A locked temporary file that is being written. If it is dropped before [`AtomicFile::put`],
+/// nothing of it stays.
 #[derive(Debug)]
 pub struct AtomicFile {
     file: File,
@@ -27,11 +29,14 @@ pub struct AtomicFile {
 }
 
 impl AtomicFile {
-    /// Begins a file that will be placed beside `near`, in the same folder. What a killed run left
-    /// half-written under the same name is removed.
+    /// Makes the temporary file for a file in the same folder as `near`. A half-written file that a
+    /// killed run left under the same temporary name is removed.
+    ///
+    /// The temporary file is named after `near`.
     ///
     /// # Errors
-    /// What the system says, with the path; that another run is writing it.
+    /// `ResourceBusy` if another run is writing the file, `InvalidInput` if `near` has no file
+    /// name, and otherwise the system's error. All of them but `InvalidInput` name the path.
     pub fn beside(near: &Path) -> io::Result<Self> {
         let name = near.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
         let temporary = near.with_file_name(format!(".{name}.ceknik-tmp"));
@@ -46,10 +51,11 @@ impl AtomicFile {
         Err(with_path(near, &error))
     }
 
-    /// Finds out whether a file can be put in this place, without putting one there.
+    /// Checks whether a file can be put in this place, without leaving one there.
     ///
     /// # Errors
-    /// As of [`AtomicFile::beside`]; that the file that is there cannot be replaced.
+    /// The errors of [`AtomicFile::beside`], or an error that the file in this place cannot be
+    /// replaced.
     pub fn check(path: &Path) -> io::Result<()> {
         let replaceable = trusted::check_replaceable(path, folder_of(path));
         replaceable.map_err(|error| with_path(path, &error))?;
@@ -59,7 +65,9 @@ impl AtomicFile {
     /// Puts the file in its place, durably.
     ///
     /// # Errors
-    /// What the system says; then the older file stands.
+    /// The system's error, or an error that the temporary file is gone or was exchanged. The older
+    /// file then stays in its place. If only the sync of the folder fails, the new file is in place
+    /// already, but a power cut may undo that.
     pub fn put(mut self, path: &Path) -> io::Result<()> {
         let named = |error| with_path(path, &error);
         self.file.sync_all().map_err(named)?;
@@ -86,18 +94,19 @@ impl Write for AtomicFile {
 impl Drop for AtomicFile {
     fn drop(&mut self) {
         if !self.placed && trusted::is_named_by(&self.file, &self.temporary) {
-            // Nothing more can be done about it here; the next run removes it.
+            // A failure cannot be handled here. The next run removes the file.
             let _ = fs::remove_file(&self.temporary);
         }
     }
 }
 
-/// Makes the temporary file and locks it, what a killed run left of it removed; `None` where another run has it.
+/// Makes the temporary file and locks it, after removing one that a killed run left. Returns `None`
+/// if another run has the temporary file.
 fn begin(temporary: &Path) -> io::Result<Option<File>> {
     match fs::symlink_metadata(temporary) {
         Ok(found) if found.is_file() => {
             let left = trusted::open(temporary, OpenOptions::new().write(true));
-            // Only who holds the lock of what is there removes it.
+            // Only the process that holds the lock of an existing file may remove it.
             let Some(_left) = held(left, temporary, ErrorKind::NotFound)? else { return Ok(None) };
             fs::remove_file(temporary)?;
         }
@@ -109,7 +118,8 @@ fn begin(temporary: &Path) -> io::Result<Option<File>> {
     held(made, temporary, ErrorKind::AlreadyExists)
 }
 
-/// The file, locked, if it is still the one that the path names. `outrun`: how it fails where another run was faster.
+/// Locks an opened file and returns it if the path still names it. Returns `None` if another run
+/// was faster. `outrun` is the error with which opening the file fails in that case.
 fn held(opened: io::Result<File>, path: &Path, outrun: ErrorKind) -> io::Result<Option<File>> {
     let file = match opened {
         Ok(file) => file,
@@ -119,7 +129,8 @@ fn held(opened: io::Result<File>, path: &Path, outrun: ErrorKind) -> io::Result<
     match file.try_lock() {
         Ok(()) => Ok(trusted::is_named_by(&file, path).then_some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),
-        // A file system without locks. The name is looked at again before the file is put in its place.
+        // The file system has no locks. The name is checked again before the file is put in its
+        // place.
         Err(TryLockError::Error(error)) if trusted::has_no_locks(&error) => Ok(Some(file)),
         Err(TryLockError::Error(error)) => Err(error),
     }
@@ -170,7 +181,7 @@ mod tests {
         first.put(&path).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "first");
 
-        // Who does not ask for the lock can still exchange it.
+        // A program that does not ask for the lock can still exchange the file.
         for is_put in [false, true] {
             let ours = AtomicFile::beside(&path).unwrap();
             fs::remove_file(&temporary).unwrap();

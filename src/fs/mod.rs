@@ -1,6 +1,7 @@
-//! Files of this machine: opening them where somebody else may have put something, putting them in place whole, and paths.
+//! Files of this machine: opening files in places where somebody else may have put something,
+//! putting whole files in place, and paths.
 //!
-//! Never: knows what is in a file.
+//! Never: knows the content of a file.
 
 use std::fs::File;
 use std::io;
@@ -12,10 +13,12 @@ pub mod trusted;
 
 pub use atomic::AtomicFile;
 
-/// Makes a file of mode 0600 in `folder` that has no name, so that nobody else finds it and nothing of it stays.
+/// Makes a file with mode 0600 in `folder`. The file has no name, so nobody else can find it and
+/// nothing of it stays.
 ///
 /// # Errors
-/// The kind of the system's error. The library's own text quotes the path, which may hold a customer's number.
+/// The system's error. If the file cannot be made, only the kind of that error, because the text of
+/// the library quotes the path, which may contain a customer's NIK.
 pub fn unnamed_file(folder: &Path) -> io::Result<File> {
     let file = tempfile::tempfile_in(folder).map_err(|error| io::Error::from(error.kind()))?;
     trusted::close_to_others(&file)?;

@@ -1,4 +1,5 @@
-//! Paths: of a file beside another, of a file's folder, and whether two lead to one file.
+//! Paths: a file beside another, the folder of a file, and a check whether two paths lead to one
+//! file.
 //!
 //! Never: opens or changes a file.
 
@@ -6,23 +7,23 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// The path of a file beside another: its name, and more.
+/// Returns `path` with `ending` appended to its name, for a file beside it.
 pub fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     name.into()
 }
 
-/// The folder that a file is in, or would be.
+/// Returns the folder that a file is in, or would be in.
 pub fn folder_of(path: &Path) -> &Path {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     folder.unwrap_or(Path::new("."))
 }
 
-/// Tells if two paths lead to one file, or would if it were made.
+/// Checks whether two paths lead to one file, or would if the file were made.
 pub fn same_file(a: &Path, b: &Path) -> bool {
     let identity = |path| fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
-    // One that is not there yet is known by its folder and its name.
+    // A file that does not exist yet is identified by its folder and its name.
     let place = |path: &Path| Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?));
     a == b
         || identity(a).is_some_and(|a| Some(a) == identity(b))

@@ -1,8 +1,11 @@
-//! Opening files where somebody else may have put something: a link to another file, a file of their own, or a pipe that
-//! never ends.
+//! Opens files in places where another user may have put something: a link to another file, a file
+//! of their own, or a pipe that never ends.
 //!
-//! Must hold: a link at the path's end is not followed, and what is believed or written to belongs to this user or to
-//! root. Never: decides what comes of a refusal.
+//! Must hold: a link at the end of a path is not followed, except by [`open_at_once`], which opens
+//! files that the user named. [`open`], [`read`] and [`read_secret`] accept only files of this user
+//! or of root. For root, [`open`] and [`read`] accept the files of all users.
+//!
+//! Never: decides what to do after a refusal.
 
 use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read};
@@ -13,20 +16,23 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::process::{getegid, geteuid};
 
-/// Opens a file, through no link. Where it is made, it is of mode 0600.
+/// Opens a file without following a link at the end of the path. A file that is made gets mode
+/// 0600.
 ///
 /// # Errors
-/// What the system says; that it is a link.
+/// The system's error, or an error that the path is a link.
 pub fn unfollowed(path: &Path, options: &OpenOptions) -> io::Result<File> {
     open_with(path, options, OFlags::NOFOLLOW)
 }
 
-/// The same of a regular file that is this user's or root's, where it was there before. Root itself takes any.
+/// Opens a regular file of this user or of root, without following a link at the end of the path. A
+/// file that is made gets mode 0600. Root may open a file of any user.
 ///
 /// # Errors
-/// What the system says; that it is a link, no regular file, or another user's.
+/// The system's error, or an error that the file is a link, is not a regular file, or belongs to
+/// another user.
 pub fn open(path: &Path, options: &OpenOptions) -> io::Result<File> {
-    // A pipe in its place is not waited for.
+    // A pipe in the place of the file must not make the program wait.
     let file = open_with(path, options, OFlags::NOFOLLOW | OFlags::NONBLOCK)?;
     let found = file.metadata()?;
     if !found.is_file() {
@@ -38,18 +44,19 @@ pub fn open(path: &Path, options: &OpenOptions) -> io::Result<File> {
     Ok(file)
 }
 
-/// Reads such a file.
+/// Reads a text from a file, which is opened by [`open`].
 ///
 /// # Errors
-/// As of [`open`]; that it is no text.
+/// The errors of [`open`], or `InvalidData` if the file is not UTF-8.
 pub fn read(path: &Path) -> io::Result<String> {
     io::read_to_string(open(path, OpenOptions::new().read(true))?)
 }
 
-/// Reads a secret of this user's own, or of root's. Root, too, does not take another user's.
+/// Reads a secret from a file of this user or of root. Unlike [`read`], it refuses a file of
+/// another user even if this user is root.
 ///
 /// # Errors
-/// As of [`read`].
+/// The errors of [`read`], also for a file of another user.
 pub fn read_secret(path: &Path) -> io::Result<String> {
     let file = open(path, OpenOptions::new().read(true))?;
     if !is_mine(&file.metadata()?) {
@@ -58,7 +65,7 @@ pub fn read_secret(path: &Path) -> io::Result<String> {
     io::read_to_string(file)
 }
 
-/// Opens a file that the user names, to read it, and waits for nothing: a pipe may have nobody at its other end.
+/// Opens a file that the user named, to read it. It never waits: a pipe may have no writer.
 ///
 /// # Errors
 /// The system's error.
@@ -66,10 +73,10 @@ pub fn open_at_once(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)
 }
 
-/// Reads a regular file to its end, if it is no larger than this.
+/// Reads a regular file to its end, if it has no more than `most` bytes.
 ///
 /// # Errors
-/// The system's error; that it is no regular file, or is too large.
+/// The system's error, or an error that the file is not a regular file or is too large.
 pub fn read_bounded(file: &File, most: u64) -> io::Result<Vec<u8>> {
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
@@ -82,20 +89,20 @@ pub fn read_bounded(file: &File, most: u64) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Takes bytes for a text.
+/// Converts bytes to text.
 ///
 /// # Errors
-/// They are not UTF-8.
+/// An error that the bytes are not UTF-8.
 pub fn text(bytes: Vec<u8>) -> io::Result<String> {
     String::from_utf8(bytes).map_err(|_| io::Error::other("it is no text (UTF-8)"))
 }
 
-/// Whether a user believes what another put there. Root itself takes any.
+/// Checks whether a user trusts the files of `owner`. Root trusts the files of all users.
 const fn is_believed(owner: u32, user: u32) -> bool {
     is_mine_or_roots(owner, user) || user == 0
 }
 
-/// Whether a file belongs to this user, or to root.
+/// Checks whether a file belongs to this user or to root.
 pub fn is_mine(found: &Metadata) -> bool {
     is_mine_or_roots(found.uid(), geteuid().as_raw())
 }
@@ -104,8 +111,8 @@ const fn is_mine_or_roots(owner: u32, user: u32) -> bool {
     owner == user || owner == 0
 }
 
-/// Whether others can write to a file. This user's own group may: with an umask of 002, as many systems have it for groups
-/// of one user, every file is so.
+/// Checks whether other users can write to a file. This user's own group does not count: with a
+/// umask of 002, which many systems set where each user has a group, every file is writable by it.
 pub fn others_may_write(found: &Metadata) -> bool {
     lets_others_write(found.mode(), found.gid() == getegid().as_raw())
 }
@@ -114,10 +121,11 @@ const fn lets_others_write(mode: u32, is_own_group: bool) -> bool {
     mode & 0o002 != 0 || (mode & 0o020 != 0 && !is_own_group)
 }
 
-/// Takes all rights of others off a file: one that came back from a backup may be open to everybody.
+/// Sets a regular file to mode 0600 if other users have any right to it. A file that was restored
+/// from a backup may be open to everybody.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn close_to_others(file: &File) -> io::Result<()> {
     let found = file.metadata()?;
     if found.is_file() && found.mode() & 0o077 != 0 {
@@ -126,13 +134,13 @@ pub fn close_to_others(file: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a path still names this file, and not one that was put in its place.
+/// Checks whether a path still names this file, and not one that was put in its place.
 pub fn is_named_by(file: &File, path: &Path) -> bool {
     let ours = file.metadata().map(|found| FileId::found(&found)).ok();
     ours.is_some() && FileId::of(path).ok() == ours
 }
 
-/// The identity of a file, as long as it is there.
+/// Identity of a file, valid as long as the file exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileId {
     device: u64,
@@ -140,10 +148,10 @@ pub struct FileId {
 }
 
 impl FileId {
-    /// The file that a path names.
+    /// Returns the identity of the file that a path names. A link is not followed.
     ///
     /// # Errors
-    /// The system's error: there may be none.
+    /// The system's error, also if there is no file.
     pub fn of(path: &Path) -> io::Result<Self> {
         std::fs::symlink_metadata(path).map(|found| Self::found(&found))
     }
@@ -153,10 +161,12 @@ impl FileId {
     }
 }
 
-/// Refuses a file in whose place this user cannot put another, though the folder can be written to.
+/// Checks that this user can put another file in the place of an existing one. In some places this
+/// is forbidden although the folder can be written to.
 ///
 /// # Errors
-/// The reason.
+/// An error that the file belongs to another user in a folder with the sticky bit, or (on Linux)
+/// that it is protected from changes. The system's error if the folder cannot be looked at.
 pub fn check_replaceable(path: &Path, folder: &Path) -> io::Result<()> {
     let Ok(found) = std::fs::symlink_metadata(path) else { return Ok(()) };
     let folder = std::fs::metadata(folder)?;
@@ -170,7 +180,8 @@ pub fn check_replaceable(path: &Path, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// True if the sticky bit of a folder keeps a file for its owner. Of the file and of the folder.
+/// Checks whether the sticky bit of a folder keeps a file for its owner. `owners` are the owner of
+/// the file and the owner of the folder.
 fn is_kept(folder_mode: u32, owners: [u32; 2], user: u32) -> bool {
     folder_mode & 0o1000 != 0 && user != 0 && !owners.contains(&user)
 }
@@ -188,7 +199,7 @@ const fn is_immutable(_: &Path) -> bool {
     false
 }
 
-/// Whether a lock was refused since the file system has none.
+/// Checks whether a lock was refused because the file system has no locks.
 pub fn has_no_locks(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::Unsupported
         || error.raw_os_error() == Some(Errno::NOLCK.raw_os_error())
@@ -196,7 +207,7 @@ pub fn has_no_locks(error: &io::Error) -> bool {
 
 fn open_with(path: &Path, options: &OpenOptions, flags: OFlags) -> io::Result<File> {
     let opened = options.clone().mode(0o600).custom_flags(flags.bits().cast_signed()).open(path);
-    // The system's own words, of too many levels of links, would puzzle.
+    // The system's message, about too many levels of links, would be confusing.
     opened.map_err(|error| match path.is_symlink() {
         true => io::Error::other("it is a link, which is not followed"),
         false => error,

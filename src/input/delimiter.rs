@@ -1,6 +1,7 @@
-//! Which byte stands between fields: the one under which the first records make most sense.
+//! Finds the delimiter, the byte between two fields: each known delimiter is tried on the first
+//! records, and the delimiter with the most sensible records wins.
 //!
-//! Never: reads a file; it is given the first bytes.
+//! Never: reads a file. The caller passes the first bytes.
 
 use super::records::{Fields, RecordOptions, Records};
 use crate::rules::headers::is_header;
@@ -8,40 +9,42 @@ use crate::rules::nik::look_of;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-/// Bytes of the file that are looked at.
+/// Number of bytes at the start of the text that are examined.
 pub const HEAD_BYTES: usize = 64 * 1024;
-/// Records that are looked at.
+/// Number of records that are examined.
 const SAMPLE: usize = 100;
-/// The header stands in one of the first so many records, if there is one.
+/// Number of records at the start among which a header is searched.
 pub(super) const HEADER_WITHIN: usize = 50;
 
-/// Those that we know, in order of preference where nothing else decides.
+/// The known delimiters. If two of them have equal scores, the earlier one wins.
 pub(super) const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// How much sense the text makes under a delimiter. Compared from the first field on.
+/// Measure of the sense that the text makes under a delimiter. The derived order compares the
+/// fields from the first to the last.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Score {
-    /// A record names both columns.
+    /// A record has both a NIK header and a name header.
     header: bool,
-    /// Records with a cell that is a NIK, in a thousand.
+    /// Records with a cell that looks like a NIK, out of a thousand.
     niks: usize,
-    /// Records of the commonest width, in a thousand.
+    /// Records that have the most common number of fields, out of a thousand.
     even: usize,
-    /// The commonest width.
+    /// The most common number of fields.
     width: usize,
 }
 
-/// Finds the delimiter in the first bytes of the text. `cut` says that the text goes on after them.
-/// A text that no delimiter divides gets a comma.
+/// Finds the delimiter in the first bytes of the text. `cut` is true if the text continues after
+/// `text`. Returns a comma if no delimiter divides the text.
 pub fn sniff(text: &[u8], cut: bool) -> u8 {
-    // Of equal ones the last wins, so those that are preferred come last.
+    // `max_by` returns the last of equal elements, so the preferred delimiters come last.
     let delimiters = DELIMITERS.into_iter().rev();
     let scored = delimiters.filter_map(|byte| Some((score(text, cut, byte)?, byte)));
     let best = scored.max_by(|(a, _), (b, _)| a.cmp(b));
     best.map_or(b',', |(_, delimiter)| delimiter)
 }
 
-/// `None` where the delimiter divides nothing.
+/// Scores the text under a delimiter. Returns `None` if there is no record, or if most records have
+/// one field and none of them is a header.
 fn score(text: &[u8], cut: bool, delimiter: u8) -> Option<Score> {
     let options = RecordOptions {
         label: "",
@@ -53,7 +56,8 @@ fn score(text: &[u8], cut: bool, delimiter: u8) -> Option<Score> {
     };
     let mut records = Records::new(text, options).ok()?;
     let (mut widths, mut header, mut niks) = (Vec::new(), false, 0);
-    // An error here is that of a quote or a NUL; the real reading will say it, and better.
+    // A record that cannot be parsed ends the sample. The passes over the file report the error,
+    // with its place.
     while let Ok(Some(record)) = records.next_record() {
         if widths.len() == SAMPLE {
             break;
@@ -64,7 +68,7 @@ fn score(text: &[u8], cut: bool, delimiter: u8) -> Option<Score> {
         widths.push(record.fields.len());
     }
     if cut && widths.len() < SAMPLE {
-        // The last record may be half a one.
+        // The last record may be incomplete.
         widths.pop();
     }
     let (width, count) = commonest(&widths)?;
@@ -77,11 +81,13 @@ fn score(text: &[u8], cut: bool, delimiter: u8) -> Option<Score> {
     })
 }
 
-/// The cells as text, for a look at them.
+/// Returns the fields as text. Bytes that are not UTF-8 become U+FFFD.
 pub(super) fn texts(fields: Fields<'_>) -> Vec<Cow<'_, str>> {
     fields.iter().map(String::from_utf8_lossy).collect()
 }
 
+/// Returns the most common width and the number of records that have it. If two widths are equally
+/// common, the larger one wins. Returns `None` if there are no records.
 fn commonest(widths: &[usize]) -> Option<(usize, usize)> {
     let mut counts = HashMap::new();
     for width in widths {
@@ -102,12 +108,12 @@ mod tests {
             ("nik;nama\n3275014101900001;BUDI\n", b';'),
             ("nik\tnama\n3275014101900001\tBUDI\n", b'\t'),
             ("nik|nama\n3275014101900001|BUDI\n", b'|'),
-            // Titles hold commas.
+            // Academic titles contain commas.
             ("nik;nama\n3275014101900001;BUDI, S.E.\n3275014101900002;SITI, M.M.\n", b';'),
             ("nama;nik\nBUDI, S.E.;3275014101900001\n", b';'),
             ("nik,nama\n3275014101900001,\"BUDI; SANTOSO; S.E.\"\n", b','),
             ("nik,nama,alamat\n3275014101900001,BUDI,Jl. A; B\n", b','),
-            // No header, or one that we don't know.
+            // No header, or an unknown one.
             ("3275014101900001;BUDI, S.E.\n3275014101900002;SITI, M.M.\n", b';'),
             ("a|b,c\n3275014101900001|x,y\n", b'|'),
             // Scientific notation with a decimal comma.
@@ -116,7 +122,7 @@ mod tests {
             // A title above the header.
             ("Data nasabah\nnik;nama\n3275014101900001;BUDI\n", b';'),
             ("nik;nama", b';'),
-            // Rows that are all ragged don't speak against the header.
+            // The header decides even if all rows are ragged.
             ("nik,nama\nx\na;b\ny\n", b','),
             ("nama", b','),
             ("", b','),

@@ -1,6 +1,6 @@
-//! What makes a file unusable: what happened, where, and what to do.
+//! Errors that make an input unusable: the problem, its place, and advice on how to solve it.
 //!
-//! Never: holds cell contents. Paths and headers are shown with long runs of digits masked.
+//! Never: holds cell contents. In paths and headers, long runs of digits are masked.
 
 use super::form::Unsupported;
 use super::sheet::SheetError;
@@ -10,20 +10,21 @@ use crate::rules::columns::ColumnError;
 use std::fmt;
 use std::io;
 
-/// A place in a file.
+/// Place in an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The line of the text, from 1.
+    /// Line of the text, from 1.
     pub line: u64,
-    /// The row of a spreadsheet that opens the file, from 1: fewer than lines where cells hold line ends.
+    /// Row in a spreadsheet that opens the file, from 1. The row is smaller than `line` if cells
+    /// above contain line ends, or if the file begins with a separator line (`sep=;`).
     pub row: u64,
-    /// The data record, from 1; 0 is the header.
+    /// Number of the data record, from 1. The header is 0.
     pub record: u64,
-    /// The byte of the text as UTF-8, from 0.
+    /// Offset in bytes in the unpacked text as UTF-8, from 0.
     pub byte: u64,
 }
 
-/// Why an input can't be used.
+/// Error of an input that cannot be used.
 #[derive(Debug)]
 pub struct InputError {
     label: String,
@@ -32,6 +33,8 @@ pub struct InputError {
 }
 
 impl InputError {
+    /// Creates an error without a place. `label` is the name of the input in messages. Its long
+    /// runs of digits are masked.
     pub(super) fn new(label: &str, problem: impl Into<Problem>) -> Self {
         Self {
             label: mask_digits(label).into_owned(),
@@ -40,22 +43,23 @@ impl InputError {
         }
     }
 
+    /// Adds the place of the problem.
     pub(super) fn at(mut self, place: Place) -> Self {
         self.place = Some(place);
         self
     }
 
-    /// Where in it, if the problem has a place.
+    /// Returns the place of the problem, if the problem has one.
     pub fn place(&self) -> Option<Place> {
         self.place
     }
 
-    /// What happened.
+    /// Returns the problem.
     pub fn problem(&self) -> &Problem {
         &self.problem
     }
 
-    /// What to do about it, if we know.
+    /// Returns advice on how to solve the problem, if there is any.
     pub fn hint(&self) -> Option<String> {
         let hint = match &*self.problem {
             Problem::Missing => "check the path; - reads standard input",
@@ -109,61 +113,63 @@ impl fmt::Display for InputError {
     }
 }
 
-// No source: the text is whole, and a chain would say it twice.
+// There is no `source()`: the message already contains the cause, and a printed chain of errors
+// would repeat it.
 impl std::error::Error for InputError {}
 
-/// What happened.
+/// Reasons why an input cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
     /// There is no such file.
     #[error("no such file")]
     Missing,
-    /// It is there, but is no regular file; the text says what it is.
+    /// The path does not name a regular file. The text names its kind.
     #[error("this is {0}, not a regular file")]
     NotAFile(&'static str),
-    /// The system refused; the text says what we were doing.
+    /// The system returned an error. The text names the operation that failed.
     #[error("can't {0}: {1}")]
     Io(&'static str, io::Error),
-    /// It has no bytes.
+    /// The file has no record: no bytes, or only a BOM, a separator line or line ends.
     #[error("the file is empty")]
     Empty,
-    /// It is in a form that we don't read.
+    /// The file is in a form that is not read.
     #[error("{0}")]
     Unsupported(#[from] Unsupported),
-    /// It is packed, and can't be unpacked.
+    /// The file is packed, and cannot be unpacked.
     #[error("{0}")]
     Packed(#[from] PackedError),
-    /// It is a workbook, and can't be read.
+    /// The file is a workbook that cannot be read.
     #[error("{0}")]
     Sheet(#[from] SheetError),
-    /// A sheet is named, and it has none.
+    /// The user named a sheet, and the input is no workbook.
     #[error("a sheet is named, and this is no workbook: it has no sheets")]
     NoSheets,
-    /// It has a NUL byte, which no text has.
+    /// The file has a NUL byte, which does not occur in text.
     #[error("there is a NUL byte here: this is not plain text")]
     Nul,
-    /// One record is absurdly long.
+    /// A record is longer than this many bytes.
     #[error("a record that starts here is longer than {0} bytes")]
     TooLong(usize),
-    /// One record has absurdly many cells.
+    /// A record has more than this many cells.
     #[error("a record that starts here has more than {0} cells")]
     TooWide(usize),
     /// The file ends inside a quoted cell.
     #[error("a quote that is opened in this record is never closed")]
     OpenQuote,
-    /// The columns can't be told.
+    /// The NIK column and the name column cannot be chosen.
     #[error(transparent)]
     Columns(#[from] ColumnError),
-    /// The headers seem to stand further down; the line.
+    /// The headers seem to be below other rows, in this line.
     #[error("the headers seem to stand in line {0}, below other rows")]
     HeaderBelow(u64),
-    /// The file is narrower than it was when its layout was read.
+    /// The header is no longer the one that the layout was read from.
     #[error("the file has changed since its columns were read")]
     Changed,
 }
 
 impl Problem {
-    /// The problem of a part that is needed once more.
+    /// Copies the problem of a workbook's part, for each cell that needs the part. A problem that
+    /// cannot be copied becomes [`SheetError::Damaged`].
     pub(super) fn repeated(&self) -> Self {
         match self {
             Self::Sheet(error) => Self::Sheet(error.clone()),
@@ -171,7 +177,7 @@ impl Problem {
         }
     }
 
-    /// What an error of a stream means.
+    /// Converts an error that a stream returned.
     pub(super) fn of_reading(error: io::Error) -> Self {
         match error.get_ref().and_then(|inner| inner.downcast_ref::<PackedError>()) {
             Some(packed) => Self::Packed(*packed),

@@ -1,29 +1,32 @@
-//! What kind of file the first bytes show: packed or not, text in which encoding, a workbook, or nothing that we read.
+//! Recognizes the form of a file by its first bytes: packed or not, the encoding of a text, a
+//! workbook, or a form that is not read.
 //!
 //! Must hold: the content decides, never the file's name.
-//! Never: reads a file; it is given the bytes.
+//!
+//! Never: reads a file. The caller passes the bytes.
 
 use super::delimiter::DELIMITERS;
 use std::fmt;
 use std::str::FromStr;
 
-/// The UTF-8 mark that some programs put in front.
+/// Byte order mark of UTF-8, which some programs write before the text.
 const UTF8_BOM: &[u8] = b"\xEF\xBB\xBF";
-/// How a gzip file begins.
+/// First bytes of a gzip file.
 pub(super) const GZIP: &[u8] = b"\x1F\x8B";
-/// How a ZIP file begins, which a workbook is too.
+/// First bytes of a ZIP file. A workbook is a ZIP file too.
 pub(super) const ZIP: &[u8] = b"PK\x03\x04";
 
-/// How characters are written in a text.
+/// Character encoding of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
-    /// What is expected.
+    /// UTF-8, the usual encoding.
     Utf8,
-    /// A spreadsheet's "Unicode Text".
+    /// UTF-16, little-endian: the "Unicode Text" of a spreadsheet.
     Utf16Le,
-    /// The same, the other way round.
+    /// UTF-16, big-endian.
     Utf16Be,
-    /// Old Windows programs in western countries; bytes that no other reading explains.
+    /// Windows-1252, of old Windows programs in western countries. It is guessed where the bytes
+    /// cannot be UTF-8.
     Windows1252,
 }
 
@@ -35,7 +38,7 @@ impl Encoding {
         ("Windows-1252", Self::Windows1252),
     ];
 
-    /// Its usual name.
+    /// Returns the usual name of the encoding.
     pub fn name(self) -> &'static str {
         Self::NAMES.iter().find(|(_, encoding)| *encoding == self).map_or("", |(name, _)| name)
     }
@@ -59,26 +62,28 @@ impl FromStr for Encoding {
     }
 }
 
-/// A form that is read.
+/// Form of a file that can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// Text.
+    /// Text with a delimiter between the fields (CSV).
     Text {
-        /// Inside a gzip file.
+        /// The text is inside a gzip file.
         gzip: bool,
-        /// How characters are written.
+        /// Character encoding of the text.
         encoding: Encoding,
-        /// Bytes in front of the first record, once it is UTF-8: the BOM, a line that names the separator.
+        /// Number of bytes of the decoded UTF-8 text before the first record: a BOM, and a line
+        /// that names the separator.
         skip: usize,
-        /// The separator that a first line names, as Excel writes it: `sep=;`.
+        /// Separator that the first line names, as Excel writes it: `sep=;`.
         sep: Option<u8>,
     },
-    /// One sheet of a workbook, by its name.
+    /// One sheet of a workbook. The text is the sheet's name.
     Sheet(String),
 }
 
 impl Form {
-    /// How characters are written. A sheet's text is ours: UTF-8.
+    /// Returns the encoding of the text. For a sheet it is UTF-8, because this program wrote the
+    /// text.
     pub fn encoding(&self) -> Encoding {
         match self {
             Self::Text { encoding, .. } => *encoding,
@@ -86,7 +91,7 @@ impl Form {
         }
     }
 
-    /// The separator that a first line names, if there is one.
+    /// Returns the separator that the first line names, if it names one.
     pub fn sep(&self) -> Option<u8> {
         match self {
             Self::Text { sep, .. } => *sep,
@@ -94,7 +99,7 @@ impl Form {
         }
     }
 
-    /// Bytes of the UTF-8 text in front of the first record.
+    /// Returns the number of bytes of the decoded UTF-8 text before the first record.
     pub fn skip(&self) -> usize {
         match self {
             Self::Text { skip, .. } => *skip,
@@ -113,19 +118,19 @@ impl fmt::Display for Form {
     }
 }
 
-/// A form that is recognised and not read.
+/// Forms that are recognized, but cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unsupported {
     /// A ZIP file that is no workbook.
     #[error("this is a ZIP file, not an Excel workbook")]
     Zip,
-    /// A workbook of the old kind, or a locked one.
+    /// An old workbook (`.xls`), or a workbook that is locked with a password.
     #[error("this is an old Excel workbook (.xls), or one that is locked with a password")]
     Xls,
-    /// A workbook of the binary kind.
+    /// A binary workbook (`.xlsb`).
     #[error("this is a binary Excel workbook (.xlsb)")]
     Xlsb,
-    /// A LibreOffice workbook.
+    /// An OpenDocument workbook (`.ods`), as LibreOffice writes it.
     #[error("this is an OpenDocument spreadsheet (.ods)")]
     Ods,
     /// A PDF.
@@ -134,13 +139,13 @@ pub enum Unsupported {
     /// A web page, which some systems export under `.xls`.
     #[error("this is a web page (HTML), whatever the file's name says")]
     Html,
-    /// Something packed inside a gzip file that is no text.
+    /// A gzip file with another gzip file or a ZIP file in it, where a text is expected.
     #[error("this is a gzip file with another packed file or a workbook in it")]
     PackedTwice,
 }
 
 impl Unsupported {
-    /// What to do about it.
+    /// Returns advice on how to convert the file to a form that can be read.
     pub fn hint(self) -> &'static str {
         match self {
             Self::Zip => "unpack it, and give the file that is in it",
@@ -157,10 +162,10 @@ impl Unsupported {
     }
 }
 
-/// What the file is by its very first bytes, before anything is unpacked.
+/// Checks the first bytes of a file, unpacked but not decoded, for forms that cannot be read.
 ///
 /// # Errors
-/// A form that is not read.
+/// Returns the form if the bytes are those of an old or locked workbook, a PDF or a web page.
 pub(super) fn check_magic(head: &[u8]) -> Result<(), Unsupported> {
     let magic: [(&[u8], Unsupported); 2] =
         [(b"\xD0\xCF\x11\xE0", Unsupported::Xls), (b"%PDF-", Unsupported::Pdf)];
@@ -175,7 +180,7 @@ pub(super) fn check_magic(head: &[u8]) -> Result<(), Unsupported> {
     }
 }
 
-/// The encoding by the mark in front of a text.
+/// Returns the encoding that the BOM of a text names, if the text has one.
 pub(super) fn marked_encoding(head: &[u8]) -> Option<Encoding> {
     let marks: [(&[u8], Encoding); 3] = [
         (UTF8_BOM, Encoding::Utf8),
@@ -185,7 +190,7 @@ pub(super) fn marked_encoding(head: &[u8]) -> Option<Encoding> {
     marks.iter().find(|(mark, _)| head.starts_with(mark)).map(|(_, encoding)| *encoding)
 }
 
-/// The form of a text, from its first bytes as UTF-8.
+/// Returns the form of a text. `head` is the beginning of the text, decoded to UTF-8.
 pub(super) fn text_form(gzip: bool, encoding: Encoding, head: &[u8]) -> Form {
     let bom = if head.starts_with(UTF8_BOM) { UTF8_BOM.len() } else { 0 };
     let sep = sep_line(head.get(bom..).unwrap_or_default());
@@ -193,7 +198,8 @@ pub(super) fn text_form(gzip: bool, encoding: Encoding, head: &[u8]) -> Form {
     Form::Text { gzip, encoding, skip, sep: sep.map(|(delimiter, _)| delimiter) }
 }
 
-/// Reads `sep=;` and `"sep=;"`: the separator, and the length of the line with its end.
+/// Parses a first line such as `sep=;` or `"sep=;"`. Returns the separator and the length of the
+/// line with its line end.
 fn sep_line(text: &[u8]) -> Option<(u8, usize)> {
     let end = text.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(text.len());
     let line = text.get(..end)?;

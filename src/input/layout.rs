@@ -1,8 +1,11 @@
-//! The layout of a file, from its first records: form, delimiter, header, and which columns hold NIK and name.
+//! Finds the layout of a file from its first records: form, delimiter, header, and the columns that
+//! hold NIK and name.
 //!
-//! Must hold: what is found is told with its reason, for the user to read before the first call. Rows above the header
-//! are left out only where they hold no data.
-//! Never: reads more than a sample, but for the encoding of a text that does not name it.
+//! Must hold: each choice of a column is kept with its reason, which the user can read before the
+//! first call. Rows above the header are left out only if they hold no data.
+//!
+//! Never: reads more than a sample of the file, with one exception: if neither a BOM nor the user
+//! names the encoding, the whole text is read to find it.
 
 use super::delimiter::{HEAD_BYTES, HEADER_WITHIN, sniff, texts};
 use super::error::{InputError, Place, Problem};
@@ -22,33 +25,35 @@ use crate::rules::skip::skip_of;
 use std::collections::HashMap;
 use std::io::Read;
 
-/// Records and bytes of a sample, at most.
+/// Largest number of data records in the sample.
 const SAMPLE_RECORDS: u64 = 1000;
+/// Offset in the text, in bytes, after which no record is added to the sample. The first
+/// [`HEADER_WITHIN`] records are added in any case.
 const SAMPLE_BYTES: u64 = 256 * 1024;
 
-/// What the user says about the input.
+/// Options with which the user describes the input.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// How characters are written, if it is not to be found.
+    /// Encoding of the text. `None`: find it. A BOM in the text wins over this option.
     pub encoding: Option<Encoding>,
-    /// The sheet of a workbook, if it is not to be found.
+    /// Sheet of a workbook. `None`: find it.
     pub sheet: Option<SheetSpec>,
-    /// The byte between fields, if it is not to be found.
+    /// Byte between two fields. `None`: find it.
     pub delimiter: Option<u8>,
-    /// The first record is data.
+    /// The first record is data, not a header.
     pub no_header: bool,
-    /// The NIK column, if it is not to be found.
+    /// The NIK column. `None`: find it.
     pub id_column: Option<ColumnSpec>,
-    /// The name column, if it is not to be found.
+    /// The name column. `None`: find it.
     pub name_column: Option<ColumnSpec>,
-    /// What to send in spite of a check.
+    /// NIKs to send although they fail a check.
     pub nik: NikPolicy,
-    /// Leave out the rows that a workbook does not show.
+    /// Rows that the workbook hides are rejected.
     pub visible_rows: bool,
 }
 
 impl Options {
-    /// What tells the sheet of a workbook.
+    /// Returns the options that matter for the choice of a workbook's sheet.
     pub fn sheet_options(&self) -> sheet::Options<'_> {
         let (sheet, no_header) = (self.sheet.as_ref(), self.no_header);
         sheet::Options { sheet, no_header, wanted: self.wanted() }
@@ -59,45 +64,48 @@ impl Options {
     }
 }
 
-/// The layout of a file.
+/// Layout of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// What kind of file it is.
+    /// Kind of the file.
     pub form: Form,
-    /// The encoding was found by its bytes alone.
+    /// The encoding is a guess from the bytes: neither a BOM nor the user names it, and it is not
+    /// UTF-8.
     pub encoding_guessed: bool,
-    /// The byte between fields.
+    /// Byte between two fields.
     pub delimiter: u8,
-    /// Records above the header, which are no rows.
+    /// Number of records above the header. They are not rows.
     pub titles: u64,
-    /// The header as it stands in the file, quotes taken off.
+    /// Cells of the header as in the file, without their quotes. `None` with
+    /// [`Options::no_header`].
     pub header: Option<Vec<Box<[u8]>>>,
-    /// Fields of the header, or of the first record. Every row of a text has as many.
+    /// Number of fields of the header. Without a header: of the first record, or of the widest of a
+    /// sheet's first records. In a text, a row with another number of fields is rejected.
     pub width: usize,
-    /// The NIK column, and why.
+    /// The NIK column, with the reason for the choice.
     pub id: ChosenColumn,
-    /// The name column, and why.
+    /// The name column, with the reason for the choice.
     pub name: ChosenColumn,
-    /// The columns, fit to be shown.
+    /// All columns, masked for display.
     pub seen: Seen,
-    /// Data records that were looked at.
+    /// Number of data records in the sample.
     pub sampled: u64,
 }
 
 impl Layout {
-    /// The key of a column's header.
+    /// Returns the key of a column's header, or `None` if the file has no header.
     pub fn header_key(&self, column: &ChosenColumn) -> Option<HeaderKey> {
         let cell = self.header.as_ref()?.get(column.index)?;
         Some(HeaderKey::of(&String::from_utf8_lossy(cell)))
     }
 
-    /// True if it is an output of ours, fed back.
+    /// Returns `true` if the file is an output of this program that is used as an input.
     pub fn is_ours(&self) -> bool {
         let headers = self.header.iter().flatten().map(|cell| String::from_utf8_lossy(cell));
         headers.into_iter().any(|header| column_of_ours(&header) == Some(OUTCOME_HEADER))
     }
 
-    /// How many headers stand above more than one column.
+    /// Counts the distinct headers that more than one column has. Empty headers do not count.
     pub fn repeated_headers(&self) -> u64 {
         let mut columns = HashMap::new();
         for cell in self.header.iter().flatten() {
@@ -110,7 +118,15 @@ impl Layout {
 /// Finds the layout of a file.
 ///
 /// # Errors
-/// If the file can't be read, is in a form that we don't read, or its columns can't be told.
+/// Returns an [`InputError`] with one of these problems:
+/// - [`Problem::Missing`], [`Problem::Io`] or [`Problem::Packed`]: the file cannot be opened, read
+///   or unpacked.
+/// - [`Problem::Unsupported`]: the file is in a form that is not read.
+/// - [`Problem::NoSheets`]: the user named a sheet, and the input is no workbook.
+/// - [`Problem::Empty`]: the file has no record.
+/// - [`Problem::Nul`], [`Problem::OpenQuote`], [`Problem::TooLong`] or [`Problem::TooWide`]: a
+///   record of the sample cannot be parsed.
+/// - [`Problem::Columns`] or [`Problem::HeaderBelow`]: the two columns cannot be chosen.
 pub fn inspect(source: &Source, options: &Options) -> Result<Layout, InputError> {
     let (form, encoding_guessed, delimiter) = dialect(source, options)?;
     let mut records = open(source, &form, delimiter, blake3::Hasher::new())?;
@@ -140,7 +156,10 @@ pub fn inspect(source: &Source, options: &Options) -> Result<Layout, InputError>
     })
 }
 
-/// The records of a source in this form.
+/// Opens the records of a source that has this form. `hasher` hashes the bytes of the file.
+///
+/// # Errors
+/// Returns an [`InputError`] if the source cannot be opened or its first bytes cannot be read.
 pub(super) fn open(
     source: &Source,
     form: &Form,
@@ -158,7 +177,8 @@ pub(super) fn open(
     Records::new(TextStream::new(source.open()?, form, hasher), options)
 }
 
-/// Tells a source's form, whether its encoding was guessed, and its delimiter, from the first bytes.
+/// Finds the form of a source, whether its encoding is a guess, and its delimiter. The first bytes
+/// are enough, except to find an encoding that neither a BOM nor the user names.
 fn dialect(source: &Source, options: &Options) -> Result<(Form, bool, u8), InputError> {
     if let Some(sheet) = source.sheet() {
         return Ok((Form::Sheet(sheet.name.clone()), false, b','));
@@ -171,14 +191,15 @@ fn dialect(source: &Source, options: &Options) -> Result<(Form, bool, u8), Input
         let form = Form::Text { gzip, encoding, skip: 0, sep: None };
         Ok::<_, InputError>(TextStream::new(source.open()?, &form, blake3::Hasher::new()))
     };
-    // As the bytes are, once they are unpacked.
+    // The unpacked bytes, not decoded.
     let raw = || stream(Encoding::Utf8);
     let head = head_of(source, raw()?)?;
     form::check_magic(&head).map_err(|form| source.error(form))?;
     if gzip && (head.starts_with(form::GZIP) || head.starts_with(form::ZIP)) {
         return Err(source.error(Unsupported::PackedTwice));
     }
-    // A mark is no guess.
+    // A BOM or the user's option is certain. Only an encoding that is found by the bytes is a
+    // guess.
     let told = form::marked_encoding(&head).or(options.encoding);
     let encoding = match told {
         Some(encoding) => encoding,
@@ -196,6 +217,7 @@ fn dialect(source: &Source, options: &Options) -> Result<(Form, bool, u8), Input
     Ok((form, told.is_none() && encoding != Encoding::Utf8, delimiter))
 }
 
+/// Reads the first [`HEAD_BYTES`] of a stream, or all of a shorter one.
 fn head_of(source: &Source, stream: impl Read) -> Result<Vec<u8>, InputError> {
     let mut head = Vec::new();
     let read = stream.take(HEAD_BYTES as u64).read_to_end(&mut head);
@@ -203,7 +225,7 @@ fn head_of(source: &Source, stream: impl Read) -> Result<Vec<u8>, InputError> {
     Ok(head)
 }
 
-/// All of the text. An accent may stand in the last row alone.
+/// Reads all of the text, because an accent may occur only in the last row.
 fn look_at(source: &Source, mut stream: impl Read) -> Result<TextLook, InputError> {
     let mut look = TextLook::default();
     let mut piece = vec![0; BUFFER_BYTES];
@@ -217,28 +239,29 @@ fn look_at(source: &Source, mut stream: impl Read) -> Result<TextLook, InputErro
     }
 }
 
-/// A record's cells, kept.
+/// Copy of the cells of a record.
 type Kept = Vec<Box<[u8]>>;
 
 fn strings(cells: &[Box<[u8]>]) -> Vec<String> {
     cells.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect()
 }
 
-/// What the first records show.
+/// Sample of the first records, from which the columns are chosen.
 struct Sample {
     titles: u64,
     header: Option<Kept>,
-    /// It is certain that it is a header.
+    /// `header` is certainly a header, and not a customer's row.
     certain: bool,
     columns: Vec<ColumnSample>,
     in_sheet: bool,
     rows: u64,
-    /// The line of a record that looks like a header below the one that was taken.
+    /// Line of the first record below the chosen header that looks like a header too.
     header_below: Option<u64>,
 }
 
 impl Sample {
-    /// `in_sheet`: cells stand in their columns, however many a row has.
+    /// Reads the sample. `in_sheet` is true for a workbook's sheet, where each cell is in its
+    /// column even if rows have different numbers of cells.
     fn take<R: Read>(
         records: &mut Records<R>,
         options: &Options,
@@ -289,12 +312,13 @@ impl Sample {
         Ok(sample)
     }
 
+    /// Adds a data record. Blank records and totals are left out.
     fn add<T: AsRef<str>>(&mut self, cells: &[T]) {
         if skip_of(cells.iter().map(AsRef::as_ref)).is_some() {
             return;
         }
         self.rows += 1;
-        // Cells of a ragged row may stand in the wrong column.
+        // The cells of a ragged row may be in the wrong columns.
         if self.in_sheet || cells.len() == self.columns.len() {
             self.columns.iter_mut().zip(cells).for_each(|(look, cell)| look.add(cell.as_ref()));
         }
@@ -304,7 +328,8 @@ impl Sample {
         self.columns.iter().map(ColumnSample::look).collect()
     }
 
-    /// A missing column is better explained by rows above the header, if there are any.
+    /// Converts the error of a choice to a problem. If a column is missing and a header was found
+    /// further down, the rows above that header are the better explanation.
     fn explain(&self, error: ColumnError) -> Problem {
         let missing = matches!(
             error,

@@ -1,11 +1,16 @@
-//! From bytes to rows: source, form, delimiter, columns, records.
+//! Reads an input, from its bytes to its checked rows.
 //!
-//! Reading order: [`source`] (bytes, as often as needed), [`sheet`] (a workbook's rows as text), [`form`] and
-//! [`delimiter`] (what kind of text it is), [`stream`] (unpacked and decoded), [`records`] (one record at a time),
-//! [`layout`] (which columns), [`rows`] (records, checked).
+//! Must hold: memory does not grow with the length of a text file. A workbook's shared texts and a
+//! few bits per cell and row are kept, within bounds. A pass hashes each byte of the file exactly
+//! once.
 //!
-//! Must hold: memory is constant in the length of the file; a pass hashes each byte of the file exactly once.
-//! Never: changes a cell that is not sent, drops a record, or puts cell contents into an error.
+//! Never: changes a cell that is not sent, drops a record without counting it, or puts cell
+//! contents into an error.
+//!
+//! Reading order: [`source`] (the bytes, read as often as needed), [`sheet`] (the rows of a
+//! workbook as text), [`form`] and [`delimiter`] (the kind of text), [`stream`] (unpacks and
+//! decodes), [`records`] (one record at a time), [`layout`] (finds the columns), [`rows`] (checks
+//! the records).
 
 pub mod delimiter;
 pub mod error;
@@ -22,11 +27,12 @@ pub use layout::{Layout, Options, inspect};
 pub use rows::{Row, Rows};
 pub use source::Source;
 
-/// Reads all rows of a file that is in memory, as each pass over an input does; says how many there are.
-/// The fuzzer's way in.
+/// Reads all rows of a file that is in memory, as each pass over an input does, and returns the
+/// number of rows. This is the entry point of the fuzzer.
 ///
 /// # Errors
-/// If the file can't be used.
+/// Returns an [`InputError`] if the temporary file cannot be written, if [`inspect`] finds no
+/// layout, or if [`Rows`] cannot read the records.
 pub fn read_bytes(bytes: &[u8], options: &Options) -> Result<u64, InputError> {
     let folder = std::env::temp_dir();
     let source = Source::spool(bytes, &folder)?.unfolded(options.sheet_options(), &folder)?;

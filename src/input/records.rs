@@ -1,78 +1,88 @@
-//! Records: bytes to fields, one record at a time.
+//! Parses the text into records and their fields, one record at a time.
 //!
-//! Must hold: memory is bounded by the longest record allowed; the records are the same whatever the sizes of the reads.
-//! A line end is LF, CRLF or CR; blank lines are no records; a line end inside quotes is part of the cell.
-//! Never: judges a record, or goes on past a NUL byte or a quote that is never closed.
+//! Must hold: memory is bounded by the longest record allowed. The records do not depend on the
+//! sizes of the reads. A line end is LF, CRLF or CR. A blank line is not a record. A line end
+//! inside quotes is part of the cell.
+//!
+//! Never: judges a record, or continues after a NUL byte or after a quote that is never closed.
 
 use super::error::{InputError, Place, Problem};
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use std::io::{self, Read};
 
-/// Bytes read at once. The hasher beneath likes large pieces.
+/// Number of bytes read at once. The hasher in the stream below is faster with large pieces.
 pub const BUFFER_BYTES: usize = 256 * 1024;
-/// A record longer than this is a lone quote that swallowed the file, or no table at all.
+/// Length of the longest record in bytes. In a longer one, a lone quote has swallowed the rest of
+/// the file, or the file is no table at all.
 pub const RECORD_BYTES: usize = 1024 * 1024;
-/// No table has more columns than the widest sheet.
+/// Largest number of fields in a record: the number of columns of the widest sheet.
 const MOST_COLUMNS: usize = 16_384;
 
-/// How a stream of records is to be read.
+/// Options for reading a stream of records.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordOptions<'a> {
-    /// What messages call the input.
+    /// Name of the input in messages.
     pub label: &'a str,
-    /// The byte between fields.
+    /// Byte between two fields.
     pub delimiter: u8,
-    /// Bytes in front of the first record: a BOM, a line that names the separator.
+    /// Number of bytes before the first record: a BOM, and a line that names the separator.
     pub skip: usize,
-    /// Whether these bytes hold a line, which a spreadsheet does not show.
+    /// The skipped bytes contain a line (`sep=;`), which a spreadsheet does not show as a row.
     pub skips_line: bool,
-    /// The number of the first record: 0 for a header.
+    /// Number of the first record: 0 for a header.
     pub first: u64,
-    /// Bytes read at once.
+    /// Number of bytes read at once.
     pub buffer: usize,
 }
 
-/// Reads records.
+/// Reader of records.
 pub struct Records<R> {
     input: R,
     label: String,
     parser: Reader,
-    /// What was read: `start..end` is not yet parsed.
+    /// The latest piece of the text. Its bytes `start..end` are not yet parsed.
     buffer: Vec<u8>,
     start: usize,
     end: usize,
-    /// Where in the file `buffer` begins.
+    /// Offset in the text at which `buffer` begins.
     base: u64,
-    /// Whether the last byte was read.
+    /// The input has returned its last byte.
     ended: bool,
-    /// Where reading must stop for a NUL byte.
+    /// Offset of a NUL byte in the text, at which reading must stop.
     nul: Option<u64>,
-    /// The line that `start` is on, and whether a CR stands before it that no LF has followed yet.
+    /// Line of the byte at `start`, from 1.
     line: u64,
+    /// The byte before `start` is a CR, and its line end is not counted yet: a LF may follow.
     after_cr: bool,
-    /// Line ends that a spreadsheet makes no row of: those inside quotes, that of a hidden first line.
+    /// Number of line ends that do not start a new row in a spreadsheet: those inside quotes, and
+    /// that of a hidden first line.
     inner_lines: u64,
+    /// The latest record has a line end inside quotes.
     spans_lines: bool,
-    /// Lines without a record.
+    /// Number of lines without a record.
     blank: u64,
-    /// The number of the next record.
+    /// Number of the next record.
     next: u64,
-    /// The record: its fields end to end, where each ends, how many there are, and where it began.
+    /// Fields of the latest record, one directly after the other.
     fields: Vec<u8>,
+    /// End of each field in `fields`. Only the first `width` of them are valid.
     ends: Vec<usize>,
+    /// Number of fields of the latest record.
     width: usize,
+    /// Place where the latest record begins.
     place: Place,
 }
 
 impl<R: Read> Records<R> {
-    /// Begins at the first byte of `input`.
+    /// Creates a reader of the records of `input`, and skips the bytes before the first record.
     ///
     /// # Errors
-    /// If reading fails.
+    /// Returns an [`InputError`] if the skipped bytes cannot be read.
     pub fn new(input: R, options: RecordOptions<'_>) -> Result<Self, InputError> {
         let mut parser = ReaderBuilder::new().delimiter(options.delimiter).build();
-        // The parser would strip a BOM of its own accord, but only from a first piece that holds all of it. That is
-        // done here, so let it see that it isn't at the start. A line end alone is nothing to it.
+        // The parser strips a BOM itself, but only if the first piece contains all of it. The BOM
+        // is skipped below instead, so the parser must not believe that it is at the start. The
+        // parser ignores the single line end that it gets here.
         parser.read_record(b"\n", &mut [0], &mut [0]);
         let mut records = Self {
             input,
@@ -103,15 +113,17 @@ impl<R: Read> Records<R> {
         Ok(records)
     }
 
-    /// The next record, or `None` at the end.
+    /// Returns the next record, or `None` at the end.
     ///
     /// # Errors
-    /// If reading fails, or the text can't be taken apart.
+    /// The problem is [`Problem::Io`] or [`Problem::Packed`] if the input cannot be read. It is
+    /// [`Problem::Nul`], [`Problem::OpenQuote`], [`Problem::TooLong`] or [`Problem::TooWide`] if
+    /// the text cannot be parsed.
     pub fn next_record(&mut self) -> Result<Option<Record<'_>>, InputError> {
         Ok(self.advance()?.then(|| self.record()))
     }
 
-    /// Moves to the next record. False at the end.
+    /// Moves to the next record. Returns `false` at the end.
     pub(super) fn advance(&mut self) -> Result<bool, InputError> {
         if !self.skip_line_ends()? {
             return Ok(false);
@@ -131,7 +143,8 @@ impl<R: Read> Records<R> {
                 ReadRecordResult::Record => break,
                 ReadRecordResult::OutputFull => self.fields.resize(self.fields.len() * 2, 0),
                 ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
-                // Not even the line end after the last byte ended the record: it is part of a quoted cell.
+                // `parse` has added a line end after the last byte, and not even that ended the
+                // record: a quote is still open.
                 ReadRecordResult::InputEmpty if self.ended => {
                     return Err(self.error(Problem::OpenQuote).at(self.place));
                 }
@@ -149,54 +162,57 @@ impl<R: Read> Records<R> {
         Ok(true)
     }
 
-    /// The record that `advance` moved to.
+    /// Returns the record that `advance` moved to.
     pub(super) fn record(&self) -> Record<'_> {
         let ends = self.ends.get(..self.width).unwrap_or_default();
         Record { place: self.place, fields: Fields { bytes: &self.fields, ends } }
     }
 
-    /// The input, read as far as it was needed.
+    /// Returns the input, which may have unread bytes.
     pub fn into_input(self) -> R {
         self.input
     }
 
-    /// Whether the record that `advance` moved to goes over more than one line.
+    /// Returns `true` if the record that `advance` moved to has a line end inside quotes.
     pub(super) fn spans_lines(&self) -> bool {
         self.spans_lines
     }
 
-    /// Lines without a record, so far.
+    /// Returns the number of lines without a record so far.
     pub fn blank(&self) -> u64 {
         self.blank
     }
 
-    /// Numbers the records from 1, from the next one on.
+    /// Gives the next record the number 1.
     pub(super) fn number_from_here(&mut self) {
         self.next = 1;
     }
 
+    /// Makes an error of this input that has no place.
     pub(super) fn error(&self, problem: impl Into<Problem>) -> InputError {
         InputError::new(&self.label, problem)
     }
 
-    /// The place of a record that begins here.
+    /// Returns the place of a record that begins at the current position.
     fn here(&self) -> Place {
         let row = self.line - self.inner_lines;
         Place { line: self.line, row, record: self.next, byte: self.position() }
     }
 
-    /// Whether the last byte that was parsed is a LF.
+    /// Returns `true` if the last parsed byte is a LF.
     fn ends_in_lf(&self) -> bool {
         !self.ended && self.start.checked_sub(1).and_then(|at| self.buffer.get(at)) == Some(&b'\n')
     }
 
-    /// Where in the text the parser stands.
+    /// Returns the offset in the text of the next byte to be parsed.
     fn position(&self) -> u64 {
         self.base + self.start as u64
     }
 
-    /// Gives the parser what is there. After the file's last byte that is a line end, which a last record without one
-    /// needs, and which tells a quote that is still open. (A copy of the parser can't be asked: it doesn't copy well.)
+    /// Passes the unread bytes to the parser, or a line end if the input has ended. A last record
+    /// without a line end needs that line end. If the record does not end even then, a quote is
+    /// still open. (Asking a clone of the parser instead does not work, because the parser does not
+    /// clone correctly.)
     fn parse(&mut self, bytes: &mut usize, width: &mut usize) -> ReadRecordResult {
         let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
         let piece = if self.ended { b"\n" } else { unread };
@@ -211,20 +227,21 @@ impl<R: Read> Records<R> {
         }
         self.line += self.parser.line() - line_ends;
         if let Some(last) = read.checked_sub(1) {
-            // Of interest at a record's end only; inside one, more bytes follow.
+            // This value matters only at the end of a record. Inside a record, later bytes replace
+            // it.
             self.after_cr = piece.get(last) == Some(&b'\r');
         }
         self.start += read;
         result
     }
 
-    /// Moves to the first byte of the next record, counting lines. False at the end.
+    /// Moves to the first byte of the next record and counts the lines. Returns `false` at the end.
     fn skip_line_ends(&mut self) -> Result<bool, InputError> {
         loop {
             let Some(byte) = self.peek()? else {
                 return Ok(false);
             };
-            // A CR is a line end of its own unless a LF follows.
+            // A CR without a LF after it is a line end.
             if self.after_cr && byte != b'\n' {
                 self.line += 1;
             }
@@ -241,6 +258,7 @@ impl<R: Read> Records<R> {
         }
     }
 
+    /// Returns the next byte without consuming it, or `None` at the end.
     fn peek(&mut self) -> Result<Option<u8>, InputError> {
         if self.start == self.end && !self.fill()? {
             return Ok(None);
@@ -248,7 +266,7 @@ impl<R: Read> Records<R> {
         Ok(self.buffer.get(self.start).copied())
     }
 
-    /// Reads the next piece, once the last is parsed. False at the end.
+    /// Reads the next piece, after the previous one was parsed. Returns `false` at the end.
     fn fill(&mut self) -> Result<bool, InputError> {
         if self.ended {
             return Ok(false);
@@ -269,7 +287,7 @@ impl<R: Read> Records<R> {
         let piece = self.buffer.get(..read).unwrap_or_default();
         self.end = read;
         if piece.contains(&0) {
-            // What stands before it is still parsed, so that the place can be told.
+            // The bytes before the NUL are still parsed, so that the error has the right place.
             let before = piece.iter().take_while(|byte| **byte != 0).count();
             self.nul = Some(self.base + before as u64);
             self.end = before;
@@ -282,16 +300,16 @@ impl<R: Read> Records<R> {
     }
 }
 
-/// One record.
+/// One record of a text.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
-    /// Where it begins.
+    /// Place where the record begins.
     pub place: Place,
-    /// Its fields.
+    /// Fields of the record.
     pub fields: Fields<'a>,
 }
 
-/// The fields of one record, their quotes taken off.
+/// Fields of one record, without their quotes.
 #[derive(Clone, Copy)]
 pub struct Fields<'a> {
     bytes: &'a [u8],
@@ -299,22 +317,23 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Fields end to end, and where each ends.
+    /// Creates the fields from their bytes, one directly after the other, and the end of each
+    /// field.
     pub(super) fn new(bytes: &'a [u8], ends: &'a [usize]) -> Self {
         Self { bytes, ends }
     }
 
-    /// How many there are. A record has at least one.
+    /// Returns the number of fields. A record has at least one.
     pub fn len(self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are no fields.
     pub fn is_empty(self) -> bool {
         self.ends.is_empty()
     }
 
-    /// One of them, counted from 0.
+    /// Returns the field at `index`, from 0.
     pub fn get(self, index: usize) -> Option<&'a [u8]> {
         let end = *self.ends.get(index)?;
         let start = match index.checked_sub(1) {
@@ -324,7 +343,7 @@ impl<'a> Fields<'a> {
         self.bytes.get(start..end)
     }
 
-    /// Each of them, in order.
+    /// Returns an iterator over the fields, in order.
     pub fn iter(self) -> impl Iterator<Item = &'a [u8]> {
         (0..self.len()).filter_map(move |index| self.get(index))
     }

@@ -1,8 +1,12 @@
-//! Rows: records, checked. What each pass over the input reads.
+//! Reads the rows of an input: its data records, each with the result of the checks. Each pass over
+//! the input reads these rows.
 //!
-//! Must hold: every data record is one row, in order, whatever is wrong with it; blank records, totals, and numbers behind
-//! the last row with data are none, and are counted; each pass gives the same rows.
-//! Never: stops for a bad row.
+//! Must hold: every data record is exactly one row, in order, even if something is wrong with it.
+//! Blank records and totals are not rows. Records that hold only their row number are not rows
+//! either, if they come after the last row with data. All of these are counted. Each pass returns
+//! the same rows.
+//!
+//! Never: stops because of a bad row.
 
 use super::delimiter::texts;
 use super::error::{InputError, Place, Problem};
@@ -21,39 +25,40 @@ use crate::rules::skip::{Numbering, Skip, skip_of};
 use std::collections::VecDeque;
 use std::str::Utf8Error;
 
-/// One row.
+/// One row of the input.
 #[derive(Clone, Debug)]
 pub struct Row<'a> {
-    /// Its number among the data records, from 1.
+    /// Number of the row among the data records, from 1.
     pub record: u64,
-    /// Where it begins.
+    /// Place where the row begins.
     pub place: Place,
-    /// Its cells, as they stand in the file.
+    /// Cells of the row, unchanged.
     pub fields: Fields<'a>,
-    /// What the checks found.
+    /// Result of the checks.
     pub reading: Reading,
-    /// The workbook does not show it.
+    /// The workbook hides the row.
     pub is_hidden: bool,
 }
 
-/// Reads the rows of a file from the first to the last.
+/// Reader of the rows of a file, from the first to the last.
 pub struct Rows {
     records: Records<TextStream<SourceReader>>,
     checker: Checker,
     source: Source,
     skipped: Skipped,
     numbering: Numbering,
-    /// Records with nothing but a number: rows only if one with data follows.
+    /// Records that hold only their row number (1, 2, 3 …). They are rows only if a record with
+    /// data follows.
     numbered: VecDeque<Numbered>,
-    /// The cells that they have together.
+    /// Number of cells in all of `numbered`.
     numbered_cells: usize,
-    /// The reading of the record that followed them, which stands at `records`.
+    /// Reading of the record with data after `numbered`. `records` is still at that record.
     ahead: Option<Reading>,
-    /// The fields of the numbered record that was given last.
+    /// The numbered record that was returned last. A `Row` borrows its fields.
     given: Numbered,
 }
 
-/// A record with nothing but a number, kept.
+/// Copy of a record that holds only its row number.
 #[derive(Default)]
 struct Numbered {
     place: Option<Place>,
@@ -61,15 +66,18 @@ struct Numbered {
     ends: Vec<usize>,
 }
 
-/// Numbered records that are kept, at most, and the cells that they have together: more are rows.
+/// Largest number of numbered records that are kept. If one more follows, all of them become rows.
 const MOST_NUMBERED: usize = 1 << 20;
+/// Number of cells at which no further numbered record is kept. If one more follows, all of them
+/// become rows.
 const MOST_NUMBERED_CELLS: usize = 1 << 23;
 
 impl Rows {
-    /// Begins a pass. The hasher is given every byte of the file.
+    /// Begins a pass over the rows. `hasher` hashes every byte of the file.
     ///
     /// # Errors
-    /// If the file can't be read, or its header is not that of the layout.
+    /// Returns an [`InputError`] if the titles or the header cannot be read. The problem is
+    /// [`Problem::Changed`] if the header is not that of `layout`.
     pub fn open(
         source: &Source,
         layout: &Layout,
@@ -104,10 +112,12 @@ impl Rows {
         })
     }
 
-    /// The next row, or `None` at the end. Records that are no rows are counted and passed over.
+    /// Returns the next row, or `None` at the end. Records that are not rows are counted and
+    /// skipped.
     ///
     /// # Errors
-    /// If reading fails, or the rest can't be taken apart. A row that is bad by itself is no error.
+    /// Returns the error of [`Records::next_record`] if the file cannot be read or parsed. A row
+    /// that fails a check is not an error.
     pub fn next_row(&mut self) -> Result<Option<Row<'_>>, InputError> {
         if self.ahead.is_none() {
             self.ahead = self.next_reading()?;
@@ -126,8 +136,8 @@ impl Rows {
         Ok(Some(Row { record: place.record, place, fields, reading, is_hidden }))
     }
 
-    /// Moves to the next record with data and reads it. Those that are no rows are counted and passed over; numbered ones
-    /// wait.
+    /// Moves to the next record with data and checks it. Blank records and totals are counted and
+    /// skipped. Numbered records are kept in `numbered`.
     fn next_reading(&mut self) -> Result<Option<Reading>, InputError> {
         while self.records.advance()? {
             let record = self.records.record();
@@ -149,7 +159,7 @@ impl Rows {
                 None => return Ok(Some(reading)),
             }
         }
-        // Nobody with data came after them.
+        // No record with data followed the numbered ones.
         self.skipped.numbered += self.numbered.len() as u64;
         self.numbered.clear();
         Ok(None)
@@ -171,6 +181,7 @@ impl Rows {
         self.checker.read(record.fields, cell)
     }
 
+    /// Returns `given` as a row.
     fn numbered_row(&self) -> Option<Row<'_>> {
         let place = self.given.place?;
         let fields = Fields::new(&self.given.bytes, &self.given.ends);
@@ -183,15 +194,17 @@ impl Rows {
         self.source.sheet().is_some_and(|sheet| sheet.is_hidden(place.row))
     }
 
-    /// Records that were no rows, so far.
+    /// Returns the number of records so far that are not rows, by kind. Lines without a record
+    /// count as blank.
     pub fn skipped(&self) -> Skipped {
         Skipped { blank: self.skipped.blank + self.records.blank(), ..self.skipped }
     }
 
-    /// Ends the pass: the hash of all the bytes of the file, also of those that were not asked for.
+    /// Ends the pass and returns the hash of all bytes of the file, also of the bytes after the
+    /// last row that was read.
     ///
     /// # Errors
-    /// If reading fails.
+    /// Returns an [`InputError`] if the rest of the file cannot be read.
     pub fn finish(self) -> Result<blake3::Hash, InputError> {
         let hash = self.records.into_input().finish();
         hash.map_err(|error| self.source.error(Problem::of_reading(error)))
@@ -209,27 +222,30 @@ impl Numbered {
     }
 }
 
-/// The kind of a workbook's cell, which its text does not tell.
+/// Kind of a cell in a workbook, which the text of the cell does not show.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum CellKind {
+    /// Any cell that is neither of the others. In a text, every cell.
     Text,
     Number,
-    /// A formula whose value was never stored.
+    /// A formula without a stored value.
     Unstored,
 }
 
-/// Checks the fields of one record.
+/// Checks for the fields of one record, with their options.
 struct Checker {
     width: usize,
-    /// A row of another width has its cells in the wrong columns. A sheet's cells stand where they stand.
+    /// Each row must have `width` fields, because the cells of any other row may be in the wrong
+    /// columns. False for a sheet, where the column of each cell is known.
     even: bool,
     id: usize,
     name: usize,
     name_header: Option<HeaderKey>,
-    /// The file is an output of ours: formulas in it may have been marked as text.
+    /// The file is an output of this program, in which `'` may mark cells that begin like a
+    /// formula.
     ours: bool,
     policy: NikPolicy,
-    /// Rows that the workbook does not show are left out.
+    /// Rows that the workbook hides are rejected.
     visible_rows: bool,
 }
 
@@ -248,7 +264,8 @@ impl Checker {
     }
 
     fn read(&self, fields: Fields<'_>, kind: impl Fn(usize) -> CellKind) -> Reading {
-        // In a ragged row every cell may stand in the wrong column: a name cut at a comma would be bought as it stands.
+        // In a ragged row every cell may be in the wrong column. A name that was cut at a comma
+        // would be sent, and paid for.
         if self.even && fields.len() != self.width {
             return Reading::refused(Rejection::RaggedRow);
         }
@@ -279,7 +296,7 @@ impl Checker {
         Reading { checked, look, formerly }
     }
 
-    /// Checks the name beside a NIK that passed.
+    /// Checks the name of a row after its NIK. Returns the rejection of the NIK if there is one.
     fn with_name(
         &self,
         nik: Result<(Nik, Warnings), Rejection>,
@@ -297,17 +314,18 @@ impl Checker {
     }
 }
 
-/// Whether a cell over several lines holds NIKs. Two lone quotes in one column make a record of the right width out of
-/// several rows: the name of one and the NIK of another.
+/// Checks whether a cell with several lines holds a NIK, or 15 digits of one. Two lone quotes in
+/// one column join several rows to one record of the right width, which has the name of one row and
+/// the NIK of another.
 fn swallows_rows(fields: Fields<'_>) -> bool {
     let is_nik = |run: &[u8]| run.len() >= NIK_DIGITS - 1;
     let has_nik = |cell: &[u8]| cell.split(|byte| !byte.is_ascii_digit()).any(is_nik);
-    // A line end around a NIK is typed by people; one inside a cell with a NIK is not.
+    // People may type a line end before or after a NIK, but not inside a cell with a NIK.
     fields.iter().any(|cell| cell.trim_ascii().contains(&b'\n') && has_nik(cell))
 }
 
-/// Takes off the `'` with which our CSV for spreadsheets marks what begins like a formula, so that the name is the one
-/// that was sent.
+/// Removes the `'` that our CSV for spreadsheets puts before a text that begins like a formula. So
+/// the name is again the name that was sent.
 fn unmarked(name: &str) -> &str {
     let inner = name.strip_prefix('\'');
     inner.filter(|rest| rest.starts_with(['=', '+', '-', '@', '\t', '\r', '\n'])).unwrap_or(name)

@@ -1,8 +1,13 @@
-//! A workbook's sheet, turned once into text that is read like any other: one line a row, empty rows too.
+//! Converts a sheet of a workbook once into text, which is then read like any other text. Each row
+//! of the sheet becomes a line, also an empty row.
 //!
-//! Must hold: cells are read as a stream; the text's rows are the sheet's rows; what the text does not say is kept beside
-//! it. Only what is read can refuse a workbook. A hostile file can't take the machine: sizes are bounded while it is read.
-//! Never: computes a formula (the value stored with it is read), or takes a sheet where several could be meant.
+//! Must hold: cells are read as a stream. The rows of the text have the numbers of the sheet's
+//! rows. Facts that the text does not contain are kept beside it. Only a part that is read can make
+//! a workbook unusable. A hostile file cannot use up memory or disk: sizes are bounded while the
+//! file is read.
+//!
+//! Never: computes a formula (the value stored with the formula is read), or chooses a sheet where
+//! more than one fits.
 
 mod book;
 mod cells;
@@ -36,52 +41,56 @@ use std::path::Path;
 use std::sync::Arc;
 use texts::Texts;
 
-/// What a sheet's text does not say.
+/// Facts about a sheet that its text does not contain.
 #[derive(Debug, Default)]
 pub struct Sheet {
-    /// Its name.
+    /// Name of the sheet. For results of this program in several sheets, the name of the first.
     pub name: String,
-    /// Other visible sheets that have cells, fit to be shown.
+    /// Names of the other visible sheets that have cells or are damaged, masked for display.
     pub others: Vec<String>,
-    /// Its number formats; typed cells refer to them.
+    /// Number formats of the workbook. Typed cells refer to them by index.
     pub formats: Vec<NumberFormat>,
-    /// Formulas whose values were never stored.
+    /// Number of formulas without a stored value.
     pub unstored: u64,
-    /// Cells that refer to a text that is not there.
+    /// Number of cells that refer to a shared text that does not exist.
     pub lost: u64,
     numbers: CellSet,
     formulas: CellSet,
     hidden: RowSet,
-    /// The cells that are no texts, in the order of the rows.
+    /// Unnamed file of the typed cells, in the order of the rows.
     typed: Option<Arc<File>>,
 }
 
 impl Sheet {
-    /// Returns `true` if a cell is a number, and no day: row from 1, column from 0.
+    /// Returns `true` if a cell is a number that is not shown as a date or time. Rows count from 1,
+    /// columns from 0.
     pub fn is_number(&self, row: u64, column: usize) -> bool {
         self.numbers.contains(row, column)
     }
 
-    /// Returns `true` if a cell is a formula whose value was never stored: row from 1, column from 0.
+    /// Returns `true` if a cell is a formula without a stored value. Rows count from 1, columns
+    /// from 0.
     pub fn is_unstored(&self, row: u64, column: usize) -> bool {
         self.formulas.contains(row, column)
     }
 
-    /// Returns `true` if the spreadsheet does not show a row: from 1.
+    /// Returns `true` if the spreadsheet hides a row. Rows count from 1.
     pub fn is_hidden(&self, row: u64) -> bool {
         self.hidden.contains(row)
     }
 
-    /// The cells that are no texts, from the first row on.
+    /// Opens a reader of the typed cells, at the first row. Returns `None` if no typed cells were
+    /// kept.
     ///
     /// # Errors
-    /// The system's error.
+    /// Returns the system's error if the unnamed file cannot be read.
     pub fn typed_rows(&self) -> io::Result<Option<TypedRows>> {
         let file = self.typed.as_ref().map(Arc::clone);
         file.map(|file| TypedRows::new(SourceReader::of(file))).transpose()
     }
 
-    /// Notes what a row's text does not say. `line`: its place in the text, from 1.
+    /// Records the facts about a row that its text does not contain. `line` is the row's number in
+    /// the text, from 1.
     fn note(&mut self, row: &SheetRow, line: u64) {
         if row.is_hidden {
             self.hidden.insert(line);
@@ -100,35 +109,38 @@ impl Sheet {
     }
 }
 
-/// Why a workbook can't be read.
+/// Reasons why a workbook cannot be read.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SheetError {
-    /// It can't be taken apart; the text says why.
+    /// The workbook's file or one of its parts is broken. The text is the reason.
     #[error("the workbook can't be read: {0}")]
     Damaged(&'static str),
-    /// It is larger than any customer file, in some measure that the text says.
+    /// The workbook is larger than any customer file. The text says which bound was exceeded.
     #[error("the workbook holds {0}: this is no customer file")]
     TooLarge(&'static str),
-    /// It has no sheet with rows at all, but charts, macros or sheets that lead nowhere.
+    /// The workbook has no sheet with rows: only charts, macros, or sheets whose part is missing.
     #[error("the workbook has no sheet with rows that can be read")]
     NoWorksheet,
-    /// It has no sheet to read.
+    /// No visible sheet has a filled cell.
     #[error("the workbook has no sheet with cells")]
     Empty,
-    /// The sheet asked for is not there; those that are.
+    /// The workbook does not have the sheet that the user named: that name, and a list of the
+    /// visible sheets.
     #[error("the workbook has no sheet {0:?}; it has {1}")]
     NoSuchSheet(String, String),
-    /// Several sheets could be meant.
+    /// More than one sheet fits, and the user has to choose.
     #[error("more than one sheet could be meant: {list}")]
     Several {
-        /// The number of the first of them.
+        /// Number of the first sheet that fits, as `--sheet` accepts it: from 1, visible sheets
+        /// only.
         first: usize,
-        /// Each with its number.
+        /// All sheets that fit, each with its number and name.
         list: String,
     },
 }
 
 impl SheetError {
+    /// Returns advice on how to solve the problem.
     pub(super) fn hint(&self) -> &'static str {
         match self {
             Self::Damaged(_) | Self::NoWorksheet => {
@@ -143,21 +155,24 @@ impl SheetError {
     }
 }
 
-/// Which sheet, and which columns tell it.
+/// Options for the choice of the sheet.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options<'a> {
-    /// The sheet, if it is not to be found.
+    /// The sheet that the user named. `None`: find it.
     pub sheet: Option<&'a SheetSpec>,
-    /// The first row is data.
+    /// The first row is data, not a header.
     pub no_header: bool,
     /// The columns that the user named.
     pub wanted: Wanted<'a>,
 }
 
-/// Reads a sheet of the workbook `source` into unnamed files in `folder`.
+/// Reads a sheet of the workbook `source` into two unnamed files in `folder`: its text and its
+/// typed cells. Returns a source that reads the text.
 ///
 /// # Errors
-/// If it is no workbook, can't be read, is too large, or its sheet can't be told.
+/// The problem is [`Problem::Unsupported`] if the ZIP file is no `.xlsx` workbook,
+/// [`Problem::Sheet`] if the workbook is damaged or too large or its sheet cannot be chosen, and
+/// [`Problem::Io`] if the unnamed files cannot be made or written.
 pub(super) fn unfold(
     source: &Source,
     options: Options<'_>,
@@ -169,7 +184,8 @@ pub(super) fn unfold(
     };
     let (text, typed) = (spool()?, spool()?);
     let file = source.open()?;
-    // A defect of a library on a hostile file is an error and not the end.
+    // A library may panic on a hostile file. `contained` catches the panic, and it becomes an
+    // error.
     let mut sheet = contained(|| read(file, options, Bounds::default(), &text, &typed))
         .unwrap_or_else(|| Err(damaged("it is not built as it should be")))
         .map_err(|problem| source.error(problem))?;
@@ -177,7 +193,8 @@ pub(super) fn unfold(
     Ok(source.with_sheet(text, sheet))
 }
 
-/// Returns `true` if a workbook holds results that this program wrote. One that cannot be read does not.
+/// Checks whether a workbook holds results that this program wrote. Returns `false` for a workbook
+/// that cannot be read.
 pub fn holds_results(path: &Path) -> bool {
     let looked = contained(|| -> Result<bool, Problem> {
         let source = Source::file(path).map_err(|_| damaged(BROKEN_ZIP))?;
@@ -192,7 +209,7 @@ pub fn holds_results(path: &Path) -> bool {
     looked.is_some_and(|looked| looked.unwrap_or(false))
 }
 
-/// The words for a file that is cut off or changed on its way.
+/// Reason in [`SheetError::Damaged`] for a ZIP file that is cut off or was changed in transit.
 const BROKEN_ZIP: &str = "it is cut off, or changed on its way";
 
 fn damaged(why: &'static str) -> Problem {
@@ -229,7 +246,7 @@ fn read(
         let (first, mut is_header) = (writer.lines, at > 0);
         let mut rows = Rows::of(&mut package, part, lists())?;
         while let Some(row) = rows.next_row()? {
-            // Of sheets that follow one another only the first one's header counts.
+            // Several sheets of results are one table. Only the header of the first sheet is kept.
             if !std::mem::take(&mut is_header) {
                 let index = first + row.index as u64 - u64::from(at > 0);
                 if row.has_text() {
@@ -244,17 +261,21 @@ fn read(
     Ok(sheet)
 }
 
-/// Writes rows as lines, and beside them what the lines do not say.
+/// Writer of rows as lines of text, with their typed cells in a second file.
 struct RowWriter<'a> {
     text: BufWriter<&'a File>,
     typed: BufWriter<&'a File>,
+    /// Number of rows written, empty ones included.
     lines: u64,
+    /// Bytes of text written so far, about: without quotes and empty lines.
     bytes: u64,
+    /// Bound of `bytes`.
     most: u64,
 }
 
 impl RowWriter<'_> {
-    /// Writes a row at its place among the lines, from 0, after empty ones for those that are not there.
+    /// Writes a row as the line `index`, from 0. Rows that are missing before it become empty
+    /// lines.
     fn write(&mut self, row: &SheetRow, index: u64) -> Result<(), Problem> {
         let kept = |error| Problem::Io("keep its rows in a file", error);
         while self.lines < index {

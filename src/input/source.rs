@@ -1,7 +1,11 @@
-//! Where the bytes come from: a regular file, or standard input or a workbook's rows kept in a file that has no name.
+//! Opens the bytes of an input, as often as needed. The bytes are in a regular file, or in an
+//! unnamed temporary file that keeps standard input or the rows of a workbook.
 //!
-//! Must hold: each `open` reads from the first byte. What is spooled is mode 0600 and unlinked before a byte is written.
-//! Never: leaves a copy of the user's data behind, or waits on a pipe that nobody writes to.
+//! Must hold: each `open` reads from the first byte. A temporary file has mode 0600 and no name
+//! before the first byte is written to it.
+//!
+//! Never: leaves a copy of the user's data behind, or opens a named pipe, because opening a pipe
+//! waits until somebody writes to it.
 
 use super::error::{InputError, Problem};
 use super::form::ZIP;
@@ -14,17 +18,17 @@ use std::os::unix::fs::{FileExt, FileTypeExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What standard input is called in messages.
+/// Name of standard input in messages.
 const STDIN: &str = "standard input";
 
 /// An input that can be read several times.
 #[derive(Clone, Debug)]
 pub struct Source {
     label: String,
-    /// The file that the user named.
+    /// Path of the file that the user named. `None` for a stream.
     path: Option<PathBuf>,
     place: Location,
-    /// Of a workbook, what its text does not say.
+    /// Facts about a workbook's sheet that its text does not contain. `None` for any other input.
     sheet: Option<Arc<Sheet>>,
 }
 
@@ -35,10 +39,12 @@ enum Location {
 }
 
 impl Source {
-    /// A regular file.
+    /// Creates a source that reads a regular file.
     ///
     /// # Errors
-    /// If it is missing or anything else than a regular file.
+    /// The problem is [`Problem::Missing`] if there is no such file, [`Problem::NotAFile`] if the
+    /// path names a folder, a pipe, a socket or a device, and [`Problem::Io`] if the system does
+    /// not return the file's type.
     pub fn file(path: &Path) -> Result<Self, InputError> {
         let source = Self {
             label: mask_digits(&path.display().to_string()).into_owned(),
@@ -46,7 +52,7 @@ impl Source {
             place: Location::Path(path.to_owned()),
             sheet: None,
         };
-        // Asked before it is opened, since opening a pipe waits for its writer.
+        // The type is checked before the file is opened, because opening a pipe waits for a writer.
         let metadata =
             fs::metadata(path).map_err(|error| source.error(io_problem("read it", error)))?;
         match kind_of(metadata.file_type()) {
@@ -55,18 +61,21 @@ impl Source {
         }
     }
 
-    /// Standard input, all of it, kept in an unnamed file in `folder`.
+    /// Reads standard input to its end into an unnamed temporary file in `folder`.
     ///
     /// # Errors
-    /// If reading it or keeping it fails.
+    /// Returns [`Problem::Io`] if standard input cannot be read, or the temporary file cannot be
+    /// made or written.
     pub fn stdin(folder: &Path) -> Result<Self, InputError> {
         Self::spool(io::stdin().lock(), folder)
     }
 
-    /// A stream, all of it, kept in an unnamed file in `folder`.
+    /// Reads a stream to its end into an unnamed temporary file in `folder`. Messages call the
+    /// source "standard input".
     ///
     /// # Errors
-    /// If reading it or keeping it fails.
+    /// Returns [`Problem::Io`] if the stream cannot be read, or the temporary file cannot be made
+    /// or written.
     pub fn spool(mut stream: impl Read, folder: &Path) -> Result<Self, InputError> {
         let failed = |doing| move |error| InputError::new(STDIN, Problem::Io(doing, error));
         let mut file = unnamed_file(folder).map_err(failed("make a file to keep it in"))?;
@@ -75,40 +84,47 @@ impl Source {
         Ok(Self { label: STDIN.to_owned(), path: None, place, sheet: None })
     }
 
-    /// The same, where it is a workbook the rows of its sheet, kept as text in an unnamed file in `folder`.
+    /// Replaces a workbook by the text of its chosen sheet, kept in an unnamed temporary file in
+    /// `folder`. Any other source is returned unchanged.
     ///
     /// # Errors
-    /// If the workbook can't be read or its sheet can't be told.
+    /// Returns an error if the source cannot be opened, if it is a ZIP file but no `.xlsx`
+    /// workbook, if the workbook is damaged or too large, if no sheet or more than one sheet fits,
+    /// or if the temporary files cannot be written.
     pub fn unfolded(self, options: sheet::Options<'_>, folder: &Path) -> Result<Self, InputError> {
         let mut head = [0; ZIP.len()];
         let is_zip = self.open()?.read_exact(&mut head).is_ok() && head == *ZIP;
         if is_zip { sheet::unfold(&self, options, folder) } else { Ok(self) }
     }
 
+    /// Returns a copy of this source that reads `spool`, the text of `sheet`. Label and path stay
+    /// those of the workbook.
     pub(super) fn with_sheet(&self, spool: File, sheet: Sheet) -> Self {
         let (place, sheet) = (Location::Spool(Arc::new(spool)), Some(Arc::new(sheet)));
         Self { place, sheet, ..self.clone() }
     }
 
-    /// The sheet whose rows these are, if they come from a workbook.
+    /// Returns the sheet that the rows come from, if the input is a workbook.
     pub fn sheet(&self) -> Option<&Sheet> {
         self.sheet.as_deref()
     }
 
-    /// The source as messages call it: the path with long runs of digits masked.
+    /// Returns the name of the source in messages: the path with long runs of digits masked, or
+    /// "standard input".
     pub fn label(&self) -> &str {
         &self.label
     }
 
-    /// The path, unless it is a stream.
+    /// Returns the path that the user named, or `None` if the source is a stream.
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }
 
-    /// A reader from the first byte on.
+    /// Opens a reader that starts at the first byte.
     ///
     /// # Errors
-    /// If the file can't be opened.
+    /// The problem is [`Problem::Missing`] if the file is no longer there, and [`Problem::Io`] if
+    /// the file cannot be opened for another reason.
     pub fn open(&self) -> Result<SourceReader, InputError> {
         let file = match &self.place {
             Location::Path(path) => File::open(path).map(Arc::new),
@@ -118,12 +134,13 @@ impl Source {
         Ok(SourceReader { file, at: 0 })
     }
 
+    /// Makes an error of this source that has no place.
     pub(super) fn error(&self, problem: impl Into<Problem>) -> InputError {
         InputError::new(&self.label, problem)
     }
 }
 
-/// Reads a source. Several at once don't disturb each other.
+/// Reader of a source. Several readers of one source do not disturb each other.
 #[derive(Debug)]
 pub struct SourceReader {
     file: Arc<File>,
@@ -131,7 +148,8 @@ pub struct SourceReader {
 }
 
 impl SourceReader {
-    /// Reads a file from its first byte on, whoever else reads it.
+    /// Creates a reader that starts at the first byte of `file`. Other readers of the file do not
+    /// matter.
     pub(super) fn of(file: Arc<File>) -> Self {
         Self { file, at: 0 }
     }
@@ -139,7 +157,8 @@ impl SourceReader {
 
 impl Read for SourceReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        // By position: readers of one spool share the file, and so its cursor.
+        // Reads at an explicit position. The readers of a temporary file share one open file, and
+        // so would share its cursor.
         let read = self.file.read_at(buffer, self.at)?;
         self.at += read as u64;
         Ok(read)
@@ -165,7 +184,7 @@ fn io_problem(doing: &'static str, error: io::Error) -> Problem {
     }
 }
 
-/// What a thing is called that is no regular file.
+/// Names the kind of a file in messages. Returns `None` for a regular file.
 fn kind_of(kind: fs::FileType) -> Option<&'static str> {
     if kind.is_file() {
         None
@@ -227,7 +246,7 @@ mod tests {
         let Location::Spool(file) = &source.place else { panic!("not spooled") };
         assert_eq!(file.metadata().unwrap().mode() & 0o777, 0o600);
 
-        // Two readers at once, each with its own place.
+        // Two readers at the same time, each with its own position.
         let (mut one, mut two) = (source.open().unwrap(), source.open().unwrap());
         let (mut a, mut b) = ([0; 3], [0; 8]);
         one.read_exact(&mut a).unwrap();

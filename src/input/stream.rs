@@ -1,36 +1,37 @@
-//! From a file's bytes to UTF-8 text: hashed as they are, unpacked, decoded.
+//! Converts the bytes of a file to UTF-8 text: hashes them as they are, unpacks and decodes them.
 //!
-//! Must hold: each byte of the file is hashed once, whatever the text made of it; memory is constant; a small
-//! file never unpacks to a huge text.
-//! Never: looks at what the text says.
+//! Must hold: each byte of the file is hashed exactly once, even if no text comes from it. Memory
+//! is constant. A small file never unpacks to a huge text.
+//!
+//! Never: looks at the content of the text.
 
 use super::form::{Encoding, Form};
 use encoding_rs::{CoderResult, Decoder};
 use flate2::read::MultiGzDecoder;
 use std::io::{self, BufRead, BufReader, Read};
 
-/// A text may be so many times as long as its gzip file. Customer files pack to a tenth or so; deflate could
-/// do a thousandth.
+/// Largest ratio between the length of a text and the length of its gzip file. Customer files have
+/// about 10. Deflate can reach about 1000.
 const MOST_UNPACKED: u64 = 100;
-/// No text this short is taken for a bomb.
+/// Length of a text in bytes up to which its ratio does not matter.
 const BOMB_BYTES: u64 = 64 * 1024 * 1024;
-/// Bytes decoded at once.
+/// Number of bytes decoded at once.
 pub(super) const DECODE_BYTES: usize = 64 * 1024;
 
-/// Why a packed file can't be unpacked.
+/// Reasons why a packed file cannot be unpacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PackedError {
-    /// Cut off, or changed on its way.
+    /// The file is cut off, or was changed in transit.
     #[error("the gzip file is damaged or cut off")]
     Damaged,
-    /// It unpacks to far more than any customer file.
+    /// The file unpacks to far more text than any customer file.
     #[error(
         "the gzip file unpacks to more than {MOST_UNPACKED} times its size: this is no customer file"
     )]
     Bomb,
 }
 
-/// Hashes what is read through it.
+/// Reader that hashes and counts the bytes that are read through it.
 struct Hashed<R> {
     input: R,
     hasher: blake3::Hasher,
@@ -46,7 +47,7 @@ impl<R: Read> Read for Hashed<R> {
     }
 }
 
-/// The bytes of the text, in the text's encoding.
+/// Reader of the bytes of the text, unpacked and still in the encoding of the text.
 enum Unpacked<R> {
     Plain(Box<Hashed<R>>),
     Gzip { decoder: Box<MultiGzDecoder<Hashed<R>>>, unpacked: u64 },
@@ -72,26 +73,28 @@ impl<R: Read> Read for Unpacked<R> {
     }
 }
 
-/// UTF-8 text, its file's bytes hashed beneath it. Bytes that are not valid in an encoding that is declared
-/// UTF-8 come through as they are.
+/// Reader of a file as UTF-8 text, which also hashes the bytes of the file. If the encoding is
+/// UTF-8, bytes that are not valid UTF-8 are passed on unchanged.
 pub struct TextStream<R> {
     input: BufReader<Unpacked<R>>,
     decoding: Option<Box<Decoding>>,
 }
 
-/// Turns bytes into UTF-8 as they are read. What can't be decoded becomes U+FFFD.
+/// Decoder of bytes to UTF-8 as they are read. Bytes that cannot be decoded become U+FFFD.
 pub(super) struct Decoding {
     decoder: Decoder,
-    /// Decoded text, and how much of it was given away.
+    /// The latest piece of decoded text.
     text: String,
+    /// Number of bytes of `text` that were taken already.
     given: usize,
-    /// The last byte was read; the last character was written, after which the decoder may not be asked again.
+    /// The last byte of the input was read.
     ended: bool,
+    /// The decoder has written the last character. It panics if it is called after that.
     finished: bool,
 }
 
 impl<R: Read> TextStream<R> {
-    /// The text of a file in this form, a UTF-8 BOM included.
+    /// Opens the text of a file that has this form. A UTF-8 BOM stays in the text.
     pub fn new(input: R, form: &Form, hasher: blake3::Hasher) -> Self {
         let hashed = Hashed { input, hasher, read: 0 };
         let input = match form {
@@ -104,10 +107,10 @@ impl<R: Read> TextStream<R> {
         Self { input: BufReader::with_capacity(DECODE_BYTES, input), decoding }
     }
 
-    /// The hash of all the bytes of the file, also of those that were not asked for.
+    /// Returns the hash of all bytes of the file, also of the bytes that were not read as text.
     ///
     /// # Errors
-    /// If reading fails.
+    /// Returns the system's error if the rest of the file cannot be read.
     pub fn finish(self) -> io::Result<blake3::Hash> {
         let mut hashed = match self.input.into_inner() {
             Unpacked::Plain(hashed) => *hashed,
@@ -121,7 +124,7 @@ impl<R: Read> TextStream<R> {
 impl<R: Read> Read for TextStream<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match &mut self.decoding {
-            // Nothing waits in the buffer: it is for what is decoded.
+            // The buffer is used only for decoding, so it is empty here and can be bypassed.
             None => self.input.get_mut().read(buffer),
             Some(decoding) => decoding.read(&mut self.input, buffer),
         }
@@ -130,12 +133,13 @@ impl<R: Read> Read for TextStream<R> {
 
 impl Decoding {
     pub(super) fn new(decoder: Decoder) -> Self {
-        // A byte becomes three at the most.
+        // One byte becomes at most three bytes of UTF-8.
         let text = String::with_capacity(3 * DECODE_BYTES);
         Self { decoder, text, given: 0, ended: false, finished: false }
     }
 
-    /// The text that was decoded and not yet taken; decodes more where there is none. Empty at the end.
+    /// Returns the decoded text that was not taken yet, and decodes more if there is none. The
+    /// result is empty only at the end.
     pub(super) fn fill(&mut self, input: &mut impl BufRead) -> io::Result<&[u8]> {
         while self.given == self.text.len() && !self.finished {
             self.decode(input)?;
@@ -143,12 +147,12 @@ impl Decoding {
         Ok(self.text.as_bytes().get(self.given..).unwrap_or_default())
     }
 
-    /// Notes that so many bytes of the text were taken.
+    /// Marks this number of bytes of the text as taken.
     pub(super) fn take(&mut self, bytes: usize) {
         self.given = (self.given + bytes).min(self.text.len());
     }
 
-    /// However little room the reader gives: a character may be cut.
+    /// Copies decoded text to `buffer`. A small buffer may get only a part of a character.
     fn read(&mut self, input: &mut impl BufRead, buffer: &mut [u8]) -> io::Result<usize> {
         let given = self.fill(input)?.read(buffer)?;
         self.take(given);
@@ -168,7 +172,7 @@ impl Decoding {
 }
 
 impl Encoding {
-    /// What turns it into UTF-8; none for what is UTF-8 already.
+    /// Returns a decoder to UTF-8, or `None` if the encoding is UTF-8 already.
     fn decoder(self) -> Option<Decoder> {
         let encoding = match self {
             Self::Utf8 => return None,

@@ -1,18 +1,19 @@
-//! The errors of a ledger, with advice for the user.
+//! Errors of a ledger, with an exit code and advice for the user.
 //!
-//! It names no storage's own types: what a storage said is kept as a source.
+//! Never: names a type of a storage. The storage's own error is kept as a source.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::model::exit_code::ExitCode;
 use crate::model::subject::mask_path;
 
-/// A ledger's name, fit to be shown: what may be a NIK in it is masked.
+/// Name of a ledger, fit to be shown: digits that may be a NIK are masked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerName(String);
 
 impl LedgerName {
-    /// The name of a ledger that is kept in a file.
+    /// Returns the name of a ledger that is kept in a file.
     pub fn of_file(path: &Path) -> Self {
         Self(mask_path(path))
     }
@@ -27,97 +28,98 @@ impl fmt::Display for LedgerName {
 /// An error of the ledger.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// No place for it is known.
+    /// No default folder for the ledger is known.
     #[error("no folder for the ledger is known: neither XDG_STATE_HOME nor HOME is set")]
     NoFolder,
-    /// Another process holds it.
+    /// Another process holds the lock of the ledger.
     #[error("another run holds the ledger {0}")]
     Locked(LedgerName),
-    /// It belongs to another origin.
+    /// The ledger belongs to another origin.
     #[error("the ledger {ledger} belongs to {theirs}, not to {ours}")]
     Origin {
-        /// The ledger.
+        /// Name of the ledger.
         ledger: LedgerName,
-        /// Its origin.
+        /// Origin that the ledger belongs to.
         theirs: String,
-        /// Ours.
+        /// Origin that was expected.
         ours: String,
     },
-    /// Its key is missing, unreadable, or another one.
+    /// The key is missing, cannot be parsed or created, or belongs to another ledger.
     #[error("the key file {} {what}", mask_path(.path))]
     Key {
-        /// The key file.
+        /// Path of the key file.
         path: PathBuf,
-        /// Its fault.
+        /// Description of the fault, which follows the path in the message.
         what: String,
     },
-    /// It is of a version, or a kind, that this program does not know.
+    /// The file is no ledger, or its version or its cleaning rules are not those of this program.
     #[error("the ledger {ledger} {what}")]
     Version {
-        /// The ledger.
+        /// Name of the ledger.
         ledger: LedgerName,
-        /// Its kind or version.
+        /// Description of the kind or version, which follows the name in the message.
         what: String,
     },
-    /// It holds less than it did.
+    /// The ledger contains fewer facts than it did before.
     #[error("the ledger {ledger} {what}")]
     Lost {
-        /// The ledger.
+        /// Name of the ledger.
         ledger: LedgerName,
-        /// The facts that are gone.
+        /// Description of the missing facts, which follows the name in the message.
         what: String,
     },
-    /// It is no longer where it was when it was opened.
+    /// The path no longer names the ledger file that was opened: the file was moved or removed.
     #[error(
         "the ledger {0} is gone from its place: its folder was moved or removed while ceknik wrote to it, and the record \
          of what was bought is in danger"
     )]
     Moved(LedgerName),
-    /// It is not there.
+    /// There is no ledger at this path.
     #[error("there is no ledger at {0}")]
     Missing(LedgerName),
-    /// A file or folder of it cannot be used, or is not ours.
+    /// A file or folder of the ledger cannot be used, or belongs to another user; or the writer's
+    /// thread cannot be started.
     #[error("{} cannot be {act}: {source}", mask_path(.path))]
     File {
-        /// The file or folder.
+        /// Path of the file or folder.
         path: PathBuf,
-        /// The act that was tried: opened, created …
+        /// Attempted operation, as a participle: opened, created, synced and so on.
         act: &'static str,
-        /// The system's words.
+        /// Error of the operating system.
         source: std::io::Error,
     },
-    /// The storage failed: disk full, damaged, read-only.
+    /// The storage failed: disk full, damaged, read-only and so on.
     #[error("the ledger could not be {act}: {source}")]
     Storage {
-        /// The act that was tried: opened, read, written; used, where it may be either.
+        /// Attempted operation: opened, read or written; used, if it is not known which.
         act: &'static str,
-        /// The stored facts themselves are at fault, not the disk beneath them.
+        /// True if the stored facts themselves are damaged, as opposed to a full or failing disk.
         is_damaged: bool,
-        /// The storage's words. They hold no stored values.
+        /// Error of the storage. Its text contains no stored values.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The writer is gone.
+    /// The writer ended early, and took the ledger with it.
     #[error("the ledger's writer ended early")]
     WriterGone,
 }
 
 impl LedgerError {
-    /// The exit code of a run that ends for this.
-    pub const fn exit_code(&self) -> u8 {
+    /// Returns the exit code of a command that fails with this error.
+    pub const fn exit_code(&self) -> ExitCode {
         match self {
-            Self::NoFolder | Self::Origin { .. } | Self::Missing(_) => 11,
-            Self::Locked(_) => 17,
+            Self::NoFolder | Self::Origin { .. } | Self::Missing(_) => ExitCode::Config,
+            Self::Locked(_) => ExitCode::LedgerBusy,
             Self::Key { .. }
             | Self::Version { .. }
             | Self::Lost { .. }
             | Self::Moved(_)
             | Self::File { .. }
             | Self::Storage { .. }
-            | Self::WriterGone => 18,
+            | Self::WriterGone => ExitCode::Storage,
         }
     }
 
-    /// Advice for the user.
+    /// Returns advice for the user.
     pub const fn hint(&self) -> &'static str {
         match self {
             Self::Storage { is_damaged: true, .. } => {

@@ -1,72 +1,73 @@
-//! The things that a ledger shows of itself: its runs, what is in doubt, charges by day.
+//! The contents of a ledger as they are shown: runs, doubts and charges by day.
 //!
-//! Days are those of an offset that the caller gives: the invoice is the vendor's, and so is its midnight.
+//! Days begin at midnight at a UTC offset that the caller passes: the ledger does not know which
+//! midnight the vendor's invoice uses.
 
 use super::RunId;
 use crate::model::attempt::WallMs;
 use crate::model::class::Class;
 use crate::model::money::Tally;
 
-/// All of it.
+/// Everything that a ledger shows of its contents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
-    /// The origin that the ledger belongs to.
+    /// Origin that the ledger belongs to.
     pub origin: String,
     /// The runs, oldest first.
     pub runs: Vec<RunLine>,
-    /// The latest rows in doubt, newest first.
+    /// The latest attempts in doubt, latest first.
     pub doubts: Vec<Doubt>,
-    /// How many attempts are in doubt in all.
+    /// Number of all attempts in doubt.
     pub doubts_total: u64,
-    /// Attempts without a settlement: in flight, where a run is under way.
+    /// Number of attempts without a settlement. They are in flight if a run is under way.
     pub unsettled: u64,
-    /// What was paid on which day (days since 1970-01-01), purged days too.
+    /// Calls and charges of each day, purged ones included; earliest day first.
     pub days: Vec<DayTotal>,
 }
 
 /// One run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunLine {
-    /// Its number.
+    /// Number of the run.
     pub id: RunId,
-    /// What it was called when it began.
+    /// Name of the input when the run began.
     pub label: String,
-    /// Rows of its input.
+    /// Number of rows in the input.
     pub rows: u64,
     /// `open`, `finished` or `superseded`.
     pub state: String,
-    /// When it first started.
+    /// Time of the first start.
     pub created_at: WallMs,
-    /// When it ended, if it has.
+    /// Time at which the run finished or was superseded, if it was.
     pub ended_at: Option<WallMs>,
-    /// How many starts it had.
+    /// Number of starts.
     pub starts: u64,
-    /// Why its latest start stopped, if it did.
+    /// Reason for which the latest start stopped early, if it did.
     pub last_stop: Option<String>,
-    /// The exit code of its latest start.
+    /// Exit code of the latest start, if that start has ended.
     pub last_exit: Option<u8>,
-    /// What it cost.
+    /// Costs of the run. Attempts without a settlement are not counted.
     pub tally: Tally,
 }
 
 /// One attempt in doubt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doubt {
-    /// The run that sent it.
+    /// Number of the run that sent the call.
     pub run: RunId,
-    /// The data record of its row.
+    /// Number of the data record in the input, from 1.
     pub record: u64,
-    /// When it was sent.
+    /// Time of the intent, just before the call was sent.
     pub at: WallMs,
-    /// How its answer was lost.
+    /// Class of the attempt, which says why the answer was lost.
     pub class: Class,
 }
 
-/// One day's tally.
+/// Calls and charges of one day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DayTotal {
     /// Days since 1970-01-01.
     pub day: i64,
-    /// What was sent, and what it cost.
+    /// Number of calls and their charges.
     pub tally: Tally,
 }

@@ -1,7 +1,8 @@
-//! The facts of the ledger: an intent before each send, a settlement of what came of it.
+//! Facts of the ledger: an intent before each call is sent, and a settlement with its result.
 //!
-//! Facts are only ever added. A pair is known by its keyed hash alone: no fact holds a NIK or a
-//! name, and a settlement's texts are concealed before they come here.
+//! Must hold: facts are only ever added. A fact identifies a pair by its keyed hash alone and holds
+//! neither a NIK nor a name. Where the texts of a settlement echo the NIK or the name, placeholders
+//! have replaced them already.
 
 use std::fmt;
 
@@ -9,34 +10,37 @@ use super::class::Class;
 use super::money::Charge;
 use super::reply::Texts;
 
-/// A pair's keyed hash, 128 bits: what is bought once.
+/// Keyed hash of a pair (128 bits). The answer for one pair key is bought only once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PairKey(pub [u8; 16]);
 
-/// A start's number in its ledger, from 1: one process of `ceknik run`.
+/// Number of a start in its ledger, counted from 1. A start is one process of `ceknik run`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StartId(pub u32);
 
 impl StartId {
-    /// The next start.
+    /// Returns the number of the next start.
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
 }
 
-/// An attempt's number in the ledger: the number of its start in the upper 32 bits, and its place among the intents of
-/// that start, from 1, in the lower. So it is unique without asking, and they rise in the order in which one process
-/// made them. Attempts of ledgers that ceknik 0.1 made have no start in them: their upper bits are 0.
+/// Number of an attempt in the ledger.
+///
+/// The upper 32 bits hold the number of the start. The lower 32 bits hold the place of the attempt
+/// among the intents of that start, counted from 1. So the number is unique without asking the
+/// ledger, and the numbers that one process makes are in rising order. Attempts that ceknik 0.1
+/// recorded have no start: their upper 32 bits are 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AttemptId(pub u64);
 
 impl AttemptId {
-    /// The `n`-th attempt of a start.
+    /// Returns the number of the `n`-th attempt of a start.
     pub const fn of(start: StartId, n: u32) -> Self {
         Self((start.0 as u64) << 32 | n as u64)
     }
 
-    /// The start that made it; 0 for one that ceknik 0.1 made.
+    /// Returns the start that made the attempt, or start 0 if ceknik 0.1 made it.
     pub const fn start(self) -> StartId {
         StartId((self.0 >> 32) as u32)
     }
@@ -52,72 +56,72 @@ impl fmt::Display for AttemptId {
     }
 }
 
-/// Wall-clock time, milliseconds since the Unix epoch.
+/// Wall-clock time in milliseconds since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WallMs(pub i64);
 
 impl WallMs {
-    /// The system's clock, now.
+    /// Reads the system clock. A time before the epoch is read as 0.
     pub fn now() -> Self {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         Self(since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    /// So much earlier; never before the epoch.
+    /// Returns the time that is `span` earlier, but never a time before the epoch.
     pub fn before(self, span: std::time::Duration) -> Self {
         let ms = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         Self(self.0.saturating_sub(ms).max(0))
     }
 }
 
-/// This call is about to be sent: durable before it is.
+/// A call that is about to be sent. The intent is durable before the call is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intent {
-    /// The attempt that it opens.
+    /// Attempt that this intent opens.
     pub attempt: AttemptId,
-    /// The pair to be asked about.
+    /// Pair that the call asks about.
     pub pair: PairKey,
-    /// The data record (1-based) of the row that asks.
+    /// Number of the data record (from 1) whose row asks.
     pub record: u64,
-    /// When the intent was made.
+    /// Time at which the intent was made.
     pub at: WallMs,
 }
 
-/// What came of an attempt: durable before the row counts.
+/// Result of an attempt. The settlement is durable before the result of the row counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settlement {
-    /// The attempt that it closes.
+    /// Attempt that this settlement closes.
     pub attempt: AttemptId,
-    /// What kind of reply.
+    /// Class of the reply, or the reason why there is none.
     pub class: Class,
-    /// What it costs.
+    /// Charge for the attempt.
     pub charge: Charge,
-    /// The HTTP status code, where there was one.
+    /// HTTP status code, if a response came.
     pub http: Option<u16>,
-    /// The vendor's texts, concealed.
+    /// Texts of the vendor, with placeholders in place of an echoed NIK or name.
     pub texts: Texts,
-    /// When the reply came.
+    /// Time at which the reply came or the attempt was given up.
     pub at: WallMs,
 }
 
-/// Facts to be made durable together: all of them, or none.
+/// Facts that are made durable together: either all of them or none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Batch {
-    /// Calls about to be sent.
+    /// Intents of calls that are about to be sent.
     pub intents: Vec<Intent>,
-    /// What came of earlier ones.
+    /// Settlements of earlier attempts.
     pub settlements: Vec<Settlement>,
-    /// Refusals that no longer count: something was wrong with us, not with the customers.
+    /// Refusals that no longer count, because the fault was ours and not in the customers' data.
     pub voids: Vec<AttemptId>,
 }
 
 impl Batch {
-    /// How many facts it holds.
+    /// Returns the number of facts in the batch.
     pub fn facts(&self) -> u64 {
         (self.intents.len() + self.settlements.len() + self.voids.len()) as u64
     }
 
-    /// Whether there is nothing to record.
+    /// Checks whether the batch holds no facts.
     pub fn is_empty(&self) -> bool {
         self.facts() == 0
     }

@@ -1,28 +1,30 @@
-//! What kind of reply an attempt drew, and what each kind means for money.
+//! Classes of replies: the kind of reply that an attempt got, and its meaning for money.
 //!
-//! A [`Class`] is the whole of what the rules decide on: it carries no text, only which case it is.
-//! Its codes are stored in the ledger, so a code is never reused or renumbered. This file never
-//! looks at HTTP or JSON: `rules::classify` makes a class out of a reply.
+//! Must hold: a [`Class`] carries no text, only the case that the rules decide on. The ledger
+//! stores the code of a class, so a code is never reused or renumbered.
+//!
+//! Never: looks at HTTP or JSON. `rules::classify` converts a reply to a class.
 
 use super::money::Charge;
 
-/// The vendor's `result`, as far as it is documented.
+/// Result code of the vendor (`result`), as far as it is documented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ResultCode {
     /// `01`: NIK and name belong together. Charged.
     Match,
-    /// `02`: they do not. Charged.
+    /// `02`: NIK and name do not belong together. Charged.
     Mismatch,
     /// `03`: not sure. Free.
     NotSure,
     /// `04`: failed. Free.
     Failed,
-    /// Any other code: kept raw, never guessed. Charge unknown.
+    /// Any other code. The code is kept as it came and never interpreted. The charge is unknown.
     Unknown,
 }
 
 impl ResultCode {
-    /// The table of result codes and money: the only place that knows it.
+    /// Returns the charge for a result code. This function is the only place that knows which
+    /// result codes are charged.
     pub const fn charge(self) -> Charge {
         match self {
             Self::Match | Self::Mismatch => Charge::Charged,
@@ -32,22 +34,24 @@ impl ResultCode {
     }
 }
 
-/// A refusal of one row: the vendor answered, but will not verify this pair.
+/// Refusal of one row: the vendor answered, but will not verify this pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Refusal {
-    /// `INVALID_ARGUMENT`.
+    /// `INVALID_ARGUMENT`, unless its reason is a missing argument.
     InvalidArgument,
-    /// `INVALID_ARGUMENT` whose reason says that an argument was not found: perhaps the body kind.
+    /// `INVALID_ARGUMENT` with the reason that an argument was not found. The body kind may be
+    /// wrong.
     ArgumentNotFound,
-    /// `ABNORMAL_BEHAVIOURS_DETECTED`: asked too often; not to be asked again soon.
+    /// `ABNORMAL_BEHAVIOURS_DETECTED`: the pair was asked about too often. It must not be asked
+    /// about again soon.
     Abnormal,
-    /// Another 4xx, or a status that is not documented.
+    /// Another 4xx, with a status that is not documented or a body that is not the vendor's.
     Other,
-    /// A 2xx with a status that is not documented: perhaps charged.
+    /// A 2xx with a status that is not documented. The call may have been charged.
     UnknownSuccess,
 }
 
-/// "Not now": the pair is asked again after a back-off.
+/// Temporary failure. The pair is asked about again after a backoff.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Trouble {
     /// `QUERY_FAILED`.
@@ -58,11 +62,12 @@ pub enum Trouble {
     SourceUnavailable,
     /// `SOURCE_SERVICE_TIMEOUT`.
     SourceTimeout,
-    /// A 5xx that is not the vendor's own: a gateway may have passed the call on.
+    /// A 5xx that is not the vendor's own, or a 421 or 425 of a gateway. The gateway may have
+    /// passed the call on, so the charge is unknown.
     Gateway,
 }
 
-/// The vendor, or something in front of it, refuses the account or the address.
+/// Refusal of the account or of the address, by the vendor or by something in front of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AccountStop {
     /// `UNAUTHORIZED`.
@@ -71,89 +76,94 @@ pub enum AccountStop {
     KeyExpired,
     /// `NO_PERMISSION`.
     NoPermission,
-    /// `NOT_FOUND`, or any 404: wrong path or base URL.
+    /// `NOT_FOUND`, or a 404 whose body is not the vendor's: the path or the base URL is wrong.
     NotFound,
-    /// A 3xx: never followed, it would carry the secret elsewhere.
+    /// A 3xx. Redirects are never followed, because they would carry the secret to another address.
     Redirect,
-    /// 401, 403 or 407 by a proxy or gateway.
+    /// A 401, 403 or 407 of a proxy or gateway.
     Proxy,
 }
 
-/// Why nothing reached the vendor.
+/// Reason why nothing reached the vendor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NotSent {
-    /// DNS, connection refused, connect time-out, an interrupted TLS handshake.
+    /// No connection: DNS failed, the connection was refused or timed out, or the TLS handshake was
+    /// interrupted.
     Connect,
-    /// The certificate was refused: it is not the vendor's, or not to be trusted. No outage: the run stops.
+    /// The certificate was refused: it does not belong to the vendor, or it is not trusted. This is
+    /// not an outage, so the run stops.
     Certificate,
-    /// The address does not use TLS. No outage: the run stops.
+    /// The address does not use TLS. This is not an outage, so the run stops.
     NoTls,
-    /// The proxy refuses us: 401, 403 or 407. No outage: the run stops.
+    /// The proxy refused us with 401, 403 or 407. This is not an outage, so the run stops.
     Proxy,
-    /// The request could not be built. No longer made, but ledgers may hold it.
+    /// The request could not be built. This version does not record it, but older ledgers may hold
+    /// it.
     Unbuildable,
-    /// The intent was taken back before its send (drain, pause).
+    /// The intent was recalled before its call was sent, because of a drain or a pause.
     Recalled,
 }
 
-/// Why an answer was lost: the call may have been charged.
+/// Reason why an answer was lost. The call may have been charged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Lost {
-    /// No answer within `--timeout`.
+    /// No answer came within `--timeout`.
     Timeout,
-    /// The connection closed or was reset, or the body was cut.
+    /// The connection was closed or reset, or the body of the answer was cut.
     Cut,
-    /// A 2xx whose body is not the vendor's, or too large to be.
+    /// A 2xx whose body is too large or not the vendor's, or an `OK` without a result code.
     Unreadable,
-    /// A 504 of a gateway: it met the read time-out for us.
+    /// A 504 or 408 of a gateway, which gave up waiting for the vendor's answer.
     GatewayTimeout,
-    /// The answer that came was an earlier call's, given again.
+    /// The answer has the request id of an earlier answer, so it belongs to another call.
     Repeated,
-    /// We stopped at once while the call was in flight.
+    /// The run stopped at once while the call was in flight.
     Interrupted,
-    /// The process died between sending and recording.
+    /// The process died after the intent was recorded and before the settlement was.
     Killed,
 }
 
-/// What kind of reply an attempt drew.
+/// Kind of reply that an attempt got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Class {
-    /// A result code came back.
+    /// The vendor returned a result code.
     Answered(ResultCode),
     /// The vendor refused this row.
     Refused(Refusal),
-    /// Not now: retry with back-off.
+    /// Temporary failure: the row is retried after a backoff.
     Retry(Trouble),
-    /// Slower, please: the whole run slows down.
+    /// The vendor's rate limit was exceeded: the whole run slows down.
     Throttled,
-    /// The account or the address is refused: stop.
+    /// The account or the address was refused: the run stops.
     Account(AccountStop),
-    /// `OUT_OF_QUOTA`: stop.
+    /// `OUT_OF_QUOTA`: the run stops.
     OutOfQuota,
     /// Nothing was sent.
     NotSent(NotSent),
-    /// Sent, and no whole answer.
+    /// The call was sent, but its answer did not come, or not as a whole.
     InDoubt(Lost),
 }
 
-/// How a pair's history ends. A pair without an end is still to be sent.
+/// Final state of a pair. A pair without an end is still to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum End {
-    /// The vendor gave a result code.
+    /// The vendor returned a result code.
     Answered(ResultCode),
     /// The vendor refused the row.
     Refused,
-    /// The vendor refused the row for having been asked too often.
+    /// The vendor refused the row because the pair was asked about too often.
     Abnormal,
-    /// A success with a status that is not documented: shown as refused, and perhaps charged.
+    /// A 2xx with a status that is not documented. The row is shown as refused and may have been
+    /// charged.
     UnknownSuccess,
-    /// An answer was lost: may have been charged.
+    /// The answer was lost. The call may have been charged.
     InDoubt,
-    /// Attempts used up, each answered "not now". Never stored: derived from the attempts.
+    /// The attempts were used up before another end came. This end is never stored: it is derived
+    /// from the attempts.
     Unavailable,
 }
 
-/// Every class with its stored code and its stable name: codes are for ever.
+/// Every class with its stored code and its stable name. A code never changes.
 const CODES: &[(u8, Class, &str)] = &[
     (1, Class::Answered(ResultCode::Match), "match"),
     (2, Class::Answered(ResultCode::Mismatch), "mismatch"),
@@ -194,38 +204,40 @@ const CODES: &[(u8, Class, &str)] = &[
 ];
 
 impl Class {
-    /// Every class, in the order of its code.
+    /// Returns every class, in the order of the codes.
     pub fn all() -> impl Iterator<Item = Self> {
         CODES.iter().map(|row| row.1)
     }
 
-    /// The code that the ledger stores.
+    /// Returns the code that the ledger stores.
     pub fn code(self) -> u8 {
         CODES.iter().find(|row| row.1 == self).map_or(0, |row| row.0)
     }
 
-    /// The class of a stored code; `None` for a code of a later version.
+    /// Returns the class of a stored code, or `None` if the code is not known (a later version may
+    /// have stored it).
     pub fn from_code(code: u8) -> Option<Self> {
         CODES.iter().find(|row| row.0 == code).map(|row| row.1)
     }
 
-    /// A stable name for output and logs.
+    /// Returns the stable name for output and logs.
     pub fn name(self) -> &'static str {
         CODES.iter().find(|row| row.1 == self).map_or("", |row| row.2)
     }
 
-    /// Whether a request left for the vendor.
+    /// Checks whether the call was sent to the vendor.
     pub const fn was_sent(self) -> bool {
         !matches!(self, Self::NotSent(_))
     }
 
-    /// Whether the attempt counts against `--max-attempts`: a throttle, a stop and a recall say
-    /// nothing about the row.
+    /// Checks whether the attempt counts against `--max-attempts`. A rate limit, a stop and a
+    /// recall say nothing about the row, so they do not count.
     pub const fn is_failed_try(self) -> bool {
         matches!(self, Self::Retry(_) | Self::NotSent(NotSent::Connect | NotSent::Unbuildable))
     }
 
-    /// The end that this reply alone gives its pair, if it does.
+    /// Returns the end that this reply alone gives to its pair. Returns `None` if the pair may be
+    /// sent again.
     pub const fn end(self) -> Option<End> {
         match self {
             Self::Answered(code) => Some(End::Answered(code)),

@@ -1,24 +1,26 @@
-//! What a file shows before the first call: each finding with its class, its figures and the first places.
+//! Findings about a file before the first call: each with its class, its figures and its first
+//! places.
 //!
-//! Must hold: codes are stable, since scripts read them in the JSON of `plan`.
-//! Never: holds a cell; values are masked before they get here.
+//! Must hold: codes are stable, because scripts read them in the JSON of `plan`.
+//!
+//! Never: holds the content of a cell. Values are masked before they get here.
 
 use serde::Serialize;
 
-/// What a finding means for the file.
+/// Consequence of a finding for the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FindingClass {
-    /// Nothing of the file is sent, unless forced.
+    /// Nothing of the file is sent, unless the user forces it.
     Stop,
-    /// Worth a look: rows that are not sent, or that are sent and perhaps wasted.
+    /// Rows are not sent, or are sent and may be wasted. The user should look at them.
     Warn,
-    /// Good to know.
+    /// Information that needs no action.
     Info,
 }
 
 impl FindingClass {
-    /// The word in messages and in JSON.
+    /// Returns the word for messages and JSON.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Stop => "stop",
@@ -28,51 +30,51 @@ impl FindingClass {
     }
 }
 
-/// A place where a finding shows.
+/// Place at which a finding shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Spot {
-    /// The line of the text, from 1; of a workbook the row.
+    /// Line of the text, from 1. In a workbook, the row of the sheet.
     pub line: u64,
-    /// The data record, from 1; 0 is the header.
+    /// Number of the data record, from 1. The header has the number 0.
     pub record: u64,
-    /// The cell as a spreadsheet that opens the file names it, such as `B1042`.
+    /// Name of the cell in a spreadsheet that opens the file, such as `B1042`.
     pub cell: String,
-    /// What stands there, masked.
+    /// Content of the cell, masked.
     pub value: String,
 }
 
-/// How many places of a finding are kept.
+/// Most places that are kept for a finding.
 pub const SPOTS: usize = 5;
 
-/// One thing that the file shows.
+/// One finding about a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// The stable code.
+    /// Stable code.
     pub code: &'static str,
-    /// What it means.
+    /// Consequence for the file.
     pub class: FindingClass,
-    /// How many rows show it; 1 where it is about the file as a whole.
+    /// Number of rows that show the finding. 1 if the finding is about the file as a whole.
     pub count: u64,
-    /// Out of how many; `count` of `of` is its share.
+    /// Number of rows that could show the finding, so that `count` of `of` is its share.
     pub of: u64,
-    /// What was found, with the figures.
+    /// Text about the finding, with its figures.
     pub message: String,
-    /// How to mend it, in words of a spreadsheet's user.
+    /// Remedy, in the words of a user of a spreadsheet.
     pub hint: &'static str,
-    /// The first places, [`SPOTS`] at most.
+    /// First places, [`SPOTS`] at most.
     pub places: Vec<Spot>,
 }
 
-/// Records that are no rows: nothing of them could be sent, and they are not in the output.
+/// Records that are not rows: nothing in them could be sent, and they are not in the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Skipped {
-    /// Above the header.
+    /// Records above the header.
     pub titles: u64,
-    /// Without any filled cell (`;;;;`).
+    /// Records without any filled cell (`;;;;`).
     pub blank: u64,
-    /// A TOTAL footer.
+    /// Footers with totals (TOTAL).
     pub totals: u64,
-    /// Behind the last row with data: nothing but a number that continues 1, 2, 3 …
+    /// Records below the last row with data that hold nothing but the next row number (1, 2, 3 …).
     pub numbered: u64,
 }
 

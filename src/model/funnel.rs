@@ -1,43 +1,44 @@
-//! Where the rows of a file go before the first call: the sum that says what will be bought.
+//! Division of a file's rows before the first call. It shows how much will be bought.
 //!
-//! Must hold: the parts add up to the rows. A funnel that does not is no funnel: see [`Funnel::checked`].
+//! Must hold: the parts add up to the number of rows. [`Funnel::checked`] refuses a funnel whose
+//! parts do not.
 
 use serde::Serialize;
 
-/// Where a file's rows go: the parts add up to `rows`.
+/// Number of rows by what will be done with them. The parts add up to `rows`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Funnel {
     /// All rows.
     pub rows: u64,
-    /// Our own check said no.
+    /// Rows that our own checks refused.
     pub rejected: u64,
-    /// Same pair earlier in the file.
+    /// Rows whose pair is in an earlier row of the file.
     pub duplicates: u64,
     /// Pairs answered in an earlier run.
     pub reused: u64,
-    /// Pairs in doubt, held.
+    /// Pairs in doubt, which are not sent.
     pub in_doubt: u64,
-    /// Pairs that earlier starts of this run have ended.
+    /// Pairs that ended in an earlier start of this run.
     pub done: u64,
     /// Pairs to be sent.
     pub to_send: u64,
 }
 
-/// The parts of a funnel are not its rows: a defect of this program.
+/// The parts of a funnel do not add up to its rows: a defect of this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{rows} rows went in, {parts} came out")]
 pub struct Unbalanced {
     /// All rows.
     pub rows: u64,
-    /// What the parts add up to.
+    /// Sum of the parts.
     pub parts: u128,
 }
 
 impl Funnel {
-    /// This funnel, if its parts add up to its rows.
+    /// Returns this funnel if its parts add up to its rows.
     ///
     /// # Errors
-    /// Both sums, if they don't.
+    /// [`Unbalanced`], with both sums, if they do not.
     pub fn checked(self) -> Result<Self, Unbalanced> {
         let Self { rows, rejected, duplicates, reused, in_doubt, done, to_send } = self;
         let parts = [rejected, duplicates, reused, in_doubt, done, to_send];
@@ -45,22 +46,23 @@ impl Funnel {
         if parts == u128::from(rows) { Ok(self) } else { Err(Unbalanced { rows, parts }) }
     }
 
-    /// Rows that cost nothing since they are rejected, duplicates, or answered in an earlier run.
+    /// Returns the number of rows that cost nothing because they are rejected, duplicates, or
+    /// answered in an earlier run.
     pub const fn saved(&self) -> u64 {
         self.rejected.saturating_add(self.duplicates).saturating_add(self.reused)
     }
 }
 
-/// The reused answers by age, in whole days.
+/// Number of reused answers by age, in whole days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Ages {
-    /// Younger than a day.
+    /// Less than one day old.
     pub under_1_day: u64,
-    /// One to seven days.
+    /// 1 to 7 days old.
     pub days_1_to_7: u64,
-    /// Eight to thirty days.
+    /// 8 to 30 days old.
     pub days_8_to_30: u64,
-    /// Older.
+    /// 31 days old or more.
     pub older: u64,
 }
 

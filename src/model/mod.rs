@@ -1,10 +1,12 @@
-//! The nouns: plain data that every other part speaks in.
+//! Plain data types that all other parts use.
 //!
-//! Nothing here decides, reads, writes or waits, and nothing here prints a NIK, a name or a
-//! vendor's text through `Debug`.
+//! Must hold: `Debug` prints no whole NIK, no name and no text of the vendor.
+//!
+//! Never: decides, does IO or waits. Only `WallMs::now` reads the clock.
 
 pub mod attempt;
 pub mod class;
+pub mod exit_code;
 pub mod finding;
 pub mod funnel;
 pub mod latency;

@@ -1,22 +1,23 @@
-//! Money: whether a call is charged, what that adds up to, and how an amount is written.
+//! Money: the charge for a call, the sum of charges, and the notation of amounts.
 //!
-//! Amounts are whole minor units in 128-bit integers; there is no floating point here.
+//! Must hold: amounts are integers in minor units. Only [`Price::amount`] uses floating point, for
+//! the cell of a spreadsheet.
 
 use serde::Serialize;
 
-/// What the vendor charges for one attempt.
+/// Charge of the vendor for one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Charge {
-    /// On the invoice.
+    /// The call is on the invoice.
     Charged,
-    /// Not on the invoice.
+    /// The call is not on the invoice.
     Free,
-    /// Perhaps on the invoice: counted as possible.
+    /// The call may be on the invoice. It is counted as possible.
     Unknown,
 }
 
 impl Charge {
-    /// The word of the `ck_charged` column.
+    /// Returns the word for the `ck_charged` column.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Charged => "yes",
@@ -25,7 +26,7 @@ impl Charge {
         }
     }
 
-    /// The code that the ledger stores.
+    /// Returns the code that the ledger stores.
     pub const fn code(self) -> u8 {
         match self {
             Self::Free => 0,
@@ -35,7 +36,7 @@ impl Charge {
     }
 }
 
-/// A currency with its number of decimals (ISO 4217).
+/// A currency, with the number of decimals that its amounts have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Currency {
     code: String,
@@ -43,15 +44,16 @@ pub struct Currency {
 }
 
 impl Currency {
-    /// The number of decimals that its amounts have.
+    /// Returns the number of decimals of an amount.
     pub const fn decimals(&self) -> u32 {
         self.decimals
     }
 
-    /// A three-letter code. The rupiah is used without decimals, as are those ISO lists so.
+    /// Parses a three-letter code in upper or lower case. Rupiah, yen, won and dong have no
+    /// decimals here. Every other currency has two.
     ///
     /// # Errors
-    /// Says so when the code is not three ASCII letters.
+    /// A message for the user if the code is not three ASCII letters.
     pub fn parse(code: &str) -> Result<Self, String> {
         if code.len() != 3 || !code.bytes().all(|b| b.is_ascii_alphabetic()) {
             return Err(format!("{code:?} is not a three-letter currency code such as IDR"));
@@ -64,11 +66,13 @@ impl Currency {
         Ok(Self { code, decimals })
     }
 
-    /// An amount typed by a user, such as `1500` or `0.35`, in minor units. Of the rupiah also as people write it:
-    /// `Rp1.500`, `1,5jt`, `500 ribu`.
+    /// Parses an amount that a user typed, such as `1500` or `0.35`, and returns it in minor units.
+    /// An amount of rupiah may also be written as people write it: `Rp1.500`, `1,5jt`, `500 ribu`.
     ///
     /// # Errors
-    /// Says what is wrong: not a number, negative, or more decimals than the currency has.
+    /// A message for the user if the text is not a number or is negative, if its three decimals
+    /// could mean thousands, if it has more decimals than the currency, or if the amount is too
+    /// large.
     pub fn amount(&self, text: &str) -> Result<u64, String> {
         if self.code == "IDR"
             && let Some(rupiah) = rupiah(text)
@@ -80,7 +84,7 @@ impl Currency {
         if whole.is_empty() || !digits(whole) || !digits(fraction) {
             return Err(format!("{text:?} is not an amount such as 1500"));
         }
-        // `1.500` is fifteen hundred to most who type it here, and one and a half to this parser.
+        // To most users here `1.500` is fifteen hundred. This parser would read one and a half.
         if fraction.len() == 3 {
             return Err(format!("{text:?} could be thousands: write them without a mark, as 1500"));
         }
@@ -94,7 +98,8 @@ impl Currency {
             .map_err(|_| format!("{text:?} is too large an amount"))
     }
 
-    /// An amount as people write it: `Rp1.234.567` for the rupiah, `USD 1,234.50` otherwise.
+    /// Formats an amount as people write it: `Rp1.234.567` for the rupiah, `USD 1,234.50`
+    /// otherwise.
     pub fn show(&self, minor: u128) -> String {
         let unit = 10_u128.pow(self.decimals);
         let (whole, rest) = (minor / unit, minor % unit);
@@ -108,14 +113,15 @@ impl Currency {
         }
     }
 
-    /// The three-letter code.
+    /// Returns the three-letter code.
     pub fn code(&self) -> &str {
         &self.code
     }
 }
 
-/// An amount of rupiah as people write it: with `Rp`, with groups of three digits, in thousands or millions. The rupiah has
-/// no decimals, so `1.500` and `1,500` are fifteen hundred.
+/// Parses an amount of rupiah as people write it: with `Rp`, with groups of three digits, in
+/// thousands or in millions. The rupiah has no decimals, so `1.500` and `1,500` are fifteen
+/// hundred. Returns `None` for any other text.
 fn rupiah(text: &str) -> Option<u64> {
     let text = text.trim().to_ascii_lowercase();
     let text =
@@ -137,7 +143,8 @@ fn rupiah(text: &str) -> Option<u64> {
     let is_grouped = first.len() <= 3 && !first.starts_with('0');
     let digits = match rest.as_slice() {
         [] => format!("{first}{}", "0".repeat(zeros)),
-        // `1,5jt`: a part of a million. With three digits it could be either.
+        // `1,5jt` is a fraction of a million. With three digits the mark could also separate
+        // thousands.
         [fraction] if zeros > 0 && fraction.len() < 3 => format!("{first}{fraction:0<zeros$}"),
         groups if zeros == 0 && is_grouped && groups.iter().all(|group| group.len() == 3) => {
             format!("{first}{}", groups.concat())
@@ -147,7 +154,7 @@ fn rupiah(text: &str) -> Option<u64> {
     digits.parse().ok()
 }
 
-/// A whole number with a mark between groups of three digits.
+/// Formats a whole number with `mark` between groups of three digits.
 pub fn group(number: u128, mark: char) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
@@ -160,87 +167,93 @@ pub fn group(number: u128, mark: char) -> String {
     out
 }
 
-/// A whole number as people read it: `1,234,567`.
+/// Formats a whole number as people read it: `1,234,567`.
 pub fn number(n: u64) -> String {
     group(u128::from(n), ',')
 }
 
-/// The price of one charged call.
+/// Price of one charged call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Price {
-    /// Minor units a charged call; never zero.
+    /// Price in minor units. Never zero.
     pub per_call: u64,
-    /// Of this currency.
+    /// Currency of the price.
     pub currency: Currency,
 }
 
 impl Price {
-    /// What so many charged calls cost, in minor units.
+    /// Returns the price of `calls` charged calls, in minor units.
     pub fn of(&self, calls: u64) -> u128 {
         u128::from(calls) * u128::from(self.per_call)
     }
 
-    /// The amount in whole units of the currency, for a spreadsheet's cell.
+    /// Returns the price of `calls` charged calls in whole units of the currency, for the cell of a
+    /// spreadsheet.
     pub fn amount(&self, calls: u64) -> f64 {
         self.of(calls) as f64 / 10_f64.powi(i32::try_from(self.currency.decimals()).unwrap_or(0))
     }
 
-    /// The same, as people write it.
+    /// Formats the price of `calls` charged calls as people write it.
     pub fn show(&self, calls: u64) -> String {
         self.currency.show(self.of(calls))
     }
 }
 
-/// The price of so many charged calls in brackets, to stand behind their number; nothing where there is no price.
+/// Formats the price of `calls` charged calls in parentheses, with a space before them, to follow
+/// the number of calls. Returns an empty text if there is no price.
 pub fn in_brackets(price: Option<&Price>, calls: u64) -> String {
     price.map(|price| format!(" ({})", price.show(calls))).unwrap_or_default()
 }
 
-/// The attempts whose charge is unknown, each kind counted.
+/// Attempts whose charge is unknown, counted by kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Possible {
-    /// Sent, and no whole answer.
+    /// Attempts whose call was sent, but whose answer was lost.
     pub in_doubt: u64,
-    /// A result code, or a success status, that is not documented.
+    /// Attempts with a result code that is not documented, or with a 2xx whose status is not
+    /// documented.
     pub unknown_code: u64,
-    /// A 5xx that is not the vendor's own.
+    /// Attempts answered by a gateway with an error (`Trouble::Gateway`).
     pub gateway: u64,
 }
 
 impl Possible {
-    /// All of them.
+    /// Returns the number of all attempts whose charge is unknown.
     pub const fn total(self) -> u64 {
         self.in_doubt + self.unknown_code + self.gateway
     }
 }
 
-/// What you owe: the fold of a run's settled attempts. The invoice lies between
-/// [`Tally::at_least`] and [`Tally::at_most`] calls.
+/// Sums over the settled attempts of a run, which show how much the user owes. The invoice is for
+/// at least [`Tally::at_least`] and at most [`Tally::at_most`] calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Tally {
-    /// Attempts that left for the vendor.
+    /// Attempts whose call was sent to the vendor.
     pub calls: u64,
-    /// Attempts in all, those included that never left (refused connections).
+    /// All attempts, including those whose call was never sent (refused connections). Recalled
+    /// intents are not counted.
     pub attempts: u64,
-    /// Attempts that drew 01 or 02.
+    /// Attempts with the result code `01` or `02`.
     pub confirmed: u64,
     /// Attempts whose charge is unknown.
     pub possible: Possible,
-    /// Error answers, assumed free since only 01 and 02 are documented as charged.
+    /// Error answers. They are assumed to be free, since only `01` and `02` are documented as
+    /// charged.
     pub assumed_free: u64,
     /// Answers that asked us to slow down.
     pub throttled: u64,
-    /// Attempts answered "not now".
+    /// Attempts that count against `--max-attempts`: temporary failures, and connections that could
+    /// not be made.
     pub troubled: u64,
 }
 
 impl Tally {
-    /// Calls that will surely be on the invoice.
+    /// Returns the number of calls that will surely be on the invoice.
     pub const fn at_least(&self) -> u64 {
         self.confirmed
     }
 
-    /// Calls that may be on it at the most.
+    /// Returns the highest number of calls that may be on the invoice.
     pub const fn at_most(&self) -> u64 {
         self.confirmed + self.possible.total()
     }
@@ -279,7 +292,7 @@ mod tests {
         ] {
             assert_eq!(currency.amount(text).ok(), minor, "{text}");
         }
-        // The rupiah as people write it.
+        // Amounts of rupiah as people write them.
         for (text, minor) in [
             ("Rp1.500", Some(1500)),
             ("Rp 1.500.000", Some(1_500_000)),

@@ -1,36 +1,36 @@
-//! The end state of a row, as the output shows it.
+//! End states of rows, as the output shows them.
 
 use serde::{Serialize, Serializer};
 
 use super::class::{End, ResultCode};
 
-/// The end state of a row.
+/// End state of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {
-    /// The vendor's 01.
+    /// The vendor returned `01`: NIK and name belong together.
     Match,
-    /// The vendor's 02.
+    /// The vendor returned `02`: NIK and name do not belong together.
     Mismatch,
-    /// The vendor's 03.
+    /// The vendor returned `03`: not sure.
     NotSure,
-    /// The vendor's 04.
+    /// The vendor returned `04`: failed.
     Failed,
-    /// A result code that we do not know.
+    /// The vendor returned a result code that is not documented.
     Unknown,
-    /// Our own check said no; nothing was sent.
+    /// Our own checks refused the row. Nothing was sent.
     Rejected,
     /// The vendor refused this row.
     Refused,
-    /// Attempts used up, each answered "not now".
+    /// The attempts were used up before another end came.
     Unavailable,
-    /// Sent, no answer; may have been charged.
+    /// The call was sent, but its answer was lost. The call may have been charged.
     InDoubt,
     /// The run stopped before the row had an end state.
     NotSent,
 }
 
 impl Outcome {
-    /// All of them, in the order in which they are listed.
+    /// All outcomes, in the order in which they are listed.
     pub const ALL: [Self; 10] = [
         Self::Match,
         Self::Mismatch,
@@ -44,7 +44,7 @@ impl Outcome {
         Self::NotSent,
     ];
 
-    /// The word of the `ck_outcome` column.
+    /// Returns the word for the `ck_outcome` column.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Match => "match",
@@ -60,12 +60,12 @@ impl Outcome {
         }
     }
 
-    /// Whether the vendor gave a documented verdict.
+    /// Checks whether the vendor gave a documented verdict.
     pub const fn has_verdict(self) -> bool {
         matches!(self, Self::Match | Self::Mismatch | Self::NotSure | Self::Failed)
     }
 
-    /// The outcome of a row whose pair ended so, or has no end.
+    /// Returns the outcome of a row whose pair has this end, or no end yet.
     pub const fn of(end: Option<End>) -> Self {
         match end {
             Some(End::Answered(ResultCode::Match)) => Self::Match,
@@ -81,7 +81,7 @@ impl Outcome {
     }
 }
 
-/// Rows counted by outcome.
+/// Number of rows by outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OutcomeCounts([u64; Outcome::ALL.len()]);
 
@@ -91,28 +91,29 @@ impl OutcomeCounts {
         self.0[outcome as usize] += 1;
     }
 
-    /// How many of one.
+    /// Returns the number of rows with this outcome.
     pub const fn get(&self, outcome: Outcome) -> u64 {
         self.0[outcome as usize]
     }
 
-    /// How many in all.
+    /// Returns the number of all rows.
     pub fn total(&self) -> u64 {
         self.0.iter().sum()
     }
 
-    /// Each with its count, in the order in which they are listed.
+    /// Returns each outcome with its number of rows, in the order of [`Outcome::ALL`].
     pub fn iter(&self) -> impl Iterator<Item = (Outcome, u64)> {
         Outcome::ALL.into_iter().map(|outcome| (outcome, self.get(outcome)))
     }
 
-    /// Whether every row has a verdict.
+    /// Checks whether every row has a verdict, which is also true if there are no rows.
     pub fn all_have_verdicts(&self) -> bool {
         self.iter().all(|(outcome, rows)| rows == 0 || outcome.has_verdict())
     }
 }
 
-/// As a map from each outcome's word to its count, in the order in which they are listed.
+/// Serializes the counts as a map from the word of each outcome to its number of rows, in the order
+/// of [`Outcome::ALL`].
 impl Serialize for OutcomeCounts {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.iter().map(|(outcome, rows)| (outcome.word(), rows)))

@@ -1,13 +1,14 @@
-//! What came back of one send: a whole response, or a fault.
+//! Replies to calls: a whole HTTP response, or a fault.
 //!
-//! Plain data, as the wire had it. The meaning is given by `rules::classify`.
+//! Never: says what a reply means. This is plain data as it came over the wire, and
+//! `rules::classify` interprets it.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::class::{Lost, NotSent};
 
-/// What came back of one send.
+/// Reply to one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
     /// A whole HTTP response.
@@ -16,24 +17,25 @@ pub enum Reply {
     Fault(Fault),
 }
 
-/// No whole answer.
+/// Reason why there is no whole answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing left for the vendor, and the cause in our words.
+    /// Nothing was sent to the vendor. The text is the cause, in our own words.
     NotSent(NotSent, String),
-    /// It left, and the answer is lost, but for what could be read of it.
+    /// The call was sent, but the answer is lost, except for the remains that could be read.
     InDoubt(Lost, Box<Remains>),
 }
 
 impl Fault {
-    /// The answer is lost, and nothing of it came.
+    /// Returns the fault of an answer that is lost without any remains.
     pub fn lost(why: Lost) -> Self {
         Self::InDoubt(why, Box::default())
     }
 }
 
-/// The remains of an answer that came cut or cannot be read. Its result is never among them; its order number will settle
-/// a doubt when the bill comes. They may echo a NIK or a name: `Debug` shows none of them.
+/// Remains of an answer that came cut or cannot be read. The result code is never among them. The
+/// order number will settle the doubt when the invoice comes. The texts may echo a NIK or a name,
+/// so `Debug` shows none of them.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Remains {
     /// `result.order_no`.
@@ -42,12 +44,12 @@ pub struct Remains {
     pub handle_time: Option<String>,
     /// `request_id`.
     pub request_id: Option<String>,
-    /// A description of what came in place of an answer, in our words.
+    /// Description of what came in place of an answer, in our own words.
     pub description: Option<String>,
 }
 
 impl Remains {
-    /// All of them, to be replaced one by one.
+    /// Returns all texts, so that each can be replaced.
     pub fn each_mut(&mut self) -> [&mut Option<String>; 4] {
         let Self { order_no, handle_time, request_id, description } = self;
         [order_no, handle_time, request_id, description]
@@ -70,29 +72,31 @@ impl fmt::Debug for Remains {
 /// A whole HTTP response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
-    /// The HTTP status code.
+    /// HTTP status code.
     pub http: u16,
-    /// How long the server asks us to wait, from now.
+    /// Time for which the server asks us to wait, counted from now.
     pub retry_after: Option<Duration>,
-    /// What the body was.
+    /// Body of the response.
     pub body: Body,
 }
 
-/// A response's body.
+/// Body of a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
-    /// A JSON object with a `status` string: the vendor's.
+    /// The vendor's body: a JSON object with a `status` string.
     Vendor(Box<VendorBody>),
-    /// Anything else: a proxy's page, an empty body, other JSON.
+    /// Any other body: a proxy's page, an empty body, other JSON.
     Foreign(Box<Remains>),
 }
 
-/// A longer text is cut after so many bytes,
+/// Longest text that is kept, in bytes. A longer text is cut at a character boundary, and [`CUT`]
+/// is appended.
 const LONGEST_TEXT: usize = 4096;
-/// and says so.
+/// Mark at the end of a text that was cut.
 const CUT: &str = "…[cut]";
 
-/// The vendor's texts, byte for byte. They may echo a NIK or a name: `Debug` shows none of them.
+/// Texts of the vendor, byte for byte. They may echo a NIK or a name, so `Debug` shows none of
+/// them.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Texts {
     /// `status`.
@@ -107,25 +111,27 @@ pub struct Texts {
     pub remark: Option<String>,
     /// `request_id`.
     pub request_id: Option<String>,
-    /// `reason`; where there is no status, so that the vendor said nothing, our own description of what happened.
+    /// `reason`. Without a `status` the vendor gave no reason, and this is our own description of
+    /// what happened.
     pub reason: Option<String>,
 }
 
 impl Texts {
-    /// All of them, one by one.
+    /// Returns all texts.
     pub const fn each(&self) -> [&Option<String>; 7] {
         let Self { status, result, order_no, handle_time, remark, request_id, reason } = self;
         [status, result, order_no, handle_time, remark, request_id, reason]
     }
 
-    /// All of them, to be replaced one by one.
+    /// Returns all texts, so that each can be replaced.
     pub fn each_mut(&mut self) -> [&mut Option<String>; 7] {
         let Self { status, result, order_no, handle_time, remark, request_id, reason } = self;
         [status, result, order_no, handle_time, remark, request_id, reason]
     }
 
-    /// Cuts those that no vendor would write, so that a hostile one cannot fill the disk. Only for texts that are
-    /// concealed already: of an echo that is cut in two nothing could be recognised.
+    /// Cuts texts that are longer than any vendor would write, so that a hostile vendor cannot fill
+    /// the disk. To be called only after concealing: an echo of a NIK or a name that was cut in two
+    /// could no longer be recognized.
     pub fn cut_long(&mut self) {
         for text in self.each_mut().into_iter().flatten().filter(|text| text.len() > LONGEST_TEXT) {
             let end = (0..LONGEST_TEXT + 1).rev().find(|at| text.is_char_boundary(*at));
@@ -141,15 +147,15 @@ impl fmt::Debug for Texts {
     }
 }
 
-/// A body that is the vendor's: the status is there.
+/// The vendor's body. Its status is always there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VendorBody {
-    /// All its texts; `status` is always set.
+    /// All texts of the body. `status` is always set.
     pub texts: Texts,
 }
 
 impl VendorBody {
-    /// The status string.
+    /// Returns the status string.
     pub fn status(&self) -> &str {
         self.texts.status.as_deref().unwrap_or_default()
     }

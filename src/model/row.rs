@@ -1,14 +1,18 @@
-//! What our own checks say of one row: rejected (not sent, free), warned (sent, reported), or plain.
+//! Results of our own checks of one row: rejected (not sent, free), passed with warnings (sent,
+//! reported), or passed.
 //!
-//! Must hold: the codes are stable, since they stand in users' output files. Texts are for a person with a spreadsheet.
-//! Never: a variant carries cell contents.
+//! Must hold: codes are stable, because users have them in their output files. Texts are written
+//! for a person with a spreadsheet.
+//!
+//! Never: puts the content of a cell into a rejection or a warning.
 
 use enumset::{EnumSet, EnumSetType};
 
 use super::subject::Subject;
 
-/// Defines an enum whose every variant has a stable code and a one-line hint, with the list of all of them beside it,
-/// so that the three can't drift apart; and a type that counts rows by variant.
+/// Defines an enum whose variants have a stable code and an explanation of one line, a list of all
+/// variants, and a type that counts rows by variant. They are defined together, so that they cannot
+/// drift apart.
 macro_rules! coded {
     (
         $(#[$meta:meta])*
@@ -21,15 +25,15 @@ macro_rules! coded {
         }
 
         impl $type {
-            /// Each variant once, in order of declaration.
+            /// All variants, each once, in the order of declaration.
             pub const ALL: &[$type] = &[ $( $type::$variant, )+ ];
 
-            /// The stable code, as it stands in `ck_reason` and the summary.
+            /// Returns the stable code, as written to `ck_reason` and to the summary.
             pub fn code(self) -> &'static str {
                 match self { $( $type::$variant => $code, )+ }
             }
 
-            /// How to mend it, in one line.
+            /// Returns one line about the cause and its remedy.
             pub fn explain(self) -> &'static str {
                 match self { $( $type::$variant => $explain, )+ }
             }
@@ -40,12 +44,13 @@ macro_rules! coded {
         pub struct $counts([u64; $type::ALL.len()]);
 
         impl $counts {
-            /// The number of one.
+            /// Returns the number of rows with this variant.
             pub fn get(&self, one: $type) -> u64 {
                 self.0[one as usize]
             }
 
-            /// Those that occurred, in order of declaration.
+            /// Returns the variants that occurred and their numbers of rows, in the order of
+            /// declaration.
             pub fn iter(&self) -> impl Iterator<Item = ($type, u64)> {
                 $type::ALL.iter().map(|&one| (one, self.get(one))).filter(|&(_, count)| count > 0)
             }
@@ -54,9 +59,9 @@ macro_rules! coded {
 }
 
 coded! {
-    /// Why our own check refused a row. Nothing is sent for it.
+    /// Reason why our own checks refused a row. Nothing is sent for the row.
     Rejection,
-    /// Rows counted by rejection.
+    /// Number of rows by rejection.
     RejectionCounts {
         NikEmpty = "nik_empty", "the NIK cell is empty: fill it in, unless the row is a section title or a signature";
         NikLength = "nik_length", "a NIK has exactly 16 digits: this one has more or fewer";
@@ -90,9 +95,9 @@ coded! {
 coded! {
     #[derive(EnumSetType)]
     #[enumset(no_super_impls)]
-    /// What looks odd in a row that is sent all the same.
+    /// Oddity in a row that is sent all the same.
     Warning,
-    /// Rows counted by warning; a row with two counts under both.
+    /// Number of rows by warning. A row with two warnings counts under both.
     WarningCounts {
         NikDayPastMonthEnd = "nik_day_past_month_end", "the birth date in the NIK is past the end of its month: compare with the card";
         NikTemporarySent = "nik_temporary_sent",
@@ -116,92 +121,95 @@ coded! {
     }
 }
 
-/// A small set of warnings, each once, in order of declaration.
+/// Set of warnings, each at most once, in the order of declaration.
 pub type Warnings = EnumSet<Warning>;
 
-/// A row that passed.
+/// A row that passed the checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
-    /// What would be sent.
+    /// Pair that would be sent.
     pub subject: Subject,
-    /// What looks odd in it.
+    /// Oddities of the row.
     pub warnings: Warnings,
-    /// Whether cleaning changed the name, so that the output can show what was sent.
+    /// True if cleaning changed the name. The output then shows the name that was sent.
     pub name_changed: bool,
 }
 
-/// What the NIK cell looks like as a whole, passed or not: what the findings about the file are made of.
+/// Appearance of the NIK cell as a whole, also in a row that was refused. The findings about the
+/// file are counted from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NikLook {
     /// 16 digits after cleaning.
     Digits(DigitsLook),
-    /// Scientific notation.
+    /// A number in scientific notation.
     Scientific,
     /// A 16-digit number too large to be exact in a spreadsheet.
     Rounded,
-    /// Digits only, as many as employee numbers have.
+    /// Digits only, as many as an employee number has.
     EmployeeNumber,
-    /// Letters, while the name's cell holds a NIK.
+    /// Letters, while the name cell holds a NIK.
     Swapped,
-    /// Letters.
+    /// Letters, while the name cell holds no NIK.
     Words,
     /// Anything else.
     Other,
 }
 
-/// What 16 digits tell of the column that they stand in.
+/// Properties of a 16-digit cell that tell something about its whole column.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "signs that have nothing to do with each other")]
 pub struct DigitsLook {
-    /// The last of them is 0, which a spreadsheet's damage makes common.
+    /// The last digit is 0, which damage by a spreadsheet makes common.
     pub last_zero: bool,
-    /// The cell is a number to the spreadsheet, or was one.
+    /// The cell is a number to the spreadsheet, or once was.
     pub number: bool,
-    /// The day is a woman's (day + 40), which a family card's number never has.
+    /// The day is a woman's (day + 40), which the number of a family card never has.
     pub woman: bool,
-    /// The year is 09 to 39: of issue, on a family card; of birth, a child or a very old person.
+    /// The year is 09 to 39. In the number of a family card this is the year of issue. In a NIK it
+    /// is the birth year of a child or of a very old person.
     pub late_year: bool,
 }
 
 impl NikLook {
-    /// Whether the cell is or once was a NIK, however damaged.
+    /// Checks whether the cell is a NIK or once was, however damaged.
     pub fn like_nik(self) -> bool {
         matches!(self, Self::Digits(_) | Self::Scientific | Self::Rounded)
     }
 }
 
-/// All that the checks found in one row.
+/// All results of the checks of one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// Passed, or why not.
+    /// The row that passed, or the reason why it was refused.
     pub checked: Result<Checked, Rejection>,
-    /// The NIK cell's look; `Other` where the row could not be read so far.
+    /// Appearance of the NIK cell. `Other` if the row was refused before its NIK was looked at.
     pub look: NikLook,
-    /// The pair that an earlier version would have sent of a row that is refused today. An open run may have sent it.
+    /// Pair that an earlier version would have sent for a row that is refused today. An open run
+    /// may have sent it.
     pub formerly: Option<Box<Checked>>,
 }
 
 impl Reading {
-    /// The reading of a row that was refused before its NIK was looked at.
+    /// Returns the reading of a row that was refused before its NIK was looked at.
     pub fn refused(why: Rejection) -> Self {
         Self { checked: Err(why), look: NikLook::Other, formerly: None }
     }
 }
 
 impl RejectionCounts {
-    /// Counts one.
+    /// Counts one row.
     pub fn add(&mut self, rejection: Rejection) {
         self.0[rejection as usize] += 1;
     }
 
-    /// How many in all.
+    /// Returns the number of all rejected rows.
     pub fn total(&self) -> u64 {
         self.0.iter().sum()
     }
 }
 
 impl WarningCounts {
-    /// Counts each of a row's warnings.
+    /// Counts a row under each of its warnings.
     pub fn add(&mut self, warnings: Warnings) {
         if warnings.is_empty() {
             return;

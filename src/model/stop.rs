@@ -1,6 +1,7 @@
 //! Why a run stopped before its end.
 
 use super::class::AccountStop;
+use super::exit_code::ExitCode;
 
 /// Which limit would have been passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,36 +67,36 @@ impl StopReason {
     }
 
     /// The exit code of a run that stopped for this.
-    pub const fn exit_code(self) -> u8 {
+    pub const fn exit_code(self) -> ExitCode {
         self.name_and_code().1
     }
 
-    const fn name_and_code(self) -> (&'static str, u8) {
+    const fn name_and_code(self) -> (&'static str, ExitCode) {
         match self {
-            Self::Defect => ("internal_error", 1),
-            Self::InputChanged => ("input_changed", 10),
-            Self::Certificate => ("certificate_refused", 11),
-            Self::NoTls => ("no_tls", 11),
-            Self::Account(AccountStop::Unauthorized) => ("unauthorized", 12),
-            Self::Account(AccountStop::KeyExpired) => ("key_expired", 12),
-            Self::Account(AccountStop::NoPermission) => ("no_permission", 12),
-            Self::Account(AccountStop::NotFound) => ("not_found", 12),
-            Self::Account(AccountStop::Redirect) => ("redirect", 12),
-            Self::Account(AccountStop::Proxy) => ("proxy_refused", 12),
-            Self::Budget(BudgetLimit::Charges) => ("budget", 13),
-            Self::Budget(BudgetLimit::Calls) => ("limit", 13),
-            Self::OutOfQuota => ("out_of_quota", 14),
-            Self::Deadline => ("deadline", 15),
-            Self::SourceDown => ("source_down", 16),
-            Self::Unreachable => ("unreachable", 16),
-            Self::Throttled => ("throttled", 16),
-            Self::RefusalsInRow => ("refusals_in_a_row", 16),
-            Self::LostAnswers => ("lost_answers", 16),
-            Self::Mismatches => ("mismatches", 16),
-            Self::Storage => ("storage", 18),
-            Self::Interrupted(Signal::HangUp) => ("hung_up", 129),
-            Self::Interrupted(Signal::Interrupt) => ("interrupted", 130),
-            Self::Interrupted(Signal::Terminate) => ("terminated", 143),
+            Self::Defect => ("internal_error", ExitCode::Internal),
+            Self::InputChanged => ("input_changed", ExitCode::Input),
+            Self::Certificate => ("certificate_refused", ExitCode::Config),
+            Self::NoTls => ("no_tls", ExitCode::Config),
+            Self::Account(AccountStop::Unauthorized) => ("unauthorized", ExitCode::Account),
+            Self::Account(AccountStop::KeyExpired) => ("key_expired", ExitCode::Account),
+            Self::Account(AccountStop::NoPermission) => ("no_permission", ExitCode::Account),
+            Self::Account(AccountStop::NotFound) => ("not_found", ExitCode::Account),
+            Self::Account(AccountStop::Redirect) => ("redirect", ExitCode::Account),
+            Self::Account(AccountStop::Proxy) => ("proxy_refused", ExitCode::Account),
+            Self::Budget(BudgetLimit::Charges) => ("budget", ExitCode::Budget),
+            Self::Budget(BudgetLimit::Calls) => ("limit", ExitCode::Budget),
+            Self::OutOfQuota => ("out_of_quota", ExitCode::Quota),
+            Self::Deadline => ("deadline", ExitCode::Deadline),
+            Self::SourceDown => ("source_down", ExitCode::Source),
+            Self::Unreachable => ("unreachable", ExitCode::Source),
+            Self::Throttled => ("throttled", ExitCode::Source),
+            Self::RefusalsInRow => ("refusals_in_a_row", ExitCode::Source),
+            Self::LostAnswers => ("lost_answers", ExitCode::Source),
+            Self::Mismatches => ("mismatches", ExitCode::Source),
+            Self::Storage => ("storage", ExitCode::Storage),
+            Self::Interrupted(Signal::HangUp) => ("hung_up", ExitCode::HungUp),
+            Self::Interrupted(Signal::Interrupt) => ("interrupted", ExitCode::Interrupted),
+            Self::Interrupted(Signal::Terminate) => ("terminated", ExitCode::Terminated),
         }
     }
 }
@@ -133,7 +134,7 @@ mod tests {
             (StopReason::Interrupted(Signal::Interrupt), "interrupted", 130),
             (StopReason::Interrupted(Signal::Terminate), "terminated", 143),
         ] {
-            assert_eq!((reason.name(), reason.exit_code()), (name, code));
+            assert_eq!((reason.name(), reason.exit_code().number()), (name, code));
         }
     }
 }

@@ -1,19 +1,24 @@
-//! A checked NIK and a checked name: what is bought.
+//! Checked NIKs and checked names: the pairs that are bought.
 //!
-//! Must hold: a value of these types has passed the rules, since only this crate's rules construct them.
-//! Never: `Debug` shows a whole NIK or any part of a name, and there is no `Display` to print them by mistake.
+//! Must hold: a [`Nik`] and a [`Name`] have passed the rules, because only the rules of this crate
+//! construct them. [`Nik::from_number`] is the one exception: it restores a checked NIK from its
+//! number.
+//!
+//! Never: shows a whole NIK or any part of a name in `Debug`. Neither type has a `Display`, so
+//! neither can be printed by mistake.
 
 use super::text::{is_separator, is_unfit};
 use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
 
-/// Digits in a NIK.
+/// Number of digits in a NIK.
 pub const NIK_DIGITS: usize = 16;
 
-/// Shortest run of digits that `mask_digits` hides: a birth date is six digits.
+/// Length of the shortest run of digits that [`mask_digits`] hides. A birth date has six digits.
 const MASKED_RUN: usize = 6;
-/// Fewest digits in groups (`3275.0141…`) that `mask_digits` hides together: a date is eight.
+/// Fewest digits in separated groups (`3275.0141…`) that [`mask_digits`] hides together. A date has
+/// eight digits.
 const MASKED_GROUPS: usize = 12;
 
 /// A NIK: 16 ASCII digits that have passed the checks.
@@ -21,28 +26,29 @@ const MASKED_GROUPS: usize = 12;
 pub struct Nik([u8; NIK_DIGITS]);
 
 impl Nik {
-    /// Takes 16 ASCII digits. `None` if any byte is not one.
+    /// Accepts 16 ASCII digits. Returns `None` if one of the bytes is not a digit.
     pub(crate) fn from_digits(digits: [u8; NIK_DIGITS]) -> Option<Self> {
         digits.iter().all(u8::is_ascii_digit).then_some(Self(digits))
     }
 
-    /// The 16 digits as text.
+    /// Returns the 16 digits as text.
     pub fn as_str(&self) -> &str {
-        // The constructor admits ASCII digits only, so the fallback is never taken.
+        // The constructor accepts ASCII digits only, so the default is never used.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// The NIK as a number, for compact keys. Below 10^16, so it fits.
+    /// Returns the NIK as a number below 10^16, for compact keys.
     pub fn number(&self) -> u64 {
         self.0.iter().fold(0, |n, digit| n * 10 + u64::from(digit & 0x0f))
     }
 
-    /// The NIK of such a number; `None` where it has more digits.
+    /// Returns the NIK with this [`number`](Self::number), or `None` if the number has more than 16
+    /// digits.
     pub fn from_number(number: u64) -> Option<Self> {
         Self::from_digits(format!("{number:016}").as_bytes().try_into().ok()?)
     }
 
-    /// The NIK with its birth date hidden, fit for messages: `327501******0001`.
+    /// Returns the NIK with its birth date hidden, fit for messages: `327501******0001`.
     pub fn masked(&self) -> String {
         let text = self.as_str();
         let (place, serial) =
@@ -57,17 +63,17 @@ impl fmt::Debug for Nik {
     }
 }
 
-/// A name, cleaned, exactly as it is sent.
+/// A cleaned name, exactly as it is sent.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Name(Box<str>);
 
 impl Name {
-    /// Takes a text that has passed the rules.
+    /// Accepts a text that has passed the rules.
     pub(crate) fn new(text: impl Into<Box<str>>) -> Self {
         Self(text.into())
     }
 
-    /// The name as it is sent.
+    /// Returns the name as it is sent.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -79,43 +85,45 @@ impl fmt::Debug for Name {
     }
 }
 
-/// A checked NIK and name.
+/// A checked pair of a NIK and a name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Subject {
-    /// The NIK.
+    /// NIK of the customer.
     pub nik: Nik,
-    /// The name.
+    /// Name of the customer.
     pub name: Name,
 }
 
-/// Fit for one line of a message (a header, a label): each run of six or more ASCII digits is `******`, and so are
-/// groups of digits that may be a NIK together; what would steer a terminal is `?`.
+/// Makes a text such as a header or a label fit for one line of a message. Each run of six or more
+/// ASCII digits becomes `******`. So do groups of digits that may form a NIK together. Each
+/// character that could control a terminal becomes `?`.
 pub fn mask_digits(text: &str) -> Cow<'_, str> {
     mask_runs(text, MASKED_RUN, MASKED_GROUPS)
 }
 
-/// The same, hiding only what may be a whole NIK, for texts that are of use when they are whole: a dated
-/// path, a command to paste.
+/// Masks a text as [`mask_digits`] does, but hides only digits that may be a whole NIK. This is for
+/// texts that are useful only when they are complete: a path with a date, a command to paste.
 pub fn mask_niks(text: &str) -> Cow<'_, str> {
     mask_runs(text, NIK_DIGITS - 1, NIK_DIGITS - 1)
 }
 
-/// A path fit for messages: a file or folder may be named by a NIK.
+/// Makes a path fit for messages. The name of a file or folder may contain a NIK.
 pub fn mask_path(path: &Path) -> String {
     mask_niks(&path.display().to_string()).into_owned()
 }
 
-/// Characters of a masked cell.
+/// Number of characters that [`mask_cell`] shows of a cell.
 const MASKED_CHARS: usize = 24;
 
-/// A cell of a customer file fit for messages: its shape, which tells a spreadsheet's user what is wrong, without what it
-/// says. Digits are `#`, letters `x`; a NIK is masked as everywhere.
+/// Returns the shape of a customer's cell, fit for messages. The shape shows the user of a
+/// spreadsheet what is wrong, but not the content. Digits become `#` and letters become `x`. A cell
+/// that is a NIK is masked by [`Nik::masked`].
 pub fn mask_cell(cell: &str) -> String {
     let trimmed = cell.trim();
     if let Some(nik) = trimmed.as_bytes().try_into().ok().and_then(Nik::from_digits) {
         return nik.masked();
     }
-    // In a number the E of its exponent is what is wrong.
+    // In a number, the E of the exponent is what is wrong. It stays visible.
     let is_number = trimmed.chars().all(|c| c.is_ascii_digit() || ".,+-eE".contains(c));
     let mask = |c: char| match c {
         'e' | 'E' if is_number => c,
@@ -131,9 +139,11 @@ pub fn mask_cell(cell: &str) -> String {
     shape
 }
 
-/// Characters that may stand between two groups of digits, as in ` - `.
+/// Most characters that may stand between two groups of digits, as in ` - `.
 const LONGEST_JOINT: usize = 3;
 
+/// Hides each run of at least `run` digits, and all digits of joined groups that have at least
+/// `groups` digits in total.
 fn mask_runs(text: &str, run: usize, groups: usize) -> Cow<'_, str> {
     let is_digit = |c: char| c.is_ascii_digit();
     let fit = text.replace(is_unfit, "?");
@@ -144,7 +154,7 @@ fn mask_runs(text: &str, run: usize, groups: usize) -> Cow<'_, str> {
         let (digits, after) = tail.split_at(groups_end(tail));
         out.push_str(before);
         let count = digits.bytes().filter(u8::is_ascii_digit).count();
-        // No province is 20: a date, or two.
+        // No province has the code 20, so this is one date or two.
         let is_date = digits.starts_with("20") && count <= NIK_DIGITS;
         if count >= groups && !is_date {
             out.push_str("******");
@@ -161,14 +171,14 @@ fn mask_runs(text: &str, run: usize, groups: usize) -> Cow<'_, str> {
     if out == text { Cow::Borrowed(text) } else { Cow::Owned(out) }
 }
 
-/// Where the groups of digits end that a text begins with.
+/// Returns the end of the groups of digits that a text begins with.
 fn groups_end(text: &str) -> usize {
     let (mut end, mut joint) = (0, 0);
     for (at, c) in text.char_indices() {
         if c.is_ascii_digit() {
             (end, joint) = (at + 1, 0);
         } else if joint < LONGEST_JOINT && (is_separator(c) || c == '?') {
-            // A `?` stands for a character that was taken out.
+            // A `?` takes the place of a character that was removed.
             joint += 1;
         } else {
             break;

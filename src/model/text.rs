@@ -1,9 +1,10 @@
-//! Classes of characters that NIKs, names, headers and shown texts share.
+//! Classes of characters that NIKs, names, headers and displayed texts have in common.
 //!
-//! Never: judges a text; it only knows single characters.
+//! Never: judges a whole text. Each check looks at a single character.
 
-/// Whether nobody can see the character: controls, zero-width characters, marks of text direction, the BOM.
-/// Ask `char::is_whitespace` first: tabs and newlines are controls too.
+/// Checks whether a character is invisible: a control character, a zero-width character, a mark of
+/// text direction, the byte order mark. Call `char::is_whitespace` first, because tabs and newlines
+/// are control characters too.
 pub(crate) fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -11,18 +12,19 @@ pub(crate) fn is_invisible(c: char) -> bool {
             | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}')
 }
 
-/// Whether the character has no place in one line on a terminal: it steers the terminal, ends the line, or makes it
-/// read as another.
+/// Checks whether a character must not appear in a line on a terminal: it controls the terminal,
+/// ends the line, or makes the line look like another text.
 pub(crate) fn is_unfit(c: char) -> bool {
     is_invisible(c) || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// Whether the character may stand between a number's groups of digits.
+/// Checks whether a character may stand between groups of digits in a number.
 pub(crate) fn is_separator(c: char) -> bool {
     matches!(c, '.' | '-' | '_' | ' ' | '\u{A0}')
 }
 
-/// Our own lines fit for a terminal, whatever a stranger's text put into them.
+/// Makes lines of ours safe for a terminal. They may contain a text from outside, so each character
+/// that could control the terminal is replaced by `?`. Newlines stay.
 pub fn fit(lines: &str) -> String {
     lines.replace(|c| c != '\n' && is_unfit(c), "?")
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use crate::model::exit_code::ExitCode;
 use crate::model::finding::{Finding, Skipped, Spot};
 use crate::model::funnel::{Ages, Funnel};
 use crate::model::money::{Price, Tally};
@@ -72,7 +73,7 @@ pub struct Plan<'a> {
     /// Where the budget would stop the run.
     pub stops_at: Option<&'a Spot>,
     /// The exit code.
-    pub exit: u8,
+    pub exit: ExitCode,
 }
 
 /// How a file is read.

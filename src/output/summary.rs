@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::fs::AtomicFile;
+use crate::model::exit_code::ExitCode;
 use crate::model::funnel::Funnel;
 use crate::model::latency::Latency;
 use crate::model::money::{Price, Tally};
@@ -24,7 +25,7 @@ pub struct Summary {
     /// `finished`, or why this start stopped.
     pub ended: &'static str,
     /// The exit code.
-    pub exit: u8,
+    pub exit: ExitCode,
     /// Where the calls went.
     pub origin: String,
     /// The output that was written, if one was.

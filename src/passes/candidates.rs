@@ -1,4 +1,4 @@
-//! The second pass: the rows that may be sent, in order, read on a thread of their own.
+//! The second pass: reads the rows that may be sent, in order, on a separate thread.
 
 use tokio::sync::mpsc::Sender;
 
@@ -7,15 +7,17 @@ use super::{Input, PassError};
 use crate::engine::{Candidate, Delivery};
 use crate::model::row::Checked;
 
-/// Rows handed over at a time, at most.
+/// Largest number of rows in a delivery.
 const CHUNK: usize = 256;
 
-/// Reads the file once more and delivers every row that passed, then the end, or that the input is not what it was. Ends
-/// early when nobody takes the rows any more.
+/// Reads the file once more, and delivers every row that passed the checks. The last delivery is
+/// [`Delivery::End`], or [`Delivery::Changed`] in case of an error. Ends early if the receiver is
+/// gone. This function blocks, so it must not run on a thread of the async runtime.
 ///
 /// # Errors
-/// [`PassError::Changed`]: the bytes are not those of the `fingerprint`. [`PassError::Input`]: they can no longer be
-/// read. Both were delivered too.
+/// Returns [`PassError::Changed`] if the bytes do not have this `fingerprint`, and
+/// [`PassError::Input`] if they can no longer be read. If the receiver is gone, returns `Ok` or
+/// [`PassError::Interrupted`].
 pub fn read_candidates(
     input: &Input,
     fingerprint: [u8; 16],
@@ -23,7 +25,7 @@ pub fn read_candidates(
 ) -> Result<(), PassError> {
     let read = read(input, fingerprint, to);
     let last = if read.is_ok() { Delivery::End } else { Delivery::Changed };
-    // Nobody takes it any more: then nobody has to know.
+    // If the receiver is gone, nobody needs this delivery.
     let _ = to.blocking_send(last);
     read
 }

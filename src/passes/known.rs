@@ -1,4 +1,5 @@
-//! What the ledger knows of a file's pairs, and what that leaves to be sent.
+//! Folds the facts of the ledger into the pairs of a file, and counts the pairs that remain to be
+//! sent.
 
 use super::{PassError, Survey};
 use crate::ledger::{Facts, RunRef};
@@ -11,19 +12,19 @@ use crate::rules::retry::RetryPolicy;
 use crate::rules::reuse::{Age, ReusePolicy};
 use crate::rules::tally::{SoFar, count};
 
-/// What the facts say beside the standing of each pair.
+/// Sums over the facts, in addition to the state of each pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Known {
-    /// What this run's own facts add up to.
+    /// Cost and first verdicts of this run so far.
     pub run: SoFar,
-    /// How old the answers are that are used again.
+    /// Ages of the answers of earlier runs that are reused.
     pub ages: Ages,
 }
 
-/// Folds all facts into the table: other runs' first, then this run's own.
+/// Folds all facts into the table: first those of other runs, then those of this run, which win.
 ///
 /// # Errors
-/// [`PassError::Ledger`].
+/// Returns [`PassError::Ledger`] if the facts cannot be read.
 pub fn fold_known<F: Facts>(
     table: &mut PairTable,
     facts: &mut F,
@@ -33,7 +34,7 @@ pub fn fold_known<F: Facts>(
     now: WallMs,
 ) -> Result<Known, PassError> {
     let keys = table.keys();
-    // A later fact of a pair replaces an earlier one: only at the end is it known which age counts.
+    // A later fact about a pair replaces an earlier one, so the ages are counted only at the end.
     let mut ages = vec![Age::default(); table.len()];
     facts.earlier(run, &keys, &mut |at, fact| {
         let kept = reuse.keeps(fact.end, fact.at, fact.taken_over).then_some(fact.end);
@@ -63,16 +64,17 @@ pub fn fold_known<F: Facts>(
     Ok(known)
 }
 
-/// True of a pair that an earlier run's answer ends.
+/// Checks whether an answer of an earlier run ends a pair.
 fn is_reused(state: &PairState) -> bool {
     state.origin != Origin::Run && state.end.is_some_and(|end| end != End::InDoubt)
 }
 
 impl Funnel {
-    /// The funnel of a surveyed file whose table holds what is known.
+    /// Makes the funnel of a surveyed file, after the facts were folded into its table.
     ///
     /// # Errors
-    /// [`PassError::Inconsistent`] if it does not add up: a defect of this program.
+    /// Returns [`PassError::Inconsistent`] if the parts do not add up to the rows, which is a
+    /// defect of this program.
     pub fn of(survey: &Survey) -> Result<Self, PassError> {
         let mut funnel = Self {
             rows: survey.counts.rows,

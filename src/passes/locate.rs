@@ -1,6 +1,8 @@
-//! The row of a file at which a budget would stop the run, which only the whole of it tells.
+//! Finds the row of a file at which a budget would stop the run. The survey does not keep the rows,
+//! so the file has to be read once more.
 //!
-//! Must hold: it sees the bytes that were surveyed, and ends as soon as it has found what is wanted.
+//! Must hold: a row with a pair that the survey did not see is an error. The pass ends as soon as
+//! the row is found.
 
 use super::reading::{finish, pair_of, read_rows};
 use super::spot::spot;
@@ -10,14 +12,16 @@ use crate::model::row::{Checked, Rejection};
 use crate::rules::findings::Sign;
 use crate::rules::pairs::PairTable;
 
-/// The NIK's cell shows the row: the sign of any of its faults.
+/// Any sign of the NIK column, so that the spot of a row is its NIK cell.
 const OF_NIK: Sign = Sign::Rejection(Rejection::NikEmpty);
 
-/// Reads the rows once more, up to that of the pair before which so many others are to be sent. `None`: there are not so
-/// many. Memory: a byte a pair.
+/// Reads the rows once more, up to the row of the first pair that would be sent after `after_sent`
+/// other pairs. Returns the place of that row, or `None` if there are not so many pairs to send.
+/// Memory: one byte for each distinct pair.
 ///
 /// # Errors
-/// [`PassError`]: the input changed or cannot be read, or `interrupted` says so.
+/// Returns [`PassError::Input`] if the input cannot be read, [`PassError::Changed`] if it is not
+/// the surveyed one, and [`PassError::Interrupted`] if `interrupted` returns `true`.
 pub fn locate(
     input: &Input,
     fingerprint: [u8; 16],

@@ -1,8 +1,12 @@
-//! The three passes over the input, each streaming, each hashing every byte.
+//! Reads the input in passes, each from the first byte and as a stream.
 //!
-//! [`survey`] learns what is in the file; [`read_candidates`] gives the rows that may be sent, in
-//! order; [`project`] joins the rows to the facts. What must hold: all three see the same bytes, or the
-//! run ends without replacing an output.
+//! Must hold: a pass that reads to the end hashes every byte. All passes of a run see the same
+//! bytes, or the run ends without replacing an output.
+//!
+//! A run makes three passes: [`survey()`] finds out what the file contains, [`read_candidates()`]
+//! delivers the rows that may be sent, in order, and [`project()`] joins the rows to the facts. The
+//! survey is repeated if the open run has pairs that today's checks reject. A plan only makes the
+//! survey, and [`locate()`] if the row at which a budget ends is needed.
 
 mod candidates;
 mod known;
@@ -28,29 +32,30 @@ use crate::ledger::LedgerError;
 use crate::model::attempt::PairKey;
 use crate::rules::pair::PairHasher;
 
-/// The input as all passes read it.
+/// Input as all passes read it.
 #[derive(Clone)]
 pub struct Input {
-    /// Where the bytes come from.
+    /// Source of the bytes.
     pub source: Source,
-    /// How they are laid out.
+    /// Layout that was found in the bytes.
     pub layout: Layout,
-    /// What the user said about them.
+    /// Options with which the user describes the input.
     pub options: InputOptions,
-    /// Makes pair keys and the fingerprint.
+    /// Hasher for the pair keys and the fingerprint.
     pub hasher: PairHasher,
-    /// Pairs that the open run has asked for and that today's checks refuse: they end as they began.
+    /// Pairs that the open run has already asked for, although today's checks reject them. Their
+    /// rows stay in the run as if they passed the checks.
     pub formerly: Arc<HashSet<PairKey>>,
 }
 
 impl Input {
-    /// An input of which nothing was asked yet.
+    /// Creates an input without `formerly` pairs, as the first survey reads it.
     pub fn new(source: Source, layout: Layout, options: InputOptions, hasher: PairHasher) -> Self {
         Self { source, layout, options, hasher, formerly: Arc::default() }
     }
 }
 
-/// Why a pass ended early.
+/// Reasons why a pass failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PassError {
     /// The input cannot be used.
@@ -62,13 +67,14 @@ pub enum PassError {
     /// The output cannot be written.
     #[error("the output cannot be written: {0}")]
     Output(#[from] std::io::Error),
-    /// The input is not what was surveyed.
+    /// The bytes of the input are no longer those that were surveyed.
     #[error("the input changed while it was read")]
     Changed,
-    /// A signal asked to stop.
+    /// The caller asked the pass to stop, because of a signal or because nobody takes the rows.
     #[error("interrupted")]
     Interrupted,
-    /// Figures do not add up, the output's or the funnel's: a defect of this program.
+    /// The figures of the output or of the funnel do not add up, or a thread of the pass panicked.
+    /// Both are defects of this program.
     #[error("the figures do not add up: {0}")]
     Inconsistent(String),
 }

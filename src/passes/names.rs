@@ -1,17 +1,18 @@
-//! NIKs that stand in a file with different names: how many, and the first rows that show it.
+//! Counts the distinct NIKs of a file, and finds the first rows that repeat a NIK with a new name.
 //!
-//! Never: keeps a name. Two names of one NIK are told apart by the first bytes of their pairs' keys.
+//! Never: keeps a name. Two names of one NIK are distinguished by the first four bytes of their
+//! pair keys.
 
 use crate::model::attempt::PairKey;
 use crate::model::finding::SPOTS;
 
-/// A row's NIK, as far as names are compared: 16 bytes.
+/// NIK of a row, with the data to compare names: 16 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct NikRow {
     nik: u64,
-    /// Its place among the rows that passed, from 0.
+    /// Index of the row among the rows that passed the checks, from 0.
     row: u32,
-    /// Tells its name from others of the same NIK.
+    /// First four bytes of the pair key, which distinguish the names of one NIK.
     tag: u32,
 }
 
@@ -22,22 +23,24 @@ impl NikRow {
     }
 }
 
-/// The different NIKs of a file, and the rows that give one of them another name.
+/// Result of the comparison.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Names {
-    /// Different NIKs.
+    /// Number of distinct NIKs.
     pub(super) niks: u64,
-    /// The first rows that give a NIK of a row above another name, with that NIK.
+    /// The first rows that repeat a NIK with a name that no earlier row of the NIK has, at most
+    /// [`SPOTS`]: the index of each row, and its NIK.
     pub(super) others: Vec<(u32, u64)>,
 }
 
-/// Looks at the NIKs of all rows that passed.
+/// Compares the names of the rows that have the same NIK. Of each NIK, only its first rows are
+/// compared (`SPOTS * SPOTS + 2`), so that the time stays small for a NIK with thousands of rows.
 pub(super) fn compare(mut rows: Vec<NikRow>) -> Names {
     rows.sort_unstable();
     let mut names = Names::default();
     for same in rows.chunk_by(|a, b| a.nik == b.nik) {
         names.niks += 1;
-        // Nearly every NIK stands in one row.
+        // Nearly every NIK has only one row, so this loop is short.
         for (at, row) in same.iter().enumerate().skip(1) {
             let above = same.get(..at).unwrap_or_default();
             if above.iter().all(|other| other.tag != row.tag) {
@@ -55,7 +58,7 @@ pub(super) fn compare(mut rows: Vec<NikRow>) -> Names {
     names
 }
 
-/// Keeps the first rows alone.
+/// Removes all but the first [`SPOTS`] rows.
 fn keep_first(rows: &mut Vec<(u32, u64)>) {
     rows.sort_unstable();
     rows.truncate(SPOTS);
@@ -86,7 +89,7 @@ mod tests {
         assert_eq!(found.niks, 5000);
         let first: Vec<_> = (0..SPOTS as u32).map(|n| (2 * n + 1, u64::from(n))).collect();
         assert_eq!(found.others, first);
-        // One NIK with thousands of names costs no more than a look at a few.
+        // For a NIK with thousands of names, only a few rows are compared.
         let many: Vec<_> = (0..10_000).map(|n| row(n, 1, n as u8)).collect();
         assert_eq!(compare(many).others.len(), SPOTS);
     }

@@ -1,19 +1,22 @@
-//! The places of a file's rows, kept in little room: most rows stand right behind the one before.
+//! Keeps the places of a file's rows in little memory, because most rows directly follow the row
+//! before them.
 
 use crate::input::Place;
 
-/// The places of rows, in order.
+/// Places of rows, in their order.
 #[derive(Debug, Default)]
 pub(super) struct Places {
-    /// The first row of each stretch in which every row stands one line, one sheet's row and one record behind the one
-    /// before; with its place.
+    /// Index and place of the first row of each stretch. Within a stretch, line, spreadsheet row
+    /// and record each grow by one from row to row.
     stretches: Vec<(u64, Place)>,
+    /// Number of rows.
     rows: u64,
+    /// Place of the latest row.
     last: Option<Place>,
 }
 
 impl Places {
-    /// Adds the next row.
+    /// Adds the place of the next row.
     pub(super) fn add(&mut self, place: Place) {
         let follows = self.last.is_some_and(|last| {
             (place.line, place.row, place.record) == (last.line + 1, last.row + 1, last.record + 1)
@@ -25,7 +28,8 @@ impl Places {
         self.last = Some(place);
     }
 
-    /// The place of a row, from 0. Its byte is that of its stretch.
+    /// Returns the place of the row with this index, from 0. Its `byte` is that of the first row in
+    /// the stretch.
     pub(super) fn get(&self, row: u64) -> Option<Place> {
         let after = self.stretches.partition_point(|(first, _)| *first <= row);
         let (first, place) = self.stretches.get(after.checked_sub(1)?)?;

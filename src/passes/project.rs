@@ -1,7 +1,7 @@
-//! The third pass: rows in order, joined to the facts, into the output.
+//! The third pass: joins the rows to the facts, in order, and writes the output.
 //!
-//! Must hold: every row comes out exactly once, in input order; the charged rows and the
-//! possible charges of the output add up to the run's tally, which is checked here.
+//! Must hold: every row is written exactly once, in input order. The charged rows and the possible
+//! charges of the output add up to the run's tally, which is checked here.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -23,31 +23,36 @@ use crate::rules::classify::charge;
 use crate::rules::echo::{is_concealed, reveal_all};
 use crate::rules::pairs::{Origin, PairState, PairTable};
 
-/// Rows joined at a time, at most: their facts are fetched together.
+/// Largest number of rows in a chunk. The facts of a chunk are fetched together.
 const CHUNK: usize = 2048;
-/// Chunks that may wait to be written.
+/// Number of chunks that may wait to be written.
 const CHUNKS_WAITING: usize = 2;
-/// How the stand-in vendor's order numbers begin.
+/// Prefix of the order numbers that the sandbox vendor returns.
 const SANDBOX_ORDER: &str = "SANDBOX-";
 
-/// What was written.
+/// Counts of the rows that were written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Projected {
-    /// Rows by outcome.
+    /// Number of rows by outcome.
     pub outcomes: OutcomeCounts,
-    /// Whether answers of the stand-in vendor are among them.
+    /// At least one row has an answer of the sandbox vendor.
     pub from_sandbox: bool,
-    /// Rows that repeat a pair of a row above.
+    /// Number of rows that repeat a pair of an earlier row.
     pub duplicates: u64,
-    /// Rows that an earlier run answered.
+    /// Number of rows that were answered by an earlier run.
     pub known: u64,
 }
 
-/// Writes the whole output: one thread reads the rows and finds their pairs, this one fetches the
-/// facts and writes.
+/// Writes the whole output: another thread reads the rows and finds their pairs, this thread
+/// fetches the facts and writes.
 ///
 /// # Errors
-/// [`PassError`]: the input changed or cannot be read, the ledger or the output failed.
+/// Returns a [`PassError`]:
+/// - `Input` or `Changed`: the input cannot be read, or is not the surveyed one.
+/// - `Ledger`: the facts cannot be read.
+/// - `Output`: the output cannot be written, or the typed cells of a workbook cannot be read.
+/// - `Interrupted`: `interrupted` returns `true`.
+/// - `Inconsistent`: the rows do not add up to `tally`, or the reading thread panicked.
 pub fn project<L: Ledger, W: Write + Send>(
     input: &Input,
     fingerprint: [u8; 16],
@@ -67,7 +72,7 @@ pub fn project<L: Ledger, W: Write + Send>(
         for chunk in chunks {
             write(chunk, ledger, writer, &mut totals)?;
         }
-        // A reader that ended early gave no whole file.
+        // If the reading thread panicked, the chunks are not the whole file.
         let panicked =
             |_| Err(PassError::Inconsistent("the input was not read to its end".to_owned()));
         reader.join().unwrap_or_else(panicked)
@@ -77,8 +82,8 @@ pub fn project<L: Ledger, W: Write + Send>(
     Ok(Projected { outcomes, from_sandbox, duplicates, known })
 }
 
-/// Reads the rows in order and hands them over with what is known of their pairs. Ends early where
-/// nobody takes them any more.
+/// Reads the rows in order, and hands them over with the states of their pairs. Ends early if the
+/// receiver is gone.
 fn read(
     input: &Input,
     fingerprint: [u8; 16],
@@ -87,7 +92,7 @@ fn read(
     interrupted: &(dyn Fn() -> bool + Sync),
     give: &SyncSender<Vec<Held>>,
 ) -> Result<(), PassError> {
-    // The pairs that already stood in an earlier row.
+    // Marks the pairs that an earlier row has.
     let mut seen = vec![false; table.len()];
     let sheet = input.source.sheet().filter(|_| keeps_types);
     let mut typed = sheet.map(Sheet::typed_rows).transpose()?.flatten();
@@ -96,7 +101,7 @@ fn read(
         CHUNK,
         interrupted,
         |row| {
-            // A sheet's rows are the lines of its text.
+            // The rows of a sheet have the numbers of the rows of its text.
             let place = row.place.row;
             let kinds = typed.as_mut().map(|typed| typed.of_row(place.saturating_sub(1)));
             let cells = Cells::of(row.fields, place, kinds.transpose()?.unwrap_or_default());
@@ -115,9 +120,10 @@ fn read(
     finish(rows, fingerprint)
 }
 
-/// A row that waits for its facts: its own cells, and what they hold.
+/// Row that waits for its facts: its cells, and the result of its checks.
 type Held = (Cells, What);
 
+/// Result of a row's checks: a rejection, or a pair with its state.
 enum What {
     Rejected(Rejection),
     Pair { state: PairState, subject: Subject, first: bool, name_changed: bool },
@@ -156,7 +162,8 @@ fn write<L: Ledger, W: Write + Send>(
     Ok(())
 }
 
-/// An attempt's texts, with the customer put back where the vendor echoed them.
+/// Returns the texts of an attempt. Where the vendor repeated the NIK or the name, the ledger has
+/// placeholders, which are replaced by the customer's data again.
 fn revealed<'a>(detail: &'a Detail, subject: &Subject) -> Cow<'a, Texts> {
     let mut texts = Cow::Borrowed(&detail.texts);
     if is_concealed(&texts) {
@@ -165,7 +172,8 @@ fn revealed<'a>(detail: &'a Detail, subject: &Subject) -> Cow<'a, Texts> {
     texts
 }
 
-/// Joins a row's parts. `first`: no earlier row of this file has the same pair.
+/// Makes the result of a row from its parts. `first` is true if no earlier row of the file has this
+/// pair. Only that row shows the charge and the attempts of the pair.
 fn row_result<'a>(
     state: &PairState,
     class: Option<Class>,
@@ -195,8 +203,9 @@ fn row_result<'a>(
     }
 }
 
-/// The vendor's reason; where it gave none, how an answer was lost or refused and what we know of it, or under which
-/// name the row was sent.
+/// Returns the reason for the outcome of a row. If the vendor gave a reason, that is the result.
+/// Otherwise it is the way in which the answer was lost or refused, with our own description, or
+/// the name that was sent if the name was cleaned.
 fn reason(
     state: &PairState,
     class: Option<Class>,
@@ -205,7 +214,7 @@ fn reason(
     name_changed: bool,
 ) -> Cow<'static, str> {
     match (&texts.reason, class) {
-        // The vendor has said nothing: the reason is our own description.
+        // The vendor did not answer, so the stored reason is our own description.
         (Some(ours), Some(class)) if texts.status.is_none() => {
             return Cow::Owned(format!("{}: {ours}", class.name()));
         }
@@ -221,7 +230,7 @@ fn reason(
     }
 }
 
-/// What the output adds up to.
+/// Sums over the rows of the output.
 #[derive(Default)]
 struct Totals {
     outcomes: OutcomeCounts,
@@ -243,6 +252,10 @@ impl Totals {
         self.from_sandbox |= order.starts_with(SANDBOX_ORDER);
     }
 
+    /// Compares the charges of the rows with the run's tally.
+    ///
+    /// # Errors
+    /// Returns [`PassError::Inconsistent`] if they differ.
     fn check(&self, tally: &Tally) -> Result<(), PassError> {
         let (confirmed, possible) = (tally.confirmed, tally.possible.total());
         if (self.charged, self.possible) == (confirmed, possible) {

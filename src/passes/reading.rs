@@ -1,7 +1,8 @@
-//! One reading of the input, from its first row on, as every pass does it.
+//! Reads the rows of the input from the first one on, as every pass does.
 //!
-//! Must hold: a reading that comes to the end has seen the bytes that were surveyed; a signal is heeded. A chunk of
-//! rows for another thread ends where its rows or its bytes are enough, so that long rows take no more memory than many.
+//! Must hold: a pass that reads to the end has seen the bytes that were surveyed. A signal stops
+//! the pass. A chunk of rows for another thread is bounded by its number of rows and by its bytes,
+//! so that long rows do not need more memory than short ones.
 
 use super::{Input, PassError};
 use crate::input::{Row, Rows};
@@ -10,12 +11,17 @@ use crate::model::subject::Subject;
 use crate::rules::pair::truncate;
 use crate::rules::pairs::{PairState, PairTable};
 
-/// Rows that are read between two looks at whether to stop.
+/// Number of records between two checks for a request to stop.
 const LOOK_EVERY: u64 = 4096;
-/// Bytes of a chunk, about.
+/// Bytes at which a chunk is handed over. The last row of a chunk may exceed them.
 const CHUNK_BYTES: usize = 4 << 20;
 
-/// Reads the rows in order. `None`: `visit` wanted no more of them.
+/// Reads the rows in order, and calls `visit` with each. Stops if `visit` returns `false`: then the
+/// result is `None`. Otherwise returns the reader, at its end.
+///
+/// # Errors
+/// Returns [`PassError::Input`] if the input cannot be read, [`PassError::Interrupted`] if
+/// `interrupted` returns `true`, and any error of `visit`.
 pub(super) fn read_rows(
     input: &Input,
     interrupted: &dyn Fn() -> bool,
@@ -38,8 +44,14 @@ pub(super) fn read_rows(
     Ok(Some(rows))
 }
 
-/// Reads the rows and gives away what `make` makes of them, each with its bytes, at most so many at a time. `None`:
-/// nobody takes them any more.
+/// Reads the rows in order, converts each with `make`, and hands the results over to `give` in
+/// chunks of at most `most`. `make` returns a value and its size in bytes, or `None` to leave the
+/// row out. Stops if `give` returns `false`: then the result is `None`. Otherwise returns the
+/// reader, at its end.
+///
+/// # Errors
+/// Returns [`PassError::Input`] if the input cannot be read, [`PassError::Interrupted`] if
+/// `interrupted` returns `true`, and any error of `make`.
 pub(super) fn read_in_chunks<T>(
     input: &Input,
     most: usize,
@@ -61,7 +73,12 @@ pub(super) fn read_in_chunks<T>(
     Ok(rows.filter(|_| chunk.is_empty() || give(chunk)))
 }
 
-/// Ends a reading: one that came to the end must have seen the bytes of this fingerprint.
+/// Ends a pass. `rows` is the reader if the pass has read to the end, and `None` if it stopped
+/// early.
+///
+/// # Errors
+/// Returns [`PassError::Changed`] if the pass has read to the end and the bytes do not have this
+/// fingerprint, and [`PassError::Input`] if the rest of the file cannot be read.
 pub(super) fn finish(rows: Option<Rows>, fingerprint: [u8; 16]) -> Result<(), PassError> {
     let Some(rows) = rows else { return Ok(()) };
     match truncate(&rows.finish()?) == fingerprint {
@@ -70,14 +87,18 @@ pub(super) fn finish(rows: Option<Rows>, fingerprint: [u8; 16]) -> Result<(), Pa
     }
 }
 
-/// Finds what is known of a row's pair, and whether no row above has it. `seen`: which pairs of the table stood above.
+/// Finds the state of a row's pair. The second value is true if no earlier row has this pair.
+/// `seen` marks the pairs of the table that earlier rows have.
+///
+/// # Errors
+/// Returns [`PassError::Changed`] if the table does not have the pair.
 pub(super) fn pair_of(
     input: &Input,
     table: &PairTable,
     seen: &mut [bool],
     subject: &Subject,
 ) -> Result<(PairState, bool), PassError> {
-    // A pair that the survey did not see: the file is another one now.
+    // The survey did not see this pair, so the file has changed since.
     let at = table.find(&input.hasher.pair(subject)).ok_or(PassError::Changed)?;
     let seen = seen.get_mut(at.0 as usize);
     let first = !seen.is_some_and(|seen| std::mem::replace(seen, true));

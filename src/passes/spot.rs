@@ -1,6 +1,6 @@
-//! Places as a spreadsheet's user finds them.
+//! Converts the place of a row to the spot where the user of a spreadsheet finds it.
 //!
-//! Never: shows a cell; its value is masked.
+//! Never: shows the value of a cell unmasked.
 
 use crate::input::form::Form;
 use crate::input::{Layout, Place, Row};
@@ -9,7 +9,7 @@ use crate::model::subject::mask_cell;
 use crate::rules::columns::column_letters;
 use crate::rules::findings::Sign;
 
-/// The place of a sign, as a spreadsheet's user finds it.
+/// Returns the spot of a sign in a row: the NIK cell or the name cell.
 pub(super) fn spot(row: &Row<'_>, layout: &Layout, sign: Sign) -> Spot {
     let column = if sign.is_of_name() { &layout.name } else { &layout.id };
     let cell = row.fields.get(column.index).unwrap_or_default();
@@ -17,7 +17,8 @@ pub(super) fn spot(row: &Row<'_>, layout: &Layout, sign: Sign) -> Spot {
     spot_of(row.place, layout, column.index, value)
 }
 
-/// The place of a cell, and what stands there, masked.
+/// Returns the spot of a cell. `value` is the masked value of the cell. In a workbook, the line is
+/// the row of the sheet.
 pub(super) fn spot_of(place: Place, layout: &Layout, column: usize, value: String) -> Spot {
     let Place { line, row: sheet_row, record, .. } = place;
     Spot {

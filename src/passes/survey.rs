@@ -1,4 +1,4 @@
-//! The first pass: what is in the file, before anything is sent or paid.
+//! The first pass: finds out what the file contains, before anything is sent or paid.
 
 use super::names::{NikRow, compare};
 use super::places::Places;
@@ -14,43 +14,46 @@ use crate::rules::pair::truncate;
 use crate::rules::pairs::PairTable;
 use std::sync::mpsc::sync_channel;
 
-/// Rows handed over at a time, at most.
+/// Largest number of rows in a chunk.
 const CHUNK: usize = 1024;
-/// Chunks that may wait for their keys.
+/// Number of chunks that may wait for the thread that makes the keys.
 const CHUNKS_WAITING: usize = 4;
 
-/// What is in a file.
+/// Result of the survey.
 pub struct Survey {
-    /// Rows, rejections, warnings, damage.
+    /// Counts of rows, rejections, warnings and signs of damage.
     pub counts: FileCounts,
-    /// Keyed hash of all bytes.
+    /// Keyed hash of all bytes, cut to 128 bits.
     pub fingerprint: [u8; 16],
-    /// The distinct pairs, nothing known of them yet.
+    /// Distinct pairs of the file. Nothing is known about them yet.
     pub table: PairTable,
-    /// Rows that repeat a pair that stands earlier in the file.
+    /// Number of rows that repeat a pair of an earlier row.
     pub duplicates: u64,
-    /// Pairs whose NIK stands in this file with another name too.
+    /// Number of distinct pairs minus number of distinct NIKs: how often a NIK has a further name.
     pub several_names: u64,
-    /// Pairs that today's checks refuse, and that a run of an earlier version may have sent.
+    /// Pairs that today's checks reject. A run of an earlier version may have sent them.
     pub formerly: Vec<PairKey>,
-    /// Records that are no rows.
+    /// Counts of the records that are not rows.
     pub skipped: Skipped,
-    /// What the file shows, the gravest first.
+    /// Findings about the file. Those that stop the file come first. The warning about several
+    /// names of a NIK comes last.
     pub findings: Vec<Finding>,
 }
 
 impl Survey {
-    /// The findings that stop the file.
+    /// Returns the findings for which nothing of the file is sent, unless the user forces it.
     pub fn stops(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.class == FindingClass::Stop)
     }
 }
 
-/// Reads the whole file: one thread reads and checks the rows, another makes their keys. Memory: 16 bytes a row, and 16
-/// more for a moment.
+/// Reads the whole file: this thread reads and checks the rows, another one makes their keys.
+/// Memory: 32 bytes for each row that passed (its key and its NIK), and 16 bytes for each distinct
+/// pair.
 ///
 /// # Errors
-/// [`PassError::Input`], or [`PassError::Interrupted`] where `interrupted` says so.
+/// Returns [`PassError::Input`] if the input cannot be read, [`PassError::Interrupted`] if
+/// `interrupted` returns `true`, and [`PassError::Inconsistent`] if a thread panicked.
 pub fn survey(input: &Input, interrupted: &dyn Fn() -> bool) -> Result<Survey, PassError> {
     let (mut counts, mut spots) = (FileCounts::default(), SpotLog::default());
     let (mut formerly, mut places) = (Vec::new(), Places::default());
@@ -80,7 +83,8 @@ pub fn survey(input: &Input, interrupted: &dyn Fn() -> bool) -> Result<Survey, P
                     (subject, size)
                 }))
             },
-            // It is gone after the last row, which ends the other thread.
+            // This closure owns the sender. Both are dropped after the last row, and that ends the
+            // other thread.
             move |chunk| give.send(chunk).is_ok(),
         );
         (rows, keyer.join())
@@ -119,10 +123,12 @@ pub fn survey(input: &Input, interrupted: &dyn Fn() -> bool) -> Result<Survey, P
     })
 }
 
+/// Makes the error for a thread that panicked.
 fn ended_early() -> PassError {
     PassError::Inconsistent("a part of the survey ended early".to_owned())
 }
 
+/// Collects the facts about the file as a whole, on which findings depend.
 fn facts(input: &Input, skipped: Skipped) -> FileFacts {
     let Input { source, layout, .. } = input;
     FileFacts {

@@ -1,12 +1,15 @@
-//! Which body kind the vendor takes: it is not documented, so `auto` finds out.
+//! The body kind of requests: JSON or form. The vendor does not document which kind it accepts, so
+//! `--body auto` finds out.
 //!
-//! Until a kind is proved, one call at a time is sent; an `INVALID_ARGUMENT` that says an argument
-//! was not found makes the same row go once more in the other kind. Whatever other answer the vendor gives
-//! proves the kind that was sent. A proved kind is never changed within a run.
+//! Until a kind is proved, only one call is in flight at a time. An `INVALID_ARGUMENT` whose reason
+//! says that an argument was not found sends the same row once more, in the other kind. An answer
+//! that judges the content of the request, such as a result code, proves the kind that was sent.
+//!
+//! Must hold: a proved kind never changes within a run.
 
 use crate::model::class::{Class, Refusal, Trouble};
 
-/// How NIK and name are written into a request.
+/// Format of a request's body, which carries the NIK and the name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyKind {
     /// `application/json`.
@@ -16,7 +19,7 @@ pub enum BodyKind {
 }
 
 impl BodyKind {
-    /// The other one.
+    /// Returns the other kind.
     pub const fn other(self) -> Self {
         match self {
             Self::Json => Self::Form,
@@ -24,7 +27,7 @@ impl BodyKind {
         }
     }
 
-    /// The stable name, as the flag and the ledger have it.
+    /// Returns the stable name, as the flag and the ledger write it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Json => "json",
@@ -32,28 +35,30 @@ impl BodyKind {
         }
     }
 
-    /// The kind of a stable name.
+    /// Returns the kind with this stable name; `None` if there is no such kind.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Json, Self::Form].into_iter().find(|kind| kind.name() == name)
     }
 }
 
-/// What is known of the body kind.
+/// Knowledge of the body kind that the vendor accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyTrial {
-    /// The user said so, or an answer proved it.
+    /// The user chose this kind, or an answer proved it.
     Proved(BodyKind),
-    /// Each row begins with this kind, one call at a time.
+    /// No kind is proved yet. Each row is sent in this kind first, and only one call is in
+    /// flight at a time.
     Trying(BodyKind),
 }
 
 impl BodyTrial {
-    /// A trial that begins with what worked last time, or with JSON.
+    /// Begins a trial with the kind that worked last time, or with JSON if none is remembered.
     pub fn auto(remembered: Option<BodyKind>) -> Self {
         Self::Trying(remembered.unwrap_or(BodyKind::Json))
     }
 
-    /// The kind in which a row goes that was `refused_in` another, if it was.
+    /// Returns the kind in which to send a row: the proved kind, if there is one. `refused_in` is
+    /// the kind in which the vendor has refused this row before, if it has.
     pub const fn kind(self, refused_in: Option<BodyKind>) -> BodyKind {
         match (self, refused_in) {
             (Self::Trying(_), Some(refused)) => refused.other(),
@@ -61,18 +66,19 @@ impl BodyTrial {
         }
     }
 
-    /// Whether a kind is proved, so that many calls may be in flight.
+    /// Checks whether a kind is proved, so that many calls may be in flight.
     pub const fn is_proved(self) -> bool {
         matches!(self, Self::Proved(_))
     }
 
-    /// Takes into account what a row drew that went in the kind `sent`, and was `refused_in`
-    /// another before, if it was. True when it is to be sent once more at once, in the other kind.
+    /// Learns from the answer to a row that was sent in the kind `sent`. `refused_in` is the kind
+    /// in which the vendor has refused this row before, if it has. Returns `true` if the row has to
+    /// be sent once more at once, in the other kind.
     pub fn answered(&mut self, class: Class, sent: BodyKind, refused_in: Option<BodyKind>) -> bool {
         match class {
             _ if self.is_proved() => false,
             Class::Refused(Refusal::ArgumentNotFound) => refused_in.is_none(),
-            // The vendor's own word on the content: the body was read.
+            // The vendor judged the content, so it could read the body.
             Class::Answered(_)
             | Class::Refused(Refusal::InvalidArgument | Refusal::Abnormal)
             | Class::Retry(
@@ -84,7 +90,8 @@ impl BodyTrial {
                 *self = Self::Proved(sent);
                 false
             }
-            // A limiter, a proxy or a lost answer says nothing of the body.
+            // Anything else (a rate limit, an account error, a proxy, a lost answer) says nothing
+            // about the body.
             _ => false,
         }
     }

@@ -1,23 +1,24 @@
-//! The outcome brake: what the first verdicts of a run say of the file, before the rest is paid for.
+//! The outcome brake: judges a file by the first verdicts of its run, before the rest is paid for.
 //!
-//! Two hundred verdicts (match, mismatch, not sure, failed) are looked at, over all starts of the
-//! run. Where more of them are mismatches than the user's share, the run stops: a wrong column is
-//! charged row by row. Where nearly all are failed, that is worth a word, always.
+//! The first 200 verdicts (match, mismatch, not sure, failed) count, over all starts of the run.
+//! If more of them are mismatches than the share that the user allows, the run stops, because a
+//! wrong column would be charged row by row. If nearly all of them are failed, the program always
+//! warns and goes on.
 //!
-//! Must hold: nothing is said before the last of them, and nothing that comes later changes it.
-//! What stopped a run stops it again when its facts are read back.
+//! Must hold: nothing is decided before all 200 verdicts are in, and later verdicts change nothing.
+//! A run that was stopped by its verdicts is stopped again when its facts are read back.
 
 use std::collections::BinaryHeap;
 
 use crate::model::attempt::WallMs;
 use crate::model::class::{Class, ResultCode};
 
-/// How many verdicts are looked at.
+/// Number of first verdicts that are judged.
 pub const FIRST: usize = 200;
-/// This share of them, in percent, being failed is worth a word.
+/// Lowest percentage of failed verdicts among the first ones that is worth a warning.
 const FAILED_PERCENT: usize = 95;
 
-/// What a verdict counts as. In an order in which the graver comes first.
+/// Kind of a verdict. The more serious kinds come first: [`Earliest`] relies on this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Mismatch,
@@ -36,7 +37,7 @@ impl Kind {
     }
 }
 
-/// The first verdicts of a run, counted.
+/// Counts of the first verdicts of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FirstVerdicts {
     seen: usize,
@@ -45,19 +46,21 @@ pub struct FirstVerdicts {
 }
 
 impl FirstVerdicts {
-    /// Takes an answer into account. True when it was the last of the first verdicts.
+    /// Counts an answer. Returns `true` if it was the last of the first verdicts.
     pub fn answered(&mut self, class: Class) -> bool {
         let Some(kind) = Kind::of(class).filter(|_| !self.are_in()) else { return false };
         self.add(kind);
         self.are_in()
     }
 
-    /// Whether nearly all of them are failed; not before they are all in.
+    /// Checks whether nearly all of the first verdicts are failed. Returns `false` until
+    /// all of them are in.
     pub const fn mostly_failed(&self) -> bool {
         self.are_in() && self.failed * 100 >= FAILED_PERCENT * FIRST
     }
 
-    /// Whether more of them than this share, in percent, are mismatches; not before they are all in.
+    /// Checks whether more than `percent` percent of the first verdicts are mismatches. Returns
+    /// `false` until all of them are in.
     pub const fn mismatches_over(&self, percent: u8) -> bool {
         self.are_in() && self.mismatches * 100 > percent as usize * FIRST
     }
@@ -73,15 +76,16 @@ impl FirstVerdicts {
     }
 }
 
-/// Finds the first verdicts among facts that are read back in another order than they came.
+/// The first verdicts of a run, found among facts that are read back in another order than
+/// they arrived.
 ///
-/// Of those that came in the same millisecond the graver go first: so a run that was stopped by
-/// them is stopped again.
+/// Among verdicts of the same millisecond the more serious ones count first, so a run that was
+/// stopped by its verdicts is stopped again.
 #[derive(Debug, Default)]
 pub struct Earliest(BinaryHeap<(WallMs, Kind)>);
 
 impl Earliest {
-    /// Takes an answer of this time into account.
+    /// Takes an answer that arrived at the time `at` into account.
     pub fn answered(&mut self, at: WallMs, class: Class) {
         let Some(kind) = Kind::of(class) else { return };
         if self.0.len() < FIRST {
@@ -91,7 +95,7 @@ impl Earliest {
         }
     }
 
-    /// What they add up to.
+    /// Returns the counts of the earliest verdicts, [`FIRST`] at most.
     pub fn counted(&self) -> FirstVerdicts {
         let mut verdicts = FirstVerdicts::default();
         self.0.iter().for_each(|(_, kind)| verdicts.add(*kind));
@@ -109,7 +113,8 @@ mod tests {
     const NOT_SURE: Class = Class::Answered(ResultCode::NotSure);
     const FAILED: Class = Class::Answered(ResultCode::Failed);
 
-    /// The classes in their order, and after how many answers the verdicts were in.
+    /// Feeds each class as often as its number says, in this order. Returns the counts, and the
+    /// number of answers after which the first verdicts were complete.
     fn told(classes: &[(usize, Class)]) -> (FirstVerdicts, Option<usize>) {
         let mut verdicts = FirstVerdicts::default();
         let answers = classes.iter().flat_map(|(n, class)| std::iter::repeat_n(*class, *n));
@@ -172,7 +177,7 @@ mod tests {
         (0..500).rev().for_each(|n| earliest.answered(WallMs(n), came(n)));
         assert_eq!(earliest.counted(), live);
 
-        // Of the same millisecond: whatever stopped the run then stops it now.
+        // All in the same millisecond: the mismatches count first, so the run is stopped again.
         let mut earliest = Earliest::default();
         (0..500).for_each(|n| earliest.answered(WallMs(7), came(499 - n)));
         assert!(earliest.counted().mismatches_over(60));

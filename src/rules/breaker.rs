@@ -1,8 +1,12 @@
-//! The breaker: an outage of the source must not burn every row's attempts.
+//! The circuit breaker: keeps an outage of the source from using up the attempts of every row. The
+//! source is the population registry that the vendor asks.
 //!
-//! A run of source failures, over several pairs and with no verdict between them, opens it. While
-//! it is open nothing is sent but one real row at a time, at growing intervals, until the source
-//! answers or `max_outage` has passed. It is told the time and never waits.
+//! Ten failures of the source in a row, over at least five pairs and without a result code in
+//! between, open the breaker. An error of a gateway and a connection that cannot be made count as
+//! such failures. While the breaker is open, only one real row at a time is sent, as a probe, at
+//! growing intervals, until the source answers or `max_outage` has passed.
+//!
+//! Never: reads a clock or waits. The caller passes the time.
 
 use std::time::Duration;
 
@@ -10,50 +14,53 @@ use super::retry::Tick;
 use crate::model::class::{Class, NotSent, Trouble};
 use crate::model::stop::StopReason;
 
-/// Failures in a row that open the breaker.
+/// Number of failures in a row that open the breaker.
 const FAILURES: u32 = 10;
-/// They must come from this many pairs: a few bad rows at a file's end are no outage.
+/// Smallest number of pairs that these failures come from: a few bad rows at the end of a file are
+/// not an outage.
 const PAIRS: usize = 5;
 
-/// When the breaker probes and when it gives up.
+/// Settings of the breaker: when it probes, and when it gives up.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BreakerPolicy {
-    /// The wait before the first probe; it doubles.
+    /// Wait before the first probe. Each probe that fails doubles the wait.
     pub base: Duration,
-    /// No wait between probes is longer.
+    /// Longest wait between two probes.
     pub cap: Duration,
-    /// How long the source may be down before the run is given up.
+    /// Longest outage of the source. After this time the run is given up.
     pub max_outage: Duration,
 }
 
-/// Whether a call may be sent now.
+/// Permission to send calls now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Permit {
-    /// As many as there are slots.
+    /// Calls are permitted, as many as there are free slots.
     Free,
-    /// One, to see whether the source answers.
+    /// One call, to find out whether the source answers.
     Probe,
-    /// None before this.
+    /// No call before this time.
     NotBefore(Tick),
-    /// None until the probe in flight is back.
+    /// No call until the probe in flight has come back.
     Probing,
 }
 
-/// What a reply says of the source.
+/// Meaning of a reply for the state of the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
-    /// It answered.
+    /// The source answered.
     Up,
-    /// It, or the way to it, failed.
+    /// The source, or the connection to the vendor, failed. The run stops for this reason if the
+    /// outage lasts too long.
     Down(StopReason),
-    /// The answer was lost, or it was "not now" for a reason that is not the source's. No outage by
-    /// itself; but a probe that draws it has found nothing out, and the next one waits.
+    /// The answer was lost, or the vendor said "not now" for a reason that is not the source's.
+    /// Such a reply alone is no outage. A probe that gets one has found nothing out, so the next
+    /// probe waits as after a failure.
     Unclear,
-    /// Nothing.
+    /// The reply says nothing about the source.
     Neutral,
 }
 
-/// What a class says of the source.
+/// Returns the meaning of a class for the state of the source.
 pub const fn signal(class: Class) -> Signal {
     match class {
         Class::Answered(_) => Signal::Up,
@@ -75,26 +82,54 @@ enum State {
     Probing,
 }
 
-/// The breaker of one run.
+/// The circuit breaker of one start.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use ceknik::model::class::{Class, Trouble};
+/// use ceknik::rules::breaker::{Breaker, BreakerPolicy, Permit, Signal, signal};
+///
+/// let secs = Duration::from_secs;
+/// let policy = BreakerPolicy { base: secs(2), cap: secs(60), max_outage: secs(1800) };
+/// let mut breaker = Breaker::new(policy);
+///
+/// // Ten failures of the source in a row, over ten pairs, open the breaker.
+/// let down = signal(Class::Retry(Trouble::SourceUnavailable));
+/// for pair in 0..10 {
+///     assert_eq!(breaker.permit(secs(5)), Permit::Free);
+///     breaker.replied(down, pair, false, secs(5));
+/// }
+/// assert_eq!(breaker.permit(secs(5)), Permit::NotBefore(secs(7)));
+///
+/// // Two seconds later one row is sent as a probe. Its answer closes the breaker.
+/// assert_eq!(breaker.permit(secs(7)), Permit::Probe);
+/// breaker.probe_sent();
+/// assert_eq!(breaker.permit(secs(7)), Permit::Probing);
+/// breaker.replied(Signal::Up, 3, true, secs(8));
+/// assert_eq!(breaker.permit(secs(8)), Permit::Free);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Breaker {
     policy: BreakerPolicy,
     state: State,
-    /// When the outage began, and what its last failure was; meaningful while not closed.
+    /// Time at which the outage began. Meaningful only while the breaker is not closed.
     since: Tick,
+    /// Reason of the last failure.
     why: StopReason,
+    /// Wait before the next probe.
     wait: Duration,
 }
 
 impl Breaker {
-    /// A closed breaker.
+    /// Creates a closed breaker.
     pub const fn new(policy: BreakerPolicy) -> Self {
         let wait = policy.base;
         let state = State::Closed { failures: 0, pairs: Vec::new() };
         Self { policy, state, since: Tick::ZERO, why: StopReason::SourceDown, wait }
     }
 
-    /// Whether a call may be sent now.
+    /// Returns the permission to send calls at the time `now`.
     pub fn permit(&self, now: Tick) -> Permit {
         match self.state {
             State::Closed { .. } => Permit::Free,
@@ -104,17 +139,19 @@ impl Breaker {
         }
     }
 
-    /// A probe was sent.
+    /// Notes that a probe was sent.
     pub fn probe_sent(&mut self) {
         self.state = State::Probing;
     }
 
-    /// A reply about this pair came. `probe` says that it was the probe's own: stragglers of
-    /// before the outage neither lengthen it nor end the wait for the probe, unless they are good.
+    /// Takes a reply about `pair` into account. `probe` is `true` if the reply belongs to the
+    /// probe. Late replies to calls that were sent before the outage neither lengthen the outage
+    /// nor end the wait for the probe, unless they succeed: a success closes the breaker.
     pub fn replied(&mut self, signal: Signal, pair: u32, probe: bool, now: Tick) {
         match signal {
             Signal::Up => self.close(),
-            // It was taken back unsent, or said nothing of the source: the next may go at once.
+            // The probe was recalled unsent, or its reply says nothing about the source: the next
+            // probe may go at once.
             Signal::Neutral if probe && self.state == State::Probing => {
                 self.state = State::Open { probe_at: now };
             }
@@ -124,22 +161,22 @@ impl Breaker {
         }
     }
 
-    /// The run has waited too long for the source.
+    /// Returns the reason to give the run up if the outage has lasted for `max_outage`.
     pub fn given_up(&self, now: Tick) -> Option<StopReason> {
         (self.is_open() && now >= self.since + self.policy.max_outage).then_some(self.why)
     }
 
-    /// When it will have.
+    /// Returns the time at which the run will be given up; `None` while the breaker is closed.
     pub fn gives_up_at(&self) -> Option<Tick> {
         self.is_open().then(|| self.since + self.policy.max_outage)
     }
 
-    /// What the last failure was.
+    /// Returns the reason of the last failure.
     pub const fn why(&self) -> StopReason {
         self.why
     }
 
-    /// Whether the run is paused.
+    /// Checks whether the breaker is open or waits for a probe, so that the run is paused.
     pub const fn is_open(&self) -> bool {
         !matches!(self.state, State::Closed { .. })
     }
@@ -246,7 +283,7 @@ mod tests {
         assert_eq!(self::breaker().gives_up_at(), None);
     }
 
-    /// What each class says of the source, written out by hand.
+    /// Compares the meaning of each class with a table that is written out by hand.
     #[test]
     fn the_whole_table() {
         let unreachable = Signal::Down(StopReason::Unreachable);
@@ -279,7 +316,7 @@ mod tests {
     }
 
     proptest! {
-        /// In an outage of any length the number of probes is small, and each wait is bounded.
+        /// In an outage of any length there are few probes, and each wait is bounded.
         #[test]
         fn probes_are_few(minutes in 1_u64..30) {
             let mut breaker = opened(secs(0));

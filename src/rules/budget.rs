@@ -1,38 +1,62 @@
-//! The hard limits on money: charges of the run, calls of this start.
+//! The hard limits on money: charges of the run, and calls of this start.
 //!
-//! Must hold: confirmed + possible + reserved never passes `max_charges`, and no more than
-//! `max_calls` leave in this start, however many calls are in flight. A reservation is taken
-//! before a call's intent and settled exactly once.
+//! Must hold: no reservation lets confirmed + possible + reserved charges exceed `max_charges`, and
+//! this start sends at most `max_calls` calls, however many are in flight. A call gets its
+//! reservation before its intent is made, and each reservation is settled exactly once.
 
 use crate::model::money::{Charge, Tally};
 use crate::model::stop::{BudgetLimit, StopReason};
 
-/// What became of a wish to make one more call.
+/// Result of an attempt to reserve one more call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reservation {
-    /// Room is kept for one call.
+    /// Room is reserved for one call.
     Granted,
-    /// None now, but calls in flight may still release theirs.
+    /// No room now, but calls in flight may still release theirs.
     Wait,
-    /// None, and nothing will release any.
+    /// No room, and no call is in flight that could release any. The reason says which
+    /// limit is reached.
     Refused(StopReason),
 }
 
-/// The limits of one run, and what is used of them.
+/// The limits of one run, and the used part of them.
+///
+/// ```
+/// use ceknik::model::money::{Charge, Tally};
+/// use ceknik::model::stop::{BudgetLimit, StopReason};
+/// use ceknik::rules::budget::{Budget, Reservation};
+///
+/// // At most two charged calls. Earlier starts of the run have used none.
+/// let mut budget = Budget::new(Some(2), None, &Tally::default());
+/// assert_eq!(budget.reserve(), Reservation::Granted);
+/// assert_eq!(budget.reserve(), Reservation::Granted);
+///
+/// // Both calls are in flight, and one of them may turn out to be free.
+/// assert_eq!(budget.reserve(), Reservation::Wait);
+/// budget.settle(Charge::Free, true);
+/// assert_eq!(budget.reserve(), Reservation::Granted);
+///
+/// // A possible charge counts like a confirmed one.
+/// budget.settle(Charge::Charged, true);
+/// budget.settle(Charge::Unknown, true);
+/// let reached = StopReason::Budget(BudgetLimit::Charges);
+/// assert_eq!(budget.reserve(), Reservation::Refused(reached));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Budget {
     max_charges: Option<u64>,
     max_calls: Option<u64>,
-    /// Confirmed and possible charges of the run, all its starts together.
+    /// Confirmed and possible charges of the run, over all its starts.
     used: u64,
-    /// Calls of this start that left.
+    /// Calls that this start has sent.
     calls: u64,
-    /// Calls that have a reservation and no settlement.
+    /// Calls that hold a reservation and are not settled.
     reserved: u64,
 }
 
 impl Budget {
-    /// A budget that starts with what earlier starts of the run have used.
+    /// Creates the budget of a start. `tally` counts the earlier starts of the run. A limit of
+    /// `None` limits nothing.
     pub const fn new(max_charges: Option<u64>, max_calls: Option<u64>, tally: &Tally) -> Self {
         Self { max_charges, max_calls, used: tally.at_most(), calls: 0, reserved: 0 }
     }
@@ -55,7 +79,7 @@ impl Budget {
         }
     }
 
-    /// Settles one reservation: what the call cost, and whether it left at all.
+    /// Settles one reservation: adds the charge of the call, and counts the call if it was sent.
     pub const fn settle(&mut self, charge: Charge, was_sent: bool) {
         self.reserved = self.reserved.saturating_sub(1);
         self.calls += was_sent as u64;
@@ -91,7 +115,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the order of reservations and answers, no limit is ever passed.
+        /// No order of reservations and answers exceeds a limit.
         #[test]
         fn no_limit_is_passed(charges in 0_u64..30, calls in 0_u64..30, steps in prop::collection::vec((any::<bool>(), 0_u8..4), 0..300)) {
             let mut budget = Budget::new(Some(charges), Some(calls), &Tally::default());

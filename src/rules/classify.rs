@@ -1,33 +1,58 @@
-//! One classification of every reply: the vendor's contract in one place.
+//! Classification of replies: the vendor's contract in one place.
 //!
-//! The body's `status` decides first; the HTTP code only where the body is not the vendor's.
-//! Nothing here retries, waits or counts. The whole table stands again, written out by hand, in
-//! this file's test.
+//! The `status` in the vendor's body decides first. The HTTP status code decides for redirects, for
+//! a status that is not documented, and for a body that is not the vendor's. The test in this file
+//! repeats the whole table, written out by hand.
+//!
+//! Never: retries, waits or counts.
 
 use crate::model::class::{AccountStop, Class, Lost, Refusal, ResultCode, Trouble};
 use crate::model::money::Charge;
 use crate::model::reply::{Body, Fault, Reply, Response, VendorBody};
 
-/// What kind of reply this is.
+/// Returns the class of a reply.
+///
+/// ```
+/// use ceknik::model::class::{Class, Lost, ResultCode};
+/// use ceknik::model::money::Charge;
+/// use ceknik::model::reply::{Body, Fault, Reply, Response, Texts, VendorBody};
+/// use ceknik::rules::classify::{charge, classify};
+///
+/// let texts = Texts {
+///     status: Some("OK".to_owned()),
+///     result: Some("02".to_owned()),
+///     ..Texts::default()
+/// };
+/// let body = Body::Vendor(Box::new(VendorBody { texts }));
+/// let mismatch = classify(&Reply::Response(Response { http: 200, retry_after: None, body }));
+/// assert_eq!(mismatch, Class::Answered(ResultCode::Mismatch));
+/// assert_eq!(charge(mismatch), Charge::Charged);
+///
+/// // No answer came in time: nobody knows whether the call is on the invoice.
+/// let lost = classify(&Reply::Fault(Fault::lost(Lost::Timeout)));
+/// assert_eq!(lost, Class::InDoubt(Lost::Timeout));
+/// assert_eq!(charge(lost), Charge::Unknown);
+/// ```
 pub fn classify(reply: &Reply) -> Class {
     match reply {
         Reply::Fault(Fault::NotSent(why, _)) => Class::NotSent(*why),
         Reply::Fault(Fault::InDoubt(why, _)) => Class::InDoubt(*why),
-        // A redirect is never followed, whatever its body says: it would carry the secret away.
+        // A redirect is never followed, whatever its body says: it would send the secret elsewhere.
         Reply::Response(Response { http: 300..=399, .. }) => Class::Account(AccountStop::Redirect),
         Reply::Response(Response { http, body: Body::Vendor(body), .. }) => by_status(*http, body),
         Reply::Response(Response { http, body: Body::Foreign(_), .. }) => by_http(*http),
     }
 }
 
-/// What an attempt of this class costs.
+/// Returns the charge of an attempt of this class.
 pub const fn charge(class: Class) -> Charge {
     match class {
         Class::Answered(code) => code.charge(),
         Class::InDoubt(_)
         | Class::Retry(Trouble::Gateway)
         | Class::Refused(Refusal::UnknownSuccess) => Charge::Unknown,
-        // Assumed: only 01 and 02 are documented as charged. The tally counts them apart.
+        // An assumption: only 01 and 02 are documented as charged. The tally counts the error
+        // answers among these attempts separately.
         Class::Refused(_)
         | Class::Retry(_)
         | Class::Throttled
@@ -37,7 +62,7 @@ pub const fn charge(class: Class) -> Charge {
     }
 }
 
-/// The verdict of the vendor's `result`, raw.
+/// Converts the text of the vendor's `result` to a result code.
 pub fn result_code(raw: &str) -> ResultCode {
     match raw {
         "01" => ResultCode::Match,
@@ -73,7 +98,7 @@ fn by_status(http: u16, body: &VendorBody) -> Class {
     }
 }
 
-/// A status that is not documented: the HTTP code says how bad it is.
+/// Classifies a status that is not documented, by the HTTP status code.
 const fn by_unknown_status(http: u16) -> Class {
     match http {
         200..=299 => Class::Refused(Refusal::UnknownSuccess),
@@ -83,22 +108,25 @@ const fn by_unknown_status(http: u16) -> Class {
     }
 }
 
-/// A body that is not the vendor's: a proxy, a gateway, or an answer that we cannot read.
+/// Classifies a body that is not the vendor's: one of a proxy or a gateway, or one that
+/// cannot be read.
 const fn by_http(http: u16) -> Class {
     match http {
         200..=299 => Class::InDoubt(Lost::Unreadable),
         401 | 403 | 407 => Class::Account(AccountStop::Proxy),
         404 => Class::Account(AccountStop::NotFound),
         429 => Class::Throttled,
-        // A 408 may be a gateway's own wait for the vendor, as a 504 is.
+        // A 408 may come from a gateway that stopped waiting for the vendor, like a 504.
         408 | 504 => Class::InDoubt(Lost::GatewayTimeout),
-        // By the wrong machine or too early: not taken, and nothing is said of the row.
+        // 421 (wrong server) and 425 (too early): the call was not accepted, and the answer says
+        // nothing about the row.
         421 | 425 | 500..=599 => Class::Retry(Trouble::Gateway),
         _ => Class::Refused(Refusal::Other),
     }
 }
 
-/// Whether the reason says that an argument was not found: the body kind may be the wrong one.
+/// Checks whether the reason says that an argument was not found. The body kind may then be
+/// the wrong one.
 fn names_a_missing_argument(body: &VendorBody) -> bool {
     let reason = body.texts.reason.as_deref().unwrap_or_default().to_ascii_lowercase();
     ["not found", "missing", "required"].iter().any(|word| reason.contains(word))
@@ -130,7 +158,7 @@ mod tests {
         Reply::Fault(Fault::NotSent(why, "a cause".to_owned()))
     }
 
-    /// The vendor's contract, written out by hand: reply, class name, charge.
+    /// The vendor's contract, written out by hand: reply, name of the class, charge.
     #[test]
     fn the_whole_table() {
         let table: &[(Reply, &str, &str)] = &[

@@ -1,10 +1,13 @@
 //! The choice of the NIK column and the name column.
 //!
-//! `NIK` also means employee number and a family-card number has 16 digits too, so the choice looks at the header
-//! **and** at what a sample of the cells holds. What the user names always wins.
+//! "NIK" can also mean an employee number, and a family-card number has 16 digits too. So
+//! the choice looks at the header **and** at a sample of the cells. A column that the user
+//! names always wins.
 //!
-//! Must hold: of two columns that fit equally well neither is taken; the user is asked. A column whose header has a word for
-//! another person or another number is never taken, nor a name in a role that does not go with the NIK's.
+//! Must hold: if two columns fit equally well, neither is chosen and the user is asked. Unless the
+//! user names it, a column whose header has a word for another person or another number is never
+//! chosen, nor is a name in a role that does not go with the role of the NIK.
+//!
 //! Never: shows a cell.
 
 mod error;
@@ -18,17 +21,17 @@ pub use look::{ColumnLook, ColumnSample};
 
 use headed::Headed;
 
-/// Which of the two columns.
+/// One of the two columns to choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// The NIK.
+    /// The column of the NIKs.
     Id,
-    /// The name.
+    /// The column of the names.
     Name,
 }
 
 impl Role {
-    /// The column in a sentence.
+    /// Returns the noun for the column in a sentence.
     pub fn noun(self) -> &'static str {
         match self {
             Self::Id => "NIK",
@@ -36,7 +39,7 @@ impl Role {
         }
     }
 
-    /// The flag that names the column.
+    /// Returns the flag that names the column.
     pub fn flag(self) -> &'static str {
         match self {
             Self::Id => "--id-column",
@@ -45,12 +48,13 @@ impl Role {
     }
 }
 
-/// A column as the user names it. A text of only digits is a place.
+/// A column as the user names it. A text of digits only is a position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ColumnSpec {
-    /// By its header, by a part of it that no other has, or by the letters that a spreadsheet gives it.
+    /// The header, a part of the header that no other header has, or the letters of the column in
+    /// a spreadsheet.
     Name(String),
-    /// By its place, from 1.
+    /// The position, counted from 1.
     Index(usize),
 }
 
@@ -58,7 +62,7 @@ impl From<&str> for ColumnSpec {
     fn from(text: &str) -> Self {
         let text = text.trim();
         if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-            // What overflows is past any table's width, and is refused as such.
+            // A number that overflows is beyond the width of any table, and is refused as such.
             Self::Index(text.parse().unwrap_or(usize::MAX))
         } else {
             Self::Name(text.to_owned())
@@ -66,7 +70,7 @@ impl From<&str> for ColumnSpec {
     }
 }
 
-/// A column's name in a spreadsheet: A to Z, AA, AB and so on. `index`: its place, from 0.
+/// Returns the name of a column in a spreadsheet: A to Z, AA, AB and so on. `index` counts from 0.
 pub fn column_letters(index: usize) -> String {
     let mut letters = Vec::new();
     let mut left = index + 1;
@@ -78,7 +82,8 @@ pub fn column_letters(index: usize) -> String {
     letters.iter().rev().collect()
 }
 
-/// The place of a column that is named as a spreadsheet does, from 0.
+/// Returns the index, from 0, of a column that is named as in a spreadsheet; `None` if the text is
+/// empty or has anything but the letters A to Z.
 fn column_of_letters(letters: &str) -> Option<usize> {
     let place = letters.bytes().try_fold(0_usize, |sum, byte| {
         let value = byte.to_ascii_uppercase().checked_sub(b'A').filter(|value| *value < 26)?;
@@ -87,53 +92,75 @@ fn column_of_letters(letters: &str) -> Option<usize> {
     place?.checked_sub(1)
 }
 
-/// A column that was chosen, and why.
+/// A chosen column, with the reason for the choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChosenColumn {
-    /// Its place, from 0.
+    /// Index of the column, from 0.
     pub index: usize,
-    /// Why this one, for the user to read before the first call.
+    /// Reason for the choice, for the user to read before the first call.
     pub why: String,
 }
 
-/// The two columns.
+/// The two chosen columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColumnChoice {
-    /// The NIK.
+    /// The column of the NIKs.
     pub id: ChosenColumn,
-    /// The name.
+    /// The column of the names.
     pub name: ChosenColumn,
 }
 
-/// The columns of a file, as its first rows show them.
+/// Headers of a file, and counts of a sample of its cells, column by column.
 #[derive(Clone, Copy, Debug)]
 pub struct Table<'a> {
-    /// The headers, if there are any.
+    /// Headers; `None` if the file has none.
     pub headers: Option<&'a [String]>,
-    /// It is certain that they are headers, and no customer's row.
+    /// `true` if the headers certainly are headers, and not the row of a customer.
     pub certain: bool,
-    /// A look at each column's cells; as many as the first record has fields.
+    /// Counts of a sample of the cells, one for each column.
     pub looks: &'a [ColumnLook],
 }
 
-/// What the user asked for.
+/// Columns that the user named.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wanted<'a> {
-    /// `--id-column`
+    /// Value of `--id-column`.
     pub id: Option<&'a ColumnSpec>,
-    /// `--name-column`
+    /// Value of `--name-column`.
     pub name: Option<&'a ColumnSpec>,
 }
 
 /// Chooses the two columns.
 ///
+/// ```
+/// use ceknik::rules::columns::{ColumnSample, Table, Wanted, choose_columns};
+///
+/// let headers = ["No", "No. KTP", "Nama Nasabah", "Nama Ibu Kandung"].map(str::to_owned);
+/// let rows = [
+///     ["1", "3275014107900001", "Siti Nur'aini", "Aminah"],
+///     ["2", "3275014107900002", "Ayu Lestari", "Dewi"],
+/// ];
+/// let mut samples = vec![ColumnSample::default(); headers.len()];
+/// for row in rows {
+///     samples.iter_mut().zip(row).for_each(|(sample, cell)| sample.add(cell));
+/// }
+/// let looks: Vec<_> = samples.iter().map(ColumnSample::look).collect();
+///
+/// let table = Table { headers: Some(&headers), certain: true, looks: &looks };
+/// let choice = choose_columns(table, Wanted::default()).unwrap();
+/// assert_eq!((choice.id.index, choice.name.index), (1, 2));
+/// assert_eq!(choice.id.why, "header \"No. KTP\", and 2 of 2 sampled cells look like NIKs");
+/// ```
+///
 /// # Errors
-/// If either can't be told for certain.
+/// Returns a [`ColumnError`] if a column that the user named does not exist, if no column or
+/// several columns fit, if the cells below the NIK's header do not look like NIKs, if one column
+/// would be both, or if the first record is data.
 pub fn choose_columns(table: Table<'_>, wanted: Wanted<'_>) -> Result<ColumnChoice, ColumnError> {
     let headed = Headed::new(table);
     let asked_id = wanted.id.map(|spec| headed.asked(Role::Id, spec)).transpose()?;
     let asked_name = wanted.name.map(|spec| headed.asked(Role::Name, spec)).transpose()?;
-    // Where both columns were named, a number among the other headers is none of our business.
+    // If the user named both columns, a number among the other headers does not matter.
     let only = asked_id.as_ref().zip(asked_name.as_ref()).map(|(id, _)| id.index);
     headed.refuse_data(only)?;
     let id = asked_id.map_or_else(|| headed.find_id(asked_name.as_ref()), Ok)?;

@@ -1,14 +1,16 @@
-//! Vendor texts that echo the customer: concealed before the ledger, revealed in the user's output.
+//! Texts of the vendor that repeat the customer's NIK or name: concealed before the ledger stores
+//! them, revealed in the user's output.
 //!
-//! Must hold: a concealed text holds neither the NIK, in groups or not, nor the name, in any letter case and
-//! spacing, and revealing it with the same subject gives back what the vendor sent, byte for byte, save for echoes
-//! in a mixed letter case, in groups, or with more than a space between words.
+//! Must hold: a concealed text contains neither the NIK, with or without separators between its
+//! digits, nor the name, in any letter case and spacing. Revealing the text with the same subject
+//! returns what the vendor sent, byte for byte, except for a name in mixed letter case or with
+//! other spacing, and for a NIK with separators.
 
 use crate::model::reply::Texts;
 use crate::model::subject::Subject;
 use crate::model::text::is_separator;
 
-/// The mark that begins a placeholder; a mark in the vendor's own text is doubled.
+/// Character that begins a placeholder. In the vendor's own text this character is doubled.
 const MARK: char = '\\';
 const NIK: &str = "\\N";
 const NAME: &str = "\\P";
@@ -16,7 +18,27 @@ const NAME_UPPER: &str = "\\U";
 const NAME_LOWER: &str = "\\L";
 const NAME_OTHER: &str = "\\X";
 
-/// Replaces the subject's NIK and name in all texts.
+/// Replaces the subject's NIK and name by placeholders in all texts.
+///
+/// ```
+/// use ceknik::model::reply::Texts;
+/// use ceknik::model::subject::Subject;
+/// use ceknik::rules::echo::{conceal_all, reveal_all};
+/// use ceknik::rules::name::check_name;
+/// use ceknik::rules::nik::{NikPolicy, check_nik};
+///
+/// let (nik, _) = check_nik("3275014107900001", &NikPolicy::default()).unwrap();
+/// let name = check_name("SITI", None).unwrap().name;
+/// let subject = Subject { nik, name };
+///
+/// let said = "no record of SITI, 3275014107900001";
+/// let mut texts = Texts { remark: Some(said.to_owned()), ..Texts::default() };
+/// conceal_all(&mut texts, &subject);
+/// assert_eq!(texts.remark.as_deref(), Some(r"no record of \P, \N"));
+///
+/// reveal_all(&mut texts, &subject);
+/// assert_eq!(texts.remark.as_deref(), Some(said));
+/// ```
 pub fn conceal_all(texts: &mut Texts, subject: &Subject) {
     for text in texts.each_mut().into_iter().flatten() {
         if let Some(concealed) = conceal(text, subject) {
@@ -25,12 +47,13 @@ pub fn conceal_all(texts: &mut Texts, subject: &Subject) {
     }
 }
 
-/// Whether any text has something concealed in it.
+/// Checks whether any text contains a placeholder or a doubled mark, so that [`reveal_all`]
+/// would change it.
 pub fn is_concealed(texts: &Texts) -> bool {
     texts.each().into_iter().flatten().any(|text| text.contains(MARK))
 }
 
-/// Puts the subject's NIK and name back into all texts.
+/// Puts the subject's NIK and name back into all texts, in place of the placeholders.
 pub fn reveal_all(texts: &mut Texts, subject: &Subject) {
     for text in texts.each_mut().into_iter().flatten() {
         if text.contains(MARK) {
@@ -39,7 +62,7 @@ pub fn reveal_all(texts: &mut Texts, subject: &Subject) {
     }
 }
 
-/// The concealed text, or `None` where there is nothing to conceal.
+/// Returns the concealed text, or `None` if there is nothing to conceal.
 fn conceal(text: &str, subject: &Subject) -> Option<String> {
     let (nik, name) = (subject.nik.as_str(), subject.name.as_str());
     let folded_name = name.to_lowercase();
@@ -71,7 +94,7 @@ fn conceal(text: &str, subject: &Subject) -> Option<String> {
     Some(out)
 }
 
-/// Whether a NIK stands in a text, its digits in groups or not.
+/// Checks whether a text contains the NIK, with or without separators between its digits.
 fn holds_nik(text: &str, nik: &str) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     digits >= nik.len()
@@ -80,12 +103,13 @@ fn holds_nik(text: &str, nik: &str) -> bool {
                 && text.chars().filter(|c| !is_joint(*c)).collect::<String>().contains(nik))
 }
 
-/// What may stand between a NIK's groups of digits.
+/// Checks whether a character may separate the digits of a NIK.
 fn is_joint(c: char) -> bool {
     is_separator(c) || c == '/'
 }
 
-/// Whether a name stands in a text, in whatever letter case and spacing.
+/// Checks whether a text contains the name, in any letter case and spacing. `folded` is the name
+/// in lower case.
 fn holds_name(text: &str, folded: &str) -> bool {
     let (bytes, name) = (text.as_bytes(), folded.as_bytes());
     let is_odd = |pair: &[u8]| pair.iter().all(u8::is_ascii_whitespace);
@@ -101,7 +125,8 @@ fn holds_name(text: &str, folded: &str) -> bool {
     words.join(" ").to_lowercase().contains(folded)
 }
 
-/// The length of the prefix of `text` that equals `folded` when lower-cased, a space there standing for any here.
+/// Returns the length of the prefix of `text` that equals `folded` when lower-cased. A space in
+/// `folded` matches any whitespace in `text`, also several characters of it.
 fn starts_with_folded(text: &str, folded: &str) -> Option<usize> {
     let mut wanted = folded.chars();
     let (mut len, mut in_space) = (0, false);
@@ -124,7 +149,7 @@ fn starts_with_folded(text: &str, folded: &str) -> Option<usize> {
     None
 }
 
-/// The length of the prefix of `text` that is the NIK with separators between its digits.
+/// Returns the length of the prefix of `text` that is the NIK with separators between its digits.
 fn starts_with_groups(text: &str, nik: &str) -> Option<usize> {
     let mut wanted = nik.chars().peekable();
     let mut len = 0;
@@ -186,7 +211,8 @@ mod tests {
                 assert_eq!(reveal(stored, &subject), text);
             }
         }
-        // What is spaced otherwise comes back as it was sent.
+        // A NIK with separators, or a name with other spacing, is revealed in the form
+        // that was sent.
         for (text, stored, shown) in [
             ("NIK 3275-0141-0790-0001.", "NIK \\N.", "NIK 3275014107900001."),
             ("3275.01.410790.0001", "\\N", "3275014107900001"),

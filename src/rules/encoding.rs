@@ -1,27 +1,29 @@
-//! In which encoding a text without a mark is written, by all of its bytes.
+//! Detection of the encoding of a text without a byte order mark, from all of its bytes.
 //!
-//! Must hold: a text with one character of UTF-8 stays UTF-8, so that no name that is right is read as another; its
-//! broken rows are refused. What the pieces are cut into changes nothing.
-//! Never: looks at what the text says.
+//! Must hold: a text with at least one valid UTF-8 character beyond ASCII stays UTF-8, so that no
+//! correct name is read as another one. Its broken rows are refused. The result does not depend
+//! on how the text is cut into pieces.
+//!
+//! Never: looks at the meaning of the text.
 
-/// Bytes that Windows-1252 has no character for.
+/// Bytes that are no character in Windows-1252.
 const UNUSED: [u8; 5] = [0x81, 0x8D, 0x8F, 0x90, 0x9D];
 
-/// What the bytes beyond ASCII look like.
+/// Counts of the bytes beyond ASCII in a text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TextLook {
-    /// Characters that are valid UTF-8.
+    /// Characters beyond ASCII that are valid UTF-8.
     valid: u64,
-    /// Bytes that are not.
+    /// Bytes that are not valid UTF-8.
     invalid: u64,
-    /// Whether one of these is not Windows-1252 either.
+    /// `true` if one of the invalid bytes is no character in Windows-1252 either.
     unused: bool,
-    /// The start of a character that the last piece ended in.
+    /// Incomplete character at the end of the last piece.
     rest: Vec<u8>,
 }
 
 impl TextLook {
-    /// Looks at the next piece.
+    /// Counts the bytes of the next piece.
     pub fn add(&mut self, piece: &[u8]) {
         if self.rest.is_empty() && piece.is_ascii() {
             return;
@@ -56,7 +58,9 @@ impl TextLook {
         self.unused |= bad.iter().any(|byte| UNUSED.contains(byte));
     }
 
-    /// Whether the text is Windows-1252 rather than UTF-8.
+    /// Checks whether the text is Windows-1252 rather than UTF-8: some bytes are not valid UTF-8,
+    /// no character beyond ASCII is valid UTF-8, and each invalid byte is a character in
+    /// Windows-1252. An incomplete character at the end counts as invalid.
     pub fn is_windows_1252(&self) -> bool {
         let cut_off = self.rest.len() as u64;
         let unused = self.unused || self.rest.iter().any(|byte| UNUSED.contains(byte));
@@ -84,9 +88,9 @@ mod tests {
             (b"JOS\xC9", true),
             (b"JOS\xC9 PE\xD1A", true),
             (b"D\x92ANGELO", true),
-            // Not in Windows-1252 either: then its rows are refused, not guessed at.
+            // Not Windows-1252 either: such rows are refused, not guessed.
             (b"JOS\x81", false),
-            // UTF-8, with one character broken.
+            // UTF-8: valid, and with broken characters.
             ("É É É \u{e9}".as_bytes(), false),
             (b"\xC3\x89 \xC3\x89 JOS\xC9", false),
             (b"\xC3\x89 JOS\xC9 JOS\xC9 JOS\xC9", false),

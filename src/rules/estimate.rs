@@ -1,77 +1,83 @@
-//! The price and the time of a run before its first call: what the calls may cost, how long they take, and where
-//! a budget would end them.
+//! The price and the duration of a run before its first call: the charges to expect, the time, and
+//! the call at which a budget would end the run.
 //!
-//! Must hold: at least ≤ low ≤ expected ≤ high ≤ at most; without history, and without a share that the user
-//! gives, nothing is expected. Calls and money are whole numbers in 128 bits: nothing overflows.
+//! Must hold: at least ≤ low ≤ expected ≤ high ≤ at most. Without history, and without a share that
+//! the user gives, nothing is expected. Calls are whole numbers that are multiplied in 128 bits, so
+//! nothing overflows.
+//!
 //! Never: guesses a share.
 
-/// A share, in parts of a million.
+/// Number of parts in a [`Share`] of 1.
 const MILLION: u64 = 1_000_000;
-/// How many standard deviations hold 95 %.
+/// Number of standard deviations on each side of the mean that hold 95 %.
 const Z: f64 = 1.959_963_985;
 
 /// A share from 0 to 1, in whole parts of a million.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Share(u64);
 
-/// What the ledger's answers say of how often a call is charged.
+/// Counts of the ledger's answers, which tell how often a call is charged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct History {
     /// Calls that the vendor answered with a result code.
     pub answers: u64,
-    /// Those of them that it charged for.
+    /// Calls among these answers that the vendor charged for.
     pub charged: u64,
 }
 
-/// What the expected charges rest on.
+/// Basis of the expected charges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Basis {
-    /// On nothing: no answers are known.
+    /// No basis: no answers are known.
     Nothing,
-    /// On the answers of this ledger.
+    /// The answers in this ledger.
     History(History),
-    /// On the share that the user gave.
+    /// The share that the user gave.
     Given(Share),
 }
 
-/// How many of the calls to be sent may be charged.
+/// Number of charged calls among the calls to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Charges {
-    /// None of them is made yet.
+    /// Fewest charges: 0, since no call is made yet.
     pub at_least: u64,
-    /// As many as the basis lets expect.
+    /// Charges to expect from the basis; `None` without a basis.
     pub expected: Option<Expected>,
-    /// Each of them.
+    /// Most charges: each of the calls.
     pub at_most: u64,
 }
 
-/// The charges that are expected.
+/// Expected charges and their range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expected {
-    /// The share of the calls, rounded to the nearest.
+    /// The share of the calls, rounded to the nearest whole number.
     pub calls: u64,
-    /// The low end of the share's 95 % interval, rounded down; `calls` where the share was given.
+    /// The low end of the share's 95 % interval, rounded down. Equals `calls` if the user
+    /// gave the share.
     pub low: u64,
-    /// The high end, rounded up; `calls` where the share was given.
+    /// The high end of the share's 95 % interval, rounded up. Equals `calls` if the user
+    /// gave the share.
     pub high: u64,
 }
 
-/// Whether the calls fit a budget.
+/// Comparison of the calls to be sent with a budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fit {
-    /// Charged calls that the run may make in all.
+    /// Charged calls that the run may make in total.
     pub max_charges: u64,
-    /// Of them, those that are left after what the run has cost so far.
+    /// Charged calls that are left after the cost of the run so far.
     pub remaining: u64,
-    /// After how many calls the run would stop if each were charged; `None`: it fits.
+    /// Number of calls after which the run would stop if each were charged; `None` if
+    /// all calls fit.
     pub stops_after: Option<u64>,
 }
 
 impl Share {
-    /// A share as people type it: `0.93` or `93%`, to a millionth.
+    /// Parses a share as people write it, `0.93` or `93%`, to a millionth.
     ///
     /// # Errors
-    /// Says so if it is no number from 0 to 1, or too fine.
+    /// Returns a message for the user if the text is not a number from 0 to 1 (0 to 100 with `%`),
+    /// or has more than six decimals (four with `%`).
     pub fn parse(text: &str) -> Result<Self, String> {
         let refuse = || format!("{text:?} is not a share such as 0.93 or 93%");
         let (number, decimals) = match text.strip_suffix('%') {
@@ -87,31 +93,31 @@ impl Share {
         if parts > MILLION { Err(refuse()) } else { Ok(Self(parts)) }
     }
 
-    /// So much of so many, rounded down.
+    /// Returns this share of `calls`, rounded down.
     const fn floor_of(self, calls: u64) -> u64 {
         (self.0 as u128 * calls as u128 / MILLION as u128) as u64
     }
 
-    /// So much of so many, rounded up.
+    /// Returns this share of `calls`, rounded up.
     const fn ceil_of(self, calls: u64) -> u64 {
         (self.0 as u128 * calls as u128).div_ceil(MILLION as u128) as u64
     }
 
-    /// In percent.
+    /// Returns the share in percent.
     pub fn percent(self) -> f64 {
         self.0 as f64 * 100.0 / MILLION as f64
     }
 }
 
 impl History {
-    /// The ends of the share's 95 % interval by Wilson's formula, rounded outwards.
+    /// Returns the ends of the share's 95 % interval by Wilson's formula, rounded outwards.
     pub fn interval(self) -> (Share, Share) {
         let n = self.answers.max(1) as f64;
         let p = self.charged.min(self.answers) as f64 / n;
         let spread = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
         let scale = |x: f64| (x / (1.0 + Z * Z / n) * MILLION as f64).clamp(0.0, MILLION as f64);
         let middle = p + Z * Z / (2.0 * n);
-        // The share itself lies between them, whatever floating point made of the ends.
+        // The share itself is kept between the ends, despite the rounding errors of floating point.
         let (charged, answers) = (u128::from(self.charged), u128::from(self.answers.max(1)));
         let below = (charged * u128::from(MILLION) / answers) as u64;
         let above = (charged * u128::from(MILLION)).div_ceil(answers) as u64;
@@ -120,20 +126,21 @@ impl History {
         (Share(low), Share(high.min(MILLION)))
     }
 
-    /// The share in percent.
+    /// Returns the share of charged calls in percent.
     pub fn percent(self) -> f64 {
         self.charged as f64 * 100.0 / self.answers.max(1) as f64
     }
 }
 
-/// So many of `of`, as a share of so many calls, rounded to the nearest.
+/// Returns `calls * part / of`, rounded to the nearest whole number.
 fn nearest(part: u64, of: u64, calls: u64) -> u64 {
     let of = u128::from(of.max(1));
     ((u128::from(calls) * u128::from(part) + of / 2) / of) as u64
 }
 
 impl Basis {
-    /// The user's share wins over the ledger's answers; without either there is nothing.
+    /// Chooses the basis: the user's share wins over the ledger's answers. Without either
+    /// there is no basis.
     pub const fn of(given: Option<Share>, history: History) -> Self {
         match given {
             Some(share) => Self::Given(share),
@@ -144,7 +151,24 @@ impl Basis {
 }
 
 impl Charges {
-    /// What so many calls that are not made yet may be charged.
+    /// Returns the possible charges of `to_send` calls that are not made yet.
+    ///
+    /// ```
+    /// use ceknik::model::money::{Currency, Price};
+    /// use ceknik::rules::estimate::{Basis, Charges, Expected, Fit, History};
+    ///
+    /// // The vendor charged for 90 of the 100 answers in the ledger.
+    /// let basis = Basis::of(None, History { answers: 100, charged: 90 });
+    /// let charges = Charges::of(1000, basis);
+    /// assert_eq!(charges.expected, Some(Expected { calls: 900, low: 825, high: 945 }));
+    /// assert_eq!((charges.at_least, charges.at_most), (0, 1000));
+    ///
+    /// let price = Price { per_call: 1500, currency: Currency::parse("IDR").unwrap() };
+    /// assert_eq!(price.show(charges.at_most), "Rp1.500.000");
+    ///
+    /// // Of a budget of 1000 charged calls the run has already used 400.
+    /// assert_eq!(Fit::of(1000, 400, 1000).stops_after, Some(600));
+    /// ```
     pub fn of(to_send: u64, basis: Basis) -> Self {
         let expected = match basis {
             Basis::Nothing => None,
@@ -164,44 +188,50 @@ impl Charges {
 }
 
 impl Fit {
-    /// Whether so many calls fit, `used` being what the run has cost so far, possible charges included.
+    /// Compares `to_send` calls with a budget. `used` is the cost of the run so far in calls,
+    /// possible charges included.
     pub const fn of(max_charges: u64, used: u64, to_send: u64) -> Self {
         let remaining = max_charges.saturating_sub(used);
         let stops_after = if to_send > remaining { Some(remaining) } else { None };
         Self { max_charges, remaining, stops_after }
     }
 
-    /// Whether each call may be charged without passing the budget.
+    /// Checks whether each call may be charged without exceeding the budget.
     pub const fn fits(&self) -> bool {
         self.stops_after.is_none()
     }
 }
 
-/// How many seconds so many calls take at a rate, a begun one counted as a whole. The rate is more than zero.
+/// Returns the time that `calls` take at `rate` calls a second, in seconds, rounded up. The rate
+/// must be more than zero.
 pub fn seconds(calls: u64, rate: f64) -> u64 {
     (calls as f64 / rate).ceil() as u64
 }
 
-/// How many nights of so many seconds that is, a begun one counted as a whole.
+/// Returns the number of nights, of `night` seconds each, that `seconds` take, rounded up. A
+/// `night` of 0 gives 0.
 pub const fn nights(seconds: u64, night: u64) -> u64 {
     if night == 0 { 0 } else { seconds.div_ceil(night) }
 }
 
-/// The most that may be charged in one start: what is to be sent, within the budget and the calls that are allowed.
+/// Returns the largest number of calls that one start may be charged for: the calls to be sent, but
+/// not more than the rest of the budget or `max_calls`.
 pub fn most_in_start(to_send: u64, fit: Option<Fit>, max_calls: Option<u64>) -> u64 {
     [fit.map(|fit| fit.remaining), max_calls].into_iter().flatten().fold(to_send, u64::min)
 }
 
-/// What to do before the first call where the price passes the amount from which the user wants to be asked.
+/// Decision before the first call: whether the user has to agree to the price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Consent {
-    /// Go on.
+    /// The run goes on without a question.
     Given,
-    /// Ask first.
+    /// The user is asked first.
     Asked,
 }
 
-/// Whether to ask. Where nobody can answer, or the answer is given beforehand, the run goes on.
+/// Decides whether to ask the user before the first call: only if the highest price, `most`, is
+/// more than the amount `above`. The run goes on without a question if nobody can answer (no
+/// `terminal`), or if the answer was given beforehand (`yes`).
 pub fn consent(most: u128, above: Option<u64>, yes: bool, terminal: bool) -> Consent {
     match above {
         Some(above) if most > u128::from(above) && !yes && terminal => Consent::Asked,
@@ -209,7 +239,7 @@ pub fn consent(most: u128, above: Option<u64>, yes: bool, terminal: bool) -> Con
     }
 }
 
-/// Whether a line that a person typed says yes. Anything else, an empty line too, says no.
+/// Checks whether a line that a person typed means yes. Anything else means no, also an empty line.
 pub fn says_yes(line: &str) -> bool {
     let line = line.trim();
     // "ya" is yes in Indonesian.
@@ -339,7 +369,7 @@ mod tests {
     }
 
     proptest! {
-        /// The bounds hold the expected charges, at the ends of 64 bits too.
+        /// The bounds enclose the expected charges, also at the ends of 64 bits.
         #[test]
         fn the_figures_are_in_order(to_send in any::<u64>(), history in histories(), parts in 0..=MILLION) {
             for basis in [Basis::History(history), Basis::Given(Share(parts))] {
@@ -350,7 +380,7 @@ mod tests {
             }
         }
 
-        /// More calls never cost less, and the interval holds the share.
+        /// More calls never cost less, and the interval contains the share.
         #[test]
         fn more_calls_cost_no_less(to_send in 0..u64::MAX, history in histories()) {
             let of = |calls| Charges::of(calls, Basis::History(history)).expected.unwrap();
@@ -360,7 +390,7 @@ mod tests {
             prop_assert!(low.percent() <= share + 1e-6 && share <= high.percent() + 1e-6);
         }
 
-        /// More answers of the same share never make the interval wider.
+        /// More answers with an equal share never make the interval wider.
         #[test]
         fn more_answers_say_more(answers in 1_u64..1_000_000, times in 2_u64..100, charged in any::<u64>()) {
             let charged = charged % (answers + 1);
@@ -371,7 +401,7 @@ mod tests {
             prop_assert!(width(times) <= width(1) + 1);
         }
 
-        /// No budget is passed where each call is charged.
+        /// No budget is exceeded if each call is charged.
         #[test]
         fn a_budget_is_never_passed(max in any::<u64>(), used in any::<u64>(), to_send in any::<u64>()) {
             let fit = Fit::of(max, used, to_send);

@@ -1,6 +1,8 @@
-//! What a file shows as a whole: counts fed row by row, and what they mean before the first call.
+//! Findings about a file as a whole: counts that are fed row by row, and their meaning before
+//! the first call.
 //!
-//! Must hold: the counts are those of every row that was fed, in any order.
+//! Must hold: the counts cover every row that was fed, in any order.
+//!
 //! Never: decides what to do about a finding; a flag may override it.
 
 mod kinds;
@@ -11,38 +13,39 @@ pub use spots::{Sign, SpotLog};
 
 use crate::model::row::{NikLook, Reading, RejectionCounts, WarningCounts};
 
-/// What the rows of a file added up to.
+/// Counts of the rows of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileCounts {
     /// All rows.
     pub rows: u64,
-    /// Rows that passed.
+    /// Rows that passed the checks.
     pub passed: u64,
-    /// Rows that did not, by reason.
+    /// Rows that were rejected, by reason.
     pub rejections: RejectionCounts,
     /// Rows that passed with a warning, by warning.
     pub warnings: WarningCounts,
-    /// Rows that the workbook does not show.
+    /// Rows that the workbook hides. The caller counts these rows: a [`Reading`] does not
+    /// say whether its row is hidden.
     pub hidden: u64,
-    /// Rows whose name was changed by cleaning.
+    /// Rows that passed and whose name was changed by cleaning.
     pub names_changed: u64,
     /// NIK cells in scientific notation.
     pub scientific: u64,
-    /// NIK cells that hold a number too large to be exact.
+    /// NIK cells with a number too large to be exact in a spreadsheet.
     pub rounded: u64,
     /// NIK cells that look like employee numbers.
     pub employee_numbers: u64,
-    /// Rows with letters in the NIK cell and a NIK in the name's.
+    /// Rows with letters in the NIK cell and a NIK in the name cell.
     pub swapped: u64,
-    /// NIK cells of 16 digits, rejected ones among them.
+    /// NIK cells of 16 digits, including those of rejected rows.
     pub niks: u64,
-    /// Those of them whose last digit is 0.
+    /// NIK cells of 16 digits whose last digit is 0.
     pub last_zero: u64,
-    /// Those of them that are numbers to the spreadsheet.
+    /// NIK cells of 16 digits that are numbers to the spreadsheet.
     pub numbers: u64,
-    /// Those of the numbers whose last digit is 0.
+    /// NIK cells of 16 digits that are numbers to the spreadsheet and whose last digit is 0.
     pub numbers_last_zero: u64,
-    /// NIK cells of 16 digits with a woman's day.
+    /// NIK cells of 16 digits with a woman's birth day (day + 40).
     pub women: u64,
     /// NIK cells of 16 digits with a year from 09 to 39.
     pub late_years: u64,
@@ -77,7 +80,7 @@ impl FileCounts {
         }
     }
 
-    /// Rows that did not pass.
+    /// Returns the number of rows that were rejected.
     pub fn rejected(&self) -> u64 {
         self.rejections.total()
     }

@@ -1,7 +1,8 @@
-//! Headers: the names that people give to columns, compared, understood, and shown.
+//! Headers, the names that people give to columns: how they are compared, understood and shown.
 //!
-//! Must hold: what is shown is no person's data.
-//! Never: looks at cells below; which column to take is for `columns`.
+//! Must hold: a header that is shown contains no personal data.
+//!
+//! Never: looks at the cells below a header. The column is chosen in `columns`.
 
 mod meaning;
 mod words;
@@ -14,9 +15,9 @@ use crate::model::subject::{mask_cell, mask_digits};
 use crate::model::text::is_unfit;
 use unicode_normalization::UnicodeNormalization;
 
-/// The first of the columns that our output adds. A file that has it was written by us.
+/// First of the columns that our output adds. A file that has this column was written by ceknik.
 pub const OUTCOME_HEADER: &str = "ck_outcome";
-/// The columns that our output adds, in the order of a CSV.
+/// Columns that our output adds, in the order of a CSV file.
 pub const OUR_COLUMNS: [&str; 12] = [
     OUTCOME_HEADER,
     "ck_result",
@@ -32,7 +33,8 @@ pub const OUR_COLUMNS: [&str; 12] = [
     "ck_attempts",
 ];
 
-/// The column of ours that a header names: `ck_outcome` in a CSV, `Result (ck_outcome)` in a workbook.
+/// Returns the column of our output that a header names: `ck_outcome` in a CSV file,
+/// `Result (ck_outcome)` in a workbook.
 pub fn column_of_ours(header: &str) -> Option<&'static str> {
     let header = header.trim();
     let inner =
@@ -41,14 +43,14 @@ pub fn column_of_ours(header: &str) -> Option<&'static str> {
     OUR_COLUMNS.into_iter().find(|column| *column == name)
 }
 
-/// A header with this many digits is no header but data: a NIK or what is left of one.
+/// Number of digits from which on a header is taken for data: a NIK, or the rest of one.
 const DATA_DIGITS: usize = 12;
-/// A header with this many digits may hold a person's data, such as a date of birth.
+/// Number of digits from which on a header may be personal data, such as a date of birth.
 const PERSONAL_DIGITS: usize = 6;
-/// Headers are shown up to this many characters.
+/// Number of characters of a header that are shown.
 const SHOWN_CHARS: usize = 40;
 
-/// Headers of family-card numbers, which have 16 digits too.
+/// Keys of the headers of family-card numbers, which have 16 digits too.
 const FAMILY_CARD: &[&str] = &[
     "kk",
     "nokk",
@@ -68,23 +70,26 @@ const FAMILY_CARD: &[&str] = &[
 pub struct HeaderKey(String);
 
 impl HeaderKey {
-    /// The key of a header.
+    /// Returns the key of a header.
     pub fn of(header: &str) -> Self {
         Self(header.nfkc().flat_map(char::to_lowercase).filter(|c| c.is_alphanumeric()).collect())
     }
 
-    /// Whether nothing is left to compare.
+    /// Returns `true` if the header has no letter and no digit, so that there is
+    /// nothing to compare.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether `text` has this key, NFKC aside. For text in bulk: nearly always settled by its first letter.
+    /// Returns `true` if `text` has this key, apart from NFKC. Fast enough for every row: the first
+    /// letter nearly always decides. An empty key is the key of no text.
     pub fn is_of(&self, text: &str) -> bool {
         let letters = text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase);
         !self.0.is_empty() && letters.eq(self.0.chars())
     }
 
-    /// Whether the header says that the column holds family-card numbers (Nomor Kartu Keluarga).
+    /// Returns `true` if the header says that the column holds family-card numbers (Nomor
+    /// Kartu Keluarga).
     pub fn is_family_card(&self) -> bool {
         self.is_in(FAMILY_CARD)
     }
@@ -94,15 +99,15 @@ impl HeaderKey {
         self.0.contains(&part.0)
     }
 
-    /// Returns `true` if it is in a list of keys.
+    /// Returns `true` if this key is in `list`.
     pub(super) fn is_in(&self, list: &[&str]) -> bool {
         list.contains(&self.0.as_str())
     }
 }
 
-/// A header fit to be shown: masked, on one line, not too long.
+/// Returns a header in a form that is fit to be shown: masked, on one line, and not too long.
 pub fn shown(header: &str) -> String {
-    // Separators inside a number do not make it another.
+    // A number with separators between its digits is still one number.
     if header.chars().filter(char::is_ascii_digit).count() >= DATA_DIGITS {
         return mask_cell(header);
     }
@@ -111,7 +116,7 @@ pub fn shown(header: &str) -> String {
     mask_digits(line.trim()).into_owned()
 }
 
-/// Words of headers. A first row of others may be a customer's.
+/// Words of headers. A first row with other words may be a customer's.
 const HEADER_WORDS: &str = "\
     nik ktp kk npwp nama name identitas identity id no nomor nomer number alamat address tanggal tgl \
     date lahir birth tempat place telepon telp tlp phone hp handphone mobile email mail kode code \
@@ -120,15 +125,20 @@ const HEADER_WORDS: &str = "\
     jenis type kelamin gender agama pekerjaan umur usia age ibu kandung ayah pasangan mother produk \
     product pinjaman loan limit tenor gaji saldo balance jumlah nominal keterangan catatan remark \
     remarks notes";
-/// Headers that stand in the cells of customers too: the kind of an ID, of a customer, of a place, of a product.
+/// Keys of headers that also occur as cells of customers: kinds of IDs, customers,
+/// places or products.
 const VALUES_TOO: &[&str] = &[
     "ktp", "kk", "npwp", "customer", "nasabah", "kota", "pinjaman", "loan", "bank", "mobile",
     "email", "phone", "telepon", "gaji", "id", "no", "ibu", "ayah", "mother", "pasangan", "status",
 ];
 
-/// The headers fit to be shown. Where it is certain that they are headers (`certain`), each in clear but what looks like a
-/// person's data. Else it may be a customer's row: one that is known for a header is shown in clear, and the others beside
-/// several of them; of all else only the shapes.
+/// Returns the headers in a form that is fit to be shown.
+///
+/// If `certain`, the record certainly is a header. Then each cell is shown in clear, except for
+/// those that look like personal data. Otherwise the record may be a customer's row. Then a known
+/// header is shown in clear, and so are the cells beside several known headers that make up half of
+/// the filled cells or more. All other cells are shown only as their shape. If any cell is a NIK or
+/// another long number, no cell is shown in clear.
 pub fn shown_all(headers: &[String], certain: bool) -> Vec<String> {
     let holds_data = headers.iter().any(|header| is_data(header));
     let known = known_headers(headers.iter().map(String::as_str));
@@ -141,28 +151,28 @@ pub fn shown_all(headers: &[String], certain: bool) -> Vec<String> {
     headers.iter().map(|h| if is_shown(h) { shown(h) } else { mask_cell(h) }).collect()
 }
 
-/// Counts the cells that are known for headers, and seldom stand in a customer's row.
+/// Counts the cells that are known headers and rarely occur in a customer's row.
 fn known_headers<'a>(cells: impl Iterator<Item = &'a str>) -> usize {
     cells.filter(|cell| is_known(cell) && !is_value_too(cell)).count()
 }
 
-/// Counts the cells that speak of a NIK or a name, and never stand in a customer's row.
+/// Counts the cells that speak of a NIK or a name and do not occur in a customer's row.
 pub(super) fn telling_headers<'a>(cells: impl Iterator<Item = &'a str>) -> usize {
     cells.filter(|cell| speaks_of_a_person(cell) && !is_value_too(cell)).count()
 }
 
-/// Returns `true` if a cell that is known for a header stands in the cells of customers too.
+/// Returns `true` if a known header also occurs as a cell of customers.
 fn is_value_too(cell: &str) -> bool {
     HeaderKey::of(cell).is_in(VALUES_TOO)
 }
 
-/// Returns `true` if a header may be a person's data: a long number, a date, an address of a mailbox.
+/// Returns `true` if a header may be personal data: a long number, a date, an e-mail address.
 fn is_personal(header: &str) -> bool {
     let digits = header.chars().filter(|c| c.is_numeric()).count();
     digits >= PERSONAL_DIGITS || header.contains('@')
 }
 
-/// Whether a cell is known for a header, as a whole or word by word.
+/// Returns `true` if a cell is a known header, as a whole or word by word.
 fn is_known(cell: &str) -> bool {
     let key = HeaderKey::of(cell);
     let is_word =
@@ -176,14 +186,16 @@ fn is_known(cell: &str) -> bool {
         || (!key.is_empty() && words.all(is_word))
 }
 
-/// Whether a cell can't be a header: a NIK, one that a spreadsheet damaged, or another long number.
+/// Returns `true` if a cell cannot be a header: a NIK, a NIK that a spreadsheet damaged, or
+/// another long number.
 pub fn is_data(cell: &str) -> bool {
     let cleaned = clean_nik(cell);
     look_of(cell).like_nik()
         || (cleaned.len() >= DATA_DIGITS && cleaned.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// Whether a record is a header by the look of it: among its cells are a known NIK header and a known name header.
+/// Returns `true` if a record looks like a header: among its cells are a known NIK header and a
+/// known name header.
 pub fn is_header<'a>(cells: impl Iterator<Item = &'a str>) -> bool {
     let (mut id, mut name) = (false, false);
     for meaning in cells.map(Meaning::of) {

@@ -1,7 +1,9 @@
-//! The pure core: values and the time in, values out.
+//! The pure core: every decision about rows, calls and money, as functions of values and of a time
+//! that the caller passes in.
 //!
-//! No IO, no clock, no randomness, no async and no logging stand here. Whatever the product
-//! promises about money is decided in this folder.
+//! Must hold: everything that the program promises about money is decided in this folder.
+//!
+//! Never: does IO, reads a clock, uses randomness, runs async code or logs.
 
 pub mod body;
 pub mod brake;

@@ -1,11 +1,13 @@
-//! Names: the few changes that cannot alter which name is meant, then the checks.
+//! Names: cleaning that cannot change which name is meant, then the checks.
 //!
-//! What is sent is what is bought, so cleaning does only this: NFC; invisible characters away; each run of whitespace,
-//! of whatever kind and length, to one space, none at the ends; typographic apostrophes to `'`, en and em dash to `-`.
+//! The name that is sent is the name that is paid for. So cleaning only does this: convert to NFC;
+//! remove invisible characters; replace each run of whitespace by one space, and remove it at the
+//! ends; replace typographic apostrophes by `'`, and en and em dashes by `-`.
 //!
 //! Must hold: cleaning is idempotent.
-//! Never: drops a title, expands `M.` or `Muh.`, drops `bin` or `binti`, changes case, or transliterates. A wrong
-//! guess is a charged mismatch.
+//!
+//! Never: drops a title, expands `M.` or `Muh.`, drops `bin` or `binti`, changes case, or
+//! transliterates. A wrong guess would be a charged mismatch.
 
 use super::headers::HeaderKey;
 use crate::model::row::{Rejection, Warning, Warnings};
@@ -14,24 +16,45 @@ use crate::model::text::is_invisible;
 use std::borrow::Cow;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-/// Names longer than this, in letters, are suspect.
+/// Number of letters above which a name gets a warning.
 const LONG: usize = 60;
 
-/// A name that passed.
+/// A name that passed the checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameReading {
     /// The name as it would be sent.
     pub name: Name,
-    /// What looks odd in it.
+    /// Warnings about oddities in the name.
     pub warnings: Warnings,
-    /// Whether cleaning changed it.
+    /// `true` if cleaning changed the text.
     pub changed: bool,
 }
 
-/// Cleans and checks a cell. `header` is the key of the column's own header, to tell a repeated header row.
+/// Cleans and checks the name in a cell. `header` is the key of the column's header; a cell that
+/// equals it gets a warning, since it may be a repeated header row.
+///
+/// ```
+/// use ceknik::model::row::{Rejection, Warning};
+/// use ceknik::rules::headers::HeaderKey;
+/// use ceknik::rules::name::check_name;
+///
+/// let header = HeaderKey::of("Nama Lengkap");
+/// let reading = check_name("  Siti   Nur’aini, S.E. ", Some(&header)).unwrap();
+/// assert_eq!(reading.name.as_str(), "Siti Nur'aini, S.E.");
+/// assert!(reading.changed);
+/// assert!(reading.warnings.contains(Warning::NameHasComma));
+///
+/// let repeated = check_name("NAMA LENGKAP", Some(&header)).unwrap();
+/// assert!(repeated.warnings.contains(Warning::NameIsHeader));
+///
+/// assert_eq!(check_name("#N/A", None), Err(Rejection::NamePlaceholder));
+/// assert_eq!(check_name("3275014107900001", None), Err(Rejection::NameNotAName));
+/// ```
 ///
 /// # Errors
-/// Why the cell can't be sent.
+/// Returns [`Rejection::NameEmpty`] if nothing is left after cleaning, [`Rejection::NameNotAName`]
+/// if there is no letter or if there are 15 digits or more in a row, and
+/// [`Rejection::NamePlaceholder`] if the text only marks a missing value.
 pub fn check_name(raw: &str, header: Option<&HeaderKey>) -> Result<NameReading, Rejection> {
     let plain = scan_plain(raw.as_bytes());
     let (cleaned, found) = match plain {
@@ -52,7 +75,7 @@ pub fn check_name(raw: &str, header: Option<&HeaderKey>) -> Result<NameReading, 
         return Err(Rejection::NamePlaceholder);
     }
     let mut warnings = found.warnings;
-    // Somebody's NIK in a name is another column, or rows run together.
+    // A NIK inside a name belongs to another column, or rows have run together.
     if warnings.contains(Warning::NameHasDigits) && has_nik(&cleaned) {
         return Err(Rejection::NameNotAName);
     }
@@ -63,7 +86,7 @@ pub fn check_name(raw: &str, header: Option<&HeaderKey>) -> Result<NameReading, 
     Ok(NameReading { name: Name::new(cleaned), warnings, changed })
 }
 
-/// The cleaning alone.
+/// Cleans the name in a cell without checking it.
 pub fn clean_name(raw: &str) -> Cow<'_, str> {
     match scan_plain(raw.as_bytes()) {
         Some(_) => Cow::Borrowed(raw),
@@ -71,7 +94,7 @@ pub fn clean_name(raw: &str) -> Cow<'_, str> {
     }
 }
 
-/// What a name holds.
+/// Findings of a scan of one name.
 #[derive(Default)]
 struct Found {
     letters: usize,
@@ -83,10 +106,10 @@ const DIGIT: u8 = 1 << 1;
 const COMMA: u8 = 1 << 2;
 const BRACKET: u8 = 1 << 3;
 const AT: u8 = 1 << 4;
-/// Not to be judged byte by byte: the careful way must look.
+/// A byte that cannot be judged alone: the text needs [`fold`] and [`scan`].
 const ODD: u8 = 1 << 5;
 
-/// What each byte means in plain ASCII.
+/// Class of each byte, for plain ASCII.
 const CLASS: [u8; 256] = {
     let mut class = [ODD; 256];
     let mut byte = b' ';
@@ -105,11 +128,12 @@ const CLASS: [u8; 256] = {
     class
 };
 
-/// One pass over plain ASCII that needs no cleaning; `None` for all else. Most names take this way.
+/// Scans plain ASCII that needs no cleaning, in one pass. Returns `None` for all other texts. Most
+/// names take this fast path.
 fn scan_plain(raw: &[u8]) -> Option<Found> {
     let mut seen = 0;
     let mut letters = 0;
-    // As if a space went before, so that a leading one counts as a double one.
+    // As if a space came before, so that a leading space counts as a double one.
     let mut last = b' ';
     let mut doubled = false;
     for &byte in raw {
@@ -132,7 +156,7 @@ fn scan_plain(raw: &[u8]) -> Option<Found> {
     Some(Found { letters, warnings })
 }
 
-/// The same, for any cleaned text.
+/// Scans any cleaned text, character by character.
 fn scan(text: &str) -> Found {
     let mut found = Found::default();
     for c in text.chars() {
@@ -141,7 +165,7 @@ fn scan(text: &str) -> Found {
             ',' => found.warnings |= Warning::NameHasComma,
             '(' | ')' | '[' | ']' | '{' | '}' => found.warnings |= Warning::NameHasBrackets,
             '@' => found.warnings |= Warning::NameHasAt,
-            // UTF-8 read as Windows-1252 (`Ã©` for `é`), and what was replaced for good.
+            // UTF-8 that was read as Windows-1252 (`Ã©` for `é`), and the mark of a lost character.
             'Ã' | '\u{FFFD}' => found.warnings |= Warning::NameMojibake,
             _ if c.is_numeric() => found.warnings |= Warning::NameHasDigits,
             _ => {}
@@ -151,7 +175,8 @@ fn scan(text: &str) -> Found {
     found
 }
 
-/// What stands where a formula failed or an export found nothing. As it is written by programs: `NAN` may be a person.
+/// Checks whether a text is what programs write after a formula failed or an export found nothing.
+/// Only the spelling of programs counts: `NAN` may be a person.
 fn is_placeholder(name: &str) -> bool {
     const EXACT: &[&str] = &[
         "nan",
@@ -175,14 +200,15 @@ fn has_nik(name: &str) -> bool {
     name.as_bytes().split(|byte| !byte.is_ascii_digit()).any(|run| run.len() >= NIK_DIGITS - 1)
 }
 
-/// The careful way of cleaning.
+/// Cleans a text that [`scan_plain`] does not accept.
 fn fold(raw: &str) -> String {
-    // Composing is the dear part, and text that needs it is rare.
+    // Composing is expensive, and text that needs it is rare.
     let out = match is_nfc_quick(raw.chars()) {
         IsNormalized::Yes => fold_chars(raw.chars(), raw.len()),
         IsNormalized::No | IsNormalized::Maybe => fold_chars(raw.nfc(), raw.len()),
     };
-    // A letter and its accent may have met only now that what stood between them is gone.
+    // A letter and its accent may be side by side only now, after a character between
+    // them was removed.
     match is_nfc_quick(out.chars()) {
         IsNormalized::Yes => out,
         IsNormalized::No | IsNormalized::Maybe => out.nfc().collect(),

@@ -1,62 +1,93 @@
-//! NIK: cleaning that cannot change which number is meant, then the checks.
+//! NIKs: cleaning that cannot change which number is meant, then the checks.
 //!
-//! Layout of the 16 digits: PPRRDD (place of first registration) DDMMYY (birth date, women's day + 40) SSSS (serial).
+//! Layout of the 16 digits: PPRRDD (province, regency and district of the first registration)
+//! DDMMYY (birth date, day + 40 for women) SSSS (serial number).
 //!
-//! Must hold: cleaning is idempotent, and a text that is 16 digits already is never changed by it.
-//! Never: corrects a NIK, guesses lost digits, or compares regencies and districts with a current list (people keep
-//! the codes of regencies that no longer exist).
+//! Must hold: cleaning is idempotent, and never changes a text that is already 16 digits.
+//!
+//! Never: corrects a NIK, guesses lost digits, or compares regencies and districts with a current
+//! list (people keep the codes of regencies that no longer exist).
 
 use crate::model::row::{DigitsLook, NikLook, Rejection, Warning, Warnings};
 use crate::model::subject::{NIK_DIGITS, Nik};
 use crate::model::text::is_invisible;
 use std::borrow::Cow;
 
-/// The first number that a spreadsheet's or data frame's floating point can't hold exactly.
+/// First number, 2^53, from which on the floating point of spreadsheets and data frames cannot tell
+/// neighbouring whole numbers apart.
 const FIRST_INEXACT: u64 = 1 << 53;
 
-/// Numbers of village software for people without a NIK begin with 00 to 08; the registry never issued them.
+/// Largest first two digits of a temporary number. Village software gives such numbers (00 to 08)
+/// to people without a NIK; the registry never issued them.
 const TEMPORARY_UP_TO: u8 = 8;
 
-/// Beginnings of filler numbers. No NIK begins so: day 78 and month 89 don't exist.
+/// Beginnings of filler numbers. No NIK begins like this: month 89 and day 78 do not exist.
 const COUNTED_UP: [&[u8]; 2] = [b"0123456789", b"1234567890"];
 
-/// The lengths of employee numbers: a company's own, and the 18 digits of a civil servant's (NIP).
+/// Lengths of employee numbers: those of companies, and the 18 digits of a civil servant (NIP).
 const EMPLOYEE_DIGITS: [usize; 10] = [4, 5, 6, 7, 8, 9, 10, 11, 12, 18];
 
-/// What the user wants sent in spite of a check.
+/// NIKs that are sent in spite of a check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NikPolicy {
-    /// Send NIKs with serial 0000.
+    /// `true` to send NIKs with the serial number 0000.
     pub send_truncated: bool,
-    /// Send NIKs whose birth date can't exist.
+    /// `true` to send NIKs whose birth date cannot exist.
     pub send_odd_dates: bool,
-    /// Send temporary NIKs, as versions before 0.2 did: for the runs that they began.
+    /// `true` to send temporary NIKs, as versions before 0.2 did. No flag sets this: it serves the
+    /// runs that such a version began.
     pub send_temporary: bool,
 }
 
-/// What the checks found in one NIK cell.
+/// Result of the checks of one NIK cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NikReading {
-    /// Passed, or why not.
+    /// The NIK with its warnings, or the reason for the rejection.
     pub result: Result<(Nik, Warnings), Rejection>,
-    /// What the cell looks like, for the findings about the whole file.
+    /// Look of the cell, for the findings about the whole file.
     pub look: NikLook,
 }
 
-/// Cleans and checks a cell.
+/// Cleans and checks the NIK in a cell.
+///
+/// ```
+/// use ceknik::model::row::{Rejection, Warning};
+/// use ceknik::rules::nik::{NikPolicy, check_nik};
+///
+/// let policy = NikPolicy::default();
+/// let (nik, warnings) = check_nik("'3275.0141.0790.0001", &policy).unwrap();
+/// assert_eq!(nik.as_str(), "3275014107900001");
+/// assert!(warnings.is_empty());
+/// assert_eq!(nik.masked(), "327501******0001");
+///
+/// // 30 February: sent, with a warning.
+/// let (_, warnings) = check_nik("3275013002900001", &policy).unwrap();
+/// assert!(warnings.contains(Warning::NikDayPastMonthEnd));
+///
+/// assert_eq!(check_nik("3.27501E+15", &policy), Err(Rejection::ExcelScientific));
+/// assert_eq!(check_nik("327501410790000", &policy), Err(Rejection::NikLength));
+///
+/// // No day 32. The user may insist.
+/// assert_eq!(check_nik("3275013201900001", &policy), Err(Rejection::NikDate));
+/// let lenient = NikPolicy { send_odd_dates: true, ..policy };
+/// assert!(check_nik("3275013201900001", &lenient).is_ok());
+/// ```
 ///
 /// # Errors
-/// Why the cell can't be sent.
+/// Returns the [`Rejection`] that says why the cell cannot be sent: it is empty, is not 16 digits,
+/// was damaged by a spreadsheet, or holds a filler, temporary or impossible number that `policy`
+/// does not allow.
 pub fn check_nik(raw: &str, policy: &NikPolicy) -> Result<(Nik, Warnings), Rejection> {
     read_nik(raw, policy).result
 }
 
-/// Like [`check_nik`], and says what the cell looks like.
+/// Cleans and checks the NIK in a cell like [`check_nik`], and also returns the look of the cell.
 pub fn read_nik(raw: &str, policy: &NikPolicy) -> NikReading {
     read_cleaned(&clean_nik(raw), is_decimal(raw), policy)
 }
 
-/// Like [`read_nik`], for a cell that is a number to the spreadsheet.
+/// Cleans and checks a cell that is a number to the spreadsheet. A number too large to be exact is
+/// rejected, and one that ends in 0 gets a warning. Otherwise works like [`read_nik`].
 pub fn read_number(raw: &str, policy: &NikPolicy) -> NikReading {
     let cleaned = clean_nik(raw);
     if is_inexact(&cleaned) {
@@ -65,7 +96,8 @@ pub fn read_number(raw: &str, policy: &NikPolicy) -> NikReading {
     read_cleaned(&cleaned, true, policy)
 }
 
-/// Checks a cleaned cell. `is_number`: it was a number, which may have lost its last digit.
+/// Checks a cleaned cell. `is_number` is `true` if the cell was a number, which may have lost
+/// its last digit.
 fn read_cleaned(cleaned: &str, is_number: bool, policy: &NikPolicy) -> NikReading {
     let look = match look_at(cleaned) {
         NikLook::Digits(look) => NikLook::Digits(DigitsLook { number: is_number, ..look }),
@@ -84,27 +116,30 @@ fn read_cleaned(cleaned: &str, is_number: bool, policy: &NikPolicy) -> NikReadin
     NikReading { result, look }
 }
 
-/// Whether a cell is a number that a program wrote as a decimal (`3275014101900001.0`).
+/// Checks whether a cell is a number that a program wrote as a decimal (`3275014101900001.0`).
 fn is_decimal(raw: &str) -> bool {
     raw.len() > NIK_DIGITS && decimal(raw.trim()).is_some()
 }
 
-/// What a cell looks like, without judging the digits: enough to tell a column of NIKs from another.
+/// Returns the look of a cell without checking the digits: enough to tell a column of NIKs from
+/// another column.
 pub fn look_of(raw: &str) -> NikLook {
     look_at(&clean_nik(raw))
 }
 
-/// Strips what surrounds the digits: invisible characters, spaces, quotes, a formula's `="…"`, separators, a trailing
-/// `.0`. A text that holds anything else comes back in a state that the checks refuse.
+/// Removes what surrounds the digits: invisible characters, spaces, quotes, the `="…"` of a
+/// formula, separators, and a trailing `.0`. A text that holds anything else is returned in a state
+/// that the checks refuse.
 pub fn clean_nik(raw: &str) -> Cow<'_, str> {
-    // Most cells by far. Also what makes cleaning leave a good NIK alone.
+    // By far most cells. This also keeps cleaning from changing a good NIK.
     let bare = raw.trim_matches([' ', '\'']);
     if bare.bytes().all(|b| b.is_ascii_digit()) {
         return Cow::Borrowed(bare);
     }
     let visible = raw.chars().filter(|c| !c.is_whitespace() && !is_invisible(*c));
     let mut text: String = visible.map(to_ascii_digit).collect();
-    // To a fixed point: a quote may stand inside a separator and the reverse. Each turn shortens the text.
+    // Repeated until nothing changes: a quote may be inside a separator, or the reverse. Each turn
+    // shortens the text.
     loop {
         let bare = unwrap(&text);
         if is_scientific(bare) || is_rounded(bare) {
@@ -121,7 +156,8 @@ pub fn clean_nik(raw: &str) -> Cow<'_, str> {
     }
 }
 
-/// Full-width digits, as Asian input methods type them.
+/// Converts a full-width digit, as Asian input methods type it, to an ASCII digit. Other characters
+/// are returned unchanged.
 fn to_ascii_digit(c: char) -> char {
     match c {
         '\u{FF10}'..='\u{FF19}' => char::from_u32(u32::from(c) - 0xFF10 + 0x30).unwrap_or(c),
@@ -129,7 +165,7 @@ fn to_ascii_digit(c: char) -> char {
     }
 }
 
-/// Takes off leading apostrophes (a spreadsheet's mark of text), pairs of quotes, and `="…"`.
+/// Removes leading apostrophes (a spreadsheet's mark for text), pairs of quotes, and `="…"`.
 fn unwrap(text: &str) -> &str {
     let mut rest = text;
     loop {
@@ -137,7 +173,7 @@ fn unwrap(text: &str) -> &str {
         let inner = wrapped(inner, "=\"", "\"").unwrap_or(inner);
         let inner = wrapped(inner, "\"", "\"").unwrap_or(inner);
         let inner = wrapped(inner, "“", "”").unwrap_or(inner);
-        // The apostrophe at the front is gone by now; this one closed the pair.
+        // The apostrophe at the front is already removed; this one closed the pair.
         let inner = inner.strip_suffix(['\'', '’']).unwrap_or(inner);
         if inner.len() == rest.len() {
             return rest;
@@ -150,7 +186,8 @@ fn wrapped<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
     text.strip_prefix(open)?.strip_suffix(close)
 }
 
-/// `3.27501E+15`, `3,27501e15`: digits with perhaps a fraction, an exponent.
+/// Checks whether a text is in scientific notation (`3.27501E+15`, `3,27501e15`): digits, perhaps a
+/// fraction, and an exponent.
 fn is_scientific(text: &str) -> bool {
     let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else {
         return false;
@@ -161,21 +198,22 @@ fn is_scientific(text: &str) -> bool {
     all_digits(whole) && all_digits(fraction) && all_digits(exponent)
 }
 
-/// The part before `.0` or `.00`, where that is what the text is: a number that a program wrote as a decimal.
-/// Told from a separator so that the zero is never taken for a digit of the NIK.
+/// Returns the part before `.0` or `.00` if the text is a number that a program wrote as a decimal.
+/// Called before separators are removed, so that the zero is never taken for a digit of the NIK.
 fn decimal(text: &str) -> Option<&str> {
     let whole = text.strip_suffix(".0").or_else(|| text.strip_suffix(".00"))?;
     all_digits(whole).then_some(whole)
 }
 
-/// A decimal of a NIK's length that no longer tells which NIK it was.
+/// Checks whether a text is a decimal of a NIK's length that no longer tells which NIK it was.
 fn is_rounded(text: &str) -> bool {
     decimal(text).is_some_and(is_inexact)
 }
 
-/// Tells a number of a NIK's length that is too large to be exact.
+/// Checks whether a number of a NIK's length is too large to be exact.
 fn is_inexact(digits: &str) -> bool {
-    // What doesn't fit into 64 bits is too long for a NIK anyway; its length is the better message.
+    // A number that does not fit into 64 bits is too long for a NIK anyway, and its length is the
+    // better message.
     digits.parse::<u64>().is_ok_and(|n| n >= FIRST_INEXACT && digits.len() == NIK_DIGITS)
 }
 
@@ -229,7 +267,7 @@ fn check_digits(cleaned: &str, policy: &NikPolicy) -> Result<(Nik, Warnings), Re
     Ok((nik, warnings))
 }
 
-/// The checks of the digits' meaning.
+/// Checks the meaning of the digits: filler, serial number, birth date and place.
 fn check_parts(digits: [u8; NIK_DIGITS], policy: &NikPolicy) -> Result<Warnings, Rejection> {
     if is_filler(&digits) {
         return Err(Rejection::NikPlaceholder);
@@ -283,7 +321,7 @@ fn check_date(day: u8, month: u8, year: u8) -> DateLook {
         _ => return DateLook::Impossible,
     };
     let last = match month {
-        // The century is unknown, but 1900 aside a leap year is one in both.
+        // The century is unknown, but apart from 1900 a leap year is a leap year in both centuries.
         2 if year.is_multiple_of(4) => 29,
         2 => 28,
         4 | 6 | 9 | 11 => 30,
@@ -293,7 +331,8 @@ fn check_date(day: u8, month: u8, year: u8) -> DateLook {
     if day > last { DateLook::PastMonthEnd } else { DateLook::Plain }
 }
 
-/// Today's 38 provinces, citizens abroad (99), and codes of provinces that are gone (09, 10, 54).
+/// Checks whether a code belongs to one of the 38 provinces of today, to citizens abroad (99), or
+/// to a province that no longer exists (09, 10, 54).
 fn is_province(code: u8) -> bool {
     matches!(code,
         11..=19 | 21 | 31..=36 | 51..=53 | 61..=65 | 71..=76 | 81 | 82 | 91..=96

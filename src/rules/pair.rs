@@ -1,31 +1,34 @@
-//! The pair key: what is bought once.
+//! The pair key: identifies what is bought only once.
 //!
-//! A keyed BLAKE3 over endpoint, NIK and name exactly as they are sent, 128 bits kept. Without the
-//! key nobody can find out by trying all NIKs whether one was checked.
+//! A pair key is a keyed BLAKE3 hash over endpoint, NIK and name exactly as they are
+//! sent, of which 128 bits are kept. Without the secret key nobody can find out, by
+//! trying all NIKs, whether a NIK was checked.
 
 use crate::model::attempt::PairKey;
 use crate::model::subject::{NIK_DIGITS, Subject};
 
-/// The endpoint that pairs are asked at; part of every pair's key.
+/// Endpoint that verifies a pair; part of every pair key.
 pub const ENDPOINT: &str = "/verify/id_name";
-/// The version of the rules that clean NIKs and names: keys are made of what they let through.
+/// Version of the rules that clean NIKs and names. A pair key depends on the texts that these rules
+/// return, so a ledger of another version is refused.
 pub const CLEANING_VERSION: u32 = 1;
-/// Names up to this length are hashed from the stack in one call: nearly all of them.
+/// Size of the buffer on the stack, in bytes. Endpoint, NIK and name nearly always fit into it, and
+/// are then hashed in one call.
 const SHORT: usize = 128;
 
-/// Makes pair keys under one secret key.
+/// Hasher that makes pair keys with one secret key.
 #[derive(Clone)]
 pub struct PairHasher {
     key: [u8; 32],
 }
 
 impl PairHasher {
-    /// A hasher under this key.
+    /// Creates a hasher with this secret key.
     pub const fn new(key: [u8; 32]) -> Self {
         Self { key }
     }
 
-    /// The key of a pair.
+    /// Returns the key of a pair.
     pub fn pair(&self, subject: &Subject) -> PairKey {
         let (nik, name) = (subject.nik.as_str().as_bytes(), subject.name.as_str().as_bytes());
         let start = ENDPOINT.len();
@@ -37,19 +40,20 @@ impl PairHasher {
             message[start + NIK_DIGITS..].copy_from_slice(name);
             blake3::keyed_hash(&self.key, message)
         } else {
-            // Both parts before the name have a fixed length, so no separator is needed.
+            // The parts before the name have a fixed length, so no separator is needed.
             blake3::keyed_hash(&self.key, &[ENDPOINT.as_bytes(), nik, name].concat())
         };
         PairKey(truncate(&hash))
     }
 
-    /// A hasher for other secrets of the same ledger: the input's fingerprint, the key's own id.
+    /// Returns a hasher with this secret key for other data of the ledger: the fingerprint of an
+    /// input, the id of the secret key.
     pub fn stream(&self) -> blake3::Hasher {
         blake3::Hasher::new_keyed(&self.key)
     }
 }
 
-/// The first 128 bits of a hash.
+/// Returns the first 128 bits of a hash.
 pub fn truncate(hash: &blake3::Hash) -> [u8; 16] {
     let mut bits = [0; 16];
     bits.copy_from_slice(&hash.as_bytes()[..16]);
@@ -75,7 +79,7 @@ mod tests {
         keys.sort_unstable();
         keys.dedup();
         assert_eq!(keys.len(), 11);
-        // As long as ledgers live, the keys in them are these.
+        // Ledgers contain these keys, so they must never change.
         for name in ["B", "BUDI", &"A".repeat(40), &long] {
             let message = format!("{ENDPOINT}3275014107900001{name}");
             let hash = blake3::keyed_hash(&[7; 32], message.as_bytes());

@@ -1,8 +1,10 @@
-//! The distinct pairs of one file and what is known of each: the one state of a run.
+//! The distinct pairs of one file and the facts known about each of them: the only state of a run.
 //!
-//! Sorted keys beside small states, 32 bytes a pair. What must hold: a pair with an end is never
-//! to be sent, and this run's own facts win over those of earlier runs. It is filled by folding
-//! facts: earlier runs' first, then this run's own, in the order of their attempts.
+//! Sorted keys and small states, side by side: 32 bytes a pair. The table is filled by folding
+//! facts: first those of earlier runs, then this run's own, in the order of their attempts.
+//!
+//! Must hold: a pair with an end is never sent, and this run's own facts win over those of
+//! earlier runs.
 
 use std::sync::Arc;
 
@@ -11,34 +13,35 @@ use crate::model::class::{Class, End, NotSent};
 
 use super::retry::{RetryPolicy, Spent};
 
-/// A pair's place in the table.
+/// Index of a pair in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PairIndex(pub u32);
 
-/// Whose fact a pair's standing rests on.
+/// The run that recorded the fact which decides a pair's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Origin {
-    /// None: nothing is known.
+    /// No run: nothing is known about the pair.
     #[default]
     Nowhere,
-    /// An earlier run's.
+    /// An earlier run.
     Ledger,
-    /// This run's own.
+    /// This run.
     Run,
 }
 
-/// What is known of one pair.
+/// State of one pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PairState {
-    /// The attempt that the standing rests on (number 0 where there is none).
+    /// Attempt that decides the state; number 0 if there is none.
     pub attempt: AttemptId,
-    /// How its history ends; `None`: still to be sent.
+    /// End of the pair's history; `None` if the pair is still to be sent.
     pub end: Option<End>,
-    /// Whose attempt it is.
+    /// Run that recorded the deciding fact.
     pub origin: Origin,
-    /// What it used up in this run.
+    /// Attempts that the pair has used up in this run.
     pub spent: Spent,
-    /// A row of it is with the engine: another row of the same pair rides on it.
+    /// `true` while a row of this pair is with the engine. Other rows of the pair are not sent;
+    /// they get its result.
     pub under_way: bool,
 }
 
@@ -50,14 +53,14 @@ const UNKNOWN: PairState = PairState {
     under_way: false,
 };
 
-/// Memory is part of the contract: key and state of a pair are 32 bytes.
+/// Memory use is guaranteed: key and state of a pair take 32 bytes.
 const _: () = assert!(size_of::<PairState>() + size_of::<PairKey>() == 32);
 
-/// The distinct keys of one file, sorted.
+/// Distinct keys of one file, sorted.
 #[derive(Debug, Default)]
 pub struct SortedKeys(Vec<PairKey>);
 
-/// The distinct pairs of one file.
+/// Table of the distinct pairs of one file.
 #[derive(Debug, Default)]
 pub struct PairTable {
     keys: Arc<SortedKeys>,
@@ -65,13 +68,17 @@ pub struct PairTable {
 }
 
 impl SortedKeys {
-    /// The keys as they stand.
+    /// Returns the keys in their order.
     pub fn as_slice(&self) -> &[PairKey] {
         &self.0
     }
 
-    /// Where a key is. Keys are uniform, so its value tells about where to look: a first guess is a
-    /// few hundred places off in a million, a second one, from what stands there, a few dozen.
+    /// Returns the index of a key; `None` if the key is not in the table.
+    ///
+    /// Keys are uniformly distributed, so the value of a key tells roughly where the key is. In a
+    /// million keys a first guess is off by a few hundred places. A second guess, corrected by the
+    /// key at the first place, is off by a few dozen. If the key is not near the second guess, the
+    /// whole table is searched.
     pub fn find(&self, key: &PairKey) -> Option<PairIndex> {
         let (from, to) = self.neighbourhood(key);
         let found = match self.0.get(from..to) {
@@ -83,7 +90,7 @@ impl SortedKeys {
         found.ok().and_then(|at| u32::try_from(at).ok()).map(PairIndex)
     }
 
-    /// A stretch of the table that a uniform key is most likely in.
+    /// Returns the range of places that most likely holds a uniformly distributed key.
     fn neighbourhood(&self, key: &PairKey) -> (usize, usize) {
         let len = self.0.len();
         let places = |share: u64| ((u128::from(share) * len as u128) >> 64) as usize;
@@ -92,13 +99,13 @@ impl SortedKeys {
         let Some(there) = self.0.get(first).map(head) else { return (0, len) };
         let off = places(wanted.abs_diff(there));
         let second = if wanted >= there { first + off } else { first.saturating_sub(off) };
-        // Four standard deviations of how many keys stand in between.
+        // Four standard deviations of the number of keys in between.
         let spread = 4 * off.isqrt() + 8;
         (second.saturating_sub(spread), (second + spread).min(len))
     }
 }
 
-/// The first half of a key, as a number.
+/// Returns the first half of a key as a number.
 fn head(key: &PairKey) -> u64 {
     let mut bytes = [0; 8];
     bytes.copy_from_slice(&key.0[..8]);
@@ -106,7 +113,7 @@ fn head(key: &PairKey) -> u64 {
 }
 
 impl PairTable {
-    /// The table of these keys, one a row, in any order, repeated as often as they are.
+    /// Creates the table from one key for each row, in any order and with repetitions.
     pub fn new(mut keys: Vec<PairKey>) -> Self {
         keys.sort_unstable();
         keys.dedup();
@@ -115,38 +122,38 @@ impl PairTable {
         Self { keys: Arc::new(SortedKeys(keys)), states }
     }
 
-    /// The distinct keys, to be looked up in while states change.
+    /// Returns the distinct keys, for lookups while states change.
     pub fn keys(&self) -> Arc<SortedKeys> {
         Arc::clone(&self.keys)
     }
 
-    /// Where a key is.
+    /// Returns the index of a key; `None` if the key is not in the table.
     pub fn find(&self, key: &PairKey) -> Option<PairIndex> {
         self.keys.find(key)
     }
 
-    /// How many distinct pairs there are.
+    /// Returns the number of distinct pairs.
     pub const fn len(&self) -> usize {
         self.states.len()
     }
 
-    /// Whether there are none.
+    /// Checks whether there are no pairs.
     pub const fn is_empty(&self) -> bool {
         self.states.is_empty()
     }
 
-    /// What is known of a pair.
+    /// Returns the state of a pair.
     pub fn state(&self, at: PairIndex) -> PairState {
         self.states.get(at.0 as usize).copied().unwrap_or(UNKNOWN)
     }
 
-    /// All states, in the order of the keys.
+    /// Returns all states, in the order of the keys.
     pub fn states(&self) -> impl Iterator<Item = &PairState> {
         self.states.iter()
     }
 
-    /// Takes over an end from an earlier run, or none where the latest is not to be used: the
-    /// latest fact of a pair decides.
+    /// Applies a fact of an earlier run. `end` is `None` if the fact is not to be used. The latest
+    /// fact of a pair decides, so `None` also erases the facts before it.
     pub fn take_earlier(&mut self, at: PairIndex, attempt: AttemptId, end: Option<End>) {
         if let Some(state) = self.states.get_mut(at.0 as usize) {
             *state = match end {
@@ -156,7 +163,7 @@ impl PairTable {
         }
     }
 
-    /// Folds a settled attempt of this run. A `voided` refusal is no end.
+    /// Applies a settled attempt of this run. A `voided` refusal is no end.
     pub fn settle(&mut self, at: PairIndex, attempt: AttemptId, class: Class, voided: bool) {
         let Some(state) = self.states.get_mut(at.0 as usize) else { return };
         state.spent = state.spent.after(class);
@@ -167,19 +174,19 @@ impl PairTable {
         }
     }
 
-    /// Forgets all that was known, to fold the facts once more.
+    /// Forgets everything that is known, so that the facts can be folded once more.
     pub fn forget(&mut self) {
         self.states.fill(UNKNOWN);
     }
 
-    /// A row of this pair is with the engine, or no longer is.
+    /// Notes whether a row of this pair is with the engine.
     pub fn set_under_way(&mut self, at: PairIndex, under_way: bool) {
         if let Some(state) = self.states.get_mut(at.0 as usize) {
             state.under_way = under_way;
         }
     }
 
-    /// This pair may not be asked again in this run.
+    /// Gives a pair up: it may not be asked again in this run.
     pub fn give_up(&mut self, at: PairIndex) {
         if let Some(state) = self.states.get_mut(at.0 as usize) {
             state.end = Some(End::Unavailable);
@@ -187,7 +194,7 @@ impl PairTable {
         }
     }
 
-    /// Gives up every pair that earlier starts of this run used up.
+    /// Gives up every pair without an end that earlier starts of this run have used up.
     pub fn give_up_used(&mut self, policy: &RetryPolicy) {
         for state in &mut self.states {
             if state.end.is_none() && policy.used_up(state.spent) {
@@ -197,7 +204,7 @@ impl PairTable {
         }
     }
 
-    /// How many pairs are still to be sent.
+    /// Returns the number of pairs that are still to be sent.
     pub fn to_send(&self) -> u64 {
         self.states.iter().filter(|state| state.end.is_none()).count() as u64
     }
@@ -260,7 +267,7 @@ mod tests {
         table.take_earlier(at[0], AttemptId(6), None);
         assert_eq!(table.state(at[0]), UNKNOWN, "the latest decides");
 
-        // Only what has no end, and has used up its tries, is given up.
+        // Only a pair that has no end and has used up its tries is given up.
         let retry = Duration::from_secs(1);
         let policy = RetryPolicy { max_attempts: 1, base: retry, cap: retry };
         table.settle(at[0], AttemptId(7), Class::Retry(Trouble::Internal), false);
@@ -301,7 +308,8 @@ mod tests {
     }
 
     proptest! {
-        /// Every key is found where it is, uniform or not, and no other is found.
+        /// Every key is found at its place, uniformly distributed or not, and no other
+        /// key is found.
         #[test]
         fn finds_what_is_there(numbers in prop::collection::vec(any::<u64>(), 0..300), uniform in any::<bool>(), other in any::<u64>()) {
             let make = |n: u64| if uniform {

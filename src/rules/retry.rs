@@ -1,7 +1,10 @@
-//! What to do after a reply: finish the row, ask again at a time, or stop the run.
+//! The decision after a reply: finish the row, ask again at a certain time, or stop the run.
 //!
-//! Back-off is exponential with full jitter; a server's `Retry-After` is a floor. The rule is told
-//! the time and the jitter, never waits, and never grants a pair more than [`MOST_SENDS`].
+//! The backoff is exponential with full jitter. The server's `Retry-After` is a lower bound.
+//!
+//! Must hold: a pair is never sent more than [`MOST_SENDS`] times in a run.
+//!
+//! Never: reads a clock, chooses the jitter or waits. The caller passes the time and the jitter.
 
 use std::time::Duration;
 
@@ -10,38 +13,40 @@ use crate::model::class::{AccountStop, Class, End, NotSent, Trouble};
 use crate::model::money::Charge;
 use crate::model::stop::StopReason;
 
-/// Time since the run's start: what every rule is told.
+/// Time since this start began to verify. Every rule gets the time in this form.
 pub type Tick = Duration;
 
-/// A pair is never sent more often than this in a run, whatever the reasons.
+/// Largest number of times that a pair is sent in a run, whatever the reasons.
 pub const MOST_SENDS: u8 = 20;
-/// A pair that may have been charged so often in a run, and has no verdict, is not asked again in it.
+/// Number of attempts with an unknown charge after which a pair without a result is not asked
+/// again in the run.
 pub const MOST_POSSIBLE: u8 = 2;
 
-/// How rows are asked again.
+/// Settings of retries.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RetryPolicy {
-    /// Failed tries a pair and run, 1 to [`MOST_SENDS`].
+    /// Failed tries of a pair that are allowed in a run, 1 to [`MOST_SENDS`].
     pub max_attempts: u8,
-    /// The first back-off; it doubles with each failed try. Source failures wait twice as long.
+    /// First backoff. Each failed try doubles it. After a failure of the source or of a gateway the
+    /// backoff is twice as long.
     pub base: Duration,
-    /// No back-off is longer, but for the server's own wish.
+    /// Longest backoff, unless the server asks for a longer wait.
     pub cap: Duration,
 }
 
-/// What a pair has used up in this run.
+/// Attempts that a pair has used up in this run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Spent {
-    /// Attempts that left for the vendor.
+    /// Attempts that were sent to the vendor.
     pub sends: u8,
-    /// Failed tries.
+    /// Failed tries: attempts that count against [`RetryPolicy::max_attempts`].
     pub tries: u8,
     /// Attempts whose charge is unknown.
     pub possible: u8,
 }
 
 impl Spent {
-    /// With one more attempt of this class.
+    /// Returns the counts after one more attempt of this class.
     pub const fn after(self, class: Class) -> Self {
         Self {
             sends: self.sends.saturating_add(class.was_sent() as u8),
@@ -51,26 +56,45 @@ impl Spent {
     }
 }
 
-/// What to do after a reply.
+/// Next step after a reply.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Decision {
-    /// The pair has its end.
+    /// The pair has reached its end.
     Finish(End),
-    /// Ask again, no sooner than this.
+    /// The pair is asked again, not before this time.
     RetryAt(Tick),
-    /// Stop the whole run; the pair stays unsettled.
+    /// The whole run stops, and the pair has no end.
     Stop(StopReason),
 }
 
 impl RetryPolicy {
-    /// Whether the pair may not be asked again in this run.
+    /// Checks whether the pair may not be asked again in this run.
     pub const fn used_up(&self, spent: Spent) -> bool {
         spent.tries >= self.max_attempts
             || spent.sends >= MOST_SENDS
             || spent.possible >= MOST_POSSIBLE
     }
 
-    /// The longest back-off after so many failed tries (at least one) of this kind.
+    /// Returns the longest backoff after `tries` failed tries (at least one) and a
+    /// reply of this class.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use ceknik::model::class::{Class, Trouble};
+    /// use ceknik::rules::retry::RetryPolicy;
+    ///
+    /// let ms = Duration::from_millis;
+    /// let policy = RetryPolicy { max_attempts: 6, base: ms(500), cap: ms(60_000) };
+    /// let busy = Class::Retry(Trouble::Internal);
+    /// let waits = [1, 2, 3].map(|tries| policy.ceiling(busy, tries));
+    /// assert_eq!(waits, [ms(500), ms(1000), ms(2000)]);
+    ///
+    /// // A failure of the source waits twice as long, but never longer than the cap.
+    /// let source = Class::Retry(Trouble::SourceTimeout);
+    /// assert_eq!(policy.ceiling(source, 1), ms(1000));
+    /// assert_eq!(policy.ceiling(source, 20), policy.cap);
+    /// ```
     pub fn ceiling(&self, class: Class, tries: u8) -> Duration {
         let base = match class {
             Class::Retry(
@@ -82,8 +106,32 @@ impl RetryPolicy {
     }
 }
 
-/// What to do after a reply of this class, `spent` having counted it already. `jitter` is in
-/// `0.0..1.0`; `retry_after` is the server's wish, from now.
+/// Decides what to do after a reply of this class. `spent` already counts the attempt. `jitter` is
+/// in `0.0..1.0`. `retry_after` is the wait that the server asked for, from now on.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use ceknik::model::class::{Class, End, Trouble};
+/// use ceknik::rules::retry::{Decision, RetryPolicy, Spent, decide};
+///
+/// let ms = Duration::from_millis;
+/// let policy = RetryPolicy { max_attempts: 2, base: ms(500), cap: ms(60_000) };
+/// let failed = Class::Retry(Trouble::QueryFailed);
+///
+/// // A jitter of 0.5 waits for half of the longest backoff.
+/// let once = Spent::default().after(failed);
+/// let next = decide(failed, once, &policy, ms(10_000), 0.5, None);
+/// assert_eq!(next, Decision::RetryAt(ms(10_250)));
+///
+/// // The server's wish is longer.
+/// let next = decide(failed, once, &policy, ms(10_000), 0.5, Some(ms(3000)));
+/// assert_eq!(next, Decision::RetryAt(ms(13_000)));
+///
+/// // The second failed try is the last one.
+/// let next = decide(failed, once.after(failed), &policy, ms(13_000), 0.5, None);
+/// assert_eq!(next, Decision::Finish(End::Unavailable));
+/// ```
 pub fn decide(
     class: Class,
     spent: Spent,
@@ -106,7 +154,7 @@ pub fn decide(
         Class::Retry(_) | Class::NotSent(_) | Class::Throttled if policy.used_up(spent) => {
             Decision::Finish(End::Unavailable)
         }
-        // The shared back-off of the throttle holds the whole run; the row itself need not wait.
+        // The throttle pauses the whole run, so the row itself need not wait.
         Class::Throttled => Decision::RetryAt(now),
         Class::Retry(_) | Class::NotSent(_) => {
             let wait = policy.ceiling(class, spent.tries).mul_f64(jitter.clamp(0.0, 1.0));
@@ -158,14 +206,15 @@ mod tests {
         let act = |spent| decide(gateway, spent, &policy(), Duration::ZERO, 0.0, None);
         let once = Spent::default().after(gateway);
         assert_eq!(act(once), Decision::RetryAt(Duration::ZERO));
-        // What costs nothing in between changes nothing.
+        // An attempt in between that costs nothing changes nothing.
         let twice = once.after(Class::Retry(Trouble::Internal)).after(gateway);
         assert_eq!(act(twice), Decision::Finish(End::Unavailable));
         assert!(policy().used_up(twice.after(Class::Throttled)));
     }
 
     proptest! {
-        /// A retry is never in the past, never past the cap, and never before the server's wish.
+        /// A retry is never in the past and never before the server's wish, and its backoff never
+        /// exceeds the cap.
         #[test]
         fn back_off_is_bounded(tries in 1_u8..6, jitter in 0.0..1.0_f64, wish in 0_u64..600, at in 0_u64..1_000_000) {
             let now = Duration::from_millis(at);
@@ -182,7 +231,7 @@ mod tests {
             }
         }
 
-        /// Whatever comes, a pair is asked a bounded number of times.
+        /// A pair is asked a bounded number of times, whatever the replies are.
         #[test]
         fn no_row_is_asked_for_ever(classes in prop::collection::vec(0_usize..32, 0..200)) {
             let all: Vec<Class> = Class::all().collect();

@@ -1,26 +1,28 @@
-//! Which earlier answers are used instead of a new call.
+//! Reuse: decides which earlier answers are used instead of a new call.
 
 use crate::model::attempt::WallMs;
 use crate::model::class::{End, ResultCode};
 use crate::model::funnel::Ages;
 
-/// What to use of earlier runs. The cut-offs are those of the run's first start.
+/// Rules for the use of answers of earlier runs. The cut-off times are those of the
+/// run's first start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReusePolicy {
-    /// Matches, mismatches, unknown codes and refusals younger than this are used.
+    /// Time after which matches, mismatches, unknown codes and refusals are used.
     pub answers_since: WallMs,
-    /// "not sure" and "failed" younger than this are not asked again.
+    /// Time after which "not sure" and "failed" are used instead of asking again.
     pub reask_since: WallMs,
-    /// Ask again what an earlier run ended as refused, and cannot have been charged.
+    /// `true` to ask again about pairs that an earlier run ended as refused and that cannot have
+    /// been charged.
     pub retry_refused: bool,
-    /// Send again what was in doubt before this run began.
+    /// `true` to send again the pairs that were in doubt before this run began.
     pub resend_doubts: bool,
 }
 
 impl ReusePolicy {
-    /// Whether a pair that ended so, at that time, in an earlier run, is left as it is. An answer
-    /// that is `taken_over` from a run of the same file, cut short before the file changed, is as
-    /// good as this run's own.
+    /// Checks whether a pair keeps the `end` that an earlier run recorded at the time `at`.
+    /// `taken_over` is `true` if the answer comes from a run of the same file that was cut short
+    /// before the file changed. Such an answer is as good as this run's own.
     pub fn keeps(&self, end: End, at: WallMs, taken_over: bool) -> bool {
         match end {
             End::InDoubt => !self.resend_doubts,
@@ -33,23 +35,23 @@ impl ReusePolicy {
     }
 }
 
-/// How old an answer is, in the steps that people are told.
+/// Age of an answer, in the steps that people read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(u8)]
 pub enum Age {
-    /// Younger than a day; of the future too, where a clock was set back.
+    /// Less than a day. Also an answer from the future, after a clock was set back.
     #[default]
     UnderADay,
     /// One to seven days.
     Week,
     /// Eight to thirty days.
     Month,
-    /// Older.
+    /// More than thirty days.
     Older,
 }
 
 impl Age {
-    /// Of an answer that came at this time.
+    /// Returns the age at the time `now` of an answer that came at the time `at`.
     pub const fn of(at: WallMs, now: WallMs) -> Self {
         match now.0.saturating_sub(at.0) / 86_400_000 {
             ..1 => Self::UnderADay,
@@ -59,7 +61,7 @@ impl Age {
         }
     }
 
-    /// Counts one answer.
+    /// Counts one answer of this age.
     pub const fn count(self, ages: &mut Ages) {
         *match self {
             Self::UnderADay => &mut ages.under_1_day,
@@ -114,7 +116,8 @@ mod tests {
         };
         let eager = ReusePolicy { retry_refused: true, resend_doubts: true, ..plain.clone() };
         let answered = End::Answered;
-        // end, then: young (600), middle (300), old (100) under `plain`; young under `eager`
+        // For each end: young (600), middle (300) and old (100) under `plain`, then young
+        // under `eager`.
         for (end, young, middle, old, when_eager) in [
             (answered(ResultCode::Match), true, true, false, true),
             (answered(ResultCode::Mismatch), true, true, false, true),

@@ -1,22 +1,24 @@
-//! Records that are no rows: without a filled cell, the footer that adds the others up, or rows that were numbered before
-//! anybody was entered in them.
+//! Records that are not rows: blank records, a footer with totals, and rows that were numbered in
+//! advance for customers who were never entered.
 //!
-//! Must hold: only a record of which nothing could be sent is skipped; what is skipped is counted and shown.
-//! Never: skips a record for one cell alone, but for a number that continues those above.
+//! Must hold: a record is skipped only if nothing of it could be sent. Skipped records are
+//! counted and shown.
+//!
+//! Never: skips a record because of one cell alone, except for a number that continues those above.
 
 use super::headers::HeaderKey;
 use crate::model::text::is_invisible;
 
-/// Why a record is no row.
+/// Reason why a record is not a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Skip {
     /// No cell is filled.
     Blank,
-    /// A footer: TOTAL, and figures.
+    /// The record is a footer: TOTAL, and figures.
     Total,
 }
 
-/// First cells of a footer.
+/// Keys of the first cells of footers.
 const TOTALS: &[&str] = &[
     "total",
     "grandtotal",
@@ -37,8 +39,18 @@ const TOTALS: &[&str] = &[
     "jumlahkeseluruhan",
 ];
 
-/// Why a record that our own checks refused is no row at all. A footer's first filled cell says so, and behind it stand
-/// figures at the most: a customer by that name has more to show.
+/// Returns the reason why a record that our own checks refused is not a row at all; `None` if it is
+/// a row. The first filled cell of a footer is a word for a total, and only figures may follow: a
+/// customer with such a name has more cells.
+///
+/// ```
+/// use ceknik::rules::skip::{Skip, skip_of};
+///
+/// assert_eq!(skip_of(["", " ", ""].into_iter()), Some(Skip::Blank));
+/// assert_eq!(skip_of(["", "TOTAL", "Rp 1.500.000"].into_iter()), Some(Skip::Total));
+/// // A customer without a NIK, whose name begins like a footer.
+/// assert_eq!(skip_of(["", "JUMLAH SARI", "Bandung"].into_iter()), None);
+/// ```
 pub fn skip_of<'a>(cells: impl Iterator<Item = &'a str>) -> Option<Skip> {
     let filled = |cell: &&str| cell.chars().any(|c| !c.is_whitespace() && !is_invisible(c));
     let mut cells = cells.filter(filled);
@@ -49,20 +61,21 @@ pub fn skip_of<'a>(cells: impl Iterator<Item = &'a str>) -> Option<Skip> {
     (is_total && is_figure(rest) && cells.all(is_figure)).then_some(Skip::Total)
 }
 
-/// Columns in which rows are numbered: the first ones.
+/// Number of leading columns in which row numbers are looked for.
 const NUMBERED: usize = 4;
-/// Digits of the longest number of a row.
+/// Digits of the longest row number.
 const ROW_DIGITS: usize = 7;
 
-/// Follows the numbers that rows have in their first columns: 1, 2, 3 …
+/// Row numbers in the first columns (1, 2, 3 …), followed from record to record.
 #[derive(Clone, Debug, Default)]
 pub struct Numbering {
-    /// The latest number of each column, as long as all of them continued those above.
+    /// Latest number of each column, as long as all numbers of the column continued those above.
     latest: [Option<u32>; NUMBERED],
 }
 
 impl Numbering {
-    /// Looks at a record. True: it holds nothing but a number, and that continues those above.
+    /// Looks at the next record. Returns `true` if the record holds nothing but one number, and
+    /// this number continues those above.
     pub fn next<'a>(&mut self, cells: impl Iterator<Item = &'a [u8]>) -> bool {
         let (mut filled, mut continues) = (0_usize, false);
         for (column, cell) in cells.enumerate() {
@@ -96,17 +109,18 @@ fn row_number(cell: &[u8]) -> Option<u32> {
     is_number.then(|| std::str::from_utf8(cell).ok()?.parse().ok()).flatten()
 }
 
-/// `Total: 300` in one cell.
+/// Splits a cell such as `Total: 300` before its first digit.
 fn split_figures(cell: &str) -> (&str, &str) {
     let at = cell.find(|c: char| c.is_ascii_digit()).unwrap_or(cell.len());
     cell.split_at_checked(at).unwrap_or((cell, ""))
 }
 
-/// A figure with its marks and perhaps a unit of one short word (`Rp 1.500.000`, `300 orang`).
+/// Checks whether a cell is a figure, with punctuation and perhaps one short word as a unit
+/// (`Rp 1.500.000`, `300 orang`).
 fn is_figure(cell: &str) -> bool {
     let letters = cell.chars().filter(|c| c.is_alphabetic()).count();
     let digits = cell.chars().filter(char::is_ascii_digit).count();
-    // As many digits as a NIK has, or what is left of one, are no figure.
+    // As many digits as a NIK has, or the rest of one, are not a figure.
     letters <= 8 && digits <= 12 && (digits > 0 || letters == 0)
 }
 
@@ -125,7 +139,7 @@ mod tests {
             (&["Grand Total", "Rp 1.500.000", "300 orang"], Some(Skip::Total)),
             (&["Jumlah: 300"], Some(Skip::Total)),
             (&["TOTAL"], Some(Skip::Total)),
-            // A customer without a NIK, whatever the name.
+            // A customer without a NIK, whatever the name is.
             (&["", "JUMLAH SARI"], None),
             (&["", "TOTAL", "JL. MELATI NO. 3"], None),
             (&["TOTAL", "3275014101900001"], None),
@@ -141,7 +155,7 @@ mod tests {
     #[test]
     fn numbers_that_continue_those_above() {
         for (rows, expected) in [
-            // Rows and, for each, whether it is a number alone that continues.
+            // Rows and, for each row, whether it holds only a number that continues.
             ("1|BUDI/2|SITI/3|/4|", "..nn"),
             ("1|/2|", "nn"),
             ("BUDI|1/SITI|2/|3", "..n"),

@@ -1,8 +1,11 @@
-//! Streaks that say something is wrong with us, or with the line, and not with the customers.
+//! Streaks of answers which show that the problem is on our side, or on the connection, and not
+//! with the customers.
 //!
-//! Twenty refusals without a verdict between them stop the run, and do not count against their
-//! rows. Twenty lost answers in a row, or over a tenth of the last two hundred, stop it too. Both
-//! memories are bounded.
+//! Twenty refusals without a result code in between stop the run, and do not count against
+//! their rows. Twenty lost answers in a row, or more than a tenth of the last 200 answers lost,
+//! stop the run too.
+//!
+//! Must hold: the memory of answers is bounded.
 
 use std::collections::VecDeque;
 
@@ -10,18 +13,19 @@ use crate::model::attempt::AttemptId;
 use crate::model::class::{Class, Refusal};
 use crate::model::stop::StopReason;
 
-/// Refusals in a row that stop the run.
+/// Number of refusals in a row that stops the run.
 pub const MOST_REFUSALS: usize = 20;
-/// Lost answers in a row that stop the run.
+/// Number of lost answers in a row that stops the run.
 const MOST_LOST_IN_ROW: u32 = 20;
-/// Over how many answers the share of lost ones is looked at, and how many may be lost.
+/// Number of latest answers among which the lost ones are counted.
 const WINDOW: usize = 200;
+/// Largest number of lost answers in the window that does not stop the run.
 const MOST_LOST_IN_WINDOW: usize = WINDOW / 10;
 
-/// What the last answers had in common.
+/// Counts of the latest answers.
 #[derive(Debug, Clone, Default)]
 pub struct Streaks {
-    /// Refusals since the last verdict that a resume may ask again.
+    /// Refusals since the last result code that a resume may ask again.
     pardonable: Vec<AttemptId>,
     refusals: usize,
     lost_in_row: u32,
@@ -30,7 +34,7 @@ pub struct Streaks {
 }
 
 impl Streaks {
-    /// Takes an answer into account; says whether the run has to stop.
+    /// Takes an answer into account. Returns the reason to stop if the run has to stop.
     pub fn answered(&mut self, attempt: AttemptId, class: Class) -> Option<StopReason> {
         match class {
             Class::Answered(_) => {
@@ -39,7 +43,8 @@ impl Streaks {
             }
             Class::Refused(why) => {
                 self.refusals += 1;
-                // A success with an unknown status may have been charged: it is never asked again by itself.
+                // A success with an unknown status may have been charged, so it is never asked
+                // again by itself.
                 if !matches!(why, Refusal::Abnormal | Refusal::UnknownSuccess) {
                     self.pardonable.push(attempt);
                 }
@@ -59,8 +64,8 @@ impl Streaks {
         }
     }
 
-    /// The refusals that a resume is to ask again: those of the streak, but for the pairs that the
-    /// vendor says were asked too often.
+    /// Takes the refusals of the streak that a resume has to ask again. Pairs that the vendor says
+    /// were asked too often, and pairs that may have been charged, are not among them.
     pub fn take_pardonable(&mut self) -> Vec<AttemptId> {
         std::mem::take(&mut self.pardonable)
     }
@@ -84,7 +89,8 @@ mod tests {
     const REFUSED: Class = Class::Refused(Refusal::InvalidArgument);
     const LOST: Class = Class::InDoubt(Lost::Timeout);
 
-    /// Feeds classes, and says after how many answers the run stopped, and why.
+    /// Feeds the classes. Returns the number of answers after which the run stopped,
+    /// and the reason.
     fn stops(classes: impl IntoIterator<Item = Class>) -> Option<(usize, StopReason)> {
         let mut streaks = Streaks::default();
         classes

@@ -1,6 +1,7 @@
-//! The tally: the fold of settled attempts into what you owe.
+//! The tally: adds settled attempts up to what the user owes.
 //!
-//! One way of counting, used while a run goes on, when it is resumed, and for its last words.
+//! Must hold: this is the only way of counting, for a run in progress, for its resume and for
+//! its last words.
 
 use crate::model::class::{Class, NotSent, Refusal, ResultCode, Trouble};
 use crate::model::money::{Charge, Tally};
@@ -8,18 +9,32 @@ use crate::model::money::{Charge, Tally};
 use super::brake::FirstVerdicts;
 use super::classify::charge;
 
-/// What a run's own facts add up to, all its starts together.
+/// Sum of a run's own facts, over all its starts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SoFar {
-    /// What it cost.
+    /// Cost of the run.
     pub tally: Tally,
-    /// What its first verdicts were.
+    /// First verdicts of the run.
     pub verdicts: FirstVerdicts,
 }
 
-/// Counts so many settled attempts of one class.
+/// Adds a number of settled attempts of one class to the tally.
+///
+/// ```
+/// use ceknik::model::class::{Class, Lost, ResultCode};
+/// use ceknik::model::money::Tally;
+/// use ceknik::rules::tally::count;
+///
+/// let mut tally = Tally::default();
+/// count(&mut tally, Class::Answered(ResultCode::Match), 90);
+/// count(&mut tally, Class::Answered(ResultCode::Failed), 8);
+/// count(&mut tally, Class::InDoubt(Lost::Timeout), 2);
+/// assert_eq!(tally.calls, 100);
+/// // The two lost answers may be on the invoice.
+/// assert_eq!((tally.at_least(), tally.at_most()), (90, 92));
+/// ```
 pub const fn count(tally: &mut Tally, class: Class, attempts: u64) {
-    // An intent that was taken back was no attempt.
+    // An intent that was recalled before its send is no attempt.
     if matches!(class, Class::NotSent(NotSent::Recalled)) {
         return;
     }
@@ -41,7 +56,7 @@ pub const fn count(tally: &mut Tally, class: Class, attempts: u64) {
     }
 }
 
-/// The counter of an attempt whose charge is unknown.
+/// Returns the counter for attempts of this class whose charge is unknown.
 const fn possible(tally: &mut Tally, class: Class) -> &mut u64 {
     match class {
         Class::Retry(Trouble::Gateway) => &mut tally.possible.gateway,
@@ -52,7 +67,8 @@ const fn possible(tally: &mut Tally, class: Class) -> &mut u64 {
     }
 }
 
-/// An answer that the vendor documents as an error, and says nothing about charging for.
+/// Checks whether a class is an error answer: the call was sent, and brought no result code. The
+/// vendor does not document whether such answers are charged.
 const fn is_error_answer(class: Class) -> bool {
     class.was_sent() && !matches!(class, Class::Answered(_))
 }
@@ -61,7 +77,7 @@ const fn is_error_answer(class: Class) -> bool {
 mod tests {
     use super::*;
 
-    /// What each class adds to, written out by hand.
+    /// Compares the counters of each class with a table that is written out by hand.
     #[test]
     fn the_whole_table() {
         let table: [(&str, &[&str]); 36] = [

@@ -1,59 +1,95 @@
-//! The throttle: the vendor said "slower", and the whole run obeys.
+//! The throttle: slows the whole run down when the vendor asks for it.
 //!
-//! The first refusal of an incident pauses every send, shortly at first, twice as long each time it
-//! happens again without a good second between; a server's `Retry-After` is obeyed. Each incident also
-//! halves the rate, which then climbs back to what was asked. Refusals of calls that had left
-//! before the pause belong to the same incident and change nothing. Told the time; never waits.
+//! The first refusal of an incident pauses all sends. The pause is short at first, and twice as
+//! long with each incident, until a call succeeds a second or more after a pause. Each incident
+//! also halves the rate, which then climbs back to the rate that the user asked for. Refusals of
+//! calls that were sent before the pause belong to the same incident and do not lower the rate
+//! again. The server's `Retry-After` is always obeyed.
+//!
+//! Never: reads a clock or waits. The caller passes the time.
 
 use std::time::Duration;
 
 use super::retry::Tick;
 use crate::model::stop::StopReason;
 
-/// How often the rate climbs, and by what factor, while no refusal comes.
+/// Interval at which the rate climbs while no refusal comes.
 const CLIMB_EVERY: Duration = Duration::from_secs(1);
+/// Factor by which the rate climbs.
 const CLIMB: f64 = 1.1;
-/// What an unlimited run is taken to have done before it has done anything, calls a second.
+/// Lowest rate that an unlimited run is assumed to have had before an incident, in calls a second.
 const UNKNOWN_RATE: f64 = 10.0;
-/// The lowest rate that an incident leaves, calls a second.
+/// Lowest rate after an incident, in calls a second, unless the user asked for less.
 const FLOOR: f64 = 0.1;
-/// An unlimited run whose rate has climbed so far is unlimited again.
+/// Rate at which a run without a limit becomes unlimited again, in calls a second.
 const NO_LIMIT: f64 = 10_000.0;
 
-/// How the run slows down.
+/// Settings of the throttle.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ThrottlePolicy {
-    /// The asked rate, calls a second; `None` is unlimited.
+    /// Rate that the user asked for, in calls a second; `None` is unlimited.
     pub rate: Option<f64>,
-    /// The first pause; it doubles.
+    /// First pause. Each incident doubles the next pause.
     pub base: Duration,
-    /// No pause is longer, but for the server's own wish.
+    /// Longest pause, unless the server asks for a longer one.
     pub cap: Duration,
-    /// Refused so long without a success, the run is given up.
+    /// Longest time of refusals without a success. After this time the run is given up.
     pub max_outage: Duration,
 }
 
-/// The throttle of one run.
+/// The throttle of one start.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use ceknik::rules::throttle::{Throttle, ThrottlePolicy};
+///
+/// let ms = Duration::from_millis;
+/// let mut throttle = Throttle::new(ThrottlePolicy {
+///     rate: Some(100.0),
+///     base: ms(500),
+///     cap: ms(60_000),
+///     max_outage: ms(1_800_000),
+/// });
+///
+/// // A refusal pauses the run and halves the rate.
+/// assert!(throttle.refused(ms(900), None, ms(1000)));
+/// assert_eq!(throttle.paused_until(), ms(1500));
+/// assert_eq!(throttle.rate(), Some(50.0));
+///
+/// // Another call that was sent before the pause belongs to the same incident.
+/// assert!(!throttle.refused(ms(950), None, ms(1010)));
+/// assert_eq!(throttle.rate(), Some(50.0));
+///
+/// // A second after the pause the rate begins to climb, by a tenth each second.
+/// assert!(!throttle.advance(ms(2499)));
+/// assert!(throttle.advance(ms(2500)));
+/// assert!(throttle.rate().is_some_and(|rate| rate > 54.9 && rate < 55.1));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Throttle {
     policy: ThrottlePolicy,
-    /// The rate in force; `None` is unlimited.
+    /// Rate in force, in calls a second; `None` is unlimited.
     rate: Option<f64>,
-    /// Nothing is sent before this.
+    /// Time before which nothing is sent.
     paused_until: Tick,
-    /// When the last incident began: calls that left before it belong to it.
+    /// Time at which the last incident began. Calls that were sent before this time belong to it.
     incident: Option<Tick>,
+    /// Length of the next pause.
     pause: Duration,
+    /// Time at which the rate may climb next.
     climb_at: Tick,
-    /// Since when no call has succeeded although we were refused.
+    /// Time of the first refusal since the last success.
     refused_since: Option<Tick>,
-    /// Answers in the running second, to know what rate an unlimited run really had.
+    /// Begin of the current second and the successes in it, which tell the real rate of an
+    /// unlimited run.
     window: (Tick, u32),
+    /// Successes a second, when they were last measured.
     answered_per_second: f64,
 }
 
 impl Throttle {
-    /// No pause, the asked rate.
+    /// Creates a throttle without a pause, at the rate that the user asked for.
     pub const fn new(policy: ThrottlePolicy) -> Self {
         Self {
             rate: policy.rate,
@@ -68,28 +104,28 @@ impl Throttle {
         }
     }
 
-    /// Nothing may be sent before this.
+    /// Returns the time before which nothing may be sent.
     pub const fn paused_until(&self) -> Tick {
         self.paused_until
     }
 
-    /// The rate in force, calls a second; `None` is unlimited.
+    /// Returns the rate in force, in calls a second; `None` is unlimited.
     pub const fn rate(&self) -> Option<f64> {
         self.rate
     }
 
-    /// The rate that the user asked for.
+    /// Returns the rate that the user asked for, in calls a second; `None` is unlimited.
     pub const fn asked(&self) -> Option<f64> {
         self.policy.rate
     }
 
-    /// When the rate may climb next.
+    /// Returns the time at which the rate may climb next.
     pub const fn climbs_at(&self) -> Tick {
         self.climb_at
     }
 
-    /// A call that had left at `sent_at` was refused as too fast. Says whether this began a new
-    /// incident.
+    /// Takes the refusal of a call that was sent at `sent_at` into account: the vendor says that
+    /// the run is too fast. Returns `true` if this began a new incident.
     pub fn refused(&mut self, sent_at: Tick, retry_after: Option<Duration>, now: Tick) -> bool {
         self.refused_since.get_or_insert(now);
         self.hold(retry_after, now);
@@ -105,10 +141,11 @@ impl Throttle {
         true
     }
 
-    /// The rate that was too high. Of an unlimited run only what it did is known: its rate in force
-    /// may have climbed far above that.
+    /// Returns the rate that was too high. The rate in force of a run without a limit may have
+    /// climbed far above what the run really did, so for such a run the rate of its answers is
+    /// the upper bound.
     fn real_rate(&self) -> f64 {
-        // The running second counts as far as it has come.
+        // The current second counts as far as it has come.
         let answered = self.answered_per_second.max(f64::from(self.window.1)).max(UNKNOWN_RATE);
         match (self.policy.rate, self.rate) {
             (Some(_), Some(rate)) => rate,
@@ -116,7 +153,7 @@ impl Throttle {
         }
     }
 
-    /// Any other answer: a server's wish to wait is obeyed by the whole run.
+    /// Takes any other answer into account: if the server asks for a wait, the whole run waits.
     pub fn hold(&mut self, retry_after: Option<Duration>, now: Tick) {
         if let Some(wish) = retry_after {
             self.paused_until = self.paused_until.max(now + wish);
@@ -124,7 +161,7 @@ impl Throttle {
         }
     }
 
-    /// A call got a result code.
+    /// Takes a result code into account, which is a success.
     pub fn succeeded(&mut self, now: Tick) {
         self.refused_since = None;
         if now >= self.paused_until + CLIMB_EVERY {
@@ -138,7 +175,7 @@ impl Throttle {
         self.window.1 += 1;
     }
 
-    /// Lets the rate climb. Says whether it changed.
+    /// Lets the rate climb if it is time to. Returns `true` if the rate changed.
     pub fn advance(&mut self, now: Tick) -> bool {
         let Some(rate) = self.rate else { return false };
         if self.incident.is_none() || now < self.climb_at {
@@ -155,14 +192,16 @@ impl Throttle {
         true
     }
 
-    /// The run was refused too long, or is asked to wait longer than it would.
+    /// Returns the reason to give the run up: refusals without a success for `max_outage`, or a
+    /// server that asks for a wait longer than that.
     pub fn given_up(&self, now: Tick) -> Option<StopReason> {
         let refused = self.refused_since.is_some_and(|at| now >= at + self.policy.max_outage);
         let asked = self.paused_until > now + self.policy.max_outage;
         (refused || asked).then_some(StopReason::Throttled)
     }
 
-    /// When it will have been.
+    /// Returns the time at which the run will be given up unless a call succeeds; `None` if no call
+    /// was refused since the last success.
     pub fn gives_up_at(&self) -> Option<Tick> {
         self.refused_since.map(|at| at + self.policy.max_outage)
     }
@@ -212,7 +251,7 @@ mod tests {
         let mut paused = |sent, now, expected| {
             assert!(throttle.refused(ms(sent), None, ms(now)));
             assert_eq!(throttle.paused_until(), ms(expected), "{now}");
-            // At once after the pause proves little.
+            // A success right after the pause proves little.
             throttle.succeeded(ms(expected));
         };
         paused(1, 1, 501);
@@ -244,7 +283,7 @@ mod tests {
         for at in 1..=100 {
             throttle.succeeded(ms(at));
         }
-        // A hundred in four seconds.
+        // A hundred answers in four seconds.
         throttle.succeeded(ms(4000));
         throttle.refused(ms(4000), None, ms(4000));
         assert_eq!(throttle.rate(), Some(12.5));
@@ -309,7 +348,8 @@ mod tests {
     }
 
     proptest! {
-        /// The rate stays above zero and never above what was asked; a pause never passes its cap.
+        /// The rate stays above zero and never exceeds the rate that was asked for. A pause never
+        /// exceeds its cap.
         #[test]
         fn rate_and_pause_are_bounded(rate in 0.05..5000.0_f64, steps in prop::collection::vec((0_u8..3, 1_u64..3000), 1..200)) {
             let mut throttle = throttle(Some(rate));

@@ -1,42 +1,43 @@
-//! The ways in which the sandbox can answer, and what each of them is: its label, its HTTP code,
-//! its charge and the shape of its body. One table.
+//! Ways in which the sandbox can answer, and the properties of each: its label, its HTTP code, its
+//! charge and the shape of its body. All of them are in one table.
 //!
-//! Must hold: `charged` is what the stand-in vendor bills, and the stats and the calls log take
-//! it from here alone. The vendor's contract leaves the charge of an unknown result code open;
-//! the sandbox bills it, so that a client that doesn't count it as possible is found out.
-//! It never says when an answer is given: that is for the endings and the world.
+//! Must hold: `charged` is what the sandbox bills, and the stats and the calls log take it from
+//! here alone. The vendor's contract leaves the charge of an unknown result code open. The sandbox
+//! bills it, so that a client that does not count it as possible is found out.
+//!
+//! Never: decides when an answer is given. The endings and the world decide that.
 
-/// What an answer is made of.
+/// Shape of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
-    /// 200 with a result.
+    /// A 200 with a result.
     Verdict { code: &'static str, remark: &'static str },
-    /// 200 with a match whose remark repeats what was sent.
+    /// A 200 with a match whose remark repeats the NIK and the name.
     Echo,
-    /// A 200 of which half the body comes.
+    /// A 200 with only half of its body.
     CutBody,
-    /// The vendor's error JSON; the label is its status.
+    /// The vendor's error JSON. Its status is the label.
     Refusal { reason: &'static str },
-    /// A proxy's HTML page.
+    /// An HTML page of a proxy.
     Page,
     /// The connection ends without an answer.
     Cut,
-    /// No answer, and the connection stays.
+    /// No answer comes, and the connection stays open.
     Hang,
 }
 
-/// The facts about an answer.
+/// Properties of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Terms {
-    /// As the stats and the calls log name it.
+    /// Name in the stats and in the calls log.
     pub(super) label: &'static str,
-    /// 0 where no HTTP answer comes.
+    /// HTTP code. 0 if no HTTP answer comes.
     pub(super) http: u16,
     pub(super) charged: bool,
     pub(super) shape: Shape,
 }
 
-/// Defines the answers from their table, and for the tests the list of all.
+/// Defines the answers from their table, and a list of all answers for the tests.
 macro_rules! answers {
     ($( $(#[$doc:meta])* $answer:ident = $terms:expr; )+) => {
         /// A way to answer.
@@ -46,11 +47,12 @@ macro_rules! answers {
         }
 
         impl Answer {
-            /// Every answer, in the order of the declaration: `answer as usize` is its place here.
+            /// All answers, in the order of declaration. `answer as usize` is the place in this
+            /// list.
             #[cfg(test)]
             pub(super) const ALL: [Self; [$( stringify!($answer) ),+].len()] = [$( Self::$answer ),+];
 
-            /// The facts about it.
+            /// Returns the properties of this answer.
             pub(super) const fn terms(self) -> Terms {
                 match self {
                     $( Self::$answer => $terms, )+
@@ -68,11 +70,12 @@ answers! {
     Mismatch = verdict("02", true, "MISMATCH");
     NotSure = verdict("03", false, "NOT SURE");
     Failed = verdict("04", false, "UNKNOW");
-    /// A result code that api.md doesn't know.
+    /// A result code that the vendor does not document.
     UnknownCode = verdict("77", true, "A CODE OF THE FUTURE");
     /// A match whose remark repeats the NIK and the name.
     Echo = terms("01", 200, true, Shape::Echo);
-    // Must not read as if an argument were missing: that is how a client tells that its kind of body isn't understood.
+    // The reason must not say that an argument is missing. A client would conclude that its kind of
+    // body is not understood.
     InvalidId = refusal(400, INVALID, "id_number is invalid");
     MissingId = refusal(400, INVALID, "argument id_number not found");
     MissingName = refusal(400, INVALID, "argument name not found");
@@ -89,18 +92,18 @@ answers! {
     NoPermission = refusal(403, "NO_PERMISSION", "no permission for this service");
     OutOfQuota = refusal(403, "OUT_OF_QUOTA", "the quota is used up");
     RateLimited = refusal(403, LIMIT, "too many requests");
-    /// That refusal with `Retry-After: 1`.
+    /// `RATE_LIMIT_EXCEEDED` with `Retry-After: 1`.
     RateLimitedRetryAfter = refusal(403, LIMIT, "too many requests, wait a second");
     Internal = refusal(500, "INTERNAL_ERROR", "internal error");
     SourceUnavailable = refusal(512, "SOURCE_SERVICE_UNAVAILABLE", "source service unavailable");
     SourceTimeout = refusal(513, "SOURCE_SERVICE_TIMEOUT", "source service timed out");
     Html502 = terms("html502", 502, false, Shape::Page);
-    // A gateway lost patience while the vendor went on and charged.
+    // A gateway gave up waiting, while the vendor went on and charged.
     Html504 = terms("html504", 504, true, Shape::Page);
     Hang = terms("hang", 0, true, Shape::Hang);
-    /// Charged as a match, then the connection is cut with no answer.
+    /// Charged as a match, but then the connection is cut without an answer.
     Cut = terms("cut", 0, true, Shape::Cut);
-    /// Cut before anything was charged.
+    /// The connection is cut before anything is charged.
     CutBefore = terms("cut_before", 0, false, Shape::Cut);
     /// A 200 whose body stops in its middle.
     CutBody = terms("cut_body", 200, true, Shape::CutBody);

@@ -1,10 +1,13 @@
 //! The calls log: one JSON line per request to the endpoint, written by a thread of its own.
 //!
-//! Must hold: lines stand in the order of the decisions, none is lost while the process lives (a
-//! full queue holds the server back), and a line is in the file some 10 ms after its decision.
-//! The file is made with mode 0600 and appended to, or taken from all others if it was there; a link is not followed.
-//! It never holds a NIK or a name. The pair is a plain hash, which who knows the NIK's form can guess
-//! by trying all: good enough for a sandbox's made-up people, not for customers.
+//! Must hold: lines are in the order of the decisions. No line is lost while the process lives,
+//! because a full queue makes the server wait. A line is in the file about 10 ms after its
+//! decision. The file has mode 0600. An existing file is set to that mode and appended to. A link
+//! is not followed.
+//!
+//! Never: holds a NIK or a name. A pair is a plain hash, so anybody who knows the form of a NIK can
+//! find the pair by trying all values. This is good enough for the invented people of a sandbox,
+//! but not for customers.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -16,26 +19,26 @@ use std::time::Duration;
 use super::answer::Answer;
 use crate::fs::trusted;
 
-/// Records on their way to the file; some 0.2 s of a flood.
+/// Most records that wait to be written. This is about 0.2 s of requests at full speed.
 const QUEUE: usize = 16_384;
 
-/// How long the writer lets records gather. It sleeps meanwhile, so that a flood doesn't pay for
-/// waking it once per record.
+/// Time for which the writer lets records gather. The writer sleeps meanwhile, so that at full
+/// speed it is not woken for every record.
 const GATHER: Duration = Duration::from_millis(10);
 
 /// One line of the log.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Record {
-    /// Microseconds since the epoch, at the request's arrival.
+    /// Time at which the request arrived, in microseconds since the epoch.
     pub(super) at_us: u64,
-    /// None where the request couldn't be read.
+    /// Hash of the pair. `None` if the request could not be read.
     pub(super) pair: Option<u64>,
     pub(super) answer: Answer,
-    /// How-manieth request of its pair.
+    /// Number of this request among those of its pair, from 1. 0 without a pair.
     pub(super) nth: u32,
 }
 
-/// The near end of the log.
+/// Sender of records to the thread that writes the log.
 #[derive(Debug)]
 pub(super) struct CallLog {
     queue: SyncSender<Record>,
@@ -53,14 +56,14 @@ impl CallLog {
         Ok(Self { queue, writer })
     }
 
-    /// Hands a record over; waits where the file can't keep up.
+    /// Queues a record. Waits if the file cannot keep up.
     pub(super) fn record(&self, record: Record) {
-        // The writer goes on reading after a failure and reports it at the end, so this can only
-        // fail after a panic over there, which the end reports too.
+        // The writer still receives records after a failure, and reports the failure at the end. So
+        // this can fail only after a panic of the writer, which is reported at the end too.
         let _ = self.queue.send(record);
     }
 
-    /// Waits until everything is in the file.
+    /// Waits until all records are in the file.
     pub(super) fn finish(self) -> io::Result<()> {
         drop(self.queue);
         self.writer
@@ -73,7 +76,7 @@ fn write_all(records: &Receiver<Record>, file: File) -> io::Result<()> {
     let written = write_until_closed(records, BufWriter::with_capacity(1 << 16, file));
     if let Err(error) = &written {
         tracing::error!("the sandbox's calls log cannot be written: {error}");
-        // Keep the server going: the end of the sandbox reports the failure.
+        // Let the server go on. The failure is reported at the end of the sandbox.
         records.iter().for_each(drop);
     }
     written
@@ -83,7 +86,8 @@ fn write_until_closed(records: &Receiver<Record>, mut out: impl Write) -> io::Re
     while let Ok(first) = records.recv() {
         write(&mut out, &first)?;
         thread::sleep(GATHER);
-        // Bounded, so that a flood faster than the disk can't keep lines from being flushed.
+        // The number is limited, so that lines are flushed even if requests come faster than the
+        // disk can write.
         for record in records.try_iter().take(QUEUE) {
             write(&mut out, &record)?;
         }

@@ -1,23 +1,24 @@
-//! Seeded trouble: which calls meet one, and which one. Pure.
+//! Seeded trouble: the calls that get trouble, and the kind of trouble. Pure.
 //!
-//! Must hold: it depends on the seed, the pair and the pair's draw alone, so a run with the same
-//! input and seed meets the same troubles in whatever order its calls arrive.
-//! It never draws a trouble at a share of 0.
+//! Must hold: trouble depends only on the seed, the pair and the draw of the pair. So a run with
+//! the same input and seed gets the same trouble, in whatever order its calls arrive.
+//!
+//! Never: draws trouble at a share of 0.
 
 use std::time::Duration;
 
 use super::answer::Answer;
 use super::endings::mix;
 
-/// How much later a slow answer comes.
+/// Delay of a slow answer.
 pub(super) const SLOW: Duration = Duration::from_millis(200);
 
-/// What befalls a call.
+/// Trouble of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trouble {
-    /// Another answer than the pair's own.
+    /// Another answer in place of the pair's own.
     Instead(Answer),
-    /// Its own answer, late.
+    /// The pair's own answer, but late.
     Slow,
 }
 
@@ -33,7 +34,7 @@ const TROUBLES: [Trouble; 9] = [
     Trouble::Slow,
 ];
 
-/// A share of calls that meet trouble.
+/// Share of the calls that get trouble.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Chaos {
     share: f64,
@@ -41,15 +42,15 @@ pub(super) struct Chaos {
 }
 
 impl Chaos {
-    /// None where there is no trouble at all, so that nothing needs to be counted for it.
+    /// Returns `None` if no call gets trouble, so that nothing has to be counted for it.
     pub(super) fn new(share: f64, seed: u64) -> Option<Self> {
         (share > 0.0).then_some(Self { share, seed })
     }
 
-    /// The trouble of this pair at this draw, if any.
+    /// Returns the trouble of a pair at this draw, if there is any.
     pub(super) fn draw(&self, pair: u64, draw: u32) -> Option<Trouble> {
         let hash = mix(mix(self.seed ^ pair).wrapping_add(u64::from(draw)));
-        // The upper 53 bits, as many as a double holds exactly, as a number in 0..1.
+        // The upper 53 bits (as many as a double holds exactly), as a number from 0 to below 1.
         let point = (hash >> 11) as f64 / (1_u64 << 53) as f64;
         if point >= self.share {
             return None;

@@ -1,11 +1,12 @@
-//! Which answer a pair draws: by the last four digits of its NIK, else by its hash. Pure.
+//! Answer for each pair: by the last four digits of its NIK, otherwise by its hash. Pure.
 //!
-//! Must hold: the same pair at its same draw gets the same answer, on every machine and in every
-//! build. It never looks at the clock, the rate or the account: the world does that first.
+//! Must hold: a pair gets the same answer at the same draw, on every machine and in every build.
+//!
+//! Never: looks at the clock, the rate or the account. The world checks them first.
 
 use super::answer::Answer;
 
-/// The table of endings and accounts, for people: `ceknik sandbox --help` prints it.
+/// Table of the endings and accounts for people. `ceknik sandbox --help` prints it.
 pub const ENDINGS_HELP: &str = "\
 Answers by the NIK's last four digits:
   0001  match (01)                          0011  never answers; charged
@@ -24,7 +25,8 @@ Charged: 01, 02, and where said above. 'Once' is counted per pair, from the sand
 Any id and secret that are not empty are accepted, but these:
   id refused, secret refused: UNAUTHORIZED    id expired: KEY_EXPIRED    id forbidden: NO_PERMISSION";
 
-/// What the pair draws. `draw` counts from 1: how often this pair has come as far as its ending.
+/// Returns the answer for a pair. `draw` is the number of times that this pair has reached its
+/// ending, from 1.
 pub(super) fn answer(nik: &str, pair: u64, draw: u32) -> Answer {
     let first = draw <= 1;
     match ending(nik) {
@@ -54,7 +56,7 @@ pub(super) fn answer(nik: &str, pair: u64, draw: u32) -> Answer {
     }
 }
 
-/// Whether the answer depends on the draw, so that the pair's draws must be counted.
+/// Checks whether the answer depends on the draw, so that the draws of the pair must be counted.
 pub(super) fn counts(nik: &str) -> bool {
     matches!(ending(nik), "0008" | "0016" | "0019")
 }
@@ -63,8 +65,8 @@ fn ending(nik: &str) -> &str {
     nik.get(nik.len().saturating_sub(4)..).unwrap_or_default()
 }
 
-/// Spreads every bit of the input over the whole output (the finisher of splitmix64): the same on every machine and in
-/// every build, and nothing secret or unguessable.
+/// Spreads every bit of the input over the whole output (the finalizer of splitmix64). The result
+/// is the same on every machine and in every build. It is not secret and can be guessed.
 pub(super) const fn mix(value: u64) -> u64 {
     let mut z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -85,7 +87,7 @@ fn by_hash(pair: u64) -> Answer {
 mod tests {
     use super::*;
 
-    /// Ending, first answer, every later answer: (label, HTTP code, charged) each.
+    /// Ending, first answer and every later answer. Each answer is (label, HTTP code, charged).
     type Row = (&'static str, (&'static str, u16, bool), (&'static str, u16, bool));
 
     const TABLE: [Row; 19] = [

@@ -1,8 +1,9 @@
-//! The thin HTTP edge: reads a request, asks the world, waits, answers.
+//! HTTP edge of the sandbox: reads a request, asks the world for a decision, waits, and answers.
 //!
-//! Must hold: a request is decided, counted and logged before anything of its answer leaves, so a
+//! Must hold: a request is decided, counted and logged before any part of its answer leaves. So a
 //! client that goes away has been charged all the same, as at the real vendor.
-//! It never keeps more than 64 KB of a body, and never logs what a request says.
+//!
+//! Never: keeps more than 64 KiB of a body, or logs the content of a request.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,17 +26,18 @@ use super::world::{Decision, Stats, World};
 
 const ENDPOINT: &str = "/verify/id_name";
 const JSON: &str = "application/json";
+/// Largest body that is kept, in bytes.
 const MAX_BODY: usize = 64 * 1024;
-/// A larger body than this isn't even read to its end: the connection is cut.
+/// Largest body that is read to its end, in bytes. For a larger body the connection is cut.
 const MAX_DISCARDED: usize = 1024 * 1024;
 const API_ID: HeaderName = HeaderName::from_static("x-df-api-id");
 const API_SECRET: HeaderName = HeaderName::from_static("x-df-api-secret");
 
-/// The server's state, shared by its connections.
+/// State of the server, shared by its connections.
 pub(super) struct Shared {
     state: Mutex<State>,
     started: Instant,
-    /// The start, since the epoch; later moments are counted from it.
+    /// Time of the start, since the epoch. Later times are counted from it.
     epoch: Duration,
     latency: Duration,
     accepts: Accepts,
@@ -69,7 +71,7 @@ impl Shared {
         self.state().world.stats(self.started.elapsed())
     }
 
-    /// The log, to be finished; nothing is logged after this.
+    /// Takes the log out, so that the caller can finish it. Nothing is logged after this.
     pub(super) fn take_log(&self) -> Option<CallLog> {
         self.state().log.take()
     }
@@ -99,7 +101,7 @@ impl Shared {
     fn not_found(&self) -> Marks {
         let mut state = self.state();
         state.not_found += 1;
-        // Counted down from the top, out of the way of the requests that are counted up.
+        // Counted down from the top. The numbers of requests are counted up, so the two never meet.
         let serial = u64::MAX - state.not_found;
         self.marks(&mut state, serial, 0, self.started.elapsed())
     }
@@ -115,17 +117,17 @@ impl Shared {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Counters are whole at every moment, so a panic elsewhere doesn't spoil them.
+        // Counters are consistent at every moment, so a panic elsewhere does not damage them.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The connection is to end without an answer, or without the rest of one.
+/// Error that ends a connection without an answer, or without the rest of an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the sandbox cut the connection, as asked")]
 pub(super) struct CutOff;
 
-/// Answers one request; an error cuts the connection.
+/// Answers one request. An error cuts the connection.
 pub(super) async fn handle(
     shared: Arc<Shared>,
     request: Request<Incoming>,
@@ -179,7 +181,8 @@ async fn answer(
     Ok(response)
 }
 
-/// The whole body; None where it is too large to keep.
+/// Reads a whole body. Returns `None` if the body is larger than [`MAX_BODY`], and an error if it
+/// is larger than [`MAX_DISCARDED`] or breaks off.
 async fn read(mut body: Incoming) -> Result<Option<Vec<u8>>, CutOff> {
     let mut bytes = Vec::new();
     let mut length = 0;
@@ -205,7 +208,7 @@ fn response(http: u16, kind: &'static str, reply: Reply) -> Response<Reply> {
     response
 }
 
-/// An answer's body, of which the end may never come.
+/// Body of an answer. Its end may never come.
 pub(super) struct Reply {
     bytes: Bytes,
     missing: u64,
@@ -217,7 +220,7 @@ impl Reply {
         Self { bytes: bytes.into(), missing: 0, flushed: false }
     }
 
-    /// Promises all, gives half, cuts.
+    /// Returns a body that announces its whole length, but breaks off after the first half.
     fn half(mut bytes: Vec<u8>) -> Self {
         let whole = bytes.len();
         bytes.truncate(whole / 2);
@@ -241,7 +244,8 @@ impl Body for Reply {
             return Poll::Ready(None);
         }
         if !self.flushed {
-            // hyper drops what it has buffered when a body fails; a pause makes it flush first.
+            // If a body fails, hyper drops the bytes that it has buffered. A pause makes hyper
+            // flush them first.
             self.flushed = true;
             context.waker().wake_by_ref();
             return Poll::Pending;

@@ -1,33 +1,35 @@
-//! The calls-per-second limit: GCRA, told the time. Pure.
+//! Limit of the calls per second, by the generic cell rate algorithm (GCRA). Pure: the time is an
+//! argument.
 //!
-//! Must hold: in any window of a second at most rate + burst calls pass, the burst being 1 % of
-//! the rate and at least one call. A refused call uses nothing up.
-//! It never waits.
+//! Must hold: in any window of one second at most rate + burst calls pass. The burst is 1 % of the
+//! rate, but at least one call. A refused call does not count against the limit.
+//!
+//! Never: waits.
 
 use std::time::Duration;
 
-/// A limit and how much of it is used.
+/// A limit, and the part of it that is used.
 #[derive(Debug)]
 pub(super) struct Limiter {
-    /// Time that one call stands for.
+    /// Time between two calls at the full rate.
     interval: Duration,
-    /// How far ahead of time the calls may run: the burst, less the call that is due.
+    /// Time by which a call may come before it is due: the burst, without the call that is due.
     ahead: Duration,
-    /// When the next call is due.
+    /// Time at which the next call is due.
     due: Duration,
 }
 
 impl Limiter {
-    /// A limit of `rate` calls per second; the rate is above 0 and finite.
+    /// Makes a limit of `rate` calls per second. The rate must be finite and above 0.
     pub(super) fn new(rate: f64) -> Self {
-        // So slow a rate that its interval overflows lets one call through, ever.
+        // At a rate so low that its interval overflows, only one call ever passes.
         let interval = Duration::try_from_secs_f64(1.0 / rate).unwrap_or(Duration::MAX);
         let burst = (rate * 0.01).max(1.0);
         let ahead = Duration::try_from_secs_f64((burst - 1.0) / rate).unwrap_or(Duration::ZERO);
         Self { interval, ahead, due: Duration::ZERO }
     }
 
-    /// Whether a call may pass now.
+    /// Checks whether a call may pass now. A call that may pass is counted.
     pub(super) fn admit(&mut self, now: Duration) -> bool {
         if now.saturating_add(self.ahead) < self.due {
             return false;
@@ -41,7 +43,7 @@ impl Limiter {
 mod tests {
     use super::*;
 
-    /// How many of the calls that come each `every` pass within `span`.
+    /// Returns how many calls pass within `span` if a call comes each `every`.
     fn passed(rate: f64, every: Duration, span: Duration) -> u32 {
         let mut limiter = Limiter::new(rate);
         let mut now = Duration::from_secs(7);

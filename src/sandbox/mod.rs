@@ -1,15 +1,17 @@
-//! The stand-in vendor: a server on loopback that speaks the vendor's API, for trying things out
-//! with no account, for tests and for benchmarks.
+//! The sandbox: a server on loopback that speaks the vendor's API. It is for trials without an
+//! account, for tests and for benchmarks.
 //!
-//! Reading order: `options` (what it can be asked), `answer` (the ways to answer, one table),
-//! `endings` (which pair draws which; [`ENDINGS_HELP`] is the table for people), `chaos`, `limiter`,
+//! Reading order: `options` (the settings), `answer` (the ways to answer, in one table), `endings`
+//! (the answer for each pair; [`ENDINGS_HELP`] is the table for people), `chaos`, `limiter`,
 //! `world` (the order of the checks, and the counts), `request` and `wire` (bytes in, bytes out),
 //! `http` (the edge), `calls` (the log).
 //!
-//! Must hold: what is decided, charged, logged and counted agree; with default options the same
-//! pair always draws the same answer. `GET /stats` shows the counts.
-//! It never listens beyond loopback, never keeps a NIK or a name, and never stands for the real
-//! vendor: its order numbers begin with `SANDBOX-`.
+//! Must hold: decisions, charges, log and counts agree. `GET /stats` shows the counts. With default
+//! options and accepted credentials, the answer depends only on the pair and on how often the pair
+//! has reached its ending.
+//!
+//! Never: listens beyond loopback, keeps a NIK or a name, or passes for the real vendor. Its order
+//! numbers begin with `SANDBOX-`.
 
 mod answer;
 mod calls;
@@ -46,40 +48,40 @@ pub use world::Stats;
 use calls::CallLog;
 use http::Shared;
 
-/// Open connections; further ones wait in the system's queue.
+/// Most open connections. Further ones wait in the queue of the system.
 const MAX_CONNECTIONS: usize = 4_096;
 
-/// Connections that the system keeps until they are accepted: many clients start at once.
+/// Most connections that the system keeps until they are accepted. Many clients start at once.
 const BACKLOG: u32 = 1_024;
 
-/// What keeps a sandbox from running.
+/// Reason why a sandbox cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    /// The options make no sense.
+    /// An option has a value that makes no sense.
     #[error("{0}")]
     Options(String),
-    /// The port can't be had.
+    /// The port cannot be opened.
     #[error("cannot listen on 127.0.0.1:{port}: {source}")]
     Listen {
-        /// The port that was asked for.
+        /// Port that was asked for.
         port: u16,
-        /// What the system said.
+        /// Error of the system.
         source: io::Error,
     },
-    /// The calls log can't be opened or written.
+    /// The calls log cannot be opened or written.
     #[error("cannot write the calls log {}: {source}", path.display())]
     Calls {
-        /// The log's file.
+        /// File of the log.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         source: io::Error,
     },
-    /// The thread or its runtime can't be had.
+    /// The thread or its runtime cannot be started.
     #[error("cannot start the sandbox's thread: {0}")]
     Thread(#[from] io::Error),
 }
 
-/// A stand-in vendor that listens but doesn't answer yet.
+/// A sandbox that listens but does not answer yet.
 pub struct Sandbox {
     listener: TcpListener,
     address: SocketAddr,
@@ -88,7 +90,10 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Opens the port and the calls log. Call it within a tokio runtime.
+    /// Opens the port and the calls log. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// [`SandboxError::Options`], [`SandboxError::Listen`] or [`SandboxError::Calls`].
     pub async fn bind(options: Options) -> Result<Self, SandboxError> {
         options.check().map_err(SandboxError::Options)?;
         let listen = |port| -> io::Result<_> {
@@ -115,13 +120,16 @@ impl Sandbox {
         })
     }
 
-    /// Where it listens.
+    /// Returns the address on which the sandbox listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Serves until `stop` is done. Then it stops at once: open connections are closed, whether
-    /// their answer has left or not, and the calls log is written out.
+    /// Serves until `stop` is done, and then stops at once. Open connections are closed, even if
+    /// their answer has not left. The calls log is written to its end.
+    ///
+    /// # Errors
+    /// [`SandboxError::Calls`] if the calls log could not be written.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<Stats, SandboxError> {
         let mut connections = JoinSet::new();
         tokio::select! {
@@ -142,7 +150,7 @@ fn calls_error(path: &std::path::Path) -> impl FnOnce(io::Error) -> SandboxError
     |source| SandboxError::Calls { path, source }
 }
 
-/// Takes connections, for ever.
+/// Accepts connections without an end.
 async fn accept(listener: &TcpListener, shared: &Arc<Shared>, connections: &mut JoinSet<()>) {
     loop {
         while connections.len() >= MAX_CONNECTIONS {
@@ -151,7 +159,7 @@ async fn accept(listener: &TcpListener, shared: &Arc<Shared>, connections: &mut 
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => drop(connections.spawn(connection(stream, Arc::clone(shared)))),
-                // Out of file descriptors, most likely: let some connections end.
+                // The process is most likely out of file descriptors. Let some connections end.
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
             },
             Some(_) = connections.join_next() => {}
@@ -163,11 +171,11 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
     // A failure here only makes answers slower.
     drop(stream.set_nodelay(true));
     let service = service_fn(move |request| http::handle(Arc::clone(&shared), request));
-    // How a connection ends, cut by us or left by the client, is nobody's concern here.
+    // It does not matter here how a connection ends, by a cut or by the client.
     drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
 }
 
-/// A sandbox on a thread of its own. Dropping it stops it.
+/// A sandbox on a thread of its own. The sandbox stops when this value is dropped.
 pub struct Running {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -175,15 +183,19 @@ pub struct Running {
     thread: Option<JoinHandle<Result<Stats, SandboxError>>>,
 }
 
-/// Starts a sandbox on a thread of its own, with a current-thread runtime; it listens when this
-/// returns.
+/// Starts a sandbox on a thread of its own, with a current-thread runtime. The sandbox listens when
+/// this function returns.
+///
+/// # Errors
+/// The errors of [`Sandbox::bind`], or [`SandboxError::Thread`] if the thread or its runtime cannot
+/// be started.
 pub fn spawn(options: Options) -> Result<Running, SandboxError> {
     let (stop, stopped) = oneshot::channel::<()>();
     let (ready, bound) = mpsc::sync_channel(1);
     let thread = thread::Builder::new().name("sandbox".to_owned()).spawn(move || {
         tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
             let sandbox = Sandbox::bind(options).await?;
-            // The other end waits for this and for nothing else.
+            // The other thread waits for this message and for nothing else.
             drop(ready.send((sandbox.address, Arc::clone(&sandbox.shared))));
             let stop = async { drop(stopped.await) };
             sandbox.serve(stop).await
@@ -201,18 +213,18 @@ pub fn spawn(options: Options) -> Result<Running, SandboxError> {
 }
 
 impl Running {
-    /// Where it listens.
+    /// Returns the address on which the sandbox listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The counts so far.
+    /// Returns the counts so far.
     pub fn stats(&self) -> Stats {
         self.shared.stats()
     }
 
-    /// Stops it at once and waits for its end. A calls log that couldn't be written has been
-    /// reported by then, as a log line.
+    /// Stops the sandbox at once, waits for its end and returns the counts. If the calls log could
+    /// not be written, a log line has reported that by then.
     pub fn stop(mut self) -> Stats {
         match self.end() {
             Some(Ok(Ok(stats))) => stats,
@@ -221,7 +233,7 @@ impl Running {
     }
 
     fn end(&mut self) -> Option<thread::Result<Result<Stats, SandboxError>>> {
-        // Dropping the sender is the signal.
+        // Dropping the sender tells the sandbox to stop.
         drop(self.stop.take());
         self.thread.take().map(JoinHandle::join)
     }

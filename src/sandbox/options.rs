@@ -1,50 +1,54 @@
-//! What the sandbox can be asked to do: plain data, checked once before anything is opened.
+//! Settings of the sandbox: plain data, checked once before anything is opened.
 //!
 //! Must hold: the default asks for nothing (no rate limit, no quota, no latency, no trouble).
-//! It never reads arguments or the environment; whoever starts the sandbox fills it in.
+//!
+//! Never: reads arguments or the environment. The caller sets the options.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How the stand-in vendor behaves.
+/// Settings of the sandbox.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Options {
-    /// Port on 127.0.0.1; 0 takes a free one.
+    /// Port on 127.0.0.1. With 0 the system chooses a free port.
     pub port: u16,
-    /// Calls per second; what is over it draws RATE_LIMIT_EXCEEDED. None: no limit.
+    /// Calls per second. A call above this rate gets `RATE_LIMIT_EXCEEDED`. `None` means no limit.
     pub rate: Option<f64>,
-    /// Charged calls after which every call draws OUT_OF_QUOTA.
+    /// Number of charged calls after which every call gets `OUT_OF_QUOTA`.
     pub quota: Option<u64>,
-    /// Waited before each answer.
+    /// Time to wait before each answer.
     pub latency: Duration,
-    /// From and to, since the start: every readable call draws SOURCE_SERVICE_UNAVAILABLE.
+    /// Begin and end of an outage, since the start. Meanwhile every readable call gets
+    /// `SOURCE_SERVICE_UNAVAILABLE`.
     pub outage: Option<(Duration, Duration)>,
-    /// Requests after which every request draws KEY_EXPIRED.
+    /// Number of requests after which every request gets `KEY_EXPIRED`.
     pub expire_after: Option<u64>,
-    /// Share of the calls, 0 to 1, that meet some trouble in place of their ending.
+    /// Share of the calls, from 0 to 1, that get trouble: another answer than the one of their
+    /// ending, or a late one.
     pub chaos: f64,
-    /// Which troubles those are: the same seed gives the same ones.
+    /// Seed of the trouble. The same seed brings the same trouble.
     pub seed: u64,
-    /// File that gets one JSON line per request. It is appended to, never emptied.
+    /// File that gets one JSON line per request. The lines are appended, and the file is never
+    /// emptied.
     pub calls: Option<PathBuf>,
-    /// The kinds of body that are understood.
+    /// Kinds of body that are understood.
     pub accepts: Accepts,
 }
 
-/// The kinds of body that the stand-in vendor understands.
+/// Kinds of body that the sandbox understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Accepts {
-    /// JSON only; a form is answered as if its arguments were missing.
+    /// JSON only. A form is answered as if its arguments were missing.
     Json,
-    /// Forms only; JSON is answered as if its arguments were missing.
+    /// Forms only. JSON is answered as if its arguments were missing.
     Form,
-    /// Both.
+    /// JSON and forms.
     #[default]
     Both,
 }
 
 impl Options {
-    /// Says what is wrong with the numbers, in words for the user.
+    /// Checks the numbers. Returns a message for the user if one of them makes no sense.
     pub(super) fn check(&self) -> Result<(), String> {
         if let Some(rate) = self.rate
             && !(rate.is_finite() && rate > 0.0)
@@ -58,7 +62,10 @@ impl Options {
     }
 }
 
-/// Reads an outage such as `5s..20s`: from and to, since the sandbox's start.
+/// Parses an outage such as `5s..20s`: its begin and its end, since the start of the sandbox.
+///
+/// # Errors
+/// A message for the user if the text is not two durations, or if the end is not after the begin.
 pub fn parse_outage(text: &str) -> Result<(Duration, Duration), String> {
     let (from, to) = text
         .split_once("..")

@@ -1,16 +1,17 @@
-//! What a request says: whose it is, and which pair it asks for. Pure: headers and bytes in, values
-//! out.
+//! Content of a request: the account, and the pair that is asked about. Pure: headers and bytes in,
+//! values out.
 //!
-//! Must hold: a kind of body that the vendor isn't set to understand reads as one without
-//! arguments, as it does at gateways of this family.
-//! It never prints what it read: `Subject` has no `Debug` on purpose.
+//! Must hold: a body of a kind that the sandbox is not set to understand is read as a body without
+//! arguments, as gateways of this family do.
+//!
+//! Never: prints what it read. `Subject` has no `Debug` on purpose.
 
 use serde::Deserialize;
 
 use super::answer::Answer;
 use super::options::Accepts;
 
-/// What the credentials are worth.
+/// Result of the check of the credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Account {
     Accepted,
@@ -19,11 +20,11 @@ pub(super) enum Account {
     Forbidden,
 }
 
-/// Whom a request asks for.
+/// Pair that a request asks about.
 pub(super) struct Subject {
     pub(super) nik: String,
     pub(super) name: String,
-    /// The first 64 bits of BLAKE3 over NIK, newline, name.
+    /// First 64 bits of BLAKE3 over NIK, newline and name.
     pub(super) pair: u64,
 }
 
@@ -33,7 +34,7 @@ struct Arguments {
     name: Option<String>,
 }
 
-/// Judges the two credential headers; a header that is absent counts as empty.
+/// Checks the two headers with the credentials. A missing header counts as empty.
 pub(super) fn account(id: &[u8], secret: &[u8]) -> Account {
     match (id, secret) {
         (b"", _) | (_, b"") | (b"refused", b"refused") => Account::Unknown,
@@ -43,7 +44,8 @@ pub(super) fn account(id: &[u8], secret: &[u8]) -> Account {
     }
 }
 
-/// Reads the arguments, or says how the vendor answers a request without them.
+/// Reads the arguments of a request. The error is the answer to a request whose arguments are
+/// missing or cannot be read.
 pub(super) fn subject(kind: &[u8], body: &[u8], accepts: Accepts) -> Result<Subject, Answer> {
     let arguments = if is(kind, b"application/json") && accepts != Accepts::Form {
         serde_json::from_slice(body).map_err(|_| Answer::BadBody)?
@@ -59,7 +61,7 @@ pub(super) fn subject(kind: &[u8], body: &[u8], accepts: Accepts) -> Result<Subj
     Ok(Subject { nik, name, pair })
 }
 
-/// Compares a content type, its parameters aside.
+/// Checks whether a content type is the wanted one, without regard to its parameters.
 fn is(kind: &[u8], wanted: &[u8]) -> bool {
     kind.split(|byte| *byte == b';')
         .next()

@@ -1,4 +1,4 @@
-//! The whole server, over loopback, by clients that write and read plain bytes.
+//! Tests of the whole server over loopback, with clients that write and read plain bytes.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

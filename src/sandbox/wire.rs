@@ -1,8 +1,9 @@
-//! The bodies of the answers, byte for byte as api.md has them. Pure.
+//! Bodies of the answers, byte for byte as the vendor documents them. Pure.
 //!
-//! Must hold: order numbers begin with `SANDBOX-` and depend on the pair and its draw alone; the
-//! NIK and the name are in a body only where the ending's point is to repeat them.
-//! It never decides anything.
+//! Must hold: an order number begins with `SANDBOX-` and depends only on the pair and its draw. A
+//! body contains the NIK and the name only if the ending is meant to repeat them.
+//!
+//! Never: decides anything.
 
 use jiff::Timestamp;
 use jiff::tz::Offset;
@@ -13,7 +14,8 @@ use super::request::Subject;
 
 const NO_MOMENT: &str = "1970-01-01 00:00:00";
 
-/// The last second that was written out: many answers share one, and formatting costs.
+/// Text of the latest second that was formatted. Many answers share one second, and formatting is
+/// expensive.
 #[derive(Debug)]
 pub(super) struct Stamp {
     second: i64,
@@ -25,7 +27,8 @@ impl Stamp {
         Self { second: 0, text: NO_MOMENT.to_owned() }
     }
 
-    /// The second, since the epoch, in Jakarta's time and as the vendor writes it (`2025-07-01 10:12:20`).
+    /// Formats a second since the epoch as the vendor does, in Jakarta's time:
+    /// `2025-07-01 10:12:20`.
     pub(super) fn at(&mut self, second: i64) -> String {
         if second != self.second {
             self.second = second;
@@ -40,7 +43,7 @@ impl Stamp {
     }
 }
 
-/// What makes one answer different from the next.
+/// Values that make one answer different from the next.
 #[derive(Debug, Clone)]
 pub(super) struct Marks {
     pub(super) request_id: u128,
@@ -48,11 +51,11 @@ pub(super) struct Marks {
     pub(super) handle_time: String,
 }
 
-/// The body of an answer; empty for those that come with none.
+/// Returns the body of an answer, which is empty for an answer that has none.
 pub(super) fn body(answer: Answer, subject: Option<&Subject>, marks: &Marks) -> Vec<u8> {
     let terms = answer.terms();
     match terms.shape {
-        // Nothing in our own texts needs an escape.
+        // Our own texts contain nothing that needs an escape.
         Shape::Verdict { code, remark } => verdict(code, &format!("\"{remark}\""), subject, marks),
         Shape::CutBody => verdict("01", "\"MATCH\"", subject, marks),
         Shape::Echo => {
@@ -66,12 +69,12 @@ pub(super) fn body(answer: Answer, subject: Option<&Subject>, marks: &Marks) -> 
     }
 }
 
-/// The error body for a path that isn't the endpoint's.
+/// Returns the error body for a path other than the endpoint's.
 pub(super) fn not_found(marks: &Marks) -> Vec<u8> {
     refusal("NOT_FOUND", "no such service", marks)
 }
 
-/// `remark` is JSON.
+/// Returns the body of a verdict. `remark` is JSON.
 fn verdict(code: &str, remark: &str, subject: Option<&Subject>, marks: &Marks) -> Vec<u8> {
     let pair = subject.map_or(0, |subject| subject.pair);
     let order = mix(mix(pair).wrapping_add(u64::from(marks.draw)));

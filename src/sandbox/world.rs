@@ -1,12 +1,15 @@
-//! The stand-in vendor's mind: account, limit, quota, outage, trouble, ending, in that order. Pure:
-//! it is told the time.
+//! Decisions of the sandbox: account, expiry, limit, quota, arguments, outage, trouble and ending
+//! are checked in this order. Pure: the time is an argument.
 //!
-//! Must hold: whatever it decides is counted, once, so the answers add up to the requests. A call that never comes as far as its ending
-//! (account, rate, quota, bad arguments, outage) doesn't advance the pair's draws, so the answers of
-//! a pair are the same however often it was turned away before.
-//! It never keeps a NIK or a name: of a pair it keeps 64 bits of a hash. That map grows with the
-//! distinct pairs (some 40 bytes each) without a bound: this is a tool for tests. It counts every
-//! pair only where the calls log or chaos needs it, else only the pairs with a 'once' ending.
+//! Must hold: each decision is counted once, so the answers add up to the requests. A call that
+//! does not reach its ending (because of account, expiry, rate, quota, bad arguments or outage) is
+//! not counted among the draws of its pair. So the answers of a pair do not depend on how often the
+//! pair was turned away before.
+//!
+//! Never: keeps a NIK or a name. A pair is kept as 64 bits of a hash. The map of pairs grows
+//! without a limit, by about 40 bytes for each distinct pair, since the sandbox is a tool for
+//! tests. All pairs are counted only if the calls log or chaos needs that. Otherwise only pairs
+//! with a 'once' ending are counted.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -20,32 +23,35 @@ use super::limiter::Limiter;
 use super::options::Options;
 use super::request::{Account, Subject};
 
-/// Counts since the sandbox's start, as its `/stats` page and its end report them.
+/// Counts since the start of the sandbox, as its `/stats` page and its end report them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stats {
     /// POST requests to the endpoint that were decided.
     pub requests: u64,
-    /// Those of them that the stand-in vendor bills.
+    /// Requests that the sandbox bills.
     pub charged: u64,
-    /// Requests by answer, labelled as in the calls log; only answers that were given.
+    /// Number of requests by answer, with the labels of the calls log. Answers that were not given
+    /// are left out.
     pub answers: BTreeMap<String, u64>,
     /// Seconds since the start.
     pub uptime_s: f64,
 }
 
-/// What becomes of a request.
+/// Decision about a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Decision {
     pub(super) answer: Answer,
-    /// How-manieth request of its pair this was; 1 where nobody counts, 0 without a pair.
+    /// Number of this request among those of its pair, from 1. It is 1 if pairs are not counted,
+    /// and 0 without a pair.
     pub(super) nth: u32,
-    /// How-manieth time its pair came as far as its ending; 1 where nobody counts.
+    /// Number of times that the pair has reached its ending, from 1. It is 1 if pairs are not
+    /// counted.
     pub(super) draw: u32,
-    /// Waited on top of the latency.
+    /// Time to wait in addition to the latency.
     pub(super) extra: Duration,
 }
 
-/// Everything that the stand-in vendor remembers.
+/// State of the sandbox.
 #[derive(Debug)]
 pub(super) struct World {
     limiter: Option<Limiter>,
@@ -55,7 +61,7 @@ pub(super) struct World {
     chaos: Option<Chaos>,
     counts_all: bool,
     seen: HashMap<u64, Seen>,
-    /// All but the uptime.
+    /// All counts. The uptime is not set here.
     stats: Stats,
 }
 
@@ -80,8 +86,8 @@ impl World {
         }
     }
 
-    /// Decides one request. `now` is the time since the start; an unreadable request comes with
-    /// the answer that it deserves.
+    /// Decides a request. `now` is the time since the start. For a request that cannot be read,
+    /// `subject` is the answer to it.
     pub(super) fn decide(
         &mut self,
         now: Duration,
@@ -104,17 +110,17 @@ impl World {
         decision
     }
 
-    /// Requests decided so far.
+    /// Returns the number of requests that were decided so far.
     pub(super) fn requests(&self) -> u64 {
         self.stats.requests
     }
 
-    /// The counts, as of `now` since the start.
+    /// Returns the counts at `now`, which is the time since the start.
     pub(super) fn stats(&self, now: Duration) -> Stats {
         Stats { uptime_s: now.as_secs_f64(), ..self.stats.clone() }
     }
 
-    /// What the gateway says before it looks at the arguments.
+    /// Returns the answer for a request that is turned away before its arguments are looked at.
     fn turned_away(&mut self, now: Duration, account: Account) -> Option<Answer> {
         match account {
             Account::Accepted => {}
@@ -148,14 +154,14 @@ impl World {
         };
     }
 
-    /// The counts of a pair, where anybody needs them.
+    /// Returns the counts of a pair, if they are needed.
     fn seen(&mut self, subject: &Subject) -> Option<&mut Seen> {
         let needed = self.counts_all || endings::counts(&subject.nik);
         needed.then(|| self.seen.entry(subject.pair).or_default())
     }
 }
 
-/// Counts one more; says how many that makes.
+/// Increments a counter and returns its new value.
 fn count(counter: &mut u32) -> u32 {
     *counter = counter.saturating_add(1);
     *counter

@@ -1,7 +1,8 @@
-//! What is shown while a command runs: logs, notes and progress, on stderr only.
+//! Output while a command runs: logs, notes and progress, on standard error only.
 //!
-//! Must hold: nothing that holds a NIK, a name or a secret comes here; meaning is never shown
-//! by colour alone; on `--log json` every line is a JSON object; no text steers the terminal.
+//! Must hold: no NIK, name or secret gets here. Meaning is never shown by color alone. No text
+//! controls the terminal. With `--log json` every line is a JSON object, except for a question and
+//! the live progress.
 
 use std::io::{self, IsTerminal};
 use std::sync::mpsc::RecvTimeoutError;
@@ -11,7 +12,7 @@ use clap::ColorChoice;
 use indicatif::MultiProgress;
 use tracing_subscriber::filter::LevelFilter;
 
-/// How often it is looked whether a question is given up.
+/// Interval at which [`Screen::ask`] checks whether the question was given up.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 mod outlet;
@@ -24,27 +25,27 @@ use outlet::Outlet;
 use crate::error::Error;
 use crate::model::text::fit;
 
-/// How logs are written.
+/// Form of the log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogForm {
     /// Lines for people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// How things are shown.
+/// Settings for the output on standard error.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How logs are written.
+    /// Form of the log lines.
     pub form: LogForm,
-    /// How much more is said than usual.
+    /// Number of levels of detail above the usual: 1 adds debug lines, 2 or more add trace lines.
     pub verbosity: u8,
-    /// Say nothing but errors.
+    /// True if only errors and questions are shown.
     pub quiet: bool,
-    /// Whether to use colours.
+    /// Use of color in the logs.
     pub color: ColorChoice,
-    /// Whether to show progress.
+    /// True if progress is shown.
     pub progress: bool,
 }
 
@@ -55,7 +56,7 @@ impl Default for Options {
     }
 }
 
-/// The user's side of a command.
+/// Output of a command to the user.
 #[derive(Clone)]
 pub struct Screen {
     bars: MultiProgress,
@@ -72,7 +73,7 @@ impl Default for Screen {
 }
 
 impl Screen {
-    /// Sets up the logs. Only the first call in a process does.
+    /// Makes the output of a command. The first call in a process also sets up the logs.
     pub fn new(options: &Options) -> Self {
         let bars = MultiProgress::new();
         let outlet = Outlet::new(bars.clone(), options.form);
@@ -83,18 +84,18 @@ impl Screen {
             (false, 1) => LevelFilter::DEBUG,
             (false, _) => LevelFilter::TRACE,
         };
-        // Other crates may log whatever they were given: only our own lines are shown.
+        // Other crates may log any value that they were given, so only our own lines are shown.
         let filter = tracing_subscriber::filter::Targets::new().with_target("ceknik", level);
         let subscriber = tracing_subscriber::fmt()
             .with_writer(move || logs.clone())
-            // They would be said on stderr, by a panic where it is gone.
+            // Internal errors would be printed on standard error, with a panic if it is gone.
             .log_internal_errors(false)
             .with_ansi(wants_color(options.color))
             .with_target(false)
             .with_max_level(level);
         use tracing_subscriber::layer::SubscriberExt;
         use tracing_subscriber::util::SubscriberInitExt;
-        // A second set-up in one process (tests) keeps the first.
+        // A second set-up in one process (in tests) keeps the first.
         let _ = match options.form {
             LogForm::Text => subscriber.finish().with(filter).try_init(),
             LogForm::Json => subscriber.json().finish().with(filter).try_init(),
@@ -103,7 +104,8 @@ impl Screen {
         Self { bars, outlet, form, quiet, progress: options.progress && !quiet }
     }
 
-    /// Says something to a person, or logs it line by line for a machine.
+    /// Shows a text to a person. With `--log json` each of its lines is logged instead. Nothing is
+    /// shown if the output is quiet.
     pub fn say(&self, text: &str) {
         match self.form {
             _ if self.quiet || text.is_empty() => {}
@@ -117,16 +119,18 @@ impl Screen {
         self.outlet.flush();
     }
 
-    /// Asks a person, quiet or not, and waits for a line of standard input; `None` where `given_up` says so before.
+    /// Asks a person and waits for a line of standard input, even if the output is quiet. Returns
+    /// `None` if `given_up` returns true before the line comes. Returns an empty line if standard
+    /// input cannot be read.
     pub fn ask(&self, question: &str, given_up: &dyn Fn() -> bool) -> Option<String> {
         self.outlet.say(fit(question).as_bytes());
         self.outlet.flush();
         let (tell, told) = std::sync::mpsc::channel();
-        // A thread of its own, since a signal does not end the reading of a line.
+        // A separate thread reads the line, because a signal does not end the reading of a line.
         let reader = std::thread::Builder::new().name("answer".to_owned()).spawn(move || {
             let mut line = String::new();
             let read = io::stdin().read_line(&mut line);
-            // The asker may have given up.
+            // The channel is closed if the question was given up.
             let _ = tell.send(read.map_or_else(|_| String::new(), |_| line));
         });
         loop {
@@ -142,13 +146,13 @@ impl Screen {
         }
     }
 
-    /// Tells what ended the command. Said also when quiet.
+    /// Shows the error that ended the command, even if the output is quiet.
     pub fn fail(&self, error: &Error) {
         match self.form {
             LogForm::Text => self.line(&format!("error: {error}")),
             LogForm::Json => tracing::error!(
                 target: "ceknik",
-                exit = error.code,
+                exit = error.code.number(),
                 hint = fit(error.hint.as_deref().unwrap_or_default()),
                 "{}",
                 fit(&error.message)
@@ -162,7 +166,7 @@ impl Screen {
     }
 }
 
-/// Whether logs are coloured: by the flag, else by `NO_COLOR` and the terminal.
+/// Checks whether logs are colored: the flag decides, otherwise `NO_COLOR` and the terminal.
 fn wants_color(choice: ColorChoice) -> bool {
     match choice {
         ColorChoice::Always => true,

@@ -1,8 +1,10 @@
-//! The way to stderr: a thread of its own writes what the others say.
+//! Writer of standard error: a separate thread writes the texts of all other threads.
 //!
-//! Must hold: whoever works never waits for a terminal that is stopped (Ctrl-S, a stalled link, a full pipe). What
-//! the queue has no room for is left out, and its lines are counted. Lines come whole, beside the progress and not through
-//! it. Never: fails because nobody listens any more.
+//! Must hold: a thread that sends calls never waits for a terminal that is stopped (Ctrl-S, a
+//! stalled link, a full pipe). A text for which the queue has no room is dropped and counted. Lines
+//! are written whole, and the progress is taken off the terminal while they are written.
+//!
+//! Never: fails because nobody reads standard error any more.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -13,16 +15,16 @@ use indicatif::MultiProgress;
 
 use super::LogForm;
 
-/// Texts that may wait to be written.
+/// Most texts that may wait to be written.
 const WAITING: usize = 1024;
 
 enum Message {
     Text(Vec<u8>),
-    /// All that came before is written: to be told.
+    /// Request for a message on this channel once all earlier texts are written.
     Flush(SyncSender<()>),
 }
 
-/// Where logs and words go.
+/// Sender of texts to the thread that writes them.
 #[derive(Clone)]
 pub(super) struct Outlet {
     queue: SyncSender<Message>,
@@ -34,25 +36,26 @@ impl Outlet {
         let (queue, messages) = sync_channel(WAITING);
         let left_out = Arc::new(AtomicU64::new(0));
         let mut scribe = Scribe { bars, form, left_out: Arc::clone(&left_out) };
-        // Without a thread nothing can be said; the work goes on all the same.
+        // Without the thread nothing can be shown, but the work goes on.
         let _ = std::thread::Builder::new()
             .name("stderr".to_owned())
             .spawn(move || scribe.write_all(&messages));
         Self { queue, left_out }
     }
 
-    /// Says it when there is room for it.
+    /// Queues a text. If the queue is full, the text is dropped and counted.
     pub(super) fn say(&self, text: &[u8]) {
         if self.queue.try_send(Message::Text(text.to_vec())).is_err() {
             self.left_out.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Waits until all that was said before is written. For those who have no call in flight.
+    /// Waits until all earlier texts are written. A stopped terminal blocks this call, so it is
+    /// only for threads that have no call in flight.
     pub(super) fn flush(&self) {
         let (tell, told) = sync_channel(1);
         if self.queue.send(Message::Flush(tell)).is_ok() {
-            // An error: the writer is gone, and with it whoever could be waited for.
+            // An error means that the writer is gone, so there is nothing to wait for.
             let _ = told.recv();
         }
     }
@@ -69,7 +72,7 @@ impl Write for Outlet {
     }
 }
 
-/// The thread that writes.
+/// State of the thread that writes.
 struct Scribe {
     bars: MultiProgress,
     form: LogForm,
@@ -91,7 +94,7 @@ impl Scribe {
         }
     }
 
-    /// Says how much was not said.
+    /// Writes how many texts were dropped because standard error was not read.
     fn own_up(&self) {
         let what = match self.left_out.swap(0, Ordering::Relaxed) {
             0 => return,
@@ -107,7 +110,7 @@ impl Scribe {
     }
 
     fn write(&self, bytes: &[u8]) {
-        // Nobody is left to be told when stderr is gone.
+        // If standard error is gone, there is nobody to report the error to.
         let _ = self.bars.suspend(|| io::stderr().write_all(bytes));
     }
 }

@@ -1,4 +1,4 @@
-//! The progress of a run: a live block on a terminal, a plain line now and then elsewhere.
+//! Progress of a run: a live block on a terminal, otherwise a plain line from time to time.
 
 use std::io::IsTerminal;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -12,27 +12,29 @@ use crate::model::funnel::Funnel;
 use crate::model::money::{Price, in_brackets, number};
 use crate::rules::retry::Tick;
 
-/// Elsewhere than on a terminal: a line each so often, and at each tenth.
+/// Longest time between two lines where standard error is not a terminal.
 const EVERY: Duration = Duration::from_secs(60);
+/// Number of parts of the work. The end of each part also brings a line.
 const TENTHS: u64 = 10;
-/// Over how long the calls per second are looked at.
+/// Time over which the calls per second are measured.
 const WINDOW: Duration = Duration::from_secs(5);
-/// How long the display's end is waited for.
+/// Longest time to wait for the end of the display.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Shows a run's progress, by a thread of its own: whoever sends calls never waits for a terminal.
+/// Display of a run's progress. A separate thread draws it, so the thread that sends calls never
+/// waits for a terminal.
 pub struct Progress {
     glimpses: SyncSender<Snapshot>,
     ended: Receiver<()>,
 }
 
 impl Progress {
-    /// Of a run that is about to send what the funnel leaves.
+    /// Starts the display for a run that is about to send what the funnel leaves to be sent.
     pub fn new(screen: &Screen, funnel: &Funnel, price: Option<Price>) -> Self {
         let (glimpses, seen) = sync_channel::<Snapshot>(1);
         let (tell, ended) = sync_channel(1);
         let mut display = Display::new(screen, funnel, price);
-        // Without a thread there is no progress to be seen; the run goes on all the same.
+        // Without the thread no progress is shown, but the run goes on.
         let _ = std::thread::Builder::new().name("progress".to_owned()).spawn(move || {
             while let Ok(seen) = seen.recv() {
                 display.show(&seen);
@@ -45,19 +47,20 @@ impl Progress {
         Self { glimpses, ended }
     }
 
-    /// Shows a glimpse, unless the one before is not shown yet.
+    /// Passes a snapshot to the display. The snapshot is dropped if an earlier one is still
+    /// waiting.
     pub fn show(&mut self, seen: &Snapshot) {
         let _ = self.glimpses.try_send(*seen);
     }
 
-    /// Takes the display away; a terminal that is stopped is not waited for long.
+    /// Removes the display. If the terminal is stopped, this does not wait longer than two seconds.
     pub fn end(self) {
         drop(self.glimpses);
         let _ = self.ended.recv_timeout(PATIENCE);
     }
 }
 
-/// What is on the terminal.
+/// State of the thread that draws.
 struct Display {
     screen: Screen,
     bar: Option<ProgressBar>,
@@ -68,7 +71,7 @@ struct Display {
     settled: u64,
     said_at: Tick,
     said_tenth: u64,
-    /// A look back, for the calls per second.
+    /// Time and number of sent calls at the last measurement of the rate.
     past: (Tick, u64),
     rate: f64,
 }
@@ -145,7 +148,7 @@ impl Display {
 
     fn time_left(&self, seen: &Snapshot) -> String {
         let left = self.to_send.saturating_sub(seen.finished);
-        // The whole start's pace: steadier than the last seconds'.
+        // The pace of the whole start is steadier than that of the last seconds.
         let pace = seen.finished as f64 / seen.now.as_secs_f64().max(0.001);
         match Duration::try_from_secs_f64(left as f64 / pace) {
             Ok(time) if seen.finished > 0 => {

@@ -1,5 +1,5 @@
-//! The vendor's contract, line by line, as the whole program acts on it: what the row shows, what
-//! the program ends with, and how many requests the vendor got.
+//! The vendor's contract, case by case, as the whole program acts on it: the columns of the row,
+//! the exit code, and the number of requests that the vendor got.
 
 use std::thread;
 use std::time::Duration;
@@ -8,15 +8,16 @@ use crate::mock::{Answer, ID, Vendor, answer, code, fails, page};
 use crate::raw::{Act, RawServer, a_match, closed_port};
 use crate::support::{Place, people};
 
-/// One line: what it is, the answers (the last one again and again), what the row shows, the exit
-/// code, and how many requests came.
+/// One case: its name, the answers (the last answer is repeated), the shown columns of the row, the
+/// exit code, and the number of requests.
 type Line = (&'static str, Vec<Answer>, [&'static str; 6], i32, usize);
 
-/// The columns that a line shows.
+/// The columns that a case compares.
 const SHOWN: [&str; 6] =
     ["ck_outcome", "ck_result", "ck_status", "ck_charged", "ck_possible", "ck_attempts"];
 
-/// Lines at a time: the programs wait for their disks and back-offs more than they compute.
+/// Number of cases at the same time. The programs wait for disk and backoff more than they use the
+/// CPU.
 const AT_A_TIME: usize = 4;
 
 async fn check(lines: Vec<Line>) {
@@ -37,11 +38,12 @@ async fn check(lines: Vec<Line>) {
     }
 }
 
-/// Runs one made-up person against the answers.
+/// Runs one made-up person against the answers of a case.
 fn run((what, _, shows, exit, requests): &Line, address: &str) {
     let place = Place::new();
     place.write("in.csv", people([1001]));
-    // A finite rate: an unlimited one that is throttled starts again from very low.
+    // The rate is finite, since a run without a rate limit continues very slowly after it was
+    // throttled.
     let fast = ["--rate", "1000", "--backoff", "5ms", "--max-attempts", "3"];
     let ended = place.ceknik(&[&["run", "in.csv", "--base-url", address][..], &fast].concat());
     assert_eq!(ended.code, Some(*exit), "{what}: {}", ended.stderr);
@@ -64,7 +66,7 @@ fn run((what, _, shows, exit, requests): &Line, address: &str) {
     assert_eq!(possible.to_string(), row["ck_possible"], "{what}");
 }
 
-/// A success whose `result` is this JSON.
+/// Returns a success with this JSON as `result`.
 fn success(result: &str) -> Answer {
     answer(200, format!(r#"{{"status":"OK","result":{result},"request_id":"{ID}"}}"#))
 }
@@ -179,10 +181,10 @@ async fn not_now_is_asked_again() {
     let heals = |answer: Answer| vec![answer, code("01")];
     let lasts = |answer: Answer| vec![answer];
     let healed = ["match", "01", "OK", "yes", "0", "2"];
-    // The verdict's charge is sure, and one more may have been made by the gateway.
+    // The verdict is charged, and the gateway may have caused one more charge.
     let healed_unsure = ["match", "01", "OK", "yes", "1", "2"];
     let gone = |status| ["unavailable", "", status, "no", "0", "3"];
-    // What may have been charged twice is not asked a third time.
+    // A pair that may have been charged twice is not sent a third time.
     let gone_unsure = |status| ["unavailable", "", status, "unknown", "2", "2"];
     let query = || fails(400, "QUERY_FAILED", "try later");
     let internal = || fails(500, "INTERNAL_ERROR", "oops");
@@ -255,7 +257,7 @@ async fn slower_costs_no_try_of_the_row() {
     let then = |answers: &[Answer]| [answers, &[code("01")]].concat();
     check(vec![
         ("RATE_LIMIT_EXCEEDED", then(&[limited()]), healed("2"), 0, 2),
-        // More than --max-attempts.
+        // More often than `--max-attempts`.
         ("RATE_LIMIT_EXCEEDED 5 times", then(&vec![limited(); 5]), healed("6"), 0, 6),
         ("bare 429", then(&[answer(429, "")]), healed("2"), 0, 2),
         ("429 html 4 times", then(&vec![page(429); 4]), healed("5"), 0, 5),
@@ -293,7 +295,7 @@ async fn what_stops_the_run_at_once() {
         (
             "302 with a verdict",
             one(moved),
-            // What came is shown raw, and counts for nothing.
+            // The result code that came is shown unchanged, and has no effect.
             ["not_sent", "01", "OK", "no", "0", "1"],
             12,
             1,
@@ -369,7 +371,7 @@ fn faults_on_the_wire_as_the_program_takes_them() {
         let row = &place.rows("in.verified.csv")[0];
         assert_eq!(SHOWN.map(|column| row[column].as_str()), doubt, "{what}");
         assert_eq!(server.seen().requests.len(), 1, "{what}");
-        // Held, also by the next run; asked again only when told to.
+        // The row stays in doubt, also in the next run. It is sent again only on request.
         place.run("in.csv", &server.url(), &[]).exits(3);
         assert_eq!(server.seen().requests.len(), 1, "{what}");
         place.run("in.csv", &server.url(), &["--in-doubt", "resend"]).exits(0);

@@ -1,4 +1,5 @@
-//! Each row gets its own call's answer, or none: through resets and cuts, and where a gateway answers calls twice.
+//! Each row gets the answer of its own call, or none, whether connections are reset or cut or a
+//! gateway answers calls twice.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -18,12 +19,13 @@ use tokio::net::TcpSocket;
 use crate::raw::{Act, RawServer, header, ok, read_request};
 use crate::requests::{options, subject};
 
-/// A person for each number.
+/// Returns a made-up person for each number.
 fn person(n: usize) -> Subject {
     subject(&format!("32750141079{:05}", n % 9999 + 1), &crate::support::name(n as u32))
 }
 
-/// The answer to a call: its order number names the customer, so it can be no other's.
+/// Returns the answer to a call. Its order number names the customer, so that the answer can belong
+/// to no other call.
 fn answer_to(body: &str, id: usize) -> Vec<u8> {
     let asked: serde_json::Value = serde_json::from_str(body).unwrap();
     let order = format!("{}-{}", asked["id_number"], asked["name"]).replace('"', "");
@@ -33,7 +35,7 @@ fn answer_to(body: &str, id: usize) -> Vec<u8> {
     ))
 }
 
-/// True if it is the customer's own answer; `None` where there is none.
+/// Returns `true` if the reply is the customer's own answer, and `None` if there is no answer.
 fn is_own(reply: &Reply, subject: &Subject) -> Option<bool> {
     match reply {
         Reply::Response(Response { body: Body::Vendor(body), .. }) => {
@@ -45,10 +47,10 @@ fn is_own(reply: &Reply, subject: &Subject) -> Option<bool> {
     }
 }
 
-/// Every so many-th call meets a fault, one kind after the other.
+/// Distance between two faults, in calls. The kinds of faults take turns.
 const EVERY: usize = 25;
 
-/// A vendor that resets, cuts, closes and goes on by turns.
+/// Starts a vendor that resets, cuts and closes connections in turn.
 fn faulty() -> RawServer {
     let calls = AtomicUsize::new(0);
     RawServer::on_connection(move |mut stream, _| {
@@ -58,13 +60,15 @@ fn faulty() -> RawServer {
             let answer = answer_to(&body, n);
             let fault = if n % EVERY == EVERY - 1 { n / EVERY % 6 } else { usize::MAX };
             let sent = match fault {
-                // Reset, before the answer and in its middle; closed so; closed behind it, unannounced.
+                // Reset before the answer; reset in the middle of the answer; closed before the
+                // answer; closed before the last byte; closed after the answer without an
+                // announcement.
                 0 => return reset(stream),
                 1 => stream.write_all(&answer[..answer.len() / 2]).map(|()| reset(stream)),
                 2 => return,
                 3 => return stream.write_all(&answer[..answer.len() - 1]).unwrap_or_default(),
                 4 => return stream.write_all(&answer).unwrap_or_default(),
-                // Garbage behind it: the next answer on this connection would be none.
+                // Garbage after the answer, where the next answer on this connection would begin.
                 5 => {
                     return stream
                         .write_all(&[&answer[..], b"HTTP/1.1 "].concat())
@@ -86,7 +90,7 @@ fn reset(stream: TcpStream) {
     let _ = TcpSocket::from_std_stream(stream).set_zero_linger();
 }
 
-/// Rows with another's answer, and rows with none.
+/// Returns the number of rows with another call's answer, and the number of rows without an answer.
 async fn verify_all(client: &HttpVerifier, calls: usize, in_flight: usize) -> (usize, usize) {
     let replies = stream::iter(0..calls).map(|n| async move {
         let person = person(n);
@@ -97,7 +101,7 @@ async fn verify_all(client: &HttpVerifier, calls: usize, in_flight: usize) -> (u
     (count(Some(false)), count(None))
 }
 
-/// Calls of each test; `CEKNIK_TEST_CALLS=50000` asks for more.
+/// Number of calls for each client; `CEKNIK_TEST_CALLS=50000` makes more of them.
 fn calls() -> usize {
     std::env::var("CEKNIK_TEST_CALLS").map_or(6000, |calls| calls.parse().unwrap())
 }
@@ -116,14 +120,15 @@ async fn no_row_gets_the_answer_of_another_through_resets_and_cuts() {
                 begun.elapsed()
             );
             assert_eq!(wrong, 0, "{in_flight} in flight");
-            // Four of six faults lose their answer.
+            // Four of the six kinds of faults lose their answer.
             let lost = calls / EVERY * 4 / 6;
             assert!(none >= lost && none <= lost + calls / EVERY, "{none} in doubt, not {lost}");
         }
     }
 }
 
-/// A gateway that gives each answer twice, the second time under a new request id and a little later.
+/// Starts a gateway that gives each answer twice. The second copy comes a little later and has a
+/// new request id.
 fn doubling(latency: Duration, later: Duration) -> RawServer {
     let calls = AtomicUsize::new(0);
     RawServer::on_connection(move |mut stream, seen| {
@@ -145,7 +150,7 @@ fn doubling(latency: Duration, later: Duration) -> RawServer {
 
 #[tokio::test]
 async fn an_answer_that_came_before_is_not_its_calls() {
-    // On one connection, and on another one.
+    // On the same connection, and on a new connection.
     for connections in [1, 2] {
         let server = RawServer::on_connection(move |mut stream, _| {
             while let Some((_, body)) = read_request(&mut stream) {
@@ -158,7 +163,8 @@ async fn an_answer_that_came_before_is_not_its_calls() {
         let client = HttpVerifier::new(&options(&server.url())).unwrap();
         let first = client.verify(&person(1), BodyKind::Json).await;
         assert_eq!(is_own(&first, &person(1)), Some(true));
-        // Its end has to be seen before the next call, which would be cut.
+        // The client must notice the end of the connection before the next call, which would be
+        // lost.
         tokio::time::sleep(Duration::from_millis(50)).await;
         let second = client.verify(&person(2), BodyKind::Json).await;
         assert_eq!(second, Reply::Fault(Fault::lost(Lost::Repeated)), "{connections}");
@@ -171,7 +177,7 @@ async fn what_remains_of_another_calls_answer_is_not_this_calls() {
     let server = RawServer::on_connection(|mut stream, _| {
         let mut answer: Option<Vec<u8>> = None;
         while let Some((_, body)) = read_request(&mut stream) {
-            // The first one's answer comes once more, and is cut.
+            // The answer to the first call comes again, without its last byte.
             let whole = answer.get_or_insert_with(|| answer_to(&body, 7));
             stream.write_all(whole).unwrap();
             whole.truncate(whole.len() - 1);
@@ -198,7 +204,7 @@ async fn a_gateway_whose_pages_have_one_id_is_understood_by_its_status() {
             let Reply::Response(Response { body: Body::Foreign(remains), .. }) = reply else {
                 panic!("{reply:?}")
             };
-            // An id that came before names another call.
+            // A request id that came before belongs to another call.
             assert_eq!(remains.order_no.as_deref(), order, "{http}");
         }
     }
@@ -215,7 +221,7 @@ async fn where_calls_are_answered_twice_each_gets_a_connection_of_its_own() {
         assert_eq!(is_own(&reply, &person), Some(true), "call {n}");
         tokio::time::sleep(Duration::from_millis(120)).await;
     }
-    // Three ends in three different seconds are enough.
+    // Three such ends in three different seconds are enough.
     let heads: Vec<String> = server.seen().requests.iter().map(|(head, _)| head.clone()).collect();
     let is_single = |head: &String| header(head, "connection") == Some("close");
     assert!(heads[..16].iter().all(|head| !is_single(head)), "too soon");

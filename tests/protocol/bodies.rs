@@ -1,5 +1,6 @@
-//! Body kinds: `auto` finds out with one call in flight, asks the same row once more in the other
-//! kind, and remembers; a kind that the user forces is never left.
+//! Body kinds. With `auto`, the program has one call in flight until an answer proves the kind,
+//! sends the same row once more in the other kind where needed, and remembers the kind that worked.
+//! A kind that the user sets is never changed.
 
 use std::time::Duration;
 
@@ -8,14 +9,14 @@ use crate::support::{Place, many_people, people};
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
-/// How long a mock takes: calls that are sent together come closer than this.
+/// Time that a mock takes for an answer. Calls that are sent together are closer than this.
 const SLOW: Duration = Duration::from_millis(60);
 
 fn not_found() -> Answer {
     fails(400, "INVALID_ARGUMENT", "argument id_number not found")
 }
 
-/// A vendor that reads one kind of body alone.
+/// Starts a vendor that reads only one kind of body.
 async fn reads(kind: &'static str) -> Vendor {
     Vendor::by(move |_, came| {
         let answer = if came.content_type == kind { code("01") } else { not_found() };
@@ -28,7 +29,8 @@ fn kinds(came: &[Came]) -> Vec<&str> {
     came.iter().map(|came| came.content_type.as_str()).collect()
 }
 
-/// How many calls came one at a time, each only when the one before was answered, from the first.
+/// Returns the number of calls, from the first, that came one at a time, each after the answer to
+/// the call before.
 fn alone(came: &[Came]) -> usize {
     let apart = |pair: &[Came]| pair[1].at >= pair[0].at + SLOW;
     1 + came.windows(2).take_while(|pair| apart(pair)).count()
@@ -58,7 +60,8 @@ async fn auto_asks_the_same_row_once_more_as_a_form_and_remembers_it() {
     let attempts = place.column("in.verified.csv", "ck_attempts");
     assert_eq!(attempts, [&["2"][..], &["1"; 11]].concat());
     assert_eq!(place.column("in.verified.csv", "ck_outcome"), ["match"; 12]);
-    // The next run begins with what worked, and still one at a time until it is proved again.
+    // The next run begins with the kind that worked, and still sends one call at a time until the
+    // kind is proved again.
     place.write("next.csv", people((0..5).map(|n| 2001 + n)));
     place.run("next.csv", &vendor.url(), &[]).exits(0);
     let next = vendor.came().split_off(came.len());
@@ -99,7 +102,7 @@ async fn a_forced_kind_is_never_left() {
 
 #[tokio::test]
 async fn refused_in_both_kinds_is_refused_and_the_next_row_decides() {
-    // The first row has no luck at all; the second is read as a form.
+    // The first row is refused in both kinds; the second row is read as a form.
     let vendor = Vendor::by(|n, _| if n < 3 { not_found() } else { code("02") }.after(SLOW)).await;
     let place = Place::new();
     place.write("in.csv", many_people(4));
@@ -127,7 +130,8 @@ async fn what_says_nothing_of_the_body_proves_none() {
     let more = ["--backoff", "5ms", "--rate", "1000", "--base-url", &vendor.url()];
     place.ceknik(&[&["run", "in.csv"][..], &more].concat()).exits(3);
     let came = vendor.came();
-    // Three lost or refused ways, then the fall-back of the next call, alone all the while.
+    // Three answers that prove no kind, then the second kind for the next row. All these calls are
+    // sent one at a time.
     assert_eq!(kinds(&came)[..5], [JSON, JSON, JSON, JSON, FORM]);
     assert!(alone(&came) >= 5, "{}", alone(&came));
 }

@@ -1,4 +1,5 @@
-//! Faults: each is told truthfully as "not sent" or "in doubt", and no call ever leaves twice.
+//! Faults on the wire: each is reported correctly as "not sent" or "in doubt", and no call is ever
+//! sent twice.
 
 use std::collections::HashSet;
 use std::io::{Read, Write};
@@ -18,14 +19,14 @@ const NOT_SENT: Class = Class::NotSent(NotSent::Connect);
 const TIMEOUT: Class = Class::InDoubt(Lost::Timeout);
 const CUT: Class = Class::InDoubt(Lost::Cut);
 const UNREADABLE: Class = Class::InDoubt(Lost::Unreadable);
-/// The largest body that is read.
+/// Size of the largest body that the client reads, in bytes.
 const LARGEST: usize = 256 * 1024;
 
 fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// A client whose calls may take so long.
+/// Returns a client with these time limits for a whole call and for its connection.
 fn hasty(url: &str, timeout: Duration, connect_timeout: Duration) -> HttpVerifier {
     HttpVerifier::new(&Options { timeout, connect_timeout, ..options(url) }).unwrap()
 }
@@ -49,7 +50,7 @@ async fn a_connection_that_does_not_stand_in_time_is_not_sent() {
     let listener = socket.listen(1).unwrap();
     let address = listener.local_addr().unwrap();
     let _full = fill(address);
-    // Also where the whole call has less time than the connection.
+    // The limits also hold where the whole call has less time than its connection.
     for (timeout, connect_timeout) in [(ms(5000), ms(200)), (ms(200), ms(5000))] {
         let began = Instant::now();
         let client = hasty(&format!("http://{address}"), timeout, connect_timeout);
@@ -58,7 +59,7 @@ async fn a_connection_that_does_not_stand_in_time_is_not_sent() {
     }
 }
 
-/// Fills a listener's backlog, until no more connections stand.
+/// Fills the backlog of a listener until no more connections are accepted.
 fn fill(address: SocketAddr) -> Vec<TcpStream> {
     let full: Vec<TcpStream> =
         (0..64).map_while(|_| TcpStream::connect_timeout(&address, ms(100)).ok()).collect();
@@ -124,7 +125,7 @@ async fn an_answer_that_never_came_whole_is_in_doubt() {
 #[tokio::test]
 async fn a_reset_connection_is_in_doubt() {
     let server = RawServer::on_connection(|stream, _| {
-        // Closing with unread bytes resets.
+        // Closing a socket with unread bytes resets the connection.
         stream.peek(&mut [0]).unwrap();
     });
     assert_eq!(classify(&call(&client(&server.url())).await), CUT);
@@ -152,7 +153,7 @@ async fn interim_answers_are_passed_over_and_chunks_are_joined() {
     assert_eq!(classify(&call(&client(&server.url())).await), MATCH);
 }
 
-/// A success of so many bytes.
+/// Returns a success of this size.
 fn of_size(bytes: usize) -> Vec<u8> {
     let (head, tail) = (r#"{"status":"OK","result":{"result":"01"},"x":""#, "\"}");
     ok(&[head, &"z".repeat(bytes - head.len() - tail.len()), tail].concat())
@@ -185,7 +186,7 @@ async fn a_body_without_end_is_left_early() {
         });
         assert_eq!(classify(&call(&client(&server.url())).await), UNREADABLE);
         tokio::time::sleep(ms(100)).await;
-        // The limit, and what the sockets' buffers swallow.
+        // The limit, and the bytes that fit into the buffers of the sockets.
         let written = server.seen().written;
         assert!(written < 32 * 1024 * 1024, "{written} bytes were taken");
         tokio::time::sleep(ms(100)).await;
@@ -195,7 +196,7 @@ async fn a_body_without_end_is_left_early() {
 
 #[tokio::test]
 async fn a_date_to_wait_for_is_by_the_servers_own_clock() {
-    // Whatever ours says: theirs may be years off.
+    // Our clock does not count, since the server's clock may be years off.
     let date = "date: Sun, 06 Nov 1994 08:49:30 GMT\r\nretry-after: Sun, 06 Nov 1994 08:49:37 GMT";
     let bytes = format!("HTTP/1.1 503 No\r\n{date}\r\ncontent-length: 0\r\n\r\n");
     let server = RawServer::answering(move |_| Act::Send(bytes.clone().into()));
@@ -220,7 +221,8 @@ async fn empty_and_foreign_bodies_are_responses() {
 
 #[tokio::test]
 async fn a_call_on_a_kept_connection_that_dies_is_not_sent_again() {
-    // The first call is answered; the second is read and dropped; a third would betray a retry.
+    // The first call is answered. The second is read and dropped. A retry of the second call would
+    // be a third request.
     let server = RawServer::answering(|n| match n {
         1 => Act::SendAndClose(Vec::new()),
         _ => Act::Send(a_match()),
@@ -239,7 +241,7 @@ async fn an_answer_that_nobody_asked_for_is_nobodys() {
         while let Some(request) = read_request(&mut stream) {
             seen.lock().unwrap().requests.push(request);
             stream.write_all(&a_match()).unwrap();
-            // One more, when the connection is idle.
+            // Sends a second answer while the connection is idle.
             std::thread::sleep(ms(20));
             let refusal = r#"{"status":"INVALID_ARGUMENT","reason":"unasked","request_id":"TIDX"}"#;
             let _ = stream.write_all(&ok(refusal));
@@ -249,7 +251,7 @@ async fn an_answer_that_nobody_asked_for_is_nobodys() {
     for _ in 0..3 {
         assert_eq!(classify(&call(&client).await), MATCH);
         tokio::time::sleep(ms(5)).await;
-        // The whole program stands still meanwhile, and the runtime does not look at its sockets.
+        // The whole program stands still meanwhile, so that the runtime does not check its sockets.
         std::thread::sleep(ms(80));
     }
     let seen = server.seen();
@@ -266,7 +268,8 @@ async fn what_is_the_same_for_all_is_no_request_id() {
         for _ in 0..3 {
             assert_eq!(classify(&call(&client).await), MATCH, "{id:?}");
         }
-        // Nor can it tell that the next answer is the next call's.
+        // Such an id does not show to which call the next answer belongs, so the connection is not
+        // used again.
         assert_eq!(server.seen().connections, 3, "{id:?}");
     }
 }
@@ -274,7 +277,8 @@ async fn what_is_the_same_for_all_is_no_request_id() {
 #[tokio::test]
 async fn a_server_that_closes_right_after_accepting_is_asked_once() {
     let server = RawServer::on_connection(|_, _| {});
-    // Where the end of the connection is seen before the call was begun, it is known not to have left.
+    // If the client notices the end of the connection before it begins the call, the call is known
+    // to be not sent.
     let class = classify(&call(&client(&server.url())).await);
     assert!(matches!(class, CUT | NOT_SENT), "{class:?}");
     tokio::time::sleep(ms(50)).await;
@@ -283,7 +287,8 @@ async fn a_server_that_closes_right_after_accepting_is_asked_once() {
 
 #[tokio::test]
 async fn a_server_that_closes_idle_connections_gets_each_call_at_most_once() {
-    // It says nothing of closing, and closes at all moments around the next send.
+    // The server closes connections without an announcement, at different moments around the next
+    // send.
     let server = RawServer::answering(|n| match n % 3 {
         0 => Act::Send(a_match()),
         _ => Act::SendAndClose(a_match()),

@@ -1,5 +1,6 @@
-//! A vendor, or who stands between, that means harm: texts that would steer a terminal, be a formula, forge a line of the
-//! log, or fill the disk. They reach the user's output, cell by cell, and nothing else.
+//! A vendor or a gateway that is hostile: texts that would control a terminal, become a formula,
+//! forge a line of the log or fill the disk. Such texts reach the cells of the user's output, and
+//! nothing else.
 
 use std::fs;
 
@@ -8,17 +9,18 @@ use serde_json::json;
 use crate::raw::{Act, RawServer};
 use crate::support::{Ended, Place, people, run_arguments};
 
-/// What no terminal should see: it sets the title, colours, goes back over the line, turns the writing round, forges a line.
+/// Text that no terminal may get: it sets the title and the color, moves the cursor back over the
+/// line, reverses the direction of writing and forges a line.
 const ODD: &str = "=1+1\u{1b}]0;PWNED\u{7}\u{1b}[31m\u{9b}2J\u{8}\u{202e}\r\nerror: forged";
 
-/// A whole answer with this code and body.
+/// Returns a whole answer with this HTTP code and body.
 fn answer(http: u16, body: &serde_json::Value) -> Vec<u8> {
     let body = body.to_string();
     let length = body.len();
     format!("HTTP/1.1 {http} X\r\ncontent-length: {length}\r\n\r\n{body}").into_bytes()
 }
 
-/// A success that says so much more than it should.
+/// Returns a success whose texts all contain `odd`.
 fn verdict(n: usize, odd: &str) -> serde_json::Value {
     let result = json!({"order_no": odd, "handle_time": odd, "result": "01", "remark": odd});
     json!({"status": "OK", "result": result, "request_id": format!("{n}{odd}")})

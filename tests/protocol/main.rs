@@ -1,7 +1,8 @@
-//! The protocol: what goes over the wire, what each answer makes the program do, and that nothing
-//! is ever sent twice behind its back.
+//! The protocol: the bytes that are sent, the effect of each answer, and that no call is ever sent
+//! twice without the program's decision.
 //!
-//! Servers are mocks and raw sockets of the test's own process; nothing leaves loopback.
+//! Never: talks to anything but loopback, except to look up `.invalid` names. All servers are mocks
+//! or raw sockets of the test process.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed expectation is the test's answer")]
 

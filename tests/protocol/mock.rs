@@ -1,4 +1,4 @@
-//! The vendor as a mock: a script of answers, and when each request came.
+//! The vendor as a mock: it follows a script of answers, and notes when each request came.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
-/// One answer.
+/// One answer of the mock.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     http: u16,
@@ -15,15 +15,15 @@ pub(crate) struct Answer {
     delay: Duration,
 }
 
-/// An answer with this body, byte for byte.
+/// Returns an answer with this body, byte for byte.
 pub(crate) fn answer(http: u16, body: impl Into<String>) -> Answer {
     Answer { http, body: body.into(), headers: Vec::new(), delay: Duration::ZERO }
 }
 
-/// Stands for the request's own id in an answer's body.
+/// Placeholder for the request's own id in the body of an answer.
 pub(crate) const ID: &str = "TID-OF-REQUEST";
 
-/// A success with this result code, as documented.
+/// Returns a success with this result code, in the documented form.
 pub(crate) fn code(result: &str) -> Answer {
     let result = format!(
         r#"{{"order_no":"O1","handle_time":"2025-07-01 10:12:20","result":"{result}","remark":"R"}}"#
@@ -31,12 +31,12 @@ pub(crate) fn code(result: &str) -> Answer {
     answer(200, format!(r#"{{"status":"OK","result":{result},"request_id":"{ID}"}}"#))
 }
 
-/// A failure with this status, as documented.
+/// Returns a failure with this status, in the documented form.
 pub(crate) fn fails(http: u16, status: &str, reason: &str) -> Answer {
     answer(http, format!(r#"{{"status":"{status}","reason":"{reason}","request_id":"{ID}"}}"#))
 }
 
-/// A page of a proxy or gateway.
+/// Returns an HTML page, as proxies and gateways send it.
 pub(crate) fn page(http: u16) -> Answer {
     answer(http, "<html><body>not the vendor</body></html>")
 }
@@ -51,7 +51,7 @@ impl Answer {
         Self { delay, ..self }
     }
 
-    /// As the answer to the n-th request.
+    /// Returns the response to the n-th request.
     fn template(&self, n: usize) -> ResponseTemplate {
         let template = ResponseTemplate::new(self.http).set_delay(self.delay);
         let body = self.body.replace(ID, &format!("TID{n}"));
@@ -66,7 +66,7 @@ impl Answer {
     }
 }
 
-/// One request that came.
+/// One request that the mock got.
 #[derive(Clone, Debug)]
 pub(crate) struct Came {
     pub(crate) at: Instant,
@@ -75,14 +75,15 @@ pub(crate) struct Came {
     pub(crate) body: String,
 }
 
-/// The mock, and all that came to it.
+/// The mock, with all requests that it got.
 pub(crate) struct Vendor {
     pub(crate) server: MockServer,
     came: Arc<Mutex<Vec<Came>>>,
 }
 
 impl Vendor {
-    /// Answers by the number of the request, from 0, and by the request.
+    /// Starts a mock that chooses its answer by the number of the request, from 0, and by the
+    /// request.
     pub(crate) async fn by(
         answer: impl Fn(usize, &Came) -> Answer + Send + Sync + 'static,
     ) -> Self {
@@ -97,7 +98,7 @@ impl Vendor {
         Self { server, came }
     }
 
-    /// Answers in this order; the last one again and again.
+    /// Starts a mock that gives these answers in order, and repeats the last.
     pub(crate) async fn saying(answers: &[Answer]) -> Self {
         let answers = answers.to_vec();
         Self::by(move |n, _| answers[n.min(answers.len() - 1)].clone()).await
@@ -111,7 +112,7 @@ impl Vendor {
         self.came.lock().unwrap().clone()
     }
 
-    /// How many requests came, to whatever path.
+    /// Returns the number of requests, to any path.
     pub(crate) async fn count(&self) -> usize {
         self.server.received_requests().await.unwrap().len()
     }

@@ -1,6 +1,8 @@
-//! A faulty network between the whole program and the stand-in vendor, whose call log is the truth about what was
-//! asked and charged: whatever becomes of a call on its way, its charge is confirmed or possible, no pair is asked
-//! twice, and no row ever gets the answer of another.
+//! A faulty network between the whole program and the stand-in vendor.
+//!
+//! Must hold: whatever happens to a call on its way, its charge is confirmed or possible, no pair
+//! is sent twice, and no row ever gets the answer of another row. The vendor's call log shows what
+//! was sent and charged.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -16,40 +18,50 @@ use crate::raw::{RawServer, read_request};
 use crate::support::{Place, Vendor, billed, bought_once, many_people, run_arguments};
 
 const ROWS: usize = 60;
-/// Every so many-th request meets the fault.
+/// Distance between two faults, in requests.
 const EVERY: usize = 7;
 const CONCURRENCY: usize = 4;
-/// A call may take so long: `--timeout`.
+/// Time that a call may take: `--timeout`.
 const TIMEOUT: Duration = Duration::from_millis(600);
+/// Size of a huge body, in bytes.
 const HUGE: usize = 100 << 20;
 
-/// What becomes of a request and of its answer.
+/// The fault that a request or its answer meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
-    /// It is read and goes no further; then silence.
+    /// The request is read and not passed on. Nothing more comes.
     Stalled,
-    /// It is read and goes no further; the connection is closed, or reset.
+    /// The request is read and not passed on. The connection is closed.
     ClosedBefore,
+    /// The request is read and not passed on. The connection is reset.
     ResetBefore,
-    /// It is answered, and the answer goes no further.
+    /// The vendor answers, and the answer is not passed on. The connection is closed.
     ClosedAfter,
+    /// The vendor answers, and the answer is not passed on. The connection is reset.
     ResetAfter,
-    /// The answer comes in part, then no more.
+    /// Half of the answer's head comes, then the connection is closed.
     HalfHead,
+    /// The head and half of the body come, then the connection is closed.
     HalfBody,
-    /// It comes when nobody waits any more.
+    /// The answer comes after the timeout.
     Late,
-    /// So slowly that it is never whole in time.
+    /// The answer comes so slowly that it is not complete before the timeout.
     Dripping,
-    /// Something else comes in its place.
+    /// Bytes that are not HTTP come instead of the answer.
     Garbage,
+    /// The login page of a gateway comes instead of the answer.
     Login,
+    /// A body of [`HUGE`] bytes comes instead of the answer.
     Huge,
-    /// Nothing is lost, the answer comes: twice, with garbage behind it, in single bytes, and the connection closes.
+    /// The answer comes twice. Nothing is lost.
     Twice,
+    /// The answer comes twice, the second time a little later. Nothing is lost.
     TwiceLater,
+    /// Garbage comes after the answer. Nothing is lost.
     GarbageBehind,
+    /// The answer comes in single bytes. Nothing is lost.
     InBytes,
+    /// The connection is closed after the answer. Nothing is lost.
     ClosedBehind,
 }
 
@@ -58,7 +70,7 @@ use Fault::{
     Huge, InBytes, Late, Login, ResetAfter, ResetBefore, Stalled, Twice, TwiceLater,
 };
 
-/// Where the answer is lost, and whether the vendor was asked at all.
+/// Faults that lose the answer; `true` if the vendor gets the request all the same.
 const LOSING: [(Fault, bool); 12] = [
     (Stalled, false),
     (ClosedBefore, false),
@@ -75,7 +87,7 @@ const LOSING: [(Fault, bool); 12] = [
 ];
 const HARMLESS: [Fault; 5] = [Twice, TwiceLater, GarbageBehind, InBytes, ClosedBehind];
 
-/// A proxy before the vendor that puts the fault upon every so many-th request.
+/// Starts a proxy in front of the vendor. Every [`EVERY`]th request meets the fault.
 fn proxy(vendor: &str, fault: Fault) -> RawServer {
     let vendor = vendor.strip_prefix("http://").unwrap().to_owned();
     let requests = AtomicUsize::new(0);
@@ -90,7 +102,7 @@ fn proxy(vendor: &str, fault: Fault) -> RawServer {
             line.write_all((head + &body).as_bytes()).unwrap();
             let Some(answer) = read_answer(&mut line) else { return };
             let Some(fault) = fault else {
-                // The program may have left.
+                // The program may have closed the connection.
                 if client.write_all(&answer).is_err() {
                     return;
                 }
@@ -105,12 +117,12 @@ fn proxy(vendor: &str, fault: Fault) -> RawServer {
     })
 }
 
-/// Ends a connection as the fault has it.
+/// Ends a connection in the way of the fault.
 fn end(client: &TcpStream, fault: Option<Fault>) {
     match fault {
         Some(Stalled) => sleep(TIMEOUT * 2),
         Some(ResetBefore | ResetAfter) => {
-            // Closed with nothing said: a reset.
+            // Closing the socket now resets the connection.
             let socket = TcpSocket::from_std_stream(client.try_clone().unwrap());
             socket.set_zero_linger().unwrap();
         }
@@ -118,7 +130,8 @@ fn end(client: &TcpStream, fault: Option<Fault>) {
     }
 }
 
-/// Gives the program what the fault leaves of an answer; says how many bytes.
+/// Sends the program as much of an answer as the fault lets through. Returns the number of bytes
+/// sent.
 fn give(client: &mut TcpStream, fault: Fault, answer: &[u8]) -> usize {
     let head = answer.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
     let ok = |length: usize| format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
@@ -152,7 +165,7 @@ fn give(client: &mut TcpStream, fault: Fault, answer: &[u8]) -> usize {
         Twice => send(&[answer, answer].concat()),
         TwiceLater => {
             let given = send(answer);
-            // While the next call is on its way on this connection, or about to be.
+            // The next call on this connection is on its way at that moment, or about to be sent.
             sleep(Duration::from_millis(3));
             given + send(answer)
         }
@@ -162,7 +175,7 @@ fn give(client: &mut TcpStream, fault: Fault, answer: &[u8]) -> usize {
     }
 }
 
-/// A whole answer of the vendor's.
+/// Reads a whole answer of the vendor.
 fn read_answer(line: &mut TcpStream) -> Option<Vec<u8>> {
     let mut answer = Vec::new();
     while !answer.ends_with(b"\r\n\r\n") {
@@ -178,7 +191,7 @@ fn read_answer(line: &mut TcpStream) -> Option<Vec<u8>> {
     Some(answer)
 }
 
-/// A run through the faulty network: its rows, what it says of money, and the vendor's calls.
+/// Result of a run through the faulty network: its rows, its doubts and the vendor's calls.
 struct Ordeal {
     rows: Vec<BTreeMap<String, String>>,
     in_doubt: u64,
@@ -201,7 +214,7 @@ fn ordeal(fault: Fault) -> Ordeal {
     assert!(matches!(ended.code, Some(0 | 3)), "{fault:?}: {}", ended.stderr);
     let requests = ROWS + vendor.count().saturating_sub(ROWS);
 
-    // What was lost stays lost: nothing is asked again.
+    // A pair whose answer was lost is not sent again.
     let before = vendor.calls().len();
     place.ceknik(&arguments);
     let calls = vendor.end();
@@ -221,7 +234,7 @@ fn ordeal(fault: Fault) -> Ordeal {
     Ordeal { rows: place.rows("out.csv"), in_doubt, calls: calls.len(), requests, written }
 }
 
-/// Outcome and order number of each row that has an answer.
+/// Returns outcome and order number of each row, or `None` for a row in doubt.
 fn answers(rows: &[BTreeMap<String, String>]) -> Vec<Option<(&str, &str)>> {
     let answer =
         |row: &'_ BTreeMap<String, String>| (row["ck_outcome"] != "in_doubt").then_some(());
@@ -259,7 +272,7 @@ fn whatever_the_network_does_the_books_are_right() {
                 let unasked = if *is_asked { 0 } else { faults as usize };
                 assert_eq!(ordeal.calls, ROWS - unasked, "{fault:?}");
             }
-            // A connection that can't be trusted any more may take the next call with it.
+            // The connection can no longer be trusted, and the next call on it may be lost too.
             None => assert!(doubts <= faults && ordeal.calls <= ROWS, "{fault:?}: {doubts}"),
         }
     }

@@ -1,4 +1,4 @@
-//! Pace: the rate as the vendor sees it, and `Retry-After` obeyed to the moment.
+//! Pace: the vendor sees no more than the rate, and `Retry-After` is obeyed exactly.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -7,7 +7,8 @@ use crate::support::{Ended, Place, many_people, people};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Runs with a finite rate: an unlimited one that is throttled starts again from very low.
+/// Runs with a finite rate, since a run without a rate limit continues very slowly after it was
+/// throttled.
 fn run(place: &Place, vendor: &Vendor, more: &[&str]) -> Ended {
     let fast = ["--base-url", &vendor.url(), "--rate", "1000", "--backoff", "5ms"];
     place.ceknik(&[&["run", "in.csv"][..], &fast, more].concat())
@@ -17,7 +18,7 @@ fn rate_limited() -> Answer {
     fails(403, "RATE_LIMIT_EXCEEDED", "slow down")
 }
 
-/// Sends 110 calls at 50 a second, and returns how many came in the fullest second.
+/// Sends 110 calls at 50 a second. Returns the largest number of calls within one second.
 async fn fullest_second() -> usize {
     let vendor = Vendor::saying(&[code("01")]).await;
     let place = Place::new();
@@ -32,11 +33,12 @@ async fn fullest_second() -> usize {
 
 #[tokio::test]
 async fn no_second_is_overfull_and_the_rate_is_used() {
-    // A busy machine makes a run slower, never faster: 95 % has to be had in one second of three runs.
+    // A busy machine makes a run slower, but never faster. So one second of three runs must have 48
+    // of the 50 calls.
     let mut most = 0;
     for _ in 0..3 {
         let fullest = fullest_second().await;
-        // The rate, a burst of one, and one for the network's jitter.
+        // The rate, a burst of one call, and one more call for the jitter of the network.
         assert!(fullest <= 52, "{fullest} in one second");
         most = most.max(fullest);
         if most >= 48 {
@@ -46,7 +48,8 @@ async fn no_second_is_overfull_and_the_rate_is_used() {
     panic!("{most} calls in the fullest second, of 50");
 }
 
-/// Answers the first call so, all others with a match, and returns all that came for three rows.
+/// Gives this answer to the first call and a match to all others. Returns all requests for three
+/// rows, and the outcomes.
 async fn after(first: Answer) -> (Vec<Came>, Vec<String>) {
     let vendor = Vendor::saying(&[first, code("01")]).await;
     let place = Place::new();
@@ -85,14 +88,14 @@ async fn retry_after_in_seconds_holds_the_whole_run() {
 #[tokio::test]
 async fn retry_after_as_a_date_holds_the_whole_run() {
     for first in [rate_limited(), page(503)] {
-        // Whole seconds: at least one from now.
+        // A date has whole seconds, so this date is at least one second from now.
         let date = SystemTime::now() + 2 * SECOND;
         let date = httpdate::parse_http_date(&httpdate::fmt_http_date(date)).unwrap();
         let first = first.with("retry-after", httpdate::fmt_http_date(date));
         let (came, _) = after(first).await;
         assert_eq!(came.len(), 4);
         for other in &came[1..] {
-            // The two clocks are not one.
+            // The two clocks may differ a little.
             assert!(other.wall + Duration::from_millis(5) >= date, "too soon");
             assert!(other.wall < date + 2 * SECOND, "too late");
         }
@@ -125,7 +128,7 @@ async fn a_wait_longer_than_the_longest_outage_stops_the_run() {
         assert_eq!(vendor.count().await, 1, "{wish}");
         let outcomes = place.column("in.verified.partial.csv", "ck_outcome");
         assert_eq!(outcomes, ["not_sent"; 2], "{wish}");
-        // The same command goes on.
+        // The same command continues the run.
         run(&place, &vendor, &[]).exits(0);
         assert_eq!(vendor.count().await, 3, "{wish}");
     }

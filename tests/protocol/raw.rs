@@ -1,6 +1,7 @@
-//! A server on a raw socket, one thread a connection: it can do what no HTTP server would.
+//! A server on a raw socket, with a thread for each connection: it can do things that no HTTP
+//! server would do.
 //!
-//! It counts every connection and keeps every request that it read, whole.
+//! It counts every connection, and keeps every request that it has read completely.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -11,23 +12,23 @@ use std::time::Duration;
 
 use tokio::net::TcpSocket;
 
-/// What is done with a request that was read whole.
+/// The reaction to a request.
 pub(crate) enum Act {
-    /// These bytes, and the connection is kept.
+    /// Sends these bytes, and keeps the connection open.
     Send(Vec<u8>),
-    /// These bytes, and it is closed.
+    /// Sends these bytes, and closes the connection.
     SendAndClose(Vec<u8>),
-    /// Nothing at all, for so long; then it is closed.
+    /// Sends nothing for this time, then closes the connection.
     Wait(Duration),
 }
 
-/// What came so far.
+/// Connections and requests so far.
 #[derive(Default)]
 pub(crate) struct Seen {
     pub(crate) connections: usize,
     /// Head and body of each request.
     pub(crate) requests: Vec<(String, String)>,
-    /// Bytes that were written to a client that may have left.
+    /// Number of bytes that were written, also to a client that may have closed the connection.
     pub(crate) written: usize,
 }
 
@@ -37,7 +38,8 @@ pub(crate) struct RawServer {
 }
 
 impl RawServer {
-    /// Reads requests, and does with the n-th of them all (from 0) what is said.
+    /// Starts a server that reads requests. `act` decides by the number of the request, from 0,
+    /// over all connections.
     pub(crate) fn answering(act: impl Fn(usize) -> Act + Send + Sync + 'static) -> Self {
         Self::on_connection(move |mut stream, seen| {
             while let Some(request) = read_request(&mut stream) {
@@ -55,14 +57,14 @@ impl RawServer {
         })
     }
 
-    /// Does with each connection what is said.
+    /// Starts a server that calls `serve` with each connection.
     pub(crate) fn on_connection(
         serve: impl Fn(TcpStream, &Mutex<Seen>) + Send + Sync + 'static,
     ) -> Self {
         Self::at("127.0.0.1", serve)
     }
 
-    /// Such a server at another address of this machine.
+    /// Starts such a server at another address of this machine.
     pub(crate) fn at(
         ip: &str,
         serve: impl Fn(TcpStream, &Mutex<Seen>) + Send + Sync + 'static,
@@ -90,7 +92,8 @@ impl RawServer {
     }
 }
 
-/// An address that refuses connections, and what keeps others from taking it.
+/// Returns an address that refuses connections, and the socket that keeps other programs from using
+/// the address.
 pub(crate) fn closed_port() -> (TcpSocket, SocketAddr) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
@@ -98,7 +101,7 @@ pub(crate) fn closed_port() -> (TcpSocket, SocketAddr) {
     (socket, address)
 }
 
-/// One request, head and body; `None` when the other side closed.
+/// Reads one request: head and body. Returns `None` if the other side closed the connection.
 pub(crate) fn read_request(stream: &mut impl Read) -> Option<(String, String)> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -112,20 +115,20 @@ pub(crate) fn read_request(stream: &mut impl Read) -> Option<(String, String)> {
     Some((head, String::from_utf8(body).unwrap()))
 }
 
-/// A header of a request's head.
+/// Returns the value of a header in the head of a request.
 pub(crate) fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     let mut lines = head.lines().filter_map(|line| line.split_once(':'));
     lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
 }
 
-/// A whole 200 with this body.
+/// Returns a complete answer with HTTP 200 and this body.
 pub(crate) fn ok(body: &str) -> Vec<u8> {
     let length = body.len();
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json";
     format!("{head}\r\ncontent-length: {length}\r\n\r\n{body}").into_bytes()
 }
 
-/// A whole answer that says "match", with a request id of its own.
+/// Returns a complete answer with a match. Each has a new request id.
 pub(crate) fn a_match() -> Vec<u8> {
     static NEXT: AtomicUsize = AtomicUsize::new(1);
     let id = NEXT.fetch_add(1, Ordering::Relaxed);

@@ -1,5 +1,6 @@
-//! Answers as servers and gateways really send them: whatever a browser could read is read, and of what nobody could, the
-//! texts by which the vendor can find the call.
+//! Answers in the forms that servers and gateways really send: the program reads everything that a
+//! browser could read. Of an unreadable answer it keeps the texts by which the vendor can find the
+//! call.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use crate::support::{Place, many_people, people};
 
 const BODY: &str = r#"{"status":"OK","result":{"order_no":"O1","result":"01","remark":"Sésuai"},"request_id":"TID1"}"#;
 
-/// A whole answer with these lines in its head.
+/// Returns a complete answer with these lines in its head.
 fn with(lines: &[&str], body: &[u8]) -> Vec<u8> {
     let mut head = "HTTP/1.1 200 OK\r\n".to_owned();
     for line in lines {
@@ -32,7 +33,7 @@ async fn reply_to(answer: Vec<u8>) -> Reply {
     call(&client(&server.url())).await
 }
 
-/// The texts of a verdict.
+/// Asserts that the reply is a match, and returns its texts.
 async fn texts_of(what: &str, answer: Vec<u8>) -> Texts {
     let reply = reply_to(answer).await;
     assert_eq!(classify(&reply), MATCH, "{what}: {reply:?}");
@@ -232,7 +233,7 @@ fn what_remains_of_an_answer_reaches_the_output_with_the_doubt() {
         ("ck_handle_time", "2026-11-28 10:00:00"),
         ("ck_request_id", "TID7"),
         ("ck_possible", "1"),
-        // The time has four digits in a row: the body is not shown.
+        // The body is not shown, since it contains four digits in a row: those of the year.
         ("ck_reason", "lost_unreadable: HTTP 200, application/json"),
     ] {
         assert_eq!(row[column], value, "{column}");

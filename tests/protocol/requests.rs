@@ -1,4 +1,5 @@
-//! What goes out: method, path, headers and body, exact; one connection kept; nothing followed.
+//! The requests that are sent: method, path, headers and body are exact. One connection is kept,
+//! and no redirect is followed.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use crate::raw::{Act, RawServer, a_match, header};
 
 pub(crate) const MATCH: Class = Class::Answered(ResultCode::Match);
 
-/// Options for an address: a second for each call, no proxies.
+/// Returns options for an address: ten seconds for each call, no proxies.
 pub(crate) fn options(base_url: &str) -> Options {
     Options {
         base: BaseUrl::parse(base_url).unwrap(),

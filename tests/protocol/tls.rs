@@ -1,7 +1,7 @@
-//! TLS with a certificate authority of the user's own: taken when given, refused when not.
+//! TLS with the user's own certificate authority: it is trusted only if it is given.
 //!
-//! The authority and the server's certificates under `certs` are made up; the authority's key was
-//! thrown away.
+//! The authority and the server's certificates under `certs` are made up. The key of the authority
+//! was deleted.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -23,18 +23,18 @@ pub(crate) fn file(name: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/protocol/certs")).join(name)
 }
 
-/// A server that says "match" to all, over TLS, with this certificate.
+/// Starts a TLS server with this certificate that answers every request with a match.
 pub(crate) fn server(certificate: &str) -> RawServer {
     saying(certificate, a_match)
 }
 
-/// Such a server at another address of this machine.
+/// Starts such a server at another address of this machine.
 fn server_at(ip: &str, certificate: &str) -> RawServer {
     let config = config(certificate);
     RawServer::at(ip, move |stream, seen| serve(stream, seen, &config, a_match))
 }
 
-/// A server that says the same kind of thing to all, over TLS, with this certificate.
+/// Starts a TLS server with this certificate that gets each of its answers from `answer`.
 pub(crate) fn saying(certificate: &str, answer: fn() -> Vec<u8>) -> RawServer {
     let config = config(certificate);
     RawServer::on_connection(move |stream, seen| serve(stream, seen, &config, answer))

@@ -1,5 +1,5 @@
-//! The way to the vendor, whole program: proxies of the environment, certificates of the system,
-//! and what is said, and not said, of a call on its way.
+//! The way to the vendor, with the whole program: proxies from the environment, certificates of the
+//! system, and the messages about a call on its way.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -10,7 +10,7 @@ use crate::raw::{Act, RawServer, a_match, header, read_request};
 use crate::support::{Ended, Place, name, nik, people, run_arguments};
 use crate::tls;
 
-/// Runs one made-up person against an address, with these variables.
+/// Runs one made-up person against an address, with these environment variables.
 fn run(place: &Place, base_url: &str, variables: &[(&str, &str)], more: &[&str]) -> Ended {
     place.write("in.csv", people([1001]));
     let mut command = place.command(&run_arguments("in.csv", base_url, more));
@@ -23,7 +23,8 @@ fn a_proxy_of_the_environment_is_used_for_tls_and_for_nothing_else() {
     for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "HTTP_PROXY", "http_proxy"] {
         let (place, vendor) = (Place::new(), RawServer::answering(|_| Act::Send(a_match())));
         let proxy = RawServer::answering(|_| Act::SendAndClose(Vec::new()));
-        // In clear, to this machine itself: the secret goes to nobody else.
+        // The address is on this machine and uses no TLS, so the proxy is not used: the secret goes
+        // to nobody else.
         run(&place, &vendor.url(), &[(variable, &proxy.url())], &[]).exits(0);
         assert_eq!((vendor.seen().connections, proxy.seen().connections), (1, 0), "{variable}");
 
@@ -36,7 +37,7 @@ fn a_proxy_of_the_environment_is_used_for_tls_and_for_nothing_else() {
     }
 }
 
-/// A proxy that passes on whatever comes after its `CONNECT`.
+/// Starts a proxy that connects to the address of its `CONNECT` and passes on all bytes.
 fn tunnel() -> RawServer {
     RawServer::on_connection(|mut stream, seen| {
         let Some(request) = read_request(&mut stream) else { return };
@@ -79,7 +80,7 @@ fn a_proxy_may_want_tls_itself() {
     for (head, _) in &proxy.seen().requests {
         assert!(head.starts_with("CONNECT vendor.invalid:443 HTTP/1.1\r\n"), "{head}");
     }
-    // Whoever it is: its certificate is looked at too.
+    // The certificate of a proxy is verified too.
     let ended = run(&place, "https://vendor.invalid", &[("HTTPS_PROXY", &url)], &[]).exits(11);
     assert!(ended.stderr.contains("the proxy: the certificate was refused"), "{}", ended.stderr);
 }
@@ -129,7 +130,8 @@ fn what_a_vendor_says_of_the_account_goes_no_further() {
     }
 }
 
-/// A run through a proxy that says this to all; what it was asked.
+/// Runs through a proxy that gives this HTTP code to every request, and checks what the proxy was
+/// asked.
 fn refused_by_a_proxy(http: u16, exit: i32, more: &[&str]) -> (Place, Ended) {
     let place = Place::new();
     let proxy = RawServer::answering(move |_| {

@@ -1,13 +1,15 @@
-/* Preloaded into the program under test: something happens at its Nth call of some kind. Linux only.
+/* Preloaded into the program under test: makes a fault happen at the Nth call of some kind. Linux
+ * only. Environment variables:
  *
- * FAULT_CALLS: the kinds that count: write, cut, sync, rename of files; send, recv of sockets
- * FAULT_PATH:  what an absolute path contains; sockets have none
- * FAULT_AT:    N, from 1
- * FAULT_ACT:   fail (with FAULT_ERRNO), kill (before the call), kill-after, shift (the wall clock, by FAULT_SHIFT seconds)
- * FAULT_LASTS: set, and all that follow fail too, as on a full disk
- * FAULT_MARK:  a file that is made when it happens
- * FAULT_TRACE: a file that gets a line for each call that counts
- * CLOCK_SHIFT: seconds by which the wall clock is off from the start */
+ * FAULT_CALLS: kinds of call that count: write, cut, sync, rename (files), send, recv (sockets)
+ * FAULT_PATH:  text that an absolute path must contain; sockets and relative paths always count
+ * FAULT_AT:    N, the number of the call, from 1
+ * FAULT_ACT:   fail (with FAULT_ERRNO), kill (before the call), kill-after, shift (moves the wall
+ *              clock by FAULT_SHIFT seconds)
+ * FAULT_LASTS: if set, all later calls that count fail too, as on a full disk
+ * FAULT_MARK:  path of a file that is created when the fault happens
+ * FAULT_TRACE: path of a file that gets a line for each call that counts
+ * CLOCK_SHIFT: number of seconds by which the wall clock is wrong from the start */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -45,7 +47,7 @@ static void die(void) {
     pause();
 }
 
-/* What happens at this call; `path` is NULL for a socket. */
+/* Counts a call, and returns what must happen at it; `path` is NULL for a socket. */
 static enum act at(const char *call, const char *path) {
     const char *calls = getenv("FAULT_CALLS"), *part = getenv("FAULT_PATH");
     const char *trace = getenv("FAULT_TRACE"), *when = getenv("FAULT_AT"), *mark = getenv("FAULT_MARK");
@@ -73,7 +75,7 @@ static enum act at(const char *call, const char *path) {
     return is("FAULT_ACT", "kill-after") ? KILL_AFTER : NOTHING;
 }
 
-/* The same, of a file descriptor: writing to a socket is sending. */
+/* Does the work of `at` for a file descriptor: on a socket, the call counts as `on_socket`. */
 static enum act at_fd(const char *call, const char *on_socket, int fd) {
     char link[64], name[4096];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
@@ -88,11 +90,13 @@ static enum act at_fd(const char *call, const char *on_socket, int fd) {
     return what ? at(what, is_socket ? NULL : name) : NOTHING;
 }
 
+/* Looks up the function of the C library that this library replaces. */
 #define REAL(result, name, parameters)          \
     static result(*real) parameters;            \
     if (!real)                                  \
         real = (result(*) parameters)dlsym(RTLD_NEXT, #name);
 
+/* Defines a call that writes or sends. */
 #define OUT(result, name, call, on_socket, parameters, arguments) \
     result name parameters {                                      \
         REAL(result, name, parameters)                            \
@@ -105,7 +109,7 @@ static enum act at_fd(const char *call, const char *on_socket, int fd) {
         return done;                                              \
     }
 
-/* Counted once something came. */
+/* Defines a call that receives. It counts when bytes have come. */
 #define IN(name, parameters, arguments)                                      \
     ssize_t name parameters {                                                \
         REAL(ssize_t, name, parameters)                                      \

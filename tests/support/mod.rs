@@ -1,8 +1,8 @@
-//! The harness of the whole-program tests: a folder of its own, the real binary, the stand-in vendor
-//! in a process of its own, and its call log as the only truth about what was sent and charged.
+//! The harness of the whole-program tests: a temporary folder, the real binary, and the stand-in
+//! vendor as a separate process. The vendor's call log shows what was sent and charged.
 //!
-//! Nothing of the caller's environment reaches the program, and nothing talks to anything but
-//! loopback. All people are made up.
+//! Never: passes on the caller's environment, talks to anything but loopback, uses data of real
+//! people. (Some tests of `protocol` look up `.invalid` names.)
 
 #![allow(
     dead_code,
@@ -22,9 +22,9 @@ use std::time::{Duration, Instant};
 
 pub mod faults;
 
-/// The binary under test.
+/// Path of the binary under test.
 pub const CEKNIK: &str = env!("CARGO_BIN_EXE_ceknik");
-/// The columns that the program adds.
+/// Columns that the program adds to an output.
 pub const COLUMNS: [&str; 12] = [
     "ck_outcome",
     "ck_result",
@@ -39,17 +39,17 @@ pub const COLUMNS: [&str; 12] = [
     "ck_source",
     "ck_attempts",
 ];
-/// An output of an earlier run, as far as it is told from files of others.
+/// Text of an output that an earlier run wrote, so that the program may overwrite it.
 pub const OLDER: &str = "nik,ck_outcome\nolder,match\n";
-/// Longer than any run of a test takes.
+/// Longest wait for a run to end or for calls to come.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A folder of its own for one test: input, output and ledger live in it.
+/// A temporary folder for one test, with its input, output and ledger.
 pub struct Place {
     folder: tempfile::TempDir,
 }
 
-/// What a finished program said.
+/// The result of a program that has ended.
 pub struct Ended {
     pub code: Option<i32>,
     pub stdout: String,
@@ -65,6 +65,7 @@ impl Place {
         self.folder.path().join(name)
     }
 
+    /// Writes a file and returns its path.
     pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, text).unwrap();
@@ -75,13 +76,14 @@ impl Place {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
-    /// The program with these arguments, in this folder, with a clean environment, its state in
-    /// this folder, and an account.
+    /// Returns the program with these arguments, in this folder. Its environment has an account and
+    /// a state folder inside this folder, and nothing else.
     pub fn command(&self, arguments: &[&str]) -> Command {
         self.command_of(CEKNIK, arguments)
     }
 
-    /// The same of another program, one that starts it.
+    /// Returns another program in the same folder and environment, for example a shell that starts
+    /// ceknik.
     pub fn command_of(&self, program: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         command
@@ -102,12 +104,13 @@ impl Place {
         Ended::of(self.command(arguments).output().unwrap())
     }
 
-    /// Runs `ceknik run` on a file against an address, fast, with further arguments.
+    /// Runs `ceknik run` on a file against an address, without a rate limit and with a short
+    /// backoff.
     pub fn run(&self, input: &str, base_url: &str, more: &[&str]) -> Ended {
         self.ceknik(&run_arguments(input, base_url, more))
     }
 
-    /// The rows of an output CSV (comma, header), each as a map from header to cell.
+    /// Returns the rows of an output CSV (comma, header), each as a map from header to cell.
     pub fn rows(&self, name: &str) -> Vec<BTreeMap<String, String>> {
         let mut reader =
             csv::ReaderBuilder::new().flexible(true).from_path(self.path(name)).unwrap();
@@ -118,18 +121,18 @@ impl Place {
         reader.records().map(|record| cells(record.unwrap())).collect()
     }
 
-    /// One column of an output CSV.
+    /// Returns one column of an output CSV.
     pub fn column(&self, name: &str, column: &str) -> Vec<String> {
         self.rows(name).into_iter().map(|row| row[column].clone()).collect()
     }
 
-    /// The summary beside an output.
+    /// Returns the summary beside an output.
     pub fn summary(&self, output: &str) -> serde_json::Value {
         serde_json::from_str(&self.read(&format!("{output}.summary.json"))).unwrap()
     }
 }
 
-/// The arguments of a fast run.
+/// Returns the arguments of a run without a rate limit and with a short backoff.
 pub fn run_arguments<'a>(input: &'a str, base_url: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let fast = ["--base-url", base_url, "--rate", "unlimited", "--backoff", "5ms"];
     [&["run", input][..], &fast, more].concat()
@@ -144,13 +147,14 @@ impl Ended {
         }
     }
 
-    /// Asserts the exit code, showing what was said where it is another.
+    /// Asserts the exit code. On failure, shows standard output and standard error.
     #[track_caller]
     pub fn exits(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
         self
     }
 
+    /// Asserts that standard error contains these words.
     #[track_caller]
     pub fn says(self, words: &str) -> Self {
         assert!(self.stderr.contains(words), "{words:?} is not said in: {}", self.stderr);
@@ -158,7 +162,7 @@ impl Ended {
     }
 }
 
-/// A program under way. It is killed when it goes out of scope.
+/// A running program. Dropping this value kills it.
 pub struct Running(Child);
 
 impl Running {
@@ -176,6 +180,7 @@ impl Running {
         assert!(Command::new("kill").args(["-s", name, &number]).status().unwrap().success());
     }
 
+    /// Kills the program with SIGKILL, and waits until it is gone.
     pub fn kill(&mut self) -> ExitStatus {
         self.0.kill().unwrap();
         self.0.wait().unwrap()
@@ -185,7 +190,7 @@ impl Running {
         self.0.try_wait().unwrap().is_some()
     }
 
-    /// Waits for its end.
+    /// Waits for the program to end, and returns its result.
     pub fn end(mut self) -> Ended {
         let stdout = self.0.stdout.take().map(read_all);
         let stderr = self.0.stderr.take().map(read_all);
@@ -219,7 +224,7 @@ impl Drop for Running {
     }
 }
 
-/// The stand-in vendor in a process of its own.
+/// The stand-in vendor as a separate process.
 pub struct Vendor {
     process: Running,
     pub base_url: String,
@@ -238,7 +243,7 @@ pub struct Call {
 }
 
 impl Vendor {
-    /// Starts it with further arguments; its call log is in the test's folder.
+    /// Starts the vendor with further arguments. Its call log is in the test's folder.
     pub fn start(place: &Place, more: &[&str]) -> Self {
         let calls = place.path("calls.jsonl");
         let mut command =
@@ -251,12 +256,12 @@ impl Vendor {
         Self { process, base_url: line.trim().to_owned(), calls }
     }
 
-    /// How many calls were logged so far.
+    /// Returns the number of calls in the log so far.
     pub fn count(&self) -> usize {
         fs::read(&self.calls).map_or(0, |log| log.iter().filter(|b| **b == b'\n').count())
     }
 
-    /// Waits until so many calls were logged.
+    /// Waits until the log has this number of calls.
     pub fn wait_for(&self, calls: usize) {
         let deadline = Instant::now() + PATIENCE;
         while self.count() < calls {
@@ -265,13 +270,13 @@ impl Vendor {
         }
     }
 
-    /// All calls so far. The log is written a moment after the answer: wait it out.
+    /// Returns all calls so far. A call is logged a moment after its answer, hence the pause.
     pub fn calls(&self) -> Vec<Call> {
         std::thread::sleep(Duration::from_millis(100));
         read_calls(&self.calls)
     }
 
-    /// Ends it, and returns all calls that it ever got.
+    /// Ends the vendor, and returns all calls that it got.
     pub fn end(self) -> Vec<Call> {
         self.process.signal("TERM");
         let Self { process, calls, .. } = self;
@@ -280,12 +285,12 @@ impl Vendor {
     }
 }
 
-/// Calls that the vendor bills.
+/// Returns the number of calls that the vendor bills.
 pub fn billed(calls: &[Call]) -> u64 {
     calls.iter().filter(|call| call.charged).count() as u64
 }
 
-/// Nothing is bought twice: an answer is the last that its pair ever gets.
+/// Asserts that no pair was sent more than once.
 #[track_caller]
 pub fn bought_once(calls: &[Call]) {
     let mut times: HashMap<&str, u32> = HashMap::new();
@@ -301,8 +306,9 @@ fn read_calls(path: &Path) -> Vec<Call> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// A CSV of made-up people, `id,nik,nama`, one for each of the given serials (the last four digits
-/// of the NIK: the stand-in vendor's endings go by them). Every row is another pair.
+/// Returns a CSV of made-up people, `id,nik,nama`, with one row for each serial. A serial is the
+/// last four digits of the NIK, which choose the stand-in vendor's answer. No two rows are the same
+/// pair.
 pub fn people(serials: impl IntoIterator<Item = u32>) -> String {
     let mut text = "id,nik,nama\n".to_owned();
     for (n, serial) in (0..).zip(serials) {
@@ -311,19 +317,20 @@ pub fn people(serials: impl IntoIterator<Item = u32>) -> String {
     text
 }
 
-/// `count` people whose serials are no endings: each gets a verdict.
+/// Returns a CSV of `count` people. Their serials choose no special answer, so each row gets a
+/// verdict.
 pub fn many_people(count: u32) -> String {
     people((0..count).map(|n| 1001 + n % 8000 / 10 * 10 + n % 9))
 }
 
-/// The NIK of the n-th made-up person.
+/// Returns the NIK of the n-th made-up person, with this serial.
 pub fn nik(n: u32, serial: u32) -> String {
     let (regency, district) = (n % 60 + 1, n / 60 % 40 + 1);
     let (day, month, year) = (n / 2400 % 28 + 1, n % 12 + 1, n / 67_200 % 100);
     format!("32{regency:02}{district:02}{day:02}{month:02}{year:02}{serial:04}")
 }
 
-/// The name of the n-th made-up person.
+/// Returns the name of the n-th made-up person.
 pub fn name(n: u32) -> String {
     let letters: String =
         (0..5).map(|k| char::from(b'A' + (n / 26_u32.pow(k) % 26) as u8)).collect();

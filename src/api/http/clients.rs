@@ -1,7 +1,9 @@
-//! The HTTP clients: made all alike, each for one connection.
+//! Builds the HTTP clients: all have the same settings, and each is for one connection.
 //!
-//! Must hold: a client follows no redirect, sends nothing a second time by itself but what had not left, and takes what
-//! curl takes of an answer's head. In clear it talks to this machine itself alone, by no proxy, and asks no name server.
+//! Must hold: a client follows no redirect and sends nothing again by itself, except a call of
+//! which nothing had left. It accepts the headers of an answer that curl accepts, as far as hyper's
+//! parser does. An unencrypted connection goes only to this machine itself, through no proxy and
+//! without a DNS lookup.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -13,26 +15,28 @@ use url::{Host, Url};
 use super::proxy::Proxy;
 use super::{ApiError, Options, tls};
 
-/// A browser takes as many headers as fit into its buffer; so many are more than any gateway sends.
+/// Maximum number of headers in an answer. Browsers limit only the total size, but no gateway sends
+/// more headers than this.
 const MOST_HEADERS: usize = 1000;
 
-/// The way by which connections are made: the same for all calls of a run.
+/// The way in which connections are made. All calls of a run use the same way.
 #[derive(Debug)]
 pub(super) enum Way {
-    /// In clear, to this machine itself.
+    /// Unencrypted, to this machine itself.
     Loopback,
-    /// By TLS.
+    /// With TLS, directly to the vendor.
     Direct,
-    /// By TLS, through the tunnel of a proxy.
+    /// With TLS, through the tunnel of a proxy.
     Proxy(Proxy),
 }
 
-/// Makes clients.
+/// A factory of HTTP clients.
 pub(super) struct Clients {
     pub(super) way: Way,
-    /// Where calls go.
+    /// Address that the calls are sent to.
     pub(super) url: Url,
-    /// The longest a connection may take to stand, with a proxy's and TLS's greetings.
+    /// Longest time that opening a connection may take, including the handshakes of a proxy and of
+    /// TLS.
     pub(super) limit: Duration,
     pub(super) tls: ClientConfig,
 }
@@ -40,7 +44,7 @@ pub(super) struct Clients {
 impl Clients {
     pub(super) fn new(options: &Options) -> Result<Self, ApiError> {
         let url = options.base.endpoint();
-        // Looked at in any case: a file that cannot be used is told.
+        // The file is read even if TLS is not used, so that an unusable file is always reported.
         let roots = tls::certificates(options)?;
         let (way, tls) = if url.scheme() == "http" {
             (Way::Loopback, tls::trusting_nobody()?)
@@ -50,18 +54,18 @@ impl Clients {
             let way = proxy.map_or(Way::Direct, Way::Proxy);
             (way, tls::trusting_the_system_and(roots)?)
         };
-        // A time-out of the whole call that strikes while connecting would look like a doubt: connecting is kept
-        // the shorter of the two.
+        // If the timeout of the whole call came while connecting, the call would look like a doubt.
+        // Therefore the timeout for connecting is kept shorter than that of the call.
         let limit = options.connect_timeout.min(options.timeout.mul_f64(0.9));
         Ok(Self { way, url, limit, tls })
     }
 
-    /// A client that keeps its connection for the next call.
+    /// Builds a client that keeps its connection for the next call.
     pub(super) fn keeping(&self) -> Result<Client, reqwest::Error> {
         self.builder()?.pool_max_idle_per_host(1).build()
     }
 
-    /// A client that makes a connection for each call.
+    /// Builds a client that opens a new connection for each call.
     pub(super) fn for_single_calls(&self) -> Result<Client, reqwest::Error> {
         self.builder()?.pool_max_idle_per_host(0).build()
     }
@@ -72,7 +76,7 @@ impl Clients {
             .redirect(redirect::Policy::none())
             .retry(retry::never())
             .referer(false)
-            // A line that idles for too long is dropped whole.
+            // `lines` drops a line that was idle for too long, together with its client.
             .pool_idle_timeout(None)
             .connect_timeout(self.limit)
             .tls_backend_preconfigured(self.tls.clone())
@@ -80,13 +84,13 @@ impl Clients {
             .http1_allow_spaces_after_header_name_in_responses(true)
             .http1_allow_obsolete_multiline_headers_in_responses(true)
             .http1_ignore_invalid_headers_in_responses(true)
-            // The proxies of the environment are read by us, once.
+            // `Proxy::of` has read the proxy variables of the environment already.
             .no_proxy();
         Ok(match &self.way {
             Way::Direct => builder,
             Way::Proxy(proxy) => builder.proxy(proxy.for_client()?),
             Way::Loopback => match self.url.host() {
-                // Nobody is asked what `localhost` is.
+                // `localhost` is resolved here, so that no name server is asked.
                 Some(Host::Domain(name)) => builder.resolve_to_addrs(name, &self.loopback()),
                 _ => builder,
             },

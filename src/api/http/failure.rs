@@ -1,7 +1,7 @@
-//! A call that drew no answer: whether it may have left, and why.
+//! Explains why a call got no answer: whether the call may have left this machine, and the cause.
 //!
-//! Must hold: "not sent" is said only where nothing of the call can have left. The cause is in our own words: no secret,
-//! and nothing that a stranger sent, is in it.
+//! Must hold: a fault is "not sent" only if no part of the call can have left. The cause is in the
+//! program's own words: it contains no secret and no text that another machine sent.
 
 use std::error::Error;
 use std::io;
@@ -13,16 +13,16 @@ use super::clients::{Clients, Way};
 use crate::model::class::{Lost, NotSent};
 use crate::model::reply::Fault;
 
-/// The words of the HTTP client for a proxy that did not open its tunnel.
+/// Beginning of the HTTP client's error text when a proxy did not open the tunnel.
 const TUNNEL: &str = "tunnel error: ";
 
 impl Clients {
-    /// The fault that an error of the HTTP client is.
+    /// Converts an error of the HTTP client to a fault.
     pub(super) async fn fault(&self, error: &ClientError) -> Fault {
         if error.is_connect() {
             return self.not_connected(error).await;
         }
-        // Taken back before any of it was written.
+        // The connection handed the call back before any part of the call was written.
         if find::<hyper::Error>(error).is_some_and(hyper::Error::is_canceled) {
             let cause = "the connection was closed before the call could begin";
             return Fault::NotSent(NotSent::Connect, cause.to_owned());
@@ -43,7 +43,7 @@ impl Clients {
         let status = match tunnel.as_deref() {
             Some("proxy authorization required") => Some(407),
             Some("unsuccessful") => proxy.status(&self.url, &self.tls, self.limit).await,
-            // The way to the proxy itself, or its end of the tunnel.
+            // The connection to the proxy failed, or the tunnel itself.
             Some(_) => {
                 let (why, cause) = cause(error);
                 return Fault::NotSent(why, format!("the proxy: {cause}"));
@@ -67,7 +67,7 @@ impl Clients {
     }
 }
 
-/// The kind and the cause of a connection that could not be made.
+/// Returns the kind and the cause of a connection that could not be made.
 fn cause(error: &ClientError) -> (NotSent, String) {
     if let Some(error) = find::<TlsError>(error) {
         return tls_cause(error);
@@ -147,22 +147,24 @@ fn certificate_fault(fault: &CertificateError) -> &'static str {
     }
 }
 
-/// The first error of this type among an error and its causes.
+/// Returns the first error of type `T` among an error and its causes.
 fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     causes(error).find_map(|error| error.downcast_ref())
 }
 
-/// The rest of the first cause whose words begin so.
+/// Searches an error and its causes for a text that begins with `begin`, and returns the rest of
+/// that text.
 fn words(error: &ClientError, begin: &str) -> Option<String> {
     causes(error).find_map(|error| error.to_string().strip_prefix(begin).map(str::to_owned))
 }
 
-/// An error, and one by one what caused it.
+/// Iterates over an error and its causes, the error itself first.
 pub(super) fn causes<'a>(
     error: &'a (dyn Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error: &&'a (dyn Error + 'static)| {
-        // What an IO error was made of is not its cause, but itself.
+        // The error inside an `io::Error` is not its source, so `source` alone would skip that
+        // error.
         match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
             Some(inner) => Some(inner as &(dyn Error + 'static)),
             None => error.source(),

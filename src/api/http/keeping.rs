@@ -1,21 +1,26 @@
-//! The decision whether connections are kept for the next call.
+//! Decides whether connections are kept for the next call.
 //!
-//! A gateway that answers one call twice, under a new request id, gives its second answer to the next call on that
-//! connection. Mostly it comes while nothing is asked: the connection then ends in the middle of its life, unannounced.
-//! So does one whose server is restarted; but not again and again.
+//! A gateway that answers one call twice, the second time under a new request id, delivers its
+//! second answer to the next call on the same connection. Usually the second answer comes while no
+//! call is under way. The connection then ends early and unannounced. The connections of a server
+//! that is restarted end in the same way, but not again and again.
 //!
-//! Must hold: told the time, never waits; what is remembered is bounded.
+//! Must hold: the memory of past ends is bounded.
+//!
+//! Never: reads a clock or waits.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// So many ends that nobody announced, in different seconds,
+/// Number of unannounced ends, in different seconds and within `WITHIN`, after which no connection
+/// is kept for a while.
 const MOST_ENDS: usize = 3;
-/// within this time, and connections are no longer kept,
+/// Period in which unannounced ends are counted together. For as long after such an end, only
+/// rested connections are used again.
 const WITHIN: Duration = Duration::from_secs(10 * 60);
-/// for so long.
+/// Period for which no connection is kept after `MOST_ENDS` unannounced ends.
 const PAUSE: Duration = Duration::from_secs(60 * 60);
-/// Ends that are closer together are one: a server was restarted.
+/// Ends that are closer together than this count as one end, caused by the restart of a server.
 const APART: Duration = Duration::from_secs(1);
 
 /// Time since the client was made.
@@ -24,25 +29,27 @@ pub(super) type Tick = Duration;
 /// The connections that may be used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trust {
-    /// All.
+    /// All idle connections.
     All,
-    /// One has ended unannounced: only those that were idle for a while, so that what nobody asked for would have come.
+    /// Only connections that were idle for a while, because another connection has ended
+    /// unannounced. On a rested connection, an answer that nobody asked for would have come
+    /// already.
     Rested,
-    /// None: each call gets its own.
+    /// No connection: each call gets a new one.
     None,
 }
 
-/// Decides whether connections are kept.
+/// The state of the decision whether connections are kept.
 #[derive(Debug)]
 pub(super) enum Keeping {
-    /// They are.
+    /// Connections are kept.
     On {
-        /// The latest ends that nobody announced, each in a second of its own.
+        /// Times of the latest unannounced ends, at least `APART` from each other.
         ends: VecDeque<Tick>,
     },
-    /// Not before this time.
+    /// Connections are not kept before this time.
     Off { until: Tick },
-    /// Never: the user wants it so.
+    /// Connections are never kept, because the user wants it so.
     Never,
 }
 
@@ -51,7 +58,7 @@ impl Keeping {
         if wanted { Self::On { ends: VecDeque::new() } } else { Self::Never }
     }
 
-    /// The connections that may be used again now.
+    /// Returns the connections that may be used again now.
     pub(super) fn trust(&mut self, now: Tick) -> Trust {
         match self {
             Self::Off { until } if now >= *until => {
@@ -67,7 +74,7 @@ impl Keeping {
         }
     }
 
-    /// A connection ended soon after an answer that did not announce it.
+    /// Records that a connection ended soon after an answer that had not announced the end.
     pub(super) fn ended_unannounced(&mut self, now: Tick) {
         let Self::On { ends } = self else { return };
         if ends.back().is_some_and(|last| now < *last + APART) {
@@ -91,7 +98,8 @@ impl Keeping {
 mod tests {
     use super::*;
 
-    /// The trust after ends at these times, in milliseconds, and at a last one.
+    /// Returns the trust at the time `at`, after connections ended at the times `ends`. All times
+    /// are in milliseconds.
     fn trust_after(ends: &[u64], at: u64) -> Trust {
         let mut keeping = Keeping::new(true);
         for end in ends {
@@ -123,7 +131,7 @@ mod tests {
     fn who_wants_none_kept_gets_none_kept() {
         let mut keeping = Keeping::new(false);
         assert_eq!([Duration::ZERO, PAUSE * 9].map(|at| keeping.trust(at)), [Trust::None; 2]);
-        // After an hour the count begins anew.
+        // After an hour, the ends are counted from zero again.
         let mut keeping = Keeping::Off { until: PAUSE };
         assert_eq!(keeping.trust(PAUSE), Trust::All);
         keeping.ended_unannounced(PAUSE);

@@ -1,11 +1,15 @@
-//! Lines to the vendor: a client with one connection each, for one call at a time.
+//! Manages the lines to the vendor. A line is a client with one connection, for one call at a time.
 //!
-//! HTTP/1.1 ties an answer to its call by nothing but the order on the connection. A server, or a gateway before it, that
-//! answers one call twice shifts all that follow: each row would get the verdict of the row before. So a line is used
-//! again only after an answer that was its call's own: one with a request id that no earlier answer had.
+//! HTTP/1.1 ties an answer to its call only by the order on the connection. If a server, or a
+//! gateway in front of it, answers one call twice, all later answers are shifted: each row would
+//! get the verdict of the row before. Therefore a line is used again only after an answer that
+//! belonged to its call, which means an answer with a request id that no earlier answer had.
 //!
-//! Must hold: a line never has two calls under way; one whose answer is lost, is not the vendor's, or came before is
-//! closed; one that idles is not used again when its server may close it. Never: sends anything by itself.
+//! Must hold: a line never has two calls under way. A line is closed if its answer is lost, is not
+//! the vendor's, has no request id, or came before. A line that was idle for so long that its
+//! server may close it is not used again.
+//!
+//! Never: sends anything by itself.
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
@@ -21,51 +25,52 @@ use super::clients::Clients;
 use super::keeping::{Keeping, Tick, Trust};
 use super::{ApiError, Options, causes};
 
-/// A line that was idle for so long is not used again where its server says nothing: one that closes it in the moment of
-/// a send would make a doubt.
+/// Idle time after which a line is not used again, if its server announces no time. A server that
+/// closes the connection at the moment of a send would put the call in doubt.
 const IDLE: Duration = Duration::from_millis(800);
-/// No server's word makes it longer than this.
+/// Maximum idle time, whatever the server announces.
 const LONGEST_IDLE: Duration = Duration::from_secs(4);
-/// A line that was used this lately is taken as it is.
+/// Idle time up to which a line is used again without a look at its socket.
 const FRESH: Duration = Duration::from_millis(1);
-/// A connection that ended so soon after an answer ended because of it.
+/// Time after an answer within which the end of the connection is attributed to that answer.
 const SOON: Duration = Duration::from_secs(1);
-/// A line rests so long before it is used again, while more of them may be made: an answer that nobody asked for comes
-/// meanwhile, and closes it.
+/// Time that a line rests before it is used again, as long as more lines may be made. If an answer
+/// that nobody asked for comes meanwhile, the line is closed.
 const REST: Duration = Duration::from_millis(100);
-/// Request ids that are remembered: an answer that comes again does so soon.
+/// Number of request ids that are remembered. An answer that is repeated comes soon after the
+/// first.
 const REMEMBERED: usize = 16_384;
 
-/// All lines that are not in use.
+/// The lines that are not in use, and the means to make more.
 pub(super) struct Lines {
     pub(super) clients: Clients,
-    /// Its connections serve one call each.
+    /// Client whose connections serve one call each.
     single: Client,
     state: Mutex<State>,
     begun: Instant,
-    /// Each line has a share in it: their number is known.
+    /// Shared with each line that is kept, so that its strong count shows the number of such lines.
     share: Arc<()>,
     most: usize,
 }
 
 struct State {
-    /// By when they were put back. The first of them is taken first.
+    /// Idle lines, in the order in which they were put back. The first one is used first.
     idle: VecDeque<Line>,
     recent: Recent,
     keeping: Keeping,
-    /// Lines of an earlier age are not used again.
+    /// Current age. Lines of an earlier age are not used again.
     age: u64,
 }
 
 /// A client for one call at a time.
 pub(super) struct Line {
     client: Client,
-    /// Its share in the count of lines; `None`: its connection serves this call alone.
+    /// This line's share in the count of lines; `None` if the connection serves this call alone.
     share: Option<Arc<()>>,
     age: u64,
-    /// Its last answer, where one came.
+    /// The last answer on this line, if there was one.
     last: Option<Last>,
-    /// The moment at which it was taken for its call.
+    /// Time at which the line was taken for its current call.
     taken: Instant,
 }
 
@@ -73,54 +78,56 @@ pub(super) struct Line {
 struct Last {
     connection: Option<SocketAddr>,
     at: Instant,
-    /// The line is not used again once it was idle for so long.
+    /// Idle time after which the line is not used again.
     idle: Duration,
 }
 
 /// The time for which a server keeps a connection after an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum KeptFor {
-    /// It says nothing.
+    /// The server announces no time.
     Unsaid,
-    /// `Keep-Alive: timeout=`.
+    /// The server announces this time with `Keep-Alive: timeout=`.
     Said(Duration),
-    /// It closes it now.
+    /// The server closes the connection now.
     Closed,
 }
 
 impl KeptFor {
-    /// The longest time for which the line may be idle.
+    /// Returns the longest time for which the line may be idle.
     fn idle(self) -> Duration {
         match self {
             Self::Unsaid => IDLE,
-            // Its clock began when it sent, and our next call takes its time to get there.
+            // Only half of the time counts: the server's clock started when it sent the answer, and
+            // the next call needs time to get there.
             Self::Said(timeout) => (timeout / 2).min(LONGEST_IDLE),
             Self::Closed => Duration::ZERO,
         }
     }
 }
 
-/// Whose answer came.
+/// The call that an answer belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Whose {
-    /// For all that can be told, the call's own.
+    /// The answer belongs to its own call, as far as can be known.
     Own,
-    /// An earlier call's: it came before.
+    /// The answer belongs to an earlier call, because its request id came before.
     Earlier,
 }
 
 impl Line {
-    /// Sends a call.
+    /// Sends a call and waits for the head of its answer.
     pub(super) async fn ask(&self, call: Request) -> Result<Response, reqwest::Error> {
         self.client.execute(call).await
     }
 
-    /// True if its connection serves other calls after this one.
+    /// Checks whether the connection serves other calls after this one.
     pub(super) const fn is_kept(&self) -> bool {
         self.share.is_some()
     }
 
-    /// For how long nothing was asked on it; `None` where nothing ever was.
+    /// Returns the time since the last answer on this line, and that answer. Returns `None` if
+    /// there was no answer yet.
     fn idle(&self, now: Instant) -> Option<(Duration, &Last)> {
         self.last.as_ref().map(|last| (now.saturating_duration_since(last.at), last))
     }
@@ -145,12 +152,12 @@ impl Lines {
         Ok(Self { clients, single, state: Mutex::new(state), begun, share, most: options.lines })
     }
 
-    /// A line that nobody uses. Who drops it closes it.
+    /// Returns a line that no other call uses. Dropping the line closes its connection.
     pub(super) async fn take(&self) -> Result<Line, reqwest::Error> {
         let now = Instant::now();
         let (choice, age) = {
             let mut state = self.state();
-            // The count holds one share more than there are lines.
+            // The strong count is one more than the number of lines.
             let may_be_more = Arc::strong_count(&self.share) <= self.most;
             (state.choose(now, now - self.begun, may_be_more), state.age)
         };
@@ -165,8 +172,9 @@ impl Lines {
             }
             Choice::Idle(line) => {
                 if line.idle(now).is_some_and(|(idle, _)| idle > FRESH) {
-                    // What came unasked meanwhile closes the connection, once the runtime has looked at its socket and
-                    // its task has run: it must not pass for the answer to this call.
+                    // Bytes that came unasked must not be taken for the answer to this call. They
+                    // close the connection as soon as the runtime has looked at the socket and the
+                    // connection's task has run.
                     yield_now().await;
                     yield_now().await;
                 }
@@ -175,9 +183,10 @@ impl Lines {
         }
     }
 
-    /// An answer began to come on this line. Where its connection is not the one of the answer before, that one has ended,
-    /// though nobody had announced it: then no other line is trusted any more, and all are closed. Says which connection
-    /// this is.
+    /// Records that an answer began to come on this line, and returns the local address of its
+    /// connection. If the line was idle only for a short time (`SOON`) and its connection has
+    /// changed, the previous connection ended unannounced. In that case no other line is trusted
+    /// any more: all idle lines are closed, and lines in use are not kept.
     pub(super) fn answered(&self, line: &mut Line, answer: &Response) -> Option<SocketAddr> {
         let connection = answer.extensions().get::<HttpInfo>().map(HttpInfo::local_addr);
         if let Some((idle, last)) = line.idle(line.taken)
@@ -188,13 +197,13 @@ impl Lines {
             state.keeping.ended_unannounced(self.begun.elapsed());
             state.age += 1;
             state.idle.clear();
-            // Its own connection is a new one.
+            // This line's own connection is new, so the line may be kept.
             line.age = state.age;
         }
         connection
     }
 
-    /// True if no earlier answer had this request id.
+    /// Checks whether no earlier answer had this request id. A new id is remembered.
     pub(super) fn is_new(&self, id: &str) -> bool {
         let is_new = self.state().recent.is_new(id);
         if !is_new {
@@ -205,7 +214,8 @@ impl Lines {
         is_new
     }
 
-    /// Gives a line back after an answer with this request id, or closes it.
+    /// Puts a line back after an answer with this request id, or closes the line. Returns which
+    /// call the answer belongs to.
     pub(super) fn put_back(
         &self,
         line: Line,
@@ -213,14 +223,16 @@ impl Lines {
         kept_for: KeptFor,
         id: Option<&str>,
     ) -> Whose {
-        // Nothing tells whose it is; then the next would be guessed.
+        // Without an id nothing shows which call the answer belongs to. This answer counts, but the
+        // line is closed, because the next answer on it could only be guessed.
         let Some(id) = id else { return Whose::Own };
         if !self.is_new(id) {
             return Whose::Earlier;
         }
         let idle = kept_for.idle();
-        // The client has its connection back: the connection's task, and the one that hands it back, run before the one that
-        // waits for the answer. Else it would make a second one for the next call.
+        // The client already has its connection back: the connection's task, and the task that
+        // returns the connection, run before the task that waits for the answer. Otherwise the
+        // client would open a second connection for the next call.
         if line.is_kept() && !idle.is_zero() {
             let last = Some(Last { connection, at: Instant::now(), idle });
             let mut state = self.state();
@@ -236,18 +248,19 @@ impl Lines {
     }
 }
 
-/// The line for a call.
+/// The choice of a line for a call.
 enum Choice {
-    /// One that is idle.
+    /// An idle line.
     Idle(Line),
-    /// A new one.
+    /// A new line.
     New,
-    /// None: a connection for this call alone.
+    /// No line: a connection for this call alone.
     Single,
 }
 
 impl State {
-    /// Chooses the line that was idle for longest, if it has rested. Those that were idle for too long are closed.
+    /// Chooses the line that was idle for longest, if it has rested. Closes lines that were idle
+    /// for too long.
     fn choose(&mut self, now: Instant, tick: Tick, may_be_more: bool) -> Choice {
         let trust = self.keeping.trust(tick);
         if trust == Trust::None {
@@ -264,7 +277,7 @@ impl State {
             Some(line) => Choice::Idle(line),
             None if may_be_more || trust == Trust::All => Choice::New,
             None => {
-                // It takes the room of one that has not rested.
+                // This connection takes the place of a line that has not rested.
                 self.idle.pop_front();
                 Choice::Single
             }
@@ -272,7 +285,7 @@ impl State {
     }
 }
 
-/// The ids of the latest answers.
+/// The request ids of the latest answers, as hashes.
 #[derive(Default)]
 struct Recent {
     order: VecDeque<u64>,
@@ -281,7 +294,7 @@ struct Recent {
 }
 
 impl Recent {
-    /// True if an id was not seen lately; then it is remembered.
+    /// Checks whether an id was not seen lately, and remembers a new id.
     fn is_new(&mut self, id: &str) -> bool {
         let hash = self.hasher.hash_one(id);
         if !self.known.insert(hash) {

@@ -1,7 +1,8 @@
-//! The proxy of the environment: which one is used, and why it refuses us.
+//! Finds the proxy that the environment names, and the reason why a proxy refuses a connection.
 //!
-//! Must hold: a variable that cannot be used is an error, never a way around the proxy; nothing shows a proxy's user or
-//! password. The variables are read as curl reads them.
+//! Must hold: a variable that cannot be used is an error, and never a reason to go around the
+//! proxy. No output shows a proxy's user name or password. The variables are read as curl reads
+//! them.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -21,17 +22,17 @@ use url::{Host, Url};
 
 use super::{AGENT, ApiError};
 
-/// The variables that may name the proxy for `https`, the first that is set.
+/// Variables that may name the proxy for `https`. The first variable that is set counts.
 const VARIABLES: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
-/// The variables that may name hosts without a proxy.
+/// Variables that may list hosts without a proxy. The first variable that is set counts.
 const EXCEPTIONS: [&str; 2] = ["no_proxy", "NO_PROXY"];
-/// The status line of a proxy's answer ends within so many bytes.
+/// Maximum length of the status line of a proxy's answer, in bytes.
 const LONGEST_STATUS_LINE: usize = 512;
 
 /// A proxy that calls go through.
 pub(super) struct Proxy {
     url: Url,
-    /// `Proxy-Authorization`.
+    /// Value of the header `Proxy-Authorization`, if the proxy needs credentials.
     authorization: Option<HeaderValue>,
 }
 
@@ -42,10 +43,12 @@ impl fmt::Debug for Proxy {
 }
 
 impl Proxy {
-    /// The proxy that the environment names for this address.
+    /// Returns the proxy that the environment names for this address. Returns `None` if no variable
+    /// is set, or if the address is in the list of hosts without a proxy.
     ///
     /// # Errors
-    /// [`ApiError::Proxy`] where a variable names one that calls cannot go through.
+    /// [`ApiError::Proxy`] if the variable does not contain the address of an `http` or `https`
+    /// proxy.
     pub(super) fn of(
         target: &Url,
         variable: impl Fn(&str) -> Option<OsString>,
@@ -67,7 +70,7 @@ impl Proxy {
         Ok(Some(Self { url, authorization }))
     }
 
-    /// The proxy as the HTTP client takes it.
+    /// Converts the proxy to the type that the HTTP client accepts.
     pub(super) fn for_client(&self) -> Result<reqwest::Proxy, reqwest::Error> {
         let mut headers = HeaderMap::new();
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
@@ -75,13 +78,13 @@ impl Proxy {
             headers.insert(PROXY_AUTHORIZATION, value.clone());
         }
         let mut url = self.url.clone();
-        // The header says them already.
+        // The header contains the credentials already.
         let _ = (url.set_username(""), url.set_password(None));
         Ok(reqwest::Proxy::all(url)?.headers(headers))
     }
 
-    /// The status of its answer to a `CONNECT` of our own: the HTTP client does not tell it. `None` where there is none
-    /// in time.
+    /// Sends a `CONNECT` request and returns the status of the proxy's answer, because the HTTP
+    /// client does not report that status. Returns `None` if there is no answer in time.
     pub(super) async fn status(
         &self,
         target: &Url,
@@ -131,14 +134,14 @@ impl Proxy {
     }
 }
 
-/// `HTTP/1.1 403 Forbidden` is 403.
+/// Parses the status code of a status line: `HTTP/1.1 403 Forbidden` returns 403.
 fn status_of(answer: &[u8]) -> Option<u16> {
     let line = answer.strip_prefix(b"HTTP/1.")?.get(1..)?.trim_ascii_start();
     let code = std::str::from_utf8(line.get(..3)?).ok()?;
     code.parse().ok().filter(|code| (100..600).contains(code))
 }
 
-/// The address of a proxy; without a scheme it is one of `http`.
+/// Parses the address of a proxy. An address without a scheme is an `http` address.
 fn address(value: &str) -> Option<Url> {
     let value = value.trim();
     let whole = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
@@ -146,14 +149,15 @@ fn address(value: &str) -> Option<Url> {
     (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
 }
 
-/// The proxy as the library takes it apart: its credentials are made a header there.
+/// Parses the proxy with the library's own rules, which convert its credentials to a header value.
 fn intercept(proxy: &Url, target: &Url) -> Option<Intercept> {
     let target = target.as_str().parse().ok()?;
     Matcher::builder().all(proxy.as_str()).build().intercept(&target)
 }
 
-/// True if a host is in a list of hosts without a proxy: names with all below them, addresses, and networks, parted by
-/// commas or spaces; `*` alone is all.
+/// Checks whether a host is in a list of hosts without a proxy. The entries are separated by
+/// commas, spaces or tabs. An entry is a name, which includes all names below it, an address, or a
+/// network. The list `*` contains all hosts.
 fn is_listed(host: &Host<&str>, list: &str) -> bool {
     if list.trim() == "*" {
         return true;
@@ -174,7 +178,8 @@ fn is_listed(host: &Host<&str>, list: &str) -> bool {
     }
 }
 
-/// True if an address is the entry's, or in its network: `10.0.0.0/8`.
+/// Checks whether an address is equal to the entry, or is in the network of the entry, such as
+/// `10.0.0.0/8`.
 fn is_in_network(ip: IpAddr, entry: &str) -> bool {
     let (address, bits) = match entry.split_once('/') {
         Some((address, bits)) => (address, bits.parse::<u32>().ok()),
@@ -237,7 +242,7 @@ mod tests {
         ] {
             let error = of(target, &[("HTTPS_PROXY", value)]).unwrap_err();
             assert!(error.contains("HTTPS_PROXY") && !error.contains("secret"), "{error}");
-            // A host without a proxy needs none that works.
+            // A host without a proxy does not need a variable that can be used.
             assert_eq!(of(target, &[("HTTPS_PROXY", value), ("NO_PROXY", "*")]), Ok(None));
         }
     }

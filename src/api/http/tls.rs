@@ -1,6 +1,6 @@
-//! TLS: whom we trust.
+//! Builds the TLS configuration: decides which certificates are trusted.
 //!
-//! Must hold: the system's roots and those that the user names, and nobody else.
+//! Must hold: only the system's root certificates, and those that the user names, are trusted.
 
 use std::sync::Arc;
 
@@ -13,10 +13,12 @@ use rustls_platform_verifier::Verifier;
 use super::{ApiError, Options, causes};
 use crate::fs::trusted::{open_at_once, read_bounded};
 
-/// All the roots of a system are a fifth of it.
+/// Maximum size of a PEM file, in bytes. All root certificates of a system together are a fifth of
+/// this size.
 const LARGEST_PEM: u64 = 1 << 20;
 
-/// For connections in clear: no certificate is read, and none would be trusted.
+/// Returns the configuration for unencrypted connections. It reads no certificate and would trust
+/// none.
 pub(super) fn trusting_nobody() -> Result<ClientConfig, ApiError> {
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
     let builder = builder.with_safe_default_protocol_versions();
@@ -24,7 +26,8 @@ pub(super) fn trusting_nobody() -> Result<ClientConfig, ApiError> {
     Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 }
 
-/// For `https`: the system's roots, and more.
+/// Returns the configuration for `https`. It trusts the system's root certificates and those in
+/// `more`.
 pub(super) fn trusting_the_system_and(
     more: Vec<CertificateDer<'static>>,
 ) -> Result<ClientConfig, ApiError> {
@@ -40,7 +43,7 @@ pub(super) fn trusting_the_system_and(
     Ok(config)
 }
 
-/// The certificates of the user's file.
+/// Reads the certificates of the user's CA file. Returns none if the user named no file.
 pub(super) fn certificates(options: &Options) -> Result<Vec<CertificateDer<'static>>, ApiError> {
     let Some(path) = &options.ca_cert else { return Ok(Vec::new()) };
     let refuse = |why: String| ApiError::CaCert { path: path.display().to_string(), why };
@@ -49,7 +52,7 @@ pub(super) fn certificates(options: &Options) -> Result<Vec<CertificateDer<'stat
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     let found = found.map_err(|e| refuse(e.to_string()))?;
     for der in &found {
-        // What is in it is looked at here, where the file can still be named.
+        // Each certificate is checked here, where an error can still name the file.
         RootCertStore::empty().add(der.clone()).map_err(|e| refuse(e.to_string()))?;
     }
     if found.is_empty() {

@@ -3,9 +3,10 @@
 //! Must hold: each way to end has a name here, `finish` decides the exit code, and nothing returns early.
 
 use crate::engine::{Dispatcher, RunState};
-use crate::error::{Error, exit};
+use crate::error::Error;
 use crate::ledger::{Ending, Ledger, LedgerError, OpenRun};
 use crate::model::attempt::WallMs;
+use crate::model::exit_code::ExitCode;
 use crate::model::stop::StopReason;
 use crate::passes::{PassError, Projected};
 use crate::rules::body::BodyTrial;
@@ -45,7 +46,7 @@ impl Ended {
     /// The reader of the rows panicked: rows are missing, and the run must not pass for finished.
     pub(super) fn reader_panicked() -> Self {
         Self::Broken(Error::new(
-            exit::INTERNAL,
+            ExitCode::Internal,
             "the input was not read to its end: this is a defect of ceknik",
             "all answers are safe in the ledger; the same command goes on from there",
         ))
@@ -90,13 +91,13 @@ pub(crate) struct Output {
 pub(crate) struct EndedStart {
     pub(crate) state: RunState,
     pub(crate) stop: Option<StopReason>,
-    pub(crate) code: u8,
+    pub(crate) code: ExitCode,
     /// `None`: no output could be made.
     pub(crate) projected: Option<Projected>,
     /// The place of the output.
     pub(crate) output: Option<String>,
     /// The command's exit code, or the error that is told after the last words.
-    pub(crate) result: Result<u8, Error>,
+    pub(crate) result: Result<ExitCode, Error>,
 }
 
 impl EndedStart {
@@ -154,22 +155,25 @@ pub(crate) fn finish<L: Ledger>(
 }
 
 /// The exit code or the error that the way to end asks for.
-fn result_of(ended: Ended, made: Option<&Projected>, state: &RunState) -> Result<u8, Error> {
+fn result_of(ended: Ended, made: Option<&Projected>, state: &RunState) -> Result<ExitCode, Error> {
     match ended {
         Ended::InputLost(error) => Err(error.into()),
         Ended::StorageFailed(error) => Err(storage_failed(error, state)),
         Ended::Broken(error) => Err(error),
         Ended::Stopped(reason) => Ok(reason.exit_code()),
         Ended::Finished if made.is_some_and(|made| made.outcomes.all_have_verdicts()) => {
-            Ok(exit::COMPLETE)
+            Ok(ExitCode::Complete)
         }
-        Ended::Finished => Ok(exit::SOME_WITHOUT_VERDICT),
+        Ended::Finished => Ok(ExitCode::SomeWithoutVerdict),
     }
 }
 
 /// The command ends with its first failure: of the run, then of the output, of the summary, of the note. Another one is
 /// told here.
-fn first_failure(result: Result<u8, Error>, later: Result<(), Error>) -> Result<u8, Error> {
+fn first_failure(
+    result: Result<ExitCode, Error>,
+    later: Result<(), Error>,
+) -> Result<ExitCode, Error> {
     match (result, later) {
         (Ok(_), Err(later)) => Err(later),
         (result, Err(later)) => {
@@ -180,7 +184,7 @@ fn first_failure(result: Result<u8, Error>, later: Result<(), Error>) -> Result<
     }
 }
 
-fn code_of(result: &Result<u8, Error>) -> u8 {
+fn code_of(result: &Result<ExitCode, Error>) -> ExitCode {
     result.as_ref().map_or_else(|error| error.code, |code| *code)
 }
 
@@ -190,12 +194,12 @@ fn note<L: Ledger>(
     state: &RunState,
     at: WallMs,
     stop: Option<StopReason>,
-    exit: u8,
+    exit: ExitCode,
 ) -> Result<(), LedgerError> {
     let ending = Ending { at, stop: stop.map(StopReason::name), exit };
     match exit {
         // Where another start has some of the pairs, the run is not over.
-        exit::COMPLETE | exit::SOME_WITHOUT_VERDICT if state.stats.elsewhere == 0 => {
+        ExitCode::Complete | ExitCode::SomeWithoutVerdict if state.stats.elsewhere == 0 => {
             ledger.end_run(run, &ending)
         }
         _ => ledger.end_start(run, &ending),

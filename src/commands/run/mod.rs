@@ -12,11 +12,13 @@ use tokio::sync::mpsc::Sender;
 
 use crate::config::{Destination, RunConfig};
 use crate::engine::{Delivery, Dispatcher, Options, Signals};
-use crate::error::{Error, exit};
+use crate::error::Error;
 use crate::input::{Layout, Source};
 use crate::ledger::{self, Ledger};
 use crate::model::attempt::WallMs;
+use crate::model::exit_code::ExitCode;
 use crate::model::funnel::Funnel;
+use crate::model::stop::StopReason;
 use crate::output::Forecast;
 use crate::passes::{Input, PassError, Survey, read_candidates, survey};
 use crate::rules::body::BodyTrial;
@@ -45,7 +47,7 @@ use verify::{Client, verify};
 ///
 /// # Errors
 /// The error that ended the command: before the run began, or with the last words said.
-pub fn run(config: &RunConfig, screen: &Screen) -> Result<u8, Error> {
+pub fn run(config: &RunConfig, screen: &Screen) -> Result<ExitCode, Error> {
     let begun = Instant::now();
     let vendor = Connection::prepare(config)?;
     let (source, layout, destination) = open_input(config, screen)?;
@@ -76,7 +78,7 @@ impl Start<'_> {
         layout: Layout,
         mut signals: Signals,
         read: impl FnOnce(&Input, [u8; 16], &Sender<Delivery>) -> Result<(), PassError> + Send + 'static,
-    ) -> Result<u8, Error> {
+    ) -> Result<ExitCode, Error> {
         let Self { config, destination, screen, interrupts, .. } = *self;
         destination.check_writable()?;
         let hasher = ledger.hasher();
@@ -149,7 +151,7 @@ impl Start<'_> {
         match screen.ask(&question, &|| interrupts.count() > 0) {
             Some(line) if says_yes(&line) => Ok(()),
             Some(_) => Err(Error::new(
-                exit::BUDGET,
+                ExitCode::Budget,
                 "the price was not agreed to; nothing was sent",
                 "--limit, --max-charges and --max-cost spend less; --yes goes on without asking",
             )),
@@ -229,6 +231,10 @@ pub(crate) fn engine_options<L: Ledger>(
 
 fn interrupted(error: PassError, interrupts: &Interrupts) -> Error {
     let is_signal = matches!(error, PassError::Interrupted);
+    let signal = interrupts.last().filter(|_| is_signal);
     let error = Error::from(error);
-    if is_signal { Error { code: interrupts.exit_code(), ..error } } else { error }
+    match signal {
+        Some(signal) => Error { code: StopReason::Interrupted(signal).exit_code(), ..error },
+        None => error,
+    }
 }

@@ -18,7 +18,7 @@ fn people() -> String {
 
 /// Everything that a start leaves.
 struct Seen {
-    result: Result<u8, Error>,
+    result: Result<ExitCode, Error>,
     summary: Value,
     /// The run in the ledger.
     line: RunLine,
@@ -27,7 +27,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn code(&self) -> u8 {
+    fn code(&self) -> ExitCode {
         match &self.result {
             Ok(code) => *code,
             Err(error) => error.code,
@@ -108,10 +108,17 @@ fn finds_no_file(
 #[test]
 fn a_start_without_faults_finishes_its_run() {
     let seen = run_with(None, read_candidates);
-    assert!(matches!(seen.result, Ok(0 | 3)), "{:?}", seen.result);
+    assert!(
+        matches!(seen.result, Ok(ExitCode::Complete | ExitCode::SomeWithoutVerdict)),
+        "{:?}",
+        seen.result
+    );
     assert_eq!(seen.summary["ended"], "finished");
     assert!(seen.has_output && !seen.has_partial);
-    assert_eq!((seen.line.state.as_str(), seen.line.last_exit), ("finished", Some(seen.code())));
+    assert_eq!(
+        (seen.line.state.as_str(), seen.line.last_exit),
+        ("finished", Some(seen.code().number()))
+    );
 }
 
 /// One row a way to end: the trap, the reader, and what is told.
@@ -132,7 +139,7 @@ fn whichever_way_a_start_ends_the_summary_says_what_is_owed() {
     ];
     for (what, trap, read, code, ended, has_partial) in rows {
         let seen = run_with(trap, read);
-        assert_eq!(seen.code(), code, "{what}: {:?}", seen.result);
+        assert_eq!(seen.code().number(), code, "{what}: {:?}", seen.result);
         assert!(seen.result.is_err(), "{what}: the error is told");
         assert_eq!((&seen.summary["exit"], &seen.summary["ended"]), (&code.into(), &ended.into()));
         assert_eq!((seen.has_output, seen.has_partial), (false, has_partial), "{what}");

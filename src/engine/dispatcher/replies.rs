@@ -1,6 +1,7 @@
-//! Taking replies: from what came back to a settlement, and on to the row's next step.
+//! Handles replies: makes a settlement of each reply, and decides the next step of its row.
 //!
-//! Each reply is classified once, settles its reservation once, and gives exactly one settlement.
+//! Must hold: each reply is classified once, settles its reservation once, and produces exactly one
+//! settlement.
 
 use std::time::Duration;
 
@@ -18,12 +19,12 @@ use crate::rules::pairs::PairIndex;
 use crate::rules::retry::{Decision, Tick, decide};
 
 impl Dispatcher {
-    /// Takes what came back of one send. The reply of a call that was given up is passed over.
+    /// Takes the reply to one send into account. The reply to a call that was given up is ignored.
     pub(super) fn replied(&mut self, ticket: Ticket, reply: Reply, now: Tick, wall: WallMs) {
         let Some(flight) = self.intents.land(ticket.attempt()) else { return };
         let class = classify(&reply);
         let (http, retry_after, mut texts) = take_apart(reply);
-        // Where the vendor said nothing: our own words, which hold nothing of the customer.
+        // Without a status, `reason` is the program's own text, with nothing about the customer.
         let told = texts.reason.clone().filter(|_| texts.status.is_none());
         conceal_all(&mut texts, ticket.subject());
         self.budget.settle(charge(class), class.was_sent());
@@ -48,7 +49,8 @@ impl Dispatcher {
         };
         let next = match retry_at {
             Some(_) => Next::Again,
-            // As the next start will find it, also where this reply stops the run.
+            // The next start will find the pair given up. So this start gives it up too, even if
+            // this reply stops the run.
             None if class.end().is_none() && self.retry.used_up(spent) => Next::GivenUp,
             None => Next::Leaves,
         };
@@ -66,7 +68,7 @@ impl Dispatcher {
         }
     }
 
-    /// Stops at once: what is in flight is in doubt.
+    /// Gives up all calls in flight: they are in doubt.
     pub(super) fn abandon(&mut self, wall: WallMs) {
         for (attempt, flight) in self.intents.abandon() {
             let class = Class::InDoubt(Lost::Interrupted);
@@ -88,7 +90,7 @@ impl Dispatcher {
         }
     }
 
-    /// Settles an attempt that has, and will have, no answer.
+    /// Settles an attempt that has no answer and will not get one.
     fn settle_unanswered(
         &mut self,
         at: PairIndex,
@@ -102,7 +104,7 @@ impl Dispatcher {
         self.intents.settle(fact, Effect { at, attempt, class, voided: false, next });
     }
 
-    /// Stops where too many answers in a row are refused or lost.
+    /// Stops the run if too many of its latest answers were refusals or were lost.
     fn look_for_streak(&mut self, attempt: AttemptId, class: Class) {
         if let Some(reason) = self.watch.streak(attempt, class) {
             self.stop(reason);

@@ -1,6 +1,6 @@
-//! Our own count of what is durable, beside the ledger's, and what follows from it: which pairs may
-//! be sent, what a run owes, how a row ends. Its table of money is its own: a mistake in the rules' table does not
-//! stand on both sides.
+//! A record of durable facts that is separate from the ledger, and the conclusions from it: which
+//! pairs may be sent, what a run costs, and how a row ends. The table of charges is separate too,
+//! so that a mistake in the table of `rules` is not repeated here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::model::money::{Charge, Tally};
 
 const KILLED: Class = Class::InDoubt(Lost::Killed);
 
-/// A call in the vendor's log, and what its client saw of it.
+/// A call in the vendor's log, with the class of the reply that its client got.
 #[derive(Debug, Clone)]
 pub(super) struct Sale {
     pub(super) run: u64,
@@ -22,7 +22,7 @@ pub(super) struct Sale {
     pub(super) order_no: Option<String>,
 }
 
-/// The money of one class.
+/// Returns the charge of a class.
 const fn charge_of(class: Class) -> Charge {
     match class {
         Class::Answered(ResultCode::Match | ResultCode::Mismatch) => Charge::Charged,
@@ -34,7 +34,7 @@ const fn charge_of(class: Class) -> Charge {
     }
 }
 
-/// True if nobody knows whether a call of this class was charged.
+/// Checks whether it is unknown if a call of this class was charged.
 fn may_be_charged(class: Class) -> bool {
     charge_of(class) == Charge::Unknown
 }
@@ -49,7 +49,7 @@ pub(super) struct Fact {
 }
 
 impl Fact {
-    /// The end that it gives its pair.
+    /// Returns the end that the attempt gives its pair, and the time of its settlement.
     pub(super) fn end(&self) -> Option<(End, i64)> {
         let (class, at) = self.settled.filter(|_| !self.voided)?;
         class.end().map(|end| (end, at))
@@ -60,7 +60,7 @@ impl Fact {
     }
 }
 
-/// The terms of a start: which answers of other runs it may use.
+/// The rules of a start: which answers of other runs it may use, and how often it may try a pair.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Terms {
     pub(super) run: u64,
@@ -71,7 +71,7 @@ pub(super) struct Terms {
     pub(super) max_attempts: u8,
 }
 
-/// The debt of a run: calls, confirmed charges, and those that may come on top.
+/// The costs of a run: calls, confirmed charges and possible charges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Owed {
     calls: u64,
@@ -108,17 +108,17 @@ impl Owed {
     }
 }
 
-/// All that is durable.
+/// All durable facts.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Book {
     pub(super) facts: BTreeMap<u64, Fact>,
     of_pair: BTreeMap<PairKey, Vec<u64>>,
-    /// Which run took which over.
+    /// Older run that each run took over.
     pub(super) took_over: BTreeMap<u64, u64>,
 }
 
 impl Book {
-    /// Facts of this run became durable.
+    /// Records that facts of this run became durable. Checks the facts against the vendor's log.
     pub(super) fn record(&mut self, run: u64, batch: &Batch, log: &BTreeMap<u64, Sale>) -> Step {
         for intent in &batch.intents {
             let fact = Fact { pair: intent.pair, run, settled: None, voided: false };
@@ -149,19 +149,19 @@ impl Book {
         Ok(())
     }
 
-    /// Intents without a settlement.
+    /// Returns the number of intents without a settlement.
     pub(super) fn open(&self) -> usize {
         self.facts.values().filter(|fact| fact.settled.is_none()).count()
     }
 
-    /// Settles them as the next start does.
+    /// Settles all intents without a settlement as in doubt, as the next start does.
     pub(super) fn settle_killed(&mut self, now: i64) {
         for fact in self.facts.values_mut() {
             fact.settled.get_or_insert((KILLED, now));
         }
     }
 
-    /// The book of a ledger.
+    /// Builds a book from the content of a ledger.
     pub(super) fn of(stored: &Stored) -> Self {
         let mut book = Self { took_over: stored.took_over.clone(), ..Self::default() };
         for StoredFact { attempt, pair, run, settled, voided } in stored.facts.iter().copied() {
@@ -170,15 +170,16 @@ impl Book {
         book
     }
 
-    /// The sum of a run's own facts.
+    /// Returns the costs of a run: the sum of its own facts.
     pub(super) fn owed(&self, run: u64) -> Owed {
         let mut owed = Owed::default();
         self.of_run(run).filter_map(|(_, fact)| fact.class()).for_each(|class| owed.add(class));
         owed
     }
 
-    /// Charges of a run that are, or may be, on the invoice, or are reserved. What was answered and
-    /// is not durable yet counts as the vendor's log has it.
+    /// Returns the number of charges of a run that are or may be on the invoice, or are reserved. A
+    /// call that was answered and whose settlement is not durable counts as the vendor's log has
+    /// it.
     pub(super) fn used(
         &self,
         run: u64,
@@ -193,8 +194,8 @@ impl Book {
         self.of_run(run).filter(|fact| is_used(*fact)).count() as u64
     }
 
-    /// Whether a run's money adds up: what the vendor's log has is between what is owed at the least and
-    /// at the most.
+    /// Checks the costs of a run: the charges in the vendor's log must be at least the confirmed
+    /// ones, and at most the confirmed and possible ones.
     pub(super) fn check_money(&self, run: u64, log: &BTreeMap<u64, Sale>) -> Step {
         let owed = self.owed(run);
         let sales = log.values().filter(|sale| sale.run == run);
@@ -204,7 +205,7 @@ impl Book {
         })
     }
 
-    /// Whether this pair may be sent now under these terms, by this attempt of its run.
+    /// Checks that this pair may be sent now under these terms, by the attempt `by`.
     pub(super) fn check_send(&self, pair: PairKey, by: u64, terms: &Terms) -> Step {
         let own = self.of_pair(pair).filter(|(_, fact)| fact.run == terms.run);
         let others: Vec<_> = own.filter(|(attempt, _)| **attempt != by).collect();
@@ -224,7 +225,7 @@ impl Book {
         must(kept.is_none(), || format!("sent, though it is known: {kept:?}"))
     }
 
-    /// The attempt of another run whose end is used.
+    /// Returns the attempt of another run whose end is used for this pair, and that end.
     fn kept(&self, pair: PairKey, terms: &Terms) -> Option<(u64, End)> {
         let others = self.of_pair(pair).filter(|(_, fact)| fact.run != terms.run);
         let (attempt, run, end, at) = others
@@ -240,7 +241,8 @@ impl Book {
         is_kept.then_some((attempt, end))
     }
 
-    /// How a pair stands under these terms: the attempt and its end; `None` is not sent.
+    /// Returns the state of a pair under these terms: the attempt that decides, and the end.
+    /// Without an end, the pair is not sent yet.
     pub(super) fn standing(&self, pair: PairKey, terms: &Terms) -> (Option<u64>, Option<End>) {
         let own: Vec<_> = self.of_pair(pair).filter(|(_, fact)| fact.run == terms.run).collect();
         let ended = |(id, fact): &(&u64, &Fact)| fact.end().map(|(end, _)| (**id, end));
@@ -259,7 +261,8 @@ impl Book {
         (None, used_up.then_some(End::Unavailable))
     }
 
-    /// The classes of a pair's attempts that are settled, in order, and whether each is voided.
+    /// Returns the classes of a pair's settled attempts, in order, and for each class whether the
+    /// attempt is voided.
     pub(super) fn classes(&self, pair: PairKey) -> Vec<(Class, bool)> {
         let settled = |(_, fact): (&u64, &Fact)| Some((fact.class()?, fact.voided));
         self.of_pair(pair).filter_map(settled).collect()
@@ -270,7 +273,7 @@ impl Book {
         class.is_some_and(|class| charge_of(class) == Charge::Free)
     }
 
-    /// The runs that this one took over, one behind the other.
+    /// Returns the runs that this run took over, directly or through other runs.
     pub(super) fn predecessors(&self, run: u64) -> BTreeSet<u64> {
         let mut chain = BTreeSet::new();
         let mut at = run;
@@ -297,7 +300,7 @@ impl Book {
     }
 }
 
-/// A span in whole milliseconds.
+/// Converts a span to whole milliseconds.
 pub(super) fn millis(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }

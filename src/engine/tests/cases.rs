@@ -1,4 +1,5 @@
-//! Single stories of the dispatcher: one cause, what is sent, and how the run ends.
+//! Single stories of the dispatcher: each has one cause, and checks what is sent and how the run
+//! ends.
 
 use super::story::{Story, ms, options, secs};
 use super::vendor::{Answer, Call, DOWN, INTERNAL, INVALID, MATCH, SLOWER, Word};
@@ -17,12 +18,13 @@ pub(super) fn with(change: impl FnOnce(&mut Options)) -> Options {
     options
 }
 
-/// Says this word to every call.
+/// Returns a vendor that says this word to every call.
 pub(super) fn always(word: Word) -> impl FnMut(&Call) -> Answer {
     move |_| Answer::say(word)
 }
 
-/// Says these words to a pair's calls, the last one for ever.
+/// Returns a vendor that says these words in turn to the calls of a pair, and then repeats the last
+/// word.
 pub(super) fn in_turn(words: &'static [Word]) -> impl FnMut(&Call) -> Answer {
     move |call| Answer::say(words[(call.nth - 1).min(words.len() - 1)])
 }
@@ -107,7 +109,7 @@ fn slower_pauses_all_lowers_the_rate_and_costs_no_try() {
 
 #[test]
 fn a_stop_on_the_last_send_of_a_pair_gives_it_up() {
-    // The world sees that the outcome is what the next start reads.
+    // `Story::play` checks that the outcome is what the next start reads.
     let vendor = |call: &Call| match call.nth {
         ..20 => Answer::say(SLOWER),
         _ => Answer::say(Word::Status(403, "OUT_OF_QUOTA")),
@@ -229,7 +231,7 @@ fn refused_in_both_kinds_is_refused() {
 
 #[test]
 fn every_row_under_trial_is_tried_in_both_kinds() {
-    // The first row is bad in itself, and a limiter answers its second try.
+    // The first row is refused in both kinds of body, and a gateway answers its second call.
     let vendor = |call: &Call| match (call.pair, call.nth, call.body) {
         (0, 2, _) => Answer::say(Word::Foreign(502)),
         (0, ..) | (_, _, BodyKind::Form) => Answer::say(Word::NotFound),
@@ -254,7 +256,7 @@ fn a_trial_never_passes_the_most_sends_of_a_pair() {
     assert_eq!((outcome.stats.sent, state(&outcome, 0).end), (20, Some(End::Refused)));
 }
 
-/// A run in which one commit, and perhaps the next, fails.
+/// Plays a run in which the commits with these numbers fail.
 fn with_failing(commits: &[usize]) -> (Story, RunState) {
     let vendor = |call: &Call| Answer::say(MATCH).after(50 + call.pair * 40);
     let mut world = Story::new(options(), 0..50, vendor);
@@ -283,7 +285,8 @@ fn a_ledger_that_fails_twice_leaves_the_answers_in_doubt() {
 
 #[test]
 fn a_pair_that_the_survey_did_not_see_stops() {
-    // The row before it waits for its turn, or its intent for the gate, and nothing is in flight.
+    // When the unknown pair is read, nothing is in flight. The row before the unknown pair waits
+    // for its turn, or its intent waits for the gate.
     for rate in [None, Some(0.1)] {
         let options = with(|options| options.throttle.rate = rate);
         let mut world = Story::new(options, [1, 1, 2, 77, 3], always(MATCH));
@@ -305,7 +308,7 @@ fn known_pairs_are_passed_over() {
     assert_eq!((pairs(&world), outcome.tally.confirmed), (vec![6, 7, 8], 9));
 }
 
-/// A ledger that several machines write may not grant an intent.
+/// A ledger that several machines write to may refuse to grant an intent.
 #[test]
 fn a_refused_intent_is_never_sent_and_frees_its_room() {
     for refused in [vec![1], vec![2, 5], (1..=9).collect()] {
@@ -317,7 +320,8 @@ fn a_refused_intent_is_never_sent_and_frees_its_room() {
         assert_eq!((outcome.stop, outcome.stats.elsewhere), (None, count));
         assert_eq!((outcome.stats.sent, outcome.table.to_send()), (9 - count, count));
         assert!(outcome.table.states().all(|state| !state.under_way));
-        // What the other machine did not buy after all is bought by the next start, within the budget.
+        // Pairs that the other machine did not buy after all are bought by the next start, within
+        // the budget.
         let outcome = world.play();
         assert_eq!((outcome.stop, outcome.stats.sent, outcome.tally.confirmed), (None, count, 9));
     }

@@ -1,4 +1,5 @@
-//! The asynchronous loop with a paused clock, a vendor of futures and a journal in memory.
+//! Tests of the asynchronous loop, with a paused clock, a vendor of futures and a journal in
+//! memory.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -23,7 +24,7 @@ use crate::rules::pairs::PairTable;
 use crate::rules::tally::SoFar;
 use crate::rules::testing::key;
 
-/// Answers in its time, and counts the calls that are open at once.
+/// A vendor that answers after a delay, and counts the calls that are open at once.
 struct Vendor<F> {
     act: F,
     start: Instant,
@@ -44,7 +45,7 @@ impl<F: Fn(&Call) -> Answer> Verifier for Vendor<F> {
     }
 }
 
-/// Facts in memory; from some commit on, all are refused.
+/// A journal in memory. From the commit with the number `fails_from` on, it refuses all facts.
 struct Memory {
     facts: Rc<RefCell<Vec<Batch>>>,
     takes: Duration,
@@ -80,7 +81,7 @@ impl Journal for Memory {
     }
 }
 
-/// What a test sees of a run.
+/// The parts of a run that a test checks.
 struct Seen {
     verified: Verified<usize>,
     batches: Vec<Batch>,
@@ -89,14 +90,14 @@ struct Seen {
     glimpses: usize,
 }
 
-/// How a run of the driver is set up.
+/// The setup of a run.
 struct Setup {
     options: Options,
     pairs: u64,
     fails_from: usize,
-    /// When signals come.
+    /// Times at which signals come.
     signals: Vec<Duration>,
-    /// The reader says that it is done.
+    /// True if the reader delivers [`Delivery::End`].
     reader_ends: bool,
 }
 
@@ -106,7 +107,7 @@ impl Setup {
         Self { options: options(), pairs, fails_from, signals, reader_ends: true }
     }
 
-    /// Plays it, with a reader that sends rows in small batches.
+    /// Plays the run, with a reader that delivers one row at a time.
     async fn play(self, act: impl Fn(&Call) -> Answer) -> Seen {
         let start = Instant::now();
         let vendor = Vendor { act, start, open: Cell::new(0), most_open: Cell::new(0) };
@@ -145,7 +146,7 @@ impl Setup {
             let verified = run.await;
             (verified, start.elapsed())
         };
-        // A reader that waits for a run which has stopped is left.
+        // A reader that waits for a run which has stopped is given up.
         let reader = tokio::time::timeout(secs(1000), reader);
         let ((verified, took), _, ()) = tokio::join!(main, reader, user);
         Seen { verified, batches: facts.take(), most_open: vendor.most_open.get(), took, glimpses }
@@ -211,7 +212,7 @@ async fn a_ledger_that_refuses_for_good_ends_the_run() {
 async fn a_reader_that_is_gone_before_its_last_row_stops_the_run() {
     let setup = Setup { reader_ends: false, ..Setup::of(9) };
     let state = setup.play(|_| Answer::say(MATCH)).await.verified.state;
-    // The last row may still be at hand.
+    // The last row may not be sent yet when the loop notices that the reader is gone.
     let is_near = (8..=9).contains(&state.tally.confirmed);
     assert!(is_near && state.stop == Some(StopReason::Defect), "{:?}", state.stop);
 }

@@ -1,7 +1,9 @@
-//! One start in virtual time: the shipped dispatcher and its loop, driven by hands that are told what happens.
+//! Plays one start in virtual time: the shipped dispatcher and its loop, with hands that a test
+//! controls.
 //!
-//! Stories and simulated lives play on this one stage; they differ in their [`Surroundings`]. What must hold is checked
-//! here at every send and every commit, against the [`Book`] and the vendor's log.
+//! Stories and simulated lives use the same code; they differ in their [`Surroundings`]. The
+//! invariants are checked here, at every send and every commit, against the [`Book`] and the
+//! vendor's log.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -20,10 +22,10 @@ use crate::model::stop::{Signal, StopReason};
 use crate::rules::classify::classify;
 use crate::rules::retry::Tick;
 
-/// No start takes more steps.
+/// Maximum number of steps of a start.
 const MOST_STEPS: usize = 200_000;
 
-/// Something whose time has come.
+/// An event whose time has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Due {
     Replies,
@@ -32,63 +34,64 @@ pub(super) enum Due {
     Signal,
 }
 
-/// The world around a start, as a test makes it up.
+/// The surroundings of a start, which a test defines.
 pub(super) trait Surroundings {
     fn wall(&self) -> WallMs;
 
-    /// The start has come so far.
+    /// Sets the time that the start has reached.
     fn time_passes(&mut self, now: Tick);
 
-    /// One more step: the process may be killed after it.
+    /// Counts one more step. The process may be killed after the step.
     fn step(&mut self) -> Step {
         Ok(())
     }
 
-    /// The vendor's answer to a call, which it writes into its log.
+    /// Returns the vendor's answer to a call, and writes the call into the vendor's log.
     fn answer(&mut self, ticket: &Ticket, at: Tick) -> Step<Answer>;
 
-    /// The time that a batch is on its way to the disk, and its word on the way back.
+    /// Returns the time that a batch needs to reach the disk, and the time that the result needs to
+    /// come back.
     fn commit_takes(&mut self) -> (Duration, Duration);
 
-    /// Records a batch, or fails to.
+    /// Records a batch, or fails to record it.
     fn commit(&mut self, batch: Batch) -> Step<Result<Recorded, Box<Unrecorded>>>;
 
-    /// The pause of the rows' reader after each.
+    /// Returns the pause that the reader makes after each row.
     fn reader_pauses(&mut self) -> Duration {
         Duration::ZERO
     }
 
-    /// The time by which a timer fires late.
+    /// Returns the time by which a timer fires late.
     fn timer_is_late(&mut self) -> Duration {
         Duration::ZERO
     }
 
-    /// The first of these to happen.
+    /// Chooses which of these events happens first.
     fn pick(&mut self, due: &[Due]) -> Due {
         due[0]
     }
 
-    /// The book, and the vendor's log.
+    /// Returns the book and the vendor's log.
     fn books(&mut self) -> (&mut Book, &BTreeMap<u64, Sale>);
 
-    /// A sabotage: a batch is told to be durable as soon as it is handed over.
+    /// Checks for a sabotage: each batch is reported as durable as soon as it is handed over.
     fn tells_early(&self) -> bool {
         false
     }
 
-    /// A sabotage: `Retry-After` is not heard.
+    /// Checks for a sabotage: `Retry-After` is ignored.
     fn is_deaf(&self) -> bool {
         false
     }
 
-    /// Something was met.
+    /// Counts an event, so that a test can prove that the event occurred.
     fn saw(&mut self, _what: &'static str) {}
 
-    /// Tells what happens, where somebody listens.
+    /// Prints what happens, if the output is wanted.
     fn tell(&self, _what: impl FnOnce() -> String) {}
 }
 
-/// The limits that are checked: those that were asked for.
+/// The limits that are checked. They are those that the user asked for, also under a sabotage.
 pub(super) struct Limits {
     pub(super) options: Options,
     pub(super) terms: Terms,
@@ -101,13 +104,13 @@ struct Flight {
     reply: Reply,
 }
 
-/// A batch on its way: first to the disk, then its word back.
+/// A batch under way: first to the disk, and then its result on the way back.
 enum Commit {
     Going { batch: Batch, done: Tick, back: Duration },
     Told { word: Result<Recorded, Box<Unrecorded>>, at: Tick },
 }
 
-/// The vectors in place of tokio, and what is known of the start from outside.
+/// The vectors that replace tokio, and the data by which the start is checked from outside.
 struct Outside {
     now: Tick,
     limits: Limits,
@@ -119,15 +122,15 @@ struct Outside {
     signals_heard: usize,
     refusals: usize,
     last_second: VecDeque<Tick>,
-    /// Nothing may leave before.
+    /// Time before which nothing may leave.
     hold: Tick,
-    /// The time of the latest "slower".
+    /// Time at which the latest "slower" came.
     refused_at: Option<Tick>,
     calls: u64,
     wakes_in_vain: usize,
-    /// A test wants to look at this time.
+    /// Time at which the clock has to stop, because a test wants to look at the start.
     look_at: Option<Tick>,
-    /// The event that ended the start in the middle of a turn.
+    /// The reason why the start ended in the middle of a turn.
     halt: Option<Halt>,
 }
 
@@ -171,7 +174,7 @@ impl Live {
         Self { run, outside }
     }
 
-    /// Plays it to its end.
+    /// Plays the start to its end.
     pub(super) fn play(&mut self, world: &mut impl Surroundings) -> Step {
         for _ in 0..MOST_STEPS {
             if self.step(world)? {
@@ -181,7 +184,7 @@ impl Live {
         Err(Halt::Broken(format!("no end after {MOST_STEPS} steps")))
     }
 
-    /// One turn of the loop, and on to what happens next. True at the end.
+    /// Plays one turn of the loop, and moves on to the next event. Returns `true` at the end.
     pub(super) fn step(&mut self, world: &mut impl Surroundings) -> Step<bool> {
         let Self { run, outside } = self;
         let (now, wall) = (outside.now, world.wall());
@@ -211,7 +214,7 @@ impl Live {
         let Self { run, outside } = self;
         let (now, wall) = (outside.now, world.wall());
         match due {
-            // The dispatcher looks at the rows in each turn.
+            // The dispatcher asks for rows in each turn.
             Due::Rows => {}
             Due::Replies => {
                 for (ticket, reply) in outside.arrived(world) {
@@ -237,7 +240,7 @@ impl Live {
         Ok(())
     }
 
-    /// A signal comes: the first drains, the second stops at once.
+    /// Delivers a signal. The first signal lets calls in flight end, and the second stops at once.
     pub(super) fn signal(&mut self, world: &mut impl Surroundings) -> Step {
         let Self { run, outside } = self;
         outside.signals_heard += 1;
@@ -261,7 +264,7 @@ impl Live {
         self.outside.flights.len()
     }
 
-    /// The batch that has not come to the disk yet, where the process is killed now.
+    /// Returns the batch that has not reached the disk yet if the process is killed now.
     pub(super) fn into_commit(self) -> Option<Batch> {
         self.outside.commits.into_iter().find_map(|commit| match commit {
             Commit::Going { batch, .. } => Some(batch),
@@ -269,7 +272,7 @@ impl Live {
         })
     }
 
-    /// Time stops at this moment, whatever happens before or after.
+    /// Makes the clock stop at this time, whatever happens before or after.
     pub(super) fn look_at(&mut self, time: Tick) {
         self.outside.look_at = Some(time);
     }
@@ -287,7 +290,7 @@ struct Doing<'a, S> {
 
 impl<S: Surroundings> Hands for Doing<'_, S> {
     fn send(&mut self, ticket: Ticket) {
-        // Whoever is dead does nothing more.
+        // A dead process does nothing more.
         if self.outside.halt.is_none() {
             let sent = self.outside.send(ticket, self.world);
             self.outside.halt = sent.err();
@@ -346,7 +349,7 @@ impl Outside {
         world: &mut impl Surroundings,
     ) -> Step {
         let (now, hold, wall) = (self.now, self.hold, world.wall());
-        // Where the guard is taken out, what follows from it has to show.
+        // With the guard taken out, this check is off: the consequences have to show elsewhere.
         let is_blind = world.tells_early();
         let (book, _) = world.books();
         let fact = book.facts.get(&attempt.0);
@@ -369,7 +372,7 @@ impl Outside {
         must(sent as f64 <= most.ceil(), || format!("{sent} in a second of {rate}/s"))
     }
 
-    /// On to what happens next; `None` is a timer.
+    /// Moves the clock to the next event. Returns `None` if no event is due but only a timer.
     fn wait(
         &mut self,
         until: Option<Tick>,
@@ -407,7 +410,7 @@ impl Outside {
         Ok((!due.is_empty()).then(|| world.pick(&due)))
     }
 
-    /// The replies that have come, in their order.
+    /// Returns the replies that have come, in their order.
     fn arrived(&mut self, world: &mut impl Surroundings) -> Vec<(Ticket, Reply)> {
         let now = self.now;
         let (mut due, rest): (Vec<_>, Vec<_>) =
@@ -425,7 +428,7 @@ impl Outside {
         due.into_iter().map(|flight| (flight.ticket, heard(flight.reply))).collect()
     }
 
-    /// Until when nothing may leave after this reply.
+    /// Notes the time before which nothing may leave after this reply.
     fn note_pause(&mut self, flight: &Flight) {
         let now = self.now;
         if let Reply::Response(response) = &flight.reply
@@ -434,7 +437,7 @@ impl Outside {
             self.hold = self.hold.max(now + wish);
         }
         if classify(&flight.reply) == Class::Throttled {
-            // What had left before an earlier refusal came may belong to the same incident.
+            // A call that had left before an earlier refusal came may belong to the same incident.
             if self.refused_at.is_none_or(|at| flight.sent_at > at) {
                 self.hold = self.hold.max(now + self.limits.options.throttle.base);
             }
@@ -442,7 +445,8 @@ impl Outside {
         }
     }
 
-    /// A commit is done, or its word has come back: then the word.
+    /// Moves the first batch on: to the disk, or its result back. Returns the result when it is
+    /// back.
     fn go_on_with_commit(
         &mut self,
         world: &mut impl Surroundings,
@@ -464,7 +468,7 @@ impl Outside {
         }
     }
 
-    /// Records a batch in the ledger and in the book.
+    /// Records a batch in the ledger and in the book, and checks the limits.
     fn execute(
         &mut self,
         batch: Batch,
@@ -486,7 +490,7 @@ impl Outside {
     }
 }
 
-/// Rows that break off, or come to their end.
+/// Returns the rows, and after them their end or the reason why they break off.
 pub(super) fn rows(
     rows: impl IntoIterator<Item = Candidate>,
     broken: Option<StopReason>,

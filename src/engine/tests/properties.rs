@@ -13,10 +13,10 @@ use crate::rules::classify::classify;
 use crate::rules::retry::RetryPolicy;
 use crate::rules::tally::SoFar;
 
-/// Starts that a run may take; each one brings it further.
+/// Maximum number of starts of a run. Each start brings the run further.
 const MOST_STARTS: usize = 200;
 
-/// What the vendor says of one pair, call by call; the last word is repeated.
+/// The words of the vendor for one pair, call by call. The last word is repeated.
 #[derive(Debug, Clone)]
 struct Script {
     troubles: Vec<Word>,
@@ -40,7 +40,7 @@ impl Script {
         Answer { charged, ..said }
     }
 
-    /// How the pair has to end.
+    /// Returns the end that the pair must have.
     fn end(&self, retry: &RetryPolicy) -> Option<End> {
         let tries = self.troubles.iter().filter(|word| word.class().is_failed_try()).count();
         let gateways = self.troubles.iter().filter(|word| matches!(word, Word::Foreign(500..)));
@@ -51,8 +51,8 @@ impl Script {
     }
 }
 
-/// A vendor that reads one kind of body, and plays a script for each pair. What stands before it
-/// does not look at bodies.
+/// Returns a vendor that reads one kind of body, and plays a script for each pair. A failed
+/// connection, or a limiter in front of the vendor, does not depend on the kind of body.
 fn vendor(scripts: Vec<Script>, reads: BodyKind) -> impl FnMut(&Call) -> Answer {
     let mut turns = BTreeMap::<u64, usize>::new();
     move |call| {
@@ -110,7 +110,7 @@ fn faults() -> impl Strategy<Value = Faults> {
     )
 }
 
-/// A start that ends early: as told after so many steps, or by a limit before.
+/// A start that ends early: after `steps` steps in the given way, or before by a limit.
 #[derive(Debug, Clone)]
 struct Short {
     steps: usize,
@@ -122,13 +122,10 @@ struct Short {
 
 #[derive(Debug, Clone, Copy)]
 enum Ending {
-    /// The commit under way may be durable.
-    Crash {
-        durable: bool,
-    },
-    Signal {
-        twice: bool,
-    },
+    /// The process is killed. `durable` is true if the commit under way becomes durable.
+    Crash { durable: bool },
+    /// The user asks to stop, once or twice.
+    Signal { twice: bool },
 }
 
 fn ending() -> impl Strategy<Value = Ending> {
@@ -151,7 +148,7 @@ fn short() -> impl Strategy<Value = Short> {
     )
 }
 
-/// Crashes and resumes as told, then goes on until the run comes to its end.
+/// Plays the short starts, and then more starts without limits until the run comes to its end.
 fn run_to_the_end(world: &mut Story, shorts: &[Short]) {
     for short in shorts {
         world.options.max_charges = short.max_charges;
@@ -172,8 +169,8 @@ fn run_to_the_end(world: &mut Story, shorts: &[Short]) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever happens on the way, every pair ends as the vendor has it, or in doubt where we
-    /// lost its answer; the world checks the rest after every step.
+    /// Every pair ends as the vendor decides, or in doubt if its answer was lost, whatever happens
+    /// on the way. The other invariants are checked after every step.
     #[test]
     fn every_pair_gets_its_end_through_crashes_and_faults(
         scripts in prop::collection::vec(script(), 1..40),
@@ -206,7 +203,7 @@ proptest! {
         prop_assert!(tally.at_least() <= world.billed() && world.billed() <= tally.at_most());
     }
 
-    /// A run without troubles sends each pair once and keeps its slots and its rate busy.
+    /// A run without troubles sends each pair once, and makes full use of its slots and its rate.
     #[test]
     fn an_undisturbed_run_is_as_fast_as_it_may_be(
         pairs in 50_u64..300, concurrency in 1_usize..40, rate in 5.0..2000.0_f64, takes in 1_u64..200,
@@ -226,7 +223,8 @@ proptest! {
     }
 }
 
-/// Keeps the scripts honest: what asks for a retry has no end, and what ends has one.
+/// Checks the lists of words: a word that asks for a retry gives no end, and a last word gives one
+/// end.
 #[test]
 fn troubles_have_no_end_and_last_words_have_one() {
     assert!(TROUBLES.iter().all(|word| word.class().end().is_none()));

@@ -1,4 +1,4 @@
-//! What ends a run before its last row, and what it leaves.
+//! Stories of runs that end before their last row, and of the state that these runs leave.
 
 use super::cases::{always, ends, pairs, state, times, with};
 use super::story::{Story, ms, options, secs};
@@ -98,7 +98,8 @@ fn twenty_lost_answers_stop_and_are_not_asked_again() {
 
 #[test]
 fn the_budget_waits_for_calls_that_may_release_and_stops_then() {
-    // Every second call is free: with room for one, the next waits for the answer before it.
+    // Every second call is free. With room for one more charge, the next call waits for the answer
+    // before it.
     let vendor = |call: &Call| {
         Answer::say(if call.pair.is_multiple_of(2) { Word::Code("03") } else { MATCH })
     };
@@ -195,7 +196,8 @@ fn a_drain_takes_unsent_intents_back() {
 
 #[test]
 fn too_many_mismatches_stop_at_the_200th_verdict_and_again_until_more_are_borne() {
-    // Two of three, and every seventh call is refused once: no verdict.
+    // Two of three pairs are mismatches. Every seventh pair is first answered `QUERY_FAILED`, which
+    // is no verdict.
     let vendor = |call: &Call| match call.pair % 7 {
         0 if call.nth == 1 => Answer::say(QUERY_FAILED),
         _ => Answer::say(if call.pair.is_multiple_of(3) { MATCH } else { MISMATCH }),
@@ -207,7 +209,7 @@ fn too_many_mismatches_stop_at_the_200th_verdict_and_again_until_more_are_borne(
     let mut world = Story::new(with_share(60), 0..300, vendor);
     let outcome = world.play();
     assert_eq!(outcome.stop, Some(StopReason::Mismatches));
-    // Calls in flight at the 200th are waited for.
+    // Calls in flight at the 200th verdict are waited for.
     assert!((200..204).contains(&verdicts(&outcome)), "{}", verdicts(&outcome));
     let again = world.play();
     assert_eq!((again.stop, again.stats.sent), (Some(StopReason::Mismatches), 0));
@@ -215,14 +217,15 @@ fn too_many_mismatches_stop_at_the_200th_verdict_and_again_until_more_are_borne(
     let outcome = world.play();
     assert_eq!((outcome.stop, verdicts(&outcome)), (None, 300));
 
-    // Over several starts, the last of which has one verdict to go.
+    // Over several starts, the last of which reaches the 200th verdict.
     let mut world = Story::new(with_share(60), 0..300, vendor);
     world.options.max_calls = Some(75);
     let stops: Vec<_> = (0..4).map(|_| world.play().stop).collect();
     let limit = Some(StopReason::Budget(BudgetLimit::Calls));
     assert_eq!(stops, [limit, limit, limit, Some(StopReason::Mismatches)]);
 
-    // The control: no share, a share that is not passed, and a file that ends with the 200th.
+    // Control cases: no share, a share that is not exceeded, and a file that ends with the 200th
+    // verdict.
     for (options, rows) in [(options(), 300), (with_share(67), 300), (with_share(60), 200)] {
         let outcome = Story::new(options, 0..rows, vendor).play();
         assert_eq!((outcome.stop, verdicts(&outcome) as u64), (None, rows));

@@ -15,6 +15,7 @@ use crate::ledger::{
 };
 use crate::model::attempt::{AttemptId, Batch, PairKey, WallMs};
 use crate::model::class::Class;
+use crate::model::exit_code::ExitCode;
 use crate::model::stop::StopReason;
 use crate::passes::{PassError, fold_known};
 use crate::rules::body::{BodyKind, BodyTrial};
@@ -27,7 +28,7 @@ use crate::rules::tally::SoFar;
 use crate::rules::testing::{key, subject};
 use crate::rules::throttle::ThrottlePolicy;
 
-/// No story takes more steps.
+/// Maximum number of steps of one start.
 const MOST_STEPS: usize = 200_000;
 const WALL: WallMs = WallMs(1_000_000_000_000);
 
@@ -39,7 +40,7 @@ pub(super) fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-/// Unlimited, four at a time, the program's own waits.
+/// Returns options without limits: four calls in flight, and the program's default waits.
 pub(super) fn options() -> Options {
     let (base, cap, max_outage) = (ms(500), secs(60), secs(1800));
     Options {
@@ -57,31 +58,31 @@ pub(super) fn options() -> Options {
     }
 }
 
-/// A row of this pair.
+/// Returns a row of this pair.
 pub(super) fn candidate(record: usize, pair: u64) -> Candidate {
     let subject = subject(&format!("32750101{pair:08}"), "BUDI");
     Candidate { record: record as u64 + 1, pair: key(pair), subject }
 }
 
-/// The pair that a key of the tests stands for.
+/// Returns the number of the pair that a test key was made from.
 fn number(key: PairKey) -> u64 {
     u128::from_be_bytes(key.0) as u64
 }
 
-/// The faults of a story, and how slow the rest is.
+/// The faults and delays of a story.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Faults {
-    /// A commit takes so long.
+    /// Duration of a commit.
     pub(super) commit: Duration,
-    /// The commits, counted from 1 over all starts, that fail.
+    /// Numbers of the commits that fail, counted from 1 over all starts.
     pub(super) failing: BTreeSet<usize>,
-    /// A failed commit takes its facts with it, and none succeeds after it in that start.
+    /// True if a failed commit loses its facts, and no later commit of the same start succeeds.
     pub(super) writer_gone: bool,
-    /// The intents, counted from 1 over all starts, that the ledger does not grant.
+    /// Numbers of the intents that the ledger does not grant, counted from 1 over all starts.
     pub(super) refused: BTreeSet<usize>,
-    /// The reader pauses so long after so many rows.
+    /// Number of rows after which the reader pauses each time, and the length of the pause.
     pub(super) reader: Option<(usize, Duration)>,
-    /// Timers fire so late.
+    /// Delay by which timers fire late.
     pub(super) late: Duration,
 }
 
@@ -93,24 +94,24 @@ pub(super) struct Sent {
     pub(super) body: BodyKind,
 }
 
-/// The start under way, from the ledger's side.
+/// The start under way, from the point of view of the ledger.
 struct Start {
     run: OpenRun,
     ledger: MemoryLedger,
     is_gone: bool,
     rows_read: usize,
-    /// Pairs that had no end when it began.
+    /// Number of pairs that had no end when the start began.
     to_send: u64,
 }
 
-/// All but the start itself.
+/// The surroundings of a start.
 struct Scene {
     faults: Faults,
     backend: MemoryBackend,
     book: Book,
     log: BTreeMap<u64, Sale>,
     sent: Vec<Sent>,
-    /// The vendor's clock goes on from start to start; this one's wall clock may be ahead.
+    /// Milliseconds by which the wall clock of this start is ahead.
     ahead_ms: i64,
     commits: usize,
     intents: usize,
@@ -122,9 +123,9 @@ struct Scene {
 /// One run over all its starts.
 pub(super) struct Story {
     pub(super) options: Options,
-    /// The pairs of the rows.
+    /// Pairs of the rows.
     pub(super) rows: Vec<u64>,
-    /// Those of them that the survey did not see.
+    /// Pairs among `rows` that the survey did not see.
     pub(super) unseen: BTreeSet<u64>,
     scene: Scene,
     live: Option<Live>,
@@ -164,27 +165,28 @@ impl Story {
         &mut self.scene.faults
     }
 
-    /// Calls that left in this start.
+    /// Returns the calls that left in this start.
     pub(super) fn sent(&self) -> &[Sent] {
         &self.scene.sent
     }
 
-    /// The lines of the vendor's invoice.
+    /// Returns the number of charges on the vendor's invoice.
     pub(super) fn billed(&self) -> u64 {
         self.scene.log.values().filter(|sale| sale.charged).count() as u64
     }
 
-    /// Intents without a settlement: what a crash now would leave in doubt.
+    /// Returns the number of intents without a settlement, which a crash now would leave in doubt.
     pub(super) fn open(&self) -> usize {
         self.scene.book.open()
     }
 
-    /// The classes of a pair's attempts, in order, and whether each is voided.
+    /// Returns the classes of a pair's settled attempts, in order, and for each class whether the
+    /// attempt is voided.
     pub(super) fn classes(&self, pair: u64) -> Vec<(Class, bool)> {
         self.scene.book.classes(key(pair))
     }
 
-    /// Starts the run, or starts it once more.
+    /// Begins the run, or resumes it with another start.
     pub(super) fn begin(&mut self) {
         let in_doubt = self.open();
         assert!(in_doubt <= self.options.concurrency, "{in_doubt} in doubt after a crash");
@@ -211,7 +213,7 @@ impl Story {
         self.scene.start = Some(Start { run, ledger, is_gone: false, rows_read: 0, to_send });
     }
 
-    /// A start's view of the ledger.
+    /// Reads the ledger as a start does.
     pub(super) fn read(&self) -> (PairTable, SoFar) {
         let seen = self.rows.iter().filter(|pair| !self.unseen.contains(pair)).copied();
         let keys: Vec<PairKey> = seen.map(key).collect();
@@ -242,7 +244,7 @@ impl Story {
         self.end()
     }
 
-    /// One step of a start. True at its end.
+    /// Plays one step of a start. Returns `true` at its end.
     pub(super) fn step(&mut self) -> bool {
         let live = self.live.as_mut().expect("a start");
         let is_over = well(live.step(&mut self.scene));
@@ -250,7 +252,8 @@ impl Story {
         is_over
     }
 
-    /// Plays a start for so many steps, and crashes then: the commit under way may be durable.
+    /// Plays a start for `steps` steps, and then crashes. If `durable` is true, the commit under
+    /// way becomes durable. Returns the state if the start ended before the crash.
     pub(super) fn crash_after(&mut self, steps: usize, durable: bool) -> Option<RunState> {
         self.begin();
         if (0..steps).any(|_| self.step()) {
@@ -265,7 +268,7 @@ impl Story {
         None
     }
 
-    /// Plays a start for so many steps, and signals then, once or twice.
+    /// Plays a start for `steps` steps, and then sends one signal, or two.
     pub(super) fn interrupt_after(&mut self, steps: usize, twice: bool) -> RunState {
         self.begin();
         if (0..steps).any(|_| self.step()) {
@@ -280,7 +283,7 @@ impl Story {
         well(live.signal(&mut self.scene));
     }
 
-    /// Plays until this time of the start has come.
+    /// Plays until this time of the start.
     pub(super) fn play_until(&mut self, time: Tick) {
         self.live.as_mut().expect("a start").look_at(time);
         while self.now() < time {
@@ -288,7 +291,7 @@ impl Story {
         }
     }
 
-    /// The wall clock of this start is so far ahead.
+    /// Sets the wall clock of this start ahead by `ms` milliseconds.
     pub(super) fn set_wall_ahead(&mut self, ms: i64) {
         self.scene.ahead_ms = ms;
     }
@@ -310,19 +313,19 @@ impl Story {
         live.run().snapshot(live.now())
     }
 
-    /// The state that the run leaves is what the next start will read.
+    /// Ends a start, and checks that the state that it leaves is what the next start will read.
     fn end(&mut self) -> RunState {
         let Played { state, refusals } = self.live.take().expect("a start").end();
         let Start { run, mut ledger, is_gone, to_send, .. } =
             self.scene.start.take().expect("a start");
         let in_doubt = self.open();
         assert!(in_doubt == 0 || refusals > 0, "{in_doubt} left without a settlement");
-        // A ledger that refused once has all answers when it is asked again.
+        // A ledger that refused once gets all answers when it is asked again.
         assert!(in_doubt == 0 || refusals > 1 || is_gone, "{in_doubt} lost by one refusal");
         assert!(in_doubt <= self.options.concurrency);
         assert_eq!(state.failure.is_some(), refusals > 0);
         if in_doubt == 0 {
-            ledger.end_start(&run, &ending(13)).unwrap();
+            ledger.end_start(&run, &ending(ExitCode::Budget)).unwrap();
         }
         let mut next = self.scene.book.clone();
         next.settle_killed(WALL.0);
@@ -332,7 +335,7 @@ impl Story {
         assert_eq!(state.stats.finished, to_send - state.table.to_send());
         let (tickets, never_left) = (self.sent().len() as u64, tally.attempts - tally.calls);
         assert!(state.stats.sent <= tickets);
-        // What a failed ledger lost is in doubt, also where it never left.
+        // Attempts that a failed ledger lost are in doubt, even if their calls never left.
         assert!(refusals > 0 || tickets <= state.stats.sent + never_left);
         if state.stop != Some(StopReason::RefusalsInRow) {
             for (ours, read) in state.table.states().zip(table.states()) {

@@ -1,4 +1,5 @@
-//! A made-up vendor: words that it says, and the replies that they are on the wire.
+//! A simulated vendor for tests: the words that it can say, and the reply that each word becomes on
+//! the wire.
 
 use std::time::Duration;
 
@@ -8,20 +9,20 @@ use crate::rules::body::BodyKind;
 use crate::rules::classify::classify;
 use crate::rules::retry::Tick;
 
-/// What the vendor, or the way to it, does with a call.
+/// A reaction of the vendor, or of the network, to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Word {
     /// A result code.
     Code(&'static str),
-    /// An HTTP code and a status of the vendor's.
+    /// An HTTP status code, and a status of the vendor.
     Status(u16, &'static str),
-    /// `INVALID_ARGUMENT`: an argument was not found.
+    /// `INVALID_ARGUMENT`, because an argument was not found.
     NotFound,
-    /// An HTTP code whose body is not the vendor's.
+    /// An HTTP status code, with a body that is not the vendor's.
     Foreign(u16),
-    /// Nothing was sent.
+    /// The call was not sent.
     Unsent(NotSent),
-    /// Sent, and lost.
+    /// The call was sent, and its answer was lost.
     Lost(Lost),
 }
 
@@ -36,7 +37,7 @@ pub(super) const INTERNAL: Word = Word::Status(500, "INTERNAL_ERROR");
 pub(super) const REFUSED: Word = Word::Unsent(NotSent::Connect);
 pub(super) const CUT: Word = Word::Lost(Lost::Cut);
 
-/// Errors of the server's that the vendor documents.
+/// Statuses of server errors that the vendor documents.
 const DOCUMENTED: &[&str] =
     &["INTERNAL_ERROR", "SOURCE_SERVICE_UNAVAILABLE", "SOURCE_SERVICE_TIMEOUT"];
 
@@ -77,28 +78,29 @@ pub(super) const LASTS: &[Word] = &[
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Call {
     pub(super) pair: u64,
-    /// Which call of this pair it is, from 1.
+    /// Number of this call among the calls of its pair, from 1.
     pub(super) nth: usize,
     pub(super) body: BodyKind,
     pub(super) at: Tick,
 }
 
-/// A vendor's line on the invoice. Its table is its own, beside that of the rules.
+/// The charge of a call on the vendor's invoice. The table of [`Word::bill`] is separate from the
+/// table of `rules`, so that a mistake in one table is noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bill {
     Charged,
     Free,
-    /// Charged or not: nobody can tell from the reply.
+    /// The call may be charged or not: the reply does not show it.
     Open,
 }
 
-/// A reply on its way, and what the vendor writes on the invoice.
+/// A reply on its way, and the charge on the vendor's invoice.
 #[derive(Debug, Clone)]
 pub(super) struct Answer {
     pub(super) reply: Reply,
     pub(super) after: Duration,
     pub(super) bill: Bill,
-    /// True if it is charged, where that is open.
+    /// True if the call is charged, in the case of [`Bill::Open`].
     pub(super) charged: bool,
 }
 
@@ -129,7 +131,8 @@ impl Word {
         classify(&self.reply())
     }
 
-    /// Only 01 and 02 are documented as charged; what is not documented, or did not arrive, is open.
+    /// Returns the charge of this word. Only 01 and 02 are documented as charged. A word that is
+    /// not documented, or that did not arrive, is open.
     pub(super) fn bill(self) -> Bill {
         match self {
             Self::Code("01" | "02") => Bill::Charged,
@@ -143,13 +146,13 @@ impl Word {
 }
 
 impl Answer {
-    /// This word, after a twentieth of a second.
+    /// Creates an answer with this word, which arrives after 50 ms.
     pub(super) fn say(word: Word) -> Self {
         let after = Duration::from_millis(50);
         Self { reply: word.reply(), after, bill: word.bill(), charged: true }
     }
 
-    /// True if it is on the invoice.
+    /// Checks whether the call is charged on the invoice.
     pub(super) fn is_billed(&self) -> bool {
         match self.bill {
             Bill::Charged => true,
@@ -162,7 +165,7 @@ impl Answer {
         Self { after: Duration::from_millis(ms), ..self }
     }
 
-    /// With `Retry-After`.
+    /// Adds a `Retry-After` header.
     pub(super) fn wait(mut self, seconds: u64) -> Self {
         if let Reply::Response(response) = &mut self.reply {
             response.retry_after = Some(Duration::from_secs(seconds));

@@ -1,4 +1,4 @@
-//! Layouts of small files, and what is said about files that have none.
+//! Tests of the layouts of small files, and of the messages for files without a layout.
 
 use super::*;
 use proptest::prelude::*;
@@ -59,7 +59,7 @@ fn titles_above_the_header_are_left_out() {
         ("Laporan,,\n,,\nPer 31 Juli,,\nno,nik,nama\n", &none, (3, 3, 1)),
         ("Laporan,\nFoo,Bar\n", &columns("foo", "bar"), (1, 2, 0)),
         ("Laporan\na,b\n3275014101900001,BUDI\n", &columns("1", "2"), (1, 2, 0)),
-        // A second header further down is a row like any other.
+        // A second header further down is an ordinary row.
         ("nik,nama\n3275014101900001,BUDI\nnik,nama\n", &none, (0, 2, 0)),
     ] {
         assert_eq!(layout(text, options), expected, "{text}");
@@ -86,7 +86,7 @@ fn tells_the_encoding() {
         (&b"nik,nama\n"[..], None, Encoding::Utf8, false),
         (b"nik,nama\n3275014101900001,JOS\xC9\n", None, Encoding::Windows1252, true),
         (&late, None, Encoding::Windows1252, true),
-        // Accents everywhere, over more than the first bytes.
+        // Accents in every row, in a text that is longer than the first bytes that are read.
         (&accents, None, Encoding::Windows1252, true),
         (&utf16, None, Encoding::Utf16Le, false),
         (
@@ -157,7 +157,7 @@ fn says_what_is_wrong_and_what_to_do() {
             "--id-column",
         ),
         (
-            // What is above the headers is data: it is not left out as a title.
+            // The row above the header is data. It is not left out as a title.
             b"3275014101900002,SITI\n\nnik,nama\n3275014101900001,BUDI\n",
             "in: the first row looks like data",
             "--no-header",

@@ -1,4 +1,5 @@
-//! Records against a table, against a simple reference reader, and cut at every place.
+//! Tests of records: with tables of examples, against a simple reference reader, and with reads of
+//! many sizes.
 
 use super::*;
 use proptest::prelude::*;
@@ -214,7 +215,7 @@ fn a_failing_read_is_an_error() {
     assert_eq!(records.next_record().unwrap_err().to_string(), "a.csv: can't read it: disk gone");
 }
 
-/// A reader so simple that it can be seen to be right, for text that is well quoted.
+/// Reads text with correct quotes. The function is so simple that it is easily seen to be correct.
 fn reference(text: &str) -> Vec<Vec<String>> {
     let (mut records, mut record, mut field) = (Vec::new(), Vec::new(), String::new());
     let (mut quoted, mut any) = (false, false);

@@ -1,4 +1,4 @@
-//! Whole small files, row by row.
+//! Tests with whole small files, read row by row.
 
 use super::super::layout::inspect;
 use super::*;
@@ -14,7 +14,7 @@ fn columns(id: &str, name: &str) -> Options {
     Options { id_column: Some(id.into()), name_column: Some(name.into()), ..Options::default() }
 }
 
-/// Each row as its number, its line, and what came of it.
+/// Reads all rows, each as its number, its line, and the pair with warnings or the rejection.
 fn rows(text: &[u8], options: &Options) -> Vec<(u64, u64, String)> {
     let source = source(text);
     let layout = inspect(&source, options).unwrap();
@@ -77,7 +77,8 @@ fn every_record_is_a_row() {
     ];
     let found = rows(text, &columns("NIK", "Nama"));
     assert_eq!(found.len(), expected.len());
-    // The header is on line 1. The blank record counts as a record; the blank line and the line inside a cell do not.
+    // The header is on line 1. The blank record counts as a record. The blank line and the line
+    // inside a cell do not.
     for (row, (line, what)) in found.iter().zip(expected) {
         let record = line - 1 - u64::from(line > 4) - u64::from(line > 11);
         assert_eq!(*row, (record, line, what.to_owned()));
@@ -100,11 +101,11 @@ fn what_is_no_row_is_counted() {
 #[test]
 fn only_numbers_behind_the_last_customer_are_no_rows() {
     for (text, expected, numbered) in [
-        // Numbered before anybody was entered, and a footer behind them.
+        // Rows were numbered before customers were entered, and a footer follows.
         ("1,#,BUDI\n2,,\n3,,\nTOTAL,,1\n", "1", 2),
-        // A customer of whom only an id is known.
+        // A customer of whom only an identifier is known.
         ("10021,#,BUDI\n10022,,\n", "10021 10022", 0),
-        // In the middle they are rows, each in its place.
+        // Between rows with data, records with only a number are rows, in their order.
         ("1,#,BUDI\n2,,\n3,,\n4,#,SITI\n5,,\n", "1 2 3 4", 1),
         ("1,,\n2,,\n", "", 2),
         ("1,,\n2,x,\n", "1 2", 0),
@@ -186,7 +187,7 @@ fn the_flags_reach_the_checks() {
 
 #[test]
 fn rows_feed_the_findings() {
-    // As a spreadsheet leaves them: the 16th digit gone, some beyond saving.
+    // NIKs as a spreadsheet damages them: the 16th digit is lost, or almost all digits.
     let mut text = "nik,nama\n".to_owned();
     (0..100).for_each(|i| text.push_str(&format!("32750141019{i:04}0,BUDI\n")));
     text.push_str("3.27501E+15,BUDI\n3.27501E+15,BUDI\n");
@@ -203,7 +204,7 @@ fn rows_feed_the_findings() {
         .map(|finding| finding.code)
         .collect();
     assert_eq!(codes, ["file_scientific", "file_last_digit_zero"]);
-    // The one with serial 0000 is rejected, and counts.
+    // The NIK with serial 0000 is rejected, but counts too.
     assert_eq!((counts.niks, counts.last_zero), (100, 100));
 }
 
@@ -219,7 +220,7 @@ fn cells_are_handed_on_as_they_stand() {
     );
     assert_eq!((row.fields.len(), row.fields.get(3), row.place.byte), (3, None, 11));
     assert!(row.reading.checked.as_ref().unwrap().name_changed);
-    // Nothing of it is in a debug print but the masked NIK.
+    // The debug output contains nothing of the row except the masked NIK.
     let debug = format!("{row:?}");
     assert!(!debug.contains("BUDI") && !debug.contains("3275014101900001"), "{debug}");
 }
@@ -243,7 +244,8 @@ proptest! {
     #[test]
     fn rows_in_are_rows_out(lines in proptest::collection::vec("[a-z0-9,;' é]{1,30}", 0..20)) {
         let text = format!("nik,nama\n{}\n", lines.join("\n"));
-        // A row of separators and spaces alone is none, nor is one with its number alone behind all others.
+        // A line with only separators and spaces is not a row. Neither is a line with only its
+        // number after all other rows.
         let filled: Vec<_> = lines.iter().filter(|line| skip_of(line.split(',')).is_none()).collect();
         let mut numbering = Numbering::default();
         let is_numbered: Vec<bool> =

@@ -1,6 +1,8 @@
-//! The parts of a workbook: its sheets, where their parts are, the day from which it counts.
+//! Finds the sheets of a workbook, the parts with their cells, texts and styles, and the year from
+//! which days count.
 //!
-//! Must hold: what is odd or missing and not needed is passed over; a sheet that leads nowhere is no sheet.
+//! Must hold: anything that is odd or missing and not needed is ignored. A sheet whose part is
+//! missing is ignored too.
 
 use super::package::{Package, Part};
 use super::xml::{Xml, attribute, text_attribute};
@@ -10,29 +12,36 @@ use crate::input::form::Unsupported;
 use quick_xml::events::{BytesStart, Event};
 use std::collections::HashMap;
 
-/// A sheet with rows of cells.
+/// Sheet with rows of cells.
 #[derive(Clone, Debug)]
 pub(super) struct SheetPart {
     pub(super) name: String,
     pub(super) is_visible: bool,
+    /// The part with the cells.
     pub(super) part: Part,
 }
 
-/// A workbook: its sheets, and the parts that they share.
+/// Workbook: its sheets, and the parts that its sheets share.
 pub(super) struct Book {
-    /// Its sheets in order; charts, dialogs and macros are none.
+    /// Sheets with rows of cells, in order. Charts, dialogs and macros are left out.
     pub(super) sheets: Vec<SheetPart>,
-    /// Days are counted from 1904, as old Macintoshes did.
+    /// Days count from 1904, as on old Macintoshes, instead of 1900.
     pub(super) is_1904: bool,
-    /// The list of texts that the sheets share, and the styles.
+    /// The part with the shared texts.
     pub(super) texts: Option<Part>,
+    /// The part with the styles.
     pub(super) styles: Option<Part>,
 }
 
-/// Sheets of a workbook that are looked at. Real ones have a few.
+/// Number of sheets that are examined. Real workbooks have a few.
 const MOST_SHEETS: usize = 1000;
 
 impl Book {
+    /// Reads the list of sheets, and finds their parts.
+    ///
+    /// # Errors
+    /// The problem is [`Problem::Unsupported`] if the package is no `.xlsx` workbook, and
+    /// [`Problem::Sheet`] if its main part is damaged or no sheet has rows of cells.
     pub(super) fn read(package: &mut Package) -> Result<Self, Problem> {
         let path = main_part(package)?;
         let part = package.find(&path).ok_or_else(|| damaged("a part of it is missing"))?;
@@ -51,7 +60,7 @@ impl Book {
         let mut sheets = Vec::new();
         for (at, sheet) in listed.into_iter().enumerate().take(MOST_SHEETS) {
             let usual = format!("worksheets/sheet{}.xml", at + 1);
-            // A workbook without relations still has its sheets where everybody puts them.
+            // A workbook without relations has its sheets in the usual places.
             let target = by_id.get(sheet.id.as_str()).copied();
             let target = target.or_else(|| links.is_empty().then_some(usual.as_str()));
             let part = target.and_then(|target| package.find(&resolved(folder, target)));
@@ -66,7 +75,10 @@ impl Book {
     }
 }
 
-/// Where the workbook itself is: the package says it, or it is where everybody puts it.
+/// Finds the name of the main part: by the relations of the package, or by its usual name.
+///
+/// # Errors
+/// Returns the form of the file if it is no `.xlsx` workbook.
 fn main_part(package: &mut Package) -> Result<String, Problem> {
     let links = relations(package, "_rels/.rels");
     let told = links.iter().find(|link| link.kind.ends_with("/officeDocument"));
@@ -90,20 +102,22 @@ fn main_part(package: &mut Package) -> Result<String, Problem> {
     })
 }
 
-/// `xl/workbook.xml`, `xl/workbook2.xml`, `workbook.xml`.
+/// Checks for a usual name of the main part: `xl/workbook.xml`, `xl/workbook2.xml`, `workbook.xml`.
 fn is_main_name(name: &str) -> bool {
     let file = name.rsplit('/').next().unwrap_or(name);
     file.starts_with("workbook") && file.ends_with(".xml") && !name.contains("_rels")
 }
 
-/// A relation of a part to another.
+/// Relation from one part to another.
 struct Link {
     id: String,
+    /// Type of the relation, an address such as `http://…/worksheet`.
     kind: String,
+    /// Path of the other part, absolute or relative to the folder of the first.
     target: String,
 }
 
-/// The relations of a part; none where they can't be read.
+/// Reads the relations in the part `path`. Relations that cannot be read are left out.
 fn relations(package: &mut Package, path: &str) -> Vec<Link> {
     let Some(part) = package.find(path) else { return Vec::new() };
     let most = package.bounds.frame;
@@ -122,7 +136,8 @@ fn relations(package: &mut Package, path: &str) -> Vec<Link> {
     links
 }
 
-/// Where a part's relations are: `xl/workbook.xml` to `xl/_rels/workbook.xml.rels`.
+/// Returns the name of the part with the relations of a part: for `xl/workbook.xml`
+/// `xl/_rels/workbook.xml.rels`.
 fn relations_of(path: &str) -> String {
     match path.rsplit_once('/') {
         Some((folder, file)) => format!("{folder}/_rels/{file}.rels"),
@@ -130,7 +145,8 @@ fn relations_of(path: &str) -> String {
     }
 }
 
-/// A relation's target as the name of a part.
+/// Converts the target of a relation to the name of a part. `folder` is the folder of the part that
+/// has the relation.
 fn resolved(folder: &str, target: &str) -> String {
     let target = target.replace('\\', "/");
     let (from, target) = match target.strip_prefix('/') {
@@ -150,15 +166,15 @@ fn resolved(folder: &str, target: &str) -> String {
     path.join("/")
 }
 
-/// A sheet as the workbook lists it.
+/// Sheet as the workbook lists it.
 struct ListedSheet {
     name: String,
     is_visible: bool,
-    /// The relation that leads to it.
+    /// Identifier of the relation to the sheet's part.
     id: String,
 }
 
-/// The sheets that the workbook lists, and whether it counts from 1904.
+/// Reads the list of sheets. The second value is true if days count from 1904.
 fn listed_sheets(xml: &mut Xml<'_>) -> Result<(Vec<ListedSheet>, bool), Problem> {
     let (mut sheets, mut is_1904) = (Vec::new(), false);
     loop {
@@ -186,7 +202,8 @@ fn listed(element: &BytesStart<'_>) -> ListedSheet {
     }
 }
 
-/// Returns `true` if a part holds rows of cells: charts, dialogs and macros have other roots.
+/// Checks whether a part holds rows of cells, by its root element. Charts, dialogs and macros have
+/// other root elements. Returns `true` for a part that cannot be read.
 fn is_worksheet(package: &mut Package, part: Part) -> bool {
     let most = package.bounds.sheet;
     let Ok(mut xml) = package.xml(part, most) else { return true };
@@ -194,14 +211,14 @@ fn is_worksheet(package: &mut Package, part: Part) -> bool {
         match xml.next() {
             Ok(Event::Start(e) | Event::Empty(e)) => return e.local_name().as_ref() == "worksheet",
             Ok(Event::Eof) => return false,
-            // That it is damaged is told where it is to be read.
+            // The damage is reported when the sheet is read.
             Err(_) => return true,
             Ok(_) => {}
         }
     }
 }
 
-/// A truth value as programs write it.
+/// Parses a truth value in the forms that programs write.
 pub(super) fn is_true(value: &str) -> bool {
     matches!(value.trim(), "1" | "true" | "TRUE" | "True" | "on")
 }

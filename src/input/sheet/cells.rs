@@ -1,7 +1,8 @@
-//! The cells of a sheet as rows of text, one row at a time.
+//! Reads the cells of a sheet as rows of text, one row at a time.
 //!
-//! Must hold: rows come in their order, with their place in the sheet; a number is written without loss and without an
-//! exponent. Of a sheet nothing is believed but its rows and cells: neither its size as it says nor any other attribute.
+//! Must hold: rows come in their order, each with its index in the sheet. A number is written
+//! without loss of digits and without an exponent. Only the rows and cells of a sheet are used. The
+//! size that the sheet declares, for example, is ignored.
 
 use super::book::is_true;
 use super::dates;
@@ -15,26 +16,27 @@ use crate::input::records::RECORD_BYTES;
 use quick_xml::events::{BytesStart, Event};
 use std::io::{self, Write};
 
-/// The rows and columns of the largest sheet that a spreadsheet opens.
+/// Number of rows of the largest sheet that a spreadsheet opens.
 const MOST_ROWS: usize = 1_048_576;
+/// Number of columns of the largest sheet that a spreadsheet opens.
 const MOST_COLUMNS: usize = 16_384;
-/// Bytes of a cell: 32,767 characters of up to four bytes.
+/// Bytes of the longest cell: 32,767 characters of up to four bytes.
 const LONGEST_CELL: usize = 4 * 32_767;
 
-/// Bytes of a row: no record is longer.
+/// Bytes of the longest row, which is read as one record of the text.
 const LONGEST_ROW: usize = RECORD_BYTES;
 
-/// A cell as the spreadsheet has it, beside its text.
+/// Kind of a cell in the spreadsheet, with its value if that is not a text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Kind {
     Text(FormatId),
     Number(f64, FormatId),
-    /// A number that is shown as a day or a time; counted from 1900.
+    /// A number that is shown as a date or a time, in days from 1900.
     Time(f64, FormatId),
     Truth(bool),
-    /// A formula whose value was never stored.
+    /// A formula without a stored value.
     Unstored,
-    /// It refers to a text that is not there.
+    /// A cell that refers to a shared text that does not exist.
     Lost,
 }
 
@@ -44,7 +46,7 @@ impl Default for Kind {
     }
 }
 
-/// A cell as text, and what it is.
+/// Cell of a sheet: its text and its kind.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct SheetCell {
     pub(super) text: String,
@@ -52,8 +54,9 @@ pub(super) struct SheetCell {
 }
 
 impl SheetCell {
+    /// Creates a cell that is a text.
     fn text(text: &str, format: FormatId) -> Self {
-        // The text goes into a file of lines that knows no NUL.
+        // The text is read back as records, where a NUL byte is an error.
         let text = if text.contains('\0') { text.replace('\0', "") } else { text.to_owned() };
         Self { text, kind: Kind::Text(format) }
     }
@@ -63,29 +66,30 @@ impl SheetCell {
     }
 }
 
-/// One row of a sheet.
+/// Row of a sheet.
 #[derive(Debug, Default)]
 pub(super) struct SheetRow {
-    /// Its place in the sheet, from 0.
+    /// Index of the row in the sheet, from 0.
     pub(super) index: usize,
-    /// The spreadsheet does not show it.
+    /// The spreadsheet hides the row.
     pub(super) is_hidden: bool,
-    /// Its cells up to the last that is filled.
+    /// Cells up to the last filled one, from column 0.
     pub(super) cells: Vec<SheetCell>,
 }
 
 impl SheetRow {
-    /// Its texts.
+    /// Returns the texts of the cells.
     pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
         self.cells.iter().map(|cell| cell.text.as_str())
     }
 
-    /// Returns `true` if it has any text.
+    /// Returns `true` if any cell has a text.
     pub(super) fn has_text(&self) -> bool {
         self.texts().any(|text| !text.is_empty())
     }
 
-    /// Writes it as a line, up to its last text. Says how many bytes of text that is.
+    /// Writes the row as a line of CSV, up to its last text. Returns the number of bytes, about:
+    /// without quotes, and with one byte for each cell.
     pub(super) fn write(&self, to: &mut impl Write) -> io::Result<u64> {
         let last = self.cells.iter().rposition(|cell| !cell.text.is_empty());
         let width = last.map_or(0, |last| last + 1);
@@ -103,7 +107,7 @@ impl SheetRow {
         Ok(self.texts().map(|text| text.len() as u64 + 1).sum())
     }
 
-    /// Puts a cell in its column. The last one in a column counts.
+    /// Puts a cell in its column. It replaces a cell that is already there.
     fn put(&mut self, column: usize, cell: SheetCell) {
         if column >= self.cells.len() {
             self.cells.resize_with(column + 1, Default::default);
@@ -114,25 +118,29 @@ impl SheetRow {
     }
 }
 
-/// The lists of the workbook that cells refer to.
+/// Facts about the workbook that its cells depend on.
 pub(super) struct Lists<'a> {
-    /// The shared texts, or why they can't be read. They are missed only by a cell that needs one.
+    /// The shared texts, or the reason why they cannot be read. That is an error only if a cell
+    /// needs one of them.
     pub(super) texts: &'a Result<Texts, Problem>,
     pub(super) formats: &'a Formats,
+    /// Days count from 1904 instead of 1900.
     pub(super) is_1904: bool,
 }
 
-/// Reads the rows that have a filled cell.
+/// Reader of the rows that have a filled cell.
 pub(super) struct Rows<'a> {
+    /// The XML inside `sheetData`. `None` at the end.
     xml: Option<Xml<'a>>,
     lists: Lists<'a>,
-    /// The row after the last one.
+    /// Index after the latest row.
     next: usize,
-    /// Cells that may still come.
+    /// Number of cells that may still be read.
     left: u64,
 }
 
 impl<'a> Rows<'a> {
+    /// Opens the rows of a sheet.
     pub(super) fn of(
         package: &'a mut Package,
         sheet: &SheetPart,
@@ -151,7 +159,8 @@ impl<'a> Rows<'a> {
         Ok(Self { xml: has_rows.then_some(xml), lists, next: 0, left })
     }
 
-    /// The next row with a filled cell.
+    /// Returns the next row with a filled cell, or `None` at the end. The part is then read to its
+    /// end, so that its checksum is compared.
     pub(super) fn next_row(&mut self) -> Result<Option<SheetRow>, Problem> {
         let Some(mut xml) = self.xml.take() else { return Ok(None) };
         loop {
@@ -187,7 +196,8 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// A row as its tag tells it. `next`: its place where it does not.
+/// Creates a row from its start tag. `next` is the row's index if the tag does not contain it. A
+/// row of height 0 is hidden too.
 fn begun(element: &BytesStart<'_>, next: usize) -> SheetRow {
     let place =
         attribute(element, "r").and_then(|r| r.trim().parse::<usize>().ok()?.checked_sub(1));
@@ -213,7 +223,7 @@ fn read_row(xml: &mut Xml<'_>, mut row: SheetRow, lists: &Lists<'_>) -> Result<S
         };
         let column = place.map_or(next, |(_, column)| column);
         if let Some((index, _)) = place.filter(|_| !is_placed) {
-            // A cell knows its row better than the row itself.
+            // The reference of the first cell that has one (`B3`) wins over the row's own number.
             row.index = index;
             is_placed = true;
         }
@@ -236,7 +246,7 @@ fn read_row(xml: &mut Xml<'_>, mut row: SheetRow, lists: &Lists<'_>) -> Result<S
     Ok(row)
 }
 
-/// The row and column of a cell, from 0: `B3` is (2, 1).
+/// Parses the reference of a cell to its row and column, from 0: `B3` is (2, 1).
 fn place_of(element: &BytesStart<'_>) -> Option<(usize, usize)> {
     let place = attribute(element, "r")?;
     let place = place.trim();
@@ -251,18 +261,22 @@ fn place_of(element: &BytesStart<'_>) -> Option<(usize, usize)> {
     Some((row.checked_sub(1)?, column.checked_sub(1)?))
 }
 
-/// A cell as its tag begins it.
+/// Attributes of a cell's start tag.
 struct Draft {
+    /// Index of the cell's style.
     style: usize,
     kind: DraftKind,
 }
 
-/// The type of a cell's value.
+/// Type of a cell's value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum DraftKind {
+    /// Index of a shared text.
     Shared,
+    /// Text in the cell itself, or an error such as `#N/A`.
     Text,
     Truth,
+    /// Date or time in the ISO format, such as `2026-11-23`.
     Day,
     Number,
 }
@@ -284,7 +298,7 @@ impl Draft {
         Self { style, kind }
     }
 
-    /// Reads the cell up to its end.
+    /// Reads the cell up to its end tag.
     fn read(self, xml: &mut Xml<'_>, lists: &Lists<'_>) -> Result<SheetCell, Problem> {
         let (mut value, mut inline, mut has_formula) = (None::<String>, None::<String>, false);
         loop {
@@ -327,7 +341,10 @@ impl Draft {
         }
     }
 
-    /// The cell of a value that is stored.
+    /// Converts a stored value to a cell. A number or date that cannot be parsed becomes a text.
+    ///
+    /// # Errors
+    /// Returns the problem of the shared texts if the cell refers to one and they cannot be read.
     fn cell(self, value: &str, lists: &Lists<'_>) -> Result<SheetCell, Problem> {
         let bare = value.trim();
         let as_text = |text: &str| SheetCell::text(text, lists.formats.of_style(self.style));
@@ -356,22 +373,23 @@ impl Draft {
         })
     }
 
+    /// Converts a stored number to a cell: a number, or a date or time if the format says so.
     fn number(&self, number: f64, lists: &Lists<'_>) -> SheetCell {
         let format = lists.formats.of_style(self.style);
         let shows = lists.formats.shows(format);
         let days = match shows {
-            // Less than a day is a time of the day.
+            // A number below 1 is a time of day, which does not depend on the first day.
             Shows::Date if lists.is_1904 && number >= 1.0 => dates::from_1904(number),
             _ => number,
         };
         match dates::shown(days, shows) {
             Some(text) => SheetCell { text, kind: Kind::Time(days, format) },
-            // Rust writes the shortest digits that are this very number, and no exponent.
+            // Rust writes the fewest digits that parse to exactly this number, without an exponent.
             None => SheetCell { text: number.to_string(), kind: Kind::Number(number, format) },
         }
     }
 
-    /// A day that the workbook spells out: its text is as it stands there.
+    /// Converts a date or time in the ISO format to a cell. The text stays as it is stored.
     fn time(&self, text: &str, days: f64, lists: &Lists<'_>) -> SheetCell {
         let format = lists.formats.of_style(self.style);
         let format = match lists.formats.shows(format) {

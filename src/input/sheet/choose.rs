@@ -1,7 +1,8 @@
-//! Which sheet of a workbook holds the customers.
+//! Chooses the sheet of a workbook that holds the customers.
 //!
-//! Must hold: of two sheets that could be meant neither is taken; the user is asked. Sheets that are left out are told, damaged
-//! ones too. Our own results, fed back, are taken together where their headers are equal.
+//! Must hold: if two sheets fit equally well, neither is chosen, and the error asks the user. The
+//! other visible sheets are reported, damaged ones too. If the workbook is an output of this
+//! program, all its sheets of results with equal headers are read as one table.
 
 use super::book::SheetPart;
 use super::cells::{Lists, Rows};
@@ -12,46 +13,55 @@ use crate::input::error::Problem;
 use crate::rules::columns::{ColumnSample, Table, choose_columns, find_header};
 use crate::rules::headers::{OUTCOME_HEADER, column_of_ours, shown};
 
-/// A sheet as the user names it: by name, or by number from 1 where no sheet has that name.
+/// Sheet as the user names it: by its name, or by its number from 1 if no sheet has that name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SheetSpec(pub String);
 
-/// The sheets to be read, and the other visible ones that have cells, fit to be shown.
+/// Result of the choice.
 pub(super) struct Chosen {
-    /// One, or several of our own results that follow one another.
+    /// The sheet to be read, or several sheets of our own results in their order.
     pub(super) sheets: Vec<SheetPart>,
+    /// Names of the other visible sheets that have cells or are damaged, masked for display.
     pub(super) others: Vec<String>,
 }
 
-/// Rows of a sheet that are looked at. The header is among the first of them.
+/// Number of rows at the start of a sheet that are examined. The header is among the first
+/// [`HEADER_WITHIN`] of them.
 const ROWS_LOOKED_AT: usize = 4 * HEADER_WITHIN;
-/// Bytes of a sheet that are looked at, about.
+/// Number of bytes in memory after which no further row of a sheet is examined.
 const BYTES_LOOKED_AT: usize = 4 << 20;
-/// Visible sheets that are looked at. Real workbooks have a few.
+/// Number of visible sheets that are examined. Real workbooks have a few.
 const MOST_SHEETS: usize = 200;
 
-/// Chooses the sheet to be read, and tells of the others.
+/// Chooses the sheet to be read, and lists the others.
+///
+/// # Errors
+/// Returns [`SheetError::NoSuchSheet`] if the named sheet does not exist, [`SheetError::Several`]
+/// if more than one sheet fits equally well, and [`SheetError::Empty`] if no visible sheet has a
+/// filled cell. If the only visible sheets with cells are damaged, returns the problem of the
+/// first.
 pub(super) fn choose<'l>(
     package: &mut Package,
     sheets: &[SheetPart],
     options: Options<'_>,
     lists: impl Fn() -> Lists<'l>,
 ) -> Result<Chosen, Problem> {
-    // What is hidden is not what the sender looked at: it is read only where it is named.
+    // The sender of the workbook did not see its hidden sheets. A hidden sheet is read only if the
+    // user names it.
     let visible: Vec<&SheetPart> = sheets.iter().filter(|sheet| sheet.is_visible).collect();
     let (mut filled, mut unread) = (Vec::new(), Vec::new());
     for (at, sheet) in visible.iter().enumerate().take(MOST_SHEETS) {
         match look(package, sheet, options, lists()) {
             Ok(Look { suits: Suits::Empty, .. }) => {}
             Ok(look) => filled.push((at, look)),
-            // A sheet that is damaged matters only where no other is meant; it is named.
+            // A damaged sheet matters only if no other sheet fits. It is listed among the others.
             Err(problem) => unread.push((at, problem)),
         }
     }
     let best = filled.iter().map(|(_, look)| look.suits).max().unwrap_or(Suits::Empty);
     let name = |at: usize| visible.get(at).map(|sheet| sheet.name.as_str()).unwrap_or_default();
     let others = |taken: &[usize]| {
-        // What our own workbook has beside its results is no customer's.
+        // The other sheets of our own workbook hold no customers.
         let is_beside = |at: usize| best == Suits::Ours && BESIDE_RESULTS.contains(&name(at));
         let whole = filled.iter().filter(|(at, _)| !taken.contains(at) && !is_beside(*at));
         let torn = unread.iter().filter(|(at, _)| !taken.contains(at));
@@ -66,7 +76,7 @@ pub(super) fn choose<'l>(
     let meant: Vec<_> = filled.iter().filter(|(_, look)| look.suits == best).collect();
     let places: Vec<usize> = meant.iter().map(|(at, _)| *at).collect();
     let is_one_table = || {
-        // Sheets that follow one another have the same header, in their first row.
+        // Sheets of results are one table if they have equal headers in their first rows.
         let mut heads = meant.iter().map(|(_, look)| &look.first_row);
         let first = heads.next();
         best == Suits::Ours && heads.all(|head| !head.is_empty() && Some(head) == first)
@@ -86,10 +96,10 @@ pub(super) fn choose<'l>(
     Ok(Chosen { sheets: taken.collect(), others: others(&places) })
 }
 
-/// The sheets of our own workbook beside its results.
+/// Names of the sheets that our own workbook has in addition to its results.
 const BESIDE_RESULTS: [&str; 2] = ["Summary", "Needs attention"];
 
-/// Returns `true` if a sheet holds results of ours.
+/// Checks whether a sheet of the workbook holds results of this program.
 pub(super) fn holds_results<'l>(
     package: &mut Package,
     sheets: &[SheetPart],
@@ -99,7 +109,8 @@ pub(super) fn holds_results<'l>(
     looks.any(|look| look.is_ok_and(|look| look.suits == Suits::Ours))
 }
 
-/// The sheet that the user named.
+/// Finds the sheet that the user named. A name may be that of a hidden sheet, but visible sheets
+/// are searched first. A number counts visible sheets only.
 fn asked_for(
     asked: &str,
     sheets: &[SheetPart],
@@ -115,7 +126,8 @@ fn asked_for(
     })
 }
 
-/// `1 "Utara", 2 "Selatan"`: the numbers are those that `--sheet` takes.
+/// Lists sheets for a message, such as `1 "Utara", 2 "Selatan"`, up to 20 of them. `--sheet`
+/// accepts the numbers.
 fn list(visible: &[&SheetPart], which: impl Iterator<Item = usize>) -> String {
     let named = which.filter_map(|at| Some((at + 1, visible.get(at)?)));
     let shown: Vec<_> =
@@ -123,26 +135,30 @@ fn list(visible: &[&SheetPart], which: impl Iterator<Item = usize>) -> String {
     shown.join(", ")
 }
 
-/// Rank of a sheet as the one to read: the later, the better.
+/// Rank of a sheet. The sheet with the highest rank is read, and later variants are higher.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Suits {
+    /// The sheet has no filled cell.
     Empty,
+    /// The sheet has filled cells, and none of the ranks below.
     Filled,
-    /// Headers say that it has both columns, and there is a row below them.
+    /// The sheet has a header with both columns and a row below it, but the columns cannot be
+    /// chosen.
     Named,
-    /// It has both columns, and a row below their headers.
+    /// Both columns can be chosen, and the sheet has a row of data.
     Table,
-    /// It holds results of ours.
+    /// The sheet holds results of this program.
     Ours,
 }
 
-/// Result of a look at the first rows of a sheet.
+/// Result of examining the first rows of a sheet.
 struct Look {
     suits: Suits,
-    /// Its first row, where that is a header of our results.
+    /// First row of the sheet, if that row is the header of our results. Otherwise empty.
     first_row: Vec<String>,
 }
 
+/// Examines the first rows of a sheet.
 fn look(
     package: &mut Package,
     sheet: &SheetPart,
@@ -165,11 +181,12 @@ fn look(
     Ok(Look { suits, first_row })
 }
 
-/// Returns `true` if a cell is the heading of our results.
+/// Checks whether a cell is the header of the outcome column that this program writes.
 fn is_outcome(cell: &str) -> bool {
     column_of_ours(cell) == Some(OUTCOME_HEADER)
 }
 
+/// Ranks a sheet by its first rows.
 fn suits(rows: &[Vec<String>], options: Options<'_>) -> Suits {
     if rows.is_empty() {
         return Suits::Empty;

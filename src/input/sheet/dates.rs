@@ -1,30 +1,34 @@
-//! Days and times as a workbook counts them: days from 1900 or 1904, as text.
+//! Converts dates and times between text and the numbers of a workbook, which count days from 1900
+//! or from 1904.
 //!
-//! Must hold: a number outside of the calendar is no day.
+//! Must hold: a number outside the calendar of a spreadsheet is not a date.
 
 use super::formats::Shows;
 use jiff::civil::{Date, DateTime, Time, date};
 
-/// Days from the first day of 1900's calendar to that of 1904's.
+/// Number of days between the first days of the two ways to count, from 1900 and from 1904.
 const DAYS_TO_1904: f64 = 1462.0;
-/// The day after the calendar's last, 9999-12-31.
+/// Day after the last day of the calendar, 9999-12-31.
 const END: f64 = 2_958_466.0;
-/// The day that 1900's calendar has and no other: 29 February 1900.
+/// Number of 29 February 1900, a day that did not exist. Spreadsheets that count from 1900 include
+/// it.
 const NO_DAY: f64 = 60.0;
 const MILLIS_A_DAY: f64 = 86_400_000.0;
 
-/// A number that is counted from 1904, counted from 1900.
+/// Converts a number of days from 1904 to a number of days from 1900.
 pub(super) fn from_1904(days: f64) -> f64 {
     days + DAYS_TO_1904
 }
 
-/// A number of days as its format shows it; `None` where that is a plain number.
-/// `2026-11-23`, with the time of the day where there is one; `07:30:00`; of a span of time `36:00:00`.
+/// Converts a number of days from 1900 to the text that its format shows: a date such as
+/// `2026-11-23` or `2026-11-23 07:30:00`, a time of day such as `07:30:00`, or a span of time such
+/// as `36:00:00`. Returns `None` if the format shows a plain number, or if the number is outside
+/// the calendar.
 pub(super) fn shown(days: f64, shows: Shows) -> Option<String> {
     if !(0.0..END).contains(&days) {
         return None;
     }
-    // Whole milliseconds: a time such as 10:00 is no round number of days.
+    // Rounds to whole milliseconds, because a time such as 10:00 is not an exact fraction of a day.
     let millis = (days * MILLIS_A_DAY).round() as i64;
     let seconds = millis / 1000;
     match shows {
@@ -42,17 +46,20 @@ pub(super) fn shown(days: f64, shows: Shows) -> Option<String> {
     }
 }
 
-/// The day that counts as 0.
+/// Returns the day that has the number 0. After the day that did not exist, the numbers are one too
+/// large, so that day is one day earlier.
 const fn first_day(days: f64) -> Date {
     if days < NO_DAY { date(1899, 12, 31) } else { date(1899, 12, 30) }
 }
 
+/// Formats seconds as hours, minutes and seconds. The hours may exceed 24.
 fn clock(seconds: i64) -> String {
     format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
-/// A day that is spelled out, `2026-11-23` or `2026-11-23T07:30:00`, as a number of days from 1900; of `07:30:00` alone the
-/// part of a day.
+/// Parses a date in the ISO format, `2026-11-23` or `2026-11-23T07:30:00`, to a number of days from
+/// 1900. Parses a time without a date, `07:30:00`, to a fraction of a day. Returns `None` for any
+/// other text, and for a date before 28 February 1900.
 pub(super) fn counted(text: &str) -> Option<f64> {
     let text = text.trim().trim_end_matches('Z');
     if let Some(time) = text.parse::<Time>().ok().filter(|_| !text.contains('-')) {

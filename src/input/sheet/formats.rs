@@ -1,57 +1,62 @@
-//! The number formats of a workbook: plain numbers, dates, times or spans of time.
+//! Reads the number formats of a workbook, and finds whether a format shows a plain number, a date
+//! or a span of time.
 //!
-//! Must hold: a style that is missing or damaged is the general one; a number is a date only where its own format says so.
+//! Must hold: a style that is missing or damaged has the general format. A number is a date only if
+//! the format of its own cell says so.
 
 use super::package::{Package, Part};
 use super::xml::{attribute, text_attribute};
 use quick_xml::events::{BytesStart, Event};
 use std::collections::HashMap;
 
-/// A number format, to be written into another workbook.
+/// Number format of a cell, as it can be written into another workbook.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum NumberFormat {
-    /// None of its own.
+    /// The general format, of a cell without a format.
     #[default]
     General,
-    /// One that every spreadsheet knows by number.
+    /// A format that every spreadsheet knows by its number.
     BuiltIn(u8),
-    /// One that is spelled out, such as `"Rp"#,##0`.
+    /// A format that the workbook defines by its code, such as `"Rp"#,##0`.
     Code(String),
 }
 
-/// The kind of value that a format makes of a number.
+/// Kind of value that a format shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Shows {
-    /// A number.
+    /// A plain number.
     #[default]
     Number,
-    /// A day, perhaps with the time of the day.
+    /// A date, a time of day, or both.
     Date,
-    /// Hours that may be more than a day has.
+    /// A span of time, which may have more than 24 hours.
     Span,
 }
 
-/// A number format by its place in [`Formats::list`].
+/// Index of a number format in [`Formats::list`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct FormatId(pub(super) u16);
 
-/// The number formats of a workbook.
+/// Number formats of a workbook.
 #[derive(Debug)]
 pub(super) struct Formats {
-    /// Each of them once, and what it shows. The first is the general one, the second the built-in day.
+    /// Each format once, with the kind of value that it shows. The first is the general format, the
+    /// second the built-in date.
     list: Vec<(NumberFormat, Shows)>,
+    /// Index of each format in `list`.
     places: HashMap<NumberFormat, FormatId>,
-    /// The format of each style of cells.
+    /// Format of each cell style, in the order of the styles.
     styles: Vec<FormatId>,
 }
 
-/// Formats that are told apart. Real workbooks have a few dozen.
+/// Largest number of distinct formats. Further ones become the general format. Real workbooks have
+/// a few dozen.
 const MOST_FORMATS: u16 = 2000;
-/// Characters of the longest format that a spreadsheet takes.
+/// Characters of the longest format code that a spreadsheet accepts.
 const LONGEST_CODE: usize = 255;
-/// The number of the first format that is spelled out.
+/// Number of the first format that a workbook defines itself. Smaller numbers are built-in formats.
 const FIRST_OWN: u32 = 164;
-/// The built-in day's place in the list.
+/// Index of the built-in date in the list.
 pub(super) const DAY: FormatId = FormatId(1);
 
 impl Default for Formats {
@@ -64,7 +69,8 @@ impl Default for Formats {
 }
 
 impl Formats {
-    /// Those of the styles' part. What can't be read is general.
+    /// Reads the formats from the part with the styles. A style that cannot be read has the general
+    /// format.
     pub(super) fn read(package: &mut Package, part: Option<Part>) -> Self {
         let mut formats = Self::default();
         let most = package.bounds.frame;
@@ -92,21 +98,22 @@ impl Formats {
         formats
     }
 
-    /// The format of a style.
+    /// Returns the format of a cell style.
     pub(super) fn of_style(&self, style: usize) -> FormatId {
         self.styles.get(style).copied().unwrap_or_default()
     }
 
-    /// The kind of value that a format shows.
+    /// Returns the kind of value that a format shows.
     pub(super) fn shows(&self, id: FormatId) -> Shows {
         self.list.get(usize::from(id.0)).map(|(_, shows)| *shows).unwrap_or_default()
     }
 
-    /// Each of them.
+    /// Returns all formats. A [`FormatId`] is an index into the result.
     pub(super) fn list(self) -> Vec<NumberFormat> {
         self.list.into_iter().map(|(format, _)| format).collect()
     }
 
+    /// Adds the format with the number `id`. `codes` has the codes that the workbook defines.
     fn add(&mut self, id: u32, codes: &HashMap<u32, String>) -> FormatId {
         let code = codes.get(&id).filter(|code| is_sound(code));
         match (code, u8::try_from(id)) {
@@ -120,6 +127,8 @@ impl Formats {
         }
     }
 
+    /// Adds a format if it is new. Returns its index, or that of the general format if there is no
+    /// room.
     fn put(&mut self, format: NumberFormat, shows: Shows) -> FormatId {
         if let Some(known) = self.places.get(&format) {
             return *known;
@@ -133,12 +142,13 @@ impl Formats {
     }
 }
 
+/// Returns the value of an attribute as a number.
 fn number(element: &BytesStart<'_>, name: &str) -> Option<u32> {
     attribute(element, name)?.trim().parse().ok()
 }
 
-/// Returns `true` if a spelled-out format can be written into another workbook: a spreadsheet refuses a file for a format
-/// that it can't read.
+/// Checks whether a format code can be written into another workbook. A spreadsheet refuses to open
+/// a file with a code that it cannot read.
 fn is_sound(code: &str) -> bool {
     const MOST_SECTIONS: usize = 4;
     let (mut letters, mut sections) = (code.chars(), 1);
@@ -161,7 +171,8 @@ fn is_sound(code: &str) -> bool {
     ends && !code.is_empty() && sections <= MOST_SECTIONS && code.chars().count() <= LONGEST_CODE
 }
 
-/// The kind of value that a built-in format shows. Those of East Asia are dates in one country and times in another.
+/// Returns the kind of value that a built-in format shows. The formats 27 to 36 and 50 to 58 are
+/// for East Asian languages: they are dates in one country and times in another.
 const fn shown_by_number(id: u8) -> Shows {
     match id {
         14..=22 | 27..=36 | 45 | 47 | 50..=58 => Shows::Date,
@@ -170,16 +181,16 @@ const fn shown_by_number(id: u8) -> Shows {
     }
 }
 
-/// The format of a number that is shown as it is.
+/// Code of the general format.
 const GENERAL: &str = "General";
 
-/// The kind of value that a spelled-out format shows: its first section counts, without what is quoted, escaped or in
-/// brackets.
+/// Returns the kind of value that a format code shows. Only the first section of the code counts,
+/// without text that is quoted or escaped. Of text in brackets, only a unit of time counts (`[h]`).
 fn shown_by(code: &str) -> Shows {
     let mut letters = code.chars();
     let mut shows = Shows::Number;
     loop {
-        // The word for a number's own form is no date, whatever its letters are.
+        // The word "General" is not a date, although it contains letters that occur in date codes.
         let rest = letters.as_str();
         if rest.get(..GENERAL.len()).is_some_and(|word| word.eq_ignore_ascii_case(GENERAL)) {
             return shows;

@@ -1,8 +1,10 @@
-//! The parts of a workbook's file: found by name, unpacked within bounds.
+//! Finds the parts of a workbook's ZIP file by name, and unpacks them within bounds.
 //!
-//! Must hold: only a part that is asked for is unpacked, and only as far as it is read, so that no other part can refuse
-//! the file. Whatever a file says of its sizes, a part gives no more bytes than its bound.
-//! Never: believes a size that the file declares.
+//! Must hold: only a requested part is unpacked, and only as far as it is read. So no other part
+//! can make the file unusable. A part returns no more bytes than its bound, whatever sizes the file
+//! declares.
+//!
+//! Never: believes an unpacked size that the file declares.
 
 use super::xml::Xml;
 use super::{BROKEN_ZIP, damaged, too_large};
@@ -12,26 +14,28 @@ use std::collections::HashMap;
 use std::io::{self, BufReader, Read};
 use zip::ZipArchive;
 
-/// Limits. Those of `Default` are some ten times what a sheet full of customers needs.
+/// Bounds for reading a workbook. The defaults are about ten times as large as a full sheet of
+/// customers needs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
-    /// Bytes of one sheet.
+    /// Unpacked bytes of the part of one sheet.
     pub(super) sheet: u64,
-    /// Bytes of the list of texts that all sheets share, held in memory.
+    /// Unpacked bytes of the part with the shared texts, which are kept in memory.
     pub(super) strings: u64,
-    /// Texts of that list.
+    /// Number of shared texts.
     pub(super) texts: usize,
-    /// Bytes of a part that says how the workbook is built: styles, relations, the list of sheets.
+    /// Unpacked bytes of a part that describes the workbook: styles, relations, the list of sheets.
     pub(super) frame: u64,
     /// Bytes from one tag to the next.
     pub(super) text: usize,
-    /// A part may be so many times as long as it is packed, once it is longer than `plain`.
+    /// Ratio between the unpacked and the packed bytes of a part. It counts only if the part is
+    /// longer than `plain`.
     pub(super) ratio: u64,
-    /// Bytes of a part that no ratio matters for.
+    /// Unpacked bytes of a part up to which its ratio does not matter.
     pub(super) plain: u64,
-    /// Cells of a sheet, empty ones before a filled one included.
+    /// Number of cells of a sheet. Empty cells before a filled one count too.
     pub(super) cells: u64,
-    /// Bytes of a sheet's text.
+    /// Bytes of the text that a sheet is converted to.
     pub(super) kept: u64,
 }
 
@@ -40,7 +44,7 @@ impl Default for Bounds {
         Self {
             sheet: 4 << 30,
             strings: 256 << 20,
-            // Five columns of a full sheet, no text twice.
+            // Five columns of a full sheet in which no text occurs twice, and some more.
             texts: 6_000_000,
             frame: 64 << 20,
             text: 1 << 20,
@@ -52,22 +56,26 @@ impl Default for Bounds {
     }
 }
 
-/// Parts of a workbook that are looked through. Real ones have dozens.
+/// Largest number of parts in a workbook. Real workbooks have dozens.
 const MOST_PARTS: usize = 100_000;
 
-/// The parts of a workbook's file.
+/// ZIP file of a workbook, with its parts by name.
 pub(super) struct Package {
     archive: ZipArchive<BufReader<SourceReader>>,
-    /// Names in small letters, with plain slashes, and where the part stands.
+    /// Index of each part in the archive, by its name as [`plain`] returns it.
     parts: HashMap<String, usize>,
     pub(super) bounds: Bounds,
 }
 
-/// A part that was found.
+/// Part that was found: its index in the archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Part(usize);
 
 impl Package {
+    /// Reads the list of parts.
+    ///
+    /// # Errors
+    /// Returns [`Problem::Sheet`] if the file is no readable ZIP file or has too many parts.
     pub(super) fn open(file: SourceReader, bounds: Bounds) -> Result<Self, Problem> {
         let file = BufReader::with_capacity(64 * 1024, file);
         let archive = ZipArchive::new(file).map_err(|_| damaged(BROKEN_ZIP))?;
@@ -79,17 +87,17 @@ impl Package {
         Ok(Self { archive, parts, bounds })
     }
 
-    /// The part of this name, however it is written.
+    /// Finds a part by its name. Case, the kind of slash and a leading slash do not matter.
     pub(super) fn find(&self, name: &str) -> Option<Part> {
         self.parts.get(&plain(name)).copied().map(Part)
     }
 
-    /// The names of all parts, in small letters.
+    /// Returns the names of all parts, in lower case.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.parts.keys().map(String::as_str)
     }
 
-    /// The XML of a part, of at most so many bytes.
+    /// Opens the XML of a part, of which at most `most` bytes can be read.
     pub(super) fn xml(&mut self, part: Part, most: u64) -> Result<Xml<'_>, Problem> {
         let Bounds { text, ratio, plain, .. } = self.bounds;
         let part = self.archive.by_index(part.0).map_err(|_| damaged(BROKEN_ZIP))?;
@@ -98,18 +106,24 @@ impl Package {
     }
 }
 
-/// A part's name as it is compared. Some writers use another case, backslashes, or a slash in front.
+/// Converts the name of a part to the form in which names are compared. Some programs write names
+/// in another case, with backslashes, or with a leading slash.
 fn plain(name: &str) -> String {
     name.trim_start_matches(['/', '\\']).to_ascii_lowercase().replace('\\', "/")
 }
 
-/// The bytes of a part, up to its bound.
+/// Reader of the unpacked bytes of a part, which fails when a bound is exceeded.
 struct Unpacked<R> {
     part: R,
+    /// Number of bytes read so far.
     read: u64,
+    /// Bound of `read`.
     most: u64,
+    /// Packed bytes of the part, as the file declares them.
     packed: u64,
+    /// See [`Bounds::ratio`].
     ratio: u64,
+    /// See [`Bounds::plain`].
     plain: u64,
 }
 
@@ -125,13 +139,14 @@ impl<R: Read> Read for Unpacked<R> {
     }
 }
 
-/// The bound that a part passed.
+/// Bound that a part exceeded.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 pub(super) enum Excess {
-    /// Its bytes.
+    /// The unpacked bytes of the part, or their ratio to its packed bytes.
     #[error("a part that unpacks to a huge size")]
     Part,
-    /// The bytes between two of its tags.
+    /// The bytes between two tags, the length of a text of several pieces, or the depth of the
+    /// elements.
     #[error("a huge text, or XML that no spreadsheet writes")]
     Text,
 }

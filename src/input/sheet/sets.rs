@@ -1,17 +1,18 @@
-//! Sets of a sheet's cells and rows, a bit each.
+//! Sets of cells and of rows of a sheet, with one bit for each member.
 
 use std::collections::HashMap;
 
-/// A set of cells: one bit each for the first 64 columns.
+/// Set of cells.
 #[derive(Debug, Default)]
 pub(super) struct CellSet {
+    /// One bit for each of the first 64 columns, one `u64` for each row.
     near: Vec<u64>,
-    /// The columns beyond these, of rows that have any.
+    /// Further columns in the set, by row.
     far: HashMap<u64, Vec<usize>>,
 }
 
 impl CellSet {
-    /// Adds a cell: row from 1, column from 0.
+    /// Adds a cell. Rows count from 1, columns from 0.
     pub(super) fn insert(&mut self, row: u64, column: usize) {
         match (bit(column), place(row)) {
             (Some(bit), Some(at)) => {
@@ -24,6 +25,7 @@ impl CellSet {
         }
     }
 
+    /// Returns `true` if a cell is in the set. Rows count from 1, columns from 0.
     pub(super) fn contains(&self, row: u64, column: usize) -> bool {
         match (bit(column), place(row)) {
             (Some(bit), Some(at)) => self.near.get(at).is_some_and(|bits| bits & bit != 0),
@@ -32,25 +34,28 @@ impl CellSet {
     }
 }
 
-/// A set of rows.
+/// Set of rows, stored as a [`CellSet`]: 64 rows of the sheet are one row of that set.
 #[derive(Debug, Default)]
 pub(super) struct RowSet(CellSet);
 
 impl RowSet {
-    /// Adds a row, from 1.
+    /// Adds a row. Rows count from 1.
     pub(super) fn insert(&mut self, row: u64) {
         self.0.insert(row / 64 + 1, (row % 64) as usize);
     }
 
+    /// Returns `true` if a row is in the set. Rows count from 1.
     pub(super) fn contains(&self, row: u64) -> bool {
         self.0.contains(row / 64 + 1, (row % 64) as usize)
     }
 }
 
+/// Returns the bit of a column, or `None` from column 64 on.
 fn bit(column: usize) -> Option<u64> {
     u32::try_from(column).ok().and_then(|column| 1_u64.checked_shl(column))
 }
 
+/// Returns the index of a row, which counts from 1.
 fn place(row: u64) -> Option<usize> {
     row.checked_sub(1).and_then(|row| usize::try_from(row).ok())
 }

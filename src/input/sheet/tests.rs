@@ -1,4 +1,5 @@
-//! Workbooks made here: real ones by a writer of workbooks, hostile ones part by part.
+//! Tests with workbooks that are made here: usual ones by a library that writes workbooks, hostile
+//! and odd ones part by part.
 
 use super::*;
 use crate::input::Options as InputOptions;
@@ -53,7 +54,8 @@ fn a_sheet_becomes_text() {
     assert_eq!(source.label(), "standard input");
 }
 
-/// A sheet: its name, its first row, whether it is hidden. It has a second row but where the first one has a mark.
+/// A sheet: its name, its first row, and whether it is hidden. It gets a second row, unless the
+/// first row is empty or contains [`NO_ROW`].
 type Made = (&'static str, &'static [&'static str], bool);
 
 const NOTES: Made = ("Catatan", &["per 31 Juli"], false);
@@ -64,7 +66,8 @@ const EMPTY: Made = ("Leer", &[], false);
 const TEMPLATE: Made = ("Template", &["NIK", "Nama", NO_ROW], false);
 const NO_ROW: &str = "!";
 
-/// The sheet that is taken and, behind a colon, the others that are told; or what is said.
+/// Returns the chosen sheet and, after a colon, the other sheets that are reported. Returns the
+/// message of the error if no sheet is chosen.
 fn taken(sheets: &[Made], options: &InputOptions) -> String {
     let mut workbook = Workbook::new();
     for (name, cells, hidden) in sheets {
@@ -101,12 +104,12 @@ fn the_sheet_with_the_columns_is_taken() {
         (&[NOTES, EMPTY], &none, "Catatan:"),
         (&[NOTES, DATA, HIDDEN], &none, "Nasabah: Catatan"),
         (&[NOTES, DATA, HIDDEN], &asking("Lama"), "Lama: Catatan, Nasabah"),
-        // Numbers are those of the sheets that are seen.
+        // Numbers count visible sheets only.
         (&[NOTES, HIDDEN, DATA], &asking("2"), "Nasabah: Catatan"),
         (&[NOTES, DATA, MORE], &asking("2"), "Nasabah: Catatan, 2024"),
         (&[NOTES, DATA, MORE], &asking("2024"), "2024: Catatan, Nasabah"),
         (&[NOTES, DATA], &named, "Catatan: Nasabah"),
-        // Headers without a row hold nobody, but they are a table where there is no other.
+        // A sheet with a header and no rows is read only if no other sheet fits better.
         (&[TEMPLATE, DATA], &none, "Nasabah: Template"),
         (&[TEMPLATE], &none, "Template:"),
         (&[DATA, MORE], &none, "more than one sheet could be meant: 1 \"Nasabah\", 2 \"2024\""),
@@ -126,11 +129,11 @@ fn our_own_results_go_before_all_else() {
     const SUMMARY: Made = ("Summary", &["Results"], false);
     const ATTENTION: Made = ("Needs attention", &["NIK", "Name"], false);
     for (sheets, expected) in [
-        // The sheets beside them are no concern of anybody.
+        // The other sheets of our own workbook are not reported.
         (&[SUMMARY, RESULTS, ATTENTION][..], "Results:"),
         (&[SUMMARY, RESULTS, MORE_RESULTS], "Results:"),
         (&[NOTES, RESULTS, DATA], "Results: Catatan, Nasabah"),
-        // Results whose columns stand otherwise are another table.
+        // Results with their columns in another order are another table.
         (
             &[RESULTS, OTHER_RESULTS],
             "more than one sheet could be meant: 1 \"Results\", 2 \"Results 3\"",
@@ -140,7 +143,7 @@ fn our_own_results_go_before_all_else() {
     }
 }
 
-/// A workbook of these parts, packed.
+/// Packs parts into a ZIP file.
 fn zip_of(parts: &[(&str, &[u8])]) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in parts {
@@ -155,7 +158,8 @@ const WORKBOOK: &str = r#"<workbook xmlns:r="r"><sheets><sheet name="A" sheetId=
 const RELATIONS: &str = r#"<Relationships><Relationship Id="rId1" Target="worksheets/sheet1.xml" Type="http://x/worksheet"/><Relationship Id="rId2" Target="sharedStrings.xml" Type="http://x/sharedStrings"/></Relationships>"#;
 const NO_STRINGS: &[u8] = b"<sst/>";
 
-/// The parts of a small workbook with this sheet and these shared texts; others replace them or are added.
+/// Makes a small workbook with this sheet and these shared texts. The parts in `others` replace
+/// parts of the same name or are added.
 fn book_with(sheet: &[u8], strings: &[u8], others: &[(&str, &[u8])]) -> Vec<u8> {
     let mut parts: Vec<(&str, &[u8])> = vec![
         ("_rels/.rels", ROOT.as_bytes()),
@@ -177,7 +181,7 @@ fn sheet_of(rows: &str) -> Vec<u8> {
     format!("<worksheet><sheetData>{rows}</sheetData></worksheet>").into_bytes()
 }
 
-/// The text of a workbook's sheet.
+/// Returns the text that the sheet of a workbook is converted to.
 fn read_back(file: &[u8]) -> String {
     text_of(&unfolded(file, &InputOptions::default()).unwrap())
 }
@@ -194,7 +198,7 @@ fn a_workbook_of_few_parts_is_read() {
 fn cells_are_read_however_they_are_written() {
     let strings = b"<sst><si><t>satu</t></si><si><r><t>du</t></r><r><t xml:space='preserve'>a </t></r><rPh><t>x</t></rPh></si><si/></sst>";
     for (rows, text) in [
-        // Texts: shared, inline, of a formula; with entities, sections, escapes.
+        // Texts: shared, inline, from a formula; with entities, CDATA sections and escapes.
         (
             r#"<row><c t="s"><v>0</v></c><c t="s"><v> 1 </v></c><c t="s"><v>2</v></c></row>"#,
             "satu,dua \n",
@@ -211,7 +215,7 @@ fn cells_are_read_however_they_are_written() {
             r#"<row><c t="str"><v><![CDATA[a<b]]></v></c><c t="str"><v>a_x000D_b</v></c></row>"#,
             "a<b,\"a\rb\"\n",
         ),
-        // Numbers, and what only looks like one.
+        // Numbers, and values that only look like numbers.
         (
             r#"<row><c><v>3.275014107900001E15</v></c><c><v>-0.5</v></c><c><v>NaN</v></c><c><v>x</v></c><c><v/></c></row>"#,
             "3275014107900001,-0.5,NaN,x\n",
@@ -224,7 +228,7 @@ fn cells_are_read_however_they_are_written() {
             r#"<row><c t="d"><v>2021-01-31T10:00:00</v></c><c t="d"><v>kemarin</v></c></row>"#,
             "2021-01-31T10:00:00,kemarin\n",
         ),
-        // Places: given, not given, in disorder, twice, with a prefix or in small letters.
+        // References: present, missing, out of order, twice, with a prefix or in lower case.
         (
             r#"<row r="2"><c r="C2"><v>3</v></c><c><v>4</v></c></row><row><c><v>5</v></c></row>"#,
             "\n,,3,4\n5\n",
@@ -238,7 +242,7 @@ fn cells_are_read_however_they_are_written() {
             r#"<row r="1"><c r="A3"><v>1</v></c></row><row r="x"><c r="?"><v>2</v></c></row>"#,
             "\n\n1\n2\n",
         ),
-        // Attributes and elements that nobody needs.
+        // Attributes and elements that are not needed.
         (
             r#"<row r="1" r="9" spans="9:1" ht=x><c r="A1" s="99" vm="z" r="Z9"><v>1</v><extLst><v>9</v></extLst></c></row>"#,
             "1\n",

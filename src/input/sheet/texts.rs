@@ -1,6 +1,7 @@
-//! The texts that the sheets of a workbook share, and how a text is written in a workbook.
+//! Reads the texts that the sheets of a workbook share, and decodes the texts of a workbook.
 //!
-//! Must hold: memory is that of the texts themselves; text that only says how another is read aloud is none.
+//! Must hold: memory is that of the texts themselves and of one index for each. Phonetic text,
+//! which only says how another text is pronounced, is left out.
 
 use super::package::{Bounds, Excess, Package, Part};
 use super::xml::{LONGEST_TEXT, Xml, cut_off};
@@ -8,15 +9,17 @@ use super::{damaged, too_large};
 use crate::input::error::Problem;
 use quick_xml::events::Event;
 
-/// The texts that cells refer to by number.
+/// Shared texts, to which cells refer by index.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
+    /// All texts, one directly after the other.
     all: String,
-    /// Where each of them ends.
+    /// End of each text in `all`.
     ends: Vec<usize>,
 }
 
 impl Texts {
+    /// Reads the part with the shared texts.
     pub(super) fn read(package: &mut Package, part: Option<Part>) -> Result<Self, Problem> {
         let part = part.ok_or_else(|| damaged("its list of texts is missing"))?;
         let Bounds { strings, texts: most, .. } = package.bounds;
@@ -44,7 +47,7 @@ impl Texts {
         Ok(texts)
     }
 
-    /// One of them.
+    /// Returns the text at an index, from 0.
     pub(super) fn get(&self, at: usize) -> Option<&str> {
         let end = *self.ends.get(at)?;
         let start = at.checked_sub(1).and_then(|before| self.ends.get(before)).copied();
@@ -52,9 +55,9 @@ impl Texts {
     }
 }
 
-/// Adds a text of several pieces, up to the end of the element that holds it.
+/// Appends a text of several pieces, up to the end tag of the element `holder`.
 pub(super) fn rich_text(xml: &mut Xml<'_>, holder: &str, text: &mut String) -> Result<(), Problem> {
-    // Pieces that say how the others are read aloud stand in elements of their own.
+    // True inside an element with phonetic text.
     let mut aloud = false;
     let start = text.len();
     loop {
@@ -77,7 +80,8 @@ pub(super) fn rich_text(xml: &mut Xml<'_>, holder: &str, text: &mut String) -> R
     Ok(())
 }
 
-/// Puts the characters in place of `_x000D_` and the like, with which a workbook writes what XML cannot hold.
+/// Replaces escapes such as `_x000D_` by their characters, in `text` from the byte `start` on. A
+/// workbook writes such escapes for characters that XML cannot contain.
 pub(super) fn unescape(text: &mut String, start: usize) {
     let Some(escaped) = text.get(start..).filter(|t| t.contains("_x")) else { return };
     let mut units: Vec<u16> = Vec::with_capacity(escaped.len());
@@ -94,17 +98,18 @@ pub(super) fn unescape(text: &mut String, start: usize) {
             }
         }
     }
-    // Half a character alone is none: then the text stands as it is written.
+    // An escape may be half of a surrogate pair, without the other half. Then the text stays as it
+    // is written.
     if let Ok(plain) = String::from_utf16(&units) {
         text.truncate(start);
         text.push_str(&plain);
     }
 }
 
-/// Bytes of `_x000D_`.
+/// Length of an escape such as `_x000D_` in bytes.
 const ESCAPE: usize = 7;
 
-/// The unit that a text begins with, if that is an escape.
+/// Decodes the escape at the beginning of a text to a UTF-16 code unit, if there is one.
 fn escaped_unit(text: &str) -> Option<u16> {
     let inner = text.get(..ESCAPE)?.strip_prefix("_x")?.strip_suffix('_')?;
     let is_hex = inner.bytes().all(|byte| byte.is_ascii_hexdigit());

@@ -1,32 +1,38 @@
-//! The typed cells of a sheet, beside their text: numbers, days and truth values, kept in a file in the order of the rows.
+//! Writes and reads the typed cells of a sheet, which are kept in an unnamed file beside the text:
+//! numbers, dates and truth values, in the order of the rows.
 //!
-//! Must hold: reading a row costs no more than its own cells and those that were passed over.
+//! Must hold: reading a row costs no more than reading its own typed cells and those of the rows
+//! that are skipped before it.
 
 use super::cells::{Kind, SheetRow};
 use super::formats::FormatId;
 use crate::input::source::SourceReader;
 use std::io::{self, BufReader, Read, Write};
 
-/// A cell that is no text to the spreadsheet.
+/// Cell that has a type or a number format in the spreadsheet, which its text does not show.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum TypedCell {
-    /// A number, or a day or time counted from 1900, with the place of its format in the sheet's list.
+    /// A number, or a date or time in days from 1900, and the index of its format in
+    /// [`Sheet::formats`](super::Sheet::formats).
     Number(f64, usize),
-    /// A text that has a number format all the same, so that what is typed over it stays one; the format's place.
+    /// A text whose cell has a number format, and the index of that format. The format is kept for
+    /// values that somebody types over the text later.
     Text(usize),
     /// TRUE or FALSE.
     Truth(bool),
 }
 
-/// Bytes of a row's head (its place, how many cells) and of a cell (column, format, value).
+/// Bytes of the head of a row in the file: its index and the number of its cells.
 const HEAD: usize = 4 + 2;
+/// Bytes of a cell in the file: its column, format and value.
 const CELL: usize = 2 + 2 + 8;
-/// In place of a format: the cell is a truth value.
+/// Value in place of a format, for a cell that is a truth value.
 const TRUTH: u16 = u16::MAX;
-/// Added to a format: the cell is a text.
+/// Bit that is set in the format of a cell that is a text.
 const TEXT: u16 = 1 << 15;
 
-/// Writes the typed cells of a row. `index`: its place among the lines of the text, from 0.
+/// Writes the typed cells of a row. `index` is the row's index in the text, from 0. A row without
+/// typed cells is left out.
 pub(super) fn write(row: &SheetRow, index: u64, to: &mut impl Write) -> io::Result<()> {
     let typed = row.cells.iter().enumerate().filter_map(|(column, cell)| match cell.kind {
         Kind::Number(value, FormatId(format)) | Kind::Time(value, FormatId(format)) => {
@@ -50,10 +56,10 @@ pub(super) fn write(row: &SheetRow, index: u64, to: &mut impl Write) -> io::Resu
     Ok(())
 }
 
-/// Reads the typed cells of rows, from the first row on.
+/// Reader of the typed cells, from the first row on.
 pub struct TypedRows {
     input: BufReader<SourceReader>,
-    /// The row whose cells come next, from 0, and how many they are.
+    /// Index of the next row in the file, from 0, and the number of its cells.
     ahead: Option<(u64, usize)>,
 }
 
@@ -64,10 +70,11 @@ impl TypedRows {
         Ok(rows)
     }
 
-    /// The typed cells of a row, each with its column, both from 0. Rows must be asked for in their order.
+    /// Returns the typed cells of a row, each with its column. Rows and columns count from 0. The
+    /// rows must be requested in ascending order.
     ///
     /// # Errors
-    /// The system's error.
+    /// Returns the system's error if the file cannot be read.
     pub fn of_row(&mut self, row: u64) -> io::Result<Vec<(usize, TypedCell)>> {
         while let Some((at, count)) = self.ahead.filter(|(at, _)| *at <= row) {
             let mut cells = vec![0; count * CELL];
@@ -80,6 +87,7 @@ impl TypedRows {
         Ok(Vec::new())
     }
 
+    /// Reads the head of the next row. Returns `None` at the end of the file.
     fn head(&mut self) -> io::Result<Option<(u64, usize)>> {
         let mut head = [0; HEAD];
         match self.input.read_exact(&mut head) {
@@ -93,6 +101,7 @@ impl TypedRows {
     }
 }
 
+/// Decodes one cell with its column.
 fn cell_of(bytes: &[u8]) -> Option<(usize, TypedCell)> {
     let (column, rest) = bytes.split_first_chunk::<2>()?;
     let (format, rest) = rest.split_first_chunk::<2>()?;

@@ -1,9 +1,11 @@
-//! The XML of a part: one event at a time, decoded, within bounds.
+//! Reads the XML of a workbook's part, one event at a time, decoded and within bounds.
 //!
-//! Must hold: memory is bounded by the longest text allowed between two tags, the longest text of several pieces, and the
-//! depth of the elements. Tags that do not match, a lone `&`, and
-//! bytes that are no text are no reason to refuse a part: what can be read is read.
-//! Never: fetches an entity, or shows what a part says.
+//! Must hold: memory is bounded by the longest text allowed between two tags, the longest text of
+//! several pieces, and the depth of the elements. Tags that do not match, a lone `&` and bytes that
+//! cannot be decoded do not make a part unusable: everything that can be read is read.
+//!
+//! Never: expands an entity that the part defines, fetches one, or puts the content of a part into
+//! an error.
 
 use super::package::Excess;
 use super::{BROKEN_ZIP, damaged};
@@ -14,23 +16,24 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 use std::io::{self, BufRead, BufReader, Read};
 
-/// Elements within one another. Real parts have a dozen.
+/// Greatest depth of nested elements. Real parts have about a dozen.
 const MOST_DEPTH: usize = 1000;
-/// Bytes of a text of several pieces: far more than a cell holds.
+/// Bytes of the longest text of several pieces: far more than a cell holds.
 pub(super) const LONGEST_TEXT: usize = 1 << 20;
-/// Bytes in which a part says how it is encoded.
+/// Number of bytes at the start of a part in which its encoding is searched.
 const DECLARATION: usize = 256;
 
-/// The XML of a part.
+/// Reader of the XML of a part.
 pub(super) struct Xml<'a> {
     reader: Reader<Decoded<'a>>,
     buffer: Vec<u8>,
-    /// Elements that are open.
+    /// Number of open elements.
     depth: usize,
 }
 
 impl<'a> Xml<'a> {
-    /// Reads from the first byte; `most`: bytes from one tag to the next.
+    /// Opens the XML at its first byte. `most` is the largest number of bytes from one tag to the
+    /// next.
     pub(super) fn new(input: impl Read + 'a, most: usize) -> Result<Self, Problem> {
         let decoded = Decoded::new(Box::new(input), most).map_err(|error| of_reading(&error))?;
         let mut reader = Reader::from_reader(decoded);
@@ -41,7 +44,7 @@ impl<'a> Xml<'a> {
         Ok(Self { reader, buffer: Vec::with_capacity(1024), depth: 0 })
     }
 
-    /// The next event.
+    /// Returns the next event.
     pub(super) fn next(&mut self) -> Result<Event<'_>, Problem> {
         self.buffer.clear();
         self.reader.get_mut().since = 0;
@@ -55,13 +58,14 @@ impl<'a> Xml<'a> {
             _ => {}
         }
         match self.depth > MOST_DEPTH {
-            // The library keeps the name of each open element.
+            // The library keeps the name of each open element in memory.
             true => Err(Excess::Text.into()),
             false => Ok(event),
         }
     }
 
-    /// Adds the text that stands before the end of the element that was just opened. Elements within it are passed over.
+    /// Appends the text of the element that was just opened, up to its end tag `name`. Elements
+    /// inside it are skipped.
     pub(super) fn text_of(&mut self, name: &str, text: &mut String) -> Result<(), Problem> {
         let mut inner = 0_u64;
         let most = text.len().saturating_add(LONGEST_TEXT);
@@ -82,7 +86,8 @@ impl<'a> Xml<'a> {
         }
     }
 
-    /// Reads the rest of the part, so that a file that was changed on its way is noticed.
+    /// Reads the rest of the part, so that its checksum is compared. That shows a file that was
+    /// changed in transit.
     pub(super) fn finish(mut self) -> Result<(), Problem> {
         let rest = self.reader.get_mut();
         rest.most = usize::MAX;
@@ -91,12 +96,12 @@ impl<'a> Xml<'a> {
     }
 }
 
-/// The problem of a part that ends in its middle.
+/// Returns the problem of a part that ends too early.
 pub(super) fn cut_off() -> Problem {
     damaged("a part of it ends too early")
 }
 
-/// The value of an attribute, as it stands.
+/// Returns the value of an attribute as it is written, with its entities.
 pub(super) fn attribute<'e>(
     element: &'e BytesStart<'_>,
     name: &str,
@@ -106,7 +111,8 @@ pub(super) fn attribute<'e>(
     found.into_iter().find(|a| a.key.local_name().as_ref() == name).map(|a| a.value)
 }
 
-/// The value of an attribute, its entities resolved.
+/// Returns the value of an attribute with its entities resolved. If that fails, returns the value
+/// as it is written.
 pub(super) fn text_attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
     let mut attributes = element.attributes();
     let found = attributes.with_checks(false).filter_map(Result::ok);
@@ -116,7 +122,8 @@ pub(super) fn text_attribute(element: &BytesStart<'_>, name: &str) -> Option<Str
     Some(whole.unwrap_or_else(|_| attribute.value.into_owned()))
 }
 
-/// Adds the character that an entity stands for; of another entity its name.
+/// Appends the character that an entity represents. An unknown entity is appended as it is written,
+/// such as `&unknown;`.
 fn push_entity(entity: &BytesRef<'_>, text: &mut String) {
     if let Ok(Some(character)) = entity.resolve_char_ref() {
         text.push(character);
@@ -129,6 +136,8 @@ fn push_entity(entity: &BytesRef<'_>, text: &mut String) {
     }
 }
 
+/// Converts an error of reading a part. Any error that is not an [`Excess`] is reported as a
+/// damaged ZIP file.
 fn of_reading(error: &io::Error) -> Problem {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<Excess>()) {
         Some(excess) => (*excess).into(),
@@ -136,12 +145,13 @@ fn of_reading(error: &io::Error) -> Problem {
     }
 }
 
-/// A part's bytes as UTF-8.
+/// Reader of a part as UTF-8.
 struct Decoded<'a> {
     input: BufReader<Box<dyn Read + 'a>>,
     decoding: Decoding,
-    /// Bytes that were taken since the last event, and how many may be.
+    /// Number of bytes taken since the last event began.
     since: usize,
+    /// Bound of `since`.
     most: usize,
 }
 
@@ -157,7 +167,8 @@ impl<'a> Decoded<'a> {
     }
 }
 
-/// The encoding of a part: by its mark, by how its first tag is written, or as it says.
+/// Finds the encoding of a part: by its BOM, by the bytes of its first tag, or by its XML
+/// declaration.
 fn encoding_of(head: &[u8]) -> &'static Encoding {
     if let Some((marked, _)) = Encoding::for_bom(head) {
         return marked;
@@ -172,7 +183,7 @@ fn encoding_of(head: &[u8]) -> &'static Encoding {
     let label = declared.split_once("encoding").map_or("", |(_, rest)| rest);
     let label = label.trim_start_matches([' ', '=', '"', '\'']).split(['"', '\'']).next();
     let told = label.and_then(|label| Encoding::for_label(label.as_bytes()));
-    // What can be read so far is no UTF-16.
+    // The declaration could be read as ASCII, so the part cannot be UTF-16, whatever it declares.
     told.filter(|told| told.is_ascii_compatible()).unwrap_or(encoding_rs::UTF_8)
 }
 

@@ -1,4 +1,4 @@
-//! Texts in every form, read in pieces of every size.
+//! Tests with texts in every encoding, packed or not, read in pieces of many sizes.
 
 use super::super::form::Encoding;
 use super::*;
@@ -21,7 +21,7 @@ fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
     text.encode_utf16().flat_map(bytes).collect()
 }
 
-/// The text, read in pieces, and the hash.
+/// Reads a file in pieces. Returns its text and the hash of its bytes.
 fn read(file: &[u8], form: &Form, piece: usize) -> io::Result<(Vec<u8>, blake3::Hash)> {
     let mut stream = TextStream::new(file, form, blake3::Hasher::new());
     let (mut text, mut buffer) = (Vec::new(), vec![0; piece]);
@@ -48,7 +48,7 @@ fn texts_come_out_as_utf8() {
         (&packed(TEXT.as_bytes()), form(true, Encoding::Utf8), TEXT),
         (&packed(&le), form(true, Encoding::Utf16Le), TEXT),
         (&packed(long.as_bytes()), form(true, Encoding::Utf8), &long),
-        // As several programs write them: one packed file behind the other.
+        // Two gzip files, one directly after the other, as several programs write them.
         (&[packed(b"nik;"), packed(b"nama")].concat(), form(true, Encoding::Utf8), "nik;nama"),
         (b"", form(false, Encoding::Utf16Le), ""),
         (&utf16(&long, u16::to_le_bytes), form(false, Encoding::Utf16Le), &long),

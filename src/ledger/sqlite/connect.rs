@@ -1,4 +1,7 @@
-//! Connections that only read: one read transaction each, so that all that is read is of one moment.
+//! Read-only connections to a ledger file.
+//!
+//! Must hold: each connection of [`connect`] reads in one transaction, so that everything that is
+//! read belongs to one moment.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,29 +11,31 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::files::{has_wal, plain};
 use crate::ledger::LedgerError;
 
-/// Opens the file alone, and takes nothing beside it into account.
+/// URI parameter that opens the ledger file alone, without the WAL and without locks.
 pub(super) const IMMUTABLE: &str = "immutable=1";
 
-/// Opens to read, and begins a read transaction.
+/// Opens a ledger file for reading, and begins a read transaction. `how` is an SQLite URI
+/// parameter.
 pub(super) fn connect(path: &Path, how: &str) -> Result<Connection, LedgerError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
     let connection = Connection::open_with_flags(uri(path, how), flags)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(32);
-    // Sorts of its own stay in memory: nothing is written anywhere.
+    // Keeps SQLite's own sorts in memory, so that nothing is written anywhere.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.execute_batch("BEGIN")?;
     let begun = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
     match begun {
-        // What it is instead is told by the check that follows.
+        // The file is no database. The caller's check of its kind reports what is wrong.
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => Ok(connection),
         Err(error) => Err(error.into()),
         Ok(()) => Ok(connection),
     }
 }
 
-/// Opens to look, beside runs that may be under way. On a mount that is read-only no files can be made beside the ledger, as
-/// a reader makes them: where its WAL is empty, the file alone is all of it.
+/// Opens a ledger file for reading while runs may be under way. A reader of a WAL database creates
+/// files beside it, which is impossible on a read-only mount. There, a ledger whose WAL is empty is
+/// read from the ledger file alone.
 pub(super) fn to_look(path: &Path) -> Result<Connection, LedgerError> {
     let connection = Connection::open_with_flags(plain(path), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection.busy_timeout(Duration::from_secs(5))?;
@@ -41,10 +46,11 @@ pub(super) fn to_look(path: &Path) -> Result<Connection, LedgerError> {
     }
 }
 
-/// A path as SQLite reads it in a URI.
+/// Encodes a path and a parameter as an SQLite URI.
 fn uri(path: &Path, how: &str) -> PathBuf {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
-    // Before an absolute path stands an empty host, so that none is read out of it.
+    // An absolute path needs `file://` with an empty host before it. After a bare `file:`, the
+    // first part of a path that begins with two slashes would be read as a host.
     let mut uri = if path.is_absolute() { b"file://".to_vec() } else { b"file:".to_vec() };
     for &byte in plain(path).as_os_str().as_bytes() {
         match byte {

@@ -1,8 +1,9 @@
-//! Reading facts back: what is known of a file's pairs, and what each attempt drew.
+//! Reads facts back: what is known of the pairs of a file, and the outcome of each attempt.
 //!
-//! Two ways to the facts of other runs, both without a random-key index on the hot path: the
-//! `standings`, merged in key order at each run's end (looked up one by one for a small file, swept
-//! beside the sorted keys for a large one), and a sweep of the attempts since the last merge.
+//! Facts of other runs come from two places, and neither needs an index in random key order on the
+//! hot path. The first is `standings`, which is merged in key order when a run ends. A small file
+//! looks its keys up there one by one, and a large file sweeps the table beside its own sorted
+//! keys. The second is a sweep of the attempts since the last merge.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -18,15 +19,15 @@ use crate::model::reply::Texts;
 use crate::rules::estimate::History;
 use crate::rules::pairs::{PairIndex, SortedKeys};
 
-/// A look-up costs about as much as sweeping this many standings.
+/// Number of standings that can be swept in about the time of one look-up.
 const SWEEP_ADVANTAGE: u64 = 20;
-/// Attempts whose numbers are at most so far apart are read as one stretch.
+/// Largest distance between two attempt numbers that are read by one query.
 const DENSE: u64 = 8;
-/// What an intent without a settlement is once its process is gone: a reader calls it so, and the next start
-/// makes it a fact.
+/// Class of an intent that has no settlement once its process is dead. Readers report this class,
+/// and the next start stores it.
 pub(super) const UNSETTLED: Class = Class::InDoubt(Lost::Killed);
 
-/// One stored fact that gave a pair an end.
+/// A stored fact that gave a pair an end.
 struct Stored {
     attempt: AttemptId,
     run: RunId,
@@ -34,11 +35,11 @@ struct Stored {
     at: WallMs,
 }
 
-/// Takes a stored fact of one of the pairs that are asked for.
+/// Callback for a stored fact about one of the wanted pairs.
 type Tell<'a> = dyn FnMut(PairIndex, &Stored) + 'a;
 
 impl Stored {
-    /// From the columns after the pair.
+    /// Reads the columns after the pair.
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             attempt: AttemptId(row.get(1)?),
@@ -101,8 +102,9 @@ impl Facts for SqliteLedger {
             let mut rows = statement.query(params![expected, end, UNSETTLED.code()])?;
             while let Some(row) = rows.next()? {
                 let (pair, own) = own(row)?;
-                // An attempt that is left out is made again by this run, and one that is another's by that one. What
-                // a start that is over did is settled.
+                // If an attempt is missing, this run would make the call again; if the attempt
+                // belongs to another run, that run would. Each attempt of a start that is over has
+                // a settlement.
                 let is_lost = row.get(6)? && start.intents.is_some();
                 if own.attempt.0 != expected || row.get::<_, u64>(5)? != run.0 || is_lost {
                     return Err(damaged().into());
@@ -127,7 +129,7 @@ impl Facts for SqliteLedger {
 }
 
 impl SqliteLedger {
-    /// See [`crate::ledger::Ledger::details`].
+    /// Reads the details of attempts. See [`crate::ledger::Ledger::details`].
     pub(super) fn read_details(
         &mut self,
         attempts: &[AttemptId],
@@ -155,7 +157,8 @@ impl SqliteLedger {
             read(near)?;
         }
         if details.len() < wanted.len() && !std::mem::replace(&mut self.trees_checked, true) {
-            // Never recorded, or out of sight: a tree that is damaged leads past what is in it.
+            // Details that were not found were never recorded, or a damaged B-tree leads past them.
+            // SQLite's own check decides, and is run only once for an open ledger.
             let found: String =
                 self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
             if found != "ok" {
@@ -165,8 +168,8 @@ impl SqliteLedger {
         Ok(details)
     }
 
-    /// Merges all attempts since the last merge into the standings, in key order: one pass, done
-    /// when a run has ended.
+    /// Merges all attempts since the last merge into `standings`, in key order and in one pass.
+    /// Called when a run ends.
     pub(super) fn merge_standings(&mut self) -> Result<(), LedgerError> {
         let merged_to = self.merged_to()?;
         let transaction = self.connection.transaction()?;
@@ -178,11 +181,12 @@ impl SqliteLedger {
         Ok(transaction.commit()?)
     }
 
+    /// Returns the number of the latest attempt that has been merged into `standings`.
     pub(super) fn merged_to(&self) -> Result<u64, LedgerError> {
         Ok(self.meta("merged_to")?.unwrap_or(0))
     }
 
-    /// The runs whose answers this one took over: its predecessor's predecessors too.
+    /// Returns the runs whose answers this run took over, directly or through a run in between.
     fn taken_over(&self, run: &RunRef) -> Result<BTreeSet<RunId>, LedgerError> {
         let mut statement = self.connection.prepare_cached(
             "WITH RECURSIVE chain (id) AS (
@@ -198,6 +202,7 @@ impl SqliteLedger {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Looks up the standing of each key, one query per key.
     fn look_up_standings(&self, keys: &SortedKeys, tell: &mut Tell<'_>) -> rusqlite::Result<()> {
         let neighbour = |which: &str| {
             self.connection.prepare_cached(&format!(
@@ -210,14 +215,15 @@ impl SqliteLedger {
             let mut rows = next.query([key.0])?;
             match rows.next()? {
                 Some(row) if row.get_ref(0)?.as_blob()? == key.0 => tell(at, &Stored::read(row)?),
-                // Where it is not there, both neighbours are looked at: one may be damaged, and be it or hide it.
+                // The key is not there. Reading the neighbours on both sides checks them: a damaged
+                // row could be the wanted row, or hide the wanted row.
                 _ => drop(before.query([key.0])?.next()?),
             }
         }
         Ok(())
     }
 
-    /// Both are sorted: one step through each.
+    /// Reads all standings beside the keys. Both are sorted, so one pass over each is enough.
     fn sweep_standings(&self, keys: &SortedKeys, tell: &mut Tell<'_>) -> rusqlite::Result<()> {
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT pair, attempt, run, class, at FROM standings WHERE {STANDING} ORDER BY pair"
@@ -238,6 +244,7 @@ impl SqliteLedger {
         Ok(())
     }
 
+    /// Reads the attempts since the last merge, in ascending order, except for those of run `not`.
     fn sweep_unmerged(
         &self,
         not: Option<RunId>,
@@ -266,7 +273,8 @@ impl SqliteLedger {
     }
 }
 
-/// What makes the latest end of each pair its standing, of these attempts `i`, in key order.
+/// Returns the statement that merges attempts into `standings`, in key order. The latest end of a
+/// pair becomes its standing. `attempts` is a condition on the intents `i`.
 pub(super) fn merge(attempts: &str) -> String {
     let ends = codes_of(|class| class.end().is_some());
     format!(
@@ -281,7 +289,8 @@ pub(super) fn merge(attempts: &str) -> String {
     )
 }
 
-/// Refuses what does not come after the one before: the tree leads to it twice, and past another.
+/// Checks that a row comes after the row before. A damaged B-tree can lead to one row twice, and
+/// skip another row.
 fn rising<T: Ord + Copy>(after: &mut Option<T>, next: T) -> rusqlite::Result<()> {
     match after.replace(next) {
         Some(before) if before >= next => Err(damaged()),
@@ -289,6 +298,7 @@ fn rising<T: Ord + Copy>(after: &mut Option<T>, next: T) -> rusqlite::Result<()>
     }
 }
 
+/// Reads an attempt and its pair from a row.
 fn own(row: &Row<'_>) -> rusqlite::Result<(PairKey, Own)> {
     let (attempt, at) = (AttemptId(row.get(0)?), WallMs(row.get(3)?));
     let voided = row.get(4)?;
@@ -296,6 +306,7 @@ fn own(row: &Row<'_>) -> rusqlite::Result<(PairKey, Own)> {
     Ok((PairKey(row.get(1)?), Own { attempt, class, at, voided }))
 }
 
+/// Reads the details of an attempt from a row; `None` if a later version stored the class.
 fn detail(row: &Row<'_>) -> rusqlite::Result<Option<Detail>> {
     let Some(class) = Class::from_code(row.get(1)?) else { return Ok(None) };
     Ok(Some(Detail {
@@ -313,12 +324,12 @@ fn detail(row: &Row<'_>) -> rusqlite::Result<Option<Detail>> {
     }))
 }
 
-/// The codes of the doubts, as the queries that look for them list them.
+/// Returns the codes of the classes in doubt, as a list for a query.
 pub(super) fn doubt_codes() -> String {
     codes_of(|class| class.end() == Some(End::InDoubt))
 }
 
-/// The codes of some classes, as a query lists them.
+/// Returns the codes of the wanted classes, as a list for a query.
 pub(super) fn codes_of(wanted: impl Fn(Class) -> bool) -> String {
     let codes: Vec<String> =
         Class::all().filter(|class| wanted(*class)).map(|class| class.code().to_string()).collect();

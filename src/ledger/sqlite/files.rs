@@ -1,5 +1,7 @@
-//! Files of ours: mode 0600, in folders of mode 0700, durable with their names. A link in the place of one is not
-//! followed, and what another user put there is neither believed nor written to.
+//! The private files of a ledger: mode 0600, in folders of mode 0700, with durable names.
+//!
+//! Never: follows a link in the place of such a file, or trusts or writes to another user's file.
+//! Root's files are trusted, and root itself trusts any file.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::ErrorKind;
@@ -10,19 +12,21 @@ use super::LedgerError;
 use crate::fs::paths::{beside, folder_of};
 use crate::fs::trusted;
 
-/// Opens a file of ours, of mode 0600, making it where there is none.
+/// Opens a private file for reading and writing, and creates it with mode 0600 if it does not
+/// exist.
 pub(super) fn private_file(path: &Path) -> Result<File, LedgerError> {
     let mut options = OpenOptions::new();
     trusted::open(path, options.read(true).write(true).create(true).truncate(false))
         .and_then(|file| match trusted::close_to_others(&file) {
-            // Root's, and opened to us by root; or a mount that gives all files one mode.
+            // The mode cannot be changed: root owns the file and has opened it to this user, or the
+            // mount shows one mode for all files.
             Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(file),
             closed => closed.map(|()| file),
         })
         .map_err(|source| LedgerError::File { path: path.to_owned(), act: "opened", source })
 }
 
-/// Makes the folder of a file, of mode 0700, where there is none.
+/// Creates the folder of a file, with mode 0700, if it does not exist.
 pub(super) fn private_parent(path: &Path) -> Result<(), LedgerError> {
     let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) else { return Ok(()) };
     DirBuilder::new()
@@ -32,7 +36,7 @@ pub(super) fn private_parent(path: &Path) -> Result<(), LedgerError> {
         .map_err(|source| LedgerError::File { path: folder.to_owned(), act: "created", source })
 }
 
-/// Makes a file's name durable.
+/// Makes a file's name durable by syncing its folder.
 pub(super) fn sync_parent(path: &Path) -> Result<(), LedgerError> {
     let folder = folder_of(path);
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| LedgerError::File {
@@ -42,17 +46,18 @@ pub(super) fn sync_parent(path: &Path) -> Result<(), LedgerError> {
     })
 }
 
-/// A path that SQLite takes for nothing but a path: `:memory:` and `file:…?…` would mean something else to it.
+/// Returns the path in a form that SQLite reads as nothing but a path. SQLite gives `:memory:` and
+/// `file:…?…` a special meaning.
 pub(super) fn plain(path: &Path) -> PathBuf {
     Path::new(".").join(path)
 }
 
-/// Whether a file is not there, or holds nothing.
+/// Checks whether a file does not exist or has no bytes.
 pub(super) fn is_empty(path: &Path) -> bool {
     fs::metadata(path).map_or(true, |file| file.len() == 0)
 }
 
-/// Whether something may stand in a ledger's WAL.
+/// Checks whether the WAL of a ledger may contain facts.
 pub(super) fn has_wal(ledger: &Path) -> bool {
     !is_empty(&beside(ledger, "-wal"))
 }

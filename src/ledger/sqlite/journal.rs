@@ -1,7 +1,7 @@
-//! The ledger's writer: a thread of its own, one durable commit for whatever is waiting.
+//! The ledger's writer: a separate thread that commits the facts of the start under way.
 //!
-//! Must hold: a batch is acknowledged only after its commit returned, batches are committed in
-//! the order in which they were handed over, and all of a batch or nothing of it is recorded.
+//! Must hold: a batch is acknowledged only after its commit returned. Batches are committed one by
+//! one, in the order in which they were handed over, each as a whole or not at all.
 
 use std::future::Future;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -20,18 +20,19 @@ use crate::model::attempt::{AttemptId, Batch, WallMs};
 use crate::rules::body::BodyKind;
 use crate::rules::pair::PairHasher;
 
-/// Batches that may wait for the writer; the engine hands over one at a time.
+/// Number of batches that may wait for the writer. The engine hands over one at a time.
 const WAITING: usize = 4;
 
-/// The ledger's answer to a batch.
+/// Result of recording one batch.
 type Told = Result<Recorded, Box<Unrecorded>>;
 
+/// A batch for the writer, with the channel for its result.
 struct Job {
     batch: Batch,
     done: oneshot::Sender<Told>,
 }
 
-/// Takes facts of one run.
+/// The handle through which a start sends batches to the writer.
 pub(crate) struct SqliteJournal {
     jobs: SyncSender<Job>,
     writer: JoinHandle<SqliteLedger>,
@@ -42,7 +43,8 @@ impl Journal for SqliteJournal {
 
     fn record(&mut self, batch: Batch) -> impl Future<Output = Told> + Unpin + 'static {
         let (done, told) = oneshot::channel();
-        // Where the writer is gone, `done` is dropped with the job, and the commit says so.
+        // If the writer has ended, the job is dropped with `done`, and the future returns
+        // `WriterGone`.
         let _ = self.jobs.send(Job { batch, done });
         told.map(|told| told.unwrap_or_else(|_| Err(writer_gone())))
     }
@@ -86,7 +88,8 @@ impl Ledger for SqliteLedger {
 
     fn end_run(&mut self, run: &OpenRun, ending: &Ending) -> Result<(), LedgerError> {
         self.check_place()?;
-        // Derived from the facts, which are found without it too: where there is no room for it, the next end makes it.
+        // The standings are derived: facts are found without them too. If there is no room for the
+        // merge, this run still ends, and the next run to end does the merge.
         if let Err(error) = self.merge_standings() {
             tracing::warn!(%error, "the ledger's look-up table could not be brought up to date; the next run does it");
         }
@@ -111,11 +114,16 @@ impl Ledger for SqliteLedger {
 }
 
 impl SqliteLedger {
-    /// Makes facts of a run durable: all of them, or none. One process at a time writes: no intent is refused.
+    /// Records a batch of facts durably, as a whole or not at all. Refuses no intent, because one
+    /// process at a time writes.
+    ///
+    /// If the ledger file is no longer at its path, records the settlements alone, if possible, and
+    /// returns [`LedgerError::Moved`].
     pub(super) fn record(&mut self, run: RunId, mut batch: Batch) -> Told {
         batch.settlements.iter_mut().for_each(|fact| fact.texts.cut_long());
         if let Err(error) = self.check_place() {
-            // Where it was moved, and not removed, the answers are safe in it; what was to be sent stays unsent.
+            // If the file was moved and not removed, the answers are safe in it. The intents are
+            // not recorded, so that their calls are not sent.
             let answers = Batch { settlements: batch.settlements, ..Batch::default() };
             let is_recorded = commit(&mut self.connection, run, &answers).is_ok();
             batch.settlements = if is_recorded { Vec::new() } else { answers.settlements };
@@ -131,19 +139,23 @@ impl SqliteLedger {
     }
 }
 
+/// Returns the error for a writer that has ended. The batch was lost with the writer.
 fn writer_gone() -> Box<Unrecorded> {
     Box::new(Unrecorded { error: LedgerError::WriterGone, batch: Batch::default() })
 }
 
+/// Commits batches until the journal is closed, and returns the ledger. Runs on the writer's
+/// thread.
 fn write_until_closed(mut ledger: SqliteLedger, run: RunId, jobs: &Receiver<Job>) -> SqliteLedger {
     while let Ok(Job { batch, done }) = jobs.recv() {
         let told = ledger.record(run, batch);
-        // The engine may have gone: the facts are recorded all the same.
+        // The engine may no longer be waiting. The facts are recorded all the same.
         let _ = done.send(told);
     }
     ledger
 }
 
+/// Writes a batch, and the new number of facts, in one transaction.
 fn commit(connection: &mut Connection, run: RunId, batch: &Batch) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     {

@@ -1,7 +1,9 @@
-//! The ledger's secret key: without it nobody can find out by trying which NIKs were checked.
+//! The ledger's secret key. Pairs are stored as hashes under this key: without the key, nobody can
+//! find out by trying all NIKs which of them were checked.
 //!
-//! Must hold: the key is durable before the ledger that rests on it, and a missing or other key
-//! beside a ledger that has one is never replaced: all answers would be bought again.
+//! Must hold: the key is durable before the ledger that depends on it. The key of an existing
+//! ledger is never replaced, even if it is missing or another key is in its place: under a new key,
+//! all answers would be bought again.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -12,10 +14,17 @@ use crate::fs::trusted;
 use crate::model::subject::mask_path;
 use crate::rules::pair::{PairHasher, truncate};
 
+/// Length of the key in bytes.
 const KEY_BYTES: usize = 32;
+/// Beginning of the key file. The key follows as hexadecimal digits, and a newline.
 const HEADING: &str = "ceknik-key-1 ";
 
-/// Reads the key beside a ledger, if the file is there and not empty, as a first start that was cut off leaves it.
+/// Reads the key of a ledger. Returns `None` if the file does not exist, or is empty because a
+/// first start was interrupted.
+///
+/// # Errors
+/// [`LedgerError::Key`] if the file contains no key, and [`LedgerError::File`] if it cannot be read
+/// or belongs to another user.
 pub(super) fn read(path: &Path) -> Result<Option<[u8; KEY_BYTES]>, LedgerError> {
     match trusted::read_secret(path) {
         Ok(text) => of_text(path, &text),
@@ -24,6 +33,7 @@ pub(super) fn read(path: &Path) -> Result<Option<[u8; KEY_BYTES]>, LedgerError> 
     }
 }
 
+/// Parses the contents of a key file; an empty file contains no key yet.
 fn of_text(path: &Path, text: &str) -> Result<Option<[u8; KEY_BYTES]>, LedgerError> {
     if text.is_empty() {
         return Ok(None);
@@ -34,22 +44,24 @@ fn of_text(path: &Path, text: &str) -> Result<Option<[u8; KEY_BYTES]>, LedgerErr
     })
 }
 
-/// The key of a ledger that has facts is not there.
+/// Returns the error for a ledger that has facts, but no key.
 pub(super) fn missing(location: &Location) -> LedgerError {
     let what = format!("of the ledger {} is missing or empty", mask_path(&location.ledger));
     LedgerError::Key { path: location.key.clone(), what }
 }
 
-/// Makes a new key and sees to it that it survives a power cut.
+/// Creates a new key, and makes it durable. If another process has just created a key in the same
+/// file, returns that key.
 pub(super) fn create(path: &Path) -> Result<[u8; KEY_BYTES], LedgerError> {
     let failed = |act| move |source| LedgerError::File { path: path.to_owned(), act, source };
     let mut file = private_file(path)?;
     let found = file.metadata().map_err(failed("opened"))?;
     if !trusted::is_mine(&found) {
-        // Root may open it: but whose it is can read what would be written.
+        // Root can open the file, but its owner could read the key that would be written.
         return Err(failed("written")(io::Error::other("it belongs to another user")));
     }
-    // Another ledger may be making this key for itself: whoever comes second takes the first one's.
+    // Another ledger may be creating its key in the same file: the process that comes second uses
+    // the key of the first.
     file.lock().map_err(failed("locked"))?;
     let text = io::read_to_string(&file).map_err(failed("read"))?;
     if let Some(key) = of_text(path, &text)? {
@@ -62,7 +74,7 @@ pub(super) fn create(path: &Path) -> Result<[u8; KEY_BYTES], LedgerError> {
     })?;
     let text = format!("{HEADING}{}\n", hex(&key));
     if let Err(source) = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()) {
-        // Nothing rests on it yet: the next start makes another.
+        // No ledger depends on this key yet: the next start creates another.
         let _ = file.set_len(0);
         return Err(failed("written")(source));
     }
@@ -70,13 +82,15 @@ pub(super) fn create(path: &Path) -> Result<[u8; KEY_BYTES], LedgerError> {
     Ok(key)
 }
 
-/// What the ledger is stamped with: tells keys apart, and tells nothing about the key.
+/// Returns the id of a key, with which ledger and witness are stamped. The id reveals nothing about
+/// the key.
 pub(super) fn id(key: &[u8; KEY_BYTES]) -> String {
     let mut hasher = PairHasher::new(*key).stream();
     hasher.update(b"ceknik key id");
     hex(&truncate(&hasher.finalize()))
 }
 
+/// Parses a key file that is not empty.
 fn parse(text: &str) -> Option<[u8; KEY_BYTES]> {
     let digits = text.strip_prefix(HEADING)?.trim_end().as_bytes();
     let mut key = [0; KEY_BYTES];
@@ -89,11 +103,11 @@ fn parse(text: &str) -> Option<[u8; KEY_BYTES]> {
     Some(key)
 }
 
-/// Bytes as hexadecimal digits.
+/// Formats bytes as lowercase hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut out, byte| {
-        // Writing to a String cannot fail.
+        // Writing to a `String` cannot fail.
         let _ = write!(out, "{byte:02x}");
         out
     })

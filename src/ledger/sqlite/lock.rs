@@ -1,6 +1,7 @@
-//! One writer at a time: an advisory lock on a file beside the ledger.
+//! The lock of a ledger: an advisory lock (`flock`) on a file beside the ledger.
 //!
-//! The lock goes with the process, however it ends; the file stays.
+//! Must hold: only one process at a time writes to a ledger. The operating system releases the lock
+//! when the process ends, however it ends. The lock file stays.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -10,20 +11,21 @@ use super::files::private_file;
 use super::{LedgerError, LedgerName};
 use crate::fs::paths::beside;
 
-/// How often a held lock is tried again.
+/// Interval between two attempts to take the lock.
 const POLL: Duration = Duration::from_millis(100);
 
-/// The right to write to one ledger.
+/// The right to write to one ledger, until this value is dropped.
 #[derive(Debug)]
 pub(super) struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// Takes the lock, waiting for it at most so long.
+    /// Takes the lock. Waits at most `wait` if another process holds it.
     ///
     /// # Errors
-    /// [`LedgerError::Locked`] when another process keeps it.
+    /// - [`LedgerError::Locked`] if another process still holds the lock.
+    /// - [`LedgerError::File`] if the lock file cannot be opened or locked.
     pub(super) fn take(ledger: &Path, wait: Duration) -> Result<Self, LedgerError> {
         let path = path_of(ledger);
         let file = private_file(&path)?;
@@ -45,7 +47,7 @@ impl Lock {
     }
 }
 
-/// The file that is locked.
+/// Returns the path of the lock file.
 pub(super) fn path_of(ledger: &Path) -> PathBuf {
     beside(ledger, ".lock")
 }

@@ -1,8 +1,10 @@
-//! The SQLite file: where it is, how it is opened, what it is stamped with.
+//! A ledger in an SQLite file: its path, how it is opened, and the stamp in its `meta` table that
+//! says for which origin and key it was created.
 //!
-//! Must hold: WAL with `synchronous=FULL` (a commit that returned survives a power cut), files
-//! of mode 0600 in folders of 0700, and no ledger is opened that was made for another origin, under
-//! another key, or by a version that this one does not know.
+//! Must hold: the database runs in WAL mode with `synchronous=FULL`, so that a commit that returned
+//! survives a power cut. Files have mode 0600, folders that are created here 0700. No ledger is
+//! opened that was created for another origin, under another key, or by a version that this program
+//! does not know.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -39,19 +41,19 @@ use files::{is_empty, plain, private_file, private_parent, sync_parent};
 use lock::Lock;
 use witness::{Testimony, Witness};
 
-/// Where a ledger is, and what it is for.
+/// Paths of a ledger's files, and the origin that the ledger belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
-    /// The ledger file.
+    /// Path of the ledger file.
     pub ledger: PathBuf,
-    /// Its key file.
+    /// Path of the key file.
     pub key: PathBuf,
-    /// The name of the origin that its answers come from.
+    /// Name of the origin from which the answers in the ledger come.
     pub origin: String,
 }
 
 impl Location {
-    /// All files that the ledger is kept in, each with what it is.
+    /// Returns all files that belong to the ledger, each with a description.
     pub fn files(&self) -> [(&'static str, PathBuf); 8] {
         let Self { ledger, key, .. } = self;
         [
@@ -73,19 +75,20 @@ pub(crate) struct SqliteLedger {
     path: PathBuf,
     name: LedgerName,
     hasher: PairHasher,
-    /// The witness's words before the ledger was opened.
+    /// Contents of the witness, read before the ledger was opened.
     testimony: Option<Testimony>,
-    /// None where it is only read.
+    /// The witness to update after each commit; `None` if the ledger is only read.
     witness: Option<Witness>,
-    /// The file that its path named when it was opened; `None` where it is only read.
+    /// Identity of the ledger file, to notice when it is moved or replaced. `None` if the ledger is
+    /// only read.
     file: Option<FileId>,
-    /// Set once the trees that lead to the facts were looked at.
+    /// True once SQLite's own check of the B-trees has been run.
     trees_checked: bool,
     _lock: Option<Lock>,
 }
 
 impl SqliteLedger {
-    /// See [`crate::ledger::open`].
+    /// Opens a ledger for writing. See [`crate::ledger::open`].
     pub(super) fn open(
         location: &Location,
         lock_wait: Duration,
@@ -99,7 +102,8 @@ impl SqliteLedger {
             says.check_file(&key, &location.ledger)?;
         }
         drop(private_file(&location.ledger)?);
-        // SQLite believes what stands beside it: a journal that somebody else put there would be rolled back into it.
+        // SQLite trusts the files beside the ledger: it would roll back into the ledger a journal
+        // that another user put there.
         for ending in ["-wal", "-journal", "-shm"] {
             let beside = beside(&location.ledger, ending);
             if beside.symlink_metadata().is_ok() {
@@ -120,7 +124,8 @@ impl SqliteLedger {
             trees_checked: false,
             _lock: Some(lock),
         };
-        // What is refused stays as it is: its WAL too.
+        // If the ledger is refused below, its files must stay as they are. Closing the connection
+        // must not checkpoint the WAL.
         ledger.fold_on_close(false)?;
         let is_made = ledger.is_made(location, &key)?;
         configure(&ledger.connection).map_err(|source| not_a_ledger(&ledger.name, source))?;
@@ -131,13 +136,13 @@ impl SqliteLedger {
             sync_parent(&location.ledger)?;
         }
         ledger.fold_on_close(true)?;
-        // We hold the lock: whatever start has not ended is dead.
+        // This process holds the lock, so every start that has not ended is dead.
         ledger.settle_dead_starts(now())?;
         ledger.witness = Some(Witness::of(&ledger, &key)?);
         Ok(ledger)
     }
 
-    /// A ledger that is only read.
+    /// Creates a ledger that only reads through this connection.
     fn reader(
         connection: Connection,
         path: &Path,
@@ -160,7 +165,7 @@ impl SqliteLedger {
         })
     }
 
-    /// See [`crate::ledger::look`]: a run may be under way.
+    /// Opens a ledger to show it. A run may be under way. See [`crate::ledger::look`].
     pub(super) fn look(path: &Path) -> Result<Self, LedgerError> {
         let testimony = Testimony::read(path);
         let missing = || LedgerError::Missing(LedgerName::of_file(path));
@@ -172,40 +177,46 @@ impl SqliteLedger {
         let ledger = Self::reader(connection, path, testimony)?;
         if ledger.is_blank()? {
             Testimony::check_gone(ledger.testimony.as_ref(), path)?;
-            // Its first start was cut off before there was anything to look at.
+            // The first start was interrupted before it created any table: there is nothing to
+            // show.
             return Err(missing());
         }
         ledger.check_kind()?;
         Ok(ledger)
     }
 
-    /// Refuses to go on where the path no longer names the file that is written to.
+    /// Refuses to continue if the path no longer names the file that this process writes to.
     fn check_place(&self) -> Result<(), LedgerError> {
         let is_there = self.file.is_none() || FileId::of(&self.path).ok() == self.file;
         if is_there { Ok(()) } else { Err(LedgerError::Moved(self.name.clone())) }
     }
 
+    /// Returns the origin in the stamp; an empty text if there is none.
     fn origin(&self) -> Result<String, LedgerError> {
         Ok(self.meta("origin")?.unwrap_or_default())
     }
 
-    /// A value of the `meta` table.
+    /// Returns a value of the `meta` table.
     fn meta<T: rusqlite::types::FromSql>(&self, name: &str) -> Result<Option<T>, LedgerError> {
         let query = "SELECT value FROM meta WHERE name = ?1";
         Ok(self.connection.query_row(query, [name], |row| row.get(0)).optional()?)
     }
 
+    /// Checks whether the database has no tables yet.
     fn is_blank(&self) -> Result<bool, LedgerError> {
         let count = self
             .connection
             .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
         match count {
-            // Killed while it was made: the next start, which may write, rolls it back to nothing.
+            // The process that created the tables was killed before its first commit. The next
+            // start can write, and rolls the file back to an empty database.
             Err(error) if is_to_be_rolled_back(&error) => Ok(true),
             count => count.map(|n| n == 0).map_err(|source| not_a_ledger(&self.name, source)),
         }
     }
 
+    /// Creates the tables, and stamps the ledger with its origin, the id of its key and the
+    /// versions.
     fn stamp(&mut self, origin: &str, key: &[u8; 32]) -> Result<(), LedgerError> {
         let transaction = self.connection.transaction()?;
         transaction.execute_batch(schema::TABLES)?;
@@ -222,7 +233,8 @@ impl SqliteLedger {
         Ok(transaction.commit()?)
     }
 
-    /// Whether it was made at all. Refuses what is not ours, or has lost facts.
+    /// Checks whether the ledger has been created. Refuses a file that is not a ledger for this
+    /// location, and a ledger that has lost facts.
     fn is_made(&self, location: &Location, key: &[u8; 32]) -> Result<bool, LedgerError> {
         if self.is_blank()? {
             Testimony::check_blank(self.testimony.as_ref(), location)?;
@@ -234,14 +246,14 @@ impl SqliteLedger {
         Ok(true)
     }
 
-    /// Whether the end of this connection folds the WAL into the file.
+    /// Sets whether SQLite checkpoints the WAL into the ledger file when this connection closes.
     fn fold_on_close(&self, folds: bool) -> Result<(), LedgerError> {
         let keeps = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
         self.connection.set_db_config(keeps, !folds)?;
         Ok(())
     }
 
-    /// A ledger of ours, of a version that we can read.
+    /// Checks that the file is a ledger of a version that this program can read.
     fn check_kind(&self) -> Result<(), LedgerError> {
         let refuse = |what: String| Err(LedgerError::Version { ledger: self.name.clone(), what });
         if self.pragma("application_id")? != schema::APPLICATION_ID {
@@ -257,19 +269,21 @@ impl SqliteLedger {
         Ok(())
     }
 
-    /// The version of its tables.
+    /// Returns the version of the tables.
     fn version(&self) -> Result<i64, LedgerError> {
         self.pragma("user_version")
     }
 
+    /// Returns the integer value of a pragma.
     fn pragma(&self, name: &str) -> Result<i64, LedgerError> {
         self.connection
             .pragma_query_value(None, name, |row| row.get(0))
             .map_err(|source| not_a_ledger(&self.name, source))
     }
 
+    /// Checks that the stamp has the expected origin, key and cleaning rules.
     fn check_stamp(&self, location: &Location, key: &[u8; 32]) -> Result<(), LedgerError> {
-        // Each has one: where it is not found, what stands around it is damaged.
+        // Every ledger has an origin. If none is found, the table is damaged.
         let theirs = self.meta::<String>("origin")?.ok_or_else(sums::damaged)?;
         if theirs != location.origin {
             let ours = location.origin.clone();
@@ -288,7 +302,8 @@ impl SqliteLedger {
     }
 }
 
-/// The key of a ledger that is to be written. For a new ledger it is made, and so is its witness: both before the ledger.
+/// Returns the key of a ledger that is to be written. For a new ledger, creates the key and then
+/// the witness, so that both exist before the ledger does.
 fn key_to_write(
     location: &Location,
     testimony: Option<&Testimony>,
@@ -305,7 +320,8 @@ fn key_to_write(
         }
         None => return Err(key::missing(location)),
     };
-    // As a backup brings it back, it may be open to all. Where it cannot be changed, on a read-only mount, it need not be.
+    // A key that came back from a backup may be readable by everybody, which is corrected here. The
+    // mode cannot be changed on a read-only mount, so an error is ignored.
     let _ = private_file(&location.key);
     if is_new && testimony.is_none() {
         Witness::of_new(&location.ledger, &key)?;
@@ -316,10 +332,12 @@ fn key_to_write(
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    // Elsewhere a sync is one; on macOS it would leave the bytes in the disk's own memory.
+    // Only macOS needs `fullfsync`: there, a plain sync may leave the bytes in the disk's volatile
+    // cache.
     connection.pragma_update(None, "fullfsync", "ON")?;
     connection.pragma_update(None, "checkpoint_fullfsync", "ON")?;
-    // 16 MB of WAL between checkpoints; appends and sweeps need little cache.
+    // The WAL grows by 16 MB between checkpoints. A small page cache is enough for appends and
+    // sweeps.
     connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
     connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
     connection.pragma_update(None, "cache_size", -4_000)?;
@@ -327,6 +345,7 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// SQLite's I/O errors that occur while reading. All other I/O errors count as failed writes.
 const READ_ERRORS: [i32; 2] = [ffi::SQLITE_IOERR_READ, ffi::SQLITE_IOERR_SHORT_READ];
 
 impl From<rusqlite::Error> for LedgerError {
@@ -343,7 +362,7 @@ impl From<rusqlite::Error> for LedgerError {
             _ => ("used", false),
         };
         let source = match source {
-            // It tells the path, which may hold a NIK.
+            // The message of this error contains the path, which may contain a NIK.
             rusqlite::Error::SqliteFailure(error, _) if act == "opened" => {
                 rusqlite::Error::SqliteFailure(error, None)
             }
@@ -353,12 +372,14 @@ impl From<rusqlite::Error> for LedgerError {
     }
 }
 
-/// A rollback journal stands beside a file that is only read. There is one only until the WAL is set up.
+/// Checks for the error of a read-only connection with a rollback journal beside it. A journal
+/// exists only until WAL mode is set.
 fn is_to_be_rolled_back(error: &rusqlite::Error) -> bool {
     error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_READONLY_ROLLBACK)
 }
 
-/// A file that SQLite says is no database is told apart from storage that failed.
+/// Converts SQLite's error: to [`LedgerError::Version`] if the file is no database, else to a
+/// storage error.
 fn not_a_ledger(name: &LedgerName, source: rusqlite::Error) -> LedgerError {
     match source.sqlite_error_code() {
         Some(rusqlite::ErrorCode::NotADatabase) => LedgerError::Version {

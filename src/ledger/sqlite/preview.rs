@@ -1,9 +1,12 @@
-//! A look at the ledger through the eyes of the next run: what it would find, without its lock.
+//! Reads a ledger as the next run would find it, without taking the lock.
 //!
-//! Must hold: not a byte is written, not to the ledger and not beside it (but for SQLite's own `-shm` index, where a
-//! copy with a WAL came without one: there is no reading without it); what is read is one consistent state,
-//! also while a run is under way; a ledger that `run` would refuse is refused here with the same words. What is read is
-//! read by the code that `run` reads with.
+//! Must hold: everything that is read belongs to one consistent state, also while a run is under
+//! way. A ledger that `run` would refuse is refused here with the same message. Facts are read by
+//! the same code as in `run`.
+//!
+//! Never: writes a byte, to the ledger or beside it. There is one exception: if a ledger was copied
+//! with its WAL but without SQLite's `-shm` index, SQLite creates the index, because it cannot read
+//! the WAL otherwise.
 
 use std::fs;
 use std::path::Path;
@@ -20,18 +23,18 @@ use crate::rules::pair::PairHasher;
 pub(crate) struct SqlitePreview {
     location: Location,
     key: [u8; 32],
-    /// Tells if there are facts.
+    /// True if the ledger has been created.
     is_there: bool,
 }
 
-/// The facts at one moment.
+/// The facts of one moment.
 struct Snapshot {
     ledger: SqliteLedger,
-    /// The file as it was, where it is read without SQLite's own locks.
+    /// State of the ledger file, if it was opened without SQLite's own locks.
     unlocked: Option<Stamp>,
 }
 
-/// Changes when a file is written to.
+/// Properties of a file that change when the file is written to.
 #[derive(Debug, PartialEq, Eq)]
 struct Stamp {
     bytes: u64,
@@ -39,7 +42,7 @@ struct Stamp {
 }
 
 impl SqlitePreview {
-    /// See [`crate::ledger::preview`].
+    /// Opens a ledger for a preview. See [`crate::ledger::preview`].
     pub(crate) fn of(location: &Location) -> Result<Self, LedgerError> {
         let testimony = Testimony::read(&location.ledger);
         let is_new = is_empty(&location.ledger);
@@ -48,7 +51,7 @@ impl SqlitePreview {
         }
         let key = match key::read(&location.key)? {
             Some(key) => key,
-            // Nothing is known under any key.
+            // No facts exist under any key, so a placeholder is enough.
             None if is_new => [0; 32],
             None => return Err(key::missing(location)),
         };
@@ -56,18 +59,21 @@ impl SqlitePreview {
             testimony.check_file(&key, &location.ledger)?;
         }
         let preview = Self { location: location.clone(), key, is_there: !is_new };
-        // Blank: its first start was cut off before there was anything to know.
+        // The file may be blank: its first start may have been interrupted before it recorded
+        // anything.
         let checked = preview.read(|ledger| ledger.is_made(location, &key))?;
         Ok(Self { is_there: checked.unwrap_or(false), ..preview })
     }
 
-    /// `beside_runs`: by SQLite's own locks, which a run that begins in this moment cannot disturb.
+    /// Opens the ledger file. With `beside_runs`, SQLite's own locks are used, so that a run that
+    /// begins meanwhile cannot disturb the reader.
     fn open(&self, beside_runs: bool) -> Result<Snapshot, LedgerError> {
         let path = &self.location.ledger;
-        // Before the ledger: it holds what this tells of, also where a run goes on meanwhile.
+        // The witness is read before the ledger. So the ledger contains everything that the witness
+        // recorded, even if a run writes to both meanwhile.
         let testimony = Testimony::read(path);
-        // A reader of a WAL file makes files beside it where there are none. Where the WAL is empty, nobody writes, and
-        // the file alone is the whole ledger.
+        // A reader of a WAL database creates files beside it, if there are none. If the WAL is
+        // empty, no process is writing, and the ledger file alone contains all facts.
         let unlocked = if beside_runs || has_wal(path) { None } else { Stamp::of(path) };
         let connection = match &unlocked {
             Some(_) => connect(path, IMMUTABLE)?,
@@ -101,13 +107,15 @@ impl Preview for SqlitePreview {
 }
 
 impl Snapshot {
-    /// Tells if all that was read is of one moment: a run that began meanwhile did not write into the file.
+    /// Checks whether everything that was read belongs to one moment: no run that began meanwhile
+    /// has written to the ledger file.
     fn held(&self) -> bool {
         self.unlocked.is_none() || Stamp::of(&self.ledger.path) == self.unlocked
     }
 }
 
 impl Stamp {
+    /// Returns the state of a file; `None` if it cannot be determined.
     fn of(path: &Path) -> Option<Self> {
         let file = fs::metadata(path).ok()?;
         Some(Self { bytes: file.len(), changed: file.modified().ok() })

@@ -1,8 +1,9 @@
-//! Removing stored answers by age, for privacy.
+//! Removes stored answers by age, for privacy.
 //!
-//! Must hold: rows in doubt, the attempts of open runs and of those that they took over are kept,
-//! and stand for their pairs again where a later answer is removed; the day's charge totals survive,
-//! and what is removed is overwritten in the file. No damaged row is believed.
+//! Must hold: attempts in doubt are kept, and so are the attempts of open runs and of the runs that
+//! those took over. If a later answer for the same pair is removed, a kept attempt becomes the
+//! pair's standing again. Daily totals are kept. Removed rows are overwritten in the file
+//! (`secure_delete`). A damaged row stops the purge.
 
 use rusqlite::params;
 
@@ -13,7 +14,7 @@ use crate::ledger::{DAY_MS, LedgerError, Purged};
 use crate::model::attempt::WallMs;
 
 impl SqliteLedger {
-    /// See [`crate::ledger::Ledger::purge`].
+    /// Removes attempts by age. See [`crate::ledger::Ledger::purge`].
     pub(super) fn remove_before(
         &mut self,
         before: WallMs,
@@ -24,7 +25,8 @@ impl SqliteLedger {
         let transaction = self.connection.transaction()?;
         let doubts = doubt_codes();
         transaction.execute_batch("CREATE TEMP TABLE doomed (id INTEGER PRIMARY KEY)")?;
-        // What a run took over counts as its own: while it is open, it is not asked again, however old.
+        // The attempts that a run took over count as its own: while the run is open they are kept,
+        // however old, so that their calls are not made again.
         let attempts = transaction.execute(
             &format!(
                 "INSERT INTO doomed
@@ -66,8 +68,10 @@ impl SqliteLedger {
         transaction.execute_batch("DROP TABLE bereft")?;
         let attempts = attempts as u64;
         transaction.commit()?;
-        // File and WAL still hold what was removed, until the one is folded into the other and cut. That a reader is in
-        // the way is told in a row, and is no error.
+        // The removed rows are still in the ledger file and the WAL, until the WAL is checkpointed
+        // into the file and truncated. SQLite reports a reader that prevents this in a row, and not
+        // as an error. Any other error of the checkpoint comes after the commit: the rows are
+        // removed all the same.
         let busy: i64 =
             self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
         Ok(Purged { attempts, kept: old.saturating_sub(attempts), wiped: busy == 0 })

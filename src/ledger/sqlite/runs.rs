@@ -1,7 +1,7 @@
-//! Runs: which one a start belongs to, and how it ends.
+//! Runs: finding or creating the run of a start, and recording its end.
 //!
-//! Must hold: the same identity goes on with its open run; a file that changed makes a new run that takes the
-//! open one over.
+//! Must hold: a start with the identity of an open run continues that run. A file whose bytes or
+//! columns have changed begins a new run, which takes over the open run of the same path.
 
 use rusqlite::{OptionalExtension, Params, Transaction, params};
 
@@ -17,9 +17,9 @@ use crate::model::money::Tally;
 use crate::rules::tally::count;
 
 impl SqliteLedger {
-    /// See [`crate::ledger::Ledger::open_run`].
+    /// Records a new start. See [`crate::ledger::Ledger::open_run`].
     pub(super) fn begin_start(&mut self, opening: &Opening) -> Result<OpenRun, LedgerError> {
-        // Nobody else writes meanwhile.
+        // This process holds the lock, so nothing changes between this read and the transaction.
         let found = self.find(opening)?;
         let transaction = self.connection.transaction()?;
         let id = match found.run {
@@ -33,7 +33,7 @@ impl SqliteLedger {
         Ok(OpenRun { id, start, found })
     }
 
-    /// See [`crate::ledger::Facts::find_run`].
+    /// Finds the run of an opening. See [`crate::ledger::Facts::find_run`].
     pub(super) fn find(&self, opening: &Opening) -> Result<FoundRun, LedgerError> {
         let Identity { fingerprint, columns } = &opening.identity;
         let same =
@@ -43,7 +43,7 @@ impl SqliteLedger {
             let earlier = starts.iter().filter(|start| start.run == id);
             return Ok(FoundRun { earlier_starts: earlier.count() as u64, ..found });
         }
-        // Whatever its bytes and columns: a new run of its path supersedes it.
+        // The new run supersedes the open run of the same path, whatever its bytes and columns.
         let takes_over = match self.latest_open("path = ?1", params![opening.path])? {
             Some((run, older, _)) => {
                 let file_changed = older != *fingerprint;
@@ -54,7 +54,8 @@ impl SqliteLedger {
         Ok(FoundRun::to_begin(opening, takes_over))
     }
 
-    /// The latest open run of which this holds, with its fingerprint; how often it was started is not counted here.
+    /// Returns the latest open run that matches a condition, with its fingerprint. The starts of
+    /// the run are not counted.
     fn latest_open(
         &self,
         holds: &str,
@@ -84,7 +85,7 @@ impl SqliteLedger {
         Ok(found)
     }
 
-    /// The costs of a run.
+    /// Returns the costs of a run. Attempts without a settlement count as in doubt.
     fn tally_of(&self, run: RunId) -> Result<Tally, LedgerError> {
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT coalesce(s.class, ?3), count(*)
@@ -105,7 +106,7 @@ impl SqliteLedger {
         Ok(tally)
     }
 
-    /// Notes that a run is over.
+    /// Records that a run has finished.
     pub(super) fn note_run_ended(
         &mut self,
         run: RunId,
@@ -113,13 +114,13 @@ impl SqliteLedger {
     ) -> Result<(), LedgerError> {
         self.connection.execute(
             "UPDATE runs SET state = 'finished', ended_at = ?2, exit = ?3 WHERE id = ?1",
-            params![run.0, ending.at.0, ending.exit],
+            params![run.0, ending.at.0, ending.exit.number()],
         )?;
         Ok(())
     }
 }
 
-/// A new run; the open run of the same path, whose bytes or columns were others, is superseded.
+/// Adds a run, and marks the run that it takes over as superseded.
 fn new_run(
     transaction: &Transaction<'_>,
     opening: &Opening,

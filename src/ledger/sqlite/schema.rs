@@ -1,18 +1,24 @@
 //! The tables of a ledger file, and their version.
 //!
-//! Must hold: whoever changes a table gives them the next version, and says in `upgrade` how the one before
-//! becomes it.
+//! Must hold: a change of a table raises [`VERSION`], and `upgrade` converts the version before it.
 
-/// Marks the file as ours ("CkNk").
+/// SQLite's application id of a ledger file: "CkNk" in ASCII.
 pub(super) const APPLICATION_ID: i64 = 0x436b_4e6b;
-/// The version of the tables below.
+/// Version of the tables below.
 pub(super) const VERSION: i64 = 3;
-/// The oldest version that is read, and brought up to date.
+/// Oldest version that can be read and brought up to date.
 pub(super) const OLDEST: i64 = 2;
 
-/// Intents and settlements are two tables that are only ever appended to: an intent without a
-/// settlement is in flight, or in doubt once its process is gone. `standings` is derived: the latest
-/// end of each pair over all attempts up to `meta.merged_to`. `starts.intents` is filled when a start is over.
+/// Statements that create the tables. Times are in milliseconds since the Unix epoch.
+///
+/// - Rows of `intents` and `settlements` are only ever added, except by a purge. An intent without
+///   a settlement is in flight, or in doubt once its process is dead. The `id` of both is the
+///   attempt's number.
+/// - `standings` is derived: the latest end of each pair, over all attempts up to `meta.merged_to`.
+/// - `starts.intents` is set when a start is over.
+/// - `sum` is the row's checksum (see `sums`).
+/// - `meta` contains the stamp (`origin`, `key_id`, `cleaning`), the number of facts ever recorded
+///   (`facts`), `merged_to`, `purged_to` and the remembered body kind (`body`).
 pub(super) const TABLES: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE runs (

@@ -1,8 +1,9 @@
-//! Starts: which attempts each one made, and whether all of them are still there.
+//! Starts: which attempts each start made, and whether all of them are still there.
 //!
-//! Must hold: the attempts of a start are numbered without a gap, from its first one. A start that is over is
-//! sealed: its row says how many intents it made. So an attempt that is missing is noticed, and is not made again.
-//! Until then the witness guards the latest ones. Starts are never removed, so no number is given twice.
+//! Must hold: the attempts of a start are numbered without a gap, beginning with its first attempt.
+//! A start that is over is sealed: its row contains the number of intents that the start made. So a
+//! missing attempt is noticed, and its call is not made again. Until a start is sealed, the witness
+//! protects its latest attempts. Starts are never removed, so no number is used twice.
 
 use std::ops::Range;
 
@@ -15,16 +16,17 @@ use crate::ledger::{Ending, LedgerError, OpenRun, RunId};
 use crate::model::attempt::{AttemptId, StartId, WallMs};
 use crate::model::money::Charge;
 
-/// One start, its sum checked.
+/// One start, read from a row with a correct checksum.
 pub(super) struct Start {
     pub(super) run: RunId,
     first_attempt: u64,
-    /// The number of intents it made, once it is over.
+    /// Number of intents that the start made; `None` while the start is not over.
     pub(super) intents: Option<u64>,
 }
 
 impl Start {
-    /// The numbers that its attempts have, or may have while it is not over.
+    /// Returns the numbers of the start's attempts. While the start is not over, these are all
+    /// numbers that its attempts can have.
     pub(super) const fn attempts(&self) -> Range<u64> {
         let end = match self.intents {
             Some(intents) => self.first_attempt + intents,
@@ -35,8 +37,9 @@ impl Start {
 }
 
 impl SqliteLedger {
-    /// All starts, in their order. The run of a start is compared here and not in the query: a condition that stands
-    /// before the sum would pass over a damaged row.
+    /// Returns all starts, in ascending order. The query has no condition on the run, and the
+    /// caller compares the runs: with a condition before the checksum, SQLite would skip a damaged
+    /// row without checking it.
     pub(super) fn starts(&self) -> Result<Vec<Start>, LedgerError> {
         let is_old = self.version()? < 3;
         let (intents, sum) =
@@ -52,12 +55,12 @@ impl SqliteLedger {
             let start =
                 Start { run: RunId(row.get(1)?), first_attempt: row.get(2)?, intents: row.get(3)? };
             let after = starts.last().map_or(0, |before| before.first_attempt);
-            // None is ever removed, and numbers only rise.
+            // Starts are never removed, and the numbers of attempts only increase.
             if id != starts.len() as u64 + 1 || start.first_attempt < after {
                 return Err(damaged().into());
             }
             if let Some(before) = starts.last_mut().filter(|_| is_old) {
-                // In version 2 the numbers ran on from start to start.
+                // In version 2 the numbers of attempts continued from start to start.
                 before.intents = Some(start.first_attempt - after);
             }
             starts.push(start);
@@ -65,8 +68,8 @@ impl SqliteLedger {
         Ok(starts)
     }
 
-    /// The starts of one run. Refuses a ledger whose last starts are gone: the latest attempt must belong to a start,
-    /// and both to the same run.
+    /// Returns the starts of one run. Refuses a ledger whose last starts are missing: the latest
+    /// attempt must belong to a start, and both to the same run.
     pub(super) fn starts_of(&self, run: RunId) -> Result<Vec<Start>, LedgerError> {
         let mut starts = self.starts()?;
         let query =
@@ -83,7 +86,7 @@ impl SqliteLedger {
         Ok(starts)
     }
 
-    /// Adds a start of a run.
+    /// Adds a start of a run, and returns its number.
     pub(super) fn add_start(
         connection: &rusqlite::Connection,
         run: RunId,
@@ -101,11 +104,11 @@ impl SqliteLedger {
         Ok(StartId(id))
     }
 
-    /// Settles as in doubt what dead starts left in flight, and seals them. A start is dead if it is not sealed: we
-    /// hold the lock.
+    /// Settles as in doubt the attempts that dead starts left in flight, and seals these starts.
+    /// This process holds the lock, so every start that is not sealed is dead.
     pub(super) fn settle_dead_starts(&mut self, now: WallMs) -> Result<(), LedgerError> {
         let starts = self.starts()?;
-        // The last one is gone: its number would be given again.
+        // If the last start is missing, its number would be used again.
         if self.last_attempt()?.start().0 as usize > starts.len() {
             return Err(damaged().into());
         }
@@ -127,7 +130,7 @@ impl SqliteLedger {
         Ok(transaction.commit()?)
     }
 
-    /// Notes how a start ended, and seals it.
+    /// Records how a start ended, and seals the start.
     pub(super) fn note_start_ended(
         &mut self,
         run: &OpenRun,
@@ -136,25 +139,26 @@ impl SqliteLedger {
         let transaction = self.connection.transaction()?;
         transaction.execute(
             "UPDATE starts SET ended_at = ?2, stop = ?3, exit = ?4 WHERE id = ?1",
-            params![run.start.0, ending.at.0, ending.stop, ending.exit],
+            params![run.start.0, ending.at.0, ending.stop, ending.exit.number()],
         )?;
         seal(&transaction, run.start)?;
         Ok(transaction.commit()?)
     }
 
-    /// The number of attempts there ever were, in starts that are over.
+    /// Returns the number of attempts ever made by starts that are over, purged attempts included.
     pub(super) fn attempts_ever(&self) -> Result<u64, LedgerError> {
         Ok(self.starts()?.iter().filter_map(|start| start.intents).sum())
     }
 
-    /// The first attempt that can be without a settlement: of the first start that is not over.
+    /// Returns the number of the first attempt that may be without a settlement: the first attempt
+    /// of the first start that is not over.
     pub(super) fn first_unsettled(&self) -> Result<u64, LedgerError> {
         let starts = self.starts()?;
         let open = starts.iter().find(|start| start.intents.is_none());
         Ok(open.map_or(u64::MAX >> 1, |start| start.first_attempt))
     }
 
-    /// The highest number that an attempt ever had, purged ones too.
+    /// Returns the highest number that an attempt ever had, purged attempts included.
     pub(super) fn last_attempt(&self) -> Result<AttemptId, LedgerError> {
         let highest: Option<u64> =
             self.connection.query_row("SELECT max(id) FROM intents", [], |row| row.get(0))?;
@@ -163,7 +167,7 @@ impl SqliteLedger {
     }
 }
 
-/// Writes into a start's row how many intents it made.
+/// Stores in a start's row how many intents the start made.
 fn seal(connection: &rusqlite::Connection, start: StartId) -> Result<(), LedgerError> {
     let first: u64 = connection.query_row(
         "SELECT first_attempt FROM starts WHERE id = ?1",

@@ -1,6 +1,6 @@
-//! Showing a ledger: its runs, what is in doubt, charges by day.
+//! Shows a ledger: its runs, its doubts, and its charges by day.
 //!
-//! Reads only, without the lock.
+//! Never: writes, or takes the lock.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,8 @@ impl Shown for SqliteLedger {
                 "SELECT count(*) FROM settlements WHERE class IN ({})",
                 doubt_codes()
             ))?,
-            // Of all starts: what is left of a damaged ledger is shown too.
+            // Attempts of all starts are counted, so that the remains of a damaged ledger are shown
+            // too.
             unsettled: self.unsettled_from(0)?,
             days: self.days(utc_offset_ms)?,
         })
@@ -41,7 +42,7 @@ impl Shown for SqliteLedger {
 }
 
 impl SqliteLedger {
-    /// Counts the attempts from this number on that have no settlement.
+    /// Counts the attempts without a settlement, from this number on.
     pub(super) fn unsettled_from(&self, attempt: u64) -> Result<u64, LedgerError> {
         self.number(&format!(
             "SELECT count(*) FROM intents WHERE id >= {attempt}
@@ -49,7 +50,7 @@ impl SqliteLedger {
         ))
     }
 
-    /// See [`crate::ledger::Facts::history`].
+    /// Reads the share of charged answers. See [`crate::ledger::Facts::history`].
     pub(super) fn read_history(&self) -> Result<History, LedgerError> {
         let tallies = self.tallies(&format!(
             "SELECT 0, class, count(*) FROM
@@ -61,10 +62,12 @@ impl SqliteLedger {
         Ok(History { answers: tally.calls, charged: tally.confirmed })
     }
 
+    /// Returns the number that a query selects.
     fn number(&self, query: &str) -> Result<u64, LedgerError> {
         Ok(self.connection.query_row(query, [], |row| row.get(0))?)
     }
 
+    /// Reads all runs, oldest first.
     fn run_lines(&self) -> Result<Vec<RunLine>, LedgerError> {
         let mut tallies = self.tallies(
             "SELECT i.run, s.class, count(*) FROM intents i JOIN settlements s ON s.id = i.id
@@ -95,6 +98,7 @@ impl SqliteLedger {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Reads the latest attempts in doubt, at most `most`, latest first.
     fn doubts(&self, most: u64) -> Result<Vec<Doubt>, LedgerError> {
         let mut statement = self.connection.prepare(&format!(
             "SELECT i.run, i.record, i.at, s.class FROM settlements s
@@ -116,6 +120,7 @@ impl SqliteLedger {
         Ok(doubts.filter_map(Result::transpose).collect::<Result<_, _>>()?)
     }
 
+    /// Reads the tally of each day, purged days included.
     fn days(&self, utc_offset_ms: i64) -> Result<Vec<DayTotal>, LedgerError> {
         let tallies = self.tallies(&format!(
             "SELECT day, class, sum(attempts) FROM (
@@ -127,7 +132,8 @@ impl SqliteLedger {
         Ok(tallies.into_iter().map(|(day, tally)| DayTotal { day, tally }).collect())
     }
 
-    /// Tallies by the first column of a query of (group, class, number of attempts).
+    /// Reads one tally for each group. The query must select the group, the class and the number of
+    /// attempts.
     fn tallies(&self, query: &str) -> Result<BTreeMap<i64, Tally>, LedgerError> {
         let mut statement = self.connection.prepare(query)?;
         let mut rows = statement.query([])?;

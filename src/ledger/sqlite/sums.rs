@@ -1,33 +1,47 @@
-//! A sum on each row: a row that was damaged is refused, not believed.
+//! Checksums of rows: a damaged row is refused, and not trusted.
 //!
-//! SQLite notices a page whose structure is broken, never a value: one flipped bit in a pair's key, and its answer is bought
-//! again; one in a verdict, and a customer is another. What must hold: every fact that decides what is sent or shown is read
-//! past its sum. Against chance, not against an enemy: who can write the file can write the sum.
+//! SQLite notices a page whose structure is broken, but not a changed value. If one bit of a pair's
+//! key flips, the pair's answer is bought again. If one bit of a verdict flips, a customer gets
+//! another verdict.
+//!
+//! Must hold: each fact that decides what is sent, or what the output contains, is read together
+//! with its checksum. What `status` shows is read without checksums, so that the remains of a
+//! damaged ledger can be shown.
+//!
+//! Never: protects against an attacker. Whoever can write to the file can compute the checksums.
 
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Error, ffi};
 
-/// The sum of an intent `i` is right, else the query fails. So for the others; a row that is not there is whole.
+/// Condition that the checksum of an intent `i` is correct; if it is not, the query fails. The
+/// condition is true for a row that is not there, in an outer join.
 ///
-/// Beside it in a WHERE, no column of these may stand bare on a side of `=`: SQLite would put what it is to equal in its
-/// place, here too, and sum that. `+column = ?1` keeps it off. And what else is asked of these columns stands after it: before
-/// it, a damaged row is passed over unseen. (Rowids are sought first all the same: what has to be there is counted.)
+/// Two traps, for all conditions in this file:
+///
+/// - In the same `WHERE`, a column of the checksum must not stand alone on one side of `=`. SQLite
+///   would substitute the value that the column must equal, also inside the checksum, and so
+///   compute the checksum of the wanted value. Writing `+column = ?1` prevents this.
+/// - All other conditions on these columns must follow the checksum. With a condition before it,
+///   SQLite would skip a damaged row without checking it. (SQLite always searches by rowid first,
+///   so rows that must exist are counted instead.)
 pub(super) const INTENT: &str = "whole(i.sum, i.id, i.run, i.pair, i.record, i.at)";
-/// Of a settlement `s`.
+/// Condition that the checksum of a settlement `s` is correct. See [`INTENT`].
 pub(super) const SETTLEMENT: &str = "whole(s.sum, s.id, s.class, s.charge, s.http, s.at, s.status,
     s.result, s.order_no, s.handle_time, s.remark, s.request_id, s.reason)";
-/// Of the standing of a pair.
+/// Condition that the checksum of a pair's standing is correct. See [`INTENT`].
 pub(super) const STANDING: &str = "whole(sum, pair, attempt, run, class, at)";
-/// Of a run `r`, but for how it goes on.
+/// Condition that the checksum of a run `r` is correct. The checksum covers only the columns that
+/// never change. See [`INTENT`].
 pub(super) const RUN: &str =
     "whole(r.sum, r.id, r.fingerprint, r.columns, r.created_at, r.answers_since, r.reask_since)";
-/// Of a start `s`, but for how it ended.
+/// Condition that the checksum of a start `s` is correct. The checksum does not cover the columns
+/// that say how the start ended. See [`INTENT`].
 pub(super) const START: &str = "whole(s.sum, s.id, s.run, s.first_attempt, s.intents)";
-/// The sum of a start `s` in a ledger of version 2 is right.
+/// Condition that the checksum of a start `s` is correct, in a ledger of version 2. See [`INTENT`].
 pub(super) const START_OF_VERSION_2: &str = "whole(s.sum, s.id, s.run, s.first_attempt)";
 
-/// Teaches a connection `sum_of(value, …)` and `whole(sum, value, …)`.
+/// Adds the SQL functions `sum_of(value, …)` and `whole(sum, value, …)` to a connection.
 pub(super) fn teach(connection: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
     connection.create_scalar_function("sum_of", -1, flags, |row| Ok(sum_of(row, 0)))?;
@@ -40,12 +54,13 @@ pub(super) fn teach(connection: &Connection) -> rusqlite::Result<()> {
     })
 }
 
-/// As SQLite calls its own damage. Without a text: a function that fails with one loses its code.
+/// Returns the error that SQLite itself returns for a damaged file. The error has no text: with a
+/// text, SQLite would drop the error code of a function.
 pub(super) fn damaged() -> Error {
     Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CORRUPT), None)
 }
 
-/// 32 bits over the values from one on.
+/// Returns a checksum of 32 bits over the values from index `from` on.
 fn sum_of(row: &Context<'_>, from: usize) -> i64 {
     let mut hasher = blake3::Hasher::new();
     for at in from..row.len() {

@@ -1,5 +1,6 @@
-//! The ledger file: what is refused, whose its files are, and what damage is noticed. The promises of the traits are
-//! in the suite for every ledger.
+//! Tests of the ledger file: which files are refused, that all files are private, and that damage
+//! is noticed. The promises of the traits are tested by the suite for all ledgers
+//! (`testing::conformance`).
 
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use crate::ledger::testing::facts::{ending, known, opening, record};
 use crate::ledger::{Facts, FoundRun, Ledger, LedgerError, Opening, Preview, RunId, RunRef, Shown};
 use crate::model::attempt::{AttemptId, StartId};
 use crate::model::class::{Class, Lost, Refusal, ResultCode};
+use crate::model::exit_code::ExitCode;
 use crate::rules::pairs::PairTable;
 use crate::rules::testing::key;
 
@@ -19,6 +21,7 @@ mod upgrade;
 const MATCH: Class = Class::Answered(ResultCode::Match);
 const CUT: Class = Class::InDoubt(Lost::Cut);
 
+/// A temporary folder for one ledger.
 struct Place {
     folder: tempfile::TempDir,
 }
@@ -48,28 +51,28 @@ fn what_is_refused() {
             .map(drop)
             .map_err(|e| (e.exit_code(), e))
     };
-    assert!(matches!(open(&location), Err((17, LedgerError::Locked(_)))));
+    assert!(matches!(open(&location), Err((ExitCode::LedgerBusy, LedgerError::Locked(_)))));
     drop(held);
     let other = Location { origin: "https://api.example.com:443".to_owned(), ..location.clone() };
-    assert!(matches!(open(&other), Err((11, LedgerError::Origin { .. }))));
+    assert!(matches!(open(&other), Err((ExitCode::Config, LedgerError::Origin { .. }))));
 
     let key = std::fs::read(&location.key).unwrap();
     std::fs::remove_file(&location.key).unwrap();
-    assert!(matches!(open(&location), Err((18, LedgerError::Key { .. }))));
+    assert!(matches!(open(&location), Err((ExitCode::Storage, LedgerError::Key { .. }))));
     assert!(!location.key.exists(), "no new key is ever made");
     let text = format!("ceknik-key-1 {}\n", "ab".repeat(32));
     std::fs::write(&location.key, text).unwrap();
-    assert!(matches!(open(&location), Err((18, LedgerError::Key { .. }))));
+    assert!(matches!(open(&location), Err((ExitCode::Storage, LedgerError::Key { .. }))));
     std::fs::write(&location.key, key).unwrap();
     assert!(open(&location).is_ok());
 
     let raw = rusqlite::Connection::open(&location.ledger).unwrap();
     raw.pragma_update(None, "user_version", 99).unwrap();
     drop(raw);
-    assert!(matches!(open(&location), Err((18, LedgerError::Version { .. }))));
+    assert!(matches!(open(&location), Err((ExitCode::Storage, LedgerError::Version { .. }))));
     std::fs::write(&location.ledger, "not a database, but long enough to look at".repeat(50))
         .unwrap();
-    assert!(matches!(open(&location), Err((18, LedgerError::Version { .. }))));
+    assert!(matches!(open(&location), Err((ExitCode::Storage, LedgerError::Version { .. }))));
 }
 
 #[test]
@@ -89,7 +92,7 @@ fn every_file_is_private() {
     assert!(files >= 4, "ledger, wal, key, lock: {files}");
     drop(ledger);
 
-    // As a backup brings them back.
+    // A restore from a backup may leave the files readable by everybody.
     let Location { ledger, key, .. } = place.location();
     let open = std::fs::Permissions::from_mode(0o644);
     for path in [&ledger, &key] {
@@ -116,7 +119,7 @@ fn no_link_is_followed() {
             std::os::unix::fs::symlink(&victim, state.join(name)).unwrap();
             let opened = SqliteLedger::open(&place.location(), Duration::ZERO, || WallMs(0));
             let error = opened.map(drop).unwrap_err();
-            assert_eq!(error.exit_code(), 18, "{name}");
+            assert_eq!(error.exit_code(), ExitCode::Storage, "{name}");
             assert!(error.to_string().ends_with("it is a link, which is not followed"), "{error}");
             assert_eq!(std::fs::read(&victim).unwrap(), before, "{name}");
         }
@@ -139,12 +142,13 @@ fn a_place_that_is_named_by_a_nik_is_not_told() {
     }
 }
 
-/// Goes on with the run of file 1, as far as what is known of its pairs.
+/// Opens the ledger, and reads everything that the next start of file 1 would read of its pairs.
 fn goes_on(place: &Place) -> Result<(), LedgerError> {
     let mut ledger = SqliteLedger::open(&place.location(), Duration::ZERO, || WallMs(1))?;
     goes_on_with(&mut ledger)
 }
 
+/// Reads what the next start of file 1 would read of its pairs.
 fn goes_on_with(ledger: &mut SqliteLedger) -> Result<(), LedgerError> {
     let run = ledger.find_run(&opening(1, 1))?.run;
     let keys = PairTable::new((1..10).map(key).collect()).keys();
@@ -155,9 +159,11 @@ fn goes_on_with(ledger: &mut SqliteLedger) -> Result<(), LedgerError> {
     }
 }
 
-/// True of what was refused as damaged.
+/// Checks whether the operation was refused because the ledger is damaged.
 fn is_refused<T>(done: Result<T, LedgerError>) -> bool {
-    done.is_err_and(|error| error.exit_code() == 18 && error.hint().contains("newest backup"))
+    done.is_err_and(|error| {
+        error.exit_code() == ExitCode::Storage && error.hint().contains("newest backup")
+    })
 }
 
 #[test]
@@ -168,12 +174,12 @@ fn a_damaged_row_is_refused_also_where_another_is_asked_for() {
         "",
         "UPDATE starts SET run = 3 WHERE id = 1",
         "UPDATE starts SET run = 2 WHERE id = 3",
-        // Another run's.
+        // This start belongs to another run.
         "UPDATE starts SET first_attempt = 2 WHERE id = 2",
         "UPDATE starts SET first_attempt = 9 WHERE id = 3",
         "UPDATE starts SET intents = 1 WHERE id = 1",
         "UPDATE starts SET intents = NULL WHERE id = 1",
-        // What a damaged page leaves out.
+        // A damaged page can hide rows, as if they had been deleted.
         "DELETE FROM starts WHERE id = 1",
         "DELETE FROM starts WHERE id = 2",
         "DELETE FROM starts WHERE id = 3",
@@ -189,7 +195,7 @@ fn a_damaged_row_is_refused_also_where_another_is_asked_for() {
             let run = ledger.open_run(&opening(file, file)).unwrap();
             let facts = [(pair, Some(MATCH)), (pair + 1, Some(MATCH))];
             ledger = record(ledger, &run, &facts, &[]);
-            ledger.end_start(&run, &ending(13)).unwrap();
+            ledger.end_start(&run, &ending(ExitCode::Budget)).unwrap();
         }
         ledger.connection.execute_batch(damage).unwrap();
         drop(ledger);
@@ -197,7 +203,8 @@ fn a_damaged_row_is_refused_also_where_another_is_asked_for() {
     }
 }
 
-/// Two starts of one run: nothing but the number of the latest attempt tells that the second is gone.
+/// Both starts belong to one run, so only the number of the latest attempt shows that the second
+/// start is missing.
 #[test]
 fn a_last_start_that_is_gone_is_missed_also_by_its_own_run() {
     let place = Place::new();
@@ -205,12 +212,13 @@ fn a_last_start_that_is_gone_is_missed_also_by_its_own_run() {
     for pair in [1, 2] {
         let run = ledger.open_run(&opening(1, 1)).unwrap();
         ledger = record(ledger, &run, &[(pair, Some(MATCH))], &[]);
-        ledger.end_start(&run, &ending(13)).unwrap();
+        ledger.end_start(&run, &ending(ExitCode::Budget)).unwrap();
     }
     assert!(goes_on_with(&mut ledger).is_ok());
     ledger.connection.execute_batch("DELETE FROM starts WHERE id = 2").unwrap();
     assert!(is_refused(goes_on_with(&mut ledger)));
-    // Also where nothing of that run is asked for: the number of its start would be given again.
+    // Opening also fails, although nothing of that run is read: the number of the missing start
+    // would be used again.
     drop(ledger);
     let opened = SqliteLedger::open(&place.location(), Duration::ZERO, || WallMs(0));
     assert!(is_refused(opened.map(drop)));
@@ -231,13 +239,13 @@ fn a_purge_believes_no_damaged_row() {
         let run = ledger.open_run(&opening(1, 1)).unwrap();
         let facts = [(1, Some(MATCH)), (2, Some(CUT))];
         ledger = record(ledger, &run, &facts, &[]);
-        ledger.end_run(&run, &ending(3)).unwrap();
+        ledger.end_run(&run, &ending(ExitCode::SomeWithoutVerdict)).unwrap();
         ledger.connection.execute_batch(damage).unwrap();
         assert_eq!(is_refused(ledger.purge(WallMs(10), 0)), !damage.is_empty(), "{damage}");
     }
 }
 
-/// Every file beside the ledger, with its bytes.
+/// Returns every file beside the ledger, with its bytes.
 fn files(place: &Place) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     let folder = std::fs::read_dir(place.folder.path().join("state")).unwrap();
     let mut files: Vec<_> = folder
@@ -248,7 +256,7 @@ fn files(place: &Place) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     files
 }
 
-/// A copy of a ledger's files as they are now, as a killed process or a backup leaves them.
+/// Copies a ledger's files as they are now, like a killed process or a backup leaves them.
 fn copied(place: &Place) -> Place {
     let copy = Place::new();
     std::fs::create_dir(copy.folder.path().join("state")).unwrap();
@@ -268,13 +276,13 @@ fn a_run_ends_also_where_there_is_no_room_for_the_merge() {
     let full = "CREATE TEMP TRIGGER full BEFORE INSERT ON main.standings
                 BEGIN SELECT RAISE(ABORT, 'full'); END";
     ledger.connection.execute_batch(full).unwrap();
-    ledger.end_run(&run, &ending(0)).unwrap();
+    ledger.end_run(&run, &ending(ExitCode::Complete)).unwrap();
     assert_eq!(ledger.status(0, 1).unwrap().runs[0].state, "finished");
     let next = ledger.open_run(&opening(2, 2)).unwrap();
     let found = known(&mut ledger, &next.found.run);
     assert_eq!(found.len(), 2, "found without it");
     ledger.connection.execute_batch("DROP TRIGGER full").unwrap();
-    ledger.end_run(&next, &ending(0)).unwrap();
+    ledger.end_run(&next, &ending(ExitCode::Complete)).unwrap();
     let merged = ledger.merged_to().unwrap();
     assert_eq!(merged, AttemptId::of(run.start, 2).0, "and merged by the next");
     assert_eq!(known(&mut ledger, &next.found.run), found);

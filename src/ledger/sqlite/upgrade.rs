@@ -1,8 +1,9 @@
-//! Bringing a ledger of an older version up to date, by the first command that may write to it.
+//! Brings a ledger of an older version up to date, with the first command that may write to the
+//! ledger.
 //!
-//! Must hold: a copy of the ledger as it was, of its key and of its witness is complete and durable before
-//! anything changes; all of an upgrade is one transaction; no fact is changed. Where there is no room for the copy,
-//! nothing is changed.
+//! Must hold: before anything changes, a copy of the ledger, its key and its witness is complete
+//! and durable. If there is no room for the copy, nothing is changed. The upgrade is one
+//! transaction, and changes no fact.
 
 use std::fs;
 use std::io::{self, Write};
@@ -18,20 +19,20 @@ use crate::fs::paths::{beside, same_file};
 use crate::ledger::LedgerError;
 use crate::model::subject::mask_path;
 
-/// The small files of a ledger: how the names of their copies end, and where they are.
+/// The small files of a ledger: the ending of the copy's name, and the path of the original.
 type Small = [(&'static str, PathBuf); 2];
 
-/// Copies of one version that may stand beside a ledger.
+/// Largest number of copies of one version beside a ledger.
 const MOST_COPIES: u32 = 100;
 
 impl SqliteLedger {
-    /// Gives the ledger the tables of today's version. Keeps a copy of it as it was.
+    /// Changes the tables to those of the current version, after making a copy of the ledger.
     pub(super) fn bring_up_to_date(&mut self, location: &Location) -> Result<(), LedgerError> {
         let version = self.version()?;
         if version == schema::VERSION {
             return Ok(());
         }
-        // A damaged one is refused before anything is made.
+        // A damaged ledger is refused before a copy is made.
         let starts = self.starts()?;
         let copy = keep_copy(&self.connection, location, version)?;
         self.count_intents_of_starts(&starts)?;
@@ -42,7 +43,7 @@ impl SqliteLedger {
         Ok(())
     }
 
-    /// From version 2 to 3: each start says how many intents it made.
+    /// Upgrades from version 2 to 3: stores in each start how many intents it made.
     fn count_intents_of_starts(&mut self, starts: &[Start]) -> Result<(), LedgerError> {
         let transaction = self.connection.transaction()?;
         transaction.execute_batch("ALTER TABLE starts ADD COLUMN intents INTEGER")?;
@@ -58,8 +59,8 @@ impl SqliteLedger {
     }
 }
 
-/// Copies ledger, key and witness to `<ledger>.v2` and the names beside it. The ledger's own name comes last: where it
-/// stands, the copy is complete.
+/// Copies ledger, key and witness to `<ledger>.v2` and to names that begin so. The file
+/// `<ledger>.v2` gets its name last: if it exists, the copy is complete.
 fn keep_copy(
     connection: &Connection,
     location: &Location,
@@ -81,7 +82,9 @@ fn keep_copy(
     Ok(copy)
 }
 
-/// Tells if nothing stands at the names of a copy, but what an upgrade that was cut off left there.
+/// Checks whether a copy can use these names. Files that an interrupted upgrade left there may
+/// exist: temporary files, unless one of them is the ledger's key, and copies that equal their
+/// originals.
 fn is_free(copy: &Path, small: &Small) -> bool {
     let is_key = |made: &PathBuf| small.iter().any(|(_, from)| same_file(made, from));
     let is_left = |kept: PathBuf, from: &PathBuf| {
@@ -92,17 +95,18 @@ fn is_free(copy: &Path, small: &Small) -> bool {
         && small.iter().all(|(ending, from)| is_left(beside(copy, ending), from))
 }
 
-/// The names of a copy that is not complete yet, with SQLite's journal.
+/// Returns the names of a copy that is not complete yet, and of SQLite's journal for it.
 fn unfinished(copy: &Path) -> [PathBuf; 4] {
     [".part", ".part-journal", ".part.key", ".part.witness"].map(|ending| beside(copy, ending))
 }
 
-/// Makes a copy under other names, durably, and gives it its own. What fails leaves nothing.
+/// Makes a durable copy under temporary names, and then renames the files. Removes all of them on
+/// an error.
 fn copy_to(connection: &Connection, copy: &Path, small: &Small) -> io::Result<()> {
     let made = unfinished(copy);
     let part = &made[0];
     let remove = |files: &[PathBuf]| files.iter().for_each(|file| drop(fs::remove_file(file)));
-    // A journal that was left would be rolled back into this copy.
+    // SQLite would roll a journal that was left back into this copy.
     remove(&made);
     let mut named = Vec::new();
     let written = (|| {
@@ -127,7 +131,7 @@ fn copy_to(connection: &Connection, copy: &Path, small: &Small) -> io::Result<()
     written.inspect_err(|_| remove(&named))
 }
 
-/// Copies a small file, durably. One that is not there is left out.
+/// Copies a small file durably. Skips a file that does not exist.
 fn copy_small(from: &Path, to: &Path) -> io::Result<()> {
     let bytes = match fs::read(from) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

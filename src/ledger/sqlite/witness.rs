@@ -1,11 +1,15 @@
-//! The witness: a small file beside the ledger that says how much the ledger held.
+//! The witness: a small file beside the ledger that records how much the ledger contains.
 //!
-//! SQLite cuts a damaged WAL off without a word, takes a missing one for an empty one, and reads an old copy like any
-//! other ledger: facts are gone, nobody is told, and what they say was paid for is bought again. So after each commit a
-//! second file is told what the ledger now holds. A ledger that holds less has lost facts.
+//! SQLite truncates a damaged WAL without an error, treats a missing WAL as an empty one, and reads
+//! an old copy like any other ledger. In each case facts are gone unnoticed, and answers that were
+//! paid for are bought again. So after each commit, the new size of the ledger is written to a
+//! second file. A ledger that contains less than its witness says has lost facts.
 //!
-//! Must hold: it never claims more than was committed, so whatever a crash makes of it, it is a lower bound, and needs
-//! no sync of its own after the first. A missing or torn one proves nothing. It holds no NIK, no name and no secret.
+//! Must hold: the witness never claims more than was committed. Whatever a crash leaves of the
+//! witness is therefore a lower bound, and no write after the first needs a sync. A missing or torn
+//! witness proves nothing.
+//!
+//! Never: contains a NIK, a name or a secret.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -19,24 +23,26 @@ use crate::fs::trusted;
 use crate::ledger::{LedgerError, LedgerName};
 use crate::model::attempt::{AttemptId, Batch};
 
+/// First word of the witness, with the version of its format.
 const HEADING: &str = "ceknik-witness-1";
 
-/// What a witness says.
+/// Contents of a witness.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Testimony {
-    /// Whose key the ledger rests on.
+    /// Id of the ledger's key.
     key_id: String,
-    /// The ledger held so many facts.
+    /// Number of facts that the ledger had ever recorded.
     facts: u64,
-    /// The latest attempt among them.
+    /// Number of the latest attempt.
     latest: AttemptId,
-    /// So many of them were in the ledger file itself, past its WAL.
+    /// Number of facts in the ledger file itself, without its WAL, at the last start.
     filed: u64,
-    /// The ledger file was so long; 0: it was not made yet.
+    /// Length of the ledger file in bytes at the last start; 0 if the file was not created yet, 1
+    /// if the length could not be determined.
     bytes: u64,
 }
 
-/// The hand that writes it.
+/// The open witness file of a ledger that is written to.
 pub(super) struct Witness {
     file: File,
     path: PathBuf,
@@ -44,23 +50,24 @@ pub(super) struct Witness {
 }
 
 impl Testimony {
-    /// What the witness of a ledger says, if there is one that can be understood.
+    /// Reads the witness of a ledger. Returns `None` if it does not exist or cannot be parsed.
     pub(super) fn read(ledger: &Path) -> Option<Self> {
         Self::parse(&trusted::read(&path_of(ledger)).ok()?)
     }
 
-    /// Refuses to take an emptied ledger, or none, for one that is still to be made.
+    /// Refuses to treat an emptied or removed ledger as a new ledger.
     pub(super) fn check_blank(this: Option<&Self>, location: &Location) -> Result<(), LedgerError> {
         let Location { ledger, key, .. } = location;
         Self::check_gone(this, ledger)?;
-        // A first start makes the key, the witness and the ledger, in this order; one may do so in this moment.
+        // A first start creates the key, the witness and the ledger, in this order, and may do so
+        // at this moment. So the witness is read again after the key was found.
         if this.is_none() && ledger.exists() && key.exists() && Self::read(ledger).is_none() {
             return Err(lost(ledger, "is empty, and its key is not new".to_owned()));
         }
         Ok(())
     }
 
-    /// The same, as far as the witness alone can tell.
+    /// Refuses a missing or empty ledger if its witness says that the ledger file existed.
     pub(super) fn check_gone(this: Option<&Self>, ledger: &Path) -> Result<(), LedgerError> {
         match this {
             Some(says) if says.bytes > 0 => {
@@ -70,8 +77,9 @@ impl Testimony {
         }
     }
 
-    /// Refuses a ledger file that is older or shorter than it was beside a WAL, which would be replayed over it and hide
-    /// that. To be asked before SQLite opens it.
+    /// Refuses a ledger file that is older or shorter than it was, if there is a WAL beside it.
+    /// SQLite would replay the WAL over the file, and so hide the loss. Must be called before
+    /// SQLite opens the file.
     pub(super) fn check_file(&self, key: &[u8; 32], ledger: &Path) -> Result<(), LedgerError> {
         if !has_wal(ledger) || self.key_id != key::id(key) {
             return Ok(());
@@ -90,10 +98,12 @@ impl Testimony {
         }
     }
 
+    /// Describes what the ledger contained, for a message.
     fn held(&self) -> String {
         format!("{} facts at least, up to {}", self.facts, self.latest)
     }
 
+    /// Parses the line of a witness, and checks its checksum.
     fn parse(text: &str) -> Option<Self> {
         let (line, check) = text.strip_suffix('\n')?.rsplit_once(' ')?;
         let mut words = line.strip_prefix(HEADING)?.split_ascii_whitespace();
@@ -109,7 +119,8 @@ impl Testimony {
         (check == check_of(line)).then_some(says)
     }
 
-    /// One line, always of the same length: each overwrites the one before.
+    /// Formats the line of the witness. All lines have the same length, because each overwrites the
+    /// line before.
     fn line(&self) -> String {
         let Self { key_id, facts, latest: AttemptId(latest), filed, bytes } = self;
         let line = format!("{HEADING} {key_id} {facts:020} {latest:020} {filed:020} {bytes:020}");
@@ -118,14 +129,15 @@ impl Testimony {
 }
 
 impl Witness {
-    /// The witness of a ledger that is about to be made, durable before it.
+    /// Writes the witness of a ledger that is about to be created, and makes it durable.
     pub(super) fn of_new(ledger: &Path, key: &[u8; 32]) -> Result<(), LedgerError> {
         let key_id = key::id(key);
         let says = Testimony { key_id, facts: 0, latest: AttemptId(0), filed: 0, bytes: 0 };
         Self::open(ledger, says).and_then(|witness| witness.sync())
     }
 
-    /// The witness of an open ledger, whose WAL is folded into its file where that can be.
+    /// Writes the witness of an open ledger, after checkpointing the WAL into the ledger file if
+    /// possible.
     pub(super) fn of(ledger: &SqliteLedger, key: &[u8; 32]) -> Result<Self, LedgerError> {
         let key_id = key::id(key);
         let earlier = ledger.testimony.as_ref().filter(|says| says.key_id == key_id);
@@ -135,20 +147,22 @@ impl Witness {
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
         let (filed, bytes) = match (folded, earlier) {
             (Ok(0), _) => (facts, fs::metadata(&ledger.path).map_or(0, |file| file.len())),
-            // Somebody reads it, or there is no room: what was true is still true.
+            // A process reads the ledger, or there is no room. The earlier numbers are still lower
+            // bounds.
             (_, Some(says)) => (says.filed, says.bytes),
             (_, None) => (0, 1),
         };
         let says = Testimony { key_id, facts, latest, filed, bytes };
         let witness = Self::open(&ledger.path, says)?;
-        // From now on a blank ledger is known to have been one.
+        // From now on, the witness proves that the ledger file existed.
         if earlier.is_none_or(|says| says.bytes == 0) {
             witness.sync()?;
         }
         Ok(witness)
     }
 
-    /// These facts were committed. Not told, it is as good a lower bound as before.
+    /// Records that these facts were committed. On an error, the old contents are still a lower
+    /// bound.
     pub(super) fn saw(&mut self, batch: &Batch) {
         self.says.facts += batch.facts();
         let latest = batch.intents.iter().map(|intent| intent.attempt).max();
@@ -158,6 +172,7 @@ impl Witness {
         }
     }
 
+    /// Opens the witness file, or creates it, and writes its line.
     fn open(ledger: &Path, says: Testimony) -> Result<Self, LedgerError> {
         let path = path_of(ledger);
         let (file, line) = (private_file(&path)?, says.line());
@@ -169,6 +184,7 @@ impl Witness {
         }
     }
 
+    /// Makes the witness and its name durable.
     fn sync(&self) -> Result<(), LedgerError> {
         self.file.sync_all().map_err(|source| {
             let path = self.path.clone();
@@ -179,7 +195,8 @@ impl Witness {
 }
 
 impl SqliteLedger {
-    /// Refuses a ledger that holds less than its witness saw.
+    /// Refuses a ledger that contains fewer facts than its witness recorded. Ignores a witness of
+    /// another key.
     pub(super) fn check_witness(&self) -> Result<(), LedgerError> {
         let key_id = self.meta::<String>("key_id")?;
         let says = self.testimony.as_ref().filter(|says| key_id.as_ref() == Some(&says.key_id));
@@ -193,27 +210,31 @@ impl SqliteLedger {
         Err(lost(&self.path, what))
     }
 
-    /// How many facts it was given, purged ones too.
+    /// Returns the number of facts ever recorded, purged ones included.
     fn facts(&self) -> Result<u64, LedgerError> {
         Ok(self.meta("facts")?.unwrap_or(0))
     }
 }
 
-/// How many facts the ledger file holds by itself, without its WAL. None where a power cut may have torn it: the WAL
-/// will mend that, and what else is wrong is told by who opens it next.
+/// Returns the number of facts in the ledger file alone, without its WAL. Returns `None` if a power
+/// cut may have torn the file: the WAL repairs that, and any other damage is reported when the file
+/// is opened next.
 fn filed(ledger: &Path) -> Option<u64> {
     let file = SqliteLedger::reader(connect(ledger, IMMUTABLE).ok()?, ledger, None).ok()?;
     if file.is_blank().ok()? { Some(0) } else { file.facts().ok() }
 }
 
+/// Returns the error for lost facts.
 fn lost(ledger: &Path, what: String) -> LedgerError {
     LedgerError::Lost { ledger: LedgerName::of_file(ledger), what }
 }
 
+/// Returns the path of the witness.
 pub(super) fn path_of(ledger: &Path) -> PathBuf {
     beside(ledger, ".witness")
 }
 
+/// Returns the checksum of a line: 64 bits of its hash, in hexadecimal.
 fn check_of(line: &str) -> String {
     key::hex(&blake3::hash(line.as_bytes()).as_bytes()[..8])
 }

@@ -1,6 +1,6 @@
-//! The suite that every ledger has to pass, written once against the traits.
+//! The suite that every kind of ledger has to pass, written against the traits.
 //!
-//! A new ledger gets a [`Backend`] and a line at the end of this file.
+//! A new kind of ledger needs a [`Backend`] and a line at the end of this file.
 
 use super::facts::{NOW, ending, facts, known, opening, record, record_all};
 use super::{Backend, Trap};
@@ -10,6 +10,7 @@ use crate::ledger::{
 };
 use crate::model::attempt::{AttemptId, StartId, WallMs};
 use crate::model::class::{Class, Lost, Refusal, ResultCode, Trouble};
+use crate::model::exit_code::ExitCode;
 use crate::model::money::Tally;
 use crate::rules::body::BodyKind;
 use crate::rules::pairs::PairTable;
@@ -21,10 +22,12 @@ const KILLED: Class = Class::InDoubt(Lost::Killed);
 const REFUSED: Class = Class::Refused(Refusal::Other);
 const LATER: WallMs = WallMs(2_000_000_000_000);
 
+/// Returns what [`known`] returns for one fact.
 fn said(pair: u32, what: &str, whose: &'static str) -> (u32, String, &'static str) {
     (pair, what.to_owned(), whose)
 }
 
+/// Returns the status of a ledger, with days in UTC.
 fn status(ledger: &impl Shown) -> crate::ledger::Status {
     ledger.status(0, 9).unwrap()
 }
@@ -59,7 +62,7 @@ fn a_start_that_ended_leaves_nothing_to_settle<B: Backend>() {
     let mut ledger = place.open(NOW).unwrap();
     let run = ledger.open_run(&opening(1, 1)).unwrap();
     let mut ledger = record(ledger, &run, &[(1, Some(MATCH)), (2, Some(CUT))], &[]);
-    ledger.end_start(&run, &ending(13)).unwrap();
+    ledger.end_start(&run, &ending(ExitCode::Budget)).unwrap();
     let before = B::stored(&ledger);
     place.kill(Some(ledger), None);
     assert_eq!(B::stored(&place.open(LATER).unwrap()), before);
@@ -74,7 +77,7 @@ fn numbers_of_attempts_belong_to_their_start<B: Backend>() {
         ledger = record(ledger, &run, &[(u64::from(n), Some(MATCH))], &[]);
     }
     let run = ledger.open_run(&opening(1, 1)).unwrap();
-    ledger.end_run(&run, &ending(0)).unwrap();
+    ledger.end_run(&run, &ending(ExitCode::Complete)).unwrap();
     assert_eq!(ledger.purge(LATER, 0).unwrap().attempts, 3);
     place.kill(Some(ledger), None);
     let start = place.open(NOW).unwrap().open_run(&opening(2, 2)).unwrap().start;
@@ -86,7 +89,7 @@ fn all_of_a_batch_or_nothing_is_recorded<B: Backend>() {
     let mut ledger = place.open(NOW).unwrap();
     let run = ledger.open_run(&opening(1, 1)).unwrap();
     let good = facts(run.start, 1, &[(1, Some(MATCH)), (2, None)]);
-    // One of its facts is there already.
+    // The settlement of attempt 1 is recorded already.
     let mut twice = facts(run.start, 3, &[(3, Some(MATCH))]);
     twice.settlements.push(good.settlements[0].clone());
     let again = facts(run.start, 2, &[(2, None)]);
@@ -105,13 +108,13 @@ fn a_storage_that_fails_records_nothing_and_works_again<B: Backend>() {
         let mut place = B::new();
         let mut ledger = place.open(NOW).unwrap();
         let run = ledger.open_run(&opening(1, 1)).unwrap();
-        // More than the free pages of a file take.
+        // More facts than fit into the free pages of an SQLite file.
         let many: Vec<(u64, Option<Class>)> = (1..2000).map(|pair| (pair, Some(MATCH))).collect();
         let batch = facts(run.start, 1, &many);
         B::set_trap(&ledger, Some(trap));
         let (back, told) = record_all(ledger, &run, [batch.clone()]);
         let refused = told.into_iter().next().unwrap().unwrap_err();
-        assert_eq!((refused.error.exit_code(), refused.batch), (18, batch.clone()));
+        assert_eq!((refused.error.exit_code(), refused.batch), (ExitCode::Storage, batch.clone()));
         B::set_trap(&back, None);
         assert!(B::stored(&back).facts.is_empty());
         let (back, told) = record_all(back, &run, [batch]);
@@ -125,11 +128,11 @@ fn a_finished_runs_facts_are_found_merged_or_not_and_the_latest_wins<B: Backend>
     let first = ledger.open_run(&opening(1, 1)).unwrap();
     let trouble = Class::Retry(Trouble::Internal);
     ledger = record(ledger, &first, &[(1, Some(MATCH)), (2, Some(trouble)), (3, Some(CUT))], &[]);
-    ledger.end_run(&first, &ending(3)).unwrap();
-    // Another file's run is cut short: its facts are not merged.
+    ledger.end_run(&first, &ending(ExitCode::SomeWithoutVerdict)).unwrap();
+    // The run of another file is cut short, so its facts are not merged.
     let second = ledger.open_run(&opening(2, 2)).unwrap();
     ledger = record(ledger, &second, &[(3, Some(MATCH)), (5, Some(MATCH))], &[]);
-    ledger.end_start(&second, &ending(13)).unwrap();
+    ledger.end_start(&second, &ending(ExitCode::Budget)).unwrap();
 
     let expected = [
         said(1, "Answered(Match)", "earlier"),
@@ -139,7 +142,7 @@ fn a_finished_runs_facts_are_found_merged_or_not_and_the_latest_wins<B: Backend>
     let third = ledger.open_run(&opening(3, 3)).unwrap();
     assert_eq!(known(&mut ledger, &third.found.run), expected, "not begun");
     assert_eq!(known(&mut ledger, &RunRef::Open(third.id)), expected, "begun");
-    ledger.end_run(&third, &ending(0)).unwrap();
+    ledger.end_run(&third, &ending(ExitCode::Complete)).unwrap();
     let fourth = ledger.find_run(&opening(4, 4)).unwrap();
     assert_eq!(known(&mut ledger, &fourth.run), expected, "merged");
     assert_eq!(known(&mut ledger, &fourth.run), expected, "reading changes nothing");
@@ -171,7 +174,7 @@ fn a_changed_file_takes_the_open_run_over<B: Backend>() {
     let changed = ledger.open_run(&opening(2, 7)).unwrap();
     assert!(changed.found.had_starts() && changed.found.earlier_starts == 0);
     let again = ledger.open_run(&opening(3, 7)).unwrap();
-    // While it is open, a purge leaves it what it took over.
+    // While the run is open, a purge keeps what the run took over.
     let purged = ledger.purge(LATER, 0).unwrap();
     assert_eq!((purged.attempts, purged.kept), (0, 2));
     let taken = known(&mut ledger, &RunRef::Open(again.id));
@@ -179,7 +182,7 @@ fn a_changed_file_takes_the_open_run_over<B: Backend>() {
     assert_eq!(known(&mut ledger, &again.found.run), taken, "seen before it began, too");
     let states: Vec<String> = status(&ledger).runs.into_iter().map(|r| r.state).collect();
     assert_eq!(states, ["superseded", "superseded", "open"]);
-    ledger.end_run(&again, &ending(0)).unwrap();
+    ledger.end_run(&again, &ending(ExitCode::Complete)).unwrap();
     assert_eq!(ledger.purge(LATER, 0).unwrap().attempts, 1);
 }
 
@@ -272,7 +275,7 @@ fn few_pairs_and_many_find_the_same<B: Backend>() {
     let run = ledger.open_run(&opening(1, 1)).unwrap();
     let of: Vec<_> = (1..=400).map(|pair| (2 * pair, Some(MATCH))).collect();
     ledger = record(ledger, &run, &of, &[]);
-    ledger.end_run(&run, &ending(0)).unwrap();
+    ledger.end_run(&run, &ending(ExitCode::Complete)).unwrap();
     let next = ledger.find_run(&opening(2, 2)).unwrap().run;
     let ends = |ledger: &mut B::Ledger, pairs: &[u64]| {
         let keys = PairTable::new(pairs.iter().copied().map(key).collect()).keys();
@@ -287,7 +290,7 @@ fn few_pairs_and_many_find_the_same<B: Backend>() {
             .map(|(at, pair)| (at, AttemptId::of(run.start, *pair as u32 / 2)))
             .collect();
         assert_eq!(ends(&mut ledger, &few), expected, "{few:?}");
-        // The same pairs beside many that nobody asked for.
+        // With many other keys, the same pairs are found by a sweep.
         let many: Vec<u64> = few.iter().copied().chain(10_000..10_030).collect();
         assert_eq!(ends(&mut ledger, &many), expected, "{few:?}");
     }
@@ -298,7 +301,7 @@ fn a_purge_keeps_doubts_open_runs_and_the_days_totals<B: Backend>() {
     let mut ledger = place.open(NOW).unwrap();
     let done = ledger.open_run(&opening(1, 1)).unwrap();
     ledger = record(ledger, &done, &[(1, Some(MATCH)), (2, Some(CUT)), (3, Some(MATCH))], &[]);
-    ledger.end_run(&done, &ending(3)).unwrap();
+    ledger.end_run(&done, &ending(ExitCode::SomeWithoutVerdict)).unwrap();
     let open = ledger.open_run(&opening(2, 2)).unwrap();
     ledger = record(ledger, &open, &[(4, Some(MATCH))], &[]);
     let before = status(&ledger);
@@ -323,7 +326,7 @@ fn a_doubt_stands_again_where_the_answer_after_it_is_purged<B: Backend>() {
     {
         let run = ledger.open_run(&opening(file, file)).unwrap();
         ledger = record(ledger, &run, &of, &[]);
-        ledger.end_run(&run, &ending(3)).unwrap();
+        ledger.end_run(&run, &ending(ExitCode::SomeWithoutVerdict)).unwrap();
     }
     let purged = ledger.purge(LATER, 0).unwrap();
     assert_eq!((purged.attempts, purged.kept), (3, 1));
@@ -361,12 +364,12 @@ fn a_status_is_the_whole_story<B: Backend>() {
     assert_eq!((shown.unsettled, shown.doubts_total, ledger.unsettled().unwrap()), (1, 1, 1));
     place.kill(Some(ledger), None);
 
-    // The next start settles what the dead one left.
+    // The next start settles what the dead start left.
     let mut ledger = place.open(NOW).unwrap();
     let again = ledger.open_run(&opening(1, 1)).unwrap();
     ledger = record(ledger, &again, &[(5, Some(MATCH))], &[]);
     assert_eq!(ledger.unsettled().unwrap(), 0);
-    ledger.end_run(&again, &ending(3)).unwrap();
+    ledger.end_run(&again, &ending(ExitCode::SomeWithoutVerdict)).unwrap();
     let other = ledger.open_run(&opening(2, 2)).unwrap();
     let shown = ledger.status(0, 1).unwrap();
 
@@ -385,14 +388,14 @@ fn a_status_is_the_whole_story<B: Backend>() {
     let tally = shown.runs[0].tally;
     assert_eq!((tally.calls, tally.confirmed, tally.possible.in_doubt), (5, 2, 2));
     let first = RunLine {
-        ended_at: Some(ending(3).at),
+        ended_at: Some(ending(ExitCode::SomeWithoutVerdict).at),
         starts: 2,
         last_exit: Some(3),
         ..line(run.id, "finished", tally)
     };
     assert_eq!(shown.runs, [first, line(other.id, "open", Tally::default())]);
     assert_eq!((shown.unsettled, shown.doubts_total), (0, 2));
-    // The newest alone, as was asked.
+    // Only the latest doubt is listed, because one was asked for.
     assert_eq!(shown.doubts, [Doubt { run: run.id, record: 3, at: NOW, class: CUT }]);
     assert_eq!(shown.days, [DayTotal { day: 11_574, tally }]);
     let tomorrow = ledger.status(86_400_000, 1).unwrap().days;
@@ -404,7 +407,7 @@ fn the_end_of_a_start_is_told_until_the_next<B: Backend>() {
     let mut place = B::new();
     let mut ledger = place.open(NOW).unwrap();
     let run = ledger.open_run(&opening(1, 1)).unwrap();
-    ledger.end_start(&run, &ending(13)).unwrap();
+    ledger.end_start(&run, &ending(ExitCode::Budget)).unwrap();
     let told = |ledger: &B::Ledger| {
         let line = status(ledger).runs.remove(0);
         (line.state, line.last_stop, line.last_exit)
@@ -412,7 +415,7 @@ fn the_end_of_a_start_is_told_until_the_next<B: Backend>() {
     assert_eq!(told(&ledger), ("open".to_owned(), Some("budget".to_owned()), Some(13)));
     let run = ledger.open_run(&opening(1, 1)).unwrap();
     assert_eq!(told(&ledger), ("open".to_owned(), None, None));
-    ledger.end_run(&run, &ending(0)).unwrap();
+    ledger.end_run(&run, &ending(ExitCode::Complete)).unwrap();
     assert_eq!(told(&ledger), ("finished".to_owned(), None, Some(0)));
     let next = ledger.open_run(&opening(1, 1)).unwrap();
     assert_eq!(next.id, RunId(run.id.0 + 1), "a finished run is not gone on with");
@@ -428,7 +431,7 @@ fn the_body_that_was_taken_is_remembered<B: Backend>() {
     }
 }
 
-/// Makes the suite's tests for one ledger.
+/// Generates the tests of the suite for one ledger.
 macro_rules! suite {
     ($name:ident, $backend:ty: $($test:ident)*) => {
         mod $name {
@@ -440,7 +443,7 @@ macro_rules! suite {
     };
 }
 
-/// The suite for each ledger.
+/// Generates the tests of the suite for each ledger.
 macro_rules! suites {
     ($($name:ident, $backend:ty;)*) => {
         $(suite! { $name, $backend:

@@ -1,4 +1,5 @@
-//! Made-up runs and facts, and what a ledger knows of them: the words that tests of ledgers are written in.
+//! Invented runs and facts for the tests of ledgers, and a summary of what a ledger knows of their
+//! pairs.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,16 +10,17 @@ use crate::ledger::{
 };
 use crate::model::attempt::{AttemptId, Batch, Intent, Settlement, StartId, WallMs};
 use crate::model::class::Class;
+use crate::model::exit_code::ExitCode;
 use crate::model::reply::Texts;
 use crate::rules::classify::charge;
 use crate::rules::pairs::{PairIndex, PairTable};
 use crate::rules::testing::key;
 
-/// The time of all that happens.
+/// Time of everything that happens in the tests.
 pub(crate) const NOW: WallMs = WallMs(1_000_000_000_000);
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// A run on this file, at this path.
+/// Returns the opening of a run on this file, at this path.
 pub(crate) fn opening(file: u8, path: u8) -> Opening {
     Opening {
         identity: Identity { fingerprint: [file; 16], columns: "1,2".to_owned() },
@@ -32,7 +34,8 @@ pub(crate) fn opening(file: u8, path: u8) -> Opening {
     }
 }
 
-/// Facts of a start's attempts from `first` on: of each a pair and a class, `None` leaving the intent open.
+/// Returns the facts of a start's attempts, numbered from `first`. Each attempt has a pair and a
+/// class; with `None`, the attempt has no settlement.
 pub(crate) fn facts(start: StartId, first: u32, of: &[(u64, Option<Class>)]) -> Batch {
     let mut batch = Batch::default();
     for (n, (pair, class)) in (first..).zip(of) {
@@ -48,7 +51,8 @@ pub(crate) fn facts(start: StartId, first: u32, of: &[(u64, Option<Class>)]) -> 
     batch
 }
 
-/// Records batches through the ledger's journal.
+/// Records batches through the ledger's journal, and returns the ledger and the result of each
+/// batch.
 pub(crate) fn record_all<L: Ledger>(
     ledger: L,
     run: &OpenRun,
@@ -60,7 +64,7 @@ pub(crate) fn record_all<L: Ledger>(
     (journal.finish().unwrap(), told)
 }
 
-/// Records the first attempts of a start.
+/// Records the first attempts of a start, and returns the ledger.
 pub(crate) fn record<L: Ledger>(
     ledger: L,
     run: &OpenRun,
@@ -74,7 +78,8 @@ pub(crate) fn record<L: Ledger>(
     ledger
 }
 
-/// The facts known of pairs 1 to 9: (pair, class or end, whose); of other runs the latest alone.
+/// Returns what is known of the pairs 1 to 9, as (pair, class or end, source of the fact). Of the
+/// facts of other runs, only the latest of each pair is returned.
 pub(crate) fn known(facts: &mut impl Facts, run: &RunRef) -> Vec<(u32, String, &'static str)> {
     let keys = PairTable::new((1..10).map(key).collect()).keys();
     let mut latest = BTreeMap::new();
@@ -96,7 +101,7 @@ pub(crate) fn known(facts: &mut impl Facts, run: &RunRef) -> Vec<(u32, String, &
     found
 }
 
-/// The end of a start with this exit code.
-pub(crate) fn ending(exit: u8) -> Ending {
-    Ending { at: WallMs(NOW.0 + 500), stop: (exit > 3).then_some("budget"), exit }
+/// Returns the end of a start with this exit code.
+pub(crate) fn ending(exit: ExitCode) -> Ending {
+    Ending { at: WallMs(NOW.0 + 500), stop: exit.can_go_on().then_some("budget"), exit }
 }

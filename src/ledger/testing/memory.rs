@@ -1,6 +1,7 @@
-//! A ledger in memory: the promises of the traits in their plainest form, for tests.
+//! A ledger in memory for tests, which keeps the promises of the traits in the simplest way. The
+//! stored facts outlive the ledgers that are opened on them, as a file outlives its processes.
 //!
-//! It outlives the processes that open it. Never: in the program.
+//! Never: is part of the program.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,7 @@ mod place;
 
 pub(crate) use place::MemoryBackend;
 
+/// Class of an attempt whose process died before the attempt was settled.
 const KILLED: Class = Class::InDoubt(Lost::Killed);
 
 #[derive(Debug, Clone)]
@@ -40,7 +42,7 @@ struct Run {
 struct Start {
     run: u64,
     ended: Option<Ending>,
-    /// Its process is dead, or it ended.
+    /// True if the start has ended, or its process is dead.
     is_over: bool,
 }
 
@@ -57,32 +59,36 @@ struct Store {
     batches: u32,
 }
 
+/// Returns the error of a storage that fails.
 fn storage(act: &'static str) -> LedgerError {
     LedgerError::Storage { act, is_damaged: false, source: "the trap".into() }
 }
 
-/// A ledger in memory, opened.
+/// An open ledger in memory.
 pub(crate) struct MemoryLedger {
     store: Rc<RefCell<Store>>,
     name: LedgerName,
 }
 
-/// Takes facts of one start.
+/// The journal of a ledger in memory, which records facts at once.
 pub(crate) struct MemoryJournal {
     ledger: MemoryLedger,
     run: OpenRun,
 }
 
 impl Store {
+    /// Returns the class of an attempt; in doubt, if the attempt has no settlement.
     fn class(&self, attempt: u64) -> Class {
         self.settlements.get(&attempt).map_or(KILLED, |fact| fact.class)
     }
 
+    /// Returns the time of an attempt's settlement; of its intent, if there is no settlement.
     fn at(&self, attempt: u64) -> WallMs {
         let made = self.intents.get(&attempt).map_or(WallMs(0), |(_, intent)| intent.at);
         self.settlements.get(&attempt).map_or(made, |fact| fact.at)
     }
 
+    /// Returns the costs of a run. Attempts without a settlement count as in doubt.
     fn tally(&self, run: u64) -> Tally {
         let mut tally = Tally::default();
         let own = self.intents.iter().filter(|(_, (of, _))| *of == run);
@@ -90,7 +96,7 @@ impl Store {
         tally
     }
 
-    /// The runs that this one took over, one behind the other, itself first.
+    /// Returns this run, the run that it took over, the run that this one took over, and so on.
     fn chain(&self, run: Option<u64>) -> BTreeSet<u64> {
         let mut chain = BTreeSet::new();
         let mut next = run;
@@ -104,6 +110,7 @@ impl Store {
         &self.runs[id as usize - 1]
     }
 
+    /// Returns the latest open run that is wanted.
     fn open_run(&self, is_wanted: impl Fn(&Run) -> bool) -> Option<u64> {
         let found = self.runs.iter().rposition(|run| run.state == "open" && is_wanted(run));
         found.map(|at| at as u64 + 1)
@@ -113,7 +120,7 @@ impl Store {
         if self.trap == Some(Trap::ReadOnly) { Err(storage("written")) } else { Ok(()) }
     }
 
-    /// Refuses a batch that breaks a rule of the facts.
+    /// Refuses a batch that breaks a rule of the facts, or that a trap refuses.
     fn check(&self, run: &OpenRun, batch: &Batch) -> Result<(), LedgerError> {
         self.check_writable()?;
         let mut intents: BTreeSet<u64> = self.intents.keys().copied().collect();
@@ -190,7 +197,7 @@ impl Store {
         Purged { attempts, kept: old.len() as u64 - attempts, wiped: true }
     }
 
-    /// The open runs, and all that they took over.
+    /// Returns the open runs, and all runs that they took over.
     fn living(&self) -> BTreeSet<u64> {
         let open = (1..).zip(&self.runs).filter(|(_, run)| run.state == "open");
         open.flat_map(|(id, _)| self.chain(Some(id))).collect()

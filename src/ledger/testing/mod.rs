@@ -1,5 +1,5 @@
-//! Ledgers for tests: one way to handle each of them, one that is kept in memory, and the suite that every ledger has
-//! to pass.
+//! Ledgers for tests: a common interface to each kind of ledger, a ledger in memory, and the suite
+//! that every ledger has to pass.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ mod memory;
 pub(crate) use super::sqlite::tests::backend::SqliteBackend;
 pub(crate) use memory::{MemoryBackend, MemoryLedger};
 
-/// A fact as it is stored, read past all rules of the ledger.
+/// A fact as it is stored, read without the code of the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StoredFact {
     pub(crate) attempt: AttemptId,
@@ -24,75 +24,79 @@ pub(crate) struct StoredFact {
     pub(crate) voided: bool,
 }
 
-/// All that is stored of facts and runs.
+/// All facts and runs that are stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Stored {
     pub(crate) facts: Vec<StoredFact>,
-    /// The run that each run took over.
+    /// The run that each run took over, by number.
     pub(crate) took_over: BTreeMap<u64, u64>,
     pub(crate) open_runs: BTreeSet<u64>,
 }
 
-/// A way to fail, from now on.
+/// A failure that occurs from now on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trap {
     /// Nothing can be written.
     ReadOnly,
-    /// It cannot grow.
+    /// The storage cannot grow.
     Full,
-    /// In memory alone: it refuses all batches after so many.
+    /// After this many batches, all batches are refused. In memory only.
     RefusesAfter(u32),
-    /// In memory alone: the writer ends after so many batches, and takes the ledger along.
+    /// The writer ends after this many batches, and the ledger is lost with it. In memory only.
     WriterDiesAfter(u32),
-    /// In memory alone: there is no writer.
+    /// The writer cannot be started. In memory only.
     NoWriter,
-    /// In memory alone: answers cannot be read.
+    /// Details cannot be read. In memory only.
     Unreadable,
 }
 
-/// A place for one ledger, which processes open one after the other.
+/// A place for one ledger, which one process after the other opens.
 pub(crate) trait Backend: Sized {
     type Ledger: Ledger + Shown;
     type Preview: Preview;
 
-    /// A place without a ledger.
+    /// Creates a place without a ledger.
     fn new() -> Self;
 
-    /// Opens the ledger as a new process does. The one before must have been dropped, or killed.
+    /// Opens the ledger like a new process. The ledger of the process before must have been dropped
+    /// or killed.
     fn open(&mut self, now: WallMs) -> Result<Self::Ledger, LedgerError>;
 
+    /// Opens a preview of the ledger.
     fn preview(&self) -> Result<Self::Preview, LedgerError>;
 
-    /// Records facts at once, by the code of the ledger's writer.
+    /// Records facts directly, with the same code as the ledger's writer.
     fn record(
         ledger: &mut Self::Ledger,
         run: &OpenRun,
         batch: Batch,
     ) -> Result<Recorded, Box<Unrecorded>>;
 
+    /// Returns all facts and runs, read without the code of the ledger.
     fn stored(ledger: &Self::Ledger) -> Stored;
 
-    /// The length of what was written and a kill may still cut off.
+    /// Returns the number of bytes that were written and that a kill can still cut off.
     fn written(ledger: &Self::Ledger) -> u64;
 
-    /// The process is gone, and with it all that was written after `cut`.
+    /// Kills the process. Everything that was written after the first `cut` bytes is lost.
     fn kill(&mut self, ledger: Option<Self::Ledger>, cut: Option<u64>);
 
-    /// Has the storage fail, or work again.
+    /// Sets how the storage fails from now on; with `None`, the storage works again.
     fn set_trap(ledger: &Self::Ledger, trap: Option<Trap>);
 
-    /// Has writes folded into the main file often, where there is one.
+    /// Makes the ledger checkpoint its WAL often, if the ledger has one.
     fn fold_often(ledger: &Self::Ledger);
 
-    /// A sabotage: calls whose answers were lost with their process pass for calls that never left.
+    /// Sabotages the ledger: calls in doubt because their process was killed are recorded as not
+    /// sent.
     fn forget_killed(ledger: &Self::Ledger);
 
-    /// A sabotage: purges as if no run had taken another over.
+    /// Sabotages a purge: it ignores that runs have taken over other runs.
     fn purge_without_chain(ledger: &mut Self::Ledger, before: WallMs) -> Result<(), LedgerError>;
 
-    /// Everything that is stored, as bytes.
+    /// Returns everything that is stored, as bytes.
     fn bytes(&self) -> Vec<u8>;
 
-    /// A text of everything that is stored, row by row.
+    /// Returns a text of everything that is stored, row by row.
     fn digest(ledger: &Self::Ledger) -> String;
 }

@@ -1,56 +1,57 @@
-//! The error of a table in which no two columns could be chosen: what each column holds, and what to choose.
+//! The error of a table in which the two columns could not be chosen: says what each column holds,
+//! and what to choose.
 //!
-//! Never: shows a cell; a header that looks like a person's data is masked.
+//! Never: shows a cell. A header that looks like personal data is masked.
 
 use super::{ColumnLook, Role, Table, column_letters};
 use crate::model::subject::mask_digits;
 use crate::rules::headers::{Meaning, is_data, shown_all};
 use std::fmt;
 
-/// At most this many columns are listed.
+/// Largest number of columns that are listed.
 pub(super) const SHOWN_COLUMNS: usize = 60;
 
-/// The reasons for which no two columns could be chosen. Columns are counted from 0.
+/// Reason for which the two columns could not be chosen. Columns are counted from 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each variant's text says what its fields are")]
 pub enum ColumnError {
     /// No column fits.
     NotFound { role: Role, seen: Seen },
-    /// No column has the header that was asked for.
+    /// No column has the header that the user asked for.
     NoSuchHeader { role: Role, asked: String, seen: Seen },
-    /// The table is narrower than the place that was asked for, from 1.
+    /// The table has no column at the position that the user asked for, counted from 1.
     NoSuchIndex { role: Role, asked: usize, width: usize },
-    /// Several columns fit.
+    /// Several columns fit equally well.
     Ambiguous { role: Role, columns: Vec<usize>, seen: Seen },
-    /// The header fits and the cells don't.
+    /// The header fits, but the cells do not look like NIKs.
     NotNiks { column: usize, look: ColumnLook, seen: Seen },
-    /// One column was asked for twice.
+    /// One column would be both the NIK and the name.
     SameColumn { column: usize },
-    /// The first record is data: where a number stands in it, and where names seem to stand.
+    /// The first record is data: `column` holds a long number, and `name` seems to hold names.
     FirstRowIsData { column: usize, name: Option<usize>, seen: Seen },
 }
 
-/// The columns of a table, fit to be shown.
+/// The columns of a table, in a form that is fit to be shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     columns: Vec<SeenColumn>,
-    /// Its headers may be a customer's row.
+    /// `true` if the headers may be a customer's row.
     may_be_data: bool,
 }
 
-/// A column, fit to be shown.
+/// A column, in a form that is fit to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeenColumn {
-    /// Its header.
+    /// Header of the column, masked where it may be personal data.
     pub header: String,
-    /// Counts of a sample of its cells.
+    /// Counts of a sample of the column's cells.
     pub look: ColumnLook,
-    /// Its header speaks of another person or another thing.
+    /// `true` if the header speaks of another person or another thing.
     is_other: bool,
 }
 
 impl Seen {
-    /// The columns of a table.
+    /// Prepares the columns of a table to be shown.
     pub fn of(table: Table<'_>) -> Self {
         let headers = table.headers.unwrap_or_default();
         let certain = table.certain && !headers.iter().any(|header| is_data(header));
@@ -67,12 +68,13 @@ impl Seen {
         Self { columns: (0..width).map(column).collect(), may_be_data }
     }
 
-    /// Each of them.
+    /// Returns the columns, in their order.
     pub fn columns(&self) -> &[SeenColumn] {
         &self.columns
     }
 
-    /// All of them in one line, each by its letters: `A "No", B "NIK"`. Empty where none has a header.
+    /// Returns all columns in one line, each with its letters: `A "No", B "NIK"`. The line is empty
+    /// if no column has a header.
     pub fn line(&self) -> String {
         if self.columns.iter().all(|column| column.header.is_empty()) {
             return String::new();
@@ -87,8 +89,9 @@ impl Seen {
         shown.join(", ")
     }
 
-    /// The column that most likely holds what is looked for, if one does. One whose header speaks of another person or
-    /// another thing is proposed only where there is no other.
+    /// Returns the column that most likely holds the NIK or the name, if one does. `among` limits
+    /// the search, unless it is empty. A column whose header speaks of another person or another
+    /// thing is proposed only if no other column fits.
     fn likeliest(&self, role: Role, among: &[usize]) -> Option<usize> {
         let share = |look: ColumnLook| match role {
             Role::Id => look.like_nik,
@@ -104,14 +107,15 @@ impl Seen {
         let best = own.max_by_key(|(at, column)| (share(column.look), std::cmp::Reverse(*at)));
         match (best, fitting.as_slice()) {
             (Some((at, _)), _) => Some(*at),
-            // Another person's, but there is no other: if it is meant, it has to be said.
+            // Another person's column, but no other one fits. If it is meant, the user
+            // has to say so.
             (None, [(at, _)]) => Some(*at),
             _ => None,
         }
     }
 }
 
-/// A line a column: its letters, its header, what it holds.
+/// Writes one line for each column: its letters, its header, and its content.
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = self.columns.iter().take(SHOWN_COLUMNS);
@@ -201,7 +205,7 @@ impl fmt::Display for ColumnError {
 }
 
 impl ColumnError {
-    /// Advice on what to do about it, without the flags of [`Self::flags`].
+    /// Returns advice on what to do about the error, without the flags of [`Self::flags`].
     pub fn hint(&self) -> &'static str {
         match self {
             Self::NotFound { seen, .. } | Self::Ambiguous { seen, .. } if seen.may_be_data => {
@@ -219,7 +223,7 @@ impl ColumnError {
         }
     }
 
-    /// The flags of [`Self::flags`] as they are typed.
+    /// Returns the flags of [`Self::flags`] as a user types them.
     pub fn typed_flags(&self) -> String {
         let typed = self.flags().into_iter().map(|(flag, value)| match value {
             Some(value) => format!("{flag} {value}"),
@@ -228,8 +232,9 @@ impl ColumnError {
         typed.collect::<Vec<_>>().join(" ")
     }
 
-    /// The flags that answer the question, each with its value: the likeliest column, where one is; else the letter is
-    /// left to the user.
+    /// Returns the flags that resolve the error, each with its value. The value of a column is the
+    /// letters of the likeliest column, or `LETTER`, which the user has to replace. Empty if the
+    /// error does not tell which flags would help.
     pub fn flags(&self) -> Vec<(&'static str, Option<String>)> {
         let choice = |role: Role, seen: &Seen, among: &[usize]| {
             let column = seen.likeliest(role, among);

@@ -1,4 +1,4 @@
-//! A table's columns: which of them are meant, by their headers and their cells.
+//! Choice of the columns of a table, by their headers and their cells.
 //!
 //! Never: prefers one of two columns that fit equally well.
 
@@ -8,19 +8,19 @@ use crate::rules::headers::{
     HeaderKey, IdHeader, Meaning, NameHeader, is_data, may_be_one_person, roles_of, shown,
 };
 
-/// One column.
+/// One column of the table.
 struct Column {
     index: usize,
     header: String,
     key: HeaderKey,
     meaning: Meaning,
-    /// The roles that its header names.
+    /// Roles that the header names.
     roles: Vec<u8>,
     look: ColumnLook,
 }
 
 impl Column {
-    /// The kind of NIK header that it has, if it has one.
+    /// Returns the kind of NIK header that the column has, if it has one.
     fn id_header(&self) -> Option<IdHeader> {
         match self.meaning {
             Meaning::Id(kind, _) => Some(kind),
@@ -29,13 +29,13 @@ impl Column {
     }
 }
 
-/// A table's columns.
+/// The columns of a table.
 pub(super) struct Headed<'a> {
     table: Table<'a>,
     columns: Vec<Column>,
 }
 
-/// A test that a column passes or fails.
+/// Condition that a column may meet.
 type Fits<'f> = &'f dyn Fn(&Column) -> bool;
 
 impl<'a> Headed<'a> {
@@ -60,7 +60,8 @@ impl<'a> Headed<'a> {
         Seen::of(self.table)
     }
 
-    /// Refuses a header that holds what only data holds, in any column or in `only`.
+    /// Refuses a table in which a header holds data, such as a NIK. `only` limits the check
+    /// to one column.
     pub(super) fn refuse_data(&self, only: Option<usize>) -> Result<(), ColumnError> {
         let looked_at = self.columns.iter().filter(|c| only.is_none_or(|index| index == c.index));
         match looked_at.clone().find(|c| is_data(&c.header)) {
@@ -78,8 +79,10 @@ impl<'a> Headed<'a> {
         }
     }
 
-    /// The column that the user named: as it is written if one is; else as compared without case and punctuation; else by
-    /// its letters in a spreadsheet; else by a part that no other has.
+    /// Finds the column that the user named. The name is compared in four ways: with the headers as
+    /// written; with the headers, ignoring case and punctuation; with the letters of a spreadsheet;
+    /// and with parts of the headers. The first way that finds a column decides. If that way finds
+    /// several columns, the choice is ambiguous.
     pub(super) fn asked(&self, role: Role, spec: &ColumnSpec) -> Result<ChosenColumn, ColumnError> {
         let width = self.columns.len();
         let name = match spec {
@@ -103,7 +106,8 @@ impl<'a> Headed<'a> {
         };
         let fitting = or(or(or(exact, &alike), &lettered), &part);
         let Some(one) = self.the_only(role, &fitting)? else {
-            // Among a customer's cells there is no header to be found.
+            // If the record is a customer's row, it has no header to find, and that is the
+            // better message.
             self.refuse_data(None)?;
             return Err(ColumnError::NoSuchHeader { role, asked: shown(name), seen: self.seen() });
         };
@@ -111,7 +115,7 @@ impl<'a> Headed<'a> {
         Ok(ChosenColumn { index: one.index, why })
     }
 
-    /// A note where a column that was chosen has no header, which may be a slip.
+    /// Returns a note for a chosen column whose header is empty, since the choice may be a slip.
     fn empty_header(&self, index: usize) -> &'static str {
         let header = self.table.headers.and_then(|headers| headers.get(index));
         if header.is_some_and(|header| header.trim().is_empty()) {
@@ -121,7 +125,8 @@ impl<'a> Headed<'a> {
         }
     }
 
-    /// Returns `true` if a column may be taken by its cells alone: not under headers that may be a customer's row.
+    /// Returns `true` if a column may be chosen by its cells alone: not if the headers may be a
+    /// customer's row.
     fn may_go_by_cells(&self) -> bool {
         self.table.certain || self.table.headers.is_none()
     }
@@ -130,7 +135,8 @@ impl<'a> Headed<'a> {
         self.columns.iter().filter(|column| fits(column)).collect()
     }
 
-    /// The column that fits, if any does: several are ambiguous.
+    /// Returns the only fitting column, or `None` if there is none. Several fitting columns
+    /// are ambiguous.
     fn the_only<'c>(
         &self,
         role: Role,
@@ -147,8 +153,10 @@ impl<'a> Headed<'a> {
         }
     }
 
-    /// The NIK column: among those whose header and cells both fit, the one whose header says it most plainly; else the
-    /// only one whose cells can be nothing else. `name`: the column that the user named as the name.
+    /// Finds the NIK column. Among the columns whose header and cells both fit, the one whose
+    /// header says so most plainly is chosen; otherwise the only column whose cells cannot be
+    /// anything else; otherwise an empty column with a fitting header. `name` is the column that
+    /// the user named as the name.
     pub(super) fn find_id(&self, name: Option<&ChosenColumn>) -> Result<ChosenColumn, ColumnError> {
         let is_free = |c: &Column| name.is_none_or(|name| name.index != c.index);
         let headed =
@@ -165,27 +173,29 @@ impl<'a> Headed<'a> {
             let is_unknown = c.meaning == Meaning::Unknown && self.may_go_by_cells();
             is_unknown && c.look.must_be_niks() && is_free(c)
         });
-        // An empty column that is headed as the NIK speaks against another one.
+        // An empty column with the header of a NIK speaks against choosing another one
+        // by its cells.
         let rivals = if certain.is_empty() { Vec::new() } else { empty.clone() };
         let candidates: Vec<_> = certain.into_iter().chain(rivals).collect();
         if let Some(one) = self.the_only(Role::Id, &candidates)? {
             return Ok(chosen_id(one));
         }
-        // A header that fits and cells that don't: an employee's number, most often.
+        // The header fits and the cells do not: most often these are the numbers of employees.
         let filled = headed(&|c| c.look.filled > 0);
         if let Some(c) = filled.iter().min_by_key(|c| c.id_header()) {
             let (column, look) = (c.index, c.look);
             return Err(ColumnError::NotNiks { column, look, seen: self.seen() });
         }
-        // Empty columns prove nothing, so they count only where nothing speaks against them.
+        // Empty columns prove nothing, so they count only if nothing speaks against them.
         match self.plainest(&empty)? {
             Some(one) => Ok(chosen_id(one)),
             None => Err(ColumnError::NotFound { role: Role::Id, seen: self.seen() }),
         }
     }
 
-    /// The column, among those that may all be the NIK, whose header says it most plainly. One that names no role is the
-    /// customer's own; those of different roles are different persons'.
+    /// Returns the column, among candidates for the NIK, whose header says so most plainly. A
+    /// column that names no role is the customer's own. Columns of different roles belong to
+    /// different persons, so they are ambiguous.
     fn plainest<'c>(&self, columns: &[&'c Column]) -> Result<Option<&'c Column>, ColumnError> {
         let own: Vec<_> = columns.iter().copied().filter(|c| c.roles.is_empty()).collect();
         let candidates = if own.is_empty() { columns } else { own.as_slice() };
@@ -199,9 +209,10 @@ impl<'a> Headed<'a> {
         self.the_only(Role::Id, &plainest)
     }
 
-    /// The name column: that in the NIK's role; else that of the card; else the only one with a header that we know; else
-    /// the only one that is headed as a name, or whose cells can be nothing else. One in a role that does not go with the
-    /// NIK's is another person's.
+    /// Finds the name column, in this order: the name in the role of the NIK; the name on the card;
+    /// the only column with a known name header; the only column whose header names a name beside
+    /// unknown words, or whose cells cannot be anything else. A name in a role that does not go
+    /// with the role of the NIK belongs to another person.
     pub(super) fn find_name(&self, id: &ChosenColumn) -> Result<ChosenColumn, ColumnError> {
         let roles =
             self.columns.get(id.index).map(|column| column.roles.clone()).unwrap_or_default();
@@ -217,12 +228,13 @@ impl<'a> Headed<'a> {
         let known = |kind: NameHeader| kind != NameHeader::Odd;
         let same_role = headed(&|kind, c| known(kind) && !roles.is_empty() && c.roles == roles);
         let card = headed(&|kind, c| kind == NameHeader::Card && c.roles.is_empty());
-        // A whole name beats a bare one. Beside somebody's in a role, neither says whose it is.
+        // A full name beats a bare one. Beside a name in a role, neither says whose name it is.
         let whole = headed(&|kind, c| kind == NameHeader::Whole && c.roles.is_empty());
         let bare = headed(&|kind, c| kind == NameHeader::Plain && c.roles.is_empty());
         let own = if whole.is_empty() { bare } else { whole };
         let in_roles = headed(&|kind, c| known(kind) && !c.roles.is_empty());
-        // Beside a NIK in a role, a name in another one is taken only where no other column may be meant.
+        // Beside a NIK in a role, a name in another role is chosen only if no other column
+        // may be meant.
         let (beside_own, at_last) =
             if roles.is_empty() { (in_roles, Vec::new()) } else { (Vec::new(), in_roles) };
         let any: Vec<_> = own.into_iter().chain(beside_own).collect();

@@ -1,7 +1,9 @@
-//! Which of a file's first records is the header: the one that names both columns, or else the one whose words stand
-//! above the NIKs.
+//! The search for the header among the first records of a file: the record that names both columns,
+//! or else the record whose words are above the NIKs.
 //!
-//! Must hold: no record that holds a NIK is passed over as a title. Never: shows a cell.
+//! Must hold: no record that holds a NIK is dropped as a title.
+//!
+//! Never: shows a cell.
 
 use super::{ColumnSpec, Wanted};
 use crate::rules::headers::{
@@ -9,13 +11,14 @@ use crate::rules::headers::{
 };
 use crate::rules::nik::look_of;
 
-/// Where the header is, if there is one: else the first record is data.
+/// Position of the header. If the file has no header, the record at this position is data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeaderRow {
-    /// Its place among the records, from 0. What stands above is titles.
+    /// Index among the records, from 0. The records before it are titles.
     pub at: usize,
-    /// It is certain that it is a header: words stand above the NIKs, and some cell speaks of a NIK or a name. Else it may be
-    /// a customer's row.
+    /// `true` if the record certainly is a header: it has words above the NIKs, and a cell that
+    /// speaks of a NIK or a name; or it is the header of our own output. Otherwise the record may
+    /// be a customer's row.
     pub certain: bool,
 }
 
@@ -44,7 +47,8 @@ pub fn find_header<T: AsRef<str>>(rows: &[Vec<T>], wanted: Wanted<'_>) -> Header
 }
 
 impl Wanted<'_> {
-    /// Returns `true` if a record names each column: as the user gave it, or as it is known.
+    /// Returns `true` if a record names both columns: by the header that the user gave, or by a
+    /// known header.
     pub fn is_header<'c>(self, cells: impl Iterator<Item = &'c str>) -> bool {
         let (mut id, mut name) = (false, false);
         for cell in cells {
@@ -60,12 +64,12 @@ impl Wanted<'_> {
     }
 }
 
-/// Where the NIKs begin.
+/// Position of the first NIK.
 #[derive(Clone, Copy)]
 struct NikBlock {
     row: usize,
     column: usize,
-    /// Filled cells of its first row.
+    /// Number of filled cells in the first row with a NIK.
     filled: usize,
 }
 
@@ -77,8 +81,8 @@ impl NikBlock {
     }
 }
 
-/// The column with the most cells that look like NIKs, and the first of them. The column that the user gave by number
-/// goes first.
+/// Returns the column with the most cells that look like NIKs, and the first row with such a cell.
+/// A column that the user gave by number and that has such a cell is preferred.
 fn nik_block<T: AsRef<str>>(rows: &[Vec<T>], wanted: Wanted<'_>) -> Option<NikBlock> {
     let width = rows.iter().map(Vec::len).max().unwrap_or(0);
     let is_nik = |row: &Vec<T>, column: usize| {
@@ -98,8 +102,10 @@ fn nik_block<T: AsRef<str>>(rows: &[Vec<T>], wanted: Wanted<'_>) -> Option<NikBl
     Some(NikBlock { row, column, filled: rows.get(row).map_or(0, |row| filled(row)) })
 }
 
-/// The record above the NIKs that looks most like a header: the one whose cells speak most of a NIK or a name, else the first
-/// whose words fill it. What stands below the first may be a customer: it is no title.
+/// Returns the record above the NIKs that looks most like a header: the record with the most cells
+/// that speak of a NIK or a name, or else the first record with enough words. Among equals the
+/// first record wins, since a later one may be a customer's row, and records before the header are
+/// dropped as titles.
 fn words_above<T: AsRef<str>>(rows: &[Vec<T>], above: &[Vec<T>], block: NikBlock) -> HeaderRow {
     let known = |row: &[T]| telling_headers(row.iter().map(AsRef::as_ref));
     let fits = |row: &&Vec<T>| {
@@ -110,7 +116,7 @@ fn words_above<T: AsRef<str>>(rows: &[Vec<T>], above: &[Vec<T>], block: NikBlock
     let best = fitting.max_by_key(|(at, row)| (known(row), std::cmp::Reverse(*at)));
     match best {
         Some((at, row)) => HeaderRow { at, certain: known(row) > 0 },
-        // Nothing stands above the NIKs: the headers are told by their words, or there are none.
+        // No record has words above the NIKs: the header is found by its words, or there is none.
         None => {
             let several = above.iter().position(|row| known(row) > 0);
             let first = above.iter().position(|row| filled(row) > 1);
@@ -120,7 +126,8 @@ fn words_above<T: AsRef<str>>(rows: &[Vec<T>], above: &[Vec<T>], block: NikBlock
     }
 }
 
-/// The first filled record that has the columns that were given by number.
+/// Returns the index of the first record that has more than one filled cell and the columns which
+/// the user gave by number; 0 if there is none.
 fn first_wide_enough<T: AsRef<str>>(rows: &[Vec<T>], wanted: Wanted<'_>) -> usize {
     let index = |spec: Option<&ColumnSpec>| match spec {
         Some(ColumnSpec::Index(index)) => *index,
@@ -154,7 +161,7 @@ mod tests {
             ("Laporan||/||/No|NIK|Nama/1|#|BUDI", None, None, (2, true)),
             ("PT X||/Oktober||/No.|NO. KTP YBS|Nama Xyz/1|#|BUDI", None, None, (2, true)),
             ("PT X||/Kolom A|Kolom B|Kolom C/1|#|BUDI", None, None, (1, false)),
-            // A first customer whose NIK is missing is no header, and is not lost above one.
+            // A first customer without a NIK is neither taken for a header nor dropped as a title.
             ("a|b|c/1|belum ada|BUDI/2|#|SITI", None, None, (0, false)),
             ("1|belum ada|BUDI/2|#|SITI", None, None, (0, false)),
             ("1||BUDI/2|#|SITI", None, None, (0, false)),
@@ -165,10 +172,10 @@ mod tests {
                 None,
                 (0, true),
             ),
-            // Our own results, whatever stands in them.
+            // Our own results, whatever the cells hold.
             ("no|nik|Result (ck_outcome)/1|belum ada|Rejected/2|#|Match", None, None, (0, true)),
             ("No|No Induk YBS|Nama/1|belum ada|BUDI/2|#|SITI", None, None, (0, true)),
-            // By name, of the user's; by number, by what stands above.
+            // Columns that the user gave: by header, by number, by letter.
             ("x|y|z/a|bb|c/1|#|BUDI", Some("bb"), Some("c"), (1, true)),
             ("Laporan data||/No|Kode|Orang/1|#|BUDI", Some("2"), Some("3"), (1, false)),
             ("Laporan data||/No|Kode|Orang/1|#|BUDI", Some("B"), Some("3"), (1, false)),
@@ -181,7 +188,7 @@ mod tests {
             ("Laporan||/Kolom A|Kolom B|Kolom C/1|2|3", Some("2"), Some("3"), (1, false)),
             ("nik|nama", None, None, (0, false)),
             ("", None, None, (0, false)),
-            // What stands above a header and holds data is no title.
+            // A record above the header that holds data is not a title.
             ("1|#|BUDI/No|NIK|Nama/2|#|SITI", None, None, (0, false)),
         ] {
             let rows = rows.replace('#', NIK);

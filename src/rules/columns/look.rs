@@ -1,4 +1,4 @@
-//! Counts of a sample of a column's cells, by what they look like: NIKs, names, or something else.
+//! Counts of a sample of a column's cells, by their look: NIKs, names, or something else.
 //!
 //! Never: keeps a cell.
 
@@ -8,31 +8,34 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use crate::model::row::Warning;
 use crate::rules::nik::{NikPolicy, check_nik, look_of};
 
-/// Percent of a sample's filled cells that look like NIKs in a column of NIKs, at least.
+/// Lowest percentage of filled cells that look like NIKs in a column of NIKs.
 const LIKE_NIK_PERCENT: u64 = 80;
-/// Percent of a sample's filled cells that look like names in a column of names, at least.
+/// Lowest percentage of filled cells that look like names in a column of names.
 const LIKE_NAME_PERCENT: u64 = 80;
-/// Below this many filled cells it tells nothing that one of them stands there twice.
+/// Number of filled cells below which repeated cells say nothing about the column.
 const TELLING_CELLS: u64 = 5;
-/// Letters of the shortest name, and characters and words of the longest.
+/// Fewest letters of a name.
 const SHORTEST_NAME: usize = 2;
+/// Most characters of a name.
 const LONGEST_NAME: usize = 60;
+/// Most words of a name.
 const MOST_WORDS: usize = 8;
 
-/// Counts of a sample of one column's cells, by what they look like.
+/// Counts of a sample of one column's cells, by their look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ColumnLook {
     /// Cells that are not empty.
     pub filled: u64,
-    /// Those of them that look like NIKs, damaged ones included, so that a damaged file gets the message about damage.
+    /// Filled cells that look like NIKs. Damaged NIKs count too, so that a damaged file gets the
+    /// message about its damage.
     pub like_nik: u64,
-    /// Those of them that pass the checks of a NIK.
+    /// Filled cells that pass the checks of a NIK and begin with a known province.
     pub niks: u64,
-    /// Those of them that have letters.
+    /// Filled cells that have letters.
     pub letters: u64,
-    /// Those of them that look like a person's name.
+    /// Filled cells that look like a person's name.
     pub like_name: u64,
-    /// Cells that differ from one another.
+    /// Filled cells that differ from one another.
     pub distinct: u64,
 }
 
@@ -42,25 +45,26 @@ impl ColumnLook {
         self.filled > 0 && self.like_nik * 100 >= self.filled * LIKE_NIK_PERCENT
     }
 
-    /// Returns `true` if the cells are NIKs by what they hold alone: other numbers have 16 digits too.
+    /// Returns `true` if the cells alone prove that these are NIKs. They have to pass the checks,
+    /// since other numbers have 16 digits too.
     pub(super) fn must_be_niks(self) -> bool {
         self.filled > 0 && self.niks * 100 >= self.filled * LIKE_NIK_PERCENT
     }
 
-    /// Returns `true` if the cells do not speak against a header that says that they are names.
+    /// Returns `true` if the cells do not contradict a header that says that these are names.
     pub(super) fn may_be_names(self) -> bool {
         self.letters * 2 >= self.filled
     }
 
-    /// Returns `true` if the cells are persons' names by what they hold alone: those of towns and branches stand there again
-    /// and again.
+    /// Returns `true` if the cells alone prove that these are names of persons. Names of towns and
+    /// branches look alike, but they repeat.
     pub(super) fn must_be_names(self) -> bool {
         let varies = self.filled < TELLING_CELLS || self.distinct * 2 >= self.filled;
         self.filled > 0 && self.like_name * 100 >= self.filled * LIKE_NAME_PERCENT && varies
     }
 }
 
-/// Gathers a look cell by cell.
+/// Counter of a column's cells, fed cell by cell.
 #[derive(Clone, Debug, Default)]
 pub struct ColumnSample {
     look: ColumnLook,
@@ -68,7 +72,7 @@ pub struct ColumnSample {
 }
 
 impl ColumnSample {
-    /// Counts one cell.
+    /// Counts one cell. An empty cell is ignored.
     pub fn add(&mut self, cell: &str) {
         let cell = cell.trim();
         if cell.is_empty() {
@@ -86,19 +90,20 @@ impl ColumnSample {
         look.distinct = self.seen.len() as u64;
     }
 
-    /// The look so far.
+    /// Returns the counts so far.
     pub fn look(&self) -> ColumnLook {
         self.look
     }
 }
 
-/// Returns `true` if a cell can be little else than a NIK: a date and a province that there are.
+/// Returns `true` if a cell is hardly anything but a NIK: the date and the province exist.
 fn is_sure_nik(cell: &str) -> bool {
     let unknown = Warning::NikProvinceUnknown;
     check_nik(cell, &NikPolicy::default()).is_ok_and(|(_, warnings)| !warnings.contains(unknown))
 }
 
-/// Returns `true` if a cell may be a person's name: words of letters, with the marks that names have.
+/// Returns `true` if a cell may be a person's name: words of letters, with the
+/// punctuation of names.
 fn is_like_name(cell: &str) -> bool {
     let letters = cell.chars().filter(|c| c.is_alphabetic()).count();
     letters >= SHORTEST_NAME

@@ -1,4 +1,4 @@
-//! Which columns are taken from which table, and how a refusal reads.
+//! Tests of the choice of columns, and of the texts of its errors.
 
 use super::error::SHOWN_COLUMNS;
 use super::*;
@@ -9,11 +9,11 @@ const NIKS: ColumnLook = ColumnLook { filled: 100, like_nik: 80, niks: 80, disti
 const FEW: ColumnLook = ColumnLook { like_nik: 79, niks: 79, ..NIKS };
 /// A column that is nearly empty.
 const SOME: ColumnLook = ColumnLook { filled: 3, like_nik: 3, niks: 3, distinct: 3, ..EMPTY };
-/// Numbers of 16 digits that are no NIKs.
+/// Numbers of 16 digits that are not NIKs.
 const CARDS: ColumnLook = ColumnLook { niks: 10, ..NIKS };
 const TEXT: ColumnLook =
     ColumnLook { filled: 100, letters: 100, like_name: 100, distinct: 90, ..EMPTY };
-/// Words that stand there again and again.
+/// Words that repeat.
 const TOWNS: ColumnLook = ColumnLook { distinct: 5, ..TEXT };
 const CODES: ColumnLook = ColumnLook { filled: 100, distinct: 100, ..EMPTY };
 
@@ -42,14 +42,14 @@ fn finds_the_columns() {
         // An explicit KTP header beats a bare NIK, which beats a vague one.
         (&[("NIK", NIKS), ("No KTP", NIKS), ("Nama", TEXT)], (1, 2)),
         (&[("No Identitas", NIKS), ("NIK", NIKS), ("Nama", TEXT)], (1, 2)),
-        // Only cells decide between employee number and NIK.
+        // Only the cells tell an employee number from a NIK.
         (&[("NIK", TEXT), ("No KTP", NIKS), ("Nama", TEXT)], (1, 2)),
         (&[("NIK", NIKS), ("No KTP", TEXT), ("Nama", TEXT)], (0, 2)),
         (&[("NIK", NIKS), ("No KTP", EMPTY), ("Nama", TEXT)], (0, 2)),
-        // A family card's number has 16 digits too.
+        // The number of a family card has 16 digits too.
         (&[("No KK", NIKS), ("NIK", NIKS), ("Nama", TEXT)], (1, 2)),
         (&[("NIK", NIKS), ("NIK", TEXT), ("Nama", TEXT)], (0, 2)),
-        // Names: of the card, of the NIK's role, whole.
+        // Names: on the card, in the role of the NIK, full.
         (&[("NIK", NIKS), ("Nama", TEXT), ("Nama KTP", TEXT), ("Nama Ibu", TEXT)], (0, 2)),
         (
             &[
@@ -63,20 +63,20 @@ fn finds_the_columns() {
         (&[("NIK", NIKS), ("Nama", TEXT), ("Nama Lengkap", TEXT)], (0, 2)),
         (&[("NIK", NIKS), ("Nama Nasabah", TEXT), ("Nama Ibu Kandung", TEXT)], (0, 1)),
         (&[("NIK Nasabah", NIKS), ("Nama Karyawan", TEXT), ("Customer Name", TEXT)], (0, 2)),
-        // Cells decide where the headers do not: one column can be nothing else.
+        // The cells decide if the headers do not: one column cannot be anything else.
         (&[("Nomor", NIKS), ("Orang", TEXT), ("Kota", TOWNS), ("Kode", CODES)], (0, 1)),
         (&[("KTP YBS", NIKS), ("Nama KRT", TEXT)], (0, 1)),
         (&[("No KK", NIKS), ("Unik", NIKS), ("Nama", TEXT)], (1, 2)),
         (&[("NIK", CODES), ("Nomor Lain", NIKS), ("Nama", TEXT)], (1, 2)),
         (&[("", NIKS), ("", TEXT)], (0, 1)),
-        // The customer's own goes before anybody's in a role; roles go together.
+        // The customer's own column is preferred to one in a role. Roles go together.
         (&[("NIK", NIKS), ("Nama", TEXT), ("No KTP Penjual", NIKS)], (0, 1)),
         (&[("NIK Pembeli", NIKS), ("Nama Pembeli", TEXT), ("Nama KTP Penjual", TEXT)], (0, 1)),
         (&[("NIK Pegawai", NIKS), ("Nama Peminjam", TEXT), ("Kota", TOWNS)], (0, 1)),
         (&[("NIK Nasabah", NIKS), ("No KTP Nasabah", NIKS), ("Nama", TEXT)], (1, 2)),
         (&[("No KTP Istri", NIKS), ("NIK", NIKS), ("Nama", TEXT)], (1, 2)),
         (&[("No KTP Aktif", SOME), ("NIK", NIKS), ("Nama", TEXT)], (1, 2)),
-        // A header of a name above something else is passed over.
+        // A name header above something else is ignored.
         (&[("NIK", NIKS), ("Nama", CODES), ("Nama Lengkap Nasabah", TEXT)], (0, 2)),
         // A file without rows.
         (&[("nik", EMPTY), ("nama", EMPTY)], (0, 1)),
@@ -121,7 +121,7 @@ fn refuses_to_guess() {
     let error = refused(&[("NIK", FEW), ("Nama", TEXT)]);
     assert!(matches!(error, ColumnError::NotNiks { column: 0, .. }), "{error}");
     for (table, role) in [
-        // Other persons, other numbers, parts of a name: whatever the cells hold.
+        // Other persons, other numbers and parts of a name, whatever the cells hold.
         (&[("No KK", NIKS), ("Nama", TEXT)][..], Role::Id),
         (&[("NIK Pasangan", NIKS), ("Nama", TEXT)], Role::Id),
         (&[("NIK Mertua", NIKS), ("Nama Debitur", TEXT)], Role::Id),
@@ -156,7 +156,7 @@ fn what_the_user_names_wins() {
         ("no kk", "Nama Ibu", Ok((1, 3))),
         ("No. KK", "nama", Ok((1, 2))),
         ("X_Y", "Nama", Ok((5, 4))),
-        // By letter, by a part that no other has, mixed as one likes.
+        // By letter, by a part that no other header has, or mixed.
         ("A", "c", Ok((0, 2))),
         ("B", "5", Ok((1, 4))),
         ("kk", "ibu", Ok((1, 3))),
@@ -203,7 +203,7 @@ fn a_first_row_of_data_is_no_header() {
     assert!(choose(&wide, Some("3"), Some("2")).is_err());
     let error = choose(&wide, Some("NIK"), None).unwrap_err();
     assert!(matches!(error, ColumnError::FirstRowIsData { column: 2, .. }), "{error}");
-    // Both named: a long number in another header is let be.
+    // Both columns are named: a long number in another header does not matter.
     let odd = [("NIK", NIKS), ("nama", TEXT), ("202401010000", TEXT)];
     assert!(choose(&odd, Some("1"), Some("2")).is_ok());
     assert!(choose(&odd, None, None).is_err());
@@ -255,7 +255,7 @@ columns E, G fit equally well as the name. The columns are:
     H   \"\"             empty";
     assert_eq!(error.to_string(), expected);
     assert_eq!(error.typed_flags(), "--name-column E");
-    // Another person's is proposed only where there is no other; of several none.
+    // Another person's column is proposed only if no other fits; of several such columns none is.
     for (table, flags) in [
         (&[("NIK", NIKS), ("Nama Ibu", TEXT)][..], "--name-column B"),
         (&[("NIK", NIKS), ("Nama Ibu", TEXT), ("Nama Ayah", TEXT)], "--name-column LETTER"),

@@ -1,6 +1,6 @@
-//! The findings: which there are, at what limits, and what they say.
+//! The findings: their limits and their texts.
 //!
-//! Must hold: the gravest come first.
+//! Must hold: the most serious findings come first.
 
 use super::{FileCounts, Sign, SpotLog};
 use crate::model::finding::{Finding, FindingClass, Skipped, Spot};
@@ -8,42 +8,43 @@ use crate::model::money::number;
 use crate::model::row::{Rejection, Warning};
 use crate::rules::headers::HeaderKey;
 
-/// Scientific notation, or numbers already rounded, in more than this share of the rows, in percent, stop the file.
+/// Percentage of rows with a NIK in scientific notation, or with a rounded NIK, above which the
+/// file is stopped.
 const LOST_DIGITS_PERCENT: u64 = 1;
-/// A last digit 0 in this share of the NIKs or more, in percent, stops the file. About 10 is normal.
+/// Percentage of NIKs with the last digit 0 from which on the file is stopped. About 10 is normal.
 const LAST_ZERO_PERCENT: u64 = 30;
-/// Below this many NIKs their digits say nothing about the column.
+/// Number of NIKs below which their digits say nothing about the column.
 const TELLING_NIKS: u64 = 50;
-/// Below this many NIKs that are numbers to the spreadsheet their last digits say nothing.
+/// Number of NIKs that are numbers to the spreadsheet below which their last digits say nothing.
 const TELLING_NUMBERS: u64 = 10;
-/// Rows of one kind in more than this share, in percent, stop the file.
+/// Percentage that counts as most of the rows or NIKs.
 const MOST_PERCENT: u64 = 50;
-/// Women's days in fewer than this share of the NIKs, in percent, are none of people.
+/// Percentage of NIKs with a woman's birth day below which the numbers cannot be people's.
 const WOMEN_PERCENT: u64 = 2;
 
-/// What is known of a file besides its rows.
+/// Facts about a file besides its rows.
 #[derive(Clone, Debug, Default)]
 pub struct FileFacts {
-    /// The NIK column's header.
+    /// Key of the NIK column's header.
     pub id_header: Option<HeaderKey>,
-    /// Headers that more than one column has.
+    /// Number of headers that more than one column has.
     pub repeated_headers: u64,
-    /// The text is Windows-1252, found and not told.
+    /// `true` if the text was read as Windows-1252 because of its bytes, and no encoding was named.
     pub guessed_windows_1252: bool,
-    /// Records that are no rows.
+    /// Records that are not rows.
     pub skipped: Skipped,
-    /// Formulas of the sheet whose values were never stored, and cells whose text is missing.
+    /// Number of formulas in the sheet whose values were never stored.
     pub unstored: u64,
-    /// Cells that refer to a text that is not in the workbook.
+    /// Number of cells that refer to a text which is not in the workbook.
     pub lost: u64,
-    /// Other visible sheets of the workbook that have cells, fit to be shown.
+    /// Names of other visible sheets of the workbook that have cells, fit to be shown.
     pub other_sheets: Vec<String>,
 }
 
-/// A finding that stops the whole file, and the words for it.
+/// A finding that stops the whole file, with its texts.
 struct Stop {
     code: &'static str,
-    /// Goes on from "so many of so many".
+    /// Rest of the message, after "N of M".
     what: &'static str,
     hint: &'static str,
     sign: Option<Sign>,
@@ -99,13 +100,13 @@ const MOSTLY_REJECTED: Stop = Stop {
     code: "file_mostly_rejected",
     what: "rows fail our own checks: is this the right column?",
     hint: "look at the reasons by count, and choose the columns with --id-column and --name-column",
-    // Its reasons are findings of their own, with their places.
+    // The reasons are separate findings, with their own places.
     sign: None,
 };
 
-/// The reasons to stop before the first call. A file without rows has none.
+/// Returns the findings that stop the file before the first call. A file without rows has none.
 pub fn stop_findings(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) -> Vec<Finding> {
-    // What the user leaves out says nothing of the rest.
+    // Rows that the user leaves out say nothing about the others.
     let left_out = counts.rejections.get(Rejection::RowHidden);
     let (rows, niks) = (counts.rows.saturating_sub(left_out), counts.niks);
     let rejected = counts.rejected() - left_out;
@@ -115,7 +116,7 @@ pub fn stop_findings(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) ->
         || facts.id_header.as_ref().is_some_and(HeaderKey::is_family_card);
     let employees = counts.employee_numbers;
     let (numbers, number_zeros) = (counts.numbers, counts.numbers_last_zero);
-    // Of numbers a few are enough: nothing else makes most of them end in 0.
+    // For numbers a few cells are enough: nothing else makes most of them end in 0.
     let zeros = (telling && at_least(counts.last_zero, LAST_ZERO_PERCENT, niks))
         || (numbers >= TELLING_NUMBERS && at_least(number_zeros, MOST_PERCENT, numbers));
     let (lost, most) = (LOST_DIGITS_PERCENT, MOST_PERCENT);
@@ -144,7 +145,8 @@ pub fn stop_findings(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) ->
     .collect()
 }
 
-/// All that the file shows, the gravest first: what stops it, what is not sent or may be wasted, what is good to know.
+/// Returns all findings of a file, the most serious first: those that stop the file; rows that are
+/// not sent, or sent and perhaps wasted; and things that are good to know.
 pub fn findings(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) -> Vec<Finding> {
     let mut all = stop_findings(counts, spots, facts);
     let rows = counts.rows;
@@ -187,7 +189,8 @@ pub fn findings(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) -> Vec<
     all
 }
 
-/// The finding of NIKs that stand in the file with different names: so many pairs of so many.
+/// Returns the finding about NIKs that occur in the file with different names:
+/// `count` of `of` pairs.
 pub fn several_names_finding(count: u64, of: u64, places: Vec<Spot>) -> Finding {
     let message = match count {
         1 => {
@@ -212,7 +215,7 @@ pub fn several_names_finding(count: u64, of: u64, places: Vec<Spot>) -> Finding 
     }
 }
 
-/// Findings that only a workbook can give.
+/// Returns the findings that only a workbook can have.
 fn sheet_findings(counts: &FileCounts, facts: &FileFacts) -> Vec<Finding> {
     let left_out = counts.rejections.get(Rejection::RowHidden);
     let (hidden, rows) = (counts.hidden.saturating_sub(left_out), counts.rows);
@@ -266,7 +269,7 @@ const HIDDEN_ONE: &str = "is hidden in the workbook, by a filter or by hand, and
 const HIDDEN_MANY: &str =
     "are hidden in the workbook, by a filter or by hand, and would be sent too";
 
-/// What is good to know.
+/// Returns the findings that are good to know.
 fn notes(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) -> Vec<Finding> {
     let Skipped { titles, blank, totals, numbered } = facts.skipped;
     let headers = facts.repeated_headers;
@@ -344,12 +347,13 @@ fn about_file(code: &'static str, message: String, hint: &'static str) -> Findin
     Finding { code, class, count: 1, of: 1, message, hint, places: Vec::new() }
 }
 
-/// Whether `count` is `percent` of `of` or more.
+/// Checks whether `count` is at least `percent` percent of `of`.
 fn at_least(count: u64, percent: u64, of: u64) -> bool {
     u128::from(count) * 100 >= u128::from(percent) * u128::from(of)
 }
 
-/// Whether `count` is more than `percent` of `of`. In 128 bits, where no count overflows.
+/// Checks whether `count` is more than `percent` percent of `of`. Computed in 128 bits, in which no
+/// count overflows.
 fn over(count: u64, percent: u64, of: u64) -> bool {
     u128::from(count) * 100 > u128::from(percent) * u128::from(of)
 }

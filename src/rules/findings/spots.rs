@@ -1,32 +1,33 @@
-//! The first places at which each thing shows.
+//! The first places at which each sign shows.
 //!
-//! Must hold: a place costs nothing where enough are known; what stands there is masked.
+//! Must hold: a place is built only while fewer than `SPOTS` places of its sign are known, so that
+//! further ones cost nothing.
 
 use crate::model::finding::{SPOTS, Spot};
 use crate::model::row::{NikLook, Reading, Rejection, Warning};
 use std::collections::BTreeMap;
 
-/// Something that a row shows.
+/// A sign that a row shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sign {
-    /// It is rejected.
+    /// The row is rejected.
     Rejection(Rejection),
-    /// It is sent with a warning.
+    /// The row is sent with a warning.
     Warning(Warning),
-    /// Its NIK ends in 0.
+    /// The NIK ends in 0.
     LastZero,
-    /// Its NIK's year is a card's year of issue.
+    /// The year in the NIK may be the year of issue of a family card.
     LateYear,
-    /// Its NIK cell looks like an employee number.
+    /// The NIK cell looks like an employee number.
     EmployeeNumber,
-    /// Its columns are swapped.
+    /// The NIK and the name are swapped.
     Swapped,
-    /// Its name was cleaned.
+    /// The name was cleaned.
     NameCleaned,
 }
 
 impl Sign {
-    /// Whether the name's cell shows it; else the NIK's.
+    /// Checks whether the sign shows in the name cell. Otherwise it shows in the NIK cell.
     pub fn is_of_name(self) -> bool {
         match self {
             Self::Rejection(rejection) => rejection.code().starts_with("name_"),
@@ -42,7 +43,8 @@ impl Sign {
 pub struct SpotLog(BTreeMap<Sign, Vec<Spot>>);
 
 impl SpotLog {
-    /// Notes what a row shows; `spot` tells the place of a sign.
+    /// Notes the signs of a row. `spot` returns the place of a sign in this row, with the
+    /// value masked.
     pub fn add(&mut self, reading: &Reading, mut spot: impl FnMut(Sign) -> Spot) {
         match &reading.checked {
             Ok(checked) => {
@@ -77,7 +79,7 @@ impl SpotLog {
         }
     }
 
-    /// The first places of a sign.
+    /// Returns the first places of a sign.
     pub fn of(&self, sign: Sign) -> Vec<Spot> {
         self.0.get(&sign).cloned().unwrap_or_default()
     }

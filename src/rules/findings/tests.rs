@@ -1,4 +1,4 @@
-//! Findings at their limits.
+//! Tests of the counts and the places, and of the findings at their limits.
 
 use super::*;
 use crate::model::finding::{Finding, Skipped, Spot};
@@ -8,7 +8,7 @@ use crate::rules::headers::HeaderKey;
 use crate::rules::name::check_name;
 use crate::rules::nik::{NikPolicy, check_nik};
 
-/// Rows of 16-digit NIKs, half of them women's, changed by `change`.
+/// Returns the counts of a file with 16-digit NIKs, half of them women's, after `change`.
 fn counts(rows: u64, change: impl Fn(&mut FileCounts)) -> FileCounts {
     let mut counts = FileCounts { rows, niks: rows, women: rows / 2, ..FileCounts::default() };
     change(&mut counts);

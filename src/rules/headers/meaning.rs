@@ -1,37 +1,51 @@
-//! Headers: what a column holds, as its header's words tell it.
+//! The meaning of a header: the content of a column, as the words of its header tell.
 //!
-//! Must hold: a header with a word for another person or another thing is never that of the NIK or the name.
+//! Must hold: a header with a word for another person or another thing is never taken for that of
+//! the NIK or the name.
+//!
 //! Never: looks at cells.
 
 use super::words::{FIRST_SIDE_OF_A_DEAL, Word, words_of};
 use unicode_normalization::UnicodeNormalization;
 
-/// The content of a column, as its header tells it.
+/// Content of a column, as its header tells.
+///
+/// ```
+/// use ceknik::rules::headers::{IdHeader, Meaning, NameHeader, roles_of};
+///
+/// assert_eq!(Meaning::of("No. KTP"), Meaning::Id(IdHeader::Card, vec![]));
+/// assert_eq!(Meaning::of("namaLengkap"), Meaning::Name(NameHeader::Whole, vec![]));
+/// // Another person's number, and the number of another card.
+/// assert_eq!(Meaning::of("NIK Pasangan"), Meaning::Other);
+/// assert_eq!(Meaning::of("No. Kartu Keluarga"), Meaning::Other);
+/// // Words for one role are equal in both languages.
+/// assert_eq!(roles_of("borrower_nik"), roles_of("Nama Peminjam"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Meaning {
-    /// An identity number, as plainly as told, of somebody in these roles.
+    /// An identity number, how plainly the header says so, and the roles of its owner.
     Id(IdHeader, Vec<u8>),
-    /// A name, as plainly as told, of somebody in these roles.
+    /// A name, how plainly the header says so, and the roles of its owner.
     Name(NameHeader, Vec<u8>),
-    /// Something else: another person, another thing, a part of a name.
+    /// Something else: another person, another thing, or a part of a name.
     Other,
-    /// Nothing that we know.
+    /// Unknown: the header says nothing that we know.
     Unknown,
 }
 
 /// Kinds of headers of a NIK, the plainest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum IdHeader {
-    /// The national card's number.
+    /// The number of the national card.
     Card,
-    /// NIK, which is an employee's number too.
+    /// "NIK", which can also mean an employee number.
     Nik,
     /// The number of some identity.
     Vague,
 }
 
 impl IdHeader {
-    /// Each of them, the plainest first.
+    /// All kinds, the plainest first.
     pub const ALL: [Self; 3] = [Self::Card, Self::Nik, Self::Vague];
 }
 
@@ -40,22 +54,22 @@ impl IdHeader {
 pub enum NameHeader {
     /// The name on the card.
     Card,
-    /// A whole name.
+    /// A full name.
     Whole,
     /// A name.
     Plain,
-    /// A name, and a word that we do not know.
+    /// A name, with a word that we do not know.
     Odd,
 }
 
-/// The roles that a header names, whatever else it says.
+/// Returns the roles that a header names, whatever else it says: sorted, each once.
 pub fn roles_of(header: &str) -> Vec<u8> {
     let header: String = header.nfkc().collect();
     roles_in(&words_of(&header))
 }
 
-/// Returns `true` if headers that name these roles may speak of one person: one of them names none, both name the same, or
-/// each is a role that a person has beside another.
+/// Returns `true` if headers that name these roles may speak of one person: one of them names no
+/// role, both name equal roles, or all roles are such that one person may have them together.
 pub fn may_be_one_person(one: &[u8], other: &[u8]) -> bool {
     let is_common = |roles: &[u8]| roles.iter().all(|role| *role < FIRST_SIDE_OF_A_DEAL);
     one == other || (is_common(one) && is_common(other)) || one.is_empty() || other.is_empty()
@@ -80,7 +94,7 @@ fn roles_in(words: &[Option<Word>]) -> Vec<u8> {
 }
 
 impl Meaning {
-    /// The meaning of a header.
+    /// Returns the meaning of a header.
     pub fn of(header: &str) -> Self {
         let header: String = header.nfkc().collect();
         let found = words_of(&header);
@@ -114,12 +128,12 @@ impl Meaning {
         Self::Id(kind, roles)
     }
 
-    /// Returns `true` if it is a header of a NIK.
+    /// Returns `true` if the header is that of a NIK.
     pub fn is_id(&self) -> bool {
         matches!(self, Self::Id(..))
     }
 
-    /// Returns `true` if it is a header of a name that we know.
+    /// Returns `true` if the header is that of a name and has no unknown word.
     pub fn is_name(&self) -> bool {
         matches!(self, Self::Name(kind, _) if *kind != NameHeader::Odd)
     }

@@ -1,4 +1,4 @@
-//! Which headers we know, and which we must not.
+//! Tests of headers: comparing them, telling them from data, and showing them.
 
 use super::*;
 

@@ -1,30 +1,32 @@
-//! The words of headers, in Indonesian and English, and what each of them says.
+//! The words of headers, in Indonesian and English, and their meanings.
 //!
-//! Must hold: a word stands in one list. Never: looks at cells.
+//! Must hold: each word is in one list only.
+//!
+//! Never: looks at cells.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// The meaning of one word of a header.
+/// Meaning of one word of a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Word {
     /// The number itself: NIK.
     Nik,
     /// The card: KTP.
     Card,
-    /// An identity, of whatever kind.
+    /// An identity of any kind.
     Identity,
-    /// That it is the nation's, or of residents.
+    /// The nation or its residents, whose number a national one is.
     National,
     /// A name.
     Name,
-    /// That the name is whole.
+    /// Full, said of a name.
     Whole,
     /// A number.
     Number,
     /// Nothing that matters here.
     Filler,
-    /// In which role the person stands; words of one number mean the same role.
+    /// Role of the person. Words with one number mean one role.
     Role(u8),
     /// Another person: mother, spouse, guarantor.
     OtherPerson,
@@ -45,7 +47,7 @@ const FILLER: &str = "\
     sesuai as per di pada dalam the of on in and dan atau or el elektronik electronic kartu card tanda induk digit digits \
     text teks wajib required mandatory diisi isi harus tanpa gelar without ri indonesia indonesian wni valid aktif benar \
     tertera tercantum dari from yang calon data info format kapital huruf besar capital polis policy terdaftar";
-/// One role a line.
+/// Words for roles, one role a line. The number of a role is its index.
 const ROLES: [&str; 22] = [
     "nasabah customer cust client klien konsumen consumer pelanggan",
     "debitur debtor peminjam borrower",
@@ -70,7 +72,8 @@ const ROLES: [&str; 22] = [
     "pembeli buyer penyewa tenant",
     "penjual seller merchant pedagang investor lender pendana",
 ];
-/// Roles below this place one person may have beside each other: a customer is a debtor too. The others are sides of a deal.
+/// Number of the first role that is a side of a deal. One person may have several of the roles
+/// before it (a customer is a debtor too). A side of a deal goes with no other role.
 pub(super) const FIRST_SIDE_OF_A_DEAL: u8 = 19;
 const OTHER_PERSON: &str = "\
     ibu kandung mother mothers mom bunda mama ayah bapak father fathers papa ortu tua parent parents wali guardian pasangan \
@@ -120,17 +123,18 @@ static WORDS: LazyLock<HashMap<&'static str, Word>> = LazyLock::new(|| {
     all.flat_map(|(list, word)| list.split_whitespace().map(move |text| (text, word))).collect()
 });
 
-/// Letters of the longest header that is taken apart where its words are joined.
+/// Longest part of a header, in letters, that is searched for joined words.
 const LONGEST_JOINED: usize = 60;
-/// Letters of the longest word of the lists.
+/// Letters of the longest word in the lists.
 const LONGEST_WORD: usize = 14;
 
-/// The meanings of a header's words; `None` for one that is not known. `NAMA-Lengkap`, `namaLengkap`, `namalengkap` are two
-/// words each.
+/// Returns the meanings of a header's words; `None` for a word that is not known. `NAMA-Lengkap`,
+/// `namaLengkap` and `namalengkap` are two words each.
 pub(super) fn words_of(header: &str) -> Vec<Option<Word>> {
     let mut words = Vec::new();
     for piece in pieces(header) {
-        // A numeral, such as a question's number or how many digits a NIK has, and a letter alone say nothing.
+        // A numeral, such as a question's number or the number of digits in a NIK, and a single
+        // letter say nothing.
         if piece.chars().all(char::is_numeric) || piece.chars().count() == 1 {
             continue;
         }
@@ -145,7 +149,8 @@ pub(super) fn words_of(header: &str) -> Vec<Option<Word>> {
     words
 }
 
-/// A header cut at marks, at digits and where small letters are followed by a capital one.
+/// Cuts a header at punctuation and spaces, between letters and digits, and where a capital letter
+/// follows a small one.
 fn pieces(header: &str) -> Vec<String> {
     let mut pieces = vec![String::new()];
     let (mut was_small, mut was_digit) = (false, false);
@@ -167,12 +172,14 @@ fn pieces(header: &str) -> Vec<String> {
     pieces
 }
 
-/// Takes a piece apart whose words are joined, if all of it is known words; of several ways that with the fewest.
+/// Splits a piece into the known words that are joined in it; `None` if a part of it is no known
+/// word. Of several ways the one with the fewest words is chosen.
 fn joined(piece: &str) -> Option<Vec<Word>> {
     if !piece.is_ascii() || piece.len() > LONGEST_JOINED {
         return None;
     }
-    // For each beginning of the piece that is known words: how many, and the last of them with where it begins.
+    // For each prefix of the piece that consists of known words: the number of words, and the last
+    // word with its start.
     let mut ways: Vec<Option<(usize, usize, Word)>> = vec![Some((0, 0, Word::Filler))];
     for end in 1..=piece.len() {
         let last_word = |start: usize| {

@@ -1,4 +1,4 @@
-//! Each rule for names as a row of a table, and what must hold for any text.
+//! Tests of the rules for names: one table for each rule, and properties of any text.
 
 use super::*;
 use proptest::prelude::*;

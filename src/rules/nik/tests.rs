@@ -1,4 +1,4 @@
-//! Each rule for NIKs as a row of a table, and what must hold for any text.
+//! Tests of the rules for NIKs: one table for each rule, and properties of any text.
 
 use super::*;
 use proptest::prelude::*;
@@ -64,7 +64,7 @@ fn rejects_what_is_no_nik() {
         ("327501410190000", "! nik_length"),
         ("32750141019000011", "! nik_length"),
         ("1", "! nik_length"),
-        // The zero of a decimal is no digit of the NIK.
+        // The zero of a decimal is not a digit of the NIK.
         ("327501410190001.0", "! nik_length"),
         ("32750141019000.00", "! nik_length"),
         ("917501410190001.0", "! nik_length"),
@@ -170,7 +170,7 @@ fn warns_of_odd_places() {
         ("327101", ""),
         ("327500", "nik_district_zero"),
         ("220000", "nik_province_unknown nik_regency_odd nik_district_zero"),
-        // Never issued by the registry; what else is odd in them does not matter.
+        // Never issued by the registry. Other oddities in them do not matter.
         ("000000", "! nik_temporary"),
         ("087501", "! nik_temporary"),
     ] {
@@ -220,7 +220,7 @@ fn a_number_may_have_lost_its_last_digit() {
     for (raw, of_text, of_number) in [
         ("3275014101900001", Ok(false), Ok(false)),
         ("3275014101900010", Ok(false), Ok(true)),
-        // A data frame wrote it as a decimal: it was a number all the same.
+        // A data frame wrote it as a decimal, so it was a number all the same.
         ("3275014101900010.0", Ok(true), Ok(true)),
         ("3275014101900001.0", Ok(false), Ok(false)),
         // From 2^53 on a spreadsheet's number is not exact.
@@ -240,7 +240,8 @@ fn a_number_may_have_lost_its_last_digit() {
     }
 }
 
-/// Texts near the edge: what stands around and between digits.
+/// Generates texts near the edge of the rules, with all kinds of characters around and
+/// between the digits.
 fn near_nik() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         "[0-9]{1,16}",
@@ -270,11 +271,11 @@ proptest! {
     #[test]
     fn what_passes_is_what_was_written(raw in near_nik()) {
         if let Ok((nik, _)) = check_nik(&raw, &LENIENT) {
-            // The digits of the raw text, in order, less a decimal's zeros at the end.
+            // The digits of the raw text, in order, without the zeros of a decimal at the end.
             let written: String = raw.chars().map(to_ascii_digit).filter(char::is_ascii_digit).collect();
             prop_assert!(written.starts_with(nik.as_str()), "{} {}", raw, nik.as_str());
             prop_assert!(written.len() <= NIK_DIGITS + 2);
-            // And judged again it passes unchanged.
+            // Checked again, the NIK passes unchanged.
             prop_assert_eq!(check_nik(nik.as_str(), &LENIENT).unwrap().0, nik);
         }
     }

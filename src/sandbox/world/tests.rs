@@ -1,4 +1,4 @@
-//! The world, told the time: limit, quota, outage, expiry, trouble and counts.
+//! Tests of the world at given times: limit, quota, outage, expiry, trouble and counts.
 
 use super::*;
 use crate::sandbox::endings::mix;
@@ -7,7 +7,7 @@ fn subject(ending: &str, pair: u64) -> Subject {
     Subject { nik: format!("327501010190{ending}"), name: "SITI".to_owned(), pair }
 }
 
-/// The labels that the pair of this ending draws at these milliseconds.
+/// Returns the labels that the pair of this ending draws at these times, in milliseconds.
 fn draws(world: &mut World, ending: &str, at_ms: &[u64]) -> Vec<&'static str> {
     let subject = subject(ending, 1);
     at_ms

@@ -1,6 +1,6 @@
-//! All chance of a simulated world: one seed, one sequence.
+//! All randomness of a simulated world: one seed gives one sequence.
 
-/// Seeded numbers.
+/// A sequence of pseudorandom numbers.
 #[derive(Debug, Clone)]
 pub(super) struct Dice(u64);
 
@@ -17,12 +17,12 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    /// One of `0..n`; 0 where `n` is 0.
+    /// Returns a number in `0..n`, or 0 if `n` is 0.
     pub(super) const fn below(&mut self, n: u64) -> u64 {
         if n == 0 { 0 } else { self.next() % n }
     }
 
-    /// One of `from..=to`.
+    /// Returns a number in `from..=to`.
     pub(super) const fn between(&mut self, from: u64, to: u64) -> u64 {
         from + self.below(to.saturating_sub(from) + 1)
     }
@@ -35,7 +35,7 @@ impl Dice {
         of[self.below(of.len() as u64) as usize]
     }
 
-    /// A sequence of its own.
+    /// Returns a separate sequence.
     pub(super) const fn fork(&mut self) -> Self {
         Self(self.next())
     }

@@ -1,4 +1,5 @@
-//! The ledger as the stages of a simulated start see it: the real one, whose process may be killed at each write.
+//! The ledger as the stages of a simulated start see it: the real ledger, whose process may be
+//! killed at each write.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -17,14 +18,16 @@ use crate::rules::estimate::History;
 use crate::rules::pair::PairHasher;
 use crate::rules::pairs::{PairIndex, SortedKeys};
 
-/// The moment of a kill, and the rest of the last write that it leaves.
+/// The fate of the process: when it is killed, and how much of its last write remains.
 pub(super) struct Fate {
     dice: Dice,
-    /// Steps that are left before the process is killed.
+    /// Number of steps that are left before the process is killed.
     pub(super) fuse: Option<u64>,
     is_dead: bool,
-    /// A write is folded into the file at once: then none can be cut off behind it.
+    /// True if the ledger moves its writes into its main file at once. Then a kill cannot cut off a
+    /// write.
     pub(super) folds: bool,
+    /// Length of the ledger's log after the kill, if the last write is cut off.
     cut: Option<u64>,
 }
 
@@ -33,7 +36,7 @@ impl Fate {
         Self { dice, fuse: None, is_dead: false, folds: false, cut: None }
     }
 
-    /// One more step; the process may be killed after it.
+    /// Counts one more step. Fails if the process is killed at this step.
     pub(super) fn step(&mut self) -> Step {
         match &mut self.fuse {
             _ if self.is_dead => Err(Halt::Killed),
@@ -49,13 +52,14 @@ impl Fate {
         }
     }
 
-    /// One more step, a write that grew the ledger's log `from` one length `to` another.
+    /// Counts one more step: a write that grew the ledger's log from the length `from` to the
+    /// length `to`.
     pub(super) fn wrote(&mut self, from: u64, to: u64) -> Step {
         if self.fuse.is_some() && self.dice.one_in(20) {
             self.fuse = Some(0);
         }
         self.step().inspect_err(|_| {
-            // It is on the disk as a whole, in part, or not at all.
+            // The write is on the disk as a whole, in part, or not at all.
             let somewhere = self.dice.between(from.min(to), to);
             let cut = self.dice.pick(&[to, somewhere]);
             self.cut = (!self.folds).then_some(cut);
@@ -66,7 +70,7 @@ impl Fate {
         self.is_dead
     }
 
-    /// The process is buried. Returns where its last write was cut.
+    /// Prepares for the next process. Returns the length to which the ledger's log is cut.
     pub(super) const fn bury(&mut self) -> Option<u64> {
         self.is_dead = false;
         self.fuse = None;
@@ -74,7 +78,8 @@ impl Fate {
     }
 }
 
-/// A handle to the ledger that is open. Dropping it closes nothing: a kill finds the ledger as it stands.
+/// A handle to the open ledger. Dropping the handle does not close the ledger, so that a kill finds
+/// the ledger as it is.
 pub(super) struct SimLedger<B: Backend> {
     pub(super) ledger: Rc<RefCell<Option<B::Ledger>>>,
     pub(super) fate: Rc<RefCell<Fate>>,
@@ -92,7 +97,7 @@ impl<B: Backend> SimLedger<B> {
         }
     }
 
-    /// A write; the process may be killed in its middle.
+    /// Performs a write. The process may be killed in the middle of the write.
     fn write<T>(
         &self,
         act: impl FnOnce(&mut B::Ledger) -> Result<T, LedgerError>,
@@ -105,7 +110,7 @@ impl<B: Backend> SimLedger<B> {
         })
     }
 
-    /// Records a batch, by the very code of the ledger's writer.
+    /// Records a batch with the code of the ledger's writer.
     pub(super) fn record(
         &self,
         run: &OpenRun,
@@ -169,7 +174,7 @@ impl<B: Backend> Ledger for SimLedger<B> {
         self.write(|ledger| ledger.open_run(opening))
     }
 
-    /// A start in virtual time hands its batches over by itself.
+    /// Always fails: a start in virtual time records its batches without a journal.
     fn into_journal(self, _: &OpenRun) -> Result<NoJournal<B>, LedgerError> {
         Err(LedgerError::WriterGone)
     }
@@ -205,7 +210,7 @@ impl<B: Backend> Ledger for SimLedger<B> {
     }
 }
 
-/// No start in virtual time has one.
+/// A journal that is never made, because a start in virtual time does not need one.
 pub(super) struct NoJournal<B: Backend>(SimLedger<B>);
 
 impl<B: Backend> Journal for NoJournal<B> {

@@ -1,9 +1,12 @@
-//! Whole lives of a ledger in a simulated world: the shipped loop and the stages of `ceknik run`, on the SQLite ledger
-//! and on the one in memory; a vendor, a clock, a disk and a user that a seed makes up.
+//! Plays whole lives of a ledger in a simulated world: the shipped loop and the stages of
+//! `ceknik run`, on the SQLite ledger and on the one in memory, with a vendor, a clock, a disk and
+//! a user that depend on a seed.
 //!
-//! What must hold is checked at every step, against the vendor's own log. A seed is always the same
-//! life. `SEEDS=100000` or `SEEDS=7..8` in the environment says which are played; one alone is told
-//! event by event. Never: a NIK or a name in what is told.
+//! The invariants are checked at every step, against the vendor's own log. A seed always gives the
+//! same life. The environment variable `SEEDS` says which seeds are played: `SEEDS=100000` or
+//! `SEEDS=7..8`. A single seed is printed event by event.
+//!
+//! Never: prints a NIK or a name.
 
 mod dice;
 mod ledger;
@@ -22,13 +25,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::ledger::testing::{Backend, MemoryBackend, SqliteBackend};
 use world::World;
 
-/// Seeds that are played where nothing else is said.
+/// Number of seeds that are played by default.
 const SEEDS: u64 = 500;
 
-/// A guard that is taken out, to see that its loss is found.
+/// A guard that is taken out, to prove that the tests notice its loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sabotage {
-    /// What a dead process left in flight is taken for not sent.
+    /// Calls that a dead process left in flight are taken for not sent.
     ForgetDangling,
     /// Calls leave before their intents are durable.
     SendFirst,
@@ -36,22 +39,22 @@ enum Sabotage {
     NoBudget,
     NoRate,
     NoDeadline,
-    /// The deadline is not looked for on the wall clock.
+    /// The deadline is not checked on the wall clock.
     NoWallDeadline,
     OneMoreInFlight,
-    /// `Retry-After` is not heard.
+    /// `Retry-After` is ignored.
     DeafToWishes,
-    /// Of a batch only the intents are written.
+    /// The settlements of a batch that has intents are not written.
     HalfBatch,
-    /// Answers are not written.
+    /// No settlement is written.
     DropAnswers,
-    /// A start does not know what the run did before.
+    /// A start does not know what its run did before.
     ForgetOwn,
-    /// A run does not know what others did.
+    /// A run does not know what other runs did.
     ForgetEarlier,
-    /// What is in doubt is sent again unasked.
+    /// Pairs in doubt are sent again, though the user did not ask for it.
     ResendDoubts,
-    /// A purge does not know which runs an open one took over.
+    /// A purge does not know which runs an open run took over.
     ForgetTakenOver,
 }
 
@@ -72,14 +75,15 @@ const SABOTAGES: [Sabotage; 14] = [
     Sabotage::ForgetTakenOver,
 ];
 
-/// What a life leaves behind.
+/// The results of a life.
 struct Life {
-    /// Of all that is in the ledger.
+    /// Hash of everything in the ledger.
     digest: blake3::Hash,
+    /// Events that occurred, each with its number.
     seen: BTreeMap<&'static str, u64>,
 }
 
-/// Plays a seed; what does not hold is the error.
+/// Plays a seed. An invariant that does not hold is returned as an error.
 fn play<B: Backend>(seed: u64, sabotage: Option<Sabotage>, tells: bool) -> Result<Life, String> {
     let life = catch_unwind(AssertUnwindSafe(|| {
         let mut world = World::<B>::new(seed, sabotage, tells);
@@ -90,7 +94,8 @@ fn play<B: Backend>(seed: u64, sabotage: Option<Sabotage>, tells: bool) -> Resul
     life.unwrap_or_else(|_| Err("it panicked".to_owned()))
 }
 
-/// Plays seeds on two threads until one fails. Says what was met, or which failed and how.
+/// Plays seeds on two threads until one seed fails. Returns the events that occurred, or the seed
+/// that failed and its error.
 fn play_all<B: Backend>(
     seeds: Range<u64>,
     sabotage: Option<Sabotage>,
@@ -125,7 +130,7 @@ fn play_all<B: Backend>(
     }
 }
 
-/// The seeds that the environment asks for: a number of them, or `from..to`.
+/// Returns the seeds that the environment asks for: a number of seeds, or `from..to`.
 fn asked() -> Range<u64> {
     let Ok(text) = std::env::var("SEEDS") else { return 0..SEEDS };
     let number = |text: &str| text.parse().expect("SEEDS is a number, or from..to");
@@ -135,7 +140,7 @@ fn asked() -> Range<u64> {
     }
 }
 
-/// Plays the seeds that are asked for on one kind of ledger.
+/// Plays these seeds on one kind of ledger.
 fn play_asked<B: Backend>(test: &str) {
     let seeds = asked();
     match play_all::<B>(seeds.clone(), None) {
@@ -162,7 +167,7 @@ fn on_a_ledger_in_memory_it_holds_too() {
     play_asked::<MemoryBackend>("on_a_ledger_in_memory");
 }
 
-/// The faults were there: else nothing was shown.
+/// Checks that every kind of fault occurred, because otherwise nothing was tested.
 fn met_everything(seen: &BTreeMap<&'static str, u64>) {
     for what in [
         "finished",

@@ -1,4 +1,4 @@
-//! The world while a simulated start is under way: its vendor, its clock, its disk, and its faults.
+//! The world while a simulated start is under way: its vendor, its clock, its disk and its faults.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,14 +22,14 @@ use crate::rules::retry::Tick;
 pub(super) struct Stage<'a, B: Backend> {
     pub(super) world: &'a mut World<B>,
     pub(super) run: &'a OpenRun,
-    /// The world's clock when it began.
+    /// Time of the world's clock when the start began.
     pub(super) epoch: Duration,
-    /// The failure that is for good.
+    /// The failure of all further commits, if there is one.
     pub(super) broken: Option<Failure>,
 }
 
 impl<B: Backend> Stage<'_, B> {
-    /// The failure of this commit, if it fails.
+    /// Returns the failure of this commit, if it fails.
     fn failure(&mut self) -> Option<Failure> {
         if self.broken.is_some() {
             return self.broken;
@@ -49,7 +49,7 @@ impl<B: Backend> Stage<'_, B> {
         Some(failure)
     }
 
-    /// The part of a batch that is written where a guard is taken out.
+    /// Returns the part of a batch that is written while a guard is taken out.
     fn hurt(&self, mut batch: Batch) -> Batch {
         match self.world.sabotage {
             Some(Sabotage::HalfBatch) if !batch.intents.is_empty() => batch.settlements.clear(),

@@ -1,4 +1,5 @@
-//! One start of the program: the stages of `ceknik run` on a simulated world's ledger, and what must hold of each.
+//! One start of the program: the stages of `ceknik run` on the ledger of a simulated world, and the
+//! checks of each stage.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -24,6 +25,7 @@ use crate::ledger::testing::Backend;
 use crate::ledger::{Ledger, OpenRun, Opening, Preview, RunRef};
 use crate::model::attempt::{PairKey, WallMs};
 use crate::model::class::{End, ResultCode};
+use crate::model::exit_code::ExitCode;
 use crate::model::stop::StopReason;
 use crate::output::{BookOptions, Dialect, Format, Overview, Writer};
 use crate::passes::{Input, Known, PassError, Survey, project, read_candidates, survey};
@@ -32,18 +34,18 @@ use crate::rules::pair::PairHasher;
 use crate::rules::pairs::PairState;
 use crate::rules::retry::Tick;
 
-/// What the stages before the first call found.
+/// The results of the stages before the first call.
 struct Begun {
     input: Input,
     survey: Survey,
-    /// The pair of each row; `None` where the row is rejected.
+    /// Pair of each row; `None` if the row is rejected.
     rows: Vec<Option<PairKey>>,
     known: Known,
     run: OpenRun,
     terms: Terms,
 }
 
-/// The facts that a start finds known of its file.
+/// Current knowledge of a file's pairs, as a start finds it.
 #[derive(Debug, PartialEq)]
 struct Plan {
     pairs: Vec<PairState>,
@@ -57,7 +59,7 @@ impl Plan {
 }
 
 impl<B: Backend> World<B> {
-    /// Runs the program once. Says why it stopped; `None`: the run is finished.
+    /// Runs the program once. Returns the reason why it stopped, or `None` if the run is finished.
     pub(super) fn start(&mut self, at: usize, flags: &Flags) -> Step<Option<StopReason>> {
         self.vendor.new_start();
         let Self { swarm, dice, .. } = self;
@@ -91,7 +93,8 @@ impl<B: Backend> World<B> {
         Ok(stop)
     }
 
-    /// The options of the dispatcher where a guard is taken out; the checks go on by those that were asked for.
+    /// Returns the options of the dispatcher, with a guard taken out. The checks still use the
+    /// options that the user asked for.
     fn sabotaged(&self, asked: &Options) -> Options {
         let mut options = asked.clone();
         match self.sabotage {
@@ -105,7 +108,7 @@ impl<B: Backend> World<B> {
         options
     }
 
-    /// What `plan` says of the next start, without the lock and without a write.
+    /// Returns what `plan` finds for the next start, without the lock and without a write.
     fn plan(&mut self, at: usize, flags: &Flags) -> Step<Option<Plan>> {
         let preview = self.backend.preview().map_err(broken)?;
         let (mut input, mut survey, opening) = self.look(at, flags, preview.hasher())?;
@@ -120,7 +123,7 @@ impl<B: Backend> World<B> {
         Ok(known.map_err(broken)?.map(|known| Plan::of(&survey, known)))
     }
 
-    /// What both see of the file.
+    /// Reads the file in the way that is common to `plan` and a start.
     fn look(&self, at: usize, flags: &Flags, hasher: PairHasher) -> Step<(Input, Survey, Opening)> {
         let source = Source::file(&self.path(at)).map_err(broken)?;
         let options = input::Options {
@@ -133,11 +136,11 @@ impl<B: Backend> World<B> {
         let survey = survey(&input, &|| false).map_err(broken)?;
         let reuse = reuse(flags, false);
         let opening = opening(&input, &survey, &reuse, "account", WallMs(self.wall_ms()));
-        // The files of a seed are another folder's each time.
+        // The folder of the files is another one each time that the seed is played.
         Ok((input, survey, Opening { path: [at as u8; 16], ..opening }))
     }
 
-    /// Surveys the file, folds what is known, and begins the run or goes on with it.
+    /// Surveys the file, folds in what is known, and begins the run or resumes it.
     fn begin(&mut self, at: usize, flags: &Flags) -> Step<Begun> {
         use crate::ledger::Facts;
         let mut ledger = self.handle();
@@ -184,7 +187,7 @@ impl<B: Backend> World<B> {
         Ok(Begun { input, survey, rows, known, run, terms })
     }
 
-    /// The stage that sends, in virtual time.
+    /// Runs the stage that sends, in virtual time.
     fn verify(
         &mut self,
         at: usize,
@@ -205,11 +208,11 @@ impl<B: Backend> World<B> {
         self.check_state(begun.run.id.0, &state, refusals, is_gone)?;
         let failure = state.failure.take();
         let ended = Ended::of(state.stop, failure, Ok(read));
-        // A writer that is gone took the ledger with it.
+        // If the writer is gone, the ledger is gone with it.
         Ok(Left { state, ledger: (!is_gone).then_some(ledger), ended })
     }
 
-    /// The rows as the reader's thread hands them over. The file may be another one by then.
+    /// Returns the rows as the reader's thread delivers them. The file may have changed before.
     fn read_rows(
         &mut self,
         at: usize,
@@ -244,7 +247,7 @@ impl<B: Backend> World<B> {
         signals
     }
 
-    /// The stages after the last call, and what they come to.
+    /// Runs the stages after the last call, and checks their results.
     fn end(&mut self, flags: &Flags, begun: &Begun, left: Left<SimLedger<B>>) -> Step {
         let storage_failed = matches!(left.ended, Ended::StorageFailed(_));
         let had_ledger = left.ledger.is_some();
@@ -266,22 +269,17 @@ impl<B: Backend> World<B> {
         checked?;
         let EndedStart { stop, code, projected, result, .. } = ended;
         let has_all = projected.is_some_and(|made| made.outcomes.all_have_verdicts());
-        let is_changed = matches!(&result, Err(error) if error.code == 10);
+        let is_changed = matches!(&result, Err(error) if error.code == ExitCode::Input);
         let expected = match stop {
-            _ if storage_failed => 18,
-            _ if is_changed => 10,
+            _ if storage_failed => ExitCode::Storage,
+            _ if is_changed => ExitCode::Input,
             Some(reason) => reason.exit_code(),
-            None => {
-                if has_all {
-                    0
-                } else {
-                    3
-                }
-            }
+            None if has_all => ExitCode::Complete,
+            None => ExitCode::SomeWithoutVerdict,
         };
-        must(code == expected, || format!("exit code {code}, not {expected}: {result:?}"))?;
+        must(code == expected, || format!("exit code {code:?}, not {expected:?}: {result:?}"))?;
         must(had_ledger || projected.is_none(), || "an output of no ledger".to_owned())?;
-        if let Ok(0 | 3) = result {
+        if let Ok(ExitCode::Complete | ExitCode::SomeWithoutVerdict) = result {
             self.finished.insert(begun.run.id.0);
         }
         Ok(())
@@ -323,7 +321,8 @@ impl<B: Backend> World<B> {
         Ok((bytes, Output { projected, placed: Ok(None) }))
     }
 
-    /// The run says of itself what the next start will read, and what the vendor's log has.
+    /// Checks that the state of the run agrees with what the next start will read, and with the
+    /// vendor's log.
     fn check_state(&self, run: u64, state: &RunState, refusals: usize, is_gone: bool) -> Step {
         let open = self.book.open();
         must(open == 0 || refusals > 0, || format!("{open} attempts without a settlement"))?;
@@ -332,12 +331,14 @@ impl<B: Backend> World<B> {
         let mut next = self.book.clone();
         next.settle_killed(self.wall_ms());
         let (says, owed) = (Owed::of(&state.tally), next.owed(run));
-        // A writer that is gone may have recorded its last batch: intents of it never leave, and are doubts.
+        // A writer that is gone may have recorded its last batch. The calls of its intents never
+        // leave, so these intents are in doubt.
         must(says == owed || is_gone, || format!("it says {says:?}, the ledger {owed:?}"))?;
         next.check_money(run, &self.vendor.log)
     }
 
-    /// Every row once, in order, and as the vendor's answer that is recorded last has it.
+    /// Checks that the output has every row once and in order, with the outcome of the vendor's
+    /// answer that was recorded last.
     fn check_output(
         &self,
         begun: &Begun,
@@ -360,7 +361,8 @@ impl<B: Backend> World<B> {
                 continue;
             };
             let (attempt, end) = next.standing(*pair, &begun.terms);
-            // The run's state does not know of it: its next start asks again.
+            // The ledger voids the refusals of a streak, but the run's state does not. The next
+            // start asks these rows again.
             let is_pardoned = state.stop == Some(StopReason::RefusalsInRow) && end.is_none();
             must(is_pardoned || record[shown] == *word(end), || {
                 format!("row {n} is {}, not {}", &record[shown], word(end))
@@ -378,7 +380,7 @@ impl<B: Backend> World<B> {
     }
 }
 
-/// The flags as the stages take them.
+/// Converts the flags to the type that the stages accept.
 const fn reuse(flags: &Flags, resends_unasked: bool) -> Reuse {
     Reuse {
         answers: flags.reuse,
@@ -388,7 +390,7 @@ const fn reuse(flags: &Flags, resends_unasked: bool) -> Reuse {
     }
 }
 
-/// The word of the output's column.
+/// Returns the word of an end in the output's column.
 const fn word(end: Option<End>) -> &'static str {
     match end {
         Some(End::Answered(ResultCode::Match)) => "match",

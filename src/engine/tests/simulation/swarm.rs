@@ -1,40 +1,41 @@
-//! Which faults a seed has, and how often: a random few of them, so that some seeds are quiet and
-//! no fault always hides another.
+//! Chooses the faults of a seed, and how often each fault occurs. A seed has a random few of the
+//! faults, so that some seeds are quiet and no fault always hides another.
 
 use super::dice::Dice;
 
-/// What can go wrong, or be unusual.
+/// A kind of fault, or of unusual condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// The connection cannot be made.
     Connect,
-    /// An error answer of the vendor's.
+    /// The vendor answers with an error.
     Trouble,
-    /// A 5xx that is not the vendor's.
+    /// The answer is a 5xx that is not the vendor's.
     Gateway,
-    /// The answer is lost, charged or not.
+    /// The answer is lost, and the call may be charged or not.
     Lost,
-    /// "Slower", though no limit was passed.
+    /// The vendor asks to slow down, though no limit was passed.
     Slower,
-    /// The vendor has a limit of calls per second, another one in each start and in its middle.
+    /// The vendor has a limit of calls per second, which changes from start to start and in the
+    /// middle of a start.
     Limit,
-    /// `Retry-After` on any answer.
+    /// Any answer may have a `Retry-After` header.
     Wish,
     /// The account or the address is refused.
     Account,
-    /// The quota is used up in the middle.
+    /// The quota is used up in the middle of a start.
     Quota,
     /// The row is refused.
     Refusal,
-    /// A code or a status that is not documented.
+    /// The answer has a result code or a status that is not documented.
     Unknown,
     /// An answer takes up to a minute.
     Slow,
-    /// For a while nothing is answered.
+    /// No call succeeds for a while.
     Outage,
-    /// Killed at any step, or in the middle of a write.
+    /// The process is killed at any step, or in the middle of a write.
     Kill,
-    /// Ctrl-C, once or twice.
+    /// The user presses Ctrl-C, once or twice.
     Signal,
     /// A commit fails.
     Commit,
@@ -42,37 +43,38 @@ pub(super) enum Kind {
     Late,
     /// The reader of the rows is slow.
     Reader,
-    /// `--deadline`.
+    /// The flag `--deadline` is given.
     Deadline,
-    /// `--max-charges`.
+    /// The flag `--max-charges` is given.
     Budget,
-    /// `--limit`.
+    /// The flag `--limit` is given.
     Calls,
-    /// `--stop-if-mismatch-over`.
+    /// The flag `--stop-if-mismatch-over` is given.
     Brake,
-    /// `--in-doubt resend`.
+    /// The flag `--in-doubt resend` is given.
     Resend,
-    /// `--retry-refused`.
+    /// The flag `--retry-refused` is given.
     RetryRefused,
-    /// `--reuse` and `--reask-after` of another length.
+    /// The flags `--reuse` and `--reask-after` have other values, and days may pass between two
+    /// starts.
     Reuse,
-    /// The file is another one when it is run again.
+    /// The file is changed before it is run again.
     Changed,
     /// The file changes while it is read.
     Torn,
-    /// `purge` between two starts.
+    /// The user runs `purge` between two starts.
     Purge,
-    /// The clock is set back between two starts, and jumps in the middle of one.
+    /// The clock is set back between two starts, and jumps in the middle of a start.
     Clock,
-    /// `plan` before a start.
+    /// The user runs `plan` before a start.
     Plan,
-    /// The ledger's writes are folded into its file often.
+    /// The ledger often moves its writes into its main file.
     Checkpoint,
 }
 
 const KINDS: usize = Kind::Checkpoint as usize + 1;
 
-/// How often each kind strikes, in a thousand.
+/// Frequency of each kind, in a thousand.
 #[derive(Debug, Clone)]
 pub(super) struct Swarm([u64; KINDS]);
 
@@ -83,7 +85,7 @@ impl Swarm {
             true => dice.pick(&[5, 20, 80, 300, 300, 950]),
             false => 0,
         }));
-        // What all the rest is for.
+        // Kills are what the simulation is mainly for.
         if !dice.one_in(4) {
             swarm.set(Kind::Kill, 500);
         }
@@ -94,7 +96,7 @@ impl Swarm {
         self.0[kind as usize] = rate;
     }
 
-    /// All is well.
+    /// Returns a swarm without faults.
     pub(super) const fn none() -> Self {
         Self([0; KINDS])
     }
@@ -103,7 +105,8 @@ impl Swarm {
         dice.below(1000) < self.0[kind as usize]
     }
 
-    /// For what is asked once a start and not once a call: as often as not where it is on.
+    /// Decides once for a start, and not for each call, whether this kind occurs: in half of the
+    /// cases, if the seed has this kind.
     pub(super) const fn is_on(&self, kind: Kind, dice: &mut Dice) -> bool {
         self.0[kind as usize] > 0 && dice.one_in(2)
     }

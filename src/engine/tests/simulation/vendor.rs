@@ -1,5 +1,5 @@
-//! The simulated vendor, and the way to it: answers of every kind, and a log that is the only truth
-//! about what was sent and charged.
+//! The simulated vendor and the network in front of it: answers of every kind, and a log that is
+//! the only truth about what was sent and charged.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -59,30 +59,32 @@ const QUOTA: Word = Word::Status(403, "OUT_OF_QUOTA");
 pub(super) struct Person {
     pub(super) nik: String,
     pub(super) name: String,
-    /// The vendor's result code.
+    /// The vendor's result code for this customer.
     pub(super) truth: &'static str,
 }
 
-/// The weather of one start.
+/// The lasting conditions of one start.
 #[derive(Debug, Default)]
 struct Weather {
+    /// Beginning and end of an outage, and the word that answers every call in it.
     outage: Option<(Duration, Duration, Word)>,
-    /// Calls a second that are borne, before and after a time.
+    /// Calls a second that the vendor accepts up to a time, that time, and the calls a second after
+    /// it.
     limits: Option<(u64, Duration, u64)>,
-    /// Charges that are left.
+    /// Number of charges that are left.
     quota: Option<u64>,
 }
 
-/// The vendor.
+/// The simulated vendor.
 pub(super) struct Vendor {
     dice: Dice,
     swarm: Swarm,
     reads: BodyKind,
     weather: Weather,
     recent: VecDeque<Duration>,
-    /// From now on there are no faults.
+    /// True if there are no more faults.
     pub(super) calm: bool,
-    /// By attempt.
+    /// Calls, by their attempts.
     pub(super) log: BTreeMap<u64, Sale>,
 }
 
@@ -104,7 +106,7 @@ impl Vendor {
         self.reads
     }
 
-    /// Another start begins.
+    /// Chooses the conditions of another start.
     pub(super) fn new_start(&mut self) {
         let Self { dice, swarm, .. } = self;
         self.weather = Weather::default();
@@ -126,7 +128,7 @@ impl Vendor {
         }
     }
 
-    /// The answer to this call of an attempt.
+    /// Returns the answer to the call of an attempt, and writes the call into the log.
     pub(super) fn answer(
         &mut self,
         person: &Person,
@@ -221,7 +223,7 @@ impl Vendor {
     }
 }
 
-/// A remark that says the customer's data again.
+/// Returns a remark that repeats the customer's data.
 fn echo(person: &Person) -> String {
     format!("asked for {} of {}", person.nik, person.name)
 }

@@ -1,4 +1,5 @@
-//! The world of one seed: files, customers, vendor, disk and time, and the starts that it sees.
+//! The world of one seed: files, customers, vendor, disk and time, and the starts of the program in
+//! it.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,28 +23,28 @@ use crate::model::class::{Class, End};
 use crate::rules::body::{BodyKind, BodyTrial};
 use crate::rules::testing::subject;
 
-/// When the world begins.
+/// Time at which the world begins, in milliseconds since the Unix epoch.
 const BEGINNING: i64 = 1_750_000_000_000;
 
-/// Rows of a large file: more than the first verdicts that are looked at.
+/// Number of rows of a large file: more than the first verdicts that are looked at.
 const LARGE: u64 = 260;
 
 /// A row of a file.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Row {
     Person(usize),
-    /// One that our own check rejects.
+    /// A row that the program's own check rejects.
     Bad,
 }
 
 /// A way in which a commit fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// The storage refuses the first statement, this once.
+    /// The storage refuses the first statement of this commit only.
     Once,
-    /// The disk is full: it fails somewhere in its middle, or not at all.
+    /// The disk is full: the commit fails somewhere in its middle, or not at all.
     Full,
-    /// From now on all fail.
+    /// This commit and all later commits fail.
     ForGood,
     /// The writer's thread ends, before its commit or after it.
     Gone { durable: bool },
@@ -60,12 +61,12 @@ pub(super) struct Flags {
     pub(super) body_auto: bool,
 }
 
-/// All of it.
+/// The world of one seed.
 pub(super) struct World<B: Backend> {
     pub(super) dice: Dice,
     pub(super) swarm: Swarm,
     pub(super) backend: B,
-    /// The files of the customers.
+    /// Folder of the customer files.
     pub(super) folder: tempfile::TempDir,
     ledger: Rc<RefCell<Option<B::Ledger>>>,
     fate: Rc<RefCell<Fate>>,
@@ -74,17 +75,19 @@ pub(super) struct World<B: Backend> {
     pub(super) by_pair: BTreeMap<PairKey, usize>,
     pub(super) files: Vec<Vec<Row>>,
     pub(super) book: Book,
-    /// Handed over when the process died: durable as a whole, or not at all.
+    /// The batch that was under way when the process died, and its run. The batch is durable as a
+    /// whole, or not at all.
     pub(super) maybe: Option<(u64, Batch)>,
+    /// Numbers of the runs that are finished.
     pub(super) finished: BTreeSet<u64>,
     pub(super) clock: Duration,
-    /// How far the system's clock is off, in milliseconds.
+    /// Milliseconds by which the system's clock is off.
     pub(super) skew: i64,
-    /// Most calls that the latest start may have left open.
+    /// Maximum number of calls that the latest start may have left open.
     pub(super) concurrency: usize,
     pub(super) sabotage: Option<Sabotage>,
     pub(super) tells: bool,
-    /// What was met, to know that the faults were.
+    /// Events that occurred, each with its number, to prove that the faults occurred.
     pub(super) seen: BTreeMap<&'static str, u64>,
 }
 
@@ -94,7 +97,7 @@ impl<B: Backend> World<B> {
         let mut swarm = Swarm::of(&mut dice);
         let is_large = dice.one_in(15);
         if is_large {
-            // What is told only after many answers.
+            // Both kinds have an effect only after many answers.
             let (kind, rate) = dice.pick(&[(Kind::Brake, 500), (Kind::Refusal, 980)]);
             swarm.set(Kind::Brake, 500);
             swarm.set(kind, rate);
@@ -165,7 +168,7 @@ impl<B: Backend> World<B> {
         fs::write(self.path(at), text).unwrap();
     }
 
-    /// The file is another one from now on.
+    /// Changes the file: replaces, inserts or appends a row.
     pub(super) fn change_file(&mut self, at: usize) {
         let row = self.any_row();
         let place = self.dice.below(self.files[at].len() as u64) as usize;
@@ -177,7 +180,7 @@ impl<B: Backend> World<B> {
         self.write_file(at);
     }
 
-    /// Plays all of it: starts with faults, and then one without for each file.
+    /// Plays the whole life: starts with faults, and then one start without faults for each file.
     pub(super) fn play(&mut self) -> Result<(), String> {
         let mut at = 0;
         for _ in 0..self.dice.between(2, 9) {
@@ -193,7 +196,7 @@ impl<B: Backend> World<B> {
                 dice.below(most)
             });
             let ended = self.start(at, &flags);
-            // A dead process does nothing more, whatever its stages made of it.
+            // A dead process has no result, whatever its stages returned.
             let is_dead = self.fate.borrow().is_dead();
             match if is_dead { Err(Halt::Killed) } else { ended } {
                 Err(Halt::Killed) => self.killed(),
@@ -215,7 +218,7 @@ impl<B: Backend> World<B> {
         self.check_privacy()
     }
 
-    /// Time passes, and what else happens while nothing runs.
+    /// Lets time pass, and does what else happens while nothing runs.
     fn between_starts(&mut self, at: usize) -> Result<(), String> {
         self.clock += self.dice.pick(&[ms(0), ms(7), secs(60), secs(3 * 3600), secs(50 * 3600)]);
         let Self { swarm, dice, .. } = self;
@@ -236,7 +239,7 @@ impl<B: Backend> World<B> {
         Ok(())
     }
 
-    /// Removes old answers, and out of the book what the ledger promises to remove.
+    /// Removes old answers from the ledger, and from the book what the ledger promises to remove.
     fn purge(&mut self) -> Step {
         let before =
             self.wall_ms() - millis(self.dice.pick(&[secs(0), secs(86_400), secs(30 * 86_400)]));
@@ -259,7 +262,7 @@ impl<B: Backend> World<B> {
         Ok(())
     }
 
-    /// The ledger that is open, for the stages.
+    /// Returns a handle to the open ledger, for the stages.
     pub(super) fn handle(&self) -> SimLedger<B> {
         let (ledger, fate) = (Rc::clone(&self.ledger), Rc::clone(&self.fate));
         SimLedger { ledger, fate, sabotage: self.sabotage }
@@ -281,7 +284,7 @@ impl<B: Backend> World<B> {
         drop(self.ledger.take());
     }
 
-    /// One more step; the process may be killed after it.
+    /// Counts one more step. Fails if the process is killed at this step.
     pub(super) fn step(&self) -> Step {
         self.fate.borrow_mut().step()
     }
@@ -315,7 +318,7 @@ impl<B: Backend> World<B> {
         options.most_mismatches = brake.then(|| dice.pick(&[0, 10, 10, 50]));
         let body_auto = dice.one_in(2);
         if !body_auto && dice.one_in(20) {
-            // The user named the wrong one.
+            // The user named a body kind, which may be the wrong one.
             options.body = BodyTrial::Proved(BodyKind::Form);
         }
         let reuses = [secs(0), secs(86_400), secs(90 * 86_400)];
@@ -341,7 +344,7 @@ impl<B: Backend> World<B> {
         self.backend.kill(ledger, cut);
     }
 
-    /// Opens the ledger: it must have what we know to be durable, and nothing else.
+    /// Opens the ledger, and checks that it contains what is known to be durable, and nothing else.
     pub(super) fn open(&mut self) -> Step {
         let now = WallMs(self.wall_ms());
         self.fate.borrow_mut().folds = false;
@@ -349,7 +352,7 @@ impl<B: Backend> World<B> {
         if self.sabotage == Some(Sabotage::ForgetDangling) {
             B::forget_killed(&ledger);
         }
-        // Whatever it had to write is behind what was there before.
+        // The ledger's log now contains only what opening has written, so all of it may be cut off.
         let written = B::written(&ledger);
         *self.ledger.borrow_mut() = Some(ledger);
         self.fate.borrow_mut().wrote(0, written)?;
@@ -363,7 +366,7 @@ impl<B: Backend> World<B> {
         let found = Book::of(&stored);
         self.resolve(&found)?;
         if self.sabotage == Some(Sabotage::ForgetDangling) {
-            // What follows from it has to show: in the vendor's log.
+            // The consequences have to show in the vendor's log, so the book follows the ledger.
             self.book = found.clone();
         }
         let (open, most) = (self.book.open(), self.concurrency);
@@ -389,7 +392,7 @@ impl<B: Backend> World<B> {
         must(is_apart, || "a finished run is open again".to_owned())
     }
 
-    /// Finds out whether what was handed over when the process died became durable.
+    /// Finds out whether the batch that was under way when the process died became durable.
     fn resolve(&mut self, found: &Book) -> Step {
         let Some((run, batch)) = self.maybe.take() else { return Ok(()) };
         let intent = batch.intents.iter().any(|intent| found.facts.contains_key(&intent.attempt.0));
@@ -405,7 +408,7 @@ impl<B: Backend> World<B> {
         Ok(())
     }
 
-    /// No NIK and no name is anywhere in the ledger's files.
+    /// Checks that the ledger's files contain no NIK and no name of the first customers.
     fn check_privacy(&self) -> Result<(), String> {
         let bytes = self.backend.bytes();
         let text = String::from_utf8_lossy(&bytes);
@@ -438,7 +441,7 @@ fn person(n: u64, dice: &mut Dice) -> Person {
 }
 
 impl<B: Backend> World<B> {
-    /// The pair of a row that passes our checks.
+    /// Returns the pair of a row that passes the program's own checks.
     pub(super) fn pair_of(&mut self, row: Row) -> Option<PairKey> {
         let Row::Person(who) = row else { return None };
         let Person { nik, name, .. } = &self.people[who];
@@ -448,7 +451,7 @@ impl<B: Backend> World<B> {
         Some(pair)
     }
 
-    /// A hash of all that the ledger holds.
+    /// Returns a hash of everything in the ledger.
     pub(super) fn digest(&mut self) -> Result<blake3::Hash, String> {
         let now = WallMs(self.wall_ms());
         let ledger = self.backend.open(now).map_err(|error| error.to_string())?;

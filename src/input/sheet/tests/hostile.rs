@@ -1,9 +1,10 @@
-//! Workbooks that want to take the machine, or were changed on their way: each is an error, and no bound is passed.
+//! Tests with workbooks that would use up memory or disk, or that were changed in transit. Each of
+//! them is an error, and no bound is exceeded.
 
 use super::*;
 use crate::input::sheet::package::Bounds;
 
-/// A sheet of one text.
+/// Makes a sheet with one text.
 fn cell_of(inner: &str) -> Vec<u8> {
     sheet_of(&format!(r#"<row><c t="str"><v>{inner}</v></c></row>"#))
 }
@@ -136,7 +137,7 @@ fn a_sheet_that_was_changed_on_its_way_is_an_error() {
     assert!(refused(&file).contains("changed on its way"));
 }
 
-/// Reads a workbook's sheet within bounds, and gives the bytes of its text or the error.
+/// Reads the sheet of a workbook within these bounds. Returns the length of its text, or the error.
 fn within(file: Vec<u8>, bounds: Bounds) -> Result<u64, String> {
     let folder = std::env::temp_dir();
     let source = Source::spool(file.as_slice(), &folder).unwrap();

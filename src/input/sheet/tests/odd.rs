@@ -1,4 +1,5 @@
-//! Workbooks that are odd, and hold one cell all the same: whatever is not read may be odd, missing or damaged.
+//! Tests with odd workbooks, whose one cell is read nevertheless: any part that is not read may be
+//! odd, missing or damaged.
 
 use super::*;
 
@@ -7,15 +8,15 @@ const BOOK: &str = "xl/workbook.xml";
 const LINKS: &str = "xl/_rels/workbook.xml.rels";
 const MACRO: &str = "xl/macrosheets/m.xml";
 
-/// The parts that are odd, by name.
+/// Odd parts by name.
 type Parts = Vec<(&'static str, Vec<u8>)>;
 
-/// The sheet of one cell that every workbook here has.
+/// Returns the sheet with one cell that every workbook here has.
 fn whole() -> Vec<u8> {
     sheet_of(r#"<row r="1"><c r="A1" t="inlineStr" s="3"><is><t>NIK</t></is></c></row>"#)
 }
 
-/// A workbook of usual parts, but for these, still gives its cell.
+/// Checks that the cell of a workbook is still read if these parts replace its usual parts.
 fn still_read(what: &str, parts: &Parts) {
     let parts: Vec<_> = parts.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
     let book = book_with(&whole(), NO_STRINGS, &parts);

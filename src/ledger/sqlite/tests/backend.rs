@@ -1,5 +1,6 @@
-//! A place for a ledger file in tests, and what a kill leaves of it: the bytes as they stand, nothing closed and
-//! nothing merged, a write that was under way cut off anywhere.
+//! A folder for a ledger file in tests, and a simulated kill. A kill leaves the bytes of the files
+//! as they are: nothing is closed or merged, and a write that was under way may be cut off at any
+//! byte.
 
 use std::fmt::Write;
 use std::fs;
@@ -15,27 +16,31 @@ use crate::ledger::{Ledger, LedgerError, OpenRun, Recorded, Unrecorded};
 use crate::model::attempt::{AttemptId, Batch, PairKey, WallMs};
 use crate::model::class::Class;
 
-/// Memory where there is some: a sync costs nothing there.
+/// Folder in memory, if the system has one: syncing a file costs nothing there.
 const FAST: &str = "/dev/shm";
 
-/// A place for one ledger, which moves on with each kill.
+/// A temporary folder for one ledger. Each kill moves the ledger to another subfolder.
 pub(crate) struct SqliteBackend {
     folder: tempfile::TempDir,
+    /// Number of kills so far, which names the subfolder.
     kills: u32,
 }
 
 impl SqliteBackend {
+    /// Returns the location of the ledger after the latest kill.
     pub(super) fn location(&self) -> Location {
         let ledger = self.folder.path().join(format!("{}/ledger", self.kills));
         let key = self.folder.path().join("key");
         Location { ledger, key, origin: "simulation".to_owned() }
     }
 
+    /// Returns the path of the WAL.
     fn wal(&self) -> PathBuf {
         beside(&self.location().ledger, "-wal")
     }
 }
 
+/// Executes SQL statements on the ledger's connection.
 fn execute(ledger: &SqliteLedger, sql: &str) {
     ledger.connection.execute_batch(sql).unwrap();
 }
@@ -47,7 +52,7 @@ impl Backend for SqliteBackend {
     fn new() -> Self {
         let folder = tempfile::tempdir_in(FAST).or_else(|_| tempfile::tempdir()).unwrap();
         let place = Self { folder, kills: 0 };
-        // A key that is the same each time: the pairs' keys follow from it.
+        // A fixed key, so that the pair keys are the same in each test.
         fs::write(place.location().key, format!("ceknik-key-1 {}\n", "5a".repeat(32))).unwrap();
         place
     }
@@ -88,7 +93,8 @@ impl Backend for SqliteBackend {
             bytes.truncate(cut.unwrap_or(u64::MAX) as usize);
             fs::write(self.wal(), bytes).unwrap();
         }
-        // Only now is it closed, as a kill would not have it.
+        // The files have been copied, so what SQLite does when it closes the connection no longer
+        // matters.
         drop(ledger);
         let _ = old.parent().map(fs::remove_dir_all);
     }
@@ -150,7 +156,8 @@ impl Backend for SqliteBackend {
     }
 }
 
-/// The facts in words of their own: no query of the ledger's is used.
+/// Reads the facts with queries that are written for this check alone, and share nothing with those
+/// of the ledger.
 fn read(connection: &Connection) -> rusqlite::Result<Stored> {
     let mut stored = Stored::default();
     let mut statement = connection.prepare_cached(

@@ -1,4 +1,5 @@
-//! Facts that are gone or damaged are noticed: the witness, the sums of rows, the trees.
+//! Tests that missing and damaged facts are noticed: by the witness, by the checksums of rows, and
+//! by checks of the B-trees.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,6 +8,8 @@ use std::path::Path;
 use super::*;
 use crate::ledger::sqlite::witness::{Testimony, path_of};
 
+/// Returns the message with which the ledger is refused, or an empty text. A preview must refuse
+/// with the same message.
 fn told(place: &Place) -> String {
     let opened = SqliteLedger::open(&place.location(), Duration::ZERO, || WallMs(0));
     let told = opened.map(drop).map_err(|error| error.to_string()).err().unwrap_or_default();
@@ -16,11 +19,13 @@ fn told(place: &Place) -> String {
     told
 }
 
+/// Returns the path of the ledger's WAL.
 fn wal_of(ledger: &Path) -> std::path::PathBuf {
     ledger.with_extension("ledger-wal")
 }
 
-/// A ledger with three facts in its file and four in its WAL, and the ledger file as it was before the first.
+/// Returns an open ledger with three facts in its file and four in its WAL, and the bytes of the
+/// ledger file before the first fact.
 fn under_way(place: &Place) -> (SqliteLedger, Vec<u8>) {
     drop(place.open());
     let old = fs::read(place.location().ledger).unwrap();
@@ -66,7 +71,8 @@ fn a_ledger_that_holds_less_than_its_witness_saw_is_refused() {
     let lost = format!("was cut: it has {} bytes, and had {was}", was - 1);
     assert!(told(&cut).ends_with(&lost), "{}", told(&cut));
 
-    // Emptied, and its witness with it: the key tells that it is not new.
+    // The ledger is emptied, and its witness removed: only the key shows that the ledger is not
+    // new.
     let emptied = copied(&origin);
     fs::remove_file(wal_of(&emptied.location().ledger)).unwrap();
     fs::write(emptied.location().ledger, "").unwrap();
@@ -93,7 +99,7 @@ fn a_witness_that_proves_nothing_is_made_anew() {
         let anew = fs::read_to_string(path_of(&place.location().ledger)).unwrap();
         assert_eq!(anew.len(), says.len(), "{n}");
         assert_ne!(anew, says);
-        // From then on it tells again.
+        // The new witness notices that the ledger is gone.
         fs::remove_file(place.location().ledger).unwrap();
         assert!(told(&place).contains("it held 3 facts at least, up to call 2 of start 1"), "{n}");
     }
@@ -150,7 +156,8 @@ fn an_attempt_that_is_left_out_is_damage() {
     let last = AttemptId::of(first.start, 2).0;
     let keys = PairTable::new((1..10).map(key).collect()).keys();
     assert!(ledger.own(first.id, &keys, &mut |_, _| {}).is_ok());
-    // The last of a start that is over: its row says how many there were.
+    // The last attempt of a start that is over is missing: the start's row says how many there
+    // were.
     ledger.connection.execute("DELETE FROM intents WHERE id = ?1", [last]).unwrap();
     assert!(is_refused(ledger.own(first.id, &keys, &mut |_, _| {})));
     assert!(ledger.own(second.id, &keys, &mut |_, _| {}).is_ok());
@@ -167,7 +174,7 @@ fn a_count_that_is_lower_is_told_whatever_else_is_right() {
     assert!(told.to_string().ends_with("and holds 6, up to call 2 of start 2"), "{told}");
 }
 
-/// SQLite would roll it back into the ledger.
+/// SQLite would roll a linked journal back into the ledger.
 #[test]
 fn a_link_in_the_place_of_a_file_of_sqlites_is_refused() {
     for ending in ["-wal", "-journal", "-shm"] {
@@ -197,12 +204,12 @@ fn an_answer_that_is_gone_is_damage_once_its_start_is_over() {
         };
         ledger.connection.execute("DELETE FROM settlements WHERE id & 255 = 2", []).unwrap();
         assert!(read(&mut ledger).is_ok(), "it may be in flight");
-        ledger.end_start(&run, &ending(13)).unwrap();
+        ledger.end_start(&run, &ending(ExitCode::Budget)).unwrap();
         assert!(is_refused(read(&mut ledger)), "{is_own}");
     }
 }
 
-/// The pages of a tree that lead to others say where a fact is. One that leads astray must not hide what is there.
+/// Inner pages of a B-tree say where a fact is. A damaged inner page must not hide a fact.
 #[test]
 fn a_flipped_bit_in_a_page_that_leads_to_others_is_noticed_or_changes_nothing() {
     let origin = Place::new();
@@ -212,17 +219,17 @@ fn a_flipped_bit_in_a_page_that_leads_to_others_is_noticed_or_changes_nothing() 
         let run = ledger.open_run(&opening(n, n)).unwrap();
         ledger = record(ledger, &run, &pairs(range), &[]);
         match n {
-            1 => ledger.end_run(&run, &ending(0)).unwrap(),
-            _ => ledger.end_start(&run, &ending(13)).unwrap(),
+            1 => ledger.end_run(&run, &ending(ExitCode::Complete)).unwrap(),
+            _ => ledger.end_start(&run, &ending(ExitCode::Budget)).unwrap(),
         }
     }
     drop(ledger);
     let keys: Vec<_> = (1..601).map(key).collect();
-    // A fact may be told twice.
+    // A fact may be visited twice, so a set is compared.
     let read = |place: &Place| -> Result<BTreeSet<String>, LedgerError> {
         let mut ledger = SqliteLedger::open(&place.location(), Duration::ZERO, || WallMs(0))?;
         let (mut seen, mut attempts) = (BTreeSet::new(), Vec::new());
-        // A few keys are looked up, many are swept through.
+        // Four keys are looked up one by one; all keys together are found by a sweep.
         for keys in keys.chunks(4).chain([&keys[..]]) {
             let keys = PairTable::new(keys.to_vec()).keys();
             ledger.earlier(&RunRef::Open(RunId(2)), &keys, &mut |at, earlier| {
@@ -249,7 +256,8 @@ fn a_flipped_bit_in_a_page_that_leads_to_others_is_noticed_or_changes_nothing() 
         let (page, header) = (at / 4096 * 4096, if at < 4096 { 100 } else { at / 4096 * 4096 });
         let number = |at: usize| usize::from(u16::from_be_bytes([whole[at], whole[at + 1]]));
         let (pointers, cells) = (header + 12 + 2 * number(header + 3), page + number(header + 5));
-        // Those of a table hold keys alone; those of the look-up table hold its rows too.
+        // Inner pages of a table (type 5) contain keys only. Inner pages of `standings` (type 2)
+        // contain rows too; only every eleventh of their bytes is changed.
         let bits: &[u8] = match whole[header] {
             _ if at < header || (at >= pointers && at < cells) => &[],
             5 => &[0x01, 0x10],
@@ -270,7 +278,7 @@ fn a_flipped_bit_in_a_page_that_leads_to_others_is_noticed_or_changes_nothing() 
                     astray.push(format!("page {page}, byte {byte}, bit {bit:#x}: {differs:?}"));
                 }
                 Err(error) => {
-                    assert_eq!(error.exit_code(), 18, "{error}");
+                    assert_eq!(error.exit_code(), ExitCode::Storage, "{error}");
                     refused += 1;
                 }
             }

@@ -1,7 +1,8 @@
-//! A preview: it sees what the next start would find, and writes nothing.
+//! Tests of the preview: it finds what the next start would find, and writes nothing.
 
 use super::*;
 
+/// Reads the run of an opening, and what is known of its pairs, through a preview.
 fn previewed(place: &Place, opening: &Opening) -> (FoundRun, Vec<(u32, String, &'static str)>) {
     let preview = SqlitePreview::of(&place.location()).unwrap();
     let read = preview.read(|facts| {
@@ -23,14 +24,14 @@ fn a_preview_sees_what_the_next_start_finds_and_writes_nothing() {
     let run = ledger.open_run(&opening(1, 1)).unwrap();
     let facts = [(1, Some(MATCH)), (2, None), (3, Some(Class::Refused(Refusal::Other)))];
     let ledger = record(ledger, &run, &facts, &[]);
-    // As it is while a run is under way, and as a dead process leaves it; then the same run, one of a file that
-    // changed, and one of another file.
+    // First the files as they are while a run is under way, then as a dead process leaves them. For
+    // each: the same run, a run of a file that has changed, and a run of another file.
     let openings = [opening(1, 1), opening(2, 1), opening(3, 3)];
     let beside = openings.clone().map(|opening| previewed(&place, &opening));
     let wal = |(path, _): &(std::path::PathBuf, _)| path.to_string_lossy().ends_with("-wal");
     let before = files(&place);
     assert!(before.iter().any(wal));
-    // What a killed process leaves: the WAL is not folded into the file.
+    // A killed process leaves a WAL that is not checkpointed into the file.
     let killed = copied(&place);
     drop(ledger);
     assert!(!files(&place).iter().any(wal));
@@ -53,7 +54,8 @@ fn a_run_that_begins_while_the_facts_are_read_has_them_read_again() {
     let starts = preview.read(|facts| {
         times += 1;
         if times == 1 {
-            // It opens, writes, and closes: the file itself is written to.
+            // The run opens the ledger, writes, and closes it: so the ledger file itself is written
+            // to.
             place.open().open_run(&opening(1, 1)).unwrap();
         }
         facts.find_run(&opening(1, 1)).map(|run| run.earlier_starts)

@@ -1,4 +1,5 @@
-//! Ledgers that an older ceknik made: stored ones, which a run, a plan and a status of today meet.
+//! Tests with stored ledgers of an older ceknik, which a run, a plan and a status of this version
+//! open.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -7,7 +8,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::ledger::testing::SqliteBackend;
 
-/// A copy of a stored ledger of version 2.
+/// Copies a stored ledger of version 2 into a temporary folder.
 fn stored(name: &str) -> Place {
     let place = Place::new();
     let state = place.folder.path().join("state");
@@ -21,11 +22,13 @@ fn stored(name: &str) -> Place {
     place
 }
 
+/// Returns the path of the copy that an upgrade keeps.
 fn copy_of(place: &Place) -> PathBuf {
     beside(&place.location().ledger, ".v2")
 }
 
-/// The files beside the ledger but its lock, and what SQLite makes where it opens a file: an index, and an empty WAL.
+/// Returns the files beside the ledger with their bytes, except for the lock and for the files that
+/// SQLite creates when it opens the ledger: an index and an empty WAL.
 fn facts_and_keys(place: &Place) -> Vec<(PathBuf, Vec<u8>)> {
     let is_passing = |path: &PathBuf, bytes: &[u8]| {
         let name = path.to_string_lossy();
@@ -36,6 +39,7 @@ fn facts_and_keys(place: &Place) -> Vec<(PathBuf, Vec<u8>)> {
     files(place).into_iter().filter(|(path, bytes)| !is_passing(path, bytes)).collect()
 }
 
+/// Returns all facts in the ledger.
 fn facts_of(ledger: &SqliteLedger) -> Vec<crate::ledger::testing::StoredFact> {
     use crate::ledger::testing::Backend;
     SqliteBackend::stored(ledger).facts
@@ -54,7 +58,7 @@ fn an_older_ledger_is_brought_up_to_date_and_kept_as_it_was() {
         assert_eq!(open_before > 0, name == "killed");
         let mut ledger = place.open();
         assert_eq!(ledger.version().unwrap(), schema::VERSION);
-        // No fact is another one; what was in flight is in doubt now.
+        // No fact has changed, except that calls in flight are now in doubt.
         let after = facts_of(&ledger);
         assert_eq!(after.len(), before.0.len());
         for (old, new) in before.0.iter().zip(&after) {
@@ -66,7 +70,7 @@ fn an_older_ledger_is_brought_up_to_date_and_kept_as_it_was() {
         assert_eq!((starts.len(), counted), (before.1.runs[0].starts as usize, after.len() as u64));
         assert!(ledger.own(RunId(1), &PairTable::default().keys(), &mut |_, _| ()).is_ok());
 
-        // The copy is a ledger by itself, for the program that made it, and nobody else may read it.
+        // The copy is a complete ledger for the older program, and no other user can read it.
         let copy = copy_of(&place);
         let kept = [copy.clone(), beside(&copy, ".key"), beside(&copy, ".witness")];
         for path in &kept {
@@ -81,7 +85,7 @@ fn an_older_ledger_is_brought_up_to_date_and_kept_as_it_was() {
         drop(ledger);
         drop(place.open());
         assert!(!beside(&copy, ".2").exists());
-        // One that goes on with the run has numbers of its own.
+        // A start that continues the run uses higher numbers.
         ledger = place.open();
         let opening = opening(1, 1);
         let run = ledger.open_run(&opening).unwrap();
@@ -115,11 +119,11 @@ fn readers_show_an_older_ledger_as_it_is() {
 fn without_room_for_the_copy_nothing_is_changed() {
     let place = stored("stopped");
     let before = facts_and_keys(&place);
-    // Where the copy would be written, there is a folder.
+    // A folder is in the place where the copy would be written.
     fs::create_dir(beside(&copy_of(&place), ".part")).unwrap();
     let error = SqliteLedger::open(&place.location(), Duration::ZERO, || WallMs(0)).map(drop);
     let error = error.unwrap_err();
-    assert_eq!(error.exit_code(), 18);
+    assert_eq!(error.exit_code(), ExitCode::Storage);
     assert!(error.to_string().contains("kept as it is before"), "{error}");
     fs::remove_dir(beside(&copy_of(&place), ".part")).unwrap();
     assert!(facts_and_keys(&place) == before, "not a byte");
@@ -145,12 +149,12 @@ fn a_key_at_a_name_of_the_copy_is_neither_removed_nor_written_over() {
         let moved = Location { key: beside(&ledger, name), ledger, origin };
         fs::rename(&key, &moved.key).unwrap();
         let bytes = fs::read(&moved.key).unwrap();
-        // First without room, then with it.
+        // The upgrade is tried first without room for the copy, then with room.
         let parts = [beside(&moved.ledger, ".v2.part"), beside(&moved.ledger, ".v2.2.part")];
         let in_the_way: Vec<_> = parts.iter().filter(|part| !part.exists()).collect();
         in_the_way.iter().for_each(|part| fs::create_dir(part).unwrap());
         let open = || SqliteLedger::open(&moved, Duration::ZERO, || WallMs(0)).map(drop);
-        assert_eq!(open().unwrap_err().exit_code(), 18, "{name}");
+        assert_eq!(open().unwrap_err().exit_code(), ExitCode::Storage, "{name}");
         assert_eq!(fs::read(&moved.key).unwrap(), bytes, "{name}: the only key");
         in_the_way.iter().for_each(|part| fs::remove_dir(part).unwrap());
         open().unwrap();

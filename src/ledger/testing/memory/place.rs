@@ -1,4 +1,5 @@
-//! The place of a ledger in memory: how processes open it, how it is killed, and what it shows.
+//! The place of a ledger in memory: how processes open the ledger, how it is killed, and what it
+//! shows.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,7 +43,7 @@ impl Shown for MemoryLedger {
                 ended_at: run.ended.as_ref().map(|ending| ending.at),
                 starts: starts.len() as u64,
                 last_stop: last.as_ref().and_then(|ending| ending.stop).map(str::to_owned),
-                last_exit: last.map(|ending| ending.exit),
+                last_exit: last.map(|ending| ending.exit.number()),
                 tally,
             }
         };

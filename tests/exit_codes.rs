@@ -1,0 +1,34 @@
+//! The exit codes in the texts for people: the help, the manual and the table in README list each
+//! code that the program knows, and no other code.
+
+#![allow(clippy::unwrap_used, reason = "a test: what is not as expected is the test's answer")]
+
+mod support;
+
+use ceknik::model::exit_code::ExitCode;
+use support::Place;
+
+/// Returns the numbers at the beginning of the lines after the line `heading`, up to the first line
+/// that does not begin with a number.
+fn numbers_below(text: &str, heading: &str) -> Vec<u8> {
+    let lines = text.lines().skip_while(|line| !line.starts_with(heading)).skip(1);
+    lines.map_while(|line| line.split_whitespace().next()?.parse().ok()).collect()
+}
+
+/// Returns the numbers in the first cells of the table of exit codes.
+fn numbers_of_readme() -> Vec<u8> {
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    let rows = readme.lines().skip_while(|line| !line.starts_with("| exit |")).skip(2);
+    let cells = rows.map_while(|row| row.strip_prefix("| ")?.split(" | ").next());
+    cells.flat_map(|cell| cell.split(", ").map(|code| code.parse().unwrap())).collect()
+}
+
+#[test]
+fn help_manual_and_readme_list_all_exit_codes() {
+    let all = ExitCode::ALL.map(ExitCode::number);
+    let place = Place::new();
+    let print = |arguments: &[&str]| place.ceknik(arguments).stdout;
+    assert_eq!(numbers_below(&print(&["--help"]), "Exit codes:"), all, "help");
+    assert_eq!(numbers_below(&print(&["man"]), "Exit codes:"), all, "manual");
+    assert_eq!(numbers_of_readme(), all, "README");
+}
