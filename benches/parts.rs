@@ -9,7 +9,8 @@ use ceknik::api::{text, wire};
 use ceknik::input::{Options, read_bytes};
 use ceknik::ledger::{self, Facts, Identity, Journal, Ledger, Location, OpenRun, Opening};
 use ceknik::model::attempt::{AttemptId, Batch, Intent, PairKey, Settlement, WallMs};
-use ceknik::model::reply::{Body, Reply, Response, Texts};
+use ceknik::model::reply::{Body, Reply, Response};
+use ceknik::model::texts::{Text, Texts};
 use ceknik::rules::classify::{charge, classify};
 use ceknik::rules::name::check_name;
 use ceknik::rules::nik::{NikPolicy, check_nik};
@@ -92,11 +93,7 @@ fn pair(n: u32) -> PairKey {
 /// Returns the facts of `calls` calls, from number `from`: an intent for each, and its settlement.
 fn facts(run: &OpenRun, from: u32, calls: u32) -> Batch {
     let class = classify(&answer(1));
-    let texts = Texts {
-        status: Some("OK".to_owned()),
-        order_no: Some("SFBw0000000000000000001".to_owned()),
-        ..Texts::default()
-    };
+    let texts = Texts::from([(Text::Status, "OK"), (Text::OrderNo, "SFBw0000000000000000001")]);
     let mut batch = Batch::default();
     for n in from..from + calls {
         let (attempt, at) = (AttemptId::of(run.start, n), NOW);

@@ -1,66 +1,47 @@
-//! What was typed: flags and their environment variables, as text and simple numbers.
+//! The command line: flags and their environment variables, each value parsed into its type.
 //!
-//! Nothing is decided here; `config` says what is meant. A value of `ceknik.toml` comes in as a
-//! flag's default, so flag > environment > file > default holds for all of them alike.
+//! Must hold: a flag is defined once, however many commands have it. A value of `ceknik.toml` comes in as
+//! a flag's default, so that for all flags alike a flag goes before the environment, the environment
+//! before the file, and the file before the default.
+//!
+//! Never: decides what flags mean together. That is done in `config`.
+
+mod help;
+mod values;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::model::exit_code::ExitCode;
+use crate::input::form::Encoding;
+use crate::input::sheet::SheetSpec;
+use crate::model::money::Currency;
+use crate::rules::columns::ColumnSpec;
+use crate::rules::estimate::Share;
 use crate::sandbox::ENDINGS_HELP;
+pub use help::command;
+pub(crate) use values::{CallRate, DeadlineArg, yes_or_no};
+use values::{delimiter, duration, hours, outage, percent, positive_duration};
 
 /// Check a file of Indonesian NIKs and names against the vendor's paid API.
 ///
 /// Resumable: killed anywhere, the same command goes on, and nothing is bought twice.
 #[derive(Debug, Parser)]
-#[command(name = "ceknik", version, max_term_width = 100, after_help = all_exit_codes())]
+#[command(name = "ceknik", version, max_term_width = 100, after_help = help::all_exit_codes())]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// Yes or no, in the usual words of English and Indonesian. All else is refused: what allows a purchase is not guessed.
-pub(crate) fn yes_or_no(text: &str) -> Result<bool, String> {
-    match text.trim().to_lowercase().as_str() {
-        "1" | "true" | "yes" | "y" | "on" | "ya" | "iya" => Ok(true),
-        "0" | "false" | "no" | "n" | "off" | "tidak" | "tdk" | "bukan" => Ok(false),
-        _ => Err("it is neither yes (ya, true, 1) nor no (tidak, false, 0)".to_owned()),
-    }
-}
-
-/// Renders a list of exit codes, one a line.
-fn exit_codes(codes: impl IntoIterator<Item = (ExitCode, &'static str)>) -> String {
-    let lines =
-        codes.into_iter().map(|(code, meaning)| format!("\n  {:>3} {meaning}", code.number()));
-    format!("Exit codes:{}", lines.collect::<String>())
-}
-
-fn all_exit_codes() -> String {
-    let list = exit_codes(ExitCode::ALL.map(|code| (code, code.meaning())));
-    format!("{list}\nAfter 12 to 18, 129, 130 and 143 the same command goes on from there.")
-}
-
-fn exit_codes_of_plan() -> String {
-    exit_codes([
-        (ExitCode::Complete, "can be sent"),
-        (ExitCode::Usage, ExitCode::Usage.meaning()),
-        (ExitCode::Input, "the file is stopped by its findings, or unusable"),
-        (ExitCode::Config, ExitCode::Config.meaning()),
-        (ExitCode::Budget, "does not fit the budget"),
-        (ExitCode::Source, "--stop-if-mismatch-over holds the run"),
-        (ExitCode::Storage, "the ledger cannot be used"),
-    ])
-}
-
-/// What to do.
+/// Command to be executed.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Verify a customer file; the same command again resumes it
     Run(Box<RunArgs>),
     /// Dry run: what is in a file, what would be sent, its price and its time. Calls nobody
-    #[command(after_help = exit_codes_of_plan())]
+    #[command(after_help = help::after_plan())]
     Plan(Box<PlanArgs>),
     /// Serve a stand-in of the vendor's API on this machine
     #[command(after_help = ENDINGS_HELP)]
@@ -111,86 +92,80 @@ pub struct RunArgs {
     pub(crate) reuse: ReuseArgs,
     #[command(flatten)]
     pub(crate) ledger: LedgerArgs,
-    /// How long to wait for another run on the same ledger
-    #[arg(long, env = "CEKNIK_LOCK_WAIT", value_name = "DUR", default_value = "0s")]
-    pub lock_wait: String,
+    #[command(flatten)]
+    pub(crate) lock: LockArgs,
     #[command(flatten)]
     pub(crate) screen: ScreenArgs,
     /// No progress display
     #[arg(long, env = "CEKNIK_NO_PROGRESS", value_parser = yes_or_no)]
     pub no_progress: bool,
-    /// The configuration file [default: ceknik.toml in the current folder, if there is one]
-    #[arg(long, env = "CEKNIK_CONFIG", value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
 }
 
-/// Flags of `ceknik plan`: those of `run` that decide what is sent and what it costs, and a few of its own.
+/// Configuration file.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// The configuration file [default: ceknik.toml in the current folder, if there is one]
+    #[arg(long, env = "CEKNIK_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// Wait for the ledger.
+#[derive(Debug, Args)]
+pub(crate) struct LockArgs {
+    /// How long to wait for another run on the same ledger
+    #[arg(long, env = "CEKNIK_LOCK_WAIT", value_name = "DUR", default_value = "0s", value_parser = duration)]
+    pub(crate) lock_wait: Duration,
+}
+
+/// Flags of `ceknik plan`: all flags of `run`, and a few of its own.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
-    /// The customer file, as for `run`; `-` reads standard input
-    pub input: PathBuf,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
     /// The plan as JSON on standard output
     #[arg(long, env = "CEKNIK_JSON", value_parser = yes_or_no)]
     pub json: bool,
     #[command(flatten)]
-    pub(crate) reading: ReadingArgs,
-    #[command(flatten)]
-    pub(crate) money: MoneyArgs,
-    #[command(flatten)]
     pub(crate) forecast: ForecastArgs,
-    #[command(flatten)]
-    pub(crate) reuse: ReuseArgs,
-    #[command(flatten)]
-    pub(crate) which: WhichArgs,
-    /// The ledger's secret key [default: LEDGER.key]
-    #[arg(long, env = "CEKNIK_KEY_FILE", hide_env_values = true, value_name = "FILE")]
-    pub key_file: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) screen: ScreenArgs,
 }
 
-/// What a forecast rests on.
+/// Assumptions of a forecast.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Forecast")]
 pub(crate) struct ForecastArgs {
     /// The share of calls that is charged, such as 0.93 or 93% [default: that of the ledger's answers]
-    #[arg(long, env = "CEKNIK_CHARGE_SHARE", value_name = "SHARE")]
-    pub(crate) charge_share: Option<String>,
-    /// Calls per second, or `unlimited` [default: 10; 1000 with --sandbox]
-    #[arg(long, env = "CEKNIK_RATE", value_name = "N")]
-    pub(crate) rate: Option<String>,
+    #[arg(long, env = "CEKNIK_CHARGE_SHARE", value_name = "SHARE", value_parser = Share::parse)]
+    pub(crate) charge_share: Option<Share>,
     /// Hours of a night, to tell how many nights it takes
-    #[arg(long, env = "CEKNIK_HOURS", value_name = "N")]
-    pub(crate) hours: Option<String>,
-    /// Failed tries per pair and run, as for `run`: a pair that used them up is not sent again
-    #[arg(long, env = "CEKNIK_MAX_ATTEMPTS", value_name = "N", default_value_t = 6,
-        value_parser = clap::value_parser!(u8).range(1..=20))]
-    pub(crate) max_attempts: u8,
+    #[arg(long, env = "CEKNIK_HOURS", value_name = "N", value_parser = hours)]
+    pub(crate) hours: Option<Duration>,
 }
 
-/// How the input is read.
+/// Reading of the input.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Input")]
 #[expect(clippy::struct_excessive_bools, reason = "flags, as they are typed")]
 pub(crate) struct ReadingArgs {
     /// The encoding: utf-8, utf-16le, utf-16be or windows-1252 [default: found]
     #[arg(long, env = "CEKNIK_ENCODING", value_name = "NAME")]
-    pub(crate) encoding: Option<String>,
+    pub(crate) encoding: Option<Encoding>,
     /// The sheet of a workbook, by name or number (from 1) [default: the one with both columns]
     #[arg(long, env = "CEKNIK_SHEET", value_name = "SHEET")]
-    pub(crate) sheet: Option<String>,
+    pub(crate) sheet: Option<SheetSpec>,
     /// The delimiter: `,` `;` `|` or `tab` [default: found]
-    #[arg(long, env = "CEKNIK_DELIMITER", value_name = "CHAR")]
-    pub(crate) delimiter: Option<String>,
+    #[arg(long, env = "CEKNIK_DELIMITER", value_name = "CHAR", value_parser = delimiter)]
+    pub(crate) delimiter: Option<u8>,
     /// The first record is data; give --id-column and --name-column by letter or number, if they are not found
     #[arg(long, env = "CEKNIK_NO_HEADER", value_parser = yes_or_no)]
     pub(crate) no_header: bool,
     /// The NIK column, by its header or a part of it, its letter or its number [default: found by header and content]
     #[arg(long, env = "CEKNIK_ID_COLUMN", value_name = "COLUMN")]
-    pub(crate) id_column: Option<String>,
+    pub(crate) id_column: Option<ColumnSpec>,
     /// The name column, by its header or a part of it, its letter or its number [default: found by header and content]
     #[arg(long, env = "CEKNIK_NAME_COLUMN", value_name = "COLUMN")]
-    pub(crate) name_column: Option<String>,
+    pub(crate) name_column: Option<ColumnSpec>,
     /// Leave out the rows that a workbook does not show: hidden by a filter or by hand
     #[arg(long, env = "CEKNIK_VISIBLE_ROWS", value_parser = yes_or_no)]
     pub(crate) visible_rows: bool,
@@ -205,32 +180,40 @@ pub(crate) struct ReadingArgs {
     pub(crate) force: bool,
 }
 
-/// Whom to ask.
+/// Vendor, and the way in which it is called.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Vendor (secrets: CEKNIK_API_ID, CEKNIK_API_SECRET, or …_FILE)")]
 pub(crate) struct VendorArgs {
-    /// Ask a stand-in vendor inside this process: no account, no network, no cost
-    #[arg(long, env = "CEKNIK_SANDBOX", value_parser = yes_or_no)]
-    pub(crate) sandbox: bool,
-    /// The vendor's address; http:// for loopback only
-    #[arg(long, env = "CEKNIK_BASE_URL", hide_env_values = true, value_name = "URL",
-        default_value = DEFAULT_BASE_URL)]
-    pub(crate) base_url: String,
+    #[command(flatten)]
+    pub(crate) address: AddressArgs,
     /// How requests are written; `auto` finds out
     #[arg(long, env = "CEKNIK_BODY", value_name = "KIND", default_value = "auto")]
     pub(crate) body: BodyArg,
     /// The longest a call may take; keep it above the vendor's own (30 s and more)
-    #[arg(long, env = "CEKNIK_TIMEOUT", value_name = "DUR", default_value = "60s")]
-    pub(crate) timeout: String,
+    #[arg(long, env = "CEKNIK_TIMEOUT", value_name = "DUR", default_value = "60s", value_parser = positive_duration)]
+    pub(crate) timeout: Duration,
     /// The longest a connection may take to stand
-    #[arg(long, env = "CEKNIK_CONNECT_TIMEOUT", value_name = "DUR", default_value = "5s")]
-    pub(crate) connect_timeout: String,
+    #[arg(long, env = "CEKNIK_CONNECT_TIMEOUT", value_name = "DUR", default_value = "5s", value_parser = positive_duration)]
+    pub(crate) connect_timeout: Duration,
     /// Keep connections for further calls; `off` makes one for each call
     #[arg(long, env = "CEKNIK_KEEP_ALIVE", value_name = "KIND", default_value = "auto")]
     pub(crate) keep_alive: KeepAliveArg,
     /// Further root certificates (PEM); proxies come from the usual environment variables
     #[arg(long, env = "CEKNIK_CA_CERT", value_name = "FILE")]
     pub(crate) ca_cert: Option<PathBuf>,
+}
+
+/// Address of the vendor, or the sandbox in its place. A ledger belongs to one of them.
+#[derive(Debug, Args)]
+pub struct AddressArgs {
+    /// Ask a stand-in vendor inside this process: no account, no network, no cost
+    #[arg(long, env = "CEKNIK_SANDBOX", value_parser = yes_or_no)]
+    pub(crate) sandbox: bool,
+    // A text, since an error of its own does not show it: it may have a password in it.
+    /// The vendor's address; http:// for loopback only
+    #[arg(long, env = "CEKNIK_BASE_URL", hide_env_values = true, value_name = "URL",
+        default_value = DEFAULT_BASE_URL)]
+    pub(crate) base_url: String,
 }
 
 /// The vendor's published address.
@@ -256,13 +239,13 @@ pub enum KeepAliveArg {
     Off,
 }
 
-/// How fast.
+/// Pace of the calls.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Pace")]
 pub(crate) struct PaceArgs {
     /// Calls per second, or `unlimited` [default: 10; 1000 with --sandbox]
-    #[arg(long, env = "CEKNIK_RATE", value_name = "N")]
-    pub(crate) rate: Option<String>,
+    #[arg(long, env = "CEKNIK_RATE", value_name = "N", value_parser = values::rate)]
+    pub(crate) rate: Option<CallRate>,
     /// Most calls in flight
     #[arg(long, env = "CEKNIK_CONCURRENCY", value_name = "N", default_value_t = 64,
         value_parser = clap::value_parser!(u32).range(1..=4096))]
@@ -272,17 +255,17 @@ pub(crate) struct PaceArgs {
         value_parser = clap::value_parser!(u8).range(1..=20))]
     pub(crate) max_attempts: u8,
     /// The first back-off; doubles with each failed try [default: 500ms; 100ms with --sandbox]
-    #[arg(long, env = "CEKNIK_BACKOFF", value_name = "DUR")]
-    pub(crate) backoff: Option<String>,
+    #[arg(long, env = "CEKNIK_BACKOFF", value_name = "DUR", value_parser = positive_duration)]
+    pub(crate) backoff: Option<Duration>,
     /// How long to wait for a source that is down, or a vendor that throttles, before giving up
-    #[arg(long, env = "CEKNIK_MAX_OUTAGE", value_name = "DUR", default_value = "30m")]
-    pub(crate) max_outage: String,
+    #[arg(long, env = "CEKNIK_MAX_OUTAGE", value_name = "DUR", default_value = "30m", value_parser = duration)]
+    pub(crate) max_outage: Duration,
     /// Start nothing after this: a duration from now, or the nearest HH:MM (local)
-    #[arg(long, env = "CEKNIK_DEADLINE", value_name = "DUR|HH:MM")]
-    pub(crate) deadline: Option<String>,
+    #[arg(long, env = "CEKNIK_DEADLINE", value_name = "DUR|HH:MM", value_parser = values::deadline)]
+    pub(crate) deadline: Option<DeadlineArg>,
 }
 
-/// How much.
+/// Limits of money. An amount is a text here, because it is read by the currency.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Money")]
 pub(crate) struct MoneyArgs {
@@ -290,8 +273,8 @@ pub(crate) struct MoneyArgs {
     #[arg(long, env = "CEKNIK_PRICE", value_name = "AMOUNT")]
     pub(crate) price: Option<String>,
     /// Its currency
-    #[arg(long, env = "CEKNIK_CURRENCY", value_name = "CODE", default_value = "IDR")]
-    pub(crate) currency: String,
+    #[arg(long, env = "CEKNIK_CURRENCY", value_name = "CODE", default_value = "IDR", value_parser = Currency::parse)]
+    pub(crate) currency: Currency,
     /// Never more charged calls than this in the run, over all its starts
     #[arg(long, env = "CEKNIK_MAX_CHARGES", value_name = "N")]
     pub(crate) max_charges: Option<u64>,
@@ -300,11 +283,11 @@ pub(crate) struct MoneyArgs {
     pub(crate) max_cost: Option<String>,
     /// Stop where over this share, such as 60%, of the run's first 200 verdicts are mismatches:
     /// a wrong column is not paid for to its end [default: off]
-    #[arg(long, env = "CEKNIK_STOP_IF_MISMATCH_OVER", value_name = "PERCENT")]
-    pub(crate) stop_if_mismatch_over: Option<String>,
+    #[arg(long, env = "CEKNIK_STOP_IF_MISMATCH_OVER", value_name = "PERCENT", value_parser = percent)]
+    pub(crate) stop_if_mismatch_over: Option<u8>,
 }
 
-/// What one start may cost.
+/// Limits of one start.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Money")]
 pub(crate) struct StartArgs {
@@ -319,16 +302,16 @@ pub(crate) struct StartArgs {
     pub(crate) yes: bool,
 }
 
-/// What is not asked again.
+/// Reuse of earlier answers.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reuse of earlier answers")]
 pub(crate) struct ReuseArgs {
     /// Use stored answers this young; 0 buys afresh
-    #[arg(long, env = "CEKNIK_REUSE", value_name = "DUR", default_value = "30d")]
-    pub(crate) reuse: String,
+    #[arg(long, env = "CEKNIK_REUSE", value_name = "DUR", default_value = "30d", value_parser = duration)]
+    pub(crate) reuse: Duration,
     /// Ask "not sure" and "failed" again in a later run no sooner than this
-    #[arg(long, env = "CEKNIK_REASK_AFTER", value_name = "DUR", default_value = "24h")]
-    pub(crate) reask_after: String,
+    #[arg(long, env = "CEKNIK_REASK_AFTER", value_name = "DUR", default_value = "24h", value_parser = duration)]
+    pub(crate) reask_after: Duration,
     /// Rows in doubt from earlier runs: hold them, or send them again (they may be charged twice)
     #[arg(long, env = "CEKNIK_IN_DOUBT", value_name = "ACT", default_value = "hold")]
     pub(crate) in_doubt: InDoubtArg,
@@ -346,19 +329,33 @@ pub enum InDoubtArg {
     Resend,
 }
 
-/// Where facts are kept.
+/// Place of the ledger and of its key.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Ledger")]
 pub(crate) struct LedgerArgs {
+    #[command(flatten)]
+    pub(crate) file: LedgerFileArgs,
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+}
+
+/// Place of the ledger.
+#[derive(Debug, Args)]
+pub(crate) struct LedgerFileArgs {
     /// The ledger [default: in the state folder (XDG), one per vendor address]
     #[arg(long, env = "CEKNIK_LEDGER", hide_env_values = true, value_name = "FILE")]
     pub(crate) ledger: Option<PathBuf>,
+}
+
+/// Place of the ledger's key.
+#[derive(Debug, Args)]
+pub(crate) struct KeyArgs {
     /// The ledger's secret key [default: LEDGER.key]
     #[arg(long, env = "CEKNIK_KEY_FILE", hide_env_values = true, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
 }
 
-/// What is shown.
+/// Display.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Display (all on stderr)")]
 pub(crate) struct ScreenArgs {
@@ -398,11 +395,11 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "N")]
     pub quota: Option<u64>,
     /// How long each answer takes
-    #[arg(long, value_name = "DUR", default_value = "0s")]
-    pub latency: String,
+    #[arg(long, value_name = "DUR", default_value = "0s", value_parser = duration)]
+    pub latency: Duration,
     /// The source is down between two times after the start, such as 5s..20s
-    #[arg(long, value_name = "FROM..TO")]
-    pub outage: Option<String>,
+    #[arg(long, value_name = "FROM..TO", value_parser = outage)]
+    pub outage: Option<(Duration, Duration)>,
     /// Calls after which the key expires
     #[arg(long, value_name = "N")]
     pub expire_after: Option<u64>,
@@ -431,22 +428,15 @@ pub enum AcceptsArg {
     Both,
 }
 
-/// Which ledger to look at.
+/// The ledger to look at.
 #[derive(Debug, Args)]
 pub struct WhichArgs {
-    /// The ledger [default: in the state folder (XDG), one per vendor address]
-    #[arg(long, env = "CEKNIK_LEDGER", hide_env_values = true, value_name = "FILE")]
-    pub ledger: Option<PathBuf>,
-    /// The vendor's address whose ledger it is
-    #[arg(long, env = "CEKNIK_BASE_URL", hide_env_values = true, value_name = "URL",
-        default_value = DEFAULT_BASE_URL)]
-    pub base_url: String,
-    /// The ledger of `run --sandbox`
-    #[arg(long, env = "CEKNIK_SANDBOX", value_parser = yes_or_no)]
-    pub sandbox: bool,
-    /// The configuration file [default: ceknik.toml in the current folder, if there is one]
-    #[arg(long, env = "CEKNIK_CONFIG", value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) file: LedgerFileArgs,
+    #[command(flatten)]
+    pub(crate) address: AddressArgs,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
 }
 
 /// Flags of `ceknik status`.
@@ -464,13 +454,11 @@ pub struct StatusArgs {
 pub struct PurgeArgs {
     #[command(flatten)]
     pub(crate) which: WhichArgs,
-    /// The ledger's secret key [default: LEDGER.key]
-    #[arg(long, env = "CEKNIK_KEY_FILE", hide_env_values = true, value_name = "FILE")]
-    pub key_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
     /// Remove answers older than this, such as 90d
-    #[arg(long, value_name = "DUR")]
-    pub older_than: String,
-    /// How long to wait for another run on the same ledger
-    #[arg(long, value_name = "DUR", default_value = "0s")]
-    pub lock_wait: String,
+    #[arg(long, value_name = "DUR", value_parser = duration)]
+    pub older_than: Duration,
+    #[command(flatten)]
+    pub(crate) lock: LockArgs,
 }

@@ -33,7 +33,7 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("signals", &["model"]),
     ("error", &["model", "api", "input", "ledger", "output", "passes", "sandbox"]),
     ("term", &["model", "rules", "engine", "error"]),
-    ("cli", &["model", "sandbox"]),
+    ("cli", &["model", "rules", "input", "sandbox"]),
     (
         "config",
         &[

@@ -41,7 +41,7 @@ fn usage_that_makes_no_sense_is_2() {
         (&["--concurrency", "0"], "1..=4096"),
         (&["--max-attempts", "21"], "1..=20"),
         (&["--stop-if-mismatch-over", "0.6"], "from 1% to 99%"),
-        (&["--timeout", "0s"], "--timeout: must be more than zero"),
+        (&["--timeout", "0s"], "for '--timeout <DUR>': must be more than zero"),
         (&["--timeout", "10ms"], "at least 100ms for an address of this machine"),
         (&["--reuse", "30"], "90s, 30m or 30d"),
         (&["--deadline", "25:00"], "--deadline"),
@@ -55,7 +55,7 @@ fn usage_that_makes_no_sense_is_2() {
         expect(&more.join(" "), &output, &Expected { code: 2, says: &[says] });
     }
     let mut command = place.command(&["run", "in.csv", "--base-url", url, "--rate", "fast"]);
-    let says = &["--rate: \"fast\" is not a number of calls per second such as 10"];
+    let says = &["'fast' for '--rate <N>': not a number of calls per second such as 10"];
     expect("rate", &command.output().unwrap(), &Expected { code: 2, says });
     place.ceknik(&[]).exits(2);
     place.ceknik(&["verify"]).exits(2);

@@ -272,7 +272,14 @@ fn exit_codes() {
         ("share", &["good.csv", "--charge-share", "1.5"], 2, "--charge-share"),
         ("hours", &["good.csv", "--hours", "25"], 2, "--hours"),
         ("cost without price", &["good.csv", "--max-cost", "1"], 2, "--max-cost: it needs --price"),
-        ("no run's flag", &["good.csv", "--limit", "1"], 2, "--limit"),
+        ("the limit of a start", &["good.csv", "--limit", "1"], 0, "sends 1 of 2 calls"),
+        (
+            "flags that change nothing",
+            &["good.csv", "--concurrency", "4", "-y"],
+            0,
+            "sends 2 calls",
+        ),
+        ("a flag of run that is wrong", &["good.csv", "--timeout", "soon"], 2, "--timeout"),
     ] {
         let ended = place.ceknik(&[&["plan"], arguments, &base[..]].concat());
         assert_eq!(ended.code, Some(code), "{what}: {}", ended.stderr);

@@ -10,7 +10,8 @@ use std::time::SystemTime;
 use ceknik::api::{Credentials, text, told, wire};
 use ceknik::model::class::{Class, ResultCode};
 use ceknik::model::money::Charge;
-use ceknik::model::reply::{Body, Reply, Response, Texts};
+use ceknik::model::reply::{Body, Reply, Response};
+use ceknik::model::texts::{Text, Texts};
 use ceknik::model::subject::Subject;
 use ceknik::rules::classify::{charge, classify};
 use ceknik::rules::echo::{conceal_all, reveal_all};
@@ -56,7 +57,7 @@ fuzz_target!(|bytes: &[u8]| {
     let secrets = Credentials { id: "an-id-0001".to_owned(), secret: "a-secret-0001".to_owned() };
     for text in &readings {
         let remains = Texts::from(wire::remains(text));
-        assert!(remains.result.is_none() && remains.status.is_none());
+        assert!(remains.get(Text::Result).is_none() && remains.get(Text::Status).is_none());
         let told = told::description(http, content_type, Some(text), &subject, &secrets);
         assert!(told.is_ascii() || told.ends_with("…\""), "{told:?}");
         assert!(!told.as_bytes().windows(4).any(|four| four.iter().all(u8::is_ascii_digit)));
@@ -66,17 +67,16 @@ fuzz_target!(|bytes: &[u8]| {
     let answer = readings.iter().find_map(|text| wire::answer(text)).map(Box::new);
     let body = answer.map_or_else(|| Body::Foreign(Box::default()), Body::Vendor);
     let class = classify(&Reply::Response(Response { http, retry_after: None, body: body.clone() }));
-    let Body::Vendor(vendor) = body else {
+    let Body::Vendor(mut texts) = body else {
         assert!(!matches!(class, Class::Answered(_)), "a verdict that the vendor did not give");
         return;
     };
-    let mut texts = vendor.texts;
     if charge(class) == Charge::Charged {
         assert!(matches!(class, Class::Answered(ResultCode::Match | ResultCode::Mismatch)));
-        assert!(matches!(texts.result.as_deref(), Some("01" | "02")));
+        assert!(matches!(texts.get(Text::Result), Some("01" | "02")));
     }
     conceal_all(&mut texts, &subject);
-    for text in texts.each().into_iter().flatten() {
+    for text in texts.all().flatten() {
         assert!(!text.contains(NIK) && !text.to_uppercase().contains("SITI AMINAH"), "{class:?}");
     }
     reveal_all(&mut texts, &subject);

@@ -40,6 +40,7 @@ use super::{ApiError, Verifier, told, wire};
 use crate::model::class::{Lost, NotSent};
 use crate::model::reply::{Body, Fault, Remains, Reply, Response};
 use crate::model::subject::Subject;
+use crate::model::texts::Text;
 use crate::rules::body::BodyKind;
 
 /// Value of the `User-Agent` header.
@@ -66,11 +67,7 @@ impl Credentials {
     /// Replaces the credentials in texts of an answer that repeat them. A credential that is also
     /// part of the subject's NIK or name is left alone: a NIK or name with a gap in it would not be
     /// recognized, and the rest of it would be stored.
-    fn hide_in<'a>(
-        &self,
-        texts: impl IntoIterator<Item = &'a mut Option<String>>,
-        subject: &Subject,
-    ) {
+    fn hide_in<'a>(&self, texts: impl IntoIterator<Item = &'a mut String>, subject: &Subject) {
         let name = subject.name.as_str().to_lowercase();
         let is_secret = |secret: &&str| {
             secret.len() >= SHORTEST_SECRET
@@ -78,7 +75,7 @@ impl Credentials {
                 && !name.contains(&secret.to_lowercase())
         };
         let secrets = [self.secret.as_str(), self.id.as_str()];
-        for text in texts.into_iter().flatten() {
+        for text in texts {
             for secret in secrets.into_iter().filter(is_secret) {
                 if text.contains(secret) {
                     *text = text.replace(secret, "(hidden)");
@@ -173,11 +170,11 @@ impl HttpVerifier {
             None => return Reply::Fault(self.broken_off(Lost::Timeout, &head, &bytes, subject)),
         };
         // An answer that is not the vendor's closes its line: the line is dropped on return.
-        let Body::Vendor(body) = &mut response.body else { return Reply::Response(response) };
-        let id = telling_apart(body.texts.request_id.as_deref());
+        let Body::Vendor(texts) = &mut response.body else { return Reply::Response(response) };
+        let id = telling_apart(texts.get(Text::RequestId));
         match self.lines.put_back(line, connection, head.kept_for(), id) {
             Whose::Own => {
-                self.credentials.hide_in(body.texts.each_mut(), subject);
+                self.credentials.hide_in(texts.present_mut(), subject);
                 Reply::Response(response)
             }
             Whose::Earlier => Reply::Fault(Fault::lost(Lost::Repeated)),
@@ -226,7 +223,7 @@ impl HttpVerifier {
 
     fn remains(&self, text: &str, subject: &Subject) -> Remains {
         let mut remains = wire::remains(text);
-        self.credentials.hide_in(remains.each_mut(), subject);
+        self.credentials.hide_in(remains.each_mut().into_iter().flatten(), subject);
         remains
     }
 

@@ -14,8 +14,9 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use crate::model::reply::{Remains, Texts, VendorBody};
+use crate::model::reply::Remains;
 use crate::model::subject::Subject;
+use crate::model::texts::{Text, Texts};
 use crate::rules::body::BodyKind;
 
 /// Maximum wait that a `Retry-After` header can ask for. A longer wait makes no difference, because
@@ -54,27 +55,20 @@ pub fn request(subject: &Subject, kind: BodyKind) -> Vec<u8> {
 }
 
 /// Parses a text as an answer of the vendor. Returns `None` if the text is not such an answer.
-pub fn answer(text: &str) -> Option<VendorBody> {
-    let [status, result, request_id, reason] =
-        members(text, ["status", "result", "request_id", "reason"])?;
-    let status = status.filter(|raw| raw.starts_with('"')).and_then(token)?;
-    if status.is_empty() {
-        return None;
-    }
+pub fn answer(text: &str) -> Option<Texts> {
+    let names = Text::ALL.map(Text::name);
+    let outer = members(text, names)?;
     // In a success, `result` is an object. Another type means that the answer is not a success.
-    let names = ["result", "order_no", "handle_time", "remark"];
-    let [result, order_no, handle_time, remark] =
-        result.and_then(|result| members(result, names)).unwrap_or_default();
-    let texts = Texts {
-        status: Some(status),
-        result: result.and_then(code),
-        order_no: order_no.and_then(token),
-        handle_time: handle_time.and_then(token),
-        remark: remark.and_then(token),
-        request_id: request_id.and_then(token),
-        reason: reason.and_then(token),
-    };
-    Some(VendorBody { texts })
+    let inner = outer[Text::Result as usize].and_then(|result| members(result, names));
+    let inner = inner.unwrap_or_default();
+    let is_string = outer[Text::Status as usize].is_some_and(|raw| raw.starts_with('"'));
+    let texts = Texts::collect(|text| match text {
+        Text::Result => inner[text as usize].and_then(code),
+        _ if text.is_in_result() => inner[text as usize].and_then(token),
+        _ => outer[text as usize].and_then(token),
+    });
+    let has_status = is_string && texts.get(Text::Status).is_some_and(|status| !status.is_empty());
+    has_status.then_some(texts)
 }
 
 /// Returns the members of a JSON object with these names, each as it was written. Returns `None` if
@@ -224,36 +218,29 @@ mod tests {
     use super::*;
     use crate::rules::testing::subject;
 
-    fn texts(json: &str) -> Option<Texts> {
-        answer(json).map(|body| body.texts)
-    }
-
     #[test]
     fn a_success_as_documented() {
-        let read = texts(
+        let read = answer(
             r#"{"status":"OK","result":{"order_no":"SFBw1","handle_time":"2025-07-01 10:12:20",
                 "result":"04","remark":"UNKNOW"},"request_id":"TID1"}"#,
         )
         .unwrap();
-        let of = |text: &Option<String>| text.clone().unwrap_or_default();
-        assert_eq!(
-            [&read.status, &read.order_no, &read.handle_time, &read.result, &read.remark].map(of),
-            ["OK", "SFBw1", "2025-07-01 10:12:20", "04", "UNKNOW"]
-        );
-        assert_eq!(read.request_id.as_deref(), Some("TID1"));
+        let found: Vec<_> = read.all().map(Option::unwrap_or_default).collect();
+        assert_eq!(found, ["OK", "04", "SFBw1", "2025-07-01 10:12:20", "UNKNOW", "TID1", ""]);
     }
 
     #[test]
     fn lenient_where_it_may_be_and_strict_where_it_must() {
-        let result = |json: &str| texts(json).and_then(|t| t.result);
-        assert_eq!(
-            result(r#"{"status":"OK","result":{"result":1},"x":[1]}"#).as_deref(),
-            Some("01")
-        );
-        assert_eq!(result(r#"{"status":"OK","result":{"result":77}}"#).as_deref(), Some("77"));
-        assert_eq!(result(r#"{"status":"OK","result":{"result":null}}"#), None);
-        assert_eq!(result(r#"{"status":"OK","result":"01"}"#), None);
-        assert_eq!(result(r#"{"status":"OK","result":[],"reason":{}}"#), None);
+        for (result, code) in [
+            (r#"{"result":1},"x":[1]"#, Some("01")),
+            (r#"{"result":77}"#, Some("77")),
+            (r#"{"result":null}"#, None),
+            (r#""01""#, None),
+            (r#"[],"reason":{}"#, None),
+        ] {
+            let read = answer(&format!(r#"{{"status":"OK","result":{result}}}"#));
+            assert_eq!(read.unwrap().get(Text::Result), code, "{result}");
+        }
         for foreign in [
             "",
             "<html>",
@@ -264,18 +251,19 @@ mod tests {
             r#"{"status":""}"#,
             r#"{"status":"OK","result":{"result":"01"}"#,
         ] {
-            assert!(texts(foreign).is_none(), "{foreign}");
+            assert!(answer(foreign).is_none(), "{foreign}");
         }
     }
 
     #[test]
     fn numbers_are_kept_as_they_were_written() {
         for number in ["20261128130414000001", "1e400", "-0.10", "9007199254740993"] {
-            let read = texts(&format!(
+            let read = answer(&format!(
                 r#"{{"status":"OK","result":{{"order_no":{number},"result":"01"}},"request_id": {number} }}"#
             ));
-            let read = read.map(|texts| [texts.order_no, texts.request_id]);
-            assert_eq!(read, Some([Some(number.to_owned()), Some(number.to_owned())]));
+            let read = read.unwrap();
+            let numbers = [read.get(Text::OrderNo), read.get(Text::RequestId)];
+            assert_eq!(numbers, [Some(number); 2]);
         }
     }
 
@@ -290,8 +278,8 @@ mod tests {
             (" \r\n\t{\"status\":\"A\"}\n", "A"),
             (&deep, "A"),
         ] {
-            let read = texts(json).and_then(|texts| texts.status);
-            assert_eq!(read.as_deref(), Some(status), "{json:.60}");
+            let read = answer(json).unwrap();
+            assert_eq!(read.get(Text::Status), Some(status), "{json:.60}");
         }
     }
 

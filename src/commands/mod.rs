@@ -1,21 +1,20 @@
 //! One file a subcommand; each reads as a list of named stages.
 
+mod last_words;
 pub mod plan;
+mod preamble;
 pub mod purge;
 pub mod run;
 pub mod sandbox;
 pub(crate) mod stages;
 pub mod status;
-mod stops;
 mod typed;
-mod words;
 
 use std::io::{self, Write};
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::cli::Cli;
+use crate::cli;
 use crate::error::Error;
 use crate::model::exit_code::ExitCode;
 
@@ -24,7 +23,7 @@ use crate::model::exit_code::ExitCode;
 /// # Errors
 /// What the system says.
 pub fn man() -> Result<ExitCode, Error> {
-    let mut program = Cli::command();
+    let mut program = cli::command();
     program.build();
     let mut pages = Vec::new();
     for command in std::iter::once(&program).chain(program.get_subcommands()) {
@@ -40,7 +39,7 @@ pub fn man() -> Result<ExitCode, Error> {
 /// What the system says.
 pub fn completions(shell: Shell) -> Result<ExitCode, Error> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "ceknik", &mut script);
+    clap_complete::generate(shell, &mut cli::command(), "ceknik", &mut script);
     print(&script)
 }
 

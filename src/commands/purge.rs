@@ -1,7 +1,7 @@
 //! `ceknik purge`: removes stored answers by age.
 
 use crate::cli::PurgeArgs;
-use crate::config::{Origins, duration, which_ledger};
+use crate::config::{Origins, which_ledger};
 use crate::error::Error;
 use crate::ledger::{self, Ledger, LedgerError, LedgerName};
 use crate::model::attempt::WallMs;
@@ -18,14 +18,12 @@ use super::status::utc_offset_ms;
 /// The ledger is not there, is held by a run, or cannot be written.
 pub fn purge(args: &PurgeArgs, origins: &Origins) -> Result<ExitCode, Error> {
     let screen = Screen::default();
-    let age = duration("--older-than", &args.older_than)?;
-    let wait = duration("--lock-wait", &args.lock_wait)?;
-    let location = which_ledger(&args.which, args.key_file.clone(), origins)?;
+    let location = which_ledger(&args.which, args.key.key_file.clone(), origins)?;
     if !location.ledger.exists() {
         return Err(LedgerError::Missing(LedgerName::of_file(&location.ledger)).into());
     }
-    let mut ledger = ledger::open(&location, wait, WallMs::now)?;
-    let purged = ledger.purge(WallMs::now().before(age), utc_offset_ms())?;
+    let mut ledger = ledger::open(&location, args.lock.lock_wait, WallMs::now)?;
+    let purged = ledger.purge(WallMs::now().before(args.older_than), utc_offset_ms())?;
     let kept = match purged.kept {
         0 => String::new(),
         kept => format!("; {kept} of that age kept: in doubt, or of an open run"),

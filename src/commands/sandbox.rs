@@ -1,10 +1,9 @@
 //! `ceknik sandbox`: the stand-in vendor on loopback, until it is told to stop.
 
 use crate::cli::{AcceptsArg, SandboxArgs};
-use crate::config::duration;
 use crate::error::Error;
 use crate::model::exit_code::ExitCode;
-use crate::sandbox::{Accepts, Options, Sandbox, parse_outage};
+use crate::sandbox::{Accepts, Options, Sandbox};
 use crate::signals::Interrupts;
 use crate::term::Screen;
 
@@ -15,7 +14,7 @@ use super::internal;
 /// # Errors
 /// What cannot be meant, or the port or file that cannot be had.
 pub fn sandbox(args: &SandboxArgs, screen: &Screen) -> Result<ExitCode, Error> {
-    let options = options(args)?;
+    let options = options(args);
     let (_, mut signals) = Interrupts::listen().map_err(internal)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(internal)?;
@@ -36,15 +35,13 @@ pub fn sandbox(args: &SandboxArgs, screen: &Screen) -> Result<ExitCode, Error> {
     Ok(ExitCode::Complete)
 }
 
-fn options(args: &SandboxArgs) -> Result<Options, Error> {
-    let outage = args.outage.as_deref().map(parse_outage).transpose();
-    Ok(Options {
+fn options(args: &SandboxArgs) -> Options {
+    Options {
         port: args.port,
         rate: args.rate,
         quota: args.quota,
-        latency: duration("--latency", &args.latency)?,
-        outage: outage
-            .map_err(|error| Error::plain(ExitCode::Usage, format!("--outage: {error}")))?,
+        latency: args.latency,
+        outage: args.outage,
         expire_after: args.expire_after,
         chaos: args.chaos,
         seed: args.seed,
@@ -54,5 +51,5 @@ fn options(args: &SandboxArgs) -> Result<Options, Error> {
             AcceptsArg::Form => Accepts::Form,
             AcceptsArg::Both => Accepts::Both,
         },
-    })
+    }
 }

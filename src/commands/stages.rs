@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Zoned};
 
-use crate::config::{InputFrom, Reuse};
+use crate::config::{EngineConfig, InputFrom, JobConfig, Reuse};
 use crate::error::Error;
 use crate::input::form::Form;
 use crate::input::sheet::SheetError;
@@ -16,7 +17,6 @@ use crate::model::attempt::{PairKey, WallMs};
 use crate::model::exit_code::ExitCode;
 use crate::model::finding::Finding;
 use crate::model::funnel::Funnel;
-use crate::model::money::Price;
 use crate::model::subject::mask_digits;
 use crate::output::{Forecast, Pace};
 use crate::passes::{Input, Known, PassError, Survey, fold_known, survey};
@@ -172,25 +172,27 @@ fn formerly_begun<F: Facts>(
     Ok(begun)
 }
 
-/// What a forecast rests on beside the file and the ledger.
-pub(super) struct Terms {
-    pub(super) price: Option<Price>,
-    pub(super) max_charges: Option<u64>,
-    pub(super) most_mismatches: Option<u8>,
+/// Assumptions of a forecast that only a plan has.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Assumptions {
+    /// Share of calls that is charged, if the user gave it.
     pub(super) charge_share: Option<Share>,
-    pub(super) rate: Option<f64>,
-    pub(super) night: Option<u64>,
+    /// Length of a night.
+    pub(super) night: Option<Duration>,
 }
 
-/// What is going to be sent, what that may cost, and how long it takes.
+/// Returns what is going to be sent, what that may cost, and how long it takes.
 pub(super) fn forecast(
+    job: &JobConfig,
     surveyed: &Survey,
     funnel: Funnel,
     known: Known,
     history: History,
-    terms: Terms,
+    assumptions: Assumptions,
 ) -> Forecast {
-    let Terms { price, max_charges, most_mismatches, charge_share, rate, night } = terms;
+    let EngineConfig { rate, max_charges, max_calls, most_mismatches, .. } = job.engine;
+    let Assumptions { charge_share, night } = assumptions;
+    let night = night.map(|night| night.as_secs());
     let verdicts = known.run.verdicts;
     let braked = most_mismatches.is_some_and(|percent| verdicts.mismatches_over(percent));
     let basis = Basis::of(charge_share, history);
@@ -202,7 +204,8 @@ pub(super) fn forecast(
         tally: known.run.tally,
         charges: Charges::of(funnel.to_send, basis),
         basis,
-        price,
+        price: job.price.clone(),
+        max_calls,
         pace: Pace {
             rate,
             seconds,

@@ -75,7 +75,7 @@ impl WantedOutput {
                 return Err(usage("standard input needs an output: -o FILE, or -o -".to_owned()));
             }
             (None, InputFrom::File(path)) => {
-                WantedPlace::Beside { input: path.clone(), is_sandbox: args.vendor.sandbox }
+                WantedPlace::Beside { input: path.clone(), is_sandbox: args.vendor.address.sandbox }
             }
         };
         if args.summary.as_deref() == Some(Path::new("-")) {

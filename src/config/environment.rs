@@ -6,10 +6,10 @@
 use std::env;
 use std::ffi::OsStr;
 
-use clap::{Arg, CommandFactory};
+use clap::Arg;
 
 use super::values::usage;
-use crate::cli::{Cli, Command};
+use crate::cli::{self, Command};
 use crate::error::Error;
 
 const PREFIX: &str = "CEKNIK_";
@@ -56,7 +56,7 @@ pub(super) fn without_empty(command: clap::Command) -> clap::Command {
 
 /// The variables that a flag or a secret is read from.
 fn variables() -> Vec<String> {
-    let command = Cli::command();
+    let command = cli::command();
     let flags = command.get_subcommands().flat_map(clap::Command::get_arguments);
     let of_flags = flags.filter_map(Arg::get_env).map(|name| name.to_string_lossy().into_owned());
     of_flags.chain(SECRETS.map(str::to_owned)).collect()

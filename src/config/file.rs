@@ -10,11 +10,11 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{Arg, ArgAction, CommandFactory};
+use clap::{Arg, ArgAction};
 use toml::de::{DeTable, DeValue};
 
 use super::environment::{nearest, without_empty};
-use crate::cli::{Cli, yes_or_no};
+use crate::cli::{self, yes_or_no};
 use crate::error::Error;
 use crate::fs::trusted::{is_mine, open_at_once, others_may_write, read_bounded, text};
 use crate::model::subject::mask_path;
@@ -46,7 +46,7 @@ impl FileLines {
 /// # Errors
 /// Exit code 11: the file cannot be read, or holds something that is not a setting.
 pub(super) fn command(arguments: &[OsString]) -> Result<(clap::Command, FileLines), Error> {
-    let command = without_empty(Cli::command());
+    let command = without_empty(cli::command());
     let Some((path, text)) = read(&command, arguments)? else {
         return Ok((command, FileLines::default()));
     };

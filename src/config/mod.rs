@@ -1,35 +1,31 @@
-//! What is meant: every stage's options, made once from what was typed.
+//! The settings of each command, converted once from its flags.
 //!
-//! Nothing is opened here but the secrets' files, and nothing is printed. `file` brings the values of
-//! `ceknik.toml` in.
+//! Must hold: flags that contradict each other are refused here, before anything is opened.
+//!
+//! Never: opens a file but `ceknik.toml` and those of secrets; prints.
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::{Timestamp, Zoned};
+
 use crate::api::origin::{BaseUrl, Origin};
 use crate::cli::{
-    BodyArg, InDoubtArg, KeepAliveArg, MoneyArgs, ReadingArgs, ReuseArgs, RunArgs, ScreenArgs,
-    WhichArgs,
+    AddressArgs, DeadlineArg, InDoubtArg, KeepAliveArg, LedgerArgs, MoneyArgs, ReadingArgs,
+    ReuseArgs, RunArgs, ScreenArgs, VendorArgs, WhichArgs,
 };
-use crate::engine;
 use crate::error::Error;
 use crate::fs::paths::beside;
 use crate::input;
-use crate::input::form::Encoding;
-use crate::input::sheet::SheetSpec;
 use crate::ledger::Location;
-use crate::model::money::{Currency, Price};
+use crate::model::money::Price;
 use crate::model::subject::mask_path;
-use crate::rules::body::{BodyKind, BodyTrial};
-use crate::rules::breaker::BreakerPolicy;
-use crate::rules::columns::ColumnSpec;
 use crate::rules::nik::NikPolicy;
-use crate::rules::retry::RetryPolicy;
-use crate::rules::throttle::ThrottlePolicy;
 use crate::term::{self, LogForm};
 
 mod destination;
+mod engine;
 mod environment;
 mod file;
 pub mod origins;
@@ -38,50 +34,51 @@ mod secrets;
 mod values;
 
 pub use destination::{Destination, WantedOutput};
+pub use engine::EngineConfig;
 pub use origins::Origins;
 pub use plan::PlanConfig;
 pub use secrets::credentials;
-use values::{amount, delimiter, flawed, percent, rate_or_default, wrong};
-pub use values::{deadline, duration};
+use values::{amount, wrong};
 
-/// No back-off is longer, but for the server's own wish.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
-
-/// A run as it is meant.
-pub struct RunConfig {
-    /// The configuration file that was read, if there was one.
+/// Settings that `run` and `plan` have in common.
+pub struct JobConfig {
+    /// Configuration file that was read, if there was one.
     pub settings: Option<PathBuf>,
-    /// The settings that mean nothing here and are passed over, by the names that the user knows them by.
+    /// Settings that have no effect beside `--sandbox`, by the names that the user knows.
     pub unused: Vec<String>,
     /// The input.
     pub input: InputFrom,
-    /// How it is read.
+    /// Settings for reading the input.
     pub reading: input::Options,
-    /// Whether findings that stop a damaged file are passed over.
+    /// True if findings that stop a damaged file are passed over.
     pub force: bool,
-    /// Whom to ask.
+    /// The vendor.
     pub vendor: Vendor,
-    /// Where facts are kept.
+    /// Place of the ledger.
     pub ledger: Location,
-    /// How long to wait for another run.
-    pub lock_wait: Duration,
-    /// How the engine goes. The deadline is set when the run begins.
-    pub engine: engine::Options,
-    /// Whether the body kind of the last run is to be tried first.
-    pub body_auto: bool,
-    /// When nothing more is started.
-    pub deadline: Option<jiff::Timestamp>,
-    /// What is not asked again.
+    /// Settings of the engine.
+    pub engine: EngineConfig,
+    /// Reuse of earlier answers.
     pub reuse: Reuse,
-    /// What a charged call costs.
+    /// Price of a charged call.
     pub price: Option<Price>,
-    /// The price of a start, in minor units, from which a person is asked.
+}
+
+/// Settings of `ceknik run`.
+pub struct RunConfig {
+    /// Settings that `plan` has too.
+    pub job: JobConfig,
+    /// Longest wait for another run on the same ledger.
+    pub lock_wait: Duration,
+    /// Time from which on no call is started.
+    pub deadline: Option<Timestamp>,
+    /// Price of a start, in minor units, from which on a person is asked.
     pub confirm_above: Option<u64>,
-    /// Whether the answer to that is given already.
+    /// True if nobody is asked.
     pub yes: bool,
-    /// Where the results are to go.
+    /// Place of the results.
     pub output: WantedOutput,
-    /// How things are shown.
+    /// Settings of the display.
     pub screen: term::Options,
 }
 
@@ -153,50 +150,69 @@ impl Vendor {
     }
 }
 
-impl RunConfig {
-    /// Makes sense of the flags.
+impl JobConfig {
+    /// Converts the flags.
     ///
     /// # Errors
-    /// What cannot be meant: exit code 2 or 11.
-    pub fn new(args: &RunArgs, origins: &Origins) -> Result<Self, Error> {
-        let unused = match args.vendor.sandbox {
+    /// Exit code 2 or 11: flags that cannot be used, or not together.
+    fn new(args: &RunArgs, origins: &Origins) -> Result<Self, Error> {
+        let address = &args.vendor.address;
+        let unused = match address.sandbox {
             true => origins.unused_in_sandbox(&["--base-url", "--ca-cert"])?,
             false => Vec::new(),
         };
-        let vendor = vendor(args)?;
+        let vendor = vendor(&args.vendor)?;
         let price = price(&args.money)?;
-        let input = InputFrom::named(&args.input);
-        let origin = vendor.origin();
-        let confirm_above = args.start.confirm_above.as_deref();
+        let LedgerArgs { file, key } = &args.ledger;
         Ok(Self {
-            settings: file::used(args.config.as_deref()),
+            settings: file::used(args.config.config.as_deref()),
             unused,
-            reading: reading(&args.reading)?,
+            input: InputFrom::named(&args.input),
+            reading: reading(&args.reading),
             force: args.reading.force,
-            ledger: location(args.ledger.ledger.as_deref(), args.ledger.key_file.clone(), &origin)?,
-            lock_wait: duration("--lock-wait", &args.lock_wait)?,
-            engine: engine_options(args, price.as_ref())?,
-            body_auto: args.vendor.body == BodyArg::Auto,
-            deadline: args.pace.deadline.as_deref().map(deadline).transpose()?,
-            reuse: reuse(&args.reuse)?,
-            confirm_above: amount("--confirm-above", confirm_above, price.as_ref())?,
-            yes: args.start.yes,
-            output: WantedOutput::new(args, &input)?,
-            screen: screen(&args.screen, !args.no_progress),
-            input,
+            ledger: location(file.ledger.as_deref(), key.key_file.clone(), &vendor.origin())?,
+            engine: EngineConfig::new(args, price.as_ref())?,
+            reuse: reuse(&args.reuse),
             vendor,
             price,
         })
     }
+}
 
-    /// The files beside the input that a run reads, or keeps for itself, each with what it is.
+impl RunConfig {
+    /// Converts the flags.
+    ///
+    /// # Errors
+    /// Exit code 2 or 11: flags that cannot be used, or not together.
+    pub fn new(args: &RunArgs, origins: &Origins) -> Result<Self, Error> {
+        let job = JobConfig::new(args, origins)?;
+        let confirm_above = args.start.confirm_above.as_deref();
+        let deadline = |typed: DeadlineArg| {
+            typed
+                .from(&Zoned::now())
+                .ok_or_else(|| wrong("--deadline", "no calendar has this time"))
+        };
+        Ok(Self {
+            lock_wait: args.lock.lock_wait,
+            deadline: args.pace.deadline.map(deadline).transpose()?,
+            confirm_above: amount("--confirm-above", confirm_above, job.price.as_ref())?,
+            yes: args.start.yes,
+            output: WantedOutput::new(args, &job.input)?,
+            screen: screen(&args.screen, !args.no_progress),
+            job,
+        })
+    }
+
+    /// Returns the files beside the input that a run reads, or keeps for itself, each with what it
+    /// is.
     pub fn files(&self) -> Vec<(&'static str, PathBuf)> {
-        let authority = match &self.vendor {
+        let JobConfig { vendor, ledger, settings, .. } = &self.job;
+        let authority = match vendor {
             Vendor::Live { ca_cert, .. } => ca_cert.clone(),
             Vendor::Sandbox(_) => None,
         };
-        let mut files = Vec::from(self.ledger.files());
-        files.extend(self.settings.clone().map(|path| ("configuration file", path)));
+        let mut files = Vec::from(ledger.files());
+        files.extend(settings.clone().map(|path| ("configuration file", path)));
         files.extend(authority.map(|path| ("CA file", path)));
         files.extend(secrets::files().map(|path| ("file of a secret", path)));
         files
@@ -212,14 +228,15 @@ pub fn which_ledger(
     key_file: Option<PathBuf>,
     origins: &Origins,
 ) -> Result<Location, Error> {
-    let origin = match args.sandbox {
+    let AddressArgs { sandbox, base_url: typed } = &args.address;
+    let origin = match sandbox {
         true => {
             origins.unused_in_sandbox(&["--base-url"])?;
             Origin::sandbox()
         }
-        false => Origin::of(&base_url(&args.base_url)?),
+        false => Origin::of(&base_url(typed)?),
     };
-    location(args.ledger.as_deref(), key_file, &origin)
+    location(args.file.ledger.as_deref(), key_file, &origin)
 }
 
 fn base_url(text: &str) -> Result<BaseUrl, Error> {
@@ -262,13 +279,13 @@ fn state_folder() -> Result<PathBuf, Error> {
         .ok_or_else(|| crate::ledger::LedgerError::NoFolder.into())
 }
 
-fn vendor(args: &RunArgs) -> Result<Vendor, Error> {
-    let typed = &args.vendor;
-    let base = (!typed.sandbox).then(|| base_url(&typed.base_url)).transpose()?;
+fn vendor(typed: &VendorArgs) -> Result<Vendor, Error> {
+    let AddressArgs { sandbox, base_url: address } = &typed.address;
+    let base = (!sandbox).then(|| base_url(address)).transpose()?;
     let is_near = base.as_ref().is_none_or(BaseUrl::is_loopback);
     let calls = Calls {
-        timeout: values::timeout(&typed.timeout, is_near)?,
-        connect_timeout: values::positive("--connect-timeout", &typed.connect_timeout)?,
+        timeout: values::timeout(typed.timeout, is_near)?,
+        connect_timeout: typed.connect_timeout,
         keep_alive: typed.keep_alive == KeepAliveArg::Auto,
     };
     Ok(match base {
@@ -277,74 +294,39 @@ fn vendor(args: &RunArgs) -> Result<Vendor, Error> {
     })
 }
 
-fn reading(typed: &ReadingArgs) -> Result<input::Options, Error> {
-    let encoding = typed.encoding.as_deref().map(str::parse::<Encoding>).transpose();
-    Ok(input::Options {
-        encoding: encoding.map_err(flawed("--encoding"))?,
-        sheet: typed.sheet.clone().map(SheetSpec),
-        delimiter: typed.delimiter.as_deref().map(delimiter).transpose()?,
+fn reading(typed: &ReadingArgs) -> input::Options {
+    input::Options {
+        encoding: typed.encoding,
+        sheet: typed.sheet.clone(),
+        delimiter: typed.delimiter,
         no_header: typed.no_header,
-        id_column: typed.id_column.as_deref().map(ColumnSpec::from),
-        name_column: typed.name_column.as_deref().map(ColumnSpec::from),
+        id_column: typed.id_column.clone(),
+        name_column: typed.name_column.clone(),
         nik: NikPolicy {
             send_truncated: typed.send_truncated,
             send_odd_dates: typed.send_odd_dates,
             send_temporary: false,
         },
         visible_rows: typed.visible_rows,
-    })
+    }
 }
 
 fn price(typed: &MoneyArgs) -> Result<Option<Price>, Error> {
-    let currency = Currency::parse(&typed.currency).map_err(flawed("--currency"))?;
+    let currency = typed.currency.clone();
     let Some(text) = &typed.price else { return Ok(None) };
-    match currency.amount(text).map_err(flawed("--price"))? {
+    match currency.amount(text).map_err(|why| wrong("--price", why))? {
         0 => Err(wrong("--price", "a price is more than zero")),
         per_call => Ok(Some(Price { per_call, currency })),
     }
 }
 
-/// The charged calls that a run may make: the lower of both limits.
-fn max_charges(typed: &MoneyArgs, price: Option<&Price>) -> Result<Option<u64>, Error> {
-    let cost = amount("--max-cost", typed.max_cost.as_deref(), price)?;
-    let by_cost = cost.zip(price).map(|(cost, price)| cost / price.per_call);
-    Ok([typed.max_charges, by_cost].into_iter().flatten().min())
-}
-
-fn engine_options(args: &RunArgs, price: Option<&Price>) -> Result<engine::Options, Error> {
-    let (pace, sandbox) = (&args.pace, args.vendor.sandbox);
-    let backoff = pace.backoff.as_deref().unwrap_or(if sandbox { "100ms" } else { "500ms" });
-    let base = values::positive("--backoff", backoff)?;
-    let rate = rate_or_default(pace.rate.as_deref(), sandbox)?;
-    let max_outage = duration("--max-outage", &pace.max_outage)?;
-    let cap = LONGEST_BACKOFF.max(base);
-    let body = match args.vendor.body {
-        BodyArg::Auto => BodyTrial::auto(None),
-        BodyArg::Json => BodyTrial::Proved(BodyKind::Json),
-        BodyArg::Form => BodyTrial::Proved(BodyKind::Form),
-    };
-    Ok(engine::Options {
-        concurrency: pace.concurrency as usize,
-        retry: RetryPolicy { max_attempts: pace.max_attempts, base, cap },
-        breaker: BreakerPolicy { base: base * 2, cap, max_outage },
-        throttle: ThrottlePolicy { rate, base, cap, max_outage },
-        max_charges: max_charges(&args.money, price)?,
-        max_calls: args.start.limit,
-        most_mismatches: args.money.stop_if_mismatch_over.as_deref().map(percent).transpose()?,
-        deadline: None,
-        deadline_at: None,
-        body,
-        seed: 0,
-    })
-}
-
-fn reuse(typed: &ReuseArgs) -> Result<Reuse, Error> {
-    Ok(Reuse {
-        answers: duration("--reuse", &typed.reuse)?,
-        reask_after: duration("--reask-after", &typed.reask_after)?,
+const fn reuse(typed: &ReuseArgs) -> Reuse {
+    Reuse {
+        answers: typed.reuse,
+        reask_after: typed.reask_after,
         retry_refused: typed.retry_refused,
-        resend_doubts: typed.in_doubt == InDoubtArg::Resend,
-    })
+        resend_doubts: matches!(typed.in_doubt, InDoubtArg::Resend),
+    }
 }
 
 fn screen(typed: &ScreenArgs, progress: bool) -> term::Options {

@@ -15,12 +15,12 @@
 
 mod replies;
 
-use super::Options;
 use super::intents::{Effect, Intents, Next, Ticket};
 use super::pace::Pace;
 use super::report::{Pause, Snapshot, Stats};
 use super::watch::Watch;
 use super::work::{Candidate, Job, Work};
+use super::{Deadline, Options};
 use crate::ledger::{LedgerError, Recorded, Unrecorded};
 use crate::model::attempt::{Batch, StartId, WallMs};
 use crate::model::money::{Charge, Tally};
@@ -102,8 +102,7 @@ pub struct Dispatcher {
     body: BodyTrial,
     retry: RetryPolicy,
     concurrency: usize,
-    deadline: Option<Tick>,
-    deadline_at: Option<WallMs>,
+    deadline: Option<Deadline>,
     stop: Option<StopReason>,
     was_interrupted: bool,
 }
@@ -139,10 +138,9 @@ impl Dispatcher {
             pace: Pace::new(options),
             watch: Watch::new(run.verdicts, options.most_mismatches),
             body: options.body,
-            retry: options.retry.clone(),
+            retry: options.retry,
             concurrency: options.concurrency,
             deadline: options.deadline,
-            deadline_at: options.deadline_at,
             stop: None,
             was_interrupted: false,
         }
@@ -214,8 +212,7 @@ impl Dispatcher {
     /// back. Also checks the first verdicts, so that the verdicts of earlier starts stop this start
     /// before its first call.
     fn advance(&mut self, now: Tick, wall: WallMs) {
-        let is_late = self.deadline.is_some_and(|deadline| now >= deadline)
-            || self.deadline_at.is_some_and(|deadline| wall >= deadline);
+        let is_late = self.deadline.is_some_and(|deadline| deadline.has_passed(now, wall));
         let too_many = self.watch.has_too_many_mismatches();
         let given_up = is_late
             .then_some(StopReason::Deadline)
@@ -368,7 +365,9 @@ impl Dispatcher {
             return has_unsent.then_some(now);
         }
         let times = self.pace.wakes(now, self.has_work(), has_unsent);
-        let times = times.into_iter().chain([self.deadline, self.work.next_due()]);
+        let times = times
+            .into_iter()
+            .chain([self.deadline.map(|deadline| deadline.after), self.work.next_due()]);
         times.flatten().filter(|at| *at > now).min()
     }
 }

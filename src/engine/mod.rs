@@ -51,14 +51,28 @@ pub struct Options {
     /// Percentage of mismatches among the first verdicts of the run above which the run stops.
     pub most_mismatches: Option<u8>,
     /// Time from which on nothing more is started.
-    pub deadline: Option<Tick>,
-    /// The deadline on the wall clock. It is checked as well, because a machine may sleep and its
-    /// clock may be set.
-    pub deadline_at: Option<WallMs>,
+    pub deadline: Option<Deadline>,
     /// Current knowledge of the body kind that the vendor accepts.
     pub body: BodyTrial,
     /// Seed of the jitter.
     pub seed: u64,
+}
+
+/// Time from which on nothing more is started, on both clocks: a machine may sleep, and its wall
+/// clock may be set. The clock that reaches it first counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadline {
+    /// The deadline, counted from the start.
+    pub after: Tick,
+    /// The deadline on the wall clock.
+    pub at: WallMs,
+}
+
+impl Deadline {
+    /// Checks whether the deadline has passed on one of the clocks.
+    fn has_passed(self, now: Tick, wall: WallMs) -> bool {
+        now >= self.after || wall >= self.at
+    }
 }
 
 /// A delivery from the reader of the rows. A reader that ends without sending [`Delivery::End`] or

@@ -57,7 +57,7 @@ impl FromStr for Encoding {
         let known = Self::NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text.trim()));
         known.map(|(_, encoding)| *encoding).ok_or_else(|| {
             let names: Vec<_> = Self::NAMES.iter().map(|(name, _)| *name).collect();
-            format!("{text:?} is none of {}", names.join(", "))
+            format!("none of {}", names.join(", "))
         })
     }
 }

@@ -14,12 +14,13 @@ use super::records::{BUFFER_BYTES, RecordOptions, Records};
 use super::sheet::{self, SheetSpec};
 use super::source::{Source, SourceReader};
 use super::stream::TextStream;
+use crate::model::column::Column;
 use crate::rules::columns::{
     ChosenColumn, ColumnError, ColumnLook, ColumnSample, ColumnSpec, HeaderRow, Seen, Table,
     Wanted, choose_columns, find_header,
 };
 use crate::rules::encoding::TextLook;
-use crate::rules::headers::{HeaderKey, OUTCOME_HEADER, column_of_ours, is_header};
+use crate::rules::headers::{HeaderKey, is_header};
 use crate::rules::nik::NikPolicy;
 use crate::rules::skip::skip_of;
 use std::collections::HashMap;
@@ -102,7 +103,7 @@ impl Layout {
     /// Returns `true` if the file is an output of this program that is used as an input.
     pub fn is_ours(&self) -> bool {
         let headers = self.header.iter().flatten().map(|cell| String::from_utf8_lossy(cell));
-        headers.into_iter().any(|header| column_of_ours(&header) == Some(OUTCOME_HEADER))
+        headers.into_iter().any(|header| Column::of_header(&header) == Some(Column::Outcome))
     }
 
     /// Counts the distinct headers that more than one column has. Empty headers do not count.

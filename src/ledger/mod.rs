@@ -15,7 +15,7 @@ use crate::model::attempt::{AttemptId, Batch, StartId, WallMs};
 use crate::model::class::{Class, End};
 use crate::model::exit_code::ExitCode;
 use crate::model::money::Tally;
-use crate::model::reply::Texts;
+use crate::model::texts::Texts;
 use crate::rules::body::BodyKind;
 use crate::rules::estimate::History;
 use crate::rules::pair::PairHasher;
@@ -359,7 +359,7 @@ pub trait Facts {
 /// use ceknik::model::attempt::{AttemptId, Batch, Intent, PairKey, Settlement, WallMs};
 /// use ceknik::model::class::{Class, ResultCode};
 /// use ceknik::rules::pairs::{PairIndex, PairTable};
-/// # use ceknik::model::{money::Charge, reply::Texts};
+/// # use ceknik::model::{money::Charge, texts::Texts};
 ///
 /// let folder = tempfile::tempdir()?;
 /// let (ledger, key) = (folder.path().join("my.ledger"), folder.path().join("my.ledger.key"));

@@ -8,7 +8,7 @@ use std::fmt;
 
 use super::class::Class;
 use super::money::Charge;
-use super::reply::Texts;
+use super::texts::Texts;
 
 /// Keyed hash of a pair (128 bits). The answer for one pair key is bought only once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

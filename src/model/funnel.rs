@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 /// Number of rows by what will be done with them. The parts add up to `rows`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Funnel {
     /// All rows.
     pub rows: u64,

@@ -6,6 +6,7 @@
 
 pub mod attempt;
 pub mod class;
+pub mod column;
 pub mod exit_code;
 pub mod finding;
 pub mod funnel;
@@ -14,6 +15,8 @@ pub mod money;
 pub mod outcome;
 pub mod reply;
 pub mod row;
+pub mod spending;
 pub mod stop;
 pub mod subject;
 pub mod text;
+pub mod texts;

@@ -56,7 +56,7 @@ impl Currency {
     /// A message for the user if the code is not three ASCII letters.
     pub fn parse(code: &str) -> Result<Self, String> {
         if code.len() != 3 || !code.bytes().all(|b| b.is_ascii_alphabetic()) {
-            return Err(format!("{code:?} is not a three-letter currency code such as IDR"));
+            return Err("not a three-letter currency code such as IDR".to_owned());
         }
         let code = code.to_ascii_uppercase();
         let decimals = match code.as_str() {

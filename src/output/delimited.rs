@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 
 use super::format::Dialect;
-use super::results::{COLUMNS, Cells, OwnColumns, RowResult};
+use super::results::{Cells, OwnColumns, RowResult};
 use super::spreadsheet::spreadsheet_safe;
 use crate::input::Layout;
-use crate::model::reply::Texts;
+use crate::model::column::Column;
 
 /// Tells a spreadsheet that the text is UTF-8.
 const BOM: &[u8] = b"\xEF\xBB\xBF";
@@ -48,8 +48,8 @@ impl<W: Write> Delimited<W> {
         let Self { csv, columns, dialect } = self;
         columns
             .each(header.iter().map(AsRef::as_ref), |cell, _, _| put(csv, *dialect, cell, false))?;
-        for column in COLUMNS {
-            csv.write_field(column).map_err(io_error)?;
+        for column in Column::ALL {
+            csv.write_field(column.name()).map_err(io_error)?;
         }
         self.end()
     }
@@ -57,24 +57,11 @@ impl<W: Write> Delimited<W> {
     pub(super) fn row(&mut self, cells: &Cells, result: &RowResult<'_>) -> io::Result<()> {
         let Self { csv, columns, dialect } = self;
         columns.each(cells.iter(), |cell, _, is_id| put(csv, *dialect, cell, is_id))?;
-        let (mut possible, mut attempts) = ([0; 3], [0; 3]);
-        let Texts { status, result: code, order_no, handle_time, remark, request_id, reason: _ } =
-            result.texts.as_ref();
-        let ours = [
-            result.outcome.word().as_bytes(),
-            text(code),
-            result.charged.word().as_bytes(),
-            decimal(result.possible, &mut possible),
-            text(order_no),
-            text(handle_time),
-            text(remark),
-            text(request_id),
-            text(status),
-            result.reason.as_bytes(),
-            result.source.word().as_bytes(),
-            decimal(result.attempts, &mut attempts),
-        ];
-        for cell in ours.into_iter().chain(columns.surplus(cells)) {
+        for column in Column::ALL {
+            let mut digits = [0; 3];
+            put(csv, *dialect, value(column, result, &mut digits), false)?;
+        }
+        for cell in columns.surplus(cells) {
             put(csv, *dialect, cell, false)?;
         }
         self.end()
@@ -103,8 +90,25 @@ fn put<W: Write>(
     .map_err(io_error)
 }
 
-fn text(text: &Option<String>) -> &[u8] {
-    text.as_deref().unwrap_or_default().as_bytes()
+/// Returns the value of one of our columns. `digits` holds those of a number.
+fn value<'a>(column: Column, result: &'a RowResult<'_>, digits: &'a mut [u8; 3]) -> &'a [u8] {
+    let text = match column {
+        Column::Outcome => result.outcome.word(),
+        Column::Charged => result.charged.word(),
+        Column::Reason => &result.reason,
+        Column::Source => result.source.word(),
+        Column::Possible => return decimal(result.possible, digits),
+        Column::Attempts => return decimal(result.attempts, digits),
+        Column::Result
+        | Column::OrderNo
+        | Column::HandleTime
+        | Column::Remark
+        | Column::RequestId
+        | Column::Status => {
+            column.text().and_then(|text| result.texts.get(text)).unwrap_or_default()
+        }
+    };
+    text.as_bytes()
 }
 
 /// A small number in decimal, without an allocation.

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use super::results::{COLUMNS, OwnColumns};
+use super::results::OwnColumns;
 use crate::input::Layout;
+use crate::model::column::Column;
 
 /// The form of the results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +63,7 @@ impl Format {
         match self {
             Self::Csv { .. } => 0,
             Self::Workbook => {
-                let columns = OwnColumns::of(layout).places().count() + COLUMNS.len();
+                let columns = OwnColumns::of(layout).places().count() + Column::ALL.len();
                 columns.saturating_sub(Self::MOST_COLUMNS)
             }
         }

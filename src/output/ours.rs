@@ -10,11 +10,10 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
-use super::results::COLUMNS;
 use crate::input::sheet::holds_results;
+use crate::model::column::Column;
 use crate::model::money::Charge;
 use crate::model::outcome::Outcome;
-use crate::rules::headers::{OUTCOME_HEADER, column_of_ours};
 
 /// Bytes of a text in which its first record ends.
 const HEAD: u64 = 1 << 20;
@@ -67,8 +66,8 @@ fn begins_as_ours(text: &[u8], delimiter: u8) -> bool {
         return false;
     }
     let cells: Vec<_> = first.iter().map(String::from_utf8_lossy).collect();
-    cells.iter().any(|cell| column_of_ours(cell) == Some(OUTCOME_HEADER))
-        || cells.windows(COLUMNS.len()).any(|row| is_row(row.iter().map(AsRef::as_ref)))
+    cells.iter().any(|cell| Column::of_header(cell) == Some(Column::Outcome))
+        || cells.windows(Column::ALL.len()).any(|row| is_row(row.iter().map(AsRef::as_ref)))
 }
 
 /// Returns `true` if cells are those that we add to a row: an outcome, a code, whether it is charged, and so on.
@@ -95,7 +94,7 @@ mod tests {
             file.write_all(text.as_bytes()).unwrap();
             file.finish().unwrap()
         };
-        let header = format!("no;\"NIK\";{}\n1;2;match\n", COLUMNS.join(";"));
+        let header = format!("no;\"NIK\";{}\n1;2;match\n", Column::ALL.map(Column::name).join(";"));
         let row = "3275014107900001,BUDI,match,01,yes,0,O1,t,,R1,OK,,call,1\n";
         for (what, bytes, ours) in [
             ("empty", Vec::new(), true),

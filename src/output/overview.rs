@@ -1,44 +1,14 @@
-//! The content of a workbook's first sheet: where the rows went, what the run owes, and what to do next.
+//! The content of a workbook's first sheet: the results, the costs of the run, and what to do next.
 //!
-//! Must hold: a pure function of the run's facts, so that the same run gives the same sheet.
-//! Never: the time that a start took, or any other thing that differs from start to start.
+//! Must hold: the same run gives the same sheet, however many starts it took.
+//!
+//! Never: shows the duration of a start, or another figure that differs from start to start.
 
+use super::report::{RowTotals, RunReport};
 use super::words::local;
-use crate::model::attempt::WallMs;
-use crate::model::money::{Price, Tally};
+use crate::model::money::Tally;
 use crate::model::outcome::{Outcome, OutcomeCounts};
-use crate::model::row::Rejection;
-
-/// The facts of a run that its first sheet shows.
-#[derive(Debug, Clone)]
-pub struct Overview<'a> {
-    /// The input, fit to be shown.
-    pub input: &'a str,
-    /// The run in the ledger.
-    pub run: u64,
-    /// When it first began.
-    pub begun: WallMs,
-    /// The moment at which this start ended, as the ledger notes it.
-    pub ended_at: WallMs,
-    /// `finished`, or why it stopped.
-    pub ended: &'static str,
-    /// Where the calls went.
-    pub origin: &'a str,
-    /// True if answers of the stand-in vendor are among the results.
-    pub from_sandbox: bool,
-    /// Rows by outcome.
-    pub outcomes: OutcomeCounts,
-    /// Rows that repeat a pair above.
-    pub duplicates: u64,
-    /// Rows that an earlier run answered.
-    pub known: u64,
-    /// Rejected rows by reason.
-    pub rejected: Vec<(Rejection, u64)>,
-    /// The calls and charges of the run, all its starts together.
-    pub tally: Tally,
-    /// The price of a charged call, where it is known.
-    pub price: Option<&'a Price>,
-}
+use crate::model::spending::Spending;
 
 /// A line of the first sheet.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,122 +33,120 @@ pub(super) enum Line {
     Todo(String),
 }
 
-impl Overview<'_> {
-    /// Its lines, from the top.
-    pub(super) fn lines(&self) -> Vec<Line> {
-        let mut lines = vec![Line::Title("Results of a check of NIKs and names")];
-        if self.from_sandbox {
-            lines.push(Line::Alarm(
-                "SANDBOX: a stand-in answered. Nothing is verified, nothing was bought.",
-            ));
-        }
-        let time = |at| local(at, "%Y-%m-%d %H:%M:%S (UTC%:z)");
-        lines.extend([
-            Line::Heading("Run"),
-            Line::Text("Input", self.input.to_owned()),
-            Line::Text("Run", self.run.to_string()),
-            Line::Text("Begun", time(self.begun)),
-            Line::Text("Ended", time(self.ended_at)),
-            Line::Text("State", self.ended.replace('_', " ")),
-            Line::Text("Vendor", self.origin.to_owned()),
-        ]);
-        lines.extend(self.rows());
-        lines.extend(self.money());
-        lines.push(Line::Heading("What to do next"));
-        lines.extend(self.todo().into_iter().map(Line::Todo));
-        lines
+/// Returns the lines of the first sheet, from the top. `written` are the rows of the same workbook.
+pub(super) fn lines(report: &RunReport, written: &RowTotals) -> Vec<Line> {
+    let mut lines = vec![Line::Title("Results of a check of NIKs and names")];
+    if written.from_sandbox {
+        lines.push(Line::Alarm(
+            "SANDBOX: a stand-in answered. Nothing is verified, nothing was bought.",
+        ));
     }
+    let time = |at| local(at, "%Y-%m-%d %H:%M:%S (UTC%:z)");
+    lines.extend([
+        Line::Heading("Run"),
+        Line::Text("Input", report.input.clone()),
+        Line::Text("Run", report.run.to_string()),
+        Line::Text("Begun", time(report.begun)),
+        Line::Text("Ended", time(report.ended_at)),
+        Line::Text("State", report.ended().replace('_', " ")),
+        Line::Text("Vendor", report.origin.clone()),
+    ]);
+    lines.extend(rows(report, written));
+    lines.extend(money(&report.spending));
+    lines.push(Line::Heading("What to do next"));
+    lines.extend(advice(&written.outcomes).into_iter().map(Line::Todo));
+    lines
+}
 
-    fn rows(&self) -> Vec<Line> {
-        let all = self.outcomes.total();
-        let share = |rows: u64| rows as f64 / all.max(1) as f64;
-        let mut lines = vec![Line::Heading("Rows")];
-        for (outcome, rows) in self.outcomes.iter().filter(|(_, rows)| *rows > 0) {
-            let (title, meaning) = in_words(outcome);
-            lines.push(Line::Rows(title, rows, share(rows), meaning));
-        }
-        lines.push(Line::Rows("All rows", all, share(all), ""));
-        if !self.rejected.is_empty() {
-            lines.push(Line::Heading("Rejected, by reason"));
-        }
-        for (why, rows) in &self.rejected {
-            lines.push(Line::Count(why.code(), *rows, why.explain()));
-        }
-        lines.extend([
-            Line::Heading("Not paid for in this run"),
-            Line::Count(
-                "Rejected",
-                self.outcomes.get(Outcome::Rejected),
-                "not sent; once they are corrected they cost as the others do",
-            ),
-            Line::Count("Duplicates", self.duplicates, "the same NIK and name as a row above"),
-            Line::Count("Known already", self.known, "answered in an earlier run"),
-        ]);
-        lines
+fn rows(report: &RunReport, written: &RowTotals) -> Vec<Line> {
+    let all = written.outcomes.total();
+    let share = |rows: u64| rows as f64 / all.max(1) as f64;
+    let mut lines = vec![Line::Heading("Rows")];
+    for (outcome, rows) in written.outcomes.iter().filter(|(_, rows)| *rows > 0) {
+        let (title, meaning) = in_words(outcome);
+        lines.push(Line::Rows(title, rows, share(rows), meaning));
     }
+    lines.push(Line::Rows("All rows", all, share(all), ""));
+    if report.rejected.iter().next().is_some() {
+        lines.push(Line::Heading("Rejected, by reason"));
+    }
+    for (why, rows) in report.rejected.iter() {
+        lines.push(Line::Count(why.code(), rows, why.explain()));
+    }
+    lines.extend([
+        Line::Heading("Not paid for in this run"),
+        Line::Count(
+            "Rejected",
+            written.outcomes.get(Outcome::Rejected),
+            "not sent; once they are corrected they cost as the others do",
+        ),
+        Line::Count("Duplicates", written.duplicates, "the same NIK and name as a row above"),
+        Line::Count("Known already", written.known, "answered in an earlier run"),
+    ]);
+    lines
+}
 
-    fn money(&self) -> Vec<Line> {
-        let Tally { calls, possible, assumed_free, .. } = self.tally;
-        let (least, most) = (self.tally.at_least(), self.tally.at_most());
-        let mut lines = vec![
-            Line::Heading("Calls and charges"),
-            Line::Count("Calls made", calls, ""),
-            Line::Calls("Charged", least, "surely on the invoice"),
-            Line::Calls("Possibly charged", possible.total(), "may come on top"),
-        ];
-        for (label, calls, what) in [
-            ("  in doubt", possible.in_doubt, "sent, no result came"),
-            ("  unknown answer", possible.unknown_code, "a code or status that is not documented"),
-            ("  gateway error", possible.gateway, "a gateway may have passed them on"),
-        ] {
-            if calls > 0 {
-                lines.push(Line::Calls(label, calls, what));
-            }
+fn money(spending: &Spending) -> Vec<Line> {
+    let Tally { calls, possible, assumed_free, .. } = spending.tally;
+    let (least, most) = (spending.owed_at_least(), spending.owed_at_most());
+    let mut lines = vec![
+        Line::Heading("Calls and charges"),
+        Line::Count("Calls made", calls, ""),
+        Line::Calls("Charged", least, "surely on the invoice"),
+        Line::Calls("Possibly charged", possible.total(), "may come on top"),
+    ];
+    for (label, calls, what) in [
+        ("  in doubt", possible.in_doubt, "sent, no result came"),
+        ("  unknown answer", possible.unknown_code, "a code or status that is not documented"),
+        ("  gateway error", possible.gateway, "a gateway may have passed them on"),
+    ] {
+        if calls > 0 {
+            lines.push(Line::Calls(label, calls, what));
         }
-        if assumed_free > 0 {
-            lines.push(Line::Count("Error answers", assumed_free, "assumed to be free"));
-        }
-        lines.push(Line::Calls("You owe, at least", least, ""));
-        lines.push(Line::Calls("You owe, at most", most, ""));
-        match self.price {
-            Some(_) => lines.push(Line::Price("Price of a charged call")),
-            None => {
-                lines.push(Line::Text("Price", "not set: give --price to see the money".to_owned()))
-            }
-        }
-        lines
     }
+    if assumed_free > 0 {
+        lines.push(Line::Count("Error answers", assumed_free, "assumed to be free"));
+    }
+    lines.push(Line::Calls("You owe, at least", least, ""));
+    lines.push(Line::Calls("You owe, at most", most, ""));
+    match spending.price {
+        Some(_) => lines.push(Line::Price("Price of a charged call")),
+        None => {
+            lines.push(Line::Text("Price", "not set: give --price to see the money".to_owned()))
+        }
+    }
+    lines
+}
 
-    /// Advice on what to do next, by what the rows show.
-    fn todo(&self) -> Vec<String> {
-        let rows = |outcome| match self.outcomes.get(outcome) {
-            0 => None,
-            1 => Some("1 row".to_owned()),
-            n => Some(format!("{n} rows")),
-        };
-        let mut todo = Vec::new();
-        let mut add = |outcome, what: &str| {
-            todo.extend(rows(outcome).map(|rows| format!("{rows} {what}")));
-        };
-        add(Outcome::NotSent, "not sent yet. Run the same command again.");
-        add(
-            Outcome::InDoubt,
-            "in doubt. Ask the vendor about the charge. Nothing is sent again by itself; --in-doubt resend does so, and you \
-             may pay twice.",
-        );
-        add(Outcome::Unavailable, "without an answer. Run the same command again.");
-        add(Outcome::Refused, "refused by the vendor. The sheet Needs attention has the reasons.");
-        add(Outcome::Unknown, "with a result code that is not documented. Ask the vendor.");
-        add(
-            Outcome::Rejected,
-            "rejected by our own checks. Correct the file (sheet Needs attention), and run it again.",
-        );
-        add(Outcome::Mismatch, "where NIK and name do not belong together. Compare with the card.");
-        if todo.is_empty() {
-            todo.push("Nothing: every row has a result.".to_owned());
-        }
-        todo
+/// Returns advice on what to do next, by the outcomes of the rows.
+fn advice(outcomes: &OutcomeCounts) -> Vec<String> {
+    let rows = |outcome| match outcomes.get(outcome) {
+        0 => None,
+        1 => Some("1 row".to_owned()),
+        n => Some(format!("{n} rows")),
+    };
+    let mut todo = Vec::new();
+    let mut add = |outcome, what: &str| {
+        todo.extend(rows(outcome).map(|rows| format!("{rows} {what}")));
+    };
+    add(Outcome::NotSent, "not sent yet. Run the same command again.");
+    add(
+        Outcome::InDoubt,
+        "in doubt. Ask the vendor about the charge. Nothing is sent again by itself; --in-doubt resend does so, and you \
+         may pay twice.",
+    );
+    add(Outcome::Unavailable, "without an answer. Run the same command again.");
+    add(Outcome::Refused, "refused by the vendor. The sheet Needs attention has the reasons.");
+    add(Outcome::Unknown, "with a result code that is not documented. Ask the vendor.");
+    add(
+        Outcome::Rejected,
+        "rejected by our own checks. Correct the file (sheet Needs attention), and run it again.",
+    );
+    add(Outcome::Mismatch, "where NIK and name do not belong together. Compare with the card.");
+    if todo.is_empty() {
+        todo.push("Nothing: every row has a result.".to_owned());
     }
+    todo
 }
 
 /// An outcome in words for people: its name, and what it means.

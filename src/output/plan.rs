@@ -32,6 +32,8 @@ pub struct Forecast {
     pub basis: Basis,
     /// What a charged call costs.
     pub price: Option<Price>,
+    /// Maximum number of calls of the start.
+    pub max_calls: Option<u64>,
     /// How long it takes.
     pub pace: Pace,
     /// Whether it fits the budget, where there is one.
@@ -172,7 +174,7 @@ impl Plan<'_> {
 
 impl Serialize for Plan<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Forecast { funnel, rejections, ages, tally, charges, basis, price, pace, fit, braked } =
+        let Forecast { funnel, rejections, ages, tally, charges, basis, price, pace, .. } =
             self.forecast;
         let Funnel { rows, rejected: _, duplicates, reused, in_doubt, done, to_send } = funnel;
         let rejected: BTreeMap<_, _> =
@@ -196,7 +198,7 @@ impl Serialize for Plan<'_> {
             figures: Figures::of(charges, |calls| price.of(calls)),
             saved: price.of(funnel.saved()),
         });
-        let budget = fit.map(|fit| Budget {
+        let budget = self.forecast.fit.map(|fit| Budget {
             max_charges: fit.max_charges,
             remaining: fit.remaining,
             fits: fit.fits(),
@@ -227,7 +229,7 @@ impl Serialize for Plan<'_> {
         plan.serialize_entry("seconds", &pace.seconds)?;
         plan.serialize_entry("nights", &pace.nights.map(|(nights, _)| nights))?;
         plan.serialize_entry("budget", &budget)?;
-        plan.serialize_entry("braked", braked)?;
+        plan.serialize_entry("braked", &self.forecast.braked)?;
         plan.serialize_entry("warnings", &warnings)?;
         plan.serialize_entry("findings", self.findings)?;
         plan.serialize_entry("exit", &self.exit)?;

@@ -9,12 +9,11 @@ use std::borrow::Cow;
 use crate::input::Layout;
 use crate::input::records::Fields;
 use crate::input::sheet::TypedCell;
+use crate::model::column::Column;
 use crate::model::money::Charge;
 use crate::model::outcome::Outcome;
-use crate::model::reply::Texts;
 use crate::model::row::Rejection;
-pub use crate::rules::headers::OUR_COLUMNS as COLUMNS;
-use crate::rules::headers::column_of_ours;
+use crate::model::texts::Texts;
 
 /// Where a row's answer comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,7 +133,7 @@ pub(super) struct OwnColumns {
 
 impl OwnColumns {
     pub(super) fn of(layout: &Layout) -> Self {
-        let is_ours = |cell: &[u8]| column_of_ours(&String::from_utf8_lossy(cell)).is_some();
+        let is_ours = |cell: &[u8]| Column::of_header(&String::from_utf8_lossy(cell)).is_some();
         let ours = match &layout.header {
             Some(header) => header.iter().map(|cell| is_ours(cell)).collect(),
             None => vec![false; layout.width],

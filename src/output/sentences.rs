@@ -104,7 +104,7 @@ const fn explain(class: Class) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::reply::Texts;
+    use crate::model::texts::Texts;
 
     #[test]
     fn a_reason_is_a_sentence_and_its_code() {

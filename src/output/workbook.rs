@@ -17,7 +17,7 @@ use std::path::Path;
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Workbook as Book, Worksheet, XlsxError};
 
 use super::format::Format as Form;
-use super::overview::Overview;
+use super::report::{RowTotals, RunReport};
 use super::results::{Cells, RowResult};
 use crate::input::Layout;
 use crate::input::sheet::NumberFormat;
@@ -109,15 +109,15 @@ impl<W: Write + Send> Workbook<W> {
     }
 
     /// Writes the summary, and all of it to its destination.
-    pub(super) fn finish(self, overview: &Overview<'_>) -> io::Result<W> {
+    pub(super) fn finish(self, report: &RunReport, written: &RowTotals) -> io::Result<W> {
         let Self { mut to, mut book, styles, footer, plan, full, current, attention, .. } = self;
         caught(|| {
-            book.push_worksheet(summary::sheet(overview, &styles, &footer)?);
+            book.push_worksheet(summary::sheet(report, written, &styles, &footer)?);
             full.into_iter().for_each(|sheet| book.push_worksheet(sheet));
             book.push_worksheet(current.finish(&plan, &footer)?);
             book.push_worksheet(attention.finish(&styles, &footer)?);
-            let begun = ExcelDateTime::from_timestamp(overview.begun.0 / 1000)?;
-            let title = format!("Results of {}", overview.input);
+            let begun = ExcelDateTime::from_timestamp(report.begun.0 / 1000)?;
+            let title = format!("Results of {}", report.input);
             let properties = DocProperties::new().set_creation_datetime(&begun).set_title(title);
             book.set_properties(&properties);
             book.save_to_writer(&mut to)

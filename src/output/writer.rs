@@ -8,7 +8,7 @@ use flate2::write::GzEncoder;
 
 use super::delimited::Delimited;
 use super::format::Format;
-use super::overview::Overview;
+use super::report::{RowTotals, RunReport};
 use super::results::{Cells, RowResult};
 use super::workbook::{BookOptions, Limits, Workbook};
 use crate::input::Layout;
@@ -75,15 +75,16 @@ impl<W: Write + Send> Writer<W> {
         }
     }
 
-    /// Gives the destination back, everything written out. A workbook ends with the overview.
+    /// Gives the destination back, everything written out. A workbook gets its first sheet from the report
+    /// and the sums over its rows.
     ///
     /// # Errors
     /// What the system says.
-    pub fn finish(self, overview: &Overview<'_>) -> io::Result<W> {
+    pub fn finish(self, report: &RunReport, written: &RowTotals) -> io::Result<W> {
         match self {
             Self::Plain(csv) => csv.into_inner(),
             Self::Packed(csv) => csv.into_inner()?.finish(),
-            Self::Workbook(workbook) => workbook.finish(overview),
+            Self::Workbook(workbook) => workbook.finish(report, written),
         }
     }
 }

@@ -21,7 +21,7 @@ mod survey;
 pub use candidates::read_candidates;
 pub use known::{Known, fold_known};
 pub use locate::locate;
-pub use project::{Projected, project};
+pub use project::project;
 pub use survey::{Survey, survey};
 
 use std::collections::HashSet;

@@ -15,10 +15,10 @@ use crate::model::attempt::AttemptId;
 use crate::model::class::{Class, End};
 use crate::model::money::{Charge, Tally};
 use crate::model::outcome::{Outcome, OutcomeCounts};
-use crate::model::reply::Texts;
 use crate::model::row::{Checked, Rejection};
 use crate::model::subject::Subject;
-use crate::output::{Cells, RowResult, RowSource, Writer};
+use crate::model::texts::{Text, Texts};
+use crate::output::{Cells, RowResult, RowSource, RowTotals, Writer};
 use crate::rules::classify::charge;
 use crate::rules::echo::{is_concealed, reveal_all};
 use crate::rules::pairs::{Origin, PairState, PairTable};
@@ -29,19 +29,6 @@ const CHUNK: usize = 2048;
 const CHUNKS_WAITING: usize = 2;
 /// Prefix of the order numbers that the sandbox vendor returns.
 const SANDBOX_ORDER: &str = "SANDBOX-";
-
-/// Counts of the rows that were written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Projected {
-    /// Number of rows by outcome.
-    pub outcomes: OutcomeCounts,
-    /// At least one row has an answer of the sandbox vendor.
-    pub from_sandbox: bool,
-    /// Number of rows that repeat a pair of an earlier row.
-    pub duplicates: u64,
-    /// Number of rows that were answered by an earlier run.
-    pub known: u64,
-}
 
 /// Writes the whole output: another thread reads the rows and finds their pairs, this thread
 /// fetches the facts and writes.
@@ -61,7 +48,7 @@ pub fn project<L: Ledger, W: Write + Send>(
     ledger: &mut L,
     writer: &mut Writer<W>,
     interrupted: &(dyn Fn() -> bool + Sync),
-) -> Result<Projected, PassError> {
+) -> Result<RowTotals, PassError> {
     let mut totals = Totals::default();
     writer.header(&input.layout)?;
     let keeps_types = writer.keeps_types();
@@ -79,7 +66,7 @@ pub fn project<L: Ledger, W: Write + Send>(
     })?;
     totals.check(tally)?;
     let Totals { outcomes, from_sandbox, duplicates, known, .. } = totals;
-    Ok(Projected { outcomes, from_sandbox, duplicates, known })
+    Ok(RowTotals { outcomes, from_sandbox, duplicates, known })
 }
 
 /// Reads the rows in order, and hands them over with the states of their pairs. Ends early if the
@@ -213,12 +200,12 @@ fn reason(
     subject: &Subject,
     name_changed: bool,
 ) -> Cow<'static, str> {
-    match (&texts.reason, class) {
+    match (texts.get(Text::Reason), class) {
         // The vendor did not answer, so the stored reason is our own description.
-        (Some(ours), Some(class)) if texts.status.is_none() => {
+        (Some(ours), Some(class)) if texts.get(Text::Status).is_none() => {
             return Cow::Owned(format!("{}: {ours}", class.name()));
         }
-        (Some(given), _) => return Cow::Owned(given.clone()),
+        (Some(given), _) => return Cow::Owned(given.to_owned()),
         (None, _) => {}
     }
     match (state.end, class) {
@@ -248,7 +235,7 @@ impl Totals {
         self.possible += u64::from(result.possible);
         self.duplicates += u64::from(result.source == RowSource::Duplicate);
         self.known += u64::from(result.source == RowSource::Ledger);
-        let order = result.texts.order_no.as_deref().unwrap_or_default();
+        let order = result.texts.get(Text::OrderNo).unwrap_or_default();
         self.from_sandbox |= order.starts_with(SANDBOX_ORDER);
     }
 

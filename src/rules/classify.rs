@@ -8,22 +8,20 @@
 
 use crate::model::class::{AccountStop, Class, Lost, Refusal, ResultCode, Trouble};
 use crate::model::money::Charge;
-use crate::model::reply::{Body, Fault, Reply, Response, VendorBody};
+use crate::model::reply::{Body, Fault, Reply, Response};
+use crate::model::texts::{Text, Texts};
 
 /// Returns the class of a reply.
 ///
 /// ```
 /// use ceknik::model::class::{Class, Lost, ResultCode};
 /// use ceknik::model::money::Charge;
-/// use ceknik::model::reply::{Body, Fault, Reply, Response, Texts, VendorBody};
+/// use ceknik::model::reply::{Body, Fault, Reply, Response};
+/// use ceknik::model::texts::{Text, Texts};
 /// use ceknik::rules::classify::{charge, classify};
 ///
-/// let texts = Texts {
-///     status: Some("OK".to_owned()),
-///     result: Some("02".to_owned()),
-///     ..Texts::default()
-/// };
-/// let body = Body::Vendor(Box::new(VendorBody { texts }));
+/// let texts = Texts::from([(Text::Status, "OK"), (Text::Result, "02")]);
+/// let body = Body::Vendor(Box::new(texts));
 /// let mismatch = classify(&Reply::Response(Response { http: 200, retry_after: None, body }));
 /// assert_eq!(mismatch, Class::Answered(ResultCode::Mismatch));
 /// assert_eq!(charge(mismatch), Charge::Charged);
@@ -73,13 +71,13 @@ pub fn result_code(raw: &str) -> ResultCode {
     }
 }
 
-fn by_status(http: u16, body: &VendorBody) -> Class {
-    match body.status() {
-        "OK" => match &body.texts.result {
+fn by_status(http: u16, texts: &Texts) -> Class {
+    match texts.get(Text::Status).unwrap_or_default() {
+        "OK" => match texts.get(Text::Result) {
             Some(raw) => Class::Answered(result_code(raw)),
             None => Class::InDoubt(Lost::Unreadable),
         },
-        "INVALID_ARGUMENT" if names_a_missing_argument(body) => {
+        "INVALID_ARGUMENT" if names_a_missing_argument(texts) => {
             Class::Refused(Refusal::ArgumentNotFound)
         }
         "INVALID_ARGUMENT" => Class::Refused(Refusal::InvalidArgument),
@@ -127,8 +125,8 @@ const fn by_http(http: u16) -> Class {
 
 /// Checks whether the reason says that an argument was not found. The body kind may then be
 /// the wrong one.
-fn names_a_missing_argument(body: &VendorBody) -> bool {
-    let reason = body.texts.reason.as_deref().unwrap_or_default().to_ascii_lowercase();
+fn names_a_missing_argument(texts: &Texts) -> bool {
+    let reason = texts.get(Text::Reason).unwrap_or_default().to_ascii_lowercase();
     ["not found", "missing", "required"].iter().any(|word| reason.contains(word))
 }
 
@@ -136,17 +134,11 @@ fn names_a_missing_argument(body: &VendorBody) -> bool {
 mod tests {
     use super::*;
     use crate::model::class::NotSent;
-    use crate::model::reply::Texts;
 
     fn vendor(http: u16, status: &str, result: Option<&str>, reason: &str) -> Reply {
-        let text = |s: &str| (!s.is_empty()).then(|| s.to_owned());
-        let texts = Texts {
-            status: text(status),
-            result: result.map(str::to_owned),
-            reason: text(reason),
-            ..Texts::default()
-        };
-        let body = Body::Vendor(Box::new(VendorBody { texts }));
+        let reason = Some(reason).filter(|reason| !reason.is_empty());
+        let texts = [(Text::Status, Some(status)), (Text::Result, result), (Text::Reason, reason)];
+        let body = Body::Vendor(Box::new(texts.into()));
         Reply::Response(Response { http, retry_after: None, body })
     }
 

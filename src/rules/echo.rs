@@ -6,9 +6,9 @@
 //! returns what the vendor sent, byte for byte, except for a name in mixed letter case or with
 //! other spacing, and for a NIK with separators.
 
-use crate::model::reply::Texts;
 use crate::model::subject::Subject;
 use crate::model::text::is_separator;
+use crate::model::texts::Texts;
 
 /// Character that begins a placeholder. In the vendor's own text this character is doubled.
 const MARK: char = '\\';
@@ -21,8 +21,8 @@ const NAME_OTHER: &str = "\\X";
 /// Replaces the subject's NIK and name by placeholders in all texts.
 ///
 /// ```
-/// use ceknik::model::reply::Texts;
 /// use ceknik::model::subject::Subject;
+/// use ceknik::model::texts::{Text, Texts};
 /// use ceknik::rules::echo::{conceal_all, reveal_all};
 /// use ceknik::rules::name::check_name;
 /// use ceknik::rules::nik::{NikPolicy, check_nik};
@@ -32,15 +32,15 @@ const NAME_OTHER: &str = "\\X";
 /// let subject = Subject { nik, name };
 ///
 /// let said = "no record of SITI, 3275014107900001";
-/// let mut texts = Texts { remark: Some(said.to_owned()), ..Texts::default() };
+/// let mut texts = Texts::from([(Text::Remark, said)]);
 /// conceal_all(&mut texts, &subject);
-/// assert_eq!(texts.remark.as_deref(), Some(r"no record of \P, \N"));
+/// assert_eq!(texts.get(Text::Remark), Some(r"no record of \P, \N"));
 ///
 /// reveal_all(&mut texts, &subject);
-/// assert_eq!(texts.remark.as_deref(), Some(said));
+/// assert_eq!(texts.get(Text::Remark), Some(said));
 /// ```
 pub fn conceal_all(texts: &mut Texts, subject: &Subject) {
-    for text in texts.each_mut().into_iter().flatten() {
+    for text in texts.present_mut() {
         if let Some(concealed) = conceal(text, subject) {
             *text = concealed;
         }
@@ -50,12 +50,12 @@ pub fn conceal_all(texts: &mut Texts, subject: &Subject) {
 /// Checks whether any text contains a placeholder or a doubled mark, so that [`reveal_all`]
 /// would change it.
 pub fn is_concealed(texts: &Texts) -> bool {
-    texts.each().into_iter().flatten().any(|text| text.contains(MARK))
+    texts.all().flatten().any(|text| text.contains(MARK))
 }
 
 /// Puts the subject's NIK and name back into all texts, in place of the placeholders.
 pub fn reveal_all(texts: &mut Texts, subject: &Subject) {
-    for text in texts.each_mut().into_iter().flatten() {
+    for text in texts.present_mut() {
         if text.contains(MARK) {
             *text = reveal(text, subject);
         }
@@ -191,6 +191,7 @@ fn reveal(text: &str, subject: &Subject) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::texts::Text;
     use crate::rules::testing::subject;
     use proptest::prelude::*;
 
@@ -228,14 +229,15 @@ mod tests {
     #[test]
     fn all_texts_are_concealed_and_revealed() {
         let subject = subject("3275014107900001", "SITI");
-        let said = || Some("SITI, 3275014107900001".to_owned());
-        let mut texts = Texts { remark: said(), reason: said(), ..Texts::default() };
+        let said = "SITI, 3275014107900001";
+        let mut texts = Texts::from([(Text::Remark, said), (Text::Reason, said)]);
+        let before = texts.clone();
         assert!(!is_concealed(&texts));
         conceal_all(&mut texts, &subject);
-        assert_eq!(texts.remark.as_deref(), Some("\\P, \\N"));
+        assert_eq!(texts.get(Text::Remark), Some("\\P, \\N"));
         assert!(is_concealed(&texts));
         reveal_all(&mut texts, &subject);
-        assert_eq!((texts.remark, texts.reason, texts.status), (said(), said(), None));
+        assert!(texts == before);
     }
 
     proptest! {

@@ -79,7 +79,7 @@ impl Share {
     /// Returns a message for the user if the text is not a number from 0 to 1 (0 to 100 with `%`),
     /// or has more than six decimals (four with `%`).
     pub fn parse(text: &str) -> Result<Self, String> {
-        let refuse = || format!("{text:?} is not a share such as 0.93 or 93%");
+        let refuse = || "not a share such as 0.93 or 93%".to_owned();
         let (number, decimals) = match text.strip_suffix('%') {
             Some(number) => (number.trim_end(), 4),
             None => (text, 6),

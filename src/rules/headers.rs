@@ -15,34 +15,6 @@ use crate::model::subject::{mask_cell, mask_digits};
 use crate::model::text::is_unfit;
 use unicode_normalization::UnicodeNormalization;
 
-/// First of the columns that our output adds. A file that has this column was written by ceknik.
-pub const OUTCOME_HEADER: &str = "ck_outcome";
-/// Columns that our output adds, in the order of a CSV file.
-pub const OUR_COLUMNS: [&str; 12] = [
-    OUTCOME_HEADER,
-    "ck_result",
-    "ck_charged",
-    "ck_possible",
-    "ck_order_no",
-    "ck_handle_time",
-    "ck_remark",
-    "ck_request_id",
-    "ck_status",
-    "ck_reason",
-    "ck_source",
-    "ck_attempts",
-];
-
-/// Returns the column of our output that a header names: `ck_outcome` in a CSV file,
-/// `Result (ck_outcome)` in a workbook.
-pub fn column_of_ours(header: &str) -> Option<&'static str> {
-    let header = header.trim();
-    let inner =
-        header.strip_suffix(')').and_then(|rest| rest.rsplit_once('(')).map(|(_, name)| name);
-    let name = inner.unwrap_or(header);
-    OUR_COLUMNS.into_iter().find(|column| *column == name)
-}
-
 /// Number of digits from which on a header is taken for data: a NIK, or the rest of one.
 const DATA_DIGITS: usize = 12;
 /// Number of digits from which on a header may be personal data, such as a date of birth.

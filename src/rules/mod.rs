@@ -11,6 +11,7 @@ pub mod breaker;
 pub mod budget;
 pub mod classify;
 pub mod columns;
+pub mod durations;
 pub mod echo;
 pub mod encoding;
 pub mod estimate;

@@ -23,7 +23,7 @@ pub const MOST_SENDS: u8 = 20;
 pub const MOST_POSSIBLE: u8 = 2;
 
 /// Settings of retries.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RetryPolicy {
     /// Failed tries of a pair that are allowed in a run, 1 to [`MOST_SENDS`].
     pub max_attempts: u8,

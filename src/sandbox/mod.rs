@@ -42,7 +42,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 pub use endings::ENDINGS_HELP;
-pub use options::{Accepts, Options, parse_outage};
+pub use options::{Accepts, Options};
 pub use world::Stats;
 
 use calls::CallLog;

@@ -62,37 +62,9 @@ impl Options {
     }
 }
 
-/// Parses an outage such as `5s..20s`: its begin and its end, since the start of the sandbox.
-///
-/// # Errors
-/// A message for the user if the text is not two durations, or if the end is not after the begin.
-pub fn parse_outage(text: &str) -> Result<(Duration, Duration), String> {
-    let (from, to) = text
-        .split_once("..")
-        .ok_or_else(|| format!("{text:?} is not FROM..TO, such as 5s..20s"))?;
-    let moment = |part: &str| {
-        humantime::parse_duration(part.trim()).map_err(|error| format!("{part:?}: {error}"))
-    };
-    let (from, to) = (moment(from)?, moment(to)?);
-    if from >= to {
-        return Err(format!("{text:?} ends before it begins"));
-    }
-    Ok((from, to))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_outage_is_two_moments_in_order() {
-        let seconds = Duration::from_secs;
-        assert_eq!(parse_outage("5s..20s"), Ok((seconds(5), seconds(20))));
-        assert_eq!(parse_outage("0s .. 2m"), Ok((seconds(0), seconds(120))));
-        for wrong in ["", "5s", "5s..", "..5s", "5..6", "9s..3s", "3s..3s"] {
-            assert!(parse_outage(wrong).is_err(), "{wrong:?} was taken");
-        }
-    }
 
     #[test]
     fn senseless_numbers_are_refused() {

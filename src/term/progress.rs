@@ -10,6 +10,7 @@ use super::Screen;
 use crate::engine::{Pause, Snapshot};
 use crate::model::funnel::Funnel;
 use crate::model::money::{Price, in_brackets, number};
+use crate::rules::durations;
 use crate::rules::retry::Tick;
 
 /// Longest time between two lines where standard error is not a terminal.
@@ -152,7 +153,7 @@ impl Display {
         let pace = seen.finished as f64 / seen.now.as_secs_f64().max(0.001);
         match Duration::try_from_secs_f64(left as f64 / pace) {
             Ok(time) if seen.finished > 0 => {
-                format!("{} left", humantime::format_duration(Duration::from_secs(time.as_secs())))
+                format!("{} left", durations::format(Duration::from_secs(time.as_secs())))
             }
             _ => "time left unknown".to_owned(),
         }

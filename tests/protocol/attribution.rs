@@ -11,6 +11,7 @@ use ceknik::api::{HttpVerifier, Options, Verifier};
 use ceknik::model::class::Lost;
 use ceknik::model::reply::{Body, Fault, Reply, Response};
 use ceknik::model::subject::Subject;
+use ceknik::model::texts::Text;
 use ceknik::rules::body::BodyKind;
 use ceknik::rules::classify::classify;
 use futures_util::stream::{self, StreamExt};
@@ -38,9 +39,9 @@ fn answer_to(body: &str, id: usize) -> Vec<u8> {
 /// Returns `true` if the reply is the customer's own answer, and `None` if there is no answer.
 fn is_own(reply: &Reply, subject: &Subject) -> Option<bool> {
     match reply {
-        Reply::Response(Response { body: Body::Vendor(body), .. }) => {
+        Reply::Response(Response { body: Body::Vendor(texts), .. }) => {
             let own = format!("{}-{}", subject.nik.as_str(), subject.name.as_str());
-            Some(body.texts.order_no.as_deref() == Some(&own))
+            Some(texts.get(Text::OrderNo) == Some(&*own))
         }
         Reply::Fault(Fault::InDoubt(..)) => None,
         other => panic!("{other:?}"),

@@ -47,9 +47,14 @@ struct Source {
 /// A guard whose file cannot be read, or whose lines do not occur exactly once.
 pub(crate) fn find_all(names: &[String]) -> Result<(), TaskError> {
     let guards = read_guards(names)?;
+    let mut missing = Vec::new();
     for (name, guard) in &guards {
         let mut sources = read_sources(&root().join("src"))?;
-        remove(guard, &mut sources).map_err(|error| format!("guard {name}: {error}"))?;
+        let found = remove(guard, &mut sources);
+        missing.extend(found.err().map(|error| format!("tests/guards/{name}.toml: {error}")));
+    }
+    if !missing.is_empty() {
+        return Err(missing.join("\n").into());
     }
     println!("{} guards are found in the code", guards.len());
     Ok(())

@@ -5,10 +5,10 @@
 use crate::engine::{Dispatcher, RunState};
 use crate::error::Error;
 use crate::ledger::{Ending, Ledger, LedgerError, OpenRun};
-use crate::model::attempt::WallMs;
 use crate::model::exit_code::ExitCode;
 use crate::model::stop::StopReason;
-use crate::passes::{PassError, Projected};
+use crate::output::{RowTotals, RunReport};
+use crate::passes::PassError;
 use crate::rules::body::BodyTrial;
 
 /// The way a start ended.
@@ -79,89 +79,91 @@ impl<L> Left<L> {
     }
 }
 
-/// An output that was made.
+/// An output that was written.
 #[derive(Debug)]
 pub(crate) struct Output {
-    pub(crate) projected: Projected,
-    /// Its place, fit to be shown, where it has one; or why it could not be put there.
+    pub(crate) written: RowTotals,
+    /// Path of the output, safe to be shown, if it has one; or the error because of which it could
+    /// not be put in its place.
     pub(crate) placed: Result<Option<String>, Error>,
 }
 
-/// A start that has ended, as it is told.
+/// A start that has ended.
 pub(crate) struct EndedStart {
+    pub(crate) report: RunReport,
     pub(crate) state: RunState,
-    pub(crate) stop: Option<StopReason>,
-    pub(crate) code: ExitCode,
-    /// `None`: no output could be made.
-    pub(crate) projected: Option<Projected>,
-    /// The place of the output.
-    pub(crate) output: Option<String>,
-    /// The command's exit code, or the error that is told after the last words.
+    /// Exit code of the command, or the error that is shown after the last words.
     pub(crate) result: Result<ExitCode, Error>,
 }
 
 impl EndedStart {
     /// Takes the result of a later step into account.
     fn then(&mut self, later: Result<(), Error>) {
-        let before = std::mem::replace(&mut self.result, Ok(self.code));
+        let before = std::mem::replace(&mut self.result, Ok(self.report.exit));
         self.result = first_failure(before, later);
-        self.code = code_of(&self.result);
+        self.report.exit = code_of(&self.result);
     }
 }
 
-/// Makes the output, decides the exit code, writes the summary, and notes the end in the ledger. Where the summary cannot be
-/// written, the run is not over: the same command goes on with it.
+/// Ends a start: makes the output, decides the exit code, writes the summary and notes the end in
+/// the ledger. If the summary cannot be written, the run is not over: the same command goes on with
+/// it.
 pub(crate) fn finish<L: Ledger>(
     left: Left<L>,
     run: &OpenRun,
+    mut report: RunReport,
     body_auto: bool,
-    now: impl FnOnce() -> WallMs,
-    make: impl FnOnce(&RunState, Option<StopReason>, WallMs, &mut L) -> Result<Output, Error>,
-    summarize: impl Fn(&EndedStart) -> Result<(), Error>,
+    make: impl FnOnce(&mut RunReport, &RunState, &mut L) -> Result<Output, Error>,
+    summarize: impl Fn(&RunReport) -> Result<(), Error>,
 ) -> EndedStart {
     let Left { state, mut ledger, ended } = left;
-    let stop = ended.stop();
-    // One instant for the output and for the ledger.
-    let at = now();
     if let (Some(ledger), false) = (&mut ledger, matches!(ended, Ended::StorageFailed(_))) {
         remember_body(state.body, body_auto, ledger);
     }
     let made = match (&ended, &mut ledger) {
-        // Nothing replaces an older output: the rows are no longer those of the answers.
+        // No older output is replaced: the rows are no longer those of the answers.
         (Ended::InputLost(_), _) | (_, None) => None,
-        (_, Some(ledger)) => Some(make(&state, stop, at, ledger)),
+        (_, Some(ledger)) => Some(make(&mut report, &state, ledger)),
     };
-    let (projected, placed) = match made {
-        Some(Ok(Output { projected, placed })) => (Some(projected), placed),
-        Some(Err(error)) => (None, Err(error)),
-        None => (None, Ok(None)),
+    let placed = match made {
+        Some(Ok(Output { written, placed })) => {
+            report.written = Some(written);
+            placed
+        }
+        Some(Err(error)) => Err(error),
+        None => Ok(None),
     };
-    let output = placed.as_ref().ok().cloned().flatten();
+    report.output = placed.as_ref().ok().cloned().flatten();
     let is_noted = !matches!(ended, Ended::StorageFailed(_));
-    let result = first_failure(result_of(ended, projected.as_ref(), &state), placed.map(drop));
-    let mut ended = EndedStart { state, stop, code: code_of(&result), projected, output, result };
-    let summarized = summarize(&ended);
+    let result = first_failure(result_of(ended, report.written, &state), placed.map(drop));
+    report.exit = code_of(&result);
+    let summarized = summarize(&report);
+    let mut ended = EndedStart { report, state, result };
     ended.then(summarized);
     let noted = match ledger {
-        Some(ledger) if is_noted => note(ledger, run, &ended.state, at, stop, ended.code),
+        Some(ledger) if is_noted => note(ledger, run, &ended.state, &ended.report),
         _ => Ok(()),
     };
     if let Err(error) = noted {
         ended.then(Err(error.into()));
-        // It told another exit code. One that cannot be written now was told before.
-        let _ = summarize(&ended);
+        // The summary has another exit code. If it cannot be written now, the user knows already.
+        let _ = summarize(&ended.report);
     }
     ended
 }
 
 /// The exit code or the error that the way to end asks for.
-fn result_of(ended: Ended, made: Option<&Projected>, state: &RunState) -> Result<ExitCode, Error> {
+fn result_of(
+    ended: Ended,
+    written: Option<RowTotals>,
+    state: &RunState,
+) -> Result<ExitCode, Error> {
     match ended {
         Ended::InputLost(error) => Err(error.into()),
         Ended::StorageFailed(error) => Err(storage_failed(error, state)),
         Ended::Broken(error) => Err(error),
         Ended::Stopped(reason) => Ok(reason.exit_code()),
-        Ended::Finished if made.is_some_and(|made| made.outcomes.all_have_verdicts()) => {
+        Ended::Finished if written.is_some_and(|rows| rows.outcomes.all_have_verdicts()) => {
             Ok(ExitCode::Complete)
         }
         Ended::Finished => Ok(ExitCode::SomeWithoutVerdict),
@@ -188,17 +190,17 @@ fn code_of(result: &Result<ExitCode, Error>) -> ExitCode {
     result.as_ref().map_or_else(|error| error.code, |code| *code)
 }
 
+/// Notes the end of the start in the ledger, and the end of the run if it is finished.
 fn note<L: Ledger>(
     mut ledger: L,
     run: &OpenRun,
     state: &RunState,
-    at: WallMs,
-    stop: Option<StopReason>,
-    exit: ExitCode,
+    report: &RunReport,
 ) -> Result<(), LedgerError> {
-    let ending = Ending { at, stop: stop.map(StopReason::name), exit };
-    match exit {
-        // Where another start has some of the pairs, the run is not over.
+    let stop = report.stop.map(StopReason::name);
+    let ending = Ending { at: report.ended_at, stop, exit: report.exit };
+    match report.exit {
+        // If another start has some of the pairs, the run is not over.
         ExitCode::Complete | ExitCode::SomeWithoutVerdict if state.stats.elsewhere == 0 => {
             ledger.end_run(run, &ending)
         }

@@ -6,12 +6,13 @@
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use jiff::Timestamp;
 use tokio::sync::mpsc::Sender;
 
 use crate::config::{Destination, RunConfig};
-use crate::engine::{Delivery, Dispatcher, Options, Signals};
+use crate::engine::{Delivery, Dispatcher, Signals};
 use crate::error::Error;
 use crate::input::{Layout, Source};
 use crate::ledger::{self, Ledger};
@@ -21,18 +22,22 @@ use crate::model::funnel::Funnel;
 use crate::model::stop::StopReason;
 use crate::output::Forecast;
 use crate::passes::{Input, PassError, Survey, read_candidates, survey};
-use crate::rules::body::BodyTrial;
+use crate::rules::body::{BodyKind, BodyTrial};
 use crate::rules::estimate::{Consent, History, consent, most_in_start, says_yes};
 use crate::signals::Interrupts;
 use crate::term::{Progress, Screen};
 
 use super::internal;
-use super::stages::{Terms, UseOfKnown, damage, find_layout, fold, forecast, open_source, opening};
-use super::words;
+use super::last_words::say_last_words;
+use super::preamble;
+use super::stages::{
+    Assumptions, UseOfKnown, damage, find_layout, fold, forecast, open_source, opening,
+};
 
 pub(crate) mod finish;
 mod open_files;
 mod output;
+mod report;
 #[cfg(test)]
 mod tests;
 mod vendor;
@@ -40,6 +45,7 @@ mod verify;
 
 use finish::{Left, finish};
 use output::Results;
+use report::{StartFacts, write_summary};
 use vendor::Connection;
 use verify::{Client, verify};
 
@@ -51,7 +57,7 @@ pub fn run(config: &RunConfig, screen: &Screen) -> Result<ExitCode, Error> {
     let begun = Instant::now();
     let vendor = Connection::prepare(config)?;
     let (source, layout, destination) = open_input(config, screen)?;
-    let ledger = ledger::open(&config.ledger, config.lock_wait, WallMs::now)?;
+    let ledger = ledger::open(&config.job.ledger, config.lock_wait, WallMs::now)?;
     // Until here a signal may simply end us. From here on nobody else writes our output either.
     let (interrupts, signals) = Interrupts::listen().map_err(internal)?;
     let (vendor, destination, interrupts) = (&vendor, &destination, &interrupts);
@@ -80,30 +86,32 @@ impl Start<'_> {
         read: impl FnOnce(&Input, [u8; 16], &Sender<Delivery>) -> Result<(), PassError> + Send + 'static,
     ) -> Result<ExitCode, Error> {
         let Self { config, destination, screen, interrupts, .. } = *self;
+        let job = &config.job;
         destination.check_writable()?;
         let hasher = ledger.hasher();
-        let mut input = Input::new(source, layout, config.reading.clone(), hasher);
+        let mut input = Input::new(source, layout, job.reading.clone(), hasher);
         let is_stopped = || interrupts.count() > 0;
         let mut surveyed =
             survey(&input, &is_stopped).map_err(|error| interrupted(error, interrupts))?;
-        stop_damaged(config, &surveyed, screen)?;
+        stop_damaged(job.force, &surveyed, screen)?;
 
         // What is known is told before the run begins: nothing has happened where the price is not agreed to.
         let account = &self.vendor.options.credentials.id;
-        let opening = opening(&input, &surveyed, &config.reuse, account, WallMs::now());
+        let opening = opening(&input, &surveyed, &job.reuse, account, WallMs::now());
         let found = ledger.find_run(&opening)?;
-        let (reuse, retry) = (&config.reuse, &config.engine.retry);
+        let (reuse, retry) = (&job.reuse, &job.engine.retry);
         let rules = UseOfKnown { reuse, retry, now: opening.at };
         let known = fold(&mut input, &mut surveyed, &mut ledger, &found, rules, &is_stopped)
             .map_err(|error| interrupted(error, interrupts))?;
         let funnel = Funnel::of(&surveyed)?;
         let history = if funnel.to_send > 0 { ledger.history()? } else { History::default() };
-        let forecast = forecast(&surveyed, funnel, known, history, terms(config));
-        screen.say(&words::before(&found, &surveyed, &forecast));
+        let forecast = forecast(job, &surveyed, funnel, known, history, Assumptions::default());
+        screen.say(&preamble::before(&found, &surveyed, &forecast));
         if !forecast.braked {
             self.confirm(&forecast)?;
         }
-        let options = engine_options(with_deadline(config), config.body_auto, &mut ledger)?;
+        let body = body_trial(job.engine.body, &mut ledger)?;
+        let options = job.engine.options(body, config.deadline, Timestamp::now(), seed());
         let client = Client::new(&self.vendor.options)?;
         let table = std::mem::take(&mut surveyed.table);
         let run = ledger.open_run(&opening)?;
@@ -114,7 +122,7 @@ impl Start<'_> {
         let left = if funnel.to_send == 0 {
             Left::nothing_to_send(dispatcher, ledger)
         } else {
-            let mut progress = Progress::new(screen, &funnel, config.price.clone());
+            let mut progress = Progress::new(screen, &funnel, job.price.clone());
             let (reader, fingerprint) = (input.clone(), surveyed.fingerprint);
             let read = move |to: &Sender<Delivery>| read(&reader, fingerprint, to);
             let left = verify(dispatcher, ledger, &run, client, read, &mut signals, &mut progress);
@@ -123,25 +131,32 @@ impl Start<'_> {
         };
         let calling = calling.elapsed();
         let (input, surveyed, run, begun) = (&input, &surveyed, &run, self.begun);
-        let results = Results { config, destination, input, surveyed, run, interrupts };
-        let facts = words::Facts { config, destination, surveyed, funnel, run, begun, calling };
+        let facts = StartFacts { job, input, surveyed, funnel, run, begun };
+        let report = facts.report(&left.state, left.ended.stop(), calling, WallMs::now());
+        let fingerprint = surveyed.fingerprint;
+        let results = Results { destination, input, fingerprint, run, interrupts };
         let ended = finish(
             left,
             run,
-            config.body_auto,
-            WallMs::now,
-            |state, stop, at, ledger| results.make(state, stop, at, ledger),
-            |ended| words::write_summary(&facts, ended),
+            report,
+            job.engine.body.is_none(),
+            |report, state, ledger| {
+                let made = results.make(report, state, ledger);
+                report.seconds = begun.elapsed().as_secs_f64();
+                made
+            },
+            |report| write_summary(report, destination),
         );
-        words::last(&facts, &ended, screen);
+        say_last_words(&ended, job.reuse.resend_doubts, screen);
         ended.result
     }
 
     /// Asks a person before a start that may cost more than they want to spend unasked.
     fn confirm(&self, forecast: &Forecast) -> Result<(), Error> {
         let Self { config, screen, interrupts, .. } = *self;
-        let Some(price) = &config.price else { return Ok(()) };
-        let most = most_in_start(forecast.charges.at_most, forecast.fit, config.engine.max_calls);
+        let Some(price) = &config.job.price else { return Ok(()) };
+        let most =
+            most_in_start(forecast.charges.at_most, forecast.fit, config.job.engine.max_calls);
         let terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
         let given = consent(price.of(most), config.confirm_above, config.yes, terminal);
         if given == Consent::Given {
@@ -164,69 +179,51 @@ impl Start<'_> {
 fn open_input(config: &RunConfig, screen: &Screen) -> Result<(Source, Layout, Destination), Error> {
     // A stream is kept beside the output, which has room for it.
     let spool: PathBuf = config.output.folder().unwrap_or_else(std::env::temp_dir);
-    let source = open_source(&config.input, &config.reading, &spool)?;
+    let source = open_source(&config.job.input, &config.job.reading, &spool)?;
     let input = source.path().map(|path| ("input", path.to_owned()));
     let read: Vec<_> = input.into_iter().chain(config.files()).collect();
     let destination = config.output.of(source.sheet().is_some());
     destination.check_apart(&read)?;
-    let layout = find_layout(&source, &config.reading)?;
-    screen.say(&words::settings(config.settings.as_deref(), &config.unused, &config.ledger.origin));
-    screen.say(&words::layout(&source, &layout));
+    let layout = find_layout(&source, &config.job.reading)?;
+    screen.say(&preamble::settings(&config.job));
+    screen.say(&preamble::layout(&source, &layout));
     destination.check_fits(&layout)?;
     Ok((source, layout, destination))
 }
 
 /// A file that shows damage is not sent: each mismatch would be charged.
-fn stop_damaged(config: &RunConfig, surveyed: &Survey, screen: &Screen) -> Result<(), Error> {
+fn stop_damaged(force: bool, surveyed: &Survey, screen: &Screen) -> Result<(), Error> {
     let Some(error) = damage(surveyed) else { return Ok(()) };
     for finding in surveyed.stops() {
         screen.say(&format!("finding: {}\n  hint: {}", finding.message, finding.hint));
     }
-    if config.force {
+    if force {
         screen.say("going on all the same: --force");
         return Ok(());
     }
     Err(error)
 }
 
-fn terms(config: &RunConfig) -> Terms {
-    Terms {
-        price: config.price.clone(),
-        max_charges: config.engine.max_charges,
-        most_mismatches: config.engine.most_mismatches,
-        charge_share: None,
-        rate: config.engine.throttle.rate,
-        night: None,
-    }
-}
-
-/// The options with the deadline as time from now, and with a seed.
-fn with_deadline(config: &RunConfig) -> Options {
-    let until = |instant: jiff::Timestamp| -> Duration {
-        instant.duration_since(jiff::Timestamp::now()).try_into().unwrap_or_default()
-    };
-    let mut seed = [0; 8];
-    // Without randomness the jitter is the same each time: no harm but for a crowd.
-    let _ = getrandom::fill(&mut seed);
-    Options {
-        deadline: config.deadline.map(until),
-        deadline_at: config.deadline.map(|instant| WallMs(instant.as_millisecond())),
-        seed: u64::from_le_bytes(seed),
-        ..config.engine.clone()
-    }
-}
-
-/// The options of a start: with `body_auto` the body kind that worked last time is tried first.
+/// Returns what is known of the body kind: what the user said, or the kind that worked last time.
 ///
 /// # Errors
 /// The ledger cannot be read.
-pub(crate) fn engine_options<L: Ledger>(
-    options: Options,
-    body_auto: bool,
+pub(crate) fn body_trial<L: Ledger>(
+    body: Option<BodyKind>,
     ledger: &mut L,
-) -> Result<Options, Error> {
-    let body = if body_auto { BodyTrial::auto(ledger.remembered_body()?) } else { options.body };
-    Ok(Options { body, ..options })
+) -> Result<BodyTrial, Error> {
+    Ok(match body {
+        Some(kind) => BodyTrial::Proved(kind),
+        None => BodyTrial::auto(ledger.remembered_body()?),
+    })
+}
+
+/// Returns a seed for the jitter.
+fn seed() -> u64 {
+    let mut seed = [0; 8];
+    // Without randomness the jitter is the same each time, which only matters to a crowd.
+    let _ = getrandom::fill(&mut seed);
+    u64::from_le_bytes(seed)
 }
 
 fn interrupted(error: PassError, interrupts: &Interrupts) -> Error {

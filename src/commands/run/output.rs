@@ -5,24 +5,22 @@ use std::path::Path;
 
 use super::finish::Output;
 use super::interrupted;
-use crate::config::{Destination, RunConfig};
+use crate::config::Destination;
 use crate::engine::RunState;
 use crate::error::Error;
 use crate::fs::AtomicFile;
 use crate::ledger::{Ledger, OpenRun};
-use crate::model::attempt::WallMs;
 use crate::model::stop::StopReason;
 use crate::model::subject::mask_path;
-use crate::output::{BookOptions, Overview, Writer};
-use crate::passes::{Input, PassError, Projected, Survey, project};
+use crate::output::{BookOptions, RowTotals, RunReport, Writer};
+use crate::passes::{Input, PassError, project};
 use crate::signals::Interrupts;
 
 /// The parts of an output, beside the run's state and the ledger.
 pub(super) struct Results<'a> {
-    pub(super) config: &'a RunConfig,
     pub(super) destination: &'a Destination,
     pub(super) input: &'a Input,
-    pub(super) surveyed: &'a Survey,
+    pub(super) fingerprint: [u8; 16],
     pub(super) run: &'a OpenRun,
     pub(super) interrupts: &'a Interrupts,
 }
@@ -31,64 +29,45 @@ impl Results<'_> {
     /// Writes the output beside its place, or to standard output, and puts it in its place.
     pub(super) fn make<L: Ledger>(
         &self,
+        report: &RunReport,
         state: &RunState,
-        stop: Option<StopReason>,
-        at: WallMs,
         ledger: &mut L,
     ) -> Result<Output, Error> {
         let Some(path) = self.destination.finished(false) else {
-            let (projected, _) = self.project_to(io::stdout(), state, stop, at, ledger)?;
-            return Ok(Output { projected, placed: Ok(None) });
+            let (written, _) = self.project_to(io::stdout(), report, state, ledger)?;
+            return Ok(Output { written, placed: Ok(None) });
         };
         let file = AtomicFile::beside(path).map_err(PassError::from)?;
-        let (projected, file) = self.project_to(file, state, stop, at, ledger)?;
-        Ok(Output { projected, placed: self.place(file, stop, &projected) })
+        let (written, file) = self.project_to(file, report, state, ledger)?;
+        Ok(Output { written, placed: self.place(file, report.stop, &written) })
     }
 
     fn project_to<L: Ledger, W: Write + Send>(
         &self,
         to: W,
+        report: &RunReport,
         state: &RunState,
-        stop: Option<StopReason>,
-        at: WallMs,
         ledger: &mut L,
-    ) -> Result<(Projected, W), Error> {
-        let Self { config, destination, input, surveyed, run, interrupts } = self;
+    ) -> Result<(RowTotals, W), Error> {
+        let Self { destination, input, fingerprint, interrupts, .. } = self;
         let folder = destination.folder().unwrap_or_default();
-        let format = destination.format();
-        let label = input.source.label();
         let options = BookOptions {
             layout: &input.layout,
             formats: input.source.sheet().map(|sheet| sheet.formats.as_slice()).unwrap_or_default(),
-            input: label,
-            run: run.id.0,
-            price: config.price.as_ref(),
+            input: &report.input,
+            run: report.run,
+            price: report.spending.price.as_ref(),
         };
-        let mut writer = Writer::new(to, format, options, &folder).map_err(PassError::from)?;
+        let mut writer =
+            Writer::new(to, destination.format(), options, &folder).map_err(PassError::from)?;
         let (table, tally) = (&state.table, &state.tally);
         // Signals that the calls were stopped with do not stop the output as well.
         let heard = interrupts.count().max(1);
         let is_interrupted = || interrupts.count() > heard;
-        let fingerprint = surveyed.fingerprint;
-        let projected =
-            project(input, fingerprint, table, tally, ledger, &mut writer, &is_interrupted)
+        let written =
+            project(input, *fingerprint, table, tally, ledger, &mut writer, &is_interrupted)
                 .map_err(|error| interrupted(error, interrupts))?;
-        let overview = Overview {
-            input: label,
-            run: run.id.0,
-            begun: run.found.created_at,
-            ended_at: at,
-            from_sandbox: projected.from_sandbox,
-            duplicates: projected.duplicates,
-            known: projected.known,
-            ended: stop.map_or("finished", StopReason::name),
-            origin: &config.ledger.origin,
-            outcomes: projected.outcomes,
-            rejected: surveyed.counts.rejections.iter().collect(),
-            tally: state.tally,
-            price: config.price.as_ref(),
-        };
-        Ok((projected, writer.finish(&overview).map_err(PassError::from)?))
+        Ok((written, writer.finish(report, &written).map_err(PassError::from)?))
     }
 
     /// Puts the output in its place: a finished one replaces the older and takes the partial one
@@ -97,11 +76,11 @@ impl Results<'_> {
         &self,
         file: AtomicFile,
         stop: Option<StopReason>,
-        projected: &Projected,
+        written: &RowTotals,
     ) -> Result<Option<String>, Error> {
         let destination = self.destination;
-        let partial = destination.partial(projected.from_sandbox);
-        let finished = destination.finished(projected.from_sandbox).map(Path::to_owned);
+        let partial = destination.partial(written.from_sandbox);
+        let finished = destination.finished(written.from_sandbox).map(Path::to_owned);
         let path = if stop.is_some() { partial.clone() } else { finished };
         let Some(path) = path else { return Ok(None) };
         file.put(&path).map_err(PassError::from)?;

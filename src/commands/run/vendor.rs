@@ -15,8 +15,8 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn prepare(config: &RunConfig) -> Result<Self, Error> {
-        let concurrency = config.engine.concurrency;
-        let (base, credentials, calls, ca_cert, proxies, sandbox) = match &config.vendor {
+        let concurrency = config.job.engine.concurrency;
+        let (base, credentials, calls, ca_cert, proxies, sandbox) = match &config.job.vendor {
             Vendor::Live { base, calls, ca_cert } => {
                 let credentials = config::credentials()?;
                 (base.clone(), credentials, *calls, ca_cert.clone(), true, None)

@@ -11,8 +11,9 @@ use super::Dispatcher;
 use crate::model::attempt::{AttemptId, Settlement, WallMs};
 use crate::model::class::{Class, Lost, NotSent};
 use crate::model::money::Charge;
-use crate::model::reply::{Body, Fault, Reply, Texts};
+use crate::model::reply::{Body, Fault, Reply};
 use crate::model::stop::StopReason;
+use crate::model::texts::{Text, Texts};
 use crate::rules::classify::{charge, classify};
 use crate::rules::echo::conceal_all;
 use crate::rules::pairs::PairIndex;
@@ -25,7 +26,8 @@ impl Dispatcher {
         let class = classify(&reply);
         let (http, retry_after, mut texts) = take_apart(reply);
         // Without a status, `reason` is the program's own text, with nothing about the customer.
-        let told = texts.reason.clone().filter(|_| texts.status.is_none());
+        let is_vendors = texts.get(Text::Status).is_some();
+        let told = texts.get(Text::Reason).filter(|_| !is_vendors).map(str::to_owned);
         conceal_all(&mut texts, ticket.subject());
         self.budget.settle(charge(class), class.was_sent());
         self.watch.answered(class, now.saturating_sub(flight.sent_at), told.as_deref());
@@ -119,13 +121,13 @@ fn take_apart(reply: Reply) -> (Option<u16>, Option<Duration>, Texts) {
     match reply {
         Reply::Response(response) => {
             let texts = match response.body {
-                Body::Vendor(body) => body.texts,
+                Body::Vendor(texts) => *texts,
                 Body::Foreign(remains) => (*remains).into(),
             };
             (Some(response.http), response.retry_after, texts)
         }
         Reply::Fault(Fault::NotSent(_, cause)) => {
-            (None, None, Texts { reason: Some(cause), ..Texts::default() })
+            (None, None, Texts::from([(Text::Reason, &*cause)]))
         }
         Reply::Fault(Fault::InDoubt(_, remains)) => (None, None, (*remains).into()),
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-use super::story::{candidate, ms, options, secs};
+use super::story::{candidate, deadline_after, ms, options, secs};
 use super::vendor::{Answer, CUT, Call, MATCH};
 use crate::api::Verifier;
 use crate::engine::{Delivery, Dispatcher, Options, Verified, verify};
@@ -190,7 +190,7 @@ async fn the_first_signal_drains_and_the_second_leaves() {
 #[tokio::test(start_paused = true)]
 async fn the_first_signal_in_a_drain_for_another_reason_leaves_nothing_in_doubt() {
     let mut setup = Setup { signals: vec![secs(2)], ..Setup::of(40) };
-    setup.options.deadline = Some(secs(1));
+    setup.options.deadline = Some(deadline_after(secs(1)));
     let seen = setup.play(|_| Answer::say(MATCH).after(5000)).await;
     let outcome = seen.verified.state;
     assert_eq!((outcome.stop, outcome.tally.confirmed), (Some(StopReason::Deadline), 4));

@@ -360,8 +360,8 @@ impl Outside {
         book.check_send(pair, attempt.0, &self.limits.terms)?;
         must(now >= hold, || format!("sent at {now:?} in a pause until {hold:?}"))?;
         let options = &self.limits.options;
-        let is_late = options.deadline.is_some_and(|deadline| now >= deadline)
-            || options.deadline_at.is_some_and(|at| wall >= at);
+        // Written out here, so that a mistake of the engine is not made twice.
+        let is_late = options.deadline.is_some_and(|by| now >= by.after || wall >= by.at);
         must(!is_late, || "sent after the deadline".to_owned())?;
         self.last_second.push_back(now);
         while self.last_second.front().is_some_and(|at| *at + Duration::from_secs(1) <= now) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::story::{Faults, Story, ms, options};
+use super::story::{Faults, Story, deadline_after, ms, options};
 use super::vendor::{Answer, Call, LASTS, REFUSED, TROUBLES, Word};
 use crate::engine::Options;
 use crate::model::class::{Class, End, Lost, NotSent};
@@ -153,7 +153,7 @@ fn run_to_the_end(world: &mut Story, shorts: &[Short]) {
     for short in shorts {
         world.options.max_charges = short.max_charges;
         world.options.max_calls = short.max_calls;
-        world.options.deadline = short.deadline.map(ms);
+        world.options.deadline = short.deadline.map(|millis| deadline_after(ms(millis)));
         match short.ending {
             Ending::Crash { durable } => drop(world.crash_after(short.steps, durable)),
             Ending::Signal { twice } => drop(world.interrupt_after(short.steps, twice)),
@@ -188,7 +188,7 @@ proptest! {
         *world.faults() = faults;
         run_to_the_end(&mut world, &shorts);
 
-        let retry = world.options.retry.clone();
+        let retry = world.options.retry;
         let (table, SoFar { tally, .. }) = world.read();
         for (pair, script) in scripts.iter().enumerate() {
             let at = table.find(&crate::rules::testing::key(pair as u64)).unwrap();

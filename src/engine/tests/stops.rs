@@ -1,12 +1,12 @@
 //! Stories of runs that end before their last row, and of the state that these runs leave.
 
 use super::cases::{always, ends, pairs, state, times, with};
-use super::story::{Story, ms, options, secs};
+use super::story::{Story, deadline_after, ms, options, secs};
 use super::vendor::{
     ABNORMAL, Answer, CUT, Call, DOWN, INVALID, MATCH, MISMATCH, QUERY_FAILED, REFUSED, SLOWER,
     Word,
 };
-use crate::engine::{Options, RunState};
+use crate::engine::{Deadline, Options, RunState};
 use crate::model::attempt::WallMs;
 use crate::model::class::{AccountStop, Class, End, Lost, NotSent};
 use crate::model::stop::{BudgetLimit, Signal, StopReason};
@@ -133,7 +133,11 @@ fn the_limit_counts_the_calls_of_one_start() {
 #[test]
 fn a_deadline_starts_nothing_more_and_lets_calls_end() {
     let vendor = |_: &Call| Answer::say(MATCH).after(700);
-    let mut world = Story::new(with(|options| options.deadline = Some(secs(2))), 0..100, vendor);
+    let mut world = Story::new(
+        with(|options| options.deadline = Some(deadline_after(secs(2)))),
+        0..100,
+        vendor,
+    );
     let outcome = world.play();
     assert_eq!(outcome.stop, Some(StopReason::Deadline));
     assert_eq!(outcome.tally.confirmed, outcome.stats.sent);
@@ -144,8 +148,8 @@ fn a_deadline_starts_nothing_more_and_lets_calls_end() {
 fn a_deadline_that_the_wall_clock_has_passed_is_one_too() {
     let vendor = |_: &Call| Answer::say(MATCH).after(700);
     let past = |options: &mut Options| {
-        (options.deadline, options.deadline_at) =
-            (Some(secs(1000)), Some(WallMs(Story::wall().0 + 2)));
+        let at = WallMs(Story::wall().0 + 2);
+        options.deadline = Some(Deadline { after: secs(1000), at });
     };
     let mut world = Story::new(with(past), 0..100, vendor);
     world.begin();
@@ -160,7 +164,8 @@ fn a_deadline_that_the_wall_clock_has_passed_is_one_too() {
 #[test]
 fn a_deadline_after_the_last_call_is_no_stop() {
     let vendor = |_: &Call| Answer::say(MATCH).after(5000);
-    let mut world = Story::new(with(|options| options.deadline = Some(secs(2))), 0..4, vendor);
+    let mut world =
+        Story::new(with(|options| options.deadline = Some(deadline_after(secs(2)))), 0..4, vendor);
     assert_eq!(world.play().stop, None);
 }
 

@@ -7,7 +7,7 @@ use super::book::{Book, Owed, Sale, Terms};
 use super::live::{Limits, Live, Played, Surroundings, rows};
 use super::vendor::{Answer, Call};
 use super::{Halt, Step};
-use crate::engine::{Candidate, Dispatcher, Options, RunState, Snapshot, Ticket};
+use crate::engine::{Candidate, Deadline, Dispatcher, Options, RunState, Snapshot, Ticket};
 use crate::ledger::testing::facts::{ending, opening};
 use crate::ledger::testing::{Backend, MemoryBackend, MemoryLedger};
 use crate::ledger::{
@@ -52,10 +52,14 @@ pub(super) fn options() -> Options {
         max_calls: None,
         most_mismatches: None,
         deadline: None,
-        deadline_at: None,
         body: BodyTrial::Proved(BodyKind::Json),
         seed: 1,
     }
+}
+
+/// Returns a deadline that only the engine's own clock reaches.
+pub(super) const fn deadline_after(after: Duration) -> Deadline {
+    Deadline { after, at: WallMs(i64::MAX) }
 }
 
 /// Returns a row of this pair.

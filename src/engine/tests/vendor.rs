@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use crate::model::class::{Class, Lost, NotSent};
-use crate::model::reply::{Body, Fault, Reply, Response, Texts, VendorBody};
+use crate::model::reply::{Body, Fault, Reply, Response};
+use crate::model::texts::Text;
 use crate::rules::body::BodyKind;
 use crate::rules::classify::classify;
 use crate::rules::retry::Tick;
@@ -117,13 +118,8 @@ impl Word {
             Self::Unsent(why) => return Reply::Fault(Fault::NotSent(why, "a cause".to_owned())),
             Self::Lost(why) => return Reply::Fault(Fault::lost(why)),
         };
-        let texts = Texts {
-            status: Some(status.to_owned()),
-            result: result.map(str::to_owned),
-            reason: reason.map(str::to_owned),
-            ..Texts::default()
-        };
-        let body = Body::Vendor(Box::new(VendorBody { texts }));
+        let texts = [(Text::Status, Some(status)), (Text::Result, result), (Text::Reason, reason)];
+        let body = Body::Vendor(Box::new(texts.into()));
         Reply::Response(Response { http, retry_after: None, body })
     }
 

@@ -10,12 +10,19 @@ use super::package::Package;
 use super::{Options, SheetError};
 use crate::input::delimiter::HEADER_WITHIN;
 use crate::input::error::Problem;
+use crate::model::column::Column;
 use crate::rules::columns::{ColumnSample, Table, choose_columns, find_header};
-use crate::rules::headers::{OUTCOME_HEADER, column_of_ours, shown};
+use crate::rules::headers::shown;
 
 /// Sheet as the user names it: by its name, or by its number from 1 if no sheet has that name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SheetSpec(pub String);
+
+impl From<&str> for SheetSpec {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
 
 /// Result of the choice.
 pub(super) struct Chosen {
@@ -183,7 +190,7 @@ fn look(
 
 /// Checks whether a cell is the header of the outcome column that this program writes.
 fn is_outcome(cell: &str) -> bool {
-    column_of_ours(cell) == Some(OUTCOME_HEADER)
+    Column::of_header(cell) == Some(Column::Outcome)
 }
 
 /// Ranks a sheet by its first rows.

@@ -11,11 +11,12 @@ use std::ops::Range;
 use rusqlite::{Row, params};
 
 use super::SqliteLedger;
+use super::schema::text_columns;
 use super::sums::{INTENT, SETTLEMENT, STANDING, damaged};
 use crate::ledger::{Detail, Earlier, Facts, FoundRun, LedgerError, Opening, Own, RunId, RunRef};
 use crate::model::attempt::{AttemptId, PairKey, WallMs};
 use crate::model::class::{Class, End, Lost};
-use crate::model::reply::Texts;
+use crate::model::texts::Texts;
 use crate::rules::estimate::History;
 use crate::rules::pairs::{PairIndex, SortedKeys};
 
@@ -137,9 +138,10 @@ impl SqliteLedger {
         let wanted: BTreeSet<u64> = attempts.iter().map(|attempt| attempt.0).collect();
         let wanted: Vec<u64> = wanted.into_iter().collect();
         let mut details = Vec::with_capacity(wanted.len());
+        let texts = text_columns();
         let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT id, class, status, result, order_no, handle_time, remark, request_id, reason
-                 FROM settlements s WHERE id BETWEEN ?1 AND ?2 AND {SETTLEMENT}"
+            "SELECT id, class, {texts} FROM settlements s
+                 WHERE id BETWEEN ?1 AND ?2 AND {SETTLEMENT}"
         ))?;
         let mut read = |wanted: &[u64]| -> rusqlite::Result<()> {
             let mut rows = statement.query([wanted.first(), wanted.last()])?;
@@ -312,15 +314,7 @@ fn detail(row: &Row<'_>) -> rusqlite::Result<Option<Detail>> {
     Ok(Some(Detail {
         attempt: AttemptId(row.get(0)?),
         class,
-        texts: Texts {
-            status: row.get(2)?,
-            result: row.get(3)?,
-            order_no: row.get(4)?,
-            handle_time: row.get(5)?,
-            remark: row.get(6)?,
-            request_id: row.get(7)?,
-            reason: row.get(8)?,
-        },
+        texts: Texts::try_collect(|text| row.get(2 + text as usize))?,
     }))
 }
 

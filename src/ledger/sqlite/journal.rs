@@ -8,15 +8,17 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use futures_util::FutureExt;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Statement, params};
 use tokio::sync::oneshot;
 
 use super::SqliteLedger;
+use super::schema::text_columns;
 use crate::ledger::{
     Detail, Ending, Journal, Ledger, LedgerError, OpenRun, Opening, Purged, Recorded, RunId,
     Unrecorded,
 };
-use crate::model::attempt::{AttemptId, Batch, WallMs};
+use crate::model::attempt::{AttemptId, Batch, Settlement, WallMs};
+use crate::model::texts::Text;
 use crate::rules::body::BodyKind;
 use crate::rules::pair::PairHasher;
 
@@ -155,33 +157,39 @@ fn write_until_closed(mut ledger: SqliteLedger, run: RunId, jobs: &Receiver<Job>
     ledger
 }
 
+/// Number of the columns of `settlements` before the texts.
+const COLUMNS_BEFORE_TEXTS: usize = 5;
+
+/// Returns the statement that adds a settlement.
+fn add_settlement() -> String {
+    let texts = text_columns();
+    let columns = COLUMNS_BEFORE_TEXTS + Text::ALL.len();
+    let values = (1..=columns).map(|n| format!("?{n}")).collect::<Vec<_>>().join(", ");
+    format!(
+        "INSERT INTO settlements (id, class, charge, http, at, {texts}, sum)
+         VALUES ({values}, sum_of({values}))"
+    )
+}
+
+/// Executes the statement of [`add_settlement`].
+fn add(statement: &mut Statement<'_>, fact: &Settlement) -> rusqlite::Result<()> {
+    statement.raw_bind_parameter(1, fact.attempt.0)?;
+    statement.raw_bind_parameter(2, fact.class.code())?;
+    statement.raw_bind_parameter(3, fact.charge.code())?;
+    statement.raw_bind_parameter(4, fact.http)?;
+    statement.raw_bind_parameter(5, fact.at.0)?;
+    for (column, text) in (COLUMNS_BEFORE_TEXTS + 1..).zip(fact.texts.all()) {
+        statement.raw_bind_parameter(column, text)?;
+    }
+    statement.raw_execute().map(drop)
+}
+
 /// Writes a batch, and the new number of facts, in one transaction.
 fn commit(connection: &mut Connection, run: RunId, batch: &Batch) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     {
-        let mut add = transaction.prepare_cached(
-            "INSERT INTO settlements (id, class, charge, http, at, status, result, order_no,
-                handle_time, remark, request_id, reason, sum)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
-                sum_of(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12))",
-        )?;
-        for fact in &batch.settlements {
-            let texts = &fact.texts;
-            add.execute(params![
-                fact.attempt.0,
-                fact.class.code(),
-                fact.charge.code(),
-                fact.http,
-                fact.at.0,
-                texts.status,
-                texts.result,
-                texts.order_no,
-                texts.handle_time,
-                texts.remark,
-                texts.request_id,
-                texts.reason,
-            ])?;
-        }
+        let mut add_fact = transaction.prepare_cached(&add_settlement())?;
+        batch.settlements.iter().try_for_each(|fact| add(&mut add_fact, fact))?;
         let mut add = transaction.prepare_cached(
             "INSERT INTO intents (id, run, pair, record, at, sum)
              VALUES (?1, ?2, ?3, ?4, ?5, sum_of(?1, ?2, ?3, ?4, ?5))",

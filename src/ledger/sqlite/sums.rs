@@ -10,9 +10,13 @@
 //!
 //! Never: protects against an attacker. Whoever can write to the file can compute the checksums.
 
+use std::fmt;
+
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Error, ffi};
+
+use crate::model::texts::Text;
 
 /// Condition that the checksum of an intent `i` is correct; if it is not, the query fails. The
 /// condition is true for a row that is not there, in an outer join.
@@ -27,8 +31,7 @@ use rusqlite::{Connection, Error, ffi};
 ///   so rows that must exist are counted instead.)
 pub(super) const INTENT: &str = "whole(i.sum, i.id, i.run, i.pair, i.record, i.at)";
 /// Condition that the checksum of a settlement `s` is correct. See [`INTENT`].
-pub(super) const SETTLEMENT: &str = "whole(s.sum, s.id, s.class, s.charge, s.http, s.at, s.status,
-    s.result, s.order_no, s.handle_time, s.remark, s.request_id, s.reason)";
+pub(super) const SETTLEMENT: SettlementCondition = SettlementCondition;
 /// Condition that the checksum of a pair's standing is correct. See [`INTENT`].
 pub(super) const STANDING: &str = "whole(sum, pair, attempt, run, class, at)";
 /// Condition that the checksum of a run `r` is correct. The checksum covers only the columns that
@@ -40,6 +43,17 @@ pub(super) const RUN: &str =
 pub(super) const START: &str = "whole(s.sum, s.id, s.run, s.first_attempt, s.intents)";
 /// Condition that the checksum of a start `s` is correct, in a ledger of version 2. See [`INTENT`].
 pub(super) const START_OF_VERSION_2: &str = "whole(s.sum, s.id, s.run, s.first_attempt)";
+
+/// The SQL text of [`SETTLEMENT`]. The checksum covers all texts of the answer.
+pub(super) struct SettlementCondition;
+
+impl fmt::Display for SettlementCondition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("whole(s.sum, s.id, s.class, s.charge, s.http, s.at")?;
+        Text::ALL.iter().try_for_each(|text| write!(f, ", s.{}", text.name()))?;
+        f.write_str(")")
+    }
+}
 
 /// Adds the SQL functions `sum_of(value, …)` and `whole(sum, value, …)` to a connection.
 pub(super) fn teach(connection: &Connection) -> rusqlite::Result<()> {

@@ -12,6 +12,7 @@ use crate::model::attempt::{AttemptId, StartId, WallMs};
 use crate::model::class::{Class, Lost, Refusal, ResultCode, Trouble};
 use crate::model::exit_code::ExitCode;
 use crate::model::money::Tally;
+use crate::model::texts::Text;
 use crate::rules::body::BodyKind;
 use crate::rules::pairs::PairTable;
 use crate::rules::testing::key;
@@ -252,7 +253,10 @@ fn details_are_those_that_were_asked_for<B: Backend>() {
         let found = ledger.details(&asked).unwrap();
         let expected: Vec<_> =
             expected.into_iter().map(|pair| (id(pair), Some(format!("r{pair}")))).collect();
-        let found: Vec<_> = found.into_iter().map(|d| (d.attempt, d.texts.remark)).collect();
+        let found: Vec<_> = found
+            .iter()
+            .map(|d| (d.attempt, d.texts.get(Text::Remark).map(str::to_owned)))
+            .collect();
         assert_eq!(found, expected);
     }
 }
@@ -262,10 +266,11 @@ fn a_text_without_measure_is_cut_before_it_is_kept<B: Backend>() {
     let mut ledger = place.open(NOW).unwrap();
     let run = ledger.open_run(&opening(1, 1)).unwrap();
     let mut batch = facts(run.start, 1, &[(1, Some(MATCH))]);
-    batch.settlements[0].texts.reason = Some("x".repeat(200_000));
+    batch.settlements[0].texts.set(Text::Reason, Some("x".repeat(200_000)));
     let (mut ledger, _) = record_all(ledger, &run, [batch]);
     let asked = [AttemptId::of(run.start, 1)];
-    let kept = ledger.details(&asked).unwrap().remove(0).texts.reason.unwrap();
+    let details = ledger.details(&asked).unwrap();
+    let kept = details[0].texts.get(Text::Reason).unwrap();
     assert!(kept.ends_with("x…[cut]") && kept.len() < 4200, "{}", kept.len());
 }
 

@@ -11,7 +11,7 @@ use crate::ledger::{
 use crate::model::attempt::{AttemptId, Batch, Intent, Settlement, StartId, WallMs};
 use crate::model::class::Class;
 use crate::model::exit_code::ExitCode;
-use crate::model::reply::Texts;
+use crate::model::texts::{Text, Texts};
 use crate::rules::classify::charge;
 use crate::rules::pairs::{PairIndex, PairTable};
 use crate::rules::testing::key;
@@ -42,7 +42,7 @@ pub(crate) fn facts(start: StartId, first: u32, of: &[(u64, Option<Class>)]) -> 
         let attempt = AttemptId::of(start, n);
         batch.intents.push(Intent { attempt, pair: key(*pair), record: *pair, at: NOW });
         if let Some(class) = *class {
-            let texts = Texts { remark: Some(format!("r{pair}")), ..Texts::default() };
+            let texts = Texts::from([(Text::Remark, &*format!("r{pair}"))]);
             let charge = charge(class);
             let fact = Settlement { attempt, class, charge, http: Some(200), texts, at: NOW };
             batch.settlements.push(fact);

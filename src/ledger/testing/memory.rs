@@ -16,7 +16,7 @@ use crate::ledger::{
 use crate::model::attempt::{AttemptId, Batch, Intent, Settlement, StartId, WallMs};
 use crate::model::class::{Class, End, Lost};
 use crate::model::money::{Charge, Tally};
-use crate::model::reply::Texts;
+use crate::model::texts::Texts;
 use crate::rules::body::BodyKind;
 use crate::rules::estimate::History;
 use crate::rules::pair::PairHasher;

@@ -9,6 +9,7 @@ use super::styles::Styles;
 use super::{HEAD_HEIGHT, Limits, caught, set_page};
 use crate::input::Layout;
 use crate::input::sheet::TypedCell;
+use crate::model::column::Column;
 use crate::model::money::Charge;
 use crate::output::overview::in_words;
 use crate::output::results::{Cells, OwnColumns, RowResult, RowSource};
@@ -23,24 +24,25 @@ const TECHNICAL_WIDTH: usize = 14;
 /// Columns that stay where they are while one scrolls take no more than about half a screen.
 const FROZEN_WIDTH: f64 = 60.0;
 
-/// The columns that are added, each with how wide it is at least and at most: those that everybody reads, then those that
-/// are folded.
-const SHOWN: [(&str, usize, usize); 3] = [
-    ("Result (ck_outcome)", 14, 14),
-    ("Charged (ck_charged)", 12, 12),
-    ("Reason (ck_reason)", 24, 60),
-];
-const FOLDED: [&str; 9] = [
-    "Result code (ck_result)",
-    "Possible charges (ck_possible)",
-    "Order number (ck_order_no)",
-    "Time at the vendor (ck_handle_time)",
-    "Remark (ck_remark)",
-    "Request id (ck_request_id)",
-    "Status (ck_status)",
-    "Answer from (ck_source)",
-    "Times sent (ck_attempts)",
-];
+/// Our columns that everybody reads, each with its least and its greatest width. All others are
+/// folded.
+const SHOWN: [(Column, usize, usize); 3] =
+    [(Column::Outcome, 14, 14), (Column::Charged, 12, 12), (Column::Reason, 24, 60)];
+
+/// Returns our columns that are folded.
+fn folded() -> impl Iterator<Item = Column> {
+    Column::ALL.into_iter().filter(|column| SHOWN.iter().all(|(shown, ..)| shown != column))
+}
+
+/// Returns our columns in the order of a sheet.
+fn our_columns() -> impl Iterator<Item = Column> {
+    SHOWN.into_iter().map(|(column, ..)| column).chain(folded())
+}
+
+/// Returns the heading of one of our columns.
+pub(super) fn heading(column: Column) -> String {
+    format!("{} ({})", column.title(), column.name())
+}
 
 /// The columns of the results, the same on each of their sheets.
 pub(super) struct Columns {
@@ -69,7 +71,7 @@ impl Columns {
     }
 
     fn last(&self) -> u16 {
-        column(self.kept + SHOWN.len() + FOLDED.len() - 1)
+        column(self.kept + Column::ALL.len() - 1)
     }
 }
 
@@ -109,10 +111,9 @@ impl ResultsSheet {
             n => sheet.set_name(format!("Results {}", n + 1))?,
         };
         sheet.set_row_height(0, HEAD_HEIGHT)?;
-        let ours = SHOWN.iter().map(|(head, ..)| *head).chain(FOLDED);
-        let heads = columns.heads.iter().map(String::as_str).chain(ours);
+        let heads = columns.heads.iter().cloned().chain(our_columns().map(heading));
         for (at, head) in (0..).zip(heads) {
-            sheet.write_string_with_format(0, at, fitting(head), &styles.head)?;
+            sheet.write_string_with_format(0, at, fitting(&head), &styles.head)?;
         }
         // What is typed into a column of texts stays a text: in that of the NIKs, and in all of a CSV.
         for at in (0..columns.kept).filter(|at| !columns.has_formats || columns.id == Some(*at)) {
@@ -130,7 +131,7 @@ impl ResultsSheet {
             })
             .collect();
         widths.extend(SHOWN.iter().map(|(_, least, most)| Width::between(*least, *most)));
-        widths.extend(FOLDED.iter().map(|_| Width::between(TECHNICAL_WIDTH, WIDE)));
+        widths.extend(folded().map(|_| Width::between(TECHNICAL_WIDTH, WIDE)));
         Ok(Self { sheet, widths, rows: 1, bytes: 0 })
     }
 
@@ -155,20 +156,9 @@ impl ResultsSheet {
                 _ => line.text(&text, None),
             }
         })?;
-        let texts = result.texts.as_ref();
-        let given = |text: &'_ Option<String>| text.clone().unwrap_or_default();
-        line.text(in_words(result.outcome).0, Some(styles.outcome(result.outcome)))?;
-        line.text(charged(result.charged), Some(&styles.text))?;
-        line.text(&sentence(result), Some(&styles.text))?;
-        line.text(&given(&texts.result), Some(&styles.text))?;
-        line.number(f64::from(result.possible), &styles.count)?;
-        for text in
-            [&texts.order_no, &texts.handle_time, &texts.remark, &texts.request_id, &texts.status]
-        {
-            line.text(&given(text), Some(&styles.text))?;
+        for column in our_columns() {
+            line.ours(column, result, styles)?;
         }
-        line.text(source(result.source), Some(&styles.text))?;
-        line.number(f64::from(result.attempts), &styles.count)?;
         line.surplus(columns.own.surplus(cells), limits.columns, &styles.text)?;
         *bytes += line.bytes;
         *rows += 1;
@@ -229,6 +219,35 @@ impl Line<'_> {
         }
         self.column += 1;
         Ok(())
+    }
+
+    /// Writes one of our columns.
+    fn ours(
+        &mut self,
+        column: Column,
+        result: &RowResult<'_>,
+        styles: &Styles,
+    ) -> Result<(), XlsxError> {
+        let text = match column {
+            Column::Outcome => {
+                let (word, style) = (in_words(result.outcome).0, styles.outcome(result.outcome));
+                return self.text(word, Some(style));
+            }
+            Column::Reason => return self.text(&sentence(result), Some(&styles.text)),
+            Column::Possible => return self.number(f64::from(result.possible), &styles.count),
+            Column::Attempts => return self.number(f64::from(result.attempts), &styles.count),
+            Column::Charged => charged(result.charged),
+            Column::Source => source(result.source),
+            Column::Result
+            | Column::OrderNo
+            | Column::HandleTime
+            | Column::Remark
+            | Column::RequestId
+            | Column::Status => {
+                column.text().and_then(|text| result.texts.get(text)).unwrap_or_default()
+            }
+        };
+        self.text(text, Some(&styles.text))
     }
 
     fn number(&mut self, number: f64, style: &Format) -> Result<(), XlsxError> {

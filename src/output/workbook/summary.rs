@@ -6,14 +6,16 @@ use super::cells::fitting;
 use super::set_page;
 use super::styles::Styles;
 use crate::model::money::Price;
-use crate::output::overview::{Line, Overview};
+use crate::output::overview::{Line, lines};
+use crate::output::report::{RowTotals, RunReport};
 
 /// The columns: a label, a figure, its share or its cost, a word on it.
 const WIDTHS: [f64; 4] = [27.0, 14.0, 18.0, 70.0];
 
 /// The sheet, with all that is said of a run.
 pub(super) fn sheet(
-    overview: &Overview<'_>,
+    report: &RunReport,
+    written: &RowTotals,
     styles: &Styles,
     footer: &str,
 ) -> Result<Worksheet, XlsxError> {
@@ -23,10 +25,10 @@ pub(super) fn sheet(
         sheet.set_column_width(at, width)?;
     }
     let mut row = 0;
-    for line in overview.lines() {
+    for line in lines(report, written) {
         // A heading stands apart from what is above it.
         row += u32::from(matches!(line, Line::Heading(_)));
-        write(&mut sheet, row, &line, overview.price, styles)?;
+        write(&mut sheet, row, &line, report.spending.price.as_ref(), styles)?;
         row += 1;
     }
     set_page(&mut sheet, footer);

@@ -6,32 +6,19 @@ use super::cells::{CUT, LONGEST_CELL, fitting};
 use super::*;
 use crate::input::sheet::TypedCell;
 use crate::input::{Options, Source, inspect};
-use crate::model::attempt::WallMs;
 use crate::model::money::{Currency, Possible, Tally};
 use crate::model::outcome::{Outcome, OutcomeCounts};
-use crate::model::row::Rejection;
+use crate::model::row::{Rejection, RejectionCounts};
+use crate::model::spending::Spending;
 use calamine::{Data, Reader, Xlsx, open_workbook_from_rs};
 
 type Read = Xlsx<io::Cursor<Vec<u8>>>;
 
 const HEADER: &str = "no,nik,nama\n1,3275014107900001,BUDI\n2,3275014107900002,SITI\n";
 
-fn overview() -> Overview<'static> {
-    Overview {
-        input: "nasabah.xlsx",
-        run: 1,
-        begun: WallMs(0),
-        ended_at: WallMs(60_000),
-        ended: "finished",
-        origin: "sandbox",
-        from_sandbox: true,
-        outcomes: OutcomeCounts::default(),
-        duplicates: 0,
-        known: 0,
-        rejected: Vec::new(),
-        tally: Tally::default(),
-        price: None,
-    }
+fn totals() -> RowTotals {
+    let outcomes = OutcomeCounts::default();
+    RowTotals { outcomes, from_sandbox: true, duplicates: 0, known: 0 }
 }
 
 fn rejected() -> RowResult<'static> {
@@ -44,25 +31,31 @@ fn written_with(
     limits: Limits,
     formats: &[NumberFormat],
     rows: Vec<(Cells, RowResult<'_>)>,
-    overview: &Overview<'_>,
+    report: &RunReport,
+    totals: &RowTotals,
 ) -> Read {
     let folder = tempfile::tempdir().unwrap();
     let source = Source::spool(file.as_bytes(), folder.path()).unwrap();
     let layout = inspect(&source, &Options::default()).unwrap();
-    let options =
-        BookOptions { layout: &layout, formats, input: "a & b", run: 1, price: overview.price };
+    let options = BookOptions {
+        layout: &layout,
+        formats,
+        input: "a & b",
+        run: 1,
+        price: report.spending.price.as_ref(),
+    };
     let mut book = Workbook::new(Vec::new(), options, folder.path(), limits).unwrap();
     for (cells, result) in rows {
         book.row(&cells, &result).unwrap();
     }
-    let bytes = book.finish(overview).unwrap();
+    let bytes = book.finish(report, totals).unwrap();
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     open_workbook_from_rs(io::Cursor::new(bytes)).unwrap()
 }
 
 fn written(file: &str, limits: Limits, rows: &[&[&str]]) -> Read {
     let rows = rows.iter().map(|row| (Cells::made(row), rejected())).collect();
-    written_with(file, limits, &[], rows, &overview())
+    written_with(file, limits, &[], rows, &RunReport::blank(), &totals())
 }
 
 fn cell(book: &mut Read, sheet: &str, at: (u32, u32)) -> Data {
@@ -155,7 +148,8 @@ fn cells_keep_their_types_but_the_nik() {
     let odd = Cells::made(&["7", "x", "y"]).with(vec![(0, TypedCell::Number(7.0, 99))]);
     let header = "plafon,nik,nama,aktif\n1,3275014107900001,BUDI,x\n";
     let rows = vec![(cells, rejected()), (odd, rejected())];
-    let mut book = written_with(header, Limits::default(), &formats, rows, &overview());
+    let mut book =
+        written_with(header, Limits::default(), &formats, rows, &RunReport::blank(), &totals());
     assert_eq!(cell(&mut book, "Results", (1, 0)), Data::Float(1500.0));
     assert_eq!(text(&mut book, "Results", (1, 1)).as_deref(), Some("3275014107900001"));
     match cell(&mut book, "Results", (1, 2)) {
@@ -198,7 +192,8 @@ fn only_rows_without_a_result_need_attention() {
         (row("3275014107900003", 4), result(Outcome::Failed)),
         (row("3275014107900004", 5), RowResult { reason: lost, ..result(Outcome::InDoubt) }),
     ];
-    let mut book = written_with(HEADER, Limits::default(), &[], rows, &overview());
+    let mut book =
+        written_with(HEADER, Limits::default(), &[], rows, &RunReport::blank(), &totals());
     assert_eq!(cell(&mut book, "Needs attention", (1, 0)), Data::Float(3.0));
     assert_eq!(cell(&mut book, "Needs attention", (2, 0)), Data::Float(5.0));
     let mut at = |column| text(&mut book, "Needs attention", (2, column)).unwrap();
@@ -217,16 +212,12 @@ fn the_summary_holds_numbers() {
     let price = Price { per_call: 1500, currency: Currency::parse("IDR").unwrap() };
     let possible = Possible { in_doubt: 2, ..Possible::default() };
     let tally = Tally { calls: 5, confirmed: 3, possible, ..Tally::default() };
-    let overview = Overview {
-        outcomes,
-        tally,
-        price: Some(&price),
-        duplicates: 7,
-        known: 8,
-        rejected: vec![(Rejection::NikEmpty, 1)],
-        ..overview()
-    };
-    let mut book = written_with(HEADER, Limits::default(), &[], Vec::new(), &overview);
+    let mut rejected = RejectionCounts::default();
+    rejected.add(Rejection::NikEmpty);
+    let spending = Spending { tally, price: Some(price) };
+    let report = RunReport { rejected, spending, ..RunReport::blank() };
+    let totals = RowTotals { outcomes, duplicates: 7, known: 8, ..totals() };
+    let mut book = written_with(HEADER, Limits::default(), &[], Vec::new(), &report, &totals);
     let range = book.worksheet_range("Summary").unwrap();
     let line = |label: &str| {
         let row = range.rows().find(|row| row[0] == Data::String(label.to_owned()));
@@ -258,16 +249,13 @@ fn the_summary_holds_numbers() {
 
 #[test]
 fn every_column_of_ours_has_a_heading() {
-    use crate::output::results::COLUMNS;
-    use crate::rules::headers::column_of_ours;
+    use crate::model::column::Column;
     let mut book = written(HEADER, Limits::default(), &[]);
     let range = book.worksheet_range("Results").unwrap();
     let heads = range.rows().next().unwrap()[3..].iter().map(ToString::to_string);
-    let mut known: Vec<_> = heads.map(|head| column_of_ours(&head).unwrap()).collect();
-    known.sort_unstable();
-    let mut all = COLUMNS.to_vec();
-    all.sort_unstable();
-    assert_eq!(known, all);
+    let mut known: Vec<_> = heads.map(|head| Column::of_header(&head).unwrap()).collect();
+    known.sort_by_key(|column| *column as usize);
+    assert_eq!(known, Column::ALL);
 }
 
 #[test]

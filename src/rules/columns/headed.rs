@@ -9,7 +9,7 @@ use crate::rules::headers::{
 };
 
 /// One column of the table.
-struct Column {
+struct HeadedColumn {
     index: usize,
     header: String,
     key: HeaderKey,
@@ -19,7 +19,7 @@ struct Column {
     look: ColumnLook,
 }
 
-impl Column {
+impl HeadedColumn {
     /// Returns the kind of NIK header that the column has, if it has one.
     fn id_header(&self) -> Option<IdHeader> {
         match self.meaning {
@@ -32,18 +32,18 @@ impl Column {
 /// The columns of a table.
 pub(super) struct Headed<'a> {
     table: Table<'a>,
-    columns: Vec<Column>,
+    columns: Vec<HeadedColumn>,
 }
 
 /// Condition that a column may meet.
-type Fits<'f> = &'f dyn Fn(&Column) -> bool;
+type Fits<'f> = &'f dyn Fn(&HeadedColumn) -> bool;
 
 impl<'a> Headed<'a> {
     pub(super) fn new(table: Table<'a>) -> Self {
         let headers = table.headers.unwrap_or_default();
         let column = |index: usize| {
             let header = headers.get(index).cloned().unwrap_or_default();
-            Column {
+            HeadedColumn {
                 index,
                 key: HeaderKey::of(&header),
                 meaning: Meaning::of(&header),
@@ -131,7 +131,7 @@ impl<'a> Headed<'a> {
         self.table.certain || self.table.headers.is_none()
     }
 
-    fn fitting(&self, fits: Fits<'_>) -> Vec<&Column> {
+    fn fitting(&self, fits: Fits<'_>) -> Vec<&HeadedColumn> {
         self.columns.iter().filter(|column| fits(column)).collect()
     }
 
@@ -140,8 +140,8 @@ impl<'a> Headed<'a> {
     fn the_only<'c>(
         &self,
         role: Role,
-        fitting: &[&'c Column],
-    ) -> Result<Option<&'c Column>, ColumnError> {
+        fitting: &[&'c HeadedColumn],
+    ) -> Result<Option<&'c HeadedColumn>, ColumnError> {
         match fitting {
             [] => Ok(None),
             [one] => Ok(Some(one)),
@@ -158,7 +158,7 @@ impl<'a> Headed<'a> {
     /// anything else; otherwise an empty column with a fitting header. `name` is the column that
     /// the user named as the name.
     pub(super) fn find_id(&self, name: Option<&ChosenColumn>) -> Result<ChosenColumn, ColumnError> {
-        let is_free = |c: &Column| name.is_none_or(|name| name.index != c.index);
+        let is_free = |c: &HeadedColumn| name.is_none_or(|name| name.index != c.index);
         let headed =
             |fits: Fits<'_>| self.fitting(&|c| c.id_header().is_some() && fits(c) && is_free(c));
         let holding = headed(&|c| c.look.holds_niks());
@@ -196,7 +196,10 @@ impl<'a> Headed<'a> {
     /// Returns the column, among candidates for the NIK, whose header says so most plainly. A
     /// column that names no role is the customer's own. Columns of different roles belong to
     /// different persons, so they are ambiguous.
-    fn plainest<'c>(&self, columns: &[&'c Column]) -> Result<Option<&'c Column>, ColumnError> {
+    fn plainest<'c>(
+        &self,
+        columns: &[&'c HeadedColumn],
+    ) -> Result<Option<&'c HeadedColumn>, ColumnError> {
         let own: Vec<_> = columns.iter().copied().filter(|c| c.roles.is_empty()).collect();
         let candidates = if own.is_empty() { columns } else { own.as_slice() };
         let first = candidates.first().map(|c| &c.roles);
@@ -216,10 +219,10 @@ impl<'a> Headed<'a> {
     pub(super) fn find_name(&self, id: &ChosenColumn) -> Result<ChosenColumn, ColumnError> {
         let roles =
             self.columns.get(id.index).map(|column| column.roles.clone()).unwrap_or_default();
-        let fits = |c: &Column| {
+        let fits = |c: &HeadedColumn| {
             c.index != id.index && c.look.may_be_names() && may_be_one_person(&c.roles, &roles)
         };
-        let headed = |is_meant: &dyn Fn(NameHeader, &Column) -> bool| {
+        let headed = |is_meant: &dyn Fn(NameHeader, &HeadedColumn) -> bool| {
             self.fitting(&|c| match &c.meaning {
                 Meaning::Name(kind, _) => is_meant(*kind, c) && fits(c),
                 _ => false,
@@ -253,7 +256,7 @@ impl<'a> Headed<'a> {
     }
 }
 
-fn chosen_id(column: &Column) -> ChosenColumn {
+fn chosen_id(column: &HeadedColumn) -> ChosenColumn {
     let ColumnLook { filled, like_nik, .. } = column.look;
     let header = headed_by(column);
     let why = match filled {
@@ -263,7 +266,7 @@ fn chosen_id(column: &Column) -> ChosenColumn {
     ChosenColumn { index: column.index, why }
 }
 
-fn chosen_name(column: &Column) -> ChosenColumn {
+fn chosen_name(column: &HeadedColumn) -> ChosenColumn {
     let ColumnLook { filled, like_name, .. } = column.look;
     let header = headed_by(column);
     let why = match &column.meaning {
@@ -273,7 +276,7 @@ fn chosen_name(column: &Column) -> ChosenColumn {
     ChosenColumn { index: column.index, why }
 }
 
-fn headed_by(column: &Column) -> String {
+fn headed_by(column: &HeadedColumn) -> String {
     match column.header.trim() {
         "" => format!("column {}", column_letters(column.index)),
         header => format!("header \"{}\"", shown(header)),

@@ -6,9 +6,8 @@
 //! Never: shows a cell.
 
 use super::{ColumnSpec, Wanted};
-use crate::rules::headers::{
-    HeaderKey, Meaning, OUTCOME_HEADER, column_of_ours, is_data, telling_headers,
-};
+use crate::model::column::Column;
+use crate::rules::headers::{HeaderKey, Meaning, is_data, telling_headers};
 use crate::rules::nik::look_of;
 
 /// Position of the header. If the file has no header, the record at this position is data.
@@ -27,7 +26,7 @@ pub fn find_header<T: AsRef<str>>(rows: &[Vec<T>], wanted: Wanted<'_>) -> Header
     let block = nik_block(rows, wanted);
     let above = rows.get(..block.map_or(rows.len(), |block| block.row)).unwrap_or_default();
     let named = above.iter().position(|row| wanted.is_header(row.iter().map(AsRef::as_ref)));
-    let is_ours = |cell: &T| column_of_ours(cell.as_ref()) == Some(OUTCOME_HEADER);
+    let is_ours = |cell: &T| Column::of_header(cell.as_ref()) == Some(Column::Outcome);
     let ours = rows.iter().position(|row| row.iter().any(is_ours));
     let found = match (named, block) {
         _ if ours.is_some() => HeaderRow { at: ours.unwrap_or(0), certain: true },

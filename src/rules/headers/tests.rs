@@ -85,20 +85,6 @@ fn a_certain_header_is_shown_in_clear() {
 }
 
 #[test]
-fn columns_of_ours_are_known() {
-    for (header, column) in [
-        ("ck_outcome", Some("ck_outcome")),
-        ("Result (ck_outcome)", Some("ck_outcome")),
-        (" Charged (ck_charged) ", Some("ck_charged")),
-        ("ck_odd", None),
-        ("Result", None),
-        ("(ck_outcome", None),
-    ] {
-        assert_eq!(column_of_ours(header), column, "{header}");
-    }
-}
-
-#[test]
 fn a_header_names_both() {
     assert!(is_header(["No", "NIK", "Nama"].into_iter()));
     assert!(!is_header(["No", "NIK", "Alamat"].into_iter()));

@@ -7,18 +7,18 @@ use tokio::sync::mpsc;
 
 use super::super::book::{Owed, Terms, millis};
 use super::super::live::{Limits, Live, Played};
-use super::super::story::ms;
+use super::super::story::{deadline_after, ms};
 use super::super::{Step, broken, must};
 use super::Sabotage;
 use super::ledger::SimLedger;
 use super::stage::Stage;
 use super::swarm::Kind;
 use super::world::{Failure, Flags, World};
-use crate::commands::run::engine_options;
+use crate::commands::run::body_trial;
 use crate::commands::run::finish::{Ended, EndedStart, Left, Output, finish};
 use crate::commands::stages::{UseOfKnown, fold, opening};
 use crate::config::Reuse;
-use crate::engine::{Delivery, Dispatcher, NextRow, Options, RunState};
+use crate::engine::{Deadline, Delivery, Dispatcher, NextRow, Options, RunState};
 use crate::error::Error;
 use crate::input::{self, Source, inspect};
 use crate::ledger::testing::Backend;
@@ -27,7 +27,7 @@ use crate::model::attempt::{PairKey, WallMs};
 use crate::model::class::{End, ResultCode};
 use crate::model::exit_code::ExitCode;
 use crate::model::stop::StopReason;
-use crate::output::{BookOptions, Dialect, Format, Overview, Writer};
+use crate::output::{BookOptions, Dialect, Format, RunReport, Writer};
 use crate::passes::{Input, Known, PassError, Survey, project, read_candidates, survey};
 use crate::rules::columns::ColumnSpec;
 use crate::rules::pair::PairHasher;
@@ -74,10 +74,14 @@ impl<B: Backend> World<B> {
         }
         self.tell(|| format!("start of run {} on file {at}: {flags:?}", begun.run.id.0));
         let mut asked = flags.options.clone();
-        asked.deadline_at = asked.deadline.map(|span| WallMs(self.wall_ms() + millis(span)));
+        asked.deadline = asked
+            .deadline
+            .map(|by| Deadline { at: WallMs(self.wall_ms() + millis(by.after)), ..by });
         let mut ledger = self.handle();
-        let options =
-            engine_options(self.sabotaged(&asked), flags.body_auto, &mut ledger).map_err(broken)?;
+        let mut options = self.sabotaged(&asked);
+        if flags.body_auto {
+            options.body = body_trial(None, &mut ledger).map_err(broken)?;
+        }
         let to_send = begun.survey.table.to_send();
         let table = std::mem::take(&mut begun.survey.table);
         let dispatcher = Dispatcher::new(&options, table, begun.known.run, begun.run.start);
@@ -101,8 +105,10 @@ impl<B: Backend> World<B> {
             Some(Sabotage::NoBudget) => (options.max_charges, options.max_calls) = (None, None),
             Some(Sabotage::NoRate) => options.throttle.rate = None,
             Some(Sabotage::OneMoreInFlight) => options.concurrency += 1,
-            Some(Sabotage::NoWallDeadline) => options.deadline_at = None,
-            Some(Sabotage::NoDeadline) => (options.deadline, options.deadline_at) = (None, None),
+            Some(Sabotage::NoWallDeadline) => {
+                options.deadline = options.deadline.map(|by| deadline_after(by.after));
+            }
+            Some(Sabotage::NoDeadline) => options.deadline = None,
             _ => {}
         }
         options
@@ -253,22 +259,24 @@ impl<B: Backend> World<B> {
         let had_ledger = left.ledger.is_some();
         let now = WallMs(self.wall_ms());
         let mut checked = Ok(());
+        let stop = left.ended.stop();
+        let report = RunReport { stop, ended_at: now, ..RunReport::blank() };
         let ended = finish(
             left,
             &begun.run,
+            report,
             flags.body_auto,
-            || now,
-            |state, stop, _, ledger| {
-                let (bytes, output) = self.project(begun, state, stop, ledger)?;
-                checked = self.check_output(begun, state, stop, &bytes);
+            |report, state, ledger| {
+                let (bytes, output) = self.project(begun, report, state, ledger)?;
+                checked = self.check_output(begun, state, report.stop, &bytes);
                 Ok(output)
             },
             |_| Ok(()),
         );
         self.step()?;
         checked?;
-        let EndedStart { stop, code, projected, result, .. } = ended;
-        let has_all = projected.is_some_and(|made| made.outcomes.all_have_verdicts());
+        let EndedStart { report: RunReport { exit: code, written, .. }, result, .. } = ended;
+        let has_all = written.is_some_and(|rows| rows.outcomes.all_have_verdicts());
         let is_changed = matches!(&result, Err(error) if error.code == ExitCode::Input);
         let expected = match stop {
             _ if storage_failed => ExitCode::Storage,
@@ -278,7 +286,7 @@ impl<B: Backend> World<B> {
             None => ExitCode::SomeWithoutVerdict,
         };
         must(code == expected, || format!("exit code {code:?}, not {expected:?}: {result:?}"))?;
-        must(had_ledger || projected.is_none(), || "an output of no ledger".to_owned())?;
+        must(had_ledger || written.is_none(), || "an output of no ledger".to_owned())?;
         if let Ok(ExitCode::Complete | ExitCode::SomeWithoutVerdict) = result {
             self.finished.insert(begun.run.id.0);
         }
@@ -288,8 +296,8 @@ impl<B: Backend> World<B> {
     fn project(
         &self,
         begun: &Begun,
+        report: &RunReport,
         state: &RunState,
-        stop: Option<StopReason>,
         ledger: &mut SimLedger<B>,
     ) -> Result<(Vec<u8>, Output), Error> {
         let Begun { input, survey, run, .. } = begun;
@@ -300,25 +308,10 @@ impl<B: Backend> World<B> {
         let mut writer = Writer::new(Vec::new(), format, options, self.folder.path())
             .map_err(PassError::from)?;
         let (table, tally) = (&state.table, &state.tally);
-        let projected =
+        let written =
             project(input, survey.fingerprint, table, tally, ledger, &mut writer, &|| false)?;
-        let overview = Overview {
-            input: "file",
-            run: run_number,
-            begun: run.found.created_at,
-            ended_at: run.found.created_at,
-            from_sandbox: projected.from_sandbox,
-            duplicates: projected.duplicates,
-            known: projected.known,
-            ended: stop.map_or("finished", StopReason::name),
-            origin: "simulation",
-            outcomes: projected.outcomes,
-            rejected: Vec::new(),
-            tally: state.tally,
-            price: None,
-        };
-        let bytes = writer.finish(&overview).map_err(PassError::from)?;
-        Ok((bytes, Output { projected, placed: Ok(None) }))
+        let bytes = writer.finish(report, &written).map_err(PassError::from)?;
+        Ok((bytes, Output { written, placed: Ok(None) }))
     }
 
     /// Checks that the state of the run agrees with what the next start will read, and with the

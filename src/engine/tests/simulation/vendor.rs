@@ -13,6 +13,7 @@ use super::dice::Dice;
 use super::swarm::{Kind, Swarm};
 use crate::model::class::{Lost, NotSent};
 use crate::model::reply::{Body, Reply};
+use crate::model::texts::Text;
 use crate::rules::body::BodyKind;
 use crate::rules::classify::classify;
 
@@ -148,10 +149,10 @@ impl Vendor {
             if !self.calm && self.swarm.strikes(Kind::Wish, &mut self.dice) {
                 response.retry_after = Some(secs(self.dice.pick(&[0, 1, 7, 90, 3000])));
             }
-            if let Body::Vendor(body) = &mut response.body {
+            if let Body::Vendor(texts) = &mut response.body {
                 order_no = Some(format!("ORDER-{attempt}"));
-                body.texts.order_no = order_no.clone();
-                body.texts.remark = self.dice.one_in(3).then(|| echo(person));
+                texts.set(Text::OrderNo, order_no.clone());
+                texts.set(Text::Remark, self.dice.one_in(3).then(|| echo(person)));
             }
         }
         let class = classify(&reply);

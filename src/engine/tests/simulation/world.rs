@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::super::book::{Book, Fact, millis};
-use super::super::story::{ms, options, secs};
+use super::super::story::{deadline_after, ms, options, secs};
 use super::super::{Halt, Step, broken, must};
 use super::Sabotage;
 use super::dice::Dice;
@@ -312,7 +312,7 @@ impl<B: Backend> World<B> {
         options.concurrency = dice.pick(&[1, 2, 3, 4, 8, 64]);
         options.throttle.rate = dice.pick(&[None, Some(0.7), Some(10.0), Some(50.0), Some(1000.0)]);
         options.retry.max_attempts = dice.pick(&[1, 2, 6, 6, 20]);
-        options.deadline = deadline.then(|| ms(dice.below(30_000)));
+        options.deadline = deadline.then(|| deadline_after(ms(dice.below(30_000))));
         options.max_charges = budget.then(|| dice.below(40));
         options.max_calls = calls.then(|| dice.below(20));
         options.most_mismatches = brake.then(|| dice.pick(&[0, 10, 10, 50]));

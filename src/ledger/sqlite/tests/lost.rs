@@ -6,7 +6,9 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
+use crate::ledger::Detail;
 use crate::ledger::sqlite::witness::{Testimony, path_of};
+use crate::model::texts::Text;
 
 /// Returns the message with which the ledger is refused, or an empty text. A preview must refuse
 /// with the same message.
@@ -243,9 +245,8 @@ fn a_flipped_bit_in_a_page_that_leads_to_others_is_noticed_or_changes_nothing() 
             seen.insert(format!("{at:?} {own:?}"));
         })?;
         let details = ledger.details(&attempts)?;
-        seen.extend(
-            details.iter().map(|detail| format!("{:?} {:?}", detail.attempt, detail.texts.remark)),
-        );
+        let remark = |detail: &Detail| detail.texts.get(Text::Remark).map(str::to_owned);
+        seen.extend(details.iter().map(|d| format!("{:?} {:?}", d.attempt, remark(d))));
         Ok(seen)
     };
     let whole = fs::read(origin.location().ledger).unwrap();

@@ -5,16 +5,26 @@
 
 use super::run::finish::EndedStart;
 use super::typed::command_with;
-use super::words::Facts;
 use crate::engine::{LostAnswers, Stats};
 use crate::model::class::AccountStop;
 use crate::model::exit_code::ExitCode;
 use crate::model::outcome::Outcome;
 use crate::model::stop::{BudgetLimit, Signal, StopReason};
-use crate::output::count;
+use crate::output::{RunReport, count, last_words};
+use crate::term::Screen;
 
-/// The reason why a start stopped.
-pub(super) fn why(stop: StopReason, stats: &Stats) -> String {
+/// Says the last words of a start. By now all other work is done: standard error may not be read.
+pub(super) fn say_last_words(ended: &EndedStart, resends_doubts: bool, screen: &Screen) {
+    let EndedStart { report, state, .. } = ended;
+    if let Some(stop) = report.stop {
+        screen.say(&format!("\nstopped: {}", why(stop, &state.stats)));
+    }
+    let next = next(report, &state.stats, resends_doubts);
+    screen.say(&last_words(report, next.as_deref()));
+}
+
+/// Returns the reason why a start stopped.
+fn why(stop: StopReason, stats: &Stats) -> String {
     let failure = stats.last_failure.as_deref().unwrap_or("no cause is known");
     let words = match stop {
         StopReason::Account(AccountStop::Unauthorized) => {
@@ -96,17 +106,17 @@ fn lost(stats: &Stats) -> String {
     format!("{}; each of them may have been charged: {advice}", ways.join(", "))
 }
 
-/// The next thing to do, as a command to paste.
-pub(super) fn next(facts: &Facts<'_>, ended: &EndedStart) -> Option<String> {
+/// Returns the next thing to do, as a command to paste. `resends_doubts`: the run sends rows in
+/// doubt again.
+fn next(report: &RunReport, stats: &Stats, resends_doubts: bool) -> Option<String> {
     let same = command_with(&[]);
-    let state = &ended.state;
     let is_unavailable =
-        ended.projected.is_some_and(|made| made.outcomes.get(Outcome::Unavailable) > 0);
-    let doubts = state.tally.possible.in_doubt + facts.funnel.in_doubt;
-    let text = match (ended.code, ended.stop) {
+        report.written.is_some_and(|rows| rows.outcomes.get(Outcome::Unavailable) > 0);
+    let doubts = report.spending.tally.possible.in_doubt + report.funnel.in_doubt;
+    let text = match (report.exit, report.stop) {
         (ExitCode::Complete | ExitCode::Internal, _) => return None,
         (ExitCode::SomeWithoutVerdict, _) if doubts > 0 => {
-            let resend = if facts.config.reuse.resend_doubts { "" } else { " --in-doubt resend" };
+            let resend = if resends_doubts { "" } else { " --in-doubt resend" };
             format!(
                 "ask the vendor about the rows in doubt; to send them again, perhaps paying \
                  twice: {same}{resend}"
@@ -125,7 +135,7 @@ pub(super) fn next(facts: &Facts<'_>, ended: &EndedStart) -> Option<String> {
             "look at the columns; to go on all the same, raise --stop-if-mismatch-over or leave it \
              out: {same}"
         ),
-        (_, Some(StopReason::LostAnswers)) if state.stats.lost.unreadable > 0 => {
+        (_, Some(StopReason::LostAnswers)) if stats.lost.unreadable > 0 => {
             format!("first have the cause mended; then the same command goes on from here: {same}")
         }
         _ => format!("the same command goes on from here: {same}"),

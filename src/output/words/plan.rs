@@ -1,14 +1,13 @@
 //! The forecast in words, for people: the same lines before the first call of `run` and in `plan`; and the rest that
 //! `plan` says.
 
-use std::time::Duration;
-
-use super::plan::{Forecast, Pace};
-use super::words::count;
+use super::{count, duration};
+use crate::model::exit_code::ExitCode;
 use crate::model::finding::{Finding, Skipped, Spot};
 use crate::model::funnel::{Ages, Funnel};
 use crate::model::money::{Price, in_brackets, number};
-use crate::rules::estimate::{Basis, Fit};
+use crate::output::plan::{Forecast, Pace};
+use crate::rules::estimate::{Basis, Fit, most_in_start};
 
 /// Where the rows go, what the calls may cost, and how long they take. `stop`: the row at which the budget would end it.
 pub fn forecast_words(forecast: &Forecast, stop: Option<&Spot>) -> String {
@@ -93,13 +92,13 @@ fn time(pace: &Pace) -> String {
     let (Some(rate), Some(seconds)) = (pace.rate, pace.seconds.filter(|s| *s > 0)) else {
         return String::new();
     };
-    let long = humantime::format_duration(Duration::from_secs(seconds));
+    let long = duration(seconds);
     let mut text = format!("time       at {rate} calls/s: about {long} or more\n");
     if let Some(finish) = &pace.finish {
         text += &format!("           begun now, done {finish} or later\n");
     }
     if let Some((nights, night)) = pace.nights {
-        let night = humantime::format_duration(Duration::from_secs(night));
+        let night = duration(night);
         text += &format!("           {} of {night}\n", count(nights, "night"));
     }
     text
@@ -156,6 +155,65 @@ pub fn skipped_words(skipped: &Skipped) -> String {
     if told.is_empty() { String::new() } else { format!("skipped    {}\n", told.join(", ")) }
 }
 
+/// A note on calls that have no answer yet; nothing where there are none.
+pub fn unsettled_words(calls: u64) -> String {
+    match calls {
+        0 => String::new(),
+        n => format!(
+            "note: {} in the ledger without an answer: in flight if a run is under way, else in doubt; counted as in \
+             doubt here\n",
+            count(n, "call")
+        ),
+    }
+}
+
+/// The last line of a plan, which remains on a screen. `stop`: the first finding that stops the file; `warnings`: findings
+/// that are worth a look.
+pub fn verdict_words(
+    exit: ExitCode,
+    forecast: &Forecast,
+    stop: Option<&Finding>,
+    warnings: u64,
+) -> String {
+    match (exit, stop) {
+        (ExitCode::Input, Some(finding)) => format!(
+            "stopped: `ceknik run` would send nothing of this file ({})\n  hint: mend it as said above, or send it \
+             all the same with --force\n",
+            finding.code
+        ),
+        _ if forecast.braked => {
+            "held: too many of the run's first verdicts are mismatches (--stop-if-mismatch-over): \
+             `ceknik run` sends nothing more\n\
+             \x20 hint: look at the columns; raise the share or leave it out to go on\n"
+                .to_owned()
+        }
+        (ExitCode::Budget, _) => "over budget: `ceknik run` may stop before the end of the file\n\
+             \x20 hint: raise --max-charges or --max-cost; or let it stop, and go on another time\n"
+            .to_owned(),
+        _ => ready(forecast, warnings),
+    }
+}
+
+/// Repeats the figures of a plan that can be run.
+fn ready(forecast: &Forecast, warnings: u64) -> String {
+    let Forecast { funnel, charges, price, pace, fit, max_calls, .. } = forecast;
+    let calls = match max_calls.filter(|limit| *limit < funnel.to_send) {
+        Some(limit) => format!("{} of {}", number(limit), count(funnel.to_send, "call")),
+        None => count(funnel.to_send, "call"),
+    };
+    let most = most_in_start(charges.at_most, *fit, *max_calls);
+    let money = price.as_ref().map(|price| format!(", at most {}", price.show(most)));
+    // The time is that of all calls.
+    let seconds = pace.seconds.filter(|seconds| *seconds > 0 && max_calls.is_none());
+    let time = seconds.map(|seconds| format!(", about {}", duration(seconds)));
+    let warnings = match warnings {
+        0 => String::new(),
+        n => format!(", {} above", count(n, "warning")),
+    };
+    let (money, time) = (money.unwrap_or_default(), time.unwrap_or_default());
+    format!("ready: `ceknik run` with the same flags sends {calls}{money}{time}{warnings}\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,6 +243,7 @@ mod tests {
             charges: Charges::of(to_send, basis),
             basis,
             price: Some(price),
+            max_calls: None,
             pace: Pace {
                 rate: Some(10.0),
                 seconds: Some(to_send / 10),
@@ -217,7 +276,7 @@ charged           calls        at Rp1.500
     to          944,224   Rp1.416.336.000
   at most     1,000,000   Rp1.500.000.000  each pair is charged, once
   saved               7          Rp10.500  duplicates, reused answers and rejected rows, not bought
-time       at 10 calls/s: about 1day 3h 46m 40s or more
+time       at 10 calls/s: about 1d 3h 46m 40s or more
            begun now, done 05:12 (UTC+07:00) or later
            4 nights of 8h
 budget     does not fit: 1,000 charged calls (Rp1.500.000) left of 1,000

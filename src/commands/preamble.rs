@@ -1,0 +1,151 @@
+//! The lines that `run` and `plan` say before the first call: the settings, the input, the run that goes
+//! on, and what is going to be sent.
+//!
+//! Never: shows a cell of the input.
+
+use crate::api::Origin;
+use crate::cli::DEFAULT_BASE_URL;
+use crate::config::JobConfig;
+use crate::input::form::{Encoding, Form};
+use crate::input::{Layout, Source};
+use crate::ledger::{FoundRun, RunRef};
+use crate::model::money::{Price, Tally, in_brackets, number};
+use crate::model::subject::mask_path;
+use crate::output::{
+    FileColumn, FileColumns, FileForm, Forecast, count, forecast_words, skipped_words,
+};
+use crate::passes::Survey;
+use crate::rules::columns::{ChosenColumn, column_letters};
+use crate::rules::headers::shown;
+
+/// The configuration file that was read, what is passed over, and whom the calls go to where it is not the vendor's
+/// published address.
+pub(super) fn settings(job: &JobConfig) -> String {
+    let (file, origin) = (&job.settings, &job.ledger.origin);
+    let file = file.as_deref().map(|file| format!("settings   {}\n", mask_path(file)));
+    let mut text = file.unwrap_or_default();
+    for name in &job.unused {
+        text += &format!("unused     {name}: the sandbox is asked, and nobody else\n");
+    }
+    let published = origin.strip_suffix(":443") == Some(DEFAULT_BASE_URL);
+    if !published && origin != Origin::sandbox().name() {
+        text += &format!("vendor     {origin}\n");
+    }
+    text
+}
+
+/// What was found out about the input's form.
+pub(super) fn layout(source: &Source, layout: &Layout) -> String {
+    let form = form(source, layout);
+    let mut text = format!("input      {} ({form})\n", source.label());
+    for (role, column) in [("NIK", &layout.id), ("name", &layout.name)] {
+        let letters = column_letters(column.index);
+        text += &format!("  {role:<8} column {letters}: {}\n", column.why);
+    }
+    text
+}
+
+/// `CSV, UTF-8, delimiter ";"`, or which sheet of a workbook.
+fn form(source: &Source, layout: &Layout) -> String {
+    let form = &layout.form;
+    if let Form::Sheet(name) = form {
+        let of = source.sheet().map_or(1, |sheet| sheet.others.len() + 1);
+        let of = if of > 1 { format!(", one of {of}") } else { String::new() };
+        return format!("{form}, sheet \"{}\"{of}", shown(name));
+    }
+    let delimiter = match layout.delimiter {
+        b'\t' => "TAB".to_owned(),
+        other => format!("\"{}\"", char::from(other)),
+    };
+    format!("{form}, {}, delimiter {delimiter}", form.encoding())
+}
+
+/// The same for a machine: masked headers, never a cell.
+pub(super) fn file_form(source: &Source, layout: &Layout) -> FileForm {
+    let column = |chosen: &ChosenColumn| FileColumn {
+        index: chosen.index + 1,
+        header: layout.header.as_ref().and_then(|_| {
+            layout.seen.columns().get(chosen.index).map(|column| column.header.clone())
+        }),
+        why: chosen.why.clone(),
+    };
+    let (format, sheet, text) = match &layout.form {
+        Form::Sheet(name) => ("xlsx", Some(shown(name)), None),
+        Form::Text { gzip: true, encoding, .. } => ("csv.gz", None, Some(*encoding)),
+        Form::Text { encoding, .. } => ("csv", None, Some(*encoding)),
+    };
+    FileForm {
+        input: source.label().to_owned(),
+        format,
+        encoding: text.map(Encoding::name),
+        delimiter: text.map(|_| char::from(layout.delimiter).to_string()),
+        sheet,
+        columns: FileColumns { id: column(&layout.id), name: column(&layout.name) },
+        seen: match &layout.header {
+            Some(_) => layout.seen.columns().iter().map(|column| column.header.clone()).collect(),
+            None => Vec::new(),
+        },
+    }
+}
+
+/// The columns that the file has.
+pub(super) fn columns_seen(layout: &Layout) -> String {
+    match layout.seen.line() {
+        line if line.is_empty() => line,
+        line => format!("  seen     {line}\n"),
+    }
+}
+
+/// The run that is gone on with, or taken over.
+pub(super) fn which_run(found: &FoundRun, forecast: &Forecast) -> String {
+    let spent = |tally| calls_and_charges(tally, forecast.price.as_ref());
+    match found.run {
+        RunRef::Open(id) => {
+            format!("going on with run {}: {} so far\n", id.0, spent(&forecast.tally))
+        }
+        RunRef::New { takes_over: None } => String::new(),
+        RunRef::New { takes_over: Some(older) } => {
+            let what = match older.file_changed {
+                true => "the file changed",
+                false => "the file is the same, but read in another way (columns or flags),",
+            };
+            format!(
+                "{what} since run {} was cut short ({}): what is still in it is not bought again; the budget begins anew\n",
+                older.run.0,
+                spent(&older.tally)
+            )
+        }
+    }
+}
+
+/// The calls that will be made, before they are.
+pub(super) fn before(found: &FoundRun, surveyed: &Survey, forecast: &Forecast) -> String {
+    let mut text = which_run(found, forecast);
+    text += &skipped_words(&surveyed.skipped);
+    text += &forecast_words(forecast, None);
+    for finding in surveyed.findings.iter().filter(|finding| TOLD_BEFORE.contains(&finding.code)) {
+        text += &format!("warning: {}\n  hint: {}\n", finding.message, finding.hint);
+    }
+    text
+}
+
+/// The findings that `run` tells before the first call: those that may make it buy what nobody meant to buy. `plan` tells
+/// all of them.
+const TOLD_BEFORE: [&str; 6] = [
+    "nik_several_names",
+    "rows_hidden",
+    "sheets_left_out",
+    "formulas_without_values",
+    "texts_missing",
+    "encoding_windows_1252",
+];
+
+fn calls_and_charges(tally: &Tally, price: Option<&Price>) -> String {
+    let (calls, charged) = (count(tally.calls, "call"), number(tally.confirmed));
+    let money = in_brackets(price, tally.confirmed);
+    let possible = match tally.possible.total() {
+        0 => String::new(),
+        n => format!(", {} possible", number(n)),
+    };
+    format!("{calls}, {charged} charged{money}{possible}")
+}

@@ -1,0 +1,92 @@
+//! The report of a start: filled in from the run's state, the survey and the settings.
+//!
+//! Must hold: this is the one place that fills in a report.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use crate::config::{Destination, JobConfig};
+use crate::engine::RunState;
+use crate::error::Error;
+use crate::ledger::OpenRun;
+use crate::model::attempt::WallMs;
+use crate::model::exit_code::ExitCode;
+use crate::model::funnel::Funnel;
+use crate::model::row::Warning;
+use crate::model::spending::Spending;
+use crate::model::stop::StopReason;
+use crate::output::RunReport;
+use crate::passes::{Input, Survey};
+
+/// A start that is under way, as far as its report needs it.
+pub(super) struct StartFacts<'a> {
+    pub(super) job: &'a JobConfig,
+    pub(super) input: &'a Input,
+    pub(super) surveyed: &'a Survey,
+    pub(super) funnel: Funnel,
+    pub(super) run: &'a OpenRun,
+    pub(super) begun: Instant,
+}
+
+impl StartFacts<'_> {
+    /// Returns the report of the start. The output is not made yet, and the exit code is not
+    /// decided: until it is, it is that of a defect. `calling` is the time in which calls were
+    /// made.
+    pub(super) fn report(
+        &self,
+        state: &RunState,
+        stop: Option<StopReason>,
+        calling: Duration,
+        at: WallMs,
+    ) -> RunReport {
+        let Self { job, input, surveyed, funnel, run, begun } = self;
+        let calls = state.stats.sent;
+        RunReport {
+            version: RunReport::VERSION,
+            run: run.id.0,
+            starts: run.found.earlier_starts + 1,
+            stop,
+            exit: ExitCode::Internal,
+            origin: job.ledger.origin.clone(),
+            output: None,
+            written: None,
+            rows: surveyed.counts.rows,
+            rejected: surveyed.counts.rejections.clone(),
+            warnings: warnings(surveyed),
+            names_cleaned: surveyed.counts.names_changed,
+            mostly_failed: state.verdicts.mostly_failed(),
+            funnel: *funnel,
+            spending: Spending { tally: state.tally, price: job.price.clone() },
+            calls,
+            retries: state.stats.retries,
+            rate_limit_waits: state.stats.throttles,
+            seconds: begun.elapsed().as_secs_f64(),
+            calls_per_second: calls as f64 / calling.as_secs_f64().max(0.001),
+            latency: state.stats.latency(),
+            last_failure: state.stats.last_failure.clone(),
+            input: input.source.label().to_owned(),
+            begun: run.found.created_at,
+            ended_at: at,
+        }
+    }
+}
+
+/// Returns the number of rows with each warning, by its code.
+fn warnings(surveyed: &Survey) -> BTreeMap<&'static str, u64> {
+    let of_rows = surveyed.counts.warnings.iter().map(|(warning, rows)| (warning.code(), rows));
+    let several = (Warning::NikSeveralNames.code(), surveyed.several_names);
+    of_rows.chain((surveyed.several_names > 0).then_some(several)).collect()
+}
+
+/// Writes the summary, if one is wanted.
+///
+/// # Errors
+/// Exit code 18: the summary cannot be written.
+pub(super) fn write_summary(report: &RunReport, destination: &Destination) -> Result<(), Error> {
+    let Some(path) = destination.summary(report.is_from_sandbox()) else { return Ok(()) };
+    report.write_summary(&path).map_err(|error| {
+        let what = format!("the summary cannot be written: {error}");
+        let hint = "a summary that stands there may be older; the answers are safe in the ledger";
+        Error::new(ExitCode::Storage, what, hint)
+    })
+}

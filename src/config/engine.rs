@@ -1,0 +1,109 @@
+//! The settings of the engine: the one place where its options are made.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::values::amount;
+use crate::cli::{BodyArg, CallRate, MoneyArgs, RunArgs};
+use crate::engine::{Deadline, Options};
+use crate::error::Error;
+use crate::model::attempt::WallMs;
+use crate::model::money::Price;
+use crate::rules::body::{BodyKind, BodyTrial};
+use crate::rules::breaker::BreakerPolicy;
+use crate::rules::retry::RetryPolicy;
+use crate::rules::throttle::ThrottlePolicy;
+
+/// Longest backoff, unless the vendor itself asks for a longer one.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
+/// Calls per second, and the first backoff, if none are given: for the vendor, and for the sandbox,
+/// which costs nothing.
+const LIVE_DEFAULTS: (f64, Duration) = (10.0, Duration::from_millis(500));
+const SANDBOX_DEFAULTS: (f64, Duration) = (1000.0, Duration::from_millis(100));
+
+/// Settings of the engine.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// Maximum number of calls in flight.
+    pub concurrency: usize,
+    /// Rules for asking rows again.
+    pub retry: RetryPolicy,
+    /// Calls per second; `None` is unlimited.
+    pub rate: Option<f64>,
+    /// Longest outage, and longest time of being throttled, before the run is given up.
+    pub max_outage: Duration,
+    /// Maximum number of confirmed and possible charges of the run, over all its starts.
+    pub max_charges: Option<u64>,
+    /// Maximum number of calls of a start.
+    pub max_calls: Option<u64>,
+    /// Percentage of mismatches among the first verdicts above which the run stops.
+    pub most_mismatches: Option<u8>,
+    /// Kind of body of the calls; `None`: it is found out.
+    pub body: Option<BodyKind>,
+}
+
+impl EngineConfig {
+    /// Converts the flags.
+    ///
+    /// # Errors
+    /// Exit code 2: an amount that cannot be read, or that has no price beside it.
+    pub(super) fn new(args: &RunArgs, price: Option<&Price>) -> Result<Self, Error> {
+        let pace = &args.pace;
+        let (rate, backoff) = match args.vendor.address.sandbox {
+            true => SANDBOX_DEFAULTS,
+            false => LIVE_DEFAULTS,
+        };
+        let base = pace.backoff.unwrap_or(backoff);
+        let cap = LONGEST_BACKOFF.max(base);
+        Ok(Self {
+            concurrency: pace.concurrency as usize,
+            retry: RetryPolicy { max_attempts: pace.max_attempts, base, cap },
+            rate: pace.rate.unwrap_or(CallRate::PerSecond(rate)).limit(),
+            max_outage: pace.max_outage,
+            max_charges: max_charges(&args.money, price)?,
+            max_calls: args.start.limit,
+            most_mismatches: args.money.stop_if_mismatch_over,
+            body: match args.vendor.body {
+                BodyArg::Auto => None,
+                BodyArg::Json => Some(BodyKind::Json),
+                BodyArg::Form => Some(BodyKind::Form),
+            },
+        })
+    }
+
+    /// Makes the options of a start that begins now. `body`: what is known of the body kind.
+    pub fn options(
+        &self,
+        body: BodyTrial,
+        deadline: Option<Timestamp>,
+        now: Timestamp,
+        seed: u64,
+    ) -> Options {
+        let Self { rate, max_outage, .. } = *self;
+        let RetryPolicy { base, cap, .. } = self.retry;
+        let deadline = deadline.map(|deadline| Deadline {
+            after: deadline.duration_since(now).try_into().unwrap_or_default(),
+            at: WallMs(deadline.as_millisecond()),
+        });
+        Options {
+            concurrency: self.concurrency,
+            retry: self.retry,
+            breaker: BreakerPolicy { base: base * 2, cap, max_outage },
+            throttle: ThrottlePolicy { rate, base, cap, max_outage },
+            max_charges: self.max_charges,
+            max_calls: self.max_calls,
+            most_mismatches: self.most_mismatches,
+            deadline,
+            body,
+            seed,
+        }
+    }
+}
+
+/// Returns the charged calls that a run may make: the lower of both limits.
+fn max_charges(typed: &MoneyArgs, price: Option<&Price>) -> Result<Option<u64>, Error> {
+    let cost = amount("--max-cost", typed.max_cost.as_deref(), price)?;
+    let by_cost = cost.zip(price).map(|(cost, price)| cost / price.per_call);
+    Ok([typed.max_charges, by_cost].into_iter().flatten().min())
+}

@@ -1,0 +1,177 @@
+//! The report of a run: everything that is known when a start of it ends.
+//!
+//! Must hold: the summary (JSON), the last words and the first sheet of a workbook are made of
+//! this report alone, so that they never disagree. Its shape as JSON is versioned.
+//!
+//! Never: computes a figure of its own.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::{Serialize, Serializer};
+
+use crate::fs::AtomicFile;
+use crate::model::attempt::WallMs;
+use crate::model::exit_code::ExitCode;
+use crate::model::funnel::Funnel;
+use crate::model::latency::Latency;
+use crate::model::outcome::OutcomeCounts;
+use crate::model::row::RejectionCounts;
+use crate::model::spending::Spending;
+use crate::model::stop::StopReason;
+
+/// Report of a run when a start of it ends. As JSON it is the summary.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunReport {
+    /// Version of the shape as JSON: [`RunReport::VERSION`].
+    pub version: u32,
+    /// Number of the run in the ledger.
+    pub run: u64,
+    /// Number of starts of the run, this one included.
+    pub starts: u64,
+    /// Reason why this start stopped before the end of the run; `None` if the run is finished. As
+    /// JSON: `ended`, which is the name of the reason or `finished`.
+    #[serde(rename = "ended", serialize_with = "stop_name")]
+    pub stop: Option<StopReason>,
+    /// Exit code of the command.
+    pub exit: ExitCode,
+    /// Origin of the answers: the vendor's address, or the sandbox.
+    pub origin: String,
+    /// Path of the output, safe to be shown; `None` if no output was put in its place.
+    pub output: Option<String>,
+    /// Sums over the rows of the output; `None` if no output was written. As JSON: `outcomes`,
+    /// which add up to `rows`.
+    #[serde(rename = "outcomes", serialize_with = "outcomes_only")]
+    pub written: Option<RowTotals>,
+    /// Number of rows of the input.
+    pub rows: u64,
+    /// Rejected rows by reason.
+    #[serde(serialize_with = "rejections_by_code")]
+    pub rejected: RejectionCounts,
+    /// Rows with a warning, by the code of the warning.
+    pub warnings: BTreeMap<&'static str, u64>,
+    /// Number of rows whose name was cleaned before it was sent.
+    pub names_cleaned: u64,
+    /// True if 95 % or more of the run's first 200 verdicts are `failed`.
+    pub mostly_failed: bool,
+    /// Rows by what was planned for them when this start began.
+    pub funnel: Funnel,
+    /// Costs of the run, over all its starts.
+    pub spending: Spending,
+    /// Number of calls of this start.
+    pub calls: u64,
+    /// Number of calls of this start that were not the first of their pair.
+    pub retries: u64,
+    /// Number of times that the vendor asked this start to slow down.
+    pub rate_limit_waits: u64,
+    /// Duration of this start in seconds, with all waits.
+    pub seconds: f64,
+    /// Calls per second while calls were made.
+    pub calls_per_second: f64,
+    /// Time that answers took.
+    pub latency: Option<Latency>,
+    /// Cause of the last call that could not be sent.
+    pub last_failure: Option<String>,
+    /// Name of the input, safe to be shown.
+    #[serde(skip)]
+    pub input: String,
+    /// Time at which the run began.
+    #[serde(skip)]
+    pub begun: WallMs,
+    /// Time at which this start ended, as the ledger has it.
+    #[serde(skip)]
+    pub ended_at: WallMs,
+}
+
+/// Sums over the rows of an output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowTotals {
+    /// Rows by outcome.
+    pub outcomes: OutcomeCounts,
+    /// True if answers of the sandbox are among the rows.
+    pub from_sandbox: bool,
+    /// Number of rows that repeat the pair of a row above.
+    pub duplicates: u64,
+    /// Number of rows that an earlier run answered.
+    pub known: u64,
+}
+
+impl RunReport {
+    /// Version of the shape as JSON. Fields are only added within a version.
+    pub const VERSION: u32 = 1;
+
+    /// Returns the name of the reason why this start stopped, or `finished`.
+    pub fn ended(&self) -> &'static str {
+        self.stop.map_or("finished", StopReason::name)
+    }
+
+    /// Returns `true` if answers of the sandbox are among the rows of the output.
+    pub fn is_from_sandbox(&self) -> bool {
+        self.written.is_some_and(|written| written.from_sandbox)
+    }
+
+    /// Writes the summary, the report as JSON, in one step: the file is replaced whole or not at
+    /// all.
+    ///
+    /// # Errors
+    /// The error of the system, if the file cannot be written or put in its place.
+    pub fn write_summary(&self, path: &Path) -> io::Result<()> {
+        let mut text = serde_json::to_vec_pretty(self)?;
+        text.push(b'\n');
+        let mut file = AtomicFile::beside(path)?;
+        file.write_all(&text)?;
+        file.put(path)
+    }
+}
+
+/// Returns the rejected rows by the code of the reason, in the order of the codes.
+pub(super) fn by_code(rejected: &RejectionCounts) -> BTreeMap<&'static str, u64> {
+    rejected.iter().map(|(reason, rows)| (reason.code(), rows)).collect()
+}
+
+fn stop_name<S: Serializer>(stop: &Option<StopReason>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(stop.map_or("finished", StopReason::name))
+}
+
+fn outcomes_only<S: Serializer>(written: &Option<RowTotals>, to: S) -> Result<S::Ok, S::Error> {
+    written.map(|written| written.outcomes).serialize(to)
+}
+
+fn rejections_by_code<S: Serializer>(rejected: &RejectionCounts, to: S) -> Result<S::Ok, S::Error> {
+    by_code(rejected).serialize(to)
+}
+
+#[cfg(test)]
+impl RunReport {
+    /// Creates the report of a finished run of no rows, for tests to change.
+    pub(crate) fn blank() -> Self {
+        Self {
+            version: Self::VERSION,
+            run: 1,
+            starts: 1,
+            stop: None,
+            exit: ExitCode::Internal,
+            origin: "https://vendor.example.com:443".to_owned(),
+            output: None,
+            written: None,
+            rows: 0,
+            rejected: RejectionCounts::default(),
+            warnings: BTreeMap::new(),
+            names_cleaned: 0,
+            mostly_failed: false,
+            funnel: Funnel::default(),
+            spending: Spending { tally: Default::default(), price: None },
+            calls: 0,
+            retries: 0,
+            rate_limit_waits: 0,
+            seconds: 0.0,
+            calls_per_second: 0.0,
+            latency: None,
+            last_failure: None,
+            input: "nasabah.xlsx".to_owned(),
+            begun: WallMs(0),
+            ended_at: WallMs(0),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The last words of a start: what it did, what it cost, and what to do next, for people.
+
+use super::{count, duration};
+use crate::model::money::{in_brackets, number};
+use crate::model::outcome::Outcome;
+use crate::output::report::{RunReport, by_code};
+
+/// The last words of a start, several lines.
+pub fn last_words(report: &RunReport, next: Option<&str>) -> String {
+    let mut text = "\n".to_owned();
+    rows(&mut text, report);
+    calls(&mut text, report);
+    money(&mut text, report);
+    saved(&mut text, report);
+    text += &format!("  time       {}\n", time(report.seconds));
+    if let Some(output) = &report.output {
+        text += &format!("  output     {output}\n");
+    }
+    if let Some(next) = next {
+        text += &format!("  next       {next}\n");
+    }
+    text
+}
+
+fn rows(out: &mut String, report: &RunReport) {
+    *out += &format!("  rows       {}\n", number(report.rows));
+    let outcomes = report.written.iter().flat_map(|written| written.outcomes.iter());
+    for (outcome, rows) in outcomes.filter(|(_, rows)| *rows > 0) {
+        let share = 100.0 * rows as f64 / report.rows.max(1) as f64;
+        *out += &format!("    {:<12} {:>12}  {share:>5.1} %\n", outcome.word(), number(rows));
+        if outcome == Outcome::Rejected {
+            for (reason, rows) in by_code(&report.rejected) {
+                *out += &format!("      {reason:<21} {:>8}\n", number(rows));
+            }
+        }
+    }
+    for (warning, rows) in &report.warnings {
+        *out += &format!("    warning: {warning:<26} {:>6}\n", number(*rows));
+    }
+    if report.names_cleaned > 0 {
+        let (names, were) = match report.names_cleaned {
+            1 => ("1 name".to_owned(), "was"),
+            n => (format!("{} names", number(n)), "were"),
+        };
+        *out += &format!("    {names} {were} cleaned before sending (ck_reason: \"sent as: …\")\n");
+    }
+    if report.mostly_failed {
+        *out += "    warning: nearly all of the first verdicts are \"failed\": something is wrong, look \
+                 at the columns and ask the vendor\n";
+    }
+}
+
+fn calls(out: &mut String, report: &RunReport) {
+    *out += &format!("  calls      {} sent", number(report.calls));
+    if report.calls > 0 {
+        *out += &format!(", {} a second", number(report.calls_per_second.round() as u64));
+    }
+    if let Some(latency) = report.latency {
+        let (p50, p95, p99) = (latency.p50_ms, latency.p95_ms, latency.p99_ms);
+        *out += &format!(", answered in {p50} / {p95} / {p99} ms (p50/p95/p99)");
+    }
+    *out += "\n";
+    let waits = report.rate_limit_waits;
+    if report.retries > 0 || waits > 0 {
+        let (retries, waits) = (number(report.retries), count(waits, "wait"));
+        *out +=
+            &format!("             {retries} sent again, {waits} for the vendor's rate limit\n");
+    }
+    let tally = &report.spending.tally;
+    if tally.attempts > tally.calls {
+        let unsent = count(tally.attempts - tally.calls, "attempt");
+        let cause = report.last_failure.as_deref().unwrap_or("no connection could be made");
+        *out += &format!("             {unsent} never left: {cause}\n");
+    }
+    if report.starts > 1 {
+        let (starts, calls) = (report.starts, count(tally.calls, "call"));
+        *out += &format!("             the run so far: {starts} starts, {calls}\n");
+    }
+}
+
+fn money(out: &mut String, report: &RunReport) {
+    let spending = &report.spending;
+    let price = spending.price.as_ref();
+    let (least, most) = (spending.owed_at_least(), spending.owed_at_most());
+    let owed = if least == most {
+        format!("you owe {}{}", count(least, "call"), in_brackets(price, least))
+    } else {
+        let range = price.map(|p| format!(" ({} to {})", p.show(least), p.show(most)));
+        let (low, high) = (number(least), count(most, "call"));
+        format!("you owe between {low} and {high}{}", range.unwrap_or_default())
+    };
+    *out += &format!("  charged    {} confirmed: {owed}\n", number(least));
+    let possible = spending.tally.possible;
+    for (calls, what) in [
+        (possible.in_doubt, "in doubt (sent, no result came)"),
+        (possible.unknown_code, "with a result code or status that is not documented"),
+        (possible.gateway, "answered by a gateway with an error (it may have passed them on)"),
+    ] {
+        if calls > 0 {
+            *out += &format!("             {} possible: {what}\n", number(calls));
+        }
+    }
+    let free = spending.tally.assumed_free;
+    if free > 0 {
+        *out += &format!("             {}, assumed free\n", count(free, "error answer"));
+    }
+}
+
+fn saved(out: &mut String, report: &RunReport) {
+    let (funnel, calls) = (&report.funnel, report.funnel.saved());
+    if calls == 0 {
+        return;
+    }
+    let worth = report.spending.show(calls).map(|money| format!(", up to {money}"));
+    *out += &format!(
+        "  saved      {}{}: {}, {} reused, {} rejected\n",
+        count(calls, "call"),
+        worth.unwrap_or_default(),
+        count(funnel.duplicates, "duplicate"),
+        number(funnel.reused),
+        number(funnel.rejected)
+    );
+}
+
+/// Formats the duration of a start: `4.1 s`, `1h 2m 3s`.
+fn time(seconds: f64) -> String {
+    match seconds < 60.0 {
+        true => format!("{seconds:.1} s"),
+        false => duration(seconds as u64),
+    }
+}
