@@ -1,11 +1,12 @@
 //! The command line: flags and their environment variables, each value parsed into its type.
 //!
-//! Must hold: a flag is defined once, however many commands have it. A value of `ceknik.toml` comes in as
-//! a flag's default, so that for all flags alike a flag goes before the environment, the environment
-//! before the file, and the file before the default.
+//! Must hold: a flag is defined once, even if several commands accept it. A value of `ceknik.toml`
+//! becomes the default of its flag. So the same order holds for all flags: the command line wins
+//! over the environment, the environment over the file, and the file over the built-in default.
 //!
-//! Never: decides what flags mean together. That is done in `config`.
+//! Never: decides the combined meaning of several flags, which is done in `config`.
 
+mod exit_codes;
 mod help;
 mod values;
 
@@ -28,7 +29,7 @@ use values::{delimiter, duration, hours, outage, percent, positive_duration};
 ///
 /// Resumable: killed anywhere, the same command goes on, and nothing is bought twice.
 #[derive(Debug, Parser)]
-#[command(name = "ceknik", version, max_term_width = 100, after_help = help::all_exit_codes())]
+#[command(name = "ceknik", version, max_term_width = 100, after_help = exit_codes::all_exit_codes())]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -41,7 +42,7 @@ pub enum Command {
     /// Verify a customer file; the same command again resumes it
     Run(Box<RunArgs>),
     /// Dry run: what is in a file, what would be sent, its price and its time. Calls nobody
-    #[command(after_help = help::after_plan())]
+    #[command(after_help = exit_codes::after_plan())]
     Plan(Box<PlanArgs>),
     /// Serve a stand-in of the vendor's API on this machine
     #[command(after_help = ENDINGS_HELP)]
@@ -103,7 +104,7 @@ pub struct RunArgs {
     pub(crate) config: ConfigArgs,
 }
 
-/// Configuration file.
+/// Flag that names the configuration file.
 #[derive(Debug, Args)]
 pub(crate) struct ConfigArgs {
     /// The configuration file [default: ceknik.toml in the current folder, if there is one]
@@ -111,7 +112,7 @@ pub(crate) struct ConfigArgs {
     pub(crate) config: Option<PathBuf>,
 }
 
-/// Wait for the ledger.
+/// Flag for the wait for the ledger.
 #[derive(Debug, Args)]
 pub(crate) struct LockArgs {
     /// How long to wait for another run on the same ledger
@@ -119,7 +120,7 @@ pub(crate) struct LockArgs {
     pub(crate) lock_wait: Duration,
 }
 
-/// Flags of `ceknik plan`: all flags of `run`, and a few of its own.
+/// Flags of `ceknik plan`: all flags of `run`, and a few more.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
     #[command(flatten)]
@@ -180,7 +181,7 @@ pub(crate) struct ReadingArgs {
     pub(crate) force: bool,
 }
 
-/// Vendor, and the way in which it is called.
+/// The vendor's address, and the way in which calls are made.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Vendor (secrets: CEKNIK_API_ID, CEKNIK_API_SECRET, or …_FILE)")]
 pub(crate) struct VendorArgs {
@@ -209,17 +210,18 @@ pub struct AddressArgs {
     /// Ask a stand-in vendor inside this process: no account, no network, no cost
     #[arg(long, env = "CEKNIK_SANDBOX", value_parser = yes_or_no)]
     pub(crate) sandbox: bool,
-    // A text, since an error of its own does not show it: it may have a password in it.
+    // Not parsed by clap, because an error of clap would show the value, which may contain a
+    // password.
     /// The vendor's address; http:// for loopback only
     #[arg(long, env = "CEKNIK_BASE_URL", hide_env_values = true, value_name = "URL",
         default_value = DEFAULT_BASE_URL)]
     pub(crate) base_url: String,
 }
 
-/// The vendor's published address.
+/// Published address of the vendor.
 pub const DEFAULT_BASE_URL: &str = "https://cloudapi.indonesia.accuauth.com";
 
-/// `--body`.
+/// Value of `--body`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum BodyArg {
     /// Begin with JSON; ask as a form where an argument is not found
@@ -230,7 +232,7 @@ pub enum BodyArg {
     Form,
 }
 
-/// `--keep-alive`.
+/// Value of `--keep-alive`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum KeepAliveArg {
     /// Keep connections, unless calls seem to be answered twice
@@ -265,7 +267,8 @@ pub(crate) struct PaceArgs {
     pub(crate) deadline: Option<DeadlineArg>,
 }
 
-/// Limits of money. An amount is a text here, because it is read by the currency.
+/// Price and limits of money. An amount is kept as text here, because its currency decides how it
+/// is parsed.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Money")]
 pub(crate) struct MoneyArgs {
@@ -320,7 +323,7 @@ pub(crate) struct ReuseArgs {
     pub(crate) retry_refused: bool,
 }
 
-/// `--in-doubt`.
+/// Value of `--in-doubt`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum InDoubtArg {
     /// Never send them again
@@ -355,7 +358,7 @@ pub(crate) struct KeyArgs {
     pub(crate) key_file: Option<PathBuf>,
 }
 
-/// Display.
+/// Flags for the display on standard error.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Display (all on stderr)")]
 pub(crate) struct ScreenArgs {
@@ -373,7 +376,7 @@ pub(crate) struct ScreenArgs {
     pub(crate) color: clap::ColorChoice,
 }
 
-/// `--log`.
+/// Value of `--log`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogArg {
     /// Lines for people
@@ -417,7 +420,7 @@ pub struct SandboxArgs {
     pub accepts: AcceptsArg,
 }
 
-/// `--accepts`.
+/// Value of `--accepts`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum AcceptsArg {
     /// JSON alone
@@ -428,7 +431,7 @@ pub enum AcceptsArg {
     Both,
 }
 
-/// The ledger to look at.
+/// Flags that choose the ledger for `status` and `purge`.
 #[derive(Debug, Args)]
 pub struct WhichArgs {
     #[command(flatten)]

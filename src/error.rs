@@ -1,6 +1,7 @@
-//! What ends a command: what happened, what to do, and the exit code.
+//! The error that ends a command: a message, a hint for the user, and the exit code.
 //!
-//! Never holds a NIK, a name or a secret: the errors that it is made of don't either.
+//! Never: holds a NIK, a name or a secret. The errors that are converted to it do not hold any
+//! either.
 
 use std::fmt;
 
@@ -8,39 +9,40 @@ use crate::api::ApiError;
 use crate::input::InputError;
 use crate::ledger::LedgerError;
 use crate::model::exit_code::ExitCode;
+use crate::model::subject::mask_niks;
 use crate::passes::PassError;
 use crate::sandbox::SandboxError;
 
-/// What ends a command.
+/// The error that ends a command.
 #[derive(Debug)]
 pub struct Error {
-    /// The exit code of the command.
+    /// Exit code of the command.
     pub code: ExitCode,
-    /// What happened, and where.
+    /// Description of what happened, and where.
     pub message: String,
-    /// What to do.
+    /// Advice on what to do; `None` if there is none.
     pub hint: Option<String>,
-    /// The flag whose value is at fault, if it is one.
+    /// Long flag whose value is at fault, such as `--rate`; `None` if no single flag is at fault.
     pub flag: Option<&'static str>,
 }
 
 impl Error {
-    /// An error with a hint.
+    /// Creates an error with a hint.
     pub fn new(code: ExitCode, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { code, message: message.into(), hint: Some(hint.into()), flag: None }
     }
 
-    /// An error that there is no hint for.
+    /// Creates an error without a hint.
     pub fn plain(code: ExitCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), hint: None, flag: None }
     }
 
-    /// This error, told as the fault of this flag's value.
+    /// Returns this error, marked as caused by the value of `flag`, a long flag such as `--rate`.
     pub fn of_flag(self, flag: &'static str) -> Self {
         Self { flag: Some(flag), ..self }
     }
 
-    /// Configuration or secrets are missing or wrong.
+    /// Creates the error for a configuration or secrets that are missing or wrong (exit code 11).
     pub fn config(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::new(ExitCode::Config, message, hint)
     }
@@ -86,7 +88,8 @@ impl From<ApiError> for Error {
 
 impl From<SandboxError> for Error {
     fn from(error: SandboxError) -> Self {
-        Self::config(error.to_string(), "see `ceknik sandbox --help`")
+        // The path of its log may contain a NIK.
+        Self::config(mask_niks(&error.to_string()), "see `ceknik sandbox --help`")
     }
 }
 

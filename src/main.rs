@@ -1,4 +1,7 @@
-//! argv → settings → command → exit code. Nothing else happens here.
+//! The entry point: parses the command line, converts it to settings, runs the command, and returns
+//! the exit code.
+//!
+//! Never: does the work of a command.
 
 use std::ffi::OsString;
 use std::process;
@@ -11,7 +14,8 @@ use ceknik::model::exit_code::ExitCode;
 use ceknik::term::Screen;
 use ceknik::{commands, panics, signals};
 
-/// Facts are made on one thread and dropped on the ledger's, which this allocator takes lightly.
+/// The allocator of the program. Facts are allocated on one thread and freed on the ledger's
+/// thread, which costs mimalloc little.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -53,7 +57,7 @@ fn dispatch(command: &Command, origins: &Origins) -> Result<ExitCode, Error> {
     }
 }
 
-/// Tells an error. Returns its exit code.
+/// Shows an error to the user, and returns its exit code.
 fn told(screen: &Screen, error: &Error) -> ExitCode {
     screen.fail(error);
     error.code

@@ -9,10 +9,7 @@
 //! - credentials are never printed, leave unencrypted only to this machine itself, and are removed
 //!   from the texts that come back.
 
-use std::error::Error;
-use std::fmt;
 use std::future::{Future, poll_fn};
-use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
@@ -29,89 +26,30 @@ mod clients;
 mod failure;
 mod keeping;
 mod lines;
+mod options;
 mod proxy;
 mod tls;
 
-use lines::{KeptFor, Lines, Whose};
+pub use options::Options;
 
-use super::origin::BaseUrl;
+use lines::{KeptFor, Lines, Whose};
+use options::AGENT;
+
+use super::credentials::Credentials;
+use super::error::ApiError;
 use super::text::{self, Form};
-use super::{ApiError, Verifier, told, wire};
+use super::{Verifier, told, wire};
 use crate::model::class::{Lost, NotSent};
 use crate::model::reply::{Body, Fault, Remains, Reply, Response};
 use crate::model::subject::Subject;
 use crate::model::texts::Text;
 use crate::rules::body::BodyKind;
 
-/// Value of the `User-Agent` header.
-const AGENT: &str = concat!("ceknik/", env!("CARGO_PKG_VERSION"));
 /// A timer that fires this late suggests that the whole process was stopped meanwhile.
 const LATE: Duration = Duration::from_millis(50);
 /// Extra time for an answer that came while the process was stopped. Such an answer is already
 /// waiting in its socket.
 const LAST_LOOK: Duration = Duration::from_secs(2);
-/// Minimum length, in bytes, of a credential that is searched for in texts. A shorter text could be
-/// any word.
-const SHORTEST_SECRET: usize = 6;
-
-/// The account's id and secret. `Debug` prints neither.
-#[derive(Clone)]
-pub struct Credentials {
-    /// Value of the header `X-DF-API-ID`.
-    pub id: String,
-    /// Value of the header `X-DF-API-SECRET`.
-    pub secret: String,
-}
-
-impl Credentials {
-    /// Replaces the credentials in texts of an answer that repeat them. A credential that is also
-    /// part of the subject's NIK or name is left alone: a NIK or name with a gap in it would not be
-    /// recognized, and the rest of it would be stored.
-    fn hide_in<'a>(&self, texts: impl IntoIterator<Item = &'a mut String>, subject: &Subject) {
-        let name = subject.name.as_str().to_lowercase();
-        let is_secret = |secret: &&str| {
-            secret.len() >= SHORTEST_SECRET
-                && !subject.nik.as_str().contains(secret)
-                && !name.contains(&secret.to_lowercase())
-        };
-        let secrets = [self.secret.as_str(), self.id.as_str()];
-        for text in texts {
-            for secret in secrets.into_iter().filter(is_secret) {
-                if text.contains(secret) {
-                    *text = text.replace(secret, "(hidden)");
-                }
-            }
-        }
-    }
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Credentials(hidden)")
-    }
-}
-
-/// The settings of the HTTP client.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Base URL that the calls are sent to.
-    pub base: BaseUrl,
-    /// Credentials of the account.
-    pub credentials: Credentials,
-    /// Longest time that a call may take, from connecting to the end of the body.
-    pub timeout: Duration,
-    /// Longest time that opening a connection may take.
-    pub connect_timeout: Duration,
-    /// PEM file with additional root certificates.
-    pub ca_cert: Option<PathBuf>,
-    /// True if the proxy variables of the environment are used.
-    pub proxies: bool,
-    /// True if connections are kept for further calls.
-    pub keep_alive: bool,
-    /// Maximum number of connections that are kept: the maximum number of calls in flight.
-    pub lines: usize,
-}
-
 /// The [`Verifier`] that calls the vendor over HTTP.
 pub struct HttpVerifier {
     lines: Lines,
@@ -360,7 +298,7 @@ fn headers(url: &Url, credentials: &Credentials, kind: BodyKind) -> Result<Heade
     };
     let host = HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort]);
     let mut headers = HeaderMap::new();
-    headers.insert(HOST, host.map_err(|error| ApiError::Client(causes(&error)))?);
+    headers.insert(HOST, host.map_err(|error| ApiError::client(&error))?);
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(wire::content_type(kind)));
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -369,9 +307,4 @@ fn headers(url: &Url, credentials: &Credentials, kind: BodyKind) -> Result<Heade
     headers.insert("x-df-api-id", secret(&credentials.id, "CEKNIK_API_ID")?);
     headers.insert("x-df-api-secret", secret(&credentials.secret, "CEKNIK_API_SECRET")?);
     Ok(headers)
-}
-
-/// Formats an error with all its causes, because the HTTP client's own text alone says little.
-fn causes(error: &(dyn Error + 'static)) -> String {
-    failure::causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

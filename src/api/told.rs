@@ -7,7 +7,7 @@
 
 use std::fmt::Write;
 
-use super::http::Credentials;
+use super::credentials::Credentials;
 use crate::model::subject::Subject;
 
 /// Maximum number of characters of the text that a description shows.

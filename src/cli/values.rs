@@ -1,7 +1,8 @@
-//! Parsers of single values as people type them: durations, rates, times of day, shares.
+//! Parses single values as people type them: durations, rates, times of day, shares.
 //!
-//! Must hold: a message says what is wrong with a value, and does not repeat it. It is shown behind the name of the
-//! flag, of the variable, or of the line in `ceknik.toml`.
+//! Must hold: the message of an error says what is wrong with the value, and does not repeat the
+//! value. The message is shown after the name of the flag, of the variable, or of the line in
+//! `ceknik.toml`.
 
 use std::time::Duration;
 
@@ -15,13 +16,13 @@ use crate::rules::durations;
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
 /// Highest rate that is accepted: a higher one is a typing error.
 const HIGHEST_RATE: f64 = 100_000.0;
-/// Lowest rate that is accepted. A call would take a day at a lower one.
+/// Lowest rate that is accepted, about one call a day.
 const LOWEST_RATE: f64 = 0.000_01;
 
 /// Number of calls per second.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum CallRate {
-    /// At most this many.
+    /// At most this many calls per second.
     PerSecond(f64),
     /// As many as the concurrency allows.
     Unlimited,
@@ -47,7 +48,8 @@ pub(crate) enum DeadlineArg {
 }
 
 impl DeadlineArg {
-    /// Returns the time of the deadline; `None` if no calendar has it.
+    /// Returns the time of the deadline; `None` if the time is beyond the range of the calendar.
+    /// `now` is the current time in the local zone.
     pub(crate) fn from(self, now: &Zoned) -> Option<Timestamp> {
         let time = match self {
             Self::After(span) => {
@@ -60,7 +62,7 @@ impl DeadlineArg {
             Some(now.time_zone().to_ambiguous_zoned(date.to_datetime(time)))
         });
         let instants = days.flat_map(|at| {
-            // At the end of summer time, an hour comes twice.
+            // At the end of summer time, one hour occurs twice.
             let again = matches!(at.offset(), AmbiguousOffset::Fold { .. });
             [again.then(|| at.clone().later()), Some(at.compatible())]
         });
@@ -115,7 +117,7 @@ pub(super) fn rate(text: &str) -> Result<CallRate, String> {
     }
 }
 
-/// Parses the hours of a night.
+/// Parses the length of a night in hours, such as `8` or `7.5`.
 pub(super) fn hours(text: &str) -> Result<Duration, String> {
     match text.parse::<f64>() {
         Ok(hours) if hours > 0.0 && hours <= 24.0 => {
@@ -125,7 +127,7 @@ pub(super) fn hours(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Parses the byte between the fields of a text.
+/// Parses the byte between the fields of a text: an ASCII character, or the word `tab`.
 pub(super) fn delimiter(text: &str) -> Result<u8, String> {
     let is_usable =
         |byte: &u8| byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"\"\r\n".contains(byte);
@@ -157,7 +159,8 @@ pub(super) fn deadline(text: &str) -> Result<DeadlineArg, String> {
         .ok_or_else(|| "not a duration such as 6h, or a time such as 05:30".to_owned())
 }
 
-/// Parses an outage of the sandbox such as `5s..20s`: its begin and its end, since the start.
+/// Parses an outage of the sandbox such as `5s..20s`. Returns its beginning and its end, counted
+/// from the start of the sandbox.
 pub(super) fn outage(text: &str) -> Result<(Duration, Duration), String> {
     let (from, to) = text.split_once("..").ok_or("not FROM..TO, such as 5s..20s")?;
     let (from, to) = (duration(from.trim())?, duration(to.trim())?);
@@ -192,13 +195,14 @@ mod tests {
             let found = deadline_from(typed, &at(now));
             assert_eq!(found, Some(at(expected).timestamp()), "{now} {typed}");
         }
-        // Berlin: 03:00 to 02:00 on 25 October, 02:00 to 03:00 on 28 March. Santiago: at midnight.
+        // Changes of summer time. Berlin: 03:00 to 02:00 on 25 October, 02:00 to 03:00 on 28 March.
+        // Santiago: at midnight.
         for (zone, now, typed, expected) in [
             ("Europe/Berlin", "2026-10-25T02:45+02", "02:50", "2026-10-25T02:50+02"),
             ("Europe/Berlin", "2026-10-25T02:45+01", "02:50", "2026-10-25T02:50+01"),
             ("Europe/Berlin", "2026-10-24T22:00+02", "05:30", "2026-10-25T05:30+01"),
             ("Europe/Berlin", "2027-03-27T22:00+01", "05:30", "2027-03-28T05:30+02"),
-            // An hour that does not come.
+            // A time that does not exist on that day.
             ("Europe/Berlin", "2027-03-28T01:45+01", "02:30", "2027-03-28T03:30+02"),
             ("Europe/Berlin", "2026-10-24T22:00+02", "8h", "2026-10-25T05:00+01"),
             ("America/Santiago", "2026-09-05T23:50-04", "00:30", "2026-09-06T01:30-03"),

@@ -1,7 +1,9 @@
 //! The reason why a start stopped, and the next thing to do, for people.
 //!
-//! Must hold: the cause that the start met is told, and a command that is proposed is fit to be pasted. Never: invites to
-//! lose more of the same.
+//! Must hold: the text names the cause that this start found, and each command in it can be pasted.
+//!
+//! Never: advises to go on at once while answers cannot be read, since further answers would be
+//! lost in the same way.
 
 use super::run::finish::EndedStart;
 use super::typed::command_with;
@@ -13,7 +15,8 @@ use crate::model::stop::{BudgetLimit, Signal, StopReason};
 use crate::output::{RunReport, count, last_words};
 use crate::term::Screen;
 
-/// Says the last words of a start. By now all other work is done: standard error may not be read.
+/// Shows the last words of a start. All other work must be done before, because nobody may be
+/// reading standard error.
 pub(super) fn say_last_words(ended: &EndedStart, resends_doubts: bool, screen: &Screen) {
     let EndedStart { report, state, .. } = ended;
     if let Some(stop) = report.stop {
@@ -85,7 +88,7 @@ fn why(stop: StopReason, stats: &Stats) -> String {
     words.to_owned()
 }
 
-/// The ways in which answers were lost, and what to look at.
+/// Returns the ways in which answers were lost, with advice on what to look at.
 fn lost(stats: &Stats) -> String {
     let LostAnswers { late, cut, unreadable, otherwise } = stats.lost;
     let told = stats.last_unreadable.as_deref().unwrap_or("without a result");
@@ -106,7 +109,8 @@ fn lost(stats: &Stats) -> String {
     format!("{}; each of them may have been charged: {advice}", ways.join(", "))
 }
 
-/// Returns the next thing to do, as a command to paste. `resends_doubts`: the run sends rows in
+/// Returns the next thing to do, with a command to paste if there is one. Returns `None` if nothing
+/// is left to do, or after an internal error. `resends_doubts` is true if the run sends rows in
 /// doubt again.
 fn next(report: &RunReport, stats: &Stats, resends_doubts: bool) -> Option<String> {
     let same = command_with(&[]);

@@ -1,7 +1,8 @@
-//! `ceknik plan`: a dry run. What is in the file, what would be sent, what it would cost, how long it would take.
+//! `ceknik plan`: a dry run that shows the content of a file, the calls that would be sent, their
+//! cost, and the time that they take.
 //!
-//! Must hold: it says what `run` would do, by the same stages; it needs no credentials, opens no connection, and
-//! writes nothing.
+//! Must hold: the plan says what `run` would do, because both use the same stages. A plan needs no
+//! credentials, opens no connection, takes no lock, and leaves no file behind.
 
 use crate::config::{JobConfig, PlanConfig};
 use crate::error::Error;
@@ -24,7 +25,8 @@ use super::stages::{Assumptions, UseOfKnown, find_layout, fold, forecast, open_s
 /// Plans a run. Returns the exit code.
 ///
 /// # Errors
-/// The input, the ledger or the configuration cannot be used.
+/// Exit code 10: the input cannot be used. Exit code 11: the ledger belongs to another origin. Exit
+/// code 18: the ledger cannot be read, or standard output cannot be written.
 pub fn plan(config: &PlanConfig, screen: &Screen) -> Result<ExitCode, Error> {
     let PlanConfig { job, charge_share, night, .. } = config;
     let source = open_source(&job.input, &job.reading, &std::env::temp_dir())?;
@@ -37,7 +39,7 @@ pub fn plan(config: &PlanConfig, screen: &Screen) -> Result<ExitCode, Error> {
     let preview = ledger::preview(&job.ledger)?;
     let hasher = preview.hasher();
     let mut input = Input::new(source, layout, job.reading.clone(), hasher);
-    // A signal simply ends us: there is nothing to be put in order.
+    // A signal ends the process at once, since there is nothing to put in order.
     let mut surveyed = survey(&input, &|| false)?;
     let looked = look(job, &preview, &mut input, &mut surveyed)?;
     let funnel = Funnel::of(&surveyed)?;
@@ -77,7 +79,7 @@ pub fn plan(config: &PlanConfig, screen: &Screen) -> Result<ExitCode, Error> {
     Ok(exit)
 }
 
-/// What the ledger says.
+/// Facts that are read from the ledger.
 #[derive(Default)]
 struct Looked {
     run: Option<FoundRun>,
@@ -86,7 +88,8 @@ struct Looked {
     unsettled: u64,
 }
 
-/// Reads all facts at one moment, and folds them into the table.
+/// Reads the facts of one moment, and folds them into the table. The facts are empty if there is no
+/// ledger yet.
 fn look(
     job: &JobConfig,
     preview: &impl Preview,
@@ -104,7 +107,8 @@ fn look(
     Ok(looked.unwrap_or_default())
 }
 
-/// The row at which the budget would stop the run: it is looked for where there is one.
+/// Finds the row at which the budget would stop the run. Returns `None` if the budget does not stop
+/// it, without reading the file again.
 fn find_stop(
     input: &Input,
     surveyed: &Survey,

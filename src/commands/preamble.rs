@@ -1,5 +1,5 @@
-//! The lines that `run` and `plan` say before the first call: the settings, the input, the run that goes
-//! on, and what is going to be sent.
+//! The lines that `run` and `plan` show before the first call: the settings, the input, the run
+//! that is continued, and the calls that will be sent.
 //!
 //! Never: shows a cell of the input.
 
@@ -18,8 +18,8 @@ use crate::passes::Survey;
 use crate::rules::columns::{ChosenColumn, column_letters};
 use crate::rules::headers::shown;
 
-/// The configuration file that was read, what is passed over, and whom the calls go to where it is not the vendor's
-/// published address.
+/// Formats the settings that the user may not expect: the configuration file that was read, the
+/// settings that have no effect, and the vendor's address if it is not the published one.
 pub(super) fn settings(job: &JobConfig) -> String {
     let (file, origin) = (&job.settings, &job.ledger.origin);
     let file = file.as_deref().map(|file| format!("settings   {}\n", mask_path(file)));
@@ -34,7 +34,7 @@ pub(super) fn settings(job: &JobConfig) -> String {
     text
 }
 
-/// What was found out about the input's form.
+/// Formats the form of the input, and the two columns with the reasons for their choice.
 pub(super) fn layout(source: &Source, layout: &Layout) -> String {
     let form = form(source, layout);
     let mut text = format!("input      {} ({form})\n", source.label());
@@ -45,7 +45,7 @@ pub(super) fn layout(source: &Source, layout: &Layout) -> String {
     text
 }
 
-/// `CSV, UTF-8, delimiter ";"`, or which sheet of a workbook.
+/// Formats the form of the input: `CSV, UTF-8, delimiter ";"`, or the sheet of a workbook.
 fn form(source: &Source, layout: &Layout) -> String {
     let form = &layout.form;
     if let Form::Sheet(name) = form {
@@ -60,7 +60,8 @@ fn form(source: &Source, layout: &Layout) -> String {
     format!("{form}, {}, delimiter {delimiter}", form.encoding())
 }
 
-/// The same for a machine: masked headers, never a cell.
+/// Returns the form of the input for the JSON of a plan. Headers are masked, and cells of rows are
+/// not included.
 pub(super) fn file_form(source: &Source, layout: &Layout) -> FileForm {
     let column = |chosen: &ChosenColumn| FileColumn {
         index: chosen.index + 1,
@@ -88,7 +89,7 @@ pub(super) fn file_form(source: &Source, layout: &Layout) -> FileForm {
     }
 }
 
-/// The columns that the file has.
+/// Formats the columns of the file. Returns an empty text if none has a header.
 pub(super) fn columns_seen(layout: &Layout) -> String {
     match layout.seen.line() {
         line if line.is_empty() => line,
@@ -96,7 +97,7 @@ pub(super) fn columns_seen(layout: &Layout) -> String {
     }
 }
 
-/// The run that is gone on with, or taken over.
+/// Formats the run that is continued or taken over. Returns an empty text if there is none.
 pub(super) fn which_run(found: &FoundRun, forecast: &Forecast) -> String {
     let spent = |tally| calls_and_charges(tally, forecast.price.as_ref());
     match found.run {
@@ -118,7 +119,8 @@ pub(super) fn which_run(found: &FoundRun, forecast: &Forecast) -> String {
     }
 }
 
-/// The calls that will be made, before they are.
+/// Formats the lines that `run` shows before the first call: the run, the skipped records, the
+/// forecast, and the most important findings.
 pub(super) fn before(found: &FoundRun, surveyed: &Survey, forecast: &Forecast) -> String {
     let mut text = which_run(found, forecast);
     text += &skipped_words(&surveyed.skipped);
@@ -129,8 +131,8 @@ pub(super) fn before(found: &FoundRun, surveyed: &Survey, forecast: &Forecast) -
     text
 }
 
-/// The findings that `run` tells before the first call: those that may make it buy what nobody meant to buy. `plan` tells
-/// all of them.
+/// Codes of the findings that `run` shows before the first call: those that may make it buy calls
+/// that nobody wanted. `plan` shows all findings.
 const TOLD_BEFORE: [&str; 6] = [
     "nik_several_names",
     "rows_hidden",

@@ -12,10 +12,13 @@ use crate::term::Screen;
 
 use super::status::utc_offset_ms;
 
-/// Removes answers that are older than asked. Returns the exit code.
+/// Removes answers that are older than the user asked for. Returns the exit code.
 ///
 /// # Errors
-/// The ledger is not there, is held by a run, or cannot be written.
+/// Exit code 2: `--base-url` was typed together with `--sandbox`. Exit code 11: there is no ledger,
+/// it belongs to another origin, or its location cannot be found out. Exit code 17: a run holds the
+/// ledger. Exit code 18: the ledger cannot be read or written, or standard output cannot be
+/// written.
 pub fn purge(args: &PurgeArgs, origins: &Origins) -> Result<ExitCode, Error> {
     let screen = Screen::default();
     let location = which_ledger(&args.which, args.key.key_file.clone(), origins)?;

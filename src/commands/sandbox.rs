@@ -1,4 +1,4 @@
-//! `ceknik sandbox`: the stand-in vendor on loopback, until it is told to stop.
+//! `ceknik sandbox`: serves the stand-in vendor on loopback, until a signal ends it.
 
 use crate::cli::{AcceptsArg, SandboxArgs};
 use crate::error::Error;
@@ -9,10 +9,12 @@ use crate::term::Screen;
 
 use super::internal;
 
-/// Serves until SIGINT or SIGTERM. Returns the exit code.
+/// Serves until SIGINT, SIGTERM or SIGHUP. Returns the exit code.
 ///
 /// # Errors
-/// What cannot be meant, or the port or file that cannot be had.
+/// Exit code 11: an option makes no sense, the port cannot be opened, or the calls log cannot be
+/// written. Exit code 18: standard output cannot be written. Exit code 1: the signal handlers or
+/// the runtime cannot be set up.
 pub fn sandbox(args: &SandboxArgs, screen: &Screen) -> Result<ExitCode, Error> {
     let options = options(args);
     let (_, mut signals) = Interrupts::listen().map_err(internal)?;
@@ -21,7 +23,7 @@ pub fn sandbox(args: &SandboxArgs, screen: &Screen) -> Result<ExitCode, Error> {
     let stats = runtime.block_on(async {
         let sandbox = Sandbox::bind(options).await?;
         let address = sandbox.address();
-        // On standard output: a script reads the port from here.
+        // The address goes to standard output, so that a script can read the port.
         super::print(format!("http://{address}\n").as_bytes())?;
         screen.say(&format!(
             "serving a stand-in of the vendor on http://{address} (statistics: /stats); Ctrl-C ends it"

@@ -1,4 +1,4 @@
-//! The stages that `run` and `plan` share, so that what `plan` says would be sent is what `run` sends.
+//! The stages that `run` and `plan` share, so that `run` sends exactly the calls that `plan` shows.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Zoned};
 
 use crate::config::{EngineConfig, InputFrom, JobConfig, Reuse};
 use crate::error::Error;
+use crate::input::error::SheetError;
 use crate::input::form::Form;
-use crate::input::sheet::SheetError;
 use crate::input::{self, Layout, Problem, Source};
 use crate::ledger::{Facts, FoundRun, Identity, Opening, RunRef};
 use crate::model::attempt::{PairKey, WallMs};
@@ -28,7 +28,9 @@ use crate::rules::reuse::ReusePolicy;
 
 use super::typed::command_with;
 
-/// The input. A stream, and the rows of a workbook, are kept in `folder` while they are read several times.
+/// Opens the input. Standard input and the rows of a workbook are kept in an unnamed file in
+/// `folder`, because they are read several times. If the user must choose a sheet, the error ends
+/// in a command to paste.
 pub(super) fn open_source(
     from: &InputFrom,
     reading: &input::Options,
@@ -38,17 +40,20 @@ pub(super) fn open_source(
         InputFrom::File(path) => Source::file(path)?,
         InputFrom::Stdin => Source::stdin(folder)?,
     };
-    source.unfolded(reading.sheet_options(), folder).map_err(|error| match error.problem() {
-        Problem::Sheet(SheetError::Several { first, .. }) => {
-            let command = command_with(&[("--sheet", Some(first.to_string()))]);
-            let hint = format!("name one of them by its number or its name:\n    {command}");
-            Error { hint: Some(hint), ..error.into() }
+    source.workbook_to_text(reading.sheet_options(), folder).map_err(|error| {
+        match error.problem() {
+            Problem::Sheet(SheetError::Several { first, .. }) => {
+                let command = command_with(&[("--sheet", Some(first.to_string()))]);
+                let hint = format!("name one of them by its number or its name:\n    {command}");
+                Error { hint: Some(hint), ..error.into() }
+            }
+            _ => error.into(),
         }
-        _ => error.into(),
     })
 }
 
-/// The layout of the input. Where a person must choose a column, the error ends in the command to paste.
+/// Finds the layout of the input. If the user must choose a column, the error ends in a command to
+/// paste.
 pub(super) fn find_layout(source: &Source, reading: &input::Options) -> Result<Layout, Error> {
     input::inspect(source, reading).map_err(|error| {
         let question = match error.problem() {
@@ -60,7 +65,8 @@ pub(super) fn find_layout(source: &Source, reading: &input::Options) -> Result<L
     })
 }
 
-/// The opening by which the ledger finds the run, or of which it makes one. `account`: the id of who asks.
+/// Makes the opening, by which the ledger finds the run or begins a new one. `account` is the id of
+/// the account, or empty for a plan.
 pub(crate) fn opening(
     input: &Input,
     surveyed: &Survey,
@@ -71,7 +77,7 @@ pub(crate) fn opening(
     let path = input.source.path().map(|path| path.canonicalize().unwrap_or_else(|_| path.into()));
     let path = path.unwrap_or_else(|| PathBuf::from("-"));
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-    // Another sheet is another table, not this one changed.
+    // Another sheet of a workbook is another table, and not a changed version of this one.
     let sheet = match &input.layout.form {
         Form::Sheet(name) => format!("\0{name}"),
         Form::Text { .. } => String::new(),
@@ -89,18 +95,20 @@ pub(crate) fn opening(
     }
 }
 
-/// All that decides which pairs a file's bytes hold: the chosen columns, and how they are read.
+/// Returns everything that decides which pairs are in the bytes of a file: the chosen columns, and
+/// the way in which the bytes are read.
 fn reading(input: &Input) -> String {
     let Input { layout, options, hasher, .. } = input;
     let form = match &layout.form {
-        // A stranger named it: it may hold a customer.
+        // The name of a sheet may be that of a customer, so only its hash is kept.
         Form::Sheet(name) => {
             let key = keyed(hasher, b"sheet", name.as_bytes());
             format!("sheet={}", key.map(|byte| format!("{byte:02x}")).concat())
         }
         Form::Text { encoding, .. } => format!("encoding={encoding}"),
     };
-    // What was added later stands here only where it is used, so that runs of earlier versions go on.
+    // A setting that was added in a later version is included only if it is used, so that the open
+    // runs of earlier versions can be continued.
     let visible = if options.visible_rows { " visible_rows=true" } else { "" };
     format!(
         "id={} name={} delimiter={} header={} {form} truncated={} odd_dates={}{visible}",
@@ -113,12 +121,13 @@ fn reading(input: &Input) -> String {
     )
 }
 
-/// A keyed hash: nobody can find out what it was made of by trying.
+/// Returns a keyed hash. Without the key, nobody can find the text by hashing guesses. `what` is
+/// the kind of the text: equal texts of different kinds have different hashes.
 fn keyed(hasher: &PairHasher, what: &[u8], text: &[u8]) -> [u8; 16] {
     truncate(&hasher.stream().update(what).update(b"\0").update(text).finalize())
 }
 
-/// The rules by which a start uses what is known, and the time at which it does.
+/// Rules for the use of known facts by a start, and the time of the start.
 #[derive(Clone, Copy)]
 pub(crate) struct UseOfKnown<'a> {
     pub(crate) reuse: &'a Reuse,
@@ -126,8 +135,9 @@ pub(crate) struct UseOfKnown<'a> {
     pub(crate) now: WallMs,
 }
 
-/// Folds what is known into the surveyed table, whatever it held before. Pairs that the open run has asked for stay in it,
-/// even where today's checks refuse them: they were paid for.
+/// Folds the known facts into the surveyed table, which forgets all earlier facts. If today's
+/// checks reject pairs that the open run has sent, the file is surveyed once more, and these pairs
+/// stay in the run, because they may have been paid for.
 pub(crate) fn fold<F: Facts>(
     input: &mut Input,
     surveyed: &mut Survey,
@@ -152,7 +162,7 @@ pub(crate) fn fold<F: Facts>(
     fold_known(&mut surveyed.table, facts, &found.run, &policy, retry, now)
 }
 
-/// The pairs that the open run has asked for and that today's checks refuse.
+/// Returns the pairs that the open run has sent and that today's checks reject.
 fn formerly_begun<F: Facts>(
     surveyed: &mut Survey,
     facts: &mut F,
@@ -172,7 +182,7 @@ fn formerly_begun<F: Facts>(
     Ok(begun)
 }
 
-/// Assumptions of a forecast that only a plan has.
+/// Assumptions of a forecast. Only `plan` has them.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Assumptions {
     /// Share of calls that is charged, if the user gave it.
@@ -181,7 +191,7 @@ pub(super) struct Assumptions {
     pub(super) night: Option<Duration>,
 }
 
-/// Returns what is going to be sent, what that may cost, and how long it takes.
+/// Makes the forecast: the calls that will be sent, their cost, and the time that they take.
 pub(super) fn forecast(
     job: &JobConfig,
     surveyed: &Survey,
@@ -217,7 +227,9 @@ pub(super) fn forecast(
     }
 }
 
-/// The time so many seconds from now, to the minute, in the local zone: `05:12` today, with its date on another day.
+/// Formats the time `seconds` after `now`, to the minute and in the zone of `now`: the hour, the
+/// minute and the UTC offset, with the date if it is another day. Returns `None` if the time is
+/// beyond the range of the calendar.
 fn on_the_clock(now: &Zoned, seconds: u64) -> Option<String> {
     let span = SignedDuration::from_secs(i64::try_from(seconds).ok()?);
     let then = now.checked_add(span).ok()?;
@@ -226,7 +238,8 @@ fn on_the_clock(now: &Zoned, seconds: u64) -> Option<String> {
     Some(then.strftime(form).to_string())
 }
 
-/// The error of a file that its findings stop; `None` where nothing stops it. Each mismatch would be charged.
+/// Returns the error for a file that is stopped by its findings; `None` if nothing stops the file.
+/// A damaged file is not sent, because each mismatch would be charged.
 pub(super) fn damage(surveyed: &Survey) -> Option<Error> {
     let first: &Finding = surveyed.stops().next()?;
     Some(Error::new(

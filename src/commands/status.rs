@@ -1,4 +1,6 @@
-//! `ceknik status`: what the ledger knows, for people or as JSON. Never takes the lock.
+//! `ceknik status`: shows the content of the ledger, for people or as JSON.
+//!
+//! Never: takes the lock.
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
@@ -15,35 +17,43 @@ use crate::model::subject::mask_digits;
 use crate::model::text::fit;
 use crate::output::local;
 
-/// The version of the JSON's shape.
+/// Version of the shape as JSON.
 const VERSION: u32 = 1;
-/// Doubts that are listed one by one.
+/// Largest number of doubts that are listed one by one.
 const MOST_DOUBTS: u64 = 1000;
-/// Doubts that are listed for people.
+/// Largest number of doubts that are listed for people.
 const SHOWN_DOUBTS: usize = 20;
 
 /// Shows the ledger. Returns the exit code.
 ///
 /// # Errors
-/// The ledger is not there, cannot be read, or has lost facts.
+/// Exit code 2: `--base-url` was typed together with `--sandbox`. Exit code 11: there is no ledger,
+/// or its location cannot be found out. Exit code 18: the ledger cannot be read, facts are missing
+/// from it, or standard output cannot be written.
 pub fn status(args: &StatusArgs, origins: &Origins) -> Result<ExitCode, Error> {
     let location = which_ledger(&args.which, None, origins)?;
     let ledger = ledger::look(&location.ledger)?;
     let status = ledger.status(utc_offset_ms(), MOST_DOUBTS)?;
-    let text = if args.json {
-        serde_json::to_string_pretty(&as_json(&status)).unwrap_or_default() + "\n"
-    } else {
-        as_text(&status, ledger.name())
-    };
+    let text =
+        if args.json { to_json(&as_json(&status))? } else { as_text(&status, ledger.name()) };
     let code = super::print(fit(&text).as_bytes())?;
-    // What is left is worth a look, and is not all.
+    // The remains of a damaged ledger are shown first, and the error follows.
     ledger.check_whole()?;
     Ok(code)
 }
 
-/// The local zone's offset now. Indonesia has no summer time.
+/// Returns the current UTC offset of the local zone in milliseconds. It is used for all days,
+/// because Indonesia has no summer time.
 pub(super) fn utc_offset_ms() -> i64 {
     i64::from(TimeZone::system().to_offset(Timestamp::now()).seconds()) * 1000
+}
+
+/// Formats a value as JSON, one field a line.
+fn to_json(value: &Value) -> Result<String, Error> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| {
+        Error::plain(ExitCode::Internal, format!("the status cannot be written as JSON: {error}"))
+    })?;
+    Ok(text + "\n")
 }
 
 fn as_json(status: &Status) -> Value {
@@ -93,7 +103,7 @@ fn as_text(status: &Status, name: &LedgerName) -> String {
             local(run.created_at, "%Y-%m-%d %H:%M"),
             number(run.rows),
             run.starts,
-            // Again: it may have been made when less was masked.
+            // The label is masked again: an earlier version, which masked less, may have stored it.
             mask_digits(&run.label)
         );
     }

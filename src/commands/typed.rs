@@ -1,4 +1,5 @@
-//! The command line as it was typed, fit to be pasted: masked, quoted for a shell, with changed flags.
+//! The command line that was typed, with changed flags and ready to be pasted: NIKs are masked, and
+//! words are quoted for a shell.
 
 use std::ffi::OsString;
 
@@ -7,7 +8,8 @@ use crate::model::subject::mask_niks;
 /// A flag to be set, with its value if it has one.
 pub(super) type Flag = (&'static str, Option<String>);
 
-/// The command that was typed, with these flags in place of what they were. Paths may hold a NIK: they are masked.
+/// Returns the command that was typed, with `flags` in place of their former values. NIKs are
+/// masked, because a path may contain one.
 pub(super) fn command_with(flags: &[Flag]) -> String {
     rebuilt(std::env::args_os().skip(1), flags)
 }
@@ -21,20 +23,20 @@ fn rebuilt(typed: impl Iterator<Item = OsString>, flags: &[Flag]) -> String {
             None => (word.as_str(), false),
         };
         match flags.iter().find(|(flag, _)| *flag == name) {
-            // Its old value goes with it.
+            // The former value of the flag is left out too.
             Some((_, Some(_))) if !has_value => drop(typed.next()),
             Some(_) => {}
             None => words.push(word),
         }
     }
-    // Behind a bare `--` there are no flags.
+    // After a bare `--` there are no flags.
     let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
     let set = flags.iter().flat_map(|(flag, value)| [Some((*flag).to_owned()), value.clone()]);
     words.splice(end..end, set.flatten());
     words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
-/// A word as a shell takes it.
+/// Quotes a word for a shell, if necessary, and masks NIKs in it.
 fn quoted(word: &str) -> String {
     let shown = mask_niks(word);
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+*".contains(c);

@@ -1,7 +1,7 @@
-//! Where results, partial results and the summary go.
+//! The places of the results, the partial results and the summary.
 //!
-//! Must hold: the input is never overwritten, a partial result never lands on a finished one,
-//! and answers of the stand-in vendor never land under a live output's default name.
+//! Must hold: the input is never overwritten. A partial result never replaces a finished one.
+//! Answers of the sandbox are never written under the default name of a live output.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use crate::model::exit_code::ExitCode;
 use crate::model::subject::mask_path;
 use crate::output::{Dialect, Format, endings, is_our_summary, is_ours, stem};
 
-/// Where results are to go, before it is known what kind of file the input is.
+/// Place of the results as the user asked for it, before the kind of the input is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WantedOutput {
     place: WantedPlace,
@@ -29,31 +29,32 @@ pub struct WantedOutput {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum WantedPlace {
     Stdout,
-    /// Named by the user.
+    /// A file that the user named, and the form that its name asks for.
     Named(PathBuf, Format),
-    /// Not named: beside the input, in its own kind.
+    /// A file beside the input, since the user named none. The kind of the input decides its form.
     Beside {
         input: PathBuf,
         is_sandbox: bool,
     },
 }
 
-/// Where results go.
+/// Place and form of the results.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
     results: Results,
     format: Format,
     summary: Option<PathBuf>,
-    /// True if a file that is not ours may be overwritten.
+    /// True if a file that ceknik did not write may be overwritten.
     overwrite: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Results {
     Stdout,
-    /// Named by the user.
+    /// A file that the user named.
     Named(PathBuf),
-    /// Not named: beside the input, under a name that tells live answers from others.
+    /// A file beside the input, since the user named none. Live answers and answers of the sandbox
+    /// have different names.
     Beside {
         live: PathBuf,
         sandbox: PathBuf,
@@ -62,10 +63,11 @@ enum Results {
 }
 
 impl WantedOutput {
-    /// What the flags mean.
+    /// Converts the flags.
     ///
     /// # Errors
-    /// Standard input without an output; a form that is not written.
+    /// Exit code 2: the input is standard input and no output is named, or the summary is named
+    /// `-`. Exit code 11: the name of the output asks for no form that can be written.
     pub(super) fn new(args: &RunArgs, input: &InputFrom) -> Result<Self, Error> {
         let dialect = if args.excel { Dialect::Spreadsheet } else { Dialect::Exact };
         let place = match (&args.output, input) {
@@ -84,7 +86,7 @@ impl WantedOutput {
         Ok(Self { place, dialect, summary: args.summary.clone(), overwrite: args.overwrite })
     }
 
-    /// The folder that the results go to; `None` where that is standard output.
+    /// Returns the folder that the results go to; `None` for standard output.
     pub fn folder(&self) -> Option<PathBuf> {
         match &self.place {
             WantedPlace::Stdout => None,
@@ -94,7 +96,8 @@ impl WantedOutput {
         }
     }
 
-    /// Where the results of an input go: a workbook's into a workbook, where no other form is named.
+    /// Returns the destination for an input. If the user named no output, the results of a workbook
+    /// go to a workbook, and those of any other input to a CSV. Standard output always gets a CSV.
     pub fn of(&self, is_workbook: bool) -> Destination {
         let dialect = self.dialect;
         let (results, format) = match &self.place {
@@ -114,18 +117,19 @@ impl WantedOutput {
 }
 
 impl Destination {
-    /// In which form the results are written.
+    /// Returns the form in which the results are written.
     pub const fn format(&self) -> Format {
         self.format
     }
 
-    /// The folder that the results go to; `None` where that is standard output.
+    /// Returns the folder that the results go to; `None` for standard output.
     pub fn folder(&self) -> Option<PathBuf> {
         self.finished(false).map(|path| folder_of(path).to_owned())
     }
 
-    /// The finished output; `None` is standard output. Answers of the stand-in are never put
-    /// under a live default name, whatever address they came from.
+    /// Returns the path of the finished output; `None` for standard output. `from_sandbox` is true
+    /// if answers of the sandbox are among the results. Such results never get the default name of
+    /// a live output, whatever address they came from.
     pub fn finished(&self, from_sandbox: bool) -> Option<&Path> {
         match &self.results {
             Results::Stdout => None,
@@ -136,23 +140,26 @@ impl Destination {
         }
     }
 
-    /// The output of a run that stopped early.
+    /// Returns the path of the output of a run that stopped early; `None` for standard output.
     pub fn partial(&self, from_sandbox: bool) -> Option<PathBuf> {
         self.finished(from_sandbox)
             .map(|path| path.with_file_name(format!("{}.partial{}", stem(path), endings(path))))
     }
 
-    /// The summary's path; `None` where results go to standard output and no summary is named.
+    /// Returns the path of the summary; `None` if the results go to standard output and no summary
+    /// is named.
     pub fn summary(&self, from_sandbox: bool) -> Option<PathBuf> {
         let unnamed = || Some(beside(self.finished(from_sandbox)?, ".summary.json"));
         self.summary.clone().or_else(unnamed)
     }
 
-    /// Refuses to write over a file that is read: each of `read` comes with what it is. The partial
-    /// output counts too, since it is replaced and removed without a question.
+    /// Checks that no file that is read would be overwritten. Each path in `read` comes with a
+    /// description for messages. The partial output is checked too, because it is replaced and
+    /// removed without a question.
     ///
     /// # Errors
-    /// Exit code 2 for a clash.
+    /// Exit code 2: an output or the summary would overwrite a file that is read, or the summary
+    /// would overwrite an output.
     pub fn check_apart(&self, read: &[(&str, PathBuf)]) -> Result<(), Error> {
         let written = self.written();
         for (role, path) in &written {
@@ -172,10 +179,11 @@ impl Destination {
         Ok(())
     }
 
-    /// Finds out before the first call whether a file's columns fit into the output.
+    /// Checks before the first call that the columns of a file, together with ours, fit into the
+    /// output.
     ///
     /// # Errors
-    /// Exit code 2: they do not.
+    /// Exit code 2: the columns do not fit into a sheet of a workbook.
     pub fn check_fits(&self, layout: &Layout) -> Result<(), Error> {
         match self.format.columns_too_many(layout) {
             0 => Ok(()),
@@ -190,11 +198,13 @@ impl Destination {
         }
     }
 
-    /// Finds out before the first call whether the output and the summary can be put in their places at the end, also
-    /// beside runs on other ledgers.
+    /// Checks before the first call that the output and the summary can be put in their places at
+    /// the end. A run on another ledger that is writing one of these files is noticed too.
     ///
     /// # Errors
-    /// Exit code 11 for a place that cannot be written to, or that holds a file which ceknik did not write.
+    /// Exit code 11: a place is a folder or not a regular file, cannot be written to, is being
+    /// written by another run, or has a file that ceknik did not write and that may not be
+    /// overwritten.
     pub fn check_writable(&self) -> Result<(), Error> {
         for (role, path) in self.written() {
             let hint = if role == SUMMARY {
@@ -224,7 +234,7 @@ impl Destination {
         Ok(())
     }
 
-    /// Every path that a run may write to, with what it is.
+    /// Returns every path that a run may write to, each with its role in messages.
     fn written(&self) -> Vec<(&'static str, PathBuf)> {
         let of = |sandbox| {
             [
@@ -244,7 +254,10 @@ fn clash(what: String) -> Error {
     Error::new(ExitCode::Usage, what, "name another with -o FILE or --summary FILE")
 }
 
-/// The form that an output's name asks for.
+/// Returns the form that the name of an output asks for.
+///
+/// # Errors
+/// Exit code 11: the name has no ending, the ending of no form, or is that of a folder.
 fn format(path: &Path, dialect: Dialect) -> Result<Format, Error> {
     Format::of(path, dialect).map_err(|ending| {
         let what = match ending.as_str() {
@@ -275,7 +288,7 @@ mod tests {
             (false, false, false, "d/a.verified.csv", "d/a.verified.partial.csv"),
             (false, true, false, "d/a.sandbox.csv", "d/a.sandbox.partial.csv"),
             (true, false, false, "d/a.sandbox.csv", "d/a.sandbox.partial.csv"),
-            // A workbook comes back as a workbook.
+            // The results of a workbook are a workbook.
             (false, false, true, "d/a.verified.xlsx", "d/a.verified.partial.xlsx"),
             (true, false, true, "d/a.sandbox.xlsx", "d/a.sandbox.partial.xlsx"),
         ] {

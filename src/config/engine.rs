@@ -17,9 +17,10 @@ use crate::rules::throttle::ThrottlePolicy;
 
 /// Longest backoff, unless the vendor itself asks for a longer one.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
-/// Calls per second, and the first backoff, if none are given: for the vendor, and for the sandbox,
-/// which costs nothing.
+/// Default number of calls per second, and default first backoff, for the vendor.
 const LIVE_DEFAULTS: (f64, Duration) = (10.0, Duration::from_millis(500));
+/// Default number of calls per second, and default first backoff, for the sandbox, where calls cost
+/// nothing.
 const SANDBOX_DEFAULTS: (f64, Duration) = (1000.0, Duration::from_millis(100));
 
 /// Settings of the engine.
@@ -29,9 +30,9 @@ pub struct EngineConfig {
     pub concurrency: usize,
     /// Rules for asking rows again.
     pub retry: RetryPolicy,
-    /// Calls per second; `None` is unlimited.
+    /// Maximum number of calls per second; `None` if there is no limit.
     pub rate: Option<f64>,
-    /// Longest outage, and longest time of being throttled, before the run is given up.
+    /// Longest outage, and longest time of being throttled, before the run stops.
     pub max_outage: Duration,
     /// Maximum number of confirmed and possible charges of the run, over all its starts.
     pub max_charges: Option<u64>,
@@ -39,7 +40,7 @@ pub struct EngineConfig {
     pub max_calls: Option<u64>,
     /// Percentage of mismatches among the first verdicts above which the run stops.
     pub most_mismatches: Option<u8>,
-    /// Kind of body of the calls; `None`: it is found out.
+    /// Body kind of the calls; `None` if the run finds out which kind the vendor accepts.
     pub body: Option<BodyKind>,
 }
 
@@ -47,7 +48,7 @@ impl EngineConfig {
     /// Converts the flags.
     ///
     /// # Errors
-    /// Exit code 2: an amount that cannot be read, or that has no price beside it.
+    /// Exit code 2: `--max-cost` is not an amount, or is given without `--price`.
     pub(super) fn new(args: &RunArgs, price: Option<&Price>) -> Result<Self, Error> {
         let pace = &args.pace;
         let (rate, backoff) = match args.vendor.address.sandbox {
@@ -72,7 +73,8 @@ impl EngineConfig {
         })
     }
 
-    /// Makes the options of a start that begins now. `body`: what is known of the body kind.
+    /// Makes the options of a start that begins at the time `now`. `body` is what is known of the
+    /// body kind that the vendor accepts.
     pub fn options(
         &self,
         body: BodyTrial,
@@ -101,7 +103,8 @@ impl EngineConfig {
     }
 }
 
-/// Returns the charged calls that a run may make: the lower of both limits.
+/// Returns the maximum number of charged calls of a run: the lower of `--max-charges` and
+/// `--max-cost`. Returns `None` if neither is given.
 fn max_charges(typed: &MoneyArgs, price: Option<&Price>) -> Result<Option<u64>, Error> {
     let cost = amount("--max-cost", typed.max_cost.as_deref(), price)?;
     let by_cost = cost.zip(price).map(|(cost, price)| cost / price.per_call);

@@ -1,7 +1,10 @@
-//! The variables of the environment whose names begin with `CEKNIK_`.
+//! Checks the environment variables whose names begin with `CEKNIK_`.
 //!
-//! Must hold: one that nothing reads is told, for a limit whose name is mistyped limits nothing; an empty one is not
-//! set; what an orchestrator sets for a service of this name is passed over. Never: shows a value.
+//! Must hold: a variable that nothing reads is an error, because a limit with a mistyped name would
+//! limit nothing. An empty variable counts as not set. Variables that an orchestrator sets for a
+//! service named ceknik are ignored.
+//!
+//! Never: shows the value of a variable.
 
 use std::env;
 use std::ffi::OsStr;
@@ -13,18 +16,20 @@ use crate::cli::{self, Command};
 use crate::error::Error;
 
 const PREFIX: &str = "CEKNIK_";
-/// Read without a flag.
+/// Variables of the credentials, which have no flag.
 const SECRETS: [&str; 4] =
     ["CEKNIK_API_ID", "CEKNIK_API_ID_FILE", "CEKNIK_API_SECRET", "CEKNIK_API_SECRET_FILE"];
-/// Those of tests, and those that Kubernetes sets for a service that is called ceknik.
+/// Prefixes of names that are ignored: variables of our tests, and variables that Kubernetes sets
+/// for a service named ceknik.
 const PASSED_OVER: [&str; 3] = ["CEKNIK_TEST_", "CEKNIK_SERVICE_", "CEKNIK_PORT"];
-/// A name is suggested where it is this like the one that was set, or more.
+/// Lowest similarity at which a known name is suggested. Equal names have a similarity of 1.
 const LIKENESS: f64 = 0.8;
 
-/// Refuses a variable that nothing reads. The commands that only print do not care.
+/// Checks that no variable is set that nothing reads. The commands `completions` and `man` only
+/// print, and do not check.
 ///
 /// # Errors
-/// Exit code 2, with the name that may be meant.
+/// Exit code 2: such a variable is set. The message suggests a similar name, if there is one.
 pub(super) fn check(command: &Command) -> Result<(), Error> {
     if matches!(command, Command::Completions { .. } | Command::Man) {
         return Ok(());
@@ -38,7 +43,7 @@ pub(super) fn check(command: &Command) -> Result<(), Error> {
     }
 }
 
-/// A command line's definition in which a variable that is empty is not set.
+/// Returns the definition of the command line with empty variables treated as not set.
 pub(super) fn without_empty(command: clap::Command) -> clap::Command {
     let is_empty = |name: &OsStr| env::var_os(name).is_some_and(|value| value.is_empty());
     let names: Vec<String> =
@@ -46,7 +51,7 @@ pub(super) fn without_empty(command: clap::Command) -> clap::Command {
     names.into_iter().fold(command, |command, name| {
         command.mut_subcommand(name, |sub| {
             sub.mut_args(|argument| match argument.get_env().is_some_and(is_empty) {
-                // No variable has this name.
+                // No variable can have an empty name.
                 true => argument.env("").hide_env(true),
                 false => argument,
             })
@@ -54,7 +59,8 @@ pub(super) fn without_empty(command: clap::Command) -> clap::Command {
     })
 }
 
-/// The variables that a flag or a secret is read from.
+/// Returns the names of the variables that are read: those of the flags, and those of the
+/// credentials.
 fn variables() -> Vec<String> {
     let command = cli::command();
     let flags = command.get_subcommands().flat_map(clap::Command::get_arguments);
@@ -77,7 +83,9 @@ fn unknown(name: &str, read: &[String]) -> String {
     format!("the environment sets {name:?}, which ceknik does not read: {meant}")
 }
 
-/// The known name that is most like one that is not known. What all begin with says nothing.
+/// Returns the known name that is most similar to `name`; `None` if no name is similar enough.
+/// `prefix` is removed first, since a prefix that all names have makes them more similar than they
+/// are.
 pub(super) fn nearest<'a>(
     name: &str,
     known: impl Iterator<Item = &'a str>,

@@ -1,8 +1,11 @@
-//! `ceknik.toml`: the same names as the flags of `ceknik run` and `ceknik plan`, as defaults beneath the environment.
+//! Reads `ceknik.toml`. Its keys are the long flags of `ceknik run` and `ceknik plan`, and its
+//! values become the defaults of these flags. So the command line and the environment win over the
+//! file.
 //!
-//! Must hold: an unknown key is an error with a suggestion, a value that no flag would take is
-//! told as the file's, and a secret in the file is refused. A file that was found and not named is believed only where
-//! nobody else can write to it: it decides where the secrets go and which files are written.
+//! Must hold: an unknown key is an error with a suggestion. A value that its flag does not accept
+//! is reported as an error of the file. A secret in the file is refused. A file that was found, and
+//! not named by the user, is used only if it belongs to this user or to root and other users cannot
+//! write to it, because it decides where the secrets are sent and which files are written.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -19,32 +22,35 @@ use crate::error::Error;
 use crate::fs::trusted::{is_mine, open_at_once, others_may_write, read_bounded, text};
 use crate::model::subject::mask_path;
 
-/// The file that is read where none is named.
+/// Name of the file that is read if the user names none.
 const DEFAULT_FILE: &str = "ceknik.toml";
-/// A larger file holds more than settings.
+/// Largest size of the file in bytes. A larger file holds more than settings.
 const LARGEST: u64 = 1 << 20;
-/// Arguments that are no settings.
+/// Arguments that are not settings.
 const NOT_SETTINGS: [&str; 5] = ["input", "config", "json", "verbose", "help"];
 
-/// The lines of a configuration file that set something.
+/// Lines of a configuration file that set a flag.
 #[derive(Debug, Default)]
 pub(super) struct FileLines {
     file: String,
-    /// By the long flag.
+    /// Number of the line, from 1, by the long flag without its dashes.
     lines: BTreeMap<String, usize>,
 }
 
 impl FileLines {
-    /// The place where a flag is set: the file, the line and the key.
+    /// Returns the place at which a flag is set: the file, the line and the key. Returns `None` if
+    /// the file does not set the flag. `flag` is a long flag without its dashes.
     pub(super) fn place(&self, flag: &str) -> Option<String> {
         self.lines.get(flag).map(|line| format!("{}, line {line}, {flag}", self.file))
     }
 }
 
-/// The command line's definition with the file's values as defaults, and where they stand.
+/// Returns the definition of the command line with the values of the file as defaults, and the
+/// lines that set them.
 ///
 /// # Errors
-/// Exit code 11: the file cannot be read, or holds something that is not a setting.
+/// Exit code 11: the file cannot be read, is not trusted, is not TOML, or has a secret, an unknown
+/// key, or a value that its flag does not accept.
 pub(super) fn command(arguments: &[OsString]) -> Result<(clap::Command, FileLines), Error> {
     let command = without_empty(cli::command());
     let Some((path, text)) = read(&command, arguments)? else {
@@ -85,7 +91,11 @@ pub(super) fn command(arguments: &[OsString]) -> Result<(clap::Command, FileLine
     Ok((with_defaults(command, &defaults), lines))
 }
 
-/// The file's path and text, if there is one. A file that was named must be there.
+/// Reads the configuration file, and returns its path and its text. Returns `None` if the user
+/// names no file and there is none with the default name.
+///
+/// # Errors
+/// Exit code 11: the file cannot be read, or is not named by the user and not trusted.
 fn read(
     command: &clap::Command,
     arguments: &[OsString],
@@ -118,20 +128,22 @@ fn read(
     Ok(Some((path, text)))
 }
 
-/// The file that is used, if there is one.
+/// Returns the path of the file that is used, if there is one. `named` is the file that the user
+/// named.
 pub(super) fn used(named: Option<&Path>) -> Option<PathBuf> {
     let found = Path::new(DEFAULT_FILE);
     named.or_else(|| found.exists().then_some(found)).map(Path::to_owned)
 }
 
-/// The file that `--config` or its variable names: errors are left to the real parsing.
+/// Returns the file that `--config` or its variable names. Errors in the command line are ignored
+/// here, because the actual parsing reports them.
 fn named(command: &clap::Command, arguments: &[OsString]) -> Option<PathBuf> {
     let matches = command.clone().ignore_errors(true).try_get_matches_from(arguments).ok()?;
     let (_, matches) = matches.subcommand()?;
     matches.try_get_one::<PathBuf>("config").ok().flatten().cloned()
 }
 
-/// The long flags of `run` and `plan` that are settings.
+/// Returns the flags of `run` and `plan` that are settings.
 fn settings(command: &clap::Command) -> Vec<Arg> {
     ["run", "plan"]
         .into_iter()
@@ -142,7 +154,7 @@ fn settings(command: &clap::Command) -> Vec<Arg> {
         .collect()
 }
 
-/// Whether the flag would take this value; if not, what it takes.
+/// Checks that a flag accepts this value. The error is the reason why it does not.
 fn check(setting: &Arg, value: &str) -> Result<(), String> {
     if matches!(setting.get_action(), ArgAction::SetTrue) {
         return yes_or_no(value).map(drop);
@@ -153,7 +165,7 @@ fn check(setting: &Arg, value: &str) -> Result<(), String> {
     Err(reason(&error))
 }
 
-/// The reason for which a value is refused.
+/// Returns the reason for which clap refused a value.
 pub(super) fn reason(error: &clap::Error) -> String {
     match (error.get(ContextKind::ValidValue), std::error::Error::source(error)) {
         (Some(ContextValue::Strings(known)), _) => format!("one of {} is wanted", known.join(", ")),
@@ -165,13 +177,14 @@ pub(super) fn reason(error: &clap::Error) -> String {
 fn with_defaults(command: clap::Command, defaults: &BTreeMap<String, String>) -> clap::Command {
     let names: Vec<String> =
         command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
-    // The sandbox is a server of its own: the settings of a run say nothing about it.
+    // `ceknik sandbox` is a separate server, to which the settings of a run do not apply.
     names.into_iter().filter(|name| name != "sandbox").fold(command, |command, name| {
         command.mut_subcommand(name, |sub| {
             sub.mut_args(|argument| {
                 let value = argument.get_long().and_then(|name| defaults.get(name));
                 let Some(value) = value.cloned() else { return argument };
-                // Not for the help to print: it may be private, such as an address with a password in it.
+                // The help must not show the value, which may be private: an address may contain a
+                // password.
                 let hides = argument.get_action().takes_values();
                 argument.default_value(value).hide_default_value(hides)
             })
@@ -186,7 +199,8 @@ fn unknown(key: &str, name: &str, settings: &[Arg]) -> String {
     }
 }
 
-/// A value as it is written: `1.000` may be a thousand, and the flag says so.
+/// Returns a value as text; `None` for an array, a table or a date. A number keeps its notation,
+/// because `1.000` may mean a thousand, which the parser of the flag reports.
 fn plain(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.clone().into_owned()),

@@ -2,7 +2,9 @@
 //!
 //! Must hold: flags that contradict each other are refused here, before anything is opened.
 //!
-//! Never: opens a file but `ceknik.toml` and those of secrets; prints.
+//! Never: prints, or opens a file other than `ceknik.toml` and the files of secrets. The one
+//! exception is [`Destination::check_writable`], which looks at the files that the results would
+//! replace.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -44,13 +46,14 @@ use values::{amount, wrong};
 pub struct JobConfig {
     /// Configuration file that was read, if there was one.
     pub settings: Option<PathBuf>,
-    /// Settings that have no effect beside `--sandbox`, by the names that the user knows.
+    /// Settings that have no effect together with `--sandbox`, each by the name under which the
+    /// user set it: a variable, or a line of the configuration file.
     pub unused: Vec<String>,
     /// The input.
     pub input: InputFrom,
     /// Settings for reading the input.
     pub reading: input::Options,
-    /// True if findings that stop a damaged file are passed over.
+    /// True if findings that stop a damaged file are ignored.
     pub force: bool,
     /// The vendor.
     pub vendor: Vendor,
@@ -72,17 +75,17 @@ pub struct RunConfig {
     pub lock_wait: Duration,
     /// Time from which on no call is started.
     pub deadline: Option<Timestamp>,
-    /// Price of a start, in minor units, from which on a person is asked.
+    /// Price of a start above which the user is asked first, in minor units of the currency.
     pub confirm_above: Option<u64>,
-    /// True if nobody is asked.
+    /// True if the user is never asked.
     pub yes: bool,
-    /// Place of the results.
+    /// Place and form of the results.
     pub output: WantedOutput,
     /// Settings of the display.
     pub screen: term::Options,
 }
 
-/// Where the rows come from.
+/// Source of the rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InputFrom {
     /// A file.
@@ -91,43 +94,44 @@ pub enum InputFrom {
     Stdin,
 }
 
-/// Whom to ask.
+/// Vendor that is asked.
 #[derive(Debug, Clone)]
 pub enum Vendor {
-    /// The stand-in of this process.
+    /// The sandbox, a stand-in vendor inside this process.
     Sandbox(Calls),
-    /// The vendor at an address.
+    /// The vendor, called over the network.
     Live {
-        /// Where.
+        /// Address of the vendor.
         base: BaseUrl,
-        /// The way calls are made.
+        /// Settings of the calls.
         calls: Calls,
-        /// Further root certificates.
+        /// File of further root certificates (PEM).
         ca_cert: Option<PathBuf>,
     },
 }
 
-/// The way calls are made.
+/// Settings of the calls and their connections.
 #[derive(Debug, Clone, Copy)]
 pub struct Calls {
-    /// The longest a call may take, from connecting to the body's end.
+    /// Longest time that a call may take, from connecting to the end of the response's body.
     pub timeout: Duration,
-    /// The longest a connection may take to stand.
+    /// Longest time that making a connection may take.
     pub connect_timeout: Duration,
     /// True if connections are kept for further calls.
     pub keep_alive: bool,
 }
 
-/// What is not asked again.
+/// Rules for the reuse of earlier answers.
 #[derive(Debug, Clone)]
 pub struct Reuse {
-    /// Stored answers this young are used.
+    /// Greatest age of a stored answer that is used instead of a new call.
     pub answers: Duration,
-    /// "not sure" and "failed" this young are not asked again.
+    /// Greatest age of a "not sure" or "failed" that is used. The pair of an older one is asked for
+    /// again.
     pub reask_after: Duration,
-    /// Ask refused rows of earlier runs again.
+    /// True if pairs that an earlier run ended as refused, and free of charge, are asked for again.
     pub retry_refused: bool,
-    /// Send rows in doubt of earlier runs again.
+    /// True if pairs that were in doubt before the run began are sent again.
     pub resend_doubts: bool,
 }
 
@@ -141,7 +145,7 @@ impl InputFrom {
 }
 
 impl Vendor {
-    /// The origin of its answers.
+    /// Returns the origin of the vendor's answers.
     pub fn origin(&self) -> Origin {
         match self {
             Self::Sandbox(_) => Origin::sandbox(),
@@ -154,7 +158,10 @@ impl JobConfig {
     /// Converts the flags.
     ///
     /// # Errors
-    /// Exit code 2 or 11: flags that cannot be used, or not together.
+    /// Exit code 2: an amount or the timeout cannot be used, an amount has no price, or
+    /// `--base-url` or `--ca-cert` was typed together with `--sandbox`. Exit code 11: the vendor's
+    /// address cannot be used, no folder for the ledger is known, or the ledger or its key file is
+    /// a link that leads nowhere.
     fn new(args: &RunArgs, origins: &Origins) -> Result<Self, Error> {
         let address = &args.vendor.address;
         let unused = match address.sandbox {
@@ -183,7 +190,10 @@ impl RunConfig {
     /// Converts the flags.
     ///
     /// # Errors
-    /// Exit code 2 or 11: flags that cannot be used, or not together.
+    /// Exit code 2: an amount, the timeout or the deadline cannot be used, an amount has no price,
+    /// flags contradict each other, or standard input has no output. Exit code 11: the vendor's
+    /// address or the form of the output cannot be used, no folder for the ledger is known, or the
+    /// ledger or its key file is a link that leads nowhere.
     pub fn new(args: &RunArgs, origins: &Origins) -> Result<Self, Error> {
         let job = JobConfig::new(args, origins)?;
         let confirm_above = args.start.confirm_above.as_deref();
@@ -203,8 +213,8 @@ impl RunConfig {
         })
     }
 
-    /// Returns the files beside the input that a run reads, or keeps for itself, each with what it
-    /// is.
+    /// Returns the files, other than the input, that a run reads or keeps for itself, each with a
+    /// description for messages.
     pub fn files(&self) -> Vec<(&'static str, PathBuf)> {
         let JobConfig { vendor, ledger, settings, .. } = &self.job;
         let authority = match vendor {
@@ -219,10 +229,12 @@ impl RunConfig {
     }
 }
 
-/// Where a ledger is that is named by the flags of `status` and `purge`.
+/// Returns the location of the ledger that the flags of `status` or `purge` choose.
 ///
 /// # Errors
-/// Exit code 11: no folder is known, or the address cannot be used. Exit code 2: it is typed beside `--sandbox`.
+/// Exit code 11: the vendor's address cannot be used, no folder for the ledger is known, or the
+/// ledger or its key file is a link that leads nowhere. Exit code 2: `--base-url` was typed
+/// together with `--sandbox`.
 pub fn which_ledger(
     args: &WhichArgs,
     key_file: Option<PathBuf>,
@@ -260,7 +272,12 @@ fn location(
     Ok(Location { ledger, key, origin: origin.name().to_owned() })
 }
 
-/// The file that a link leads to: what stands beside it is the same by whatever name it is called.
+/// Returns the file that a link leads to; a path that is no link is returned unchanged. The key,
+/// the witness and the lock are beside the ledger, so they are found whichever name of the ledger
+/// is used.
+///
+/// # Errors
+/// Exit code 11: the link leads nowhere.
 fn itself(what: &str, path: PathBuf) -> Result<PathBuf, Error> {
     if !path.is_symlink() {
         return Ok(path);

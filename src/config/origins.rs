@@ -1,6 +1,7 @@
-//! The origin of each setting: it was typed, or a variable or a line of the configuration file sets it.
+//! The origin of each setting: the command line, an environment variable, or a line of the
+//! configuration file.
 //!
-//! Must hold: a value that is at fault is told as what the user has to change.
+//! Must hold: an error about a value names the place that the user has to change.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -15,23 +16,24 @@ use crate::cli::Cli;
 use crate::error::Error;
 use crate::model::exit_code::ExitCode;
 
-/// The hand that set a setting.
+/// Origin of a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum SetBy {
     /// The command line.
     Typed,
-    /// A variable of the environment, by its name.
+    /// The environment variable with this name.
     Variable(String),
-    /// The configuration file: its name, the line and the key.
+    /// The configuration file. The text has the name of the file, the line and the key.
     File(String),
 }
 
-/// The hands that set the settings of a command, by their long flags. A flag that is not in it has its default.
+/// Origins of a command's settings, by long flag (`--rate`). A flag that is not in the map has its
+/// built-in default.
 #[derive(Debug, Default)]
 pub struct Origins(BTreeMap<String, SetBy>);
 
 impl Origins {
-    /// The origins of what was parsed.
+    /// Returns the origins of the settings of a parsed command line.
     fn of(command: &Command, matches: &ArgMatches, lines: &FileLines) -> Self {
         let Some((name, matches)) = matches.subcommand() else { return Self::default() };
         let arguments = command.find_subcommand(name).into_iter().flat_map(Command::get_arguments);
@@ -48,7 +50,8 @@ impl Origins {
         Self(arguments.filter_map(origin).collect())
     }
 
-    /// An error told as the fault of what the user has to change: the flag, the variable or the line of the file.
+    /// Returns the error with a message that names the place that the user has to change: the flag,
+    /// the variable, or the line of the file.
     pub fn explain(&self, error: Error) -> Error {
         let Some(flag) = error.flag else { return error };
         let (Some(SetBy::Variable(name)) | Some(SetBy::File(name))) = self.0.get(flag) else {
@@ -61,10 +64,11 @@ impl Origins {
         Error { message: format!("{name}: {own}"), ..error }
     }
 
-    /// The settings that mean nothing beside `--sandbox`, to be said: each by the name that the user knows it by.
+    /// Returns those of `flags` that a variable or the file sets, and that have no effect together
+    /// with `--sandbox`. Each has the name under which the user set it.
     ///
     /// # Errors
-    /// Exit code 2: one of them was typed.
+    /// Exit code 2: one of `flags` was typed on the command line.
     pub fn unused_in_sandbox(&self, flags: &[&str]) -> Result<Vec<String>, Error> {
         let mut unused = Vec::new();
         for flag in flags {
@@ -88,19 +92,21 @@ impl Origins {
     }
 }
 
-/// The reason for which no command could be understood.
+/// Reason why the command line was not converted to a command.
 #[derive(Debug)]
 pub enum Refused {
-    /// The user, by what was typed: clap says so itself.
+    /// The typed command line has an error, or asks for the help or the version. Clap itself shows
+    /// the text.
     Typed(clap::Error),
-    /// A variable, or the configuration file.
+    /// A variable or the configuration file has an error.
     Set(Error),
 }
 
-/// Makes sense of what was typed, set and written down.
+/// Parses the command line, with the environment and the configuration file as defaults.
 ///
 /// # Errors
-/// [`Refused`], by who has to change something.
+/// [`Refused::Typed`] if the typed command line has an error, and [`Refused::Set`] if a variable or
+/// the configuration file has one.
 pub fn parse(arguments: &[OsString]) -> Result<(Cli, Origins), Refused> {
     let (command, lines) = super::file::command(arguments).map_err(Refused::Set)?;
     let matches =
@@ -115,7 +121,8 @@ pub fn parse(arguments: &[OsString]) -> Result<(Cli, Origins), Refused> {
     Ok((cli, Origins::of(&command, &matches, &lines)))
 }
 
-/// An error of the command line that is the fault of a variable; `None` where it is what was typed.
+/// Converts an error of clap that the value of a variable caused. Returns `None` if the typed
+/// command line caused the error.
 fn fault_of_variable(
     command: &Command,
     arguments: &[OsString],

@@ -16,7 +16,7 @@ pub struct PlanConfig {
     pub job: JobConfig,
     /// Share of calls that is charged, if the user gave it.
     pub charge_share: Option<Share>,
-    /// Length of a night.
+    /// Length of a night, for the number of nights that the calls take.
     pub night: Option<Duration>,
     /// True if the plan is written as JSON.
     pub json: bool,
@@ -28,7 +28,10 @@ impl PlanConfig {
     /// Converts the flags. Flags of `run` that do not change the plan are ignored.
     ///
     /// # Errors
-    /// Exit code 2 or 11: flags that cannot be used, or not together.
+    /// Exit code 2: an amount or the timeout cannot be used, an amount has no price, or
+    /// `--base-url` or `--ca-cert` was typed together with `--sandbox`. Exit code 11: the vendor's
+    /// address cannot be used, no folder for the ledger is known, or the ledger or its key file is
+    /// a link that leads nowhere.
     pub fn new(args: &PlanArgs, origins: &Origins) -> Result<Self, Error> {
         Ok(Self {
             job: JobConfig::new(&args.run, origins)?,

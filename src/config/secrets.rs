@@ -1,4 +1,7 @@
-//! The account's secrets: from the environment or from a file it names, never from an argument.
+//! Reads the credentials of the account from environment variables, or from the files that
+//! environment variables name.
+//!
+//! Never: reads a secret from an argument, or puts one into a message.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -11,24 +14,24 @@ use crate::api::Credentials;
 use crate::error::Error;
 use crate::fs::trusted::{open_at_once, read_bounded, text};
 
-/// A larger file is no secret.
+/// Largest size of a file with a secret, in bytes.
 const LARGEST: u64 = 64 * 1024;
-/// So long a pipe is waited for.
+/// Longest wait for a secret from a pipe.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// A pipe without bytes is looked at so often.
+/// Pause before an empty pipe is read again.
 const POLL: Duration = Duration::from_millis(10);
 
-/// The account from `CEKNIK_API_ID` and `CEKNIK_API_SECRET`, or from the files that
+/// Returns the credentials from `CEKNIK_API_ID` and `CEKNIK_API_SECRET`, or from the files that
 /// `CEKNIK_API_ID_FILE` and `CEKNIK_API_SECRET_FILE` name.
 ///
 /// # Errors
-/// Exit code 11: missing, empty, given twice, or a file that cannot be read. The message never
-/// holds a secret.
+/// Exit code 11: a credential is missing, empty, set in both ways or not UTF-8, or its file cannot
+/// be read. The message never contains a secret.
 pub fn credentials() -> Result<Credentials, Error> {
     Ok(Credentials { id: secret("CEKNIK_API_ID")?, secret: secret("CEKNIK_API_SECRET")? })
 }
 
-/// The files that hold them, if they are in files.
+/// Returns the paths of the files that hold the credentials, as far as the environment names files.
 pub(super) fn files() -> impl Iterator<Item = PathBuf> {
     let named = ["CEKNIK_API_ID_FILE", "CEKNIK_API_SECRET_FILE"].map(std::env::var_os);
     named.into_iter().flatten().filter(|path| !path.is_empty()).map(PathBuf::from)
@@ -44,11 +47,12 @@ fn secret(name: &str) -> Result<String, Error> {
         (Some(value), None) => {
             value.into_string().map_err(|_| format!("{name} is not valid UTF-8"))
         }
-        // Not which file: the secret itself may have been put there.
+        // The path is not shown, because a user may have set the variable to the secret itself.
         (None, Some(path)) => read(Path::new(&path))
             .map_err(|error| format!("the file that {file_name} names cannot be read: {error}")),
     };
-    // A file ends with a line break that is not part of the secret.
+    // Spaces and line breaks around a secret are not part of it. A file usually ends with a line
+    // break.
     let value = value.and_then(|value| match value.trim() {
         "" => Err(format!("{name} is empty")),
         value => Ok(value.to_owned()),
@@ -56,7 +60,7 @@ fn secret(name: &str) -> Result<String, Error> {
     value.map_err(|message| Error::config(message, hint))
 }
 
-/// Reads a regular file, or a pipe, as a shell's `<(command)` is one.
+/// Reads a regular file or a pipe. A shell passes `<(command)` as a pipe.
 fn read(path: &Path) -> io::Result<String> {
     let file = open_at_once(path)?;
     let bytes = match file.metadata()?.file_type().is_fifo() {
@@ -66,12 +70,13 @@ fn read(path: &Path) -> io::Result<String> {
     text(bytes)
 }
 
-/// Reads a pipe until whoever writes to it is done.
+/// Reads a pipe until its writer closes it.
 fn read_pipe(mut pipe: &File) -> io::Result<Vec<u8>> {
     let (begun, mut bytes, mut chunk) = (Instant::now(), Vec::new(), [0; 4096]);
     while begun.elapsed() < PATIENCE {
         match pipe.read(&mut chunk) {
-            // Before the first byte nobody may have opened its other end.
+            // Before the first byte, a read of nothing can mean that no writer has opened the pipe
+            // yet.
             Ok(0) if !bytes.is_empty() => return Ok(bytes),
             Ok(0) => sleep(POLL),
             Ok(read) => bytes.extend_from_slice(&chunk[..read]),

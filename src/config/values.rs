@@ -1,4 +1,4 @@
-//! Values that depend on other values: amounts on the currency, the time-out on the address.
+//! Checks values that depend on other values: amounts on the currency, the timeout on the address.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -7,18 +7,18 @@ use crate::error::Error;
 use crate::model::exit_code::ExitCode;
 use crate::model::money::Price;
 
-/// Returns the error of a command line, a variable or a file that cannot be understood.
+/// Creates the error for a command line, a variable or a file that cannot be parsed (exit code 2).
 pub(super) fn usage(message: String) -> Error {
     Error::plain(ExitCode::Usage, message)
 }
 
-/// Returns the error of a flag whose value cannot be used.
+/// Creates the error for a flag whose value cannot be used (exit code 2).
 pub(super) fn wrong(flag: &'static str, why: impl Display) -> Error {
     usage(format!("{flag}: {why}")).of_flag(flag)
 }
 
-/// Checks the longest time of a call. If it were shorter than any answer takes, each call would end
-/// in doubt.
+/// Returns the timeout of a call if it is long enough: 1 s, or 100 ms for an address of this
+/// machine. If the timeout were shorter than any answer takes, each call would end in doubt.
 pub(super) fn timeout(timeout: Duration, is_loopback: bool) -> Result<Duration, Error> {
     let (least, words) = match is_loopback {
         true => (Duration::from_millis(100), "100ms for an address of this machine"),
@@ -30,7 +30,11 @@ pub(super) fn timeout(timeout: Duration, is_loopback: bool) -> Result<Duration, 
     Ok(timeout)
 }
 
-/// Parses an amount in the currency of the price. Returns minor units.
+/// Parses an amount in the currency of the price, and returns it in minor units. Returns `None` if
+/// no amount was typed.
+///
+/// # Errors
+/// Exit code 2: the text is not an amount, or there is no price.
 pub(super) fn amount(
     flag: &'static str,
     typed: Option<&str>,

@@ -3,6 +3,7 @@
 //!
 //! Never: reads a file. The caller passes the first bytes.
 
+use super::form::DELIMITERS;
 use super::records::{Fields, RecordOptions, Records};
 use crate::rules::headers::is_header;
 use crate::rules::nik::look_of;
@@ -15,9 +16,6 @@ pub const HEAD_BYTES: usize = 64 * 1024;
 const SAMPLE: usize = 100;
 /// Number of records at the start among which a header is searched.
 pub(super) const HEADER_WITHIN: usize = 50;
-
-/// The known delimiters. If two of them have equal scores, the earlier one wins.
-pub(super) const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 /// Measure of the sense that the text makes under a delimiter. The derived order compares the
 /// fields from the first to the last.

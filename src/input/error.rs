@@ -2,9 +2,6 @@
 //!
 //! Never: holds cell contents. In paths and headers, long runs of digits are masked.
 
-use super::form::Unsupported;
-use super::sheet::SheetError;
-use super::stream::PackedError;
 use crate::model::subject::mask_digits;
 use crate::rules::columns::ColumnError;
 use std::fmt;
@@ -67,7 +64,7 @@ impl InputError {
             Problem::Io(_, error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 "check the permissions"
             }
-            Problem::Io(doing, _) if doing.starts_with("make") || doing.starts_with("keep") => {
+            Problem::Spool(..) => {
                 "make room for it; `plan` keeps it in the folder that TMPDIR names, `run` beside its output"
             }
             Problem::Io(..) => return None,
@@ -129,6 +126,9 @@ pub enum Problem {
     /// The system returned an error. The text names the operation that failed.
     #[error("can't {0}: {1}")]
     Io(&'static str, io::Error),
+    /// A temporary file of the input cannot be made or written. The text says for what.
+    #[error("can't {0}: {1}")]
+    Spool(&'static str, io::Error),
     /// The file has no record: no bytes, or only a BOM, a separator line or line ends.
     #[error("the file is empty")]
     Empty,
@@ -184,4 +184,124 @@ impl Problem {
             None => Self::Io("read it", error),
         }
     }
+}
+
+/// Forms that are recognized, but cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unsupported {
+    /// A ZIP file that is no workbook.
+    #[error("this is a ZIP file, not an Excel workbook")]
+    Zip,
+    /// An old workbook (`.xls`), or a workbook that is locked with a password.
+    #[error("this is an old Excel workbook (.xls), or one that is locked with a password")]
+    Xls,
+    /// A binary workbook (`.xlsb`).
+    #[error("this is a binary Excel workbook (.xlsb)")]
+    Xlsb,
+    /// An OpenDocument workbook (`.ods`), as LibreOffice writes it.
+    #[error("this is an OpenDocument spreadsheet (.ods)")]
+    Ods,
+    /// A PDF.
+    #[error("this is a PDF")]
+    Pdf,
+    /// A web page, which some systems export under `.xls`.
+    #[error("this is a web page (HTML), whatever the file's name says")]
+    Html,
+    /// A gzip file with another gzip file or a ZIP file in it, where a text is expected.
+    #[error("this is a gzip file with another packed file or a workbook in it")]
+    PackedTwice,
+}
+
+impl Unsupported {
+    /// Returns advice on how to convert the file to a form that can be read.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::Zip => "unpack it, and give the file that is in it",
+            Self::Xls => {
+                "open it (with its password), and save it as an Excel workbook (.xlsx) without one, or as \"CSV UTF-8\""
+            }
+            Self::Xlsb | Self::Ods => "save it as an Excel workbook (.xlsx) or as \"CSV UTF-8\"",
+            Self::Html => {
+                "open it in a spreadsheet program, and save it as an Excel workbook (.xlsx)"
+            }
+            Self::Pdf => "get the table as a CSV file or an Excel workbook",
+            Self::PackedTwice => "unpack it first: gunzip FILE",
+        }
+    }
+}
+
+/// Largest ratio between the length of a text and the length of its gzip file. Customer files have
+/// about 10. Deflate can reach about 1000.
+pub(super) const MOST_UNPACKED: u64 = 100;
+
+/// Reasons why a packed file cannot be unpacked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PackedError {
+    /// The file is cut off, or was changed in transit.
+    #[error("the gzip file is damaged or cut off")]
+    Damaged,
+    /// The file unpacks to far more text than any customer file.
+    #[error(
+        "the gzip file unpacks to more than {MOST_UNPACKED} times its size: this is no customer file"
+    )]
+    Bomb,
+}
+
+/// Reasons why a workbook cannot be read.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SheetError {
+    /// The workbook's file or one of its parts is broken. The text is the reason.
+    #[error("the workbook can't be read: {0}")]
+    Damaged(&'static str),
+    /// The workbook is larger than any customer file. The text says which bound was exceeded.
+    #[error("the workbook holds {0}: this is no customer file")]
+    TooLarge(&'static str),
+    /// The workbook has no sheet with rows: only charts, macros, or sheets whose part is missing.
+    #[error("the workbook has no sheet with rows that can be read")]
+    NoWorksheet,
+    /// No visible sheet has a filled cell.
+    #[error("the workbook has no sheet with cells")]
+    Empty,
+    /// The workbook does not have the sheet that the user named: that name, and a list of the
+    /// visible sheets.
+    #[error("the workbook has no sheet {0:?}; it has {1}")]
+    NoSuchSheet(String, String),
+    /// More than one sheet fits, and the user has to choose.
+    #[error("more than one sheet could be meant: {list}")]
+    Several {
+        /// Number of the first sheet that fits, as `--sheet` accepts it: from 1, visible sheets
+        /// only.
+        first: usize,
+        /// All sheets that fit, each with its number and name.
+        list: String,
+    },
+}
+
+impl SheetError {
+    /// Returns advice on how to solve the problem.
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::Damaged(_) | Self::NoWorksheet => {
+                "open it in a spreadsheet program and save it again, as .xlsx or as \"CSV UTF-8\""
+            }
+            Self::TooLarge(_) => "save the sheet alone as \"CSV UTF-8\", and give that file",
+            Self::Empty => "was the export interrupted?",
+            Self::NoSuchSheet(..) | Self::Several { .. } => {
+                "name the sheet: --sheet NAME, or its number from 1"
+            }
+        }
+    }
+}
+
+/// Reason in [`SheetError::Damaged`] for a ZIP file that is cut off or was changed in transit.
+pub(super) const BROKEN_ZIP: &str = "it is cut off, or changed on its way";
+
+/// Makes the problem of a damaged workbook.
+pub(super) fn damaged(why: &'static str) -> Problem {
+    Problem::Sheet(SheetError::Damaged(why))
+}
+
+/// Makes the problem of a workbook that exceeds a bound.
+pub(super) fn too_large(what: &'static str) -> Problem {
+    Problem::Sheet(SheetError::TooLarge(what))
 }

@@ -5,9 +5,12 @@
 //!
 //! Never: reads a file. The caller passes the bytes.
 
-use super::delimiter::DELIMITERS;
+use super::error::Unsupported;
 use std::fmt;
 use std::str::FromStr;
+
+/// The known delimiters. If two of them have equal scores, the earlier one wins.
+pub(super) const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 /// Byte order mark of UTF-8, which some programs write before the text.
 const UTF8_BOM: &[u8] = b"\xEF\xBB\xBF";
@@ -114,50 +117,6 @@ impl fmt::Display for Form {
             Self::Sheet(_) => f.write_str("Excel workbook"),
             Self::Text { gzip: true, .. } => f.write_str("CSV in a gzip file"),
             Self::Text { .. } => f.write_str("CSV"),
-        }
-    }
-}
-
-/// Forms that are recognized, but cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unsupported {
-    /// A ZIP file that is no workbook.
-    #[error("this is a ZIP file, not an Excel workbook")]
-    Zip,
-    /// An old workbook (`.xls`), or a workbook that is locked with a password.
-    #[error("this is an old Excel workbook (.xls), or one that is locked with a password")]
-    Xls,
-    /// A binary workbook (`.xlsb`).
-    #[error("this is a binary Excel workbook (.xlsb)")]
-    Xlsb,
-    /// An OpenDocument workbook (`.ods`), as LibreOffice writes it.
-    #[error("this is an OpenDocument spreadsheet (.ods)")]
-    Ods,
-    /// A PDF.
-    #[error("this is a PDF")]
-    Pdf,
-    /// A web page, which some systems export under `.xls`.
-    #[error("this is a web page (HTML), whatever the file's name says")]
-    Html,
-    /// A gzip file with another gzip file or a ZIP file in it, where a text is expected.
-    #[error("this is a gzip file with another packed file or a workbook in it")]
-    PackedTwice,
-}
-
-impl Unsupported {
-    /// Returns advice on how to convert the file to a form that can be read.
-    pub fn hint(self) -> &'static str {
-        match self {
-            Self::Zip => "unpack it, and give the file that is in it",
-            Self::Xls => {
-                "open it (with its password), and save it as an Excel workbook (.xlsx) without one, or as \"CSV UTF-8\""
-            }
-            Self::Xlsb | Self::Ods => "save it as an Excel workbook (.xlsx) or as \"CSV UTF-8\"",
-            Self::Html => {
-                "open it in a spreadsheet program, and save it as an Excel workbook (.xlsx)"
-            }
-            Self::Pdf => "get the table as a CSV file or an Excel workbook",
-            Self::PackedTwice => "unpack it first: gunzip FILE",
         }
     }
 }

@@ -8,11 +8,12 @@
 //! names the encoding, the whole text is read to find it.
 
 use super::delimiter::{HEAD_BYTES, HEADER_WITHIN, sniff, texts};
-use super::error::{InputError, Place, Problem};
-use super::form::{self, Encoding, Form, Unsupported};
+use super::error::{InputError, Place, Problem, Unsupported};
+use super::form::{self, Encoding, Form};
+use super::reader::SourceReader;
 use super::records::{BUFFER_BYTES, RecordOptions, Records};
 use super::sheet::{self, SheetSpec};
-use super::source::{Source, SourceReader};
+use super::source::Source;
 use super::stream::TextStream;
 use crate::model::column::Column;
 use crate::rules::columns::{
@@ -55,9 +56,9 @@ pub struct Options {
 
 impl Options {
     /// Returns the options that matter for the choice of a workbook's sheet.
-    pub fn sheet_options(&self) -> sheet::Options<'_> {
+    pub fn sheet_options(&self) -> sheet::ChoiceOptions<'_> {
         let (sheet, no_header) = (self.sheet.as_ref(), self.no_header);
-        sheet::Options { sheet, no_header, wanted: self.wanted() }
+        sheet::ChoiceOptions { sheet, no_header, wanted: self.wanted() }
     }
 
     fn wanted(&self) -> Wanted<'_> {

@@ -16,6 +16,7 @@ pub mod delimiter;
 pub mod error;
 pub mod form;
 pub mod layout;
+pub mod reader;
 pub mod records;
 pub mod rows;
 pub mod sheet;
@@ -35,7 +36,8 @@ pub use source::Source;
 /// layout, or if [`Rows`] cannot read the records.
 pub fn read_bytes(bytes: &[u8], options: &Options) -> Result<u64, InputError> {
     let folder = std::env::temp_dir();
-    let source = Source::spool(bytes, &folder)?.unfolded(options.sheet_options(), &folder)?;
+    let source =
+        Source::spool(bytes, &folder)?.workbook_to_text(options.sheet_options(), &folder)?;
     let layout = inspect(&source, options)?;
     let mut rows = Rows::open(&source, &layout, options, blake3::Hasher::new())?;
     let mut count = 0;

@@ -10,6 +10,7 @@
 //! more than one fits.
 
 mod book;
+mod bounds;
 mod cells;
 mod choose;
 mod dates;
@@ -20,20 +21,20 @@ mod texts;
 mod typed;
 mod xml;
 
-pub use choose::SheetSpec;
+pub use choose::{ChoiceOptions, SheetSpec};
 pub use formats::NumberFormat;
 pub use typed::{TypedCell, TypedRows};
 
-use super::error::{InputError, Problem};
-use super::source::{Source, SourceReader};
+use super::error::{BROKEN_ZIP, Problem, damaged, too_large};
+use super::reader::SourceReader;
 use crate::fs::unnamed_file;
 use crate::panics::contained;
-use crate::rules::columns::Wanted;
-use book::{Book, SheetPart};
+use book::Book;
+use bounds::Bounds;
 use cells::{Kind, Lists, Rows, SheetRow};
 use choose::{Chosen, choose};
 use formats::Formats;
-use package::{Bounds, Package};
+use package::Package;
 use sets::{CellSet, RowSet};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -109,97 +110,37 @@ impl Sheet {
     }
 }
 
-/// Reasons why a workbook cannot be read.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum SheetError {
-    /// The workbook's file or one of its parts is broken. The text is the reason.
-    #[error("the workbook can't be read: {0}")]
-    Damaged(&'static str),
-    /// The workbook is larger than any customer file. The text says which bound was exceeded.
-    #[error("the workbook holds {0}: this is no customer file")]
-    TooLarge(&'static str),
-    /// The workbook has no sheet with rows: only charts, macros, or sheets whose part is missing.
-    #[error("the workbook has no sheet with rows that can be read")]
-    NoWorksheet,
-    /// No visible sheet has a filled cell.
-    #[error("the workbook has no sheet with cells")]
-    Empty,
-    /// The workbook does not have the sheet that the user named: that name, and a list of the
-    /// visible sheets.
-    #[error("the workbook has no sheet {0:?}; it has {1}")]
-    NoSuchSheet(String, String),
-    /// More than one sheet fits, and the user has to choose.
-    #[error("more than one sheet could be meant: {list}")]
-    Several {
-        /// Number of the first sheet that fits, as `--sheet` accepts it: from 1, visible sheets
-        /// only.
-        first: usize,
-        /// All sheets that fit, each with its number and name.
-        list: String,
-    },
-}
-
-impl SheetError {
-    /// Returns advice on how to solve the problem.
-    pub(super) fn hint(&self) -> &'static str {
-        match self {
-            Self::Damaged(_) | Self::NoWorksheet => {
-                "open it in a spreadsheet program and save it again, as .xlsx or as \"CSV UTF-8\""
-            }
-            Self::TooLarge(_) => "save the sheet alone as \"CSV UTF-8\", and give that file",
-            Self::Empty => "was the export interrupted?",
-            Self::NoSuchSheet(..) | Self::Several { .. } => {
-                "name the sheet: --sheet NAME, or its number from 1"
-            }
-        }
-    }
-}
-
-/// Options for the choice of the sheet.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Options<'a> {
-    /// The sheet that the user named. `None`: find it.
-    pub sheet: Option<&'a SheetSpec>,
-    /// The first row is data, not a header.
-    pub no_header: bool,
-    /// The columns that the user named.
-    pub wanted: Wanted<'a>,
-}
-
-/// Reads a sheet of the workbook `source` into two unnamed files in `folder`: its text and its
-/// typed cells. Returns a source that reads the text.
+/// Converts the chosen sheet of a workbook to text. Returns the text in an unnamed file in `folder`,
+/// and the facts that the text does not contain.
 ///
 /// # Errors
-/// The problem is [`Problem::Unsupported`] if the ZIP file is no `.xlsx` workbook,
-/// [`Problem::Sheet`] if the workbook is damaged or too large or its sheet cannot be chosen, and
-/// [`Problem::Io`] if the unnamed files cannot be made or written.
-pub(super) fn unfold(
-    source: &Source,
-    options: Options<'_>,
+/// - [`Problem::Unsupported`]: the ZIP file is no `.xlsx` workbook.
+/// - [`Problem::Sheet`]: the workbook is damaged or too large, or its sheet cannot be chosen.
+/// - [`Problem::Spool`]: the unnamed files cannot be made or written.
+pub(super) fn to_text(
+    workbook: SourceReader,
+    options: ChoiceOptions<'_>,
     folder: &Path,
-) -> Result<Source, InputError> {
+) -> Result<(File, Sheet), Problem> {
     let spool = || {
         unnamed_file(folder)
-            .map_err(|error| source.error(Problem::Io("make a file to keep its rows in", error)))
+            .map_err(|error| Problem::Spool("make a file to keep its rows in", error))
     };
     let (text, typed) = (spool()?, spool()?);
-    let file = source.open()?;
     // A library may panic on a hostile file. `contained` catches the panic, and it becomes an
     // error.
-    let mut sheet = contained(|| read(file, options, Bounds::default(), &text, &typed))
-        .unwrap_or_else(|| Err(damaged("it is not built as it should be")))
-        .map_err(|problem| source.error(problem))?;
+    let mut sheet = contained(|| read(workbook, options, Bounds::default(), &text, &typed))
+        .unwrap_or_else(|| Err(damaged("it is not built as it should be")))?;
     sheet.typed = Some(Arc::new(typed));
-    Ok(source.with_sheet(text, sheet))
+    Ok((text, sheet))
 }
 
 /// Checks whether a workbook holds results that this program wrote. Returns `false` for a workbook
 /// that cannot be read.
 pub fn holds_results(path: &Path) -> bool {
     let looked = contained(|| -> Result<bool, Problem> {
-        let source = Source::file(path).map_err(|_| damaged(BROKEN_ZIP))?;
-        let file = source.open().map_err(|_| damaged(BROKEN_ZIP))?;
-        let mut package = Package::open(file, Bounds::default())?;
+        let file = File::open(path).map_err(|_| damaged(BROKEN_ZIP))?;
+        let mut package = Package::open(SourceReader::of(Arc::new(file)), Bounds::default())?;
         let book = Book::read(&mut package)?;
         let texts = Texts::read(&mut package, book.texts);
         let formats = Formats::default();
@@ -209,20 +150,9 @@ pub fn holds_results(path: &Path) -> bool {
     looked.is_some_and(|looked| looked.unwrap_or(false))
 }
 
-/// Reason in [`SheetError::Damaged`] for a ZIP file that is cut off or was changed in transit.
-const BROKEN_ZIP: &str = "it is cut off, or changed on its way";
-
-fn damaged(why: &'static str) -> Problem {
-    Problem::Sheet(SheetError::Damaged(why))
-}
-
-fn too_large(what: &'static str) -> Problem {
-    Problem::Sheet(SheetError::TooLarge(what))
-}
-
 fn read(
     file: SourceReader,
-    options: Options<'_>,
+    options: ChoiceOptions<'_>,
     bounds: Bounds,
     text: &File,
     typed: &File,
@@ -277,7 +207,7 @@ impl RowWriter<'_> {
     /// Writes a row as the line `index`, from 0. Rows that are missing before it become empty
     /// lines.
     fn write(&mut self, row: &SheetRow, index: u64) -> Result<(), Problem> {
-        let kept = |error| Problem::Io("keep its rows in a file", error);
+        let kept = |error| Problem::Spool("keep its rows in a file", error);
         while self.lines < index {
             self.text.write_all(b"\n").map_err(kept)?;
             self.lines += 1;
@@ -293,7 +223,7 @@ impl RowWriter<'_> {
 
     fn finish(mut self) -> Result<(), Problem> {
         let flushed = self.text.flush().and_then(|()| self.typed.flush());
-        flushed.map_err(|error| Problem::Io("keep its rows in a file", error))
+        flushed.map_err(|error| Problem::Spool("keep its rows in a file", error))
     }
 }
 

@@ -9,12 +9,13 @@
 
 use super::error::{InputError, Problem};
 use super::form::ZIP;
+use super::reader::SourceReader;
 use super::sheet::{self, Sheet};
 use crate::fs::unnamed_file;
 use crate::model::subject::mask_digits;
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::{FileExt, FileTypeExt};
+use std::io::{self, Read};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -77,7 +78,7 @@ impl Source {
     /// Returns [`Problem::Io`] if the stream cannot be read, or the temporary file cannot be made
     /// or written.
     pub fn spool(mut stream: impl Read, folder: &Path) -> Result<Self, InputError> {
-        let failed = |doing| move |error| InputError::new(STDIN, Problem::Io(doing, error));
+        let failed = |doing| move |error| InputError::new(STDIN, Problem::Spool(doing, error));
         let mut file = unnamed_file(folder).map_err(failed("make a file to keep it in"))?;
         io::copy(&mut stream, &mut file).map_err(failed("keep it in a file"))?;
         let place = Location::Spool(Arc::new(file));
@@ -91,15 +92,24 @@ impl Source {
     /// Returns an error if the source cannot be opened, if it is a ZIP file but no `.xlsx`
     /// workbook, if the workbook is damaged or too large, if no sheet or more than one sheet fits,
     /// or if the temporary files cannot be written.
-    pub fn unfolded(self, options: sheet::Options<'_>, folder: &Path) -> Result<Self, InputError> {
+    pub fn workbook_to_text(
+        self,
+        options: sheet::ChoiceOptions<'_>,
+        folder: &Path,
+    ) -> Result<Self, InputError> {
         let mut head = [0; ZIP.len()];
         let is_zip = self.open()?.read_exact(&mut head).is_ok() && head == *ZIP;
-        if is_zip { sheet::unfold(&self, options, folder) } else { Ok(self) }
+        if !is_zip {
+            return Ok(self);
+        }
+        let converted = sheet::to_text(self.open()?, options, folder);
+        let (text, sheet) = converted.map_err(|problem| self.error(problem))?;
+        Ok(self.with_sheet(text, sheet))
     }
 
     /// Returns a copy of this source that reads `spool`, the text of `sheet`. Label and path stay
     /// those of the workbook.
-    pub(super) fn with_sheet(&self, spool: File, sheet: Sheet) -> Self {
+    fn with_sheet(&self, spool: File, sheet: Sheet) -> Self {
         let (place, sheet) = (Location::Spool(Arc::new(spool)), Some(Arc::new(sheet)));
         Self { place, sheet, ..self.clone() }
     }
@@ -131,49 +141,12 @@ impl Source {
             Location::Spool(file) => Ok(Arc::clone(file)),
         };
         let file = file.map_err(|error| self.error(io_problem("open it", error)))?;
-        Ok(SourceReader { file, at: 0 })
+        Ok(SourceReader::of(file))
     }
 
     /// Makes an error of this source that has no place.
     pub(super) fn error(&self, problem: impl Into<Problem>) -> InputError {
         InputError::new(&self.label, problem)
-    }
-}
-
-/// Reader of a source. Several readers of one source do not disturb each other.
-#[derive(Debug)]
-pub struct SourceReader {
-    file: Arc<File>,
-    at: u64,
-}
-
-impl SourceReader {
-    /// Creates a reader that starts at the first byte of `file`. Other readers of the file do not
-    /// matter.
-    pub(super) fn of(file: Arc<File>) -> Self {
-        Self { file, at: 0 }
-    }
-}
-
-impl Read for SourceReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        // Reads at an explicit position. The readers of a temporary file share one open file, and
-        // so would share its cursor.
-        let read = self.file.read_at(buffer, self.at)?;
-        self.at += read as u64;
-        Ok(read)
-    }
-}
-
-impl Seek for SourceReader {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let at = match to {
-            SeekFrom::Start(at) => Some(at),
-            SeekFrom::Current(by) => self.at.checked_add_signed(by),
-            SeekFrom::End(by) => self.file.metadata()?.len().checked_add_signed(by),
-        };
-        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(self.at)
     }
 }
 

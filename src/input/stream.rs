@@ -5,31 +5,16 @@
 //!
 //! Never: looks at the content of the text.
 
+use super::error::{MOST_UNPACKED, PackedError};
 use super::form::{Encoding, Form};
 use encoding_rs::{CoderResult, Decoder};
 use flate2::read::MultiGzDecoder;
 use std::io::{self, BufRead, BufReader, Read};
 
-/// Largest ratio between the length of a text and the length of its gzip file. Customer files have
-/// about 10. Deflate can reach about 1000.
-const MOST_UNPACKED: u64 = 100;
 /// Length of a text in bytes up to which its ratio does not matter.
 const BOMB_BYTES: u64 = 64 * 1024 * 1024;
 /// Number of bytes decoded at once.
 pub(super) const DECODE_BYTES: usize = 64 * 1024;
-
-/// Reasons why a packed file cannot be unpacked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PackedError {
-    /// The file is cut off, or was changed in transit.
-    #[error("the gzip file is damaged or cut off")]
-    Damaged,
-    /// The file unpacks to far more text than any customer file.
-    #[error(
-        "the gzip file unpacks to more than {MOST_UNPACKED} times its size: this is no customer file"
-    )]
-    Bomb,
-}
 
 /// Reader that hashes and counts the bytes that are read through it.
 struct Hashed<R> {

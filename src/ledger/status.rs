@@ -3,7 +3,7 @@
 //! Days begin at midnight at a UTC offset that the caller passes: the ledger does not know which
 //! midnight the vendor's invoice uses.
 
-use super::RunId;
+use super::nouns::RunId;
 use crate::model::attempt::WallMs;
 use crate::model::class::Class;
 use crate::model::money::Tally;

@@ -1,4 +1,5 @@
-//! The results as CSV: for machines byte for byte, or for a spreadsheet.
+//! Writes the results as CSV: byte for byte for machines, or in a form that is safe for a
+//! spreadsheet.
 
 use std::io::{self, Write};
 
@@ -8,12 +9,12 @@ use super::spreadsheet::spreadsheet_safe;
 use crate::input::Layout;
 use crate::model::column::Column;
 
-/// Tells a spreadsheet that the text is UTF-8.
+/// Byte order mark, which tells a spreadsheet that the text is UTF-8.
 const BOM: &[u8] = b"\xEF\xBB\xBF";
-/// Bytes that are gathered before they are handed on.
+/// Number of bytes that are collected before they are passed to the destination.
 const BUFFER: usize = 256 * 1024;
 
-/// Writes the results as CSV.
+/// Writer of the results as CSV.
 pub struct Delimited<W: Write> {
     csv: csv::Writer<W>,
     columns: OwnColumns,
@@ -33,7 +34,7 @@ impl<W: Write> Delimited<W> {
             Dialect::Exact => form.delimiter(delimiter.unwrap_or(layout.delimiter)),
             Dialect::Spreadsheet => {
                 to.write_all(BOM)?;
-                // Quoted, no cell is cut into two where it is opened with another separator.
+                // With quotes, no cell is split if the file is opened with another separator.
                 let form =
                     form.delimiter(delimiter.unwrap_or(b';')).terminator(csv::Terminator::CRLF);
                 form.quote_style(csv::QuoteStyle::Always)
@@ -42,7 +43,7 @@ impl<W: Write> Delimited<W> {
         Ok(Self { csv: form.from_writer(to), columns: OwnColumns::of(layout), dialect })
     }
 
-    /// Writes the header, where the input has one.
+    /// Writes the header, if the input has one.
     pub(super) fn header(&mut self, layout: &Layout) -> io::Result<()> {
         let Some(header) = &layout.header else { return Ok(()) };
         let Self { csv, columns, dialect } = self;
@@ -67,7 +68,7 @@ impl<W: Write> Delimited<W> {
         self.end()
     }
 
-    /// Gives the destination back, everything written out.
+    /// Writes everything out, and returns the destination.
     pub(super) fn into_inner(self) -> io::Result<W> {
         self.csv.into_inner().map_err(|error| io::Error::from(error.error().kind()))
     }
@@ -90,7 +91,7 @@ fn put<W: Write>(
     .map_err(io_error)
 }
 
-/// Returns the value of one of our columns. `digits` holds those of a number.
+/// Returns the value of one of our columns. A number is formatted into `digits`.
 fn value<'a>(column: Column, result: &'a RowResult<'_>, digits: &'a mut [u8; 3]) -> &'a [u8] {
     let text = match column {
         Column::Outcome => result.outcome.word(),
@@ -111,7 +112,7 @@ fn value<'a>(column: Column, result: &'a RowResult<'_>, digits: &'a mut [u8; 3])
     text.as_bytes()
 }
 
-/// A small number in decimal, without an allocation.
+/// Formats a number in decimal without an allocation.
 fn decimal(number: u8, digits: &mut [u8; 3]) -> &[u8] {
     *digits = [b'0' + number / 100, b'0' + number / 10 % 10, b'0' + number % 10];
     let from = match number {

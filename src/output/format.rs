@@ -1,4 +1,4 @@
-//! In which form the results are written: by the output's name, and the user's wish.
+//! The form of the results, which the name of the output and the user's flags decide.
 
 use std::path::Path;
 
@@ -6,44 +6,47 @@ use super::results::OwnColumns;
 use crate::input::Layout;
 use crate::model::column::Column;
 
-/// The form of the results.
+/// Form of the results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// CSV.
+    /// A CSV.
     Csv {
-        /// For whom.
+        /// Kind of reader that the CSV is for.
         dialect: Dialect,
-        /// Whether it is packed (gzip).
+        /// True if the CSV is packed (gzip).
         packed: bool,
-        /// The byte between cells, where the name says it; else the input's.
+        /// Byte between two cells, if the name of the output decides it. Otherwise it is the
+        /// input's, or `;` in a CSV for a spreadsheet.
         delimiter: Option<u8>,
     },
     /// A workbook, `.xlsx`.
     Workbook,
 }
 
-/// For whom a CSV is.
+/// Kind of reader that a CSV is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
-    /// For machines: each cell byte for byte, in the input's delimiter.
+    /// A machine: each cell byte for byte, in the input's delimiter.
     Exact,
-    /// For a spreadsheet: BOM, `;`, CRLF, no formulas, NIKs as text.
+    /// A spreadsheet: BOM, `;`, CRLF, no formulas, NIKs as text.
     Spreadsheet,
 }
 
-/// Separates the cells of a `.tsv`.
+/// Byte between two cells of a `.tsv`.
 const TAB: u8 = b'\t';
 
 impl Format {
-    /// A CSV that is not packed, in the input's delimiter.
+    /// Returns the form of a CSV that is not packed, with the default delimiter.
     pub const fn csv(dialect: Dialect) -> Self {
         Self::Csv { dialect, packed: false, delimiter: None }
     }
 
-    /// The form that an output's name asks for. A workbook is for a spreadsheet as it is: there the dialect means nothing.
+    /// Returns the form that the name of an output asks for. The dialect has no effect on a
+    /// workbook, which is always for a spreadsheet.
     ///
     /// # Errors
-    /// An ending of a form that is not written; empty where there is none.
+    /// The ending of the name in lower case, if no form has this ending; an empty text if the name
+    /// has no ending.
     pub fn of(path: &Path, dialect: Dialect) -> Result<Self, String> {
         let (name, packed) = unpacked(path);
         let delimiter = match ending(name).as_deref() {
@@ -58,7 +61,7 @@ impl Format {
         Ok(Self::Csv { dialect, packed, delimiter })
     }
 
-    /// How many columns too many a file has for this form.
+    /// Returns the number of columns that do not fit into this form; 0 if all fit.
     pub fn columns_too_many(self, layout: &Layout) -> usize {
         match self {
             Self::Csv { .. } => 0,
@@ -69,22 +72,22 @@ impl Format {
         }
     }
 
-    /// The most columns of a sheet.
+    /// Largest number of columns in a sheet.
     pub const MOST_COLUMNS: usize = 16_384;
 }
 
-/// A file's name without its endings that say how it is written: `a` of `d/a.csv.gz`.
+/// Returns the name of a file without the endings that say its form: `a` for `d/a.csv.gz`.
 pub fn stem(path: &Path) -> String {
     unpacked(path).0.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The endings of a file's name that [`stem`] takes off: `.csv.gz` of `d/a.csv.gz`.
+/// Returns the endings of a file's name that [`stem`] removes: `.csv.gz` for `d/a.csv.gz`.
 pub fn endings(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     name.strip_prefix(&stem(path)).unwrap_or_default().to_owned()
 }
 
-/// A file's name without `.gz`, and whether it had it.
+/// Returns the name of a file without `.gz`, and true if it had that ending.
 fn unpacked(path: &Path) -> (&Path, bool) {
     let name = Path::new(path.file_name().unwrap_or_default());
     match name.file_stem() {

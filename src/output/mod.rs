@@ -1,5 +1,5 @@
-//! What the user gets: the results in the form asked for, the summary, the last words; files replaced
-//! in one step.
+//! The output for the user: the results in the form that was asked for, the summary, and the texts
+//! that `plan` and `run` show.
 
 mod delimited;
 mod format;

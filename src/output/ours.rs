@@ -1,8 +1,9 @@
-//! Which files were written by this program, so that no other is overwritten.
+//! Finds out whether this program wrote a file, so that no other file is overwritten.
 //!
-//! Must hold: what cannot be read, or cannot be told, is not ours. A file that is not there, or empty, stands in nobody's
-//! way.
-//! Never: reads more than the beginning of a file.
+//! Must hold: a file that cannot be read or recognized is not ours. A file that does not exist or
+//! is empty may be replaced.
+//!
+//! Never: reads more than the beginning of a text file.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -15,13 +16,15 @@ use crate::model::column::Column;
 use crate::model::money::Charge;
 use crate::model::outcome::Outcome;
 
-/// Bytes of a text in which its first record ends.
+/// Number of bytes that are read of a text. Its first record must end within them.
 const HEAD: u64 = 1 << 20;
-/// The first bytes of a workbook and of a packed text.
+/// First bytes of a workbook.
 const ZIP: &[u8] = b"PK\x03\x04";
+/// First bytes of a packed text.
 const GZIP: &[u8] = b"\x1F\x8B";
 
-/// Returns `true` if an output may be put in this place: nothing is there, an empty file, or an output of ours.
+/// Checks whether an output may be put in this place: there is no file, an empty file, or an output
+/// of ours.
 pub fn is_ours(path: &Path) -> bool {
     let Some(head) = head_of(path) else { return !path.exists() };
     if head.is_empty() {
@@ -34,29 +37,32 @@ pub fn is_ours(path: &Path) -> bool {
     [b',', b';', b'\t', b'|'].into_iter().any(|delimiter| begins_as_ours(&text, delimiter))
 }
 
-/// Returns `true` if a summary may be put in this place: nothing is there, an empty file, or a summary of ours.
+/// Checks whether a summary may be put in this place: there is no file, an empty file, or a summary
+/// of ours.
 pub fn is_our_summary(path: &Path) -> bool {
     let Some(head) = head_of(path) else { return !path.exists() };
     let summary = serde_json::from_slice::<serde_json::Value>(&head).unwrap_or_default();
     head.is_empty() || ["version", "run", "spending"].iter().all(|name| summary.get(name).is_some())
 }
 
-/// The beginning of a file; `None` where it cannot be read.
+/// Returns the beginning of a file, at most `HEAD` bytes; `None` if the file cannot be read.
 fn head_of(path: &Path) -> Option<Vec<u8>> {
     let mut head = Vec::new();
     File::open(path).ok()?.take(HEAD).read_to_end(&mut head).ok()?;
     Some(head)
 }
 
-/// As much of a packed text as its beginning holds.
+/// Unpacks the beginning of a packed text, as far as it goes.
 fn unpacked(head: &[u8]) -> Vec<u8> {
     let mut text = Vec::new();
-    // It ends in its middle: what came before is enough.
+    // The packed bytes usually end in the middle, which is an error. The text before that is
+    // enough.
     let _ = BufReader::new(MultiGzDecoder::new(head)).take(HEAD).read_to_end(&mut text);
     text
 }
 
-/// Returns `true` if the first record is a header of ours, or, where the input had none, a row of ours.
+/// Checks whether the first record of a text is a header of ours or, if the input had no header, a
+/// row of ours.
 fn begins_as_ours(text: &[u8], delimiter: u8) -> bool {
     let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
     let mut form = csv::ReaderBuilder::new();
@@ -70,7 +76,8 @@ fn begins_as_ours(text: &[u8], delimiter: u8) -> bool {
         || cells.windows(Column::ALL.len()).any(|row| is_row(row.iter().map(AsRef::as_ref)))
 }
 
-/// Returns `true` if cells are those that we add to a row: an outcome, a code, whether it is charged, and so on.
+/// Checks whether cells are those that this program adds to a row: an outcome, a result code, a
+/// charge, and so on.
 fn is_row<'a>(mut cells: impl Iterator<Item = &'a str>) -> bool {
     let outcome = cells.next().unwrap_or_default();
     let charged = cells.nth(1).unwrap_or_default();

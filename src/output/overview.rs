@@ -1,6 +1,6 @@
 //! The content of a workbook's first sheet: the results, the costs of the run, and what to do next.
 //!
-//! Must hold: the same run gives the same sheet, however many starts it took.
+//! Must hold: a run makes the same sheet, however many starts it took.
 //!
 //! Never: shows the duration of a start, or another figure that differs from start to start.
 
@@ -21,19 +21,20 @@ pub(super) enum Line {
     Heading(&'static str),
     /// A label and a text.
     Text(&'static str, String),
-    /// A label, rows, their share of all rows, and a word on them.
+    /// A label, a number of rows, their share of all rows, and a note.
     Rows(&'static str, u64, f64, &'static str),
-    /// A label, what is counted, and a word on it.
+    /// A label, a number, and a note.
     Count(&'static str, u64, &'static str),
-    /// A label, calls, what they cost, and a word on them.
+    /// A label, a number of calls, and a note. The price of the calls is shown too, if it is known.
     Calls(&'static str, u64, &'static str),
-    /// A label, and what one call costs.
+    /// A label. The price of one call is shown beside it.
     Price(&'static str),
-    /// Something to do.
+    /// Advice on what to do next.
     Todo(String),
 }
 
-/// Returns the lines of the first sheet, from the top. `written` are the rows of the same workbook.
+/// Returns the lines of the first sheet, from the top. `written` are the sums over the rows of the
+/// same workbook.
 pub(super) fn lines(report: &RunReport, written: &RowTotals) -> Vec<Line> {
     let mut lines = vec![Line::Title("Results of a check of NIKs and names")];
     if written.from_sandbox {
@@ -149,7 +150,7 @@ fn advice(outcomes: &OutcomeCounts) -> Vec<String> {
     todo
 }
 
-/// An outcome in words for people: its name, and what it means.
+/// Returns the name and the meaning of an outcome, in words for people.
 pub(super) const fn in_words(outcome: Outcome) -> (&'static str, &'static str) {
     match outcome {
         Outcome::Match => ("Match", "NIK and name belong together"),

@@ -1,7 +1,11 @@
-//! What is told before the first call: the forecast, which `plan` and `run` share, and the plan as JSON.
+//! The data that is shown before the first call: the forecast, which `plan` and `run` share, and
+//! the plan as JSON.
 //!
-//! Must hold: the JSON's shape is versioned and documented in README.md; figures are whole numbers, money in minor
-//! units. Never: holds a cell; headers and labels are masked before they get here.
+//! Must hold: the shape of the JSON is versioned, and documented in README.md. Counts are whole
+//! numbers, and amounts of money are in minor units.
+//!
+//! Never: holds the content of a cell, unless it is masked. Headers and labels are masked before
+//! they get here.
 
 use std::collections::BTreeMap;
 
@@ -15,109 +19,110 @@ use crate::model::money::{Price, Tally};
 use crate::model::row::{RejectionCounts, WarningCounts};
 use crate::rules::estimate::{Basis, Charges, Fit, History};
 
-/// What a start is going to send, what that may cost, and how long it takes.
+/// Forecast of a start: the calls that it will send, their cost, and the time that they take.
 #[derive(Debug, Clone)]
 pub struct Forecast {
-    /// Where the rows go.
+    /// Number of rows by what will be done with them.
     pub funnel: Funnel,
-    /// The rejected ones by reason.
+    /// Rejected rows by reason.
     pub rejections: RejectionCounts,
-    /// The reused ones by age.
+    /// Reused answers by age.
     pub ages: Ages,
-    /// What the run has cost so far.
+    /// Costs of the run so far.
     pub tally: Tally,
-    /// What the calls to be sent may be charged.
+    /// Charges of the calls to be sent.
     pub charges: Charges,
-    /// What the expected charges rest on.
+    /// Basis of the expected charges.
     pub basis: Basis,
-    /// What a charged call costs.
+    /// Price of a charged call, if it is known.
     pub price: Option<Price>,
     /// Maximum number of calls of the start.
     pub max_calls: Option<u64>,
-    /// How long it takes.
+    /// Time that the calls to be sent take.
     pub pace: Pace,
-    /// Whether it fits the budget, where there is one.
+    /// Comparison of the calls to be sent with the budget; `None` if there is no budget.
     pub fit: Option<Fit>,
-    /// The first verdicts of the run were mismatches beyond what is borne: nothing is sent.
+    /// True if nothing is sent although there are calls to be sent, because too many of the run's
+    /// first verdicts are mismatches.
     pub braked: bool,
 }
 
-/// How long the calls to be sent take.
+/// Time that the calls to be sent take.
 #[derive(Debug, Clone, Default)]
 pub struct Pace {
-    /// Calls a second; `None`: no limit.
+    /// Calls per second; `None` if there is no limit.
     pub rate: Option<f64>,
-    /// How long that takes at the least.
+    /// Shortest time that the calls take at this rate, in seconds.
     pub seconds: Option<u64>,
-    /// The time on the clock when it is done if it begins now.
+    /// Local time at which the calls are done if they begin now, such as `05:12 (UTC+07:00)`.
     pub finish: Option<String>,
-    /// Nights, and the seconds of one.
+    /// Number of nights that the calls take, and the length of a night in seconds.
     pub nights: Option<(u64, u64)>,
 }
 
-/// All that a plan says.
+/// Content of a plan.
 #[derive(Debug)]
 pub struct Plan<'a> {
     /// The calls that would be sent, their price and their time.
     pub forecast: &'a Forecast,
-    /// The ledger's origin.
+    /// Origin that the ledger belongs to.
     pub origin: &'a str,
-    /// How the file is read.
+    /// Way in which the input is read.
     pub file: FileForm,
-    /// Rows with a warning, by warning.
+    /// Number of rows with each warning.
     pub warnings: &'a WarningCounts,
-    /// Records that are no rows.
+    /// Records that are not rows.
     pub skipped: Skipped,
-    /// What the file shows.
+    /// Findings about the file.
     pub findings: &'a [Finding],
-    /// Calls of the ledger's latest start without an answer.
+    /// Number of calls without an answer, of starts that have not ended.
     pub unsettled: u64,
-    /// Where the budget would stop the run.
+    /// Row at which the budget would stop the run, if it would.
     pub stops_at: Option<&'a Spot>,
-    /// The exit code.
+    /// Exit code of the command.
     pub exit: ExitCode,
 }
 
-/// How a file is read.
+/// Way in which a file is read.
 #[derive(Debug, Clone, Serialize)]
 pub struct FileForm {
-    /// What messages call it.
+    /// Name of the input in messages.
     pub input: String,
     /// `csv`, `csv.gz` or `xlsx`.
     pub format: &'static str,
-    /// Of its text; a workbook has none of its own.
+    /// Encoding of a text; `None` for a workbook.
     pub encoding: Option<&'static str>,
-    /// The character between fields of a text.
+    /// Character between the fields of a text; `None` for a workbook.
     pub delimiter: Option<String>,
-    /// The sheet of a workbook.
+    /// Name of the workbook's sheet, fit to be shown; `None` for a text.
     pub sheet: Option<String>,
-    /// The two columns.
+    /// The two columns that are sent.
     pub columns: FileColumns,
-    /// All headers, fit to be shown.
+    /// All headers, fit to be shown. Empty if the file has no header.
     pub seen: Vec<String>,
 }
 
 /// The two columns that are sent.
 #[derive(Debug, Clone, Serialize)]
 pub struct FileColumns {
-    /// The NIK.
+    /// Column of the NIK.
     pub id: FileColumn,
-    /// The name.
+    /// Column of the name.
     pub name: FileColumn,
 }
 
-/// A column, and why it was chosen.
+/// A chosen column, with the reason for the choice.
 #[derive(Debug, Clone, Serialize)]
 pub struct FileColumn {
-    /// Its number, from 1.
+    /// Number of the column, from 1.
     pub index: usize,
-    /// Its header, fit to be shown.
+    /// Header of the column, fit to be shown; `None` if the file has no header.
     pub header: Option<String>,
-    /// Why this one.
+    /// Reason for the choice.
     pub why: String,
 }
 
-/// A forecast in calls or in money.
+/// Forecast of the charges, in calls or in money.
 #[derive(Debug, Serialize)]
 struct Figures<N> {
     at_least: N,
@@ -160,13 +165,13 @@ impl<N> Figures<N> {
 }
 
 impl Plan<'_> {
-    /// The version of the shape.
+    /// Version of the shape as JSON. Fields are only added within a version.
     pub const VERSION: u32 = 1;
 
-    /// As text, one field a line.
+    /// Returns the plan as JSON, with one field per line.
     ///
     /// # Errors
-    /// What serde says.
+    /// The error of `serde_json`, if the plan cannot be serialized.
     pub fn to_json(&self) -> serde_json::Result<String> {
         serde_json::to_string_pretty(self).map(|text| text + "\n")
     }
@@ -181,7 +186,7 @@ impl Serialize for Plan<'_> {
             rejections.iter().map(|(why, rows)| (why.code(), rows)).collect();
         let warnings: BTreeMap<_, _> =
             self.warnings.iter().map(|(what, rows)| (what.code(), rows)).collect();
-        // Maps stand in the order of their names.
+        // A `BTreeMap` puts its fields into the order of their names.
         let (confirmed, possible) = (tally.confirmed, tally.possible.total());
         let spent = BTreeMap::from([("confirmed", confirmed), ("possible", possible)]);
         let (charge_share, history) = match basis {

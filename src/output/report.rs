@@ -69,7 +69,7 @@ pub struct RunReport {
     pub seconds: f64,
     /// Calls per second while calls were made.
     pub calls_per_second: f64,
-    /// Time that answers took.
+    /// Percentiles of the time that calls took to be answered; `None` if no call was answered.
     pub latency: Option<Latency>,
     /// Cause of the last call that could not be sent.
     pub last_failure: Option<String>,

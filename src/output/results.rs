@@ -1,8 +1,9 @@
-//! A row of the results: the input's own cells, then what came of it.
+//! A row of the results: the input's own cells, and the result of the row.
 //!
-//! Must hold: rows come out as they went in, one each; a row that was too short is filled up
-//! so that our columns stand under their headers; cells that were too many follow ours. Never: says
-//! how a cell is written; that is each form's own.
+//! Must hold: each row is written once, in the order of the input. A row that was too short is
+//! filled up, so that our columns are under their headers. Surplus cells follow our columns.
+//!
+//! Never: decides how a cell is written, which is different in each form.
 
 use std::borrow::Cow;
 
@@ -15,16 +16,16 @@ use crate::model::outcome::Outcome;
 use crate::model::row::Rejection;
 use crate::model::texts::Texts;
 
-/// Where a row's answer comes from.
+/// Origin of a row's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowSource {
     /// A call of this run.
     Call,
-    /// The same pair, earlier in this file.
+    /// An earlier row of this file that has the same pair.
     Duplicate,
     /// An earlier run.
     Ledger,
-    /// There is none.
+    /// The row has no answer.
     Nowhere,
 }
 
@@ -39,27 +40,28 @@ impl RowSource {
     }
 }
 
-/// What came of a row.
+/// Result of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowResult<'a> {
-    /// Its end state.
+    /// End state of the row.
     pub outcome: Outcome,
-    /// True if it is on the invoice.
+    /// Charge for the row's calls of this run. `Free` if another row or an earlier run bought the
+    /// answer.
     pub charged: Charge,
-    /// Its attempts whose charge is unknown.
+    /// Number of the row's attempts whose charge is unknown.
     pub possible: u8,
-    /// Its sends.
+    /// Number of times that the row was sent in this run.
     pub attempts: u8,
-    /// Where the answer comes from.
+    /// Origin of the answer.
     pub source: RowSource,
     /// The vendor's texts.
     pub texts: Cow<'a, Texts>,
-    /// Why: the vendor's reason, or ours.
+    /// Reason for the outcome: the vendor's, or our own. May be empty.
     pub reason: Cow<'a, str>,
 }
 
 impl RowResult<'_> {
-    /// A row that our own check refused.
+    /// Creates the result of a row that our own checks rejected.
     pub fn rejected(why: Rejection) -> Self {
         Self {
             outcome: Outcome::Rejected,
@@ -73,20 +75,21 @@ impl RowResult<'_> {
     }
 }
 
-/// A row's own cells, kept until its facts are there.
+/// The input's cells of a row, kept until the facts about the row are fetched.
 #[derive(Debug, Default)]
 pub struct Cells {
     bytes: Vec<u8>,
     ends: Vec<u32>,
-    /// The row of a spreadsheet that opens the input, from 1.
+    /// Number of the row in a spreadsheet that opens the input, from 1.
     row: u64,
-    /// Those that are no text to a spreadsheet, each with its column.
+    /// The typed cells, each with its column, in the order of the columns.
     typed: Vec<(usize, TypedCell)>,
 }
 
 impl Cells {
-    /// A copy of a record's fields, and where it stands. `typed`: those that are no text to a spreadsheet. A record is at
-    /// most 1 MB long, so ends fit.
+    /// Copies the fields of a record. `row` is the number of the row in a spreadsheet that opens
+    /// the input. `typed` are the typed cells in the order of their columns. A record is at most 1
+    /// MiB long, so each end of a cell fits into 32 bits.
     pub fn of(fields: Fields<'_>, row: u64, typed: Vec<(usize, TypedCell)>) -> Self {
         let ends = Vec::with_capacity(fields.len());
         let mut cells = Self { bytes: Vec::new(), ends, row, typed };
@@ -97,19 +100,19 @@ impl Cells {
         cells
     }
 
-    /// How many bytes they take, about.
+    /// Returns the approximate number of bytes in memory.
     pub fn size(&self) -> usize {
         self.bytes.len() + size_of_val(self.ends.as_slice()) + size_of_val(self.typed.as_slice())
     }
 
-    /// The row of a spreadsheet that opens the input, from 1.
+    /// Returns the number of the row in a spreadsheet that opens the input, from 1.
     pub(super) fn row(&self) -> u64 {
         self.row
     }
 
-    /// A cell that is no text to a spreadsheet.
+    /// Returns the typed cell of a column, if there is one.
     pub(super) fn typed(&self, column: usize) -> Option<TypedCell> {
-        // They stand in the order of their columns.
+        // The typed cells are in the order of their columns.
         let at = self.typed.binary_search_by_key(&column, |(at, _)| *at).ok()?;
         self.typed.get(at).map(|(_, cell)| *cell)
     }
@@ -122,12 +125,13 @@ impl Cells {
     }
 }
 
-/// Which of the input's columns stay, and where they stand.
+/// The input's columns that are written to the output.
 #[derive(Debug, Clone)]
 pub(super) struct OwnColumns {
     width: usize,
     id: usize,
-    /// Which of them are ours, of an earlier output fed back: they are replaced.
+    /// For each column of the input, true if it is one of ours, from an earlier output that is now
+    /// the input. These columns are left out, since new ones replace them.
     ours: Vec<bool>,
 }
 
@@ -141,18 +145,18 @@ impl OwnColumns {
         Self { width: layout.width, id: layout.id.index, ours }
     }
 
-    /// The places of those that stay.
+    /// Returns the indexes of the columns that are written.
     pub(super) fn places(&self) -> impl Iterator<Item = usize> {
         self.ours.iter().enumerate().filter(|(_, ours)| !**ours).map(|(at, _)| at)
     }
 
-    /// Whether the column at a place holds the NIKs.
+    /// Checks whether the column with this index holds the NIKs.
     pub(super) const fn is_id(&self, at: usize) -> bool {
         at == self.id
     }
 
-    /// Hands over each cell that stays, and whether it is the NIK's; empty ones where the row is
-    /// too short.
+    /// Passes each cell that is written to `take`, with the index of its column, and true if the
+    /// cell is the NIK. The missing cells of a row that is too short are empty.
     pub(super) fn each<'a, E>(
         &self,
         mut cells: impl Iterator<Item = &'a [u8]>,
@@ -167,7 +171,7 @@ impl OwnColumns {
         Ok(())
     }
 
-    /// The cells that were too many.
+    /// Returns the surplus cells of a row: those beyond the width of the input.
     pub(super) fn surplus<'a>(&self, cells: &'a Cells) -> impl Iterator<Item = &'a [u8]> {
         cells.iter().skip(self.width)
     }
@@ -178,17 +182,17 @@ mod tests {
     use super::{Cells, TypedCell};
 
     impl Cells {
-        /// These cells in another row.
+        /// Returns these cells with another row number.
         pub(in crate::output) fn at(self, row: u64) -> Self {
             Self { row, ..self }
         }
 
-        /// These cells, some of them no text to a spreadsheet.
+        /// Returns these cells with these typed cells.
         pub(in crate::output) fn with(self, typed: Vec<(usize, TypedCell)>) -> Self {
             Self { typed, ..self }
         }
 
-        /// Cells that a test makes up.
+        /// Creates the cells of a row from texts.
         pub(in crate::output) fn made(texts: &[&str]) -> Self {
             let ends = texts.iter().scan(0, |end, text| {
                 *end += text.len() as u32;

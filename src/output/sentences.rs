@@ -1,6 +1,8 @@
-//! Sentences for people about what came of a row.
+//! Sentences for people about the result of a row.
 //!
-//! Must hold: the code stands behind its sentence, so that both can be searched for. Never: a code alone.
+//! Must hold: the code follows its sentence, so that both can be searched for.
+//!
+//! Never: shows a code alone.
 
 use std::borrow::Cow;
 
@@ -10,13 +12,13 @@ use crate::model::class::{AccountStop, Class, Lost, NotSent, Refusal, ResultCode
 use crate::model::outcome::Outcome;
 use crate::model::row::Rejection;
 
-/// The reason for a row's result. Empty where the result says all.
+/// Returns the reason for a row's result. The text is empty if the result says everything.
 pub(super) fn sentence<'a>(result: &'a RowResult<'_>) -> Cow<'a, str> {
     let reason = result.reason.as_ref();
     if let Some(why) = rejection(result) {
         return Cow::Owned(format!("{} ({})", why.explain(), why.code()));
     }
-    // Our own words follow a class's name.
+    // Our own description may follow the name of a class.
     let (code, detail) = reason.split_once(": ").unwrap_or((reason, ""));
     match Class::all().find(|class| class.name() == code) {
         Some(class) if detail.is_empty() => Cow::Owned(format!("{} ({code})", explain(class))),
@@ -31,10 +33,11 @@ pub(super) fn sentence<'a>(result: &'a RowResult<'_>) -> Cow<'a, str> {
     }
 }
 
-/// Advice on what to do about a row without a result.
+/// Returns advice on what to do about a row without a verdict. The text is empty if the row has a
+/// verdict.
 pub(super) fn advice(result: &RowResult<'_>) -> &'static str {
     match result.outcome {
-        // The sentence ends in it.
+        // The sentence about a rejection already says how to correct the row.
         Outcome::Rejected => "Correct the row in your file, and run the file again.",
         Outcome::Refused if result.possible > 0 => {
             "Ask the vendor what happened, and whether it was charged."
@@ -154,7 +157,7 @@ mod tests {
     #[test]
     fn sentences_differ() {
         let all: std::collections::HashSet<_> = Class::all().map(explain).collect();
-        // Five ways in which the account is refused are one to the reader.
+        // Five kinds of refusal of the account or the address share one sentence.
         assert_eq!(all.len(), Class::all().count() - 4);
     }
 }

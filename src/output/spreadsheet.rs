@@ -1,26 +1,31 @@
-//! Cells of a CSV that a spreadsheet opens: no cell is a formula of a stranger, no long number loses
-//! its digits.
+//! Makes the cells of a CSV safe for a spreadsheet: no text of the input becomes a formula, and no
+//! long number loses digits.
 //!
-//! Must hold: a cell that begins with one of `= + - @ TAB CR LF` never reaches a spreadsheet as it
-//! is (OWASP, "CSV injection"). Never: for machines, who get each cell byte for byte.
+//! Must hold: a cell that begins with one of `= + - @ TAB CR LF` is never written as it is (OWASP,
+//! "CSV injection"). The one exception is a text of digits such as `="3275…"`.
+//!
+//! Never: changes a cell of a CSV for machines, which get each cell byte for byte.
 
 use std::borrow::Cow;
 
-/// A number of so many digits is shown as `3.27501E+15`, and loses those beyond the fifteenth.
+/// Number of digits from which a spreadsheet shows a number as `3.27501E+15`. Digits beyond the
+/// fifteenth are lost.
 const LONG: usize = 12;
-/// A spreadsheet takes no longer text within a formula.
+/// Length of the longest text that a spreadsheet accepts within a formula.
 const LONGEST_LITERAL: usize = 255;
 
-/// A cell as it is safe for a spreadsheet. `is_id`: it stands in the column of the NIKs.
+/// Returns a cell as it is safe for a spreadsheet. `is_id` is true if the cell is in the column of
+/// the NIKs.
 ///
-/// A number that a spreadsheet would change becomes `="3275…"`, the one way of a CSV to say that
-/// digits are text: a NIK always, other cells where they have 12 digits or a leading zero. Our own
-/// reading of a NIK takes it off again. All else that begins like a formula gets a leading `'`.
+/// A number that a spreadsheet would change becomes `="3275…"`, which is the only way to mark
+/// digits as text in a CSV. In the column of the NIKs this applies to every number, and elsewhere
+/// to numbers with 12 digits or more or with a leading zero. The mark is removed when ceknik reads
+/// a NIK. Any other cell that begins like a formula gets a leading `'`.
 pub(super) fn spreadsheet_safe(cell: &[u8], is_id: bool) -> Cow<'_, [u8]> {
     if begins_formula(cell) {
         return if is_text_of_digits(cell) { Cow::Borrowed(cell) } else { marked(cell) };
     }
-    // Most cells are a text already.
+    // Most cells begin with a letter, and need no further check.
     if cell.first().is_none_or(u8::is_ascii_alphabetic) || !is_at_risk(cell, is_id) {
         Cow::Borrowed(cell)
     } else if cell.len() > LONGEST_LITERAL {
@@ -34,25 +39,27 @@ fn marked(cell: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned([b"'", cell].concat())
 }
 
-/// Also line ends, and the wide forms of the signs that Asian input methods type.
+/// Checks whether a cell begins with a sign that may begin a formula. Tabs, line ends, and the
+/// full-width signs of Asian input methods count too.
 fn begins_formula(cell: &[u8]) -> bool {
     const WIDE: [&[u8]; 4] = ["＝".as_bytes(), "＋".as_bytes(), "－".as_bytes(), "＠".as_bytes()];
     matches!(cell.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\n'))
         || WIDE.iter().any(|sign| cell.starts_with(sign))
 }
 
-/// `="3275…"`: what this program writes, and what people write to keep their NIKs.
+/// Checks whether a cell has the form `="3275…"`. This program writes it, and people write it to
+/// keep all digits of their NIKs.
 fn is_text_of_digits(cell: &[u8]) -> bool {
     let inner = cell.strip_prefix(b"=\"").and_then(|rest| rest.strip_suffix(b"\""));
     inner.is_some_and(|inner| inner.len() <= LONGEST_LITERAL && is_digits(inner))
 }
 
-/// Whether a spreadsheet would read a number, and show another text than this. Spaces around a number, those outside of
-/// ASCII too, do not make it a text.
+/// Checks whether a spreadsheet would read a cell as a number and show another text. A number stays
+/// a number if there are spaces around it, even spaces outside of ASCII.
 fn is_at_risk(cell: &[u8], is_id: bool) -> bool {
     let bare: Vec<u8> = cell.iter().copied().filter(u8::is_ascii_graphic).collect();
     if is_id {
-        // Separators, a decimal point and an exponent are a number's too.
+        // A number may also contain separators, a sign, a decimal point and an exponent.
         return bare.iter().any(u8::is_ascii_digit)
             && bare.iter().all(|byte| b"0123456789.,-+eE".contains(byte));
     }
@@ -72,7 +79,7 @@ mod tests {
         for (cell, as_id, elsewhere) in [
             ("", "", ""),
             ("BUDI", "BUDI", "BUDI"),
-            // Formulas of others.
+            // Texts that would become formulas.
             ("=HYPERLINK(\"http://x\")", "'=HYPERLINK(\"http://x\")", "'=HYPERLINK(\"http://x\")"),
             ("=1+1", "'=1+1", "'=1+1"),
             ("+62 812", "'+62 812", "'+62 812"),
@@ -86,11 +93,12 @@ mod tests {
             ("=", "'=", "'="),
             ("=\"1\"&A1&\"1\"", "'=\"1\"&A1&\"1\"", "'=\"1\"&A1&\"1\""),
             ("=\"\"", "'=\"\"", "'=\"\""),
-            // No formula: what is not the first byte, and what a person has marked as text.
+            // No formulas: a sign that is not the first byte, and cells that a person has marked as
+            // text.
             ("a=b", "a=b", "a=b"),
             ("'3275014107900001", "'3275014107900001", "'3275014107900001"),
             ("=\"3275014107900001\"", "=\"3275014107900001\"", "=\"3275014107900001\""),
-            // Digits that must stay.
+            // Digits that must not be lost.
             ("3275014107900001", "=\"3275014107900001\"", "=\"3275014107900001\""),
             (" 3275014107900001 ", "=\" 3275014107900001 \"", "=\" 3275014107900001 \""),
             ("327501410790", "=\"327501410790\"", "=\"327501410790\""),

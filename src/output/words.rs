@@ -1,4 +1,4 @@
-//! Texts for people: the last words of a run, and what a plan says.
+//! Texts for people: the last words of a run, and the texts of a plan.
 //!
 //! Must hold: a text is a pure function of a report or a forecast.
 
@@ -22,8 +22,8 @@ pub fn count(n: u64, what: &str) -> String {
     format!("{} {what}{}", number(n), if n == 1 { "" } else { "s" })
 }
 
-/// Formats a time in the local time zone, in a format of `strftime`. Returns an empty text for a time
-/// that no calendar has.
+/// Formats a time in the local time zone. `form` is a format of `strftime`. Returns an empty text
+/// for a time that is beyond the range of the calendar.
 pub fn local(at: WallMs, form: &str) -> String {
     jiff::Timestamp::from_millisecond(at.0)
         .map(|at| at.to_zoned(jiff::tz::TimeZone::system()).strftime(form).to_string())

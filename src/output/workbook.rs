@@ -1,11 +1,15 @@
-//! The results as a workbook, for people: a summary, every row with its result in words, and the rows that need somebody.
+//! Writes the results as a workbook for people: a summary, every row with its result in words, and
+//! the rows that need attention.
 //!
-//! Must hold: no cell of the input or the vendor is a formula or a link; a NIK is a text; every other cell of the input
-//! keeps its type and its number format. Memory does not grow with the rows; what is put aside has no name and ends with
-//! us.
-//! Never: ends the program where the disk is full.
+//! Must hold: no cell of the input or of the vendor becomes a formula or a link. A NIK is a text.
+//! Every other cell of the input keeps its type and its number format. Memory does not grow with
+//! the number of rows, because rows are kept in temporary files. These files have no name and end
+//! with the process.
+//!
+//! Never: ends the program if the disk is full.
 
 mod attention;
+mod basics;
 mod cells;
 mod results;
 mod styles;
@@ -14,9 +18,8 @@ mod summary;
 use std::io::{self, Write};
 use std::path::Path;
 
-use rust_xlsxwriter::{DocProperties, ExcelDateTime, Workbook as Book, Worksheet, XlsxError};
+use rust_xlsxwriter::{DocProperties, ExcelDateTime, Workbook as Book, Worksheet};
 
-use super::format::Format as Form;
 use super::report::{RowTotals, RunReport};
 use super::results::{Cells, RowResult};
 use crate::input::Layout;
@@ -24,45 +27,27 @@ use crate::input::sheet::NumberFormat;
 use crate::model::money::Price;
 use crate::panics::contained;
 use attention::Attention;
+pub(super) use basics::Limits;
+use basics::{caught, io_error, no_room};
 use results::ResultsSheet;
 use styles::Styles;
 
-/// What a sheet holds, at most.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
-    /// Rows, the header among them.
-    pub(super) rows: u32,
-    /// Bytes of its XML, about: half of what a ZIP entry may hold.
-    pub(super) bytes: u64,
-    /// Columns.
-    pub(super) columns: u16,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { rows: 1_048_576, bytes: 1 << 31, columns: Form::MOST_COLUMNS as u16 }
-    }
-}
-
-/// The height of a head, for two lines.
-const HEAD_HEIGHT: f64 = 32.0;
-
-/// Facts of the input and the run that a workbook is made with.
+/// Facts about the input and the run that a workbook is made with.
 #[derive(Debug, Clone, Copy)]
 pub struct BookOptions<'a> {
-    /// The places of the input's columns.
+    /// Layout of the input.
     pub layout: &'a Layout,
-    /// The number formats of its cells.
+    /// Number formats of the input's cells. Empty if the input is not a workbook.
     pub formats: &'a [NumberFormat],
-    /// The input, fit to be shown.
+    /// Name of the input, fit to be shown.
     pub input: &'a str,
-    /// The run in the ledger.
+    /// Number of the run in the ledger.
     pub run: u64,
-    /// The price of a charged call, where it is known.
+    /// Price of a charged call, if it is known.
     pub price: Option<&'a Price>,
 }
 
-/// Writes the results as a workbook.
+/// Writer of the results as a workbook.
 pub struct Workbook<W: Write> {
     to: W,
     book: Book,
@@ -70,8 +55,9 @@ pub struct Workbook<W: Write> {
     styles: Styles,
     footer: String,
     plan: results::Columns,
-    /// Full sheets of results, in their order; then the one that is written to.
+    /// Full sheets of results, in their order.
     full: Vec<Worksheet>,
+    /// Sheet of results that is being written.
     current: ResultsSheet,
     attention: Attention,
 }
@@ -108,7 +94,7 @@ impl<W: Write + Send> Workbook<W> {
         })
     }
 
-    /// Writes the summary, and all of it to its destination.
+    /// Adds the summary, writes the whole workbook to its destination, and returns the destination.
     pub(super) fn finish(self, report: &RunReport, written: &RowTotals) -> io::Result<W> {
         let Self { mut to, mut book, styles, footer, plan, full, current, attention, .. } = self;
         caught(|| {
@@ -126,38 +112,12 @@ impl<W: Write + Send> Workbook<W> {
     }
 }
 
-/// The text at the foot of each page. `&` begins a command there.
+/// Returns the footer of each printed page. In a footer, `&` begins a command, so `&` is doubled in
+/// the name of the input.
 fn footer(input: &str, run: u64) -> String {
     const LONGEST: usize = 100;
     let input: String = input.chars().take(LONGEST).collect();
     format!("&L&8{}, run {run}&R&8Page &P of &N", input.replace('&', "&&"))
-}
-
-/// A page of A4, on its side, as wide as the columns that are shown.
-fn set_page(sheet: &mut Worksheet, footer: &str) {
-    const A4: u8 = 9;
-    sheet.set_paper_size(A4).set_landscape().set_print_fit_to_pages(1, 0);
-    sheet.set_margins(0.4, 0.4, 0.5, 0.6, 0.3, 0.3).set_footer(footer);
-}
-
-/// What the library says, as the system's error where it is one. Its texts may name a folder.
-fn io_error(error: XlsxError) -> io::Error {
-    match error {
-        XlsxError::IoError(error) | XlsxError::TempFileError(_, error) => error,
-        XlsxError::ZipError(error) => error.into(),
-        error => io::Error::other(format!("the workbook: {error}")),
-    }
-}
-
-fn no_room() -> io::Error {
-    let what = "the rows cannot be put aside in the output's folder (is the disk full?)";
-    io::Error::new(io::ErrorKind::StorageFull, what)
-}
-
-/// Runs a step of the library, which ends the thread where its file cannot be written: that is an
-/// error like any other, and the workbook is given up.
-fn caught(step: impl FnOnce() -> Result<(), XlsxError>) -> io::Result<()> {
-    contained(step).ok_or_else(no_room)?.map_err(io_error)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The results in whichever form was asked for.
+//! Writes the results in the form that was asked for.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -13,21 +13,23 @@ use super::results::{Cells, RowResult};
 use super::workbook::{BookOptions, Limits, Workbook};
 use crate::input::Layout;
 
-/// Writes the results. The form is asked once a row, never once a cell.
+/// Writer of the results. The form is checked once per row, and not once per cell.
 pub enum Writer<W: Write> {
-    /// CSV.
+    /// A CSV.
     Plain(Box<Delimited<W>>),
-    /// CSV, packed. Neither name nor time is in it, so that equal results are equal bytes.
+    /// A packed CSV. The packed file contains neither a name nor a time, so that equal results are
+    /// equal bytes.
     Packed(Box<Delimited<GzEncoder<W>>>),
     /// A workbook.
     Workbook(Box<Workbook<W>>),
 }
 
 impl<W: Write + Send> Writer<W> {
-    /// Writes to `to`. What a workbook must put aside is kept in `folder`, in files without a name.
+    /// Creates a writer to `to`. A workbook keeps its rows in unnamed temporary files in `folder`
+    /// until it is finished.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of `to`, or of a temporary file.
     pub fn new(to: W, format: Format, options: BookOptions<'_>, folder: &Path) -> io::Result<Self> {
         let layout = options.layout;
         Ok(match format {
@@ -45,20 +47,22 @@ impl<W: Write + Send> Writer<W> {
         })
     }
 
-    /// Writes the header.
+    /// Writes the header of a CSV, if the input has one. Does nothing for a workbook, whose sheets
+    /// have their headers already.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the destination.
     pub fn header(&mut self, layout: &Layout) -> io::Result<()> {
         match self {
             Self::Plain(csv) => csv.header(layout),
             Self::Packed(csv) => csv.header(layout),
-            // Each of its sheets has one.
+            // Each sheet has its header already.
             Self::Workbook(_) => Ok(()),
         }
     }
 
-    /// Returns `true` if a cell of the input keeps its type, and so has to be known.
+    /// Checks whether cells keep their types, so that the typed cells of the input must be passed
+    /// to [`Self::row`].
     pub const fn keeps_types(&self) -> bool {
         matches!(self, Self::Workbook(_))
     }
@@ -66,7 +70,7 @@ impl<W: Write + Send> Writer<W> {
     /// Writes a row.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the destination, or of a temporary file of a workbook.
     pub fn row(&mut self, cells: &Cells, result: &RowResult<'_>) -> io::Result<()> {
         match self {
             Self::Plain(csv) => csv.row(cells, result),
@@ -75,11 +79,11 @@ impl<W: Write + Send> Writer<W> {
         }
     }
 
-    /// Gives the destination back, everything written out. A workbook gets its first sheet from the report
-    /// and the sums over its rows.
+    /// Writes everything out, and returns the destination. `report` and `written`, the sums over
+    /// the rows, are the content of a workbook's first sheet.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the destination, or of a temporary file of a workbook.
     pub fn finish(self, report: &RunReport, written: &RowTotals) -> io::Result<W> {
         match self {
             Self::Plain(csv) => csv.into_inner(),

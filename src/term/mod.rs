@@ -20,19 +20,12 @@ mod progress;
 
 pub use progress::Progress;
 
+pub use outlet::LogForm;
+
 use outlet::Outlet;
 
 use crate::error::Error;
 use crate::model::text::fit;
-
-/// Form of the log lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogForm {
-    /// Lines for people.
-    Text,
-    /// One JSON object per line.
-    Json,
-}
 
 /// Settings for the output on standard error.
 #[derive(Debug, Clone)]

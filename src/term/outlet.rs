@@ -13,10 +13,17 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use indicatif::MultiProgress;
 
-use super::LogForm;
-
 /// Most texts that may wait to be written.
 const WAITING: usize = 1024;
+
+/// Form of the log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogForm {
+    /// Lines for people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
 
 enum Message {
     Text(Vec<u8>),

@@ -12,8 +12,10 @@ use reqwest::{Client, ClientBuilder, redirect, retry};
 use rustls::ClientConfig;
 use url::{Host, Url};
 
+use super::options::Options;
 use super::proxy::Proxy;
-use super::{ApiError, Options, tls};
+use super::tls;
+use crate::api::error::ApiError;
 
 /// Maximum number of headers in an answer. Browsers limit only the total size, but no gateway sends
 /// more headers than this.

@@ -10,6 +10,7 @@ use reqwest::Error as ClientError;
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
 
 use super::clients::{Clients, Way};
+use crate::api::error::causes;
 use crate::model::class::{Lost, NotSent};
 use crate::model::reply::Fault;
 
@@ -156,20 +157,6 @@ fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
 /// that text.
 fn words(error: &ClientError, begin: &str) -> Option<String> {
     causes(error).find_map(|error| error.to_string().strip_prefix(begin).map(str::to_owned))
-}
-
-/// Iterates over an error and its causes, the error itself first.
-pub(super) fn causes<'a>(
-    error: &'a (dyn Error + 'static),
-) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error: &&'a (dyn Error + 'static)| {
-        // The error inside an `io::Error` is not its source, so `source` alone would skip that
-        // error.
-        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(inner) => Some(inner as &(dyn Error + 'static)),
-            None => error.source(),
-        }
-    })
 }
 
 #[cfg(test)]

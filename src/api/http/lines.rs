@@ -23,7 +23,8 @@ use tokio::task::yield_now;
 
 use super::clients::Clients;
 use super::keeping::{Keeping, Tick, Trust};
-use super::{ApiError, Options, causes};
+use super::options::Options;
+use crate::api::error::ApiError;
 
 /// Idle time after which a line is not used again, if its server announces no time. A server that
 /// closes the connection at the moment of a send would put the call in doubt.
@@ -145,7 +146,7 @@ impl Lines {
     pub(super) fn new(options: &Options) -> Result<Self, ApiError> {
         let clients = Clients::new(options)?;
         let single = clients.for_single_calls();
-        let single = single.map_err(|error| ApiError::Client(causes(&error)))?;
+        let single = single.map_err(|error| ApiError::client(&error))?;
         let keeping = Keeping::new(options.keep_alive);
         let state = State { idle: VecDeque::new(), recent: Recent::default(), keeping, age: 0 };
         let (begun, share) = (Instant::now(), Arc::default());

@@ -20,7 +20,8 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use url::{Host, Url};
 
-use super::{AGENT, ApiError};
+use super::options::AGENT;
+use crate::api::error::ApiError;
 
 /// Variables that may name the proxy for `https`. The first variable that is set counts.
 const VARIABLES: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];

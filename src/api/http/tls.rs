@@ -10,7 +10,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
 
-use super::{ApiError, Options, causes};
+use super::options::Options;
+use crate::api::error::ApiError;
 use crate::fs::trusted::{open_at_once, read_bounded};
 
 /// Maximum size of a PEM file, in bytes. All root certificates of a system together are a fifth of
@@ -22,7 +23,7 @@ const LARGEST_PEM: u64 = 1 << 20;
 pub(super) fn trusting_nobody() -> Result<ClientConfig, ApiError> {
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
     let builder = builder.with_safe_default_protocol_versions();
-    let builder = builder.map_err(|error| ApiError::Client(causes(&error)))?;
+    let builder = builder.map_err(|error| ApiError::client(&error))?;
     Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 }
 
@@ -31,7 +32,7 @@ pub(super) fn trusting_nobody() -> Result<ClientConfig, ApiError> {
 pub(super) fn trusting_the_system_and(
     more: Vec<CertificateDer<'static>>,
 ) -> Result<ClientConfig, ApiError> {
-    let client = |error: rustls::Error| ApiError::Client(causes(&error));
+    let client = |error: rustls::Error| ApiError::client(&error);
     let provider = Arc::new(ring::default_provider());
     let verifier = Verifier::new_with_extra_roots(more, Arc::clone(&provider));
     let verifier = Arc::new(verifier.map_err(client)?);

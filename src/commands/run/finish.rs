@@ -1,6 +1,7 @@
 //! The end of a start: the output, the exit code, and the note in the ledger.
 //!
-//! Must hold: each way to end has a name here, `finish` decides the exit code, and nothing returns early.
+//! Must hold: each way in which a start can end is a variant of [`Ended`]. [`finish`] alone decides
+//! the exit code, and never returns early.
 
 use crate::engine::{Dispatcher, RunState};
 use crate::error::Error;
@@ -11,14 +12,14 @@ use crate::output::{RowTotals, RunReport};
 use crate::passes::PassError;
 use crate::rules::body::BodyTrial;
 
-/// The way a start ended.
+/// Way in which a start ended.
 #[derive(Debug)]
 pub(crate) enum Ended {
     /// Every pair has its end.
     Finished,
-    /// It stopped before: the same command goes on.
+    /// The start stopped before every pair had its end. The same command continues the run.
     Stopped(StopReason),
-    /// The input is not what was surveyed, or can no longer be read.
+    /// The input is not the one that was surveyed, or can no longer be read.
     InputLost(PassError),
     /// Facts could not be recorded, or the ledger's writer is gone.
     StorageFailed(LedgerError),
@@ -27,7 +28,9 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
-    /// From why the engine stopped, why facts were refused, and how the reader of the rows ended.
+    /// Returns the way in which a start ended. `stop` is the reason why the engine stopped,
+    /// `failure` the error because of which facts could not be recorded, and `read` the result of
+    /// the reader of the rows.
     pub(crate) fn of(
         stop: Option<StopReason>,
         failure: Option<LedgerError>,
@@ -43,7 +46,8 @@ impl Ended {
         }
     }
 
-    /// The reader of the rows panicked: rows are missing, and the run must not pass for finished.
+    /// Returns the end of a start whose reader of the rows panicked. Rows are missing, so the run
+    /// must not count as finished.
     pub(super) fn reader_panicked() -> Self {
         Self::Broken(Error::new(
             ExitCode::Internal,
@@ -52,7 +56,7 @@ impl Ended {
         ))
     }
 
-    /// The reason for which it stopped before its end, if it did.
+    /// Returns the reason why the start stopped early, if it did.
     pub(crate) const fn stop(&self) -> Option<StopReason> {
         match self {
             Self::Finished => None,
@@ -64,16 +68,16 @@ impl Ended {
     }
 }
 
-/// The remains of the stage that sends.
+/// Result of the sending stage.
 pub(crate) struct Left<L> {
     pub(crate) state: RunState,
-    /// `None`: the writer took it along.
+    /// The ledger; `None` if it was lost with its writer.
     pub(crate) ledger: Option<L>,
     pub(crate) ended: Ended,
 }
 
 impl<L> Left<L> {
-    /// The remains of a start in which everything is known.
+    /// Returns the result for a start that has nothing to send.
     pub(crate) fn nothing_to_send(dispatcher: Dispatcher, ledger: L) -> Self {
         Self { state: dispatcher.into_state(), ledger: Some(ledger), ended: Ended::Finished }
     }
@@ -106,7 +110,7 @@ impl EndedStart {
 }
 
 /// Ends a start: makes the output, decides the exit code, writes the summary and notes the end in
-/// the ledger. If the summary cannot be written, the run is not over: the same command goes on with
+/// the ledger. If the summary cannot be written, the run stays open, and the same command continues
 /// it.
 pub(crate) fn finish<L: Ledger>(
     left: Left<L>,
@@ -121,7 +125,8 @@ pub(crate) fn finish<L: Ledger>(
         remember_body(state.body, body_auto, ledger);
     }
     let made = match (&ended, &mut ledger) {
-        // No older output is replaced: the rows are no longer those of the answers.
+        // An older output is not replaced: the rows of the input are no longer those that were
+        // answered, or the answers are lost with the ledger.
         (Ended::InputLost(_), _) | (_, None) => None,
         (_, Some(ledger)) => Some(make(&mut report, &state, ledger)),
     };
@@ -146,13 +151,14 @@ pub(crate) fn finish<L: Ledger>(
     };
     if let Err(error) = noted {
         ended.then(Err(error.into()));
-        // The summary has another exit code. If it cannot be written now, the user knows already.
+        // The summary still has the former exit code. If it cannot be written again, the user
+        // already knows of an error.
         let _ = summarize(&ended.report);
     }
     ended
 }
 
-/// The exit code or the error that the way to end asks for.
+/// Returns the exit code or the error for the way in which a start ended.
 fn result_of(
     ended: Ended,
     written: Option<RowTotals>,
@@ -170,8 +176,9 @@ fn result_of(
     }
 }
 
-/// The command ends with its first failure: of the run, then of the output, of the summary, of the note. Another one is
-/// told here.
+/// Returns the first failure, with which the command ends. Steps can fail in this order: the run,
+/// the output, the summary, the note in the ledger. If both arguments are failures, the later one
+/// is only logged.
 fn first_failure(
     result: Result<ExitCode, Error>,
     later: Result<(), Error>,
@@ -212,7 +219,7 @@ fn remember_body<L: Ledger>(body: BodyTrial, body_auto: bool, ledger: &mut L) {
     if let (BodyTrial::Proved(kind), true) = (body, body_auto)
         && let Err(error) = ledger.remember_body(kind)
     {
-        // The next run finds out once more.
+        // The next run finds out the kind again.
         tracing::warn!(%error, "the body kind that works could not be remembered");
     }
 }

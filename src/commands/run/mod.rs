@@ -1,8 +1,10 @@
-//! `ceknik run`: verify a file, or go on with it.
+//! `ceknik run`: verifies a file, or continues an open run.
 //!
-//! The stages in their order: look at the input, open the ledger, survey, fold what is known, say what it comes
-//! to, begin the run, verify, make the output, note the end, say the last words. Whatever happens after the run began,
-//! the last words are said and the summary is written.
+//! The stages, in this order: open the input, open the ledger, survey, fold the known facts, show
+//! the forecast, begin the run, verify, make the output, note the end, show the last words.
+//!
+//! Must hold: whatever happens after the run began, the summary is written and the last words are
+//! shown.
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
@@ -19,7 +21,6 @@ use crate::ledger::{self, Ledger};
 use crate::model::attempt::WallMs;
 use crate::model::exit_code::ExitCode;
 use crate::model::funnel::Funnel;
-use crate::model::stop::StopReason;
 use crate::output::Forecast;
 use crate::passes::{Input, PassError, Survey, read_candidates, survey};
 use crate::rules::body::{BodyKind, BodyTrial};
@@ -27,12 +28,12 @@ use crate::rules::estimate::{Consent, History, consent, most_in_start, says_yes}
 use crate::signals::Interrupts;
 use crate::term::{Progress, Screen};
 
-use super::internal;
 use super::last_words::say_last_words;
 use super::preamble;
 use super::stages::{
     Assumptions, UseOfKnown, damage, find_layout, fold, forecast, open_source, opening,
 };
+use super::{internal, interrupted};
 
 pub(crate) mod finish;
 mod open_files;
@@ -52,20 +53,21 @@ use verify::{Client, verify};
 /// Verifies a file. Returns the exit code.
 ///
 /// # Errors
-/// The error that ended the command: before the run began, or with the last words said.
+/// The error that ended the command. If the run had begun, the last words are shown already.
 pub fn run(config: &RunConfig, screen: &Screen) -> Result<ExitCode, Error> {
     let begun = Instant::now();
     let vendor = Connection::prepare(config)?;
     let (source, layout, destination) = open_input(config, screen)?;
     let ledger = ledger::open(&config.job.ledger, config.lock_wait, WallMs::now)?;
-    // Until here a signal may simply end us. From here on nobody else writes our output either.
+    // Until here a signal ends the process at once. From here on the ledger is locked, so no other
+    // run on this ledger writes the output.
     let (interrupts, signals) = Interrupts::listen().map_err(internal)?;
     let (vendor, destination, interrupts) = (&vendor, &destination, &interrupts);
     let start = Start { config, destination, screen, vendor, interrupts, begun };
     start.on(ledger, source, layout, signals, read_candidates)
 }
 
-/// A start: all that it has in hand beside the ledger and the input.
+/// A start, with everything that it needs apart from the ledger and the input.
 struct Start<'a> {
     config: &'a RunConfig,
     destination: &'a Destination,
@@ -76,7 +78,8 @@ struct Start<'a> {
 }
 
 impl Start<'_> {
-    /// The start on any ledger. `read` is the pass that reads the rows to be sent.
+    /// Runs all stages of a start, on any kind of ledger. `read` is the pass that reads the rows to
+    /// be sent.
     fn on<L: Ledger>(
         &self,
         mut ledger: L,
@@ -95,7 +98,8 @@ impl Start<'_> {
             survey(&input, &is_stopped).map_err(|error| interrupted(error, interrupts))?;
         stop_damaged(job.force, &surveyed, screen)?;
 
-        // What is known is told before the run begins: nothing has happened where the price is not agreed to.
+        // The forecast is shown before the run begins, so that nothing has happened if the user
+        // does not agree to the price.
         let account = &self.vendor.options.credentials.id;
         let opening = opening(&input, &surveyed, &job.reuse, account, WallMs::now());
         let found = ledger.find_run(&opening)?;
@@ -116,7 +120,7 @@ impl Start<'_> {
         let table = std::mem::take(&mut surveyed.table);
         let run = ledger.open_run(&opening)?;
 
-        // From here on nothing returns before the last words.
+        // From here on nothing may return before the last words.
         let dispatcher = Dispatcher::new(&options, table, known.run, run.start);
         let calling = Instant::now();
         let left = if funnel.to_send == 0 {
@@ -151,7 +155,11 @@ impl Start<'_> {
         ended.result
     }
 
-    /// Asks a person before a start that may cost more than they want to spend unasked.
+    /// Asks the user before a start that may cost more than `--confirm-above`.
+    ///
+    /// # Errors
+    /// Exit code 13: the answer was not yes. A signal ends the question with the exit code of the
+    /// signal.
     fn confirm(&self, forecast: &Forecast) -> Result<(), Error> {
         let Self { config, screen, interrupts, .. } = *self;
         let Some(price) = &config.job.price else { return Ok(()) };
@@ -175,9 +183,10 @@ impl Start<'_> {
     }
 }
 
-/// Finds the input, its layout and where its results go, and says what was found.
+/// Opens the input, finds its layout and the destination of its results, and shows the settings and
+/// the layout.
 fn open_input(config: &RunConfig, screen: &Screen) -> Result<(Source, Layout, Destination), Error> {
-    // A stream is kept beside the output, which has room for it.
+    // A stream is kept in the folder of the output, which must have room for the results anyway.
     let spool: PathBuf = config.output.folder().unwrap_or_else(std::env::temp_dir);
     let source = open_source(&config.job.input, &config.job.reading, &spool)?;
     let input = source.path().map(|path| ("input", path.to_owned()));
@@ -191,7 +200,8 @@ fn open_input(config: &RunConfig, screen: &Screen) -> Result<(Source, Layout, De
     Ok((source, layout, destination))
 }
 
-/// A file that shows damage is not sent: each mismatch would be charged.
+/// Refuses a file that shows damage, unless `force` is set, and shows the findings. Each mismatch
+/// of a damaged file would be charged.
 fn stop_damaged(force: bool, surveyed: &Survey, screen: &Screen) -> Result<(), Error> {
     let Some(error) = damage(surveyed) else { return Ok(()) };
     for finding in surveyed.stops() {
@@ -204,10 +214,11 @@ fn stop_damaged(force: bool, surveyed: &Survey, screen: &Screen) -> Result<(), E
     Err(error)
 }
 
-/// Returns what is known of the body kind: what the user said, or the kind that worked last time.
+/// Returns the current knowledge of the body kind: the kind that the user chose, or else the kind
+/// that worked last time.
 ///
 /// # Errors
-/// The ledger cannot be read.
+/// Exit code 18: the ledger cannot be read.
 pub(crate) fn body_trial<L: Ledger>(
     body: Option<BodyKind>,
     ledger: &mut L,
@@ -221,17 +232,8 @@ pub(crate) fn body_trial<L: Ledger>(
 /// Returns a seed for the jitter.
 fn seed() -> u64 {
     let mut seed = [0; 8];
-    // Without randomness the jitter is the same each time, which only matters to a crowd.
+    // Without random bytes from the system, the jitter is the same in each run. This matters only
+    // if many runs wait at the same time.
     let _ = getrandom::fill(&mut seed);
     u64::from_le_bytes(seed)
-}
-
-fn interrupted(error: PassError, interrupts: &Interrupts) -> Error {
-    let is_signal = matches!(error, PassError::Interrupted);
-    let signal = interrupts.last().filter(|_| is_signal);
-    let error = Error::from(error);
-    match signal {
-        Some(signal) => Error { code: StopReason::Interrupted(signal).exit_code(), ..error },
-        None => error,
-    }
 }

@@ -1,10 +1,11 @@
-//! The output of a run: written beside its place, then put there.
+//! Makes the output of a run: writes it to a temporary file beside its place, then puts it in its
+//! place.
 
 use std::io::{self, Write};
 use std::path::Path;
 
 use super::finish::Output;
-use super::interrupted;
+use crate::commands::interrupted;
 use crate::config::Destination;
 use crate::engine::RunState;
 use crate::error::Error;
@@ -16,7 +17,7 @@ use crate::output::{BookOptions, RowTotals, RunReport, Writer};
 use crate::passes::{Input, PassError, project};
 use crate::signals::Interrupts;
 
-/// The parts of an output, beside the run's state and the ledger.
+/// The parts that an output is made of, apart from the run's state and the ledger.
 pub(super) struct Results<'a> {
     pub(super) destination: &'a Destination,
     pub(super) input: &'a Input,
@@ -26,7 +27,8 @@ pub(super) struct Results<'a> {
 }
 
 impl Results<'_> {
-    /// Writes the output beside its place, or to standard output, and puts it in its place.
+    /// Writes the output to standard output, or to a temporary file, which is then put in its
+    /// place.
     pub(super) fn make<L: Ledger>(
         &self,
         report: &RunReport,
@@ -61,7 +63,8 @@ impl Results<'_> {
         let mut writer =
             Writer::new(to, destination.format(), options, &folder).map_err(PassError::from)?;
         let (table, tally) = (&state.table, &state.tally);
-        // Signals that the calls were stopped with do not stop the output as well.
+        // The signals that have come so far do not stop the output, and neither does a first
+        // signal.
         let heard = interrupts.count().max(1);
         let is_interrupted = || interrupts.count() > heard;
         let written =
@@ -70,8 +73,9 @@ impl Results<'_> {
         Ok((written, writer.finish(report, &written).map_err(PassError::from)?))
     }
 
-    /// Puts the output in its place: a finished one replaces the older and takes the partial one
-    /// away, a partial one leaves the older alone.
+    /// Puts the output in its place, and returns its path, masked. A finished output replaces an
+    /// older one, and the partial output of an earlier start is removed. A partial output leaves an
+    /// older finished one alone.
     fn place(
         &self,
         file: AtomicFile,
@@ -84,13 +88,13 @@ impl Results<'_> {
         let path = if stop.is_some() { partial.clone() } else { finished };
         let Some(path) = path else { return Ok(None) };
         file.put(&path).map_err(PassError::from)?;
-        // Where no earlier start can have written one, a file of that name is not ours.
+        // If no earlier start can have written a partial output, a file of that name is not ours.
         let is_ours = self.run.found.had_starts();
         if let Some(partial) = partial.filter(|partial| is_ours && *partial != path) {
-            // There is none where the earlier start was killed.
+            // There is no partial output if the earlier start was killed.
             let _ = std::fs::remove_file(partial);
         }
-        // Named after the input, which may be named by a NIK.
+        // The output may be named after the input, whose name may contain a NIK.
         Ok(Some(mask_path(&path)))
     }
 }

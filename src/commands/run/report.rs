@@ -18,7 +18,7 @@ use crate::model::stop::StopReason;
 use crate::output::RunReport;
 use crate::passes::{Input, Survey};
 
-/// A start that is under way, as far as its report needs it.
+/// Facts about a start that its report needs.
 pub(super) struct StartFacts<'a> {
     pub(super) job: &'a JobConfig,
     pub(super) input: &'a Input,
@@ -29,9 +29,9 @@ pub(super) struct StartFacts<'a> {
 }
 
 impl StartFacts<'_> {
-    /// Returns the report of the start. The output is not made yet, and the exit code is not
-    /// decided: until it is, it is that of a defect. `calling` is the time in which calls were
-    /// made.
+    /// Returns the report of the start, before the output is made and the exit code is decided.
+    /// Until then the exit code is that of a defect. `calling` is the time in which calls were
+    /// made, and `at` the time at which the start ended.
     pub(super) fn report(
         &self,
         state: &RunState,

@@ -1,5 +1,5 @@
-//! The ways in which a start that began can end: whichever it is, the exit code is told, and the summary says what is
-//! owed. The ledger is in memory, and fails as the test wants.
+//! Tests of the ways in which a start can end: for each, the exit code is returned, and the summary
+//! says how much is owed. The ledger is in memory, and fails as the test wants.
 
 use clap::Parser;
 use serde_json::Value;
@@ -10,13 +10,13 @@ use crate::config::Origins;
 use crate::ledger::testing::{Backend, MemoryBackend, Trap};
 use crate::ledger::{RunLine, Shown};
 
-/// Thirty people, two of whom stand twice.
+/// Returns a file of thirty people with distinct names. Two NIKs occur twice.
 fn people() -> String {
     let row = |n: u32| format!("{n},3201{:02}0101900{:03},WARGA {n}\n", n % 28 + 1, n % 28 + 100);
     "id,nik,nama\n".to_owned() + &(0..30).map(row).collect::<String>()
 }
 
-/// Everything that a start leaves.
+/// Everything that a start leaves behind.
 struct Seen {
     result: Result<ExitCode, Error>,
     summary: Value,
@@ -71,7 +71,7 @@ fn run_with(
     }
 }
 
-/// A reader that delivers some rows, and then breaks off.
+/// Delivers seven rows, and then stops without an end.
 fn some_rows(input: &Input, fingerprint: [u8; 16], to: &Sender<Delivery>) {
     let (give, mut taken) = tokio::sync::mpsc::channel(9);
     read_candidates(input, fingerprint, &give).unwrap();
@@ -121,7 +121,7 @@ fn a_start_without_faults_finishes_its_run() {
     );
 }
 
-/// One row a way to end: the trap, the reader, and what is told.
+/// Each row of the table is one way to end: the trap, the reader, and the expected result.
 #[test]
 fn whichever_way_a_start_ends_the_summary_says_what_is_owed() {
     type Read = fn(&Input, [u8; 16], &Sender<Delivery>) -> Result<(), PassError>;
@@ -144,7 +144,8 @@ fn whichever_way_a_start_ends_the_summary_says_what_is_owed() {
         assert_eq!((&seen.summary["exit"], &seen.summary["ended"]), (&code.into(), &ended.into()));
         assert_eq!((seen.has_output, seen.has_partial), (false, has_partial), "{what}");
         assert_eq!(seen.summary["outcomes"].is_object(), has_partial, "{what}");
-        // What is told to be owed is what the ledger holds, and what the next start will find in doubt.
+        // The costs in the summary are those in the ledger, and the doubts are those that the next
+        // start will find.
         let spending = &seen.summary["spending"];
         let tally = seen.line.tally;
         assert_eq!(spending["confirmed"], tally.confirmed, "{what}");

@@ -1,4 +1,4 @@
-//! The vendor of a run, and what is needed to reach it, looked for before anything is read.
+//! Prepares the connection to the vendor of a run, before the input is read.
 
 use super::open_files::make_room;
 use crate::api::{self, Credentials, HttpVerifier};
@@ -6,10 +6,10 @@ use crate::config::{self, RunConfig, Vendor};
 use crate::error::Error;
 use crate::sandbox::{self, Running};
 
-/// The vendor, with what is needed to reach it.
+/// Everything that is needed to reach the vendor.
 pub(crate) struct Connection {
     pub(super) options: Box<api::Options>,
-    /// The stand-in, which ends with this value.
+    /// The sandbox, if it is used. It ends when this value is dropped.
     _sandbox: Option<Running>,
 }
 
@@ -40,7 +40,8 @@ impl Connection {
             keep_alive: calls.keep_alive,
             lines: concurrency,
         });
-        // Made once here so that an option that cannot be used is told before the file is read.
+        // A verifier is made once here, so that an option that cannot be used is reported before
+        // the file is read.
         HttpVerifier::new(&options)?;
         Ok(Self { options, _sandbox: sandbox })
     }

@@ -1,32 +1,36 @@
-//! The stage that sends: a thread that reads the rows, the ledger's writer, and the engine between them.
+//! The sending stage: a thread that reads the rows, the ledger's writer, and the engine between
+//! them.
 
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::Sender;
 
 use super::finish::{Ended, Left};
-use super::internal;
 use crate::api::{self, HttpVerifier};
+use crate::commands::internal;
 use crate::engine::{self, Delivery, Dispatcher, Signals, Verified};
 use crate::error::Error;
 use crate::ledger::{Ledger, OpenRun};
 use crate::passes::PassError;
 use crate::term::Progress;
 
-/// Chunks of rows that may wait for the engine.
+/// Number of chunks of rows that may wait for the engine.
 const ROWS_WAITING: usize = 4;
 
-/// So many tasks run before the engine is asked again. All tasks of connections do, also of the most calls in flight: an
-/// answer's client has its connection back before the engine sends the next call on it, and answers come in batches.
+/// Number of tasks that the runtime runs before it polls the engine again. It is so large that all
+/// tasks of connections run first, even with the most calls in flight. Answers come in batches, and
+/// the client of an answer must have its connection back before the engine sends the next call on
+/// that connection.
 const TASKS_IN_A_ROW: u32 = 16_384;
 
-/// The client, with the runtime that drives its connections.
+/// HTTP client, with the runtime that drives its connections.
 pub(super) struct Client {
     runtime: Runtime,
     verifier: HttpVerifier,
 }
 
 impl Client {
-    /// Made before the run begins: an option that cannot be used is told while nothing has happened.
+    /// Creates the client. This is done before the run begins, so that an option that cannot be
+    /// used is reported while nothing has happened.
     pub(super) fn new(options: &api::Options) -> Result<Self, Error> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -41,7 +45,8 @@ impl Client {
     }
 }
 
-/// Sends what is to be sent. Never fails: how it ended is part of what it leaves.
+/// Sends all rows that are to be sent. A failure is not returned as an error: [`Left::ended`] says
+/// how the start ended.
 pub(super) fn verify<L: Ledger>(
     dispatcher: Dispatcher,
     ledger: L,
@@ -62,13 +67,13 @@ pub(super) fn verify<L: Ledger>(
     let reader = std::thread::Builder::new().name("reader".to_owned()).spawn(move || read(&give));
     let Client { runtime, verifier } = client;
     let glimpse = |seen: &engine::Snapshot| progress.show(seen);
-    // Without a reader the rows break off at once.
+    // If the reader cannot be started, the rows break off at once.
     let verified = runtime.block_on(async {
         engine::verify(dispatcher, &verifier, journal, &mut rows, signals, glimpse).await
     });
     drop(rows);
     drop(verifier);
-    // A name server that does not answer is not waited for.
+    // The runtime does not wait for a name server that does not answer.
     runtime.shutdown_background();
     let read = match reader {
         Ok(reader) => reader.join().map_err(|_| Ended::reader_panicked()),

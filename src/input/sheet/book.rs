@@ -6,9 +6,7 @@
 
 use super::package::{Package, Part};
 use super::xml::{Xml, attribute, text_attribute};
-use super::{SheetError, damaged};
-use crate::input::error::Problem;
-use crate::input::form::Unsupported;
+use crate::input::error::{Problem, SheetError, Unsupported, damaged};
 use quick_xml::events::{BytesStart, Event};
 use std::collections::HashMap;
 

@@ -4,14 +4,13 @@
 //! without loss of digits and without an exponent. Only the rows and cells of a sheet are used. The
 //! size that the sheet declares, for example, is ignored.
 
-use super::book::is_true;
+use super::book::{SheetPart, is_true};
 use super::dates;
 use super::formats::{DAY, FormatId, Formats, Shows};
 use super::package::Package;
 use super::texts::{Texts, rich_text, unescape};
 use super::xml::{Xml, attribute, cut_off};
-use super::{SheetPart, damaged, too_large};
-use crate::input::error::Problem;
+use crate::input::error::{Problem, damaged, too_large};
 use crate::input::records::RECORD_BYTES;
 use quick_xml::events::{BytesStart, Event};
 use std::io::{self, Write};

@@ -7,11 +7,10 @@
 use super::book::SheetPart;
 use super::cells::{Lists, Rows};
 use super::package::Package;
-use super::{Options, SheetError};
 use crate::input::delimiter::HEADER_WITHIN;
-use crate::input::error::Problem;
+use crate::input::error::{Problem, SheetError};
 use crate::model::column::Column;
-use crate::rules::columns::{ColumnSample, Table, choose_columns, find_header};
+use crate::rules::columns::{ColumnSample, Table, Wanted, choose_columns, find_header};
 use crate::rules::headers::shown;
 
 /// Sheet as the user names it: by its name, or by its number from 1 if no sheet has that name.
@@ -22,6 +21,17 @@ impl From<&str> for SheetSpec {
     fn from(text: &str) -> Self {
         Self(text.to_owned())
     }
+}
+
+/// ChoiceOptions for the choice of the sheet.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ChoiceOptions<'a> {
+    /// The sheet that the user named. `None`: find it.
+    pub sheet: Option<&'a SheetSpec>,
+    /// The first row is data, not a header.
+    pub no_header: bool,
+    /// The columns that the user named.
+    pub wanted: Wanted<'a>,
 }
 
 /// Result of the choice.
@@ -50,7 +60,7 @@ const MOST_SHEETS: usize = 200;
 pub(super) fn choose<'l>(
     package: &mut Package,
     sheets: &[SheetPart],
-    options: Options<'_>,
+    options: ChoiceOptions<'_>,
     lists: impl Fn() -> Lists<'l>,
 ) -> Result<Chosen, Problem> {
     // The sender of the workbook did not see its hidden sheets. A hidden sheet is read only if the
@@ -112,7 +122,8 @@ pub(super) fn holds_results<'l>(
     sheets: &[SheetPart],
     lists: impl Fn() -> Lists<'l>,
 ) -> bool {
-    let mut looks = sheets.iter().map(|sheet| look(package, sheet, Options::default(), lists()));
+    let mut looks =
+        sheets.iter().map(|sheet| look(package, sheet, ChoiceOptions::default(), lists()));
     looks.any(|look| look.is_ok_and(|look| look.suits == Suits::Ours))
 }
 
@@ -169,7 +180,7 @@ struct Look {
 fn look(
     package: &mut Package,
     sheet: &SheetPart,
-    options: Options<'_>,
+    options: ChoiceOptions<'_>,
     lists: Lists<'_>,
 ) -> Result<Look, Problem> {
     let mut rows = Rows::of(package, sheet, lists)?;
@@ -194,7 +205,7 @@ fn is_outcome(cell: &str) -> bool {
 }
 
 /// Ranks a sheet by its first rows.
-fn suits(rows: &[Vec<String>], options: Options<'_>) -> Suits {
+fn suits(rows: &[Vec<String>], options: ChoiceOptions<'_>) -> Suits {
     if rows.is_empty() {
         return Suits::Empty;
     }

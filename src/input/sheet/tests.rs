@@ -3,13 +3,15 @@
 
 use super::*;
 use crate::input::Options as InputOptions;
+use crate::input::error::InputError;
+use crate::input::source::Source;
 use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};
 use std::io::{Cursor, Read};
 use zip::write::SimpleFileOptions;
 
-fn unfolded(file: &[u8], options: &InputOptions) -> Result<Source, InputError> {
+fn converted(file: &[u8], options: &InputOptions) -> Result<Source, InputError> {
     let folder = std::env::temp_dir();
-    Source::spool(file, &folder)?.unfolded(options.sheet_options(), &folder)
+    Source::spool(file, &folder)?.workbook_to_text(options.sheet_options(), &folder)
 }
 
 fn text_of(source: &Source) -> String {
@@ -19,7 +21,10 @@ fn text_of(source: &Source) -> String {
 }
 
 fn refused(file: &[u8]) -> String {
-    unfolded(file, &InputOptions::default()).map(|source| text_of(&source)).unwrap_err().to_string()
+    converted(file, &InputOptions::default())
+        .map(|source| text_of(&source))
+        .unwrap_err()
+        .to_string()
 }
 
 fn asking(sheet: &str) -> InputOptions {
@@ -40,7 +45,7 @@ fn a_sheet_becomes_text() {
     sheet.write_number(5, 1, 3_275_014_101_900_010f64).unwrap();
     sheet.write_string(5, 2, "a \"b\"\nc").unwrap();
     sheet.write_formula(5, 3, "=1+1").unwrap();
-    let source = unfolded(&workbook.save_to_buffer().unwrap(), &InputOptions::default()).unwrap();
+    let source = converted(&workbook.save_to_buffer().unwrap(), &InputOptions::default()).unwrap();
     assert_eq!(
         text_of(&source),
         "\n,NIK,Nama,Saldo,Lahir,Aktif\n\
@@ -78,7 +83,7 @@ fn taken(sheets: &[Made], options: &InputOptions) -> String {
         }
         sheet.set_hidden(*hidden);
     }
-    match unfolded(&workbook.save_to_buffer().unwrap(), options) {
+    match converted(&workbook.save_to_buffer().unwrap(), options) {
         Ok(source) => {
             let sheet = source.sheet().unwrap();
             format!("{}: {}", sheet.name, sheet.others.join(", ")).trim_end().to_owned()
@@ -183,7 +188,7 @@ fn sheet_of(rows: &str) -> Vec<u8> {
 
 /// Returns the text that the sheet of a workbook is converted to.
 fn read_back(file: &[u8]) -> String {
-    text_of(&unfolded(file, &InputOptions::default()).unwrap())
+    text_of(&converted(file, &InputOptions::default()).unwrap())
 }
 
 #[test]
@@ -282,7 +287,7 @@ fn numbers_are_shown_by_their_formats() {
             ("xl/styles.xml", styles),
         ];
         let book = book_with(&sheet, NO_STRINGS, &others);
-        let source = unfolded(&book, &InputOptions::default()).unwrap();
+        let source = converted(&book, &InputOptions::default()).unwrap();
         assert_eq!(text_of(&source), text);
         let sheet = source.sheet().unwrap();
         let numbers: Vec<_> = (0..10).filter(|column| sheet.is_number(1, *column)).collect();
@@ -316,7 +321,7 @@ fn typed_rows_are_found_past_others() {
     let row = |n: usize| format!(r#"<row r="{n}"><c r="B{n}"><v>{n}</v></c></row>"#);
     let rows: String = [1, 2, 5, 9].into_iter().map(row).collect();
     let source =
-        unfolded(&book_of(&sheet_of(&rows), NO_STRINGS), &InputOptions::default()).unwrap();
+        converted(&book_of(&sheet_of(&rows), NO_STRINGS), &InputOptions::default()).unwrap();
     let number = |n: f64| vec![(1, TypedCell::Number(n, 0))];
     for wanted in [&[0, 1, 2, 4, 8, 9][..], &[1, 8], &[8], &[3, 4, 100]] {
         let mut typed = source.sheet().unwrap().typed_rows().unwrap().unwrap();
@@ -332,7 +337,8 @@ fn typed_rows_are_found_past_others() {
 fn what_is_hidden_or_has_no_value_is_known() {
     let rows = r#"<row r="1"><c><f>1+1</f></c><c><f>1+1</f><v>2</v></c><c t="str"><f>""</f><v></v></c><c t="s"><v>9</v></c></row>
         <row r="2" hidden="1"><c><v>1</v></c></row><row r="3" ht="0"><c><v>1</v></c></row><row r="4" hidden="0" ht="15"><c><v>1</v></c></row>"#;
-    let source = unfolded(&book_of(&sheet_of(rows), b"<sst><si/></sst>"), &InputOptions::default());
+    let source =
+        converted(&book_of(&sheet_of(rows), b"<sst><si/></sst>"), &InputOptions::default());
     let source = source.unwrap();
     let sheet = source.sheet().unwrap();
     assert_eq!((sheet.unstored, sheet.lost), (1, 1));
@@ -357,7 +363,7 @@ fn results_that_follow_one_another_are_one_table() {
             sheet.write_row(at, 0, ["3275014107900001", *row, "Match"]).unwrap();
         }
     }
-    let source = unfolded(&workbook.save_to_buffer().unwrap(), &InputOptions::default()).unwrap();
+    let source = converted(&workbook.save_to_buffer().unwrap(), &InputOptions::default()).unwrap();
     let row = |name: &str| format!("3275014107900001,{name},Match\n");
     let expected = format!("{}\n{}{}{}", header.join(","), row("SITI"), row("BUDI"), row("AYU"));
     assert_eq!(text_of(&source), expected);
@@ -370,7 +376,7 @@ fn numbers_are_known_in_every_column() {
     sheet.write_string(0, 65, "9171014101900001").unwrap();
     sheet.write_number(0, 67, 1.5).unwrap();
     sheet.write_number(0, 63, 1.5).unwrap();
-    let source = unfolded(&workbook.save_to_buffer().unwrap(), &InputOptions::default()).unwrap();
+    let source = converted(&workbook.save_to_buffer().unwrap(), &InputOptions::default()).unwrap();
     let sheet = source.sheet().unwrap();
     let numbers: Vec<_> = (60..70).filter(|column| sheet.is_number(1, *column)).collect();
     assert_eq!(numbers, [63, 67]);

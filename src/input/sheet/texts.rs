@@ -3,10 +3,10 @@
 //! Must hold: memory is that of the texts themselves and of one index for each. Phonetic text,
 //! which only says how another text is pronounced, is left out.
 
-use super::package::{Bounds, Excess, Package, Part};
+use super::bounds::{Bounds, Excess};
+use super::package::{Package, Part};
 use super::xml::{LONGEST_TEXT, Xml, cut_off};
-use super::{damaged, too_large};
-use crate::input::error::Problem;
+use crate::input::error::{Problem, damaged, too_large};
 use quick_xml::events::Event;
 
 /// Shared texts, to which cells refer by index.

@@ -6,7 +6,7 @@
 
 use super::cells::{Kind, SheetRow};
 use super::formats::FormatId;
-use crate::input::source::SourceReader;
+use crate::input::reader::SourceReader;
 use std::io::{self, BufReader, Read, Write};
 
 /// Cell that has a type or a number format in the spreadsheet, which its text does not show.

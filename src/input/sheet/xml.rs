@@ -7,9 +7,8 @@
 //! Never: expands an entity that the part defines, fetches one, or puts the content of a part into
 //! an error.
 
-use super::package::Excess;
-use super::{BROKEN_ZIP, damaged};
-use crate::input::error::Problem;
+use super::bounds::Excess;
+use crate::input::error::{BROKEN_ZIP, Problem, damaged};
 use crate::input::stream::{DECODE_BYTES, Decoding};
 use encoding_rs::Encoding;
 use quick_xml::events::{BytesRef, BytesStart, Event};

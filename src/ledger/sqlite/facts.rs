@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use rusqlite::{Row, params};
 
-use super::SqliteLedger;
+use super::ledger::SqliteLedger;
 use super::schema::text_columns;
 use super::sums::{INTENT, SETTLEMENT, STANDING, damaged};
 use crate::ledger::{Detail, Earlier, Facts, FoundRun, LedgerError, Opening, Own, RunId, RunRef};

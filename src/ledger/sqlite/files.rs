@@ -8,9 +8,9 @@ use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use super::LedgerError;
 use crate::fs::paths::{beside, folder_of};
 use crate::fs::trusted;
+use crate::ledger::LedgerError;
 
 /// Opens a private file for reading and writing, and creates it with mode 0600 if it does not
 /// exist.

@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use rusqlite::{Connection, Statement, params};
 use tokio::sync::oneshot;
 
-use super::SqliteLedger;
+use super::ledger::SqliteLedger;
 use super::schema::text_columns;
 use crate::ledger::{
     Detail, Ending, Journal, Ledger, LedgerError, OpenRun, Opening, Purged, Recorded, RunId,

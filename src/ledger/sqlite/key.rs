@@ -9,8 +9,8 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::files::{private_file, sync_parent};
-use super::{LedgerError, Location};
 use crate::fs::trusted;
+use crate::ledger::LedgerError;
 use crate::model::subject::mask_path;
 use crate::rules::pair::{PairHasher, truncate};
 
@@ -45,9 +45,9 @@ fn of_text(path: &Path, text: &str) -> Result<Option<[u8; KEY_BYTES]>, LedgerErr
 }
 
 /// Returns the error for a ledger that has facts, but no key.
-pub(super) fn missing(location: &Location) -> LedgerError {
-    let what = format!("of the ledger {} is missing or empty", mask_path(&location.ledger));
-    LedgerError::Key { path: location.key.clone(), what }
+pub(super) fn missing(key: &Path, ledger: &Path) -> LedgerError {
+    let what = format!("of the ledger {} is missing or empty", mask_path(ledger));
+    LedgerError::Key { path: key.to_owned(), what }
 }
 
 /// Creates a new key, and makes it durable. If another process has just created a key in the same

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::files::private_file;
-use super::{LedgerError, LedgerName};
 use crate::fs::paths::beside;
+use crate::ledger::{LedgerError, LedgerName};
 
 /// Interval between two attempts to take the lock.
 const POLL: Duration = Duration::from_millis(100);

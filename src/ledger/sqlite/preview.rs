@@ -14,8 +14,10 @@ use std::time::SystemTime;
 
 use super::connect::{IMMUTABLE, connect};
 use super::files::{has_wal, is_empty};
+use super::key;
+use super::ledger::SqliteLedger;
+use super::location::Location;
 use super::witness::Testimony;
-use super::{Location, SqliteLedger, key};
 use crate::ledger::{LedgerError, Preview};
 use crate::rules::pair::PairHasher;
 
@@ -47,13 +49,13 @@ impl SqlitePreview {
         let testimony = Testimony::read(&location.ledger);
         let is_new = is_empty(&location.ledger);
         if is_new {
-            Testimony::check_blank(testimony.as_ref(), location)?;
+            Testimony::check_blank(testimony.as_ref(), &location.ledger, &location.key)?;
         }
         let key = match key::read(&location.key)? {
             Some(key) => key,
             // No facts exist under any key, so a placeholder is enough.
             None if is_new => [0; 32],
-            None => return Err(key::missing(location)),
+            None => return Err(key::missing(&location.key, &location.ledger)),
         };
         if let Some(testimony) = &testimony {
             testimony.check_file(&key, &location.ledger)?;

@@ -7,8 +7,8 @@
 
 use rusqlite::params;
 
-use super::SqliteLedger;
 use super::facts::{doubt_codes, merge};
+use super::ledger::SqliteLedger;
 use super::sums::{INTENT, SETTLEMENT, STANDING};
 use crate::ledger::{DAY_MS, LedgerError, Purged};
 use crate::model::attempt::WallMs;

@@ -5,8 +5,8 @@
 
 use rusqlite::{OptionalExtension, Params, Transaction, params};
 
-use super::SqliteLedger;
 use super::facts::UNSETTLED;
+use super::ledger::SqliteLedger;
 use super::sums::{INTENT, RUN, SETTLEMENT};
 use crate::ledger::{
     CutShort, Ending, FoundRun, Identity, LedgerError, OpenRun, Opening, RunId, RunRef,

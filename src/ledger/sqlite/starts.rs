@@ -9,8 +9,8 @@ use std::ops::Range;
 
 use rusqlite::{OptionalExtension, params};
 
-use super::SqliteLedger;
 use super::facts::UNSETTLED;
+use super::ledger::SqliteLedger;
 use super::sums::{INTENT, START, START_OF_VERSION_2, damaged};
 use crate::ledger::{Ending, LedgerError, OpenRun, RunId};
 use crate::model::attempt::{AttemptId, StartId, WallMs};

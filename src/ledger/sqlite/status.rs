@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use super::SqliteLedger;
 use super::facts::{codes_of, doubt_codes};
+use super::ledger::SqliteLedger;
 use crate::ledger::{
     DAY_MS, DayTotal, Doubt, HISTORY, LedgerError, LedgerName, RunId, RunLine, Shown, Status,
 };

@@ -4,9 +4,14 @@
 
 use std::time::Duration;
 
+use super::lock::Lock;
 use super::*;
+use crate::fs::paths::beside;
 use crate::ledger::testing::facts::{ending, known, opening, record};
-use crate::ledger::{Facts, FoundRun, Ledger, LedgerError, Opening, Preview, RunId, RunRef, Shown};
+use crate::ledger::{
+    Facts, FoundRun, Ledger, LedgerError, LedgerName, Opening, Preview, RunId, RunRef, Shown,
+};
+use crate::model::attempt::WallMs;
 use crate::model::attempt::{AttemptId, StartId};
 use crate::model::class::{Class, Lost, Refusal, ResultCode};
 use crate::model::exit_code::ExitCode;
@@ -135,7 +140,7 @@ fn a_place_that_is_named_by_a_nik_is_not_told() {
         LedgerError::Missing(name()),
         LedgerError::Lost { ledger: name(), what: "is gone".to_owned() },
         LedgerError::File { path: path(), act: "opened", source: std::io::Error::other("no") },
-        key::missing(&Location { ledger: path(), key: path(), origin: String::new() }),
+        key::missing(&path(), &path()),
     ] {
         let said = error.to_string();
         assert!(said.contains("d/******.ledger") && !said.contains("32750"), "{said}");

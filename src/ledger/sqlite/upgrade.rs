@@ -13,8 +13,10 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, params};
 
 use super::files::{plain, private_file, sync_parent};
+use super::ledger::SqliteLedger;
+use super::location::Location;
 use super::starts::Start;
-use super::{Location, SqliteLedger, schema, witness};
+use super::{schema, witness};
 use crate::fs::paths::{beside, same_file};
 use crate::ledger::LedgerError;
 use crate::model::subject::mask_path;

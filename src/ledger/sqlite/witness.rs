@@ -15,9 +15,11 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use rusqlite::OptionalExtension;
+
 use super::connect::{IMMUTABLE, connect};
 use super::files::{has_wal, private_file, sync_parent};
-use super::{Location, SqliteLedger, key};
+use super::key;
 use crate::fs::paths::beside;
 use crate::fs::trusted;
 use crate::ledger::{LedgerError, LedgerName};
@@ -30,16 +32,16 @@ const HEADING: &str = "ceknik-witness-1";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Testimony {
     /// Id of the ledger's key.
-    key_id: String,
+    pub(super) key_id: String,
     /// Number of facts that the ledger had ever recorded.
-    facts: u64,
+    pub(super) facts: u64,
     /// Number of the latest attempt.
-    latest: AttemptId,
+    pub(super) latest: AttemptId,
     /// Number of facts in the ledger file itself, without its WAL, at the last start.
-    filed: u64,
+    pub(super) filed: u64,
     /// Length of the ledger file in bytes at the last start; 0 if the file was not created yet, 1
     /// if the length could not be determined.
-    bytes: u64,
+    pub(super) bytes: u64,
 }
 
 /// The open witness file of a ledger that is written to.
@@ -56,8 +58,11 @@ impl Testimony {
     }
 
     /// Refuses to treat an emptied or removed ledger as a new ledger.
-    pub(super) fn check_blank(this: Option<&Self>, location: &Location) -> Result<(), LedgerError> {
-        let Location { ledger, key, .. } = location;
+    pub(super) fn check_blank(
+        this: Option<&Self>,
+        ledger: &Path,
+        key: &Path,
+    ) -> Result<(), LedgerError> {
         Self::check_gone(this, ledger)?;
         // A first start creates the key, the witness and the ledger, in this order, and may do so
         // at this moment. So the witness is read again after the key was found.
@@ -99,7 +104,7 @@ impl Testimony {
     }
 
     /// Describes what the ledger contained, for a message.
-    fn held(&self) -> String {
+    pub(super) fn held(&self) -> String {
         format!("{} facts at least, up to {}", self.facts, self.latest)
     }
 
@@ -136,26 +141,16 @@ impl Witness {
         Self::open(ledger, says).and_then(|witness| witness.sync())
     }
 
-    /// Writes the witness of an open ledger, after checkpointing the WAL into the ledger file if
-    /// possible.
-    pub(super) fn of(ledger: &SqliteLedger, key: &[u8; 32]) -> Result<Self, LedgerError> {
-        let key_id = key::id(key);
-        let earlier = ledger.testimony.as_ref().filter(|says| says.key_id == key_id);
-        let (facts, latest) = (ledger.facts()?, ledger.last_attempt()?);
-        let folded = ledger
-            .connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
-        let (filed, bytes) = match (folded, earlier) {
-            (Ok(0), _) => (facts, fs::metadata(&ledger.path).map_or(0, |file| file.len())),
-            // A process reads the ledger, or there is no room. The earlier numbers are still lower
-            // bounds.
-            (_, Some(says)) => (says.filed, says.bytes),
-            (_, None) => (0, 1),
-        };
-        let says = Testimony { key_id, facts, latest, filed, bytes };
-        let witness = Self::open(&ledger.path, says)?;
+    /// Writes the witness of a ledger that exists, or is about to exist for the first time
+    /// (`is_first`).
+    pub(super) fn resume(
+        ledger: &Path,
+        says: Testimony,
+        is_first: bool,
+    ) -> Result<Self, LedgerError> {
+        let witness = Self::open(ledger, says)?;
         // From now on, the witness proves that the ledger file existed.
-        if earlier.is_none_or(|says| says.bytes == 0) {
+        if is_first {
             witness.sync()?;
         }
         Ok(witness)
@@ -194,38 +189,20 @@ impl Witness {
     }
 }
 
-impl SqliteLedger {
-    /// Refuses a ledger that contains fewer facts than its witness recorded. Ignores a witness of
-    /// another key.
-    pub(super) fn check_witness(&self) -> Result<(), LedgerError> {
-        let key_id = self.meta::<String>("key_id")?;
-        let says = self.testimony.as_ref().filter(|says| key_id.as_ref() == Some(&says.key_id));
-        let Some(says) = says else { return Ok(()) };
-        let (facts, latest) = (self.facts()?, self.last_attempt()?);
-        if facts >= says.facts && latest >= says.latest {
-            return Ok(());
-        }
-        let held = says.held();
-        let what = format!("has lost facts: it held {held}, and holds {facts}, up to {latest}");
-        Err(lost(&self.path, what))
-    }
-
-    /// Returns the number of facts ever recorded, purged ones included.
-    fn facts(&self) -> Result<u64, LedgerError> {
-        Ok(self.meta("facts")?.unwrap_or(0))
-    }
-}
-
 /// Returns the number of facts in the ledger file alone, without its WAL. Returns `None` if a power
 /// cut may have torn the file: the WAL repairs that, and any other damage is reported when the file
 /// is opened next.
 fn filed(ledger: &Path) -> Option<u64> {
-    let file = SqliteLedger::reader(connect(ledger, IMMUTABLE).ok()?, ledger, None).ok()?;
-    if file.is_blank().ok()? { Some(0) } else { file.facts().ok() }
+    let file = connect(ledger, IMMUTABLE).ok()?;
+    let number = |query| file.query_row(query, [], |row| row.get::<_, u64>(0)).optional();
+    match number("SELECT count(*) FROM sqlite_schema").ok()?? {
+        0 => Some(0),
+        _ => Some(number("SELECT value FROM meta WHERE name = 'facts'").ok()?.unwrap_or(0)),
+    }
 }
 
 /// Returns the error for lost facts.
-fn lost(ledger: &Path, what: String) -> LedgerError {
+pub(super) fn lost(ledger: &Path, what: String) -> LedgerError {
     LedgerError::Lost { ledger: LedgerName::of_file(ledger), what }
 }
 

@@ -1,5 +1,5 @@
-//! The forecast in words, for people: the same lines before the first call of `run` and in `plan`; and the rest that
-//! `plan` says.
+//! The forecast as text for people, which `run` and `plan` show before the first call, and the
+//! other texts of `plan`.
 
 use super::{count, duration};
 use crate::model::exit_code::ExitCode;
@@ -9,7 +9,8 @@ use crate::model::money::{Price, in_brackets, number};
 use crate::output::plan::{Forecast, Pace};
 use crate::rules::estimate::{Basis, Fit, most_in_start};
 
-/// Where the rows go, what the calls may cost, and how long they take. `stop`: the row at which the budget would end it.
+/// Formats the forecast: the number of rows by what will be done with them, the charges, the time,
+/// and the budget. `stop` is the row at which the budget would end the run.
 pub fn forecast_words(forecast: &Forecast, stop: Option<&Spot>) -> String {
     let fit = forecast.fit.as_ref();
     let budget = fit.map(|fit| budget(fit, forecast.price.as_ref(), stop)).unwrap_or_default();
@@ -118,7 +119,8 @@ fn budget(fit: &Fit, price: Option<&Price>, stop: Option<&Spot>) -> String {
     )
 }
 
-/// What the file shows, each with its first places and how to mend it. Skipped records are told elsewhere.
+/// Formats the findings, each with its first places and its remedy. Findings about skipped records
+/// are left out, because [`skipped_words`] formats them.
 pub fn findings_words(findings: &[Finding]) -> String {
     let told = findings.iter().filter(|finding| !finding.code.ends_with("_skipped"));
     told.map(finding_words).collect()
@@ -139,7 +141,7 @@ fn finding_words(finding: &Finding) -> String {
     text + &format!("      hint: {hint}\n")
 }
 
-/// Records that are no rows; nothing where there are none.
+/// Formats the numbers of records that are not rows. Returns an empty text if there are none.
 pub fn skipped_words(skipped: &Skipped) -> String {
     let kinds = [
         (skipped.titles, "title row above the header", "title rows above the header"),
@@ -155,7 +157,7 @@ pub fn skipped_words(skipped: &Skipped) -> String {
     if told.is_empty() { String::new() } else { format!("skipped    {}\n", told.join(", ")) }
 }
 
-/// A note on calls that have no answer yet; nothing where there are none.
+/// Formats a note on the calls that have no answer yet. Returns an empty text for 0.
 pub fn unsettled_words(calls: u64) -> String {
     match calls {
         0 => String::new(),
@@ -167,8 +169,9 @@ pub fn unsettled_words(calls: u64) -> String {
     }
 }
 
-/// The last line of a plan, which remains on a screen. `stop`: the first finding that stops the file; `warnings`: findings
-/// that are worth a look.
+/// Formats the verdict of a plan, its last lines, which stay on the screen when the rest has
+/// scrolled away. `stop` is the first finding that stops the file, and `warnings` is the number of
+/// findings that are warnings.
 pub fn verdict_words(
     exit: ExitCode,
     forecast: &Forecast,
@@ -194,7 +197,7 @@ pub fn verdict_words(
     }
 }
 
-/// Repeats the figures of a plan that can be run.
+/// Formats the verdict of a plan that can be run, with its main figures.
 fn ready(forecast: &Forecast, warnings: u64) -> String {
     let Forecast { funnel, charges, price, pace, fit, max_calls, .. } = forecast;
     let calls = match max_calls.filter(|limit| *limit < funnel.to_send) {
@@ -203,7 +206,7 @@ fn ready(forecast: &Forecast, warnings: u64) -> String {
     };
     let most = most_in_start(charges.at_most, *fit, *max_calls);
     let money = price.as_ref().map(|price| format!(", at most {}", price.show(most)));
-    // The time is that of all calls.
+    // The time is that of all calls, so it is not shown if the start is limited.
     let seconds = pace.seconds.filter(|seconds| *seconds > 0 && max_calls.is_none());
     let time = seconds.map(|seconds| format!(", about {}", duration(seconds)));
     let warnings = match warnings {

@@ -1,11 +1,11 @@
-//! The last words of a start: what it did, what it cost, and what to do next, for people.
+//! The last words of a start, for people: the results, the costs, and what to do next.
 
 use super::{count, duration};
 use crate::model::money::{in_brackets, number};
 use crate::model::outcome::Outcome;
 use crate::output::report::{RunReport, by_code};
 
-/// The last words of a start, several lines.
+/// Formats the last words of a start, as several lines. `next` is the next thing to do.
 pub fn last_words(report: &RunReport, next: Option<&str>) -> String {
     let mut text = "\n".to_owned();
     rows(&mut text, report);

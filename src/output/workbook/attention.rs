@@ -1,18 +1,19 @@
-//! The sheet of the rows without a result: what happened, and what to do, a sentence each.
+//! The sheet of the rows without a verdict, with a sentence on what happened to each, and one on
+//! what to do.
 
 use std::io;
 
 use rust_xlsxwriter::{IgnoreError, Worksheet, XlsxError};
 
+use super::basics::{HEAD_HEIGHT, Limits, caught, set_page};
 use super::cells::fitting;
 use super::styles::Styles;
-use super::{HEAD_HEIGHT, Limits, caught, set_page};
 use crate::input::Layout;
 use crate::output::overview::in_words;
 use crate::output::results::{Cells, RowResult};
 use crate::output::sentences::{advice, sentence};
 
-/// The columns, and how wide each is.
+/// Headers of the columns, and their widths in characters.
 const COLUMNS: [(&str, f64); 6] = [
     ("Row in your file", 10.0),
     ("NIK", 19.0),
@@ -22,13 +23,13 @@ const COLUMNS: [(&str, f64); 6] = [
     ("What to do", 54.0),
 ];
 
-/// The sheet of the rows without a result.
+/// Writer of the sheet of the rows without a verdict.
 pub(super) struct Attention {
     sheet: Worksheet,
     id: usize,
     name: usize,
     rows: u32,
-    /// Rows that no room was left for.
+    /// Number of rows that do not fit into the sheet.
     more: u64,
 }
 
@@ -58,7 +59,7 @@ impl Attention {
         if result.outcome.has_verdict() {
             return Ok(());
         }
-        // One row is kept for the word on those that have no room.
+        // The last row of the sheet is kept for a note on the rows that do not fit.
         if self.rows + 1 >= limits.rows {
             self.more += 1;
             return Ok(());
@@ -106,7 +107,8 @@ impl Attention {
     }
 }
 
-/// The height that a row needs to show these texts, each in the column of this place.
+/// Returns the height in points that a row needs to show these texts. Each text comes with the
+/// index of its column.
 fn height(texts: &[(usize, &str)]) -> f64 {
     const LINE: f64 = 15.0;
     const MOST_LINES: usize = 20;

@@ -1,13 +1,14 @@
-//! Cells as they stand in a sheet: how long a text may be, and how wide it is shown.
+//! Sizes of cells in a sheet: the length of a text, and the width of a column.
 
 use std::borrow::Cow;
 
-/// The most that a cell holds, in UTF-16 units.
+/// Length of the longest text in a cell, in UTF-16 units.
 pub(super) const LONGEST_CELL: usize = 32_767;
-/// The end of a cell that was cut.
+/// End of a text that was cut.
 pub(super) const CUT: &str = " […cut]";
 
-/// As much of a text as a cell holds; the cut is marked.
+/// Returns a text as a cell can hold it. A longer text is cut between two characters, and `CUT` is
+/// appended.
 pub(super) fn fitting(text: &str) -> Cow<'_, str> {
     // No text has more UTF-16 units than UTF-8 bytes.
     if text.len() <= LONGEST_CELL || text.encode_utf16().count() <= LONGEST_CELL {
@@ -22,7 +23,7 @@ pub(super) fn fitting(text: &str) -> Cow<'_, str> {
     Cow::Owned(kept.chain(CUT.chars()).collect())
 }
 
-/// The width that a column needs, in characters, to show what stands in it.
+/// Width of a column in characters, as far as its texts need it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Width {
     widest: usize,
@@ -30,12 +31,12 @@ pub(super) struct Width {
 }
 
 impl Width {
-    /// A column at least as wide as this, and at most as that.
+    /// Creates the width of a column: `least` characters, growing up to `most`.
     pub(super) fn between(least: usize, most: usize) -> Self {
         Self { widest: least, most }
     }
 
-    /// Sees a text.
+    /// Widens the column for a text, if necessary.
     pub(super) fn see(&mut self, text: &str) {
         if self.widest < self.most && text.len() > self.widest {
             let longest = text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
@@ -43,13 +44,14 @@ impl Width {
         }
     }
 
-    /// Sees a number, which its format may widen by separators and a currency.
+    /// Widens the column for a number, if necessary. The format of the number may add separators
+    /// and a currency.
     pub(super) fn see_number(&mut self, text: &str) {
         const FORMAT: usize = 4;
         self.widest = self.widest.max(text.len() + text.len() / 3 + FORMAT).min(self.most);
     }
 
-    /// With the room that a spreadsheet leaves beside a text.
+    /// Returns the width in characters, with the room that a spreadsheet leaves beside a text.
     pub(super) fn characters(self) -> f64 {
         self.widest as f64 + 1.5
     }

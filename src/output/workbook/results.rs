@@ -1,12 +1,13 @@
-//! The sheets of results: the input's own columns, the result beside them, and what only a technician reads, folded.
+//! The sheets of results: the input's own columns, the result of each row beside them, and folded
+//! columns with technical details.
 
 use std::io;
 
 use rust_xlsxwriter::{Format, IgnoreError, Worksheet, XlsxError};
 
+use super::basics::{HEAD_HEIGHT, Limits, caught, set_page};
 use super::cells::{Width, fitting};
 use super::styles::Styles;
-use super::{HEAD_HEIGHT, Limits, caught, set_page};
 use crate::input::Layout;
 use crate::input::sheet::TypedCell;
 use crate::model::column::Column;
@@ -15,16 +16,18 @@ use crate::output::overview::in_words;
 use crate::output::results::{Cells, OwnColumns, RowResult, RowSource};
 use crate::output::sentences::sentence;
 
-/// About what a cell takes in a sheet beside its own text.
+/// Approximate number of bytes that a cell takes in a sheet, in addition to its text.
 const CELL_BYTES: u64 = 48;
-/// The least and the greatest width of a column, in characters.
+/// Smallest width of a column of the input, in characters.
 const NARROW: usize = 6;
+/// Largest width of a column of the input or of a folded column, in characters.
 const WIDE: usize = 45;
+/// Smallest width of a folded column, in characters.
 const TECHNICAL_WIDTH: usize = 14;
-/// Columns that stay where they are while one scrolls take no more than about half a screen.
+/// Largest width of the frozen columns in characters: about half a screen.
 const FROZEN_WIDTH: f64 = 60.0;
 
-/// Our columns that everybody reads, each with its least and its greatest width. All others are
+/// Our columns that are not folded, each with its smallest and its largest width. All others are
 /// folded.
 const SHOWN: [(Column, usize, usize); 3] =
     [(Column::Outcome, 14, 14), (Column::Charged, 12, 12), (Column::Reason, 24, 60)];
@@ -39,25 +42,28 @@ fn our_columns() -> impl Iterator<Item = Column> {
     SHOWN.into_iter().map(|(column, ..)| column).chain(folded())
 }
 
-/// Returns the heading of one of our columns.
+/// Returns the header of one of our columns: `Result (ck_outcome)`.
 pub(super) fn heading(column: Column) -> String {
     format!("{} ({})", column.title(), column.name())
 }
 
-/// The columns of the results, the same on each of their sheets.
+/// Columns of the results. All sheets of results have the same columns.
 pub(super) struct Columns {
     own: OwnColumns,
     heads: Vec<String>,
-    /// The number of the input's own columns that are written; of those, the places of the NIK and of the name.
+    /// Number of the input's own columns that are written.
     kept: usize,
+    /// Index of the NIK's column among the columns that are written, if it is one of them.
     id: Option<usize>,
+    /// Index of the name's column among the columns that are written, if it is one of them.
     name: Option<usize>,
-    /// The input is a workbook: its cells have formats of their own.
+    /// True if the input is a workbook, whose cells have their own formats.
     has_formats: bool,
 }
 
 impl Columns {
-    /// The columns of an input's results; where it has no header, its own are named by their letters.
+    /// Returns the columns of an input's results. If the input has no header, its columns are named
+    /// by their letters.
     pub(super) fn of(layout: &Layout, has_formats: bool) -> Self {
         let own = OwnColumns::of(layout);
         let head = |at: usize| match &layout.header {
@@ -75,7 +81,7 @@ impl Columns {
     }
 }
 
-/// A sheet of results that is written to.
+/// Writer of a sheet of results.
 pub(super) struct ResultsSheet {
     sheet: Worksheet,
     widths: Vec<Width>,
@@ -84,7 +90,8 @@ pub(super) struct ResultsSheet {
 }
 
 impl ResultsSheet {
-    /// Begins the first sheet.
+    /// Begins the first sheet. Unlike [`Self::begin_in`], it converts a panic of the library to an
+    /// error.
     pub(super) fn begin(
         sheet: Worksheet,
         number: usize,
@@ -99,7 +106,8 @@ impl ResultsSheet {
         begun.ok_or_else(|| io::ErrorKind::Other.into())
     }
 
-    /// Begins a sheet: its name, and the head of its columns. `number`: how many stand before it.
+    /// Begins a sheet: writes its name and the headers of its columns. `number` is the number of
+    /// sheets of results before it.
     pub(super) fn begin_in(
         mut sheet: Worksheet,
         number: usize,
@@ -115,7 +123,8 @@ impl ResultsSheet {
         for (at, head) in (0..).zip(heads) {
             sheet.write_string_with_format(0, at, fitting(&head), &styles.head)?;
         }
-        // What is typed into a column of texts stays a text: in that of the NIKs, and in all of a CSV.
+        // A value that somebody types into a column of texts later stays a text. Columns of texts
+        // are that of the NIKs, and all columns of a CSV.
         for at in (0..columns.kept).filter(|at| !columns.has_formats || columns.id == Some(*at)) {
             sheet.set_column_format(column(at), &styles.text)?;
         }
@@ -123,7 +132,7 @@ impl ResultsSheet {
             .heads
             .iter()
             .map(|head| {
-                // A head of several words may stand in two lines.
+                // A header of several words may be shown in two lines.
                 let longest = head.split_whitespace().map(|word| word.chars().count()).max();
                 let half = head.chars().count().div_ceil(2) + 2;
                 let least = longest.unwrap_or(0).max(half.min(WIDE)).max(NARROW);
@@ -165,8 +174,8 @@ impl ResultsSheet {
         Ok(())
     }
 
-    /// Sets what holds for a whole sheet: widths, what is folded and what stays in sight, a filter, its page, and that its
-    /// digits are texts.
+    /// Sets the properties of the whole sheet: the widths of the columns, the folded and the frozen
+    /// columns, the filter, the printed page, and that digits stored as text are no errors.
     pub(super) fn finish(
         mut self,
         columns: &Columns,
@@ -178,7 +187,7 @@ impl ResultsSheet {
             sheet.set_column_width(at, width.characters())?;
         }
         let folded = column(columns.kept + SHOWN.len());
-        // The sign that unfolds them stands in the column behind.
+        // The button that unfolds the columns is at the column behind them, which must exist.
         if last_column + 1 < Limits::default().columns {
             sheet.group_columns_collapsed(folded, last_column)?;
         }
@@ -198,7 +207,7 @@ fn column(at: usize) -> u16 {
     u16::try_from(at).unwrap_or(u16::MAX)
 }
 
-/// A row in the making.
+/// A row that is being written.
 struct Line<'a> {
     sheet: &'a mut Worksheet,
     widths: &'a mut [Width],
@@ -257,7 +266,8 @@ impl Line<'_> {
         Ok(())
     }
 
-    /// A cell of the input that is no text, as it was. `text`: how it reads.
+    /// Writes a typed cell of the input as it was. `text` is the text of the cell, which decides
+    /// the width of the column.
     fn typed(&mut self, cell: TypedCell, text: &str, styles: &Styles) -> Result<(), XlsxError> {
         let (row, at) = (self.row, self.column);
         match cell {
@@ -271,7 +281,7 @@ impl Line<'_> {
                 self.sheet.write_boolean(row, at, truth)?;
             }
         }
-        // A day or a time is shown about as long as it reads.
+        // A date or a time is shown with about the length of its text.
         let is_time = text.contains(['-', ':']) && !text.starts_with('-');
         self.saw(
             text.len(),
@@ -288,7 +298,8 @@ impl Line<'_> {
         }
     }
 
-    /// Cells that were too many stand behind ours; those that no column is left for share the last.
+    /// Writes surplus cells after our columns. The cells for which there is no column are joined in
+    /// the last column.
     fn surplus<'c>(
         &mut self,
         mut cells: impl Iterator<Item = &'c [u8]>,

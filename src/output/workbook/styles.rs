@@ -1,4 +1,5 @@
-//! The look of a workbook's cells: text, numbers in their own formats, and a colour beside each result's word.
+//! The formats of a workbook's cells: texts, numbers in the input's formats, and a fill colour for
+//! each outcome.
 
 use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder};
 
@@ -6,13 +7,17 @@ use crate::input::sheet::NumberFormat;
 use crate::model::money::Price;
 use crate::model::outcome::Outcome;
 
-/// The built-in number formats for a text, a whole number with separators, and a share in percent.
+/// Number of the built-in format for text.
 const TEXT: u8 = 49;
+/// Number of the built-in format for a whole number with separators.
 const COUNT: u8 = 3;
-/// The colours of headings and rules: quiet, dark enough for print.
+/// Colour of the text of headings, dark enough for print.
 const INK: u32 = 0x1F_3864;
+/// Fill colour of a header row.
 const HEAD_FILL: u32 = 0xDC_E6F1;
+/// Colour of the line below a heading.
 const RULE: u32 = 0xA6_A6A6;
+/// Colour of the text of a warning.
 const ALARM: u32 = 0xC0_0000;
 
 /// The formats of a workbook.
@@ -28,13 +33,13 @@ pub(super) struct Styles {
     pub(super) note: Format,
     pub(super) share: Format,
     pub(super) money: Format,
-    /// For each of the input's number formats.
+    /// One format for each of the input's number formats, in their order.
     pub(super) numbers: Vec<Format>,
     outcomes: Vec<Format>,
 }
 
 impl Styles {
-    /// The formats of a workbook whose own cells have these number formats.
+    /// Creates the formats of a workbook. `numbers` are the number formats of the input's cells.
     pub(super) fn new(numbers: &[NumberFormat], price: Option<&Price>) -> Self {
         let text = Format::new().set_num_format_index(TEXT);
         let at_top = text.clone().set_align(FormatAlign::Top);
@@ -72,13 +77,14 @@ impl Styles {
         }
     }
 
-    /// The format of a result's word.
+    /// Returns the format of the cell that names an outcome.
     pub(super) fn outcome(&self, outcome: Outcome) -> &Format {
         self.outcomes.get(outcome as usize).unwrap_or(&self.text)
     }
 }
 
-/// A light fill for a result. The word beside it says the same.
+/// Returns the fill colour of an outcome, if it has one. The word in the cell says the same as the
+/// colour.
 const fn fill(outcome: Outcome) -> Option<u32> {
     match outcome {
         Outcome::Match => Some(0xE2_EFDA),
@@ -99,7 +105,8 @@ fn number_format(format: &NumberFormat) -> Format {
     }
 }
 
-/// `"Rp"#,##0` for rupiah; the code and the decimals for another currency.
+/// Returns the number format of an amount: `"Rp"#,##0` for rupiah, and the code and the decimals
+/// for another currency.
 fn money_format(price: Option<&Price>) -> String {
     let Some(price) = price else { return "#,##0".to_owned() };
     let decimals = price.currency.decimals() as usize;

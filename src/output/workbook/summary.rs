@@ -1,18 +1,18 @@
-//! The first sheet: what came of the file, what it costs, what to do next. Figures are numbers.
+//! The first sheet: the results, the costs, and what to do next. Figures are numbers, not texts.
 
 use rust_xlsxwriter::{Worksheet, XlsxError};
 
+use super::basics::set_page;
 use super::cells::fitting;
-use super::set_page;
 use super::styles::Styles;
 use crate::model::money::Price;
 use crate::output::overview::{Line, lines};
 use crate::output::report::{RowTotals, RunReport};
 
-/// The columns: a label, a figure, its share or its cost, a word on it.
+/// Widths of the columns in characters: a label, a figure, its share or its cost, and a note.
 const WIDTHS: [f64; 4] = [27.0, 14.0, 18.0, 70.0];
 
-/// The sheet, with all that is said of a run.
+/// Makes the sheet from the report of a run.
 pub(super) fn sheet(
     report: &RunReport,
     written: &RowTotals,
@@ -26,7 +26,7 @@ pub(super) fn sheet(
     }
     let mut row = 0;
     for line in lines(report, written) {
-        // A heading stands apart from what is above it.
+        // An empty row separates a heading from the lines above it.
         row += u32::from(matches!(line, Line::Heading(_)));
         write(&mut sheet, row, &line, report.spending.price.as_ref(), styles)?;
         row += 1;
@@ -79,7 +79,8 @@ fn write(
     Ok(())
 }
 
-/// A label, a number, and a word on it. A spreadsheet's numbers are exact up to 2^53: more rows than there can be.
+/// Writes a label, a number and a note. The numbers of a spreadsheet are exact up to 2^53, which is
+/// more than there can be rows.
 fn figure<'s>(
     sheet: &'s mut Worksheet,
     row: u32,

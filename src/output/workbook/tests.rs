@@ -1,4 +1,4 @@
-//! What a workbook's reader finds in it.
+//! Tests that write a workbook and read it back with another library.
 
 use std::borrow::Cow;
 
@@ -25,7 +25,7 @@ fn rejected() -> RowResult<'static> {
     RowResult::rejected(Rejection::NikLength)
 }
 
-/// Writes rows, and reads the book back.
+/// Writes rows, and reads the workbook back. Also checks that no temporary file is left.
 fn written_with(
     file: &str,
     limits: Limits,
@@ -93,7 +93,7 @@ fn sheets_follow_one_another_at_the_limits() {
             assert_eq!(*name, expected);
             assert_eq!(text(&mut book, name, (0, 1)).as_deref(), Some("nik"));
         }
-        // The rows without a result share one sheet, as far as they fit.
+        // The rows without a verdict share one sheet, as far as they fit.
         let attention = book.worksheet_range("Needs attention").unwrap().height();
         let fit = count.min(limits.rows as usize - 2);
         let more = usize::from(count > fit || count == 0);
@@ -144,7 +144,7 @@ fn cells_keep_their_types_but_the_nik() {
         (2, TypedCell::Number(44_197.0, 1)),
         (3, TypedCell::Truth(true)),
     ]);
-    // A format that is not there is the general one.
+    // A format that does not exist becomes the general format.
     let odd = Cells::made(&["7", "x", "y"]).with(vec![(0, TypedCell::Number(7.0, 99))]);
     let header = "plafon,nik,nama,aktif\n1,3275014107900001,BUDI,x\n";
     let rows = vec![(cells, rejected()), (odd, rejected())];

@@ -3,7 +3,8 @@
 //!
 //! Never: shows a cell. A header that looks like personal data is masked.
 
-use super::{ColumnLook, Role, Table, column_letters};
+use super::look::ColumnLook;
+use super::table::{Role, Table, column_letters};
 use crate::model::subject::mask_digits;
 use crate::rules::headers::{Meaning, is_data, shown_all};
 use std::fmt;

@@ -3,7 +3,8 @@
 //! Never: prefers one of two columns that fit equally well.
 
 use super::error::{ColumnError, Seen};
-use super::{ChosenColumn, ColumnLook, ColumnSpec, Role, Table, column_letters, column_of_letters};
+use super::look::ColumnLook;
+use super::table::{ChosenColumn, ColumnSpec, Role, Table, column_letters, column_of_letters};
 use crate::rules::headers::{
     HeaderKey, IdHeader, Meaning, NameHeader, is_data, may_be_one_person, roles_of, shown,
 };

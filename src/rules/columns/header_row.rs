@@ -5,7 +5,7 @@
 //!
 //! Never: shows a cell.
 
-use super::{ColumnSpec, Wanted};
+use super::table::{ColumnSpec, Wanted};
 use crate::model::column::Column;
 use crate::rules::headers::{HeaderKey, Meaning, is_data, telling_headers};
 use crate::rules::nik::look_of;

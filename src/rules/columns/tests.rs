@@ -1,6 +1,7 @@
 //! Tests of the choice of columns, and of the texts of its errors.
 
 use super::error::SHOWN_COLUMNS;
+use super::table::column_of_letters;
 use super::*;
 
 const EMPTY: ColumnLook =

@@ -2,7 +2,7 @@
 //! them is an error, and no bound is exceeded.
 
 use super::*;
-use crate::input::sheet::package::Bounds;
+use crate::input::sheet::bounds::Bounds;
 
 /// Makes a sheet with one text.
 fn cell_of(inner: &str) -> Vec<u8> {
@@ -142,7 +142,7 @@ fn within(file: Vec<u8>, bounds: Bounds) -> Result<u64, String> {
     let folder = std::env::temp_dir();
     let source = Source::spool(file.as_slice(), &folder).unwrap();
     let (text, typed) = (unnamed_file(&folder).unwrap(), unnamed_file(&folder).unwrap());
-    let sheet = read(source.open().unwrap(), Options::default(), bounds, &text, &typed);
+    let sheet = read(source.open().unwrap(), ChoiceOptions::default(), bounds, &text, &typed);
     sheet.map(|_| text.metadata().unwrap().len()).map_err(|problem| problem.to_string())
 }
 

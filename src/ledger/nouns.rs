@@ -1,0 +1,203 @@
+//! The nouns of a ledger: runs, starts and facts, as the traits pass them.
+
+use std::time::Duration;
+
+use super::error::LedgerError;
+use crate::model::attempt::{AttemptId, Batch, StartId, WallMs};
+use crate::model::class::{Class, End};
+use crate::model::exit_code::ExitCode;
+use crate::model::money::Tally;
+use crate::model::texts::Texts;
+
+/// Largest number of attempts, counted back from the latest, that `Facts::history` reads. More
+/// would hardly change the share of charged answers, and a large ledger is not read to its end.
+pub(crate) const HISTORY: u64 = 1_000_000;
+/// Milliseconds in a day.
+pub(crate) const DAY_MS: i64 = 86_400_000;
+
+/// Number of a run in its ledger, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunId(pub u64);
+
+/// Properties of the input that identify a run, together with the ledger's origin. A start whose
+/// identity equals that of an open run continues that run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Keyed hash of the input's bytes.
+    pub fingerprint: [u8; 16],
+    /// The chosen columns, and everything else that decides how the bytes are read.
+    pub columns: String,
+}
+
+/// Description of a start and its input, with which the start opens its run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opening {
+    /// Identity of the run.
+    pub identity: Identity,
+    /// Keyed hash of the input's path. Finds the open run of a file that has changed.
+    pub path: [u8; 16],
+    /// Name of the input in `status`. The caller masks digits that may be a NIK.
+    pub label: String,
+    /// Keyed hash of the account's id.
+    pub account: [u8; 16],
+    /// Number of rows in the input.
+    pub rows: u64,
+    /// Time of the opening.
+    pub at: WallMs,
+    /// Greatest age of an answer that is reused. Only the first start of a run sets this age.
+    pub reuse: Duration,
+    /// Age from which a "not sure" or "failed" answer is asked for again. Only the first start of a
+    /// run sets this age.
+    pub reask_after: Duration,
+}
+
+/// The run on whose behalf facts are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunRef {
+    /// The run has not begun.
+    New {
+        /// The open run of the same path, if any, whose answers the new run will take over.
+        takes_over: Option<CutShort>,
+    },
+    /// The run has begun and is open.
+    Open(RunId),
+}
+
+/// An open run that a new run takes over: same path, but other bytes or columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CutShort {
+    /// Number of the open run.
+    pub run: RunId,
+    /// True if the file's bytes have changed; false if only the way of reading them has.
+    pub file_changed: bool,
+    /// Costs of the open run. Attempts without a settlement count as in doubt.
+    pub tally: Tally,
+}
+
+/// A run as a start finds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundRun {
+    /// Number of the run; for a run that has not begun, the run that it takes over.
+    pub run: RunRef,
+    /// Number of earlier starts of this run.
+    pub earlier_starts: u64,
+    /// Time of the first start.
+    pub created_at: WallMs,
+    /// Time from which answers are young enough to be reused. Fixed at the first start.
+    pub answers_since: WallMs,
+    /// Time from which "not sure" and "failed" answers are young enough not to be asked for again.
+    /// Fixed at the first start.
+    pub reask_since: WallMs,
+}
+
+impl FoundRun {
+    /// Returns the run that would begin with this opening.
+    pub fn to_begin(opening: &Opening, takes_over: Option<CutShort>) -> Self {
+        Self {
+            run: RunRef::New { takes_over },
+            earlier_starts: 0,
+            created_at: opening.at,
+            answers_since: opening.at.before(opening.reuse),
+            reask_since: opening.at.before(opening.reask_after),
+        }
+    }
+
+    /// Checks whether an earlier start of this run, or of a run that it takes over, may have
+    /// written an output.
+    pub const fn had_starts(&self) -> bool {
+        self.earlier_starts > 0 || matches!(self.run, RunRef::New { takes_over: Some(_) })
+    }
+}
+
+/// A run with a start under way, which may record facts of the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenRun {
+    /// Number of the run.
+    pub id: RunId,
+    /// Number of the start, which is part of the number of each of its attempts.
+    pub start: StartId,
+    /// The run as it was before this start.
+    pub found: FoundRun,
+}
+
+/// A fact of another run that gave a pair an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Earlier {
+    /// Number of the attempt.
+    pub attempt: AttemptId,
+    /// End that the attempt gave the pair.
+    pub end: End,
+    /// Time of the settlement; of the intent, if there is no settlement.
+    pub at: WallMs,
+    /// True if the run that is reading took over the run of the attempt.
+    pub taken_over: bool,
+}
+
+/// An attempt of the run that is reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Own {
+    /// Number of the attempt.
+    pub attempt: AttemptId,
+    /// Class of the settlement; in doubt, if there is no settlement.
+    pub class: Class,
+    /// Time of the settlement; of the intent, if there is no settlement.
+    pub at: WallMs,
+    /// True if the attempt is a refusal that no longer counts.
+    pub voided: bool,
+}
+
+/// A settled attempt with the vendor's texts, in which placeholders replace NIK and name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Detail {
+    /// Number of the attempt.
+    pub attempt: AttemptId,
+    /// Class of the settlement.
+    pub class: Class,
+    /// The vendor's texts.
+    pub texts: Texts,
+}
+
+/// The end of a start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// Time of the end.
+    pub at: WallMs,
+    /// Reason for stopping early; `None` if the start reached its end.
+    pub stop: Option<&'static str>,
+    /// Exit code of the process.
+    pub exit: ExitCode,
+}
+
+/// The result of a purge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Purged {
+    /// Number of attempts that were removed.
+    pub attempts: u64,
+    /// Number of attempts of the same age that were kept, because they are in doubt or because an
+    /// open run depends on them.
+    pub kept: u64,
+    /// True if the removed facts are gone from the ledger's files too. A process that reads the
+    /// ledger prevents this: then the facts stay in the files until the next purge or run.
+    pub wiped: bool,
+}
+
+/// Confirmation that facts are durable.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Recorded {
+    /// Attempts whose intents were not granted: another start has the pair, or knows a later fact
+    /// about the pair. These attempts must not be sent. A ledger with one writing process at a time
+    /// refuses none.
+    pub refused: Vec<AttemptId>,
+}
+
+/// Facts that could not be made durable, and are handed back: an answer among them may have been
+/// paid for.
+#[derive(Debug)]
+pub struct Unrecorded {
+    /// Cause of the failure.
+    pub error: LedgerError,
+    /// The facts. Empty if they were lost with the writer ([`LedgerError::WriterGone`]). Without
+    /// the settlements if these could still be written to a ledger that was moved
+    /// ([`LedgerError::Moved`]).
+    pub batch: Batch,
+}

@@ -1,0 +1,246 @@
+//! The traits of a ledger, which each kind of ledger implements.
+//!
+//! Must hold: each kind passes the suite in `testing/conformance.rs`.
+//!
+//! Never: names a storage.
+
+use std::future::Future;
+
+use super::error::{LedgerError, LedgerName};
+use super::nouns::{
+    Detail, Earlier, Ending, FoundRun, OpenRun, Opening, Own, Purged, Recorded, RunId, RunRef,
+    Unrecorded,
+};
+use super::status::Status;
+use crate::model::attempt::{AttemptId, Batch, WallMs};
+use crate::rules::body::BodyKind;
+use crate::rules::estimate::History;
+use crate::rules::pair::PairHasher;
+use crate::rules::pairs::{PairIndex, SortedKeys};
+
+/// Records the facts of one start while the start is under way. [`Ledger`] has an example.
+pub trait Journal {
+    /// The ledger that the journal writes to.
+    type Ledger;
+
+    /// Hands over facts, which are durable once the future returns `Ok`. A batch is recorded as a
+    /// whole or not at all, except for intents that are refused ([`Recorded::refused`]).
+    ///
+    /// # Errors
+    /// Returns [`Unrecorded`] with the facts if they could not be written.
+    fn record(
+        &mut self,
+        batch: Batch,
+    ) -> impl Future<Output = Result<Recorded, Box<Unrecorded>>> + Unpin + 'static;
+
+    /// Waits until everything that was handed over is recorded, and returns the ledger.
+    ///
+    /// # Errors
+    /// Returns [`LedgerError::WriterGone`] if the writer has ended, and the ledger with the writer.
+    fn finish(self) -> Result<Self::Ledger, LedgerError>;
+}
+
+/// Reads facts. An intent without a settlement is read as a doubt, as the next start will find it.
+///
+/// # Errors
+/// Each method returns [`LedgerError::Storage`] if the storage cannot be read or is damaged.
+///
+/// # Examples
+/// Facts of other runs are folded first, then those of the run itself, which win:
+///
+/// ```
+/// use ceknik::ledger::{Facts, LedgerError, RunRef};
+/// use ceknik::rules::pairs::PairTable;
+///
+/// fn fold(facts: &mut impl Facts, run: RunRef, table: &mut PairTable) -> Result<(), LedgerError> {
+///     let keys = table.keys();
+///     facts.earlier(&run, &keys, &mut |at, fact| {
+///         table.take_earlier(at, fact.attempt, Some(fact.end));
+///     })?;
+///     let RunRef::Open(id) = run else { return Ok(()) };
+///     facts.own(id, &keys, &mut |at, own| {
+///         if let Some(at) = at {
+///             table.settle(at, own.attempt, own.class, own.voided);
+///         }
+///     })
+/// }
+/// ```
+pub trait Facts {
+    /// Finds the run that [`Ledger::open_run`] would continue or begin, without writing.
+    fn find_run(&mut self, opening: &Opening) -> Result<FoundRun, LedgerError>;
+
+    /// Visits the facts of other runs that gave one of these pairs an end, the latest fact of a
+    /// pair last. Pairs to which this run itself gave an end may be left out.
+    fn earlier(
+        &mut self,
+        run: &RunRef,
+        keys: &SortedKeys,
+        visit: &mut dyn FnMut(PairIndex, Earlier),
+    ) -> Result<(), LedgerError>;
+
+    /// Visits all attempts of this run, in ascending order. The index is `None` if the pair is not
+    /// among `keys`.
+    fn own(
+        &mut self,
+        run: RunId,
+        keys: &SortedKeys,
+        visit: &mut dyn FnMut(Option<PairIndex>, Own),
+    ) -> Result<(), LedgerError>;
+
+    /// Returns the share of charged answers among the latest [`HISTORY`] attempts. Only attempts
+    /// that received a result code count.
+    fn history(&mut self) -> Result<History, LedgerError>;
+
+    /// Counts the attempts without a settlement of starts that have not ended. These calls are in
+    /// flight, or in doubt if the process of their start is dead.
+    fn unsettled(&mut self) -> Result<u64, LedgerError>;
+}
+
+/// A ledger that is open for writing. One start at a time writes to it.
+///
+/// # Errors
+/// Each method returns [`LedgerError::Storage`] if the storage cannot be read or written. The
+/// methods that end a start return [`LedgerError::Moved`] if the ledger is no longer at its path.
+///
+/// # Examples
+/// A start records the intent of a call, then the settlement, and reads both back as one attempt:
+///
+/// ```
+/// # use std::time::Duration;
+/// use ceknik::ledger::{self, Facts, Identity, Journal, Ledger, Location, Opening};
+/// use ceknik::model::attempt::{AttemptId, Batch, Intent, PairKey, Settlement, WallMs};
+/// use ceknik::model::class::{Class, ResultCode};
+/// use ceknik::rules::pairs::{PairIndex, PairTable};
+/// # use ceknik::model::{money::Charge, texts::Texts};
+///
+/// let folder = tempfile::tempdir()?;
+/// let (ledger, key) = (folder.path().join("my.ledger"), folder.path().join("my.ledger.key"));
+/// let location = Location { ledger, key, origin: "https://vendor.example:443".to_owned() };
+/// let mut ledger = ledger::open(&location, Duration::ZERO, WallMs::now)?;
+/// let at = WallMs::now();
+/// let run = ledger.open_run(&Opening {
+///     identity: Identity { fingerprint: [1; 16], columns: "id=2 name=1".to_owned() },
+///     path: [2; 16],
+///     label: "customers.csv".to_owned(),
+///     account: [3; 16],
+///     rows: 1,
+///     at,
+///     reuse: Duration::from_secs(30 * 86_400),
+///     reask_after: Duration::from_secs(86_400),
+/// })?;
+///
+/// let (attempt, pair) = (AttemptId::of(run.start, 1), PairKey([4; 16]));
+/// let intent = Intent { attempt, pair, record: 1, at };
+/// let (class, charge) = (Class::Answered(ResultCode::Match), Charge::Charged);
+/// let texts = Texts::default();
+/// let answer = Settlement { attempt, class, charge, http: Some(200), texts, at };
+/// let before_the_call = Batch { intents: vec![intent], ..Batch::default() };
+/// let after_the_call = Batch { settlements: vec![answer], ..Batch::default() };
+/// let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// let mut journal = ledger.into_journal(&run)?;
+/// for batch in [before_the_call, after_the_call] {
+///     runtime.block_on(journal.record(batch)).map_err(|unrecorded| unrecorded.error)?;
+/// }
+/// let mut ledger = journal.finish()?;
+/// let keys = PairTable::new(vec![pair]).keys();
+/// let mut found = Vec::new();
+/// ledger.own(run.id, &keys, &mut |at, own| found.push((at, own.class)))?;
+/// assert_eq!(found, [(Some(PairIndex(0)), class)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait Ledger: Facts + Sized {
+    /// The journal that records facts while a start is under way.
+    type Journal: Journal<Ledger = Self>;
+
+    /// Returns the hasher that makes pair keys and fingerprints under this ledger's key.
+    fn hasher(&self) -> PairHasher;
+
+    /// Records a new start of the open run with the same identity, or else of a new run, which
+    /// supersedes the open run of the same path.
+    fn open_run(&mut self, opening: &Opening) -> Result<OpenRun, LedgerError>;
+
+    /// Turns the ledger into a journal for the facts of this start.
+    ///
+    /// # Errors
+    /// Returns [`LedgerError::File`] if the writer's thread cannot be started.
+    fn into_journal(self, run: &OpenRun) -> Result<Self::Journal, LedgerError>;
+
+    /// Returns the details of these attempts, in ascending order of attempt. Attempts without a
+    /// settlement are left out.
+    fn details(&mut self, attempts: &[AttemptId]) -> Result<Vec<Detail>, LedgerError>;
+
+    /// Records that the start has ended. Each of its intents must be settled. The run stays open
+    /// for another start.
+    fn end_start(&mut self, run: &OpenRun, ending: &Ending) -> Result<(), LedgerError>;
+
+    /// Records that the start and its run have ended. The output must be in place.
+    fn end_run(&mut self, run: &OpenRun, ending: &Ending) -> Result<(), LedgerError>;
+
+    /// Returns the body kind that worked last time, if one is stored.
+    fn remembered_body(&mut self) -> Result<Option<BodyKind>, LedgerError>;
+
+    /// Stores the body kind that works.
+    fn remember_body(&mut self, kind: BodyKind) -> Result<(), LedgerError>;
+
+    /// Removes attempts that were settled before `before`, except for doubts and for attempts that
+    /// an open run depends on. Either all of these attempts are removed or none. Their daily totals
+    /// are kept; days begin at midnight at the given UTC offset.
+    fn purge(&mut self, before: WallMs, utc_offset_ms: i64) -> Result<Purged, LedgerError>;
+}
+
+/// A ledger that is only read, as the next start would find it.
+///
+/// # Examples
+/// ```
+/// # use ceknik::ledger::{self, Facts, Location, Preview};
+/// # use ceknik::model::attempt::WallMs;
+/// # let folder = tempfile::tempdir()?;
+/// # let (ledger, key) = (folder.path().join("my.ledger"), folder.path().join("my.ledger.key"));
+/// # let location = Location { ledger, key, origin: "https://vendor.example:443".to_owned() };
+/// let unsettled = ledger::preview(&location)?.read(|facts| facts.unsettled())?;
+/// assert_eq!(unsettled, None, "there is no ledger yet");
+///
+/// drop(ledger::open(&location, std::time::Duration::ZERO, WallMs::now)?);
+/// let unsettled = ledger::preview(&location)?.read(|facts| facts.unsettled())?;
+/// assert_eq!(unsettled, Some(0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait Preview {
+    /// Reads the facts of one moment.
+    type Facts: Facts;
+
+    /// Returns the hasher that the next start will use. While there is no key yet, the hasher uses
+    /// a key of zeros: there are no facts that its hashes could match.
+    fn hasher(&self) -> PairHasher;
+
+    /// Calls `read` with the facts of one moment, and returns its result, or `None` if there is no
+    /// ledger yet. If a run begins meanwhile and changes the facts, `read` is called a second time,
+    /// and its first result is dropped.
+    ///
+    /// # Errors
+    /// Returns the error of `read`, or [`LedgerError`] if the storage cannot be read.
+    fn read<T, E: From<LedgerError>>(
+        &self,
+        read: impl FnMut(&mut Self::Facts) -> Result<T, E>,
+    ) -> Result<Option<T>, E>;
+}
+
+/// A ledger that is shown to a person. The remains of a damaged ledger can be shown too: call
+/// [`Shown::status`] first, and [`Shown::check_whole`] afterwards.
+///
+/// # Errors
+/// Each method returns [`LedgerError::Storage`] if the storage cannot be read.
+pub trait Shown {
+    /// Returns the ledger's name, fit to be shown.
+    fn name(&self) -> &LedgerName;
+
+    /// Returns the ledger's runs, doubts and charges by day. Lists at most `most_doubts` doubts,
+    /// the latest first. Days begin at midnight at the given UTC offset.
+    fn status(&self, utc_offset_ms: i64, most_doubts: u64) -> Result<Status, LedgerError>;
+
+    /// Checks that the ledger contains everything that its witness recorded.
+    ///
+    /// # Errors
+    /// Returns [`LedgerError::Lost`] if facts are missing.
+    fn check_whole(&self) -> Result<(), LedgerError>;
+}
