@@ -8,7 +8,7 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use ceknik::api::origin::BaseUrl;
-use ceknik::api::{Credentials, HttpVerifier, Options, Verifier};
+use ceknik::api::{ClientOptions, Credentials, HttpVerifier, Verifier};
 use ceknik::model::reply::Reply;
 use ceknik::model::subject::Subject;
 use ceknik::rules::body::BodyKind;
@@ -45,7 +45,7 @@ fn subjects(file: &str) -> Result<Vec<Subject>, Box<dyn Error>> {
 /// Sends all subjects. There are as many tasks as calls may be in flight, and each task takes the
 /// next subject.
 async fn post_all(url: &str, subjects: Vec<Subject>, tasks: usize) -> Result<(), Box<dyn Error>> {
-    let client = HttpVerifier::new(&Options {
+    let client = HttpVerifier::new(&ClientOptions {
         base: BaseUrl::parse(url)?,
         credentials: Credentials { id: "bench".to_owned(), secret: "bench".to_owned() },
         timeout: Duration::from_secs(60),

@@ -6,15 +6,15 @@
 use std::time::Duration;
 
 use ceknik::api::{text, wire};
-use ceknik::input::{Options, read_bytes};
-use ceknik::ledger::{self, Facts, Identity, Journal, Ledger, Location, OpenRun, Opening};
+use ceknik::input::{ReadOptions, read_bytes};
+use ceknik::ledger::{self, Facts, Identity, Journal, Ledger, Location, OpenRun, StartRequest};
 use ceknik::model::attempt::{AttemptId, Batch, Intent, PairKey, Settlement, WallMs};
 use ceknik::model::reply::{Body, Reply, Response};
 use ceknik::model::texts::{Text, Texts};
 use ceknik::rules::classify::{charge, classify};
 use ceknik::rules::name::check_name;
 use ceknik::rules::nik::{NikPolicy, check_nik};
-use ceknik::rules::pairs::PairTable;
+use ceknik::rules::pair_table::PairTable;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 
@@ -63,7 +63,7 @@ fn a_csv_to_rows(bencher: Bencher<'_, '_>) {
     }
     bencher
         .counter(ItemsCount::new(ROWS))
-        .bench(|| read_bytes(black_box(text.as_bytes()), &Options::default()).unwrap());
+        .bench(|| read_bytes(black_box(text.as_bytes()), &ReadOptions::default()).unwrap());
 }
 
 /// Makes a ledger with an open run.
@@ -72,7 +72,7 @@ fn ledger(folder: &std::path::Path) -> (impl Ledger, OpenRun) {
     let key = folder.join("bench.key");
     let location = Location { ledger, key, origin: "sandbox".to_owned() };
     let mut ledger = ledger::open(&location, Duration::ZERO, || NOW).unwrap();
-    let opening = Opening {
+    let opening = StartRequest {
         identity: Identity { fingerprint: [1; 16], columns: String::new() },
         path: [1; 16],
         label: "bench".to_owned(),
@@ -133,7 +133,9 @@ fn a_runs_own_facts_folded(bencher: Bencher<'_, '_>) {
     let table = PairTable::new((1..=ROWS).map(pair).collect());
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
         let mut known = 0;
-        ledger.own(run.id, &table.keys(), &mut |at, _| known += u32::from(at.is_some())).unwrap();
+        ledger
+            .visit_own(run.id, &table.keys(), &mut |at, _| known += u32::from(at.is_some()))
+            .unwrap();
         assert_eq!(known, ROWS);
     });
 }

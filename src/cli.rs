@@ -14,6 +14,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+pub use help::command;
+pub(crate) use values::{CallRate, DeadlineArg, yes_or_no};
+use values::{delimiter, duration, hours, outage, percent, positive_duration};
 
 use crate::input::form::Encoding;
 use crate::input::sheet::SheetSpec;
@@ -21,9 +24,6 @@ use crate::model::money::Currency;
 use crate::rules::columns::ColumnSpec;
 use crate::rules::estimate::Share;
 use crate::sandbox::ENDINGS_HELP;
-pub use help::command;
-pub(crate) use values::{CallRate, DeadlineArg, yes_or_no};
-use values::{delimiter, duration, hours, outage, percent, positive_duration};
 
 /// Check a file of Indonesian NIKs and names against the vendor's paid API.
 ///

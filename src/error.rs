@@ -116,7 +116,7 @@ impl From<PassError> for Error {
                 "no output was replaced; when the file is whole, run the same command again: what \
                  was answered is not bought again",
             ),
-            PassError::Inconsistent(_) => (
+            PassError::Inconsistent(_) | PassError::Broken(_) => (
                 ExitCode::Internal,
                 "this is a defect of ceknik; the ledger holds the truth: see `ceknik status`",
             ),

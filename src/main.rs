@@ -20,18 +20,18 @@ use ceknik::{commands, panics, signals};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> process::ExitCode {
-    panics::quiet_panics();
-    signals::survive_large_files();
-    process::ExitCode::from(panics::bounded(run, ExitCode::Internal).number())
+    panics::hide_panic_messages();
+    signals::ignore_file_size_signal();
+    process::ExitCode::from(panics::or_on_panic(run, ExitCode::Internal).number())
 }
 
 fn run() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     match origins::parse(&arguments) {
         Err(Refused::Typed(error)) => error.exit(),
-        Err(Refused::Set(error)) => told(&Screen::default(), &error),
+        Err(Refused::Set(error)) => show_error(&Screen::default(), &error),
         Ok((cli, origins)) => dispatch(&cli.command, &origins)
-            .unwrap_or_else(|error| told(&Screen::default(), &origins.explain(error))),
+            .unwrap_or_else(|error| show_error(&Screen::default(), &origins.explain(error))),
     }
 }
 
@@ -41,13 +41,13 @@ fn dispatch(command: &Command, origins: &Origins) -> Result<ExitCode, Error> {
             let config = RunConfig::new(args, origins)?;
             let screen = Screen::new(&config.screen);
             let ended = commands::run::run(&config, &screen);
-            Ok(ended.unwrap_or_else(|error| told(&screen, &origins.explain(error))))
+            Ok(ended.unwrap_or_else(|error| show_error(&screen, &origins.explain(error))))
         }
         Command::Plan(args) => {
             let config = PlanConfig::new(args, origins)?;
             let screen = Screen::new(&config.screen);
             let ended = commands::plan::plan(&config, &screen);
-            Ok(ended.unwrap_or_else(|error| told(&screen, &origins.explain(error))))
+            Ok(ended.unwrap_or_else(|error| show_error(&screen, &origins.explain(error))))
         }
         Command::Sandbox(args) => commands::sandbox::sandbox(args, &Screen::default()),
         Command::Status(args) => commands::status::status(args, origins),
@@ -58,7 +58,7 @@ fn dispatch(command: &Command, origins: &Origins) -> Result<ExitCode, Error> {
 }
 
 /// Shows an error to the user, and returns its exit code.
-fn told(screen: &Screen, error: &Error) -> ExitCode {
+fn show_error(screen: &Screen, error: &Error) -> ExitCode {
     screen.fail(error);
     error.code
 }

@@ -18,7 +18,7 @@ thread_local! {
 
 /// Makes every later panic show its place and nothing more. To be called at the start of the
 /// program.
-pub fn quiet_panics() {
+pub fn hide_panic_messages() {
     std::panic::set_hook(Box::new(|panic| {
         if CONTAINED.get() {
             return;
@@ -40,13 +40,13 @@ pub fn quiet_panics() {
 }
 
 /// Runs the whole program. If it panics, returns `code`, the exit code for an internal error.
-pub fn bounded<T>(run: impl FnOnce() -> T + UnwindSafe, code: T) -> T {
+pub fn or_on_panic<T>(run: impl FnOnce() -> T + UnwindSafe, code: T) -> T {
     catch_unwind(run).unwrap_or(code)
 }
 
 /// Runs code of a library that may panic. Returns `None` if it did. The data that it worked on must
 /// then be given up.
-pub fn contained<T>(run: impl FnOnce() -> T) -> Option<T> {
+pub fn catch_panic<T>(run: impl FnOnce() -> T) -> Option<T> {
     let before = CONTAINED.replace(true);
     let ended = catch_unwind(AssertUnwindSafe(run));
     CONTAINED.set(before);
@@ -58,11 +58,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_is_no_value() {
-        assert_eq!(contained(|| 7), Some(7));
-        assert_eq!(contained(|| -> u8 { panic!("3275014101900001") }), None);
+    fn a_panic_becomes_the_given_value() {
+        assert_eq!(catch_panic(|| 7), Some(7));
+        assert_eq!(catch_panic(|| -> u8 { panic!("3275014101900001") }), None);
         assert!(!CONTAINED.get());
-        assert_eq!(bounded(|| -> u8 { panic!("again") }, 1), 1);
-        assert_eq!(bounded(|| 7, 1), 7);
+        assert_eq!(or_on_panic(|| -> u8 { panic!("again") }, 1), 1);
+        assert_eq!(or_on_panic(|| 7, 1), 7);
     }
 }

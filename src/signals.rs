@@ -75,7 +75,7 @@ impl Interrupts {
 
 /// Makes a write past the limit of the file size (`ulimit -f`) fail with an error, as on a full
 /// disk. Otherwise the signal that comes with such a write would end the program at once.
-pub fn survive_large_files() {
+pub fn ignore_file_size_signal() {
     // If the system accepts no handler, the signal ends the program as usual.
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
 }
@@ -118,11 +118,12 @@ fn is_ignored(signal: i32) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use Signal::{HangUp, Interrupt, Terminate};
 
+    use super::*;
+
     #[test]
-    fn which_signal_is_the_second() {
+    fn echoes_do_not_count_as_a_second_signal() {
         for (first, then, after, is_second) in [
             (Interrupt, Interrupt, 249, false),
             (Interrupt, Interrupt, 250, true),

@@ -11,25 +11,20 @@ mod support;
 
 use std::fs;
 
-use calamine::{Data, Reader, Xlsx, open_workbook};
+use calamine::Data;
 use rust_xlsxwriter::{ExcelDateTime, Format, Formula, Workbook, Worksheet, XlsxError};
 use serde_json::Value;
-use support::{Ended, Place, name, nik};
+use support::book::{sheet, text_of_part};
+use support::money::Charges;
+use support::{Finished, Workspace, name, nik};
 
-/// Returns the rows of a sheet of a workbook.
-fn sheet(place: &Place, book: &str, sheet: &str) -> Vec<Vec<Data>> {
-    let mut book: Xlsx<_> = open_workbook(place.path(book)).unwrap();
-    let range = book.worksheet_range(sheet).unwrap();
-    range.rows().map(<[Data]>::to_vec).collect()
-}
-
-fn sandbox(place: &Place, command: &str, file: &str, more: &[&str]) -> Ended {
+fn sandbox(place: &Workspace, command: &str, file: &str, more: &[&str]) -> Finished {
     place.ceknik(&[&[command, file, "--sandbox", "--price", "1500"][..], more].concat())
 }
 
 /// Writes a report of twenty customers. It has titles above the headers, unusual headers, hidden
 /// rows (every fourth, as a filter hides them) and a total below.
-fn report(place: &Place, file: &str) {
+fn report(place: &Workspace, file: &str) {
     let mut book = Workbook::new();
     let notes = book.add_worksheet().set_name("Catatan").unwrap();
     notes.write(0, 0, "per 31 Oktober").unwrap();
@@ -69,7 +64,7 @@ fn report(place: &Place, file: &str) {
 
 #[test]
 fn one_command_without_a_flag() {
-    let place = Place::new();
+    let place = Workspace::new();
     report(&place, "nasabah.xlsx");
     let ended = sandbox(&place, "run", "nasabah.xlsx", &[]).exits(0);
     for said in [
@@ -112,7 +107,7 @@ fn one_command_without_a_flag() {
 
 #[test]
 fn our_results_can_be_fed_back() {
-    let place = Place::new();
+    let place = Workspace::new();
     report(&place, "nasabah.xlsx");
     sandbox(&place, "run", "nasabah.xlsx", &["-o", "hasil.xlsx"]).exits(0);
     let before = sheet(&place, "hasil.xlsx", "Results");
@@ -185,7 +180,7 @@ const KINDS: &[Kind] = &[
 #[test]
 fn cells_keep_their_types_and_formats() {
     for (kind, write, expected) in KINDS {
-        let place = Place::new();
+        let place = Workspace::new();
         let mut book = Workbook::new();
         let sheet_in = book.add_worksheet();
         sheet_in.write_row(0, 0, ["NIK", "Nama", "Isi"]).unwrap();
@@ -209,12 +204,10 @@ fn cells_keep_their_types_and_formats() {
 }
 
 /// Returns the number format of a cell, read from the XML parts of the workbook.
-fn format_of(place: &Place, file: &str, cell: &str) -> String {
-    let mut zip = zip::ZipArchive::new(fs::File::open(place.path(file)).unwrap()).unwrap();
-    let mut part = |name: &str| std::io::read_to_string(zip.by_name(name).unwrap()).unwrap();
+fn format_of(place: &Workspace, file: &str, cell: &str) -> String {
     let results = if file.contains("sandbox") { "sheet2" } else { "sheet1" };
-    let sheet = part(&format!("xl/worksheets/{results}.xml"));
-    let styles = part("xl/styles.xml");
+    let sheet = text_of_part(place, file, &format!("xl/worksheets/{results}.xml"));
+    let styles = text_of_part(place, file, "xl/styles.xml");
     let tag =
         sheet.split(&format!("<c r=\"{cell}\"")).nth(1).and_then(|rest| rest.split('>').next());
     let style =
@@ -228,7 +221,7 @@ fn format_of(place: &Place, file: &str, cell: &str) -> String {
 }
 
 /// Returns the arguments of the command that an error message proposes.
-fn proposed(ended: &Ended) -> Vec<String> {
+fn proposed(ended: &Finished) -> Vec<String> {
     let line = ended.stderr.lines().find(|line| line.trim_start().starts_with("ceknik ")).unwrap();
     line.split_whitespace().skip(1).map(|word| word.trim_matches('\'').to_owned()).collect()
 }
@@ -250,7 +243,7 @@ fn where_a_person_must_choose_the_command_is_ready() {
         // There is no header.
         ("", ["looks like data, not like headers", "--no-header", "--id-column A"]),
     ] {
-        let place = Place::new();
+        let place = Workspace::new();
         place.write("in.csv", format!("{header}{rows}"));
         let ended = sandbox(&place, "plan", "in.csv", &[]).exits(10);
         for said in says {
@@ -269,7 +262,7 @@ fn where_a_person_must_choose_the_command_is_ready() {
 
 #[test]
 fn a_customers_row_is_no_header_and_is_not_shown() {
-    let place = Place::new();
+    let place = Workspace::new();
     for first in ["", "belum ada", "menyusul"] {
         let rows: String = (2..=9).map(|n| format!("{},{}\n", name(n), nik(n, 1))).collect();
         place.write("in.csv", format!("{},{first}\n{rows}", name(1)));
@@ -279,8 +272,8 @@ fn a_customers_row_is_no_header_and_is_not_shown() {
 }
 
 #[test]
-fn columns_go_by_letter_part_number_and_header() {
-    let place = Place::new();
+fn columns_are_named_by_letter_number_header_or_part_of_it() {
+    let place = Workspace::new();
     let text =
         format!("Laporan nasabah;;\n;;\nNo;No. Induk YBS;Orang\n1;{};{}\n", nik(1, 1), name(1));
     place.write("in.csv", text);
@@ -299,8 +292,8 @@ fn columns_go_by_letter_part_number_and_header() {
 }
 
 #[test]
-fn figures_are_the_same_wherever_they_stand() {
-    let place = Place::new();
+fn workbook_last_words_and_status_show_the_same_figures() {
+    let place = Workspace::new();
     let people: String = (1..=60)
         .map(|n| {
             format!("{n},{},{}\n", nik(n, [1, 1, 1, 1, 2, 3, 4, 12, 13][n as usize % 9]), name(n))
@@ -321,15 +314,15 @@ fn figures_are_the_same_wherever_they_stand() {
     };
     let spending = &summary["spending"];
     let figure = |value: &Value| value.as_u64().unwrap();
-    let words = |n: u64| format!("{n}");
+    let owed = [figure(&spending["owed_at_least"]), figure(&spending["owed_at_most"])];
     for (label, calls, money) in [
-        ("You owe, at least", &spending["owed_at_least"], &spending["money"]["at_least"]),
-        ("You owe, at most", &spending["owed_at_most"], &spending["money"]["at_most"]),
+        ("You owe, at least", owed[0], &spending["money"]["at_least"]),
+        ("You owe, at most", owed[1], &spending["money"]["at_most"]),
     ] {
         let row = line(label);
-        assert_eq!((number(&row[1]), number(&row[2])), (figure(calls), figure(money)), "{label}");
-        assert!(ended.stderr.contains(&words(figure(calls))), "{label}: {}", ended.stderr);
+        assert_eq!((number(&row[1]), number(&row[2])), (calls, figure(money)), "{label}");
     }
+    let ended = ended.says(&format!("you owe between {} and {} calls", owed[0], owed[1]));
     assert_eq!(number(&line("Calls made")[1]), figure(&spending["calls"]));
     for (outcome, label) in [
         ("match", "Match"),
@@ -344,13 +337,10 @@ fn figures_are_the_same_wherever_they_stand() {
     }
     assert_eq!(number(&line("Duplicates")[1]), figure(&summary["funnel"]["duplicates"]));
     // The ledger's `status` has the same figures for the run.
-    let status = place.ceknik(&["status", "--sandbox", "--json"]).exits(0).stdout;
-    let status: Value = serde_json::from_str(&status).unwrap();
+    let status = place.status(&["--sandbox"]);
     let run = &status["runs"][0];
-    let possible = ["in_doubt", "unknown_code", "gateway"];
-    let possible: u64 = possible.iter().map(|kind| figure(&spending["possible"][kind])).sum();
     for figure in ["calls", "confirmed", "possible"] {
         assert_eq!(run["tally"][figure], spending[figure], "{status:#}");
     }
-    assert_eq!(number(&line("Possibly charged")[1]), possible);
+    assert_eq!(number(&line("Possibly charged")[1]), Charges::of_tally(spending).possible);
 }

@@ -4,23 +4,14 @@
 
 mod support;
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::fs;
+use std::os::unix::fs::chown;
+use std::path::Path;
+use std::process::Command;
 
-use support::{Ended, Place, Running, Vendor, people, run_arguments};
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-/// Writes `ceknik.toml`, writable by its owner only, whatever the umask is.
-fn settings(place: &Place, text: &str) -> PathBuf {
-    let path = place.write("ceknik.toml", text);
-    fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
-    path
-}
+use support::files::set_mode;
+use support::money::Charges;
+use support::{Running, Vendor, Workspace, billed, closed_port, people_csv, run_arguments};
 
 /// A run of a small file in the built-in sandbox, with settings from a file, the environment and
 /// the command line, and the words of the output that show which value was used.
@@ -151,18 +142,19 @@ const SETTINGS: [Setting; 29] = [
 #[test]
 fn a_flag_beats_the_environment_beats_the_file_beats_the_default() {
     for Setting { what, file, environment, flags, says } in SETTINGS {
-        let place = Place::new();
-        let text = people([1, 2, 1, 2]).replace('\n', ",-\n");
+        let place = Workspace::new();
+        let text = people_csv([1, 2, 1, 2]).replace('\n', ",-\n");
         place.write("in.csv", text.replacen(",-", ",note", 1));
-        settings(&place, &format!("# settings\n{file}\n"));
+        place.settings(&format!("# settings\n{file}\n"));
         let mut command = place.command(&[&["run", "in.csv", "--sandbox"], flags].concat());
-        let output = command.envs(environment.iter().copied()).output().unwrap();
-        assert!(said(&output).contains(says), "{what}: {}", said(&output));
+        command.envs(environment.iter().copied());
+        let said = Running::start(command).end().stderr;
+        assert!(said.contains(says), "{what}: {said}");
     }
 }
 
 #[test]
-fn a_value_that_cannot_be_used_is_told_as_what_has_to_be_changed() {
+fn an_unusable_value_is_reported_with_the_setting_to_change() {
     let path = "nowhere/in.csv";
     for (file, variable, flags, says) in [
         ("", ("CEKNIK_RATE", "fast"), &[][..], "error: CEKNIK_RATE: not a number"),
@@ -191,30 +183,33 @@ fn a_value_that_cannot_be_used_is_told_as_what_has_to_be_changed() {
         ("", ("CEKNIK_MAX_COST", "5"), &[], "error: CEKNIK_MAX_COST: it needs --price"),
         ("", ("CEKNIK_SUMMARY", "-"), &[], "error: CEKNIK_SUMMARY: `-` is no file"),
     ] {
-        let place = Place::new();
-        settings(&place, &format!("# settings\n{file}\n"));
+        let place = Workspace::new();
+        place.settings(&format!("# settings\n{file}\n"));
         let mut command = place.command(&[&["run", path], flags].concat());
-        let output = command.env(variable.0, variable.1).output().unwrap();
-        assert!(said(&output).contains(says), "{file} {variable:?}: {}", said(&output));
-        assert!(matches!(output.status.code(), Some(2 | 11)), "{file} {variable:?}");
+        command.env(variable.0, variable.1);
+        let ended = Running::start(command).end();
+        assert!(ended.stderr.contains(says), "{file} {variable:?}: {}", ended.stderr);
+        assert!(matches!(ended.code, Some(2 | 11)), "{file} {variable:?}");
     }
     for command in [&["plan", path][..], &["status"], &["purge", "--older-than", "1d"]] {
-        let place = Place::new();
-        let output = place.command(command).env("CEKNIK_BASE_URL", "ftp://x").output().unwrap();
+        let place = Workspace::new();
+        let mut with_url = place.command(command);
+        with_url.env("CEKNIK_BASE_URL", "ftp://x");
+        let said = Running::start(with_url).end().stderr;
         let says = "error: CEKNIK_BASE_URL: the base URL cannot be used";
-        assert!(said(&output).starts_with(says), "{command:?}: {}", said(&output));
+        assert!(said.starts_with(says), "{command:?}: {said}");
     }
-    let place = Place::new();
-    place.write("in.csv", people([1]));
+    let place = Workspace::new();
+    place.write("in.csv", people_csv([1]));
     let mut command = place.command(&["run", "in.csv"]);
-    let output = command.env("CEKNIK_CA_CERT", "nowhere.pem").output().unwrap();
-    assert!(said(&output).contains("error: CEKNIK_CA_CERT: the CA file"), "{}", said(&output));
+    command.env("CEKNIK_CA_CERT", "nowhere.pem");
+    Running::start(command).end().says("error: CEKNIK_CA_CERT: the CA file");
 }
 
 #[test]
 fn what_the_sandbox_does_not_use_is_refused_where_it_is_typed_and_said_elsewhere() {
-    let place = Place::new();
-    place.write("in.csv", people([1]));
+    let place = Workspace::new();
+    place.write("in.csv", people_csv([1]));
     for typed in [["--base-url", "https://vendor.example"], ["--ca-cert", "ca.pem"]] {
         let run = [&["run", "in.csv", "--sandbox"], &typed[..]].concat();
         place.ceknik(&run).exits(2).says("and --sandbox: the sandbox is asked at no other address");
@@ -222,7 +217,7 @@ fn what_the_sandbox_does_not_use_is_refused_where_it_is_typed_and_said_elsewhere
         command.env("CEKNIK_SANDBOX", "ya");
         Running::start(command).end().exits(2).says("and CEKNIK_SANDBOX: the sandbox");
     }
-    settings(&place, "ca-cert = \"ca.pem\"\n");
+    place.settings("ca-cert = \"ca.pem\"\n");
     let mut command = place.command(&["run", "in.csv", "--sandbox"]);
     command.env("CEKNIK_BASE_URL", "https://vendor.example");
     let ended = Running::start(command).end().exits(0);
@@ -234,8 +229,8 @@ fn what_the_sandbox_does_not_use_is_refused_where_it_is_typed_and_said_elsewhere
 
 #[test]
 fn a_sheet_of_a_file_that_has_none_is_refused() {
-    let place = Place::new();
-    place.write("in.csv", people([1]));
+    let place = Workspace::new();
+    place.write("in.csv", people_csv([1]));
     for command in ["run", "plan"] {
         let ended = place.ceknik(&[command, "in.csv", "--sandbox", "--sheet", "Data"]).exits(10);
         ended.says("a sheet is named, and this is no workbook");
@@ -244,8 +239,8 @@ fn a_sheet_of_a_file_that_has_none_is_refused() {
 
 #[test]
 fn a_configuration_file_that_is_wrong_is_11_and_says_where() {
-    let place = Place::new();
-    place.write("in.csv", people([1]));
+    let place = Workspace::new();
+    place.write("in.csv", people_csv([1]));
     for (text, says) in [
         ("concurency = 3", &["unknown key \"concurency\", did you mean \"concurrency\"?"][..]),
         ("base-ulr = \"x\"", &["did you mean \"base-url\"?"]),
@@ -266,11 +261,11 @@ fn a_configuration_file_that_is_wrong_is_11_and_says_where() {
         ("# one\nforce = true\nrate = []", &["line 3: rate: "]),
         ("force = 3", &["force: \"3\""]),
     ] {
-        settings(&place, text);
+        place.settings(text);
         for command in [&["run", "in.csv", "--sandbox"][..], &["status", "--sandbox"]] {
-            let output = place.command(command).output().unwrap();
-            let said = said(&output);
-            assert_eq!(output.status.code(), Some(11), "{text}: {said}");
+            let ended = place.ceknik(command);
+            let said = ended.stderr;
+            assert_eq!(ended.code, Some(11), "{text}: {said}");
             assert!(said.starts_with("error: ceknik.toml: "), "{text}: {said}");
             for phrase in says {
                 assert!(said.contains(phrase), "{text}: {phrase:?} is not said in: {said}");
@@ -288,9 +283,9 @@ fn a_configuration_file_that_is_wrong_is_11_and_says_where() {
 
 #[test]
 fn a_file_that_others_may_write_is_believed_only_where_it_is_named() {
-    let place = Place::new();
-    place.write("in.csv", people([1]));
-    let path = settings(&place, "rate = 700");
+    let place = Workspace::new();
+    place.write("in.csv", people_csv([1]));
+    let path = place.settings("rate = 700");
     let check = |says: &str| {
         let found = place.ceknik(&["run", "in.csv", "--sandbox"]).exits(11);
         assert!(
@@ -300,18 +295,17 @@ fn a_file_that_others_may_write_is_believed_only_where_it_is_named() {
         );
         place.ceknik(&["run", "in.csv", "--sandbox", "--config", "ceknik.toml"]).exits(0);
     };
-    let set = |mode| fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
     for mode in [0o646, 0o666] {
-        set(mode);
+        set_mode(&path, mode);
         check("ceknik.toml can be written by other users");
     }
     // The primary group of this user may write the file.
-    set(0o664);
+    set_mode(&path, 0o664);
     place.ceknik(&["run", "in.csv", "--sandbox"]).exits(0);
     // Only root can give a file to another user or group.
     if chown(&path, None, Some(65534)).is_ok() {
         check("ceknik.toml can be written by other users");
-        set(0o644);
+        set_mode(&path, 0o644);
         chown(&path, Some(65534), None).unwrap();
         check("ceknik.toml belongs to another user");
     }
@@ -319,12 +313,13 @@ fn a_file_that_others_may_write_is_believed_only_where_it_is_named() {
 
 #[test]
 fn files_that_the_user_names_are_never_waited_for() {
-    let place = Place::new();
-    place.write("in.csv", people([1]));
+    let place = Workspace::new();
+    place.write("in.csv", people_csv([1]));
     let made = Command::new("mkfifo").arg(place.path("pipe")).status().unwrap();
     assert!(made.success());
-    let (url, pipe) = ("http://127.0.0.1:9", place.path("pipe"));
-    let run = ["run", "in.csv", "--max-outage", "1s", "--base-url", url];
+    let (_held, closed) = closed_port();
+    let (url, pipe) = (format!("http://{closed}"), place.path("pipe"));
+    let run = ["run", "in.csv", "--max-outage", "1s", "--base-url", &url];
     let named = [&run[..], &["--config", "pipe"]].concat();
     place.ceknik(&named).exits(11).says("it is not a regular file");
     let device = [&run[..], &["--config", "/dev/zero"]].concat();
@@ -351,9 +346,9 @@ fn files_that_the_user_names_are_never_waited_for() {
 
 #[test]
 fn status_and_purge_look_at_the_ledger_that_the_file_names() {
-    let place = Place::new();
-    place.write("in.csv", people([1]));
-    settings(&place, "sandbox = true\nledger = \"here.ledger\"\nquiet = true");
+    let place = Workspace::new();
+    place.write("in.csv", people_csv([1]));
+    place.settings("sandbox = true\nledger = \"here.ledger\"\nquiet = true");
     assert_eq!(place.ceknik(&["run", "in.csv"]).exits(0).stderr, "");
     let status = place.ceknik(&["status"]).exits(0);
     assert!(status.stdout.starts_with("ledger here.ledger\nof     sandbox\n"), "{}", status.stdout);
@@ -362,8 +357,8 @@ fn status_and_purge_look_at_the_ledger_that_the_file_names() {
 
 #[test]
 fn help_says_what_each_command_does() {
-    let place = Place::new();
-    settings(&place, "base-url = \"https://user:hunter2@h/\"");
+    let place = Workspace::new();
+    place.settings("base-url = \"https://user:hunter2@h/\"");
     for (arguments, phrases) in [
         (&["--help"][..], &["Resumable", "Exit codes:", "run", "sandbox", "status", "purge"][..]),
         (
@@ -383,7 +378,7 @@ fn help_says_what_each_command_does() {
     ] {
         let mut command = place.command(arguments);
         command.env("CEKNIK_BASE_URL", "https://user:hunter2@h/");
-        let said = Ended::of(command.output().unwrap()).exits(0).stdout;
+        let said = Running::start(command).end().exits(0).stdout;
         for phrase in phrases {
             assert!(said.contains(phrase), "{arguments:?}: {phrase:?} is not said in: {said}");
         }
@@ -393,26 +388,29 @@ fn help_says_what_each_command_does() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_error() {
-    let place = Place::new();
-    place.write("in.csv", people([1]));
+fn a_closed_standard_output_is_no_error() {
+    let place = Workspace::new();
+    place.write("in.csv", people_csv([1]));
     place.ceknik(&["run", "in.csv", "--sandbox"]).exits(0);
     for arguments in [&["status", "--sandbox"][..], &["man"], &["completions", "zsh"]] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let output = place.command(arguments).stdout(writer).output().unwrap();
-        assert_eq!((output.status.code(), said(&output).as_str()), (Some(0), ""), "{arguments:?}");
+        let mut command = place.command(arguments);
+        command.stdout(writer);
+        let ended = Running::start(command).end();
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{arguments:?}");
         let Ok(full) = fs::File::options().write(true).open("/dev/full") else { continue };
-        let output = place.command(arguments).stdout(full).output().unwrap();
-        assert_eq!(output.status.code(), Some(18), "{arguments:?}");
-        assert!(said(&output).starts_with("error: standard output cannot be written"));
+        let mut command = place.command(arguments);
+        command.stdout(full);
+        let ended = Running::start(command).end().exits(18);
+        assert!(ended.stderr.starts_with("error: standard output cannot be written"));
     }
 }
 
 #[test]
 fn logs_are_for_people_for_machines_or_silent() {
-    let place = Place::new();
-    place.write("in.csv", people([1, 2, 9, 5]));
+    let place = Workspace::new();
+    place.write("in.csv", people_csv([1, 2, 9, 5]));
     let run = |more: &[&str]| {
         let fast = ["run", "in.csv", "--sandbox", "--backoff", "1ms", "--reuse", "0"];
         place.ceknik(&[&fast[..], more].concat())
@@ -435,15 +433,15 @@ fn logs_are_for_people_for_machines_or_silent() {
 }
 
 #[test]
-fn status_tells_runs_doubts_and_days() {
-    let place = Place::new();
+fn status_shows_runs_doubts_and_days() {
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);
     let which = ["--base-url", vendor.base_url.as_str()];
     let none = place.ceknik(&[&["status"], &which[..]].concat()).exits(11);
     assert!(none.stderr.contains("there is no ledger at"), "{}", none.stderr);
 
-    place.write("in.csv", people([1, 2, 3, 12, 13]));
-    place.write("3201011501900001.csv", people([1, 2, 4, 1]));
+    place.write("in.csv", people_csv([1, 2, 3, 12, 13]));
+    place.write("3201011501900001.csv", people_csv([1, 2, 4, 1]));
     let said = place.run("in.csv", &vendor.base_url, &[]).exits(3).stderr;
     assert!(said.starts_with(&format!("vendor     {}\n", vendor.base_url)), "{said}");
     place.run("3201011501900001.csv", &vendor.base_url, &["--limit", "1"]).exits(13);
@@ -453,8 +451,7 @@ fn status_tells_runs_doubts_and_days() {
     }
     assert!(!text.contains("3201011501900001"), "{text}");
 
-    let json = place.ceknik(&[&["status", "--json"], &which[..]].concat()).exits(0).stdout;
-    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let json = place.status(&which);
     assert_eq!((&json["version"], &json["in_doubt"]), (&1.into(), &1.into()));
     let (first, second) = (&json["runs"][0], &json["runs"][1]);
     assert_eq!((&first["state"], &second["state"]), (&"finished".into(), &"open".into()));
@@ -462,17 +459,15 @@ fn status_tells_runs_doubts_and_days() {
     assert_eq!(first["tally"]["confirmed"], 2);
     assert_eq!(first["tally"]["possible"]["unknown_code"], 1);
     assert_eq!((&json["doubts"][0]["record"], &json["doubts"][0]["run"]), (&4.into(), &1.into()));
-    let billed = vendor.calls().iter().filter(|call| call.charged).count();
     let day = &json["days"][0]["tally"];
-    let confirmed = day["confirmed"].as_u64().unwrap() as usize;
-    assert!(confirmed <= billed && billed <= confirmed + 2, "{day}");
+    assert!(Charges::of_tally(day).covers(billed(&vendor.calls())), "{day}");
 }
 
 #[test]
 fn status_sees_a_run_that_is_under_way() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &["--latency", "100ms"]);
-    place.write("in.csv", people([1; 90]));
+    place.write("in.csv", people_csv([1; 90]));
     let slow = run_arguments("in.csv", &vendor.base_url, &["--concurrency", "3"]);
     let running = Running::start(place.command(&slow));
     vendor.wait_for(2);
@@ -485,15 +480,15 @@ fn status_sees_a_run_that_is_under_way() {
 
 #[test]
 fn purge_removes_by_age_and_keeps_doubts_open_runs_and_charges() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);
     let purge = |age: &str| {
         let which = ["--base-url", vendor.base_url.as_str(), "--older-than", age];
         place.ceknik(&[&["purge"], &which[..]].concat())
     };
     assert!(purge("1d").exits(11).stderr.contains("there is no ledger"));
-    place.write("in.csv", people([1, 2, 12]));
-    place.write("open.csv", people([2, 1, 1, 1]));
+    place.write("in.csv", people_csv([1, 2, 12]));
+    place.write("open.csv", people_csv([2, 1, 1, 1]));
     place.run("in.csv", &vendor.base_url, &["-o", "o.csv"]).exits(3);
     place.run("open.csv", &vendor.base_url, &["-o", "p.csv", "--limit", "2"]).exits(13);
     let bought = vendor.calls().len();
@@ -504,8 +499,7 @@ fn purge_removes_by_age_and_keeps_doubts_open_runs_and_charges() {
     std::thread::sleep(std::time::Duration::from_millis(5));
     let purged = purge("0s").exits(0).stdout;
     assert_eq!(purged, "2 answers removed; 3 of that age kept: in doubt, or of an open run\n");
-    let status = place.ceknik(&["status", "--json", "--base-url", &vendor.base_url]).exits(0);
-    let json: serde_json::Value = serde_json::from_str(&status.stdout).unwrap();
+    let json = place.status(&["--base-url", &vendor.base_url]);
     assert_eq!(json["in_doubt"], 1);
     assert_eq!(json["days"][0]["tally"]["confirmed"], 4);
     // Removed answers are bought again. The row in doubt is not sent. The open run continues with
@@ -521,8 +515,8 @@ fn purge_removes_by_age_and_keeps_doubts_open_runs_and_charges() {
 
 #[test]
 fn purge_says_that_a_reader_holds_what_was_removed_in_the_files() {
-    let place = Place::new();
-    place.write("in.csv", people([1, 2]));
+    let place = Workspace::new();
+    place.write("in.csv", people_csv([1, 2]));
     let which = ["--sandbox", "--ledger", "my.ledger"];
     place.ceknik(&[&["run", "in.csv"], &which[..]].concat()).exits(0);
     std::thread::sleep(std::time::Duration::from_millis(5));

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use ceknik::input::records::{RecordOptions, Records};
 use ceknik::input::sheet::{SheetSpec, TypedCell};
-use ceknik::input::{Options, Source};
+use ceknik::input::{ReadOptions, Source};
 use serde_json::Value;
 
 /// Differences that have a reason: a part of the file's path, a part of the message, and the
@@ -60,11 +60,13 @@ enum Cell {
 type Read = (BTreeMap<(u64, usize), Cell>, Vec<u64>);
 
 fn read_sheet(path: &Path, sheet: &str) -> Result<Read, String> {
-    let options = Options { sheet: Some(SheetSpec(sheet.to_owned())), ..Options::default() };
+    let options =
+        ReadOptions { sheet: Some(SheetSpec(sheet.to_owned())), ..ReadOptions::default() };
     let folder = std::env::temp_dir();
     let source = Source::file(path).map_err(|e| e.to_string())?;
-    let source =
-        source.unfolded(options.sheet_options(), &folder).map_err(|e| e.problem().to_string())?;
+    let source = source
+        .workbook_to_text(options.sheet_options(), &folder)
+        .map_err(|e| e.problem().to_string())?;
     let sheet = source.sheet().unwrap();
     let mut typed = sheet.typed_rows().unwrap().unwrap();
     let form = RecordOptions {

@@ -12,57 +12,37 @@
 
 mod support;
 
-use std::collections::BTreeMap;
 use std::fs;
 
-use serde_json::Value;
 use support::faults::{Act, EIO, ENOSPC, Fault, STORAGE};
-use support::{Ended, Place, Running, Vendor};
-use support::{billed, bought_once, many_people, run_arguments};
+use support::files::{self, Contents};
+use support::money::Charges;
+use support::{
+    Finished, LEDGER, Running, Vendor, Workspace, billed, bought_once, run_arguments, set_up,
+};
 
-const LEDGER: [&str; 4] = ["--ledger", "disk/my.ledger", "--concurrency", "8"];
-
-/// Contents of files, by their names without the folder.
-type Files = BTreeMap<String, Vec<u8>>;
-
-fn set_up(rows: u32, latency: &str) -> (Place, Vendor) {
-    let place = Place::new();
-    fs::create_dir(place.path("disk")).unwrap();
-    place.write("in.csv", many_people(rows));
-    let vendor = Vendor::start(&place, &["--latency", latency]);
-    (place, vendor)
-}
-
-fn run(place: &Place, vendor: &Vendor, more: &[&str]) -> Ended {
+fn run(place: &Workspace, vendor: &Vendor, more: &[&str]) -> Finished {
     place.run("in.csv", &vendor.base_url, &[&LEDGER[..], more].concat())
 }
 
-/// Returns the confirmed and the possible charges in the ledger.
-fn charges(place: &Place) -> (u64, u64) {
-    let ended = place.ceknik(&["status", "--json", "--ledger", "disk/my.ledger"]).exits(0);
-    let status: Value = serde_json::from_str(&ended.stdout).unwrap();
-    let tally = &status["runs"][0]["tally"];
-    let possible = tally["possible"].as_object();
-    let possible = possible.map(|kinds| kinds.values().map(|kind| kind.as_u64().unwrap()).sum());
-    (tally["confirmed"].as_u64().unwrap_or(0), possible.unwrap_or(0))
+/// Returns the charges in the ledger.
+fn charges(place: &Workspace) -> Charges {
+    Charges::of_first_run(&place.status(&LEDGER[..2]))
 }
 
 /// Returns the files in the ledger's folder. The `-shm` and lock files are left out, since whoever
 /// opens the ledger makes them anew. An empty WAL is left out too: it equals no WAL.
-fn files(place: &Place) -> Files {
-    fs::read_dir(place.path("disk"))
-        .unwrap()
-        .map(|entry| entry.unwrap())
-        .map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap()))
-        .filter(|(name, bytes)| {
-            let is_passing = name.ends_with("-shm") || name.ends_with(".lock");
-            !(is_passing || name.ends_with("-wal") && bytes.is_empty())
-        })
-        .collect()
+fn ledger_files(place: &Workspace) -> Contents {
+    let mut files = files::contents(&place.path("disk"));
+    files.retain(|name, bytes| {
+        let is_passing = name.ends_with("-shm") || name.ends_with(".lock");
+        !(is_passing || name.ends_with("-wal") && bytes.is_empty())
+    });
+    files
 }
 
 /// Makes these files the only ones in the ledger's folder.
-fn put(place: &Place, files: &Files) {
+fn put(place: &Workspace, files: &Contents) {
     for entry in fs::read_dir(place.path("disk")).unwrap() {
         fs::remove_file(entry.unwrap().path()).unwrap();
     }
@@ -72,7 +52,7 @@ fn put(place: &Place, files: &Files) {
 }
 
 /// Runs 50 rows with a fault, then again without one. Returns `true` if the fault happened.
-fn survives(fault: Fault<'_>, undisturbed: &[String]) -> bool {
+fn run_with_fault(fault: Fault<'_>, undisturbed: &[String]) -> bool {
     let (place, vendor) = set_up(50, "0");
     let arguments = run_arguments("in.csv", &vendor.base_url, &LEDGER);
     let (mut command, mark) = (place.command(&arguments), place.path("mark"));
@@ -92,19 +72,17 @@ fn survives(fault: Fault<'_>, undisturbed: &[String]) -> bool {
     if is_shown("in.sandbox.partial.csv") {
         // The output shows recorded charges only. The ledger may hold more: a commit that reported
         // a failure can turn out to be complete.
-        let shown = place.column("in.sandbox.partial.csv", "ck_charged");
-        let shown = shown.iter().filter(|charged| *charged == "yes").count() as u64;
-        assert!(shown <= charges(&place).0, "{fault:?}: {shown} shown");
+        let shown = place.count("in.sandbox.partial.csv", "ck_charged", "yes") as u64;
+        assert!(shown <= charges(&place).confirmed, "{fault:?}: {shown} shown");
     }
 
     let ended = run(&place, &vendor, &[]);
-    let (confirmed, possible) = charges(&place);
-    let code = if possible == 0 { 0 } else { 3 };
+    let charges = charges(&place);
+    let code = if charges.possible == 0 { 0 } else { 3 };
     assert_eq!(ended.code, Some(code), "{fault:?}: {}", ended.stderr);
     let calls = vendor.end();
     bought_once(&calls);
-    let billed = billed(&calls);
-    assert!(confirmed <= billed && billed <= confirmed + possible, "{fault:?}");
+    assert!(charges.covers(billed(&calls)), "{fault:?}: {} billed, {charges:?}", billed(&calls));
     let outcomes = place.column("in.sandbox.csv", "ck_outcome");
     assert_eq!(outcomes.len(), undisturbed.len());
     for (outcome, undisturbed) in outcomes.iter().zip(undisturbed) {
@@ -121,7 +99,7 @@ fn each_write_fails(files: &str, step: usize, at_least: usize) {
     let undisturbed = place.column("in.sandbox.csv", "ck_outcome");
     for act in [Act::Fail { errno: EIO, lasts: false }, Act::Fail { errno: ENOSPC, lasts: true }] {
         let fault = |at| Fault { calls: STORAGE, path: files, at, act };
-        let failed = (1..).step_by(step).take_while(|at| survives(fault(*at), &undisturbed));
+        let failed = (1..).step_by(step).take_while(|at| run_with_fault(fault(*at), &undisturbed));
         let failed = failed.count();
         println!("{files}, {act:?}: {failed} writes failed, each in a run of its own");
         assert!(failed * step >= at_least, "a run writes more often");
@@ -147,14 +125,14 @@ fn every_write_that_fails_costs_no_answer() {
 
 /// A ledger with a history: two starts that ended normally, and a third that was killed and left a
 /// WAL.
-struct Past {
-    place: Place,
+struct LedgerHistory {
+    place: Workspace,
     vendor: Vendor,
     /// The ledger's files after each start.
-    moments: [Files; 3],
+    moments: [Contents; 3],
 }
 
-impl Past {
+impl LedgerHistory {
     fn new() -> Self {
         let (place, vendor) = set_up(400, "20ms");
         let moments = [0, 1, 2].map(|start| {
@@ -166,21 +144,21 @@ impl Past {
                 vendor.wait_for(250);
                 running.kill();
             }
-            files(&place)
+            ledger_files(&place)
         });
         assert!(moments[2].contains_key("my.ledger-wal"));
         Self { place, vendor, moments }
     }
 
     /// Returns the ledger's files after the third start, changed by `change`.
-    fn but(&self, change: impl FnOnce(&mut Files)) -> Files {
+    fn but(&self, change: impl FnOnce(&mut Contents)) -> Contents {
         let mut files = self.moments[2].clone();
         change(&mut files);
         files
     }
 
     /// Checks that `run` and `plan` refuse these files, call nobody and leave the files unchanged.
-    fn refused(&self, what: &str, files: &Files) {
+    fn refused(&self, what: &str, files: &Contents) {
         put(&self.place, files);
         let before = self.vendor.calls().len();
         let arguments = run_arguments("in.csv", &self.vendor.base_url, &LEDGER);
@@ -191,32 +169,32 @@ impl Past {
             assert!(ended.stderr.contains("hint: bring the "), "{what}: {}", ended.stderr);
             let mut files = files.clone();
             files.retain(|name, bytes| !(name.ends_with("-wal") && bytes.is_empty()));
-            assert!(self::files(&self.place) == files, "{what}: {arguments:?} changed it");
+            assert!(ledger_files(&self.place) == files, "{what}: {arguments:?} changed it");
         }
         assert_eq!(self.vendor.calls().len(), before, "{what}");
     }
 }
 
-fn cut(files: &mut Files, name: &str, to: impl FnOnce(usize) -> usize) {
+fn cut(files: &mut Contents, name: &str, to: impl FnOnce(usize) -> usize) {
     let bytes = files.get_mut(name).unwrap();
     bytes.truncate(to(bytes.len()));
 }
 
-fn drop_all(files: &mut Files, names: &[&str]) {
+fn drop_all(files: &mut Contents, names: &[&str]) {
     for name in names {
         assert!(files.remove(*name).is_some());
     }
 }
 
 #[test]
-fn facts_that_are_gone_are_missed() {
-    let past = Past::new();
+fn lost_facts_are_noticed() {
+    let past = LedgerHistory::new();
     let (wal, ledger, key) = ("my.ledger-wal", "my.ledger", "my.ledger.key");
-    let old = |files: &mut Files, moment: usize| {
+    let old = |files: &mut Contents, moment: usize| {
         files.insert(ledger.to_owned(), past.moments[moment][ledger].clone());
     };
     let none = |_: usize| 0;
-    let cases: [(&str, Files); 13] = [
+    let cases: [(&str, Contents); 13] = [
         ("no WAL", past.but(|files| drop_all(files, &[wal]))),
         ("an empty WAL", past.but(|files| cut(files, wal, none))),
         ("half a WAL", past.but(|files| cut(files, wal, |bytes| bytes / 2))),
@@ -275,7 +253,7 @@ fn facts_that_are_gone_are_missed() {
         let ledger = rusqlite::Connection::open(past.place.path("disk/my.ledger")).unwrap();
         ledger.execute_batch(damage).unwrap();
         drop(ledger);
-        past.refused(damage, &files(&past.place));
+        past.refused(damage, &ledger_files(&past.place));
     }
 
     // With its files restored, the ledger continues to the end, and nothing is bought twice. A torn
@@ -287,8 +265,8 @@ fn facts_that_are_gone_are_missed() {
 }
 
 #[test]
-fn who_moves_the_witness_away_goes_on_and_buys_again() {
-    let past = Past::new();
+fn without_its_witness_an_old_copy_of_the_ledger_goes_on_and_buys_again() {
+    let past = LedgerHistory::new();
     let old = past.but(|files| {
         files.insert("my.ledger".to_owned(), past.moments[0]["my.ledger"].clone());
         drop_all(files, &["my.ledger-wal"]);
@@ -309,17 +287,17 @@ fn who_moves_the_witness_away_goes_on_and_buys_again() {
 }
 
 /// Returns NIK and outcome of each row.
-fn verdicts(place: &Place) -> Vec<(String, String)> {
+fn verdicts(place: &Workspace) -> Vec<(String, String)> {
     let rows = place.rows("in.sandbox.csv");
     rows.into_iter().map(|row| (row["nik"].clone(), row["ck_outcome"].clone())).collect()
 }
 
 /// Runs with copies of a ledger in each of which one bit is flipped, at about `most` different
 /// bytes.
-fn flipped_bits_are_borne(limit: &str, code: i32, most: usize) {
+fn check_flipped_bits(limit: &str, code: i32, most: usize) {
     let (place, vendor) = set_up(120, "0");
     run(&place, &vendor, &["--limit", limit]).exits(code);
-    let whole = files(&place);
+    let whole = ledger_files(&place);
     let bought = vendor.calls();
     run(&place, &vendor, &[]).exits(0);
     let (to_send, undisturbed) = (vendor.calls().len() - bought.len(), verdicts(&place));
@@ -350,6 +328,6 @@ fn flipped_bits_are_borne(limit: &str, code: i32, most: usize) {
 #[test]
 fn a_flipped_bit_buys_nothing_and_changes_no_verdict() {
     // First a run that is finished, whose answers are reused, then a run that continues.
-    flipped_bits_are_borne("120", 0, 60);
-    flipped_bits_are_borne("60", 13, 40);
+    check_flipped_bits("120", 0, 60);
+    check_flipped_bits("60", 13, 40);
 }

@@ -6,7 +6,7 @@
 mod support;
 
 use ceknik::model::exit_code::ExitCode;
-use support::Place;
+use support::Workspace;
 
 /// Returns the numbers at the beginning of the lines after the line `heading`, up to the first line
 /// that does not begin with a number.
@@ -26,7 +26,7 @@ fn numbers_of_readme() -> Vec<u8> {
 #[test]
 fn help_manual_and_readme_list_all_exit_codes() {
     let all = ExitCode::ALL.map(ExitCode::number);
-    let place = Place::new();
+    let place = Workspace::new();
     let print = |arguments: &[&str]| place.ceknik(arguments).stdout;
     assert_eq!(numbers_below(&print(&["--help"]), "Exit codes:"), all, "help");
     assert_eq!(numbers_below(&print(&["man"]), "Exit codes:"), all, "manual");

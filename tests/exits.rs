@@ -4,9 +4,15 @@ mod support;
 
 use std::fs;
 use std::io::Write;
-use std::process::{Command, Output};
+use std::process::Command;
+use std::thread::sleep;
+use std::time::Duration;
 
-use support::{CEKNIK, OLDER, Place, Running, Vendor, many_people, people, run_arguments};
+use support::table::count;
+use support::{
+    CEKNIK, Finished, OLDER, Running, Vendor, Workspace, closed_port, many_people, people_csv,
+    run_arguments,
+};
 
 /// The result that a command must have.
 struct Expected<'a> {
@@ -16,9 +22,9 @@ struct Expected<'a> {
 }
 
 #[track_caller]
-fn expect(what: &str, output: &Output, expected: &Expected<'_>) {
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(expected.code), "{what}: {said}");
+fn expect(what: &str, ended: &Finished, expected: &Expected<'_>) {
+    let said = &ended.stderr;
+    assert_eq!(ended.code, Some(expected.code), "{what}: {said}");
     for phrase in expected.says {
         assert!(said.contains(phrase), "{what}: {phrase:?} is not said in: {said}");
     }
@@ -30,8 +36,8 @@ fn expect(what: &str, output: &Output, expected: &Expected<'_>) {
 
 #[test]
 fn usage_that_makes_no_sense_is_2() {
-    let place = Place::new();
-    place.write("in.csv", people([1]));
+    let place = Workspace::new();
+    place.write("in.csv", people_csv([1]));
     let url = "http://127.0.0.1:9";
     for (more, says) in [
         (&["--max-cost", "5"][..], "--max-cost: it needs --price"),
@@ -51,12 +57,12 @@ fn usage_that_makes_no_sense_is_2() {
         (&["--body", "xml"], "[possible values: auto, json, form]"),
         (&["--api-secret", "x"], "unexpected argument"),
     ] {
-        let output = place.command(&run_arguments("in.csv", url, more)).output().unwrap();
-        expect(&more.join(" "), &output, &Expected { code: 2, says: &[says] });
+        let ended = place.run("in.csv", url, more);
+        expect(&more.join(" "), &ended, &Expected { code: 2, says: &[says] });
     }
-    let mut command = place.command(&["run", "in.csv", "--base-url", url, "--rate", "fast"]);
+    let ended = place.ceknik(&["run", "in.csv", "--base-url", url, "--rate", "fast"]);
     let says = &["'fast' for '--rate <N>': not a number of calls per second such as 10"];
-    expect("rate", &command.output().unwrap(), &Expected { code: 2, says });
+    expect("rate", &ended, &Expected { code: 2, says });
     place.ceknik(&[]).exits(2);
     place.ceknik(&["verify"]).exits(2);
 }
@@ -65,7 +71,7 @@ type Words = &'static [&'static str];
 
 /// Unusable inputs: name, bytes, further flags and expected phrases.
 fn bad_inputs() -> Vec<(&'static str, Vec<u8>, Words, Words)> {
-    let text = people([1, 2, 1]);
+    let text = people_csv([1, 2, 1]);
     let with = |row: &str| format!("{text}{row}").into_bytes();
     let many = |count: u32, odd: u32, row: &str| {
         let mut text = many_people(count);
@@ -116,7 +122,7 @@ fn bad_inputs() -> Vec<(&'static str, Vec<u8>, Words, Words)> {
         ),
         (
             "last digits zeroed",
-            people((0..60).map(|n| if n % 3 == 0 { 1010 } else { 1011 })).into_bytes(),
+            people_csv((0..60).map(|n| if n % 3 == 0 { 1010 } else { 1011 })).into_bytes(),
             &[],
             &["20 of 60 NIKs end in 0", "--force"],
         ),
@@ -131,11 +137,9 @@ fn bad_inputs() -> Vec<(&'static str, Vec<u8>, Words, Words)> {
 
 #[test]
 fn an_input_that_cannot_be_used_is_10_and_nothing_is_sent() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);
-    let run = |input: &str, more: &[&str]| {
-        place.command(&run_arguments(input, &vendor.base_url, more)).output().unwrap()
-    };
+    let run = |input: &str, more: &[&str]| place.run(input, &vendor.base_url, more);
     let missing = &["nope.csv: no such file", "check the path"];
     expect("missing", &run("nope.csv", &[]), &Expected { code: 10, says: missing });
     fs::create_dir(place.path("folder")).unwrap();
@@ -151,23 +155,22 @@ fn an_input_that_cannot_be_used_is_10_and_nothing_is_sent() {
     // Inputs that only look damaged can be sent with `--force`.
     for (what, bytes, ..) in bad_inputs().into_iter().rev().take(3) {
         place.write("in.csv", bytes);
-        let output = run("in.csv", &["--force"]);
-        assert!(matches!(output.status.code(), Some(0 | 3)), "{what}");
+        assert!(matches!(run("in.csv", &["--force"]).code, Some(0 | 3)), "{what}");
     }
     assert!(vendor.count() > 0);
 }
 
 #[test]
 fn a_file_that_changes_under_a_run_is_10_and_its_answers_are_kept() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &["--latency", "60ms"]);
-    place.write("in.csv", people([1; 20]));
+    place.write("in.csv", people_csv([1; 20]));
     place.write("in.sandbox.csv", OLDER);
     let slow = run_arguments("in.csv", &vendor.base_url, &["--concurrency", "2"]);
     let running = Running::start(place.command(&slow));
     vendor.wait_for(4);
     let mut input = fs::File::options().append(true).open(place.path("in.csv")).unwrap();
-    input.write_all(people([1; 21]).lines().last().unwrap().as_bytes()).unwrap();
+    input.write_all(people_csv([1; 21]).lines().last().unwrap().as_bytes()).unwrap();
     let ended = running.end().exits(10);
     for phrase in ["the input changed while it was read", "20 confirmed", "run the same command"] {
         assert!(ended.stderr.contains(phrase), "{phrase}: {}", ended.stderr);
@@ -183,25 +186,25 @@ fn a_file_that_changes_under_a_run_is_10_and_its_answers_are_kept() {
 
 #[test]
 fn a_file_that_vanishes_under_a_run_is_10_and_its_answers_are_kept() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &["--latency", "60ms"]);
-    let input = place.write("in.csv", people([1; 20]));
+    let input = place.write("in.csv", people_csv([1; 20]));
     let slow = run_arguments("in.csv", &vendor.base_url, &["--concurrency", "2"]);
     let running = Running::start(place.command(&slow));
     vendor.wait_for(4);
     fs::remove_file(&input).unwrap();
     let ended = running.end().exits(10);
     assert!(ended.stderr.contains("20 confirmed"), "{}", ended.stderr);
-    place.write("in.csv", people([1; 20]));
+    place.write("in.csv", people_csv([1; 20]));
     place.run("in.csv", &vendor.base_url, &[]).exits(0);
     assert_eq!(vendor.end().len(), 20);
 }
 
 #[test]
 fn configuration_or_secrets_that_are_wrong_are_11() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);
-    place.write("in.csv", people([1]));
+    place.write("in.csv", people_csv([1]));
     place.write("secret", "x\n");
     place.write("empty", "\n");
     let command = |more: &[&str]| place.command(&run_arguments("in.csv", &vendor.base_url, more));
@@ -248,30 +251,31 @@ fn configuration_or_secrets_that_are_wrong_are_11() {
         ("no place for the output", command(&["-o", "nowhere/out.csv"]), &["nowhere/", "-o FILE"]),
         ("the output is a folder", command(&["-o", "folder.csv"]), &["not a regular file"]),
     ];
-    for (what, mut command, says) in cases {
-        expect(what, &command.output().unwrap(), &Expected { code: 11, says });
+    for (what, command, says) in cases {
+        expect(what, &Running::start(command).end(), &Expected { code: 11, says });
     }
     assert_eq!(vendor.count(), 0);
 
     // A secret can also come from a file.
     let mut from_file = without(&["CEKNIK_API_SECRET"]);
-    from_file.env("CEKNIK_API_SECRET_FILE", "secret");
-    let output = from_file.args(["--ledger", "l"]).output().unwrap();
-    expect("from a file", &output, &Expected { code: 0, says: &[] });
+    from_file.env("CEKNIK_API_SECRET_FILE", "secret").args(["--ledger", "l"]);
+    let ended = Running::start(from_file).end();
+    expect("from a file", &ended, &Expected { code: 0, says: &[] });
 
     // A ledger belongs to one address.
     let says = &["belongs to http://127.0.0.1", "each vendor address has a ledger of its own"];
-    let other = at("http://127.0.0.1:9").args(["--ledger", "l"]).output().unwrap();
+    let url = "http://127.0.0.1:9";
+    let other = place.ceknik(&["run", "in.csv", "--base-url", url, "--ledger", "l"]);
     expect("other origin", &other, &Expected { code: 11, says });
-    let other = place.command(&["run", "in.csv", "--sandbox", "--ledger", "l"]).output().unwrap();
+    let other = place.ceknik(&["run", "in.csv", "--sandbox", "--ledger", "l"]);
     expect("the sandbox's origin", &other, &Expected { code: 11, says: &["not to sandbox"] });
 }
 
 #[test]
 fn more_connections_than_files_may_be_open_is_11() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);
-    place.write("in.csv", people([1; 30]));
+    place.write("in.csv", people_csv([1; 30]));
     // Of the two limits, the program may raise the soft one.
     for (concurrency, limit, code) in [("64", "-n", 11), ("8", "-n", 0), ("64", "-S -n", 0)] {
         let run = run_arguments("in.csv", &vendor.base_url, &["--concurrency", concurrency]);
@@ -286,9 +290,9 @@ fn more_connections_than_files_may_be_open_is_11() {
 
 #[test]
 fn an_account_or_address_that_is_refused_is_12_and_resumable() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);
-    place.write("in.csv", people([1; 5]));
+    place.write("in.csv", people_csv([1; 5]));
     let wrong = format!("{}/v9", vendor.base_url);
     for (id, secret, url, ended, says) in [
         ("refused", "refused", &vendor.base_url, "unauthorized", "CEKNIK_API_SECRET"),
@@ -297,10 +301,9 @@ fn an_account_or_address_that_is_refused_is_12_and_resumable() {
         ("a", "b", &wrong, "not_found", "--base-url"),
     ] {
         let mut command = place.command(&run_arguments("in.csv", url, &["-o", "out.csv"]));
-        let output =
-            command.env("CEKNIK_API_ID", id).env("CEKNIK_API_SECRET", secret).output().unwrap();
+        command.env("CEKNIK_API_ID", id).env("CEKNIK_API_SECRET", secret);
         let says = &[says, "stopped:", "the same command goes on from here: ceknik run in.csv"];
-        expect(ended, &output, &Expected { code: 12, says });
+        expect(ended, &Running::start(command).end(), &Expected { code: 12, says });
         assert_eq!(place.column("out.partial.csv", "ck_outcome"), ["not_sent"; 5], "{ended}");
         let summary = place.summary("out.csv");
         assert_eq!((&summary["ended"], &summary["exit"]), (&ended.into(), &12.into()));
@@ -325,12 +328,12 @@ fn a_budget_that_is_used_up_is_13_and_raising_it_goes_on() {
         (&["--max-charges", "2", "--limit", "7"], &[], 2),
         (&["--max-charges", "0"], &[], 0),
     ] {
-        let place = Place::new();
+        let place = Workspace::new();
         let vendor = Vendor::start(&place, &["--latency", "10ms"]);
-        place.write("in.csv", people([1; 8]));
-        let output = place.command(&run_arguments("in.csv", &vendor.base_url, tight)).output();
+        place.write("in.csv", people_csv([1; 8]));
+        let ended = place.run("in.csv", &vendor.base_url, tight);
         let limit = if bought == 5 { "--limit" } else { "--max-charges" };
-        expect(tight[0], &output.unwrap(), &Expected { code: 13, says: &["stopped:", limit] });
+        expect(tight[0], &ended, &Expected { code: 13, says: &["stopped:", limit] });
         assert_eq!(vendor.calls().len(), bought, "{tight:?}");
         place.run("in.csv", &vendor.base_url, loose).exits(0);
         assert_eq!(place.column("in.sandbox.csv", "ck_charged"), ["yes"; 8], "{tight:?}");
@@ -340,70 +343,69 @@ fn a_budget_that_is_used_up_is_13_and_raising_it_goes_on() {
 
 #[test]
 fn the_vendors_quota_is_14() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &["--quota", "3"]);
-    place.write("in.csv", people([1; 6]));
+    place.write("in.csv", people_csv([1; 6]));
     let ended = place.run("in.csv", &vendor.base_url, &["--concurrency", "2"]).exits(14);
     assert!(ended.stderr.contains("quota is used up"), "{}", ended.stderr);
-    let outcomes = place.column("in.sandbox.partial.csv", "ck_outcome");
-    assert_eq!(outcomes.iter().filter(|outcome| *outcome == "match").count(), 3);
+    assert_eq!(place.count("in.sandbox.partial.csv", "ck_outcome", "match"), 3);
     assert_eq!(place.summary("in.sandbox.csv")["ended"], "out_of_quota");
 }
 
 #[test]
 fn a_deadline_is_15() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &["--latency", "30ms"]);
-    place.write("in.csv", people([1; 40]));
+    place.write("in.csv", people_csv([1; 40]));
     let past = (jiff::Timestamp::now() - jiff::SignedDuration::from_mins(5)).to_string();
     for deadline in ["0s", &past[11..16]] {
         let more = ["--deadline", deadline, "-o", "out.csv"];
         let mut command = place.command(&run_arguments("in.csv", &vendor.base_url, &more));
-        let output = command.env("TZ", "UTC").output().unwrap();
+        command.env("TZ", "UTC");
         let says = &["the deadline has come", "goes on from here"];
-        expect(deadline, &output, &Expected { code: 15, says });
+        expect(deadline, &Running::start(command).end(), &Expected { code: 15, says });
         assert_eq!(place.column("out.partial.csv", "ck_outcome"), ["not_sent"; 40]);
     }
     assert_eq!(vendor.count(), 0);
     let more = ["--deadline", "500ms", "--concurrency", "1", "-o", "out.csv"];
     place.run("in.csv", &vendor.base_url, &more).exits(15);
     let outcomes = place.column("out.partial.csv", "ck_outcome");
-    let matches = outcomes.iter().filter(|outcome| *outcome == "match").count();
+    let matches = count(&outcomes, "match");
     assert!(matches < 40, "{matches}");
     // The call in flight was waited for.
-    assert!(!outcomes.iter().any(|outcome| outcome == "in_doubt"));
+    assert_eq!(count(&outcomes, "in_doubt"), 0);
     assert_eq!(vendor.end().len(), matches);
 }
 
 #[test]
 fn a_source_that_stays_away_is_16() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &["--outage", "0s..5m"]);
     let throttling = Vendor::start(&place, &["--rate", "0.001"]);
-    place.write("in.csv", people([1; 30]));
-    let gone = "http://127.0.0.1:9";
+    place.write("in.csv", people_csv([1; 30]));
+    let (_held, closed) = closed_port();
+    let gone = format!("http://{closed}");
     for (what, url, ended, says) in [
         ("down", vendor.base_url.as_str(), "source_down", "the source was down for longer"),
-        ("unreachable", gone, "unreachable", "the vendor could not be reached"),
+        ("unreachable", &gone, "unreachable", "the vendor could not be reached"),
         ("throttled", &throttling.base_url, "throttled", "asked to slow down for longer"),
     ] {
         let more = ["--max-outage", "500ms", "-o", "out.csv"];
-        let output = place.command(&run_arguments("in.csv", url, &more)).output().unwrap();
-        expect(what, &output, &Expected { code: 16, says: &[says, "--max-outage"] });
+        let expected = Expected { code: 16, says: &[says, "--max-outage"] };
+        expect(what, &place.run("in.csv", url, &more), &expected);
         let summary = place.summary("out.csv");
         assert_eq!((&summary["ended"], &summary["exit"]), (&ended.into(), &16.into()));
         // An outage must not use up the rows' attempts.
         let outcomes = place.column("out.partial.csv", "ck_outcome");
-        let sent = outcomes.iter().filter(|outcome| *outcome != "not_sent").count();
-        assert!(sent <= 1, "{what}: {outcomes:?}");
+        assert!(count(&outcomes, "not_sent") >= 29, "{what}: {outcomes:?}");
     }
 }
 
 #[test]
 fn refusals_in_a_row_are_16_and_a_resume_asks_them_again() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);
-    place.write("in.csv", people([5; 22]));
+    place.write("in.csv", people_csv([5; 22]));
     let one = ["--concurrency", "1"];
     let ended = place.run("in.csv", &vendor.base_url, &[&one[..], &["-o", "o.csv"]].concat());
     assert!(ended.exits(16).stderr.contains("20 rows in a row were refused"));
@@ -417,9 +419,9 @@ fn refusals_in_a_row_are_16_and_a_resume_asks_them_again() {
 
 #[test]
 fn lost_answers_in_a_row_are_16_and_stay_in_doubt() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);
-    place.write("in.csv", people([12; 23]));
+    place.write("in.csv", people_csv([12; 23]));
     let ended = place.run("in.csv", &vendor.base_url, &["--concurrency", "1", "-o", "o.csv"]);
     let said = ended.exits(16).stderr;
     assert!(said.contains("each of them may have been charged"), "{said}");
@@ -430,12 +432,12 @@ fn lost_answers_in_a_row_are_16_and_stay_in_doubt() {
 }
 
 #[test]
-fn too_many_mismatches_are_16_until_more_are_borne() {
-    let place = Place::new();
+fn too_many_mismatches_are_16_until_the_limit_is_raised() {
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);
     // Two of three rows are mismatches in `wrong`, half of the rows in `half`.
-    place.write("wrong.csv", people((0..320).map(|n| 2 - u32::from(n % 3 == 0))));
-    place.write("half.csv", people((0..320).map(|n| 1 + n % 2)));
+    place.write("wrong.csv", people_csv((0..320).map(|n| 2 - u32::from(n % 3 == 0))));
+    place.write("half.csv", people_csv((0..320).map(|n| 1 + n % 2)));
     let run = |input, share: &[&'static str]| {
         let more = [&["--concurrency", "4", "--ledger", input][..], share].concat();
         place.run(&format!("{input}.csv"), &vendor.base_url, &more)
@@ -448,8 +450,7 @@ fn too_many_mismatches_are_16_until_more_are_borne() {
     assert_eq!(place.summary("wrong.sandbox.csv")["ended"], "mismatches");
     let calls = vendor.calls().len();
     assert!((200..204).contains(&calls), "{calls}");
-    let outcomes = place.column("wrong.sandbox.partial.csv", "ck_outcome");
-    assert_eq!(outcomes.iter().filter(|outcome| *outcome == "not_sent").count(), 320 - calls);
+    assert_eq!(place.count("wrong.sandbox.partial.csv", "ck_outcome", "not_sent"), 320 - calls);
 
     run("wrong", &sixty).exits(16);
     assert_eq!(vendor.calls().len(), calls, "stopped before any further call");
@@ -467,13 +468,13 @@ fn too_many_mismatches_are_16_until_more_are_borne() {
 }
 
 #[test]
-fn nearly_only_failures_are_worth_a_word() {
-    let place = Place::new();
+fn a_run_whose_verdicts_are_nearly_all_failed_warns() {
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);
     let word = "nearly all of the first verdicts are \"failed\"";
     for (input, matches, told) in [("few", 20, 0), ("many", 10, 2)] {
         let serials = (0..210).map(|n| if n < matches { 1 } else { 4 });
-        place.write("in.csv", people(serials));
+        place.write("in.csv", people_csv(serials));
         // With one call at a time, the first 200 rows are the first 200 verdicts.
         let more = ["--concurrency", "1", "--ledger", input];
         let said = place.run("in.csv", &vendor.base_url, &more).exits(0).stderr;
@@ -483,9 +484,9 @@ fn nearly_only_failures_are_worth_a_word() {
 
 #[test]
 fn a_second_run_on_the_ledger_is_17_or_waits() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &["--latency", "100ms"]);
-    place.write("in.csv", people([1; 30]));
+    place.write("in.csv", people_csv([1; 30]));
     let one = run_arguments("in.csv", &vendor.base_url, &["--concurrency", "2"]);
     let first = Running::start(place.command(&one));
     vendor.wait_for(2);
@@ -497,8 +498,7 @@ fn a_second_run_on_the_ledger_is_17_or_waits() {
         ("run", one.clone()),
         ("purge", vec!["purge", "--older-than", "1d", "--base-url", &vendor.base_url]),
     ] {
-        let output = place.command(&arguments).output().unwrap();
-        expect(what, &output, &Expected { code: 17, says });
+        expect(what, &place.ceknik(&arguments), &Expected { code: 17, says });
     }
     assert_eq!(place.read(half), "half");
     place.ceknik(&["status", "--base-url", &vendor.base_url]).exits(0);
@@ -511,13 +511,10 @@ fn a_second_run_on_the_ledger_is_17_or_waits() {
 
 #[test]
 fn a_ledger_that_cannot_be_trusted_is_18() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);
-    place.write("in.csv", people([1]));
-    let run = |ledger: &str| {
-        let more = ["--ledger", ledger];
-        place.command(&run_arguments("in.csv", &vendor.base_url, &more)).output().unwrap()
-    };
+    place.write("in.csv", people_csv([1]));
+    let run = |ledger: &str| place.run("in.csv", &vendor.base_url, &["--ledger", ledger]);
     for ledger in ["a", "b", "c", "d", "e"] {
         expect(ledger, &run(ledger), &Expected { code: 0, says: &[] });
     }
@@ -554,9 +551,9 @@ fn the_first_signal_drains_and_the_second_leaves_doubts() {
         // The order in which the two signals are noticed is not defined.
         ("TERM", "HUP", [143, 129]),
     ] {
-        let place = Place::new();
+        let place = Workspace::new();
         let vendor = Vendor::start(&place, &["--latency", "100ms"]);
-        place.write("in.csv", people([1; 40]));
+        place.write("in.csv", people_csv([1; 40]));
         let arguments = run_arguments("in.csv", &vendor.base_url, &["--concurrency", "4"]);
         let running = Running::start(place.command(&arguments));
         vendor.wait_for(4);
@@ -567,21 +564,22 @@ fn the_first_signal_drains_and_the_second_leaves_doubts() {
         assert!(codes.map(Some).contains(&ended.code), "{:?}: {}", ended.code, ended.stderr);
         assert!(ended.stderr.contains("goes on from here"), "{}", ended.stderr);
         let outcomes = place.column("in.sandbox.partial.csv", "ck_outcome");
-        let matches = outcomes.iter().filter(|outcome| *outcome == "match").count();
-        let not_sent = outcomes.iter().filter(|outcome| *outcome == "not_sent").count();
-        assert_eq!(matches + not_sent, 40, "a drain leaves no doubt");
+        let matches = count(&outcomes, "match");
+        assert_eq!(matches + count(&outcomes, "not_sent"), 40, "a drain leaves no doubt");
         assert_eq!(vendor.end().len(), matches);
     }
 
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);
     // The calls in flight never end.
-    place.write("in.csv", people([1, 11, 11, 11, 1, 1]));
+    place.write("in.csv", people_csv([1, 11, 11, 11, 1, 1]));
     let more = ["--concurrency", "3", "-o", "out.csv"];
     let running = Running::start(place.command(&run_arguments("in.csv", &vendor.base_url, &more)));
     vendor.wait_for(4);
     running.signal("INT");
-    std::thread::sleep(std::time::Duration::from_millis(400));
+    running.wait_to_say("stopping: nothing more is started");
+    // The same signal within 250 ms would count as an echo of the first.
+    sleep(Duration::from_millis(300));
     running.signal("INT");
     let ended = running.end().exits(130);
     assert!(ended.stderr.contains("3 possible: in doubt"), "{}", ended.stderr);

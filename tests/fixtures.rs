@@ -16,7 +16,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use support::{Place, Vendor, run_arguments};
+use support::{Vendor, Workspace, run_arguments};
 
 /// A file and its expectation.
 struct Fixture {
@@ -76,7 +76,7 @@ fn essence(plan: &Value) -> Value {
 
 #[test]
 fn plan_says_of_each_what_is_expected() {
-    let place = Place::new();
+    let place = Workspace::new();
     let mut wrong = Vec::new();
     for fixture in fixtures() {
         place.write(&fixture.name, &fixture.bytes);
@@ -101,7 +101,7 @@ fn plan_says_of_each_what_is_expected() {
 
 #[test]
 fn run_makes_exactly_the_calls_that_plan_says() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);
     let mut made = 0;
     let mut wrong = Vec::new();

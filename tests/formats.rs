@@ -11,10 +11,12 @@ mod support;
 
 use std::fs;
 use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
 
-use calamine::{Data, Reader, Xlsx, open_workbook};
-use support::{CEKNIK, COLUMNS, Ended, Place, many_people, nik};
+use calamine::Data;
+use support::book::{part, sheet, text_of_part};
+use support::files::{limited, mode, names};
+use support::table::{repeated, texts};
+use support::{COLUMNS, Finished, Running, Workspace, many_people, nik};
 
 /// Number of columns of the input. The columns that the program adds follow them.
 const OWN: usize = 4;
@@ -38,50 +40,25 @@ fn file() -> String {
 
 /// Returns a place where the file has been run twice: its answers are recorded, so all further runs
 /// cost nothing and give the same rows.
-fn answered() -> Place {
-    let place = Place::new();
+fn answered() -> Workspace {
+    let place = Workspace::new();
     place.write("in.csv", file());
     run(&place, "first.csv", &[]).exits(3);
     run(&place, "out.csv", &[]).exits(3);
     place
 }
 
-fn run(place: &Place, output: &str, more: &[&str]) -> Ended {
+fn run(place: &Workspace, output: &str, more: &[&str]) -> Finished {
     let arguments = ["run", "in.csv", "--sandbox", "--rate", "unlimited", "--backoff", "5ms"];
     let arguments = [&arguments[..], &["--reask-after", "30d", "-o", output], more].concat();
     place.ceknik(&arguments)
 }
 
-/// Returns the records of a CSV, each with its own number of cells.
-fn records(text: &str, delimiter: u8) -> Vec<Vec<String>> {
-    let mut form = csv::ReaderBuilder::new();
-    let mut reader =
-        form.delimiter(delimiter).flexible(true).has_headers(false).from_reader(text.as_bytes());
-    reader.records().map(|r| r.unwrap().iter().map(str::to_owned).collect()).collect()
-}
-
-/// Returns the cells of a sheet.
-fn sheet(place: &Place, book: &str, sheet: &str) -> Vec<Vec<Data>> {
-    let mut book: Xlsx<_> = open_workbook(place.path(book)).unwrap();
-    let range = book.worksheet_range(sheet).unwrap();
-    range.rows().map(<[Data]>::to_vec).collect()
-}
-
 /// Returns the names of all files of the place, without the ledger's folder.
-fn files(place: &Place) -> Vec<String> {
-    let names = fs::read_dir(place.path("")).unwrap();
-    let mut names: Vec<_> = names.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+fn files(place: &Workspace) -> Vec<String> {
+    let mut names = names(&place.path(""));
     names.retain(|name| name != "state");
-    names.sort();
     names
-}
-
-/// Returns a part of a workbook, unpacked.
-fn part(place: &Place, book: &str, name: &str) -> Vec<u8> {
-    let mut zip = zip::ZipArchive::new(fs::File::open(place.path(book)).unwrap()).unwrap();
-    let mut bytes = Vec::new();
-    zip.by_name(name).unwrap().read_to_end(&mut bytes).unwrap();
-    bytes
 }
 
 #[test]
@@ -90,9 +67,12 @@ fn a_csv_for_a_spreadsheet_holds_no_formula_and_keeps_its_digits() {
     run(&place, "excel.csv", &["--excel"]).exits(3);
     let text = place.read("excel.csv");
     let text = text.strip_prefix('\u{FEFF}').unwrap();
-    assert!(text.ends_with("\r\n") && !text.replace("\r\n", "").contains("ck_attempts\n"));
-    let (plain, safe) = (records(&place.read("out.csv"), b','), records(text, b';'));
+    let (plain, safe) = (texts(&place.read("out.csv"), b','), texts(text, b';'));
     assert_eq!(plain.len(), safe.len());
+    // Each record ends with CRLF. The only other line end is inside a cell.
+    assert!(text.ends_with("\r\n"));
+    assert_eq!(text.matches("\r\n").count(), safe.len());
+    assert_eq!(text.matches('\n').count(), safe.len() + 1);
     let mut changed = 0;
     for (plain, safe) in plain.iter().zip(&safe) {
         assert_eq!(plain.len(), safe.len());
@@ -115,14 +95,13 @@ fn a_csv_for_a_spreadsheet_holds_no_formula_and_keeps_its_digits() {
     assert_eq!(changed, 1 + 5 + 7 + 1 + 2);
 
     // Standard output gets the same bytes, also when the setting comes from `ceknik.toml`.
-    let settings = place.write("ceknik.toml", "excel = true\n");
-    fs::set_permissions(settings, fs::Permissions::from_mode(0o644)).unwrap();
+    place.settings("excel = true\n");
     let shown = run(&place, "-", &[]).exits(3).stdout;
     assert_eq!(shown, place.read("excel.csv"));
     // The output can be used as input: each NIK and name is still the same.
     fs::rename(place.path("excel.csv"), place.path("in.csv")).unwrap();
     run(&place, "again.csv", &[]);
-    let back = records(place.read("again.csv").trim_start_matches('\u{FEFF}'), b';');
+    let back = texts(place.read("again.csv").trim_start_matches('\u{FEFF}'), b';');
     assert_eq!(back[2][OWN..=OWN + 1], safe[2][OWN..=OWN + 1]);
 }
 
@@ -156,7 +135,7 @@ fn a_workbook_holds_the_same_rows() {
     for secret in [nik(1, 1001), nik(2, 1), "BUDI".to_owned(), "SITI".to_owned()] {
         assert!(!ended.stderr.contains(&secret), "{}", ended.stderr);
     }
-    let plain = records(&place.read("out.csv"), b',');
+    let plain = texts(&place.read("out.csv"), b',');
     let rows = sheet(&place, "Hasil.XLSX", "Results");
     assert_eq!(rows.len(), plain.len());
     for (row, plain) in rows.iter().zip(&plain).skip(1) {
@@ -166,7 +145,7 @@ fn a_workbook_holds_the_same_rows() {
         for (at, name) in plain.iter().skip(OWN).zip(COLUMNS) {
             let cell = &row[column(&rows, name)];
             match name {
-                // Shown in words.
+                // ShowLedger in words.
                 "ck_outcome" | "ck_charged" | "ck_reason" | "ck_source" => {
                     assert!(matches!(cell, Data::String(_) | Data::Empty), "{cell:?}");
                 }
@@ -202,24 +181,23 @@ fn a_workbook_holds_the_same_rows() {
     let records: Vec<String> = attention[1..].iter().map(|row| row[0].to_string()).collect();
     // Row numbers as a spreadsheet shows them for the input: a cell with a line end is in one row.
     assert_eq!(records, ["4", "5", "6", "7", "8"]);
-    let mode = fs::metadata(place.path("Hasil.XLSX")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(mode(&place.path("Hasil.XLSX")), 0o600);
 
     // Another run of the same facts writes the same bytes for the rows. `--excel` has no effect on
     // a workbook.
     run(&place, "other.xlsx", &["--excel"]).exits(3);
     let results = "xl/worksheets/sheet2.xml";
     let footless = |book: &str| {
-        let xml = String::from_utf8(part(&place, book, results)).unwrap();
+        let xml = text_of_part(&place, book, results);
         // The footer of each page has the number of the run, so the comparison ends before it.
         xml.split("<pageSetup").next().unwrap().to_owned()
     };
     assert_eq!(footless("other.xlsx"), footless("Hasil.XLSX"));
-    let xml = String::from_utf8(part(&place, "other.xlsx", results)).unwrap();
+    let xml = text_of_part(&place, "other.xlsx", results);
     assert!(xml.contains("numberStoredAsText") && !xml.contains("<f>"));
     // The cell of a NIK has the format of text, so that digits stay digits when somebody edits it.
     let style = xml.split("<c r=\"B2\" s=\"").nth(1).unwrap().split('"').next().unwrap();
-    let styles = String::from_utf8(part(&place, "other.xlsx", "xl/styles.xml")).unwrap();
+    let styles = text_of_part(&place, "other.xlsx", "xl/styles.xml");
     let cell_styles = styles.split("<cellXfs").nth(1).unwrap();
     let of_nik = cell_styles.split("<xf ").nth(1 + style.parse::<usize>().unwrap()).unwrap();
     assert!(of_nik.contains("numFmtId=\"49\""), "{of_nik}");
@@ -235,7 +213,7 @@ fn is_text(cell: &Data, plain: &str) -> bool {
 
 #[test]
 fn a_workbook_names_the_columns_that_have_no_header() {
-    let place = Place::new();
+    let place = Workspace::new();
     let file = file();
     place.write("in.csv", file.split_once('\n').unwrap().1);
     let columns = ["--no-header", "--id-column", "2", "--name-column", "3"];
@@ -251,7 +229,7 @@ fn a_tsv_is_parted_by_tabs_whatever_the_input_is() {
     let place = answered();
     run(&place, "out.tsv", &[]).exits(3);
     let (tabs, commas) = (place.read("out.tsv"), place.read("out.csv"));
-    assert_eq!(records(&tabs, b'\t'), records(&commas, b','));
+    assert_eq!(texts(&tabs, b'\t'), texts(&commas, b','));
 }
 
 #[test]
@@ -262,7 +240,7 @@ fn a_run_that_stops_writes_a_partial_output_of_its_form() {
         ("out.xlsx", "out.partial.xlsx"),
         ("out.TSV", "out.partial.TSV"),
     ] {
-        let place = Place::new();
+        let place = Workspace::new();
         place.write("in.csv", many_people(20));
         let summary = format!("{output}.summary.json");
         let stopped = ["--max-charges", "1", "--concurrency", "1"];
@@ -288,7 +266,7 @@ fn a_run_that_stops_writes_a_partial_output_of_its_form() {
 
 #[test]
 fn what_cannot_be_written_is_told_before_the_first_call() {
-    let place = Place::new();
+    let place = Workspace::new();
     place.write("in.csv", file());
     for name in ["out.xls", "out.XLSM", "out.ods", "out.xlsx.gz", "out.pdf", "out.json", "out"] {
         let said = run(&place, name, &[]).exits(11).stderr;
@@ -311,25 +289,20 @@ fn what_cannot_be_written_is_told_before_the_first_call() {
 
 #[test]
 fn a_disk_that_is_full_leaves_no_half_workbook() {
-    let place = Place::new();
-    let people = many_people(40);
-    let pairs: Vec<&str> = people.lines().skip(1).collect();
-    let rows: String = (0..20_000).map(|n| format!("{}\n", pairs[n % 40])).collect();
-    place.write("in.csv", format!("id,nik,nama\n{rows}"));
-    let arguments = [CEKNIK, "run", "in.csv", "--sandbox", "--rate", "unlimited", "-o", "out.xlsx"];
+    let place = Workspace::new();
+    place.write("in.csv", repeated(40, 20_000));
+    let arguments = ["run", "in.csv", "--sandbox", "--rate", "unlimited", "-o", "out.xlsx"];
     // No file may grow beyond 2 MB. The ledger and the packed workbook stay below that size, but
     // the temporary file of the rows does not.
-    let script = "trap '' XFSZ; ulimit -f 4096; exec \"$@\"";
-    let full = [&["-c", script, "sh"][..], &arguments].concat();
-    let ended = place.command_of("sh", &full).output().unwrap();
-    let stderr = String::from_utf8(ended.stderr).unwrap();
-    assert_eq!(ended.status.code(), Some(18), "{stderr}");
+    let full = limited(&place, "4096", &arguments);
+    let stderr = Running::start(full).end().exits(18).stderr;
     assert!(stderr.contains("is the disk full?") && !stderr.contains("panicked"), "{stderr}");
     assert_eq!(files(&place), ["in.csv", "out.xlsx.summary.json"]);
     // With enough room, the same command buys nothing twice. The temporary files are in the
     // output's folder and nowhere else.
-    let mut again = place.command(&arguments[1..]);
-    assert!(again.env("TMPDIR", place.path("nowhere")).status().unwrap().success());
+    let mut again = place.command(&arguments);
+    again.env("TMPDIR", place.path("nowhere"));
+    Running::start(again).end().exits(0);
     assert_eq!(place.summary("out.xlsx")["calls"], 0);
     assert_eq!(sheet(&place, "out.xlsx", "Results").len(), 20_001);
 }

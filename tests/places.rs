@@ -10,35 +10,28 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
+use support::files::set_mode;
 use support::{
-    CEKNIK, Place, Running, Vendor, billed, bought_once, many_people, people, run_arguments,
+    CEKNIK, LEDGER, Running, Vendor, Workspace, billed, bought_once, many_people, people_csv,
+    run_arguments,
 };
 
-const LEDGER: [&str; 4] = ["--ledger", "disk/my.ledger", "--concurrency", "4"];
-
 /// Starts a run of 2,000 rows, and returns it as soon as `calls` calls have been made.
-fn under_way(place: &Place, vendor: &Vendor, calls: usize) -> Running {
+fn under_way(place: &Workspace, vendor: &Vendor, calls: usize) -> Running {
     fs::create_dir(place.path("disk")).unwrap();
     place.write("in.csv", many_people(2000));
-    let arguments = run_arguments("in.csv", &vendor.base_url, &LEDGER);
-    let run = Running::start(place.command(&arguments));
-    let begun = Instant::now();
-    while vendor.count() < calls {
-        assert!(begun.elapsed() < Duration::from_secs(30), "no calls are made");
-        sleep(Duration::from_millis(5));
-    }
+    let more = [&LEDGER[..2], &["--concurrency", "4"]].concat();
+    let run = Running::start(place.command(&run_arguments("in.csv", &vendor.base_url, &more)));
+    vendor.wait_for(calls);
     run
 }
 
 #[test]
 fn a_run_stops_at_once_where_its_ledger_is_moved_away() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &["--latency", "20ms"]);
     let run = under_way(&place, &vendor, 50);
     fs::rename(place.path("disk"), place.path("elsewhere")).unwrap();
@@ -54,8 +47,7 @@ fn a_run_stops_at_once_where_its_ledger_is_moved_away() {
     // Back in its place, the ledger has the answers. At most those rows are in doubt whose answers
     // could no longer be recorded.
     fs::rename(place.path("elsewhere"), place.path("disk")).unwrap();
-    let status = place.ceknik(&["status", "--json", "--ledger", "disk/my.ledger"]).exits(0);
-    let status: serde_json::Value = serde_json::from_str(&status.stdout).unwrap();
+    let status = place.status(&LEDGER[..2]);
     let tally = &status["runs"][0]["tally"];
     let calls = vendor.calls();
     assert_eq!(tally["calls"], calls.len(), "each call that left has its answer: {status}");
@@ -68,7 +60,7 @@ fn a_run_stops_at_once_where_its_ledger_is_moved_away() {
 
 #[test]
 fn a_run_stops_at_once_where_its_ledger_is_removed() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &["--latency", "20ms"]);
     let run = under_way(&place, &vendor, 50);
     fs::remove_dir_all(place.path("disk")).unwrap();
@@ -77,7 +69,7 @@ fn a_run_stops_at_once_where_its_ledger_is_removed() {
     assert!(ended.stderr.contains("is gone from its place"), "{}", ended.stderr);
     assert!(vendor.count() <= calls + 30, "{} calls, {calls} before", vendor.count());
     // Another folder of the same name is not the ledger's folder.
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &["--latency", "20ms"]);
     let run = under_way(&place, &vendor, 50);
     fs::rename(place.path("disk"), place.path("old")).unwrap();
@@ -87,9 +79,9 @@ fn a_run_stops_at_once_where_its_ledger_is_removed() {
 }
 
 /// Runs one made-up person. Returns the exit code, standard error and the number of calls.
-fn run_one(place: &Place, more: &[&str]) -> (Option<i32>, String, usize) {
+fn run_one(place: &Workspace, more: &[&str]) -> (Option<i32>, String, usize) {
     let vendor = Vendor::start(place, &[]);
-    place.write("in.csv", people([1001]));
+    place.write("in.csv", people_csv([1001]));
     let ended = place.run("in.csv", &vendor.base_url, more);
     (ended.code, ended.stderr, vendor.end().len())
 }
@@ -104,7 +96,7 @@ fn an_output_that_cannot_be_put_in_its_place_is_told_before_the_first_call() {
         ("nowhere/out.csv", "s.json", "cannot be written"),
         ("taken.csv", "s.json", "is not a regular file"),
     ] {
-        let place = Place::new();
+        let place = Workspace::new();
         fs::create_dir(place.path("folder.csv")).unwrap();
         // The name of the partial output is taken by a folder.
         fs::create_dir(place.path("taken.partial.csv")).unwrap();
@@ -116,7 +108,7 @@ fn an_output_that_cannot_be_put_in_its_place_is_told_before_the_first_call() {
 
 /// Returns the command that runs the program as the user `nobody`, or `None` where the current user
 /// may not change to another user.
-fn as_nobody(place: &Place, arguments: &[&str]) -> Option<Command> {
+fn as_nobody(place: &Workspace, arguments: &[&str]) -> Option<Command> {
     let become_nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "--", CEKNIK];
     let mut probe = Command::new("setpriv");
     probe.args(become_nobody).arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
@@ -127,19 +119,15 @@ fn as_nobody(place: &Place, arguments: &[&str]) -> Option<Command> {
     Some(place.command_of("setpriv", &[&become_nobody, arguments].concat()))
 }
 
-fn set_mode(place: &Place, path: &str, mode: u32) {
-    fs::set_permissions(place.path(path), fs::Permissions::from_mode(mode)).unwrap();
-}
-
 #[test]
 fn another_users_file_in_a_sticky_folder_is_told_before_the_first_call() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);
-    place.write("in.csv", people([1001]));
+    let input = place.write("in.csv", people_csv([1001]));
     fs::create_dir(place.path("shared")).unwrap();
-    set_mode(&place, ".", 0o777);
-    set_mode(&place, "shared", 0o1777);
-    set_mode(&place, "in.csv", 0o644);
+    set_mode(&place.path("."), 0o777);
+    set_mode(&place.path("shared"), 0o1777);
+    set_mode(&input, 0o644);
     place.write("shared/out.csv", "somebody's");
     let arguments = run_arguments("in.csv", &vendor.base_url, &["-o", "shared/out.csv"]);
     let Some(command) = as_nobody(&place, &arguments) else { return };
@@ -151,9 +139,9 @@ fn another_users_file_in_a_sticky_folder_is_told_before_the_first_call() {
 
 #[test]
 fn root_does_not_believe_another_users_key() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);
-    place.write("in.csv", people([1001, 1002]));
+    place.write("in.csv", people_csv([1001, 1002]));
     place.run("in.csv", &vendor.base_url, &["--ledger", "my.ledger"]).exits(0);
     let key = place.path("my.ledger.key");
     if std::os::unix::fs::chown(&key, Some(65_534), None).is_err() {
@@ -170,14 +158,12 @@ fn root_does_not_believe_another_users_key() {
 
 #[test]
 fn a_summary_that_cannot_be_written_at_the_end_is_18() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &["--latency", "300ms"]);
-    place.write("in.csv", people([1001]));
+    place.write("in.csv", people_csv([1001]));
     let more = ["-o", "out.csv", "--summary", "s.json"];
     let run = Running::start(place.command(&run_arguments("in.csv", &vendor.base_url, &more)));
-    while vendor.count() == 0 {
-        sleep(Duration::from_millis(5));
-    }
+    vendor.wait_for(1);
     // Somebody puts a folder there while the run is under way.
     fs::create_dir(place.path("s.json")).unwrap();
     let ended = run.end().exits(18);
@@ -194,7 +180,7 @@ fn a_summary_that_cannot_be_written_at_the_end_is_18() {
 
 #[test]
 fn a_limit_on_the_size_of_files_is_storage_that_fails() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &["--latency", "5ms"]);
     place.write("in.csv", many_people(3000));
     // The limit is in blocks of 512 or 1024 bytes. The first limit is too small to begin, the
@@ -202,6 +188,7 @@ fn a_limit_on_the_size_of_files_is_storage_that_fails() {
     for blocks in ["1", "300", "600"] {
         let more = ["--ledger", &format!("{blocks}.ledger")];
         let arguments = run_arguments("in.csv", &vendor.base_url, &more);
+        // Nobody ignores the signal for the program: it has to survive the signal by itself.
         let words = format!("ulimit -f {blocks}; exec \"$0\" \"$@\"");
         let command = place.command_of("sh", &[&["-c", &words, CEKNIK], &arguments[..]].concat());
         let ended = Running::start(command).end();
@@ -236,19 +223,18 @@ impl Drop for ReadOnly {
 
 #[test]
 fn status_works_on_a_mount_that_is_read_only() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);
-    place.write("in.csv", people([1001, 1002]));
+    place.write("in.csv", people_csv([1001, 1002]));
     fs::create_dir(place.path("disk")).unwrap();
     place.run("in.csv", &vendor.base_url, &LEDGER).exits(0);
-    let status = ["status", "--json", "--ledger", "disk/my.ledger"];
-    let before = place.ceknik(&status).exits(0).stdout;
+    let before = place.status(&LEDGER[..2]);
     let Some(_mount) = ReadOnly::mount(&place.path("disk")) else {
         println!("skipped: this user may not mount");
         return;
     };
     assert!(fs::write(place.path("disk/x"), "").is_err(), "it is not read-only");
-    assert_eq!(place.ceknik(&status).exits(0).stdout, before);
+    assert_eq!(place.status(&LEDGER[..2]), before);
     place
         .ceknik(&["plan", "in.csv", "--base-url", &vendor.base_url, "--ledger", "disk/my.ledger"])
         .exits(0);

@@ -6,27 +6,32 @@
 mod support;
 
 use std::collections::{BTreeSet, HashSet};
-use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::sync::mpsc;
+use std::time::Duration;
+use std::{fs, thread};
 
 use serde_json::Value;
-use support::{Ended, Place, Running, Vendor, name, nik, people, run_arguments};
+use support::files::{self, Contents};
+use support::{
+    Finished, Running, Vendor, Workspace, many_people, name, nik, people_csv, run_arguments,
+};
 
 /// Plans a file and checks that the figures add up. Returns the parsed JSON and the whole result of
 /// the command.
 #[track_caller]
-fn plan(place: &Place, input: &str, base_url: &str, code: i32, more: &[&str]) -> (Value, Ended) {
-    let ended = place
-        .command(&[&["plan", input, "--base-url", base_url, "--json"], more].concat())
-        // A plan needs no account.
-        .env_remove("CEKNIK_API_ID")
-        .env_remove("CEKNIK_API_SECRET")
-        .output()
-        .map(support::Ended::of)
-        .unwrap()
-        .exits(code);
+fn plan(
+    place: &Workspace,
+    input: &str,
+    base_url: &str,
+    code: i32,
+    more: &[&str],
+) -> (Value, Finished) {
+    let mut command =
+        place.command(&[&["plan", input, "--base-url", base_url, "--json"], more].concat());
+    // A plan needs no account.
+    command.env_remove("CEKNIK_API_ID").env_remove("CEKNIK_API_SECRET");
+    let ended = Running::start(command).end().exits(code);
     let plan: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(plan["exit"], code);
     adds_up(&plan);
@@ -49,7 +54,7 @@ fn adds_up(plan: &Value) {
 }
 
 /// Runs the file, and returns the number of pairs that the vendor was asked about.
-fn asked(place: &Place, vendor: &Vendor, input: &str, more: &[&str]) -> u64 {
+fn asked(place: &Workspace, vendor: &Vendor, input: &str, more: &[&str]) -> u64 {
     let before = vendor.calls().len();
     let code = place.run(input, &vendor.base_url, more).code.unwrap();
     assert!([0, 3, 13].contains(&code), "{code}");
@@ -60,7 +65,7 @@ fn asked(place: &Place, vendor: &Vendor, input: &str, more: &[&str]) -> u64 {
 /// Returns rows with several kinds of answers that come without a long wait, a duplicate and two
 /// rows that are rejected.
 fn mixed(count: u32) -> String {
-    let text = people((0..count).map(|n| match n % 9 {
+    let text = people_csv((0..count).map(|n| match n % 9 {
         0 => 12,
         1 => 6,
         2 => 3,
@@ -72,21 +77,9 @@ fn mixed(count: u32) -> String {
     text + &first + "\n9,,NOBODY\n9,32010115019000A1,BUDI\n"
 }
 
-/// Returns the paths and contents of all files in the state folder.
-fn state(place: &Place) -> Vec<(PathBuf, Vec<u8>)> {
-    let mut found = Vec::new();
-    let mut folders = vec![place.path("state")];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).into_iter().flatten() {
-            let path = entry.unwrap().path();
-            match path.is_dir() {
-                true => folders.push(path),
-                false => found.push((path.clone(), fs::read(path).unwrap())),
-            }
-        }
-    }
-    found.sort();
-    found
+/// Returns the contents of all files in the state folder.
+fn state(place: &Workspace) -> Contents {
+    files::contents(&place.path("state"))
 }
 
 #[test]
@@ -97,10 +90,10 @@ fn what_is_planned_is_what_is_sent() {
     let cases = [
         ("the fixture", fixture.unwrap(), format!("x,NEW,{new},\n")),
         ("mixed", mixed(60), format!("x,{new},NEW\n")),
-        ("plain", support::many_people(30), format!("x,{new},NEW\n")),
+        ("plain", many_people(30), format!("x,{new},NEW\n")),
     ];
     for (what, text, row) in cases {
-        let place = Place::new();
+        let place = Workspace::new();
         let vendor = Vendor::start(&place, &[]);
         place.write("in.csv", &text);
         let to_send = |input, more: &[&str]| {
@@ -133,16 +126,16 @@ fn what_is_planned_is_what_is_sent() {
 }
 
 #[test]
-fn what_is_known_is_told() {
-    let place = Place::new();
+fn a_plan_shows_what_the_ledger_knows() {
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);
-    place.write("in.csv", people([1, 1, 2, 12, 3]));
+    place.write("in.csv", people_csv([1, 1, 2, 12, 3]));
     place.run("in.csv", &vendor.base_url, &["--limit", "2", "--concurrency", "1"]).exits(13);
     let (stopped, said) = plan(&place, "in.csv", &vendor.base_url, 0, &[]);
     assert!(said.stderr.contains("going on with run 1: 2 calls, 2 charged"), "{}", said.stderr);
     assert_eq!((number(&stopped, "done"), number(&stopped, "spent.confirmed")), (2, 2));
 
-    place.write("in.csv", people([1, 1, 2, 12, 3, 1]));
+    place.write("in.csv", people_csv([1, 1, 2, 12, 3, 1]));
     let (changed, said) = plan(&place, "in.csv", &vendor.base_url, 0, &[]);
     assert!(said.stderr.contains("the file changed since run 1"), "{}", said.stderr);
     assert_eq!((number(&changed, "reused"), number(&changed, "to_send")), (2, 4));
@@ -158,10 +151,10 @@ fn what_is_known_is_told() {
 
 #[test]
 fn expected_charges_come_from_the_ledger_or_the_user_or_not_at_all() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);
-    place.write("a.csv", people([1, 1, 1, 1, 2, 3, 4, 13, 6, 5]));
-    place.write("b.csv", people((0..1000).map(|_| 2001)));
+    place.write("a.csv", people_csv([1, 1, 1, 1, 2, 3, 4, 13, 6, 5]));
+    place.write("b.csv", people_csv((0..1000).map(|_| 2001)));
     let plan = |more: &[&str]| plan(&place, "b.csv", &vendor.base_url, 0, more).0;
     let none = plan(&["--price", "2"]);
     assert!(none["charges"]["expected"].is_null() && none["history"].is_null());
@@ -188,10 +181,10 @@ fn expected_charges_come_from_the_ledger_or_the_user_or_not_at_all() {
 }
 
 #[test]
-fn a_budget_stops_where_it_was_said_to() {
-    let place = Place::new();
+fn a_budget_stops_the_run_where_the_plan_said() {
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);
-    let rows: Vec<_> = people([1; 9]).lines().map(str::to_owned).collect();
+    let rows: Vec<_> = people_csv([1; 9]).lines().map(str::to_owned).collect();
     // The rows before the stop include a duplicate and a rejected row.
     let text = [&rows[..4], &rows[1..2], &["9,1,X".to_owned()], &rows[4..]].concat().join("\n");
     place.write("in.csv", text);
@@ -222,7 +215,7 @@ fn a_budget_stops_where_it_was_said_to() {
 
 #[test]
 fn names_that_differ_are_shown_where_they_stand() {
-    let place = Place::new();
+    let place = Workspace::new();
     let twins = (0..8).map(|n| format!("{n},{},NAMA {}\n", nik(1, 1001), char::from(b'A' + n)));
     let more = format!("9,{},SATU\n10,{},NAMA B\n", nik(2, 1001), nik(1, 1001));
     place.write("in.csv", format!("id,nik,nama\n{}{more}", twins.collect::<String>()));
@@ -255,8 +248,8 @@ fn damaged(rows: u32) -> String {
 
 #[test]
 fn exit_codes() {
-    let place = Place::new();
-    place.write("good.csv", people([1, 2]));
+    let place = Workspace::new();
+    place.write("good.csv", people_csv([1, 2]));
     place.write("bad.csv", damaged(20));
     place.write("none.csv", "a,b\n1,2\n");
     let base = ["--base-url", "http://127.0.0.1:9"];
@@ -292,9 +285,9 @@ fn exit_codes() {
 
 #[test]
 fn a_ledger_that_a_run_would_refuse_is_refused() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);
-    place.write("in.csv", people([1]));
+    place.write("in.csv", people_csv([1]));
     let ledger = ["--ledger", "my ledger?#%41.db"];
     place.run("in.csv", &vendor.base_url, &ledger).exits(0);
     let known = plan(&place, "in.csv", &vendor.base_url, 0, &ledger).0;
@@ -321,8 +314,8 @@ fn a_ledger_that_a_run_would_refuse_is_refused() {
 }
 
 #[test]
-fn nobody_is_called() {
-    let place = Place::new();
+fn a_plan_calls_nobody() {
+    let place = Workspace::new();
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
     nobody.set_nonblocking(true).unwrap();
     let base_url = format!("http://{}", nobody.local_addr().unwrap());
@@ -330,21 +323,21 @@ fn nobody_is_called() {
     plan(&place, "in.csv", &base_url, 0, &[]);
     assert_eq!(nobody.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
     // As a control, a run does call the vendor.
+    nobody.set_nonblocking(false).unwrap();
+    let (tell, called) = mpsc::channel();
+    thread::spawn(move || tell.send(nobody.accept().is_ok()));
     let run = place.command(&run_arguments("in.csv", &base_url, &["--timeout", "300ms"]));
     let running = Running::start(run);
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
-    while nobody.accept().is_err() {
-        assert!(std::time::Instant::now() < deadline, "the control was not called");
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
+    let is_called = called.recv_timeout(Duration::from_secs(60));
+    assert_eq!(is_called, Ok(true), "the control was not called");
     drop(running);
 }
 
 #[test]
 fn a_run_under_way_is_looked_at_and_left_alone() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &["--latency", "40ms"]);
-    place.write("in.csv", support::many_people(200));
+    place.write("in.csv", many_people(200));
     let run = run_arguments("in.csv", &vendor.base_url, &["--concurrency", "4"]);
     let mut running = Running::start(place.command(&run));
     vendor.wait_for(20);
@@ -362,9 +355,9 @@ fn a_run_under_way_is_looked_at_and_left_alone() {
 
 #[test]
 fn after_a_kill_the_plan_is_what_the_next_start_finds() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &["--latency", "200ms"]);
-    place.write("in.csv", support::many_people(60));
+    place.write("in.csv", many_people(60));
     let run = run_arguments("in.csv", &vendor.base_url, &["--concurrency", "5"]);
     let mut running = Running::start(place.command(&run));
     vendor.wait_for(15);
@@ -376,13 +369,12 @@ fn after_a_kill_the_plan_is_what_the_next_start_finds() {
     assert!((1..=5).contains(&lost), "{planned}");
     assert_eq!(number(&planned, "spent.possible"), lost);
     assert_eq!(asked(&place, &vendor, "in.csv", &[]), number(&planned, "to_send"));
-    let outcomes = place.column("in.sandbox.csv", "ck_outcome");
-    assert_eq!(outcomes.iter().filter(|outcome| *outcome == "in_doubt").count() as u64, lost);
+    assert_eq!(place.count("in.sandbox.csv", "ck_outcome", "in_doubt") as u64, lost);
 }
 
 #[test]
 fn the_shape_of_the_json_is_documented() {
-    let place = Place::new();
+    let place = Workspace::new();
     place.write("in.csv", damaged(20) + &mixed(9).lines().skip(1).collect::<Vec<_>>().join("\n"));
     let more = ["--price", "1500", "--max-charges", "3", "--charge-share", "0.9", "--hours", "8"];
     let (plan, _) = plan(&place, "in.csv", "http://127.0.0.1:9", 10, &more);
@@ -414,15 +406,13 @@ fn the_shape_of_the_json_is_documented() {
 
 #[test]
 fn settings_come_from_the_environment_and_the_file_too() {
-    let place = Place::new();
-    place.write("in.csv", people([1, 2, 3]));
-    let settings =
-        place.write("ceknik.toml", "price = 1500\nhours = 2\nrate = 0.5\nsandbox = true\n");
-    fs::set_permissions(settings, fs::Permissions::from_mode(0o644)).unwrap();
+    let place = Workspace::new();
+    place.write("in.csv", people_csv([1, 2, 3]));
+    place.settings("price = 1500\nhours = 2\nrate = 0.5\nsandbox = true\n");
     let mut command = place.command(&["plan", "-", "--json"]);
     command.env("CEKNIK_CHARGE_SHARE", "0.5").env("CEKNIK_RATE", "0.0001");
     command.stdin(fs::File::open(place.path("in.csv")).unwrap());
-    let ended = Ended::of(command.output().unwrap()).exits(0);
+    let ended = Running::start(command).end().exits(0);
     let plan: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!((number(&plan, "seconds"), number(&plan, "nights")), (30_000, 5));
     assert_eq!((number(&plan, "charges.expected"), number(&plan, "money.at_most")), (2, 4500));
@@ -434,9 +424,9 @@ fn settings_come_from_the_environment_and_the_file_too() {
 
 #[test]
 fn without_a_terminal_a_run_goes_on_unasked() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);
-    place.write("in.csv", people([1, 1]));
+    place.write("in.csv", people_csv([1, 1]));
     let asked = ["--confirm-above", "1", "--price", "1500"];
     place.run("in.csv", &vendor.base_url, &asked[..2]).exits(2);
     let said = place.run("in.csv", &vendor.base_url, &asked).exits(0).stderr;

@@ -16,7 +16,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use support::{Ended, Place, Running, Vendor, nik, run_arguments};
+use support::{Finished, Running, Vendor, Workspace, nik, run_arguments};
 
 const API_ID: &str = "konto-48151623";
 const API_SECRET: &str = "Geheimnis-7f!q";
@@ -111,7 +111,7 @@ fn surname(n: u32) -> String {
 }
 
 /// Starts `ceknik run` with the account of this test.
-fn start(place: &Place, vendor: &Vendor, more: &[&str]) -> Running {
+fn start(place: &Workspace, vendor: &Vendor, more: &[&str]) -> Running {
     let mut command = place.command(&run_arguments("in.csv", &vendor.base_url, more));
     command.env("CEKNIK_API_ID", API_ID).env("CEKNIK_API_SECRET", API_SECRET);
     Running::start(command)
@@ -133,7 +133,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 /// Checks the names, modes and contents of all files that a run has left or is writing, except the
 /// contents of the user's own files. Returns the number of files that were read.
 #[track_caller]
-fn check_files(place: &Place, people: &People) -> usize {
+fn check_files(place: &Workspace, people: &People) -> usize {
     let root = place.path(".");
     let mut looked = 0;
     for path in files(&root) {
@@ -157,14 +157,14 @@ fn check_files(place: &Place, people: &People) -> usize {
 }
 
 #[track_caller]
-fn check_said(people: &People, ended: &Ended) {
+fn check_said(people: &People, ended: &Finished) {
     people.absent("stderr", ended.stderr.as_bytes());
     people.absent("stdout", ended.stdout.as_bytes());
 }
 
 /// Checks the output of `status` and `plan`.
 #[track_caller]
-fn check_lookers(place: &Place, vendor: &Vendor, input: &str, people: &People) {
+fn check_status_and_plan(place: &Workspace, vendor: &Vendor, input: &str, people: &People) {
     for more in [&[][..], &["--json"]] {
         let status = [&["status", "--base-url", &vendor.base_url], more].concat();
         let ended = place.ceknik(&status).exits(0);
@@ -180,7 +180,7 @@ fn check_lookers(place: &Place, vendor: &Vendor, input: &str, people: &People) {
 #[test]
 fn a_vendor_that_echoes_is_shown_to_the_user_and_to_nobody_else() {
     for form in ["text", "json"] {
-        let place = Place::new();
+        let place = Workspace::new();
         let people = People::new(120);
         place.write("in.csv", &people.csv);
         let vendor = Vendor::start(&place, &["--latency", "5ms"]);
@@ -191,7 +191,7 @@ fn a_vendor_that_echoes_is_shown_to_the_user_and_to_nobody_else() {
         people.absent("the command line", &line);
         // Ledger, `-wal`, `-shm`, lock, key, witness and call log.
         assert!(check_files(&place, &people) >= 5);
-        check_lookers(&place, &vendor, "in.csv", &people);
+        check_status_and_plan(&place, &vendor, "in.csv", &people);
         let ended = run.end().exits(3);
         check_said(&people, &ended);
         if form == "json" {
@@ -201,7 +201,7 @@ fn a_vendor_that_echoes_is_shown_to_the_user_and_to_nobody_else() {
         }
         // Ledger, lock, key, witness, call log and summary.
         assert!(check_files(&place, &people) >= 5);
-        check_lookers(&place, &vendor, "in.csv", &people);
+        check_status_and_plan(&place, &vendor, "in.csv", &people);
 
         // The user's own output has the echo, byte for byte, also when the answer comes from the
         // ledger.
@@ -223,7 +223,7 @@ fn a_vendor_that_echoes_is_shown_to_the_user_and_to_nobody_else() {
 
 #[test]
 fn a_kill_leaves_nothing_to_be_read() {
-    let place = Place::new();
+    let place = Workspace::new();
     let people = People::new(400);
     place.write("in.csv", &people.csv);
     let vendor = Vendor::start(&place, &["--latency", "10ms"]);
@@ -233,7 +233,7 @@ fn a_kill_leaves_nothing_to_be_read() {
         run.kill();
         assert!(place.path("state/ceknik").read_dir().unwrap().count() >= 5);
         check_files(&place, &people);
-        check_lookers(&place, &vendor, "in.csv", &people);
+        check_status_and_plan(&place, &vendor, "in.csv", &people);
     }
     let run = start(&place, &vendor, &[]);
     vendor.wait_for(200);
@@ -248,7 +248,7 @@ type Case<'a> = (i32, &'a str, &'a [&'a str], Vec<(&'a str, String)>);
 
 #[test]
 fn errors_tell_nothing_of_the_customers_or_the_account() {
-    let place = Place::new();
+    let place = Workspace::new();
     let people = People::new(30);
     place.write("in.csv", &people.csv);
     let headless: String = people.csv.lines().skip(1).map(|line| format!("{line}\n")).collect();
@@ -300,7 +300,7 @@ fn errors_tell_nothing_of_the_customers_or_the_account() {
 
 #[test]
 fn names_of_files_and_sheets_are_told_masked_and_on_one_line() {
-    let (place, number) = (Place::new(), nik(7, 1007));
+    let (place, number) = (Workspace::new(), nik(7, 1007));
     let vendor = Vendor::start(&place, &[]);
     let dotted = [&number[..4], &number[4..8], &number[8..12], &number[12..]].join(".");
     let input = format!("{dotted}\u{1B}[2J\u{202E}\nerror: gone.csv");
@@ -350,8 +350,8 @@ fn names_of_files_and_sheets_are_told_masked_and_on_one_line() {
 }
 
 #[test]
-fn a_file_that_is_named_by_a_nik_is_not_told_by_its_name() {
-    let place = Place::new();
+fn a_nik_in_a_file_name_is_never_shown() {
+    let place = Workspace::new();
     let number = nik(7, 1007);
     let people = People { csv: String::new(), secrets: vec![number.clone()] };
     let input = format!("{number}.csv");
@@ -374,5 +374,5 @@ fn a_file_that_is_named_by_a_nik_is_not_told_by_its_name() {
     let missing = format!("{}.csv", nik(8, 1008));
     let people = People { csv: String::new(), secrets: vec![nik(8, 1008), number] };
     check_said(&people, &place.run(&missing, &vendor.base_url, &[]).exits(10));
-    check_lookers(&place, &vendor, &input, &people);
+    check_status_and_plan(&place, &vendor, &input, &people);
 }

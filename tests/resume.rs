@@ -8,7 +8,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use support::{Place, Running, Vendor, name, nik, people, run_arguments};
+use support::{Row, Running, Vendor, Workspace, billed, name, nik, people_csv, run_arguments};
 
 /// Returns rows with all kinds of verdicts, errors that pass at the second attempt, a duplicate and
 /// a row without a NIK.
@@ -21,13 +21,13 @@ fn mixed() -> String {
         4 => 4,
         _ => 1001 + n,
     });
-    let text = people(endings);
+    let text = people_csv(endings);
     let first = text.lines().nth(1).unwrap().to_owned();
     text + &first + "\n48,,NOBODY\n"
 }
 
 /// Returns the rows of an output without the columns that differ from call to call.
-fn comparable(place: &Place, output: &str) -> Vec<BTreeMap<String, String>> {
+fn comparable(place: &Workspace, output: &str) -> Vec<Row> {
     let mut rows = place.rows(output);
     for row in &mut rows {
         row.retain(|column, _| {
@@ -60,13 +60,13 @@ const STOPS: [(&str, &[&str], &[&str], i32); 6] = [
 
 #[test]
 fn a_stopped_run_goes_on_and_ends_like_an_undisturbed_one() {
-    let undisturbed = Place::new();
+    let undisturbed = Workspace::new();
     undisturbed.write("in.csv", mixed());
     undisturbed.ceknik(&["run", "in.csv", "--sandbox", "--backoff", "5ms", "-o", "o.csv"]).exits(3);
     let expected = comparable(&undisturbed, "o.csv");
 
     for (what, vendor_flags, run_flags, code) in STOPS {
-        let place = Place::new();
+        let place = Workspace::new();
         place.write("in.csv", mixed());
         let vendor = Vendor::start(&place, vendor_flags);
         let slow = [&["-o", "o.csv"][..], run_flags].concat();
@@ -96,30 +96,22 @@ fn a_stopped_run_goes_on_and_ends_like_an_undisturbed_one() {
         assert_eq!(comparable(&place, "o.csv"), expected, "{what}");
         let summary = place.summary("o.csv");
         assert_eq!((&summary["run"], &summary["starts"]), (&1.into(), &2.into()), "{what}");
-        let billed = calls.iter().filter(|call| call.charged).count();
-        assert_eq!(summary["spending"]["confirmed"], billed, "{what}");
+        assert_eq!(summary["spending"]["confirmed"], billed(&calls), "{what}");
         assert!(!place.path("o.partial.csv").exists(), "{what}");
     }
 }
 
 #[test]
 fn stopped_again_and_again_it_still_gets_there() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &["--latency", "10ms"]);
     place.write("in.csv", mixed());
     let flags = ["-o", "o.csv", "--concurrency", "3"];
     let mut starts = 1;
     loop {
-        let running =
+        let mut running =
             Running::start(place.command(&run_arguments("in.csv", &vendor.base_url, &flags)));
-        let goal = vendor.count() + 12;
-        let mut over = false;
-        let mut running = running;
-        while vendor.count() < goal && !over {
-            over = running.is_over();
-            std::thread::sleep(std::time::Duration::from_millis(2));
-        }
-        if !over {
+        if vendor.wait_for_more(12, &mut running) {
             running.signal("TERM");
         }
         match running.end().code {
@@ -131,15 +123,14 @@ fn stopped_again_and_again_it_still_gets_there() {
     assert!(starts > 2, "{starts}");
     assert_eq!(place.summary("o.csv")["starts"], starts);
     nothing_was_asked_twice(&vendor.end(), "TERM");
-    let sources = place.column("o.csv", "ck_source");
-    assert_eq!(sources.iter().filter(|source| *source == "call").count(), 48);
+    assert_eq!(place.count("o.csv", "ck_source", "call"), 48);
 }
 
 #[test]
 fn what_is_still_in_a_file_that_changed_is_not_bought_again() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);
-    let text = people([1, 2, 3, 1, 2]);
+    let text = people_csv([1, 2, 3, 1, 2]);
     place.write("in.csv", &text);
     place.run("in.csv", &vendor.base_url, &["-o", "o.csv", "--limit", "3"]).exits(13);
     let lines: Vec<&str> = text.lines().collect();
@@ -175,9 +166,9 @@ fn what_an_earlier_run_knows_is_used_by_its_rules() {
         (&["--retry-refused"], &[5, 6]),
         (&["--in-doubt", "resend"], &[12, 6]),
     ] {
-        let place = Place::new();
+        let place = Workspace::new();
         let vendor = Vendor::start(&place, &[]);
-        place.write("in.csv", people(endings));
+        place.write("in.csv", people_csv(endings));
         let run = |more: &[&str]| {
             let more = [&["-o", "o.csv", "--max-attempts", "1"], more].concat();
             place.run("in.csv", &vendor.base_url, &more).exits(3);
@@ -199,9 +190,9 @@ fn what_an_earlier_run_knows_is_used_by_its_rules() {
 
 #[test]
 fn within_one_run_nothing_is_asked_twice_whatever_the_flags() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);
-    place.write("in.csv", people([1, 2, 3, 4, 5, 7, 12, 1]));
+    place.write("in.csv", people_csv([1, 2, 3, 4, 5, 7, 12, 1]));
     let eager = ["--reuse", "0", "--reask-after", "0s", "--retry-refused", "--in-doubt", "resend"];
     let run = |limit: &str| {
         let more = [&["-o", "o.csv", "--concurrency", "1", "--limit", limit], &eager[..]].concat();
@@ -216,9 +207,9 @@ fn within_one_run_nothing_is_asked_twice_whatever_the_flags() {
 
 #[test]
 fn what_was_in_doubt_is_sent_again_once_a_run() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);
-    place.write("in.csv", people([12, 1, 1]));
+    place.write("in.csv", people_csv([12, 1, 1]));
     let run =
         |more: &[&str]| place.run("in.csv", &vendor.base_url, &[&["-o", "o.csv"], more].concat());
     let sends = || {
@@ -232,7 +223,7 @@ fn what_was_in_doubt_is_sent_again_once_a_run() {
     assert_eq!(sends(), 1);
     assert!(!ended.stderr.contains("resend --in-doubt resend"), "{}", ended.stderr);
     // The next run sends the pair, loses the answer again and leaves the pair in doubt.
-    place.write("more.csv", people([12, 1, 1, 2, 2]));
+    place.write("more.csv", people_csv([12, 1, 1, 2, 2]));
     let more = |flags: &[&str]| {
         place.run("more.csv", &vendor.base_url, &[&["-o", "m.csv"], flags].concat())
     };
@@ -253,10 +244,10 @@ fn what_was_in_doubt_is_sent_again_once_a_run() {
 
 #[test]
 fn attempts_are_counted_over_all_starts_and_can_be_raised() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);
     // The first row always gets QUERY_FAILED, the second gets a match.
-    place.write("in.csv", people([6, 1]));
+    place.write("in.csv", people_csv([6, 1]));
     let run = |attempts: &str, limit: &str| {
         let flags = ["-o", "o.csv", "--concurrency", "1", "--backoff", "1ms"];
         let url = vendor.base_url.as_str();
@@ -274,7 +265,7 @@ fn attempts_are_counted_over_all_starts_and_can_be_raised() {
     assert_eq!(place.column("o.csv", "ck_attempts"), ["2", "1"]);
     // A pair that had no attempts left in a run that was cut short gets more when `--max-attempts`
     // is raised.
-    place.write("two.csv", people([6, 1, 1]).replace("WARGA", "ORANG"));
+    place.write("two.csv", people_csv([6, 1, 1]).replace("WARGA", "ORANG"));
     let two = |attempts: &str, limit: &str| {
         let url = ["run", "two.csv", "--base-url", &vendor.base_url, "--concurrency", "1"];
         let more = ["--backoff", "1ms", "-o", "t.csv"];
@@ -300,9 +291,9 @@ fn attempts_are_counted_over_all_starts_and_can_be_raised() {
 
 #[test]
 fn another_output_other_columns_and_other_flags() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);
-    place.write("in.csv", people([1, 2, 3]));
+    place.write("in.csv", people_csv([1, 2, 3]));
     let run = |more: &[&str]| place.run("in.csv", &vendor.base_url, more);
     run(&["-o", "a.csv", "--limit", "1"]).exits(13);
     // Output, rate and price do not identify a run.
@@ -317,7 +308,7 @@ fn another_output_other_columns_and_other_flags() {
     assert_eq!(place.summary("c.csv")["funnel"]["reused"], 3);
     assert_eq!(vendor.calls().len(), 3);
     // The way in which a file is read does.
-    place.write("other.csv", people([2, 1]));
+    place.write("other.csv", people_csv([2, 1]));
     place.run("other.csv", &vendor.base_url, &["-o", "d.csv", "--limit", "1"]).exits(13);
     let ended =
         place.run("other.csv", &vendor.base_url, &["-o", "d.csv", "--send-odd-dates"]).exits(0);
@@ -329,7 +320,7 @@ fn another_output_other_columns_and_other_flags() {
 
 #[test]
 fn another_sheet_of_a_workbook_is_another_table() {
-    let place = Place::new();
+    let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);
     let mut workbook = rust_xlsxwriter::Workbook::new();
     for (name, from) in [("Utara", 0), ("Selatan", 20)] {

@@ -12,10 +12,10 @@
 
 mod support;
 
-use calamine::{Reader, Xlsx, open_workbook};
 use insta::{Settings, assert_snapshot};
 use serde_json::{Map, Value, json};
-use support::{Ended, Place, people};
+use support::book::sheets;
+use support::{Finished, Workspace, people_csv};
 
 /// Patterns of text that differ from run to run, and their replacements.
 const FILTERS: [(&str, &str); 7] = [
@@ -42,23 +42,23 @@ fn with_filters(test: impl FnOnce()) {
 
 /// Returns a place with a file of customers: a match, a mismatch, one row for each free answer, a
 /// duplicate, and a row with a NIK that is too short.
-fn with_customers() -> Place {
-    let place = Place::new();
-    let mut file = people([1, 2, 3, 4]);
+fn with_customers() -> Workspace {
+    let place = Workspace::new();
+    let mut file = people_csv([1, 2, 3, 4]);
     let first = file.lines().nth(1).unwrap().to_owned();
     file += &format!("{first}\n6,3201,WARGA CUT\n");
     place.write("customers.csv", file);
     place
 }
 
-fn sandbox(place: &Place, command: &str, more: &[&str]) -> Ended {
+fn sandbox(place: &Workspace, command: &str, more: &[&str]) -> Finished {
     let fixed = [command, "customers.csv", "--sandbox", "--price", "1500"];
     place.ceknik(&[&fixed[..], more].concat())
 }
 
 #[test]
 fn help() {
-    let place = Place::new();
+    let place = Workspace::new();
     with_filters(|| {
         for command in ["run", "plan", "sandbox", "status", "purge", "completions", "man"] {
             let said = place.ceknik(&[command, "--help"]).exits(0).stdout;
@@ -117,19 +117,17 @@ fn errors() {
     ];
     let mut all = String::new();
     for case in cases {
-        let Ended { code, stderr, .. } = place.ceknik(case);
+        let Finished { code, stderr, .. } = place.ceknik(case);
         all += &format!("$ ceknik {}\n{stderr}exit {}\n\n", case.join(" "), code.unwrap());
     }
     with_filters(|| assert_snapshot!("errors", all));
 }
 
 /// Returns the headings of each sheet of a workbook that the program wrote.
-fn columns_of_the_sheets(place: &Place, file: &str) -> String {
-    let mut book: Xlsx<_> = open_workbook(place.path(file)).unwrap();
+fn columns_of_the_sheets(place: &Workspace, file: &str) -> String {
     let mut text = String::new();
-    for (name, range) in book.worksheets() {
-        let heads = range.rows().next().unwrap_or_default();
-        let heads: Vec<_> = heads.iter().map(ToString::to_string).collect();
+    for (name, rows) in sheets(place, file) {
+        let heads: Vec<_> = rows.iter().take(1).flatten().map(ToString::to_string).collect();
         text += &format!("{name}: {}\n", heads.join(" | "));
     }
     text

@@ -21,16 +21,19 @@ use std::thread;
 
 use serde_json::Value;
 use support::faults::{ANY, Act, Fault, trace};
-use support::{Call, Place, Running, Vendor};
-use support::{billed, bought_once, many_people, run_arguments};
+use support::money::Charges;
+use support::table::count;
+use support::{
+    Call, LEDGER, Running, Vendor, Workspace, billed, bought_once, many_people, run_arguments,
+};
 
 const ROWS: usize = 5;
 /// Number of kills at the same time.
 const AT_A_TIME: usize = 4;
 const ALONE: [&str; 6] = ["--concurrency", "1", "--ledger", "disk/my.ledger", "-o", "out.csv"];
 
-fn place() -> Place {
-    let place = Place::new();
+fn place() -> Workspace {
+    let place = Workspace::new();
     std::fs::create_dir(place.path("disk")).unwrap();
     place.write("in.csv", many_people(ROWS as u32));
     place
@@ -38,7 +41,7 @@ fn place() -> Place {
 
 /// Runs the program in this place. `put` may change the command first. Returns the exit code, or -1
 /// after a kill.
-fn run(place: &Place, vendor: &Vendor, put: impl FnOnce(&mut std::process::Command)) -> i32 {
+fn run(place: &Workspace, vendor: &Vendor, put: impl FnOnce(&mut std::process::Command)) -> i32 {
     let mut command = place.command(&run_arguments("in.csv", &vendor.base_url, &ALONE));
     put(&mut command);
     // A process that was killed has no exit code.
@@ -46,44 +49,21 @@ fn run(place: &Place, vendor: &Vendor, put: impl FnOnce(&mut std::process::Comma
 }
 
 /// Returns the steps of an undisturbed run: the kind of each call and the name of its file.
-fn steps(place: &Place, vendor: &Vendor) -> Vec<String> {
+fn steps(place: &Workspace, vendor: &Vendor) -> Vec<String> {
     let (folder, into) = (place.path(""), place.path("trace"));
     let code = run(place, vendor, |command| trace(command, ANY, folder.to_str().unwrap(), &into));
     assert_eq!(code, 0);
     place.read("trace").lines().map(str::to_owned).collect()
 }
 
-/// Returns the output of `status`, or `None` if there is no ledger yet.
-fn status(place: &Place) -> Option<Value> {
-    let ended = place.ceknik(&["status", "--json", "--ledger", "disk/my.ledger"]);
-    match ended.code {
-        Some(0) => Some(serde_json::from_str(&ended.stdout).unwrap()),
-        // The ledger is not made yet.
-        Some(11) => None,
-        code => panic!("status ends with {code:?}: {}", ended.stderr),
-    }
-}
-
-/// Returns the confirmed charges of the first run, and its possible charges together with calls
-/// that are not settled.
-fn charges(status: &Value) -> (u64, u64) {
-    // Later runs buy nothing.
-    let runs = status["runs"].as_array().unwrap();
-    let run = runs.iter().find(|run| run["run"] == 1).map_or(&Value::Null, |run| &run["tally"]);
-    let possible = run["possible"].as_object().into_iter().flat_map(|kinds| kinds.values());
-    let possible: u64 = possible.map(|kind| kind.as_u64().unwrap()).sum();
+/// Checks that the charges in the ledger cover the calls that the vendor bills. A call that is not
+/// settled may be charged.
+fn check_money(status: &Value, calls: &[Call]) {
     let unsettled = status["unsettled"].as_u64().unwrap();
     assert!(unsettled <= 1, "{unsettled} open calls, and one may be in flight");
-    (run["confirmed"].as_u64().unwrap_or(0), possible + unsettled)
-}
-
-fn check_money(status: &Value, calls: &[Call]) {
-    let (confirmed, possible) = charges(status);
-    let billed = billed(calls);
-    assert!(
-        confirmed <= billed && billed <= confirmed + possible,
-        "{billed} billed, {confirmed} confirmed, {possible} possible"
-    );
+    // Later runs buy nothing.
+    let charges = Charges::of_first_run(status).with_possible(unsettled);
+    assert!(charges.covers(billed(calls)), "{} billed, but {charges:?}", billed(calls));
 }
 
 /// Kills a run before this step, and runs it again. Returns the number of rows in doubt.
@@ -97,7 +77,7 @@ fn killed_before(at: usize, step: &str, vendor: &Vendor, undisturbed: &[String])
     let code = run(&place, vendor, |command| fault.put_upon(command, &mark));
     assert!(mark.exists() && code == -1, "{what}: not killed");
 
-    let at_kill = status(&place);
+    let at_kill = place.status_if_any(&LEDGER[..2]);
     let calls = vendor.calls().split_off(before);
     match &at_kill {
         Some(status) => check_money(status, &calls),
@@ -111,11 +91,11 @@ fn killed_before(at: usize, step: &str, vendor: &Vendor, undisturbed: &[String])
     assert_eq!(run(&place, vendor, |_| {}), code, "{what}");
     let calls = vendor.calls().split_off(before);
     bought_once(&calls);
-    check_money(&status(&place).unwrap(), &calls);
+    check_money(&place.status(&LEDGER[..2]), &calls);
     let outcomes = place.column("out.csv", "ck_outcome");
     let pairs = outcomes.iter().zip(undisturbed);
     let doubts = pairs.filter(|(outcome, expected)| outcome != expected).count();
-    let in_doubt = outcomes.iter().filter(|outcome| *outcome == "in_doubt").count();
+    let in_doubt = count(&outcomes, "in_doubt");
     assert_eq!((outcomes.len(), doubts), (ROWS, in_doubt), "{what}: {outcomes:?}");
     assert!(in_doubt <= 1, "{what}: {in_doubt} in doubt");
     assert_eq!(code, if in_doubt == 0 { 0 } else { 3 }, "{what}");
@@ -139,7 +119,7 @@ fn killed_at_each_step() {
     thread::scope(|scope| {
         for _ in 0..AT_A_TIME {
             scope.spawn(|| {
-                let own = Place::new();
+                let own = Workspace::new();
                 let vendor = Vendor::start(&own, &[]);
                 while let at = next.fetch_add(1, Ordering::Relaxed)
                     && let Some(step) = steps.get(at)

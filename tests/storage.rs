@@ -14,60 +14,46 @@ mod support;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::thread::sleep;
-use std::time::Duration;
 
 use serde_json::Value;
 use support::faults::{Act, ENOSPC, Fault, STORAGE};
-use support::{CEKNIK, Ended, Place, Running, Vendor};
-use support::{billed, bought_once, many_people, run_arguments};
+use support::files::{limited, names};
+use support::money::Charges;
+use support::table::repeated;
+use support::{
+    Finished, LEDGER, Running, Vendor, Workspace, billed, bought_once, many_people, run_arguments,
+    set_up,
+};
 
+/// Number of calls in flight, as [`LEDGER`] sets it.
 const CONCURRENCY: u64 = 8;
-const LEDGER: [&str; 4] = ["--ledger", "disk/my.ledger", "--concurrency", "8"];
-
-/// Makes a place with a folder for the ledger and an input of `rows` rows, and starts a vendor with
-/// a latency of 20 ms.
-fn set_up(rows: u32) -> (Place, Vendor) {
-    let place = Place::new();
-    fs::create_dir(place.path("disk")).unwrap();
-    place.write("in.csv", many_people(rows));
-    let vendor = Vendor::start(&place, &["--latency", "20ms"]);
-    (place, vendor)
-}
-
-fn status(place: &Place) -> Value {
-    let ended = place.ceknik(&["status", "--json", "--ledger", "disk/my.ledger"]).exits(0);
-    serde_json::from_str(&ended.stdout).unwrap()
-}
+const LATENCY: &str = "20ms";
 
 /// Checks a run whose ledger could not be written in the middle of the run. Returns the number of
 /// calls in doubt.
-fn check_cut_short(place: &Place, vendor: &Vendor, ended: Ended) -> u64 {
+fn check_cut_short(place: &Workspace, vendor: &Vendor, ended: Finished) -> u64 {
     let ended = ended.exits(18);
     assert!(ended.stderr.contains("error: the ledger could not be written"), "{}", ended.stderr);
     let calls = vendor.calls();
-    let status = status(place);
-    let tally = &status["runs"][0]["tally"];
+    let status = place.status(&LEDGER[..2]);
     let number = |value: &Value| value.as_u64().unwrap_or(0);
     let unsettled = number(&status["unsettled"]);
     assert!(unsettled <= CONCURRENCY, "{unsettled} in doubt");
     // Every call that was sent has an intent, and every charge is confirmed or possible.
-    let confirmed = number(&tally["confirmed"]);
-    assert!(calls.len() as u64 <= number(&tally["attempts"]) + unsettled, "sent without intent");
+    let attempts = number(&status["runs"][0]["tally"]["attempts"]);
+    assert!(calls.len() as u64 <= attempts + unsettled, "sent without intent");
     let doubts = number(&status["in_doubt"]) + unsettled;
-    assert!(confirmed <= billed(&calls) && billed(&calls) <= confirmed + doubts);
+    let charges = Charges { possible: doubts, ..Charges::of_first_run(&status) };
+    assert!(charges.covers(billed(&calls)), "{} billed, but {charges:?}", billed(&calls));
     // The output shows recorded facts only.
-    let shown = |column, word: &str| {
-        let cells = place.column("in.sandbox.partial.csv", column);
-        cells.iter().filter(|cell| *cell == word).count() as u64
-    };
-    assert_eq!(shown("ck_charged", "yes"), confirmed);
+    let shown = |column, word| place.count("in.sandbox.partial.csv", column, word) as u64;
+    assert_eq!(shown("ck_charged", "yes"), charges.confirmed);
     assert_eq!(shown("ck_outcome", "in_doubt"), doubts);
     doubts
 }
 
 /// Checks that with enough room the same command finishes the run and buys nothing twice.
-fn check_goes_on(place: &Place, vendor: Vendor, rows: u64, doubts: u64) {
+fn check_goes_on(place: &Workspace, vendor: Vendor, rows: u64, doubts: u64) {
     let code = if doubts == 0 { 0 } else { 3 };
     place.run("in.csv", &vendor.base_url, &LEDGER).exits(code);
     let calls = vendor.end();
@@ -75,25 +61,17 @@ fn check_goes_on(place: &Place, vendor: Vendor, rows: u64, doubts: u64) {
     let summary = place.summary("in.sandbox.csv");
     let in_doubt = summary["outcomes"]["in_doubt"].as_u64().unwrap();
     assert_eq!((in_doubt, summary["rows"].as_u64().unwrap()), (doubts, rows));
-    let least = summary["spending"]["owed_at_least"].as_u64().unwrap();
-    let most = summary["spending"]["owed_at_most"].as_u64().unwrap();
-    assert!(least <= billed(&calls) && billed(&calls) <= most && most == least + doubts);
+    let owed = Charges::owed(&summary);
+    assert!(owed.covers(billed(&calls)), "{} billed, but {owed:?}", billed(&calls));
+    assert_eq!(owed.possible, doubts);
     assert!(!place.path("in.sandbox.partial.csv").exists());
-}
-
-/// Returns the program with a limit on the size of its files, in blocks. The signal that would kill
-/// the program is ignored, so that its writes fail as on a full disk.
-fn limited(place: &Place, blocks: &str, arguments: &[&str]) -> Command {
-    let script = "trap '' XFSZ; ulimit -f \"$1\"; shift; exec \"$@\"";
-    let whole = [&["-c", script, "sh", blocks, CEKNIK], arguments].concat();
-    place.command_of("/bin/sh", &whole)
 }
 
 #[test]
 fn a_ledger_that_cannot_grow_stops_the_run_and_covers_every_charge() {
     // Blocks of 512 bytes for each file: enough to begin, too few to finish.
     for blocks in ["500", "800", "1300"] {
-        let (place, vendor) = set_up(400);
+        let (place, vendor) = set_up(400, LATENCY);
         let arguments = run_arguments("in.csv", &vendor.base_url, &LEDGER);
         let ended = Running::start(limited(&place, blocks, &arguments)).end();
         let doubts = check_cut_short(&place, &vendor, ended);
@@ -148,7 +126,7 @@ fn a_full_disk_stops_the_run_and_covers_every_charge() {
     if !may_mount("a_full_disk_stops_the_run_and_covers_every_charge") {
         return;
     }
-    let (place, vendor) = set_up(400);
+    let (place, vendor) = set_up(400, LATENCY);
     let _disk = Disk::mount(&place.path("disk"), "size=4m").unwrap();
     // A file of somebody else that leaves half a megabyte.
     let ballast = place.write("disk/ballast", vec![0; 7 << 19]);
@@ -165,7 +143,7 @@ fn a_full_disk_stops_the_run_and_covers_every_charge() {
 
 #[test]
 fn a_disk_that_cannot_be_written_is_told_before_the_first_call() {
-    let (place, vendor) = set_up(5);
+    let (place, vendor) = set_up(5, LATENCY);
     // The ledger's folder would be a file, so that not even root can write there.
     place.write("disk/file", "");
     let ended = place.run("in.csv", &vendor.base_url, &["--ledger", "disk/file/my.ledger"]);
@@ -181,7 +159,7 @@ fn a_disk_that_cannot_be_written_is_told_before_the_first_call() {
 
 #[test]
 fn a_damaged_ledger_is_refused_and_never_replaced() {
-    let (place, vendor) = set_up(300);
+    let (place, vendor) = set_up(300, LATENCY);
     place.run("in.csv", &vendor.base_url, &LEDGER).exits(0);
     let whole = fs::read(place.path("disk/my.ledger")).unwrap();
     let key = fs::read(place.path("disk/my.ledger.key")).unwrap();
@@ -226,7 +204,7 @@ fn a_damaged_ledger_is_refused_and_never_replaced() {
     assert_eq!(vendor.end().len(), 300);
 }
 
-fn other_programs_database(place: &Place) -> Vec<u8> {
+fn other_programs_database(place: &Workspace) -> Vec<u8> {
     let path = place.path("other.db");
     let other = rusqlite::Connection::open(&path).unwrap();
     other.execute_batch("CREATE TABLE notes (text); INSERT INTO notes VALUES ('mine')").unwrap();
@@ -236,7 +214,7 @@ fn other_programs_database(place: &Place) -> Vec<u8> {
 
 #[test]
 fn an_output_folder_that_vanishes_costs_no_answer() {
-    let (place, vendor) = set_up(200);
+    let (place, vendor) = set_up(200, LATENCY);
     fs::create_dir(place.path("results")).unwrap();
     let more = [&LEDGER[..], &["-o", "results/out.csv"]].concat();
     let arguments = run_arguments("in.csv", &vendor.base_url, &more);
@@ -258,7 +236,7 @@ fn an_output_folder_that_vanishes_costs_no_answer() {
 /// written.
 #[test]
 fn a_disk_that_is_full_for_ledger_and_output_leaves_the_last_words() {
-    let (place, vendor) = set_up(200);
+    let (place, vendor) = set_up(200, LATENCY);
     let more = [&LEDGER[..], &["-o", "disk/out.csv", "--summary", "summary.json"]].concat();
     let mut command = place.command(&run_arguments("in.csv", &vendor.base_url, &more));
     let act = Act::Fail { errno: ENOSPC, lasts: true };
@@ -272,10 +250,9 @@ fn a_disk_that_is_full_for_ledger_and_output_leaves_the_last_words() {
     let summary: Value = serde_json::from_str(&place.read("summary.json")).unwrap();
     assert_eq!((&summary["exit"], &summary["ended"]), (&18.into(), &"storage".into()));
     assert!(summary["outcomes"].is_null() && summary["output"].is_null());
-    let calls = vendor.calls();
-    let owed = |name: &str| summary["spending"][name].as_u64().unwrap();
-    let billed = billed(&calls);
-    assert!(!calls.is_empty() && owed("owed_at_least") <= billed && billed <= owed("owed_at_most"));
+    let (calls, owed) = (vendor.calls(), Charges::owed(&summary));
+    assert!(!calls.is_empty());
+    assert!(owed.covers(billed(&calls)), "{} billed, but {owed:?}", billed(&calls));
     let doubts = summary["spending"]["possible"]["in_doubt"].as_u64().unwrap();
     place.run("in.csv", &vendor.base_url, &more).exits(if doubts == 0 { 0 } else { 3 });
     bought_once(&vendor.end());
@@ -284,25 +261,24 @@ fn a_disk_that_is_full_for_ledger_and_output_leaves_the_last_words() {
 #[test]
 fn a_ledger_is_the_file_that_its_name_says() {
     for name in [":memory:", "file:a?mode=memory", "file:a%20b#c"] {
-        let (place, vendor) = set_up(3);
+        let (place, vendor) = set_up(3, LATENCY);
         for _ in 0..2 {
             place.run("in.csv", &vendor.base_url, &["--ledger", name]).exits(0);
         }
         assert_eq!(vendor.calls().len(), 3, "{name}: bought twice");
         assert!(place.path(name).is_file(), "{name}");
-        let which = ["--json", "--ledger", name, "--base-url", &vendor.base_url];
-        let plan = place.ceknik(&[&["plan", "in.csv"], &which[..]].concat()).exits(0);
+        let which = ["--ledger", name, "--base-url", &vendor.base_url];
+        let plan = place.ceknik(&[&["plan", "in.csv", "--json"], &which[..]].concat()).exits(0);
         let plan: Value = serde_json::from_str(&plan.stdout).unwrap();
         assert_eq!(plan["reused"], 3, "{name}: {plan}");
-        let status = place.ceknik(&[&["status"], &which[..]].concat()).exits(0);
-        let status: Value = serde_json::from_str(&status.stdout).unwrap();
+        let status = place.status(&which);
         assert_eq!(status["runs"].as_array().unwrap().len(), 2, "{name}");
     }
 }
 
 #[test]
 fn a_link_to_a_ledger_is_that_ledger() {
-    let (place, vendor) = set_up(100);
+    let (place, vendor) = set_up(100, LATENCY);
     std::os::unix::fs::symlink("disk/my.ledger", place.path("link")).unwrap();
     let by_link = ["--ledger", "link"];
     place.run("in.csv", &vendor.base_url, &by_link).exits(11);
@@ -317,13 +293,13 @@ fn a_link_to_a_ledger_is_that_ledger() {
     first.end().exits(0);
     place.run("in.csv", &vendor.base_url, &by_link).exits(0);
     assert_eq!(vendor.end().len(), 100);
-    let names = fs::read_dir(place.path("")).unwrap().map(|entry| entry.unwrap().file_name());
-    assert_eq!(names.filter(|name| name.to_string_lossy().starts_with("link")).count(), 1);
+    let names = names(&place.path(""));
+    assert_eq!(names.iter().filter(|name| name.starts_with("link")).count(), 1);
 }
 
 #[test]
 fn one_run_at_a_time_on_a_ledger() {
-    let (place, vendor) = set_up(200);
+    let (place, vendor) = set_up(200, LATENCY);
     place.write("other.csv", many_people(50));
     let arguments = run_arguments("in.csv", &vendor.base_url, &LEDGER);
     let first = Running::start(place.command(&arguments));
@@ -332,7 +308,7 @@ fn one_run_at_a_time_on_a_ledger() {
     assert!(refused.stderr.contains("--lock-wait"), "{}", refused.stderr);
     assert!(!place.path("other.sandbox.csv").exists());
     // `status` needs no lock.
-    assert_eq!(status(&place)["runs"][0]["state"], "open");
+    assert_eq!(place.status(&LEDGER[..2])["runs"][0]["state"], "open");
     let waits = [&LEDGER[..], &["--lock-wait", "60s"]].concat();
     let arguments = run_arguments("other.csv", &vendor.base_url, &waits);
     let second = Running::start(place.command(&arguments));
@@ -355,11 +331,8 @@ fn one_run_at_a_time_on_a_ledger() {
 
 #[test]
 fn a_second_start_never_disturbs_the_output_of_the_first() {
-    let (place, vendor) = set_up(40);
-    let people = many_people(40);
-    let pairs: Vec<&str> = people.lines().skip(1).collect();
-    let rows: String = (0..40_000).map(|n| format!("{}\n", pairs[n % 40])).collect();
-    place.write("in.csv", format!("id,nik,nama\n{rows}"));
+    let (place, vendor) = set_up(40, LATENCY);
+    place.write("in.csv", repeated(40, 40_000));
     let more = [&LEDGER[..], &["-o", "out.csv"]].concat();
     let arguments = run_arguments("in.csv", &vendor.base_url, &more);
     let mut first = Running::start(place.command(&arguments));
@@ -371,7 +344,6 @@ fn a_second_start_never_disturbs_the_output_of_the_first() {
             second.exits(17);
             refusals += 1;
         }
-        sleep(Duration::from_millis(1));
     }
     first.end().exits(0);
     println!("{refusals} further starts refused");

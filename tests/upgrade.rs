@@ -14,19 +14,20 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 use support::faults::{Act, ENOSPC, Fault, STORAGE, trace};
-use support::{Ended, Place, Running};
+use support::files::{self, Contents, mode};
+use support::table::count;
+use support::{Finished, Running, Workspace};
 
 const LEDGER: &str = "disk/my.ledger";
 const LONG: [&str; 4] = ["--reuse", "36500d", "--reask-after", "36500d"];
 
 /// Returns a place with a copy of a stored ledger and of the inputs.
-fn stored(name: &str) -> Place {
-    let place = Place::new();
+fn stored(name: &str) -> Workspace {
+    let place = Workspace::new();
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/ledgers");
     fs::create_dir(place.path("disk")).unwrap();
     for input in ["customers.csv", "temporary.csv"] {
@@ -44,23 +45,18 @@ fn arguments<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [&run[..], &LONG, more].concat()
 }
 
-fn run(place: &Place, more: &[&str]) -> Ended {
+fn run(place: &Workspace, more: &[&str]) -> Finished {
     place.ceknik(&arguments(more))
 }
 
 /// Returns the files in the ledger's folder that hold facts, with their bytes: ledger, WAL, key,
 /// witness and any copy of them. The lock, `-shm` and empty files are left out.
-fn facts(place: &Place) -> Vec<(PathBuf, Vec<u8>)> {
-    let mut files: Vec<_> = fs::read_dir(place.path("disk"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| {
-            !["lock", "ledger-shm"].iter().any(|end| path.to_string_lossy().ends_with(end))
-        })
-        .map(|path| (path.clone(), fs::read(path).unwrap()))
-        .filter(|(_, bytes)| !bytes.is_empty())
-        .collect();
-    files.sort();
+fn facts(place: &Workspace) -> Contents {
+    let mut files = files::contents(&place.path("disk"));
+    files.retain(|name, bytes| {
+        let is_passing = name.ends_with("lock") || name.ends_with("ledger-shm");
+        !is_passing && !bytes.is_empty()
+    });
     files
 }
 
@@ -83,7 +79,7 @@ fn version(ledger: &Path) -> i64 {
     ledger.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
 }
 
-fn outcomes(place: &Place) -> Vec<String> {
+fn outcomes(place: &Workspace) -> Vec<String> {
     place.column("out.csv", "ck_outcome")
 }
 
@@ -94,11 +90,6 @@ fn undisturbed() -> Vec<String> {
     fs::create_dir(place.path("disk")).unwrap();
     run(&place, &[]).exits(0);
     outcomes(&place)
-}
-
-fn status(place: &Place) -> Value {
-    let ended = place.ceknik(&["status", "--json", "--ledger", LEDGER]).exits(0);
-    serde_json::from_str(&ended.stdout).unwrap()
 }
 
 #[test]
@@ -156,15 +147,14 @@ fn what_an_open_run_has_asked_for_is_shown_even_if_it_is_refused_today() {
         (summary["spending"]["calls"].as_u64(), summary["calls"].as_u64()),
         (Some(20), Some(8))
     );
-    let charged = column("ck_charged").iter().filter(|charged| *charged == "yes").count() as u64;
-    assert_eq!(summary["spending"]["confirmed"].as_u64(), Some(charged));
+    assert_eq!(summary["spending"]["confirmed"], count(&column("ck_charged"), "yes"));
     assert_eq!(summary["rejected"]["nik_temporary"].as_u64(), Some(4));
     assert_eq!(bought_twice(&place.path(LEDGER)), 0);
     // A new run of the same file refuses all temporary NIKs.
     let again =
         place.ceknik(&[&arguments("run")[..], &["-o", "out.csv", "--force"]].concat()).exits(3);
     assert!(!again.stderr.contains("going on"), "{}", again.stderr);
-    assert_eq!(column("ck_outcome").iter().filter(|o| *o == "rejected").count(), 9);
+    assert_eq!(count(&column("ck_outcome"), "rejected"), 9);
 }
 
 #[test]
@@ -172,11 +162,10 @@ fn the_answers_of_a_finished_run_are_reused() {
     let place = stored("finished");
     let before = calls_in(&place.path(LEDGER));
     run(&place, &[]).exits(0);
-    let (summary, rows) = (place.summary("out.csv"), place.rows("out.csv"));
+    let summary = place.summary("out.csv");
     assert_eq!(summary["run"], 2, "a new run");
     // Only pairs that never got an answer would be sent again.
-    let reused = rows.iter().filter(|row| row["ck_source"] == "ledger").count() as u64;
-    assert_eq!(summary["funnel"]["reused"].as_u64().unwrap(), reused);
+    assert_eq!(summary["funnel"]["reused"], place.count("out.csv", "ck_source", "ledger"));
     assert_eq!(summary["funnel"]["to_send"], 0, "{}", summary["funnel"]);
     assert_eq!(calls_in(&place.path(LEDGER)), before);
     assert_eq!(bought_twice(&place.path(LEDGER)), 0);
@@ -190,7 +179,7 @@ fn a_plan_and_a_status_show_an_older_ledger_as_it_is() {
         let plan = ["plan", "customers.csv", "--sandbox", "--ledger", LEDGER, "--json"];
         let plan = place.ceknik(&[&plan[..], &LONG].concat()).exits(0);
         let plan: Value = serde_json::from_str(&plan.stdout).unwrap();
-        let shown = status(&place);
+        let shown = place.status(&["--ledger", LEDGER]);
         assert_eq!(
             (&plan["unsettled"], &shown["unsettled"]),
             (&unsettled.into(), &unsettled.into())
@@ -226,10 +215,9 @@ fn the_copy_of_a_ledger_is_the_file_that_its_name_says() {
         let purge = ["purge", "--older-than", "36500d", "--sandbox", "--ledger", name];
         place.ceknik(&purge).exits(0);
         let copy = place.path(&format!("{name}.v2"));
-        let mode = fs::metadata(&copy).unwrap().permissions().mode() & 0o777;
         // SQLite must not interpret the name here either.
         fs::copy(&copy, place.path("copy")).unwrap();
-        assert_eq!((version(&place.path("copy")), mode), (2, 0o600), "{name}");
+        assert_eq!((version(&place.path("copy")), mode(&copy)), (2, 0o600), "{name}");
         assert_eq!(place.read("a"), "a file of somebody else", "{name}");
     }
 }

@@ -7,7 +7,7 @@
 
 use std::time::SystemTime;
 
-use ceknik::api::{Credentials, text, told, wire};
+use ceknik::api::{Credentials, text, describe, wire};
 use ceknik::model::class::{Class, ResultCode};
 use ceknik::model::money::Charge;
 use ceknik::model::reply::{Body, Reply, Response};
@@ -58,7 +58,7 @@ fuzz_target!(|bytes: &[u8]| {
     for text in &readings {
         let remains = Texts::from(wire::remains(text));
         assert!(remains.get(Text::Result).is_none() && remains.get(Text::Status).is_none());
-        let told = told::description(http, content_type, Some(text), &subject, &secrets);
+        let told = describe::description(http, content_type, Some(text), &subject, &secrets);
         assert!(told.is_ascii() || told.ends_with("…\""), "{told:?}");
         assert!(!told.as_bytes().windows(4).any(|four| four.iter().all(u8::is_ascii_digit)));
         let upper = told.to_uppercase();

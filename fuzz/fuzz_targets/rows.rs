@@ -4,19 +4,19 @@
 
 #![no_main]
 
-use ceknik::input::{Options, read_bytes};
+use ceknik::input::{ReadOptions, read_bytes};
 use ceknik::rules::columns::ColumnSpec;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     // Few inputs have known headers. With column numbers, the rows of any input are reached.
-    let numbered = Options {
+    let numbered = ReadOptions {
         no_header: true,
         id_column: Some(ColumnSpec::Index(1)),
         name_column: Some(ColumnSpec::Index(2)),
-        ..Options::default()
+        ..ReadOptions::default()
     };
-    for options in [Options::default(), numbered] {
+    for options in [ReadOptions::default(), numbered] {
         // An input may be refused.
         let _ = read_bytes(bytes, &options);
     }

@@ -30,15 +30,14 @@ mod options;
 mod proxy;
 mod tls;
 
-pub use options::Options;
-
-use lines::{KeptFor, Lines, Whose};
+use lines::{AnswerOwner, KeepAlive, Lines};
 use options::AGENT;
+pub use options::ClientOptions;
 
 use super::credentials::Credentials;
 use super::error::ApiError;
 use super::text::{self, Form};
-use super::{Verifier, told, wire};
+use super::{Verifier, describe, wire};
 use crate::model::class::{Lost, NotSent};
 use crate::model::reply::{Body, Fault, Remains, Reply, Response};
 use crate::model::subject::Subject;
@@ -49,7 +48,7 @@ use crate::rules::body::BodyKind;
 const LATE: Duration = Duration::from_millis(50);
 /// Extra time for an answer that came while the process was stopped. Such an answer is already
 /// waiting in its socket.
-const LAST_LOOK: Duration = Duration::from_secs(2);
+const GRACE_AFTER_STOP: Duration = Duration::from_secs(2);
 /// The [`Verifier`] that calls the vendor over HTTP.
 pub struct HttpVerifier {
     lines: Lines,
@@ -67,7 +66,7 @@ impl HttpVerifier {
     /// - [`ApiError::CaCert`]: the CA file cannot be read, or contains no usable certificate.
     /// - [`ApiError::Proxy`]: a proxy variable does not contain a usable address.
     /// - [`ApiError::Client`]: the HTTP client cannot be built.
-    pub fn new(options: &Options) -> Result<Self, ApiError> {
+    pub fn new(options: &ClientOptions) -> Result<Self, ApiError> {
         let (lines, url) = (Lines::new(options)?, options.base.endpoint());
         let headers = |kind| headers(&url, &options.credentials, kind);
         let headers = [headers(BodyKind::Json)?, headers(BodyKind::Form)?];
@@ -79,7 +78,7 @@ impl HttpVerifier {
     /// the answer belonged to this call.
     async fn call(&self, subject: &Subject, kind: BodyKind) -> Reply {
         let timer = pin!(sleep_until(Instant::now() + self.timeout));
-        let mut due = Due(timer);
+        let mut due = CallDeadline(timer);
         let Ok(mut line) = self.lines.take().await else {
             let cause = "the HTTP client could not be made".to_owned();
             return Reply::Fault(Fault::NotSent(NotSent::Connect, cause));
@@ -100,63 +99,66 @@ impl HttpVerifier {
         // After a complete answer, nothing keeps its connection busy any more.
         drop(answer);
         let mut response = match came {
-            Some(Ok(Size::Whole)) => self.understood(&head, &bytes, subject),
-            Some(Ok(Size::TooLarge)) => self.foreign(&head, None, subject),
+            Some(Ok(Size::Whole)) => self.complete_response(&head, &bytes, subject),
+            Some(Ok(Size::TooLarge)) => self.foreign_response(&head, None, subject),
             Some(Err(_)) => {
-                return Reply::Fault(self.broken_off(Lost::Cut, &head, &bytes, subject));
+                return Reply::Fault(self.broken_off_fault(Lost::Cut, &head, &bytes, subject));
             }
-            None => return Reply::Fault(self.broken_off(Lost::Timeout, &head, &bytes, subject)),
+            None => {
+                return Reply::Fault(self.broken_off_fault(Lost::Timeout, &head, &bytes, subject));
+            }
         };
         // An answer that is not the vendor's closes its line: the line is dropped on return.
         let Body::Vendor(texts) = &mut response.body else { return Reply::Response(response) };
-        let id = telling_apart(texts.get(Text::RequestId));
+        let id = distinguishing_id(texts.get(Text::RequestId));
         match self.lines.put_back(line, connection, head.kept_for(), id) {
-            Whose::Own => {
+            AnswerOwner::ThisCall => {
                 self.credentials.hide_in(texts.present_mut(), subject);
                 Reply::Response(response)
             }
-            Whose::Earlier => Reply::Fault(Fault::lost(Lost::Repeated)),
+            AnswerOwner::EarlierCall => Reply::Fault(Fault::lost(Lost::Repeated)),
         }
     }
 
     /// Converts a complete answer to a response. The first reading of the body that is the vendor's
     /// answer is used.
-    fn understood(&self, head: &Head, bytes: &[u8], subject: &Subject) -> Response {
+    fn complete_response(&self, head: &Head, bytes: &[u8], subject: &Subject) -> Response {
         let readings = text::readings(bytes, head.form());
         match readings.iter().find_map(|text| wire::answer(text)) {
             Some(body) => {
                 let body = Body::Vendor(Box::new(body));
                 Response { http: head.http, retry_after: head.retry_after(), body }
             }
-            None => self.foreign(head, readings.first().map(AsRef::as_ref), subject),
+            None => self.foreign_response(head, readings.first().map(AsRef::as_ref), subject),
         }
     }
 
     /// Converts an answer that is not the vendor's, or that cannot be read, to a response.
-    fn foreign(&self, head: &Head, text: Option<&str>, subject: &Subject) -> Response {
+    fn foreign_response(&self, head: &Head, text: Option<&str>, subject: &Subject) -> Response {
         let kind = head.form().content_type;
-        let told = told::description(head.http, kind, text, subject, &self.credentials);
+        let told = describe::description(head.http, kind, text, subject, &self.credentials);
         let remains = text.map(|text| self.remains(text, subject)).unwrap_or_default();
         // If the texts belong to another call, they are dropped. The HTTP status is still used.
-        let remains = if self.is_another_calls(&remains) { Remains::default() } else { remains };
+        let remains = if self.claims_repeated_id(&remains) { Remains::default() } else { remains };
         let remains = Remains { description: Some(told), ..remains };
         let body = Body::Foreign(Box::new(remains));
         Response { http: head.http, retry_after: head.retry_after(), body }
     }
 
     /// Converts an answer that broke off to a fault.
-    fn broken_off(&self, why: Lost, head: &Head, bytes: &[u8], subject: &Subject) -> Fault {
+    fn broken_off_fault(&self, why: Lost, head: &Head, bytes: &[u8], subject: &Subject) -> Fault {
         let readings = text::readings(bytes, head.form());
         let remains = readings.first().map(|text| self.remains(text, subject)).unwrap_or_default();
-        match self.is_another_calls(&remains) {
+        match self.claims_repeated_id(&remains) {
             true => Fault::lost(Lost::Repeated),
             false => Fault::InDoubt(why, Box::new(remains)),
         }
     }
 
     /// Checks whether an earlier answer had the same request id. A new id is remembered.
-    fn is_another_calls(&self, remains: &Remains) -> bool {
-        telling_apart(remains.request_id.as_deref()).is_some_and(|id| !self.lines.is_new(id))
+    fn claims_repeated_id(&self, remains: &Remains) -> bool {
+        distinguishing_id(remains.request_id.as_deref())
+            .is_some_and(|id| !self.lines.remember_if_new(id))
     }
 
     fn remains(&self, text: &str, subject: &Subject) -> Remains {
@@ -188,9 +190,9 @@ impl Verifier for HttpVerifier {
 }
 
 /// The deadline of a call.
-struct Due<'a>(Pin<&'a mut Sleep>);
+struct CallDeadline<'a>(Pin<&'a mut Sleep>);
 
-impl Due<'_> {
+impl CallDeadline<'_> {
     /// Waits for a part of the call until the deadline, and returns `None` after it. If the
     /// deadline passed while the whole process was stopped (SIGSTOP, a frozen container), the
     /// answer may have come meanwhile. In that case the part gets a little more time.
@@ -205,7 +207,7 @@ impl Due<'_> {
         if Instant::now() < self.0.deadline() + LATE {
             return None;
         }
-        timeout(LAST_LOOK, part).await.ok()
+        timeout(GRACE_AFTER_STOP, part).await.ok()
     }
 }
 
@@ -243,18 +245,20 @@ impl Head {
     }
 
     /// Returns how long the server keeps the connection after this answer.
-    fn kept_for(&self) -> KeptFor {
+    fn kept_for(&self) -> KeepAlive {
         let has_end = self.headers.contains_key(CONTENT_LENGTH)
             || self.headers.contains_key(TRANSFER_ENCODING);
         let says = |wanted: &str| self.words(CONNECTION).any(|word| word == wanted);
         let is_old = self.version < Version::HTTP_11 && !says("keep-alive");
         if says("close") || is_old || !has_end {
-            return KeptFor::Closed;
+            return KeepAlive::Close;
         }
         let seconds = self.words(HeaderName::from_static("keep-alive")).find_map(|word| {
             word.strip_prefix("timeout")?.trim().strip_prefix('=')?.trim().parse().ok()
         });
-        seconds.map_or(KeptFor::Unsaid, |seconds| KeptFor::Said(Duration::from_secs(seconds)))
+        seconds.map_or(KeepAlive::Unspecified, |seconds| {
+            KeepAlive::Timeout(Duration::from_secs(seconds))
+        })
     }
 
     /// Returns the elements of a header that is a comma-separated list, in lower case.
@@ -285,7 +289,7 @@ async fn read(answer: &mut reqwest::Response, bytes: &mut Vec<u8>) -> Result<Siz
 
 /// Returns the request id if it can tell answers apart. A text without a digit, such as an empty
 /// text or "N/A", may be the same in all answers.
-fn telling_apart(id: Option<&str>) -> Option<&str> {
+fn distinguishing_id(id: Option<&str>) -> Option<&str> {
     id.filter(|id| id.bytes().any(|b| b.is_ascii_digit()))
 }
 

@@ -6,7 +6,7 @@
 use url::{Host, Url};
 
 use super::ApiError;
-use crate::rules::pair::ENDPOINT;
+use crate::rules::pair_key::ENDPOINT;
 
 /// The destination of calls: a vendor's base URL, or the sandbox of this process.
 #[derive(Debug, Clone, PartialEq, Eq)]

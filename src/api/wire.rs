@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn lenient_where_it_may_be_and_strict_where_it_must() {
+    fn only_a_complete_answer_of_the_vendor_is_read() {
         for (result, code) in [
             (r#"{"result":1},"x":[1]"#, Some("01")),
             (r#"{"result":77}"#, Some("77")),
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_browser_takes_is_taken() {
+    fn json_is_read_as_a_browser_reads_it() {
         let deep = format!(r#"{{"x":{}1{},"status":"A"}}"#, "[".repeat(5000), "]".repeat(5000));
         for (json, status) in [
             (r#"{"status":"A","status":"B"}"#, "B"),

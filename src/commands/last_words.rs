@@ -5,8 +5,8 @@
 //! Never: advises to go on at once while answers cannot be read, since further answers would be
 //! lost in the same way.
 
+use super::command_line::command_with;
 use super::run::finish::EndedStart;
-use super::typed::command_with;
 use crate::engine::{LostAnswers, Stats};
 use crate::model::class::AccountStop;
 use crate::model::exit_code::ExitCode;
@@ -20,14 +20,14 @@ use crate::term::Screen;
 pub(super) fn say_last_words(ended: &EndedStart, resends_doubts: bool, screen: &Screen) {
     let EndedStart { report, state, .. } = ended;
     if let Some(stop) = report.stop {
-        screen.say(&format!("\nstopped: {}", why(stop, &state.stats)));
+        screen.say(&format!("\nstopped: {}", stop_reason_text(stop, &state.stats)));
     }
-    let next = next(report, &state.stats, resends_doubts);
+    let next = next_step(report, &state.stats, resends_doubts);
     screen.say(&last_words(report, next.as_deref()));
 }
 
 /// Returns the reason why a start stopped.
-fn why(stop: StopReason, stats: &Stats) -> String {
+fn stop_reason_text(stop: StopReason, stats: &Stats) -> String {
     let failure = stats.last_failure.as_deref().unwrap_or("no cause is known");
     let words = match stop {
         StopReason::Account(AccountStop::Unauthorized) => {
@@ -73,7 +73,7 @@ fn why(stop: StopReason, stats: &Stats) -> String {
             "20 rows in a row were refused: something is wrong with us, not with the customers; \
              see ck_status and ck_reason in the partial output"
         }
-        StopReason::LostAnswers => return lost(stats),
+        StopReason::LostAnswers => return lost_answers_text(stats),
         StopReason::Mismatches => {
             "too many of the first 200 verdicts are mismatches (--stop-if-mismatch-over): each was \
              charged, and so would the rest be; is it the right column?"
@@ -81,7 +81,8 @@ fn why(stop: StopReason, stats: &Stats) -> String {
         StopReason::Interrupted(Signal::Interrupt) => "interrupted",
         StopReason::Interrupted(Signal::Terminate) => "terminated",
         StopReason::Interrupted(Signal::HangUp) => "the terminal is gone",
-        StopReason::InputChanged => "the input changed, or could no longer be read",
+        StopReason::InputChanged => "the input changed while it was read",
+        StopReason::InputUnreadable => "the input can no longer be read",
         StopReason::Storage => "the ledger cannot be written",
         StopReason::Defect => "a part of ceknik ended early, which is a defect",
     };
@@ -89,7 +90,7 @@ fn why(stop: StopReason, stats: &Stats) -> String {
 }
 
 /// Returns the ways in which answers were lost, with advice on what to look at.
-fn lost(stats: &Stats) -> String {
+fn lost_answers_text(stats: &Stats) -> String {
     let LostAnswers { late, cut, unreadable, otherwise } = stats.lost;
     let told = stats.last_unreadable.as_deref().unwrap_or("without a result");
     let ways = [
@@ -112,7 +113,7 @@ fn lost(stats: &Stats) -> String {
 /// Returns the next thing to do, with a command to paste if there is one. Returns `None` if nothing
 /// is left to do, or after an internal error. `resends_doubts` is true if the run sends rows in
 /// doubt again.
-fn next(report: &RunReport, stats: &Stats, resends_doubts: bool) -> Option<String> {
+fn next_step(report: &RunReport, stats: &Stats, resends_doubts: bool) -> Option<String> {
     let same = command_with(&[]);
     let is_unavailable =
         report.written.is_some_and(|rows| rows.outcomes.get(Outcome::Unavailable) > 0);

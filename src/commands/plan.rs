@@ -4,6 +4,8 @@
 //! Must hold: the plan says what `run` would do, because both use the same stages. A plan needs no
 //! credentials, opens no connection, takes no lock, and leaves no file behind.
 
+use super::preamble;
+use super::stages::{Assumptions, ReuseRules, find_layout, fold, forecast, open_source, opening};
 use crate::config::{JobConfig, PlanConfig};
 use crate::error::Error;
 use crate::ledger::{self, Facts, FoundRun, Preview};
@@ -18,9 +20,6 @@ use crate::output::{
 use crate::passes::{Input, Known, PassError, Survey, locate, survey};
 use crate::rules::estimate::{Fit, History};
 use crate::term::Screen;
-
-use super::preamble;
-use super::stages::{Assumptions, UseOfKnown, find_layout, fold, forecast, open_source, opening};
 
 /// Plans a run. Returns the exit code.
 ///
@@ -41,19 +40,19 @@ pub fn plan(config: &PlanConfig, screen: &Screen) -> Result<ExitCode, Error> {
     let mut input = Input::new(source, layout, job.reading.clone(), hasher);
     // A signal ends the process at once, since there is nothing to put in order.
     let mut surveyed = survey(&input, &|| false)?;
-    let looked = look(job, &preview, &mut input, &mut surveyed)?;
+    let known = look(job, &preview, &mut input, &mut surveyed)?;
     let funnel = Funnel::of(&surveyed)?;
     let assumptions = Assumptions { charge_share: *charge_share, night: *night };
-    let forecast = forecast(job, &surveyed, funnel, looked.known, looked.history, assumptions);
+    let forecast = forecast(job, &surveyed, funnel, known.known, known.history, assumptions);
     let stop = find_stop(&input, &surveyed, forecast.fit)?;
 
     let exit = exit_code(job.force, &surveyed, &forecast);
-    if let Some(run) = &looked.run {
+    if let Some(run) = &known.run {
         screen.say(&preamble::which_run(run, &forecast));
     }
     screen.say(&skipped_words(&surveyed.skipped));
     screen.say(&forecast_words(&forecast, stop.as_ref()));
-    screen.say(&unsettled_words(looked.unsettled));
+    screen.say(&unsettled_words(known.unsettled));
     screen.say(&findings_words(&surveyed.findings));
     let warnings = surveyed.findings.iter().filter(|finding| finding.class == FindingClass::Warn);
     let warnings = warnings.count() as u64;
@@ -66,7 +65,7 @@ pub fn plan(config: &PlanConfig, screen: &Screen) -> Result<ExitCode, Error> {
             warnings: &surveyed.counts.warnings,
             skipped: surveyed.skipped,
             findings: &surveyed.findings,
-            unsettled: looked.unsettled,
+            unsettled: known.unsettled,
             stops_at: stop.as_ref(),
             exit,
         };
@@ -81,7 +80,7 @@ pub fn plan(config: &PlanConfig, screen: &Screen) -> Result<ExitCode, Error> {
 
 /// Facts that are read from the ledger.
 #[derive(Default)]
-struct Looked {
+struct LedgerFacts {
     run: Option<FoundRun>,
     known: Known,
     history: History,
@@ -95,16 +94,16 @@ fn look(
     preview: &impl Preview,
     input: &mut Input,
     surveyed: &mut Survey,
-) -> Result<Looked, Error> {
+) -> Result<LedgerFacts, Error> {
     let opening = opening(input, surveyed, &job.reuse, "", WallMs::now());
-    let looked = preview.read(|facts| {
+    let known = preview.read(|facts| {
         let run = facts.find_run(&opening)?;
-        let rules = UseOfKnown { reuse: &job.reuse, retry: &job.engine.retry, now: opening.at };
+        let rules = ReuseRules { reuse: &job.reuse, retry: &job.engine.retry, now: opening.at };
         let known = fold(input, surveyed, facts, &run, rules, &|| false)?;
         let (history, unsettled) = (facts.history()?, facts.unsettled()?);
-        Ok::<_, PassError>(Looked { run: Some(run), known, history, unsettled })
+        Ok::<_, PassError>(LedgerFacts { run: Some(run), known, history, unsettled })
     })?;
-    Ok(looked.unwrap_or_default())
+    Ok(known.unwrap_or_default())
 }
 
 /// Finds the row at which the budget would stop the run. Returns `None` if the budget does not stop

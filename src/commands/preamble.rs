@@ -9,7 +9,7 @@ use crate::config::JobConfig;
 use crate::input::form::{Encoding, Form};
 use crate::input::{Layout, Source};
 use crate::ledger::{FoundRun, RunRef};
-use crate::model::money::{Price, Tally, in_brackets, number};
+use crate::model::money::{Price, Tally, number, price_in_brackets};
 use crate::model::subject::mask_path;
 use crate::output::{
     FileColumn, FileColumns, FileForm, Forecast, count, forecast_words, skipped_words,
@@ -125,7 +125,9 @@ pub(super) fn before(found: &FoundRun, surveyed: &Survey, forecast: &Forecast) -
     let mut text = which_run(found, forecast);
     text += &skipped_words(&surveyed.skipped);
     text += &forecast_words(forecast, None);
-    for finding in surveyed.findings.iter().filter(|finding| TOLD_BEFORE.contains(&finding.code)) {
+    for finding in
+        surveyed.findings.iter().filter(|finding| SHOWN_BEFORE_RUN.contains(&finding.code))
+    {
         text += &format!("warning: {}\n  hint: {}\n", finding.message, finding.hint);
     }
     text
@@ -133,7 +135,7 @@ pub(super) fn before(found: &FoundRun, surveyed: &Survey, forecast: &Forecast) -
 
 /// Codes of the findings that `run` shows before the first call: those that may make it buy calls
 /// that nobody wanted. `plan` shows all findings.
-const TOLD_BEFORE: [&str; 6] = [
+const SHOWN_BEFORE_RUN: [&str; 6] = [
     "nik_several_names",
     "rows_hidden",
     "sheets_left_out",
@@ -144,7 +146,7 @@ const TOLD_BEFORE: [&str; 6] = [
 
 fn calls_and_charges(tally: &Tally, price: Option<&Price>) -> String {
     let (calls, charged) = (count(tally.calls, "call"), number(tally.confirmed));
-    let money = in_brackets(price, tally.confirmed);
+    let money = price_in_brackets(price, tally.confirmed);
     let possible = match tally.possible.total() {
         0 => String::new(),
         n => format!(", {} possible", number(n)),

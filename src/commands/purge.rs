@@ -1,5 +1,6 @@
 //! `ceknik purge`: removes stored answers by age.
 
+use super::status::utc_offset_ms;
 use crate::cli::PurgeArgs;
 use crate::config::{Origins, which_ledger};
 use crate::error::Error;
@@ -9,8 +10,6 @@ use crate::model::exit_code::ExitCode;
 use crate::model::subject::mask_path;
 use crate::output::count;
 use crate::term::Screen;
-
-use super::status::utc_offset_ms;
 
 /// Removes answers that are older than the user asked for. Returns the exit code.
 ///

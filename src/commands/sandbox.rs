@@ -1,13 +1,12 @@
 //! `ceknik sandbox`: serves the stand-in vendor on loopback, until a signal ends it.
 
+use super::internal;
 use crate::cli::{AcceptsArg, SandboxArgs};
 use crate::error::Error;
 use crate::model::exit_code::ExitCode;
-use crate::sandbox::{Accepts, Options, Sandbox};
+use crate::sandbox::{Accepts, Sandbox, SandboxOptions};
 use crate::signals::Interrupts;
 use crate::term::Screen;
-
-use super::internal;
 
 /// Serves until SIGINT, SIGTERM or SIGHUP. Returns the exit code.
 ///
@@ -37,8 +36,8 @@ pub fn sandbox(args: &SandboxArgs, screen: &Screen) -> Result<ExitCode, Error> {
     Ok(ExitCode::Complete)
 }
 
-fn options(args: &SandboxArgs) -> Options {
-    Options {
+fn options(args: &SandboxArgs) -> SandboxOptions {
+    SandboxOptions {
         port: args.port,
         rate: args.rate,
         quota: args.quota,

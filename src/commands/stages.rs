@@ -7,33 +7,33 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Zoned};
 
+use super::command_line::command_with;
 use crate::config::{EngineConfig, InputFrom, JobConfig, Reuse};
 use crate::error::Error;
 use crate::input::error::SheetError;
 use crate::input::form::Form;
 use crate::input::{self, Layout, Problem, Source};
-use crate::ledger::{Facts, FoundRun, Identity, Opening, RunRef};
+use crate::ledger::{Facts, FoundRun, Identity, RunRef, StartRequest};
 use crate::model::attempt::{PairKey, WallMs};
 use crate::model::exit_code::ExitCode;
 use crate::model::finding::Finding;
 use crate::model::funnel::Funnel;
+use crate::model::hex::hex;
 use crate::model::subject::mask_digits;
 use crate::output::{Forecast, Pace};
 use crate::passes::{Input, Known, PassError, Survey, fold_known, survey};
 use crate::rules::estimate::{Basis, Charges, Fit, History, Share, nights, seconds};
-use crate::rules::pair::{PairHasher, truncate};
-use crate::rules::pairs::PairTable;
+use crate::rules::pair_key::{PairHasher, truncate};
+use crate::rules::pair_table::PairTable;
 use crate::rules::retry::RetryPolicy;
 use crate::rules::reuse::ReusePolicy;
-
-use super::typed::command_with;
 
 /// Opens the input. Standard input and the rows of a workbook are kept in an unnamed file in
 /// `folder`, because they are read several times. If the user must choose a sheet, the error ends
 /// in a command to paste.
 pub(super) fn open_source(
     from: &InputFrom,
-    reading: &input::Options,
+    reading: &input::ReadOptions,
     folder: &Path,
 ) -> Result<Source, Error> {
     let source = match from {
@@ -54,7 +54,7 @@ pub(super) fn open_source(
 
 /// Finds the layout of the input. If the user must choose a column, the error ends in a command to
 /// paste.
-pub(super) fn find_layout(source: &Source, reading: &input::Options) -> Result<Layout, Error> {
+pub(super) fn find_layout(source: &Source, reading: &input::ReadOptions) -> Result<Layout, Error> {
     input::inspect(source, reading).map_err(|error| {
         let question = match error.problem() {
             Problem::Columns(question) if !question.flags().is_empty() => question,
@@ -73,7 +73,7 @@ pub(crate) fn opening(
     reuse: &Reuse,
     account: &str,
     at: WallMs,
-) -> Opening {
+) -> StartRequest {
     let path = input.source.path().map(|path| path.canonicalize().unwrap_or_else(|_| path.into()));
     let path = path.unwrap_or_else(|| PathBuf::from("-"));
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
@@ -83,7 +83,7 @@ pub(crate) fn opening(
         Form::Text { .. } => String::new(),
     };
     let keyed = |what: &[u8], text: &[u8]| keyed(&input.hasher, what, text);
-    Opening {
+    StartRequest {
         identity: Identity { fingerprint: surveyed.fingerprint, columns: reading(input) },
         path: keyed(b"path", &[path.as_os_str().as_encoded_bytes(), sheet.as_bytes()].concat()),
         label: mask_digits(&name).into_owned(),
@@ -103,7 +103,7 @@ fn reading(input: &Input) -> String {
         // The name of a sheet may be that of a customer, so only its hash is kept.
         Form::Sheet(name) => {
             let key = keyed(hasher, b"sheet", name.as_bytes());
-            format!("sheet={}", key.map(|byte| format!("{byte:02x}")).concat())
+            format!("sheet={}", hex(&key))
         }
         Form::Text { encoding, .. } => format!("encoding={encoding}"),
     };
@@ -129,7 +129,7 @@ fn keyed(hasher: &PairHasher, what: &[u8], text: &[u8]) -> [u8; 16] {
 
 /// Rules for the use of known facts by a start, and the time of the start.
 #[derive(Clone, Copy)]
-pub(crate) struct UseOfKnown<'a> {
+pub(crate) struct ReuseRules<'a> {
     pub(crate) reuse: &'a Reuse,
     pub(crate) retry: &'a RetryPolicy,
     pub(crate) now: WallMs,
@@ -143,13 +143,13 @@ pub(crate) fn fold<F: Facts>(
     surveyed: &mut Survey,
     facts: &mut F,
     found: &FoundRun,
-    use_of_known: UseOfKnown<'_>,
+    rules: ReuseRules<'_>,
     is_stopped: &dyn Fn() -> bool,
 ) -> Result<Known, PassError> {
-    let UseOfKnown { reuse, retry, now } = use_of_known;
-    let begun = formerly_begun(surveyed, facts, found)?;
+    let ReuseRules { reuse, retry, now } = rules;
+    let begun = sent_but_now_rejected(surveyed, facts, found)?;
     if !begun.is_empty() {
-        input.formerly = Arc::new(begun);
+        input.sendable_before = Arc::new(begun);
         *surveyed = survey(input, is_stopped)?;
     }
     let policy = ReusePolicy {
@@ -163,18 +163,18 @@ pub(crate) fn fold<F: Facts>(
 }
 
 /// Returns the pairs that the open run has sent and that today's checks reject.
-fn formerly_begun<F: Facts>(
+fn sent_but_now_rejected<F: Facts>(
     surveyed: &mut Survey,
     facts: &mut F,
     found: &FoundRun,
 ) -> Result<HashSet<PairKey>, PassError> {
     let mut begun = HashSet::new();
-    let pairs = PairTable::new(std::mem::take(&mut surveyed.formerly));
+    let pairs = PairTable::new(std::mem::take(&mut surveyed.sendable_before));
     if let RunRef::Open(run) = found.run
         && !pairs.is_empty()
     {
         let keys = pairs.keys();
-        facts.own(run, &keys, &mut |at, own| {
+        facts.visit_own(run, &keys, &mut |at, own| {
             let key = at.and_then(|at| keys.as_slice().get(at.0 as usize));
             begun.extend(key.filter(|_| own.class.was_sent()).copied());
         })?;
@@ -219,7 +219,7 @@ pub(super) fn forecast(
         pace: Pace {
             rate,
             seconds,
-            finish: seconds.and_then(|seconds| on_the_clock(&Zoned::now(), seconds)),
+            finish: seconds.and_then(|seconds| format_finish(&Zoned::now(), seconds)),
             nights: seconds.zip(night).map(|(seconds, night)| (nights(seconds, night), night)),
         },
         braked: braked && funnel.to_send > 0,
@@ -230,7 +230,7 @@ pub(super) fn forecast(
 /// Formats the time `seconds` after `now`, to the minute and in the zone of `now`: the hour, the
 /// minute and the UTC offset, with the date if it is another day. Returns `None` if the time is
 /// beyond the range of the calendar.
-fn on_the_clock(now: &Zoned, seconds: u64) -> Option<String> {
+fn format_finish(now: &Zoned, seconds: u64) -> Option<String> {
     let span = SignedDuration::from_secs(i64::try_from(seconds).ok()?);
     let then = now.checked_add(span).ok()?;
     let form =
@@ -265,7 +265,7 @@ mod tests {
             (u64::MAX, None),
             (1_000_000_000_000, None),
         ] {
-            assert_eq!(on_the_clock(&now, seconds).as_deref(), shown, "{seconds}");
+            assert_eq!(format_finish(&now, seconds).as_deref(), shown, "{seconds}");
         }
     }
 }

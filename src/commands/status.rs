@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use crate::cli::StatusArgs;
 use crate::config::{Origins, which_ledger};
 use crate::error::Error;
-use crate::ledger::{self, DayTotal, Doubt, LedgerName, RunLine, Shown, Status};
+use crate::ledger::{self, DayTotal, Doubt, LedgerName, RunLine, ShowLedger, Status};
 use crate::model::attempt::WallMs;
+use crate::model::characters::terminal_safe;
 use crate::model::exit_code::ExitCode;
 use crate::model::money::{Tally, number};
 use crate::model::subject::mask_digits;
-use crate::model::text::fit;
 use crate::output::local;
 
 /// Version of the shape as JSON.
@@ -32,13 +32,13 @@ const SHOWN_DOUBTS: usize = 20;
 /// from it, or standard output cannot be written.
 pub fn status(args: &StatusArgs, origins: &Origins) -> Result<ExitCode, Error> {
     let location = which_ledger(&args.which, None, origins)?;
-    let ledger = ledger::look(&location.ledger)?;
+    let ledger = ledger::open_to_show(&location.ledger)?;
     let status = ledger.status(utc_offset_ms(), MOST_DOUBTS)?;
     let text =
         if args.json { to_json(&as_json(&status))? } else { as_text(&status, ledger.name()) };
-    let code = super::print(fit(&text).as_bytes())?;
+    let code = super::print(terminal_safe(&text).as_bytes())?;
     // The remains of a damaged ledger are shown first, and the error follows.
-    ledger.check_whole()?;
+    ledger.check_nothing_lost()?;
     Ok(code)
 }
 

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::InputFrom;
-use super::values::{usage, wrong};
+use super::values::{flag_error, usage_error};
 use crate::cli::RunArgs;
 use crate::error::Error;
 use crate::fs::AtomicFile;
@@ -15,7 +15,7 @@ use crate::fs::paths::{beside, folder_of, same_file};
 use crate::input::Layout;
 use crate::model::exit_code::ExitCode;
 use crate::model::subject::mask_path;
-use crate::output::{Dialect, Format, endings, is_our_summary, is_ours, stem};
+use crate::output::{Dialect, Format, endings, may_replace_output, may_replace_summary, stem};
 
 /// Place of the results as the user asked for it, before the kind of the input is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,14 +74,16 @@ impl WantedOutput {
             (Some(path), _) if path.to_str() == Some("-") => WantedPlace::Stdout,
             (Some(path), _) => WantedPlace::Named(path.clone(), format(path, dialect)?),
             (None, InputFrom::Stdin) => {
-                return Err(usage("standard input needs an output: -o FILE, or -o -".to_owned()));
+                return Err(usage_error(
+                    "standard input needs an output: -o FILE, or -o -".to_owned(),
+                ));
             }
             (None, InputFrom::File(path)) => {
                 WantedPlace::Beside { input: path.clone(), is_sandbox: args.vendor.address.sandbox }
             }
         };
         if args.summary.as_deref() == Some(Path::new("-")) {
-            return Err(wrong("--summary", "`-` is no file: name one"));
+            return Err(flag_error("--summary", "`-` is no file: name one"));
         }
         Ok(Self { place, dialect, summary: args.summary.clone(), overwrite: args.overwrite })
     }
@@ -160,12 +162,14 @@ impl Destination {
     /// # Errors
     /// Exit code 2: an output or the summary would overwrite a file that is read, or the summary
     /// would overwrite an output.
-    pub fn check_apart(&self, read: &[(&str, PathBuf)]) -> Result<(), Error> {
+    pub fn check_no_overwrite(&self, read: &[(&str, PathBuf)]) -> Result<(), Error> {
         let written = self.written();
         for (role, path) in &written {
             if let Some((what, _)) = read.iter().find(|(_, other)| same_file(path, other)) {
                 let path = mask_path(path);
-                return Err(clash(format!("the {role} {path} would overwrite the {what}")));
+                return Err(overwrite_error(format!(
+                    "the {role} {path} would overwrite the {what}"
+                )));
             }
         }
         let (summaries, results): (Vec<_>, Vec<_>) =
@@ -173,7 +177,9 @@ impl Destination {
         for (_, summary) in summaries {
             if let Some((role, _)) = results.iter().find(|(_, path)| same_file(path, summary)) {
                 let path = mask_path(summary);
-                return Err(clash(format!("the summary {path} would overwrite the {role}")));
+                return Err(overwrite_error(format!(
+                    "the summary {path} would overwrite the {role}"
+                )));
             }
         }
         Ok(())
@@ -224,7 +230,11 @@ impl Destination {
             if let Err(error) = AtomicFile::check(&path) {
                 return Err(Error::config(format!("the {role} cannot be written: {error}"), hint));
             }
-            let is_ours = if role == SUMMARY { is_our_summary(&path) } else { is_ours(&path) };
+            let is_ours = if role == SUMMARY {
+                may_replace_summary(&path)
+            } else {
+                may_replace_output(&path)
+            };
             if !self.overwrite && !is_ours {
                 let what = "is there already, and ceknik did not write it";
                 let hint = format!("{hint}, or write over it with --overwrite");
@@ -250,7 +260,7 @@ impl Destination {
 
 const SUMMARY: &str = "summary";
 
-fn clash(what: String) -> Error {
+fn overwrite_error(what: String) -> Error {
     Error::new(ExitCode::Usage, what, "name another with -o FILE or --summary FILE")
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::values::amount;
 use crate::cli::{BodyArg, CallRate, MoneyArgs, RunArgs};
-use crate::engine::{Deadline, Options};
+use crate::engine::{Deadline, EngineOptions};
 use crate::error::Error;
 use crate::model::attempt::WallMs;
 use crate::model::money::Price;
@@ -81,14 +81,14 @@ impl EngineConfig {
         deadline: Option<Timestamp>,
         now: Timestamp,
         seed: u64,
-    ) -> Options {
+    ) -> EngineOptions {
         let Self { rate, max_outage, .. } = *self;
         let RetryPolicy { base, cap, .. } = self.retry;
         let deadline = deadline.map(|deadline| Deadline {
             after: deadline.duration_since(now).try_into().unwrap_or_default(),
             at: WallMs(deadline.as_millisecond()),
         });
-        Options {
+        EngineOptions {
             concurrency: self.concurrency,
             retry: self.retry,
             breaker: BreakerPolicy { base: base * 2, cap, max_outage },

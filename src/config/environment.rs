@@ -11,7 +11,7 @@ use std::ffi::OsStr;
 
 use clap::Arg;
 
-use super::values::usage;
+use super::values::usage_error;
 use crate::cli::{self, Command};
 use crate::error::Error;
 
@@ -39,7 +39,7 @@ pub(super) fn check(command: &Command) -> Result<(), Error> {
     let names = set.map(|(name, _)| name.to_string_lossy().into_owned());
     match names.filter(|name| !is_known(name, &read)).min() {
         None => Ok(()),
-        Some(name) => Err(usage(unknown(&name, &read))),
+        Some(name) => Err(usage_error(unknown(&name, &read))),
     }
 }
 

@@ -19,7 +19,7 @@ use toml::de::{DeTable, DeValue};
 use super::environment::{nearest, without_empty};
 use crate::cli::{self, yes_or_no};
 use crate::error::Error;
-use crate::fs::trusted::{is_mine, open_at_once, others_may_write, read_bounded, text};
+use crate::fs::trusted::{is_mine, open_without_waiting, others_may_write, read_bounded, text};
 use crate::model::subject::mask_path;
 
 /// Name of the file that is read if the user names none.
@@ -106,7 +106,7 @@ fn read(
     let unreadable = |error: io::Error| {
         Error::config(format!("{what} cannot be read: {error}"), "name another with --config FILE")
     };
-    let file = match open_at_once(&path) {
+    let file = match open_without_waiting(&path) {
         Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => return Ok(None),
         file => file.map_err(unreadable)?,
     };

@@ -11,7 +11,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, FromArgMatches};
 
 use super::file::FileLines;
-use super::values::usage;
+use super::values::usage_error;
 use crate::cli::Cli;
 use crate::error::Error;
 use crate::model::exit_code::ExitCode;
@@ -144,7 +144,7 @@ fn fault_of_variable(
     })?;
     let variable = argument.get_env().filter(|name| std::env::var_os(name).is_some())?;
     let why = super::file::reason(error);
-    (!is_typed).then(|| usage(format!("{}: {why}", variable.to_string_lossy())))
+    (!is_typed).then(|| usage_error(format!("{}: {why}", variable.to_string_lossy())))
 }
 
 #[cfg(test)]
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_sandbox_does_not_use_is_refused_or_said() {
+    fn flags_without_effect_in_the_sandbox_are_refused_or_reported() {
         let origins = origins();
         assert_eq!(origins.unused_in_sandbox(&["--ca-cert"]).unwrap(), [""; 0]);
         let said = origins.unused_in_sandbox(&["--base-url", "--rate"]).unwrap();

@@ -21,7 +21,7 @@ pub struct PlanConfig {
     /// True if the plan is written as JSON.
     pub json: bool,
     /// Settings of the display.
-    pub screen: term::Options,
+    pub screen: term::ScreenOptions,
 }
 
 impl PlanConfig {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::api::Credentials;
 use crate::error::Error;
-use crate::fs::trusted::{open_at_once, read_bounded, text};
+use crate::fs::trusted::{open_without_waiting, read_bounded, text};
 
 /// Largest size of a file with a secret, in bytes.
 const LARGEST: u64 = 64 * 1024;
@@ -62,7 +62,7 @@ fn secret(name: &str) -> Result<String, Error> {
 
 /// Reads a regular file or a pipe. A shell passes `<(command)` as a pipe.
 fn read(path: &Path) -> io::Result<String> {
-    let file = open_at_once(path)?;
+    let file = open_without_waiting(path)?;
     let bytes = match file.metadata()?.file_type().is_fifo() {
         true => read_pipe(&file)?,
         false => read_bounded(&file, LARGEST)?,

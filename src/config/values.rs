@@ -8,13 +8,13 @@ use crate::model::exit_code::ExitCode;
 use crate::model::money::Price;
 
 /// Creates the error for a command line, a variable or a file that cannot be parsed (exit code 2).
-pub(super) fn usage(message: String) -> Error {
+pub(super) fn usage_error(message: String) -> Error {
     Error::plain(ExitCode::Usage, message)
 }
 
 /// Creates the error for a flag whose value cannot be used (exit code 2).
-pub(super) fn wrong(flag: &'static str, why: impl Display) -> Error {
-    usage(format!("{flag}: {why}")).of_flag(flag)
+pub(super) fn flag_error(flag: &'static str, why: impl Display) -> Error {
+    usage_error(format!("{flag}: {why}")).of_flag(flag)
 }
 
 /// Returns the timeout of a call if it is long enough: 1 s, or 100 ms for an address of this
@@ -25,7 +25,7 @@ pub(super) fn timeout(timeout: Duration, is_loopback: bool) -> Result<Duration, 
         false => (Duration::from_secs(1), "1s"),
     };
     if timeout < least {
-        return Err(wrong("--timeout", format!("too short for an answer: at least {words}")));
+        return Err(flag_error("--timeout", format!("too short for an answer: at least {words}")));
     }
     Ok(timeout)
 }
@@ -41,8 +41,8 @@ pub(super) fn amount(
     price: Option<&Price>,
 ) -> Result<Option<u64>, Error> {
     let Some(text) = typed else { return Ok(None) };
-    let price = price.ok_or_else(|| wrong(flag, "it needs --price"))?;
-    price.currency.amount(text).map(Some).map_err(|why| wrong(flag, why))
+    let price = price.ok_or_else(|| flag_error(flag, "it needs --price"))?;
+    price.currency.amount(text).map(Some).map_err(|why| flag_error(flag, why))
 }
 
 #[cfg(test)]

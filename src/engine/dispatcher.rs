@@ -20,18 +20,18 @@ use super::pace::Pace;
 use super::report::{Pause, Snapshot, Stats};
 use super::watch::Watch;
 use super::work::{Candidate, Job, Work};
-use super::{Deadline, Options};
+use super::{Deadline, EngineOptions};
 use crate::ledger::{LedgerError, Recorded, Unrecorded};
 use crate::model::attempt::{Batch, StartId, WallMs};
 use crate::model::money::{Charge, Tally};
 use crate::model::reply::Reply;
 use crate::model::stop::{Signal, StopReason};
 use crate::rules::body::BodyTrial;
-use crate::rules::brake::FirstVerdicts;
 use crate::rules::budget::{Budget, Reservation};
-use crate::rules::pairs::PairTable;
+use crate::rules::first_verdicts::FirstVerdicts;
+use crate::rules::pair_table::PairTable;
 use crate::rules::retry::{RetryPolicy, Tick};
-use crate::rules::tally::{SoFar, count};
+use crate::rules::tally::{RunTotals, count};
 
 /// The actions that the dispatcher decides on.
 pub trait Hands {
@@ -128,7 +128,7 @@ pub struct RunState {
 impl Dispatcher {
     /// Creates a dispatcher for the pairs of a file. `table` contains what is known of each pair,
     /// and `run` the costs and verdicts of earlier starts.
-    pub fn new(options: &Options, table: PairTable, run: SoFar, start: StartId) -> Self {
+    pub fn new(options: &EngineOptions, table: PairTable, run: RunTotals, start: StartId) -> Self {
         Self {
             table,
             tally: run.tally,
@@ -162,7 +162,7 @@ impl Dispatcher {
         if is_at_end && self.intents.is_over() {
             return Turn::Done;
         }
-        Turn::Wait { until: self.wake_at(now), wants_row: self.wants_row() }
+        Turn::Wait { until: self.next_wake(now), wants_row: self.wants_row() }
     }
 
     /// Takes an event into account.
@@ -201,7 +201,7 @@ impl Dispatcher {
     /// doubt, because the next start will find them in doubt.
     pub fn into_state(mut self) -> RunState {
         let intents = std::mem::replace(&mut self.intents, Intents::new(StartId(0)));
-        let (lost, failure) = intents.into_lost();
+        let (lost, failure) = intents.into_unrecorded();
         lost.for_each(|effect| self.apply(effect));
         let Self { table, tally, watch, stop, body, .. } = self;
         let (stats, verdicts) = watch.into_parts();
@@ -263,8 +263,8 @@ impl Dispatcher {
             return self.stop(StopReason::InputChanged);
         };
         let state = self.table.state(at);
-        if state.end.is_none() && !state.under_way {
-            self.table.set_under_way(at, true);
+        if state.end.is_none() && !state.with_engine {
+            self.table.set_with_engine(at, true);
             self.work.take(Job { at, row, refused_in: None });
         }
     }
@@ -321,7 +321,7 @@ impl Dispatcher {
     /// Forgets an intent that is not durable and therefore was never sent.
     fn drop_intent(&mut self, job: &Job) {
         self.budget.settle(Charge::Free, false);
-        self.table.set_under_way(job.at, false);
+        self.table.set_with_engine(job.at, false);
     }
 
     /// Applies the effect of a settlement to the table and the tally.
@@ -336,7 +336,7 @@ impl Dispatcher {
         let has_end = self.table.state(at).end.is_some();
         self.watch.stats.finished += u64::from(has_end && !had_end);
         if next != Next::Again {
-            self.table.set_under_way(at, false);
+            self.table.set_with_engine(at, false);
         }
     }
 
@@ -347,7 +347,7 @@ impl Dispatcher {
             tracing::warn!(reason = reason.name(), "stopping: nothing more is started");
             self.stop = Some(reason);
             for job in self.work.drain() {
-                self.table.set_under_way(job.at, false);
+                self.table.set_with_engine(job.at, false);
             }
         }
     }
@@ -358,7 +358,7 @@ impl Dispatcher {
     }
 
     /// Returns the time of the next turn if no event comes before.
-    fn wake_at(&self, now: Tick) -> Option<Tick> {
+    fn next_wake(&self, now: Tick) -> Option<Tick> {
         let has_unsent = self.intents.next_unsent().is_some();
         if self.stop.is_some() {
             // Unsent intents are recalled at once. Everything else is in flight or with the ledger.

@@ -143,8 +143,9 @@ fn limiter(rate: f64, clock: &ToldClock) -> Limiter {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     /// Sends calls for `seconds`, with a timer that is `late` microseconds late each time. Returns
     /// the times of the sends.

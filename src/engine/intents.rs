@@ -17,7 +17,7 @@ use crate::model::attempt::{AttemptId, Batch, Intent, Settlement, StartId, WallM
 use crate::model::class::{Class, Lost};
 use crate::model::subject::Subject;
 use crate::rules::body::BodyKind;
-use crate::rules::pairs::PairIndex;
+use crate::rules::pair_table::PairIndex;
 use crate::rules::retry::Tick;
 
 /// The permission for one send: the intent for it is durable.
@@ -85,7 +85,7 @@ pub(super) enum Next {
     /// The row is asked again in this start.
     Again,
     /// The engine is done with the row.
-    Leaves,
+    Done,
     /// The engine is done with the row, and its pair may not be asked again in this run.
     GivenUp,
 }
@@ -97,13 +97,13 @@ struct Committing {
 }
 
 /// State of the ledger: whether it still records facts.
-enum Taking {
+enum LedgerState {
     /// The ledger records facts.
-    Takes,
+    Accepting,
     /// The ledger refused facts once. They are offered again when no call is in flight.
     RefusedOnce(LedgerError),
     /// The ledger refused the facts again and is given up.
-    Left(LedgerError),
+    GivenUp(LedgerError),
 }
 
 /// All intents of a start without a durable settlement, and all settlements that are not durable.
@@ -120,7 +120,7 @@ pub(super) struct Intents {
     committing: Option<Committing>,
     unsent: VecDeque<Ticket>,
     in_flight: HashMap<AttemptId, Flight>,
-    taking: Taking,
+    taking: LedgerState,
 }
 
 impl Intents {
@@ -134,7 +134,7 @@ impl Intents {
             committing: None,
             unsent: VecDeque::new(),
             in_flight: HashMap::new(),
-            taking: Taking::Takes,
+            taking: LedgerState::Accepting,
         }
     }
 
@@ -166,9 +166,9 @@ impl Intents {
     /// while another batch is under way, or if the ledger is not to be asked now.
     pub(super) fn take_batch(&mut self) -> Option<Batch> {
         let offers = match self.taking {
-            Taking::Takes => true,
-            Taking::RefusedOnce(_) => self.in_flight.is_empty(),
-            Taking::Left(_) => false,
+            LedgerState::Accepting => true,
+            LedgerState::RefusedOnce(_) => self.in_flight.is_empty(),
+            LedgerState::GivenUp(_) => false,
         };
         if !offers || self.committing.is_some() || self.outbox.is_empty() {
             return None;
@@ -202,10 +202,10 @@ impl Intents {
     pub(super) fn not_committed(&mut self, unrecorded: Unrecorded) -> impl Iterator<Item = Job> {
         let Unrecorded { error, batch } = unrecorded;
         self.taking = match self.taking {
-            Taking::RefusedOnce(_) | Taking::Left(_) if self.in_flight.is_empty() => {
-                Taking::Left(error)
+            LedgerState::RefusedOnce(_) | LedgerState::GivenUp(_) if self.in_flight.is_empty() => {
+                LedgerState::GivenUp(error)
             }
-            _ => Taking::RefusedOnce(error),
+            _ => LedgerState::RefusedOnce(error),
         };
         let (intents, mut effects) = match self.committing.take() {
             Some(Committing { intents, effects }) => (intents, effects),
@@ -236,7 +236,7 @@ impl Intents {
 
     /// Removes the call of this attempt, because its reply has come. Returns `None` if the call was
     /// given up before.
-    pub(super) fn land(&mut self, attempt: AttemptId) -> Option<Flight> {
+    pub(super) fn finish_call(&mut self, attempt: AttemptId) -> Option<Flight> {
         self.in_flight.remove(&attempt)
     }
 
@@ -266,21 +266,21 @@ impl Intents {
             && self.ahead() == 0
             && self.committing.is_none()
             && self.outbox.is_empty();
-        is_idle || matches!(self.taking, Taking::Left(_))
+        is_idle || matches!(self.taking, LedgerState::GivenUp(_))
     }
 
     /// Returns the effects that never became durable, in the form in which the next start will find
     /// their attempts. Also returns the reason why the ledger refused facts, if it refused any.
-    pub(super) fn into_lost(self) -> (impl Iterator<Item = Effect>, Option<LedgerError>) {
+    pub(super) fn into_unrecorded(self) -> (impl Iterator<Item = Effect>, Option<LedgerError>) {
         let lost = self.effects.into_iter().map(|effect| Effect {
             class: Class::InDoubt(Lost::Killed),
             voided: false,
-            next: Next::Leaves,
+            next: Next::Done,
             ..effect
         });
         let failure = match self.taking {
-            Taking::Takes => None,
-            Taking::RefusedOnce(error) | Taking::Left(error) => Some(error),
+            LedgerState::Accepting => None,
+            LedgerState::RefusedOnce(error) | LedgerState::GivenUp(error) => Some(error),
         };
         (lost, failure)
     }

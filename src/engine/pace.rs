@@ -8,13 +8,13 @@
 
 use std::time::Duration;
 
-use super::Options;
+use super::EngineOptions;
 use super::gate::Gate;
 use super::intents::Flight;
 use super::report::Pause;
 use crate::model::class::Class;
 use crate::model::stop::StopReason;
-use crate::rules::breaker::{Breaker, Permit, signal};
+use crate::rules::breaker::{Breaker, Permit, source_health};
 use crate::rules::retry::Tick;
 use crate::rules::throttle::Throttle;
 
@@ -29,16 +29,17 @@ pub(super) struct Pace {
     breaker: Breaker,
     throttle: Throttle,
     gate: Gate,
-    jitter: SplitMix,
+    /// Jitter has to be spread, not secret.
+    jitter: fastrand::Rng,
 }
 
 impl Pace {
-    pub(super) fn new(options: &Options) -> Self {
+    pub(super) fn new(options: &EngineOptions) -> Self {
         Self {
             breaker: Breaker::new(options.breaker.clone()),
             throttle: Throttle::new(options.throttle.clone()),
             gate: Gate::new(options.throttle.rate),
-            jitter: SplitMix(options.seed),
+            jitter: fastrand::Rng::with_seed(options.seed),
         }
     }
 
@@ -64,7 +65,7 @@ impl Pace {
         now: Tick,
     ) -> bool {
         let was_open = self.breaker.is_open();
-        self.breaker.replied(signal(class), flight.at.0, flight.is_probe, now);
+        self.breaker.replied(source_health(class), flight.at.0, flight.is_probe, now);
         match (was_open, self.breaker.is_open()) {
             (false, true) => tracing::warn!(
                 class = class.name(),
@@ -155,20 +156,7 @@ impl Pace {
     }
 
     /// Returns a number in `0.0..1.0` for the next jitter.
-    pub(super) const fn jitter(&mut self) -> f64 {
-        self.jitter.next()
-    }
-}
-
-/// A small random number generator with a seed. Jitter has to be spread, not secret.
-struct SplitMix(u64);
-
-impl SplitMix {
-    const fn next(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    pub(super) fn jitter(&mut self) -> f64 {
+        self.jitter.f64()
     }
 }

@@ -25,7 +25,7 @@ use crate::model::reply::Reply;
 use crate::model::stop::StopReason;
 
 /// Interval at which the progress is shown.
-const GLIMPSE: Duration = Duration::from_millis(200);
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The result of [`verify`].
 pub struct Verified<L> {
@@ -35,7 +35,7 @@ pub struct Verified<L> {
     pub ledger: Result<L, LedgerError>,
 }
 
-/// Sends all pairs that have no end yet, and passes snapshots of the progress to `glimpse`. Returns
+/// Sends all pairs that have no end yet, and passes snapshots of the progress to `on_progress`. Returns
 /// when every pair has its end or the run is stopped, and all facts are durable (or the ledger
 /// refuses them).
 pub async fn verify<V: Verifier, J: Journal>(
@@ -44,33 +44,35 @@ pub async fn verify<V: Verifier, J: Journal>(
     journal: J,
     rows: &mut Rows,
     signals: &mut Signals,
-    mut glimpse: impl FnMut(&Snapshot),
+    mut on_progress: impl FnMut(&Snapshot),
 ) -> Verified<J::Ledger> {
     let start = Instant::now();
     let feed = Feed { rows, buffer: Vec::new().into_iter(), last: None };
     let mut work =
-        UnderWay { verifier, journal, flights: FuturesUnordered::new(), commit: None, feed };
+        TokioHands { verifier, journal, flights: FuturesUnordered::new(), commit: None, feed };
     let mut shown = start;
     while let Turn::Wait { until, wants_row } = run.turn(start.elapsed(), WallMs::now(), &mut work)
     {
-        if shown.elapsed() >= GLIMPSE {
+        if shown.elapsed() >= PROGRESS_INTERVAL {
             shown = Instant::now();
-            glimpse(&run.snapshot(start.elapsed()));
+            on_progress(&run.snapshot(start.elapsed()));
         }
-        let longest = until.map_or(GLIMPSE, |at| at.saturating_sub(start.elapsed()).min(GLIMPSE));
+        let longest = until.map_or(PROGRESS_INTERVAL, |at| {
+            at.saturating_sub(start.elapsed()).min(PROGRESS_INTERVAL)
+        });
         let event = work.wait(signals, wants_row, longest).await;
         let (now, wall) = (start.elapsed(), WallMs::now());
         // Answers that came together are settled together, and before a signal that would abandon
         // their calls.
-        while let Some(reply) = work.reply_at_hand() {
+        while let Some(reply) = work.next_ready_reply() {
             run.on(reply, now, wall, &mut work);
         }
         if let Some(event) = event {
             run.on(event, now, wall, &mut work);
         }
     }
-    glimpse(&run.snapshot(start.elapsed()));
-    let UnderWay { journal, flights, .. } = work;
+    on_progress(&run.snapshot(start.elapsed()));
+    let TokioHands { journal, flights, .. } = work;
     drop(flights);
     Verified { state: run.into_state(), ledger: journal.finish() }
 }
@@ -79,7 +81,7 @@ type Flight<'a> = Pin<Box<dyn Future<Output = (Ticket, Reply)> + 'a>>;
 type Commit = Pin<Box<dyn Future<Output = Result<Recorded, Box<Unrecorded>>>>>;
 
 /// Everything that the loop waits for.
-struct UnderWay<'a, V, J> {
+struct TokioHands<'a, V, J> {
     verifier: &'a V,
     journal: J,
     flights: FuturesUnordered<Flight<'a>>,
@@ -87,7 +89,7 @@ struct UnderWay<'a, V, J> {
     feed: Feed<'a>,
 }
 
-impl<V: Verifier, J: Journal> Hands for UnderWay<'_, V, J> {
+impl<V: Verifier, J: Journal> Hands for TokioHands<'_, V, J> {
     fn send(&mut self, ticket: Ticket) {
         let verifier = self.verifier;
         self.flights.push(Box::pin(async move {
@@ -109,7 +111,7 @@ impl<V: Verifier, J: Journal> Hands for UnderWay<'_, V, J> {
     }
 }
 
-impl<V: Verifier, J: Journal> UnderWay<'_, V, J> {
+impl<V: Verifier, J: Journal> TokioHands<'_, V, J> {
     /// Waits for the next event, for at most `longest`. Returns `None` if rows came or the time
     /// passed.
     async fn wait(
@@ -136,7 +138,7 @@ impl<V: Verifier, J: Journal> UnderWay<'_, V, J> {
     }
 
     /// Returns an answer that has come already, if there is one.
-    fn reply_at_hand(&mut self) -> Option<Event> {
+    fn next_ready_reply(&mut self) -> Option<Event> {
         let came = self.flights.next().now_or_never().flatten();
         came.map(|(ticket, reply)| Event::Replied(ticket, reply))
     }
@@ -180,7 +182,7 @@ impl Feed<'_> {
         match delivery {
             Some(Delivery::Rows(rows)) => self.buffer = rows.into_iter(),
             Some(Delivery::End) => self.last = Some(Ok(())),
-            Some(Delivery::Changed) => self.last = Some(Err(StopReason::InputChanged)),
+            Some(Delivery::Failed(reason)) => self.last = Some(Err(reason)),
             None => self.last = Some(Err(StopReason::Defect)),
         }
     }

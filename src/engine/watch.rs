@@ -9,7 +9,7 @@ use super::report::Stats;
 use crate::model::attempt::AttemptId;
 use crate::model::class::{Class, Lost, Trouble};
 use crate::model::stop::StopReason;
-use crate::rules::brake::FirstVerdicts;
+use crate::rules::first_verdicts::FirstVerdicts;
 use crate::rules::streaks::Streaks;
 
 /// Maximum number of kinds of failures that are reported, each once.
@@ -68,8 +68,8 @@ impl Watch {
 
     /// Returns the refusals of a streak that stopped the run, except those that must not be asked
     /// again. Something is wrong on our side, so a resume asks these rows again.
-    pub(super) fn take_pardonable(&mut self) -> Vec<AttemptId> {
-        self.streaks.take_pardonable()
+    pub(super) fn take_retryable_refusals(&mut self) -> Vec<AttemptId> {
+        self.streaks.take_retryable_refusals()
     }
 
     /// Checks whether more of the first verdicts are mismatches than the user allows.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use crate::model::attempt::PairKey;
 use crate::model::subject::Subject;
 use crate::rules::body::BodyKind;
-use crate::rules::pairs::PairIndex;
+use crate::rules::pair_table::PairIndex;
 use crate::rules::retry::Tick;
 
 /// Number of waiting retries, for each slot, from which on no more rows are taken.

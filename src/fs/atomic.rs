@@ -114,16 +114,16 @@ fn begin(temporary: &Path) -> io::Result<Option<File>> {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    let made = trusted::unfollowed(temporary, OpenOptions::new().write(true).create_new(true));
+    let made = trusted::open_no_follow(temporary, OpenOptions::new().write(true).create_new(true));
     held(made, temporary, ErrorKind::AlreadyExists)
 }
 
 /// Locks an opened file and returns it if the path still names it. Returns `None` if another run
-/// was faster. `outrun` is the error with which opening the file fails in that case.
-fn held(opened: io::Result<File>, path: &Path, outrun: ErrorKind) -> io::Result<Option<File>> {
+/// was faster. `lost_race` is the error with which opening the file fails in that case.
+fn held(opened: io::Result<File>, path: &Path, lost_race: ErrorKind) -> io::Result<Option<File>> {
     let file = match opened {
         Ok(file) => file,
-        Err(error) if error.kind() == outrun => return Ok(None),
+        Err(error) if error.kind() == lost_race => return Ok(None),
         Err(error) => return Err(error),
     };
     match file.try_lock() {
@@ -142,8 +142,9 @@ fn with_path(path: &Path, error: &io::Error) -> io::Error {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
 
     #[test]
     fn is_there_whole_or_not_at_all() {
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_run_writes_is_neither_removed_nor_put() {
+    fn two_runs_never_write_one_output() {
         let folder = tempfile::tempdir().unwrap();
         let (path, temporary) =
             (folder.path().join("out.csv"), folder.path().join(".out.csv.ceknik-tmp"));

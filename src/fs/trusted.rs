@@ -1,7 +1,7 @@
 //! Opens files in places where another user may have put something: a link to another file, a file
 //! of their own, or a pipe that never ends.
 //!
-//! Must hold: a link at the end of a path is not followed, except by [`open_at_once`], which opens
+//! Must hold: a link at the end of a path is not followed, except by [`open_without_waiting`], which opens
 //! files that the user named. [`open`], [`read`] and [`read_secret`] accept only files of this user
 //! or of root. For root, [`open`] and [`read`] accept the files of all users.
 //!
@@ -21,7 +21,7 @@ use rustix::process::{getegid, geteuid};
 ///
 /// # Errors
 /// The system's error, or an error that the path is a link.
-pub fn unfollowed(path: &Path, options: &OpenOptions) -> io::Result<File> {
+pub fn open_no_follow(path: &Path, options: &OpenOptions) -> io::Result<File> {
     open_with(path, options, OFlags::NOFOLLOW)
 }
 
@@ -38,7 +38,7 @@ pub fn open(path: &Path, options: &OpenOptions) -> io::Result<File> {
     if !found.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
-    if !is_believed(found.uid(), geteuid().as_raw()) {
+    if !is_trusted_owner(found.uid(), geteuid().as_raw()) {
         return Err(io::Error::other("it belongs to another user"));
     }
     Ok(file)
@@ -69,7 +69,7 @@ pub fn read_secret(path: &Path) -> io::Result<String> {
 ///
 /// # Errors
 /// The system's error.
-pub fn open_at_once(path: &Path) -> io::Result<File> {
+pub fn open_without_waiting(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)
 }
 
@@ -98,7 +98,7 @@ pub fn text(bytes: Vec<u8>) -> io::Result<String> {
 }
 
 /// Checks whether a user trusts the files of `owner`. Root trusts the files of all users.
-const fn is_believed(owner: u32, user: u32) -> bool {
+const fn is_trusted_owner(owner: u32, user: u32) -> bool {
     is_mine_or_roots(owner, user) || user == 0
 }
 
@@ -126,7 +126,7 @@ const fn lets_others_write(mode: u32, is_own_group: bool) -> bool {
 ///
 /// # Errors
 /// The system's error.
-pub fn close_to_others(file: &File) -> io::Result<()> {
+pub fn make_private(file: &File) -> io::Result<()> {
     let found = file.metadata()?;
     if found.is_file() && found.mode() & 0o077 != 0 {
         file.set_permissions(Permissions::from_mode(0o600))?;
@@ -219,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whom_a_user_believes() {
+    fn trusted_owners() {
         for (owner, user, mine, believed) in [
             (1000, 1000, true, true),
             (0, 1000, true, true),
@@ -228,7 +228,7 @@ mod tests {
             (0, 0, true, true),
         ] {
             assert_eq!(is_mine_or_roots(owner, user), mine, "{owner} {user}");
-            assert_eq!(is_believed(owner, user), believed, "{owner} {user}");
+            assert_eq!(is_trusted_owner(owner, user), believed, "{owner} {user}");
         }
     }
 
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn who_may_write() {
+    fn group_and_world_write_bits() {
         for (mode, is_own_group, others) in [
             (0o100_600, false, false),
             (0o100_644, false, false),
@@ -275,7 +275,7 @@ mod tests {
 
         for (before, after) in [(0o644, 0o600), (0o604, 0o600), (0o640, 0o600), (0o400, 0o400)] {
             other.set_permissions(Permissions::from_mode(before)).unwrap();
-            close_to_others(&other).unwrap();
+            make_private(&other).unwrap();
             assert_eq!(other.metadata().unwrap().mode() & 0o777, after, "{before:o}");
         }
     }

@@ -3,12 +3,13 @@
 //!
 //! Never: reads a file. The caller passes the first bytes.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+
 use super::form::DELIMITERS;
 use super::records::{Fields, RecordOptions, Records};
 use crate::rules::headers::is_header;
 use crate::rules::nik::look_of;
-use std::borrow::Cow;
-use std::collections::HashMap;
 
 /// Number of bytes at the start of the text that are examined.
 pub const HEAD_BYTES: usize = 64 * 1024;
@@ -96,8 +97,9 @@ fn commonest(widths: &[usize]) -> Option<(usize, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn finds_the_delimiter() {

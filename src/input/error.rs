@@ -2,14 +2,14 @@
 //!
 //! Never: holds cell contents. In paths and headers, long runs of digits are masked.
 
+use std::{fmt, io};
+
 use crate::model::subject::mask_digits;
 use crate::rules::columns::ColumnError;
-use std::fmt;
-use std::io;
 
 /// Place in an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct InputPlace {
     /// Line of the text, from 1.
     pub line: u64,
     /// Row in a spreadsheet that opens the file, from 1. The row is smaller than `line` if cells
@@ -25,7 +25,7 @@ pub struct Place {
 #[derive(Debug)]
 pub struct InputError {
     label: String,
-    place: Option<Place>,
+    place: Option<InputPlace>,
     problem: Box<Problem>,
 }
 
@@ -41,13 +41,13 @@ impl InputError {
     }
 
     /// Adds the place of the problem.
-    pub(super) fn at(mut self, place: Place) -> Self {
+    pub(super) fn at(mut self, place: InputPlace) -> Self {
         self.place = Some(place);
         self
     }
 
     /// Returns the place of the problem, if the problem has one.
-    pub fn place(&self) -> Option<Place> {
+    pub fn place(&self) -> Option<InputPlace> {
         self.place
     }
 
@@ -100,7 +100,7 @@ impl InputError {
 impl fmt::Display for InputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.label)?;
-        if let Some(Place { line, record, byte, .. }) = self.place {
+        if let Some(InputPlace { line, record, byte, .. }) = self.place {
             match record {
                 0 => write!(f, ", line {line} (byte {byte})")?,
                 _ => write!(f, ", line {line} (record {record}, byte {byte})")?,
@@ -178,7 +178,7 @@ impl Problem {
     }
 
     /// Converts an error that a stream returned.
-    pub(super) fn of_reading(error: io::Error) -> Self {
+    pub(super) fn from_read_error(error: io::Error) -> Self {
         match error.get_ref().and_then(|inner| inner.downcast_ref::<PackedError>()) {
             Some(packed) => Self::Packed(*packed),
             None => Self::Io("read it", error),

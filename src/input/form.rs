@@ -5,9 +5,10 @@
 //!
 //! Never: reads a file. The caller passes the bytes.
 
-use super::error::Unsupported;
 use std::fmt;
 use std::str::FromStr;
+
+use super::error::Unsupported;
 
 /// The known delimiters. If two of them have equal scores, the earlier one wins.
 pub(super) const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
@@ -125,7 +126,7 @@ impl fmt::Display for Form {
 ///
 /// # Errors
 /// Returns the form if the bytes are those of an old or locked workbook, a PDF or a web page.
-pub(super) fn check_magic(head: &[u8]) -> Result<(), Unsupported> {
+pub(super) fn refuse_unsupported(head: &[u8]) -> Result<(), Unsupported> {
     let magic: [(&[u8], Unsupported); 2] =
         [(b"\xD0\xCF\x11\xE0", Unsupported::Xls), (b"%PDF-", Unsupported::Pdf)];
     if let Some((_, form)) = magic.iter().find(|(bytes, _)| head.starts_with(bytes)) {
@@ -187,7 +188,7 @@ mod tests {
             (b"<table border=1>", Err(Unsupported::Html)),
             (b"<nik>,nama\n", Ok(())),
         ] {
-            assert_eq!(check_magic(head), form, "{head:?}");
+            assert_eq!(refuse_unsupported(head), form, "{head:?}");
         }
     }
 

@@ -7,8 +7,11 @@
 //! Never: reads more than a sample of the file, with one exception: if neither a BOM nor the user
 //! names the encoding, the whole text is read to find it.
 
+use std::collections::HashMap;
+use std::io::Read;
+
 use super::delimiter::{HEAD_BYTES, HEADER_WITHIN, sniff, texts};
-use super::error::{InputError, Place, Problem, Unsupported};
+use super::error::{InputError, InputPlace, Problem, Unsupported};
 use super::form::{self, Encoding, Form};
 use super::reader::SourceReader;
 use super::records::{BUFFER_BYTES, RecordOptions, Records};
@@ -20,12 +23,10 @@ use crate::rules::columns::{
     ChosenColumn, ColumnError, ColumnLook, ColumnSample, ColumnSpec, HeaderRow, Seen, Table,
     Wanted, choose_columns, find_header,
 };
-use crate::rules::encoding::TextLook;
+use crate::rules::encoding::EncodingDetector;
 use crate::rules::headers::{HeaderKey, is_header};
 use crate::rules::nik::NikPolicy;
-use crate::rules::skip::skip_of;
-use std::collections::HashMap;
-use std::io::Read;
+use crate::rules::skip::skip_reason;
 
 /// Largest number of data records in the sample.
 const SAMPLE_RECORDS: u64 = 1000;
@@ -33,9 +34,9 @@ const SAMPLE_RECORDS: u64 = 1000;
 /// [`HEADER_WITHIN`] records are added in any case.
 const SAMPLE_BYTES: u64 = 256 * 1024;
 
-/// Options with which the user describes the input.
+/// ReadOptions with which the user describes the input.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
+pub struct ReadOptions {
     /// Encoding of the text. `None`: find it. A BOM in the text wins over this option.
     pub encoding: Option<Encoding>,
     /// Sheet of a workbook. `None`: find it.
@@ -54,7 +55,7 @@ pub struct Options {
     pub visible_rows: bool,
 }
 
-impl Options {
+impl ReadOptions {
     /// Returns the options that matter for the choice of a workbook's sheet.
     pub fn sheet_options(&self) -> sheet::ChoiceOptions<'_> {
         let (sheet, no_header) = (self.sheet.as_ref(), self.no_header);
@@ -79,7 +80,7 @@ pub struct Layout {
     /// Number of records above the header. They are not rows.
     pub titles: u64,
     /// Cells of the header as in the file, without their quotes. `None` with
-    /// [`Options::no_header`].
+    /// [`ReadOptions::no_header`].
     pub header: Option<Vec<Box<[u8]>>>,
     /// Number of fields of the header. Without a header: of the first record, or of the widest of a
     /// sheet's first records. In a text, a row with another number of fields is rejected.
@@ -129,7 +130,7 @@ impl Layout {
 /// - [`Problem::Nul`], [`Problem::OpenQuote`], [`Problem::TooLong`] or [`Problem::TooWide`]: a
 ///   record of the sample cannot be parsed.
 /// - [`Problem::Columns`] or [`Problem::HeaderBelow`]: the two columns cannot be chosen.
-pub fn inspect(source: &Source, options: &Options) -> Result<Layout, InputError> {
+pub fn inspect(source: &Source, options: &ReadOptions) -> Result<Layout, InputError> {
     let (form, encoding_guessed, delimiter) = dialect(source, options)?;
     let mut records = open(source, &form, delimiter, blake3::Hasher::new())?;
     if options.no_header {
@@ -181,7 +182,7 @@ pub(super) fn open(
 
 /// Finds the form of a source, whether its encoding is a guess, and its delimiter. The first bytes
 /// are enough, except to find an encoding that neither a BOM nor the user names.
-fn dialect(source: &Source, options: &Options) -> Result<(Form, bool, u8), InputError> {
+fn dialect(source: &Source, options: &ReadOptions) -> Result<(Form, bool, u8), InputError> {
     if let Some(sheet) = source.sheet() {
         return Ok((Form::Sheet(sheet.name.clone()), false, b','));
     }
@@ -196,7 +197,7 @@ fn dialect(source: &Source, options: &Options) -> Result<(Form, bool, u8), Input
     // The unpacked bytes, not decoded.
     let raw = || stream(Encoding::Utf8);
     let head = head_of(source, raw()?)?;
-    form::check_magic(&head).map_err(|form| source.error(form))?;
+    form::refuse_unsupported(&head).map_err(|form| source.error(form))?;
     if gzip && (head.starts_with(form::GZIP) || head.starts_with(form::ZIP)) {
         return Err(source.error(Unsupported::PackedTwice));
     }
@@ -223,17 +224,17 @@ fn dialect(source: &Source, options: &Options) -> Result<(Form, bool, u8), Input
 fn head_of(source: &Source, stream: impl Read) -> Result<Vec<u8>, InputError> {
     let mut head = Vec::new();
     let read = stream.take(HEAD_BYTES as u64).read_to_end(&mut head);
-    read.map_err(|error| source.error(Problem::of_reading(error)))?;
+    read.map_err(|error| source.error(Problem::from_read_error(error)))?;
     Ok(head)
 }
 
 /// Reads all of the text, because an accent may occur only in the last row.
-fn look_at(source: &Source, mut stream: impl Read) -> Result<TextLook, InputError> {
-    let mut look = TextLook::default();
+fn look_at(source: &Source, mut stream: impl Read) -> Result<EncodingDetector, InputError> {
+    let mut look = EncodingDetector::default();
     let mut piece = vec![0; BUFFER_BYTES];
     loop {
         let read = stream.read(&mut piece);
-        let read = read.map_err(|error| source.error(Problem::of_reading(error)))?;
+        let read = read.map_err(|error| source.error(Problem::from_read_error(error)))?;
         if read == 0 {
             return Ok(look);
         }
@@ -266,10 +267,10 @@ impl Sample {
     /// column even if rows have different numbers of cells.
     fn take<R: Read>(
         records: &mut Records<R>,
-        options: &Options,
+        options: &ReadOptions,
         in_sheet: bool,
     ) -> Result<Self, InputError> {
-        let mut first: Vec<(Place, Kept)> = Vec::new();
+        let mut first: Vec<(InputPlace, Kept)> = Vec::new();
         while first.len() < HEADER_WITHIN
             && let Some(record) = records.next_record()?
         {
@@ -316,7 +317,7 @@ impl Sample {
 
     /// Adds a data record. Blank records and totals are left out.
     fn add<T: AsRef<str>>(&mut self, cells: &[T]) {
-        if skip_of(cells.iter().map(AsRef::as_ref)).is_some() {
+        if skip_reason(cells.iter().map(AsRef::as_ref)).is_some() {
             return;
         }
         self.rows += 1;

@@ -6,9 +6,11 @@
 //!
 //! Never: judges a record, or continues after a NUL byte or after a quote that is never closed.
 
-use super::error::{InputError, Place, Problem};
-use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use std::io::{self, Read};
+
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+
+use super::error::{InputError, InputPlace, Problem};
 
 /// Number of bytes read at once. The hasher in the stream below is faster with large pieces.
 pub const BUFFER_BYTES: usize = 256 * 1024;
@@ -18,7 +20,7 @@ pub const RECORD_BYTES: usize = 1024 * 1024;
 /// Largest number of fields in a record: the number of columns of the widest sheet.
 const MOST_COLUMNS: usize = 16_384;
 
-/// Options for reading a stream of records.
+/// ReadOptions for reading a stream of records.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordOptions<'a> {
     /// Name of the input in messages.
@@ -70,7 +72,7 @@ pub struct Records<R> {
     /// Number of fields of the latest record.
     width: usize,
     /// Place where the latest record begins.
-    place: Place,
+    place: InputPlace,
 }
 
 impl<R: Read> Records<R> {
@@ -103,7 +105,7 @@ impl<R: Read> Records<R> {
             fields: vec![0; 8 * 1024],
             ends: vec![0; 64],
             width: 0,
-            place: Place { line: 1, row: 1, record: options.first, byte: 0 },
+            place: InputPlace { line: 1, row: 1, record: options.first, byte: 0 },
         };
         for _ in 0..options.skip {
             if records.peek()?.is_some() {
@@ -194,9 +196,9 @@ impl<R: Read> Records<R> {
     }
 
     /// Returns the place of a record that begins at the current position.
-    fn here(&self) -> Place {
+    fn here(&self) -> InputPlace {
         let row = self.line - self.inner_lines;
-        Place { line: self.line, row, record: self.next, byte: self.position() }
+        InputPlace { line: self.line, row, record: self.next, byte: self.position() }
     }
 
     /// Returns `true` if the last parsed byte is a LF.
@@ -274,14 +276,14 @@ impl<R: Read> Records<R> {
         self.base += self.end as u64;
         (self.start, self.end) = (0, 0);
         if let Some(byte) = self.nul {
-            let place = Place { line: self.line, byte, ..self.place };
+            let place = InputPlace { line: self.line, byte, ..self.place };
             return Err(self.error(Problem::Nul).at(place));
         }
         let read = loop {
             match self.input.read(&mut self.buffer) {
                 Ok(read) => break read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.error(Problem::of_reading(error))),
+                Err(error) => return Err(self.error(Problem::from_read_error(error))),
             }
         };
         let piece = self.buffer.get(..read).unwrap_or_default();
@@ -304,7 +306,7 @@ impl<R: Read> Records<R> {
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
     /// Place where the record begins.
-    pub place: Place,
+    pub place: InputPlace,
     /// Fields of the record.
     pub fields: Fields<'a>,
 }

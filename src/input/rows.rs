@@ -8,23 +8,24 @@
 //!
 //! Never: stops because of a bad row.
 
+use std::collections::VecDeque;
+use std::str::Utf8Error;
+
 use super::delimiter::texts;
-use super::error::{InputError, Place, Problem};
+use super::error::{InputError, InputPlace, Problem};
 use super::form::Form;
-use super::layout::{self, Layout, Options};
+use super::layout::{self, Layout, ReadOptions};
 use super::reader::SourceReader;
 use super::records::{Fields, Record, Records};
 use super::source::Source;
 use super::stream::TextStream;
 use crate::model::finding::Skipped;
-use crate::model::row::{Checked, NikLook, Reading, Rejection, Warnings};
+use crate::model::row::{Checked, NikShape, Reading, Rejection, Warnings};
 use crate::model::subject::{NIK_DIGITS, Nik, Subject};
 use crate::rules::headers::HeaderKey;
 use crate::rules::name::check_name;
 use crate::rules::nik::{NikPolicy, look_of, read_nik, read_number};
-use crate::rules::skip::{Numbering, Skip, skip_of};
-use std::collections::VecDeque;
-use std::str::Utf8Error;
+use crate::rules::skip::{Numbering, Skip, skip_reason};
 
 /// One row of the input.
 #[derive(Clone, Debug)]
@@ -32,7 +33,7 @@ pub struct Row<'a> {
     /// Number of the row among the data records, from 1.
     pub record: u64,
     /// Place where the row begins.
-    pub place: Place,
+    pub place: InputPlace,
     /// Cells of the row, unchanged.
     pub fields: Fields<'a>,
     /// Result of the checks.
@@ -62,7 +63,7 @@ pub struct Rows {
 /// Copy of a record that holds only its row number.
 #[derive(Default)]
 struct Numbered {
-    place: Option<Place>,
+    place: Option<InputPlace>,
     bytes: Vec<u8>,
     ends: Vec<usize>,
 }
@@ -82,7 +83,7 @@ impl Rows {
     pub fn open(
         source: &Source,
         layout: &Layout,
-        options: &Options,
+        options: &ReadOptions,
         hasher: blake3::Hasher,
     ) -> Result<Self, InputError> {
         let mut records = layout::open(source, &layout.form, layout.delimiter, hasher)?;
@@ -147,7 +148,7 @@ impl Rows {
             if reading.checked.is_ok() {
                 return Ok(Some(reading));
             }
-            match skip_of(texts(record.fields).iter().map(AsRef::as_ref)) {
+            match skip_reason(texts(record.fields).iter().map(AsRef::as_ref)) {
                 Some(Skip::Blank) => self.skipped.blank += 1,
                 Some(Skip::Total) => self.skipped.totals += 1,
                 None if continues
@@ -171,12 +172,14 @@ impl Rows {
         if self.checker.visible_rows && self.is_hidden(record.place) {
             return Reading::refused(Rejection::RowHidden);
         }
-        if spans_lines && swallows_rows(record.fields) {
+        if spans_lines && has_nik_across_lines(record.fields) {
             return Reading::refused(Rejection::QuoteSwallowedRows);
         }
         let cell = |column| match self.source.sheet() {
             Some(sheet) if sheet.is_number(row, column) => CellKind::Number,
-            Some(sheet) if sheet.is_unstored(row, column) => CellKind::Unstored,
+            Some(sheet) if sheet.is_formula_without_value(row, column) => {
+                CellKind::FormulaWithoutValue
+            }
             _ => CellKind::Text,
         };
         self.checker.read(record.fields, cell)
@@ -191,7 +194,7 @@ impl Rows {
         Some(Row { record: place.record, place, fields, reading, is_hidden })
     }
 
-    fn is_hidden(&self, place: Place) -> bool {
+    fn is_hidden(&self, place: InputPlace) -> bool {
         self.source.sheet().is_some_and(|sheet| sheet.is_hidden(place.row))
     }
 
@@ -208,7 +211,7 @@ impl Rows {
     /// Returns an [`InputError`] if the rest of the file cannot be read.
     pub fn finish(self) -> Result<blake3::Hash, InputError> {
         let hash = self.records.into_input().finish();
-        hash.map_err(|error| self.source.error(Problem::of_reading(error)))
+        hash.map_err(|error| self.source.error(Problem::from_read_error(error)))
     }
 }
 
@@ -230,7 +233,7 @@ enum CellKind {
     Text,
     Number,
     /// A formula without a stored value.
-    Unstored,
+    FormulaWithoutValue,
 }
 
 /// Checks for the fields of one record, with their options.
@@ -251,7 +254,7 @@ struct Checker {
 }
 
 impl Checker {
-    fn new(layout: &Layout, options: &Options) -> Self {
+    fn new(layout: &Layout, options: &ReadOptions) -> Self {
         Self {
             width: layout.width,
             even: !matches!(layout.form, Form::Sheet(_)),
@@ -271,7 +274,10 @@ impl Checker {
             return Reading::refused(Rejection::RaggedRow);
         }
         let (id, name) = (fields.get(self.id), fields.get(self.name));
-        if [self.id, self.name].into_iter().any(|column| kind(column) == CellKind::Unstored) {
+        if [self.id, self.name]
+            .into_iter()
+            .any(|column| kind(column) == CellKind::FormulaWithoutValue)
+        {
             return Reading::refused(Rejection::FormulaWithoutValue);
         }
         let Ok(id) = std::str::from_utf8(id.unwrap_or_default()) else {
@@ -283,18 +289,18 @@ impl Checker {
             _ => read_nik,
         };
         let nik = read_nik(id, &self.policy);
-        let is_swapped = nik.look == NikLook::Words
-            && name.is_ok_and(|name| matches!(look_of(name), NikLook::Digits(_)));
-        let look = if is_swapped { NikLook::Swapped } else { nik.look };
+        let is_swapped = nik.look == NikShape::Words
+            && name.is_ok_and(|name| matches!(look_of(name), NikShape::Digits(_)));
+        let look = if is_swapped { NikShape::Swapped } else { nik.look };
         let checked = self.with_name(nik.result, name);
-        let formerly = match checked {
+        let sendable_before = match checked {
             Err(Rejection::NikTemporary) => {
                 let policy = NikPolicy { send_temporary: true, ..self.policy };
                 self.with_name(read_nik(id, &policy).result, name).ok().map(Box::new)
             }
             _ => None,
         };
-        Reading { checked, look, formerly }
+        Reading { checked, look, sendable_before }
     }
 
     /// Checks the name of a row after its NIK. Returns the rejection of the NIK if there is one.
@@ -305,7 +311,7 @@ impl Checker {
     ) -> Result<Checked, Rejection> {
         let (nik, nik_warnings) = nik?;
         let name = name.map_err(|_| Rejection::NotUtf8)?;
-        let name = if self.ours { unmarked(name) } else { name };
+        let name = if self.ours { without_formula_mark(name) } else { name };
         let name = check_name(name, self.name_header.as_ref())?;
         Ok(Checked {
             subject: Subject { nik, name: name.name },
@@ -318,7 +324,7 @@ impl Checker {
 /// Checks whether a cell with several lines holds a NIK, or 15 digits of one. Two lone quotes in
 /// one column join several rows to one record of the right width, which has the name of one row and
 /// the NIK of another.
-fn swallows_rows(fields: Fields<'_>) -> bool {
+fn has_nik_across_lines(fields: Fields<'_>) -> bool {
     let is_nik = |run: &[u8]| run.len() >= NIK_DIGITS - 1;
     let has_nik = |cell: &[u8]| cell.split(|byte| !byte.is_ascii_digit()).any(is_nik);
     // People may type a line end before or after a NIK, but not inside a cell with a NIK.
@@ -327,7 +333,7 @@ fn swallows_rows(fields: Fields<'_>) -> bool {
 
 /// Removes the `'` that our CSV for spreadsheets puts before a text that begins like a formula. So
 /// the name is again the name that was sent.
-fn unmarked(name: &str) -> &str {
+fn without_formula_mark(name: &str) -> &str {
     let inner = name.strip_prefix('\'');
     inner.filter(|rest| rest.starts_with(['=', '+', '-', '@', '\t', '\r', '\n'])).unwrap_or(name)
 }

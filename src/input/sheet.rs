@@ -21,26 +21,27 @@ mod texts;
 mod typed;
 mod xml;
 
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use book::Book;
+use bounds::Bounds;
+use cells::{Kind, Rows, SheetRow, WorkbookContext};
 pub use choose::{ChoiceOptions, SheetSpec};
+use choose::{Chosen, choose};
+use formats::Formats;
 pub use formats::NumberFormat;
+use package::Package;
+use sets::{CellSet, RowSet};
+use texts::Texts;
 pub use typed::{TypedCell, TypedRows};
 
 use super::error::{BROKEN_ZIP, Problem, damaged, too_large};
 use super::reader::SourceReader;
 use crate::fs::unnamed_file;
-use crate::panics::contained;
-use book::Book;
-use bounds::Bounds;
-use cells::{Kind, Lists, Rows, SheetRow};
-use choose::{Chosen, choose};
-use formats::Formats;
-use package::Package;
-use sets::{CellSet, RowSet};
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::Path;
-use std::sync::Arc;
-use texts::Texts;
+use crate::panics::catch_panic;
 
 /// Facts about a sheet that its text does not contain.
 #[derive(Debug, Default)]
@@ -71,7 +72,7 @@ impl Sheet {
 
     /// Returns `true` if a cell is a formula without a stored value. Rows count from 1, columns
     /// from 0.
-    pub fn is_unstored(&self, row: u64, column: usize) -> bool {
+    pub fn is_formula_without_value(&self, row: u64, column: usize) -> bool {
         self.formulas.contains(row, column)
     }
 
@@ -99,11 +100,11 @@ impl Sheet {
         for (column, cell) in row.cells.iter().enumerate() {
             match cell.kind {
                 Kind::Number(..) => self.numbers.insert(line, column),
-                Kind::Unstored => {
+                Kind::FormulaWithoutValue => {
                     self.formulas.insert(line, column);
                     self.unstored += 1;
                 }
-                Kind::Lost => self.lost += 1,
+                Kind::MissingText => self.lost += 1,
                 Kind::Text(_) | Kind::Time(..) | Kind::Truth(_) => {}
             }
         }
@@ -129,7 +130,7 @@ pub(super) fn to_text(
     let (text, typed) = (spool()?, spool()?);
     // A library may panic on a hostile file. `contained` catches the panic, and it becomes an
     // error.
-    let mut sheet = contained(|| read(workbook, options, Bounds::default(), &text, &typed))
+    let mut sheet = catch_panic(|| read(workbook, options, Bounds::default(), &text, &typed))
         .unwrap_or_else(|| Err(damaged("it is not built as it should be")))?;
     sheet.typed = Some(Arc::new(typed));
     Ok((text, sheet))
@@ -138,13 +139,13 @@ pub(super) fn to_text(
 /// Checks whether a workbook holds results that this program wrote. Returns `false` for a workbook
 /// that cannot be read.
 pub fn holds_results(path: &Path) -> bool {
-    let looked = contained(|| -> Result<bool, Problem> {
+    let looked = catch_panic(|| -> Result<bool, Problem> {
         let file = File::open(path).map_err(|_| damaged(BROKEN_ZIP))?;
         let mut package = Package::open(SourceReader::of(Arc::new(file)), Bounds::default())?;
         let book = Book::read(&mut package)?;
         let texts = Texts::read(&mut package, book.texts);
         let formats = Formats::default();
-        let lists = || Lists { texts: &texts, formats: &formats, is_1904: false };
+        let lists = || WorkbookContext { texts: &texts, formats: &formats, is_1904: false };
         Ok(choose::holds_results(&mut package, &book.sheets, lists))
     });
     looked.is_some_and(|looked| looked.unwrap_or(false))
@@ -161,7 +162,7 @@ fn read(
     let Book { sheets, is_1904, texts, styles } = Book::read(&mut package)?;
     let texts = Texts::read(&mut package, texts);
     let formats = Formats::read(&mut package, styles);
-    let lists = || Lists { texts: &texts, formats: &formats, is_1904 };
+    let lists = || WorkbookContext { texts: &texts, formats: &formats, is_1904 };
     let Chosen { sheets, others } = choose(&mut package, &sheets, options, lists)?;
     let name = sheets.first().map(|sheet| sheet.name.clone()).unwrap_or_default();
     let mut sheet = Sheet { name, others, ..Sheet::default() };

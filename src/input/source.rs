@@ -7,17 +7,18 @@
 //! Never: leaves a copy of the user's data behind, or opens a named pipe, because opening a pipe
 //! waits until somebody writes to it.
 
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
 use super::error::{InputError, Problem};
 use super::form::ZIP;
 use super::reader::SourceReader;
 use super::sheet::{self, Sheet};
 use crate::fs::unnamed_file;
 use crate::model::subject::mask_digits;
-use std::fs::{self, File};
-use std::io::{self, Read};
-use std::os::unix::fs::FileTypeExt;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// Name of standard input in messages.
 const STDIN: &str = "standard input";
@@ -174,8 +175,9 @@ fn kind_of(kind: fs::FileType) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::os::unix::fs::MetadataExt;
+
+    use super::*;
 
     fn read_all(source: &Source) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -195,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_refused() {
+    fn folders_and_devices_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let error = Source::file(folder.path()).unwrap_err();
         assert!(matches!(error.problem(), Problem::NotAFile("a folder")), "{error}");

@@ -5,11 +5,13 @@
 //!
 //! Never: looks at the content of the text.
 
-use super::error::{MOST_UNPACKED, PackedError};
-use super::form::{Encoding, Form};
+use std::io::{self, BufRead, BufReader, Read};
+
 use encoding_rs::{CoderResult, Decoder};
 use flate2::read::MultiGzDecoder;
-use std::io::{self, BufRead, BufReader, Read};
+
+use super::error::{MOST_UNPACKED, PackedError};
+use super::form::{Encoding, Form};
 
 /// Length of a text in bytes up to which its ratio does not matter.
 const BOMB_BYTES: u64 = 64 * 1024 * 1024;

@@ -31,7 +31,7 @@ pub struct Identity {
 
 /// Description of a start and its input, with which the start opens its run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Opening {
+pub struct StartRequest {
     /// Identity of the run.
     pub identity: Identity,
     /// Keyed hash of the input's path. Finds the open run of a file that has changed.
@@ -57,7 +57,7 @@ pub enum RunRef {
     /// The run has not begun.
     New {
         /// The open run of the same path, if any, whose answers the new run will take over.
-        takes_over: Option<CutShort>,
+        takes_over: Option<SupersededRun>,
     },
     /// The run has begun and is open.
     Open(RunId),
@@ -65,7 +65,7 @@ pub enum RunRef {
 
 /// An open run that a new run takes over: same path, but other bytes or columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CutShort {
+pub struct SupersededRun {
     /// Number of the open run.
     pub run: RunId,
     /// True if the file's bytes have changed; false if only the way of reading them has.
@@ -92,7 +92,7 @@ pub struct FoundRun {
 
 impl FoundRun {
     /// Returns the run that would begin with this opening.
-    pub fn to_begin(opening: &Opening, takes_over: Option<CutShort>) -> Self {
+    pub fn new_run(opening: &StartRequest, takes_over: Option<SupersededRun>) -> Self {
         Self {
             run: RunRef::New { takes_over },
             earlier_starts: 0,
@@ -122,7 +122,7 @@ pub struct OpenRun {
 
 /// A fact of another run that gave a pair an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Earlier {
+pub struct EarlierFact {
     /// Number of the attempt.
     pub attempt: AttemptId,
     /// End that the attempt gave the pair.
@@ -135,7 +135,7 @@ pub struct Earlier {
 
 /// An attempt of the run that is reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Own {
+pub struct OwnAttempt {
     /// Number of the attempt.
     pub attempt: AttemptId,
     /// Class of the settlement; in doubt, if there is no settlement.
@@ -148,7 +148,7 @@ pub struct Own {
 
 /// A settled attempt with the vendor's texts, in which placeholders replace NIK and name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Detail {
+pub struct AttemptDetail {
     /// Number of the attempt.
     pub attempt: AttemptId,
     /// Class of the settlement.
@@ -159,7 +159,7 @@ pub struct Detail {
 
 /// The end of a start.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ending {
+pub struct StartEnd {
     /// Time of the end.
     pub at: WallMs,
     /// Reason for stopping early; `None` if the start reached its end.

@@ -8,15 +8,15 @@ use std::future::Future;
 
 use super::error::{LedgerError, LedgerName};
 use super::nouns::{
-    Detail, Earlier, Ending, FoundRun, OpenRun, Opening, Own, Purged, Recorded, RunId, RunRef,
-    Unrecorded,
+    AttemptDetail, EarlierFact, FoundRun, OpenRun, OwnAttempt, Purged, Recorded, RunId, RunRef,
+    StartEnd, StartRequest, Unrecorded,
 };
 use super::status::Status;
 use crate::model::attempt::{AttemptId, Batch, WallMs};
 use crate::rules::body::BodyKind;
 use crate::rules::estimate::History;
-use crate::rules::pair::PairHasher;
-use crate::rules::pairs::{PairIndex, SortedKeys};
+use crate::rules::pair_key::PairHasher;
+use crate::rules::pair_table::{PairIndex, SortedKeys};
 
 /// Records the facts of one start while the start is under way. [`Ledger`] has an example.
 pub trait Journal {
@@ -50,15 +50,15 @@ pub trait Journal {
 ///
 /// ```
 /// use ceknik::ledger::{Facts, LedgerError, RunRef};
-/// use ceknik::rules::pairs::PairTable;
+/// use ceknik::rules::pair_table::PairTable;
 ///
 /// fn fold(facts: &mut impl Facts, run: RunRef, table: &mut PairTable) -> Result<(), LedgerError> {
 ///     let keys = table.keys();
-///     facts.earlier(&run, &keys, &mut |at, fact| {
-///         table.take_earlier(at, fact.attempt, Some(fact.end));
+///     facts.visit_earlier(&run, &keys, &mut |at, fact| {
+///         table.apply_earlier(at, fact.attempt, Some(fact.end));
 ///     })?;
 ///     let RunRef::Open(id) = run else { return Ok(()) };
-///     facts.own(id, &keys, &mut |at, own| {
+///     facts.visit_own(id, &keys, &mut |at, own| {
 ///         if let Some(at) = at {
 ///             table.settle(at, own.attempt, own.class, own.voided);
 ///         }
@@ -67,24 +67,24 @@ pub trait Journal {
 /// ```
 pub trait Facts {
     /// Finds the run that [`Ledger::open_run`] would continue or begin, without writing.
-    fn find_run(&mut self, opening: &Opening) -> Result<FoundRun, LedgerError>;
+    fn find_run(&mut self, opening: &StartRequest) -> Result<FoundRun, LedgerError>;
 
     /// Visits the facts of other runs that gave one of these pairs an end, the latest fact of a
     /// pair last. Pairs to which this run itself gave an end may be left out.
-    fn earlier(
+    fn visit_earlier(
         &mut self,
         run: &RunRef,
         keys: &SortedKeys,
-        visit: &mut dyn FnMut(PairIndex, Earlier),
+        visit: &mut dyn FnMut(PairIndex, EarlierFact),
     ) -> Result<(), LedgerError>;
 
     /// Visits all attempts of this run, in ascending order. The index is `None` if the pair is not
     /// among `keys`.
-    fn own(
+    fn visit_own(
         &mut self,
         run: RunId,
         keys: &SortedKeys,
-        visit: &mut dyn FnMut(Option<PairIndex>, Own),
+        visit: &mut dyn FnMut(Option<PairIndex>, OwnAttempt),
     ) -> Result<(), LedgerError>;
 
     /// Returns the share of charged answers among the latest [`HISTORY`] attempts. Only attempts
@@ -107,10 +107,10 @@ pub trait Facts {
 ///
 /// ```
 /// # use std::time::Duration;
-/// use ceknik::ledger::{self, Facts, Identity, Journal, Ledger, Location, Opening};
+/// use ceknik::ledger::{self, Facts, Identity, Journal, Ledger, Location, StartRequest};
 /// use ceknik::model::attempt::{AttemptId, Batch, Intent, PairKey, Settlement, WallMs};
 /// use ceknik::model::class::{Class, ResultCode};
-/// use ceknik::rules::pairs::{PairIndex, PairTable};
+/// use ceknik::rules::pair_table::{PairIndex, PairTable};
 /// # use ceknik::model::{money::Charge, texts::Texts};
 ///
 /// let folder = tempfile::tempdir()?;
@@ -118,7 +118,7 @@ pub trait Facts {
 /// let location = Location { ledger, key, origin: "https://vendor.example:443".to_owned() };
 /// let mut ledger = ledger::open(&location, Duration::ZERO, WallMs::now)?;
 /// let at = WallMs::now();
-/// let run = ledger.open_run(&Opening {
+/// let run = ledger.open_run(&StartRequest {
 ///     identity: Identity { fingerprint: [1; 16], columns: "id=2 name=1".to_owned() },
 ///     path: [2; 16],
 ///     label: "customers.csv".to_owned(),
@@ -144,7 +144,7 @@ pub trait Facts {
 /// let mut ledger = journal.finish()?;
 /// let keys = PairTable::new(vec![pair]).keys();
 /// let mut found = Vec::new();
-/// ledger.own(run.id, &keys, &mut |at, own| found.push((at, own.class)))?;
+/// ledger.visit_own(run.id, &keys, &mut |at, own| found.push((at, own.class)))?;
 /// assert_eq!(found, [(Some(PairIndex(0)), class)]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -157,7 +157,7 @@ pub trait Ledger: Facts + Sized {
 
     /// Records a new start of the open run with the same identity, or else of a new run, which
     /// supersedes the open run of the same path.
-    fn open_run(&mut self, opening: &Opening) -> Result<OpenRun, LedgerError>;
+    fn open_run(&mut self, opening: &StartRequest) -> Result<OpenRun, LedgerError>;
 
     /// Turns the ledger into a journal for the facts of this start.
     ///
@@ -167,14 +167,14 @@ pub trait Ledger: Facts + Sized {
 
     /// Returns the details of these attempts, in ascending order of attempt. Attempts without a
     /// settlement are left out.
-    fn details(&mut self, attempts: &[AttemptId]) -> Result<Vec<Detail>, LedgerError>;
+    fn details(&mut self, attempts: &[AttemptId]) -> Result<Vec<AttemptDetail>, LedgerError>;
 
     /// Records that the start has ended. Each of its intents must be settled. The run stays open
     /// for another start.
-    fn end_start(&mut self, run: &OpenRun, ending: &Ending) -> Result<(), LedgerError>;
+    fn end_start(&mut self, run: &OpenRun, ending: &StartEnd) -> Result<(), LedgerError>;
 
     /// Records that the start and its run have ended. The output must be in place.
-    fn end_run(&mut self, run: &OpenRun, ending: &Ending) -> Result<(), LedgerError>;
+    fn end_run(&mut self, run: &OpenRun, ending: &StartEnd) -> Result<(), LedgerError>;
 
     /// Returns the body kind that worked last time, if one is stored.
     fn remembered_body(&mut self) -> Result<Option<BodyKind>, LedgerError>;
@@ -226,11 +226,11 @@ pub trait Preview {
 }
 
 /// A ledger that is shown to a person. The remains of a damaged ledger can be shown too: call
-/// [`Shown::status`] first, and [`Shown::check_whole`] afterwards.
+/// [`ShowLedger::status`] first, and [`ShowLedger::check_nothing_lost`] afterwards.
 ///
 /// # Errors
 /// Each method returns [`LedgerError::Storage`] if the storage cannot be read.
-pub trait Shown {
+pub trait ShowLedger {
     /// Returns the ledger's name, fit to be shown.
     fn name(&self) -> &LedgerName;
 
@@ -242,5 +242,5 @@ pub trait Shown {
     ///
     /// # Errors
     /// Returns [`LedgerError::Lost`] if facts are missing.
-    fn check_whole(&self) -> Result<(), LedgerError>;
+    fn check_nothing_lost(&self) -> Result<(), LedgerError>;
 }

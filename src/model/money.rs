@@ -201,7 +201,7 @@ impl Price {
 
 /// Formats the price of `calls` charged calls in parentheses, with a space before them, to follow
 /// the number of calls. Returns an empty text if there is no price.
-pub fn in_brackets(price: Option<&Price>, calls: u64) -> String {
+pub fn price_in_brackets(price: Option<&Price>, calls: u64) -> String {
     price.map(|price| format!(" ({})", price.show(calls))).unwrap_or_default()
 }
 
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_owed_at_least_and_at_most() {
+    fn bounds_of_a_tally() {
         let possible = Possible { in_doubt: 3, unknown_code: 5, gateway: 7 };
         let tally = Tally { confirmed: 100, possible, assumed_free: 40, ..Tally::default() };
         assert_eq!((tally.at_least(), tally.at_most()), (100, 115));

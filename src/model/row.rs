@@ -138,9 +138,9 @@ pub struct Checked {
 /// Appearance of the NIK cell as a whole, also in a row that was refused. The findings about the
 /// file are counted from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NikLook {
+pub enum NikShape {
     /// 16 digits after cleaning.
-    Digits(DigitsLook),
+    Digits(DigitTraits),
     /// A number in scientific notation.
     Scientific,
     /// A 16-digit number too large to be exact in a spreadsheet.
@@ -158,7 +158,7 @@ pub enum NikLook {
 /// Properties of a 16-digit cell that tell something about its whole column.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "signs that have nothing to do with each other")]
-pub struct DigitsLook {
+pub struct DigitTraits {
     /// The last digit is 0, which damage by a spreadsheet makes common.
     pub last_zero: bool,
     /// The cell is a number to the spreadsheet, or once was.
@@ -170,7 +170,7 @@ pub struct DigitsLook {
     pub late_year: bool,
 }
 
-impl NikLook {
+impl NikShape {
     /// Checks whether the cell is a NIK or once was, however damaged.
     pub fn like_nik(self) -> bool {
         matches!(self, Self::Digits(_) | Self::Scientific | Self::Rounded)
@@ -183,16 +183,16 @@ pub struct Reading {
     /// The row that passed, or the reason why it was refused.
     pub checked: Result<Checked, Rejection>,
     /// Appearance of the NIK cell. `Other` if the row was refused before its NIK was looked at.
-    pub look: NikLook,
+    pub look: NikShape,
     /// Pair that an earlier version would have sent for a row that is refused today. An open run
     /// may have sent it.
-    pub formerly: Option<Box<Checked>>,
+    pub sendable_before: Option<Box<Checked>>,
 }
 
 impl Reading {
     /// Returns the reading of a row that was refused before its NIK was looked at.
     pub fn refused(why: Rejection) -> Self {
-        Self { checked: Err(why), look: NikLook::Other, formerly: None }
+        Self { checked: Err(why), look: NikShape::Other, sendable_before: None }
     }
 }
 
@@ -220,8 +220,9 @@ impl WarningCounts {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::collections::HashSet;
+
+    use super::*;
 
     #[test]
     fn codes_are_unique_and_plain() {
@@ -252,7 +253,7 @@ mod tests {
 
     #[test]
     fn what_looks_like_a_nik() {
-        use NikLook::{EmployeeNumber, Other, Rounded, Scientific};
+        use NikShape::{EmployeeNumber, Other, Rounded, Scientific};
         for (look, is_like) in
             [(Scientific, true), (Rounded, true), (EmployeeNumber, false), (Other, false)]
         {

@@ -54,6 +54,8 @@ pub enum StopReason {
     Interrupted(Signal),
     /// The input is not what was surveyed.
     InputChanged,
+    /// The input can no longer be read.
+    InputUnreadable,
     /// The ledger cannot record.
     Storage,
     /// A part of this program ended before its work was done.
@@ -75,6 +77,7 @@ impl StopReason {
         match self {
             Self::Defect => ("internal_error", ExitCode::Internal),
             Self::InputChanged => ("input_changed", ExitCode::Input),
+            Self::InputUnreadable => ("input_unreadable", ExitCode::Input),
             Self::Certificate => ("certificate_refused", ExitCode::Config),
             Self::NoTls => ("no_tls", ExitCode::Config),
             Self::Account(AccountStop::Unauthorized) => ("unauthorized", ExitCode::Account),
@@ -110,6 +113,7 @@ mod tests {
     fn names_and_exit_codes() {
         for (reason, name, code) in [
             (StopReason::InputChanged, "input_changed", 10),
+            (StopReason::InputUnreadable, "input_unreadable", 10),
             (StopReason::Certificate, "certificate_refused", 11),
             (StopReason::NoTls, "no_tls", 11),
             (StopReason::Account(AccountStop::Unauthorized), "unauthorized", 12),

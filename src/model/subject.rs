@@ -7,10 +7,11 @@
 //! Never: shows a whole NIK or any part of a name in `Debug`. Neither type has a `Display`, so
 //! neither can be printed by mistake.
 
-use super::text::{is_separator, is_unfit};
 use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
+
+use super::characters::{is_separator, is_unsafe_for_terminal};
 
 /// Number of digits in a NIK.
 pub const NIK_DIGITS: usize = 16;
@@ -146,7 +147,7 @@ const LONGEST_JOINT: usize = 3;
 /// `groups` digits in total.
 fn mask_runs(text: &str, run: usize, groups: usize) -> Cow<'_, str> {
     let is_digit = |c: char| c.is_ascii_digit();
-    let fit = text.replace(is_unfit, "?");
+    let fit = text.replace(is_unsafe_for_terminal, "?");
     let mut out = String::with_capacity(fit.len());
     let mut rest = fit.as_str();
     while let Some(start) = rest.find(is_digit) {
@@ -189,8 +190,9 @@ fn groups_end(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn masks_the_birth_date_everywhere_it_prints() {

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use super::format::Dialect;
-use super::results::{Cells, OwnColumns, RowResult};
+use super::results::{Cells, InputColumns, RowResult};
 use super::spreadsheet::spreadsheet_safe;
 use crate::input::Layout;
 use crate::model::column::Column;
@@ -17,7 +17,7 @@ const BUFFER: usize = 256 * 1024;
 /// Writer of the results as CSV.
 pub struct Delimited<W: Write> {
     csv: csv::Writer<W>,
-    columns: OwnColumns,
+    columns: InputColumns,
     dialect: Dialect,
 }
 
@@ -40,7 +40,7 @@ impl<W: Write> Delimited<W> {
                 form.quote_style(csv::QuoteStyle::Always)
             }
         };
-        Ok(Self { csv: form.from_writer(to), columns: OwnColumns::of(layout), dialect })
+        Ok(Self { csv: form.from_writer(to), columns: InputColumns::of(layout), dialect })
     }
 
     /// Writes the header, if the input has one.

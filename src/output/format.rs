@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::results::OwnColumns;
+use super::results::InputColumns;
 use crate::input::Layout;
 use crate::model::column::Column;
 
@@ -66,7 +66,7 @@ impl Format {
         match self {
             Self::Csv { .. } => 0,
             Self::Workbook => {
-                let columns = OwnColumns::of(layout).places().count() + Column::ALL.len();
+                let columns = InputColumns::of(layout).places().count() + Column::ALL.len();
                 columns.saturating_sub(Self::MOST_COLUMNS)
             }
         }

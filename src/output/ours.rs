@@ -25,7 +25,7 @@ const GZIP: &[u8] = b"\x1F\x8B";
 
 /// Checks whether an output may be put in this place: there is no file, an empty file, or an output
 /// of ours.
-pub fn is_ours(path: &Path) -> bool {
+pub fn may_replace_output(path: &Path) -> bool {
     let Some(head) = head_of(path) else { return !path.exists() };
     if head.is_empty() {
         return true;
@@ -39,7 +39,7 @@ pub fn is_ours(path: &Path) -> bool {
 
 /// Checks whether a summary may be put in this place: there is no file, an empty file, or a summary
 /// of ours.
-pub fn is_our_summary(path: &Path) -> bool {
+pub fn may_replace_summary(path: &Path) -> bool {
     let Some(head) = head_of(path) else { return !path.exists() };
     let summary = serde_json::from_slice::<serde_json::Value>(&head).unwrap_or_default();
     head.is_empty() || ["version", "run", "spending"].iter().all(|name| summary.get(name).is_some())
@@ -87,14 +87,15 @@ fn is_row<'a>(mut cells: impl Iterator<Item = &'a str>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::io::Write;
 
+    use super::*;
+
     #[test]
-    fn what_others_wrote_is_told_from_what_we_wrote() {
+    fn only_our_own_files_may_be_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
-        assert!(is_ours(&path) && is_our_summary(&path), "nothing is there");
+        assert!(may_replace_output(&path) && may_replace_summary(&path), "nothing is there");
         let packed = |text: &str| {
             let mut file =
                 flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
@@ -117,7 +118,7 @@ mod tests {
             ("a ZIP file that is none", b"PK\x03\x04 and no more".to_vec(), false),
         ] {
             std::fs::write(&path, bytes).unwrap();
-            assert_eq!(is_ours(&path), ours, "{what}");
+            assert_eq!(may_replace_output(&path), ours, "{what}");
         }
         for (text, ours) in [
             ("", true),
@@ -126,8 +127,8 @@ mod tests {
             ("important", false),
         ] {
             std::fs::write(&path, text).unwrap();
-            assert_eq!(is_our_summary(&path), ours, "{text}");
+            assert_eq!(may_replace_summary(&path), ours, "{text}");
         }
-        assert!(!is_ours(folder.path()), "a folder");
+        assert!(!may_replace_output(folder.path()), "a folder");
     }
 }

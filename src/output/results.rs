@@ -127,7 +127,7 @@ impl Cells {
 
 /// The input's columns that are written to the output.
 #[derive(Debug, Clone)]
-pub(super) struct OwnColumns {
+pub(super) struct InputColumns {
     width: usize,
     id: usize,
     /// For each column of the input, true if it is one of ours, from an earlier output that is now
@@ -135,7 +135,7 @@ pub(super) struct OwnColumns {
     ours: Vec<bool>,
 }
 
-impl OwnColumns {
+impl InputColumns {
     pub(super) fn of(layout: &Layout) -> Self {
         let is_ours = |cell: &[u8]| Column::of_header(&String::from_utf8_lossy(cell)).is_some();
         let ours = match &layout.header {

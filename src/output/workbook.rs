@@ -18,19 +18,19 @@ mod summary;
 use std::io::{self, Write};
 use std::path::Path;
 
+use attention::Attention;
+pub(super) use basics::Limits;
+use basics::{catch_library_panic, io_error, no_room};
+use results::ResultsSheet;
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Workbook as Book, Worksheet};
+use styles::Styles;
 
 use super::report::{RowTotals, RunReport};
 use super::results::{Cells, RowResult};
 use crate::input::Layout;
 use crate::input::sheet::NumberFormat;
 use crate::model::money::Price;
-use crate::panics::contained;
-use attention::Attention;
-pub(super) use basics::Limits;
-use basics::{caught, io_error, no_room};
-use results::ResultsSheet;
-use styles::Styles;
+use crate::panics::catch_panic;
 
 /// Facts about the input and the run that a workbook is made with.
 #[derive(Debug, Clone, Copy)]
@@ -74,7 +74,7 @@ impl<W: Write + Send> Workbook<W> {
         let styles = Styles::new(options.formats, options.price);
         let plan = results::Columns::of(options.layout, !options.formats.is_empty());
         let footer = footer(options.input, options.run);
-        let sheet = |book: &mut Book| contained(|| book.new_worksheet_with_constant_memory());
+        let sheet = |book: &mut Book| catch_panic(|| book.new_worksheet_with_constant_memory());
         let mut made = || sheet(&mut book).ok_or_else(no_room)?.map_err(io_error);
         let current = ResultsSheet::begin(made()?, 0, &plan, &styles)?;
         let attention = Attention::begin(made()?, options.layout, &styles)?;
@@ -83,7 +83,7 @@ impl<W: Write + Send> Workbook<W> {
 
     pub(super) fn row(&mut self, cells: &Cells, result: &RowResult<'_>) -> io::Result<()> {
         let Self { book, limits, styles, footer, plan, full, current, attention, .. } = self;
-        caught(|| {
+        catch_library_panic(|| {
             if current.is_full(limits) {
                 let next = book.new_worksheet_with_constant_memory()?;
                 let next = ResultsSheet::begin_in(next, full.len() + 1, plan, styles)?;
@@ -97,7 +97,7 @@ impl<W: Write + Send> Workbook<W> {
     /// Adds the summary, writes the whole workbook to its destination, and returns the destination.
     pub(super) fn finish(self, report: &RunReport, written: &RowTotals) -> io::Result<W> {
         let Self { mut to, mut book, styles, footer, plan, full, current, attention, .. } = self;
-        caught(|| {
+        catch_library_panic(|| {
             book.push_worksheet(summary::sheet(report, written, &styles, &footer)?);
             full.into_iter().for_each(|sheet| book.push_worksheet(sheet));
             book.push_worksheet(current.finish(&plan, &footer)?);

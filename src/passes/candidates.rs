@@ -11,7 +11,7 @@ use crate::model::row::Checked;
 const CHUNK: usize = 256;
 
 /// Reads the file once more, and delivers every row that passed the checks. The last delivery is
-/// [`Delivery::End`], or [`Delivery::Changed`] in case of an error. Ends early if the receiver is
+/// [`Delivery::End`], or [`Delivery::Failed`] in case of an error. Ends early if the receiver is
 /// gone. This function blocks, so it must not run on a thread of the async runtime.
 ///
 /// # Errors
@@ -24,7 +24,10 @@ pub fn read_candidates(
     to: &Sender<Delivery>,
 ) -> Result<(), PassError> {
     let read = read(input, fingerprint, to);
-    let last = if read.is_ok() { Delivery::End } else { Delivery::Changed };
+    let last = match &read {
+        Ok(()) => Delivery::End,
+        Err(error) => Delivery::Failed(error.stop_reason()),
+    };
     // If the receiver is gone, nobody needs this delivery.
     let _ = to.blocking_send(last);
     read

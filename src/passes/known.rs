@@ -6,17 +6,17 @@ use crate::ledger::{Facts, RunRef};
 use crate::model::attempt::WallMs;
 use crate::model::class::End;
 use crate::model::funnel::{Ages, Funnel};
-use crate::rules::brake::Earliest;
-use crate::rules::pairs::{Origin, PairState, PairTable};
+use crate::rules::first_verdicts::Earliest;
+use crate::rules::pair_table::{PairState, PairTable, Provenance};
 use crate::rules::retry::RetryPolicy;
 use crate::rules::reuse::{Age, ReusePolicy};
-use crate::rules::tally::{SoFar, count};
+use crate::rules::tally::{RunTotals, count};
 
 /// Sums over the facts, in addition to the state of each pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Known {
     /// Cost and first verdicts of this run so far.
-    pub run: SoFar,
+    pub run: RunTotals,
     /// Ages of the answers of earlier runs that are reused.
     pub ages: Ages,
 }
@@ -36,9 +36,9 @@ pub fn fold_known<F: Facts>(
     let keys = table.keys();
     // A later fact about a pair replaces an earlier one, so the ages are counted only at the end.
     let mut ages = vec![Age::default(); table.len()];
-    facts.earlier(run, &keys, &mut |at, fact| {
+    facts.visit_earlier(run, &keys, &mut |at, fact| {
         let kept = reuse.keeps(fact.end, fact.at, fact.taken_over).then_some(fact.end);
-        table.take_earlier(at, fact.attempt, kept);
+        table.apply_earlier(at, fact.attempt, kept);
         if let Some(age) = ages.get_mut(at.0 as usize) {
             *age = Age::of(fact.at, now);
         }
@@ -46,7 +46,7 @@ pub fn fold_known<F: Facts>(
     let mut known = Known::default();
     let mut verdicts = Earliest::default();
     if let RunRef::Open(id) = run {
-        facts.own(*id, &keys, &mut |at, own| {
+        facts.visit_own(*id, &keys, &mut |at, own| {
             count(&mut known.run.tally, own.class, 1);
             verdicts.answered(own.at, own.class);
             if let Some(at) = at {
@@ -54,7 +54,7 @@ pub fn fold_known<F: Facts>(
             }
         })?;
     }
-    table.give_up_used(retry);
+    table.give_up_exhausted(retry);
     known.run.verdicts = verdicts.counted();
     for (state, age) in table.states().zip(ages) {
         if is_reused(state) {
@@ -66,7 +66,7 @@ pub fn fold_known<F: Facts>(
 
 /// Checks whether an answer of an earlier run ends a pair.
 fn is_reused(state: &PairState) -> bool {
-    state.origin != Origin::Run && state.end.is_some_and(|end| end != End::InDoubt)
+    state.origin != Provenance::ThisRun && state.end.is_some_and(|end| end != End::InDoubt)
 }
 
 impl Funnel {

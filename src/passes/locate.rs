@@ -10,7 +10,7 @@ use super::{Input, PassError};
 use crate::model::finding::Spot;
 use crate::model::row::{Checked, Rejection};
 use crate::rules::findings::Sign;
-use crate::rules::pairs::PairTable;
+use crate::rules::pair_table::PairTable;
 
 /// Any sign of the NIK column, so that the spot of a row is its NIK cell.
 const OF_NIK: Sign = Sign::Rejection(Rejection::NikEmpty);

@@ -1,23 +1,23 @@
 //! Keeps the places of a file's rows in little memory, because most rows directly follow the row
 //! before them.
 
-use crate::input::Place;
+use crate::input::InputPlace;
 
 /// Places of rows, in their order.
 #[derive(Debug, Default)]
 pub(super) struct Places {
     /// Index and place of the first row of each stretch. Within a stretch, line, spreadsheet row
     /// and record each grow by one from row to row.
-    stretches: Vec<(u64, Place)>,
+    stretches: Vec<(u64, InputPlace)>,
     /// Number of rows.
     rows: u64,
-    /// Place of the latest row.
-    last: Option<Place>,
+    /// InputPlace of the latest row.
+    last: Option<InputPlace>,
 }
 
 impl Places {
     /// Adds the place of the next row.
-    pub(super) fn add(&mut self, place: Place) {
+    pub(super) fn add(&mut self, place: InputPlace) {
         let follows = self.last.is_some_and(|last| {
             (place.line, place.row, place.record) == (last.line + 1, last.row + 1, last.record + 1)
         });
@@ -30,12 +30,12 @@ impl Places {
 
     /// Returns the place of the row with this index, from 0. Its `byte` is that of the first row in
     /// the stretch.
-    pub(super) fn get(&self, row: u64) -> Option<Place> {
+    pub(super) fn get(&self, row: u64) -> Option<InputPlace> {
         let after = self.stretches.partition_point(|(first, _)| *first <= row);
         let (first, place) = self.stretches.get(after.checked_sub(1)?)?;
         let on = row.checked_sub(*first).filter(|_| row < self.rows)?;
-        let Place { line, row, record, byte } = *place;
-        Some(Place { line: line + on, row: row + on, record: record + on, byte })
+        let InputPlace { line, row, record, byte } = *place;
+        Some(InputPlace { line: line + on, row: row + on, record: record + on, byte })
     }
 }
 
@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn every_row_is_found_again() {
-        let place = |line, row, record| Place { line, row, record, byte: 0 };
+        let place = |line, row, record| InputPlace { line, row, record, byte: 0 };
         let all = [
             place(2, 2, 1),
             place(3, 3, 2),

@@ -10,7 +10,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use super::reading::{finish, pair_of, read_in_chunks};
 use super::{Input, PassError};
 use crate::input::sheet::Sheet;
-use crate::ledger::{Detail, Ledger};
+use crate::ledger::{AttemptDetail, Ledger};
 use crate::model::attempt::AttemptId;
 use crate::model::class::{Class, End};
 use crate::model::money::{Charge, Tally};
@@ -21,7 +21,7 @@ use crate::model::texts::{Text, Texts};
 use crate::output::{Cells, RowResult, RowSource, RowTotals, Writer};
 use crate::rules::classify::charge;
 use crate::rules::echo::{is_concealed, reveal_all};
-use crate::rules::pairs::{Origin, PairState, PairTable};
+use crate::rules::pair_table::{PairState, PairTable, Provenance};
 
 /// Largest number of rows in a chunk. The facts of a chunk are fetched together.
 const CHUNK: usize = 2048;
@@ -39,7 +39,8 @@ const SANDBOX_ORDER: &str = "SANDBOX-";
 /// - `Ledger`: the facts cannot be read.
 /// - `Output`: the output cannot be written, or the typed cells of a workbook cannot be read.
 /// - `Interrupted`: `interrupted` returns `true`.
-/// - `Inconsistent`: the rows do not add up to `tally`, or the reading thread panicked.
+/// - `Inconsistent`: the rows do not add up to `tally`.
+/// - `Broken`: the reading thread panicked.
 pub fn project<L: Ledger, W: Write + Send>(
     input: &Input,
     fingerprint: [u8; 16],
@@ -60,8 +61,7 @@ pub fn project<L: Ledger, W: Write + Send>(
             write(chunk, ledger, writer, &mut totals)?;
         }
         // If the reading thread panicked, the chunks are not the whole file.
-        let panicked =
-            |_| Err(PassError::Inconsistent("the input was not read to its end".to_owned()));
+        let panicked = |_| Err(PassError::Broken("the reader of the input"));
         reader.join().unwrap_or_else(panicked)
     })?;
     totals.check(tally)?;
@@ -77,7 +77,7 @@ fn read(
     table: &PairTable,
     keeps_types: bool,
     interrupted: &(dyn Fn() -> bool + Sync),
-    give: &SyncSender<Vec<Held>>,
+    give: &SyncSender<Vec<WaitingRow>>,
 ) -> Result<(), PassError> {
     // Marks the pairs that an earlier row has.
     let mut seen = vec![false; table.len()];
@@ -94,10 +94,10 @@ fn read(
             let cells = Cells::of(row.fields, place, kinds.transpose()?.unwrap_or_default());
             let size = cells.size();
             let what = match row.reading.checked {
-                Err(rejection) => What::Rejected(rejection),
+                Err(rejection) => RowState::Rejected(rejection),
                 Ok(Checked { subject, name_changed, .. }) => {
                     let (state, first) = pair_of(input, table, &mut seen, &subject)?;
-                    What::Pair { state, subject, first, name_changed }
+                    RowState::Pair { state, subject, first, name_changed }
                 }
             };
             Ok(Some(((cells, what), size)))
@@ -108,17 +108,17 @@ fn read(
 }
 
 /// Row that waits for its facts: its cells, and the result of its checks.
-type Held = (Cells, What);
+type WaitingRow = (Cells, RowState);
 
 /// Result of a row's checks: a rejection, or a pair with its state.
-enum What {
+enum RowState {
     Rejected(Rejection),
     Pair { state: PairState, subject: Subject, first: bool, name_changed: bool },
 }
 
 /// Joins a chunk of rows to their facts and writes them.
 fn write<L: Ledger, W: Write + Send>(
-    chunk: Vec<Held>,
+    chunk: Vec<WaitingRow>,
     ledger: &mut L,
     writer: &mut Writer<W>,
     totals: &mut Totals,
@@ -126,15 +126,15 @@ fn write<L: Ledger, W: Write + Send>(
     let wanted: Vec<AttemptId> = chunk
         .iter()
         .filter_map(|(_, what)| match what {
-            What::Pair { state, .. } if state.attempt.0 > 0 => Some(state.attempt),
+            RowState::Pair { state, .. } if state.attempt.0 > 0 => Some(state.attempt),
             _ => None,
         })
         .collect();
     let details = ledger.details(&wanted)?;
     for (cells, what) in chunk {
         let result = match what {
-            What::Rejected(rejection) => RowResult::rejected(rejection),
-            What::Pair { state, subject, first, name_changed } => {
+            RowState::Rejected(rejection) => RowResult::rejected(rejection),
+            RowState::Pair { state, subject, first, name_changed } => {
                 let at = details.binary_search_by_key(&state.attempt, |d| d.attempt);
                 let detail = at.ok().and_then(|at| details.get(at));
                 let texts = detail.map(|detail| revealed(detail, &subject)).unwrap_or_default();
@@ -151,7 +151,7 @@ fn write<L: Ledger, W: Write + Send>(
 
 /// Returns the texts of an attempt. Where the vendor repeated the NIK or the name, the ledger has
 /// placeholders, which are replaced by the customer's data again.
-fn revealed<'a>(detail: &'a Detail, subject: &Subject) -> Cow<'a, Texts> {
+fn revealed<'a>(detail: &'a AttemptDetail, subject: &Subject) -> Cow<'a, Texts> {
     let mut texts = Cow::Borrowed(&detail.texts);
     if is_concealed(&texts) {
         reveal_all(texts.to_mut(), subject);
@@ -168,9 +168,9 @@ fn row_result<'a>(
     texts: Cow<'a, Texts>,
     reason: Cow<'a, str>,
 ) -> RowResult<'a> {
-    let own = first && (state.origin == Origin::Run || state.spent.sends > 0);
+    let own = first && (state.origin == Provenance::ThisRun || state.spent.sends > 0);
     let charged = match (own, state.origin, class.map(charge)) {
-        (true, Origin::Run, Some(Charge::Charged)) => Charge::Charged,
+        (true, Provenance::ThisRun, Some(Charge::Charged)) => Charge::Charged,
         (true, ..) if state.spent.possible > 0 => Charge::Unknown,
         _ => Charge::Free,
     };
@@ -180,10 +180,10 @@ fn row_result<'a>(
         possible: if own { state.spent.possible } else { 0 },
         attempts: if own { state.spent.sends } else { 0 },
         source: match (first, state.origin) {
-            (false, _) if state.origin != Origin::Nowhere => RowSource::Duplicate,
-            (_, Origin::Run) => RowSource::Call,
-            (_, Origin::Ledger) => RowSource::Ledger,
-            (_, Origin::Nowhere) => RowSource::Nowhere,
+            (false, _) if state.origin != Provenance::Nothing => RowSource::Duplicate,
+            (_, Provenance::ThisRun) => RowSource::Call,
+            (_, Provenance::EarlierRun) => RowSource::Ledger,
+            (_, Provenance::Nothing) => RowSource::Nowhere,
         },
         texts,
         reason,

@@ -8,8 +8,8 @@ use super::{Input, PassError};
 use crate::input::{Row, Rows};
 use crate::model::row::Checked;
 use crate::model::subject::Subject;
-use crate::rules::pair::truncate;
-use crate::rules::pairs::{PairState, PairTable};
+use crate::rules::pair_key::truncate;
+use crate::rules::pair_table::{PairState, PairTable};
 
 /// Number of records between two checks for a request to stop.
 const LOOK_EVERY: u64 = 4096;
@@ -27,11 +27,11 @@ pub(super) fn read_rows(
     interrupted: &dyn Fn() -> bool,
     mut visit: impl FnMut(Row<'_>) -> Result<bool, PassError>,
 ) -> Result<Option<Rows>, PassError> {
-    let Input { source, layout, options, hasher, formerly } = input;
+    let Input { source, layout, options, hasher, sendable_before } = input;
     let mut rows = Rows::open(source, layout, options, hasher.stream())?;
     while let Some(mut row) = rows.next_row()? {
-        let asked = |checked: &Checked| formerly.contains(&hasher.pair(&checked.subject));
-        if let Some(checked) = row.reading.formerly.take_if(|checked| asked(checked)) {
+        let asked = |checked: &Checked| sendable_before.contains(&hasher.pair(&checked.subject));
+        if let Some(checked) = row.reading.sendable_before.take_if(|checked| asked(checked)) {
             row.reading.checked = Ok(*checked);
         }
         if row.record % LOOK_EVERY == 0 && interrupted() {
@@ -108,14 +108,16 @@ pub(super) fn pair_of(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::input::{Options, Source, inspect};
-    use crate::rules::pair::PairHasher;
+    use crate::input::{ReadOptions, Source, inspect};
+    use crate::rules::pair_key::PairHasher;
 
     #[test]
     fn a_chunk_ends_by_rows_or_bytes() {
         let text = format!("nik,nama\n{}", "3275014101900001,BUDI\n".repeat(7));
-        let (source, options) =
-            (Source::spool(text.as_bytes(), &std::env::temp_dir()).unwrap(), Options::default());
+        let (source, options) = (
+            Source::spool(text.as_bytes(), &std::env::temp_dir()).unwrap(),
+            ReadOptions::default(),
+        );
         let layout = inspect(&source, &options).unwrap();
         let input = Input::new(source, layout, options, PairHasher::new([1; 32]));
         for (bytes, sizes) in

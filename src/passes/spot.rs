@@ -3,7 +3,7 @@
 //! Never: shows the value of a cell unmasked.
 
 use crate::input::form::Form;
-use crate::input::{Layout, Place, Row};
+use crate::input::{InputPlace, Layout, Row};
 use crate::model::finding::Spot;
 use crate::model::subject::mask_cell;
 use crate::rules::columns::column_letters;
@@ -19,8 +19,8 @@ pub(super) fn spot(row: &Row<'_>, layout: &Layout, sign: Sign) -> Spot {
 
 /// Returns the spot of a cell. `value` is the masked value of the cell. In a workbook, the line is
 /// the row of the sheet.
-pub(super) fn spot_of(place: Place, layout: &Layout, column: usize, value: String) -> Spot {
-    let Place { line, row: sheet_row, record, .. } = place;
+pub(super) fn spot_of(place: InputPlace, layout: &Layout, column: usize, value: String) -> Spot {
+    let InputPlace { line, row: sheet_row, record, .. } = place;
     Spot {
         line: if matches!(layout.form, Form::Sheet(_)) { sheet_row } else { line },
         record,

@@ -1,5 +1,7 @@
 //! The first pass: finds out what the file contains, before anything is sent or paid.
 
+use std::sync::mpsc::sync_channel;
+
 use super::names::{NikRow, compare};
 use super::places::Places;
 use super::reading::read_in_chunks;
@@ -9,10 +11,9 @@ use crate::model::attempt::PairKey;
 use crate::model::finding::{Finding, FindingClass, Skipped};
 use crate::model::row::Checked;
 use crate::model::subject::{Nik, Subject};
-use crate::rules::findings::{FileCounts, FileFacts, SpotLog, findings, several_names_finding};
-use crate::rules::pair::truncate;
-use crate::rules::pairs::PairTable;
-use std::sync::mpsc::sync_channel;
+use crate::rules::findings::{FileCounts, FileFacts, FirstPlaces, findings, several_names_finding};
+use crate::rules::pair_key::truncate;
+use crate::rules::pair_table::PairTable;
 
 /// Largest number of rows in a chunk.
 const CHUNK: usize = 1024;
@@ -32,7 +33,7 @@ pub struct Survey {
     /// Number of distinct pairs minus number of distinct NIKs: how often a NIK has a further name.
     pub several_names: u64,
     /// Pairs that today's checks reject. A run of an earlier version may have sent them.
-    pub formerly: Vec<PairKey>,
+    pub sendable_before: Vec<PairKey>,
     /// Counts of the records that are not rows.
     pub skipped: Skipped,
     /// Findings about the file. Those that stop the file come first. The warning about several
@@ -53,10 +54,10 @@ impl Survey {
 ///
 /// # Errors
 /// Returns [`PassError::Input`] if the input cannot be read, [`PassError::Interrupted`] if
-/// `interrupted` returns `true`, and [`PassError::Inconsistent`] if a thread panicked.
+/// `interrupted` returns `true`, and [`PassError::Broken`] if a thread panicked.
 pub fn survey(input: &Input, interrupted: &dyn Fn() -> bool) -> Result<Survey, PassError> {
-    let (mut counts, mut spots) = (FileCounts::default(), SpotLog::default());
-    let (mut formerly, mut places) = (Vec::new(), Places::default());
+    let (mut counts, mut spots) = (FileCounts::default(), FirstPlaces::default());
+    let (mut sendable_before, mut places) = (Vec::new(), Places::default());
     let (give, subjects) = sync_channel::<Vec<Subject>>(CHUNKS_WAITING);
     let (rows, keyed) = std::thread::scope(|scope| {
         let keyer = scope.spawn(|| -> (Vec<PairKey>, Vec<NikRow>) {
@@ -74,8 +75,9 @@ pub fn survey(input: &Input, interrupted: &dyn Fn() -> bool) -> Result<Survey, P
             |row| {
                 counts.add(&row.reading);
                 counts.hidden += u64::from(row.is_hidden);
-                formerly
-                    .extend(row.reading.formerly.as_ref().map(|c| input.hasher.pair(&c.subject)));
+                sendable_before.extend(
+                    row.reading.sendable_before.as_ref().map(|c| input.hasher.pair(&c.subject)),
+                );
                 spots.add(&row.reading, |sign| spot(&row, &input.layout, sign));
                 Ok(row.reading.checked.ok().map(|Checked { subject, .. }| {
                     places.add(row.place);
@@ -114,7 +116,7 @@ pub fn survey(input: &Input, interrupted: &dyn Fn() -> bool) -> Result<Survey, P
     Ok(Survey {
         findings,
         skipped: facts.skipped,
-        formerly,
+        sendable_before,
         counts,
         fingerprint,
         table,
@@ -125,7 +127,7 @@ pub fn survey(input: &Input, interrupted: &dyn Fn() -> bool) -> Result<Survey, P
 
 /// Makes the error for a thread that panicked.
 fn ended_early() -> PassError {
-    PassError::Inconsistent("a part of the survey ended early".to_owned())
+    PassError::Broken("a part of the survey")
 }
 
 /// Collects the facts about the file as a whole, on which findings depend.

@@ -46,7 +46,7 @@ pub enum Permit {
 
 /// Meaning of a reply for the state of the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
+pub enum SourceHealth {
     /// The source answered.
     Up,
     /// The source, or the connection to the vendor, failed. The run stops for this reason if the
@@ -61,17 +61,17 @@ pub enum Signal {
 }
 
 /// Returns the meaning of a class for the state of the source.
-pub const fn signal(class: Class) -> Signal {
+pub const fn source_health(class: Class) -> SourceHealth {
     match class {
-        Class::Answered(_) => Signal::Up,
+        Class::Answered(_) => SourceHealth::Up,
         Class::Retry(Trouble::SourceUnavailable | Trouble::SourceTimeout | Trouble::Gateway) => {
-            Signal::Down(StopReason::SourceDown)
+            SourceHealth::Down(StopReason::SourceDown)
         }
-        Class::NotSent(NotSent::Connect) => Signal::Down(StopReason::Unreachable),
+        Class::NotSent(NotSent::Connect) => SourceHealth::Down(StopReason::Unreachable),
         Class::InDoubt(_) | Class::Retry(Trouble::QueryFailed | Trouble::Internal) => {
-            Signal::Unclear
+            SourceHealth::Unclear
         }
-        _ => Signal::Neutral,
+        _ => SourceHealth::Neutral,
     }
 }
 
@@ -88,14 +88,14 @@ enum State {
 /// use std::time::Duration;
 ///
 /// use ceknik::model::class::{Class, Trouble};
-/// use ceknik::rules::breaker::{Breaker, BreakerPolicy, Permit, Signal, signal};
+/// use ceknik::rules::breaker::{Breaker, BreakerPolicy, Permit, SourceHealth, source_health};
 ///
 /// let secs = Duration::from_secs;
 /// let policy = BreakerPolicy { base: secs(2), cap: secs(60), max_outage: secs(1800) };
 /// let mut breaker = Breaker::new(policy);
 ///
 /// // Ten failures of the source in a row, over ten pairs, open the breaker.
-/// let down = signal(Class::Retry(Trouble::SourceUnavailable));
+/// let down = source_health(Class::Retry(Trouble::SourceUnavailable));
 /// for pair in 0..10 {
 ///     assert_eq!(breaker.permit(secs(5)), Permit::Free);
 ///     breaker.replied(down, pair, false, secs(5));
@@ -106,7 +106,7 @@ enum State {
 /// assert_eq!(breaker.permit(secs(7)), Permit::Probe);
 /// breaker.probe_sent();
 /// assert_eq!(breaker.permit(secs(7)), Permit::Probing);
-/// breaker.replied(Signal::Up, 3, true, secs(8));
+/// breaker.replied(SourceHealth::Up, 3, true, secs(8));
 /// assert_eq!(breaker.permit(secs(8)), Permit::Free);
 /// ```
 #[derive(Debug, Clone)]
@@ -147,17 +147,17 @@ impl Breaker {
     /// Takes a reply about `pair` into account. `probe` is `true` if the reply belongs to the
     /// probe. Late replies to calls that were sent before the outage neither lengthen the outage
     /// nor end the wait for the probe, unless they succeed: a success closes the breaker.
-    pub fn replied(&mut self, signal: Signal, pair: u32, probe: bool, now: Tick) {
-        match signal {
-            Signal::Up => self.close(),
+    pub fn replied(&mut self, source_health: SourceHealth, pair: u32, probe: bool, now: Tick) {
+        match source_health {
+            SourceHealth::Up => self.close(),
             // The probe was recalled unsent, or its reply says nothing about the source: the next
             // probe may go at once.
-            Signal::Neutral if probe && self.state == State::Probing => {
+            SourceHealth::Neutral if probe && self.state == State::Probing => {
                 self.state = State::Open { probe_at: now };
             }
-            Signal::Unclear if probe => self.failed(self.why, pair, probe, now),
-            Signal::Neutral | Signal::Unclear => {}
-            Signal::Down(why) => self.failed(why, pair, probe, now),
+            SourceHealth::Unclear if probe => self.failed(self.why, pair, probe, now),
+            SourceHealth::Neutral | SourceHealth::Unclear => {}
+            SourceHealth::Down(why) => self.failed(why, pair, probe, now),
         }
     }
 
@@ -210,10 +210,11 @@ impl Breaker {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
 
-    const DOWN: Signal = Signal::Down(StopReason::SourceDown);
+    use super::*;
+
+    const DOWN: SourceHealth = SourceHealth::Down(StopReason::SourceDown);
 
     fn secs(n: u64) -> Duration {
         Duration::from_secs(n)
@@ -248,7 +249,7 @@ mod tests {
         for pair in 0..100 {
             breaker.replied(DOWN, pair, false, secs(1));
             if pair % 9 == 8 {
-                breaker.replied(Signal::Up, pair, false, secs(1));
+                breaker.replied(SourceHealth::Up, pair, false, secs(1));
             }
         }
         assert!(!breaker.is_open());
@@ -265,12 +266,12 @@ mod tests {
         breaker.replied(DOWN, 3, true, secs(13));
         assert_eq!(breaker.permit(secs(13)), Permit::NotBefore(secs(17)));
         breaker.probe_sent();
-        breaker.replied(Signal::Neutral, 4, true, secs(20));
+        breaker.replied(SourceHealth::Neutral, 4, true, secs(20));
         assert_eq!(breaker.permit(secs(20)), Permit::Probe, "it said nothing: ask at once");
         breaker.probe_sent();
-        breaker.replied(Signal::Unclear, 4, true, secs(20));
+        breaker.replied(SourceHealth::Unclear, 4, true, secs(20));
         assert_eq!(breaker.permit(secs(20)), Permit::NotBefore(secs(28)), "lost: wait again");
-        breaker.replied(Signal::Up, 5, true, secs(21));
+        breaker.replied(SourceHealth::Up, 5, true, secs(21));
         assert_eq!(breaker.permit(secs(21)), Permit::Free);
     }
 
@@ -286,23 +287,23 @@ mod tests {
     /// Compares the meaning of each class with a table that is written out by hand.
     #[test]
     fn the_whole_table() {
-        let unreachable = Signal::Down(StopReason::Unreachable);
+        let unreachable = SourceHealth::Down(StopReason::Unreachable);
         for class in Class::all() {
             let expected = match class.name() {
-                "match" | "mismatch" | "not_sure" | "failed" | "unknown_code" => Signal::Up,
+                "match" | "mismatch" | "not_sure" | "failed" | "unknown_code" => SourceHealth::Up,
                 "source_unavailable" | "source_timeout" | "gateway_error" => DOWN,
                 "not_sent_connect" => unreachable,
-                "query_failed" | "internal_error" => Signal::Unclear,
-                name if name.starts_with("lost_") => Signal::Unclear,
-                _ => Signal::Neutral,
+                "query_failed" | "internal_error" => SourceHealth::Unclear,
+                name if name.starts_with("lost_") => SourceHealth::Unclear,
+                _ => SourceHealth::Neutral,
             };
-            assert_eq!(signal(class), expected, "{}", class.name());
+            assert_eq!(source_health(class), expected, "{}", class.name());
         }
     }
 
     #[test]
-    fn what_says_nothing_moves_nothing_but_a_probe() {
-        for nothing in [Signal::Neutral, Signal::Unclear] {
+    fn unclear_replies_only_affect_probes() {
+        for nothing in [SourceHealth::Neutral, SourceHealth::Unclear] {
             let mut closed = self::breaker();
             (0..100).for_each(|pair| closed.replied(nothing, pair, false, secs(1)));
             assert!(!closed.is_open(), "{nothing:?}");

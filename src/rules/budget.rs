@@ -89,8 +89,9 @@ impl Budget {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn a_refused_reservation_waits_while_a_call_may_release_its_own() {

@@ -17,11 +17,10 @@ mod look;
 mod table;
 
 pub use error::{ColumnError, Seen, SeenColumn};
+use headed::Headed;
 pub use header_row::{HeaderRow, find_header};
 pub use look::{ColumnLook, ColumnSample};
 pub use table::{ChosenColumn, ColumnSpec, Role, Table, Wanted, column_letters};
-
-use headed::Headed;
 
 /// The two chosen columns.
 #[derive(Clone, Debug, PartialEq, Eq)]

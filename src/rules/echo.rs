@@ -6,8 +6,8 @@
 //! returns what the vendor sent, byte for byte, except for a name in mixed letter case or with
 //! other spacing, and for a NIK with separators.
 
+use crate::model::characters::is_separator;
 use crate::model::subject::Subject;
-use crate::model::text::is_separator;
 use crate::model::texts::Texts;
 
 /// Character that begins a placeholder. In the vendor's own text this character is doubled.
@@ -190,10 +190,11 @@ fn reveal(text: &str, subject: &Subject) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::model::texts::Text;
     use crate::rules::testing::subject;
-    use proptest::prelude::*;
 
     #[test]
     fn echoes_go_and_come_back() {

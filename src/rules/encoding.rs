@@ -11,7 +11,7 @@ const UNUSED: [u8; 5] = [0x81, 0x8D, 0x8F, 0x90, 0x9D];
 
 /// Counts of the bytes beyond ASCII in a text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TextLook {
+pub struct EncodingDetector {
     /// Characters beyond ASCII that are valid UTF-8.
     valid: u64,
     /// Bytes that are not valid UTF-8.
@@ -22,7 +22,7 @@ pub struct TextLook {
     rest: Vec<u8>,
 }
 
-impl TextLook {
+impl EncodingDetector {
     /// Counts the bytes of the next piece.
     pub fn add(&mut self, piece: &[u8]) {
         if self.rest.is_empty() && piece.is_ascii() {
@@ -70,11 +70,12 @@ impl TextLook {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
 
-    fn look(pieces: &[&[u8]]) -> TextLook {
-        let mut look = TextLook::default();
+    use super::*;
+
+    fn look(pieces: &[&[u8]]) -> EncodingDetector {
+        let mut look = EncodingDetector::default();
         pieces.iter().for_each(|piece| look.add(piece));
         look
     }

@@ -216,7 +216,7 @@ pub const fn nights(seconds: u64, night: u64) -> u64 {
 
 /// Returns the largest number of calls that one start may be charged for: the calls to be sent, but
 /// not more than the rest of the budget or `max_calls`.
-pub fn most_in_start(to_send: u64, fit: Option<Fit>, max_calls: Option<u64>) -> u64 {
+pub fn max_charges_in_start(to_send: u64, fit: Option<Fit>, max_calls: Option<u64>) -> u64 {
     [fit.map(|fit| fit.remaining), max_calls].into_iter().flatten().fold(to_send, u64::min)
 }
 
@@ -248,8 +248,9 @@ pub fn says_yes(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn shares_as_typed() {
@@ -333,9 +334,9 @@ mod tests {
             let fit = Fit::of(max, used, to_send);
             assert_eq!((fit.remaining, fit.stops_after), (remaining, stops_after));
             assert_eq!(fit.fits(), stops_after.is_none());
-            assert_eq!(most_in_start(to_send, Some(fit), None), to_send.min(remaining));
+            assert_eq!(max_charges_in_start(to_send, Some(fit), None), to_send.min(remaining));
         }
-        assert_eq!(most_in_start(9, None, Some(3)), 3);
+        assert_eq!(max_charges_in_start(9, None, Some(3)), 3);
     }
 
     #[test]

@@ -9,9 +9,9 @@ mod kinds;
 mod spots;
 
 pub use kinds::{FileFacts, findings, several_names_finding, stop_findings};
-pub use spots::{Sign, SpotLog};
+pub use spots::{FirstPlaces, Sign};
 
-use crate::model::row::{NikLook, Reading, RejectionCounts, WarningCounts};
+use crate::model::row::{NikShape, Reading, RejectionCounts, WarningCounts};
 
 /// Counts of the rows of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl FileCounts {
             Err(rejection) => self.rejections.add(*rejection),
         }
         match reading.look {
-            NikLook::Digits(look) => {
+            NikShape::Digits(look) => {
                 self.niks += 1;
                 self.last_zero += u64::from(look.last_zero);
                 self.numbers += u64::from(look.number);
@@ -72,11 +72,11 @@ impl FileCounts {
                 self.women += u64::from(look.woman);
                 self.late_years += u64::from(look.late_year);
             }
-            NikLook::Scientific => self.scientific += 1,
-            NikLook::Rounded => self.rounded += 1,
-            NikLook::EmployeeNumber => self.employee_numbers += 1,
-            NikLook::Swapped => self.swapped += 1,
-            NikLook::Words | NikLook::Other => {}
+            NikShape::Scientific => self.scientific += 1,
+            NikShape::Rounded => self.rounded += 1,
+            NikShape::EmployeeNumber => self.employee_numbers += 1,
+            NikShape::Swapped => self.swapped += 1,
+            NikShape::Words | NikShape::Other => {}
         }
     }
 

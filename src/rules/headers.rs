@@ -9,11 +9,11 @@ mod words;
 
 use meaning::speaks_of_a_person;
 pub use meaning::{IdHeader, Meaning, NameHeader, may_be_one_person, roles_of};
+use unicode_normalization::UnicodeNormalization;
 
 use super::nik::{clean_nik, look_of};
+use crate::model::characters::is_unsafe_for_terminal;
 use crate::model::subject::{mask_cell, mask_digits};
-use crate::model::text::is_unfit;
-use unicode_normalization::UnicodeNormalization;
 
 /// Number of digits from which on a header is taken for data: a NIK, or the rest of one.
 const DATA_DIGITS: usize = 12;
@@ -83,8 +83,11 @@ pub fn shown(header: &str) -> String {
     if header.chars().filter(char::is_ascii_digit).count() >= DATA_DIGITS {
         return mask_cell(header);
     }
-    let line: String =
-        header.chars().map(|c| if is_unfit(c) { ' ' } else { c }).take(SHOWN_CHARS).collect();
+    let line: String = header
+        .chars()
+        .map(|c| if is_unsafe_for_terminal(c) { ' ' } else { c })
+        .take(SHOWN_CHARS)
+        .collect();
     mask_digits(line.trim()).into_owned()
 }
 

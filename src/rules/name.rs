@@ -9,12 +9,14 @@
 //! Never: drops a title, expands `M.` or `Muh.`, drops `bin` or `binti`, changes case, or
 //! transliterates. A wrong guess would be a charged mismatch.
 
+use std::borrow::Cow;
+
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+
 use super::headers::HeaderKey;
+use crate::model::characters::is_invisible;
 use crate::model::row::{Rejection, Warning, Warnings};
 use crate::model::subject::{NIK_DIGITS, Name};
-use crate::model::text::is_invisible;
-use std::borrow::Cow;
-use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 /// Number of letters above which a name gets a warning.
 const LONG: usize = 60;
@@ -56,7 +58,7 @@ pub struct NameReading {
 /// if there is no letter or if there are 15 digits or more in a row, and
 /// [`Rejection::NamePlaceholder`] if the text only marks a missing value.
 pub fn check_name(raw: &str, header: Option<&HeaderKey>) -> Result<NameReading, Rejection> {
-    let plain = scan_plain(raw.as_bytes());
+    let plain = scan_clean_ascii(raw.as_bytes());
     let (cleaned, found) = match plain {
         Some(found) => (Cow::Borrowed(raw), found),
         None => {
@@ -88,7 +90,7 @@ pub fn check_name(raw: &str, header: Option<&HeaderKey>) -> Result<NameReading, 
 
 /// Cleans the name in a cell without checking it.
 pub fn clean_name(raw: &str) -> Cow<'_, str> {
-    match scan_plain(raw.as_bytes()) {
+    match scan_clean_ascii(raw.as_bytes()) {
         Some(_) => Cow::Borrowed(raw),
         None => Cow::Owned(fold(raw)),
     }
@@ -130,7 +132,7 @@ const CLASS: [u8; 256] = {
 
 /// Scans plain ASCII that needs no cleaning, in one pass. Returns `None` for all other texts. Most
 /// names take this fast path.
-fn scan_plain(raw: &[u8]) -> Option<Found> {
+fn scan_clean_ascii(raw: &[u8]) -> Option<Found> {
     let mut seen = 0;
     let mut letters = 0;
     // As if a space came before, so that a leading space counts as a double one.
@@ -200,7 +202,7 @@ fn has_nik(name: &str) -> bool {
     name.as_bytes().split(|byte| !byte.is_ascii_digit()).any(|run| run.len() >= NIK_DIGITS - 1)
 }
 
-/// Cleans a text that [`scan_plain`] does not accept.
+/// Cleans a text that [`scan_clean_ascii`] does not accept.
 fn fold(raw: &str) -> String {
     // Composing is expensive, and text that needs it is rare.
     let out = match is_nfc_quick(raw.chars()) {

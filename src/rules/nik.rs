@@ -8,10 +8,11 @@
 //! Never: corrects a NIK, guesses lost digits, or compares regencies and districts with a current
 //! list (people keep the codes of regencies that no longer exist).
 
-use crate::model::row::{DigitsLook, NikLook, Rejection, Warning, Warnings};
-use crate::model::subject::{NIK_DIGITS, Nik};
-use crate::model::text::is_invisible;
 use std::borrow::Cow;
+
+use crate::model::characters::is_invisible;
+use crate::model::row::{DigitTraits, NikShape, Rejection, Warning, Warnings};
+use crate::model::subject::{NIK_DIGITS, Nik};
 
 /// First number, 2^53, from which on the floating point of spreadsheets and data frames cannot tell
 /// neighbouring whole numbers apart.
@@ -45,7 +46,7 @@ pub struct NikReading {
     /// The NIK with its warnings, or the reason for the rejection.
     pub result: Result<(Nik, Warnings), Rejection>,
     /// Look of the cell, for the findings about the whole file.
-    pub look: NikLook,
+    pub look: NikShape,
 }
 
 /// Cleans and checks the NIK in a cell.
@@ -91,7 +92,7 @@ pub fn read_nik(raw: &str, policy: &NikPolicy) -> NikReading {
 pub fn read_number(raw: &str, policy: &NikPolicy) -> NikReading {
     let cleaned = clean_nik(raw);
     if is_inexact(&cleaned) {
-        return NikReading { result: Err(Rejection::ExcelRounded), look: NikLook::Rounded };
+        return NikReading { result: Err(Rejection::ExcelRounded), look: NikShape::Rounded };
     }
     read_cleaned(&cleaned, true, policy)
 }
@@ -100,12 +101,12 @@ pub fn read_number(raw: &str, policy: &NikPolicy) -> NikReading {
 /// its last digit.
 fn read_cleaned(cleaned: &str, is_number: bool, policy: &NikPolicy) -> NikReading {
     let look = match look_at(cleaned) {
-        NikLook::Digits(look) => NikLook::Digits(DigitsLook { number: is_number, ..look }),
+        NikShape::Digits(look) => NikShape::Digits(DigitTraits { number: is_number, ..look }),
         other => other,
     };
     let result = match look {
-        NikLook::Scientific => Err(Rejection::ExcelScientific),
-        NikLook::Rounded => Err(Rejection::ExcelRounded),
+        NikShape::Scientific => Err(Rejection::ExcelScientific),
+        NikShape::Rounded => Err(Rejection::ExcelRounded),
         _ => check_digits(cleaned, policy),
     };
     let result = result.map(|(nik, mut warnings)| {
@@ -123,7 +124,7 @@ fn is_decimal(raw: &str) -> bool {
 
 /// Returns the look of a cell without checking the digits: enough to tell a column of NIKs from
 /// another column.
-pub fn look_of(raw: &str) -> NikLook {
+pub fn look_of(raw: &str) -> NikShape {
     look_at(&clean_nik(raw))
 }
 
@@ -141,7 +142,7 @@ pub fn clean_nik(raw: &str) -> Cow<'_, str> {
     // Repeated until nothing changes: a quote may be inside a separator, or the reverse. Each turn
     // shortens the text.
     loop {
-        let bare = unwrap(&text);
+        let bare = strip_quotes(&text);
         if is_scientific(bare) || is_rounded(bare) {
             return Cow::Owned(bare.to_owned());
         }
@@ -166,7 +167,7 @@ fn to_ascii_digit(c: char) -> char {
 }
 
 /// Removes leading apostrophes (a spreadsheet's mark for text), pairs of quotes, and `="…"`.
-fn unwrap(text: &str) -> &str {
+fn strip_quotes(text: &str) -> &str {
     let mut rest = text;
     loop {
         let inner = rest.strip_prefix(['\'', '’', '‘', '`']).unwrap_or(rest);
@@ -221,29 +222,29 @@ fn all_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-fn look_at(cleaned: &str) -> NikLook {
+fn look_at(cleaned: &str) -> NikShape {
     if all_digits(cleaned) {
         return match <&[u8; NIK_DIGITS]>::try_from(cleaned.as_bytes()) {
-            Ok(digits) => NikLook::Digits(digits_look(digits)),
-            Err(_) if EMPLOYEE_DIGITS.contains(&cleaned.len()) => NikLook::EmployeeNumber,
-            Err(_) => NikLook::Other,
+            Ok(digits) => NikShape::Digits(digits_look(digits)),
+            Err(_) if EMPLOYEE_DIGITS.contains(&cleaned.len()) => NikShape::EmployeeNumber,
+            Err(_) => NikShape::Other,
         };
     }
     if is_scientific(cleaned) {
-        NikLook::Scientific
+        NikShape::Scientific
     } else if is_rounded(cleaned) {
-        NikLook::Rounded
+        NikShape::Rounded
     } else if cleaned.chars().any(char::is_alphabetic) {
-        NikLook::Words
+        NikShape::Words
     } else {
-        NikLook::Other
+        NikShape::Other
     }
 }
 
-fn digits_look(digits: &[u8; NIK_DIGITS]) -> DigitsLook {
+fn digits_look(digits: &[u8; NIK_DIGITS]) -> DigitTraits {
     let [_, _, _, _, _, _, day, _, _, _, year1, year2, .., last] = *digits;
     let late = two(year1, year2);
-    DigitsLook {
+    DigitTraits {
         last_zero: last == b'0',
         number: false,
         woman: matches!(day, b'4'..=b'7'),

@@ -69,7 +69,7 @@ pub enum Decision {
 
 impl RetryPolicy {
     /// Checks whether the pair may not be asked again in this run.
-    pub const fn used_up(&self, spent: Spent) -> bool {
+    pub const fn is_exhausted(&self, spent: Spent) -> bool {
         spent.tries >= self.max_attempts
             || spent.sends >= MOST_SENDS
             || spent.possible >= MOST_POSSIBLE
@@ -87,15 +87,15 @@ impl RetryPolicy {
     /// let ms = Duration::from_millis;
     /// let policy = RetryPolicy { max_attempts: 6, base: ms(500), cap: ms(60_000) };
     /// let busy = Class::Retry(Trouble::Internal);
-    /// let waits = [1, 2, 3].map(|tries| policy.ceiling(busy, tries));
+    /// let waits = [1, 2, 3].map(|tries| policy.longest_backoff(busy, tries));
     /// assert_eq!(waits, [ms(500), ms(1000), ms(2000)]);
     ///
     /// // A failure of the source waits twice as long, but never longer than the cap.
     /// let source = Class::Retry(Trouble::SourceTimeout);
-    /// assert_eq!(policy.ceiling(source, 1), ms(1000));
-    /// assert_eq!(policy.ceiling(source, 20), policy.cap);
+    /// assert_eq!(policy.longest_backoff(source, 1), ms(1000));
+    /// assert_eq!(policy.longest_backoff(source, 20), policy.cap);
     /// ```
-    pub fn ceiling(&self, class: Class, tries: u8) -> Duration {
+    pub fn longest_backoff(&self, class: Class, tries: u8) -> Duration {
         let base = match class {
             Class::Retry(
                 Trouble::SourceUnavailable | Trouble::SourceTimeout | Trouble::Gateway,
@@ -151,13 +151,13 @@ pub fn decide(
         Class::NotSent(NotSent::NoTls) => Decision::Stop(StopReason::NoTls),
         Class::NotSent(NotSent::Proxy) => Decision::Stop(StopReason::Account(AccountStop::Proxy)),
         Class::NotSent(NotSent::Recalled) => Decision::RetryAt(now),
-        Class::Retry(_) | Class::NotSent(_) | Class::Throttled if policy.used_up(spent) => {
+        Class::Retry(_) | Class::NotSent(_) | Class::Throttled if policy.is_exhausted(spent) => {
             Decision::Finish(End::Unavailable)
         }
         // The throttle pauses the whole run, so the row itself need not wait.
         Class::Throttled => Decision::RetryAt(now),
         Class::Retry(_) | Class::NotSent(_) => {
-            let wait = policy.ceiling(class, spent.tries).mul_f64(jitter.clamp(0.0, 1.0));
+            let wait = policy.longest_backoff(class, spent.tries).mul_f64(jitter.clamp(0.0, 1.0));
             Decision::RetryAt(now + wait.max(retry_after.unwrap_or_default()))
         }
     }
@@ -165,9 +165,10 @@ pub fn decide(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::model::class::ResultCode;
-    use proptest::prelude::*;
 
     fn policy() -> RetryPolicy {
         RetryPolicy {
@@ -180,9 +181,9 @@ mod tests {
     #[test]
     fn the_whole_wait_of_a_row_is_known() {
         let busy: Duration =
-            (1..6).map(|n| policy().ceiling(Class::Retry(Trouble::Internal), n)).sum();
+            (1..6).map(|n| policy().longest_backoff(Class::Retry(Trouble::Internal), n)).sum();
         let source: Duration =
-            (1..6).map(|n| policy().ceiling(Class::Retry(Trouble::SourceTimeout), n)).sum();
+            (1..6).map(|n| policy().longest_backoff(Class::Retry(Trouble::SourceTimeout), n)).sum();
         assert_eq!((busy.as_millis(), source.as_millis()), (15_500, 31_000));
     }
 
@@ -209,7 +210,7 @@ mod tests {
         // An attempt in between that costs nothing changes nothing.
         let twice = once.after(Class::Retry(Trouble::Internal)).after(gateway);
         assert_eq!(act(twice), Decision::Finish(End::Unavailable));
-        assert!(policy().used_up(twice.after(Class::Throttled)));
+        assert!(policy().is_exhausted(twice.after(Class::Throttled)));
     }
 
     proptest! {
@@ -226,8 +227,8 @@ mod tests {
                     return Err(TestCaseError::fail("not retried"));
                 };
                 prop_assert!(due >= now + wish);
-                prop_assert!(due <= now + wish.max(policy().ceiling(class, tries)));
-                prop_assert!(policy().ceiling(class, tries) <= policy().cap);
+                prop_assert!(due <= now + wish.max(policy().longest_backoff(class, tries)));
+                prop_assert!(policy().longest_backoff(class, tries) <= policy().cap);
             }
         }
 
@@ -237,7 +238,7 @@ mod tests {
             let all: Vec<Class> = Class::all().collect();
             let mut spent = Spent::default();
             for class in classes.iter().map(|i| all[i % all.len()]) {
-                if policy().used_up(spent) { break; }
+                if policy().is_exhausted(spent) { break; }
                 spent = spent.after(class);
                 match decide(class, spent, &policy(), Duration::ZERO, 0.1, None) {
                     Decision::RetryAt(_) => {}

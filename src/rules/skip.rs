@@ -7,7 +7,7 @@
 //! Never: skips a record because of one cell alone, except for a number that continues those above.
 
 use super::headers::HeaderKey;
-use crate::model::text::is_invisible;
+use crate::model::characters::is_invisible;
 
 /// Reason why a record is not a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,14 +44,14 @@ const TOTALS: &[&str] = &[
 /// customer with such a name has more cells.
 ///
 /// ```
-/// use ceknik::rules::skip::{Skip, skip_of};
+/// use ceknik::rules::skip::{Skip, skip_reason};
 ///
-/// assert_eq!(skip_of(["", " ", ""].into_iter()), Some(Skip::Blank));
-/// assert_eq!(skip_of(["", "TOTAL", "Rp 1.500.000"].into_iter()), Some(Skip::Total));
+/// assert_eq!(skip_reason(["", " ", ""].into_iter()), Some(Skip::Blank));
+/// assert_eq!(skip_reason(["", "TOTAL", "Rp 1.500.000"].into_iter()), Some(Skip::Total));
 /// // A customer without a NIK, whose name begins like a footer.
-/// assert_eq!(skip_of(["", "JUMLAH SARI", "Bandung"].into_iter()), None);
+/// assert_eq!(skip_reason(["", "JUMLAH SARI", "Bandung"].into_iter()), None);
 /// ```
-pub fn skip_of<'a>(cells: impl Iterator<Item = &'a str>) -> Option<Skip> {
+pub fn skip_reason<'a>(cells: impl Iterator<Item = &'a str>) -> Option<Skip> {
     let filled = |cell: &&str| cell.chars().any(|c| !c.is_whitespace() && !is_invisible(c));
     let mut cells = cells.filter(filled);
     let Some(first) = cells.next() else { return Some(Skip::Blank) };
@@ -148,7 +148,7 @@ mod tests {
             (&["61", "", ""], None),
             (&["", "JUMLAH", "327501410190000"], None),
         ] {
-            assert_eq!(skip_of(cells.iter().copied()), skip, "{cells:?}");
+            assert_eq!(skip_reason(cells.iter().copied()), skip, "{cells:?}");
         }
     }
 

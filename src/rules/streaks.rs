@@ -26,7 +26,7 @@ const MOST_LOST_IN_WINDOW: usize = WINDOW / 10;
 #[derive(Debug, Clone, Default)]
 pub struct Streaks {
     /// Refusals since the last result code that a resume may ask again.
-    pardonable: Vec<AttemptId>,
+    retryable_refusals: Vec<AttemptId>,
     refusals: usize,
     lost_in_row: u32,
     window: VecDeque<bool>,
@@ -39,14 +39,14 @@ impl Streaks {
         match class {
             Class::Answered(_) => {
                 self.refusals = 0;
-                self.pardonable.clear();
+                self.retryable_refusals.clear();
             }
             Class::Refused(why) => {
                 self.refusals += 1;
                 // A success with an unknown status may have been charged, so it is never asked
                 // again by itself.
                 if !matches!(why, Refusal::Abnormal | Refusal::UnknownSuccess) {
-                    self.pardonable.push(attempt);
+                    self.retryable_refusals.push(attempt);
                 }
             }
             _ => {}
@@ -66,8 +66,8 @@ impl Streaks {
 
     /// Takes the refusals of the streak that a resume has to ask again. Pairs that the vendor says
     /// were asked too often, and pairs that may have been charged, are not among them.
-    pub fn take_pardonable(&mut self) -> Vec<AttemptId> {
-        std::mem::take(&mut self.pardonable)
+    pub fn take_retryable_refusals(&mut self) -> Vec<AttemptId> {
+        std::mem::take(&mut self.retryable_refusals)
     }
 
     fn remember(&mut self, lost: bool) {
@@ -131,6 +131,6 @@ mod tests {
         {
             streaks.answered(AttemptId(i as u64), class);
         }
-        assert_eq!(streaks.take_pardonable(), [AttemptId(2), AttemptId(4)]);
+        assert_eq!(streaks.take_retryable_refusals(), [AttemptId(2), AttemptId(4)]);
     }
 }

@@ -3,15 +3,14 @@
 //! Must hold: this is the only way of counting, for a run in progress, for its resume and for
 //! its last words.
 
+use super::classify::charge;
+use super::first_verdicts::FirstVerdicts;
 use crate::model::class::{Class, NotSent, Refusal, ResultCode, Trouble};
 use crate::model::money::{Charge, Tally};
 
-use super::brake::FirstVerdicts;
-use super::classify::charge;
-
 /// Sum of a run's own facts, over all its starts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct SoFar {
+pub struct RunTotals {
     /// Cost of the run.
     pub tally: Tally,
     /// First verdicts of the run.

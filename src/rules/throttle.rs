@@ -209,8 +209,9 @@ impl Throttle {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     fn ms(n: u64) -> Duration {
         Duration::from_millis(n)
@@ -278,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unlimited_runs_rate_is_that_of_its_last_seconds() {
+    fn an_unlimited_rate_is_measured() {
         let mut throttle = throttle(None);
         for at in 1..=100 {
             throttle.succeeded(ms(at));

@@ -47,8 +47,8 @@ pub(super) struct CallLog {
 
 impl CallLog {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let file = trusted::unfollowed(path, OpenOptions::new().append(true).create(true))?;
-        trusted::close_to_others(&file)?;
+        let file = trusted::open_no_follow(path, OpenOptions::new().append(true).create(true))?;
+        trusted::make_private(&file)?;
         let (queue, records) = sync_channel(QUEUE);
         let writer = thread::Builder::new()
             .name("sandbox-calls".to_owned())
@@ -112,8 +112,9 @@ fn write(out: &mut impl Write, record: &Record) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
 
     fn record(nth: u32) -> Record {
         Record {

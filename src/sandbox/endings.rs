@@ -66,7 +66,8 @@ fn ending(nik: &str) -> &str {
 }
 
 /// Spreads every bit of the input over the whole output (the finalizer of splitmix64). The result
-/// is the same on every machine and in every build. It is not secret and can be guessed.
+/// is the same on every machine, in every build and in every version, which no library promises: a
+/// pair has one answer. It is not secret and can be guessed.
 pub(super) const fn mix(value: u64) -> u64 {
     let mut z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -19,7 +19,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use super::answer::{Answer, Shape};
 use super::calls::{CallLog, Record};
 use super::endings::mix;
-use super::options::{Accepts, Options};
+use super::options::{Accepts, SandboxOptions};
 use super::request::{self, Account, Subject};
 use super::wire::{self, Marks, Stamp};
 use super::world::{Decision, Stats, World};
@@ -51,7 +51,7 @@ struct State {
 }
 
 impl Shared {
-    pub(super) fn new(options: &Options, log: Option<CallLog>) -> Self {
+    pub(super) fn new(options: &SandboxOptions, log: Option<CallLog>) -> Self {
         let epoch = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
             state: Mutex::new(State {

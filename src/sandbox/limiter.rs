@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn who_keeps_to_the_rate_is_never_refused() {
+    fn calls_at_the_rate_all_pass() {
         assert_eq!(passed(100.0, Duration::from_millis(10), Duration::from_secs(5)), 500);
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// Settings of the sandbox.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Options {
+pub struct SandboxOptions {
     /// Port on 127.0.0.1. With 0 the system chooses a free port.
     pub port: u16,
     /// Calls per second. A call above this rate gets `RATE_LIMIT_EXCEEDED`. `None` means no limit.
@@ -47,7 +47,7 @@ pub enum Accepts {
     Both,
 }
 
-impl Options {
+impl SandboxOptions {
     /// Checks the numbers. Returns a message for the user if one of them makes no sense.
     pub(super) fn check(&self) -> Result<(), String> {
         if let Some(rate) = self.rate
@@ -68,14 +68,14 @@ mod tests {
 
     #[test]
     fn senseless_numbers_are_refused() {
-        let base = Options::default;
+        let base = SandboxOptions::default;
         assert_eq!(base().check(), Ok(()));
         for rate in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-            let options = Options { rate: Some(rate), ..base() };
+            let options = SandboxOptions { rate: Some(rate), ..base() };
             assert!(options.check().is_err(), "rate {rate} was taken");
         }
         for chaos in [-0.1, 1.1, f64::NAN] {
-            let options = Options { chaos, ..base() };
+            let options = SandboxOptions { chaos, ..base() };
             assert!(options.check().is_err(), "chaos {chaos} was taken");
         }
     }

@@ -60,7 +60,7 @@ fn ask(stream: &mut TcpStream, request: &str) -> (u16, String) {
 
 #[test]
 fn one_connection_serves_many_kinds() {
-    let sandbox = spawn(Options::default()).unwrap();
+    let sandbox = spawn(SandboxOptions::default()).unwrap();
     let mut stream = connect(&sandbox);
     let form = "application/x-www-form-urlencoded";
     for (text, code, part) in [
@@ -90,7 +90,7 @@ fn one_connection_serves_many_kinds() {
 #[test]
 fn a_form_vendor_finds_no_arguments_in_json() {
     let accepts = Accepts::Form;
-    let sandbox = spawn(Options { accepts, ..Options::default() }).unwrap();
+    let sandbox = spawn(SandboxOptions { accepts, ..SandboxOptions::default() }).unwrap();
     let (code, body) = ask(&mut connect(&sandbox), &json("0001"));
     assert_eq!(code, 400);
     assert!(body.contains("argument id_number not found"), "{body}");
@@ -98,7 +98,7 @@ fn a_form_vendor_finds_no_arguments_in_json() {
 
 #[test]
 fn a_refusal_for_rate_says_when_to_come_back() {
-    let sandbox = spawn(Options::default()).unwrap();
+    let sandbox = spawn(SandboxOptions::default()).unwrap();
     let mut stream = connect(&sandbox);
     stream.write_all(json("0019").as_bytes()).unwrap();
     let (head, _) = read(&mut stream);
@@ -108,7 +108,7 @@ fn a_refusal_for_rate_says_when_to_come_back() {
 
 #[test]
 fn a_cut_gives_nothing_and_is_charged() {
-    let sandbox = spawn(Options::default()).unwrap();
+    let sandbox = spawn(SandboxOptions::default()).unwrap();
     let (code, body) = ask(&mut connect(&sandbox), &json("0012"));
     assert_eq!((code, body.as_str()), (0, ""));
     assert_eq!(sandbox.stop().charged, 1);
@@ -116,7 +116,7 @@ fn a_cut_gives_nothing_and_is_charged() {
 
 #[test]
 fn a_cut_body_stops_in_its_middle() {
-    let sandbox = spawn(Options::default()).unwrap();
+    let sandbox = spawn(SandboxOptions::default()).unwrap();
     let (code, body) = ask(&mut connect(&sandbox), &json("0017"));
     assert_eq!(code, 200);
     assert!(body.starts_with(r#"{"status":"OK","#), "{body}");
@@ -126,7 +126,7 @@ fn a_cut_body_stops_in_its_middle() {
 
 #[test]
 fn a_hang_lasts_until_the_stop_which_is_prompt() {
-    let sandbox = spawn(Options::default()).unwrap();
+    let sandbox = spawn(SandboxOptions::default()).unwrap();
     let mut stream = connect(&sandbox);
     stream.write_all(json("0011").as_bytes()).unwrap();
     while sandbox.stats().charged == 0 {
@@ -144,7 +144,7 @@ fn a_hang_lasts_until_the_stop_which_is_prompt() {
 #[test]
 fn latency_is_waited_but_charged_before() {
     let latency = Duration::from_millis(100);
-    let sandbox = spawn(Options { latency, ..Options::default() }).unwrap();
+    let sandbox = spawn(SandboxOptions { latency, ..SandboxOptions::default() }).unwrap();
     let mut stream = connect(&sandbox);
     let sent = Instant::now();
     assert_eq!(ask(&mut stream, &json("0001")).0, 200);
@@ -161,7 +161,7 @@ fn the_calls_log_has_a_line_for_each_request() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("calls");
     let calls = Some(path.clone());
-    let sandbox = spawn(Options { calls, ..Options::default() }).unwrap();
+    let sandbox = spawn(SandboxOptions { calls, ..SandboxOptions::default() }).unwrap();
     let mut stream = connect(&sandbox);
     for ending in ["0001", "0008", "0008", "0014"] {
         ask(&mut stream, &json(ending));
@@ -190,9 +190,9 @@ fn the_calls_log_has_a_line_for_each_request() {
 
 #[test]
 fn a_taken_port_is_an_error_and_dropping_frees_it() {
-    let first = spawn(Options::default()).unwrap();
+    let first = spawn(SandboxOptions::default()).unwrap();
     let port = first.address().port();
-    let again = || spawn(Options { port, ..Options::default() });
+    let again = || spawn(SandboxOptions { port, ..SandboxOptions::default() });
     assert!(matches!(again(), Err(SandboxError::Listen { .. })));
     drop(first);
     assert_eq!(again().unwrap().address().port(), port);
@@ -200,6 +200,6 @@ fn a_taken_port_is_an_error_and_dropping_frees_it() {
 
 #[test]
 fn senseless_options_are_an_error() {
-    let options = Options { chaos: 2.0, ..Options::default() };
-    assert!(matches!(spawn(options), Err(SandboxError::Options(_))));
+    let options = SandboxOptions { chaos: 2.0, ..SandboxOptions::default() };
+    assert!(matches!(spawn(options), Err(SandboxError::SandboxOptions(_))));
 }

@@ -20,7 +20,7 @@ use super::answer::Answer;
 use super::chaos::{Chaos, SLOW, Trouble};
 use super::endings;
 use super::limiter::Limiter;
-use super::options::Options;
+use super::options::SandboxOptions;
 use super::request::{Account, Subject};
 
 /// Counts since the start of the sandbox, as its `/stats` page and its end report them.
@@ -72,7 +72,7 @@ struct Seen {
 }
 
 impl World {
-    pub(super) fn new(options: &Options) -> Self {
+    pub(super) fn new(options: &SandboxOptions) -> Self {
         let chaos = Chaos::new(options.chaos, options.seed);
         Self {
             limiter: options.rate.map(Limiter::new),
@@ -136,8 +136,8 @@ impl World {
         {
             return Some(Answer::RateLimited);
         }
-        let used_up = self.quota.is_some_and(|quota| self.stats.charged >= quota);
-        used_up.then_some(Answer::OutOfQuota)
+        let is_exhausted = self.quota.is_some_and(|quota| self.stats.charged >= quota);
+        is_exhausted.then_some(Answer::OutOfQuota)
     }
 
     fn draw(&mut self, subject: &Subject, decision: &mut Decision) {

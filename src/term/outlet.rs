@@ -35,25 +35,25 @@ enum Message {
 #[derive(Clone)]
 pub(super) struct Outlet {
     queue: SyncSender<Message>,
-    left_out: Arc<AtomicU64>,
+    dropped: Arc<AtomicU64>,
 }
 
 impl Outlet {
     pub(super) fn new(bars: MultiProgress, form: LogForm) -> Self {
         let (queue, messages) = sync_channel(WAITING);
-        let left_out = Arc::new(AtomicU64::new(0));
-        let mut scribe = Scribe { bars, form, left_out: Arc::clone(&left_out) };
+        let dropped = Arc::new(AtomicU64::new(0));
+        let mut writer = StderrWriter { bars, form, dropped: Arc::clone(&dropped) };
         // Without the thread nothing can be shown, but the work goes on.
         let _ = std::thread::Builder::new()
             .name("stderr".to_owned())
-            .spawn(move || scribe.write_all(&messages));
-        Self { queue, left_out }
+            .spawn(move || writer.write_all(&messages));
+        Self { queue, dropped }
     }
 
     /// Queues a text. If the queue is full, the text is dropped and counted.
     pub(super) fn say(&self, text: &[u8]) {
         if self.queue.try_send(Message::Text(text.to_vec())).is_err() {
-            self.left_out.fetch_add(1, Ordering::Relaxed);
+            self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -80,19 +80,19 @@ impl Write for Outlet {
 }
 
 /// State of the thread that writes.
-struct Scribe {
+struct StderrWriter {
     bars: MultiProgress,
     form: LogForm,
-    left_out: Arc<AtomicU64>,
+    dropped: Arc<AtomicU64>,
 }
 
-impl Scribe {
+impl StderrWriter {
     fn write_all(&mut self, messages: &Receiver<Message>) {
         while let Ok(message) = messages.recv() {
             match message {
                 Message::Text(text) => {
                     self.write(&text);
-                    self.own_up();
+                    self.report_dropped();
                 }
                 Message::Flush(told) => {
                     let _ = told.send(());
@@ -102,8 +102,8 @@ impl Scribe {
     }
 
     /// Writes how many texts were dropped because standard error was not read.
-    fn own_up(&self) {
-        let what = match self.left_out.swap(0, Ordering::Relaxed) {
+    fn report_dropped(&self) {
+        let what = match self.dropped.swap(0, Ordering::Relaxed) {
             0 => return,
             lines => format!("{lines} lines were left out here: stderr was not read"),
         };

@@ -5,12 +5,13 @@ use std::thread;
 use std::time::Duration;
 
 use crate::mock::{Answer, ID, Vendor, answer, code, fails, page};
-use crate::raw::{Act, RawServer, a_match, closed_port};
-use crate::support::{Place, people};
+use crate::raw::{Act, RawServer, a_match};
+use crate::support::money::Charges;
+use crate::support::{Workspace, closed_port, people_csv};
 
 /// One case: its name, the answers (the last answer is repeated), the shown columns of the row, the
 /// exit code, and the number of requests.
-type Line = (&'static str, Vec<Answer>, [&'static str; 6], i32, usize);
+type Case = (&'static str, Vec<Answer>, [&'static str; 6], i32, usize);
 
 /// The columns that a case compares.
 const SHOWN: [&str; 6] =
@@ -20,28 +21,28 @@ const SHOWN: [&str; 6] =
 /// CPU.
 const AT_A_TIME: usize = 4;
 
-async fn check(lines: Vec<Line>) {
+async fn check(cases: Vec<Case>) {
     let mut vendors = Vec::new();
-    for (_, answers, ..) in &lines {
-        vendors.push(Vendor::saying(answers).await);
+    for (_, answers, ..) in &cases {
+        vendors.push(Vendor::answering(answers).await);
     }
     let addresses: Vec<String> = vendors.iter().map(Vendor::url).collect();
-    for (lines, addresses) in lines.chunks(AT_A_TIME).zip(addresses.chunks(AT_A_TIME)) {
+    for (cases, addresses) in cases.chunks(AT_A_TIME).zip(addresses.chunks(AT_A_TIME)) {
         thread::scope(|scope| {
-            for (line, address) in lines.iter().zip(addresses) {
-                scope.spawn(move || run(line, address));
+            for (case, address) in cases.iter().zip(addresses) {
+                scope.spawn(move || run(case, address));
             }
         });
     }
-    for ((what, .., requests), vendor) in lines.iter().zip(&vendors) {
+    for ((what, .., requests), vendor) in cases.iter().zip(&vendors) {
         assert_eq!(vendor.count().await, *requests, "{what}: requests");
     }
 }
 
 /// Runs one made-up person against the answers of a case.
-fn run((what, _, shows, exit, requests): &Line, address: &str) {
-    let place = Place::new();
-    place.write("in.csv", people([1001]));
+fn run((what, _, shows, exit, requests): &Case, address: &str) {
+    let place = Workspace::new();
+    place.write("in.csv", people_csv([1001]));
     // The rate is finite, since a run without a rate limit continues very slowly after it was
     // throttled.
     let fast = ["--rate", "1000", "--backoff", "5ms", "--max-attempts", "3"];
@@ -49,21 +50,13 @@ fn run((what, _, shows, exit, requests): &Line, address: &str) {
     assert_eq!(ended.code, Some(*exit), "{what}: {}", ended.stderr);
     let stopped = *exit >= 12;
     let output = if stopped { "in.verified.partial.csv" } else { "in.verified.csv" };
-    let row = &place.rows(output)[0];
-    assert_eq!(SHOWN.map(|column| row[column].as_str()), *shows, "{what}");
+    let rows = place.rows(output);
+    assert_eq!(SHOWN.map(|column| rows[0][column].as_str()), *shows, "{what}");
     assert_eq!(place.path("in.verified.csv").exists(), !stopped, "{what}");
     let summary = place.summary("in.verified.csv");
     assert_eq!(summary["exit"], *exit, "{what}");
     assert_eq!(summary["spending"]["calls"], *requests, "{what}");
-    let charged = u64::from(row["ck_charged"] == "yes");
-    assert_eq!(summary["spending"]["confirmed"], charged, "{what}");
-    let possible: u64 = summary["spending"]["possible"]
-        .as_object()
-        .unwrap()
-        .values()
-        .filter_map(|n| n.as_u64())
-        .sum();
-    assert_eq!(possible.to_string(), row["ck_possible"], "{what}");
+    assert_eq!(Charges::of_tally(&summary["spending"]), Charges::of_rows(&rows), "{what}");
 }
 
 /// Returns a success with this JSON as `result`.
@@ -177,7 +170,7 @@ async fn refusals_of_a_row() {
 }
 
 #[tokio::test]
-async fn not_now_is_asked_again() {
+async fn temporary_failures_are_asked_again() {
     let heals = |answer: Answer| vec![answer, code("01")];
     let lasts = |answer: Answer| vec![answer];
     let healed = ["match", "01", "OK", "yes", "0", "2"];
@@ -251,7 +244,7 @@ async fn not_now_is_asked_again() {
 }
 
 #[tokio::test]
-async fn slower_costs_no_try_of_the_row() {
+async fn throttling_costs_no_attempt_of_the_row() {
     let limited = || fails(403, "RATE_LIMIT_EXCEEDED", "slow down");
     let healed = |attempts| ["match", "01", "OK", "yes", "0", attempts];
     let then = |answers: &[Answer]| [answers, &[code("01")]].concat();
@@ -337,9 +330,9 @@ fn the_vendors_texts_come_through_byte_for_byte() {
     let body = r#"{"status":"OK","result":{"order_no":"SFBw10920287383515*****",
         "handle_time":"2025-07-01 10:12:20","result":"04","remark":"UNKNOW, \"é\" ꦧ"},
         "request_id":"TID07ecf99645e8452087c38252d1fccdca"}"#;
-    let vendor = runtime.block_on(Vendor::saying(&[answer(200, body)]));
-    let place = Place::new();
-    place.write("in.csv", people([1001]));
+    let vendor = runtime.block_on(Vendor::answering(&[answer(200, body)]));
+    let place = Workspace::new();
+    place.write("in.csv", people_csv([1001]));
     place.run("in.csv", &vendor.url(), &[]).exits(0);
     let row = &place.rows("in.verified.csv")[0];
     for (column, text) in [
@@ -365,8 +358,8 @@ fn faults_on_the_wire_as_the_program_takes_them() {
     for (what, act) in ["late", "closed", "cut", "garbage"].into_iter().zip(acts) {
         let server =
             RawServer::answering(move |n| if n == 0 { act() } else { Act::Send(a_match()) });
-        let place = Place::new();
-        place.write("in.csv", people([1001]));
+        let place = Workspace::new();
+        place.write("in.csv", people_csv([1001]));
         place.run("in.csv", &server.url(), &["--timeout", "500ms"]).exits(3);
         let row = &place.rows("in.verified.csv")[0];
         assert_eq!(SHOWN.map(|column| row[column].as_str()), doubt, "{what}");
@@ -382,8 +375,8 @@ fn faults_on_the_wire_as_the_program_takes_them() {
 #[test]
 fn a_vendor_that_cannot_be_reached_costs_nothing() {
     let (_held, address) = closed_port();
-    let place = Place::new();
-    place.write("in.csv", people([1001]));
+    let place = Workspace::new();
+    place.write("in.csv", people_csv([1001]));
     place.run("in.csv", &format!("http://{address}"), &["--max-attempts", "3"]).exits(3);
     let row = &place.rows("in.verified.csv")[0];
     let shows = ["unavailable", "", "", "no", "0", "0"];

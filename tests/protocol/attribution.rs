@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ceknik::api::{HttpVerifier, Options, Verifier};
+use ceknik::api::{ClientOptions, HttpVerifier, Verifier};
 use ceknik::model::class::Lost;
 use ceknik::model::reply::{Body, Fault, Reply, Response};
 use ceknik::model::subject::Subject;
@@ -112,7 +112,7 @@ async fn no_row_gets_the_answer_of_another_through_resets_and_cuts() {
     for in_flight in [1, 64, 256] {
         for keep_alive in [true, false] {
             let server = faulty();
-            let options = Options { lines: in_flight, keep_alive, ..options(&server.url()) };
+            let options = ClientOptions { lines: in_flight, keep_alive, ..options(&server.url()) };
             let client = HttpVerifier::new(&options).unwrap();
             let (begun, calls) = (Instant::now(), calls());
             let (wrong, none) = verify_all(&client, calls, in_flight).await;
@@ -184,7 +184,7 @@ async fn what_remains_of_another_calls_answer_is_not_this_calls() {
             whole.truncate(whole.len() - 1);
         }
     });
-    let hasty = Options { timeout: Duration::from_millis(300), ..options(&server.url()) };
+    let hasty = ClientOptions { timeout: Duration::from_millis(300), ..options(&server.url()) };
     let client = HttpVerifier::new(&hasty).unwrap();
     assert_eq!(is_own(&client.verify(&person(1), BodyKind::Json).await, &person(1)), Some(true));
     let second = client.verify(&person(2), BodyKind::Json).await;
@@ -214,7 +214,7 @@ async fn a_gateway_whose_pages_have_one_id_is_understood_by_its_status() {
 #[tokio::test]
 async fn where_calls_are_answered_twice_each_gets_a_connection_of_its_own() {
     let server = doubling(Duration::ZERO, Duration::from_millis(30));
-    let options = Options { lines: 64, ..options(&server.url()) };
+    let options = ClientOptions { lines: 64, ..options(&server.url()) };
     let client = HttpVerifier::new(&options).unwrap();
     for n in 0..28 {
         let person = person(n);
@@ -232,7 +232,7 @@ async fn where_calls_are_answered_twice_each_gets_a_connection_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_slow_vendor_is_no_slower_to_be_noticed() {
+async fn unannounced_ends_of_connections_are_noticed_with_a_slow_vendor_too() {
     let server = doubling(Duration::from_millis(1100), Duration::from_millis(30));
     let client = HttpVerifier::new(&options(&server.url())).unwrap();
     for n in 0..5 {
@@ -249,7 +249,7 @@ async fn a_slow_vendor_is_no_slower_to_be_noticed() {
 #[tokio::test]
 async fn without_keep_alive_each_call_has_its_own_connection_from_the_start() {
     let server = doubling(Duration::ZERO, Duration::ZERO);
-    let options = Options { lines: 64, keep_alive: false, ..options(&server.url()) };
+    let options = ClientOptions { lines: 64, keep_alive: false, ..options(&server.url()) };
     let client = HttpVerifier::new(&options).unwrap();
     let (wrong, none) = verify_all(&client, 200, 16).await;
     assert_eq!((wrong, none), (0, 0));

@@ -7,7 +7,7 @@ use std::fs;
 use serde_json::json;
 
 use crate::raw::{Act, RawServer};
-use crate::support::{Ended, Place, people, run_arguments};
+use crate::support::{Finished, Workspace, people_csv, run_arguments};
 
 /// Text that no terminal may get: it sets the title and the color, moves the cursor back over the
 /// line, reverses the direction of writing and forges a line.
@@ -27,7 +27,7 @@ fn verdict(n: usize, odd: &str) -> serde_json::Value {
 }
 
 #[track_caller]
-fn steers_nothing(ended: &Ended) {
+fn steers_nothing(ended: &Finished) {
     for said in [&ended.stdout, &ended.stderr] {
         let odd = said.chars().find(|c| c.is_control() && *c != '\n' || *c == '\u{202e}');
         assert!(odd.is_none(), "{odd:?} in {said:?}");
@@ -49,8 +49,8 @@ fn no_text_of_the_vendor_steers_a_terminal_or_is_a_formula() {
         },
     ];
     for act in answers {
-        let (place, vendor) = (Place::new(), RawServer::answering(move |n| Act::Send(act(n))));
-        place.write("in.csv", people([1001, 1002, 1003]));
+        let (place, vendor) = (Workspace::new(), RawServer::answering(move |n| Act::Send(act(n))));
+        place.write("in.csv", people_csv([1001, 1002, 1003]));
         for log in ["text", "json"] {
             let more = ["-vv", "--log", log, "--excel", "-o", "out.csv"];
             let ended = place.run("in.csv", &vendor.url(), &more);
@@ -77,10 +77,10 @@ fn no_text_of_the_vendor_steers_a_terminal_or_is_a_formula() {
 }
 
 #[test]
-fn texts_without_measure_fill_no_disk() {
+fn long_texts_of_the_vendor_are_cut_before_they_are_stored() {
     let vendor = RawServer::answering(|n| Act::Send(answer(200, &verdict(n, &"A".repeat(50_000)))));
-    let place = Place::new();
-    place.write("in.csv", people([1001; 20]));
+    let place = Workspace::new();
+    place.write("in.csv", people_csv([1001; 20]));
     let more = ["--ledger", "my.ledger", "-o", "out.csv"];
     place.ceknik(&run_arguments("in.csv", &vendor.url(), &more)).exits(0);
     let bytes = fs::metadata(place.path("my.ledger")).unwrap().len();

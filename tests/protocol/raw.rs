@@ -10,8 +10,6 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
-use tokio::net::TcpSocket;
-
 /// The reaction to a request.
 pub(crate) enum Act {
     /// Sends these bytes, and keeps the connection open.
@@ -90,15 +88,6 @@ impl RawServer {
     pub(crate) fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap()
     }
-}
-
-/// Returns an address that refuses connections, and the socket that keeps other programs from using
-/// the address.
-pub(crate) fn closed_port() -> (TcpSocket, SocketAddr) {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
-    let address = socket.local_addr().unwrap();
-    (socket, address)
 }
 
 /// Reads one request: head and body. Returns `None` if the other side closed the connection.

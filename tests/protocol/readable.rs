@@ -5,17 +5,18 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use ceknik::api::{HttpVerifier, Options};
+use ceknik::api::{ClientOptions, HttpVerifier};
 use ceknik::model::class::Lost;
 use ceknik::model::reply::{Body, Fault, Reply, Response};
 use ceknik::model::texts::{Text, Texts};
 use ceknik::rules::classify::classify;
 use flate2::Compression;
+use flate2::read::GzDecoder;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 
 use crate::raw::{Act, RawServer, a_match, ok};
 use crate::requests::{MATCH, call, client, options};
-use crate::support::{Place, many_people, people};
+use crate::support::{Workspace, many_people, people_csv};
 
 const BODY: &str = r#"{"status":"OK","result":{"order_no":"O1","result":"01","remark":"Sésuai"},"request_id":"TID1"}"#;
 
@@ -83,12 +84,20 @@ async fn a_packed_body_without_end_is_left() {
     let bomb = encoder.finish().unwrap();
     assert!(bomb.len() < 250_000, "{} bytes would not be read", bomb.len());
     let begun = Instant::now();
-    let Reply::Response(Response { body: Body::Foreign(_), .. }) =
-        reply_to(with(&["content-encoding: gzip"], &bomb)).await
-    else {
-        panic!("it was read")
-    };
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    std::io::copy(&mut GzDecoder::new(&bomb[..]), &mut std::io::sink()).unwrap();
+    let whole = begun.elapsed();
+    // A busy machine makes a call slower, but never faster, so one quick call of three is enough.
+    let mut quickest = Duration::MAX;
+    for _ in 0..3 {
+        let begun = Instant::now();
+        let Reply::Response(Response { body: Body::Foreign(_), .. }) =
+            reply_to(with(&["content-encoding: gzip"], &bomb)).await
+        else {
+            panic!("it was read")
+        };
+        quickest = quickest.min(begun.elapsed());
+    }
+    assert!(quickest < whole, "{quickest:?}, and {whole:?} for all of it");
 }
 
 #[tokio::test]
@@ -117,8 +126,8 @@ fn long_numbers_reach_the_output_digit_by_digit() {
             r#"{{"status":"OK","result":{{"order_no":{id},"result":"01"}},"request_id":{id}}}"#
         )))
     });
-    let place = Place::new();
-    place.write("in.csv", people([1001, 1002, 1003]));
+    let place = Workspace::new();
+    place.write("in.csv", people_csv([1001, 1002, 1003]));
     place.run("in.csv", &vendor.url(), &["-o", "out.csv"]).exits(0);
     let expected: Vec<String> = (0..3).map(|n| (first + n).to_string()).collect();
     for column in ["ck_order_no", "ck_request_id"] {
@@ -129,7 +138,7 @@ fn long_numbers_reach_the_output_digit_by_digit() {
 }
 
 #[tokio::test]
-async fn heads_that_curl_takes_are_taken() {
+async fn heads_that_curl_accepts_are_accepted() {
     let many: Vec<String> = (0..900).map(|n| format!("X-{n}: {n}")).collect();
     let long = format!("X-Long: {}", "x".repeat(60_000));
     for (what, line) in [
@@ -195,7 +204,7 @@ async fn heads_that_curl_takes_are_taken() {
 }
 
 #[tokio::test]
-async fn of_an_answer_that_came_cut_what_names_the_call_is_kept() {
+async fn order_number_and_request_id_of_a_cut_answer_are_kept() {
     let whole = with(&[], BODY.as_bytes());
     let (cut, text) = (&whole[..whole.len() - 1], |text: &str| Some(text.to_owned()));
     let Reply::Fault(Fault::InDoubt(_, remains)) = reply_to(cut.to_vec()).await else {
@@ -204,7 +213,7 @@ async fn of_an_answer_that_came_cut_what_names_the_call_is_kept() {
     assert_eq!((remains.order_no, remains.request_id), (text("O1"), text("TID1")));
     let begun = cut.to_vec();
     let server = RawServer::answering(move |_| Act::Send(begun.clone()));
-    let hasty = Options { timeout: Duration::from_millis(300), ..options(&server.url()) };
+    let hasty = ClientOptions { timeout: Duration::from_millis(300), ..options(&server.url()) };
     let reply = call(&HttpVerifier::new(&hasty).unwrap()).await;
     let Reply::Fault(Fault::InDoubt(Lost::Timeout, remains)) = reply else { panic!("{reply:?}") };
     assert_eq!(remains.order_no, text("O1"), "also where its end never came");
@@ -226,8 +235,8 @@ async fn of_an_answer_that_came_cut_what_names_the_call_is_kept() {
 #[test]
 fn what_remains_of_an_answer_reaches_the_output_with_the_doubt() {
     let body = r#"{"status":"OK","result":{"order_no":"SF 77","handle_time":"2026-11-28 10:00:00","result":"01"},"request_id":"TID7""#;
-    let (place, vendor) = (Place::new(), RawServer::answering(move |_| Act::Send(ok(body))));
-    place.write("in.csv", people([1001]));
+    let (place, vendor) = (Workspace::new(), RawServer::answering(move |_| Act::Send(ok(body))));
+    place.write("in.csv", people_csv([1001]));
     place.run("in.csv", &vendor.url(), &["-o", "out.csv"]).exits(3);
     let row = &place.rows("out.csv")[0];
     for (column, value) in [
@@ -246,12 +255,12 @@ fn what_remains_of_an_answer_reaches_the_output_with_the_doubt() {
 }
 
 #[test]
-fn answers_that_nobody_can_read_are_told_as_that() {
+fn unreadable_answers_are_reported_as_such() {
     let page = "<html>maintenance</html>";
     let vendor = RawServer::answering(move |_| {
         Act::Send(with(&["content-type: text/html"], page.as_bytes()))
     });
-    let place = Place::new();
+    let place = Workspace::new();
     place.write("in.csv", many_people(40));
     let ended =
         place.run("in.csv", &vendor.url(), &["-o", "out.csv", "--concurrency", "1"]).exits(16);
@@ -271,15 +280,15 @@ fn answers_that_nobody_can_read_are_told_as_that() {
 }
 
 #[test]
-fn a_fraction_of_a_second_is_waited_for_whole() {
+fn a_retry_after_with_a_fraction_is_rounded_up() {
     let limited = b"HTTP/1.1 429 No\r\nretry-after: 1.2\r\ncontent-length: 0\r\n\r\n";
-    let (place, times) = (Place::new(), std::sync::Arc::new(std::sync::Mutex::new(Vec::new())));
+    let (place, times) = (Workspace::new(), std::sync::Arc::new(std::sync::Mutex::new(Vec::new())));
     let seen = std::sync::Arc::clone(&times);
     let vendor = RawServer::answering(move |n| {
         seen.lock().unwrap().push(Instant::now());
         Act::Send(if n == 0 { limited.to_vec() } else { a_match() })
     });
-    place.write("in.csv", people([1001]));
+    place.write("in.csv", people_csv([1001]));
     place.run("in.csv", &vendor.url(), &[]).exits(0);
     let times = times.lock().unwrap();
     assert!(times[1] - times[0] >= Duration::from_secs(2), "{:?}", times[1] - times[0]);

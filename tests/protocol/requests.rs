@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ceknik::api::origin::BaseUrl;
-use ceknik::api::{Credentials, HttpVerifier, Options, Verifier};
+use ceknik::api::{ClientOptions, Credentials, HttpVerifier, Verifier};
 use ceknik::model::class::{Class, ResultCode};
 use ceknik::model::reply::{Reply, Response};
 use ceknik::model::subject::Subject;
@@ -20,8 +20,8 @@ use crate::raw::{Act, RawServer, a_match, header};
 pub(crate) const MATCH: Class = Class::Answered(ResultCode::Match);
 
 /// Returns options for an address: ten seconds for each call, no proxies.
-pub(crate) fn options(base_url: &str) -> Options {
-    Options {
+pub(crate) fn options(base_url: &str) -> ClientOptions {
+    ClientOptions {
         base: BaseUrl::parse(base_url).unwrap(),
         credentials: Credentials { id: "an-id".to_owned(), secret: "a-secret".to_owned() },
         timeout: Duration::from_secs(10),
@@ -123,10 +123,10 @@ async fn calls_in_a_row_share_one_connection() {
 
 #[tokio::test]
 async fn no_redirect_is_followed() {
-    let elsewhere = Vendor::saying(&[code("01")]).await;
+    let elsewhere = Vendor::answering(&[code("01")]).await;
     for http in [301, 302, 303, 307, 308] {
         let to = elsewhere.url() + "/verify/id_name";
-        let vendor = Vendor::saying(&[page(http).with("location", to)]).await;
+        let vendor = Vendor::answering(&[page(http).with("location", to)]).await;
         let Reply::Response(Response { http: came, .. }) = call(&client(&vendor.url())).await
         else {
             panic!("no response")
@@ -164,7 +164,7 @@ fn a_ca_file_that_cannot_be_used_is_named_with_the_reason() {
         file("cut.pem", cut),
     ] {
         let ca_cert = Some(path.clone());
-        let made = HttpVerifier::new(&Options { ca_cert, ..options("https://127.0.0.1:1") });
+        let made = HttpVerifier::new(&ClientOptions { ca_cert, ..options("https://127.0.0.1:1") });
         let error = made.err().map(|error| error.to_string()).unwrap_or_default();
         assert!(error.contains(path.to_str().unwrap()), "{path:?}: {error:?}");
         assert!(!error.contains("builder error"), "{path:?} says nothing: {error:?}");

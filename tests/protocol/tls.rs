@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use ceknik::api::{HttpVerifier, Options};
+use ceknik::api::{ClientOptions, HttpVerifier};
 use ceknik::model::class::NotSent;
 use ceknik::model::reply::{Fault, Reply};
 use ceknik::rules::classify::classify;
@@ -25,7 +25,7 @@ pub(crate) fn file(name: &str) -> PathBuf {
 
 /// Starts a TLS server with this certificate that answers every request with a match.
 pub(crate) fn server(certificate: &str) -> RawServer {
-    saying(certificate, a_match)
+    answering(certificate, a_match)
 }
 
 /// Starts such a server at another address of this machine.
@@ -35,7 +35,7 @@ fn server_at(ip: &str, certificate: &str) -> RawServer {
 }
 
 /// Starts a TLS server with this certificate that gets each of its answers from `answer`.
-pub(crate) fn saying(certificate: &str, answer: fn() -> Vec<u8>) -> RawServer {
+pub(crate) fn answering(certificate: &str, answer: fn() -> Vec<u8>) -> RawServer {
     let config = config(certificate);
     RawServer::on_connection(move |stream, seen| serve(stream, seen, &config, answer))
 }
@@ -63,7 +63,7 @@ fn serve(
 }
 
 fn client(url: &str, ca_cert: Option<&str>) -> HttpVerifier {
-    HttpVerifier::new(&Options { ca_cert: ca_cert.map(file), ..options(url) }).unwrap()
+    HttpVerifier::new(&ClientOptions { ca_cert: ca_cert.map(file), ..options(url) }).unwrap()
 }
 
 #[tokio::test]

@@ -2,26 +2,31 @@
 //! system, and the messages about a call on its way.
 
 use std::io::Write;
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, TcpStream};
 use std::thread;
 use std::time::Duration;
 
 use crate::raw::{Act, RawServer, a_match, header, read_request};
-use crate::support::{Ended, Place, name, nik, people, run_arguments};
+use crate::support::{
+    Finished, Running, Workspace, closed_port, closed_port_at, name, nik, people_csv, run_arguments,
+};
 use crate::tls;
 
+/// Address of this machine that is not `localhost`.
+const OTHER_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 9);
+
 /// Runs one made-up person against an address, with these environment variables.
-fn run(place: &Place, base_url: &str, variables: &[(&str, &str)], more: &[&str]) -> Ended {
-    place.write("in.csv", people([1001]));
+fn run(place: &Workspace, base_url: &str, variables: &[(&str, &str)], more: &[&str]) -> Finished {
+    place.write("in.csv", people_csv([1001]));
     let mut command = place.command(&run_arguments("in.csv", base_url, more));
     command.envs(variables.iter().copied());
-    crate::support::Running::start(command).end()
+    Running::start(command).end()
 }
 
 #[test]
 fn a_proxy_of_the_environment_is_used_for_tls_and_for_nothing_else() {
     for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "HTTP_PROXY", "http_proxy"] {
-        let (place, vendor) = (Place::new(), RawServer::answering(|_| Act::Send(a_match())));
+        let (place, vendor) = (Workspace::new(), RawServer::answering(|_| Act::Send(a_match())));
         let proxy = RawServer::answering(|_| Act::SendAndClose(Vec::new()));
         // The address is on this machine and uses no TLS, so the proxy is not used: the secret goes
         // to nobody else.
@@ -29,10 +34,11 @@ fn a_proxy_of_the_environment_is_used_for_tls_and_for_nothing_else() {
         assert_eq!((vendor.seen().connections, proxy.seen().connections), (1, 0), "{variable}");
 
         if variable.to_lowercase() != "http_proxy" {
-            let more = ["--max-attempts", "1"];
-            run(&place, "https://127.0.0.9:1", &[(variable, &proxy.url())], &more).exits(3);
+            let (_held, closed) = closed_port_at(OTHER_ADDRESS);
+            let (base, more) = (format!("https://{closed}"), ["--max-attempts", "1"]);
+            run(&place, &base, &[(variable, &proxy.url())], &more).exits(3);
             let line = proxy.seen().requests[0].0.lines().next().map(str::to_owned);
-            assert_eq!(line.as_deref(), Some("CONNECT 127.0.0.9:1 HTTP/1.1"), "{variable}");
+            assert_eq!(line, Some(format!("CONNECT {closed} HTTP/1.1")), "{variable}");
         }
     }
 }
@@ -52,7 +58,7 @@ fn tunnel() -> RawServer {
 
 #[test]
 fn calls_go_through_the_tunnel_of_a_proxy() {
-    let (place, vendor, proxy) = (Place::new(), tls::server("server.pem"), tunnel());
+    let (place, vendor, proxy) = (Workspace::new(), tls::server("server.pem"), tunnel());
     let ca = tls::file("ca.pem").display().to_string();
     let url = format!("http://a-user:a-word@{}", proxy.address);
     let base = format!("https://{}", vendor.address);
@@ -71,7 +77,7 @@ fn calls_go_through_the_tunnel_of_a_proxy() {
 #[test]
 fn a_proxy_may_want_tls_itself() {
     let no = || b"HTTP/1.1 403 No\r\ncontent-length: 0\r\n\r\n".to_vec();
-    let (place, proxy) = (Place::new(), tls::saying("server.pem", no));
+    let (place, proxy) = (Workspace::new(), tls::answering("server.pem", no));
     let ca = tls::file("ca.pem").display().to_string();
     let url = format!("https://{}", proxy.address);
     let more = ["--ca-cert", &ca];
@@ -89,7 +95,7 @@ fn a_proxy_may_want_tls_itself() {
 fn a_proxy_that_cannot_be_used_is_never_gone_around() {
     for value in ["socks5://a-user:a-word@127.0.0.1:1", "ftp://x", "http://", "http://["] {
         for variable in ["HTTPS_PROXY", "all_proxy"] {
-            let (place, vendor) = (Place::new(), tls::server("server.pem"));
+            let (place, vendor) = (Workspace::new(), tls::server("server.pem"));
             let base = format!("https://{}", vendor.address);
             let ended = run(&place, &base, &[(variable, value)], &[]).exits(11);
             assert!(ended.stderr.contains(variable), "{}", ended.stderr);
@@ -107,20 +113,21 @@ fn no_proxy_is_obeyed() {
         ("NO_PROXY", "*"),
         ("NO_PROXY", "a.example 127.0.0.9"),
     ] {
-        let (place, proxy) = (Place::new(), RawServer::answering(|_| Act::Send(a_match())));
+        let (place, proxy) = (Workspace::new(), RawServer::answering(|_| Act::Send(a_match())));
+        let (_held, closed) = closed_port_at(OTHER_ADDRESS);
         let variables = [no_proxy, ("HTTPS_PROXY", &proxy.url())];
-        run(&place, "https://127.0.0.9:1", &variables, &["--max-attempts", "1"]).exits(3);
+        run(&place, &format!("https://{closed}"), &variables, &["--max-attempts", "1"]).exits(3);
         assert_eq!(proxy.seen().connections, 0, "{no_proxy:?}");
     }
 }
 
 #[test]
-fn what_a_vendor_says_of_the_account_goes_no_further() {
+fn an_account_in_an_answer_is_hidden() {
     let said = "no account test-account-id with test-account-secret";
     let body = format!(r#"{{"status":"UNAUTHORIZED","reason":"{said}"}}"#);
     let head = format!("HTTP/1.1 401 No\r\ncontent-length: {}\r\n\r\n", body.len());
     let (place, vendor) =
-        (Place::new(), RawServer::answering(move |_| Act::Send((head.clone() + &body).into())));
+        (Workspace::new(), RawServer::answering(move |_| Act::Send((head.clone() + &body).into())));
     run(&place, &vendor.url(), &[], &["--ledger", "my.ledger"]).exits(12);
     let reason = place.column("in.verified.partial.csv", "ck_reason");
     assert_eq!(reason, ["no account (hidden) with (hidden)"]);
@@ -132,8 +139,8 @@ fn what_a_vendor_says_of_the_account_goes_no_further() {
 
 /// Runs through a proxy that gives this HTTP code to every request, and checks what the proxy was
 /// asked.
-fn refused_by_a_proxy(http: u16, exit: i32, more: &[&str]) -> (Place, Ended) {
-    let place = Place::new();
+fn refused_by_a_proxy(http: u16, exit: i32, more: &[&str]) -> (Workspace, Finished) {
+    let place = Workspace::new();
     let proxy = RawServer::answering(move |_| {
         Act::SendAndClose(format!("HTTP/1.1 {http} No\r\ncontent-length: 0\r\n\r\n").into())
     });
@@ -170,7 +177,7 @@ fn a_proxy_that_refuses_us_stops_the_run_at_once_and_sends_nothing() {
 }
 
 #[test]
-fn another_word_of_a_proxy_is_an_outage() {
+fn another_refusal_of_a_proxy_is_an_outage() {
     let (place, ended) = refused_by_a_proxy(502, 3, &["--max-attempts", "2"]);
     assert_eq!(place.column("in.verified.csv", "ck_outcome"), ["unavailable"]);
     assert_eq!(place.column("in.verified.csv", "ck_possible"), ["0"]);
@@ -181,7 +188,7 @@ fn another_word_of_a_proxy_is_an_outage() {
 
 #[test]
 fn a_refused_certificate_and_plain_text_stop_the_run_at_once() {
-    let (place, vendor) = (Place::new(), tls::server("server.pem"));
+    let (place, vendor) = (Workspace::new(), tls::server("server.pem"));
     let ended = run(&place, &format!("https://{}", vendor.address), &[], &[]).exits(11);
     assert!(
         ended.stderr.contains("stopped: no connection to the vendor: the certificate was refused")
@@ -206,12 +213,12 @@ fn a_refused_certificate_and_plain_text_stop_the_run_at_once() {
 
 #[test]
 fn the_cause_of_a_failed_connection_is_said() {
-    let (_held, closed) = crate::raw::closed_port();
+    let (_held, closed) = closed_port();
     for (base, cause) in [
         (format!("http://{closed}"), "the connection was refused"),
         ("https://nowhere.invalid".to_owned(), "the server's address could not be looked up (DNS)"),
     ] {
-        let place = Place::new();
+        let place = Workspace::new();
         let more = ["--max-attempts", "1", "--connect-timeout", "2s"];
         let ended = run(&place, &base, &[], &more).exits(3);
         let warning = format!("WARN no connection to the vendor: {cause}");
@@ -224,19 +231,19 @@ fn the_cause_of_a_failed_connection_is_said() {
 
 #[test]
 fn the_sandbox_of_the_process_needs_no_proxy_and_no_certificates() {
-    let place = Place::new();
-    place.write("in.csv", people([1001]));
+    let place = Workspace::new();
+    place.write("in.csv", people_csv([1001]));
     let mut command = place.command(&["run", "in.csv", "--sandbox"]);
     for proxy in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
         command.env(proxy, "http://127.0.0.1:1");
     }
     command.env("SSL_CERT_FILE", "/nonexistent").env("SSL_CERT_DIR", "/nonexistent");
-    crate::support::Running::start(command).end().exits(0);
+    Running::start(command).end().exits(0);
 }
 
 #[test]
 fn where_the_system_has_no_certificates_the_error_says_so() {
-    let place = Place::new();
+    let place = Workspace::new();
     let variables = [("SSL_CERT_FILE", "/nonexistent"), ("SSL_CERT_DIR", "/nonexistent")];
     let ended = run(&place, "https://vendor.invalid", &variables, &[]).exits(11);
     assert!(ended.stderr.contains("CA certificates"), "{}", ended.stderr);
@@ -252,7 +259,7 @@ fn nothing_that_is_printed_holds_a_secret_a_nik_or_a_name() {
     ];
     let runs = acts.map(|act| {
         thread::spawn(move || {
-            let (place, server) = (Place::new(), RawServer::answering(move |_| act()));
+            let (place, server) = (Workspace::new(), RawServer::answering(move |_| act()));
             let more = ["-vv", "--log", "json", "--timeout", "300ms"];
             let ended = run(&place, &server.url(), &[("RUST_LOG", "trace")], &more);
             assert_eq!(server.seen().requests.len(), 1);
@@ -260,7 +267,7 @@ fn nothing_that_is_printed_holds_a_secret_a_nik_or_a_name() {
         })
     });
     for run in runs {
-        let Ended { stdout, stderr, .. } = run.join().unwrap();
+        let Finished { stdout, stderr, .. } = run.join().unwrap();
         assert!(!stderr.is_empty());
         for word in ["test-account", &nik(0, 1001), &name(0)] {
             assert!(!stderr.contains(word) && !stdout.contains(word), "{word}: {stderr}");

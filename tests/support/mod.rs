@@ -8,19 +8,32 @@
     dead_code,
     missing_docs,
     unreachable_pub,
+    unused_imports,
     clippy::unwrap_used,
     clippy::panic,
     reason = "a harness: each test file uses its own part, and a failure here fails the test"
 )]
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use serde_json::Value;
+use tokio::net::TcpSocket;
+
+pub mod book;
 pub mod faults;
+pub mod files;
+pub mod money;
+mod running;
+pub mod table;
+mod vendor;
+
+pub use running::{Finished, Running};
+pub use vendor::{Call, Vendor, billed, bought_once};
 
 /// Path of the binary under test.
 pub const CEKNIK: &str = env!("CARGO_BIN_EXE_ceknik");
@@ -41,22 +54,23 @@ pub const COLUMNS: [&str; 12] = [
 ];
 /// Text of an output that an earlier run wrote, so that the program may overwrite it.
 pub const OLDER: &str = "nik,ck_outcome\nolder,match\n";
+/// Flags of a run with a ledger in the folder `disk` and eight calls in flight. The first two flags
+/// name the ledger.
+pub const LEDGER: [&str; 4] = ["--ledger", "disk/my.ledger", "--concurrency", "8"];
 /// Longest wait for a run to end or for calls to come.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Pause between two looks at something that is waited for.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+
+/// One row of an output: its cells by column.
+pub type Row = BTreeMap<String, String>;
 
 /// A temporary folder for one test, with its input, output and ledger.
-pub struct Place {
+pub struct Workspace {
     folder: tempfile::TempDir,
 }
 
-/// The result of a program that has ended.
-pub struct Ended {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-impl Place {
+impl Workspace {
     pub fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
@@ -100,18 +114,45 @@ impl Place {
     }
 
     /// Runs the program to its end.
-    pub fn ceknik(&self, arguments: &[&str]) -> Ended {
-        Ended::of(self.command(arguments).output().unwrap())
+    #[track_caller]
+    pub fn ceknik(&self, arguments: &[&str]) -> Finished {
+        Running::start(self.command(arguments)).end()
     }
 
     /// Runs `ceknik run` on a file against an address, without a rate limit and with a short
     /// backoff.
-    pub fn run(&self, input: &str, base_url: &str, more: &[&str]) -> Ended {
+    #[track_caller]
+    pub fn run(&self, input: &str, base_url: &str, more: &[&str]) -> Finished {
         self.ceknik(&run_arguments(input, base_url, more))
     }
 
+    /// Returns the JSON that `status` prints for the ledger that these flags name.
+    #[track_caller]
+    pub fn status(&self, which: &[&str]) -> Value {
+        let ended = self.ceknik(&[&["status", "--json"], which].concat()).exits(0);
+        serde_json::from_str(&ended.stdout).unwrap()
+    }
+
+    /// Returns the JSON that `status` prints, or `None` if the ledger is not made yet.
+    #[track_caller]
+    pub fn status_if_any(&self, which: &[&str]) -> Option<Value> {
+        let ended = self.ceknik(&[&["status", "--json"], which].concat());
+        if ended.code == Some(11) {
+            ended.says("there is no ledger at");
+            return None;
+        }
+        Some(serde_json::from_str(&ended.exits(0).stdout).unwrap())
+    }
+
+    /// Writes `ceknik.toml`, writable by its owner only, whatever the umask is.
+    pub fn settings(&self, text: &str) -> PathBuf {
+        let path = self.write("ceknik.toml", text);
+        files::set_mode(&path, 0o644);
+        path
+    }
+
     /// Returns the rows of an output CSV (comma, header), each as a map from header to cell.
-    pub fn rows(&self, name: &str) -> Vec<BTreeMap<String, String>> {
+    pub fn rows(&self, name: &str) -> Vec<Row> {
         let mut reader =
             csv::ReaderBuilder::new().flexible(true).from_path(self.path(name)).unwrap();
         let header = reader.headers().unwrap().clone();
@@ -126,8 +167,13 @@ impl Place {
         self.rows(name).into_iter().map(|row| row[column].clone()).collect()
     }
 
+    /// Returns the number of rows of an output CSV that have this content in this column.
+    pub fn count(&self, name: &str, column: &str, content: &str) -> usize {
+        table::count(&self.column(name, column), content)
+    }
+
     /// Returns the summary beside an output.
-    pub fn summary(&self, output: &str) -> serde_json::Value {
+    pub fn summary(&self, output: &str) -> Value {
         serde_json::from_str(&self.read(&format!("{output}.summary.json"))).unwrap()
     }
 }
@@ -138,178 +184,34 @@ pub fn run_arguments<'a>(input: &'a str, base_url: &'a str, more: &[&'a str]) ->
     [&["run", input][..], &fast, more].concat()
 }
 
-impl Ended {
-    pub fn of(output: Output) -> Self {
-        Self {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-
-    /// Asserts the exit code. On failure, shows standard output and standard error.
-    #[track_caller]
-    pub fn exits(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
-        self
-    }
-
-    /// Asserts that standard error contains these words.
-    #[track_caller]
-    pub fn says(self, words: &str) -> Self {
-        assert!(self.stderr.contains(words), "{words:?} is not said in: {}", self.stderr);
-        self
-    }
+/// Makes a place with an input `in.csv` of `rows` rows and a folder `disk` for a ledger, and starts
+/// a vendor with this latency.
+pub fn set_up(rows: u32, latency: &str) -> (Workspace, Vendor) {
+    let place = Workspace::new();
+    fs::create_dir(place.path("disk")).unwrap();
+    place.write("in.csv", many_people(rows));
+    let vendor = Vendor::start(&place, &["--latency", latency]);
+    (place, vendor)
 }
 
-/// A running program. Dropping this value kills it.
-pub struct Running(Child);
-
-impl Running {
-    pub fn start(mut command: Command) -> Self {
-        Self(command.spawn().unwrap())
-    }
-
-    pub fn id(&self) -> u32 {
-        self.0.id()
-    }
-
-    /// Sends a signal by its name, such as `TERM`.
-    pub fn signal(&self, name: &str) {
-        let number = self.id().to_string();
-        assert!(Command::new("kill").args(["-s", name, &number]).status().unwrap().success());
-    }
-
-    /// Kills the program with SIGKILL, and waits until it is gone.
-    pub fn kill(&mut self) -> ExitStatus {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap()
-    }
-
-    pub fn is_over(&mut self) -> bool {
-        self.0.try_wait().unwrap().is_some()
-    }
-
-    /// Waits for the program to end, and returns its result.
-    pub fn end(mut self) -> Ended {
-        let stdout = self.0.stdout.take().map(read_all);
-        let stderr = self.0.stderr.take().map(read_all);
-        let deadline = Instant::now() + PATIENCE;
-        let status = loop {
-            if let Some(status) = self.0.try_wait().unwrap() {
-                break status;
-            }
-            assert!(Instant::now() < deadline, "the program does not end");
-            std::thread::sleep(Duration::from_millis(5));
-        };
-        let text = |thread: Option<std::thread::JoinHandle<Vec<u8>>>| {
-            thread.map(|thread| thread.join().unwrap()).unwrap_or_default()
-        };
-        Ended::of(Output { status, stdout: text(stdout), stderr: text(stderr) })
-    }
+/// Returns an address of this machine that refuses connections, and the socket that keeps other
+/// programs from listening there.
+pub fn closed_port() -> (TcpSocket, SocketAddr) {
+    closed_port_at(Ipv4Addr::LOCALHOST)
 }
 
-fn read_all(mut from: impl std::io::Read + Send + 'static) -> std::thread::JoinHandle<Vec<u8>> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        from.read_to_end(&mut bytes).unwrap();
-        bytes
-    })
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// The stand-in vendor as a separate process.
-pub struct Vendor {
-    process: Running,
-    pub base_url: String,
-    calls: PathBuf,
-}
-
-/// One line of the vendor's call log.
-#[derive(Debug, Clone, serde::Deserialize)]
-pub struct Call {
-    pub at_us: u64,
-    pub pair: Option<String>,
-    pub answer: String,
-    pub http: u16,
-    pub charged: bool,
-    pub n: u32,
-}
-
-impl Vendor {
-    /// Starts the vendor with further arguments. Its call log is in the test's folder.
-    pub fn start(place: &Place, more: &[&str]) -> Self {
-        let calls = place.path("calls.jsonl");
-        let mut command =
-            place.command(&[&["sandbox", "--calls", calls.to_str().unwrap()], more].concat());
-        command.stderr(Stdio::null());
-        let mut process = Running::start(command);
-        let mut line = String::new();
-        let stdout = process.0.stdout.take().unwrap();
-        BufReader::new(stdout).read_line(&mut line).unwrap();
-        Self { process, base_url: line.trim().to_owned(), calls }
-    }
-
-    /// Returns the number of calls in the log so far.
-    pub fn count(&self) -> usize {
-        fs::read(&self.calls).map_or(0, |log| log.iter().filter(|b| **b == b'\n').count())
-    }
-
-    /// Waits until the log has this number of calls.
-    pub fn wait_for(&self, calls: usize) {
-        let deadline = Instant::now() + PATIENCE;
-        while self.count() < calls {
-            assert!(Instant::now() < deadline, "{} of {calls} calls came", self.count());
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    }
-
-    /// Returns all calls so far. A call is logged a moment after its answer, hence the pause.
-    pub fn calls(&self) -> Vec<Call> {
-        std::thread::sleep(Duration::from_millis(100));
-        read_calls(&self.calls)
-    }
-
-    /// Ends the vendor, and returns all calls that it got.
-    pub fn end(self) -> Vec<Call> {
-        self.process.signal("TERM");
-        let Self { process, calls, .. } = self;
-        process.end().exits(0);
-        read_calls(&calls)
-    }
-}
-
-/// Returns the number of calls that the vendor bills.
-pub fn billed(calls: &[Call]) -> u64 {
-    calls.iter().filter(|call| call.charged).count() as u64
-}
-
-/// Asserts that no pair was sent more than once.
-#[track_caller]
-pub fn bought_once(calls: &[Call]) {
-    let mut times: HashMap<&str, u32> = HashMap::new();
-    for call in calls {
-        *times.entry(call.pair.as_deref().unwrap()).or_default() += 1;
-    }
-    let twice = times.iter().find(|(_, times)| **times > 1);
-    assert!(twice.is_none(), "sent twice: {twice:?}");
-}
-
-fn read_calls(path: &Path) -> Vec<Call> {
-    let text = fs::read_to_string(path).unwrap_or_default();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+/// Returns a closed port like [`closed_port`], at another address of this machine.
+pub fn closed_port_at(ip: Ipv4Addr) -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((ip, 0).into()).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
 }
 
 /// Returns a CSV of made-up people, `id,nik,nama`, with one row for each serial. A serial is the
 /// last four digits of the NIK, which choose the stand-in vendor's answer. No two rows are the same
 /// pair.
-pub fn people(serials: impl IntoIterator<Item = u32>) -> String {
+pub fn people_csv(serials: impl IntoIterator<Item = u32>) -> String {
     let mut text = "id,nik,nama\n".to_owned();
     for (n, serial) in (0..).zip(serials) {
         text += &format!("{n},{},{}\n", nik(n, serial), name(n));
@@ -320,7 +222,7 @@ pub fn people(serials: impl IntoIterator<Item = u32>) -> String {
 /// Returns a CSV of `count` people. Their serials choose no special answer, so each row gets a
 /// verdict.
 pub fn many_people(count: u32) -> String {
-    people((0..count).map(|n| 1001 + n % 8000 / 10 * 10 + n % 9))
+    people_csv((0..count).map(|n| 1001 + n % 8000 / 10 * 10 + n % 9))
 }
 
 /// Returns the NIK of the n-th made-up person, with this serial.

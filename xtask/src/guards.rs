@@ -139,14 +139,13 @@ fn read_sources(folder: &Path) -> Result<Vec<Source>, TaskError> {
 /// Makes the replacements of a guard. Each must find its lines exactly once.
 fn remove(guard: &Guard, sources: &mut [Source]) -> Result<(), String> {
     for Edit { code, instead } in &guard.edit {
-        let code: Vec<&str> = code.lines().filter_map(code_of).collect();
         let places = sources.iter().enumerate().flat_map(|(at, source)| {
-            find(&source.text, &code).into_iter().map(move |(from, to)| (at, from, to))
+            find(&source.text, code).into_iter().map(move |(from, to)| (at, from, to))
         });
         let places: Vec<_> = places.collect();
         let [(at, from, to)] = places[..] else {
             let places = places.len();
-            return Err(format!("these lines occur {places} times in src/:\n{}", code.join("\n")));
+            return Err(format!("these lines occur {places} times in src/:\n{code}"));
         };
         let lines: Vec<&str> = sources[at].text.lines().collect();
         let (before, behind) = (&lines[..from], &lines[to..]);
@@ -156,23 +155,46 @@ fn remove(guard: &Guard, sources: &mut [Source]) -> Result<(), String> {
     Ok(())
 }
 
-/// Returns a line without its indentation; `None` if it is blank or a comment.
-fn code_of(line: &str) -> Option<&str> {
-    let line = line.trim();
-    (!line.is_empty() && !line.starts_with("//")).then_some(line)
+/// Code without what a formatter may change: comments, white space, and commas before a closing
+/// bracket.
+struct Plain {
+    characters: Vec<char>,
+    /// Line of each character, from 0.
+    lines: Vec<usize>,
 }
 
-/// Finds these lines of code in a text: the index of the first line, and of the line behind the last one.
-fn find(text: &str, code: &[&str]) -> Vec<(usize, usize)> {
-    let lines: Vec<(usize, &str)> = text
-        .lines()
-        .enumerate()
-        .filter_map(|(at, line)| code_of(line).map(|line| (at, line)))
-        .collect();
-    let windows = lines.windows(code.len().max(1));
-    let equal =
-        windows.filter(|window| window.iter().map(|(_, line)| *line).eq(code.iter().copied()));
-    equal.filter_map(|window| Some((window.first()?.0, window.last()?.0 + 1))).collect()
+impl Plain {
+    fn of(text: &str) -> Self {
+        let mut plain = Self { characters: Vec::new(), lines: Vec::new() };
+        let code = |line: &&str| !line.trim_start().starts_with("//");
+        for (number, line) in text.lines().enumerate().filter(|(_, line)| code(line)) {
+            for character in line.chars().filter(|character| !character.is_whitespace()) {
+                if matches!(character, ')' | ']' | '}') && plain.characters.last() == Some(&',') {
+                    plain.characters.pop();
+                    plain.lines.pop();
+                }
+                plain.characters.push(character);
+                plain.lines.push(number);
+            }
+        }
+        plain
+    }
+}
+
+/// Finds code in a text, if it fills whole lines: the index of the first line, and of the line
+/// behind the last one.
+fn find(text: &str, code: &str) -> Vec<(usize, usize)> {
+    let (text, code) = (Plain::of(text), Plain::of(code).characters);
+    let Some(last) = code.len().checked_sub(1) else { return Vec::new() };
+    let windows = text.characters.windows(code.len()).enumerate();
+    let equal = windows.filter(|(_, window)| *window == code);
+    let places = equal.map(|(at, _)| (at, at + last)).filter(|(from, to)| {
+        let begins =
+            from.checked_sub(1).is_none_or(|before| text.lines[before] < text.lines[*from]);
+        let ends = text.lines.get(to + 1).is_none_or(|behind| *behind > text.lines[*to]);
+        begins && ends
+    });
+    places.map(|(from, to)| (text.lines[from], text.lines[to] + 1)).collect()
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -250,8 +272,10 @@ mod tests {
     #[test]
     fn lines_are_found_by_their_code_alone() {
         let text = "fn a() {\n    // why\n    one();\n\n    /// doc\n    two();\n}\none();\n";
-        assert_eq!(find(text, &["one();", "two();"]), [(2, 6)]);
-        assert_eq!(find(text, &["one();"]), [(2, 3), (7, 8)]);
-        assert_eq!(find(text, &["three();"]), []);
+        assert_eq!(find(text, "one();\ntwo();"), [(2, 6)]);
+        assert_eq!(find(text, "one();"), [(2, 3), (7, 8)]);
+        assert_eq!(find(text, "three();"), []);
+        assert_eq!(find("call(a, b);\n", "call(\n    a,\n    b,\n);"), [(0, 1)], "formatted anew");
+        assert_eq!(find("x; one();\n", "one();"), [], "not the whole line");
     }
 }

@@ -24,7 +24,7 @@ struct Xtask {
 enum Task {
     /// Run all that has to pass before a change lands (.ci/run)
     Check,
-    /// Run what takes longer, as the nightly workflow does: guards, deny, 100,000 seeds, fuzz
+    /// Run what takes longer, as the nightly workflow does: guards, deny, seeds, kills, damage, fuzz
     Nightly,
     /// Remove each guard in a copy of the last commit, and check that its test fails without it
     Guards {
@@ -128,6 +128,8 @@ fn nightly() -> Result<(), TaskError> {
     for task in [
         Task::Deny,
         Task::Seeds { seeds: "100000".to_owned() },
+        Task::Kills { kills: 1000 },
+        Task::Damage,
         Task::Fuzz { target: None, seconds: 600 },
     ] {
         run(&task)?;

@@ -12,7 +12,7 @@ use reqwest::{Client, ClientBuilder, redirect, retry};
 use rustls::ClientConfig;
 use url::{Host, Url};
 
-use super::options::Options;
+use super::options::ClientOptions;
 use super::proxy::Proxy;
 use super::tls;
 use crate::api::error::ApiError;
@@ -23,7 +23,7 @@ const MOST_HEADERS: usize = 1000;
 
 /// The way in which connections are made. All calls of a run use the same way.
 #[derive(Debug)]
-pub(super) enum Way {
+pub(super) enum Route {
     /// Unencrypted, to this machine itself.
     Loopback,
     /// With TLS, directly to the vendor.
@@ -34,7 +34,7 @@ pub(super) enum Way {
 
 /// A factory of HTTP clients.
 pub(super) struct Clients {
-    pub(super) way: Way,
+    pub(super) way: Route,
     /// Address that the calls are sent to.
     pub(super) url: Url,
     /// Longest time that opening a connection may take, including the handshakes of a proxy and of
@@ -44,16 +44,16 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    pub(super) fn new(options: &Options) -> Result<Self, ApiError> {
+    pub(super) fn new(options: &ClientOptions) -> Result<Self, ApiError> {
         let url = options.base.endpoint();
         // The file is read even if TLS is not used, so that an unusable file is always reported.
         let roots = tls::certificates(options)?;
         let (way, tls) = if url.scheme() == "http" {
-            (Way::Loopback, tls::trusting_nobody()?)
+            (Route::Loopback, tls::trusting_nobody()?)
         } else {
             let variable = |name: &str| std::env::var_os(name);
             let proxy = if options.proxies { Proxy::of(&url, variable)? } else { None };
-            let way = proxy.map_or(Way::Direct, Way::Proxy);
+            let way = proxy.map_or(Route::Direct, Route::Proxy);
             (way, tls::trusting_the_system_and(roots)?)
         };
         // If the timeout of the whole call came while connecting, the call would look like a doubt.
@@ -89,9 +89,9 @@ impl Clients {
             // `Proxy::of` has read the proxy variables of the environment already.
             .no_proxy();
         Ok(match &self.way {
-            Way::Direct => builder,
-            Way::Proxy(proxy) => builder.proxy(proxy.for_client()?),
-            Way::Loopback => match self.url.host() {
+            Route::Direct => builder,
+            Route::Proxy(proxy) => builder.proxy(proxy.for_client()?),
+            Route::Loopback => match self.url.host() {
                 // `localhost` is resolved here, so that no name server is asked.
                 Some(Host::Domain(name)) => builder.resolve_to_addrs(name, &self.loopback()),
                 _ => builder,

@@ -9,7 +9,7 @@ use std::io;
 use reqwest::Error as ClientError;
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
 
-use super::clients::{Clients, Way};
+use super::clients::{Clients, Route};
 use crate::api::error::causes;
 use crate::model::class::{Lost, NotSent};
 use crate::model::reply::Fault;
@@ -36,7 +36,7 @@ impl Clients {
     }
 
     async fn not_connected(&self, error: &ClientError) -> Fault {
-        let Way::Proxy(proxy) = &self.way else {
+        let Route::Proxy(proxy) = &self.way else {
             let (why, cause) = cause(error);
             return Fault::NotSent(why, cause);
         };
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_pass_is_an_outage() {
+    fn temporary_connection_errors_count_as_an_outage() {
         for error in [
             TlsError::AlertReceived(AlertDescription::InternalError),
             TlsError::HandshakeNotComplete,

@@ -21,7 +21,7 @@ const WITHIN: Duration = Duration::from_secs(10 * 60);
 /// Period for which no connection is kept after `MOST_ENDS` unannounced ends.
 const PAUSE: Duration = Duration::from_secs(60 * 60);
 /// Ends that are closer together than this count as one end, caused by the restart of a server.
-const APART: Duration = Duration::from_secs(1);
+const MIN_GAP: Duration = Duration::from_secs(1);
 
 /// Time since the client was made.
 pub(super) type Tick = Duration;
@@ -41,10 +41,10 @@ pub(super) enum Trust {
 
 /// The state of the decision whether connections are kept.
 #[derive(Debug)]
-pub(super) enum Keeping {
+pub(super) enum KeepAlivePolicy {
     /// Connections are kept.
     On {
-        /// Times of the latest unannounced ends, at least `APART` from each other.
+        /// Times of the latest unannounced ends, at least `MIN_GAP` from each other.
         ends: VecDeque<Tick>,
     },
     /// Connections are not kept before this time.
@@ -53,7 +53,7 @@ pub(super) enum Keeping {
     Never,
 }
 
-impl Keeping {
+impl KeepAlivePolicy {
     pub(super) fn new(wanted: bool) -> Self {
         if wanted { Self::On { ends: VecDeque::new() } } else { Self::Never }
     }
@@ -77,7 +77,7 @@ impl Keeping {
     /// Records that a connection ended soon after an answer that had not announced the end.
     pub(super) fn ended_unannounced(&mut self, now: Tick) {
         let Self::On { ends } = self else { return };
-        if ends.back().is_some_and(|last| now < *last + APART) {
+        if ends.back().is_some_and(|last| now < *last + MIN_GAP) {
             return;
         }
         ends.push_back(now);
@@ -101,7 +101,7 @@ mod tests {
     /// Returns the trust at the time `at`, after connections ended at the times `ends`. All times
     /// are in milliseconds.
     fn trust_after(ends: &[u64], at: u64) -> Trust {
-        let mut keeping = Keeping::new(true);
+        let mut keeping = KeepAlivePolicy::new(true);
         for end in ends {
             keeping.ended_unannounced(Duration::from_millis(*end));
         }
@@ -128,11 +128,11 @@ mod tests {
     }
 
     #[test]
-    fn who_wants_none_kept_gets_none_kept() {
-        let mut keeping = Keeping::new(false);
+    fn without_keep_alive_no_connection_is_kept() {
+        let mut keeping = KeepAlivePolicy::new(false);
         assert_eq!([Duration::ZERO, PAUSE * 9].map(|at| keeping.trust(at)), [Trust::None; 2]);
         // After an hour, the ends are counted from zero again.
-        let mut keeping = Keeping::Off { until: PAUSE };
+        let mut keeping = KeepAlivePolicy::Off { until: PAUSE };
         assert_eq!(keeping.trust(PAUSE), Trust::All);
         keeping.ended_unannounced(PAUSE);
         assert_eq!(keeping.trust(PAUSE), Trust::Rested);

@@ -22,8 +22,8 @@ use reqwest::{Client, Request, Response};
 use tokio::task::yield_now;
 
 use super::clients::Clients;
-use super::keeping::{Keeping, Tick, Trust};
-use super::options::Options;
+use super::keeping::{KeepAlivePolicy, Tick, Trust};
+use super::options::ClientOptions;
 use crate::api::error::ApiError;
 
 /// Idle time after which a line is not used again, if its server announces no time. A server that
@@ -34,7 +34,7 @@ const LONGEST_IDLE: Duration = Duration::from_secs(4);
 /// Idle time up to which a line is used again without a look at its socket.
 const FRESH: Duration = Duration::from_millis(1);
 /// Time after an answer within which the end of the connection is attributed to that answer.
-const SOON: Duration = Duration::from_secs(1);
+const BLAME_WINDOW: Duration = Duration::from_secs(1);
 /// Time that a line rests before it is used again, as long as more lines may be made. If an answer
 /// that nobody asked for comes meanwhile, the line is closed.
 const REST: Duration = Duration::from_millis(100);
@@ -58,7 +58,7 @@ struct State {
     /// Idle lines, in the order in which they were put back. The first one is used first.
     idle: VecDeque<Line>,
     recent: Recent,
-    keeping: Keeping,
+    keeping: KeepAlivePolicy,
     /// Current age. Lines of an earlier age are not used again.
     age: u64,
 }
@@ -85,35 +85,35 @@ struct Last {
 
 /// The time for which a server keeps a connection after an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum KeptFor {
+pub(super) enum KeepAlive {
     /// The server announces no time.
-    Unsaid,
+    Unspecified,
     /// The server announces this time with `Keep-Alive: timeout=`.
-    Said(Duration),
+    Timeout(Duration),
     /// The server closes the connection now.
-    Closed,
+    Close,
 }
 
-impl KeptFor {
+impl KeepAlive {
     /// Returns the longest time for which the line may be idle.
     fn idle(self) -> Duration {
         match self {
-            Self::Unsaid => IDLE,
+            Self::Unspecified => IDLE,
             // Only half of the time counts: the server's clock started when it sent the answer, and
             // the next call needs time to get there.
-            Self::Said(timeout) => (timeout / 2).min(LONGEST_IDLE),
-            Self::Closed => Duration::ZERO,
+            Self::Timeout(timeout) => (timeout / 2).min(LONGEST_IDLE),
+            Self::Close => Duration::ZERO,
         }
     }
 }
 
 /// The call that an answer belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Whose {
+pub(super) enum AnswerOwner {
     /// The answer belongs to its own call, as far as can be known.
-    Own,
+    ThisCall,
     /// The answer belongs to an earlier call, because its request id came before.
-    Earlier,
+    EarlierCall,
 }
 
 impl Line {
@@ -133,7 +133,7 @@ impl Line {
         self.last.as_ref().map(|last| (now.saturating_duration_since(last.at), last))
     }
 
-    fn is_worn(&self, now: Instant) -> bool {
+    fn is_expired(&self, now: Instant) -> bool {
         self.idle(now).is_some_and(|(idle, last)| idle >= last.idle)
     }
 
@@ -143,11 +143,11 @@ impl Line {
 }
 
 impl Lines {
-    pub(super) fn new(options: &Options) -> Result<Self, ApiError> {
+    pub(super) fn new(options: &ClientOptions) -> Result<Self, ApiError> {
         let clients = Clients::new(options)?;
         let single = clients.for_single_calls();
         let single = single.map_err(|error| ApiError::client(&error))?;
-        let keeping = Keeping::new(options.keep_alive);
+        let keeping = KeepAlivePolicy::new(options.keep_alive);
         let state = State { idle: VecDeque::new(), recent: Recent::default(), keeping, age: 0 };
         let (begun, share) = (Instant::now(), Arc::default());
         Ok(Self { clients, single, state: Mutex::new(state), begun, share, most: options.lines })
@@ -185,14 +185,14 @@ impl Lines {
     }
 
     /// Records that an answer began to come on this line, and returns the local address of its
-    /// connection. If the line was idle only for a short time (`SOON`) and its connection has
+    /// connection. If the line was idle only for a short time (`BLAME_WINDOW`) and its connection has
     /// changed, the previous connection ended unannounced. In that case no other line is trusted
     /// any more: all idle lines are closed, and lines in use are not kept.
     pub(super) fn answered(&self, line: &mut Line, answer: &Response) -> Option<SocketAddr> {
         let connection = answer.extensions().get::<HttpInfo>().map(HttpInfo::local_addr);
         if let Some((idle, last)) = line.idle(line.taken)
             && last.connection != connection
-            && idle < SOON
+            && idle < BLAME_WINDOW
         {
             let mut state = self.state();
             state.keeping.ended_unannounced(self.begun.elapsed());
@@ -205,8 +205,8 @@ impl Lines {
     }
 
     /// Checks whether no earlier answer had this request id. A new id is remembered.
-    pub(super) fn is_new(&self, id: &str) -> bool {
-        let is_new = self.state().recent.is_new(id);
+    pub(super) fn remember_if_new(&self, id: &str) -> bool {
+        let is_new = self.state().recent.remember_if_new(id);
         if !is_new {
             tracing::warn!(
                 "an answer has the request id of an earlier one, so it is not its call's: the connection is closed"
@@ -221,14 +221,14 @@ impl Lines {
         &self,
         line: Line,
         connection: Option<SocketAddr>,
-        kept_for: KeptFor,
+        kept_for: KeepAlive,
         id: Option<&str>,
-    ) -> Whose {
+    ) -> AnswerOwner {
         // Without an id nothing shows which call the answer belongs to. This answer counts, but the
         // line is closed, because the next answer on it could only be guessed.
-        let Some(id) = id else { return Whose::Own };
-        if !self.is_new(id) {
-            return Whose::Earlier;
+        let Some(id) = id else { return AnswerOwner::ThisCall };
+        if !self.remember_if_new(id) {
+            return AnswerOwner::EarlierCall;
         }
         let idle = kept_for.idle();
         // The client already has its connection back: the connection's task, and the task that
@@ -241,7 +241,7 @@ impl Lines {
                 state.idle.push_back(Line { last, ..line });
             }
         }
-        Whose::Own
+        AnswerOwner::ThisCall
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -268,7 +268,7 @@ impl State {
             self.idle.clear();
             return Choice::Single;
         }
-        while self.idle.front().is_some_and(|line| line.is_worn(now)) {
+        while self.idle.front().is_some_and(|line| line.is_expired(now)) {
             self.idle.pop_front();
         }
         let is_rested = self.idle.front().is_some_and(|line| line.is_rested(now));
@@ -296,7 +296,7 @@ struct Recent {
 
 impl Recent {
     /// Checks whether an id was not seen lately, and remembers a new id.
-    fn is_new(&mut self, id: &str) -> bool {
+    fn remember_if_new(&mut self, id: &str) -> bool {
         let hash = self.hasher.hash_one(id);
         if !self.known.insert(hash) {
             return false;
@@ -319,24 +319,24 @@ mod tests {
     fn only_an_answer_of_its_own_keeps_a_line() {
         let mut recent = Recent::default();
         for (id, is_new) in [("TID1", true), ("TID2", true), ("TID1", false), ("TID2", false)] {
-            assert_eq!(recent.is_new(id), is_new, "{id}");
+            assert_eq!(recent.remember_if_new(id), is_new, "{id}");
         }
         for n in 0..REMEMBERED {
-            assert!(recent.is_new(&format!("another {n}")));
+            assert!(recent.remember_if_new(&format!("another {n}")));
         }
-        assert!(recent.is_new("TID1"), "what is long past is forgotten");
+        assert!(recent.remember_if_new("TID1"), "what is long past is forgotten");
         assert_eq!(recent.known.len(), REMEMBERED);
     }
 
     #[test]
     fn a_line_is_idle_for_less_than_its_server_says() {
         for (said, idle) in [
-            (KeptFor::Unsaid, 800),
-            (KeptFor::Said(Duration::from_secs(1)), 500),
-            (KeptFor::Said(Duration::from_secs(5)), 2500),
-            (KeptFor::Said(Duration::from_secs(75)), 4000),
-            (KeptFor::Said(Duration::ZERO), 0),
-            (KeptFor::Closed, 0),
+            (KeepAlive::Unspecified, 800),
+            (KeepAlive::Timeout(Duration::from_secs(1)), 500),
+            (KeepAlive::Timeout(Duration::from_secs(5)), 2500),
+            (KeepAlive::Timeout(Duration::from_secs(75)), 4000),
+            (KeepAlive::Timeout(Duration::ZERO), 0),
+            (KeepAlive::Close, 0),
         ] {
             assert_eq!(said.idle(), Duration::from_millis(idle), "{said:?}");
         }

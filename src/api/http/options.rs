@@ -11,7 +11,7 @@ pub(super) const AGENT: &str = concat!("ceknik/", env!("CARGO_PKG_VERSION"));
 
 /// The settings of the HTTP client.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct ClientOptions {
     /// Base URL that the calls are sent to.
     pub base: BaseUrl,
     /// Credentials of the account.

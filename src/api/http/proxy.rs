@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_without_a_proxy_are_told_as_curl_tells_them() {
+    fn no_proxy_is_read_as_curl_reads_it() {
         for (target, list, is_listed) in [
             ("https://vendor.example", "vendor.example", true),
             ("https://VENDOR.example.", "vendor.EXAMPLE", true),

@@ -10,9 +10,9 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
 
-use super::options::Options;
+use super::options::ClientOptions;
 use crate::api::error::ApiError;
-use crate::fs::trusted::{open_at_once, read_bounded};
+use crate::fs::trusted::{open_without_waiting, read_bounded};
 
 /// Maximum size of a PEM file, in bytes. All root certificates of a system together are a fifth of
 /// this size.
@@ -45,10 +45,12 @@ pub(super) fn trusting_the_system_and(
 }
 
 /// Reads the certificates of the user's CA file. Returns none if the user named no file.
-pub(super) fn certificates(options: &Options) -> Result<Vec<CertificateDer<'static>>, ApiError> {
+pub(super) fn certificates(
+    options: &ClientOptions,
+) -> Result<Vec<CertificateDer<'static>>, ApiError> {
     let Some(path) = &options.ca_cert else { return Ok(Vec::new()) };
     let refuse = |why: String| ApiError::CaCert { path: path.display().to_string(), why };
-    let pem = open_at_once(path).and_then(|file| read_bounded(&file, LARGEST_PEM));
+    let pem = open_without_waiting(path).and_then(|file| read_bounded(&file, LARGEST_PEM));
     let pem = pem.map_err(|e| refuse(e.to_string()))?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     let found = found.map_err(|e| refuse(e.to_string()))?;

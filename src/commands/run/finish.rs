@@ -5,7 +5,7 @@
 
 use crate::engine::{Dispatcher, RunState};
 use crate::error::Error;
-use crate::ledger::{Ending, Ledger, LedgerError, OpenRun};
+use crate::ledger::{Ledger, LedgerError, OpenRun, StartEnd};
 use crate::model::exit_code::ExitCode;
 use crate::model::stop::StopReason;
 use crate::output::{RowTotals, RunReport};
@@ -38,7 +38,12 @@ impl Ended {
     ) -> Self {
         match (failure, stop, read) {
             (Some(error), _, _) => Self::StorageFailed(error),
-            (None, Some(StopReason::InputChanged), Ok(Err(error))) => Self::InputLost(error),
+            (
+                None,
+                Some(StopReason::InputChanged | StopReason::InputUnreadable),
+                Ok(Err(error)),
+            ) => Self::InputLost(error),
+            // The dispatcher met a pair that the survey did not see.
             (None, Some(StopReason::InputChanged), _) => Self::InputLost(PassError::Changed),
             (None, Some(StopReason::Defect), Err(ended)) => ended,
             (None, Some(reason), _) => Self::Stopped(reason),
@@ -61,7 +66,7 @@ impl Ended {
         match self {
             Self::Finished => None,
             Self::Stopped(reason) => Some(*reason),
-            Self::InputLost(_) => Some(StopReason::InputChanged),
+            Self::InputLost(error) => Some(error.stop_reason()),
             Self::StorageFailed(_) => Some(StopReason::Storage),
             Self::Broken(_) => Some(StopReason::Defect),
         }
@@ -69,14 +74,14 @@ impl Ended {
 }
 
 /// Result of the sending stage.
-pub(crate) struct Left<L> {
+pub(crate) struct SendingResult<L> {
     pub(crate) state: RunState,
     /// The ledger; `None` if it was lost with its writer.
     pub(crate) ledger: Option<L>,
     pub(crate) ended: Ended,
 }
 
-impl<L> Left<L> {
+impl<L> SendingResult<L> {
     /// Returns the result for a start that has nothing to send.
     pub(crate) fn nothing_to_send(dispatcher: Dispatcher, ledger: L) -> Self {
         Self { state: dispatcher.into_state(), ledger: Some(ledger), ended: Ended::Finished }
@@ -113,14 +118,14 @@ impl EndedStart {
 /// the ledger. If the summary cannot be written, the run stays open, and the same command continues
 /// it.
 pub(crate) fn finish<L: Ledger>(
-    left: Left<L>,
+    left: SendingResult<L>,
     run: &OpenRun,
     mut report: RunReport,
     body_auto: bool,
     make: impl FnOnce(&mut RunReport, &RunState, &mut L) -> Result<Output, Error>,
     summarize: impl Fn(&RunReport) -> Result<(), Error>,
 ) -> EndedStart {
-    let Left { state, mut ledger, ended } = left;
+    let SendingResult { state, mut ledger, ended } = left;
     if let (Some(ledger), false) = (&mut ledger, matches!(ended, Ended::StorageFailed(_))) {
         remember_body(state.body, body_auto, ledger);
     }
@@ -205,7 +210,7 @@ fn note<L: Ledger>(
     report: &RunReport,
 ) -> Result<(), LedgerError> {
     let stop = report.stop.map(StopReason::name);
-    let ending = Ending { at: report.ended_at, stop, exit: report.exit };
+    let ending = StartEnd { at: report.ended_at, stop, exit: report.exit };
     match report.exit {
         // If another start has some of the pairs, the run is not over.
         ExitCode::Complete | ExitCode::SomeWithoutVerdict if state.stats.elsewhere == 0 => {

@@ -8,7 +8,8 @@ use super::*;
 use crate::cli::{Cli, Command};
 use crate::config::Origins;
 use crate::ledger::testing::{Backend, MemoryBackend, Trap};
-use crate::ledger::{RunLine, Shown};
+use crate::ledger::{RunLine, ShowLedger};
+use crate::model::stop::StopReason;
 
 /// Returns a file of thirty people with distinct names. Two NIKs occur twice.
 fn people() -> String {
@@ -59,7 +60,7 @@ fn run_with(
     let (config, destination) = (&config, &destination);
     let (screen, vendor, interrupts) = (&screen, &vendor, &interrupts);
     let start = Start { config, destination, screen, vendor, interrupts, begun };
-    let result = start.on(ledger, source, layout, signals, read);
+    let result = start.run_stages(ledger, source, layout, signals, read);
     let summary = std::fs::read(path("out.csv.summary.json")).expect("the summary is written");
     let shown = place.open(WallMs::now()).unwrap();
     Seen {
@@ -91,7 +92,7 @@ fn finds_another_file(
     to: &Sender<Delivery>,
 ) -> Result<(), PassError> {
     some_rows(input, fingerprint, to);
-    to.blocking_send(Delivery::Changed).unwrap();
+    to.blocking_send(Delivery::Failed(StopReason::InputChanged)).unwrap();
     Err(PassError::Changed)
 }
 
@@ -123,7 +124,7 @@ fn a_start_without_faults_finishes_its_run() {
 
 /// Each row of the table is one way to end: the trap, the reader, and the expected result.
 #[test]
-fn whichever_way_a_start_ends_the_summary_says_what_is_owed() {
+fn every_end_writes_a_summary_with_the_costs() {
     type Read = fn(&Input, [u8; 16], &Sender<Delivery>) -> Result<(), PassError>;
     type Row = (&'static str, Option<Trap>, Read, u8, &'static str, bool);
     let rows: [Row; 9] = [
@@ -135,7 +136,7 @@ fn whichever_way_a_start_ends_the_summary_says_what_is_owed() {
         ("no output", Some(Trap::Unreadable), read_candidates, 18, "finished", false),
         ("the reader panics", None, panics, 1, "internal_error", true),
         ("another file", None, finds_another_file, 10, "input_changed", false),
-        ("no file", None, finds_no_file, 10, "input_changed", false),
+        ("no file", None, finds_no_file, 10, "input_unreadable", false),
     ];
     for (what, trap, read, code, ended, has_partial) in rows {
         let seen = run_with(trap, read);
@@ -155,7 +156,7 @@ fn whichever_way_a_start_ends_the_summary_says_what_is_owed() {
 }
 
 #[test]
-fn an_input_that_cannot_be_read_is_told_as_that() {
+fn an_unreadable_input_is_reported_as_unreadable() {
     let seen = run_with(None, finds_no_file);
     let told = seen.result.unwrap_err().message;
     assert!(told.contains("no such file") && !told.contains("changed"), "{told}");

@@ -8,7 +8,7 @@ use crate::sandbox::{self, Running};
 
 /// Everything that is needed to reach the vendor.
 pub(crate) struct Connection {
-    pub(super) options: Box<api::Options>,
+    pub(super) options: Box<api::ClientOptions>,
     /// The sandbox, if it is used. It ends when this value is dropped.
     _sandbox: Option<Running>,
 }
@@ -22,7 +22,7 @@ impl Connection {
                 (base.clone(), credentials, *calls, ca_cert.clone(), true, None)
             }
             Vendor::Sandbox(calls) => {
-                let running = sandbox::spawn(sandbox::Options::default())?;
+                let running = sandbox::spawn(sandbox::SandboxOptions::default())?;
                 let base = api::origin::BaseUrl::parse(&format!("http://{}", running.address()))?;
                 let word = || "sandbox".to_owned();
                 let credentials = Credentials { id: word(), secret: word() };
@@ -30,7 +30,7 @@ impl Connection {
             }
         };
         make_room(concurrency, sandbox.is_some())?;
-        let options = Box::new(api::Options {
+        let options = Box::new(api::ClientOptions {
             base,
             credentials,
             timeout: calls.timeout,

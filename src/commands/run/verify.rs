@@ -4,7 +4,7 @@
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::Sender;
 
-use super::finish::{Ended, Left};
+use super::finish::{Ended, SendingResult};
 use crate::api::{self, HttpVerifier};
 use crate::commands::internal;
 use crate::engine::{self, Delivery, Dispatcher, Signals, Verified};
@@ -31,7 +31,7 @@ pub(super) struct Client {
 impl Client {
     /// Creates the client. This is done before the run begins, so that an option that cannot be
     /// used is reported while nothing has happened.
-    pub(super) fn new(options: &api::Options) -> Result<Self, Error> {
+    pub(super) fn new(options: &api::ClientOptions) -> Result<Self, Error> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .event_interval(TASKS_IN_A_ROW)
@@ -45,7 +45,7 @@ impl Client {
     }
 }
 
-/// Sends all rows that are to be sent. A failure is not returned as an error: [`Left::ended`] says
+/// Sends all rows that are to be sent. A failure is not returned as an error: [`SendingResult::ended`] says
 /// how the start ended.
 pub(super) fn verify<L: Ledger>(
     dispatcher: Dispatcher,
@@ -55,21 +55,21 @@ pub(super) fn verify<L: Ledger>(
     read: impl FnOnce(&Sender<Delivery>) -> Result<(), PassError> + Send + 'static,
     signals: &mut Signals,
     progress: &mut Progress,
-) -> Left<L> {
+) -> SendingResult<L> {
     let (give, mut rows) = tokio::sync::mpsc::channel(ROWS_WAITING);
     let journal = match ledger.into_journal(run) {
         Ok(journal) => journal,
         Err(error) => {
             let (state, ended) = (dispatcher.into_state(), Ended::StorageFailed(error));
-            return Left { state, ledger: None, ended };
+            return SendingResult { state, ledger: None, ended };
         }
     };
     let reader = std::thread::Builder::new().name("reader".to_owned()).spawn(move || read(&give));
     let Client { runtime, verifier } = client;
-    let glimpse = |seen: &engine::Snapshot| progress.show(seen);
+    let on_progress = |seen: &engine::Snapshot| progress.show(seen);
     // If the reader cannot be started, the rows break off at once.
     let verified = runtime.block_on(async {
-        engine::verify(dispatcher, &verifier, journal, &mut rows, signals, glimpse).await
+        engine::verify(dispatcher, &verifier, journal, &mut rows, signals, on_progress).await
     });
     drop(rows);
     drop(verifier);
@@ -86,5 +86,5 @@ pub(super) fn verify<L: Ledger>(
     };
     let failure = state.failure.take().or(lost);
     let ended = Ended::of(state.stop, failure, read);
-    Left { state, ledger, ended }
+    SendingResult { state, ledger, ended }
 }

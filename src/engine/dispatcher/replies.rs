@@ -16,13 +16,13 @@ use crate::model::stop::StopReason;
 use crate::model::texts::{Text, Texts};
 use crate::rules::classify::{charge, classify};
 use crate::rules::echo::conceal_all;
-use crate::rules::pairs::PairIndex;
+use crate::rules::pair_table::PairIndex;
 use crate::rules::retry::{Decision, Tick, decide};
 
 impl Dispatcher {
     /// Takes the reply to one send into account. The reply to a call that was given up is ignored.
     pub(super) fn replied(&mut self, ticket: Ticket, reply: Reply, now: Tick, wall: WallMs) {
-        let Some(flight) = self.intents.land(ticket.attempt()) else { return };
+        let Some(flight) = self.intents.finish_call(ticket.attempt()) else { return };
         let class = classify(&reply);
         let (http, retry_after, mut texts) = take_apart(reply);
         // Without a status, `reason` is the program's own text, with nothing about the customer.
@@ -34,12 +34,13 @@ impl Dispatcher {
         let is_throttled = self.pace.replied(class, flight, retry_after, now);
         self.watch.stats.throttles += u64::from(is_throttled);
         let spent = self.table.state(flight.at).spent.after(class);
-        let is_swapped = self.body.answered(class, ticket.body(), ticket.job().refused_in)
-            && !self.retry.used_up(spent);
-        let decision = if is_swapped {
+        let retries_in_other_kind =
+            self.body.answered(class, ticket.body(), ticket.job().refused_in)
+                && !self.retry.is_exhausted(spent);
+        let decision = if retries_in_other_kind {
             Decision::RetryAt(now)
         } else {
-            self.look_for_streak(ticket.attempt(), class);
+            self.check_streaks(ticket.attempt(), class);
             decide(class, spent, &self.retry, now, self.pace.jitter(), retry_after)
         };
         if let Decision::Stop(reason) = decision {
@@ -53,15 +54,17 @@ impl Dispatcher {
             Some(_) => Next::Again,
             // The next start will find the pair given up. So this start gives it up too, even if
             // this reply stops the run.
-            None if class.end().is_none() && self.retry.used_up(spent) => Next::GivenUp,
-            None => Next::Leaves,
+            None if class.end().is_none() && self.retry.is_exhausted(spent) => Next::GivenUp,
+            None => Next::Done,
         };
         let attempt = ticket.attempt();
         let fact = Settlement { attempt, class, charge: charge(class), http, texts, at: wall };
-        self.intents
-            .settle(fact, Effect { at: flight.at, attempt, class, voided: is_swapped, next });
+        self.intents.settle(
+            fact,
+            Effect { at: flight.at, attempt, class, voided: retries_in_other_kind, next },
+        );
         match retry_at {
-            Some(_) if is_swapped => {
+            Some(_) if retries_in_other_kind => {
                 let refused_in = Some(ticket.body());
                 self.work.put_first(Job { refused_in, ..ticket.into_job() });
             }
@@ -76,7 +79,7 @@ impl Dispatcher {
             let class = Class::InDoubt(Lost::Interrupted);
             self.watch.stats.sent += 1;
             self.budget.settle(charge(class), true);
-            self.settle_unanswered(flight.at, attempt, class, Next::Leaves, wall);
+            self.settle_unanswered(flight.at, attempt, class, Next::Done, wall);
         }
     }
 
@@ -85,7 +88,7 @@ impl Dispatcher {
         let (at, attempt) = (ticket.job().at, ticket.attempt());
         let class = Class::NotSent(NotSent::Recalled);
         self.budget.settle(Charge::Free, false);
-        let next = if self.stop.is_some() { Next::Leaves } else { Next::Again };
+        let next = if self.stop.is_some() { Next::Done } else { Next::Again };
         self.settle_unanswered(at, attempt, class, next, wall);
         if next == Next::Again {
             self.work.wait_until(now, ticket.into_job());
@@ -107,12 +110,12 @@ impl Dispatcher {
     }
 
     /// Stops the run if too many of its latest answers were refusals or were lost.
-    fn look_for_streak(&mut self, attempt: AttemptId, class: Class) {
+    fn check_streaks(&mut self, attempt: AttemptId, class: Class) {
         if let Some(reason) = self.watch.streak(attempt, class) {
             self.stop(reason);
         }
         if self.stop == Some(StopReason::RefusalsInRow) {
-            self.intents.void(self.watch.take_pardonable());
+            self.intents.void(self.watch.take_retryable_refusals());
         }
     }
 }

@@ -255,10 +255,10 @@ impl Book {
         let of = |what: fn(Class) -> bool| {
             own.iter().filter(|(_, f)| f.class().is_some_and(what)).count()
         };
-        let used_up = of(Class::is_failed_try) >= usize::from(terms.max_attempts)
+        let is_exhausted = of(Class::is_failed_try) >= usize::from(terms.max_attempts)
             || of(Class::was_sent) >= 20
             || of(may_be_charged) >= 2;
-        (None, used_up.then_some(End::Unavailable))
+        (None, is_exhausted.then_some(End::Unavailable))
     }
 
     /// Returns the classes of a pair's settled attempts, in order, and for each class whether the

@@ -3,16 +3,16 @@
 
 use super::story::{Story, ms, options, secs};
 use super::vendor::{Answer, Call, DOWN, INTERNAL, INVALID, MATCH, SLOWER, Word};
-use crate::engine::{Options, Pause, RunState};
+use crate::engine::{EngineOptions, Pause, RunState};
 use crate::model::class::{Class, End, NotSent, Refusal};
 use crate::model::money::Tally;
 use crate::model::stop::StopReason;
 use crate::rules::body::{BodyKind, BodyTrial};
-use crate::rules::pairs::PairState;
+use crate::rules::pair_table::PairState;
 use crate::rules::retry::Tick;
 use crate::rules::testing::key;
 
-pub(super) fn with(change: impl FnOnce(&mut Options)) -> Options {
+pub(super) fn with(change: impl FnOnce(&mut EngineOptions)) -> EngineOptions {
     let mut options = options();
     change(&mut options);
     options
@@ -87,7 +87,7 @@ fn rows_are_not_taken_without_bound_while_retries_wait() {
 }
 
 #[test]
-fn slower_pauses_all_lowers_the_rate_and_costs_no_try() {
+fn a_rate_limit_pauses_all_lowers_the_rate_and_uses_no_attempt() {
     let options = with(|options| options.throttle.rate = Some(100.0));
     let slower_once = |call: &Call| match call.at {
         at if at >= secs(1) && at < ms(1040) => Answer::say(SLOWER),
@@ -129,7 +129,7 @@ fn every_call_after_the_first_of_its_pair_is_a_retry() {
 }
 
 #[test]
-fn a_wish_to_wait_is_obeyed_on_any_answer() {
+fn retry_after_is_obeyed_on_any_answer() {
     for word in [Word::Foreign(503), Word::Foreign(429), DOWN, MATCH, INVALID] {
         let vendor = move |call: &Call| match (call.pair, call.nth) {
             (3, 1) => Answer::say(word).wait(30),
@@ -263,7 +263,7 @@ fn with_failing(commits: &[usize]) -> (Story, RunState) {
     world.faults().failing = commits.iter().copied().collect();
     let outcome = world.play();
     assert_eq!(outcome.stop, Some(StopReason::Storage));
-    assert!(outcome.table.states().all(|state| !state.under_way));
+    assert!(outcome.table.states().all(|state| !state.with_engine));
     (world, outcome)
 }
 
@@ -295,7 +295,7 @@ fn a_pair_that_the_survey_did_not_see_stops() {
         let outcome = world.play();
         assert_eq!(outcome.stop, Some(StopReason::InputChanged));
         assert!(!pairs(&world).contains(&77) && !pairs(&world).contains(&3));
-        assert!(outcome.table.states().all(|state| !state.under_way));
+        assert!(outcome.table.states().all(|state| !state.with_engine));
     }
 }
 
@@ -319,7 +319,7 @@ fn a_refused_intent_is_never_sent_and_frees_its_room() {
         let outcome = world.play();
         assert_eq!((outcome.stop, outcome.stats.elsewhere), (None, count));
         assert_eq!((outcome.stats.sent, outcome.table.to_send()), (9 - count, count));
-        assert!(outcome.table.states().all(|state| !state.under_way));
+        assert!(outcome.table.states().all(|state| !state.with_engine));
         // Pairs that the other machine did not buy after all are bought by the next start, within
         // the budget.
         let outcome = world.play();

@@ -13,15 +13,15 @@ use tokio::time::{Instant, sleep};
 use super::story::{candidate, deadline_after, ms, options, secs};
 use super::vendor::{Answer, CUT, Call, MATCH};
 use crate::api::Verifier;
-use crate::engine::{Delivery, Dispatcher, Options, Verified, verify};
+use crate::engine::{Delivery, Dispatcher, EngineOptions, Verified, verify};
 use crate::ledger::{Journal, LedgerError, Recorded, Unrecorded};
 use crate::model::attempt::{Batch, StartId};
 use crate::model::reply::Reply;
 use crate::model::stop::{Signal, StopReason};
 use crate::model::subject::Subject;
 use crate::rules::body::BodyKind;
-use crate::rules::pairs::PairTable;
-use crate::rules::tally::SoFar;
+use crate::rules::pair_table::PairTable;
+use crate::rules::tally::RunTotals;
 use crate::rules::testing::key;
 
 /// A vendor that answers after a delay, and counts the calls that are open at once.
@@ -92,7 +92,7 @@ struct Seen {
 
 /// The setup of a run.
 struct Setup {
-    options: Options,
+    options: EngineOptions,
     pairs: u64,
     fails_from: usize,
     /// Times at which signals come.
@@ -119,7 +119,7 @@ impl Setup {
             commits: 0,
         };
         let table = PairTable::new((0..self.pairs).map(key).collect());
-        let run = Dispatcher::new(&self.options, table, SoFar::default(), StartId(1));
+        let run = Dispatcher::new(&self.options, table, RunTotals::default(), StartId(1));
         let (rows_in, mut rows) = mpsc::channel(1);
         let (signals_in, mut signals) = mpsc::channel(2);
         let mut glimpses = 0;
@@ -176,7 +176,7 @@ async fn a_slot_that_a_send_leaves_free_is_used_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_signal_drains_and_the_second_leaves() {
+async fn the_first_signal_drains_and_the_second_abandons() {
     let slow = |_: &Call| Answer::say(MATCH).after(5000);
     let drained = Setup { signals: vec![secs(1)], ..Setup::of(40) }.play(slow).await;
     assert_eq!(drained.verified.state.tally.confirmed, 4);
@@ -197,7 +197,7 @@ async fn the_first_signal_in_a_drain_for_another_reason_leaves_nothing_in_doubt(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_ledger_that_refuses_for_good_ends_the_run() {
+async fn a_ledger_that_refuses_twice_ends_the_run() {
     let setup = Setup { fails_from: 4, ..Setup::of(40) };
     let seen = setup.play(|call| Answer::say(MATCH).after(100 + call.pair * 30)).await;
     let outcome = seen.verified.state;

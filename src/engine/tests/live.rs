@@ -12,7 +12,7 @@ use super::book::{Book, Sale, Terms};
 use super::vendor::Answer;
 use super::{Halt, Step, must};
 use crate::engine::{
-    Candidate, Dispatcher, Event, Hands, NextRow, Options, RunState, Ticket, Turn,
+    Candidate, Dispatcher, EngineOptions, Event, Hands, NextRow, RunState, Ticket, Turn,
 };
 use crate::ledger::{Recorded, Unrecorded};
 use crate::model::attempt::{AttemptId, Batch, PairKey, WallMs};
@@ -93,7 +93,7 @@ pub(super) trait Surroundings {
 
 /// The limits that are checked. They are those that the user asked for, also under a sabotage.
 pub(super) struct Limits {
-    pub(super) options: Options,
+    pub(super) options: EngineOptions,
     pub(super) terms: Terms,
 }
 

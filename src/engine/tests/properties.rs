@@ -6,12 +6,12 @@ use proptest::prelude::*;
 
 use super::story::{Faults, Story, deadline_after, ms, options};
 use super::vendor::{Answer, Call, LASTS, REFUSED, TROUBLES, Word};
-use crate::engine::Options;
+use crate::engine::EngineOptions;
 use crate::model::class::{Class, End, Lost, NotSent};
 use crate::rules::body::{BodyKind, BodyTrial};
 use crate::rules::classify::classify;
 use crate::rules::retry::RetryPolicy;
-use crate::rules::tally::SoFar;
+use crate::rules::tally::RunTotals;
 
 /// Maximum number of starts of a run. Each start brings the run further.
 const MOST_STARTS: usize = 200;
@@ -79,7 +79,7 @@ fn rate() -> impl Strategy<Value = Option<f64>> {
     prop_oneof![Just(None), (0.5..1000.0_f64).prop_map(Some)]
 }
 
-fn any_options() -> impl Strategy<Value = Options> {
+fn any_options() -> impl Strategy<Value = EngineOptions> {
     let auto = prop::option::of(prop::sample::select(&[BodyKind::Json, BodyKind::Form][..]));
     let body = prop_oneof![Just(BodyTrial::Proved(BodyKind::Form)), auto.prop_map(BodyTrial::auto)];
     (1_usize..12, rate(), 1_u8..6, body, any::<u64>()).prop_map(
@@ -189,7 +189,7 @@ proptest! {
         run_to_the_end(&mut world, &shorts);
 
         let retry = world.options.retry;
-        let (table, SoFar { tally, .. }) = world.read();
+        let (table, RunTotals { tally, .. }) = world.read();
         for (pair, script) in scripts.iter().enumerate() {
             let at = table.find(&crate::rules::testing::key(pair as u64)).unwrap();
             let classes = world.classes(pair as u64);

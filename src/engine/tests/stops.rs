@@ -6,7 +6,7 @@ use super::vendor::{
     ABNORMAL, Answer, CUT, Call, DOWN, INVALID, MATCH, MISMATCH, QUERY_FAILED, REFUSED, SLOWER,
     Word,
 };
-use crate::engine::{Deadline, Options, RunState};
+use crate::engine::{Deadline, EngineOptions, RunState};
 use crate::model::attempt::WallMs;
 use crate::model::class::{AccountStop, Class, End, Lost, NotSent};
 use crate::model::stop::{BudgetLimit, Signal, StopReason};
@@ -54,7 +54,7 @@ fn what_refuses_the_account_stops_at_the_first_and_drains() {
         let sent = if word.class().was_sent() { 4 } else { 3 };
         assert_eq!((outcome.stop, outcome.stats.sent), (Some(reason), sent), "{word:?}");
         assert_eq!((outcome.tally.confirmed, state(&outcome, 1).end), (3, None), "drained");
-        assert!(outcome.table.states().all(|state| !state.under_way));
+        assert!(outcome.table.states().all(|state| !state.with_engine));
     }
 }
 
@@ -147,7 +147,7 @@ fn a_deadline_starts_nothing_more_and_lets_calls_end() {
 #[test]
 fn a_deadline_that_the_wall_clock_has_passed_is_one_too() {
     let vendor = |_: &Call| Answer::say(MATCH).after(700);
-    let past = |options: &mut Options| {
+    let past = |options: &mut EngineOptions| {
         let at = WallMs(Story::wall().0 + 2);
         options.deadline = Some(Deadline { after: secs(1000), at });
     };
@@ -200,7 +200,7 @@ fn a_drain_takes_unsent_intents_back() {
 }
 
 #[test]
-fn too_many_mismatches_stop_at_the_200th_verdict_and_again_until_more_are_borne() {
+fn too_many_mismatches_stop_at_the_200th_verdict_and_again_until_the_limit_is_raised() {
     // Two of three pairs are mismatches. Every seventh pair is first answered `QUERY_FAILED`, which
     // is no verdict.
     let vendor = |call: &Call| match call.pair % 7 {

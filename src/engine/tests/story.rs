@@ -7,7 +7,7 @@ use super::book::{Book, Owed, Sale, Terms};
 use super::live::{Limits, Live, Played, Surroundings, rows};
 use super::vendor::{Answer, Call};
 use super::{Halt, Step};
-use crate::engine::{Candidate, Deadline, Dispatcher, Options, RunState, Snapshot, Ticket};
+use crate::engine::{Candidate, Deadline, Dispatcher, EngineOptions, RunState, Snapshot, Ticket};
 use crate::ledger::testing::facts::{ending, opening};
 use crate::ledger::testing::{Backend, MemoryBackend, MemoryLedger};
 use crate::ledger::{
@@ -21,10 +21,10 @@ use crate::passes::{PassError, fold_known};
 use crate::rules::body::{BodyKind, BodyTrial};
 use crate::rules::breaker::BreakerPolicy;
 use crate::rules::classify::classify;
-use crate::rules::pairs::PairTable;
+use crate::rules::pair_table::PairTable;
 use crate::rules::retry::{RetryPolicy, Tick};
 use crate::rules::reuse::ReusePolicy;
-use crate::rules::tally::SoFar;
+use crate::rules::tally::RunTotals;
 use crate::rules::testing::{key, subject};
 use crate::rules::throttle::ThrottlePolicy;
 
@@ -41,9 +41,9 @@ pub(super) fn secs(n: u64) -> Duration {
 }
 
 /// Returns options without limits: four calls in flight, and the program's default waits.
-pub(super) fn options() -> Options {
+pub(super) fn options() -> EngineOptions {
     let (base, cap, max_outage) = (ms(500), secs(60), secs(1800));
-    Options {
+    EngineOptions {
         concurrency: 4,
         retry: RetryPolicy { max_attempts: 6, base, cap },
         breaker: BreakerPolicy { base: base * 4, cap, max_outage },
@@ -126,7 +126,7 @@ struct Scene {
 
 /// One run over all its starts.
 pub(super) struct Story {
-    pub(super) options: Options,
+    pub(super) options: EngineOptions,
     /// Pairs of the rows.
     pub(super) rows: Vec<u64>,
     /// Pairs among `rows` that the survey did not see.
@@ -144,7 +144,7 @@ fn well<T>(step: Step<T>) -> T {
 
 impl Story {
     pub(super) fn new(
-        options: Options,
+        options: EngineOptions,
         rows: impl IntoIterator<Item = u64>,
         vendor: impl FnMut(&Call) -> Answer + 'static,
     ) -> Self {
@@ -218,7 +218,7 @@ impl Story {
     }
 
     /// Reads the ledger as a start does.
-    pub(super) fn read(&self) -> (PairTable, SoFar) {
+    pub(super) fn read(&self) -> (PairTable, RunTotals) {
         let seen = self.rows.iter().filter(|pair| !self.unseen.contains(pair)).copied();
         let keys: Vec<PairKey> = seen.map(key).collect();
         let read = self.scene.backend.read(|facts| {
@@ -232,7 +232,7 @@ impl Story {
             let known = fold_known(&mut table, facts, &run, &policy, &self.options.retry, WALL)?;
             Ok::<_, PassError>((table, known.run))
         });
-        read.unwrap().unwrap_or_else(|| (PairTable::new(keys.clone()), SoFar::default()))
+        read.unwrap().unwrap_or_else(|| (PairTable::new(keys.clone()), RunTotals::default()))
     }
 
     /// Plays a start to its end.
@@ -333,7 +333,7 @@ impl Story {
         }
         let mut next = self.scene.book.clone();
         next.settle_killed(WALL.0);
-        let (table, SoFar { tally, .. }) = self.read();
+        let (table, RunTotals { tally, .. }) = self.read();
         assert_eq!(state.tally, tally);
         assert_eq!(Owed::of(&state.tally), next.owed(run.id.0));
         assert_eq!(state.stats.finished, to_send - state.table.to_send());

@@ -1,33 +1,38 @@
 //! Tests of the layouts of small files, and of the messages for files without a layout.
 
-use super::*;
 use proptest::prelude::*;
+
+use super::*;
 
 fn source(text: impl AsRef<[u8]>) -> Source {
     Source::spool(text.as_ref(), &std::env::temp_dir()).unwrap()
 }
 
-fn columns(id: &str, name: &str) -> Options {
-    Options { id_column: Some(id.into()), name_column: Some(name.into()), ..Options::default() }
+fn columns(id: &str, name: &str) -> ReadOptions {
+    ReadOptions {
+        id_column: Some(id.into()),
+        name_column: Some(name.into()),
+        ..ReadOptions::default()
+    }
 }
 
-fn headless(id: &str, name: &str) -> Options {
-    Options { no_header: true, ..columns(id, name) }
+fn headless(id: &str, name: &str) -> ReadOptions {
+    ReadOptions { no_header: true, ..columns(id, name) }
 }
 
-fn found(text: &[u8], options: &Options) -> (char, usize, usize, usize) {
+fn found(text: &[u8], options: &ReadOptions) -> (char, usize, usize, usize) {
     let layout = inspect(&source(text), options).unwrap();
     (char::from(layout.delimiter), layout.width, layout.id.index, layout.name.index)
 }
 
-fn refused(text: &[u8], options: &Options) -> (String, String) {
+fn refused(text: &[u8], options: &ReadOptions) -> (String, String) {
     let error = inspect(&source(text), options).unwrap_err();
     (error.to_string().replace("standard input", "in"), error.hint().unwrap_or_default())
 }
 
 #[test]
 fn finds_the_layout() {
-    let none = Options::default();
+    let none = ReadOptions::default();
     for (text, layout) in [
         (&b"nik,nama\n3275014101900001,BUDI\n"[..], (',', 2, 0, 1)),
         (b"\xEF\xBB\xBFnik;nama\r\n3275014101900001;BUDI\r\n", (';', 2, 0, 1)),
@@ -48,11 +53,11 @@ fn finds_the_layout() {
 
 #[test]
 fn titles_above_the_header_are_left_out() {
-    let layout = |text: &str, options: &Options| {
+    let layout = |text: &str, options: &ReadOptions| {
         let layout = inspect(&source(text), options).unwrap();
         (layout.titles, layout.width, layout.id.index)
     };
-    let none = Options::default();
+    let none = ReadOptions::default();
     for (text, options, expected) in [
         ("nik,nama\n", &none, (0, 2, 0)),
         ("Laporan\nnik,nama\n", &none, (1, 2, 0)),
@@ -72,7 +77,7 @@ fn titles_above_the_header_are_left_out() {
 #[test]
 fn tells_the_encoding() {
     let told = |text: &[u8], encoding: Option<Encoding>| {
-        let options = Options { encoding, ..Options::default() };
+        let options = ReadOptions { encoding, ..ReadOptions::default() };
         let layout = inspect(&source(text), &options).unwrap();
         (layout.form.encoding(), layout.encoding_guessed)
     };
@@ -103,22 +108,24 @@ fn tells_the_encoding() {
 }
 
 #[test]
-fn the_user_is_believed() {
+fn options_of_the_user_win() {
     let text = b"a;b;c\n1;x;3275014101900001\n";
     assert_eq!(found(text, &columns("c", "2")), (';', 3, 2, 1));
     assert_eq!(found(text, &columns("1", "c")), (';', 3, 0, 2));
     assert_eq!(found(b"3275014101900001;BUDI\n", &headless("1", "2")), (';', 2, 0, 1));
-    let no_header = Options { no_header: true, ..Options::default() };
+    let no_header = ReadOptions { no_header: true, ..ReadOptions::default() };
     assert_eq!(found(b"BUDI;3275014101900001\n", &no_header), (';', 2, 1, 0));
-    let comma = Options { delimiter: Some(b','), ..columns("a", "b") };
+    let comma = ReadOptions { delimiter: Some(b','), ..columns("a", "b") };
     assert_eq!(found(b"a,b\n1;2;3,x\n", &comma), (',', 2, 0, 1));
 }
 
 #[test]
 fn the_layout_says_why() {
-    let layout =
-        inspect(&source("no,NIK,nama\n1,3275014101900001,BUDI\n2,,SITI\n"), &Options::default())
-            .unwrap();
+    let layout = inspect(
+        &source("no,NIK,nama\n1,3275014101900001,BUDI\n2,,SITI\n"),
+        &ReadOptions::default(),
+    )
+    .unwrap();
     assert_eq!(layout.id.why, "header \"NIK\", and 1 of 1 sampled cells look like NIKs");
     assert_eq!(layout.name.why, "header \"nama\"");
     assert_eq!(layout.seen.line(), "A \"no\", B \"NIK\", C \"nama\"");
@@ -128,7 +135,7 @@ fn the_layout_says_why() {
 
 #[test]
 fn says_what_is_wrong_and_what_to_do() {
-    let none = Options::default();
+    let none = ReadOptions::default();
     for (text, message, hint) in [
         (&b""[..], "in: the file is empty", "interrupted"),
         (b"\xEF\xBB\xBF", "in: the file is empty", "interrupted"),
@@ -172,7 +179,7 @@ fn says_what_is_wrong_and_what_to_do() {
 
 #[test]
 fn says_what_is_wrong_with_the_flags() {
-    let no_header = Options { no_header: true, ..Options::default() };
+    let no_header = ReadOptions { no_header: true, ..ReadOptions::default() };
     let (said, advice) = refused(b"3275014101900001,BUDI,ANI\n", &no_header);
     assert!(said.starts_with("in: columns B, C fit equally well as the name"), "{said}");
     assert_eq!(advice, "choose a column by its letter, its number or its header: --name-column B");
@@ -185,7 +192,7 @@ fn only_a_sample_is_read() {
     let mut text = "nik,nama\n".to_owned();
     text.push_str(&"3275014101900001,BUDI\n".repeat(2000));
     text.push_str("\"never closed");
-    let layout = inspect(&source(&text), &Options::default()).unwrap();
+    let layout = inspect(&source(&text), &ReadOptions::default()).unwrap();
     assert_eq!(layout.sampled, SAMPLE_RECORDS);
 }
 
@@ -193,8 +200,8 @@ proptest! {
     #[test]
     fn never_panics(text in proptest::collection::vec(prop_oneof![
         4 => proptest::sample::select(&b"nik,ama;\"\r\n03275"[..]), 1 => any::<u8>()], 0..200), no_header in any::<bool>()) {
-        let options = Options { no_header, ..columns("1", "2") };
+        let options = ReadOptions { no_header, ..columns("1", "2") };
         let _ = inspect(&source(&text), &options);
-        let _ = inspect(&source(&text), &Options::default());
+        let _ = inspect(&source(&text), &ReadOptions::default());
     }
 }

@@ -1,14 +1,15 @@
 //! Tests of records: with tables of examples, against a simple reference reader, and with reads of
 //! many sizes.
 
-use super::*;
 use proptest::prelude::*;
+
+use super::*;
 
 fn options(delimiter: u8, buffer: usize) -> RecordOptions<'static> {
     RecordOptions { label: "a.csv", delimiter, skip: 0, skips_line: false, first: 1, buffer }
 }
 
-type Taken = Vec<(Place, Vec<Vec<u8>>)>;
+type Taken = Vec<(InputPlace, Vec<Vec<u8>>)>;
 
 fn take(text: &[u8], buffer: usize) -> Result<Taken, InputError> {
     let mut records = Records::new(text, options(b',', buffer))?;
@@ -143,19 +144,19 @@ fn a_record_may_be_long_but_not_endless() {
     }
     for text in [format!("a\n{long}xx\nb\n"), format!("a\n\"{}", "x\n".repeat(RECORD_BYTES))] {
         let error = take(text.as_bytes(), BUFFER_BYTES).unwrap_err();
-        assert_eq!(error.place(), Some(Place { line: 2, row: 2, record: 2, byte: 2 }));
+        assert_eq!(error.place(), Some(InputPlace { line: 2, row: 2, record: 2, byte: 2 }));
         assert!(matches!(error.problem(), Problem::TooLong(_)), "{error}");
     }
 }
 
 #[test]
-fn what_stands_in_front_is_skipped() {
+fn bytes_before_the_first_record_are_skipped() {
     for buffer in [1, 2, 3, 64] {
         let mut skipping = options(b';', buffer);
         (skipping.skip, skipping.first) = (3, 0);
         let mut records = Records::new(&b"\xEF\xBB\xBF\"a\";b\n"[..], skipping).unwrap();
         let record = records.next_record().unwrap().unwrap();
-        assert_eq!(record.place, Place { line: 1, row: 1, record: 0, byte: 3 });
+        assert_eq!(record.place, InputPlace { line: 1, row: 1, record: 0, byte: 3 });
         assert_eq!(record.fields.iter().collect::<Vec<_>>(), [b"a", b"b"]);
         assert_eq!(format!("{record:?}").matches("hidden").count(), 1);
     }

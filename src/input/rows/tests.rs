@@ -1,21 +1,26 @@
 //! Tests with whole small files, read row by row.
 
+use proptest::prelude::*;
+
 use super::super::layout::inspect;
 use super::*;
 use crate::model::row::Warning;
-use crate::rules::findings::{FileCounts, FileFacts, SpotLog, stop_findings};
-use proptest::prelude::*;
+use crate::rules::findings::{FileCounts, FileFacts, FirstPlaces, stop_findings};
 
 fn source(text: impl AsRef<[u8]>) -> Source {
     Source::spool(text.as_ref(), &std::env::temp_dir()).unwrap()
 }
 
-fn columns(id: &str, name: &str) -> Options {
-    Options { id_column: Some(id.into()), name_column: Some(name.into()), ..Options::default() }
+fn columns(id: &str, name: &str) -> ReadOptions {
+    ReadOptions {
+        id_column: Some(id.into()),
+        name_column: Some(name.into()),
+        ..ReadOptions::default()
+    }
 }
 
 /// Reads all rows, each as its number, its line, and the pair with warnings or the rejection.
-fn rows(text: &[u8], options: &Options) -> Vec<(u64, u64, String)> {
+fn rows(text: &[u8], options: &ReadOptions) -> Vec<(u64, u64, String)> {
     let source = source(text);
     let layout = inspect(&source, options).unwrap();
     let mut rows = Rows::open(&source, &layout, options, blake3::Hasher::new()).unwrap();
@@ -86,12 +91,12 @@ fn every_record_is_a_row() {
 }
 
 #[test]
-fn what_is_no_row_is_counted() {
+fn skipped_records_are_counted() {
     let text = b"Data nasabah;;\r\n;;\r\nno;NIK;Nama\r\n\r\n1;3275014101900001;BUDI\r\n;;\r\n;TOTAL;1\r\n\r\n";
     let source = source(text);
-    let layout = inspect(&source, &Options::default()).unwrap();
+    let layout = inspect(&source, &ReadOptions::default()).unwrap();
     let mut rows =
-        Rows::open(&source, &layout, &Options::default(), blake3::Hasher::new()).unwrap();
+        Rows::open(&source, &layout, &ReadOptions::default(), blake3::Hasher::new()).unwrap();
     let row = rows.next_row().unwrap().unwrap();
     assert_eq!((row.record, row.place.line, row.place.row), (1, 5, 5));
     assert!(rows.next_row().unwrap().is_none());
@@ -153,13 +158,13 @@ fn our_own_output_gives_the_names_that_were_sent() {
 
 #[test]
 fn a_header_alone_has_no_rows() {
-    assert_eq!(rows(b"nik,nama", &Options::default()), []);
-    assert_eq!(rows(b"nik,nama\r\n\r\n", &Options::default()), []);
+    assert_eq!(rows(b"nik,nama", &ReadOptions::default()), []);
+    assert_eq!(rows(b"nik,nama\r\n\r\n", &ReadOptions::default()), []);
 }
 
 #[test]
 fn without_a_header_the_first_record_is_a_row() {
-    let options = Options { no_header: true, ..columns("2", "1") };
+    let options = ReadOptions { no_header: true, ..columns("2", "1") };
     let found = rows(b"Nama,3275014101900001\nSITI,3275014101900002\n", &options);
     assert_eq!(
         found,
@@ -170,8 +175,8 @@ fn without_a_header_the_first_record_is_a_row() {
 #[test]
 fn the_flags_reach_the_checks() {
     let text = b"nik,nama\n3275014101900000,BUDI\n3275013213900001,BUDI\n";
-    let mut options = Options::default();
-    let codes = |options: &Options| {
+    let mut options = ReadOptions::default();
+    let codes = |options: &ReadOptions| {
         rows(text, options).into_iter().map(|(.., what)| what).collect::<Vec<_>>()
     };
     assert_eq!(codes(&options), ["! excel_truncated", "! nik_date"]);
@@ -192,14 +197,14 @@ fn rows_feed_the_findings() {
     (0..100).for_each(|i| text.push_str(&format!("32750141019{i:04}0,BUDI\n")));
     text.push_str("3.27501E+15,BUDI\n3.27501E+15,BUDI\n");
     let source = source(&text);
-    let layout = inspect(&source, &Options::default()).unwrap();
+    let layout = inspect(&source, &ReadOptions::default()).unwrap();
     let mut rows =
-        Rows::open(&source, &layout, &Options::default(), blake3::Hasher::new()).unwrap();
+        Rows::open(&source, &layout, &ReadOptions::default(), blake3::Hasher::new()).unwrap();
     let mut counts = FileCounts::default();
     while let Some(row) = rows.next_row().unwrap() {
         counts.add(&row.reading);
     }
-    let codes: Vec<_> = stop_findings(&counts, &SpotLog::default(), &FileFacts::default())
+    let codes: Vec<_> = stop_findings(&counts, &FirstPlaces::default(), &FileFacts::default())
         .iter()
         .map(|finding| finding.code)
         .collect();
@@ -231,11 +236,12 @@ fn another_file_under_the_same_layout_is_refused() {
     let path = folder.path().join("a.csv");
     std::fs::write(&path, "nik,nama\n").unwrap();
     let source = Source::file(&path).unwrap();
-    let layout = inspect(&source, &Options::default()).unwrap();
+    let layout = inspect(&source, &ReadOptions::default()).unwrap();
     for changed in ["nama,nik\n", "nik,nama,x\n", ""] {
         std::fs::write(&path, changed).unwrap();
-        let error =
-            Rows::open(&source, &layout, &Options::default(), blake3::Hasher::new()).err().unwrap();
+        let error = Rows::open(&source, &layout, &ReadOptions::default(), blake3::Hasher::new())
+            .err()
+            .unwrap();
         assert!(matches!(error.problem(), Problem::Changed), "{error}");
     }
 }
@@ -246,13 +252,13 @@ proptest! {
         let text = format!("nik,nama\n{}\n", lines.join("\n"));
         // A line with only separators and spaces is not a row. Neither is a line with only its
         // number after all other rows.
-        let filled: Vec<_> = lines.iter().filter(|line| skip_of(line.split(',')).is_none()).collect();
+        let filled: Vec<_> = lines.iter().filter(|line| skip_reason(line.split(',')).is_none()).collect();
         let mut numbering = Numbering::default();
         let is_numbered: Vec<bool> =
             filled.iter().map(|line| numbering.next(line.split(',').map(str::as_bytes))).collect();
         let behind = is_numbered.iter().rev().take_while(|numbered| **numbered).count();
         let filled = filled.len() - behind;
-        let comma = Options { delimiter: Some(b','), ..columns("1", "2") };
+        let comma = ReadOptions { delimiter: Some(b','), ..columns("1", "2") };
         prop_assert_eq!(rows(text.as_bytes(), &comma).len(), filled);
     }
 

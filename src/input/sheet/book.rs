@@ -4,11 +4,13 @@
 //! Must hold: anything that is odd or missing and not needed is ignored. A sheet whose part is
 //! missing is ignored too.
 
+use std::collections::HashMap;
+
+use quick_xml::events::{BytesStart, Event};
+
 use super::package::{Package, Part};
 use super::xml::{Xml, attribute, text_attribute};
 use crate::input::error::{Problem, SheetError, Unsupported, damaged};
-use quick_xml::events::{BytesStart, Event};
-use std::collections::HashMap;
 
 /// Sheet with rows of cells.
 #[derive(Clone, Debug)]

@@ -46,7 +46,7 @@ impl Default for Bounds {
 
 /// Bound that a part exceeded.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-pub(super) enum Excess {
+pub(super) enum BoundExceeded {
     /// The unpacked bytes of the part, or their ratio to its packed bytes.
     #[error("a part that unpacks to a huge size")]
     Part,
@@ -56,11 +56,11 @@ pub(super) enum Excess {
     Text,
 }
 
-impl From<Excess> for Problem {
-    fn from(excess: Excess) -> Self {
+impl From<BoundExceeded> for Problem {
+    fn from(excess: BoundExceeded) -> Self {
         too_large(match excess {
-            Excess::Part => "a part that unpacks to a huge size",
-            Excess::Text => "a huge text, or XML that no spreadsheet writes",
+            BoundExceeded::Part => "a part that unpacks to a huge size",
+            BoundExceeded::Text => "a huge text, or XML that no spreadsheet writes",
         })
     }
 }

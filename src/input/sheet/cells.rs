@@ -4,16 +4,18 @@
 //! without loss of digits and without an exponent. Only the rows and cells of a sheet are used. The
 //! size that the sheet declares, for example, is ignored.
 
+use std::io::{self, Write};
+
+use quick_xml::events::{BytesStart, Event};
+
 use super::book::{SheetPart, is_true};
 use super::dates;
-use super::formats::{DAY, FormatId, Formats, Shows};
+use super::formats::{DAY, FormatId, Formats, ShownAs};
 use super::package::Package;
 use super::texts::{Texts, rich_text, unescape};
 use super::xml::{Xml, attribute, cut_off};
 use crate::input::error::{Problem, damaged, too_large};
 use crate::input::records::RECORD_BYTES;
-use quick_xml::events::{BytesStart, Event};
-use std::io::{self, Write};
 
 /// Number of rows of the largest sheet that a spreadsheet opens.
 const MOST_ROWS: usize = 1_048_576;
@@ -34,9 +36,9 @@ pub(super) enum Kind {
     Time(f64, FormatId),
     Truth(bool),
     /// A formula without a stored value.
-    Unstored,
+    FormulaWithoutValue,
     /// A cell that refers to a shared text that does not exist.
-    Lost,
+    MissingText,
 }
 
 impl Default for Kind {
@@ -118,7 +120,7 @@ impl SheetRow {
 }
 
 /// Facts about the workbook that its cells depend on.
-pub(super) struct Lists<'a> {
+pub(super) struct WorkbookContext<'a> {
     /// The shared texts, or the reason why they cannot be read. That is an error only if a cell
     /// needs one of them.
     pub(super) texts: &'a Result<Texts, Problem>,
@@ -131,7 +133,7 @@ pub(super) struct Lists<'a> {
 pub(super) struct Rows<'a> {
     /// The XML inside `sheetData`. `None` at the end.
     xml: Option<Xml<'a>>,
-    lists: Lists<'a>,
+    lists: WorkbookContext<'a>,
     /// Index after the latest row.
     next: usize,
     /// Number of cells that may still be read.
@@ -143,7 +145,7 @@ impl<'a> Rows<'a> {
     pub(super) fn of(
         package: &'a mut Package,
         sheet: &SheetPart,
-        lists: Lists<'a>,
+        lists: WorkbookContext<'a>,
     ) -> Result<Self, Problem> {
         let (most, left) = (package.bounds.sheet, package.bounds.cells);
         let mut xml = package.xml(sheet.part, most)?;
@@ -206,7 +208,11 @@ fn begun(element: &BytesStart<'_>, next: usize) -> SheetRow {
 }
 
 /// Reads the cells of a row.
-fn read_row(xml: &mut Xml<'_>, mut row: SheetRow, lists: &Lists<'_>) -> Result<SheetRow, Problem> {
+fn read_row(
+    xml: &mut Xml<'_>,
+    mut row: SheetRow,
+    lists: &WorkbookContext<'_>,
+) -> Result<SheetRow, Problem> {
     let (mut next, mut is_placed, mut bytes) = (0, false, 0);
     loop {
         let (place, draft, is_whole) = match xml.next()? {
@@ -298,7 +304,7 @@ impl Draft {
     }
 
     /// Reads the cell up to its end tag.
-    fn read(self, xml: &mut Xml<'_>, lists: &Lists<'_>) -> Result<SheetCell, Problem> {
+    fn read(self, xml: &mut Xml<'_>, lists: &WorkbookContext<'_>) -> Result<SheetCell, Problem> {
         let (mut value, mut inline, mut has_formula) = (None::<String>, None::<String>, false);
         loop {
             match xml.next()? {
@@ -334,7 +340,7 @@ impl Draft {
             (_, Some(text)) => Ok(SheetCell::text(&text, format)),
             (Some(value), None) => self.cell(&value, lists),
             (None, None) if has_formula => {
-                Ok(SheetCell { text: String::new(), kind: Kind::Unstored })
+                Ok(SheetCell { text: String::new(), kind: Kind::FormulaWithoutValue })
             }
             (None, None) => Ok(SheetCell::default()),
         }
@@ -344,7 +350,7 @@ impl Draft {
     ///
     /// # Errors
     /// Returns the problem of the shared texts if the cell refers to one and they cannot be read.
-    fn cell(self, value: &str, lists: &Lists<'_>) -> Result<SheetCell, Problem> {
+    fn cell(self, value: &str, lists: &WorkbookContext<'_>) -> Result<SheetCell, Problem> {
         let bare = value.trim();
         let as_text = |text: &str| SheetCell::text(text, lists.formats.of_style(self.style));
         Ok(match self.kind {
@@ -352,7 +358,7 @@ impl Draft {
                 let texts = lists.texts.as_ref().map_err(Problem::repeated)?;
                 match bare.parse().ok().and_then(|at| texts.get(at)) {
                     Some(text) => as_text(text),
-                    None => SheetCell { text: String::new(), kind: Kind::Lost },
+                    None => SheetCell { text: String::new(), kind: Kind::MissingText },
                 }
             }
             DraftKind::Text => as_text(value),
@@ -373,12 +379,12 @@ impl Draft {
     }
 
     /// Converts a stored number to a cell: a number, or a date or time if the format says so.
-    fn number(&self, number: f64, lists: &Lists<'_>) -> SheetCell {
+    fn number(&self, number: f64, lists: &WorkbookContext<'_>) -> SheetCell {
         let format = lists.formats.of_style(self.style);
         let shows = lists.formats.shows(format);
         let days = match shows {
             // A number below 1 is a time of day, which does not depend on the first day.
-            Shows::Date if lists.is_1904 && number >= 1.0 => dates::from_1904(number),
+            ShownAs::Date if lists.is_1904 && number >= 1.0 => dates::from_1904(number),
             _ => number,
         };
         match dates::shown(days, shows) {
@@ -389,11 +395,11 @@ impl Draft {
     }
 
     /// Converts a date or time in the ISO format to a cell. The text stays as it is stored.
-    fn time(&self, text: &str, days: f64, lists: &Lists<'_>) -> SheetCell {
+    fn time(&self, text: &str, days: f64, lists: &WorkbookContext<'_>) -> SheetCell {
         let format = lists.formats.of_style(self.style);
         let format = match lists.formats.shows(format) {
-            Shows::Date | Shows::Span => format,
-            Shows::Number => DAY,
+            ShownAs::Date | ShownAs::Span => format,
+            ShownAs::Number => DAY,
         };
         SheetCell { kind: Kind::Time(days, format), ..SheetCell::text(text, format) }
     }

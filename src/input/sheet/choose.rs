@@ -5,7 +5,7 @@
 //! program, all its sheets of results with equal headers are read as one table.
 
 use super::book::SheetPart;
-use super::cells::{Lists, Rows};
+use super::cells::{Rows, WorkbookContext};
 use super::package::Package;
 use crate::input::delimiter::HEADER_WITHIN;
 use crate::input::error::{Problem, SheetError};
@@ -61,7 +61,7 @@ pub(super) fn choose<'l>(
     package: &mut Package,
     sheets: &[SheetPart],
     options: ChoiceOptions<'_>,
-    lists: impl Fn() -> Lists<'l>,
+    lists: impl Fn() -> WorkbookContext<'l>,
 ) -> Result<Chosen, Problem> {
     // The sender of the workbook did not see its hidden sheets. A hidden sheet is read only if the
     // user names it.
@@ -69,17 +69,17 @@ pub(super) fn choose<'l>(
     let (mut filled, mut unread) = (Vec::new(), Vec::new());
     for (at, sheet) in visible.iter().enumerate().take(MOST_SHEETS) {
         match look(package, sheet, options, lists()) {
-            Ok(Look { suits: Suits::Empty, .. }) => {}
+            Ok(Look { suits: SheetRank::Empty, .. }) => {}
             Ok(look) => filled.push((at, look)),
             // A damaged sheet matters only if no other sheet fits. It is listed among the others.
             Err(problem) => unread.push((at, problem)),
         }
     }
-    let best = filled.iter().map(|(_, look)| look.suits).max().unwrap_or(Suits::Empty);
+    let best = filled.iter().map(|(_, look)| look.suits).max().unwrap_or(SheetRank::Empty);
     let name = |at: usize| visible.get(at).map(|sheet| sheet.name.as_str()).unwrap_or_default();
     let others = |taken: &[usize]| {
         // The other sheets of our own workbook hold no customers.
-        let is_beside = |at: usize| best == Suits::Ours && BESIDE_RESULTS.contains(&name(at));
+        let is_beside = |at: usize| best == SheetRank::Ours && BESIDE_RESULTS.contains(&name(at));
         let whole = filled.iter().filter(|(at, _)| !taken.contains(at) && !is_beside(*at));
         let torn = unread.iter().filter(|(at, _)| !taken.contains(at));
         let whole = whole.map(|(at, _)| shown(name(*at)));
@@ -96,7 +96,7 @@ pub(super) fn choose<'l>(
         // Sheets of results are one table if they have equal headers in their first rows.
         let mut heads = meant.iter().map(|(_, look)| &look.first_row);
         let first = heads.next();
-        best == Suits::Ours && heads.all(|head| !head.is_empty() && Some(head) == first)
+        best == SheetRank::Ours && heads.all(|head| !head.is_empty() && Some(head) == first)
     };
     match places.as_slice() {
         [] => {
@@ -120,11 +120,11 @@ const BESIDE_RESULTS: [&str; 2] = ["Summary", "Needs attention"];
 pub(super) fn holds_results<'l>(
     package: &mut Package,
     sheets: &[SheetPart],
-    lists: impl Fn() -> Lists<'l>,
+    lists: impl Fn() -> WorkbookContext<'l>,
 ) -> bool {
     let mut looks =
         sheets.iter().map(|sheet| look(package, sheet, ChoiceOptions::default(), lists()));
-    looks.any(|look| look.is_ok_and(|look| look.suits == Suits::Ours))
+    looks.any(|look| look.is_ok_and(|look| look.suits == SheetRank::Ours))
 }
 
 /// Finds the sheet that the user named. A name may be that of a hidden sheet, but visible sheets
@@ -144,7 +144,7 @@ fn asked_for(
     })
 }
 
-/// Lists sheets for a message, such as `1 "Utara", 2 "Selatan"`, up to 20 of them. `--sheet`
+/// WorkbookContext sheets for a message, such as `1 "Utara", 2 "Selatan"`, up to 20 of them. `--sheet`
 /// accepts the numbers.
 fn list(visible: &[&SheetPart], which: impl Iterator<Item = usize>) -> String {
     let named = which.filter_map(|at| Some((at + 1, visible.get(at)?)));
@@ -155,7 +155,7 @@ fn list(visible: &[&SheetPart], which: impl Iterator<Item = usize>) -> String {
 
 /// Rank of a sheet. The sheet with the highest rank is read, and later variants are higher.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Suits {
+enum SheetRank {
     /// The sheet has no filled cell.
     Empty,
     /// The sheet has filled cells, and none of the ranks below.
@@ -171,7 +171,7 @@ enum Suits {
 
 /// Result of examining the first rows of a sheet.
 struct Look {
-    suits: Suits,
+    suits: SheetRank,
     /// First row of the sheet, if that row is the header of our results. Otherwise empty.
     first_row: Vec<String>,
 }
@@ -181,7 +181,7 @@ fn look(
     package: &mut Package,
     sheet: &SheetPart,
     options: ChoiceOptions<'_>,
-    lists: Lists<'_>,
+    lists: WorkbookContext<'_>,
 ) -> Result<Look, Problem> {
     let mut rows = Rows::of(package, sheet, lists)?;
     let (mut texts, mut bytes): (Vec<Vec<String>>, usize) = (Vec::new(), 0);
@@ -194,7 +194,7 @@ fn look(
     }
     let suits = suits(&texts, options);
     let is_head =
-        |row: &Vec<String>| suits == Suits::Ours && row.iter().any(|cell| is_outcome(cell));
+        |row: &Vec<String>| suits == SheetRank::Ours && row.iter().any(|cell| is_outcome(cell));
     let first_row = texts.into_iter().next().filter(is_head).unwrap_or_default();
     Ok(Look { suits, first_row })
 }
@@ -205,9 +205,9 @@ fn is_outcome(cell: &str) -> bool {
 }
 
 /// Ranks a sheet by its first rows.
-fn suits(rows: &[Vec<String>], options: ChoiceOptions<'_>) -> Suits {
+fn suits(rows: &[Vec<String>], options: ChoiceOptions<'_>) -> SheetRank {
     if rows.is_empty() {
-        return Suits::Empty;
+        return SheetRank::Empty;
     }
     let header = find_header(rows, options.wanted);
     let (headers, below) = match options.no_header {
@@ -215,7 +215,7 @@ fn suits(rows: &[Vec<String>], options: ChoiceOptions<'_>) -> Suits {
         false => (rows.get(header.at), header.at + 1),
     };
     if headers.is_some_and(|headers| headers.iter().any(|cell| is_outcome(cell))) {
-        return Suits::Ours;
+        return SheetRank::Ours;
     }
     let below = rows.get(below..).unwrap_or_default();
     let width = headers.map_or_else(|| below.iter().map(Vec::len).max(), |h| Some(h.len()));
@@ -229,9 +229,9 @@ fn suits(rows: &[Vec<String>], options: ChoiceOptions<'_>) -> Suits {
     let is_named =
         headers.is_some_and(|headers| options.wanted.is_header(headers.iter().map(String::as_str)));
     match choose_columns(table, options.wanted) {
-        _ if below.is_empty() => Suits::Filled,
-        Ok(_) => Suits::Table,
-        Err(_) if is_named => Suits::Named,
-        Err(_) => Suits::Filled,
+        _ if below.is_empty() => SheetRank::Filled,
+        Ok(_) => SheetRank::Table,
+        Err(_) if is_named => SheetRank::Named,
+        Err(_) => SheetRank::Filled,
     }
 }

@@ -3,8 +3,9 @@
 //!
 //! Must hold: a number outside the calendar of a spreadsheet is not a date.
 
-use super::formats::Shows;
 use jiff::civil::{Date, DateTime, Time, date};
+
+use super::formats::ShownAs;
 
 /// Number of days between the first days of the two ways to count, from 1900 and from 1904.
 const DAYS_TO_1904: f64 = 1462.0;
@@ -24,7 +25,7 @@ pub(super) fn from_1904(days: f64) -> f64 {
 /// `2026-11-23` or `2026-11-23 07:30:00`, a time of day such as `07:30:00`, or a span of time such
 /// as `36:00:00`. Returns `None` if the format shows a plain number, or if the number is outside
 /// the calendar.
-pub(super) fn shown(days: f64, shows: Shows) -> Option<String> {
+pub(super) fn shown(days: f64, shows: ShownAs) -> Option<String> {
     if !(0.0..END).contains(&days) {
         return None;
     }
@@ -32,10 +33,10 @@ pub(super) fn shown(days: f64, shows: Shows) -> Option<String> {
     let millis = (days * MILLIS_A_DAY).round() as i64;
     let seconds = millis / 1000;
     match shows {
-        Shows::Number => None,
-        Shows::Span => Some(clock(seconds)),
-        Shows::Date if days < 1.0 => Some(clock(seconds)),
-        Shows::Date => {
+        ShownAs::Number => None,
+        ShownAs::Span => Some(clock(seconds)),
+        ShownAs::Date if days < 1.0 => Some(clock(seconds)),
+        ShownAs::Date => {
             let (day, seconds) = (seconds / 86_400, seconds % 86_400);
             let day = first_day(days).checked_add(jiff::Span::new().days(day)).ok()?;
             Some(match seconds {
@@ -81,27 +82,27 @@ mod tests {
     #[test]
     fn days_as_text() {
         for (days, shows, text) in [
-            (44_197.0, Shows::Date, Some("2021-01-01")),
-            (32_904.0, Shows::Date, Some("1990-01-31")),
-            (1.0, Shows::Date, Some("1900-01-01")),
-            (59.0, Shows::Date, Some("1900-02-28")),
-            (61.0, Shows::Date, Some("1900-03-01")),
-            (44_197.416_666_666_664, Shows::Date, Some("2021-01-01 10:00:00")),
-            (44_196.999_999_999_99, Shows::Date, Some("2021-01-01")),
-            (0.3125, Shows::Date, Some("07:30:00")),
-            (0.0, Shows::Date, Some("00:00:00")),
-            (1.5, Shows::Span, Some("36:00:00")),
-            (44_197.0, Shows::Number, None),
-            (-1.0, Shows::Date, None),
-            (2_958_465.5, Shows::Date, Some("9999-12-31 12:00:00")),
-            (2_958_466.0, Shows::Date, None),
-            (3_275_014_101_900_001.0, Shows::Date, None),
-            (f64::NAN, Shows::Date, None),
-            (f64::INFINITY, Shows::Span, None),
+            (44_197.0, ShownAs::Date, Some("2021-01-01")),
+            (32_904.0, ShownAs::Date, Some("1990-01-31")),
+            (1.0, ShownAs::Date, Some("1900-01-01")),
+            (59.0, ShownAs::Date, Some("1900-02-28")),
+            (61.0, ShownAs::Date, Some("1900-03-01")),
+            (44_197.416_666_666_664, ShownAs::Date, Some("2021-01-01 10:00:00")),
+            (44_196.999_999_999_99, ShownAs::Date, Some("2021-01-01")),
+            (0.3125, ShownAs::Date, Some("07:30:00")),
+            (0.0, ShownAs::Date, Some("00:00:00")),
+            (1.5, ShownAs::Span, Some("36:00:00")),
+            (44_197.0, ShownAs::Number, None),
+            (-1.0, ShownAs::Date, None),
+            (2_958_465.5, ShownAs::Date, Some("9999-12-31 12:00:00")),
+            (2_958_466.0, ShownAs::Date, None),
+            (3_275_014_101_900_001.0, ShownAs::Date, None),
+            (f64::NAN, ShownAs::Date, None),
+            (f64::INFINITY, ShownAs::Span, None),
         ] {
             assert_eq!(shown(days, shows).as_deref(), text, "{days}");
         }
-        assert_eq!(shown(from_1904(0.0), Shows::Date).as_deref(), Some("1904-01-01"));
+        assert_eq!(shown(from_1904(0.0), ShownAs::Date).as_deref(), Some("1904-01-01"));
     }
 
     #[test]

@@ -4,10 +4,12 @@
 //! Must hold: a style that is missing or damaged has the general format. A number is a date only if
 //! the format of its own cell says so.
 
+use std::collections::HashMap;
+
+use quick_xml::events::{BytesStart, Event};
+
 use super::package::{Package, Part};
 use super::xml::{attribute, text_attribute};
-use quick_xml::events::{BytesStart, Event};
-use std::collections::HashMap;
 
 /// Number format of a cell, as it can be written into another workbook.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -23,7 +25,7 @@ pub enum NumberFormat {
 
 /// Kind of value that a format shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Shows {
+pub(super) enum ShownAs {
     /// A plain number.
     #[default]
     Number,
@@ -42,7 +44,7 @@ pub(super) struct FormatId(pub(super) u16);
 pub(super) struct Formats {
     /// Each format once, with the kind of value that it shows. The first is the general format, the
     /// second the built-in date.
-    list: Vec<(NumberFormat, Shows)>,
+    list: Vec<(NumberFormat, ShownAs)>,
     /// Index of each format in `list`.
     places: HashMap<NumberFormat, FormatId>,
     /// Format of each cell style, in the order of the styles.
@@ -62,8 +64,8 @@ pub(super) const DAY: FormatId = FormatId(1);
 impl Default for Formats {
     fn default() -> Self {
         let mut formats = Self { list: Vec::new(), places: HashMap::new(), styles: Vec::new() };
-        formats.put(NumberFormat::General, Shows::Number);
-        formats.put(NumberFormat::BuiltIn(14), Shows::Date);
+        formats.put(NumberFormat::General, ShownAs::Number);
+        formats.put(NumberFormat::BuiltIn(14), ShownAs::Date);
         formats
     }
 }
@@ -104,7 +106,7 @@ impl Formats {
     }
 
     /// Returns the kind of value that a format shows.
-    pub(super) fn shows(&self, id: FormatId) -> Shows {
+    pub(super) fn shows(&self, id: FormatId) -> ShownAs {
         self.list.get(usize::from(id.0)).map(|(_, shows)| *shows).unwrap_or_default()
     }
 
@@ -129,7 +131,7 @@ impl Formats {
 
     /// Adds a format if it is new. Returns its index, or that of the general format if there is no
     /// room.
-    fn put(&mut self, format: NumberFormat, shows: Shows) -> FormatId {
+    fn put(&mut self, format: NumberFormat, shows: ShownAs) -> FormatId {
         if let Some(known) = self.places.get(&format) {
             return *known;
         }
@@ -173,11 +175,11 @@ fn is_sound(code: &str) -> bool {
 
 /// Returns the kind of value that a built-in format shows. The formats 27 to 36 and 50 to 58 are
 /// for East Asian languages: they are dates in one country and times in another.
-const fn shown_by_number(id: u8) -> Shows {
+const fn shown_by_number(id: u8) -> ShownAs {
     match id {
-        14..=22 | 27..=36 | 45 | 47 | 50..=58 => Shows::Date,
-        46 => Shows::Span,
-        _ => Shows::Number,
+        14..=22 | 27..=36 | 45 | 47 | 50..=58 => ShownAs::Date,
+        46 => ShownAs::Span,
+        _ => ShownAs::Number,
     }
 }
 
@@ -186,9 +188,9 @@ const GENERAL: &str = "General";
 
 /// Returns the kind of value that a format code shows. Only the first section of the code counts,
 /// without text that is quoted or escaped. Of text in brackets, only a unit of time counts (`[h]`).
-fn shown_by(code: &str) -> Shows {
+fn shown_by(code: &str) -> ShownAs {
     let mut letters = code.chars();
-    let mut shows = Shows::Number;
+    let mut shows = ShownAs::Number;
     loop {
         // The word "General" is not a date, although it contains letters that occur in date codes.
         let rest = letters.as_str();
@@ -209,10 +211,10 @@ fn shown_by(code: &str) -> Shows {
                 let unit = inner.to_ascii_lowercase();
                 let first = unit.chars().next().unwrap_or_default();
                 if matches!(first, 'h' | 'm' | 's') && unit.chars().all(|c| c == first) {
-                    return Shows::Span;
+                    return ShownAs::Span;
                 }
             }
-            'd' | 'm' | 'y' | 'h' | 's' => shows = Shows::Date,
+            'd' | 'm' | 'y' | 'h' | 's' => shows = ShownAs::Date,
             _ => {}
         }
     }
@@ -225,31 +227,31 @@ mod tests {
     #[test]
     fn a_format_says_what_it_shows() {
         for (code, shows) in [
-            ("0", Shows::Number),
-            ("General", Shows::Number),
-            ("#,##0.00", Shows::Number),
-            ("\"Rp\"#,##0", Shows::Number),
-            ("[$Rp-421]#,##0", Shows::Number),
-            ("0.00E+00", Shows::Number),
-            ("0 \"hari\"", Shows::Number),
-            ("0\\d", Shows::Number),
-            ("_(* #,##0_);[Red](#,##0)", Shows::Number),
-            ("[Red]0;[Blue]dd", Shows::Number),
-            ("@", Shows::Number),
-            ("yyyy-mm-dd", Shows::Date),
-            ("DD/MM/YYYY", Shows::Date),
-            ("[$-421]dd mmmm yyyy", Shows::Date),
-            ("mmm", Shows::Date),
-            ("[$-411]ggge\"年\"m\"月\"d\"日\";@", Shows::Date),
-            ("\"kg\" General", Shows::Number),
-            ("h:mm AM/PM", Shows::Date),
-            ("[h]:mm:ss", Shows::Span),
-            ("[mm]:ss", Shows::Span),
+            ("0", ShownAs::Number),
+            ("General", ShownAs::Number),
+            ("#,##0.00", ShownAs::Number),
+            ("\"Rp\"#,##0", ShownAs::Number),
+            ("[$Rp-421]#,##0", ShownAs::Number),
+            ("0.00E+00", ShownAs::Number),
+            ("0 \"hari\"", ShownAs::Number),
+            ("0\\d", ShownAs::Number),
+            ("_(* #,##0_);[Red](#,##0)", ShownAs::Number),
+            ("[Red]0;[Blue]dd", ShownAs::Number),
+            ("@", ShownAs::Number),
+            ("yyyy-mm-dd", ShownAs::Date),
+            ("DD/MM/YYYY", ShownAs::Date),
+            ("[$-421]dd mmmm yyyy", ShownAs::Date),
+            ("mmm", ShownAs::Date),
+            ("[$-411]ggge\"年\"m\"月\"d\"日\";@", ShownAs::Date),
+            ("\"kg\" General", ShownAs::Number),
+            ("h:mm AM/PM", ShownAs::Date),
+            ("[h]:mm:ss", ShownAs::Span),
+            ("[mm]:ss", ShownAs::Span),
         ] {
             assert_eq!(shown_by(code), shows, "{code}");
         }
         for (id, shows) in
-            [(1, Shows::Number), (14, Shows::Date), (46, Shows::Span), (49, Shows::Number)]
+            [(1, ShownAs::Number), (14, ShownAs::Date), (46, ShownAs::Span), (49, ShownAs::Number)]
         {
             assert_eq!(shown_by_number(id), shows, "{id}");
         }

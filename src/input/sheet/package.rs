@@ -6,13 +6,15 @@
 //!
 //! Never: believes an unpacked size that the file declares.
 
-use super::bounds::{Bounds, Excess};
+use std::collections::HashMap;
+use std::io::{self, BufReader, Read};
+
+use zip::ZipArchive;
+
+use super::bounds::{BoundExceeded, Bounds};
 use super::xml::Xml;
 use crate::input::error::{BROKEN_ZIP, Problem, damaged, too_large};
 use crate::input::reader::SourceReader;
-use std::collections::HashMap;
-use std::io::{self, BufReader, Read};
-use zip::ZipArchive;
 
 /// Largest number of parts in a workbook. Real workbooks have dozens.
 const MOST_PARTS: usize = 100_000;
@@ -91,7 +93,7 @@ impl<R: Read> Read for Unpacked<R> {
         self.read += read as u64;
         let is_bomb = self.read > self.plain && self.read / self.ratio > self.packed;
         match self.read > self.most || is_bomb {
-            true => Err(io::Error::other(Excess::Part)),
+            true => Err(io::Error::other(BoundExceeded::Part)),
             false => Ok(read),
         }
     }

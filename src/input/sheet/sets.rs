@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_put_in_is_in_it() {
+    fn sets_contain_what_was_inserted() {
         let mut cells = CellSet::default();
         for (row, column) in [(1, 0), (1, 63), (1, 64), (9, 200), (70, 3)] {
             cells.insert(row, column);

@@ -1,15 +1,17 @@
 //! Tests with workbooks that are made here: usual ones by a library that writes workbooks, hostile
 //! and odd ones part by part.
 
-use super::*;
-use crate::input::Options as InputOptions;
-use crate::input::error::InputError;
-use crate::input::source::Source;
-use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};
 use std::io::{Cursor, Read};
+
+use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};
 use zip::write::SimpleFileOptions;
 
-fn converted(file: &[u8], options: &InputOptions) -> Result<Source, InputError> {
+use super::*;
+use crate::input::ReadOptions;
+use crate::input::error::InputError;
+use crate::input::source::Source;
+
+fn converted(file: &[u8], options: &ReadOptions) -> Result<Source, InputError> {
     let folder = std::env::temp_dir();
     Source::spool(file, &folder)?.workbook_to_text(options.sheet_options(), &folder)
 }
@@ -21,14 +23,11 @@ fn text_of(source: &Source) -> String {
 }
 
 fn refused(file: &[u8]) -> String {
-    converted(file, &InputOptions::default())
-        .map(|source| text_of(&source))
-        .unwrap_err()
-        .to_string()
+    converted(file, &ReadOptions::default()).map(|source| text_of(&source)).unwrap_err().to_string()
 }
 
-fn asking(sheet: &str) -> InputOptions {
-    InputOptions { sheet: Some(SheetSpec(sheet.to_owned())), ..InputOptions::default() }
+fn asking(sheet: &str) -> ReadOptions {
+    ReadOptions { sheet: Some(SheetSpec(sheet.to_owned())), ..ReadOptions::default() }
 }
 
 #[test]
@@ -45,7 +44,7 @@ fn a_sheet_becomes_text() {
     sheet.write_number(5, 1, 3_275_014_101_900_010f64).unwrap();
     sheet.write_string(5, 2, "a \"b\"\nc").unwrap();
     sheet.write_formula(5, 3, "=1+1").unwrap();
-    let source = converted(&workbook.save_to_buffer().unwrap(), &InputOptions::default()).unwrap();
+    let source = converted(&workbook.save_to_buffer().unwrap(), &ReadOptions::default()).unwrap();
     assert_eq!(
         text_of(&source),
         "\n,NIK,Nama,Saldo,Lahir,Aktif\n\
@@ -73,7 +72,7 @@ const NO_ROW: &str = "!";
 
 /// Returns the chosen sheet and, after a colon, the other sheets that are reported. Returns the
 /// message of the error if no sheet is chosen.
-fn taken(sheets: &[Made], options: &InputOptions) -> String {
+fn taken(sheets: &[Made], options: &ReadOptions) -> String {
     let mut workbook = Workbook::new();
     for (name, cells, hidden) in sheets {
         let sheet = workbook.add_worksheet().set_name(*name).unwrap();
@@ -97,11 +96,11 @@ fn taken(sheets: &[Made], options: &InputOptions) -> String {
 
 #[test]
 fn the_sheet_with_the_columns_is_taken() {
-    let none = InputOptions::default();
-    let named = InputOptions {
+    let none = ReadOptions::default();
+    let named = ReadOptions {
         id_column: Some("per 31 juli".into()),
         name_column: Some("per 31 juli".into()),
-        ..InputOptions::default()
+        ..ReadOptions::default()
     };
     for (sheets, options, expected) in [
         (&[NOTES, DATA][..], &none, "Nasabah: Catatan"),
@@ -127,7 +126,7 @@ fn the_sheet_with_the_columns_is_taken() {
 }
 
 #[test]
-fn our_own_results_go_before_all_else() {
+fn sheets_of_our_results_are_chosen_first() {
     const RESULTS: Made = ("Results", &["NIK", "Nama", "Result (ck_outcome)"], false);
     const MORE_RESULTS: Made = ("Results 2", RESULTS.1, false);
     const OTHER_RESULTS: Made = ("Results 3", &["Nama", "NIK", "Result (ck_outcome)"], false);
@@ -144,7 +143,7 @@ fn our_own_results_go_before_all_else() {
             "more than one sheet could be meant: 1 \"Results\", 2 \"Results 3\"",
         ),
     ] {
-        assert_eq!(taken(sheets, &InputOptions::default()), expected, "{sheets:?}");
+        assert_eq!(taken(sheets, &ReadOptions::default()), expected, "{sheets:?}");
     }
 }
 
@@ -188,7 +187,7 @@ fn sheet_of(rows: &str) -> Vec<u8> {
 
 /// Returns the text that the sheet of a workbook is converted to.
 fn read_back(file: &[u8]) -> String {
-    text_of(&converted(file, &InputOptions::default()).unwrap())
+    text_of(&converted(file, &ReadOptions::default()).unwrap())
 }
 
 #[test]
@@ -287,7 +286,7 @@ fn numbers_are_shown_by_their_formats() {
             ("xl/styles.xml", styles),
         ];
         let book = book_with(&sheet, NO_STRINGS, &others);
-        let source = converted(&book, &InputOptions::default()).unwrap();
+        let source = converted(&book, &ReadOptions::default()).unwrap();
         assert_eq!(text_of(&source), text);
         let sheet = source.sheet().unwrap();
         let numbers: Vec<_> = (0..10).filter(|column| sheet.is_number(1, *column)).collect();
@@ -321,7 +320,7 @@ fn typed_rows_are_found_past_others() {
     let row = |n: usize| format!(r#"<row r="{n}"><c r="B{n}"><v>{n}</v></c></row>"#);
     let rows: String = [1, 2, 5, 9].into_iter().map(row).collect();
     let source =
-        converted(&book_of(&sheet_of(&rows), NO_STRINGS), &InputOptions::default()).unwrap();
+        converted(&book_of(&sheet_of(&rows), NO_STRINGS), &ReadOptions::default()).unwrap();
     let number = |n: f64| vec![(1, TypedCell::Number(n, 0))];
     for wanted in [&[0, 1, 2, 4, 8, 9][..], &[1, 8], &[8], &[3, 4, 100]] {
         let mut typed = source.sheet().unwrap().typed_rows().unwrap().unwrap();
@@ -337,12 +336,12 @@ fn typed_rows_are_found_past_others() {
 fn what_is_hidden_or_has_no_value_is_known() {
     let rows = r#"<row r="1"><c><f>1+1</f></c><c><f>1+1</f><v>2</v></c><c t="str"><f>""</f><v></v></c><c t="s"><v>9</v></c></row>
         <row r="2" hidden="1"><c><v>1</v></c></row><row r="3" ht="0"><c><v>1</v></c></row><row r="4" hidden="0" ht="15"><c><v>1</v></c></row>"#;
-    let source =
-        converted(&book_of(&sheet_of(rows), b"<sst><si/></sst>"), &InputOptions::default());
+    let source = converted(&book_of(&sheet_of(rows), b"<sst><si/></sst>"), &ReadOptions::default());
     let source = source.unwrap();
     let sheet = source.sheet().unwrap();
     assert_eq!((sheet.unstored, sheet.lost), (1, 1));
-    let unstored: Vec<_> = (0..4).filter(|column| sheet.is_unstored(1, *column)).collect();
+    let unstored: Vec<_> =
+        (0..4).filter(|column| sheet.is_formula_without_value(1, *column)).collect();
     assert_eq!(unstored, [0]);
     assert_eq!(
         (1..5).map(|row| sheet.is_hidden(row)).collect::<Vec<_>>(),
@@ -363,7 +362,7 @@ fn results_that_follow_one_another_are_one_table() {
             sheet.write_row(at, 0, ["3275014107900001", *row, "Match"]).unwrap();
         }
     }
-    let source = converted(&workbook.save_to_buffer().unwrap(), &InputOptions::default()).unwrap();
+    let source = converted(&workbook.save_to_buffer().unwrap(), &ReadOptions::default()).unwrap();
     let row = |name: &str| format!("3275014107900001,{name},Match\n");
     let expected = format!("{}\n{}{}{}", header.join(","), row("SITI"), row("BUDI"), row("AYU"));
     assert_eq!(text_of(&source), expected);
@@ -376,7 +375,7 @@ fn numbers_are_known_in_every_column() {
     sheet.write_string(0, 65, "9171014101900001").unwrap();
     sheet.write_number(0, 67, 1.5).unwrap();
     sheet.write_number(0, 63, 1.5).unwrap();
-    let source = converted(&workbook.save_to_buffer().unwrap(), &InputOptions::default()).unwrap();
+    let source = converted(&workbook.save_to_buffer().unwrap(), &ReadOptions::default()).unwrap();
     let sheet = source.sheet().unwrap();
     let numbers: Vec<_> = (60..70).filter(|column| sheet.is_number(1, *column)).collect();
     assert_eq!(numbers, [63, 67]);

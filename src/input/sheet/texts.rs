@@ -3,11 +3,12 @@
 //! Must hold: memory is that of the texts themselves and of one index for each. Phonetic text,
 //! which only says how another text is pronounced, is left out.
 
-use super::bounds::{Bounds, Excess};
+use quick_xml::events::Event;
+
+use super::bounds::{BoundExceeded, Bounds};
 use super::package::{Package, Part};
 use super::xml::{LONGEST_TEXT, Xml, cut_off};
 use crate::input::error::{Problem, damaged, too_large};
-use quick_xml::events::Event;
 
 /// Shared texts, to which cells refer by index.
 #[derive(Debug, Default)]
@@ -62,7 +63,7 @@ pub(super) fn rich_text(xml: &mut Xml<'_>, holder: &str, text: &mut String) -> R
     let start = text.len();
     loop {
         if text.len() - start > LONGEST_TEXT {
-            return Err(Excess::Text.into());
+            return Err(BoundExceeded::Text.into());
         }
         match xml.next()? {
             Event::Start(e) => match e.local_name().as_ref() {

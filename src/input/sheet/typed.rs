@@ -4,10 +4,11 @@
 //! Must hold: reading a row costs no more than reading its own typed cells and those of the rows
 //! that are skipped before it.
 
+use std::io::{self, BufReader, Read, Write};
+
 use super::cells::{Kind, SheetRow};
 use super::formats::FormatId;
 use crate::input::reader::SourceReader;
-use std::io::{self, BufReader, Read, Write};
 
 /// Cell that has a type or a number format in the spreadsheet, which its text does not show.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,7 +40,7 @@ pub(super) fn write(row: &SheetRow, index: u64, to: &mut impl Write) -> io::Resu
             Some((column, format, value))
         }
         Kind::Truth(truth) => Some((column, TRUTH, f64::from(u8::from(truth)))),
-        Kind::Text(FormatId(0)) | Kind::Unstored | Kind::Lost => None,
+        Kind::Text(FormatId(0)) | Kind::FormulaWithoutValue | Kind::MissingText => None,
         Kind::Text(FormatId(format)) => Some((column, format | TEXT, 0.0)),
     });
     let count = u16::try_from(typed.clone().count()).unwrap_or(u16::MAX);

@@ -7,13 +7,15 @@
 //! Never: expands an entity that the part defines, fetches one, or puts the content of a part into
 //! an error.
 
-use super::bounds::Excess;
-use crate::input::error::{BROKEN_ZIP, Problem, damaged};
-use crate::input::stream::{DECODE_BYTES, Decoding};
+use std::io::{self, BufRead, BufReader, Read};
+
 use encoding_rs::Encoding;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
-use std::io::{self, BufRead, BufReader, Read};
+
+use super::bounds::BoundExceeded;
+use crate::input::error::{BROKEN_ZIP, Problem, damaged};
+use crate::input::stream::{DECODE_BYTES, Decoding};
 
 /// Greatest depth of nested elements. Real parts have about a dozen.
 const MOST_DEPTH: usize = 1000;
@@ -34,7 +36,8 @@ impl<'a> Xml<'a> {
     /// Opens the XML at its first byte. `most` is the largest number of bytes from one tag to the
     /// next.
     pub(super) fn new(input: impl Read + 'a, most: usize) -> Result<Self, Problem> {
-        let decoded = Decoded::new(Box::new(input), most).map_err(|error| of_reading(&error))?;
+        let decoded =
+            Decoded::new(Box::new(input), most).map_err(|error| from_read_error(&error))?;
         let mut reader = Reader::from_reader(decoded);
         let config = reader.config_mut();
         config.check_end_names = false;
@@ -48,7 +51,7 @@ impl<'a> Xml<'a> {
         self.buffer.clear();
         self.reader.get_mut().since = 0;
         let event = self.reader.read_event_into(&mut self.buffer).map_err(|error| match error {
-            quick_xml::Error::Io(error) => of_reading(&error),
+            quick_xml::Error::Io(error) => from_read_error(&error),
             _ => damaged("its XML is broken"),
         })?;
         match event {
@@ -58,7 +61,7 @@ impl<'a> Xml<'a> {
         }
         match self.depth > MOST_DEPTH {
             // The library keeps the name of each open element in memory.
-            true => Err(Excess::Text.into()),
+            true => Err(BoundExceeded::Text.into()),
             false => Ok(event),
         }
     }
@@ -70,7 +73,7 @@ impl<'a> Xml<'a> {
         let most = text.len().saturating_add(LONGEST_TEXT);
         loop {
             if text.len() > most {
-                return Err(Excess::Text.into());
+                return Err(BoundExceeded::Text.into());
             }
             match self.next()? {
                 Event::Text(piece) if inner == 0 => text.push_str(&piece.xml10_content()),
@@ -90,7 +93,7 @@ impl<'a> Xml<'a> {
     pub(super) fn finish(mut self) -> Result<(), Problem> {
         let rest = self.reader.get_mut();
         rest.most = usize::MAX;
-        io::copy(&mut rest.input, &mut io::sink()).map_err(|error| of_reading(&error))?;
+        io::copy(&mut rest.input, &mut io::sink()).map_err(|error| from_read_error(&error))?;
         Ok(())
     }
 }
@@ -135,10 +138,10 @@ fn push_entity(entity: &BytesRef<'_>, text: &mut String) {
     }
 }
 
-/// Converts an error of reading a part. Any error that is not an [`Excess`] is reported as a
+/// Converts an error of reading a part. Any error that is not an [`BoundExceeded`] is reported as a
 /// damaged ZIP file.
-fn of_reading(error: &io::Error) -> Problem {
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<Excess>()) {
+fn from_read_error(error: &io::Error) -> Problem {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<BoundExceeded>()) {
         Some(excess) => (*excess).into(),
         None => damaged(BROKEN_ZIP),
     }
@@ -197,7 +200,7 @@ impl Read for Decoded<'_> {
 impl BufRead for Decoded<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.since > self.most {
-            return Err(io::Error::other(Excess::Text));
+            return Err(io::Error::other(BoundExceeded::Text));
         }
         self.decoding.fill(&mut self.input)
     }

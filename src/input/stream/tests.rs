@@ -1,11 +1,13 @@
 //! Tests with texts in every encoding, packed or not, read in pieces of many sizes.
 
-use super::super::form::Encoding;
-use super::*;
+use std::io::Write;
+
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
-use std::io::Write;
+
+use super::super::form::Encoding;
+use super::*;
 
 fn form(gzip: bool, encoding: Encoding) -> Form {
     Form::Text { gzip, encoding, skip: 0, sep: None }

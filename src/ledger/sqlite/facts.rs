@@ -13,12 +13,15 @@ use rusqlite::{Row, params};
 use super::ledger::SqliteLedger;
 use super::schema::text_columns;
 use super::sums::{INTENT, SETTLEMENT, STANDING, damaged};
-use crate::ledger::{Detail, Earlier, Facts, FoundRun, LedgerError, Opening, Own, RunId, RunRef};
+use crate::ledger::{
+    AttemptDetail, EarlierFact, Facts, FoundRun, LedgerError, OwnAttempt, RunId, RunRef,
+    StartRequest,
+};
 use crate::model::attempt::{AttemptId, PairKey, WallMs};
 use crate::model::class::{Class, End, Lost};
 use crate::model::texts::Texts;
 use crate::rules::estimate::History;
-use crate::rules::pairs::{PairIndex, SortedKeys};
+use crate::rules::pair_table::{PairIndex, SortedKeys};
 
 /// Number of standings that can be swept in about the time of one look-up.
 const SWEEP_ADVANTAGE: u64 = 20;
@@ -52,15 +55,15 @@ impl Stored {
 }
 
 impl Facts for SqliteLedger {
-    fn find_run(&mut self, opening: &Opening) -> Result<FoundRun, LedgerError> {
+    fn find_run(&mut self, opening: &StartRequest) -> Result<FoundRun, LedgerError> {
         self.find(opening)
     }
 
-    fn earlier(
+    fn visit_earlier(
         &mut self,
         run: &RunRef,
         keys: &SortedKeys,
-        visit: &mut dyn FnMut(PairIndex, Earlier),
+        visit: &mut dyn FnMut(PairIndex, EarlierFact),
     ) -> Result<(), LedgerError> {
         let own = match run {
             RunRef::Open(id) => Some(*id),
@@ -74,7 +77,7 @@ impl Facts for SqliteLedger {
             if let Some(end) = Class::from_code(stored.class).and_then(Class::end) {
                 let taken_over = taken_over.contains(&stored.run);
                 let Stored { attempt, at: when, .. } = *stored;
-                visit(at, Earlier { attempt, end, at: when, taken_over });
+                visit(at, EarlierFact { attempt, end, at: when, taken_over });
             }
         };
         if (keys.as_slice().len() as u64).saturating_mul(SWEEP_ADVANTAGE) < self.attempts_ever()? {
@@ -85,11 +88,11 @@ impl Facts for SqliteLedger {
         self.sweep_unmerged(own, keys, &mut tell)
     }
 
-    fn own(
+    fn visit_own(
         &mut self,
         run: RunId,
         keys: &SortedKeys,
-        visit: &mut dyn FnMut(Option<PairIndex>, Own),
+        visit: &mut dyn FnMut(Option<PairIndex>, OwnAttempt),
     ) -> Result<(), LedgerError> {
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT i.id, i.pair, coalesce(s.class, ?3), coalesce(s.at, i.at), v.id IS NOT NULL,
@@ -102,7 +105,7 @@ impl Facts for SqliteLedger {
             let Range { start: mut expected, end } = start.attempts();
             let mut rows = statement.query(params![expected, end, UNSETTLED.code()])?;
             while let Some(row) = rows.next()? {
-                let (pair, own) = own(row)?;
+                let (pair, own) = visited_attempt(row)?;
                 // If an attempt is missing, this run would make the call again; if the attempt
                 // belongs to another run, that run would. Each attempt of a start that is over has
                 // a settlement.
@@ -134,7 +137,7 @@ impl SqliteLedger {
     pub(super) fn read_details(
         &mut self,
         attempts: &[AttemptId],
-    ) -> Result<Vec<Detail>, LedgerError> {
+    ) -> Result<Vec<AttemptDetail>, LedgerError> {
         let wanted: BTreeSet<u64> = attempts.iter().map(|attempt| attempt.0).collect();
         let wanted: Vec<u64> = wanted.into_iter().collect();
         let mut details = Vec::with_capacity(wanted.len());
@@ -148,7 +151,7 @@ impl SqliteLedger {
             let mut after = None;
             while let Some(row) = rows.next()? {
                 let attempt: u64 = row.get(0)?;
-                rising(&mut after, attempt)?;
+                check_ascending(&mut after, attempt)?;
                 if wanted.binary_search(&attempt).is_ok() {
                     details.extend(detail(row)?);
                 }
@@ -235,7 +238,7 @@ impl SqliteLedger {
         let mut after = None;
         while let Some(row) = rows.next()? {
             let pair = PairKey(row.get(0)?);
-            rising(&mut after, pair)?;
+            check_ascending(&mut after, pair)?;
             while wanted.next_if(|(_, key)| **key < pair).is_some() {}
             match wanted.next_if(|(_, key)| **key == pair) {
                 Some((at, _)) => tell(at, &Stored::read(row)?),
@@ -293,7 +296,7 @@ pub(super) fn merge(attempts: &str) -> String {
 
 /// Checks that a row comes after the row before. A damaged B-tree can lead to one row twice, and
 /// skip another row.
-fn rising<T: Ord + Copy>(after: &mut Option<T>, next: T) -> rusqlite::Result<()> {
+fn check_ascending<T: Ord + Copy>(after: &mut Option<T>, next: T) -> rusqlite::Result<()> {
     match after.replace(next) {
         Some(before) if before >= next => Err(damaged()),
         _ => Ok(()),
@@ -301,17 +304,17 @@ fn rising<T: Ord + Copy>(after: &mut Option<T>, next: T) -> rusqlite::Result<()>
 }
 
 /// Reads an attempt and its pair from a row.
-fn own(row: &Row<'_>) -> rusqlite::Result<(PairKey, Own)> {
+fn visited_attempt(row: &Row<'_>) -> rusqlite::Result<(PairKey, OwnAttempt)> {
     let (attempt, at) = (AttemptId(row.get(0)?), WallMs(row.get(3)?));
     let voided = row.get(4)?;
     let class = Class::from_code(row.get(2)?).ok_or_else(damaged)?;
-    Ok((PairKey(row.get(1)?), Own { attempt, class, at, voided }))
+    Ok((PairKey(row.get(1)?), OwnAttempt { attempt, class, at, voided }))
 }
 
 /// Reads the details of an attempt from a row; `None` if a later version stored the class.
-fn detail(row: &Row<'_>) -> rusqlite::Result<Option<Detail>> {
+fn detail(row: &Row<'_>) -> rusqlite::Result<Option<AttemptDetail>> {
     let Some(class) = Class::from_code(row.get(1)?) else { return Ok(None) };
-    Ok(Some(Detail {
+    Ok(Some(AttemptDetail {
         attempt: AttemptId(row.get(0)?),
         class,
         texts: Texts::try_collect(|text| row.get(2 + text as usize))?,

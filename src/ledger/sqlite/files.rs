@@ -17,7 +17,7 @@ use crate::ledger::LedgerError;
 pub(super) fn private_file(path: &Path) -> Result<File, LedgerError> {
     let mut options = OpenOptions::new();
     trusted::open(path, options.read(true).write(true).create(true).truncate(false))
-        .and_then(|file| match trusted::close_to_others(&file) {
+        .and_then(|file| match trusted::make_private(&file) {
             // The mode cannot be changed: root owns the file and has opened it to this user, or the
             // mount shows one mode for all files.
             Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(file),

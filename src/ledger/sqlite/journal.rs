@@ -14,13 +14,13 @@ use tokio::sync::oneshot;
 use super::ledger::SqliteLedger;
 use super::schema::text_columns;
 use crate::ledger::{
-    Detail, Ending, Journal, Ledger, LedgerError, OpenRun, Opening, Purged, Recorded, RunId,
-    Unrecorded,
+    AttemptDetail, Journal, Ledger, LedgerError, OpenRun, Purged, Recorded, RunId, StartEnd,
+    StartRequest, Unrecorded,
 };
 use crate::model::attempt::{AttemptId, Batch, Settlement, WallMs};
 use crate::model::texts::Text;
 use crate::rules::body::BodyKind;
-use crate::rules::pair::PairHasher;
+use crate::rules::pair_key::PairHasher;
 
 /// Number of batches that may wait for the writer. The engine hands over one at a time.
 const WAITING: usize = 4;
@@ -64,7 +64,7 @@ impl Ledger for SqliteLedger {
         self.hasher.clone()
     }
 
-    fn open_run(&mut self, opening: &Opening) -> Result<OpenRun, LedgerError> {
+    fn open_run(&mut self, opening: &StartRequest) -> Result<OpenRun, LedgerError> {
         self.begin_start(opening)
     }
 
@@ -79,16 +79,16 @@ impl Ledger for SqliteLedger {
         Ok(SqliteJournal { jobs, writer })
     }
 
-    fn details(&mut self, attempts: &[AttemptId]) -> Result<Vec<Detail>, LedgerError> {
+    fn details(&mut self, attempts: &[AttemptId]) -> Result<Vec<AttemptDetail>, LedgerError> {
         self.read_details(attempts)
     }
 
-    fn end_start(&mut self, run: &OpenRun, ending: &Ending) -> Result<(), LedgerError> {
+    fn end_start(&mut self, run: &OpenRun, ending: &StartEnd) -> Result<(), LedgerError> {
         self.check_place()?;
         self.note_start_ended(run, ending)
     }
 
-    fn end_run(&mut self, run: &OpenRun, ending: &Ending) -> Result<(), LedgerError> {
+    fn end_run(&mut self, run: &OpenRun, ending: &StartEnd) -> Result<(), LedgerError> {
         self.check_place()?;
         // The standings are derived: facts are found without them too. If there is no room for the
         // merge, this run still ends, and the next run to end does the merge.

@@ -11,8 +11,9 @@ use std::path::Path;
 use super::files::{private_file, sync_parent};
 use crate::fs::trusted;
 use crate::ledger::LedgerError;
+use crate::model::hex::hex;
 use crate::model::subject::mask_path;
-use crate::rules::pair::{PairHasher, truncate};
+use crate::rules::pair_key::{PairHasher, truncate};
 
 /// Length of the key in bytes.
 const KEY_BYTES: usize = 32;
@@ -101,14 +102,4 @@ fn parse(text: &str) -> Option<[u8; KEY_BYTES]> {
         *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
     }
     Some(key)
-}
-
-/// Formats bytes as lowercase hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut out, byte| {
-        // Writing to a `String` cannot fail.
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }

@@ -16,13 +16,13 @@ use super::error::{is_to_be_rolled_back, not_a_ledger};
 use super::files::{is_empty, plain, private_file, private_parent, sync_parent};
 use super::location::Location;
 use super::lock::Lock;
-use super::witness::{Testimony, Witness};
+use super::witness::{Witness, WitnessRecord};
 use super::{connect, key, schema, sums};
 use crate::fs::paths::beside;
 use crate::fs::trusted::FileId;
 use crate::ledger::{LedgerError, LedgerName};
 use crate::model::attempt::WallMs;
-use crate::rules::pair::{CLEANING_VERSION, PairHasher};
+use crate::rules::pair_key::{CLEANING_VERSION, PairHasher};
 
 /// A ledger in one SQLite file.
 pub(crate) struct SqliteLedger {
@@ -31,7 +31,7 @@ pub(crate) struct SqliteLedger {
     pub(super) name: LedgerName,
     pub(super) hasher: PairHasher,
     /// Contents of the witness, read before the ledger was opened.
-    pub(super) testimony: Option<Testimony>,
+    pub(super) record: Option<WitnessRecord>,
     /// The witness to update after each commit; `None` if the ledger is only read.
     pub(super) witness: Option<Witness>,
     /// Identity of the ledger file, to notice when it is moved or replaced. `None` if the ledger is
@@ -51,9 +51,9 @@ impl SqliteLedger {
     ) -> Result<Self, LedgerError> {
         private_parent(&location.ledger)?;
         let lock = Lock::take(&location.ledger, lock_wait)?;
-        let testimony = Testimony::read(&location.ledger);
-        let key = key_to_write(location, testimony.as_ref())?;
-        if let Some(says) = &testimony {
+        let record = WitnessRecord::read(&location.ledger);
+        let key = key_to_write(location, record.as_ref())?;
+        if let Some(says) = &record {
             says.check_file(&key, &location.ledger)?;
         }
         drop(private_file(&location.ledger)?);
@@ -67,13 +67,13 @@ impl SqliteLedger {
         }
         let connection = Connection::open(plain(&location.ledger))?;
         connection.busy_timeout(Duration::from_secs(5))?;
-        sums::teach(&connection)?;
+        sums::register_functions(&connection)?;
         let mut ledger = Self {
             connection,
             path: location.ledger.clone(),
             name: LedgerName::of_file(&location.ledger),
             hasher: PairHasher::new(key),
-            testimony,
+            record,
             witness: None,
             file: FileId::of(&location.ledger).ok(),
             trees_checked: false,
@@ -81,16 +81,16 @@ impl SqliteLedger {
         };
         // If the ledger is refused below, its files must stay as they are. Closing the connection
         // must not checkpoint the WAL.
-        ledger.fold_on_close(false)?;
-        let is_made = ledger.is_made(location, &key)?;
+        ledger.checkpoint_on_close(false)?;
+        let check_created = ledger.check_created(location, &key)?;
         configure(&ledger.connection).map_err(|source| not_a_ledger(&ledger.name, source))?;
-        if is_made {
+        if check_created {
             ledger.bring_up_to_date(location)?;
         } else {
             ledger.stamp(&location.origin, &key)?;
             sync_parent(&location.ledger)?;
         }
-        ledger.fold_on_close(true)?;
+        ledger.checkpoint_on_close(true)?;
         // This process holds the lock, so every start that has not ended is dead.
         ledger.settle_dead_starts(now())?;
         ledger.witness = Some(ledger.open_witness(&key)?);
@@ -101,9 +101,9 @@ impl SqliteLedger {
     pub(super) fn reader(
         connection: Connection,
         path: &Path,
-        testimony: Option<Testimony>,
+        record: Option<WitnessRecord>,
     ) -> Result<Self, LedgerError> {
-        sums::teach(&connection)?;
+        sums::register_functions(&connection)?;
         let (path, name) = (path.to_owned(), LedgerName::of_file(path));
         let hasher = PairHasher::new([0; 32]);
         let trees_checked = false;
@@ -112,7 +112,7 @@ impl SqliteLedger {
             path,
             name,
             hasher,
-            testimony,
+            record,
             witness: None,
             file: None,
             trees_checked,
@@ -120,18 +120,18 @@ impl SqliteLedger {
         })
     }
 
-    /// Opens a ledger to show it. A run may be under way. See [`crate::ledger::look`].
-    pub(in crate::ledger) fn look(path: &Path) -> Result<Self, LedgerError> {
-        let testimony = Testimony::read(path);
+    /// Opens a ledger to show it. A run may be under way. See [`crate::ledger::open_to_show`].
+    pub(in crate::ledger) fn open_to_show(path: &Path) -> Result<Self, LedgerError> {
+        let record = WitnessRecord::read(path);
         let missing = || LedgerError::Missing(LedgerName::of_file(path));
         if !path.exists() {
-            Testimony::check_gone(testimony.as_ref(), path)?;
+            WitnessRecord::refuse_if_removed(record.as_ref(), path)?;
             return Err(missing());
         }
         let connection = connect::to_look(path)?;
-        let ledger = Self::reader(connection, path, testimony)?;
+        let ledger = Self::reader(connection, path, record)?;
         if ledger.is_blank()? {
-            Testimony::check_gone(ledger.testimony.as_ref(), path)?;
+            WitnessRecord::refuse_if_removed(ledger.record.as_ref(), path)?;
             // The first start was interrupted before it created any table: there is nothing to
             // show.
             return Err(missing());
@@ -193,9 +193,17 @@ impl SqliteLedger {
 
     /// Checks whether the ledger has been created. Refuses a file that is not a ledger for this
     /// location, and a ledger that has lost facts.
-    pub(super) fn is_made(&self, location: &Location, key: &[u8; 32]) -> Result<bool, LedgerError> {
+    pub(super) fn check_created(
+        &self,
+        location: &Location,
+        key: &[u8; 32],
+    ) -> Result<bool, LedgerError> {
         if self.is_blank()? {
-            Testimony::check_blank(self.testimony.as_ref(), &location.ledger, &location.key)?;
+            WitnessRecord::refuse_if_emptied(
+                self.record.as_ref(),
+                &location.ledger,
+                &location.key,
+            )?;
             return Ok(false);
         }
         self.check_kind()?;
@@ -205,7 +213,7 @@ impl SqliteLedger {
     }
 
     /// Sets whether SQLite checkpoints the WAL into the ledger file when this connection closes.
-    pub(super) fn fold_on_close(&self, folds: bool) -> Result<(), LedgerError> {
+    pub(super) fn checkpoint_on_close(&self, folds: bool) -> Result<(), LedgerError> {
         let keeps = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
         self.connection.set_db_config(keeps, !folds)?;
         Ok(())
@@ -268,11 +276,11 @@ impl SqliteLedger {
 /// the witness, so that both exist before the ledger does.
 fn key_to_write(
     location: &Location,
-    testimony: Option<&Testimony>,
+    record: Option<&WitnessRecord>,
 ) -> Result<[u8; 32], LedgerError> {
     let is_new = is_empty(&location.ledger);
     if is_new {
-        Testimony::check_blank(testimony, &location.ledger, &location.key)?;
+        WitnessRecord::refuse_if_emptied(record, &location.ledger, &location.key)?;
     }
     let key = match key::read(&location.key)? {
         Some(key) => key,
@@ -285,7 +293,7 @@ fn key_to_write(
     // A key that came back from a backup may be readable by everybody, which is corrected here. The
     // mode cannot be changed on a read-only mount, so an error is ignored.
     let _ = private_file(&location.key);
-    if is_new && testimony.is_none() {
+    if is_new && record.is_none() {
         Witness::of_new(&location.ledger, &key)?;
     }
     Ok(key)

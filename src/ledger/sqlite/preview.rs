@@ -17,9 +17,9 @@ use super::files::{has_wal, is_empty};
 use super::key;
 use super::ledger::SqliteLedger;
 use super::location::Location;
-use super::witness::Testimony;
+use super::witness::WitnessRecord;
 use crate::ledger::{LedgerError, Preview};
-use crate::rules::pair::PairHasher;
+use crate::rules::pair_key::PairHasher;
 
 /// A ledger as the next start would find it.
 pub(crate) struct SqlitePreview {
@@ -30,7 +30,7 @@ pub(crate) struct SqlitePreview {
 }
 
 /// The facts of one moment.
-struct Snapshot {
+struct PreviewRead {
     ledger: SqliteLedger,
     /// State of the ledger file, if it was opened without SQLite's own locks.
     unlocked: Option<Stamp>,
@@ -46,10 +46,10 @@ struct Stamp {
 impl SqlitePreview {
     /// Opens a ledger for a preview. See [`crate::ledger::preview`].
     pub(crate) fn of(location: &Location) -> Result<Self, LedgerError> {
-        let testimony = Testimony::read(&location.ledger);
+        let record = WitnessRecord::read(&location.ledger);
         let is_new = is_empty(&location.ledger);
         if is_new {
-            Testimony::check_blank(testimony.as_ref(), &location.ledger, &location.key)?;
+            WitnessRecord::refuse_if_emptied(record.as_ref(), &location.ledger, &location.key)?;
         }
         let key = match key::read(&location.key)? {
             Some(key) => key,
@@ -57,23 +57,23 @@ impl SqlitePreview {
             None if is_new => [0; 32],
             None => return Err(key::missing(&location.key, &location.ledger)),
         };
-        if let Some(testimony) = &testimony {
-            testimony.check_file(&key, &location.ledger)?;
+        if let Some(record) = &record {
+            record.check_file(&key, &location.ledger)?;
         }
         let preview = Self { location: location.clone(), key, is_there: !is_new };
         // The file may be blank: its first start may have been interrupted before it recorded
         // anything.
-        let checked = preview.read(|ledger| ledger.is_made(location, &key))?;
+        let checked = preview.read(|ledger| ledger.check_created(location, &key))?;
         Ok(Self { is_there: checked.unwrap_or(false), ..preview })
     }
 
     /// Opens the ledger file. With `beside_runs`, SQLite's own locks are used, so that a run that
     /// begins meanwhile cannot disturb the reader.
-    fn open(&self, beside_runs: bool) -> Result<Snapshot, LedgerError> {
+    fn open(&self, beside_runs: bool) -> Result<PreviewRead, LedgerError> {
         let path = &self.location.ledger;
         // The witness is read before the ledger. So the ledger contains everything that the witness
         // recorded, even if a run writes to both meanwhile.
-        let testimony = Testimony::read(path);
+        let record = WitnessRecord::read(path);
         // A reader of a WAL database creates files beside it, if there are none. If the WAL is
         // empty, no process is writing, and the ledger file alone contains all facts.
         let unlocked = if beside_runs || has_wal(path) { None } else { Stamp::of(path) };
@@ -81,7 +81,7 @@ impl SqlitePreview {
             Some(_) => connect(path, IMMUTABLE)?,
             None => connect(path, "readonly_shm=1").or_else(|_| connect(path, "mode=ro"))?,
         };
-        Ok(Snapshot { ledger: SqliteLedger::reader(connection, path, testimony)?, unlocked })
+        Ok(PreviewRead { ledger: SqliteLedger::reader(connection, path, record)?, unlocked })
     }
 }
 
@@ -108,7 +108,7 @@ impl Preview for SqlitePreview {
     }
 }
 
-impl Snapshot {
+impl PreviewRead {
     /// Checks whether everything that was read belongs to one moment: no run that began meanwhile
     /// has written to the ledger file.
     fn held(&self) -> bool {

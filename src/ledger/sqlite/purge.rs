@@ -24,17 +24,17 @@ impl SqliteLedger {
         let merged_to = self.merged_to()?;
         let transaction = self.connection.transaction()?;
         let doubts = doubt_codes();
-        transaction.execute_batch("CREATE TEMP TABLE doomed (id INTEGER PRIMARY KEY)")?;
+        transaction.execute_batch("CREATE TEMP TABLE to_remove (id INTEGER PRIMARY KEY)")?;
         // The attempts that a run took over count as its own: while the run is open they are kept,
         // however old, so that their calls are not made again.
         let attempts = transaction.execute(
             &format!(
-                "INSERT INTO doomed
-                     WITH RECURSIVE living (id) AS (SELECT id FROM runs WHERE state = 'open'
-                        UNION SELECT r.superseded FROM runs r JOIN living l ON r.id = l.id)
+                "INSERT INTO to_remove
+                     WITH RECURSIVE kept_runs (id) AS (SELECT id FROM runs WHERE state = 'open'
+                        UNION SELECT r.superseded FROM runs r JOIN kept_runs l ON r.id = l.id)
                      SELECT i.id FROM intents i JOIN settlements s ON s.id = i.id
                      WHERE {INTENT} AND {SETTLEMENT} AND s.at < ?1 AND s.class NOT IN ({doubts})
-                        AND i.run IN (SELECT id FROM runs EXCEPT SELECT id FROM living)"
+                        AND i.run IN (SELECT id FROM runs EXCEPT SELECT id FROM kept_runs)"
             ),
             [before.0],
         )?;
@@ -46,26 +46,26 @@ impl SqliteLedger {
         transaction.execute(
             "INSERT INTO purged_days (day, class, attempts)
                  SELECT (at + ?1) / ?2, class, count(*) FROM settlements
-                 WHERE id IN (SELECT id FROM doomed) GROUP BY 1, 2
+                 WHERE id IN (SELECT id FROM to_remove) GROUP BY 1, 2
                  ON CONFLICT (day, class) DO UPDATE SET attempts = attempts + excluded.attempts",
             params![utc_offset_ms, DAY_MS],
         )?;
         transaction.execute_batch(&format!(
             "INSERT OR REPLACE INTO meta SELECT 'purged_to', max(id) FROM (
-                    SELECT max(id) AS id FROM doomed
+                    SELECT max(id) AS id FROM to_remove
                     UNION ALL SELECT value FROM meta WHERE name = 'purged_to')
                  HAVING max(id) IS NOT NULL;
-                 CREATE TEMP TABLE bereft (pair BLOB PRIMARY KEY) WITHOUT ROWID;
-                 INSERT INTO bereft SELECT pair FROM standings
-                    WHERE {STANDING} AND attempt IN (SELECT id FROM doomed);
-                 DELETE FROM standings WHERE attempt IN (SELECT id FROM doomed);
-                 DELETE FROM voids WHERE id IN (SELECT id FROM doomed);
-                 DELETE FROM intents WHERE id IN (SELECT id FROM doomed);
-                 DELETE FROM settlements WHERE id IN (SELECT id FROM doomed);
-                 DROP TABLE doomed;",
+                 CREATE TEMP TABLE pairs_left (pair BLOB PRIMARY KEY) WITHOUT ROWID;
+                 INSERT INTO pairs_left SELECT pair FROM standings
+                    WHERE {STANDING} AND attempt IN (SELECT id FROM to_remove);
+                 DELETE FROM standings WHERE attempt IN (SELECT id FROM to_remove);
+                 DELETE FROM voids WHERE id IN (SELECT id FROM to_remove);
+                 DELETE FROM intents WHERE id IN (SELECT id FROM to_remove);
+                 DELETE FROM settlements WHERE id IN (SELECT id FROM to_remove);
+                 DROP TABLE to_remove;",
         ))?;
-        transaction.execute(&merge("i.id <= ?1 AND i.pair IN bereft"), [merged_to])?;
-        transaction.execute_batch("DROP TABLE bereft")?;
+        transaction.execute(&merge("i.id <= ?1 AND i.pair IN pairs_left"), [merged_to])?;
+        transaction.execute_batch("DROP TABLE pairs_left")?;
         let attempts = attempts as u64;
         transaction.commit()?;
         // The removed rows are still in the ledger file and the WAL, until the WAL is checkpointed

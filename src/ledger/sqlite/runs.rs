@@ -9,7 +9,7 @@ use super::facts::UNSETTLED;
 use super::ledger::SqliteLedger;
 use super::sums::{INTENT, RUN, SETTLEMENT};
 use crate::ledger::{
-    CutShort, Ending, FoundRun, Identity, LedgerError, OpenRun, Opening, RunId, RunRef,
+    FoundRun, Identity, LedgerError, OpenRun, RunId, RunRef, StartEnd, StartRequest, SupersededRun,
 };
 use crate::model::attempt::WallMs;
 use crate::model::class::Class;
@@ -18,7 +18,7 @@ use crate::rules::tally::count;
 
 impl SqliteLedger {
     /// Records a new start. See [`crate::ledger::Ledger::open_run`].
-    pub(super) fn begin_start(&mut self, opening: &Opening) -> Result<OpenRun, LedgerError> {
+    pub(super) fn begin_start(&mut self, opening: &StartRequest) -> Result<OpenRun, LedgerError> {
         // This process holds the lock, so nothing changes between this read and the transaction.
         let found = self.find(opening)?;
         let transaction = self.connection.transaction()?;
@@ -34,7 +34,7 @@ impl SqliteLedger {
     }
 
     /// Finds the run of an opening. See [`crate::ledger::Facts::find_run`].
-    pub(super) fn find(&self, opening: &Opening) -> Result<FoundRun, LedgerError> {
+    pub(super) fn find(&self, opening: &StartRequest) -> Result<FoundRun, LedgerError> {
         let Identity { fingerprint, columns } = &opening.identity;
         let same =
             self.latest_open("+fingerprint = ?1 AND +columns = ?2", params![fingerprint, columns])?;
@@ -47,11 +47,11 @@ impl SqliteLedger {
         let takes_over = match self.latest_open("path = ?1", params![opening.path])? {
             Some((run, older, _)) => {
                 let file_changed = older != *fingerprint;
-                Some(CutShort { run, file_changed, tally: self.tally_of(run)? })
+                Some(SupersededRun { run, file_changed, tally: self.tally_of(run)? })
             }
             None => None,
         };
-        Ok(FoundRun::to_begin(opening, takes_over))
+        Ok(FoundRun::new_run(opening, takes_over))
     }
 
     /// Returns the latest open run that matches a condition, with its fingerprint. The starts of
@@ -110,7 +110,7 @@ impl SqliteLedger {
     pub(super) fn note_run_ended(
         &mut self,
         run: RunId,
-        ending: &Ending,
+        ending: &StartEnd,
     ) -> Result<(), LedgerError> {
         self.connection.execute(
             "UPDATE runs SET state = 'finished', ended_at = ?2, exit = ?3 WHERE id = ?1",
@@ -123,7 +123,7 @@ impl SqliteLedger {
 /// Adds a run, and marks the run that it takes over as superseded.
 fn new_run(
     transaction: &Transaction<'_>,
-    opening: &Opening,
+    opening: &StartRequest,
     found: &FoundRun,
     takes_over: Option<RunId>,
 ) -> Result<RunId, LedgerError> {

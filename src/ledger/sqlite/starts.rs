@@ -12,7 +12,7 @@ use rusqlite::{OptionalExtension, params};
 use super::facts::UNSETTLED;
 use super::ledger::SqliteLedger;
 use super::sums::{INTENT, START, START_OF_VERSION_2, damaged};
-use crate::ledger::{Ending, LedgerError, OpenRun, RunId};
+use crate::ledger::{LedgerError, OpenRun, RunId, StartEnd};
 use crate::model::attempt::{AttemptId, StartId, WallMs};
 use crate::model::money::Charge;
 
@@ -134,7 +134,7 @@ impl SqliteLedger {
     pub(super) fn note_start_ended(
         &mut self,
         run: &OpenRun,
-        ending: &Ending,
+        ending: &StartEnd,
     ) -> Result<(), LedgerError> {
         let transaction = self.connection.transaction()?;
         transaction.execute(

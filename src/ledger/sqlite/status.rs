@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::facts::{codes_of, doubt_codes};
 use super::ledger::SqliteLedger;
 use crate::ledger::{
-    DAY_MS, DayTotal, Doubt, HISTORY, LedgerError, LedgerName, RunId, RunLine, Shown, Status,
+    DAY_MS, DayTotal, Doubt, HISTORY, LedgerError, LedgerName, RunId, RunLine, ShowLedger, Status,
 };
 use crate::model::attempt::WallMs;
 use crate::model::class::Class;
@@ -15,7 +15,7 @@ use crate::model::money::Tally;
 use crate::rules::estimate::History;
 use crate::rules::tally::count;
 
-impl Shown for SqliteLedger {
+impl ShowLedger for SqliteLedger {
     fn name(&self) -> &LedgerName {
         &self.name
     }
@@ -36,7 +36,7 @@ impl Shown for SqliteLedger {
         })
     }
 
-    fn check_whole(&self) -> Result<(), LedgerError> {
+    fn check_nothing_lost(&self) -> Result<(), LedgerError> {
         self.check_witness()
     }
 }

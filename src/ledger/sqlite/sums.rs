@@ -56,7 +56,7 @@ impl fmt::Display for SettlementCondition {
 }
 
 /// Adds the SQL functions `sum_of(value, …)` and `whole(sum, value, …)` to a connection.
-pub(super) fn teach(connection: &Connection) -> rusqlite::Result<()> {
+pub(super) fn register_functions(connection: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
     connection.create_scalar_function("sum_of", -1, flags, |row| Ok(sum_of(row, 0)))?;
     connection.create_scalar_function("whole", -1, flags, |row| {

@@ -9,13 +9,13 @@ use super::*;
 use crate::fs::paths::beside;
 use crate::ledger::testing::facts::{ending, known, opening, record};
 use crate::ledger::{
-    Facts, FoundRun, Ledger, LedgerError, LedgerName, Opening, Preview, RunId, RunRef, Shown,
+    Facts, FoundRun, Ledger, LedgerError, LedgerName, Preview, RunId, RunRef, ShowLedger,
+    StartRequest,
 };
-use crate::model::attempt::WallMs;
-use crate::model::attempt::{AttemptId, StartId};
+use crate::model::attempt::{AttemptId, StartId, WallMs};
 use crate::model::class::{Class, Lost, Refusal, ResultCode};
 use crate::model::exit_code::ExitCode;
-use crate::rules::pairs::PairTable;
+use crate::rules::pair_table::PairTable;
 use crate::rules::testing::key;
 
 pub(in crate::ledger) mod backend;
@@ -27,11 +27,11 @@ const MATCH: Class = Class::Answered(ResultCode::Match);
 const CUT: Class = Class::InDoubt(Lost::Cut);
 
 /// A temporary folder for one ledger.
-struct Place {
+struct LedgerFolder {
     folder: tempfile::TempDir,
 }
 
-impl Place {
+impl LedgerFolder {
     fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
@@ -47,8 +47,8 @@ impl Place {
 }
 
 #[test]
-fn what_is_refused() {
-    let place = Place::new();
+fn a_held_foreign_or_unknown_ledger_is_refused() {
+    let place = LedgerFolder::new();
     let location = place.location();
     let held = place.open();
     let open = |location: &Location| {
@@ -83,7 +83,7 @@ fn what_is_refused() {
 #[test]
 fn every_file_is_private() {
     use std::os::unix::fs::PermissionsExt;
-    let place = Place::new();
+    let place = LedgerFolder::new();
     let ledger = place.open();
     let folder = ledger.path.parent().unwrap().to_owned();
     let mode =
@@ -110,13 +110,13 @@ fn every_file_is_private() {
 #[test]
 fn no_link_is_followed() {
     for name in ["test.ledger", "test.key", "test.ledger.witness", "test.ledger.lock"] {
-        for is_made in [false, true] {
-            let place = Place::new();
+        for check_created in [false, true] {
+            let place = LedgerFolder::new();
             let (victim, state) =
                 (place.folder.path().join("victim"), place.folder.path().join("state"));
             std::fs::create_dir(&state).unwrap();
-            std::fs::write(&victim, if is_made { "untouched" } else { "" }).unwrap();
-            if is_made {
+            std::fs::write(&victim, if check_created { "untouched" } else { "" }).unwrap();
+            if check_created {
                 drop(place.open());
                 std::fs::remove_file(state.join(name)).unwrap();
             }
@@ -132,7 +132,7 @@ fn no_link_is_followed() {
 }
 
 #[test]
-fn a_place_that_is_named_by_a_nik_is_not_told() {
+fn a_nik_in_a_path_is_masked_in_errors() {
     let path = || std::path::PathBuf::from("d/3275014107900001.ledger");
     let name = || LedgerName::of_file(&path());
     for error in [
@@ -148,7 +148,7 @@ fn a_place_that_is_named_by_a_nik_is_not_told() {
 }
 
 /// Opens the ledger, and reads everything that the next start of file 1 would read of its pairs.
-fn goes_on(place: &Place) -> Result<(), LedgerError> {
+fn goes_on(place: &LedgerFolder) -> Result<(), LedgerError> {
     let mut ledger = SqliteLedger::open(&place.location(), Duration::ZERO, || WallMs(1))?;
     goes_on_with(&mut ledger)
 }
@@ -157,9 +157,9 @@ fn goes_on(place: &Place) -> Result<(), LedgerError> {
 fn goes_on_with(ledger: &mut SqliteLedger) -> Result<(), LedgerError> {
     let run = ledger.find_run(&opening(1, 1))?.run;
     let keys = PairTable::new((1..10).map(key).collect()).keys();
-    ledger.earlier(&run, &keys, &mut |_, _| ())?;
+    ledger.visit_earlier(&run, &keys, &mut |_, _| ())?;
     match run {
-        RunRef::Open(id) => ledger.own(id, &keys, &mut |_, _| ()),
+        RunRef::Open(id) => ledger.visit_own(id, &keys, &mut |_, _| ()),
         RunRef::New { .. } => Ok(()),
     }
 }
@@ -194,7 +194,7 @@ fn a_damaged_row_is_refused_also_where_another_is_asked_for() {
         &format!("UPDATE settlements SET at = 5 WHERE id = {third}"),
         &format!("DELETE FROM intents WHERE id = {second}"),
     ] {
-        let place = Place::new();
+        let place = LedgerFolder::new();
         let mut ledger = place.open();
         for (file, pair) in [(1, 1), (2, 3), (1, 5)] {
             let run = ledger.open_run(&opening(file, file)).unwrap();
@@ -212,7 +212,7 @@ fn a_damaged_row_is_refused_also_where_another_is_asked_for() {
 /// start is missing.
 #[test]
 fn a_last_start_that_is_gone_is_missed_also_by_its_own_run() {
-    let place = Place::new();
+    let place = LedgerFolder::new();
     let mut ledger = place.open();
     for pair in [1, 2] {
         let run = ledger.open_run(&opening(1, 1)).unwrap();
@@ -222,7 +222,7 @@ fn a_last_start_that_is_gone_is_missed_also_by_its_own_run() {
     assert!(goes_on_with(&mut ledger).is_ok());
     ledger.connection.execute_batch("DELETE FROM starts WHERE id = 2").unwrap();
     assert!(is_refused(goes_on_with(&mut ledger)));
-    // Opening also fails, although nothing of that run is read: the number of the missing start
+    // StartRequest also fails, although nothing of that run is read: the number of the missing start
     // would be used again.
     drop(ledger);
     let opened = SqliteLedger::open(&place.location(), Duration::ZERO, || WallMs(0));
@@ -239,7 +239,7 @@ fn a_purge_believes_no_damaged_row() {
         "UPDATE intents SET pair = zeroblob(16) WHERE id & 255 = 2",
         "UPDATE standings SET attempt = 9 WHERE attempt & 255 = 1",
     ] {
-        let place = Place::new();
+        let place = LedgerFolder::new();
         let mut ledger = place.open();
         let run = ledger.open_run(&opening(1, 1)).unwrap();
         let facts = [(1, Some(MATCH)), (2, Some(CUT))];
@@ -251,7 +251,7 @@ fn a_purge_believes_no_damaged_row() {
 }
 
 /// Returns every file beside the ledger, with its bytes.
-fn files(place: &Place) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+fn files(place: &LedgerFolder) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     let folder = std::fs::read_dir(place.folder.path().join("state")).unwrap();
     let mut files: Vec<_> = folder
         .map(|entry| entry.unwrap().path())
@@ -262,8 +262,8 @@ fn files(place: &Place) -> Vec<(std::path::PathBuf, Vec<u8>)> {
 }
 
 /// Copies a ledger's files as they are now, like a killed process or a backup leaves them.
-fn copied(place: &Place) -> Place {
-    let copy = Place::new();
+fn copied(place: &LedgerFolder) -> LedgerFolder {
+    let copy = LedgerFolder::new();
     std::fs::create_dir(copy.folder.path().join("state")).unwrap();
     for (path, bytes) in files(place) {
         std::fs::write(copy.folder.path().join("state").join(path.file_name().unwrap()), bytes)
@@ -274,7 +274,7 @@ fn copied(place: &Place) -> Place {
 
 #[test]
 fn a_run_ends_also_where_there_is_no_room_for_the_merge() {
-    let place = Place::new();
+    let place = LedgerFolder::new();
     let mut ledger = place.open();
     let run = ledger.open_run(&opening(1, 1)).unwrap();
     let mut ledger = record(ledger, &run, &[(1, Some(MATCH)), (2, Some(MATCH))], &[]);
@@ -295,7 +295,7 @@ fn a_run_ends_also_where_there_is_no_room_for_the_merge() {
 
 #[test]
 fn a_held_ledger_is_waited_for_as_long_as_was_asked() {
-    let place = Place::new();
+    let place = LedgerFolder::new();
     let held = place.open();
     let take = |wait| Lock::take(&place.location().ledger, Duration::from_millis(wait));
     assert!(matches!(take(0), Err(LedgerError::Locked(_))));

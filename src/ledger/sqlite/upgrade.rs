@@ -5,10 +5,9 @@
 //! and durable. If there is no room for the copy, nothing is changed. The upgrade is one
 //! transaction, and changes no fact.
 
-use std::fs;
 use std::io::{self, Write};
-use std::iter;
 use std::path::{Path, PathBuf};
+use std::{fs, iter};
 
 use rusqlite::{Connection, params};
 

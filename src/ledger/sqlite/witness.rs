@@ -24,13 +24,14 @@ use crate::fs::paths::beside;
 use crate::fs::trusted;
 use crate::ledger::{LedgerError, LedgerName};
 use crate::model::attempt::{AttemptId, Batch};
+use crate::model::hex::hex;
 
 /// First word of the witness, with the version of its format.
 const HEADING: &str = "ceknik-witness-1";
 
 /// Contents of a witness.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Testimony {
+pub(super) struct WitnessRecord {
     /// Id of the ledger's key.
     pub(super) key_id: String,
     /// Number of facts that the ledger had ever recorded.
@@ -48,22 +49,22 @@ pub(super) struct Testimony {
 pub(super) struct Witness {
     file: File,
     path: PathBuf,
-    says: Testimony,
+    says: WitnessRecord,
 }
 
-impl Testimony {
+impl WitnessRecord {
     /// Reads the witness of a ledger. Returns `None` if it does not exist or cannot be parsed.
     pub(super) fn read(ledger: &Path) -> Option<Self> {
         Self::parse(&trusted::read(&path_of(ledger)).ok()?)
     }
 
     /// Refuses to treat an emptied or removed ledger as a new ledger.
-    pub(super) fn check_blank(
+    pub(super) fn refuse_if_emptied(
         this: Option<&Self>,
         ledger: &Path,
         key: &Path,
     ) -> Result<(), LedgerError> {
-        Self::check_gone(this, ledger)?;
+        Self::refuse_if_removed(this, ledger)?;
         // A first start creates the key, the witness and the ledger, in this order, and may do so
         // at this moment. So the witness is read again after the key was found.
         if this.is_none() && ledger.exists() && key.exists() && Self::read(ledger).is_none() {
@@ -73,7 +74,7 @@ impl Testimony {
     }
 
     /// Refuses a missing or empty ledger if its witness says that the ledger file existed.
-    pub(super) fn check_gone(this: Option<&Self>, ledger: &Path) -> Result<(), LedgerError> {
+    pub(super) fn refuse_if_removed(this: Option<&Self>, ledger: &Path) -> Result<(), LedgerError> {
         match this {
             Some(says) if says.bytes > 0 => {
                 Err(lost(ledger, format!("is gone or empty; it held {}", says.held())))
@@ -137,7 +138,7 @@ impl Witness {
     /// Writes the witness of a ledger that is about to be created, and makes it durable.
     pub(super) fn of_new(ledger: &Path, key: &[u8; 32]) -> Result<(), LedgerError> {
         let key_id = key::id(key);
-        let says = Testimony { key_id, facts: 0, latest: AttemptId(0), filed: 0, bytes: 0 };
+        let says = WitnessRecord { key_id, facts: 0, latest: AttemptId(0), filed: 0, bytes: 0 };
         Self::open(ledger, says).and_then(|witness| witness.sync())
     }
 
@@ -145,7 +146,7 @@ impl Witness {
     /// (`is_first`).
     pub(super) fn resume(
         ledger: &Path,
-        says: Testimony,
+        says: WitnessRecord,
         is_first: bool,
     ) -> Result<Self, LedgerError> {
         let witness = Self::open(ledger, says)?;
@@ -168,7 +169,7 @@ impl Witness {
     }
 
     /// Opens the witness file, or creates it, and writes its line.
-    fn open(ledger: &Path, says: Testimony) -> Result<Self, LedgerError> {
+    fn open(ledger: &Path, says: WitnessRecord) -> Result<Self, LedgerError> {
         let path = path_of(ledger);
         let (file, line) = (private_file(&path)?, says.line());
         let written =
@@ -213,5 +214,5 @@ pub(super) fn path_of(ledger: &Path) -> PathBuf {
 
 /// Returns the checksum of a line: 64 bits of its hash, in hexadecimal.
 fn check_of(line: &str) -> String {
-    key::hex(&blake3::hash(line.as_bytes()).as_bytes()[..8])
+    hex(&blake3::hash(line.as_bytes()).as_bytes()[..8])
 }

@@ -5,7 +5,7 @@ use std::fs;
 
 use super::key;
 use super::ledger::SqliteLedger;
-use super::witness::{Testimony, Witness, lost};
+use super::witness::{Witness, WitnessRecord, lost};
 use crate::ledger::LedgerError;
 
 impl SqliteLedger {
@@ -13,7 +13,7 @@ impl SqliteLedger {
     /// possible.
     pub(super) fn open_witness(&self, key: &[u8; 32]) -> Result<Witness, LedgerError> {
         let key_id = key::id(key);
-        let earlier = self.testimony.as_ref().filter(|says| says.key_id == key_id);
+        let earlier = self.record.as_ref().filter(|says| says.key_id == key_id);
         let (facts, latest) = (self.facts()?, self.last_attempt()?);
         let folded = self
             .connection
@@ -26,7 +26,7 @@ impl SqliteLedger {
             (_, None) => (0, 1),
         };
         let is_first = earlier.is_none_or(|says| says.bytes == 0);
-        let says = Testimony { key_id, facts, latest, filed, bytes };
+        let says = WitnessRecord { key_id, facts, latest, filed, bytes };
         Witness::resume(&self.path, says, is_first)
     }
 
@@ -34,7 +34,7 @@ impl SqliteLedger {
     /// another key.
     pub(super) fn check_witness(&self) -> Result<(), LedgerError> {
         let key_id = self.meta::<String>("key_id")?;
-        let says = self.testimony.as_ref().filter(|says| key_id.as_ref() == Some(&says.key_id));
+        let says = self.record.as_ref().filter(|says| key_id.as_ref() == Some(&says.key_id));
         let Some(says) = says else { return Ok(()) };
         let (facts, latest) = (self.facts()?, self.last_attempt()?);
         if facts >= says.facts && latest >= says.latest {

@@ -5,8 +5,8 @@
 use super::facts::{NOW, ending, facts, known, opening, record, record_all};
 use super::{Backend, Trap};
 use crate::ledger::{
-    CutShort, DayTotal, Doubt, Facts, FoundRun, Identity, Ledger, LedgerError, Opening, Preview,
-    Recorded, RunId, RunLine, RunRef, Shown,
+    DayTotal, Doubt, Facts, FoundRun, Identity, Ledger, LedgerError, Preview, Recorded, RunId,
+    RunLine, RunRef, ShowLedger, StartRequest, SupersededRun,
 };
 use crate::model::attempt::{AttemptId, StartId, WallMs};
 use crate::model::class::{Class, Lost, Refusal, ResultCode, Trouble};
@@ -14,7 +14,7 @@ use crate::model::exit_code::ExitCode;
 use crate::model::money::Tally;
 use crate::model::texts::Text;
 use crate::rules::body::BodyKind;
-use crate::rules::pairs::PairTable;
+use crate::rules::pair_table::PairTable;
 use crate::rules::testing::key;
 
 const MATCH: Class = Class::Answered(ResultCode::Match);
@@ -29,7 +29,7 @@ fn said(pair: u32, what: &str, whose: &'static str) -> (u32, String, &'static st
 }
 
 /// Returns the status of a ledger, with days in UTC.
-fn status(ledger: &impl Shown) -> crate::ledger::Status {
+fn status(ledger: &impl ShowLedger) -> crate::ledger::Status {
     ledger.status(0, 9).unwrap()
 }
 
@@ -157,7 +157,7 @@ fn a_changed_file_takes_the_open_run_over<B: Backend>() {
     let mut ledger = place.open(NOW).unwrap();
     let run = ledger.open_run(&opening(1, 7)).unwrap();
     ledger = record(ledger, &run, &[(1, Some(MATCH)), (2, Some(CUT)), (3, None)], &[]);
-    let read_otherwise = Opening {
+    let read_otherwise = StartRequest {
         identity: Identity { fingerprint: [1; 16], columns: "2,1".to_owned() },
         ..opening(1, 7)
     };
@@ -165,7 +165,7 @@ fn a_changed_file_takes_the_open_run_over<B: Backend>() {
         let RunRef::New { takes_over: Some(older) } = ledger.find_run(&opening).unwrap().run else {
             panic!("it takes none over")
         };
-        let CutShort { run: id, file_changed: changed, tally } = older;
+        let SupersededRun { run: id, file_changed: changed, tally } = older;
         assert_eq!((id, changed), (run.id, file_changed));
         assert_eq!((tally.calls, tally.confirmed, tally.possible.in_doubt), (3, 1, 2));
     }
@@ -261,7 +261,7 @@ fn details_are_those_that_were_asked_for<B: Backend>() {
     }
 }
 
-fn a_text_without_measure_is_cut_before_it_is_kept<B: Backend>() {
+fn an_overlong_text_is_cut_before_it_is_stored<B: Backend>() {
     let mut place = B::new();
     let mut ledger = place.open(NOW).unwrap();
     let run = ledger.open_run(&opening(1, 1)).unwrap();
@@ -285,7 +285,9 @@ fn few_pairs_and_many_find_the_same<B: Backend>() {
     let ends = |ledger: &mut B::Ledger, pairs: &[u64]| {
         let keys = PairTable::new(pairs.iter().copied().map(key).collect()).keys();
         let mut found = Vec::new();
-        ledger.earlier(&next, &keys, &mut |at, fact| found.push((at.0, fact.attempt))).unwrap();
+        ledger
+            .visit_earlier(&next, &keys, &mut |at, fact| found.push((at.0, fact.attempt)))
+            .unwrap();
         found
     };
     for few in [vec![2, 3, 400, 401, 800, 801], vec![1], vec![800], (1..=19).collect()] {
@@ -359,7 +361,7 @@ fn the_history_is_of_answers_alone<B: Backend>() {
     assert_eq!((history.answers, history.charged), (5, 2));
 }
 
-fn a_status_is_the_whole_story<B: Backend>() {
+fn a_status_shows_runs_doubts_and_days<B: Backend>() {
     let mut place = B::new();
     let mut ledger = place.open(NOW).unwrap();
     let run = ledger.open_run(&opening(1, 1)).unwrap();
@@ -405,7 +407,7 @@ fn a_status_is_the_whole_story<B: Backend>() {
     assert_eq!(shown.days, [DayTotal { day: 11_574, tally }]);
     let tomorrow = ledger.status(86_400_000, 1).unwrap().days;
     assert_eq!(tomorrow[0].day, 11_575, "days are those of the caller's clock");
-    assert!(ledger.check_whole().is_ok());
+    assert!(ledger.check_nothing_lost().is_ok());
 }
 
 fn the_end_of_a_start_is_told_until_the_next<B: Backend>() {
@@ -461,12 +463,12 @@ macro_rules! suites {
             a_changed_file_takes_the_open_run_over
             a_preview_sees_what_the_next_start_finds
             details_are_those_that_were_asked_for
-            a_text_without_measure_is_cut_before_it_is_kept
+            an_overlong_text_is_cut_before_it_is_stored
             few_pairs_and_many_find_the_same
             a_purge_keeps_doubts_open_runs_and_the_days_totals
             a_doubt_stands_again_where_the_answer_after_it_is_purged
             the_history_is_of_answers_alone
-            a_status_is_the_whole_story
+            a_status_shows_runs_doubts_and_days
             the_end_of_a_start_is_told_until_the_next
             the_body_that_was_taken_is_remembered
         })*

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::ledger::{
-    Earlier, Ending, Facts, Identity, Journal, Ledger, OpenRun, Opening, Own, Recorded, RunRef,
-    Unrecorded,
+    EarlierFact, Facts, Identity, Journal, Ledger, OpenRun, OwnAttempt, Recorded, RunRef, StartEnd,
+    StartRequest, Unrecorded,
 };
 use crate::model::attempt::{AttemptId, Batch, Intent, Settlement, StartId, WallMs};
 use crate::model::class::Class;
 use crate::model::exit_code::ExitCode;
 use crate::model::texts::{Text, Texts};
 use crate::rules::classify::charge;
-use crate::rules::pairs::{PairIndex, PairTable};
+use crate::rules::pair_table::{PairIndex, PairTable};
 use crate::rules::testing::key;
 
 /// Time of everything that happens in the tests.
@@ -21,8 +21,8 @@ pub(crate) const NOW: WallMs = WallMs(1_000_000_000_000);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Returns the opening of a run on this file, at this path.
-pub(crate) fn opening(file: u8, path: u8) -> Opening {
-    Opening {
+pub(crate) fn opening(file: u8, path: u8) -> StartRequest {
+    StartRequest {
         identity: Identity { fingerprint: [file; 16], columns: "1,2".to_owned() },
         path: [path; 16],
         label: "customers.csv".to_owned(),
@@ -83,25 +83,25 @@ pub(crate) fn record<L: Ledger>(
 pub(crate) fn known(facts: &mut impl Facts, run: &RunRef) -> Vec<(u32, String, &'static str)> {
     let keys = PairTable::new((1..10).map(key).collect()).keys();
     let mut latest = BTreeMap::new();
-    let mut seen = |at: PairIndex, fact: Earlier| {
+    let mut seen = |at: PairIndex, fact: EarlierFact| {
         let whose = if fact.taken_over { "taken over" } else { "earlier" };
         latest.insert(at.0 + 1, (format!("{:?}", fact.end), whose));
     };
-    facts.earlier(run, &keys, &mut seen).unwrap();
+    facts.visit_earlier(run, &keys, &mut seen).unwrap();
     let mut found: Vec<_> =
         latest.into_iter().map(|(pair, (end, whose))| (pair, end, whose)).collect();
     if let RunRef::Open(id) = run {
-        let mut own = |at: Option<PairIndex>, fact: Own| {
+        let mut own = |at: Option<PairIndex>, fact: OwnAttempt| {
             let name = if fact.voided { "void" } else { fact.class.name() };
             found.push((at.unwrap().0 + 1, name.to_owned(), "own"));
         };
-        facts.own(*id, &keys, &mut own).unwrap();
+        facts.visit_own(*id, &keys, &mut own).unwrap();
     }
     found.sort();
     found
 }
 
 /// Returns the end of a start with this exit code.
-pub(crate) fn ending(exit: ExitCode) -> Ending {
-    Ending { at: WallMs(NOW.0 + 500), stop: exit.can_go_on().then_some("budget"), exit }
+pub(crate) fn ending(exit: ExitCode) -> StartEnd {
+    StartEnd { at: WallMs(NOW.0 + 500), stop: exit.can_go_on().then_some("budget"), exit }
 }

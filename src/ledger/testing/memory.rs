@@ -10,8 +10,9 @@ use std::rc::Rc;
 
 use super::Trap;
 use crate::ledger::{
-    CutShort, DAY_MS, Detail, Earlier, Ending, Facts, FoundRun, HISTORY, Journal, Ledger,
-    LedgerError, LedgerName, OpenRun, Opening, Own, Purged, Recorded, RunId, RunRef, Unrecorded,
+    AttemptDetail, DAY_MS, EarlierFact, Facts, FoundRun, HISTORY, Journal, Ledger, LedgerError,
+    LedgerName, OpenRun, OwnAttempt, Purged, Recorded, RunId, RunRef, StartEnd, StartRequest,
+    SupersededRun, Unrecorded,
 };
 use crate::model::attempt::{AttemptId, Batch, Intent, Settlement, StartId, WallMs};
 use crate::model::class::{Class, End, Lost};
@@ -19,8 +20,8 @@ use crate::model::money::{Charge, Tally};
 use crate::model::texts::Texts;
 use crate::rules::body::BodyKind;
 use crate::rules::estimate::History;
-use crate::rules::pair::PairHasher;
-use crate::rules::pairs::{PairIndex, SortedKeys};
+use crate::rules::pair_key::PairHasher;
+use crate::rules::pair_table::{PairIndex, SortedKeys};
 use crate::rules::tally::count;
 
 mod place;
@@ -32,16 +33,16 @@ const KILLED: Class = Class::InDoubt(Lost::Killed);
 
 #[derive(Debug, Clone)]
 struct Run {
-    opening: Opening,
+    opening: StartRequest,
     superseded: Option<u64>,
     state: &'static str,
-    ended: Option<Ending>,
+    ended: Option<StartEnd>,
 }
 
 #[derive(Debug, Clone)]
 struct Start {
     run: u64,
-    ended: Option<Ending>,
+    ended: Option<StartEnd>,
     /// True if the start has ended, or its process is dead.
     is_over: bool,
 }
@@ -185,49 +186,49 @@ impl Store {
             let run = self.intents[attempt].0;
             self.class(*attempt).end() != Some(End::InDoubt) && !kept_runs.contains(&run)
         };
-        let doomed: Vec<u64> = old.iter().copied().filter(is_doomed).collect();
-        for attempt in &doomed {
+        let to_remove: Vec<u64> = old.iter().copied().filter(is_doomed).collect();
+        for attempt in &to_remove {
             let day = (self.at(*attempt).0 + utc_offset_ms) / DAY_MS;
             self.purged.push((day, self.class(*attempt)));
             self.intents.remove(attempt);
             self.settlements.remove(attempt);
             self.voids.remove(attempt);
         }
-        let attempts = doomed.len() as u64;
+        let attempts = to_remove.len() as u64;
         Purged { attempts, kept: old.len() as u64 - attempts, wiped: true }
     }
 
     /// Returns the open runs, and all runs that they took over.
-    fn living(&self) -> BTreeSet<u64> {
+    fn kept_runs(&self) -> BTreeSet<u64> {
         let open = (1..).zip(&self.runs).filter(|(_, run)| run.state == "open");
         open.flat_map(|(id, _)| self.chain(Some(id))).collect()
     }
 }
 
 impl Facts for MemoryLedger {
-    fn find_run(&mut self, opening: &Opening) -> Result<FoundRun, LedgerError> {
+    fn find_run(&mut self, opening: &StartRequest) -> Result<FoundRun, LedgerError> {
         let store = self.store.borrow();
         if let Some(id) = store.open_run(|run| run.opening.identity == opening.identity) {
             let first = &store.run(id).opening;
             let earlier_starts = store.starts.iter().filter(|start| start.run == id).count() as u64;
             let run = RunRef::Open(RunId(id));
-            return Ok(FoundRun { run, earlier_starts, ..FoundRun::to_begin(first, None) });
+            return Ok(FoundRun { run, earlier_starts, ..FoundRun::new_run(first, None) });
         }
         let older = store.open_run(|run| run.opening.path == opening.path);
-        let takes_over = older.map(|id| CutShort {
+        let takes_over = older.map(|id| SupersededRun {
             run: RunId(id),
             file_changed: store.run(id).opening.identity.fingerprint
                 != opening.identity.fingerprint,
             tally: store.tally(id),
         });
-        Ok(FoundRun::to_begin(opening, takes_over))
+        Ok(FoundRun::new_run(opening, takes_over))
     }
 
-    fn earlier(
+    fn visit_earlier(
         &mut self,
         run: &RunRef,
         keys: &SortedKeys,
-        visit: &mut dyn FnMut(PairIndex, Earlier),
+        visit: &mut dyn FnMut(PairIndex, EarlierFact),
     ) -> Result<(), LedgerError> {
         let store = self.store.borrow();
         let (own, older) = match run {
@@ -241,7 +242,7 @@ impl Facts for MemoryLedger {
                 && Some(*run) != own
             {
                 let taken_over = taken_over.contains(run);
-                let fact = Earlier {
+                let fact = EarlierFact {
                     attempt: AttemptId(*attempt),
                     end,
                     at: store.at(*attempt),
@@ -253,15 +254,15 @@ impl Facts for MemoryLedger {
         Ok(())
     }
 
-    fn own(
+    fn visit_own(
         &mut self,
         run: RunId,
         keys: &SortedKeys,
-        visit: &mut dyn FnMut(Option<PairIndex>, Own),
+        visit: &mut dyn FnMut(Option<PairIndex>, OwnAttempt),
     ) -> Result<(), LedgerError> {
         let store = self.store.borrow();
         for (attempt, (_, intent)) in store.intents.iter().filter(|(_, (of, _))| *of == run.0) {
-            let own = Own {
+            let own = OwnAttempt {
                 attempt: AttemptId(*attempt),
                 class: store.class(*attempt),
                 at: store.at(*attempt),
@@ -296,7 +297,7 @@ impl Ledger for MemoryLedger {
         PairHasher::new([7; 32])
     }
 
-    fn open_run(&mut self, opening: &Opening) -> Result<OpenRun, LedgerError> {
+    fn open_run(&mut self, opening: &StartRequest) -> Result<OpenRun, LedgerError> {
         let found = self.find_run(opening)?;
         let mut store = self.store.borrow_mut();
         store.check_writable()?;
@@ -324,14 +325,14 @@ impl Ledger for MemoryLedger {
         Ok(MemoryJournal { ledger: self, run: run.clone() })
     }
 
-    fn details(&mut self, attempts: &[AttemptId]) -> Result<Vec<Detail>, LedgerError> {
+    fn details(&mut self, attempts: &[AttemptId]) -> Result<Vec<AttemptDetail>, LedgerError> {
         let store = self.store.borrow();
         if store.trap == Some(Trap::Unreadable) {
             return Err(storage("read"));
         }
         let wanted: BTreeSet<u64> = attempts.iter().map(|attempt| attempt.0).collect();
         let found = wanted.iter().filter_map(|attempt| store.settlements.get(attempt));
-        let detail = |fact: &Settlement| Detail {
+        let detail = |fact: &Settlement| AttemptDetail {
             attempt: fact.attempt,
             class: fact.class,
             texts: fact.texts.clone(),
@@ -339,7 +340,7 @@ impl Ledger for MemoryLedger {
         Ok(found.map(detail).collect())
     }
 
-    fn end_start(&mut self, run: &OpenRun, ending: &Ending) -> Result<(), LedgerError> {
+    fn end_start(&mut self, run: &OpenRun, ending: &StartEnd) -> Result<(), LedgerError> {
         let mut store = self.store.borrow_mut();
         store.check_writable()?;
         let start = &mut store.starts[run.start.0 as usize - 1];
@@ -347,7 +348,7 @@ impl Ledger for MemoryLedger {
         Ok(())
     }
 
-    fn end_run(&mut self, run: &OpenRun, ending: &Ending) -> Result<(), LedgerError> {
+    fn end_run(&mut self, run: &OpenRun, ending: &StartEnd) -> Result<(), LedgerError> {
         self.end_start(run, ending)?;
         let mut store = self.store.borrow_mut();
         let run = &mut store.runs[run.id.0 as usize - 1];
@@ -368,8 +369,8 @@ impl Ledger for MemoryLedger {
     fn purge(&mut self, before: WallMs, utc_offset_ms: i64) -> Result<Purged, LedgerError> {
         let mut store = self.store.borrow_mut();
         store.check_writable()?;
-        let living = store.living();
-        Ok(store.purge(before, utc_offset_ms, &living))
+        let kept_runs = store.kept_runs();
+        Ok(store.purge(before, utc_offset_ms, &kept_runs))
     }
 }
 

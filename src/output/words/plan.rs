@@ -5,9 +5,9 @@ use super::{count, duration};
 use crate::model::exit_code::ExitCode;
 use crate::model::finding::{Finding, Skipped, Spot};
 use crate::model::funnel::{Ages, Funnel};
-use crate::model::money::{Price, in_brackets, number};
+use crate::model::money::{Price, number, price_in_brackets};
 use crate::output::plan::{Forecast, Pace};
-use crate::rules::estimate::{Basis, Fit, most_in_start};
+use crate::rules::estimate::{Basis, Fit, max_charges_in_start};
 
 /// Formats the forecast: the number of rows by what will be done with them, the charges, the time,
 /// and the budget. `stop` is the row at which the budget would end the run.
@@ -106,7 +106,7 @@ fn time(pace: &Pace) -> String {
 }
 
 fn budget(fit: &Fit, price: Option<&Price>, stop: Option<&Spot>) -> String {
-    let money = in_brackets(price, fit.remaining);
+    let money = price_in_brackets(price, fit.remaining);
     let left = count(fit.remaining, "charged call");
     let room = format!("{left}{money} left of {}", number(fit.max_charges));
     let Some(after) = fit.stops_after else { return format!("budget     fits: {room}\n") };
@@ -204,7 +204,7 @@ fn ready(forecast: &Forecast, warnings: u64) -> String {
         Some(limit) => format!("{} of {}", number(limit), count(funnel.to_send, "call")),
         None => count(funnel.to_send, "call"),
     };
-    let most = most_in_start(charges.at_most, *fit, *max_calls);
+    let most = max_charges_in_start(charges.at_most, *fit, *max_calls);
     let money = price.as_ref().map(|price| format!(", at most {}", price.show(most)));
     // The time is that of all calls, so it is not shown if the start is limited.
     let seconds = pace.seconds.filter(|seconds| *seconds > 0 && max_calls.is_none());

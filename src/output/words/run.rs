@@ -1,7 +1,7 @@
 //! The last words of a start, for people: the results, the costs, and what to do next.
 
 use super::{count, duration};
-use crate::model::money::{in_brackets, number};
+use crate::model::money::{number, price_in_brackets};
 use crate::model::outcome::Outcome;
 use crate::output::report::{RunReport, by_code};
 
@@ -83,7 +83,7 @@ fn money(out: &mut String, report: &RunReport) {
     let price = spending.price.as_ref();
     let (least, most) = (spending.owed_at_least(), spending.owed_at_most());
     let owed = if least == most {
-        format!("you owe {}{}", count(least, "call"), in_brackets(price, least))
+        format!("you owe {}{}", count(least, "call"), price_in_brackets(price, least))
     } else {
         let range = price.map(|p| format!(" ({} to {})", p.show(least), p.show(most)));
         let (low, high) = (number(least), count(most, "call"));

@@ -5,8 +5,8 @@ use std::io;
 
 use rust_xlsxwriter::{IgnoreError, Worksheet, XlsxError};
 
-use super::basics::{HEAD_HEIGHT, Limits, caught, set_page};
-use super::cells::fitting;
+use super::basics::{HEAD_HEIGHT, Limits, catch_library_panic, set_page};
+use super::cells::cut_to_cell;
 use super::styles::Styles;
 use crate::input::Layout;
 use crate::output::overview::in_words;
@@ -37,7 +37,7 @@ impl Attention {
     pub(super) fn begin(sheet: Worksheet, layout: &Layout, styles: &Styles) -> io::Result<Self> {
         let (id, name) = (layout.id.index, layout.name.index);
         let mut begun = Self { sheet, id, name, rows: 1, more: 0 };
-        caught(|| {
+        catch_library_panic(|| {
             let sheet = &mut begun.sheet;
             sheet.set_name("Needs attention")?.set_row_height(0, HEAD_HEIGHT)?;
             for (at, (head, width)) in (0..).zip(COLUMNS) {
@@ -80,7 +80,7 @@ impl Attention {
             (4, &happened, &styles.wrapped),
             (5, advice(result), &styles.wrapped),
         ] {
-            sheet.write_string_with_format(row, at, fitting(text), style)?;
+            sheet.write_string_with_format(row, at, cut_to_cell(text), style)?;
         }
         self.rows += 1;
         Ok(())

@@ -6,7 +6,7 @@ use std::io;
 use rust_xlsxwriter::{Worksheet, XlsxError};
 
 use crate::output::format::Format as Form;
-use crate::panics::contained;
+use crate::panics::catch_panic;
 
 /// Largest size of a sheet.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +54,6 @@ pub(super) fn no_room() -> io::Error {
 
 /// Runs a step of the library, which panics if its temporary file cannot be written. Such a panic
 /// becomes an error, and the workbook must then be given up.
-pub(super) fn caught(step: impl FnOnce() -> Result<(), XlsxError>) -> io::Result<()> {
-    contained(step).ok_or_else(no_room)?.map_err(io_error)
+pub(super) fn catch_library_panic(step: impl FnOnce() -> Result<(), XlsxError>) -> io::Result<()> {
+    catch_panic(step).ok_or_else(no_room)?.map_err(io_error)
 }

@@ -9,7 +9,7 @@ pub(super) const CUT: &str = " […cut]";
 
 /// Returns a text as a cell can hold it. A longer text is cut between two characters, and `CUT` is
 /// appended.
-pub(super) fn fitting(text: &str) -> Cow<'_, str> {
+pub(super) fn cut_to_cell(text: &str) -> Cow<'_, str> {
     // No text has more UTF-16 units than UTF-8 bytes.
     if text.len() <= LONGEST_CELL || text.encode_utf16().count() <= LONGEST_CELL {
         return Cow::Borrowed(text);

@@ -5,15 +5,15 @@ use std::io;
 
 use rust_xlsxwriter::{Format, IgnoreError, Worksheet, XlsxError};
 
-use super::basics::{HEAD_HEIGHT, Limits, caught, set_page};
-use super::cells::{Width, fitting};
+use super::basics::{HEAD_HEIGHT, Limits, catch_library_panic, set_page};
+use super::cells::{Width, cut_to_cell};
 use super::styles::Styles;
 use crate::input::Layout;
 use crate::input::sheet::TypedCell;
 use crate::model::column::Column;
 use crate::model::money::Charge;
 use crate::output::overview::in_words;
-use crate::output::results::{Cells, OwnColumns, RowResult, RowSource};
+use crate::output::results::{Cells, InputColumns, RowResult, RowSource};
 use crate::output::sentences::sentence;
 
 /// Approximate number of bytes that a cell takes in a sheet, in addition to its text.
@@ -49,7 +49,7 @@ pub(super) fn heading(column: Column) -> String {
 
 /// Columns of the results. All sheets of results have the same columns.
 pub(super) struct Columns {
-    own: OwnColumns,
+    own: InputColumns,
     heads: Vec<String>,
     /// Number of the input's own columns that are written.
     kept: usize,
@@ -65,7 +65,7 @@ impl Columns {
     /// Returns the columns of an input's results. If the input has no header, its columns are named
     /// by their letters.
     pub(super) fn of(layout: &Layout, has_formats: bool) -> Self {
-        let own = OwnColumns::of(layout);
+        let own = InputColumns::of(layout);
         let head = |at: usize| match &layout.header {
             Some(header) => header.get(at).map(|cell| String::from_utf8_lossy(cell).into_owned()),
             None => Some(format!("Column {}", crate::rules::columns::column_letters(at))),
@@ -99,7 +99,7 @@ impl ResultsSheet {
         styles: &Styles,
     ) -> io::Result<Self> {
         let mut begun = None;
-        caught(|| {
+        catch_library_panic(|| {
             begun = Some(Self::begin_in(sheet, number, columns, styles)?);
             Ok(())
         })?;
@@ -121,7 +121,7 @@ impl ResultsSheet {
         sheet.set_row_height(0, HEAD_HEIGHT)?;
         let heads = columns.heads.iter().cloned().chain(our_columns().map(heading));
         for (at, head) in (0..).zip(heads) {
-            sheet.write_string_with_format(0, at, fitting(&head), &styles.head)?;
+            sheet.write_string_with_format(0, at, cut_to_cell(&head), &styles.head)?;
         }
         // A value that somebody types into a column of texts later stays a text. Columns of texts
         // are that of the NIKs, and all columns of a CSV.
@@ -219,12 +219,12 @@ struct Line<'a> {
 impl Line<'_> {
     fn text(&mut self, cell: &str, style: Option<&Format>) -> Result<(), XlsxError> {
         if !cell.is_empty() {
-            let (row, at, text) = (self.row, self.column, fitting(cell));
+            let (row, at, text) = (self.row, self.column, cut_to_cell(cell));
             match style {
                 Some(style) => self.sheet.write_string_with_format(row, at, text, style)?,
                 None => self.sheet.write_string(row, at, text)?,
             };
-            self.saw(cell.len(), |width| width.see(cell));
+            self.count_cell(cell.len(), |width| width.see(cell));
         }
         self.column += 1;
         Ok(())
@@ -261,7 +261,7 @@ impl Line<'_> {
 
     fn number(&mut self, number: f64, style: &Format) -> Result<(), XlsxError> {
         self.sheet.write_number_with_format(self.row, self.column, number, style)?;
-        self.saw(0, |_| {});
+        self.count_cell(0, |_| {});
         self.column += 1;
         Ok(())
     }
@@ -283,7 +283,7 @@ impl Line<'_> {
         }
         // A date or a time is shown with about the length of its text.
         let is_time = text.contains(['-', ':']) && !text.starts_with('-');
-        self.saw(
+        self.count_cell(
             text.len(),
             |width| if is_time { width.see(text) } else { width.see_number(text) },
         );
@@ -291,7 +291,7 @@ impl Line<'_> {
         Ok(())
     }
 
-    fn saw(&mut self, bytes: usize, see: impl FnOnce(&mut Width)) {
+    fn count_cell(&mut self, bytes: usize, see: impl FnOnce(&mut Width)) {
         self.bytes += bytes as u64 + CELL_BYTES;
         if let Some(width) = self.widths.get_mut(usize::from(self.column)) {
             see(width);

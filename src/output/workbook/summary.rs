@@ -3,7 +3,7 @@
 use rust_xlsxwriter::{Worksheet, XlsxError};
 
 use super::basics::set_page;
-use super::cells::fitting;
+use super::cells::cut_to_cell;
 use super::styles::Styles;
 use crate::model::money::Price;
 use crate::output::overview::{Line, lines};
@@ -55,9 +55,9 @@ fn write(
         }
         Line::Text(label, words) => {
             sheet.write_string_with_format(row, 0, *label, text)?;
-            sheet.write_string_with_format(row, 1, fitting(words), text)?
+            sheet.write_string_with_format(row, 1, cut_to_cell(words), text)?
         }
-        Line::Todo(words) => sheet.write_string_with_format(row, 0, fitting(words), text)?,
+        Line::Todo(words) => sheet.write_string_with_format(row, 0, cut_to_cell(words), text)?,
         Line::Rows(label, rows, share, note) => {
             sheet.write_number_with_format(row, 2, *share, &styles.share)?;
             figure(sheet, row, label, *rows, note, styles)?

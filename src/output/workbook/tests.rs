@@ -2,15 +2,16 @@
 
 use std::borrow::Cow;
 
-use super::cells::{CUT, LONGEST_CELL, fitting};
+use calamine::{Data, Reader, Xlsx, open_workbook_from_rs};
+
+use super::cells::{CUT, LONGEST_CELL, cut_to_cell};
 use super::*;
 use crate::input::sheet::TypedCell;
-use crate::input::{Options, Source, inspect};
+use crate::input::{ReadOptions, Source, inspect};
 use crate::model::money::{Currency, Possible, Tally};
 use crate::model::outcome::{Outcome, OutcomeCounts};
 use crate::model::row::{Rejection, RejectionCounts};
 use crate::model::spending::Spending;
-use calamine::{Data, Reader, Xlsx, open_workbook_from_rs};
 
 type Read = Xlsx<io::Cursor<Vec<u8>>>;
 
@@ -36,7 +37,7 @@ fn written_with(
 ) -> Read {
     let folder = tempfile::tempdir().unwrap();
     let source = Source::spool(file.as_bytes(), folder.path()).unwrap();
-    let layout = inspect(&source, &Options::default()).unwrap();
+    let layout = inspect(&source, &ReadOptions::default()).unwrap();
     let options = BookOptions {
         layout: &layout,
         formats,
@@ -124,7 +125,7 @@ fn texts_are_texts_whatever_they_hold() {
         let found = text(&mut book, "Results", (1, 0));
         assert_eq!(found.as_deref(), Some(expected), "{cell:?}");
     }
-    let cut = fitting(&endless);
+    let cut = cut_to_cell(&endless);
     assert!(cut.ends_with(CUT) && cut.encode_utf16().count() <= LONGEST_CELL);
     let mut book = written(HEADER, Limits::default(), &[&["1", "2", &endless]]);
     assert_eq!(text(&mut book, "Results", (1, 2)).as_deref(), Some(&*cut));
@@ -260,13 +261,13 @@ fn every_column_of_ours_has_a_heading() {
 
 #[test]
 fn a_library_that_gives_up_is_an_error() {
-    assert!(caught(|| Ok(())).is_ok());
-    let error = caught(|| panic!("Couldn't write to xml file")).unwrap_err();
+    assert!(catch_library_panic(|| Ok(())).is_ok());
+    let error = catch_library_panic(|| panic!("Couldn't write to xml file")).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
 }
 
 #[test]
-fn a_files_name_is_no_command_on_paper() {
+fn ampersands_in_the_footer_are_escaped() {
     assert_eq!(footer("A&B.xlsx", 3), "&L&8A&&B.xlsx, run 3&R&8Page &P of &N");
     assert!(footer(&"x".repeat(500), 3).len() < 255);
 }

@@ -3,11 +3,12 @@
 //!
 //! Never: shows a cell. A header that looks like personal data is masked.
 
+use std::fmt;
+
 use super::look::ColumnLook;
 use super::table::{Role, Table, column_letters};
 use crate::model::subject::mask_digits;
 use crate::rules::headers::{Meaning, is_data, shown_all};
-use std::fmt;
 
 /// Largest number of columns that are listed.
 pub(super) const SHOWN_COLUMNS: usize = 60;

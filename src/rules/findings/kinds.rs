@@ -2,7 +2,7 @@
 //!
 //! Must hold: the most serious findings come first.
 
-use super::{FileCounts, Sign, SpotLog};
+use super::{FileCounts, FirstPlaces, Sign};
 use crate::model::finding::{Finding, FindingClass, Skipped, Spot};
 use crate::model::money::number;
 use crate::model::row::{Rejection, Warning};
@@ -105,7 +105,7 @@ const MOSTLY_REJECTED: Stop = Stop {
 };
 
 /// Returns the findings that stop the file before the first call. A file without rows has none.
-pub fn stop_findings(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) -> Vec<Finding> {
+pub fn stop_findings(counts: &FileCounts, spots: &FirstPlaces, facts: &FileFacts) -> Vec<Finding> {
     // Rows that the user leaves out say nothing about the others.
     let left_out = counts.rejections.get(Rejection::RowHidden);
     let (rows, niks) = (counts.rows.saturating_sub(left_out), counts.niks);
@@ -147,7 +147,7 @@ pub fn stop_findings(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) ->
 
 /// Returns all findings of a file, the most serious first: those that stop the file; rows that are
 /// not sent, or sent and perhaps wasted; and things that are good to know.
-pub fn findings(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) -> Vec<Finding> {
+pub fn findings(counts: &FileCounts, spots: &FirstPlaces, facts: &FileFacts) -> Vec<Finding> {
     let mut all = stop_findings(counts, spots, facts);
     let rows = counts.rows;
     if facts.guessed_windows_1252 {
@@ -270,7 +270,7 @@ const HIDDEN_MANY: &str =
     "are hidden in the workbook, by a filter or by hand, and would be sent too";
 
 /// Returns the findings that are good to know.
-fn notes(counts: &FileCounts, spots: &SpotLog, facts: &FileFacts) -> Vec<Finding> {
+fn notes(counts: &FileCounts, spots: &FirstPlaces, facts: &FileFacts) -> Vec<Finding> {
     let Skipped { titles, blank, totals, numbered } = facts.skipped;
     let headers = facts.repeated_headers;
     let cleaned = Finding {

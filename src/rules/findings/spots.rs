@@ -3,9 +3,10 @@
 //! Must hold: a place is built only while fewer than `SPOTS` places of its sign are known, so that
 //! further ones cost nothing.
 
-use crate::model::finding::{SPOTS, Spot};
-use crate::model::row::{NikLook, Reading, Rejection, Warning};
 use std::collections::BTreeMap;
+
+use crate::model::finding::{SPOTS, Spot};
+use crate::model::row::{NikShape, Reading, Rejection, Warning};
 
 /// A sign that a row shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,9 +41,9 @@ impl Sign {
 
 /// The first places of each sign.
 #[derive(Clone, Debug, Default)]
-pub struct SpotLog(BTreeMap<Sign, Vec<Spot>>);
+pub struct FirstPlaces(BTreeMap<Sign, Vec<Spot>>);
 
-impl SpotLog {
+impl FirstPlaces {
     /// Notes the signs of a row. `spot` returns the place of a sign in this row, with the
     /// value masked.
     pub fn add(&mut self, reading: &Reading, mut spot: impl FnMut(Sign) -> Spot) {
@@ -58,7 +59,7 @@ impl SpotLog {
             Err(rejection) => self.note(Sign::Rejection(*rejection), &mut spot),
         }
         match reading.look {
-            NikLook::Digits(look) => {
+            NikShape::Digits(look) => {
                 if look.last_zero {
                     self.note(Sign::LastZero, &mut spot);
                 }
@@ -66,9 +67,9 @@ impl SpotLog {
                     self.note(Sign::LateYear, &mut spot);
                 }
             }
-            NikLook::EmployeeNumber => self.note(Sign::EmployeeNumber, &mut spot),
-            NikLook::Swapped => self.note(Sign::Swapped, &mut spot),
-            NikLook::Scientific | NikLook::Rounded | NikLook::Words | NikLook::Other => {}
+            NikShape::EmployeeNumber => self.note(Sign::EmployeeNumber, &mut spot),
+            NikShape::Swapped => self.note(Sign::Swapped, &mut spot),
+            NikShape::Scientific | NikShape::Rounded | NikShape::Words | NikShape::Other => {}
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::finding::{Finding, Skipped, Spot};
-use crate::model::row::{Checked, DigitsLook, Rejection, Warning, Warnings};
+use crate::model::row::{Checked, DigitTraits, Rejection, Warning, Warnings};
 use crate::model::subject::Subject;
 use crate::rules::headers::HeaderKey;
 use crate::rules::name::check_name;
@@ -15,8 +15,8 @@ fn counts(rows: u64, change: impl Fn(&mut FileCounts)) -> FileCounts {
     counts
 }
 
-fn reading(checked: Result<Checked, Rejection>, look: NikLook) -> Reading {
-    Reading { checked, look, formerly: None }
+fn reading(checked: Result<Checked, Rejection>, look: NikShape) -> Reading {
+    Reading { checked, look, sendable_before: None }
 }
 
 fn reject(counts: &mut FileCounts, rows: u64) {
@@ -85,7 +85,7 @@ fn stops_at_the_limits() {
         ),
         ("one bad row", counts(1, |c| (c.niks, c.scientific) = (0, 1)), "file_scientific"),
     ] {
-        let found = stop_findings(&counts, &SpotLog::default(), &FileFacts::default());
+        let found = stop_findings(&counts, &FirstPlaces::default(), &FileFacts::default());
         assert_eq!(codes(&found), stops, "{what}");
         for finding in found {
             assert!(finding.message.contains(&finding.count.to_string()), "{what}");
@@ -102,7 +102,7 @@ fn a_header_may_say_that_these_are_family_cards() {
         [("No. KK", 0, "file_family_cards"), ("No. KK", 10, ""), ("NIK", 0, "")]
     {
         let counts = counts(20, |c| c.women = women);
-        let found = stop_findings(&counts, &SpotLog::default(), &headed(header));
+        let found = stop_findings(&counts, &FirstPlaces::default(), &headed(header));
         assert_eq!(codes(&found), stops, "{header} {women}");
     }
 }
@@ -121,7 +121,7 @@ fn the_gravest_come_first() {
         id_header: None,
         other_sheets: vec!["Utara".to_owned()],
     };
-    let found = findings(&counts, &SpotLog::default(), &facts);
+    let found = findings(&counts, &FirstPlaces::default(), &facts);
     assert_eq!(
         codes(&found),
         "file_scientific encoding_windows_1252 sheets_left_out rows_hidden formulas_without_values texts_missing \
@@ -134,8 +134,8 @@ fn the_gravest_come_first() {
 #[test]
 fn the_first_places_are_kept() {
     let refused = Reading::refused(Rejection::NameEmpty);
-    let rejected = Reading { look: NikLook::Swapped, ..refused };
-    let mut spots = SpotLog::default();
+    let rejected = Reading { look: NikShape::Swapped, ..refused };
+    let mut spots = FirstPlaces::default();
     for line in 1..=9 {
         spots.add(&rejected, |sign| Spot {
             line,
@@ -162,14 +162,14 @@ fn counts_what_it_is_fed() {
     let checked = Checked { subject: Subject { nik, name }, warnings, name_changed: true };
     counts.add(&reading(
         Ok(checked),
-        NikLook::Digits(DigitsLook { last_zero: true, ..DigitsLook::default() }),
+        NikShape::Digits(DigitTraits { last_zero: true, ..DigitTraits::default() }),
     ));
     counts.add(&reading(
         Err(Rejection::ExcelTruncated),
-        NikLook::Digits(DigitsLook { last_zero: true, ..DigitsLook::default() }),
+        NikShape::Digits(DigitTraits { last_zero: true, ..DigitTraits::default() }),
     ));
-    counts.add(&reading(Err(Rejection::ExcelScientific), NikLook::Scientific));
-    counts.add(&reading(Err(Rejection::RaggedRow), NikLook::Other));
+    counts.add(&reading(Err(Rejection::ExcelScientific), NikShape::Scientific));
+    counts.add(&reading(Err(Rejection::RaggedRow), NikShape::Other));
 
     assert_eq!((counts.rows, counts.passed, counts.rejected()), (4, 1, 3));
     assert_eq!((counts.niks, counts.last_zero, counts.scientific), (2, 2, 1));
@@ -177,16 +177,16 @@ fn counts_what_it_is_fed() {
     assert_eq!(counts.warnings.get(Warning::NameHasComma), 1);
 
     for look in [
-        DigitsLook { number: true, last_zero: true, ..DigitsLook::default() },
-        DigitsLook { number: true, ..DigitsLook::default() },
-        DigitsLook { woman: true, ..DigitsLook::default() },
-        DigitsLook { late_year: true, ..DigitsLook::default() },
+        DigitTraits { number: true, last_zero: true, ..DigitTraits::default() },
+        DigitTraits { number: true, ..DigitTraits::default() },
+        DigitTraits { woman: true, ..DigitTraits::default() },
+        DigitTraits { late_year: true, ..DigitTraits::default() },
     ] {
         for _ in 0..2 {
-            counts.add(&reading(Err(Rejection::NikLength), NikLook::Digits(look)));
+            counts.add(&reading(Err(Rejection::NikLength), NikShape::Digits(look)));
         }
     }
-    for look in [NikLook::Rounded, NikLook::EmployeeNumber, NikLook::Swapped, NikLook::Words] {
+    for look in [NikShape::Rounded, NikShape::EmployeeNumber, NikShape::Swapped, NikShape::Words] {
         for _ in 0..2 {
             counts.add(&reading(Err(Rejection::NikLength), look));
         }
@@ -204,24 +204,24 @@ fn each_sign_has_places_of_its_own() {
     let rejections = Rejection::ALL.iter().map(|r| Sign::Rejection(*r));
     let warnings = Warning::ALL.iter().map(|w| Sign::Warning(*w));
     let all: Vec<Sign> = rejections.chain(warnings).chain(others).collect();
-    let digits = |look| reading(Err(Rejection::NikEmpty), NikLook::Digits(look));
+    let digits = |look| reading(Err(Rejection::NikEmpty), NikShape::Digits(look));
     let plain = |look| reading(Err(Rejection::NikEmpty), look);
     let (nik, _) = check_nik("3275014101900011", &NikPolicy::default()).unwrap();
     let passed = |warning: Option<Warning>, name_changed| {
         let subject = Subject { nik, name: check_name("BUDI", None).unwrap().name };
         let warnings = warning.into_iter().collect();
-        reading(Ok(Checked { subject, warnings, name_changed }), NikLook::Words)
+        reading(Ok(Checked { subject, warnings, name_changed }), NikShape::Words)
     };
     let reading = |sign| match sign {
-        Sign::Rejection(rejection) => reading(Err(rejection), NikLook::Words),
+        Sign::Rejection(rejection) => reading(Err(rejection), NikShape::Words),
         Sign::Warning(warning) => passed(Some(warning), false),
-        Sign::LastZero => digits(DigitsLook { last_zero: true, ..DigitsLook::default() }),
-        Sign::LateYear => digits(DigitsLook { late_year: true, ..DigitsLook::default() }),
-        Sign::EmployeeNumber => plain(NikLook::EmployeeNumber),
-        Sign::Swapped => plain(NikLook::Swapped),
+        Sign::LastZero => digits(DigitTraits { last_zero: true, ..DigitTraits::default() }),
+        Sign::LateYear => digits(DigitTraits { late_year: true, ..DigitTraits::default() }),
+        Sign::EmployeeNumber => plain(NikShape::EmployeeNumber),
+        Sign::Swapped => plain(NikShape::Swapped),
         Sign::NameCleaned => passed(None, true),
     };
-    let mut spots = SpotLog::default();
+    let mut spots = FirstPlaces::default();
     let spot = |sign| Spot { line: 7, record: 6, cell: format!("{sign:?}"), value: String::new() };
     for sign in &all {
         spots.add(&reading(*sign), spot);
@@ -238,7 +238,7 @@ fn how_findings_read() {
     let mut counts = counts(2000, |c| (c.scientific, c.names_changed) = (1500, 1));
     reject(&mut counts, 1500);
     let message = |code: &str| {
-        let all = findings(&counts, &SpotLog::default(), &FileFacts::default());
+        let all = findings(&counts, &FirstPlaces::default(), &FileFacts::default());
         all.into_iter()
             .find(|finding| finding.code == code)
             .map(|found| (found.message, found.hint))
@@ -252,9 +252,9 @@ fn how_findings_read() {
     );
     assert_eq!(message("titles_skipped"), None);
 
-    let mut spots = SpotLog::default();
+    let mut spots = FirstPlaces::default();
     let spot = |_| Spot { line: 3, record: 2, cell: "A3".to_owned(), value: String::new() };
-    let row = reading(Err(Rejection::ExcelScientific), NikLook::Scientific);
+    let row = reading(Err(Rejection::ExcelScientific), NikShape::Scientific);
     spots.add(&row, spot);
     let stops = stop_findings(&counts, &spots, &FileFacts::default());
     let places: Vec<usize> = stops.iter().map(|finding| finding.places.len()).collect();

@@ -5,8 +5,9 @@
 //!
 //! Never: looks at cells.
 
-use super::words::{FIRST_SIDE_OF_A_DEAL, Word, words_of};
 use unicode_normalization::UnicodeNormalization;
+
+use super::words::{FIRST_SIDE_OF_A_DEAL, Word, words_of};
 
 /// Content of a column, as its header tells.
 ///

@@ -203,8 +203,9 @@ fn joined(piece: &str) -> Option<Vec<Word>> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use Word::{Card, Filler, Name, Nik, Number, OtherPerson, Role, Whole};
+
+    use super::*;
 
     #[test]
     fn a_word_stands_in_one_list() {

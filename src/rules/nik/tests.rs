@@ -1,7 +1,8 @@
 //! Tests of the rules for NIKs: one table for each rule, and properties of any text.
 
-use super::*;
 use proptest::prelude::*;
+
+use super::*;
 
 const GOOD: &str = "3275014101900001";
 
@@ -187,7 +188,7 @@ fn knows_38_provinces_and_four_more_codes() {
 #[test]
 fn says_what_a_cell_looks_like() {
     let digits = |last_zero, woman, late_year| {
-        NikLook::Digits(DigitsLook { last_zero, woman, late_year, number: false })
+        NikShape::Digits(DigitTraits { last_zero, woman, late_year, number: false })
     };
     for (raw, look) in [
         (GOOD, digits(false, true, false)),
@@ -198,14 +199,14 @@ fn says_what_a_cell_looks_like() {
         ("3275014101900000", digits(true, true, false)),
         ("'3275 0141 0190 0010", digits(true, true, false)),
         ("0000000000000000", digits(true, false, false)),
-        ("3.27501E+15", NikLook::Scientific),
-        ("9175014101900001.0", NikLook::Rounded),
-        ("327501410190000", NikLook::Other),
-        ("1234", NikLook::EmployeeNumber),
-        ("198501012010011001", NikLook::EmployeeNumber),
-        ("123", NikLook::Other),
-        ("", NikLook::Other),
-        ("BUDI", NikLook::Words),
+        ("3.27501E+15", NikShape::Scientific),
+        ("9175014101900001.0", NikShape::Rounded),
+        ("327501410190000", NikShape::Other),
+        ("1234", NikShape::EmployeeNumber),
+        ("198501012010011001", NikShape::EmployeeNumber),
+        ("123", NikShape::Other),
+        ("", NikShape::Other),
+        ("BUDI", NikShape::Words),
     ] {
         assert_eq!(look_of(raw), look, "{raw:?}");
         assert_eq!(read_nik(raw, &STRICT).look, look, "{raw:?}");
@@ -236,7 +237,7 @@ fn a_number_may_have_lost_its_last_digit() {
         (read_number("3275014101900001", &STRICT), true),
         (read_nik("3275014101900001", &STRICT), false),
     ] {
-        assert!(matches!(reading.look, NikLook::Digits(look) if look.number == number));
+        assert!(matches!(reading.look, NikShape::Digits(look) if look.number == number));
     }
 }
 

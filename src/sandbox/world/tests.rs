@@ -20,8 +20,8 @@ fn draws(world: &mut World, ending: &str, at_ms: &[u64]) -> Vec<&'static str> {
         .collect()
 }
 
-fn world(change: impl FnOnce(&mut Options)) -> World {
-    let mut options = Options::default();
+fn world(change: impl FnOnce(&mut SandboxOptions)) -> World {
+    let mut options = SandboxOptions::default();
     change(&mut options);
     World::new(&options)
 }

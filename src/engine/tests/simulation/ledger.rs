@@ -9,14 +9,14 @@ use super::Sabotage;
 use super::dice::Dice;
 use crate::ledger::testing::Backend;
 use crate::ledger::{
-    Detail, Earlier, Ending, Facts, FoundRun, Journal, Ledger, LedgerError, OpenRun, Opening, Own,
-    Purged, Recorded, RunId, RunRef, Unrecorded,
+    AttemptDetail, EarlierFact, Facts, FoundRun, Journal, Ledger, LedgerError, OpenRun, OwnAttempt,
+    Purged, Recorded, RunId, RunRef, StartEnd, StartRequest, Unrecorded,
 };
 use crate::model::attempt::{AttemptId, Batch, WallMs};
 use crate::rules::body::BodyKind;
 use crate::rules::estimate::History;
-use crate::rules::pair::PairHasher;
-use crate::rules::pairs::{PairIndex, SortedKeys};
+use crate::rules::pair_key::PairHasher;
+use crate::rules::pair_table::{PairIndex, SortedKeys};
 
 /// The fate of the process: when it is killed, and how much of its last write remains.
 pub(super) struct Fate {
@@ -125,31 +125,31 @@ impl<B: Backend> SimLedger<B> {
 }
 
 impl<B: Backend> Facts for SimLedger<B> {
-    fn find_run(&mut self, opening: &Opening) -> Result<FoundRun, LedgerError> {
+    fn find_run(&mut self, opening: &StartRequest) -> Result<FoundRun, LedgerError> {
         self.read(|ledger| ledger.find_run(opening))
     }
 
-    fn earlier(
+    fn visit_earlier(
         &mut self,
         run: &RunRef,
         keys: &SortedKeys,
-        visit: &mut dyn FnMut(PairIndex, Earlier),
+        visit: &mut dyn FnMut(PairIndex, EarlierFact),
     ) -> Result<(), LedgerError> {
         match self.sabotage {
             Some(Sabotage::ForgetEarlier) => Ok(()),
-            _ => self.read(|ledger| ledger.earlier(run, keys, visit)),
+            _ => self.read(|ledger| ledger.visit_earlier(run, keys, visit)),
         }
     }
 
-    fn own(
+    fn visit_own(
         &mut self,
         run: RunId,
         keys: &SortedKeys,
-        visit: &mut dyn FnMut(Option<PairIndex>, Own),
+        visit: &mut dyn FnMut(Option<PairIndex>, OwnAttempt),
     ) -> Result<(), LedgerError> {
         match self.sabotage {
             Some(Sabotage::ForgetOwn) => Ok(()),
-            _ => self.read(|ledger| ledger.own(run, keys, visit)),
+            _ => self.read(|ledger| ledger.visit_own(run, keys, visit)),
         }
     }
 
@@ -170,7 +170,7 @@ impl<B: Backend> Ledger for SimLedger<B> {
         ledger.as_ref().expect("a ledger is open").hasher()
     }
 
-    fn open_run(&mut self, opening: &Opening) -> Result<OpenRun, LedgerError> {
+    fn open_run(&mut self, opening: &StartRequest) -> Result<OpenRun, LedgerError> {
         self.write(|ledger| ledger.open_run(opening))
     }
 
@@ -179,15 +179,15 @@ impl<B: Backend> Ledger for SimLedger<B> {
         Err(LedgerError::WriterGone)
     }
 
-    fn details(&mut self, attempts: &[AttemptId]) -> Result<Vec<Detail>, LedgerError> {
+    fn details(&mut self, attempts: &[AttemptId]) -> Result<Vec<AttemptDetail>, LedgerError> {
         self.read(|ledger| ledger.details(attempts))
     }
 
-    fn end_start(&mut self, run: &OpenRun, ending: &Ending) -> Result<(), LedgerError> {
+    fn end_start(&mut self, run: &OpenRun, ending: &StartEnd) -> Result<(), LedgerError> {
         self.write(|ledger| ledger.end_start(run, ending))
     }
 
-    fn end_run(&mut self, run: &OpenRun, ending: &Ending) -> Result<(), LedgerError> {
+    fn end_run(&mut self, run: &OpenRun, ending: &StartEnd) -> Result<(), LedgerError> {
         self.write(|ledger| ledger.end_run(run, ending))
     }
 

@@ -15,14 +15,14 @@ use super::stage::Stage;
 use super::swarm::Kind;
 use super::world::{Failure, Flags, World};
 use crate::commands::run::body_trial;
-use crate::commands::run::finish::{Ended, EndedStart, Left, Output, finish};
-use crate::commands::stages::{UseOfKnown, fold, opening};
+use crate::commands::run::finish::{Ended, EndedStart, Output, SendingResult, finish};
+use crate::commands::stages::{ReuseRules, fold, opening};
 use crate::config::Reuse;
-use crate::engine::{Deadline, Delivery, Dispatcher, NextRow, Options, RunState};
+use crate::engine::{Deadline, Delivery, Dispatcher, EngineOptions, NextRow, RunState};
 use crate::error::Error;
 use crate::input::{self, Source, inspect};
 use crate::ledger::testing::Backend;
-use crate::ledger::{Ledger, OpenRun, Opening, Preview, RunRef};
+use crate::ledger::{Ledger, OpenRun, Preview, RunRef, StartRequest};
 use crate::model::attempt::{PairKey, WallMs};
 use crate::model::class::{End, ResultCode};
 use crate::model::exit_code::ExitCode;
@@ -30,8 +30,8 @@ use crate::model::stop::StopReason;
 use crate::output::{BookOptions, Dialect, Format, RunReport, Writer};
 use crate::passes::{Input, Known, PassError, Survey, project, read_candidates, survey};
 use crate::rules::columns::ColumnSpec;
-use crate::rules::pair::PairHasher;
-use crate::rules::pairs::PairState;
+use crate::rules::pair_key::PairHasher;
+use crate::rules::pair_table::PairState;
 use crate::rules::retry::Tick;
 
 /// The results of the stages before the first call.
@@ -86,7 +86,7 @@ impl<B: Backend> World<B> {
         let table = std::mem::take(&mut begun.survey.table);
         let dispatcher = Dispatcher::new(&options, table, begun.known.run, begun.run.start);
         let left = if to_send == 0 {
-            Left::nothing_to_send(dispatcher, ledger)
+            SendingResult::nothing_to_send(dispatcher, ledger)
         } else {
             self.verify(at, &begun, asked, dispatcher, ledger)?
         };
@@ -99,7 +99,7 @@ impl<B: Backend> World<B> {
 
     /// Returns the options of the dispatcher, with a guard taken out. The checks still use the
     /// options that the user asked for.
-    fn sabotaged(&self, asked: &Options) -> Options {
+    fn sabotaged(&self, asked: &EngineOptions) -> EngineOptions {
         let mut options = asked.clone();
         match self.sabotage {
             Some(Sabotage::NoBudget) => (options.max_charges, options.max_calls) = (None, None),
@@ -123,19 +123,24 @@ impl<B: Backend> World<B> {
             use crate::ledger::Facts;
             let found = facts.find_run(&opening)?;
             let reuse = reuse(flags, false);
-            let rules = UseOfKnown { reuse: &reuse, retry, now: opening.at };
+            let rules = ReuseRules { reuse: &reuse, retry, now: opening.at };
             fold(&mut input, &mut survey, facts, &found, rules, &|| false)
         });
         Ok(known.map_err(broken)?.map(|known| Plan::of(&survey, known)))
     }
 
     /// Reads the file in the way that is common to `plan` and a start.
-    fn look(&self, at: usize, flags: &Flags, hasher: PairHasher) -> Step<(Input, Survey, Opening)> {
+    fn look(
+        &self,
+        at: usize,
+        flags: &Flags,
+        hasher: PairHasher,
+    ) -> Step<(Input, Survey, StartRequest)> {
         let source = Source::file(&self.path(at)).map_err(broken)?;
-        let options = input::Options {
+        let options = input::ReadOptions {
             id_column: Some(ColumnSpec::Index(2)),
             name_column: Some(ColumnSpec::Index(3)),
-            ..input::Options::default()
+            ..input::ReadOptions::default()
         };
         let layout = inspect(&source, &options).map_err(broken)?;
         let input = Input::new(source, layout, options, hasher);
@@ -143,7 +148,7 @@ impl<B: Backend> World<B> {
         let reuse = reuse(flags, false);
         let opening = opening(&input, &survey, &reuse, "account", WallMs(self.wall_ms()));
         // The folder of the files is another one each time that the seed is played.
-        Ok((input, survey, Opening { path: [at as u8; 16], ..opening }))
+        Ok((input, survey, StartRequest { path: [at as u8; 16], ..opening }))
     }
 
     /// Surveys the file, folds in what is known, and begins the run or resumes it.
@@ -160,7 +165,7 @@ impl<B: Backend> World<B> {
         let found = ledger.find_run(&opening).map_err(broken)?;
         let reuse = reuse(flags, self.sabotage == Some(Sabotage::ResendDoubts));
         let retry = &flags.options.retry;
-        let rules = UseOfKnown { reuse: &reuse, retry, now: opening.at };
+        let rules = ReuseRules { reuse: &reuse, retry, now: opening.at };
         let known = fold(&mut input, &mut survey, &mut ledger, &found, rules, &|| false);
         let known = known.map_err(broken)?;
         let opened = ledger.open_run(&opening);
@@ -198,10 +203,10 @@ impl<B: Backend> World<B> {
         &mut self,
         at: usize,
         begun: &Begun,
-        asked: Options,
+        asked: EngineOptions,
         dispatcher: Dispatcher,
         ledger: SimLedger<B>,
-    ) -> Step<Left<SimLedger<B>>> {
+    ) -> Step<SendingResult<SimLedger<B>>> {
         let (rows, read) = self.read_rows(at, begun);
         let signals = self.any_signals();
         let limits = Limits { options: asked, terms: begun.terms };
@@ -215,7 +220,7 @@ impl<B: Backend> World<B> {
         let failure = state.failure.take();
         let ended = Ended::of(state.stop, failure, Ok(read));
         // If the writer is gone, the ledger is gone with it.
-        Ok(Left { state, ledger: (!is_gone).then_some(ledger), ended })
+        Ok(SendingResult { state, ledger: (!is_gone).then_some(ledger), ended })
     }
 
     /// Returns the rows as the reader's thread delivers them. The file may have changed before.
@@ -236,7 +241,7 @@ impl<B: Backend> World<B> {
             match delivery {
                 Delivery::Rows(chunk) => rows.extend(chunk.into_iter().map(NextRow::Row)),
                 Delivery::End => rows.push_back(NextRow::End),
-                Delivery::Changed => rows.push_back(NextRow::Broken(StopReason::InputChanged)),
+                Delivery::Failed(reason) => rows.push_back(NextRow::Broken(reason)),
             }
         }
         (rows, read)
@@ -254,7 +259,7 @@ impl<B: Backend> World<B> {
     }
 
     /// Runs the stages after the last call, and checks their results.
-    fn end(&mut self, flags: &Flags, begun: &Begun, left: Left<SimLedger<B>>) -> Step {
+    fn end(&mut self, flags: &Flags, begun: &Begun, left: SendingResult<SimLedger<B>>) -> Step {
         let storage_failed = matches!(left.ended, Ended::StorageFailed(_));
         let had_ledger = left.ledger.is_some();
         let now = WallMs(self.wall_ms());

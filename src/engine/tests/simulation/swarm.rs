@@ -101,13 +101,13 @@ impl Swarm {
         Self([0; KINDS])
     }
 
-    pub(super) const fn strikes(&self, kind: Kind, dice: &mut Dice) -> bool {
+    pub(super) fn strikes(&self, kind: Kind, dice: &mut Dice) -> bool {
         dice.below(1000) < self.0[kind as usize]
     }
 
     /// Decides once for a start, and not for each call, whether this kind occurs: in half of the
     /// cases, if the seed has this kind.
-    pub(super) const fn is_on(&self, kind: Kind, dice: &mut Dice) -> bool {
+    pub(super) fn is_on(&self, kind: Kind, dice: &mut Dice) -> bool {
         self.0[kind as usize] > 0 && dice.one_in(2)
     }
 }

@@ -15,7 +15,7 @@ use super::dice::Dice;
 use super::ledger::{Fate, SimLedger};
 use super::swarm::{Kind, Swarm};
 use super::vendor::{Person, Vendor};
-use crate::engine::Options;
+use crate::engine::EngineOptions;
 use crate::ledger::Ledger;
 use crate::ledger::testing::{Backend, Stored, Trap};
 use crate::model::attempt::{Batch, PairKey, WallMs};
@@ -26,7 +26,7 @@ use crate::rules::testing::subject;
 /// Time at which the world begins, in milliseconds since the Unix epoch.
 const BEGINNING: i64 = 1_750_000_000_000;
 
-/// Number of rows of a large file: more than the first verdicts that are looked at.
+/// Number of rows of a large file: more than the first verdicts that are known at.
 const LARGE: u64 = 260;
 
 /// A row of a file.
@@ -53,7 +53,7 @@ pub(super) enum Failure {
 /// The flags of one start.
 #[derive(Debug, Clone)]
 pub(super) struct Flags {
-    pub(super) options: Options,
+    pub(super) options: EngineOptions,
     pub(super) reuse: Duration,
     pub(super) reask_after: Duration,
     pub(super) resend: bool,
@@ -291,7 +291,7 @@ impl<B: Backend> World<B> {
 
     fn calm_flags(&self) -> Flags {
         Flags {
-            options: Options { body: BodyTrial::Proved(self.vendor.reads()), ..options() },
+            options: EngineOptions { body: BodyTrial::Proved(self.vendor.reads()), ..options() },
             reuse: secs(30 * 86_400),
             reask_after: secs(86_400),
             resend: false,
@@ -308,7 +308,7 @@ impl<B: Backend> World<B> {
             (on(Kind::Reuse), on(Kind::Resend), on(Kind::RetryRefused));
         let (deadline, budget, calls) = (on(Kind::Deadline), on(Kind::Budget), on(Kind::Calls));
         let brake = on(Kind::Brake);
-        let mut options = Options { seed: dice.next(), ..calm.options };
+        let mut options = EngineOptions { seed: dice.next(), ..calm.options };
         options.concurrency = dice.pick(&[1, 2, 3, 4, 8, 64]);
         options.throttle.rate = dice.pick(&[None, Some(0.7), Some(10.0), Some(50.0), Some(1000.0)]);
         options.retry.max_attempts = dice.pick(&[1, 2, 6, 6, 20]);

@@ -10,7 +10,7 @@ fn cell_of(inner: &str) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_long_in_its_parts_is_an_error() {
+fn long_rows_texts_and_nesting_are_errors() {
     let x = |n: usize| "x".repeat(n);
     let cell = cell_of;
     for (what, sheet, strings, said) in [

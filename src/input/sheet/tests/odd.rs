@@ -20,7 +20,7 @@ fn whole() -> Vec<u8> {
 fn still_read(what: &str, parts: &Parts) {
     let parts: Vec<_> = parts.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
     let book = book_with(&whole(), NO_STRINGS, &parts);
-    let read = converted(&book, &InputOptions::default()).map(|source| text_of(&source));
+    let read = converted(&book, &ReadOptions::default()).map(|source| text_of(&source));
     assert_eq!(read.map_err(|error| error.to_string()), Ok("NIK\n".to_owned()), "{what}");
 }
 

@@ -6,13 +6,13 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::ledger::Detail;
-use crate::ledger::sqlite::witness::{Testimony, path_of};
+use crate::ledger::AttemptDetail;
+use crate::ledger::sqlite::witness::{WitnessRecord, path_of};
 use crate::model::texts::Text;
 
 /// Returns the message with which the ledger is refused, or an empty text. A preview must refuse
 /// with the same message.
-fn told(place: &Place) -> String {
+fn told(place: &LedgerFolder) -> String {
     let opened = SqliteLedger::open(&place.location(), Duration::ZERO, || WallMs(0));
     let told = opened.map(drop).map_err(|error| error.to_string()).err().unwrap_or_default();
     let previewed =
@@ -28,7 +28,7 @@ fn wal_of(ledger: &Path) -> std::path::PathBuf {
 
 /// Returns an open ledger with three facts in its file and four in its WAL, and the bytes of the
 /// ledger file before the first fact.
-fn under_way(place: &Place) -> (SqliteLedger, Vec<u8>) {
+fn under_way(place: &LedgerFolder) -> (SqliteLedger, Vec<u8>) {
     drop(place.open());
     let old = fs::read(place.location().ledger).unwrap();
     let mut ledger = place.open();
@@ -41,7 +41,7 @@ fn under_way(place: &Place) -> (SqliteLedger, Vec<u8>) {
 
 #[test]
 fn a_ledger_that_holds_less_than_its_witness_saw_is_refused() {
-    let origin = Place::new();
+    let origin = LedgerFolder::new();
     let (_ledger, old) = under_way(&origin);
     let held = "it held 7 facts at least, up to call 2 of start 2";
     assert_eq!(told(&copied(&origin)), "", "a killed process leaves all of it");
@@ -50,7 +50,8 @@ fn a_ledger_that_holds_less_than_its_witness_saw_is_refused() {
     fs::remove_file(gone.location().ledger).unwrap();
     fs::remove_file(wal_of(&gone.location().ledger)).unwrap();
     assert!(told(&gone).ends_with(&format!("is gone or empty; {held}")), "{}", told(&gone));
-    let looked = SqliteLedger::look(&gone.location().ledger).map(drop).unwrap_err().to_string();
+    let looked =
+        SqliteLedger::open_to_show(&gone.location().ledger).map(drop).unwrap_err().to_string();
     assert!(looked.ends_with(held), "{looked}");
 
     let without_wal = copied(&origin);
@@ -84,10 +85,10 @@ fn a_ledger_that_holds_less_than_its_witness_saw_is_refused() {
 
 #[test]
 fn a_witness_that_proves_nothing_is_made_anew() {
-    let origin = Place::new();
+    let origin = LedgerFolder::new();
     let (_ledger, _) = under_way(&origin);
     let says = fs::read_to_string(path_of(&origin.location().ledger)).unwrap();
-    assert!(Testimony::read(&origin.location().ledger).is_some());
+    assert!(WitnessRecord::read(&origin.location().ledger).is_some());
     let other_key = says.replacen(says.split(' ').nth(1).unwrap(), "0011223344556677", 1);
     for (n, torn) in
         ["", "\n", "something else\n", &says[..says.len() - 1], &says.replace('7', "9"), &other_key]
@@ -109,14 +110,14 @@ fn a_witness_that_proves_nothing_is_made_anew() {
 
 #[test]
 fn a_row_without_its_sum_is_damaged() {
-    let place = Place::new();
+    let place = LedgerFolder::new();
     let mut ledger = place.open();
     let run = ledger.open_run(&opening(1, 1)).unwrap();
     let mut ledger = record(ledger, &run, &[(1, Some(MATCH)), (2, None)], &[]);
     let keys = PairTable::new((1..10).map(key).collect()).keys();
-    assert!(ledger.own(run.id, &keys, &mut |_, _| {}).is_ok());
+    assert!(ledger.visit_own(run.id, &keys, &mut |_, _| {}).is_ok());
     ledger.connection.execute("UPDATE settlements SET sum = NULL", []).unwrap();
-    let error = ledger.own(run.id, &keys, &mut |_, _| {}).unwrap_err();
+    let error = ledger.visit_own(run.id, &keys, &mut |_, _| {}).unwrap_err();
     assert!(error.hint().contains("backup"), "{}", error.hint());
 }
 
@@ -147,7 +148,7 @@ fn what_the_storage_says_is_told_with_what_was_tried_and_without_a_path() {
 
 #[test]
 fn an_attempt_that_is_left_out_is_damage() {
-    let place = Place::new();
+    let place = LedgerFolder::new();
     let mut ledger = place.open();
     let first = ledger.open_run(&opening(1, 1)).unwrap();
     let ledger = record(ledger, &first, &[(1, Some(MATCH)), (2, Some(MATCH))], &[]);
@@ -157,22 +158,25 @@ fn an_attempt_that_is_left_out_is_damage() {
     let mut ledger = record(ledger, &second, &[(3, Some(MATCH))], &[]);
     let last = AttemptId::of(first.start, 2).0;
     let keys = PairTable::new((1..10).map(key).collect()).keys();
-    assert!(ledger.own(first.id, &keys, &mut |_, _| {}).is_ok());
+    assert!(ledger.visit_own(first.id, &keys, &mut |_, _| {}).is_ok());
     // The last attempt of a start that is over is missing: the start's row says how many there
     // were.
     ledger.connection.execute("DELETE FROM intents WHERE id = ?1", [last]).unwrap();
-    assert!(is_refused(ledger.own(first.id, &keys, &mut |_, _| {})));
-    assert!(ledger.own(second.id, &keys, &mut |_, _| {}).is_ok());
+    assert!(is_refused(ledger.visit_own(first.id, &keys, &mut |_, _| {})));
+    assert!(ledger.visit_own(second.id, &keys, &mut |_, _| {}).is_ok());
 }
 
 #[test]
 fn a_count_that_is_lower_is_told_whatever_else_is_right() {
-    let place = Place::new();
+    let place = LedgerFolder::new();
     drop(under_way(&place));
     let ledger = place.open();
-    assert!(ledger.check_whole().is_ok());
+    assert!(ledger.check_nothing_lost().is_ok());
     ledger.connection.execute("UPDATE meta SET value = 6 WHERE name = 'facts'", []).unwrap();
-    let told = SqliteLedger::look(&place.location().ledger).unwrap().check_whole().unwrap_err();
+    let told = SqliteLedger::open_to_show(&place.location().ledger)
+        .unwrap()
+        .check_nothing_lost()
+        .unwrap_err();
     assert!(told.to_string().ends_with("and holds 6, up to call 2 of start 2"), "{told}");
 }
 
@@ -180,7 +184,7 @@ fn a_count_that_is_lower_is_told_whatever_else_is_right() {
 #[test]
 fn a_link_in_the_place_of_a_file_of_sqlites_is_refused() {
     for ending in ["-wal", "-journal", "-shm"] {
-        let place = Place::new();
+        let place = LedgerFolder::new();
         drop(place.open());
         let mut path = place.location().ledger.into_os_string();
         path.push(ending);
@@ -195,14 +199,14 @@ fn a_link_in_the_place_of_a_file_of_sqlites_is_refused() {
 #[test]
 fn an_answer_that_is_gone_is_damage_once_its_start_is_over() {
     for is_own in [true, false] {
-        let place = Place::new();
+        let place = LedgerFolder::new();
         let mut ledger = place.open();
         let run = ledger.open_run(&opening(1, 1)).unwrap();
         let mut ledger = record(ledger, &run, &[(1, Some(MATCH)), (2, Some(MATCH))], &[]);
         let keys = PairTable::new((1..10).map(key).collect()).keys();
         let read = |ledger: &mut SqliteLedger| match is_own {
-            true => ledger.own(run.id, &keys, &mut |_, _| {}),
-            false => ledger.earlier(&RunRef::New { takes_over: None }, &keys, &mut |_, _| {}),
+            true => ledger.visit_own(run.id, &keys, &mut |_, _| {}),
+            false => ledger.visit_earlier(&RunRef::New { takes_over: None }, &keys, &mut |_, _| {}),
         };
         ledger.connection.execute("DELETE FROM settlements WHERE id & 255 = 2", []).unwrap();
         assert!(read(&mut ledger).is_ok(), "it may be in flight");
@@ -214,7 +218,7 @@ fn an_answer_that_is_gone_is_damage_once_its_start_is_over() {
 /// Inner pages of a B-tree say where a fact is. A damaged inner page must not hide a fact.
 #[test]
 fn a_flipped_bit_in_a_page_that_leads_to_others_is_noticed_or_changes_nothing() {
-    let origin = Place::new();
+    let origin = LedgerFolder::new();
     let mut ledger = origin.open();
     let pairs = |range: std::ops::Range<u64>| range.map(|n| (n, Some(MATCH))).collect::<Vec<_>>();
     for (n, range) in [(1, 1..400), (2, 400..600)] {
@@ -228,24 +232,24 @@ fn a_flipped_bit_in_a_page_that_leads_to_others_is_noticed_or_changes_nothing() 
     drop(ledger);
     let keys: Vec<_> = (1..601).map(key).collect();
     // A fact may be visited twice, so a set is compared.
-    let read = |place: &Place| -> Result<BTreeSet<String>, LedgerError> {
+    let read = |place: &LedgerFolder| -> Result<BTreeSet<String>, LedgerError> {
         let mut ledger = SqliteLedger::open(&place.location(), Duration::ZERO, || WallMs(0))?;
         let (mut seen, mut attempts) = (BTreeSet::new(), Vec::new());
         // Four keys are looked up one by one; all keys together are found by a sweep.
         for keys in keys.chunks(4).chain([&keys[..]]) {
             let keys = PairTable::new(keys.to_vec()).keys();
-            ledger.earlier(&RunRef::Open(RunId(2)), &keys, &mut |at, earlier| {
+            ledger.visit_earlier(&RunRef::Open(RunId(2)), &keys, &mut |at, earlier| {
                 attempts.push(earlier.attempt);
                 seen.insert(format!("{:?} of {} {earlier:?}", at, keys.as_slice().len()));
             })?;
         }
         let keys = PairTable::new(keys.clone()).keys();
-        ledger.own(RunId(2), &keys, &mut |at, own| {
+        ledger.visit_own(RunId(2), &keys, &mut |at, own| {
             attempts.push(own.attempt);
             seen.insert(format!("{at:?} {own:?}"));
         })?;
         let details = ledger.details(&attempts)?;
-        let remark = |detail: &Detail| detail.texts.get(Text::Remark).map(str::to_owned);
+        let remark = |detail: &AttemptDetail| detail.texts.get(Text::Remark).map(str::to_owned);
         seen.extend(details.iter().map(|d| format!("{:?} {:?}", d.attempt, remark(d))));
         Ok(seen)
     };

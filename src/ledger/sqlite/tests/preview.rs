@@ -3,7 +3,10 @@
 use super::*;
 
 /// Reads the run of an opening, and what is known of its pairs, through a preview.
-fn previewed(place: &Place, opening: &Opening) -> (FoundRun, Vec<(u32, String, &'static str)>) {
+fn previewed(
+    place: &LedgerFolder,
+    opening: &StartRequest,
+) -> (FoundRun, Vec<(u32, String, &'static str)>) {
     let preview = SqlitePreview::of(&place.location()).unwrap();
     let read = preview.read(|facts| {
         let run = facts.find_run(opening)?;
@@ -15,7 +18,7 @@ fn previewed(place: &Place, opening: &Opening) -> (FoundRun, Vec<(u32, String, &
 
 #[test]
 fn a_preview_sees_what_the_next_start_finds_and_writes_nothing() {
-    let place = Place::new();
+    let place = LedgerFolder::new();
     let nobody = SqlitePreview::of(&place.location()).unwrap();
     assert!(nobody.read(|_| Ok::<_, LedgerError>(())).unwrap().is_none());
     assert!(!place.folder.path().join("state").exists());
@@ -47,7 +50,7 @@ fn a_preview_sees_what_the_next_start_finds_and_writes_nothing() {
 
 #[test]
 fn a_run_that_begins_while_the_facts_are_read_has_them_read_again() {
-    let place = Place::new();
+    let place = LedgerFolder::new();
     drop(place.open());
     let preview = SqlitePreview::of(&place.location()).unwrap();
     let mut times = 0;
@@ -65,7 +68,7 @@ fn a_run_that_begins_while_the_facts_are_read_has_them_read_again() {
 
 #[test]
 fn a_preview_refuses_what_a_run_refuses() {
-    let place = Place::new();
+    let place = LedgerFolder::new();
     drop(place.open());
     let refused = |location: &Location| match SqlitePreview::of(location) {
         Ok(_) => String::new(),
@@ -89,8 +92,8 @@ fn a_preview_refuses_what_a_run_refuses() {
 }
 
 #[test]
-fn a_path_is_nothing_but_a_path() {
-    let place = Place::new();
+fn special_characters_in_a_path_are_escaped() {
+    let place = LedgerFolder::new();
     let ledger = place.folder.path().join("a%41?b#c.ledger");
     let location =
         Location { key: ledger.with_extension("key"), ledger, origin: "sandbox".to_owned() };

@@ -9,8 +9,8 @@ use super::*;
 use crate::ledger::testing::SqliteBackend;
 
 /// Copies a stored ledger of version 2 into a temporary folder.
-fn stored(name: &str) -> Place {
-    let place = Place::new();
+fn stored(name: &str) -> LedgerFolder {
+    let place = LedgerFolder::new();
     let state = place.folder.path().join("state");
     fs::create_dir(&state).unwrap();
     let from = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/ledgers/v2").join(name);
@@ -23,13 +23,13 @@ fn stored(name: &str) -> Place {
 }
 
 /// Returns the path of the copy that an upgrade keeps.
-fn copy_of(place: &Place) -> PathBuf {
+fn copy_of(place: &LedgerFolder) -> PathBuf {
     beside(&place.location().ledger, ".v2")
 }
 
 /// Returns the files beside the ledger with their bytes, except for the lock and for the files that
 /// SQLite creates when it opens the ledger: an index and an empty WAL.
-fn facts_and_keys(place: &Place) -> Vec<(PathBuf, Vec<u8>)> {
+fn facts_and_keys(place: &LedgerFolder) -> Vec<(PathBuf, Vec<u8>)> {
     let is_passing = |path: &PathBuf, bytes: &[u8]| {
         let name = path.to_string_lossy();
         name.ends_with(".lock")
@@ -50,7 +50,7 @@ fn an_older_ledger_is_brought_up_to_date_and_kept_as_it_was() {
     for name in ["finished", "stopped", "killed"] {
         let place = stored(name);
         let before = {
-            let old = SqliteLedger::look(&place.location().ledger).unwrap();
+            let old = SqliteLedger::open_to_show(&place.location().ledger).unwrap();
             assert_eq!(old.version().unwrap(), 2);
             (facts_of(&old), old.status(0, 99).unwrap())
         };
@@ -68,7 +68,7 @@ fn an_older_ledger_is_brought_up_to_date_and_kept_as_it_was() {
         let starts = ledger.starts().unwrap();
         let counted: u64 = starts.iter().map(|start| start.intents.unwrap()).sum();
         assert_eq!((starts.len(), counted), (before.1.runs[0].starts as usize, after.len() as u64));
-        assert!(ledger.own(RunId(1), &PairTable::default().keys(), &mut |_, _| ()).is_ok());
+        assert!(ledger.visit_own(RunId(1), &PairTable::default().keys(), &mut |_, _| ()).is_ok());
 
         // The copy is a complete ledger for the older program, and no other user can read it.
         let copy = copy_of(&place);
@@ -76,9 +76,9 @@ fn an_older_ledger_is_brought_up_to_date_and_kept_as_it_was() {
         for path in &kept {
             assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600, "{path:?}");
         }
-        let old = SqliteLedger::look(&copy).unwrap();
+        let old = SqliteLedger::open_to_show(&copy).unwrap();
         assert_eq!((old.version().unwrap(), facts_of(&old)), (2, before.0));
-        assert!(old.check_whole().is_ok());
+        assert!(old.check_nothing_lost().is_ok());
         assert_eq!(fs::read(&kept[1]).unwrap(), fs::read(place.location().key).unwrap());
 
         // A second start changes nothing more.
@@ -100,13 +100,14 @@ fn readers_show_an_older_ledger_as_it_is() {
     for name in ["finished", "stopped", "killed"] {
         let place = stored(name);
         let before = facts_and_keys(&place);
-        let shown = SqliteLedger::look(&place.location().ledger).unwrap().status(0, 9).unwrap();
+        let shown =
+            SqliteLedger::open_to_show(&place.location().ledger).unwrap().status(0, 9).unwrap();
         assert_eq!(shown.runs.len(), 1);
         let preview = SqlitePreview::of(&place.location()).unwrap();
         let found = preview.read(|facts| {
             let found = facts.find_run(&opening(1, 1))?;
-            facts.earlier(&found.run, &PairTable::default().keys(), &mut |_, _| ())?;
-            facts.own(RunId(1), &PairTable::default().keys(), &mut |_, _| ())?;
+            facts.visit_earlier(&found.run, &PairTable::default().keys(), &mut |_, _| ())?;
+            facts.visit_own(RunId(1), &PairTable::default().keys(), &mut |_, _| ())?;
             Ok::<_, LedgerError>((found.earlier_starts, facts.unsettled()?))
         });
         let unsettled = shown.unsettled;
@@ -138,7 +139,7 @@ fn a_complete_copy_is_never_written_over() {
     drop(place.open());
     assert_eq!(fs::read_to_string(copy_of(&place)).unwrap(), "a copy of last week");
     let second = beside(&copy_of(&place), ".2");
-    assert_eq!(SqliteLedger::look(&second).unwrap().version().unwrap(), 2);
+    assert_eq!(SqliteLedger::open_to_show(&second).unwrap().version().unwrap(), 2);
 }
 
 #[test]
@@ -161,7 +162,7 @@ fn a_key_at_a_name_of_the_copy_is_neither_removed_nor_written_over() {
         assert_eq!(fs::read(&moved.key).unwrap(), bytes, "{name}: the only key");
         let copies = [".v2", ".v2.2"].map(|copy| beside(&moved.ledger, copy));
         let copy = copies.iter().find(|copy| copy.exists()).unwrap();
-        assert_eq!(SqliteLedger::look(copy).unwrap().version().unwrap(), 2, "{name}");
+        assert_eq!(SqliteLedger::open_to_show(copy).unwrap().version().unwrap(), 2, "{name}");
         assert_eq!(fs::read(beside(copy, ".key")).unwrap(), bytes, "{name}");
     }
 }
@@ -174,5 +175,5 @@ fn a_damaged_older_ledger_is_not_brought_up_to_date() {
     drop(raw);
     let opened = SqliteLedger::open(&place.location(), Duration::ZERO, || WallMs(0));
     assert!(is_refused(opened.map(drop)));
-    assert_eq!(SqliteLedger::look(&place.location().ledger).unwrap().version().unwrap(), 2);
+    assert_eq!(SqliteLedger::open_to_show(&place.location().ledger).unwrap().version().unwrap(), 2);
 }

@@ -9,18 +9,18 @@ use super::{KILLED, MemoryLedger, Run, Start, Store};
 use crate::ledger::testing::{Backend, Stored, StoredFact, Trap};
 use crate::ledger::{
     DAY_MS, DayTotal, Doubt, Ledger, LedgerError, LedgerName, OpenRun, Preview, Recorded, RunId,
-    RunLine, Shown, Status, Unrecorded,
+    RunLine, ShowLedger, Status, Unrecorded,
 };
 use crate::model::attempt::{AttemptId, Batch, Intent, WallMs};
 use crate::model::class::{Class, End, NotSent};
 use crate::model::money::{Charge, Tally};
-use crate::rules::pair::PairHasher;
+use crate::rules::pair_key::PairHasher;
 use crate::rules::tally::count;
 
 /// The place of a ledger in memory.
 pub(crate) struct MemoryBackend(Rc<RefCell<Store>>);
 
-impl Shown for MemoryLedger {
+impl ShowLedger for MemoryLedger {
     fn name(&self) -> &LedgerName {
         &self.name
     }
@@ -73,7 +73,7 @@ impl Shown for MemoryLedger {
         })
     }
 
-    fn check_whole(&self) -> Result<(), LedgerError> {
+    fn check_nothing_lost(&self) -> Result<(), LedgerError> {
         Ok(())
     }
 }

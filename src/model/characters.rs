@@ -14,7 +14,7 @@ pub(crate) fn is_invisible(c: char) -> bool {
 
 /// Checks whether a character must not appear in a line on a terminal: it controls the terminal,
 /// ends the line, or makes the line look like another text.
-pub(crate) fn is_unfit(c: char) -> bool {
+pub(crate) fn is_unsafe_for_terminal(c: char) -> bool {
     is_invisible(c) || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
@@ -25,8 +25,8 @@ pub(crate) fn is_separator(c: char) -> bool {
 
 /// Makes lines of ours safe for a terminal. They may contain a text from outside, so each character
 /// that could control the terminal is replaced by `?`. Newlines stay.
-pub fn fit(lines: &str) -> String {
-    lines.replace(|c| c != '\n' && is_unfit(c), "?")
+pub fn terminal_safe(lines: &str) -> String {
+    lines.replace(|c| c != '\n' && is_unsafe_for_terminal(c), "?")
 }
 
 #[cfg(test)]
@@ -34,13 +34,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_line_ends_steer_a_terminal() {
+    fn control_characters_are_replaced() {
         for (text, shown) in [
             ("rows 1\n  é · … ₀\u{A0}x\n", "rows 1\n  é · … ₀\u{A0}x\n"),
             ("a\u{1B}[2Jb\rc\td\u{7F}\u{9B}e", "a?[2Jb?c?d??e"),
             ("a\u{202E}b\u{2066}c\u{2028}d\u{200B}e\0", "a?b?c?d?e?"),
         ] {
-            assert_eq!(fit(text), shown);
+            assert_eq!(terminal_safe(text), shown);
         }
     }
 }

@@ -21,6 +21,6 @@ pub use atomic::AtomicFile;
 /// the library quotes the path, which may contain a customer's NIK.
 pub fn unnamed_file(folder: &Path) -> io::Result<File> {
     let file = tempfile::tempfile_in(folder).map_err(|error| io::Error::from(error.kind()))?;
-    trusted::close_to_others(&file)?;
+    trusted::make_private(&file)?;
     Ok(file)
 }

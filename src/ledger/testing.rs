@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Ledger, LedgerError, OpenRun, Preview, Recorded, Shown, Unrecorded};
+use super::{Ledger, LedgerError, OpenRun, Preview, Recorded, ShowLedger, Unrecorded};
 use crate::model::attempt::{AttemptId, Batch, PairKey, WallMs};
 use crate::model::class::Class;
 
@@ -11,8 +11,9 @@ mod conformance;
 pub(crate) mod facts;
 mod memory;
 
-pub(crate) use super::sqlite::tests::backend::SqliteBackend;
 pub(crate) use memory::{MemoryBackend, MemoryLedger};
+
+pub(crate) use super::sqlite::tests::backend::SqliteBackend;
 
 /// A fact as it is stored, read without the code of the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +53,7 @@ pub(crate) enum Trap {
 
 /// A place for one ledger, which one process after the other opens.
 pub(crate) trait Backend: Sized {
-    type Ledger: Ledger + Shown;
+    type Ledger: Ledger + ShowLedger;
     type Preview: Preview;
 
     /// Creates a place without a ledger.

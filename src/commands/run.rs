@@ -13,6 +13,11 @@ use std::time::Instant;
 use jiff::Timestamp;
 use tokio::sync::mpsc::Sender;
 
+use super::last_words::say_last_words;
+use super::stages::{
+    Assumptions, ReuseRules, damage, find_layout, fold, forecast, open_source, opening,
+};
+use super::{internal, interrupted, preamble};
 use crate::config::{Destination, RunConfig};
 use crate::engine::{Delivery, Dispatcher, Signals};
 use crate::error::Error;
@@ -24,16 +29,9 @@ use crate::model::funnel::Funnel;
 use crate::output::Forecast;
 use crate::passes::{Input, PassError, Survey, read_candidates, survey};
 use crate::rules::body::{BodyKind, BodyTrial};
-use crate::rules::estimate::{Consent, History, consent, most_in_start, says_yes};
+use crate::rules::estimate::{Consent, History, consent, max_charges_in_start, says_yes};
 use crate::signals::Interrupts;
 use crate::term::{Progress, Screen};
-
-use super::last_words::say_last_words;
-use super::preamble;
-use super::stages::{
-    Assumptions, UseOfKnown, damage, find_layout, fold, forecast, open_source, opening,
-};
-use super::{internal, interrupted};
 
 pub(crate) mod finish;
 mod open_files;
@@ -44,7 +42,7 @@ mod tests;
 mod vendor;
 mod verify;
 
-use finish::{Left, finish};
+use finish::{SendingResult, finish};
 use output::Results;
 use report::{StartFacts, write_summary};
 use vendor::Connection;
@@ -64,7 +62,7 @@ pub fn run(config: &RunConfig, screen: &Screen) -> Result<ExitCode, Error> {
     let (interrupts, signals) = Interrupts::listen().map_err(internal)?;
     let (vendor, destination, interrupts) = (&vendor, &destination, &interrupts);
     let start = Start { config, destination, screen, vendor, interrupts, begun };
-    start.on(ledger, source, layout, signals, read_candidates)
+    start.run_stages(ledger, source, layout, signals, read_candidates)
 }
 
 /// A start, with everything that it needs apart from the ledger and the input.
@@ -80,7 +78,7 @@ struct Start<'a> {
 impl Start<'_> {
     /// Runs all stages of a start, on any kind of ledger. `read` is the pass that reads the rows to
     /// be sent.
-    fn on<L: Ledger>(
+    fn run_stages<L: Ledger>(
         &self,
         mut ledger: L,
         source: Source,
@@ -104,7 +102,7 @@ impl Start<'_> {
         let opening = opening(&input, &surveyed, &job.reuse, account, WallMs::now());
         let found = ledger.find_run(&opening)?;
         let (reuse, retry) = (&job.reuse, &job.engine.retry);
-        let rules = UseOfKnown { reuse, retry, now: opening.at };
+        let rules = ReuseRules { reuse, retry, now: opening.at };
         let known = fold(&mut input, &mut surveyed, &mut ledger, &found, rules, &is_stopped)
             .map_err(|error| interrupted(error, interrupts))?;
         let funnel = Funnel::of(&surveyed)?;
@@ -124,7 +122,7 @@ impl Start<'_> {
         let dispatcher = Dispatcher::new(&options, table, known.run, run.start);
         let calling = Instant::now();
         let left = if funnel.to_send == 0 {
-            Left::nothing_to_send(dispatcher, ledger)
+            SendingResult::nothing_to_send(dispatcher, ledger)
         } else {
             let mut progress = Progress::new(screen, &funnel, job.price.clone());
             let (reader, fingerprint) = (input.clone(), surveyed.fingerprint);
@@ -163,8 +161,11 @@ impl Start<'_> {
     fn confirm(&self, forecast: &Forecast) -> Result<(), Error> {
         let Self { config, screen, interrupts, .. } = *self;
         let Some(price) = &config.job.price else { return Ok(()) };
-        let most =
-            most_in_start(forecast.charges.at_most, forecast.fit, config.job.engine.max_calls);
+        let most = max_charges_in_start(
+            forecast.charges.at_most,
+            forecast.fit,
+            config.job.engine.max_calls,
+        );
         let terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
         let given = consent(price.of(most), config.confirm_above, config.yes, terminal);
         if given == Consent::Given {
@@ -192,7 +193,7 @@ fn open_input(config: &RunConfig, screen: &Screen) -> Result<(Source, Layout, De
     let input = source.path().map(|path| ("input", path.to_owned()));
     let read: Vec<_> = input.into_iter().chain(config.files()).collect();
     let destination = config.output.of(source.sheet().is_some());
-    destination.check_apart(&read)?;
+    destination.check_no_overwrite(&read)?;
     let layout = find_layout(&source, &config.job.reading)?;
     screen.say(&preamble::settings(&config.job));
     screen.say(&preamble::layout(&source, &layout));

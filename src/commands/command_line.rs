@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn flags_take_the_place_of_those_that_were_typed() {
+    fn flags_replace_typed_ones() {
         let letter = |letter: &str| Some(letter.to_owned());
         for (typed, flags, command) in [
             ("plan a.csv", &[][..], "ceknik plan a.csv"),

@@ -8,10 +8,9 @@
 
 use std::sync::Arc;
 
+use super::retry::{RetryPolicy, Spent};
 use crate::model::attempt::{AttemptId, PairKey};
 use crate::model::class::{Class, End, NotSent};
-
-use super::retry::{RetryPolicy, Spent};
 
 /// Index of a pair in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,14 +18,14 @@ pub struct PairIndex(pub u32);
 
 /// The run that recorded the fact which decides a pair's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Origin {
+pub enum Provenance {
     /// No run: nothing is known about the pair.
     #[default]
-    Nowhere,
+    Nothing,
     /// An earlier run.
-    Ledger,
+    EarlierRun,
     /// This run.
-    Run,
+    ThisRun,
 }
 
 /// State of one pair.
@@ -37,20 +36,20 @@ pub struct PairState {
     /// End of the pair's history; `None` if the pair is still to be sent.
     pub end: Option<End>,
     /// Run that recorded the deciding fact.
-    pub origin: Origin,
+    pub origin: Provenance,
     /// Attempts that the pair has used up in this run.
     pub spent: Spent,
     /// `true` while a row of this pair is with the engine. Other rows of the pair are not sent;
     /// they get its result.
-    pub under_way: bool,
+    pub with_engine: bool,
 }
 
 const UNKNOWN: PairState = PairState {
     attempt: AttemptId(0),
     end: None,
-    origin: Origin::Nowhere,
+    origin: Provenance::Nothing,
     spent: Spent { sends: 0, tries: 0, possible: 0 },
-    under_way: false,
+    with_engine: false,
 };
 
 /// Memory use is guaranteed: key and state of a pair take 32 bytes.
@@ -154,10 +153,10 @@ impl PairTable {
 
     /// Applies a fact of an earlier run. `end` is `None` if the fact is not to be used. The latest
     /// fact of a pair decides, so `None` also erases the facts before it.
-    pub fn take_earlier(&mut self, at: PairIndex, attempt: AttemptId, end: Option<End>) {
+    pub fn apply_earlier(&mut self, at: PairIndex, attempt: AttemptId, end: Option<End>) {
         if let Some(state) = self.states.get_mut(at.0 as usize) {
             *state = match end {
-                Some(_) => PairState { attempt, end, origin: Origin::Ledger, ..*state },
+                Some(_) => PairState { attempt, end, origin: Provenance::EarlierRun, ..*state },
                 None => UNKNOWN,
             };
         }
@@ -170,7 +169,7 @@ impl PairTable {
         let end = class.end().filter(|_| !voided);
         let recalled = class == Class::NotSent(NotSent::Recalled);
         if end.is_some() || (state.end.is_none() && !recalled) {
-            *state = PairState { attempt, end, origin: Origin::Run, ..*state };
+            *state = PairState { attempt, end, origin: Provenance::ThisRun, ..*state };
         }
     }
 
@@ -180,9 +179,9 @@ impl PairTable {
     }
 
     /// Notes whether a row of this pair is with the engine.
-    pub fn set_under_way(&mut self, at: PairIndex, under_way: bool) {
+    pub fn set_with_engine(&mut self, at: PairIndex, with_engine: bool) {
         if let Some(state) = self.states.get_mut(at.0 as usize) {
-            state.under_way = under_way;
+            state.with_engine = with_engine;
         }
     }
 
@@ -190,16 +189,16 @@ impl PairTable {
     pub fn give_up(&mut self, at: PairIndex) {
         if let Some(state) = self.states.get_mut(at.0 as usize) {
             state.end = Some(End::Unavailable);
-            state.origin = Origin::Run;
+            state.origin = Provenance::ThisRun;
         }
     }
 
     /// Gives up every pair without an end that earlier starts of this run have used up.
-    pub fn give_up_used(&mut self, policy: &RetryPolicy) {
+    pub fn give_up_exhausted(&mut self, policy: &RetryPolicy) {
         for state in &mut self.states {
-            if state.end.is_none() && policy.used_up(state.spent) {
+            if state.end.is_none() && policy.is_exhausted(state.spent) {
                 state.end = Some(End::Unavailable);
-                state.origin = Origin::Run;
+                state.origin = Provenance::ThisRun;
             }
         }
     }
@@ -212,11 +211,13 @@ impl PairTable {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
     use super::*;
     use crate::model::class::{Lost, Refusal, ResultCode, Trouble};
     use crate::rules::testing::key;
-    use proptest::prelude::*;
-    use std::time::Duration;
 
     const MATCH: Class = Class::Answered(ResultCode::Match);
     const AT: PairIndex = PairIndex(0);
@@ -232,16 +233,16 @@ mod tests {
     #[test]
     fn own_facts_win_and_are_counted() {
         let mut table = PairTable::new(vec![key(1)]);
-        table.take_earlier(AT, AttemptId(5), Some(End::InDoubt));
+        table.apply_earlier(AT, AttemptId(5), Some(End::InDoubt));
         table.settle(AT, AttemptId(9), Class::Retry(Trouble::Internal), false);
         let held = table.state(AT);
         assert_eq!(
             (held.end, held.origin, held.spent.tries),
-            (Some(End::InDoubt), Origin::Ledger, 1)
+            (Some(End::InDoubt), Provenance::EarlierRun, 1)
         );
         table.settle(AT, AttemptId(10), MATCH, false);
         let known = table.state(AT);
-        assert_eq!((known.end, known.origin), (MATCH.end(), Origin::Run));
+        assert_eq!((known.end, known.origin), (MATCH.end(), Provenance::ThisRun));
         assert_eq!((known.attempt, known.spent.sends), (AttemptId(10), 2));
     }
 
@@ -261,10 +262,10 @@ mod tests {
         sorted.sort_unstable();
         assert_eq!(table.keys().as_slice(), sorted);
         let at = [1, 2, 3].map(|n| table.find(&key(n)).unwrap());
-        table.take_earlier(at[0], AttemptId(5), Some(End::Refused));
+        table.apply_earlier(at[0], AttemptId(5), Some(End::Refused));
         let taken = table.state(at[0]);
-        assert_eq!((taken.attempt, taken.origin), (AttemptId(5), Origin::Ledger));
-        table.take_earlier(at[0], AttemptId(6), None);
+        assert_eq!((taken.attempt, taken.origin), (AttemptId(5), Provenance::EarlierRun));
+        table.apply_earlier(at[0], AttemptId(6), None);
         assert_eq!(table.state(at[0]), UNKNOWN, "the latest decides");
 
         // Only a pair that has no end and has used up its tries is given up.
@@ -273,23 +274,23 @@ mod tests {
         table.settle(at[0], AttemptId(7), Class::Retry(Trouble::Internal), false);
         table.settle(at[1], AttemptId(8), Class::Retry(Trouble::Internal), false);
         table.settle(at[1], AttemptId(9), MATCH, false);
-        table.give_up_used(&policy);
+        table.give_up_exhausted(&policy);
         let ends: Vec<_> = at.iter().map(|at| table.state(*at).end).collect();
         assert_eq!(ends, [Some(End::Unavailable), MATCH.end(), None]);
-        assert_eq!(table.state(at[0]).origin, Origin::Run);
+        assert_eq!(table.state(at[0]).origin, Provenance::ThisRun);
         table.give_up(at[2]);
         assert_eq!((table.state(at[2]).end, table.to_send()), (Some(End::Unavailable), 0));
 
-        table.set_under_way(at[1], true);
-        assert!(table.state(at[1]).under_way);
-        assert_eq!(table.states().filter(|state| state.under_way).count(), 1);
+        table.set_with_engine(at[1], true);
+        assert!(table.state(at[1]).with_engine);
+        assert_eq!(table.states().filter(|state| state.with_engine).count(), 1);
         table.forget();
         assert!(table.states().all(|state| *state == UNKNOWN));
         assert_eq!(table.states().count(), 3);
     }
 
     #[test]
-    fn what_was_taken_back_leaves_no_trace() {
+    fn recalled_intents_change_nothing() {
         let recalled = Class::NotSent(NotSent::Recalled);
         assert_eq!(folded(&[recalled]), UNKNOWN);
         let known = folded(&[MATCH, recalled]);

@@ -5,11 +5,13 @@
 //! Never: decides, does IO or waits. Only `WallMs::now` reads the clock.
 
 pub mod attempt;
+pub mod characters;
 pub mod class;
 pub mod column;
 pub mod exit_code;
 pub mod finding;
 pub mod funnel;
+pub(crate) mod hex;
 pub mod latency;
 pub mod money;
 pub mod outcome;
@@ -18,5 +20,4 @@ pub mod row;
 pub mod spending;
 pub mod stop;
 pub mod subject;
-pub mod text;
 pub mod texts;

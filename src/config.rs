@@ -40,7 +40,7 @@ pub use engine::EngineConfig;
 pub use origins::Origins;
 pub use plan::PlanConfig;
 pub use secrets::credentials;
-use values::{amount, wrong};
+use values::{amount, flag_error};
 
 /// Settings that `run` and `plan` have in common.
 pub struct JobConfig {
@@ -52,7 +52,7 @@ pub struct JobConfig {
     /// The input.
     pub input: InputFrom,
     /// Settings for reading the input.
-    pub reading: input::Options,
+    pub reading: input::ReadOptions,
     /// True if findings that stop a damaged file are ignored.
     pub force: bool,
     /// The vendor.
@@ -82,7 +82,7 @@ pub struct RunConfig {
     /// Place and form of the results.
     pub output: WantedOutput,
     /// Settings of the display.
-    pub screen: term::Options,
+    pub screen: term::ScreenOptions,
 }
 
 /// Source of the rows.
@@ -200,7 +200,7 @@ impl RunConfig {
         let deadline = |typed: DeadlineArg| {
             typed
                 .from(&Zoned::now())
-                .ok_or_else(|| wrong("--deadline", "no calendar has this time"))
+                .ok_or_else(|| flag_error("--deadline", "no calendar has this time"))
         };
         Ok(Self {
             lock_wait: args.lock.lock_wait,
@@ -264,9 +264,9 @@ fn location(
         Some(path) => path.to_owned(),
         None => state_folder()?.join(format!("{}.ledger", origin.slug())),
     };
-    let ledger = itself("ledger", ledger)?;
+    let ledger = resolve_link("ledger", ledger)?;
     let key = match key {
-        Some(path) => itself("key file", path)?,
+        Some(path) => resolve_link("key file", path)?,
         None => beside(&ledger, ".key"),
     };
     Ok(Location { ledger, key, origin: origin.name().to_owned() })
@@ -278,7 +278,7 @@ fn location(
 ///
 /// # Errors
 /// Exit code 11: the link leads nowhere.
-fn itself(what: &str, path: PathBuf) -> Result<PathBuf, Error> {
+fn resolve_link(what: &str, path: PathBuf) -> Result<PathBuf, Error> {
     if !path.is_symlink() {
         return Ok(path);
     }
@@ -311,8 +311,8 @@ fn vendor(typed: &VendorArgs) -> Result<Vendor, Error> {
     })
 }
 
-fn reading(typed: &ReadingArgs) -> input::Options {
-    input::Options {
+fn reading(typed: &ReadingArgs) -> input::ReadOptions {
+    input::ReadOptions {
         encoding: typed.encoding,
         sheet: typed.sheet.clone(),
         delimiter: typed.delimiter,
@@ -331,8 +331,8 @@ fn reading(typed: &ReadingArgs) -> input::Options {
 fn price(typed: &MoneyArgs) -> Result<Option<Price>, Error> {
     let currency = typed.currency.clone();
     let Some(text) = &typed.price else { return Ok(None) };
-    match currency.amount(text).map_err(|why| wrong("--price", why))? {
-        0 => Err(wrong("--price", "a price is more than zero")),
+    match currency.amount(text).map_err(|why| flag_error("--price", why))? {
+        0 => Err(flag_error("--price", "a price is more than zero")),
         per_call => Ok(Some(Price { per_call, currency })),
     }
 }
@@ -346,8 +346,8 @@ const fn reuse(typed: &ReuseArgs) -> Reuse {
     }
 }
 
-fn screen(typed: &ScreenArgs, progress: bool) -> term::Options {
-    term::Options {
+fn screen(typed: &ScreenArgs, progress: bool) -> term::ScreenOptions {
+    term::ScreenOptions {
         form: match typed.log {
             crate::cli::LogArg::Text => LogForm::Text,
             crate::cli::LogArg::Json => LogForm::Json,

@@ -15,7 +15,7 @@ mod workbook;
 mod writer;
 
 pub use format::{Dialect, Format, endings, stem};
-pub use ours::{is_our_summary, is_ours};
+pub use ours::{may_replace_output, may_replace_summary};
 pub use plan::{FileColumn, FileColumns, FileForm, Forecast, Pace, Plan};
 pub use report::{RowTotals, RunReport};
 pub use results::{Cells, RowResult, RowSource};

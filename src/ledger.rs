@@ -5,7 +5,7 @@
 //! only [`Ledger::purge`] removes any. [`open`] and [`preview`] refuse a ledger that belongs to
 //! another origin or key, or has an unknown version. No fact contains a NIK, a name or a secret.
 //!
-//! Never: names a storage in a trait. Only [`open`], [`preview`] and [`look`] choose one.
+//! Never: names a storage in a trait. Only [`open`], [`preview`] and [`open_to_show`] choose one.
 
 use std::path::Path;
 use std::time::Duration;
@@ -22,13 +22,13 @@ mod traits;
 
 pub use error::{LedgerError, LedgerName};
 pub use nouns::{
-    CutShort, Detail, Earlier, Ending, FoundRun, Identity, OpenRun, Opening, Own, Purged, Recorded,
-    RunId, RunRef, Unrecorded,
+    AttemptDetail, EarlierFact, FoundRun, Identity, OpenRun, OwnAttempt, Purged, Recorded, RunId,
+    RunRef, StartEnd, StartRequest, SupersededRun, Unrecorded,
 };
 pub(crate) use nouns::{DAY_MS, HISTORY};
 pub use sqlite::Location;
 pub use status::{DayTotal, Doubt, RunLine, Status};
-pub use traits::{Facts, Journal, Ledger, Preview, Shown};
+pub use traits::{Facts, Journal, Ledger, Preview, ShowLedger};
 
 /// Opens a ledger for writing, and creates it if it does not exist. Attempts that a dead process
 /// left without a settlement are settled as in doubt. `now` is called after the lock is taken, and
@@ -68,6 +68,6 @@ pub fn preview(location: &Location) -> Result<impl Preview + use<>, LedgerError>
 /// - [`LedgerError::Lost`] if there is none, or an empty file, but the witness recorded facts.
 /// - [`LedgerError::Version`] if the file is no ledger, or its version is unknown.
 /// - [`LedgerError::Storage`] if the file cannot be opened or read.
-pub fn look(path: &Path) -> Result<impl Shown + use<>, LedgerError> {
-    sqlite::SqliteLedger::look(path)
+pub fn open_to_show(path: &Path) -> Result<impl ShowLedger + use<>, LedgerError> {
+    sqlite::SqliteLedger::open_to_show(path)
 }

@@ -1,5 +1,6 @@
 //! The subcommands, one per file, each written as a list of named stages.
 
+mod command_line;
 mod last_words;
 pub mod plan;
 mod preamble;
@@ -8,7 +9,6 @@ pub mod run;
 pub mod sandbox;
 pub(crate) mod stages;
 pub mod status;
-mod typed;
 
 use std::io::{self, Write};
 

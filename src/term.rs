@@ -18,18 +18,16 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 mod outlet;
 mod progress;
 
+pub use outlet::LogForm;
+use outlet::Outlet;
 pub use progress::Progress;
 
-pub use outlet::LogForm;
-
-use outlet::Outlet;
-
 use crate::error::Error;
-use crate::model::text::fit;
+use crate::model::characters::terminal_safe;
 
 /// Settings for the output on standard error.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct ScreenOptions {
     /// Form of the log lines.
     pub form: LogForm,
     /// Number of levels of detail above the usual: 1 adds debug lines, 2 or more add trace lines.
@@ -42,7 +40,7 @@ pub struct Options {
     pub progress: bool,
 }
 
-impl Default for Options {
+impl Default for ScreenOptions {
     fn default() -> Self {
         let (form, color) = (LogForm::Text, ColorChoice::Auto);
         Self { form, verbosity: 0, quiet: false, color, progress: false }
@@ -61,13 +59,13 @@ pub struct Screen {
 
 impl Default for Screen {
     fn default() -> Self {
-        Self::new(&Options::default())
+        Self::new(&ScreenOptions::default())
     }
 }
 
 impl Screen {
     /// Makes the output of a command. The first call in a process also sets up the logs.
-    pub fn new(options: &Options) -> Self {
+    pub fn new(options: &ScreenOptions) -> Self {
         let bars = MultiProgress::new();
         let outlet = Outlet::new(bars.clone(), options.form);
         let logs = outlet.clone();
@@ -105,7 +103,7 @@ impl Screen {
             LogForm::Text => self.line(text.trim_end_matches('\n')),
             LogForm::Json => {
                 for line in text.lines().filter(|line| !line.trim().is_empty()) {
-                    tracing::info!(target: "ceknik", "{}", fit(line.trim()));
+                    tracing::info!(target: "ceknik", "{}", terminal_safe(line.trim()));
                 }
             }
         }
@@ -116,7 +114,7 @@ impl Screen {
     /// `None` if `given_up` returns true before the line comes. Returns an empty line if standard
     /// input cannot be read.
     pub fn ask(&self, question: &str, given_up: &dyn Fn() -> bool) -> Option<String> {
-        self.outlet.say(fit(question).as_bytes());
+        self.outlet.say(terminal_safe(question).as_bytes());
         self.outlet.flush();
         let (tell, told) = std::sync::mpsc::channel();
         // A separate thread reads the line, because a signal does not end the reading of a line.
@@ -146,16 +144,16 @@ impl Screen {
             LogForm::Json => tracing::error!(
                 target: "ceknik",
                 exit = error.code.number(),
-                hint = fit(error.hint.as_deref().unwrap_or_default()),
+                hint = terminal_safe(error.hint.as_deref().unwrap_or_default()),
                 "{}",
-                fit(&error.message)
+                terminal_safe(&error.message)
             ),
         }
         self.outlet.flush();
     }
 
     fn line(&self, text: &str) {
-        self.outlet.say((fit(text) + "\n").as_bytes());
+        self.outlet.say((terminal_safe(text) + "\n").as_bytes());
     }
 }
 

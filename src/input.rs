@@ -23,8 +23,8 @@ pub mod sheet;
 pub mod source;
 pub mod stream;
 
-pub use error::{InputError, Place, Problem};
-pub use layout::{Layout, Options, inspect};
+pub use error::{InputError, InputPlace, Problem};
+pub use layout::{Layout, ReadOptions, inspect};
 pub use rows::{Row, Rows};
 pub use source::Source;
 
@@ -34,7 +34,7 @@ pub use source::Source;
 /// # Errors
 /// Returns an [`InputError`] if the temporary file cannot be written, if [`inspect`] finds no
 /// layout, or if [`Rows`] cannot read the records.
-pub fn read_bytes(bytes: &[u8], options: &Options) -> Result<u64, InputError> {
+pub fn read_bytes(bytes: &[u8], options: &ReadOptions) -> Result<u64, InputError> {
     let folder = std::env::temp_dir();
     let source =
         Source::spool(bytes, &folder)?.workbook_to_text(options.sheet_options(), &folder)?;

@@ -15,16 +15,16 @@ use crate::model::subject::Subject;
 use crate::rules::body::BodyKind;
 
 pub mod credentials;
+pub mod describe;
 mod error;
 pub mod http;
 pub mod origin;
 pub mod text;
-pub mod told;
 pub mod wire;
 
 pub use credentials::Credentials;
 pub use error::ApiError;
-pub use http::{HttpVerifier, Options};
+pub use http::{ClientOptions, HttpVerifier};
 pub use origin::Origin;
 
 /// A service that verifies a subject: the vendor over HTTP, or a stand-in in tests.

@@ -6,7 +6,6 @@
 //! Never: does IO, reads a clock, uses randomness, runs async code or logs.
 
 pub mod body;
-pub mod brake;
 pub mod breaker;
 pub mod budget;
 pub mod classify;
@@ -16,11 +15,12 @@ pub mod echo;
 pub mod encoding;
 pub mod estimate;
 pub mod findings;
+pub mod first_verdicts;
 pub mod headers;
 pub mod name;
 pub mod nik;
-pub mod pair;
-pub mod pairs;
+pub mod pair_key;
+pub mod pair_table;
 pub mod retry;
 pub mod reuse;
 pub mod skip;

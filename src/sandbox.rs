@@ -34,19 +34,17 @@ use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use calls::CallLog;
+pub use endings::ENDINGS_HELP;
+use http::Shared;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+pub use options::{Accepts, SandboxOptions};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-
-pub use endings::ENDINGS_HELP;
-pub use options::{Accepts, Options};
 pub use world::Stats;
-
-use calls::CallLog;
-use http::Shared;
 
 /// Most open connections. Further ones wait in the queue of the system.
 const MAX_CONNECTIONS: usize = 4_096;
@@ -59,7 +57,7 @@ const BACKLOG: u32 = 1_024;
 pub enum SandboxError {
     /// An option has a value that makes no sense.
     #[error("{0}")]
-    Options(String),
+    SandboxOptions(String),
     /// The port cannot be opened.
     #[error("cannot listen on 127.0.0.1:{port}: {source}")]
     Listen {
@@ -93,9 +91,9 @@ impl Sandbox {
     /// Opens the port and the calls log. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// [`SandboxError::Options`], [`SandboxError::Listen`] or [`SandboxError::Calls`].
-    pub async fn bind(options: Options) -> Result<Self, SandboxError> {
-        options.check().map_err(SandboxError::Options)?;
+    /// [`SandboxError::SandboxOptions`], [`SandboxError::Listen`] or [`SandboxError::Calls`].
+    pub async fn bind(options: SandboxOptions) -> Result<Self, SandboxError> {
+        options.check().map_err(SandboxError::SandboxOptions)?;
         let listen = |port| -> io::Result<_> {
             let socket = TcpSocket::new_v4()?;
             // A sandbox that is started again gets its port back at once.
@@ -189,7 +187,7 @@ pub struct Running {
 /// # Errors
 /// The errors of [`Sandbox::bind`], or [`SandboxError::Thread`] if the thread or its runtime cannot
 /// be started.
-pub fn spawn(options: Options) -> Result<Running, SandboxError> {
+pub fn spawn(options: SandboxOptions) -> Result<Running, SandboxError> {
     let (stop, stopped) = oneshot::channel::<()>();
     let (ready, bound) = mpsc::sync_channel(1);
     let thread = thread::Builder::new().name("sandbox".to_owned()).spawn(move || {

@@ -18,19 +18,20 @@ mod reading;
 mod spot;
 mod survey;
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 pub use candidates::read_candidates;
 pub use known::{Known, fold_known};
 pub use locate::locate;
 pub use project::project;
 pub use survey::{Survey, survey};
 
-use std::collections::HashSet;
-use std::sync::Arc;
-
-use crate::input::{InputError, Layout, Options as InputOptions, Source};
+use crate::input::{InputError, Layout, ReadOptions, Source};
 use crate::ledger::LedgerError;
 use crate::model::attempt::PairKey;
-use crate::rules::pair::PairHasher;
+use crate::model::stop::StopReason;
+use crate::rules::pair_key::PairHasher;
 
 /// Input as all passes read it.
 #[derive(Clone)]
@@ -39,19 +40,19 @@ pub struct Input {
     pub source: Source,
     /// Layout that was found in the bytes.
     pub layout: Layout,
-    /// Options with which the user describes the input.
-    pub options: InputOptions,
+    /// ReadOptions with which the user describes the input.
+    pub options: ReadOptions,
     /// Hasher for the pair keys and the fingerprint.
     pub hasher: PairHasher,
     /// Pairs that the open run has already asked for, although today's checks reject them. Their
     /// rows stay in the run as if they passed the checks.
-    pub formerly: Arc<HashSet<PairKey>>,
+    pub sendable_before: Arc<HashSet<PairKey>>,
 }
 
 impl Input {
-    /// Creates an input without `formerly` pairs, as the first survey reads it.
-    pub fn new(source: Source, layout: Layout, options: InputOptions, hasher: PairHasher) -> Self {
-        Self { source, layout, options, hasher, formerly: Arc::default() }
+    /// Creates an input without `sendable_before` pairs, as the first survey reads it.
+    pub fn new(source: Source, layout: Layout, options: ReadOptions, hasher: PairHasher) -> Self {
+        Self { source, layout, options, hasher, sendable_before: Arc::default() }
     }
 }
 
@@ -73,8 +74,23 @@ pub enum PassError {
     /// The caller asked the pass to stop, because of a signal or because nobody takes the rows.
     #[error("interrupted")]
     Interrupted,
-    /// The figures of the output or of the funnel do not add up, or a thread of the pass panicked.
-    /// Both are defects of this program.
+    /// The figures of the output or of the funnel do not add up, which is a defect of this program.
     #[error("the figures do not add up: {0}")]
     Inconsistent(String),
+    /// A part of this program panicked, which is a defect of this program. The text says which.
+    #[error("{0} ended early, which is a defect of ceknik")]
+    Broken(&'static str),
+}
+
+impl PassError {
+    /// Returns the reason for which a run stops that meets this error while it reads the rows to
+    /// be sent. The reader of the rows meets no other error than those of the input.
+    pub(crate) const fn stop_reason(&self) -> StopReason {
+        match self {
+            Self::Input(_) => StopReason::InputUnreadable,
+            Self::Ledger(_) | Self::Output(_) => StopReason::Storage,
+            Self::Inconsistent(_) | Self::Broken(_) => StopReason::Defect,
+            Self::Changed | Self::Interrupted => StopReason::InputChanged,
+        }
+    }
 }

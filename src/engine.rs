@@ -9,7 +9,7 @@
 use tokio::sync::mpsc;
 
 use crate::model::attempt::WallMs;
-use crate::model::stop::Signal;
+use crate::model::stop::{Signal, StopReason};
 use crate::rules::body::BodyTrial;
 use crate::rules::breaker::BreakerPolicy;
 use crate::rules::retry::{RetryPolicy, Tick};
@@ -35,7 +35,7 @@ pub use work::Candidate;
 
 /// Settings of a run.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct EngineOptions {
     /// Maximum number of calls in flight.
     pub concurrency: usize,
     /// Rules for asking rows again.
@@ -76,15 +76,15 @@ impl Deadline {
 }
 
 /// A delivery from the reader of the rows. A reader that ends without sending [`Delivery::End`] or
-/// [`Delivery::Changed`] was cut off by a defect.
+/// [`Delivery::Failed`] was cut off by a defect.
 #[derive(Debug)]
 pub enum Delivery {
     /// Rows, in the order of the input.
     Rows(Vec<Candidate>),
     /// The last delivery: there are no more rows.
     End,
-    /// The last delivery: the input is not what was surveyed, or can no longer be read.
-    Changed,
+    /// The last delivery: the input failed for this reason.
+    Failed(StopReason),
 }
 
 /// The receiver of the rows, as they are read.

@@ -22,8 +22,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::ledger::testing::{Backend, MemoryBackend, SqliteBackend};
 use world::World;
+
+use crate::ledger::testing::{Backend, MemoryBackend, SqliteBackend};
 
 /// Number of seeds that are played by default.
 const SEEDS: u64 = 500;
@@ -158,7 +159,7 @@ fn play_asked<B: Backend>(test: &str) {
 }
 
 #[test]
-fn whatever_happens_what_must_hold_holds() {
+fn whatever_happens_the_invariants_hold() {
     play_asked::<SqliteBackend>("whatever_happens");
 }
 
@@ -212,7 +213,7 @@ fn the_same_seed_is_the_same_life() {
 }
 
 #[test]
-fn a_guard_that_is_taken_out_is_missed() {
+fn each_guard_is_missed_if_it_is_removed() {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let missed: Vec<_> = SABOTAGES
