@@ -2,7 +2,7 @@
 //!
 //! Must hold: `Debug` prints no whole NIK, no name and no text of the vendor.
 //!
-//! Never: decides, does IO or waits. Only `WallMs::now` reads the clock.
+//! Never: decides, does IO, reads a clock or waits.
 
 pub mod attempt;
 pub mod characters;

@@ -6,6 +6,7 @@
 
 use super::preamble;
 use super::stages::{Assumptions, ReuseRules, find_layout, fold, forecast, open_source, opening};
+use crate::clock;
 use crate::config::{JobConfig, PlanConfig};
 use crate::error::Error;
 use crate::ledger::{self, Facts, FoundRun, Preview};
@@ -95,7 +96,7 @@ fn look(
     input: &mut Input,
     surveyed: &mut Survey,
 ) -> Result<LedgerFacts, Error> {
-    let opening = opening(input, surveyed, &job.reuse, "", WallMs::now());
+    let opening = opening(input, surveyed, &job.reuse, "", clock::now());
     let known = preview.read(|facts| {
         let run = facts.find_run(&opening)?;
         let rules = ReuseRules { reuse: &job.reuse, retry: &job.engine.retry, now: opening.at };

@@ -2,6 +2,7 @@
 
 use super::status::utc_offset_ms;
 use crate::cli::PurgeArgs;
+use crate::clock;
 use crate::config::{Origins, which_ledger};
 use crate::error::Error;
 use crate::ledger::{self, Ledger, LedgerError, LedgerName};
@@ -24,8 +25,8 @@ pub fn purge(args: &PurgeArgs, origins: &Origins) -> Result<ExitCode, Error> {
     if !location.ledger.exists() {
         return Err(LedgerError::Missing(LedgerName::of_file(&location.ledger)).into());
     }
-    let mut ledger = ledger::open(&location, args.lock.lock_wait, WallMs::now)?;
-    let purged = ledger.purge(WallMs::now().before(args.older_than), utc_offset_ms())?;
+    let mut ledger = ledger::open(&location, args.lock.lock_wait, clock::now)?;
+    let purged = ledger.purge(clock::now().before(args.older_than), utc_offset_ms())?;
     let kept = match purged.kept {
         0 => String::new(),
         kept => format!("; {kept} of that age kept: in doubt, or of an open run"),

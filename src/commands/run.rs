@@ -18,6 +18,7 @@ use super::stages::{
     Assumptions, ReuseRules, damage, find_layout, fold, forecast, open_source, opening,
 };
 use super::{internal, interrupted, preamble};
+use crate::clock;
 use crate::config::{Destination, RunConfig};
 use crate::engine::{Delivery, Dispatcher, Signals};
 use crate::error::Error;
@@ -56,7 +57,7 @@ pub fn run(config: &RunConfig, screen: &Screen) -> Result<ExitCode, Error> {
     let begun = Instant::now();
     let vendor = Connection::prepare(config)?;
     let (source, layout, destination) = open_input(config, screen)?;
-    let ledger = ledger::open(&config.job.ledger, config.lock_wait, WallMs::now)?;
+    let ledger = ledger::open(&config.job.ledger, config.lock_wait, clock::now)?;
     // Until here a signal ends the process at once. From here on the ledger is locked, so no other
     // run on this ledger writes the output.
     let (interrupts, signals) = Interrupts::listen().map_err(internal)?;
@@ -99,7 +100,7 @@ impl Start<'_> {
         // The forecast is shown before the run begins, so that nothing has happened if the user
         // does not agree to the price.
         let account = &self.vendor.options.credentials.id;
-        let opening = opening(&input, &surveyed, &job.reuse, account, WallMs::now());
+        let opening = opening(&input, &surveyed, &job.reuse, account, clock::now());
         let found = ledger.find_run(&opening)?;
         let (reuse, retry) = (&job.reuse, &job.engine.retry);
         let rules = ReuseRules { reuse, retry, now: opening.at };
@@ -134,7 +135,7 @@ impl Start<'_> {
         let calling = calling.elapsed();
         let (input, surveyed, run, begun) = (&input, &surveyed, &run, self.begun);
         let facts = StartFacts { job, input, surveyed, funnel, run, begun };
-        let report = facts.report(&left.state, left.ended.stop(), calling, WallMs::now());
+        let report = facts.report(&left.state, left.ended.stop(), calling, clock::now());
         let fingerprint = surveyed.fingerprint;
         let results = Results { destination, input, fingerprint, run, interrupts };
         let ended = finish(

@@ -19,6 +19,7 @@ use super::report::Snapshot;
 use super::work::Candidate;
 use super::{Delivery, Rows, Signals};
 use crate::api::Verifier;
+use crate::clock;
 use crate::ledger::{Journal, LedgerError, Recorded, Unrecorded};
 use crate::model::attempt::{Batch, WallMs};
 use crate::model::reply::Reply;
@@ -51,8 +52,7 @@ pub async fn verify<V: Verifier, J: Journal>(
     let mut work =
         TokioHands { verifier, journal, flights: FuturesUnordered::new(), commit: None, feed };
     let mut shown = start;
-    while let Turn::Wait { until, wants_row } = run.turn(start.elapsed(), WallMs::now(), &mut work)
-    {
+    while let Turn::Wait { until, wants_row } = run.turn(start.elapsed(), clock::now(), &mut work) {
         if shown.elapsed() >= PROGRESS_INTERVAL {
             shown = Instant::now();
             on_progress(&run.snapshot(start.elapsed()));
@@ -61,7 +61,7 @@ pub async fn verify<V: Verifier, J: Journal>(
             at.saturating_sub(start.elapsed()).min(PROGRESS_INTERVAL)
         });
         let event = work.wait(signals, wants_row, longest).await;
-        let (now, wall) = (start.elapsed(), WallMs::now());
+        let (now, wall) = (start.elapsed(), clock::now());
         // Answers that came together are settled together, and before a signal that would abandon
         // their calls.
         while let Some(reply) = work.next_ready_reply() {

@@ -116,8 +116,8 @@ pub trait Facts {
 /// let folder = tempfile::tempdir()?;
 /// let (ledger, key) = (folder.path().join("my.ledger"), folder.path().join("my.ledger.key"));
 /// let location = Location { ledger, key, origin: "https://vendor.example:443".to_owned() };
-/// let mut ledger = ledger::open(&location, Duration::ZERO, WallMs::now)?;
-/// let at = WallMs::now();
+/// let mut ledger = ledger::open(&location, Duration::ZERO, ceknik::clock::now)?;
+/// let at = ceknik::clock::now();
 /// let run = ledger.open_run(&StartRequest {
 ///     identity: Identity { fingerprint: [1; 16], columns: "id=2 name=1".to_owned() },
 ///     path: [2; 16],
@@ -200,7 +200,7 @@ pub trait Ledger: Facts + Sized {
 /// let unsettled = ledger::preview(&location)?.read(|facts| facts.unsettled())?;
 /// assert_eq!(unsettled, None, "there is no ledger yet");
 ///
-/// drop(ledger::open(&location, std::time::Duration::ZERO, WallMs::now)?);
+/// drop(ledger::open(&location, std::time::Duration::ZERO, ceknik::clock::now)?);
 /// let unsettled = ledger::preview(&location)?.read(|facts| facts.unsettled())?;
 /// assert_eq!(unsettled, Some(0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

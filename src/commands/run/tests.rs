@@ -53,7 +53,7 @@ fn run_with(
     let vendor = Connection::prepare(&config).unwrap();
     let (source, layout, destination) = open_input(&config, &screen).unwrap();
     let mut place = MemoryBackend::new();
-    let ledger = place.open(WallMs::now()).unwrap();
+    let ledger = place.open(clock::now()).unwrap();
     MemoryBackend::set_trap(&ledger, trap);
     let (interrupts, begun) = (Interrupts::default(), Instant::now());
     let (_signal, signals) = tokio::sync::mpsc::channel(1);
@@ -62,7 +62,7 @@ fn run_with(
     let start = Start { config, destination, screen, vendor, interrupts, begun };
     let result = start.run_stages(ledger, source, layout, signals, read);
     let summary = std::fs::read(path("out.csv.summary.json")).expect("the summary is written");
-    let shown = place.open(WallMs::now()).unwrap();
+    let shown = place.open(clock::now()).unwrap();
     Seen {
         result,
         summary: serde_json::from_slice(&summary).unwrap(),
