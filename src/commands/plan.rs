@@ -10,7 +10,6 @@ use crate::clock;
 use crate::config::{JobConfig, PlanConfig};
 use crate::error::Error;
 use crate::ledger::{self, Facts, FoundRun, Preview};
-use crate::model::attempt::WallMs;
 use crate::model::exit_code::ExitCode;
 use crate::model::finding::{FindingClass, Spot};
 use crate::model::funnel::Funnel;

@@ -6,7 +6,6 @@ use crate::clock;
 use crate::config::{Origins, which_ledger};
 use crate::error::Error;
 use crate::ledger::{self, Ledger, LedgerError, LedgerName};
-use crate::model::attempt::WallMs;
 use crate::model::exit_code::ExitCode;
 use crate::model::subject::mask_path;
 use crate::output::count;

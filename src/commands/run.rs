@@ -24,7 +24,6 @@ use crate::engine::{Delivery, Dispatcher, Signals};
 use crate::error::Error;
 use crate::input::{Layout, Source};
 use crate::ledger::{self, Ledger};
-use crate::model::attempt::WallMs;
 use crate::model::exit_code::ExitCode;
 use crate::model::funnel::Funnel;
 use crate::output::Forecast;

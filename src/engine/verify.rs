@@ -21,7 +21,7 @@ use super::{Delivery, Rows, Signals};
 use crate::api::Verifier;
 use crate::clock;
 use crate::ledger::{Journal, LedgerError, Recorded, Unrecorded};
-use crate::model::attempt::{Batch, WallMs};
+use crate::model::attempt::Batch;
 use crate::model::reply::Reply;
 use crate::model::stop::StopReason;
 

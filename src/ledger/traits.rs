@@ -87,7 +87,7 @@ pub trait Facts {
         visit: &mut dyn FnMut(Option<PairIndex>, OwnAttempt),
     ) -> Result<(), LedgerError>;
 
-    /// Returns the share of charged answers among the latest [`HISTORY`] attempts. Only attempts
+    /// Returns the share of charged answers among the latest million attempts. Only attempts
     /// that received a result code count.
     fn history(&mut self) -> Result<History, LedgerError>;
 
