@@ -21,8 +21,8 @@ use crate::error::Error;
 use crate::fs::paths::beside;
 use crate::input;
 use crate::ledger::Location;
+use crate::model::mask::mask_path;
 use crate::model::money::Price;
-use crate::model::subject::mask_path;
 use crate::rules::nik::NikPolicy;
 use crate::term::{self, LogForm};
 

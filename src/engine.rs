@@ -8,11 +8,11 @@
 
 use tokio::sync::mpsc;
 
-use crate::model::attempt::WallMs;
+use crate::model::attempt::{Tick, WallMs};
 use crate::model::stop::{Signal, StopReason};
 use crate::rules::body::BodyTrial;
 use crate::rules::breaker::BreakerPolicy;
-use crate::rules::retry::{RetryPolicy, Tick};
+use crate::rules::retry::RetryPolicy;
 use crate::rules::throttle::ThrottlePolicy;
 
 mod dispatcher;

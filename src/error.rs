@@ -9,7 +9,7 @@ use crate::api::ApiError;
 use crate::input::InputError;
 use crate::ledger::LedgerError;
 use crate::model::exit_code::ExitCode;
-use crate::model::subject::mask_niks;
+use crate::model::mask::mask_niks;
 use crate::passes::PassError;
 use crate::sandbox::SandboxError;
 

@@ -12,6 +12,7 @@ pub mod paths;
 pub mod trusted;
 
 pub use atomic::AtomicFile;
+pub(crate) use atomic::sync_folder_of;
 
 /// Makes a file with mode 0600 in `folder`. The file has no name, so nobody else can find it and
 /// nothing of it stays.

@@ -13,6 +13,7 @@ pub mod finding;
 pub mod funnel;
 pub(crate) mod hex;
 pub mod latency;
+pub mod mask;
 pub mod money;
 pub mod outcome;
 pub mod reply;

@@ -5,7 +5,7 @@
 
 #![no_main]
 
-use ceknik::model::subject::mask_cell;
+use ceknik::model::mask::mask_cell;
 use ceknik::rules::name::{check_name, clean_name};
 use ceknik::rules::nik::{NikPolicy, check_nik, clean_nik};
 use libfuzzer_sys::fuzz_target;

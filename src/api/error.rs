@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io;
 
-use crate::model::subject::mask_niks;
+use crate::model::mask::mask_niks;
 
 /// The reason why no client could be made.
 #[derive(Debug, thiserror::Error)]

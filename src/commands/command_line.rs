@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 
-use crate::model::subject::mask_niks;
+use crate::model::mask::mask_niks;
 
 /// A flag to be set, with its value if it has one.
 pub(super) type Flag = (&'static str, Option<String>);

@@ -9,8 +9,8 @@ use crate::config::JobConfig;
 use crate::input::form::{Encoding, Form};
 use crate::input::{Layout, Source};
 use crate::ledger::{FoundRun, RunRef};
+use crate::model::mask::mask_path;
 use crate::model::money::{Price, Tally, number, price_in_brackets};
-use crate::model::subject::mask_path;
 use crate::output::{
     FileColumn, FileColumns, FileForm, Forecast, count, forecast_words, skipped_words,
 };

@@ -7,7 +7,7 @@ use crate::config::{Origins, which_ledger};
 use crate::error::Error;
 use crate::ledger::{self, Ledger, LedgerError, LedgerName};
 use crate::model::exit_code::ExitCode;
-use crate::model::subject::mask_path;
+use crate::model::mask::mask_path;
 use crate::output::count;
 use crate::term::Screen;
 

@@ -19,7 +19,7 @@ use crate::model::exit_code::ExitCode;
 use crate::model::finding::Finding;
 use crate::model::funnel::Funnel;
 use crate::model::hex::hex;
-use crate::model::subject::mask_digits;
+use crate::model::mask::mask_digits;
 use crate::output::{Forecast, Pace};
 use crate::passes::{Input, Known, PassError, Survey, fold_known, survey};
 use crate::rules::estimate::{Basis, Charges, Fit, History, Share, nights, seconds};

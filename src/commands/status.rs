@@ -13,8 +13,8 @@ use crate::ledger::{self, DayTotal, Doubt, LedgerName, RunLine, ShowLedger, Stat
 use crate::model::attempt::WallMs;
 use crate::model::characters::terminal_safe;
 use crate::model::exit_code::ExitCode;
+use crate::model::mask::mask_digits;
 use crate::model::money::{Tally, number};
-use crate::model::subject::mask_digits;
 use crate::output::local;
 
 /// Version of the shape as JSON.

@@ -14,7 +14,7 @@ use crate::fs::AtomicFile;
 use crate::fs::paths::{beside, folder_of, same_file};
 use crate::input::Layout;
 use crate::model::exit_code::ExitCode;
-use crate::model::subject::mask_path;
+use crate::model::mask::mask_path;
 use crate::output::{Dialect, Format, endings, may_replace_output, may_replace_summary, stem};
 
 /// Place of the results as the user asked for it, before the kind of the input is known.

@@ -20,7 +20,7 @@ use super::environment::{nearest, without_empty};
 use crate::cli::{self, yes_or_no};
 use crate::error::Error;
 use crate::fs::trusted::{is_mine, open_without_waiting, others_may_write, read_bounded, text};
-use crate::model::subject::mask_path;
+use crate::model::mask::mask_path;
 
 /// Name of the file that is read if the user names none.
 const DEFAULT_FILE: &str = "ceknik.toml";

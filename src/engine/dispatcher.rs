@@ -22,7 +22,7 @@ use super::watch::Watch;
 use super::work::{Candidate, Job, Work};
 use super::{Deadline, EngineOptions};
 use crate::ledger::{LedgerError, Recorded, Unrecorded};
-use crate::model::attempt::{Batch, StartId, WallMs};
+use crate::model::attempt::{Batch, StartId, Tick, WallMs};
 use crate::model::money::{Charge, Tally};
 use crate::model::reply::Reply;
 use crate::model::stop::{Signal, StopReason};
@@ -30,7 +30,7 @@ use crate::rules::body::BodyTrial;
 use crate::rules::budget::{Budget, Reservation};
 use crate::rules::first_verdicts::FirstVerdicts;
 use crate::rules::pair_table::PairTable;
-use crate::rules::retry::{RetryPolicy, Tick};
+use crate::rules::retry::RetryPolicy;
 use crate::rules::tally::{RunTotals, count};
 
 /// The actions that the dispatcher decides on.

@@ -19,7 +19,7 @@ use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
-use crate::rules::retry::Tick;
+use crate::model::attempt::Tick;
 
 /// Size of the burst as a part of the rate. It is a little under 1 %, to leave room for the jitter
 /// of the network.

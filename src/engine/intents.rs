@@ -13,12 +13,11 @@ use std::collections::{HashMap, VecDeque};
 
 use super::work::Job;
 use crate::ledger::{LedgerError, Recorded, Unrecorded};
-use crate::model::attempt::{AttemptId, Batch, Intent, Settlement, StartId, WallMs};
+use crate::model::attempt::{AttemptId, Batch, Intent, Settlement, StartId, Tick, WallMs};
 use crate::model::class::{Class, Lost};
 use crate::model::subject::Subject;
 use crate::rules::body::BodyKind;
 use crate::rules::pair_table::PairIndex;
-use crate::rules::retry::Tick;
 
 /// The permission for one send: the intent for it is durable.
 #[derive(Debug, PartialEq, Eq)]

@@ -12,10 +12,10 @@ use super::EngineOptions;
 use super::gate::Gate;
 use super::intents::Flight;
 use super::report::Pause;
+use crate::model::attempt::Tick;
 use crate::model::class::Class;
 use crate::model::stop::StopReason;
 use crate::rules::breaker::{Breaker, Permit, source_health};
-use crate::rules::retry::Tick;
 use crate::rules::throttle::Throttle;
 
 /// Longest time by which an intent is made ahead of its send, at the current rate.

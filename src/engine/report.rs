@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use crate::model::attempt::Tick;
 use crate::model::class::{AccountStop, Class, Lost, ResultCode};
 use crate::model::latency::Latency;
 use crate::model::money::Tally;
 use crate::model::stop::StopReason;
-use crate::rules::retry::Tick;
 
 /// Counters of this start.
 #[derive(Debug, Default)]

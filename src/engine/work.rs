@@ -7,11 +7,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::attempt::PairKey;
+use crate::model::attempt::{PairKey, Tick};
 use crate::model::subject::Subject;
 use crate::rules::body::BodyKind;
 use crate::rules::pair_table::PairIndex;
-use crate::rules::retry::Tick;
 
 /// Number of waiting retries, for each slot, from which on no more rows are taken.
 const WAITING_PER_SLOT: usize = 16;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::fs::paths::folder_of;
 use crate::fs::trusted;
-use crate::model::subject::mask_path;
+use crate::model::mask::mask_path;
 
 /// Number of tries to get the temporary file. Another run that only checks whether it could write
 /// the file holds it for a moment.
@@ -77,7 +77,7 @@ impl AtomicFile {
         }
         fs::rename(&self.temporary, path).map_err(named)?;
         self.placed = true;
-        File::open(folder_of(path)).and_then(|folder| folder.sync_all()).map_err(named)
+        sync_folder_of(path).map_err(named)
     }
 }
 
@@ -138,6 +138,14 @@ fn held(opened: io::Result<File>, path: &Path, lost_race: ErrorKind) -> io::Resu
 
 fn with_path(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", mask_path(path)))
+}
+
+/// Makes the name of a file durable: syncs its folder.
+///
+/// # Errors
+/// The error of the system, if the folder cannot be opened or synced.
+pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
+    File::open(folder_of(path))?.sync_all()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use std::{fmt, io};
 
-use crate::model::subject::mask_digits;
+use crate::model::mask::mask_digits;
 use crate::rules::columns::ColumnError;
 
 /// Place in an input.

@@ -18,7 +18,7 @@ use super::form::ZIP;
 use super::reader::SourceReader;
 use super::sheet::{self, Sheet};
 use crate::fs::unnamed_file;
-use crate::model::subject::mask_digits;
+use crate::model::mask::mask_digits;
 
 /// Name of standard input in messages.
 const STDIN: &str = "standard input";

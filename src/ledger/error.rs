@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::model::exit_code::ExitCode;
-use crate::model::subject::mask_path;
+use crate::model::mask::mask_path;
 
 /// Name of a ledger, fit to be shown: digits that may be a NIK are masked.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -56,6 +56,9 @@ impl fmt::Display for AttemptId {
     }
 }
 
+/// Time since this start began to verify. Every rule gets the time in this form.
+pub type Tick = std::time::Duration;
+
 /// Wall-clock time in milliseconds since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WallMs(pub i64);

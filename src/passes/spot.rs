@@ -5,7 +5,7 @@
 use crate::input::form::Form;
 use crate::input::{InputPlace, Layout, Row};
 use crate::model::finding::Spot;
-use crate::model::subject::mask_cell;
+use crate::model::mask::mask_cell;
 use crate::rules::columns::column_letters;
 use crate::rules::findings::Sign;
 

@@ -13,7 +13,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::nik::{clean_nik, look_of};
 use crate::model::characters::is_unsafe_for_terminal;
-use crate::model::subject::{mask_cell, mask_digits};
+use crate::model::mask::{mask_cell, mask_digits};
 
 /// Number of digits from which on a header is taken for data: a NIK, or the rest of one.
 const DATA_DIGITS: usize = 12;

@@ -9,12 +9,10 @@
 use std::time::Duration;
 
 use super::classify::charge;
+use crate::model::attempt::Tick;
 use crate::model::class::{AccountStop, Class, End, NotSent, Trouble};
 use crate::model::money::Charge;
 use crate::model::stop::StopReason;
-
-/// Time since this start began to verify. Every rule gets the time in this form.
-pub type Tick = Duration;
 
 /// Largest number of times that a pair is sent in a run, whatever the reasons.
 pub const MOST_SENDS: u8 = 20;

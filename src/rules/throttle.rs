@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use super::retry::Tick;
+use crate::model::attempt::Tick;
 use crate::model::stop::StopReason;
 
 /// Interval at which the rate climbs while no refusal comes.

@@ -8,10 +8,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Screen;
 use crate::engine::{Pause, Snapshot};
+use crate::model::attempt::Tick;
 use crate::model::funnel::Funnel;
 use crate::model::money::{Price, number, price_in_brackets};
 use crate::rules::durations;
-use crate::rules::retry::Tick;
 
 /// Longest time between two lines where standard error is not a terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(60);

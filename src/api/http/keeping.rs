@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_secs(60 * 60);
 const MIN_GAP: Duration = Duration::from_secs(1);
 
 /// Time since the client was made.
-pub(super) type Tick = Duration;
+pub(super) type Uptime = Duration;
 
 /// The connections that may be used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,10 +45,10 @@ pub(super) enum KeepAlivePolicy {
     /// Connections are kept.
     On {
         /// Times of the latest unannounced ends, at least `MIN_GAP` from each other.
-        ends: VecDeque<Tick>,
+        ends: VecDeque<Uptime>,
     },
     /// Connections are not kept before this time.
-    Off { until: Tick },
+    Off { until: Uptime },
     /// Connections are never kept, because the user wants it so.
     Never,
 }
@@ -59,7 +59,7 @@ impl KeepAlivePolicy {
     }
 
     /// Returns the connections that may be used again now.
-    pub(super) fn trust(&mut self, now: Tick) -> Trust {
+    pub(super) fn trust(&mut self, now: Uptime) -> Trust {
         match self {
             Self::Off { until } if now >= *until => {
                 *self = Self::new(true);
@@ -75,7 +75,7 @@ impl KeepAlivePolicy {
     }
 
     /// Records that a connection ended soon after an answer that had not announced the end.
-    pub(super) fn ended_unannounced(&mut self, now: Tick) {
+    pub(super) fn ended_unannounced(&mut self, now: Uptime) {
         let Self::On { ends } = self else { return };
         if ends.back().is_some_and(|last| now < *last + MIN_GAP) {
             return;

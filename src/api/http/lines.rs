@@ -22,7 +22,7 @@ use reqwest::{Client, Request, Response};
 use tokio::task::yield_now;
 
 use super::clients::Clients;
-use super::keeping::{KeepAlivePolicy, Tick, Trust};
+use super::keeping::{KeepAlivePolicy, Trust, Uptime};
 use super::options::ClientOptions;
 use crate::api::error::ApiError;
 
@@ -262,7 +262,7 @@ enum Choice {
 impl State {
     /// Chooses the line that was idle for longest, if it has rested. Closes lines that were idle
     /// for too long.
-    fn choose(&mut self, now: Instant, tick: Tick, may_be_more: bool) -> Choice {
+    fn choose(&mut self, now: Instant, tick: Uptime, may_be_more: bool) -> Choice {
         let trust = self.keeping.trust(tick);
         if trust == Trust::None {
             self.idle.clear();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::super::intents::{Effect, Next, Ticket};
 use super::super::work::Job;
 use super::Dispatcher;
-use crate::model::attempt::{AttemptId, Settlement, WallMs};
+use crate::model::attempt::{AttemptId, Settlement, Tick, WallMs};
 use crate::model::class::{Class, Lost, NotSent};
 use crate::model::money::Charge;
 use crate::model::reply::{Body, Fault, Reply};
@@ -17,7 +17,7 @@ use crate::model::texts::{Text, Texts};
 use crate::rules::classify::{charge, classify};
 use crate::rules::echo::conceal_all;
 use crate::rules::pair_table::PairIndex;
-use crate::rules::retry::{Decision, Tick, decide};
+use crate::rules::retry::{Decision, decide};
 
 impl Dispatcher {
     /// Takes the reply to one send into account. The reply to a call that was given up is ignored.

@@ -4,12 +4,12 @@
 use super::story::{Story, ms, options, secs};
 use super::vendor::{Answer, Call, DOWN, INTERNAL, INVALID, MATCH, SLOWER, Word};
 use crate::engine::{EngineOptions, Pause, RunState};
+use crate::model::attempt::Tick;
 use crate::model::class::{Class, End, NotSent, Refusal};
 use crate::model::money::Tally;
 use crate::model::stop::StopReason;
 use crate::rules::body::{BodyKind, BodyTrial};
 use crate::rules::pair_table::PairState;
-use crate::rules::retry::Tick;
 use crate::rules::testing::key;
 
 pub(super) fn with(change: impl FnOnce(&mut EngineOptions)) -> EngineOptions {

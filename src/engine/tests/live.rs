@@ -15,12 +15,11 @@ use crate::engine::{
     Candidate, Dispatcher, EngineOptions, Event, Hands, NextRow, RunState, Ticket, Turn,
 };
 use crate::ledger::{Recorded, Unrecorded};
-use crate::model::attempt::{AttemptId, Batch, PairKey, WallMs};
+use crate::model::attempt::{AttemptId, Batch, PairKey, Tick, WallMs};
 use crate::model::class::Class;
 use crate::model::reply::Reply;
 use crate::model::stop::{Signal, StopReason};
 use crate::rules::classify::classify;
-use crate::rules::retry::Tick;
 
 /// Maximum number of steps of a start.
 const MOST_STEPS: usize = 200_000;

@@ -13,7 +13,7 @@ use crate::ledger::testing::{Backend, MemoryBackend, MemoryLedger};
 use crate::ledger::{
     FoundRun, Ledger, LedgerError, OpenRun, Preview, Recorded, RunRef, Unrecorded,
 };
-use crate::model::attempt::{AttemptId, Batch, PairKey, WallMs};
+use crate::model::attempt::{AttemptId, Batch, PairKey, Tick, WallMs};
 use crate::model::class::Class;
 use crate::model::exit_code::ExitCode;
 use crate::model::stop::StopReason;
@@ -22,7 +22,7 @@ use crate::rules::body::{BodyKind, BodyTrial};
 use crate::rules::breaker::BreakerPolicy;
 use crate::rules::classify::classify;
 use crate::rules::pair_table::PairTable;
-use crate::rules::retry::{RetryPolicy, Tick};
+use crate::rules::retry::RetryPolicy;
 use crate::rules::reuse::ReusePolicy;
 use crate::rules::tally::RunTotals;
 use crate::rules::testing::{key, subject};

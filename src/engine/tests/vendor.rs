@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
+use crate::model::attempt::Tick;
 use crate::model::class::{Class, Lost, NotSent};
 use crate::model::reply::{Body, Fault, Reply, Response};
 use crate::model::texts::Text;
 use crate::rules::body::BodyKind;
 use crate::rules::classify::classify;
-use crate::rules::retry::Tick;
 
 /// A reaction of the vendor, or of the network, to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use crate::fs::paths::{beside, folder_of};
+use crate::fs::sync_folder_of;
 use crate::fs::trusted;
 use crate::ledger::LedgerError;
 
@@ -39,7 +40,7 @@ pub(super) fn private_parent(path: &Path) -> Result<(), LedgerError> {
 /// Makes a file's name durable by syncing its folder.
 pub(super) fn sync_parent(path: &Path) -> Result<(), LedgerError> {
     let folder = folder_of(path);
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| LedgerError::File {
+    sync_folder_of(path).map_err(|source| LedgerError::File {
         path: folder.to_owned(),
         act: "synced",
         source,

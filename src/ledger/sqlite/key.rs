@@ -12,7 +12,7 @@ use super::files::{private_file, sync_parent};
 use crate::fs::trusted;
 use crate::ledger::LedgerError;
 use crate::model::hex::hex;
-use crate::model::subject::mask_path;
+use crate::model::mask::mask_path;
 use crate::rules::pair_key::{PairHasher, truncate};
 
 /// Length of the key in bytes.

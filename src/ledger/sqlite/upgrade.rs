@@ -18,7 +18,7 @@ use super::starts::Start;
 use super::{schema, witness};
 use crate::fs::paths::{beside, same_file};
 use crate::ledger::LedgerError;
-use crate::model::subject::mask_path;
+use crate::model::mask::mask_path;
 
 /// The small files of a ledger: the ending of the copy's name, and the path of the original.
 type Small = [(&'static str, PathBuf); 2];

@@ -7,7 +7,7 @@ use std::fmt;
 
 use super::look::ColumnLook;
 use super::table::{Role, Table, column_letters};
-use crate::model::subject::mask_digits;
+use crate::model::mask::mask_digits;
 use crate::rules::headers::{Meaning, is_data, shown_all};
 
 /// Largest number of columns that are listed.

@@ -14,9 +14,8 @@ use super::world::{Failure, World};
 use crate::engine::Ticket;
 use crate::ledger::testing::{Backend, Trap};
 use crate::ledger::{LedgerError, OpenRun, Recorded, Unrecorded};
-use crate::model::attempt::{Batch, WallMs};
+use crate::model::attempt::{Batch, Tick, WallMs};
 use crate::rules::classify::classify;
-use crate::rules::retry::Tick;
 
 /// The world while a start is under way.
 pub(super) struct Stage<'a, B: Backend> {

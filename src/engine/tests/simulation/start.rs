@@ -23,7 +23,7 @@ use crate::error::Error;
 use crate::input::{self, Source, inspect};
 use crate::ledger::testing::Backend;
 use crate::ledger::{Ledger, OpenRun, Preview, RunRef, StartRequest};
-use crate::model::attempt::{PairKey, WallMs};
+use crate::model::attempt::{PairKey, Tick, WallMs};
 use crate::model::class::{End, ResultCode};
 use crate::model::exit_code::ExitCode;
 use crate::model::stop::StopReason;
@@ -32,7 +32,6 @@ use crate::passes::{Input, Known, PassError, Survey, project, read_candidates, s
 use crate::rules::columns::ColumnSpec;
 use crate::rules::pair_key::PairHasher;
 use crate::rules::pair_table::PairState;
-use crate::rules::retry::Tick;
 
 /// The results of the stages before the first call.
 struct Begun {
