@@ -108,7 +108,7 @@ fn a_header_may_say_that_these_are_family_cards() {
 }
 
 #[test]
-fn the_gravest_come_first() {
+fn the_most_serious_come_first() {
     let mut counts = counts(100, |c| (c.scientific, c.names_changed, c.hidden) = (2, 3, 5));
     reject(&mut counts, 2);
     counts.warnings.add([Warning::NameHasComma].into_iter().collect());
