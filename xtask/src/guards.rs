@@ -269,6 +269,12 @@ impl Copy {
 mod tests {
     use super::*;
 
+    /// A change of the code that a guard no longer fits is noticed at once, and not at night.
+    #[test]
+    fn each_guard_is_found_in_the_code() {
+        find_all(&[]).unwrap();
+    }
+
     #[test]
     fn lines_are_found_by_their_code_alone() {
         let text = "fn a() {\n    // why\n    one();\n\n    /// doc\n    two();\n}\none();\n";
