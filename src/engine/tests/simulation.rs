@@ -160,12 +160,12 @@ fn play_asked<B: Backend>(test: &str) {
 
 #[test]
 fn whatever_happens_the_invariants_hold() {
-    play_asked::<SqliteBackend>("whatever_happens");
+    play_asked::<SqliteBackend>("whatever_happens_the");
 }
 
 #[test]
-fn on_a_ledger_in_memory_it_holds_too() {
-    play_asked::<MemoryBackend>("on_a_ledger_in_memory");
+fn whatever_happens_on_a_ledger_in_memory() {
+    play_asked::<MemoryBackend>("whatever_happens_on_a_ledger_in_memory");
 }
 
 /// Checks that every kind of fault occurred, because otherwise nothing was tested.
