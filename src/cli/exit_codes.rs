@@ -12,7 +12,9 @@ fn exit_codes(codes: impl IntoIterator<Item = (ExitCode, &'static str)>) -> Stri
 /// Returns the list of the program's exit codes, as text for the end of the help.
 pub(super) fn all_exit_codes() -> String {
     let list = exit_codes(ExitCode::ALL.map(|code| (code, code.meaning())));
-    format!("{list}\nAfter 12 to 18, 129, 130 and 143 the same command goes on from there.")
+    let go_on = ExitCode::ALL.into_iter().filter(|code| code.can_go_on());
+    let go_on = ranges(&go_on.map(ExitCode::number).collect::<Vec<_>>());
+    format!("{list}\nAfter {go_on} the same command goes on from there.")
 }
 
 /// Returns the text at the end of the help of `plan`.
@@ -29,4 +31,34 @@ pub(super) fn after_plan() -> String {
     format!(
         "All other flags of `ceknik run` are accepted too: they do not change the plan.\n\n{codes}"
     )
+}
+
+/// Lists rising numbers: `1 to 4, 8 and 9`.
+fn ranges(numbers: &[u8]) -> String {
+    let runs = numbers.chunk_by(|one, next| next - one == 1);
+    let mut parts: Vec<String> = runs
+        .flat_map(|run| match run {
+            [first, _, .., last] => vec![format!("{first} to {last}")],
+            few => few.iter().map(u8::to_string).collect(),
+        })
+        .collect();
+    let last = parts.pop().unwrap_or_default();
+    if parts.is_empty() { last } else { format!("{} and {last}", parts.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ranges;
+
+    #[test]
+    fn numbers_as_people_list_them() {
+        for (numbers, text) in [
+            (&[][..], ""),
+            (&[7], "7"),
+            (&[1, 2, 3, 4, 8, 9], "1 to 4, 8 and 9"),
+            (&[12, 13, 14, 129], "12 to 14 and 129"),
+        ] {
+            assert_eq!(ranges(numbers), text);
+        }
+    }
 }
