@@ -11,7 +11,7 @@ pub(super) struct Places {
     stretches: Vec<(u64, InputPlace)>,
     /// Number of rows.
     rows: u64,
-    /// InputPlace of the latest row.
+    /// Place of the latest row.
     last: Option<InputPlace>,
 }
 

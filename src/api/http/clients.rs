@@ -21,7 +21,7 @@ use crate::api::error::ApiError;
 /// more headers than this.
 const MOST_HEADERS: usize = 1000;
 
-/// The way in which connections are made. All calls of a run use the same way.
+/// Route by which connections are made. All calls of a run use the same route.
 #[derive(Debug)]
 pub(super) enum Route {
     /// Unencrypted, to this machine itself.
@@ -34,7 +34,7 @@ pub(super) enum Route {
 
 /// A factory of HTTP clients.
 pub(super) struct Clients {
-    pub(super) way: Route,
+    pub(super) route: Route,
     /// Address that the calls are sent to.
     pub(super) url: Url,
     /// Longest time that opening a connection may take, including the handshakes of a proxy and of
@@ -48,18 +48,18 @@ impl Clients {
         let url = options.base.endpoint();
         // The file is read even if TLS is not used, so that an unusable file is always reported.
         let roots = tls::certificates(options)?;
-        let (way, tls) = if url.scheme() == "http" {
+        let (route, tls) = if url.scheme() == "http" {
             (Route::Loopback, tls::trusting_nobody()?)
         } else {
             let variable = |name: &str| std::env::var_os(name);
             let proxy = if options.proxies { Proxy::of(&url, variable)? } else { None };
-            let way = proxy.map_or(Route::Direct, Route::Proxy);
-            (way, tls::trusting_the_system_and(roots)?)
+            let route = proxy.map_or(Route::Direct, Route::Proxy);
+            (route, tls::trusting_the_system_and(roots)?)
         };
         // If the timeout of the whole call came while connecting, the call would look like a doubt.
         // Therefore the timeout for connecting is kept shorter than that of the call.
         let limit = options.connect_timeout.min(options.timeout.mul_f64(0.9));
-        Ok(Self { way, url, limit, tls })
+        Ok(Self { route, url, limit, tls })
     }
 
     /// Builds a client that keeps its connection for the next call.
@@ -88,7 +88,7 @@ impl Clients {
             .http1_ignore_invalid_headers_in_responses(true)
             // `Proxy::of` has read the proxy variables of the environment already.
             .no_proxy();
-        Ok(match &self.way {
+        Ok(match &self.route {
             Route::Direct => builder,
             Route::Proxy(proxy) => builder.proxy(proxy.for_client()?),
             Route::Loopback => match self.url.host() {

@@ -36,7 +36,7 @@ impl Clients {
     }
 
     async fn not_connected(&self, error: &ClientError) -> Fault {
-        let Route::Proxy(proxy) = &self.way else {
+        let Route::Proxy(proxy) = &self.route else {
             let (why, cause) = cause(error);
             return Fault::NotSent(why, cause);
         };
