@@ -3,6 +3,8 @@
 //! Never: holds a NIK, a name or a secret. The errors that are converted to it do not hold any
 //! either.
 
+pub(crate) mod hints;
+
 use std::fmt;
 
 use crate::api::ApiError;
@@ -62,13 +64,14 @@ impl std::error::Error for Error {}
 
 impl From<InputError> for Error {
     fn from(error: InputError) -> Self {
-        Self { code: ExitCode::Input, message: error.to_string(), hint: error.hint(), flag: None }
+        let hint = hints::of_input(error.problem());
+        Self { code: ExitCode::Input, message: error.to_string(), hint, flag: None }
     }
 }
 
 impl From<LedgerError> for Error {
     fn from(error: LedgerError) -> Self {
-        Self::new(error.exit_code(), error.to_string(), error.hint())
+        Self::new(error.exit_code(), error.to_string(), hints::of_ledger(&error))
     }
 }
 

@@ -3,11 +3,11 @@
 
 mod delimited;
 mod format;
+mod input_cells;
 mod ours;
 mod overview;
 mod plan;
 mod report;
-mod results;
 mod sentences;
 mod spreadsheet;
 mod words;
@@ -16,9 +16,9 @@ mod writer;
 
 pub use format::{Dialect, Format, endings, stem};
 pub use ours::{may_replace_output, may_replace_summary};
-pub use plan::{FileColumn, FileColumns, FileForm, Forecast, Pace, Plan};
+pub use plan::{FileColumn, FileColumns, FileForm, Plan};
 pub use report::{RowTotals, RunReport};
-pub use results::{Cells, RowResult, RowSource};
+pub use input_cells::Cells;
 pub use words::{
     count, findings_words, forecast_words, last_words, local, skipped_words, unsettled_words,
     verdict_words,

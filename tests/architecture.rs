@@ -32,7 +32,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("passes", &["model", "rules", "input", "ledger", "output", "engine"]),
     ("sandbox", &["fs"]),
     ("signals", &["model"]),
-    ("error", &["model", "api", "input", "ledger", "output", "passes", "sandbox"]),
+    ("error", &["model", "rules", "api", "input", "ledger", "output", "passes", "sandbox"]),
     ("term", &["model", "rules", "engine", "error"]),
     ("cli", &["model", "rules", "input", "sandbox"]),
     (

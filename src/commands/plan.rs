@@ -15,7 +15,7 @@ use crate::model::finding::{FindingClass, Spot};
 use crate::model::funnel::Funnel;
 use crate::model::stop::StopReason;
 use crate::output::{
-    Forecast, Plan, findings_words, forecast_words, skipped_words, unsettled_words, verdict_words,
+    Plan, findings_words, forecast_words, skipped_words, unsettled_words, verdict_words,
 };
 use crate::passes::{Input, Known, PassError, Survey, locate, survey};
 use crate::rules::estimate::{Fit, History};
@@ -41,7 +41,7 @@ pub fn plan(config: &PlanConfig, screen: &Screen) -> Result<ExitCode, Error> {
     // A signal ends the process at once, since there is nothing to put in order.
     let mut surveyed = survey(&input, &|| false)?;
     let known = look(job, &preview, &mut input, &mut surveyed)?;
-    let funnel = Funnel::of(&surveyed)?;
+    let funnel = surveyed.funnel()?;
     let assumptions = Assumptions { charge_share: *charge_share, night: *night };
     let forecast = forecast(job, &surveyed, funnel, known.known, known.history, assumptions);
     let stop = find_stop(&input, &surveyed, forecast.fit)?;

@@ -12,7 +12,7 @@ use crate::ledger::{FoundRun, RunRef};
 use crate::model::mask::mask_path;
 use crate::model::money::{Price, Tally, number, price_in_brackets};
 use crate::output::{
-    FileColumn, FileColumns, FileForm, Forecast, count, forecast_words, skipped_words,
+    FileColumn, FileColumns, FileForm, count, forecast_words, skipped_words,
 };
 use crate::passes::Survey;
 use crate::rules::columns::{ChosenColumn, column_letters};

@@ -26,7 +26,7 @@ use crate::input::{Layout, Source};
 use crate::ledger::{self, Ledger};
 use crate::model::exit_code::ExitCode;
 use crate::model::funnel::Funnel;
-use crate::output::Forecast;
+use crate::rules::forecast::Forecast;
 use crate::passes::{Input, PassError, Survey, read_candidates, survey};
 use crate::rules::body::{BodyKind, BodyTrial};
 use crate::rules::estimate::{Consent, History, consent, max_charges_in_start, says_yes};
@@ -105,7 +105,7 @@ impl Start<'_> {
         let rules = ReuseRules { reuse, retry, now: opening.at };
         let known = fold(&mut input, &mut surveyed, &mut ledger, &found, rules, &is_stopped)
             .map_err(|error| interrupted(error, interrupts))?;
-        let funnel = Funnel::of(&surveyed)?;
+        let funnel = surveyed.funnel()?;
         let history = if funnel.to_send > 0 { ledger.history()? } else { History::default() };
         let forecast = forecast(job, &surveyed, funnel, known, history, Assumptions::default());
         screen.say(&preamble::before(&found, &surveyed, &forecast));

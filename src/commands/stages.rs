@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Zoned};
+use jiff::Zoned;
 
 use super::command_line::command_with;
 use crate::config::{EngineConfig, InputFrom, JobConfig, Reuse};
-use crate::error::Error;
+use crate::error::{Error, hints};
 use crate::input::error::SheetError;
 use crate::input::form::Form;
 use crate::input::{self, Layout, Problem, Source};
@@ -20,9 +20,9 @@ use crate::model::finding::Finding;
 use crate::model::funnel::Funnel;
 use crate::model::hex::hex;
 use crate::model::mask::mask_digits;
-use crate::output::{Forecast, Pace};
 use crate::passes::{Input, Known, PassError, Survey, fold_known, survey};
-use crate::rules::estimate::{Basis, Charges, Fit, History, Share, nights, seconds};
+use crate::rules::estimate::{Basis, Charges, Fit, History, Share};
+use crate::rules::forecast::{Forecast, Pace};
 use crate::rules::pair_key::{PairHasher, truncate};
 use crate::rules::pair_table::PairTable;
 use crate::rules::retry::RetryPolicy;
@@ -60,7 +60,7 @@ pub(super) fn find_layout(source: &Source, reading: &input::ReadOptions) -> Resu
             Problem::Columns(question) if !question.flags().is_empty() => question,
             _ => return error.into(),
         };
-        let (hint, command) = (question.hint(), command_with(&question.flags()));
+        let (hint, command) = (hints::of_columns(question), command_with(&question.flags()));
         Error { hint: Some(format!("{hint}:\n    {command}")), ..error.into() }
     })
 }
@@ -202,11 +202,9 @@ pub(super) fn forecast(
 ) -> Forecast {
     let EngineConfig { rate, max_charges, max_calls, most_mismatches, .. } = job.engine;
     let Assumptions { charge_share, night } = assumptions;
-    let night = night.map(|night| night.as_secs());
     let verdicts = known.run.verdicts;
     let braked = most_mismatches.is_some_and(|percent| verdicts.mismatches_over(percent));
     let basis = Basis::of(charge_share, history);
-    let seconds = rate.map(|rate| seconds(funnel.to_send, rate));
     Forecast {
         funnel,
         rejections: surveyed.counts.rejections.clone(),
@@ -216,26 +214,10 @@ pub(super) fn forecast(
         basis,
         price: job.price.clone(),
         max_calls,
-        pace: Pace {
-            rate,
-            seconds,
-            finish: seconds.and_then(|seconds| format_finish(&Zoned::now(), seconds)),
-            nights: seconds.zip(night).map(|(seconds, night)| (nights(seconds, night), night)),
-        },
+        pace: Pace::of(funnel.to_send, rate, night, &Zoned::now()),
         braked: braked && funnel.to_send > 0,
         fit: max_charges.map(|max| Fit::of(max, known.run.tally.at_most(), funnel.to_send)),
     }
-}
-
-/// Formats the time `seconds` after `now`, to the minute and in the zone of `now`: the hour, the
-/// minute and the UTC offset, with the date if it is another day. Returns `None` if the time is
-/// beyond the range of the calendar.
-fn format_finish(now: &Zoned, seconds: u64) -> Option<String> {
-    let span = SignedDuration::from_secs(i64::try_from(seconds).ok()?);
-    let then = now.checked_add(span).ok()?;
-    let form =
-        if then.date() == now.date() { "%H:%M (UTC%:z)" } else { "%a %Y-%m-%d %H:%M (UTC%:z)" };
-    Some(then.strftime(form).to_string())
 }
 
 /// Returns the error for a file that is stopped by its findings; `None` if nothing stops the file.
@@ -247,25 +229,4 @@ pub(super) fn damage(surveyed: &Survey) -> Option<Error> {
         format!("the file looks damaged ({}); nothing was sent", first.code),
         format!("{}; or go on all the same with --force", first.hint),
     ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_finish_on_the_clock() {
-        let zone = jiff::tz::TimeZone::get("Asia/Jakarta").unwrap();
-        let now: jiff::civil::DateTime = "2026-11-23 22:00".parse().unwrap();
-        let now = now.to_zoned(zone).unwrap();
-        for (seconds, shown) in [
-            (0, Some("22:00 (UTC+07:00)")),
-            (3600, Some("23:00 (UTC+07:00)")),
-            (8 * 3600, Some("Tue 2026-11-24 06:00 (UTC+07:00)")),
-            (u64::MAX, None),
-            (1_000_000_000_000, None),
-        ] {
-            assert_eq!(format_finish(&now, seconds).as_deref(), shown, "{seconds}");
-        }
-    }
 }

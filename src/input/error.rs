@@ -1,4 +1,4 @@
-//! Errors that make an input unusable: the problem, its place, and advice on how to solve it.
+//! Errors that make an input unusable: the problem and its place.
 //!
 //! Never: holds cell contents. In paths and headers, long runs of digits are masked.
 
@@ -54,46 +54,6 @@ impl InputError {
     /// Returns the problem.
     pub fn problem(&self) -> &Problem {
         &self.problem
-    }
-
-    /// Returns advice on how to solve the problem, if there is any.
-    pub fn hint(&self) -> Option<String> {
-        let hint = match &*self.problem {
-            Problem::Missing => "check the path; - reads standard input",
-            Problem::NotAFile(_) => "name a file, or use - to read a stream from standard input",
-            Problem::Io(_, error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                "check the permissions"
-            }
-            Problem::Spool(..) => {
-                "make room for it; `plan` keeps it in the folder that TMPDIR names, `run` beside its output"
-            }
-            Problem::Io(..) => return None,
-            Problem::Empty => "was the export interrupted?",
-            Problem::Unsupported(form) => form.hint(),
-            Problem::Nul => {
-                "save the file as \"CSV UTF-8\"; if it is UTF-16 text, say so: --encoding utf-16le"
-            }
-            Problem::Packed(PackedError::Damaged) => "get the file again, and unpack it",
-            Problem::Packed(PackedError::Bomb) => {
-                "if it is one all the same, unpack it first: gunzip FILE"
-            }
-            Problem::Sheet(error) => error.hint(),
-            Problem::NoSheets => "leave --sheet out (also CEKNIK_SHEET, and sheet in ceknik.toml)",
-            Problem::TooLong(_) | Problem::OpenQuote => {
-                "look for a lone quotation mark (\") in this record and remove or double it"
-            }
-            Problem::TooWide(_) => "is the separator right? Give it with --delimiter",
-            Problem::Columns(error) => {
-                let flags = error.typed_flags();
-                let part = if flags.is_empty() { "" } else { ": " };
-                return Some(format!("{}{part}{flags}", error.hint()));
-            }
-            Problem::HeaderBelow(line) => {
-                return Some(format!("remove the lines above line {line}"));
-            }
-            Problem::Changed => "start again, and leave the file alone meanwhile",
-        };
-        Some(hint.to_owned())
     }
 }
 
@@ -212,24 +172,6 @@ pub enum Unsupported {
     PackedTwice,
 }
 
-impl Unsupported {
-    /// Returns advice on how to convert the file to a form that can be read.
-    pub fn hint(self) -> &'static str {
-        match self {
-            Self::Zip => "unpack it, and give the file that is in it",
-            Self::Xls => {
-                "open it (with its password), and save it as an Excel workbook (.xlsx) without one, or as \"CSV UTF-8\""
-            }
-            Self::Xlsb | Self::Ods => "save it as an Excel workbook (.xlsx) or as \"CSV UTF-8\"",
-            Self::Html => {
-                "open it in a spreadsheet program, and save it as an Excel workbook (.xlsx)"
-            }
-            Self::Pdf => "get the table as a CSV file or an Excel workbook",
-            Self::PackedTwice => "unpack it first: gunzip FILE",
-        }
-    }
-}
-
 /// Largest ratio between the length of a text and the length of its gzip file. Customer files have
 /// about 10. Deflate can reach about 1000.
 pub(super) const MOST_UNPACKED: u64 = 100;
@@ -275,22 +217,6 @@ pub enum SheetError {
         /// All sheets that fit, each with its number and name.
         list: String,
     },
-}
-
-impl SheetError {
-    /// Returns advice on how to solve the problem.
-    fn hint(&self) -> &'static str {
-        match self {
-            Self::Damaged(_) | Self::NoWorksheet => {
-                "open it in a spreadsheet program and save it again, as .xlsx or as \"CSV UTF-8\""
-            }
-            Self::TooLarge(_) => "save the sheet alone as \"CSV UTF-8\", and give that file",
-            Self::Empty => "was the export interrupted?",
-            Self::NoSuchSheet(..) | Self::Several { .. } => {
-                "name the sheet: --sheet NAME, or its number from 1"
-            }
-        }
-    }
 }
 
 /// Reason in [`SheetError::Damaged`] for a ZIP file that is cut off or was changed in transit.

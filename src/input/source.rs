@@ -178,6 +178,7 @@ mod tests {
     use std::os::unix::fs::MetadataExt;
 
     use super::*;
+    use crate::error::hints;
 
     fn read_all(source: &Source) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -206,7 +207,7 @@ mod tests {
         assert!(error.to_string().ends_with("/******.csv: no such file"), "{error}");
         let error = Source::file(Path::new("/dev/null")).unwrap_err();
         assert!(error.to_string().contains("a device"), "{error}");
-        assert!(error.hint().unwrap().contains("use -"));
+        assert!(hints::of_input(error.problem()).unwrap().contains("use -"));
         let socket = folder.path().join("s");
         let _bound = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         assert!(Source::file(&socket).unwrap_err().to_string().contains("a socket"));

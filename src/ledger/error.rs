@@ -1,4 +1,4 @@
-//! Errors of a ledger, with an exit code and advice for the user.
+//! Errors of a ledger, each with an exit code.
 //!
 //! Never: names a type of a storage. The storage's own error is kept as a source.
 
@@ -116,43 +116,6 @@ impl LedgerError {
             | Self::File { .. }
             | Self::Storage { .. }
             | Self::WriterGone => ExitCode::Storage,
-        }
-    }
-
-    /// Returns advice for the user.
-    pub const fn hint(&self) -> &'static str {
-        match self {
-            Self::Storage { is_damaged: true, .. } => {
-                "bring the ledger back from its newest backup, with its .key and .witness; what that \
-                 does not hold may have been charged, and would be bought again: ceknik will say so"
-            }
-            Self::NoFolder => "name a ledger with --ledger FILE",
-            Self::Locked(_) => "wait for it to end, or give --lock-wait 10m to wait here",
-            Self::Origin { .. } => {
-                "each vendor address has a ledger of its own: leave --ledger out, or name another file"
-            }
-            Self::Key { .. } => {
-                "bring the key file back from a backup; without it the stored answers cannot be \
-                 told apart, and a new key would buy all of them again"
-            }
-            Self::Version { .. } => "use the version of ceknik that wrote it, or name another file",
-            Self::Lost { .. } => {
-                "bring the ledger back from its newest backup, with its -wal, .key and .witness. If \
-                 there is none: move the .witness away (to begin anew, the ledger and its .key too), \
-                 and know that calls whose facts are gone may have been charged, and are made again"
-            }
-            Self::Moved(_) => {
-                "bring its folder back, with all files in it, before anything is run again: what it holds would be bought \
-                 a second time"
-            }
-            Self::Missing(_) => "the first `ceknik run` makes it; name another with --ledger FILE",
-            Self::File { .. } => {
-                "look at the file and its folder: what it is, whose, and the free space"
-            }
-            Self::Storage { .. } | Self::WriterGone => {
-                "look at the disk's free space and health; nothing that was recorded is lost, and \
-                 the same command goes on from there"
-            }
         }
     }
 }

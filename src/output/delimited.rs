@@ -4,7 +4,8 @@
 use std::io::{self, Write};
 
 use super::format::Dialect;
-use super::results::{Cells, InputColumns, RowResult};
+use super::input_cells::{Cells, InputColumns};
+use crate::rules::row_result::RowResult;
 use super::spreadsheet::spreadsheet_safe;
 use crate::input::Layout;
 use crate::model::column::Column;
@@ -105,9 +106,7 @@ fn value<'a>(column: Column, result: &'a RowResult<'_>, digits: &'a mut [u8; 3])
         | Column::HandleTime
         | Column::Remark
         | Column::RequestId
-        | Column::Status => {
-            column.text().and_then(|text| result.texts.get(text)).unwrap_or_default()
-        }
+        | Column::Status => result.vendor_text(column),
     };
     text.as_bytes()
 }

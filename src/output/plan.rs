@@ -1,5 +1,4 @@
-//! The data that is shown before the first call: the forecast, which `plan` and `run` share, and
-//! the plan as JSON.
+//! The content of a plan, and its form as JSON.
 //!
 //! Must hold: the shape of the JSON is versioned, and documented in README.md. Counts are whole
 //! numbers, and amounts of money are in minor units.
@@ -14,51 +13,10 @@ use serde::{Serialize, Serializer};
 
 use crate::model::exit_code::ExitCode;
 use crate::model::finding::{Finding, Skipped, Spot};
-use crate::model::funnel::{Ages, Funnel};
-use crate::model::money::{Price, Tally};
-use crate::model::row::{RejectionCounts, WarningCounts};
-use crate::rules::estimate::{Basis, Charges, Fit, History};
-
-/// Forecast of a start: the calls that it will send, their cost, and the time that they take.
-#[derive(Debug, Clone)]
-pub struct Forecast {
-    /// Number of rows by what will be done with them.
-    pub funnel: Funnel,
-    /// Rejected rows by reason.
-    pub rejections: RejectionCounts,
-    /// Reused answers by age.
-    pub ages: Ages,
-    /// Costs of the run so far.
-    pub tally: Tally,
-    /// Charges of the calls to be sent.
-    pub charges: Charges,
-    /// Basis of the expected charges.
-    pub basis: Basis,
-    /// Price of a charged call, if it is known.
-    pub price: Option<Price>,
-    /// Maximum number of calls of the start.
-    pub max_calls: Option<u64>,
-    /// Time that the calls to be sent take.
-    pub pace: Pace,
-    /// Comparison of the calls to be sent with the budget; `None` if there is no budget.
-    pub fit: Option<Fit>,
-    /// True if nothing is sent although there are calls to be sent, because too many of the run's
-    /// first verdicts are mismatches.
-    pub braked: bool,
-}
-
-/// Time that the calls to be sent take.
-#[derive(Debug, Clone, Default)]
-pub struct Pace {
-    /// Calls per second; `None` if there is no limit.
-    pub rate: Option<f64>,
-    /// Shortest time that the calls take at this rate, in seconds.
-    pub seconds: Option<u64>,
-    /// Local time at which the calls are done if they begin now, such as `05:12 (UTC+07:00)`.
-    pub finish: Option<String>,
-    /// Number of nights that the calls take, and the length of a night in seconds.
-    pub nights: Option<(u64, u64)>,
-}
+use crate::model::funnel::Funnel;
+use crate::model::row::WarningCounts;
+use crate::rules::estimate::{Basis, Charges, History};
+use crate::rules::forecast::Forecast;
 
 /// Content of a plan.
 #[derive(Debug)]

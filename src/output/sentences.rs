@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use super::overview::in_words;
-use super::results::RowResult;
+use crate::rules::row_result::RowResult;
 use crate::model::class::{AccountStop, Class, Lost, NotSent, Refusal, ResultCode, Trouble};
 use crate::model::outcome::Outcome;
 use crate::model::row::Rejection;

@@ -26,7 +26,8 @@ use rust_xlsxwriter::{DocProperties, ExcelDateTime, Workbook as Book, Worksheet}
 use styles::Styles;
 
 use super::report::{RowTotals, RunReport};
-use super::results::{Cells, RowResult};
+use super::input_cells::Cells;
+use crate::rules::row_result::RowResult;
 use crate::input::Layout;
 use crate::input::sheet::NumberFormat;
 use crate::model::money::Price;

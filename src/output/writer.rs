@@ -9,7 +9,8 @@ use flate2::write::GzEncoder;
 use super::delimited::Delimited;
 use super::format::Format;
 use super::report::{RowTotals, RunReport};
-use super::results::{Cells, RowResult};
+use super::input_cells::Cells;
+use crate::rules::row_result::RowResult;
 use super::workbook::{BookOptions, Limits, Workbook};
 use crate::input::Layout;
 

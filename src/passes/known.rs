@@ -1,13 +1,11 @@
-//! Folds the facts of the ledger into the pairs of a file, and counts the pairs that remain to be
-//! sent.
+//! Folds the facts of the ledger into the pairs of a file.
 
-use super::{PassError, Survey};
+use super::PassError;
 use crate::ledger::{Facts, RunRef};
 use crate::model::attempt::WallMs;
-use crate::model::class::End;
-use crate::model::funnel::{Ages, Funnel};
+use crate::model::funnel::Ages;
 use crate::rules::first_verdicts::Earliest;
-use crate::rules::pair_table::{PairState, PairTable, Provenance};
+use crate::rules::pair_table::PairTable;
 use crate::rules::retry::RetryPolicy;
 use crate::rules::reuse::{Age, ReusePolicy};
 use crate::rules::tally::{RunTotals, count};
@@ -57,42 +55,9 @@ pub fn fold_known<F: Facts>(
     table.give_up_exhausted(retry);
     known.run.verdicts = verdicts.counted();
     for (state, age) in table.states().zip(ages) {
-        if is_reused(state) {
+        if state.is_reused() {
             age.count(&mut known.ages);
         }
     }
     Ok(known)
-}
-
-/// Checks whether an answer of an earlier run ends a pair.
-fn is_reused(state: &PairState) -> bool {
-    state.origin != Provenance::ThisRun && state.end.is_some_and(|end| end != End::InDoubt)
-}
-
-impl Funnel {
-    /// Makes the funnel of a surveyed file, after the facts were folded into its table.
-    ///
-    /// # Errors
-    /// Returns [`PassError::Inconsistent`] if the parts do not add up to the rows, which is a
-    /// defect of this program.
-    pub fn of(survey: &Survey) -> Result<Self, PassError> {
-        let mut funnel = Self {
-            rows: survey.counts.rows,
-            rejected: survey.counts.rejected(),
-            duplicates: survey.duplicates,
-            reused: 0,
-            in_doubt: 0,
-            done: 0,
-            to_send: 0,
-        };
-        for state in survey.table.states() {
-            *match state.end {
-                None => &mut funnel.to_send,
-                Some(End::InDoubt) => &mut funnel.in_doubt,
-                Some(_) if is_reused(state) => &mut funnel.reused,
-                Some(_) => &mut funnel.done,
-            } += 1;
-        }
-        funnel.checked().map_err(|error| PassError::Inconsistent(error.to_string()))
-    }
 }

@@ -12,16 +12,15 @@ use super::{Input, PassError};
 use crate::input::sheet::Sheet;
 use crate::ledger::{AttemptDetail, Ledger};
 use crate::model::attempt::AttemptId;
-use crate::model::class::{Class, End};
 use crate::model::money::{Charge, Tally};
-use crate::model::outcome::{Outcome, OutcomeCounts};
+use crate::model::outcome::OutcomeCounts;
 use crate::model::row::{Checked, Rejection};
 use crate::model::subject::Subject;
 use crate::model::texts::{Text, Texts};
-use crate::output::{Cells, RowResult, RowSource, RowTotals, Writer};
-use crate::rules::classify::charge;
+use crate::output::{Cells, RowTotals, Writer};
 use crate::rules::echo::{is_concealed, reveal_all};
-use crate::rules::pair_table::{PairState, PairTable, Provenance};
+use crate::rules::pair_table::{PairState, PairTable};
+use crate::rules::row_result::{RowResult, RowSource, reason};
 
 /// Largest number of rows in a chunk. The facts of a chunk are fetched together.
 const CHUNK: usize = 2048;
@@ -140,7 +139,7 @@ fn write<L: Ledger, W: Write + Send>(
                 let texts = detail.map(|detail| revealed(detail, &subject)).unwrap_or_default();
                 let class = detail.map(|detail| detail.class);
                 let reason = reason(&state, class, &texts, &subject, name_changed);
-                row_result(&state, class, first, texts, reason)
+                RowResult::of_pair(&state, class, first, texts, reason)
             }
         };
         totals.add(&result);
@@ -157,64 +156,6 @@ fn revealed<'a>(detail: &'a AttemptDetail, subject: &Subject) -> Cow<'a, Texts> 
         reveal_all(texts.to_mut(), subject);
     }
     texts
-}
-
-/// Makes the result of a row from its parts. `first` is true if no earlier row of the file has this
-/// pair. Only that row shows the charge and the attempts of the pair.
-fn row_result<'a>(
-    state: &PairState,
-    class: Option<Class>,
-    first: bool,
-    texts: Cow<'a, Texts>,
-    reason: Cow<'a, str>,
-) -> RowResult<'a> {
-    let own = first && (state.origin == Provenance::ThisRun || state.spent.sends > 0);
-    let charged = match (own, state.origin, class.map(charge)) {
-        (true, Provenance::ThisRun, Some(Charge::Charged)) => Charge::Charged,
-        (true, ..) if state.spent.possible > 0 => Charge::Unknown,
-        _ => Charge::Free,
-    };
-    RowResult {
-        outcome: Outcome::of(state.end),
-        charged,
-        possible: if own { state.spent.possible } else { 0 },
-        attempts: if own { state.spent.sends } else { 0 },
-        source: match (first, state.origin) {
-            (false, _) if state.origin != Provenance::Nothing => RowSource::Duplicate,
-            (_, Provenance::ThisRun) => RowSource::Call,
-            (_, Provenance::EarlierRun) => RowSource::Ledger,
-            (_, Provenance::Nothing) => RowSource::Nowhere,
-        },
-        texts,
-        reason,
-    }
-}
-
-/// Returns the reason for the outcome of a row. If the vendor gave a reason, that is the result.
-/// Otherwise it is the way in which the answer was lost or refused, with our own description, or
-/// the name that was sent if the name was cleaned.
-fn reason(
-    state: &PairState,
-    class: Option<Class>,
-    texts: &Texts,
-    subject: &Subject,
-    name_changed: bool,
-) -> Cow<'static, str> {
-    match (texts.get(Text::Reason), class) {
-        // The vendor did not answer, so the stored reason is our own description.
-        (Some(ours), Some(class)) if texts.get(Text::Status).is_none() => {
-            return Cow::Owned(format!("{}: {ours}", class.name()));
-        }
-        (Some(given), _) => return Cow::Owned(given.to_owned()),
-        (None, _) => {}
-    }
-    match (state.end, class) {
-        (Some(End::Answered(_)), _) if name_changed => {
-            Cow::Owned(format!("sent as: {}", subject.name.as_str()))
-        }
-        (Some(End::Answered(_)), _) | (_, None) => Cow::Borrowed(""),
-        (_, Some(class)) => Cow::Borrowed(class.name()),
-    }
 }
 
 /// Sums over the rows of the output.

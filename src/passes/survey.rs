@@ -9,6 +9,7 @@ use super::spot::{spot, spot_of};
 use super::{Input, PassError};
 use crate::model::attempt::PairKey;
 use crate::model::finding::{Finding, FindingClass, Skipped};
+use crate::model::funnel::Funnel;
 use crate::model::row::Checked;
 use crate::model::subject::{Nik, Subject};
 use crate::rules::findings::{FileCounts, FileFacts, FirstPlaces, findings, several_names_finding};
@@ -45,6 +46,17 @@ impl Survey {
     /// Returns the findings for which nothing of the file is sent, unless the user forces it.
     pub fn stops(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.class == FindingClass::Stop)
+    }
+
+    /// Divides the rows by what will be done with them. The facts must be folded into the table.
+    ///
+    /// # Errors
+    /// Returns [`PassError::Inconsistent`] if the parts do not add up to the rows, which is a
+    /// defect of this program.
+    pub fn funnel(&self) -> Result<Funnel, PassError> {
+        let counts = &self.counts;
+        Funnel::of(counts.rows, counts.rejected(), self.duplicates, &self.table)
+            .map_err(|error| PassError::Inconsistent(error.to_string()))
     }
 }
 

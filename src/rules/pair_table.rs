@@ -44,6 +44,13 @@ pub struct PairState {
     pub with_engine: bool,
 }
 
+impl PairState {
+    /// Checks whether an answer of an earlier run ends the pair.
+    pub fn is_reused(&self) -> bool {
+        self.origin != Provenance::ThisRun && self.end.is_some_and(|end| end != End::InDoubt)
+    }
+}
+
 const UNKNOWN: PairState = PairState {
     attempt: AttemptId(0),
     end: None,

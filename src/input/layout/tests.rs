@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::error::hints;
 
 fn source(text: impl AsRef<[u8]>) -> Source {
     Source::spool(text.as_ref(), &std::env::temp_dir()).unwrap()
@@ -27,7 +28,7 @@ fn found(text: &[u8], options: &ReadOptions) -> (char, usize, usize, usize) {
 
 fn refused(text: &[u8], options: &ReadOptions) -> (String, String) {
     let error = inspect(&source(text), options).unwrap_err();
-    (error.to_string().replace("standard input", "in"), error.hint().unwrap_or_default())
+    (error.to_string().replace("standard input", "in"), hints::of_input(error.problem()).unwrap_or_default())
 }
 
 #[test]

@@ -7,6 +7,7 @@ use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};
 use zip::write::SimpleFileOptions;
 
 use super::*;
+use crate::error::hints;
 use crate::input::ReadOptions;
 use crate::input::error::InputError;
 use crate::input::source::Source;
@@ -88,7 +89,7 @@ fn taken(sheets: &[Made], options: &ReadOptions) -> String {
             format!("{}: {}", sheet.name, sheet.others.join(", ")).trim_end().to_owned()
         }
         Err(error) => {
-            assert!(error.hint().is_some());
+            assert!(hints::of_input(error.problem()).is_some());
             error.problem().to_string()
         }
     }

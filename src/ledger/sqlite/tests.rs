@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::lock::Lock;
 use super::*;
+use crate::error::hints;
 use crate::fs::paths::beside;
 use crate::ledger::testing::facts::{ending, known, opening, record};
 use crate::ledger::{
@@ -167,7 +168,7 @@ fn goes_on_with(ledger: &mut SqliteLedger) -> Result<(), LedgerError> {
 /// Checks whether the operation was refused because the ledger is damaged.
 fn is_refused<T>(done: Result<T, LedgerError>) -> bool {
     done.is_err_and(|error| {
-        error.exit_code() == ExitCode::Storage && error.hint().contains("newest backup")
+        error.exit_code() == ExitCode::Storage && hints::of_ledger(&error).contains("newest backup")
     })
 }
 

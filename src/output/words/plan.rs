@@ -6,8 +6,8 @@ use crate::model::exit_code::ExitCode;
 use crate::model::finding::{Finding, Skipped, Spot};
 use crate::model::funnel::{Ages, Funnel};
 use crate::model::money::{Price, number, price_in_brackets};
-use crate::output::plan::{Forecast, Pace};
 use crate::rules::estimate::{Basis, Fit, max_charges_in_start};
+use crate::rules::forecast::{Forecast, Pace};
 
 /// Formats the forecast: the number of rows by what will be done with them, the charges, the time,
 /// and the budget. `stop` is the row at which the budget would end the run.

@@ -10,7 +10,8 @@ use super::cells::cut_to_cell;
 use super::styles::Styles;
 use crate::input::Layout;
 use crate::output::overview::in_words;
-use crate::output::results::{Cells, RowResult};
+use crate::output::input_cells::Cells;
+use crate::rules::row_result::RowResult;
 use crate::output::sentences::{advice, sentence};
 
 /// Headers of the columns, and their widths in characters.

@@ -13,7 +13,8 @@ use crate::input::sheet::TypedCell;
 use crate::model::column::Column;
 use crate::model::money::Charge;
 use crate::output::overview::in_words;
-use crate::output::results::{Cells, InputColumns, RowResult, RowSource};
+use crate::output::input_cells::{Cells, InputColumns};
+use crate::rules::row_result::{RowResult, RowSource};
 use crate::output::sentences::sentence;
 
 /// Approximate number of bytes that a cell takes in a sheet, in addition to its text.
@@ -252,9 +253,7 @@ impl Line<'_> {
             | Column::HandleTime
             | Column::Remark
             | Column::RequestId
-            | Column::Status => {
-                column.text().and_then(|text| result.texts.get(text)).unwrap_or_default()
-            }
+            | Column::Status => result.vendor_text(column),
         };
         self.text(text, Some(&styles.text))
     }

@@ -70,6 +70,11 @@ impl Seen {
         Self { columns: (0..width).map(column).collect(), may_be_data }
     }
 
+    /// Checks whether the headers may be the row of a customer.
+    pub const fn may_be_data(&self) -> bool {
+        self.may_be_data
+    }
+
     /// Returns the columns, in their order.
     pub fn columns(&self) -> &[SeenColumn] {
         &self.columns
@@ -207,32 +212,6 @@ impl fmt::Display for ColumnError {
 }
 
 impl ColumnError {
-    /// Returns advice on what to do about the error, without the flags of [`Self::flags`].
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::NotFound { seen, .. } | Self::Ambiguous { seen, .. } if seen.may_be_data => {
-                "choose a column by its letter, its number or its header; if the first row is a customer's, add --no-header"
-            }
-            Self::NotFound { .. } | Self::NoSuchHeader { .. } | Self::Ambiguous { .. } => {
-                "choose a column by its letter, its number or its header"
-            }
-            Self::NoSuchIndex { .. } => "is the separator right? Give it with --delimiter",
-            Self::NotNiks { .. } => "choose another column, or insist on this one",
-            Self::SameColumn { .. } => "give --id-column and --name-column different columns",
-            Self::FirstRowIsData { .. } => {
-                "if the file has no headers, say so, and which columns to take"
-            }
-        }
-    }
-
-    /// Returns the flags of [`Self::flags`] as a user types them.
-    pub fn typed_flags(&self) -> String {
-        let typed = self.flags().into_iter().map(|(flag, value)| match value {
-            Some(value) => format!("{flag} {value}"),
-            None => flag.to_owned(),
-        });
-        typed.collect::<Vec<_>>().join(" ")
-    }
 
     /// Returns the flags that resolve the error, each with its value. The value of a column is the
     /// letters of the likeliest column, or `LETTER`, which the user has to replace. Empty if the

@@ -118,7 +118,7 @@ fn a_row_without_its_sum_is_damaged() {
     assert!(ledger.visit_own(run.id, &keys, &mut |_, _| {}).is_ok());
     ledger.connection.execute("UPDATE settlements SET sum = NULL", []).unwrap();
     let error = ledger.visit_own(run.id, &keys, &mut |_, _| {}).unwrap_err();
-    assert!(error.hint().contains("backup"), "{}", error.hint());
+    assert!(hints::of_ledger(&error).contains("backup"), "{}", hints::of_ledger(&error));
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn what_the_storage_says_is_told_with_what_was_tried_and_without_a_path() {
         let said = error.to_string();
         assert!(said.starts_with(&format!("the ledger could not be {tried}: ")), "{said}");
         assert!(!said.contains("3275014107900001"), "{said}");
-        assert!(error.hint().contains(hint), "{said}: {}", error.hint());
+        assert!(hints::of_ledger(&error).contains(hint), "{said}: {}", hints::of_ledger(&error));
     }
 }
 

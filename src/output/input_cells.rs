@@ -1,79 +1,14 @@
-//! A row of the results: the input's own cells, and the result of the row.
+//! The input's own cells of a row, as the output writes them beside our columns.
 //!
-//! Must hold: each row is written once, in the order of the input. A row that was too short is
-//! filled up, so that our columns are under their headers. Surplus cells follow our columns.
+//! Must hold: a row that was too short is filled up, so that our columns are under their headers.
+//! Surplus cells follow our columns.
 //!
 //! Never: decides how a cell is written, which is different in each form.
-
-use std::borrow::Cow;
 
 use crate::input::Layout;
 use crate::input::records::Fields;
 use crate::input::sheet::TypedCell;
 use crate::model::column::Column;
-use crate::model::money::Charge;
-use crate::model::outcome::Outcome;
-use crate::model::row::Rejection;
-use crate::model::texts::Texts;
-
-/// Origin of a row's answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RowSource {
-    /// A call of this run.
-    Call,
-    /// An earlier row of this file that has the same pair.
-    Duplicate,
-    /// An earlier run.
-    Ledger,
-    /// The row has no answer.
-    Nowhere,
-}
-
-impl RowSource {
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::Call => "call",
-            Self::Duplicate => "duplicate",
-            Self::Ledger => "ledger",
-            Self::Nowhere => "",
-        }
-    }
-}
-
-/// Result of a row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RowResult<'a> {
-    /// End state of the row.
-    pub outcome: Outcome,
-    /// Charge for the row's calls of this run. `Free` if another row or an earlier run bought the
-    /// answer.
-    pub charged: Charge,
-    /// Number of the row's attempts whose charge is unknown.
-    pub possible: u8,
-    /// Number of times that the row was sent in this run.
-    pub attempts: u8,
-    /// Origin of the answer.
-    pub source: RowSource,
-    /// The vendor's texts.
-    pub texts: Cow<'a, Texts>,
-    /// Reason for the outcome: the vendor's, or our own. May be empty.
-    pub reason: Cow<'a, str>,
-}
-
-impl RowResult<'_> {
-    /// Creates the result of a row that our own checks rejected.
-    pub fn rejected(why: Rejection) -> Self {
-        Self {
-            outcome: Outcome::Rejected,
-            charged: Charge::Free,
-            possible: 0,
-            attempts: 0,
-            source: RowSource::Nowhere,
-            texts: Cow::Owned(Texts::default()),
-            reason: Cow::Borrowed(why.code()),
-        }
-    }
-}
 
 /// The input's cells of a row, kept until the facts about the row are fetched.
 #[derive(Debug, Default)]
