@@ -15,10 +15,10 @@ mod workbook;
 mod writer;
 
 pub use format::{Dialect, Format, endings, stem};
+pub use input_cells::Cells;
 pub use ours::{may_replace_output, may_replace_summary};
 pub use plan::{FileColumn, FileColumns, FileForm, Plan};
 pub use report::{RowTotals, RunReport};
-pub use input_cells::Cells;
 pub use words::{
     count, findings_words, forecast_words, last_words, local, skipped_words, unsettled_words,
     verdict_words,

@@ -12,13 +12,13 @@ use crate::error::Error;
 use crate::ledger::{self, Facts, FoundRun, Preview};
 use crate::model::exit_code::ExitCode;
 use crate::model::finding::{FindingClass, Spot};
-use crate::model::funnel::Funnel;
 use crate::model::stop::StopReason;
 use crate::output::{
     Plan, findings_words, forecast_words, skipped_words, unsettled_words, verdict_words,
 };
 use crate::passes::{Input, Known, PassError, Survey, locate, survey};
 use crate::rules::estimate::{Fit, History};
+use crate::rules::forecast::Forecast;
 use crate::term::Screen;
 
 /// Plans a run. Returns the exit code.

@@ -11,11 +11,10 @@ use crate::input::{Layout, Source};
 use crate::ledger::{FoundRun, RunRef};
 use crate::model::mask::mask_path;
 use crate::model::money::{Price, Tally, number, price_in_brackets};
-use crate::output::{
-    FileColumn, FileColumns, FileForm, count, forecast_words, skipped_words,
-};
+use crate::output::{FileColumn, FileColumns, FileForm, count, forecast_words, skipped_words};
 use crate::passes::Survey;
 use crate::rules::columns::{ChosenColumn, column_letters};
+use crate::rules::forecast::Forecast;
 use crate::rules::headers::shown;
 
 /// Formats the settings that the user may not expect: the configuration file that was read, the

@@ -25,11 +25,10 @@ use crate::error::Error;
 use crate::input::{Layout, Source};
 use crate::ledger::{self, Ledger};
 use crate::model::exit_code::ExitCode;
-use crate::model::funnel::Funnel;
-use crate::rules::forecast::Forecast;
 use crate::passes::{Input, PassError, Survey, read_candidates, survey};
 use crate::rules::body::{BodyKind, BodyTrial};
 use crate::rules::estimate::{Consent, History, consent, max_charges_in_start, says_yes};
+use crate::rules::forecast::Forecast;
 use crate::signals::Interrupts;
 use crate::term::{Progress, Screen};
 

@@ -106,7 +106,7 @@ pub(crate) fn of_columns(error: &ColumnError) -> &'static str {
 }
 
 /// Returns the flags that [`ColumnError::flags`] proposes, as a user types them.
-fn typed_flags(error: &ColumnError) -> String {
+pub(crate) fn typed_flags(error: &ColumnError) -> String {
     let typed = error.flags().into_iter().map(|(flag, value)| match value {
         Some(value) => format!("{flag} {value}"),
         None => flag.to_owned(),

@@ -5,10 +5,10 @@ use std::io::{self, Write};
 
 use super::format::Dialect;
 use super::input_cells::{Cells, InputColumns};
-use crate::rules::row_result::RowResult;
 use super::spreadsheet::spreadsheet_safe;
 use crate::input::Layout;
 use crate::model::column::Column;
+use crate::rules::row_result::RowResult;
 
 /// Byte order mark, which tells a spreadsheet that the text is UTF-8.
 const BOM: &[u8] = b"\xEF\xBB\xBF";

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::results::InputColumns;
+use super::input_cells::InputColumns;
 use crate::input::Layout;
 use crate::model::column::Column;
 

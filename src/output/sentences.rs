@@ -7,10 +7,10 @@
 use std::borrow::Cow;
 
 use super::overview::in_words;
-use crate::rules::row_result::RowResult;
 use crate::model::class::{AccountStop, Class, Lost, NotSent, Refusal, ResultCode, Trouble};
 use crate::model::outcome::Outcome;
 use crate::model::row::Rejection;
+use crate::rules::row_result::RowResult;
 
 /// Returns the reason for a row's result. The text is empty if the result says everything.
 pub(super) fn sentence<'a>(result: &'a RowResult<'_>) -> Cow<'a, str> {

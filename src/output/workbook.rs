@@ -25,13 +25,13 @@ use results::ResultsSheet;
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Workbook as Book, Worksheet};
 use styles::Styles;
 
-use super::report::{RowTotals, RunReport};
 use super::input_cells::Cells;
-use crate::rules::row_result::RowResult;
+use super::report::{RowTotals, RunReport};
 use crate::input::Layout;
 use crate::input::sheet::NumberFormat;
 use crate::model::money::Price;
 use crate::panics::catch_panic;
+use crate::rules::row_result::RowResult;
 
 /// Facts about the input and the run that a workbook is made with.
 #[derive(Debug, Clone, Copy)]

@@ -8,11 +8,11 @@ use flate2::write::GzEncoder;
 
 use super::delimited::Delimited;
 use super::format::Format;
-use super::report::{RowTotals, RunReport};
 use super::input_cells::Cells;
-use crate::rules::row_result::RowResult;
+use super::report::{RowTotals, RunReport};
 use super::workbook::{BookOptions, Limits, Workbook};
 use crate::input::Layout;
+use crate::rules::row_result::RowResult;
 
 /// Writer of the results. The form is checked once per row, and not once per cell.
 pub enum Writer<W: Write> {

@@ -28,7 +28,10 @@ fn found(text: &[u8], options: &ReadOptions) -> (char, usize, usize, usize) {
 
 fn refused(text: &[u8], options: &ReadOptions) -> (String, String) {
     let error = inspect(&source(text), options).unwrap_err();
-    (error.to_string().replace("standard input", "in"), hints::of_input(error.problem()).unwrap_or_default())
+    (
+        error.to_string().replace("standard input", "in"),
+        hints::of_input(error.problem()).unwrap_or_default(),
+    )
 }
 
 #[test]

@@ -9,10 +9,10 @@ use super::basics::{HEAD_HEIGHT, Limits, catch_library_panic, set_page};
 use super::cells::cut_to_cell;
 use super::styles::Styles;
 use crate::input::Layout;
-use crate::output::overview::in_words;
 use crate::output::input_cells::Cells;
-use crate::rules::row_result::RowResult;
+use crate::output::overview::in_words;
 use crate::output::sentences::{advice, sentence};
+use crate::rules::row_result::RowResult;
 
 /// Headers of the columns, and their widths in characters.
 const COLUMNS: [(&str, f64); 6] = [

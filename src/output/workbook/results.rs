@@ -12,10 +12,10 @@ use crate::input::Layout;
 use crate::input::sheet::TypedCell;
 use crate::model::column::Column;
 use crate::model::money::Charge;
-use crate::output::overview::in_words;
 use crate::output::input_cells::{Cells, InputColumns};
-use crate::rules::row_result::{RowResult, RowSource};
+use crate::output::overview::in_words;
 use crate::output::sentences::sentence;
+use crate::rules::row_result::{RowResult, RowSource};
 
 /// Approximate number of bytes that a cell takes in a sheet, in addition to its text.
 const CELL_BYTES: u64 = 48;

@@ -212,7 +212,6 @@ impl fmt::Display for ColumnError {
 }
 
 impl ColumnError {
-
     /// Returns the flags that resolve the error, each with its value. The value of a column is the
     /// letters of the likeliest column, or `LETTER`, which the user has to replace. Empty if the
     /// error does not tell which flags would help.

@@ -3,6 +3,7 @@
 use super::error::SHOWN_COLUMNS;
 use super::table::column_of_letters;
 use super::*;
+use crate::error::hints::typed_flags;
 
 const EMPTY: ColumnLook =
     ColumnLook { filled: 0, like_nik: 0, niks: 0, letters: 0, like_name: 0, distinct: 0 };
@@ -193,14 +194,14 @@ fn one_may_be_named_and_the_other_found() {
 fn a_first_row_of_data_is_no_header() {
     let table = [("3275014101900001", NIKS), ("BUDI", TEXT)];
     let error = choose(&table, None, None).unwrap_err();
-    assert_eq!(error.typed_flags(), "--no-header --id-column A --name-column B");
+    assert_eq!(typed_flags(&error), "--no-header --id-column A --name-column B");
     assert!(!format!("{error} {error:?}").contains("BUDI"));
     let swapped = [("BUDI", CODES), ("3275014101900001", NIKS)];
     let error = choose(&swapped, None, None).unwrap_err();
-    assert_eq!(error.typed_flags(), "--no-header --id-column B --name-column A");
+    assert_eq!(typed_flags(&error), "--no-header --id-column B --name-column A");
     let wide = [("1", CODES), ("BUDI", TEXT), ("3.27501E+15", NIKS), ("SITI", TEXT)];
     let error = choose(&wide, Some("3"), None).unwrap_err();
-    assert_eq!(error.typed_flags(), "--no-header --id-column C --name-column LETTER");
+    assert_eq!(typed_flags(&error), "--no-header --id-column C --name-column LETTER");
     assert!(choose(&wide, Some("3"), Some("2")).is_err());
     let error = choose(&wide, Some("NIK"), None).unwrap_err();
     assert!(matches!(error, ColumnError::FirstRowIsData { column: 2, .. }), "{error}");
@@ -255,14 +256,15 @@ columns E, G fit equally well as the name. The columns are:
     G   \"Kawan\"        names: 100 of 100 cells
     H   \"\"             empty";
     assert_eq!(error.to_string(), expected);
-    assert_eq!(error.typed_flags(), "--name-column E");
+    assert_eq!(typed_flags(&error), "--name-column E");
     // Another person's column is proposed only if no other fits; of several such columns none is.
     for (table, flags) in [
         (&[("NIK", NIKS), ("Nama Ibu", TEXT)][..], "--name-column B"),
         (&[("NIK", NIKS), ("Nama Ibu", TEXT), ("Nama Ayah", TEXT)], "--name-column LETTER"),
         (&[("NIK Pasangan", NIKS), ("Nama", TEXT)], "--id-column A"),
     ] {
-        assert_eq!(choose(table, None, None).unwrap_err().typed_flags(), flags);
+        let error = choose(table, None, None).unwrap_err();
+        assert_eq!(typed_flags(&error), flags);
     }
 }
 
