@@ -8,7 +8,7 @@ use std::time::Duration;
 use ceknik::api::{text, wire};
 use ceknik::input::{ReadOptions, read_bytes};
 use ceknik::ledger::{self, Facts, Identity, Journal, Ledger, Location, OpenRun, StartRequest};
-use ceknik::model::attempt::{AttemptId, Batch, Intent, PairKey, Settlement, WallMs};
+use ceknik::model::attempt::{AttemptId, Batch, Intent, PairKey, PairVersion, Settlement, WallMs};
 use ceknik::model::reply::{Body, Reply, Response};
 use ceknik::model::texts::{Text, Texts};
 use ceknik::rules::classify::{charge, classify};
@@ -97,7 +97,13 @@ fn facts(run: &OpenRun, from: u32, calls: u32) -> Batch {
     let mut batch = Batch::default();
     for n in from..from + calls {
         let (attempt, at) = (AttemptId::of(run.start, n), NOW);
-        batch.intents.push(Intent { attempt, pair: pair(n), record: u64::from(n), at });
+        batch.intents.push(Intent {
+            attempt,
+            pair: pair(n),
+            version: PairVersion::NONE,
+            record: u64::from(n),
+            at,
+        });
         let (charge, texts) = (charge(class), texts.clone());
         batch.settlements.push(Settlement { attempt, class, charge, http: Some(200), texts, at });
     }

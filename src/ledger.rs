@@ -23,7 +23,7 @@ mod traits;
 pub use error::{LedgerError, LedgerName};
 pub use nouns::{
     AttemptDetail, EarlierFact, FoundRun, Identity, OpenRun, OwnAttempt, Purged, Recorded, RunId,
-    RunRef, StartEnd, StartRequest, SupersededRun, Unrecorded,
+    RunRef, Standing, StartEnd, StartRequest, SupersededRun, Unrecorded,
 };
 pub(crate) use nouns::{DAY_MS, HISTORY};
 pub use sqlite::Location;

@@ -15,7 +15,7 @@
 
 mod replies;
 
-use super::intents::{Effect, Intents, Next, Ticket};
+use super::intents::{Committed, Effect, Intents, Next, Ticket};
 use super::pace::Pace;
 use super::report::{Pause, Snapshot, Stats};
 use super::watch::Watch;
@@ -277,7 +277,8 @@ impl Dispatcher {
             match self.budget.reserve() {
                 Reservation::Granted => {
                     let body = self.body.kind(job.refused_in);
-                    self.intents.make(job, body, wall);
+                    let version = self.table.state(job.at).version;
+                    self.intents.make(job, body, version, wall);
                 }
                 Reservation::Wait => {
                     self.work.put_first(job);
@@ -304,10 +305,11 @@ impl Dispatcher {
     /// Takes into account that the facts handed over last are durable: answers count, and intents
     /// may be sent.
     fn committed(&mut self, recorded: &Recorded) {
-        let (effects, dropped) = self.intents.committed(recorded);
+        let Committed { effects, granted, refused } = self.intents.committed(recorded);
         effects.into_iter().for_each(|effect| self.apply(effect));
-        self.watch.stats.elsewhere += dropped.len() as u64;
-        dropped.into_iter().for_each(|job| self.drop_intent(&job));
+        granted.into_iter().for_each(|at| self.table.note_granted(at));
+        self.watch.stats.elsewhere += refused.len() as u64;
+        refused.into_iter().for_each(|job| self.drop_intent(&job));
     }
 
     /// Takes into account that the facts handed over last could not be recorded: nothing more is

@@ -13,7 +13,9 @@ use std::collections::{HashMap, VecDeque};
 
 use super::work::Job;
 use crate::ledger::{LedgerError, Recorded, Unrecorded};
-use crate::model::attempt::{AttemptId, Batch, Intent, Settlement, StartId, Tick, WallMs};
+use crate::model::attempt::{
+    AttemptId, Batch, Intent, PairVersion, Settlement, StartId, Tick, WallMs,
+};
 use crate::model::class::{Class, Lost};
 use crate::model::subject::Subject;
 use crate::rules::body::BodyKind;
@@ -95,6 +97,17 @@ struct Committing {
     effects: Vec<Effect>,
 }
 
+/// Consequences of a batch that is durable.
+#[derive(Default)]
+pub(super) struct Committed {
+    /// Effects of the settlements in the batch.
+    pub(super) effects: Vec<Effect>,
+    /// Pairs whose intents were granted.
+    pub(super) granted: Vec<PairIndex>,
+    /// Rows whose intents were not granted.
+    pub(super) refused: Vec<Job>,
+}
+
 /// State of the ledger: whether it still records facts.
 enum LedgerState {
     /// The ledger records facts.
@@ -137,13 +150,13 @@ impl Intents {
         }
     }
 
-    /// Makes an intent.
-    pub(super) fn make(&mut self, job: Job, body: BodyKind, at: WallMs) {
+    /// Makes an intent. `version` is the version of the pair as the table knows it.
+    pub(super) fn make(&mut self, job: Job, body: BodyKind, version: PairVersion, at: WallMs) {
         // A number that was used before would be refused by the ledger, and nothing would be sent.
         self.made = self.made.saturating_add(1);
         let attempt = AttemptId::of(self.start, self.made);
         let (pair, record) = (job.row.pair, job.row.record);
-        self.outbox.intents.push(Intent { attempt, pair, record, at });
+        self.outbox.intents.push(Intent { attempt, pair, version, record, at });
         self.planned.push(Planned { attempt, job, body });
     }
 
@@ -178,21 +191,22 @@ impl Intents {
         Some(std::mem::take(&mut self.outbox))
     }
 
-    /// Takes into account that the last batch is durable. Returns its effects, and the rows whose
-    /// intents were not granted.
-    pub(super) fn committed(&mut self, recorded: &Recorded) -> (Vec<Effect>, Vec<Job>) {
+    /// Takes into account that the last batch is durable.
+    pub(super) fn committed(&mut self, recorded: &Recorded) -> Committed {
+        let mut committed = Committed::default();
         let Some(Committing { intents, effects }) = self.committing.take() else {
-            return (Vec::new(), Vec::new());
+            return committed;
         };
-        let mut dropped = Vec::new();
+        committed.effects = effects;
         for intent in intents {
             if recorded.refused.contains(&intent.attempt) {
-                dropped.push(intent.job);
+                committed.refused.push(intent.job);
             } else {
+                committed.granted.push(intent.job.at);
                 self.unsent.push_back(Ticket { intent });
             }
         }
-        (effects, dropped)
+        committed
     }
 
     /// Takes into account that the last batch could not be recorded. Its answers are kept, to be

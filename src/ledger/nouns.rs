@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::error::LedgerError;
-use crate::model::attempt::{AttemptId, Batch, StartId, WallMs};
+use crate::model::attempt::{AttemptId, Batch, PairVersion, StartId, WallMs};
 use crate::model::class::{Class, End};
 use crate::model::exit_code::ExitCode;
 use crate::model::money::Tally;
@@ -131,6 +131,22 @@ pub struct EarlierFact {
     pub at: WallMs,
     /// True if the run that is reading took over the run of the attempt.
     pub taken_over: bool,
+}
+
+/// The state of a pair in the ledger, apart from the run that is reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Version of the pair, which the intent of the next call must name.
+    pub version: PairVersion,
+    /// Latest fact of another run that gave the pair an end, if there is one.
+    pub end: Option<EarlierFact>,
+}
+
+impl From<EarlierFact> for Standing {
+    /// Returns the standing of a pair in a ledger that keeps no versions.
+    fn from(fact: EarlierFact) -> Self {
+        Self { version: PairVersion::NONE, end: Some(fact) }
+    }
 }
 
 /// An attempt of the run that is reading.

@@ -8,7 +8,7 @@ use std::future::Future;
 
 use super::error::{LedgerError, LedgerName};
 use super::nouns::{
-    AttemptDetail, EarlierFact, FoundRun, OpenRun, OwnAttempt, Purged, Recorded, RunId, RunRef,
+    AttemptDetail, FoundRun, OpenRun, OwnAttempt, Purged, Recorded, RunId, RunRef, Standing,
     StartEnd, StartRequest, Unrecorded,
 };
 use super::status::Status;
@@ -54,8 +54,11 @@ pub trait Journal {
 ///
 /// fn fold(facts: &mut impl Facts, run: RunRef, table: &mut PairTable) -> Result<(), LedgerError> {
 ///     let keys = table.keys();
-///     facts.visit_earlier(&run, &keys, &mut |at, fact| {
-///         table.apply_earlier(at, fact.attempt, Some(fact.end));
+///     facts.visit_earlier(&run, &keys, &mut |at, standing| {
+///         table.set_version(at, standing.version);
+///         if let Some(fact) = standing.end {
+///             table.apply_earlier(at, fact.attempt, Some(fact.end));
+///         }
 ///     })?;
 ///     let RunRef::Open(id) = run else { return Ok(()) };
 ///     facts.visit_own(id, &keys, &mut |at, own| {
@@ -69,13 +72,14 @@ pub trait Facts {
     /// Finds the run that [`Ledger::open_run`] would continue or begin, without writing.
     fn find_run(&mut self, opening: &StartRequest) -> Result<FoundRun, LedgerError>;
 
-    /// Visits the facts of other runs that gave one of these pairs an end, the latest fact of a
-    /// pair last. Pairs to which this run itself gave an end may be left out.
+    /// Visits the standings of these pairs: the facts of other runs that gave a pair an end, the
+    /// latest fact of a pair last, and the version of each pair. Pairs without either are left out.
+    /// The end may be missing if this run itself gave the pair one.
     fn visit_earlier(
         &mut self,
         run: &RunRef,
         keys: &SortedKeys,
-        visit: &mut dyn FnMut(PairIndex, EarlierFact),
+        visit: &mut dyn FnMut(PairIndex, Standing),
     ) -> Result<(), LedgerError>;
 
     /// Visits all attempts of this run, in ascending order. The index is `None` if the pair is not
@@ -108,7 +112,9 @@ pub trait Facts {
 /// ```
 /// # use std::time::Duration;
 /// use ceknik::ledger::{self, Facts, Identity, Journal, Ledger, Location, StartRequest};
-/// use ceknik::model::attempt::{AttemptId, Batch, Intent, PairKey, Settlement, WallMs};
+/// use ceknik::model::attempt::{
+///     AttemptId, Batch, Intent, PairKey, PairVersion, Settlement, WallMs,
+/// };
 /// use ceknik::model::class::{Class, ResultCode};
 /// use ceknik::rules::pair_table::{PairIndex, PairTable};
 /// # use ceknik::model::{money::Charge, texts::Texts};
@@ -130,7 +136,8 @@ pub trait Facts {
 /// })?;
 ///
 /// let (attempt, pair) = (AttemptId::of(run.start, 1), PairKey([4; 16]));
-/// let intent = Intent { attempt, pair, record: 1, at };
+/// let (version, record) = (PairVersion::NONE, 1);
+/// let intent = Intent { attempt, pair, version, record, at };
 /// let (class, charge) = (Class::Answered(ResultCode::Match), Charge::Charged);
 /// let texts = Texts::default();
 /// let answer = Settlement { attempt, class, charge, http: Some(200), texts, at };

@@ -14,6 +14,24 @@ use super::texts::Texts;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PairKey(pub [u8; 16]);
 
+/// Version of a pair in a ledger that several processes write to. It counts the changes of the
+/// pair: a claim, and an answer that comes after its attempt was given up. An intent names the
+/// version that its maker knows, and the ledger grants it only if no other process has changed the
+/// pair since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PairVersion(pub u16);
+
+impl PairVersion {
+    /// Version of a pair that the ledger does not know; of all pairs, in a ledger that one process
+    /// at a time writes to.
+    pub const NONE: Self = Self(0);
+
+    /// Returns the version after the next change.
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
 /// Number of a start in its ledger, counted from 1. A start is one process of `ceknik run`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StartId(pub u32);
@@ -78,6 +96,8 @@ pub struct Intent {
     pub attempt: AttemptId,
     /// Pair that the call asks about.
     pub pair: PairKey,
+    /// Version of the pair as the maker of the intent knows it.
+    pub version: PairVersion,
     /// Number of the data record (from 1) whose row asks.
     pub record: u64,
     /// Time at which the intent was made.
@@ -146,7 +166,13 @@ mod tests {
     #[test]
     fn a_batch_knows_how_much_it_holds() {
         let at = WallMs(1);
-        let intent = Intent { attempt: AttemptId(1), pair: PairKey([0; 16]), record: 1, at };
+        let intent = Intent {
+            attempt: AttemptId(1),
+            pair: PairKey([0; 16]),
+            version: PairVersion::NONE,
+            record: 1,
+            at,
+        };
         let mut batch = Batch::default();
         assert!(batch.is_empty() && batch.facts() == 0);
         batch.intents = vec![intent; 2];

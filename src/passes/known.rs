@@ -34,7 +34,9 @@ pub fn fold_known<F: Facts>(
     let keys = table.keys();
     // A later fact about a pair replaces an earlier one, so the ages are counted only at the end.
     let mut ages = vec![Age::default(); table.len()];
-    facts.visit_earlier(run, &keys, &mut |at, fact| {
+    facts.visit_earlier(run, &keys, &mut |at, standing| {
+        table.set_version(at, standing.version);
+        let Some(fact) = standing.end else { return };
         let kept = reuse.keeps(fact.end, fact.at, fact.taken_over).then_some(fact.end);
         table.apply_earlier(at, fact.attempt, kept);
         if let Some(age) = ages.get_mut(at.0 as usize) {

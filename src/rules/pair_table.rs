@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use super::retry::{RetryPolicy, Spent};
-use crate::model::attempt::{AttemptId, PairKey};
+use crate::model::attempt::{AttemptId, PairKey, PairVersion};
 use crate::model::class::{Class, End, NotSent};
 
 /// Index of a pair in the table.
@@ -42,6 +42,8 @@ pub struct PairState {
     /// `true` while a row of this pair is with the engine. Other rows of the pair are not sent;
     /// they get its result.
     pub with_engine: bool,
+    /// Version of the pair in the ledger.
+    pub version: PairVersion,
 }
 
 impl PairState {
@@ -57,6 +59,7 @@ const UNKNOWN: PairState = PairState {
     origin: Provenance::Nothing,
     spent: Spent { sends: 0, tries: 0, possible: 0 },
     with_engine: false,
+    version: PairVersion::NONE,
 };
 
 /// Memory use is guaranteed: key and state of a pair take 32 bytes.
@@ -164,7 +167,7 @@ impl PairTable {
         if let Some(state) = self.states.get_mut(at.0 as usize) {
             *state = match end {
                 Some(_) => PairState { attempt, end, origin: Provenance::EarlierRun, ..*state },
-                None => UNKNOWN,
+                None => PairState { version: state.version, ..UNKNOWN },
             };
         }
     }
@@ -189,6 +192,20 @@ impl PairTable {
     pub fn set_with_engine(&mut self, at: PairIndex, with_engine: bool) {
         if let Some(state) = self.states.get_mut(at.0 as usize) {
             state.with_engine = with_engine;
+        }
+    }
+
+    /// Sets the version of a pair.
+    pub fn set_version(&mut self, at: PairIndex, version: PairVersion) {
+        if let Some(state) = self.states.get_mut(at.0 as usize) {
+            state.version = version;
+        }
+    }
+
+    /// Notes that the ledger granted an intent of this pair, which changed the pair's version.
+    pub fn note_granted(&mut self, at: PairIndex) {
+        if let Some(state) = self.states.get_mut(at.0 as usize) {
+            state.version = state.version.next();
         }
     }
 

@@ -14,7 +14,7 @@ use super::ledger::SqliteLedger;
 use super::schema::text_columns;
 use super::sums::{INTENT, SETTLEMENT, STANDING, damaged};
 use crate::ledger::{
-    AttemptDetail, EarlierFact, Facts, FoundRun, LedgerError, OwnAttempt, RunId, RunRef,
+    AttemptDetail, EarlierFact, Facts, FoundRun, LedgerError, OwnAttempt, RunId, RunRef, Standing,
     StartRequest,
 };
 use crate::model::attempt::{AttemptId, PairKey, WallMs};
@@ -63,7 +63,7 @@ impl Facts for SqliteLedger {
         &mut self,
         run: &RunRef,
         keys: &SortedKeys,
-        visit: &mut dyn FnMut(PairIndex, EarlierFact),
+        visit: &mut dyn FnMut(PairIndex, Standing),
     ) -> Result<(), LedgerError> {
         let own = match run {
             RunRef::Open(id) => Some(*id),
@@ -77,7 +77,7 @@ impl Facts for SqliteLedger {
             if let Some(end) = Class::from_code(stored.class).and_then(Class::end) {
                 let taken_over = taken_over.contains(&stored.run);
                 let Stored { attempt, at: when, .. } = *stored;
-                visit(at, EarlierFact { attempt, end, at: when, taken_over });
+                visit(at, EarlierFact { attempt, end, at: when, taken_over }.into());
             }
         };
         if (keys.as_slice().len() as u64).saturating_mul(SWEEP_ADVANTAGE) < self.attempts_ever()? {

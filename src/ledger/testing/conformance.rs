@@ -286,7 +286,9 @@ fn few_pairs_and_many_find_the_same<B: Backend>() {
         let keys = PairTable::new(pairs.iter().copied().map(key).collect()).keys();
         let mut found = Vec::new();
         ledger
-            .visit_earlier(&next, &keys, &mut |at, fact| found.push((at.0, fact.attempt)))
+            .visit_earlier(&next, &keys, &mut |at, standing| {
+                found.extend(standing.end.map(|fact| (at.0, fact.attempt)));
+            })
             .unwrap();
         found
     };

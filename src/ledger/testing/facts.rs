@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::ledger::{
-    EarlierFact, Facts, Identity, Journal, Ledger, OpenRun, OwnAttempt, Recorded, RunRef, StartEnd,
+    Facts, Identity, Journal, Ledger, OpenRun, OwnAttempt, Recorded, RunRef, Standing, StartEnd,
     StartRequest, Unrecorded,
 };
-use crate::model::attempt::{AttemptId, Batch, Intent, Settlement, StartId, WallMs};
+use crate::model::attempt::{AttemptId, Batch, Intent, PairVersion, Settlement, StartId, WallMs};
 use crate::model::class::Class;
 use crate::model::exit_code::ExitCode;
 use crate::model::texts::{Text, Texts};
@@ -40,7 +40,8 @@ pub(crate) fn facts(start: StartId, first: u32, of: &[(u64, Option<Class>)]) -> 
     let mut batch = Batch::default();
     for (n, (pair, class)) in (first..).zip(of) {
         let attempt = AttemptId::of(start, n);
-        batch.intents.push(Intent { attempt, pair: key(*pair), record: *pair, at: NOW });
+        let (record, version) = (*pair, PairVersion::NONE);
+        batch.intents.push(Intent { attempt, pair: key(*pair), version, record, at: NOW });
         if let Some(class) = *class {
             let texts = Texts::from([(Text::Remark, &*format!("r{pair}"))]);
             let charge = charge(class);
@@ -64,14 +65,25 @@ pub(crate) fn record_all<L: Ledger>(
     (journal.finish().unwrap(), told)
 }
 
-/// Records the first attempts of a start, and returns the ledger.
+/// Records the first attempts of a start, and returns the ledger. The intents name the versions of
+/// the pairs that the ledger has.
 pub(crate) fn record<L: Ledger>(
-    ledger: L,
+    mut ledger: L,
     run: &OpenRun,
     of: &[(u64, Option<Class>)],
     voids: &[u32],
 ) -> L {
     let mut batch = facts(run.start, 1, of);
+    let keys = PairTable::new(batch.intents.iter().map(|intent| intent.pair).collect()).keys();
+    let mut versions = BTreeMap::new();
+    let mut seen = |at, standing: Standing| {
+        versions.insert(at, standing.version);
+    };
+    ledger.visit_earlier(&RunRef::Open(run.id), &keys, &mut seen).unwrap();
+    for intent in &mut batch.intents {
+        let known = keys.find(&intent.pair).and_then(|at| versions.get(&at));
+        intent.version = known.copied().unwrap_or(PairVersion::NONE);
+    }
     batch.voids = voids.iter().map(|n| AttemptId::of(run.start, *n)).collect();
     let (ledger, told) = record_all(ledger, run, [batch]);
     assert!(told.iter().all(|told| told.as_ref().is_ok_and(|told| told.refused.is_empty())));
@@ -83,7 +95,8 @@ pub(crate) fn record<L: Ledger>(
 pub(crate) fn known(facts: &mut impl Facts, run: &RunRef) -> Vec<(u32, String, &'static str)> {
     let keys = PairTable::new((1..10).map(key).collect()).keys();
     let mut latest = BTreeMap::new();
-    let mut seen = |at: PairIndex, fact: EarlierFact| {
+    let mut seen = |at: PairIndex, standing: Standing| {
+        let Some(fact) = standing.end else { return };
         let whose = if fact.taken_over { "taken over" } else { "earlier" };
         latest.insert(at.0 + 1, (format!("{:?}", fact.end), whose));
     };

@@ -11,8 +11,8 @@ use std::rc::Rc;
 use super::Trap;
 use crate::ledger::{
     AttemptDetail, DAY_MS, EarlierFact, Facts, FoundRun, HISTORY, Journal, Ledger, LedgerError,
-    LedgerName, OpenRun, OwnAttempt, Purged, Recorded, RunId, RunRef, StartEnd, StartRequest,
-    SupersededRun, Unrecorded,
+    LedgerName, OpenRun, OwnAttempt, Purged, Recorded, RunId, RunRef, Standing, StartEnd,
+    StartRequest, SupersededRun, Unrecorded,
 };
 use crate::model::attempt::{AttemptId, Batch, Intent, Settlement, StartId, WallMs};
 use crate::model::class::{Class, End, Lost};
@@ -228,7 +228,7 @@ impl Facts for MemoryLedger {
         &mut self,
         run: &RunRef,
         keys: &SortedKeys,
-        visit: &mut dyn FnMut(PairIndex, EarlierFact),
+        visit: &mut dyn FnMut(PairIndex, Standing),
     ) -> Result<(), LedgerError> {
         let store = self.store.borrow();
         let (own, older) = match run {
@@ -248,7 +248,7 @@ impl Facts for MemoryLedger {
                     at: store.at(*attempt),
                     taken_over,
                 };
-                visit(at, fact);
+                visit(at, fact.into());
             }
         }
         Ok(())

@@ -9,8 +9,8 @@ use super::Sabotage;
 use super::dice::Dice;
 use crate::ledger::testing::Backend;
 use crate::ledger::{
-    AttemptDetail, EarlierFact, Facts, FoundRun, Journal, Ledger, LedgerError, OpenRun, OwnAttempt,
-    Purged, Recorded, RunId, RunRef, StartEnd, StartRequest, Unrecorded,
+    AttemptDetail, Facts, FoundRun, Journal, Ledger, LedgerError, OpenRun, OwnAttempt, Purged,
+    Recorded, RunId, RunRef, Standing, StartEnd, StartRequest, Unrecorded,
 };
 use crate::model::attempt::{AttemptId, Batch, WallMs};
 use crate::rules::body::BodyKind;
@@ -133,7 +133,7 @@ impl<B: Backend> Facts for SimLedger<B> {
         &mut self,
         run: &RunRef,
         keys: &SortedKeys,
-        visit: &mut dyn FnMut(PairIndex, EarlierFact),
+        visit: &mut dyn FnMut(PairIndex, Standing),
     ) -> Result<(), LedgerError> {
         match self.sabotage {
             Some(Sabotage::ForgetEarlier) => Ok(()),

@@ -238,7 +238,8 @@ fn a_flipped_bit_in_a_page_that_leads_to_others_is_noticed_or_changes_nothing() 
         // Four keys are looked up one by one; all keys together are found by a sweep.
         for keys in keys.chunks(4).chain([&keys[..]]) {
             let keys = PairTable::new(keys.to_vec()).keys();
-            ledger.visit_earlier(&RunRef::Open(RunId(2)), &keys, &mut |at, earlier| {
+            ledger.visit_earlier(&RunRef::Open(RunId(2)), &keys, &mut |at, standing| {
+                let Some(earlier) = standing.end else { return };
                 attempts.push(earlier.attempt);
                 seen.insert(format!("{:?} of {} {earlier:?}", at, keys.as_slice().len()));
             })?;
