@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use ceknik::api::{text, wire};
 use ceknik::input::{ReadOptions, read_bytes};
-use ceknik::ledger::{self, Facts, Identity, Journal, Ledger, Location, OpenRun, StartRequest};
+use ceknik::ledger::{
+    self, Facts, FileLocation, Identity, Journal, Ledger, Location, OpenRun, StartRequest,
+};
 use ceknik::model::attempt::{AttemptId, Batch, Intent, PairKey, PairVersion, Settlement, WallMs};
 use ceknik::model::reply::{Body, Reply, Response};
 use ceknik::model::texts::{Text, Texts};
@@ -70,7 +72,8 @@ fn a_csv_to_rows(bencher: Bencher<'_, '_>) {
 fn ledger(folder: &std::path::Path) -> (impl Ledger, OpenRun) {
     let ledger = folder.join("bench.ledger");
     let key = folder.join("bench.key");
-    let location = Location { ledger, key, origin: "sandbox".to_owned() };
+    let file = FileLocation { ledger, key, origin: "sandbox".to_owned() };
+    let location = Location::File(file);
     let mut ledger = ledger::open(&location, Duration::ZERO, || NOW).unwrap();
     let opening = StartRequest {
         identity: Identity { fingerprint: [1; 16], columns: String::new() },

@@ -51,6 +51,9 @@ pub enum Command {
     Status(StatusArgs),
     /// Remove stored answers by age
     Purge(PurgeArgs),
+    /// Make a ledger that several machines share
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -337,23 +340,28 @@ pub enum InDoubtArg {
 #[command(next_help_heading = "Ledger")]
 pub(crate) struct LedgerArgs {
     #[command(flatten)]
-    pub(crate) file: LedgerFileArgs,
+    pub(crate) place: LedgerPlaceArgs,
     #[command(flatten)]
     pub(crate) key: KeyArgs,
 }
 
 /// Place of the ledger.
 #[derive(Debug, Args)]
-pub(crate) struct LedgerFileArgs {
-    /// The ledger [default: in the state folder (XDG), one per vendor address]
-    #[arg(long, env = "CEKNIK_LEDGER", hide_env_values = true, value_name = "FILE")]
+pub(crate) struct LedgerPlaceArgs {
+    /// The ledger: a file, or the address of a PostgreSQL server that several machines share,
+    /// postgres://USER@HOST/DATABASE?schema=NAME; its password is CEKNIK_LEDGER_PASSWORD (or …_FILE)
+    /// [default: a file in the state folder (XDG), one per vendor address]
+    #[arg(long, env = "CEKNIK_LEDGER", hide_env_values = true, value_name = "FILE|URL")]
     pub(crate) ledger: Option<PathBuf>,
+    /// More trusted root certificates for the ledger's server (PEM)
+    #[arg(long, env = "CEKNIK_LEDGER_CA_CERT", hide_env_values = true, value_name = "FILE")]
+    pub(crate) ledger_ca_cert: Option<PathBuf>,
 }
 
 /// Place of the ledger's key.
 #[derive(Debug, Args)]
 pub(crate) struct KeyArgs {
-    /// The ledger's secret key [default: LEDGER.key]
+    /// The ledger's secret key [default: LEDGER.key; for a shared ledger a file in the state folder]
     #[arg(long, env = "CEKNIK_KEY_FILE", hide_env_values = true, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
 }
@@ -435,7 +443,7 @@ pub enum AcceptsArg {
 #[derive(Debug, Args)]
 pub struct WhichArgs {
     #[command(flatten)]
-    pub(crate) file: LedgerFileArgs,
+    pub(crate) place: LedgerPlaceArgs,
     #[command(flatten)]
     pub(crate) address: AddressArgs,
     #[command(flatten)]
@@ -450,6 +458,25 @@ pub struct StatusArgs {
     /// As JSON on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+/// Command of `ceknik ledger`.
+#[derive(Debug, Subcommand)]
+pub enum LedgerCommand {
+    /// Make the tables of a shared ledger, and its key file where there is none
+    Init(InitArgs),
+}
+
+/// Flags of `ceknik ledger init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    #[command(flatten)]
+    pub(crate) which: WhichArgs,
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+    /// Print the SQL for whoever may create tables, and change nothing in the database
+    #[arg(long)]
+    pub print: bool,
 }
 
 /// Flags of `ceknik purge`.

@@ -2,6 +2,7 @@
 
 mod command_line;
 mod last_words;
+pub mod ledger;
 pub mod plan;
 mod preamble;
 pub mod purge;

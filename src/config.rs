@@ -6,7 +6,6 @@
 //! exception is [`Destination::check_writable`], which looks at the files that the results would
 //! replace.
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,13 +14,11 @@ use jiff::{Timestamp, Zoned};
 use crate::api::origin::{BaseUrl, Origin};
 use crate::cli::{
     AddressArgs, DeadlineArg, InDoubtArg, KeepAliveArg, LedgerArgs, MoneyArgs, ReadingArgs,
-    ReuseArgs, RunArgs, ScreenArgs, VendorArgs, WhichArgs,
+    ReuseArgs, RunArgs, ScreenArgs, VendorArgs,
 };
 use crate::error::Error;
-use crate::fs::paths::beside;
 use crate::input;
 use crate::ledger::Location;
-use crate::model::mask::mask_path;
 use crate::model::money::Price;
 use crate::rules::nik::NikPolicy;
 use crate::term::{self, LogForm};
@@ -30,6 +27,7 @@ mod destination;
 mod engine;
 mod environment;
 mod file;
+mod ledger;
 pub mod origins;
 mod plan;
 mod secrets;
@@ -37,10 +35,11 @@ mod values;
 
 pub use destination::{Destination, WantedOutput};
 pub use engine::EngineConfig;
+pub use ledger::which_ledger;
 pub use origins::Origins;
 pub use plan::PlanConfig;
 pub use secrets::credentials;
-use values::{amount, flag_error};
+use values::{amount, base_url, flag_error};
 
 /// Settings that `run` and `plan` have in common.
 pub struct JobConfig {
@@ -170,14 +169,15 @@ impl JobConfig {
         };
         let vendor = vendor(&args.vendor)?;
         let price = price(&args.money)?;
-        let LedgerArgs { file, key } = &args.ledger;
+        let LedgerArgs { place, key } = &args.ledger;
+        let (key, patience) = (key.key_file.clone(), args.pace.max_outage);
         Ok(Self {
             settings: file::used(args.config.config.as_deref()),
             unused,
             input: InputFrom::named(&args.input),
             reading: reading(&args.reading),
             force: args.reading.force,
-            ledger: location(file.ledger.as_deref(), key.key_file.clone(), &vendor.origin())?,
+            ledger: ledger::location(place, key, &vendor.origin(), patience)?,
             engine: EngineConfig::new(args, price.as_ref())?,
             reuse: reuse(&args.reuse),
             vendor,
@@ -221,79 +221,12 @@ impl RunConfig {
             Vendor::Live { ca_cert, .. } => ca_cert.clone(),
             Vendor::Sandbox(_) => None,
         };
-        let mut files = Vec::from(ledger.files());
+        let mut files = ledger.files();
         files.extend(settings.clone().map(|path| ("configuration file", path)));
         files.extend(authority.map(|path| ("CA file", path)));
         files.extend(secrets::files().map(|path| ("file of a secret", path)));
         files
     }
-}
-
-/// Returns the location of the ledger that the flags of `status` or `purge` choose.
-///
-/// # Errors
-/// Exit code 11: the vendor's address cannot be used, no folder for the ledger is known, or the
-/// ledger or its key file is a link that leads nowhere. Exit code 2: `--base-url` was typed
-/// together with `--sandbox`.
-pub fn which_ledger(
-    args: &WhichArgs,
-    key_file: Option<PathBuf>,
-    origins: &Origins,
-) -> Result<Location, Error> {
-    let AddressArgs { sandbox, base_url: typed } = &args.address;
-    let origin = match sandbox {
-        true => {
-            origins.unused_in_sandbox(&["--base-url"])?;
-            Origin::sandbox()
-        }
-        false => Origin::of(&base_url(typed)?),
-    };
-    location(args.file.ledger.as_deref(), key_file, &origin)
-}
-
-fn base_url(text: &str) -> Result<BaseUrl, Error> {
-    BaseUrl::parse(text).map_err(|error| Error::from(error).of_flag("--base-url"))
-}
-
-fn location(
-    ledger: Option<&Path>,
-    key: Option<PathBuf>,
-    origin: &Origin,
-) -> Result<Location, Error> {
-    let ledger = match ledger {
-        Some(path) => path.to_owned(),
-        None => state_folder()?.join(format!("{}.ledger", origin.slug())),
-    };
-    let ledger = resolve_link("ledger", ledger)?;
-    let key = match key {
-        Some(path) => resolve_link("key file", path)?,
-        None => beside(&ledger, ".key"),
-    };
-    Ok(Location { ledger, key, origin: origin.name().to_owned() })
-}
-
-/// Returns the file that a link leads to; a path that is no link is returned unchanged. The key,
-/// the witness and the lock are beside the ledger, so they are found whichever name of the ledger
-/// is used.
-///
-/// # Errors
-/// Exit code 11: the link leads nowhere.
-fn resolve_link(what: &str, path: PathBuf) -> Result<PathBuf, Error> {
-    if !path.is_symlink() {
-        return Ok(path);
-    }
-    path.canonicalize().map_err(|error| {
-        let what = format!("the {what} {} is a link that leads nowhere: {error}", mask_path(&path));
-        Error::config(what, "name the file itself, with --ledger FILE and --key-file FILE")
-    })
-}
-
-fn state_folder() -> Result<PathBuf, Error> {
-    let folder = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    folder("XDG_STATE_HOME")
-        .or_else(|| folder("HOME").map(|home| home.join(".local/state")))
-        .map(|folder| folder.join("ceknik"))
-        .ok_or_else(|| crate::ledger::LedgerError::NoFolder.into())
 }
 
 fn vendor(typed: &VendorArgs) -> Result<Vendor, Error> {

@@ -7,13 +7,21 @@
 //!
 //! Never: names a storage in a trait. Only [`open`], [`preview`] and [`open_to_show`] choose one.
 
-use std::path::Path;
 use std::time::Duration;
+
+use any::{AnyLedger, AnyPreview};
+use postgres::{PgLedger, PgPreview};
+use sqlite::{SqliteLedger, SqlitePreview};
 
 use crate::model::attempt::WallMs;
 
+mod any;
 mod error;
+mod key;
+mod location;
 mod nouns;
+mod postgres;
+mod private_files;
 mod sqlite;
 mod status;
 #[cfg(test)]
@@ -21,12 +29,13 @@ pub(crate) mod testing;
 mod traits;
 
 pub use error::{LedgerError, LedgerName};
+pub use location::{FileLocation, Location, SharedLocation};
 pub use nouns::{
     AttemptDetail, EarlierFact, FoundRun, Identity, OpenRun, OwnAttempt, Purged, Recorded, RunId,
     RunRef, Standing, StartEnd, StartRequest, SupersededRun, Unrecorded,
 };
 pub(crate) use nouns::{DAY_MS, HISTORY};
-pub use sqlite::Location;
+pub use postgres::{Created, LedgerUrl};
 pub use status::{DayTotal, Doubt, RunLine, Status};
 pub use traits::{Facts, Journal, Ledger, Preview, ShowLedger};
 
@@ -43,12 +52,17 @@ pub use traits::{Facts, Journal, Ledger, Preview, ShowLedger};
 /// - [`LedgerError::Lost`] if the ledger contains fewer facts than its witness recorded.
 /// - [`LedgerError::File`] or [`LedgerError::Storage`] if a file cannot be used, or the contents
 ///   are damaged.
-pub fn open<F: FnOnce() -> WallMs>(
+pub fn open<F: FnOnce() -> WallMs + Send + 'static>(
     location: &Location,
     lock_wait: Duration,
     now: F,
 ) -> Result<impl Ledger + use<F>, LedgerError> {
-    sqlite::SqliteLedger::open(location, lock_wait, now)
+    Ok(match location {
+        Location::File(file) => {
+            AnyLedger::File(Box::new(SqliteLedger::open(file, lock_wait, now)?))
+        }
+        Location::Shared(shared) => AnyLedger::Shared(PgLedger::open(shared, lock_wait, now)?),
+    })
 }
 
 /// Reads a ledger as the next start would find it, without taking the lock. Writes nothing. A
@@ -57,7 +71,10 @@ pub fn open<F: FnOnce() -> WallMs>(
 /// # Errors
 /// Returns the errors of [`open`], except for [`LedgerError::Locked`].
 pub fn preview(location: &Location) -> Result<impl Preview + use<>, LedgerError> {
-    sqlite::SqlitePreview::of(location)
+    Ok(match location {
+        Location::File(file) => AnyPreview::File(SqlitePreview::of(file)?),
+        Location::Shared(shared) => AnyPreview::Shared(PgPreview::of(shared)?),
+    })
 }
 
 /// Opens a ledger to show its contents. Takes no lock, needs no key, and opens a damaged ledger
@@ -68,6 +85,30 @@ pub fn preview(location: &Location) -> Result<impl Preview + use<>, LedgerError>
 /// - [`LedgerError::Lost`] if there is none, or an empty file, but the witness recorded facts.
 /// - [`LedgerError::Version`] if the file is no ledger, or its version is unknown.
 /// - [`LedgerError::Storage`] if the file cannot be opened or read.
-pub fn open_to_show(path: &Path) -> Result<impl ShowLedger + use<>, LedgerError> {
-    sqlite::SqliteLedger::open_to_show(path)
+pub fn open_to_show(location: &Location) -> Result<impl ShowLedger + use<>, LedgerError> {
+    Ok(match location {
+        Location::File(file) => {
+            AnyLedger::File(Box::new(SqliteLedger::open_to_show(&file.ledger)?))
+        }
+        Location::Shared(shared) => AnyLedger::Shared(PgLedger::open_to_show(shared)?),
+    })
+}
+
+/// Creates a shared ledger, and its key file if there is none.
+///
+/// # Errors
+/// - [`LedgerError::Origin`], [`LedgerError::Key`] or [`LedgerError::Version`] if another ledger is
+///   there.
+/// - [`LedgerError::Refused`] or [`LedgerError::Unreachable`] if the server cannot be used.
+pub fn create(location: &SharedLocation) -> Result<Created, LedgerError> {
+    postgres::create(location)
+}
+
+/// Returns the statements with which [`create`] creates a shared ledger, for a person who may
+/// create tables. Creates the key file if there is none.
+///
+/// # Errors
+/// [`LedgerError::Key`] or [`LedgerError::File`] if the key file cannot be used.
+pub fn create_script(location: &SharedLocation) -> Result<String, LedgerError> {
+    postgres::script(location)
 }

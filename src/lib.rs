@@ -47,3 +47,4 @@ pub mod rules;
 pub mod sandbox;
 pub mod signals;
 pub mod term;
+mod tls;

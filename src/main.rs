@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::process;
 
-use ceknik::cli::Command;
+use ceknik::cli::{Command, LedgerCommand};
 use ceknik::config::origins::{self, Refused};
 use ceknik::config::{Origins, PlanConfig, RunConfig};
 use ceknik::error::Error;
@@ -52,6 +52,7 @@ fn dispatch(command: &Command, origins: &Origins) -> Result<ExitCode, Error> {
         Command::Sandbox(args) => commands::sandbox::sandbox(args, &Screen::default()),
         Command::Status(args) => commands::status::status(args, origins),
         Command::Purge(args) => commands::purge::purge(args, origins),
+        Command::Ledger(LedgerCommand::Init(args)) => commands::ledger::init(args, origins),
         Command::Completions { shell } => commands::completions(*shell),
         Command::Man => commands::man(),
     }

@@ -24,9 +24,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("clock", &["model"]),
     ("panics", &[]),
     ("fs", &["model"]),
+    ("tls", &["model", "fs"]),
     ("input", &["model", "rules", "fs", "panics"]),
-    ("api", &["model", "rules", "fs"]),
-    ("ledger", &["model", "rules", "fs"]),
+    ("api", &["model", "rules", "fs", "tls"]),
+    ("ledger", &["model", "rules", "fs", "tls"]),
     ("output", &["model", "rules", "panics", "fs", "input"]),
     ("engine", &["clock", "model", "rules", "api", "ledger"]),
     ("passes", &["model", "rules", "input", "ledger", "output", "engine"]),
@@ -53,9 +54,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 
 /// Crates, each with the only places where the code may name it.
 const CRATE_USED_ONLY_IN: &[(&str, &[&str])] = &[
-    ("rustls", &["src/api/http/"]),
+    ("rustls", &["src/tls.rs", "src/api/http/"]),
     ("rusqlite", &["src/ledger/sqlite/"]),
-    ("rustix", &["src/fs/trusted.rs", "src/commands/run/open_files.rs"]),
+    ("tokio_postgres", &["src/ledger/postgres/"]),
+    (
+        "rustix",
+        &["src/fs/trusted.rs", "src/commands/run/open_files.rs", "src/ledger/postgres/ledger.rs"],
+    ),
     ("rust_xlsxwriter", &["src/output/workbook"]),
     ("governor", &["src/engine/gate.rs"]),
     ("indicatif", &["src/term"]),
@@ -205,7 +210,12 @@ fn each_crate_is_named_only_in_its_place() {
 /// ledger.
 #[test]
 fn each_kind_of_ledger_is_named_only_in_its_folder() {
-    let rooms = [("rusqlite", "src/ledger/sqlite/"), ("SqliteLedger", "src/ledger")];
+    let rooms = [
+        ("rusqlite", "src/ledger/sqlite/"),
+        ("SqliteLedger", "src/ledger"),
+        ("tokio_postgres", "src/ledger/postgres/"),
+        ("PgLedger", "src/ledger"),
+    ];
     let mut wrong = Vec::new();
     for Source { path, whole, .. } in sources("src") {
         let named =

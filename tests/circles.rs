@@ -33,7 +33,7 @@ struct Names {
 
 impl Names {
     fn of(module: ModulePath, text: &str) -> Self {
-        let file = syn::parse_file(text).unwrap();
+        let file = syn::parse_file(text).unwrap_or_else(|error| panic!("{module:?}: {error}"));
         let mut names = Self { module, ..Self::default() };
         for item in &file.items {
             if let syn::Item::Mod(child) = item {
@@ -133,7 +133,7 @@ fn read_modules(folder: &Path, module: &[String], found: &mut BTreeMap<ModulePat
             continue;
         } else if path.is_dir() {
             read_modules(&path, &inner, found);
-        } else {
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
             let module =
                 if ["mod", "lib"].contains(&name.as_str()) { module.to_vec() } else { inner };
             let text = fs::read_to_string(&path).unwrap();

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 
 use crate::model::mask::mask_niks;
+use crate::tls::TlsError;
 
 /// The reason why no client could be made.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,15 @@ impl ApiError {
     /// alone says little.
     pub(super) fn client(error: &(dyn Error + 'static)) -> Self {
         Self::Client(causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": "))
+    }
+}
+
+impl From<TlsError> for ApiError {
+    fn from(error: TlsError) -> Self {
+        match error {
+            TlsError::CaCert { path, why } => Self::CaCert { path, why },
+            TlsError::Library(error) => Self::client(&error),
+        }
     }
 }
 

@@ -28,7 +28,6 @@ mod keeping;
 mod lines;
 mod options;
 mod proxy;
-mod tls;
 
 use lines::{AnswerOwner, KeepAlive, Lines};
 use options::AGENT;
@@ -298,7 +297,7 @@ fn headers(url: &Url, credentials: &Credentials, kind: BodyKind) -> Result<Heade
     let secret = |text: &str, variable| {
         let mut value = HeaderValue::from_str(text).map_err(|_| ApiError::Secret(variable))?;
         value.set_sensitive(true);
-        Ok(value)
+        Ok::<_, ApiError>(value)
     };
     let host = HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort]);
     let mut headers = HeaderMap::new();

@@ -9,7 +9,7 @@ use super::stages::{Assumptions, ReuseRules, find_layout, fold, forecast, open_s
 use crate::clock;
 use crate::config::{JobConfig, PlanConfig};
 use crate::error::Error;
-use crate::ledger::{self, Facts, FoundRun, Preview};
+use crate::ledger::{self, FoundRun, Preview};
 use crate::model::exit_code::ExitCode;
 use crate::model::finding::{FindingClass, Spot};
 use crate::model::stop::StopReason;
@@ -60,7 +60,7 @@ pub fn plan(config: &PlanConfig, screen: &Screen) -> Result<ExitCode, Error> {
     if config.json {
         let plan = Plan {
             forecast: &forecast,
-            origin: &job.ledger.origin,
+            origin: job.ledger.origin(),
             file,
             warnings: &surveyed.counts.warnings,
             skipped: surveyed.skipped,

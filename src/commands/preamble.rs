@@ -20,7 +20,7 @@ use crate::rules::headers::shown;
 /// Formats the settings that the user may not expect: the configuration file that was read, the
 /// settings that have no effect, and the vendor's address if it is not the published one.
 pub(super) fn settings(job: &JobConfig) -> String {
-    let (file, origin) = (&job.settings, &job.ledger.origin);
+    let (file, origin) = (&job.settings, job.ledger.origin());
     let file = file.as_deref().map(|file| format!("settings   {}\n", mask_path(file)));
     let mut text = file.unwrap_or_default();
     for name in &job.unused {

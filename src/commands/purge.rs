@@ -5,9 +5,8 @@ use crate::cli::PurgeArgs;
 use crate::clock;
 use crate::config::{Origins, which_ledger};
 use crate::error::Error;
-use crate::ledger::{self, Ledger, LedgerError, LedgerName};
+use crate::ledger::{self, Ledger, LedgerError, Location};
 use crate::model::exit_code::ExitCode;
-use crate::model::mask::mask_path;
 use crate::output::count;
 use crate::term::Screen;
 
@@ -21,8 +20,10 @@ use crate::term::Screen;
 pub fn purge(args: &PurgeArgs, origins: &Origins) -> Result<ExitCode, Error> {
     let screen = Screen::default();
     let location = which_ledger(&args.which, args.key.key_file.clone(), origins)?;
-    if !location.ledger.exists() {
-        return Err(LedgerError::Missing(LedgerName::of_file(&location.ledger)).into());
+    if let Location::File(file) = &location
+        && !file.ledger.exists()
+    {
+        return Err(LedgerError::Missing(location.name()).into());
     }
     let mut ledger = ledger::open(&location, args.lock.lock_wait, clock::now)?;
     let purged = ledger.purge(clock::now().before(args.older_than), utc_offset_ms())?;
@@ -31,11 +32,16 @@ pub fn purge(args: &PurgeArgs, origins: &Origins) -> Result<ExitCode, Error> {
         kept => format!("; {kept} of that age kept: in doubt, or of an open run"),
     };
     if !purged.wiped {
-        let path = mask_path(&location.ledger);
+        let path = location.name();
         screen.say(&format!(
             "warning: another program reads the ledger: what was removed still stands in {path} and its -wal\n  \
              hint: let it end (a status, a plan, a backup), and purge again"
         ));
+    }
+    if location.name().is_shared() {
+        screen.say(
+            "note: backups, standbys and archived WAL of the server keep what was removed here, until they expire",
+        );
     }
     super::print(format!("{} removed{kept}\n", count(purged.attempts, "answer")).as_bytes())
 }

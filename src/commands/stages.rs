@@ -138,7 +138,7 @@ pub(crate) struct ReuseRules<'a> {
 /// Folds the known facts into the surveyed table, which forgets all earlier facts. If today's
 /// checks reject pairs that the open run has sent, the file is surveyed once more, and these pairs
 /// stay in the run, because they may have been paid for.
-pub(crate) fn fold<F: Facts>(
+pub(crate) fn fold<F: Facts + ?Sized>(
     input: &mut Input,
     surveyed: &mut Survey,
     facts: &mut F,
@@ -163,7 +163,7 @@ pub(crate) fn fold<F: Facts>(
 }
 
 /// Returns the pairs that the open run has sent and that today's checks reject.
-fn sent_but_now_rejected<F: Facts>(
+fn sent_but_now_rejected<F: Facts + ?Sized>(
     surveyed: &mut Survey,
     facts: &mut F,
     found: &FoundRun,

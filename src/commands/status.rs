@@ -32,7 +32,7 @@ const SHOWN_DOUBTS: usize = 20;
 /// from it, or standard output cannot be written.
 pub fn status(args: &StatusArgs, origins: &Origins) -> Result<ExitCode, Error> {
     let location = which_ledger(&args.which, None, origins)?;
-    let ledger = ledger::open_to_show(&location.ledger)?;
+    let ledger = ledger::open_to_show(&location)?;
     let status = ledger.status(utc_offset_ms(), MOST_DOUBTS)?;
     let text =
         if args.json { to_json(&as_json(&status))? } else { as_text(&status, ledger.name()) };

@@ -16,9 +16,15 @@ use crate::cli::{self, Command};
 use crate::error::Error;
 
 const PREFIX: &str = "CEKNIK_";
-/// Variables of the credentials, which have no flag.
-const SECRETS: [&str; 4] =
-    ["CEKNIK_API_ID", "CEKNIK_API_ID_FILE", "CEKNIK_API_SECRET", "CEKNIK_API_SECRET_FILE"];
+/// Variables of secrets, which have no flag.
+const SECRETS: [&str; 6] = [
+    "CEKNIK_API_ID",
+    "CEKNIK_API_ID_FILE",
+    "CEKNIK_API_SECRET",
+    "CEKNIK_API_SECRET_FILE",
+    "CEKNIK_LEDGER_PASSWORD",
+    "CEKNIK_LEDGER_PASSWORD_FILE",
+];
 /// Prefixes of names that are ignored: variables of our tests, and variables that Kubernetes sets
 /// for a service named ceknik.
 const PASSED_OVER: [&str; 3] = ["CEKNIK_TEST_", "CEKNIK_SERVICE_", "CEKNIK_PORT"];

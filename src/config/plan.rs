@@ -1,6 +1,6 @@
 //! The settings of `ceknik plan`.
 //!
-//! Never: looks for a secret. A plan calls nobody.
+//! Never: looks for the secrets of the vendor. A plan calls nobody.
 
 use std::time::Duration;
 

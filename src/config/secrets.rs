@@ -33,8 +33,21 @@ pub fn credentials() -> Result<Credentials, Error> {
 
 /// Returns the paths of the files that hold the credentials, as far as the environment names files.
 pub(super) fn files() -> impl Iterator<Item = PathBuf> {
-    let named = ["CEKNIK_API_ID_FILE", "CEKNIK_API_SECRET_FILE"].map(std::env::var_os);
+    let named = ["CEKNIK_API_ID_FILE", "CEKNIK_API_SECRET_FILE", "CEKNIK_LEDGER_PASSWORD_FILE"]
+        .map(std::env::var_os);
     named.into_iter().flatten().filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+/// Returns the password of the ledger's user from `CEKNIK_LEDGER_PASSWORD`, or from the file that
+/// `CEKNIK_LEDGER_PASSWORD_FILE` names; `None` if neither is set.
+///
+/// # Errors
+/// Exit code 11, as for [`credentials`].
+pub(super) fn ledger_password() -> Result<Option<String>, Error> {
+    let name = "CEKNIK_LEDGER_PASSWORD";
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let is_given = is_set(name) || is_set(&format!("{name}_FILE"));
+    is_given.then(|| secret(name)).transpose()
 }
 
 fn secret(name: &str) -> Result<String, Error> {

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
+use crate::api::origin::BaseUrl;
 use crate::error::Error;
 use crate::model::exit_code::ExitCode;
 use crate::model::money::Price;
@@ -15,6 +16,11 @@ pub(super) fn usage_error(message: String) -> Error {
 /// Creates the error for a flag whose value cannot be used (exit code 2).
 pub(super) fn flag_error(flag: &'static str, why: impl Display) -> Error {
     usage_error(format!("{flag}: {why}")).of_flag(flag)
+}
+
+/// Parses the vendor's address.
+pub(super) fn base_url(text: &str) -> Result<BaseUrl, Error> {
+    BaseUrl::parse(text).map_err(|error| Error::from(error).of_flag("--base-url"))
 }
 
 /// Returns the timeout of a call if it is long enough: 1 s, or 100 ms for an address of this

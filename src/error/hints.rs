@@ -142,6 +142,17 @@ pub(crate) const fn of_ledger(error: &LedgerError) -> &'static str {
             "bring its folder back, with all files in it, before anything is run again: what it \
              holds would be bought a second time"
         }
+        LedgerError::Missing(ledger) if ledger.is_shared() => {
+            "make it once with `ceknik ledger init` and the same --ledger; `run` makes none, because a mistyped \
+             database would buy everything again"
+        }
+        LedgerError::Unreachable { .. } => {
+            "look at the address, the network and the server; nothing that was recorded is lost, and the same \
+             command goes on from there"
+        }
+        LedgerError::Refused { .. } => {
+            "look at the user, CEKNIK_LEDGER_PASSWORD, --ledger-ca-cert, and the rights that the database gives"
+        }
         LedgerError::Missing(_) => {
             "the first `ceknik run` makes it; name another with --ledger FILE"
         }

@@ -6,22 +6,35 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::model::exit_code::ExitCode;
-use crate::model::mask::mask_path;
+use crate::model::mask::{mask_digits, mask_path};
 
 /// Name of a ledger, fit to be shown: digits that may be a NIK are masked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LedgerName(String);
+pub struct LedgerName {
+    text: String,
+    is_shared: bool,
+}
 
 impl LedgerName {
     /// Returns the name of a ledger that is kept in a file.
     pub fn of_file(path: &Path) -> Self {
-        Self(mask_path(path))
+        Self { text: mask_path(path), is_shared: false }
+    }
+
+    /// Returns the name of a ledger on a server. `name` contains no user and no password.
+    pub(super) fn of_server(name: &str) -> Self {
+        Self { text: mask_digits(name).into_owned(), is_shared: true }
+    }
+
+    /// Checks whether several machines share the ledger.
+    pub const fn is_shared(&self) -> bool {
+        self.is_shared
     }
 }
 
 impl fmt::Display for LedgerName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -98,6 +111,22 @@ pub enum LedgerError {
         /// Error of the storage. Its text contains no stored values.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The server of a shared ledger does not answer.
+    #[error("the server of the ledger {ledger} cannot be reached: {why}")]
+    Unreachable {
+        /// Name of the ledger.
+        ledger: LedgerName,
+        /// Reason, which follows the name in the message.
+        why: String,
+    },
+    /// The server of a shared ledger refuses us, or must not be used.
+    #[error("the server of the ledger {ledger} {what}")]
+    Refused {
+        /// Name of the ledger.
+        ledger: LedgerName,
+        /// Description of the refusal, which follows the name in the message.
+        what: String,
+    },
     /// The writer ended early, and took the ledger with it.
     #[error("the ledger's writer ended early")]
     WriterGone,
@@ -107,7 +136,9 @@ impl LedgerError {
     /// Returns the exit code of a command that fails with this error.
     pub const fn exit_code(&self) -> ExitCode {
         match self {
-            Self::NoFolder | Self::Origin { .. } | Self::Missing(_) => ExitCode::Config,
+            Self::NoFolder | Self::Origin { .. } | Self::Missing(_) | Self::Refused { .. } => {
+                ExitCode::Config
+            }
             Self::Locked(_) => ExitCode::LedgerBusy,
             Self::Key { .. }
             | Self::Version { .. }
@@ -115,6 +146,7 @@ impl LedgerError {
             | Self::Moved(_)
             | Self::File { .. }
             | Self::Storage { .. }
+            | Self::Unreachable { .. }
             | Self::WriterGone => ExitCode::Storage,
         }
     }

@@ -6,7 +6,6 @@ mod error;
 mod facts;
 mod files;
 mod journal;
-mod key;
 mod ledger;
 mod location;
 mod lock;
@@ -23,6 +22,7 @@ mod upgrade;
 mod witness;
 mod witnessed;
 
+pub(super) use journal::SqliteJournal;
 pub(super) use ledger::SqliteLedger;
-pub use location::Location;
+pub use location::FileLocation;
 pub(super) use preview::SqlitePreview;

@@ -13,6 +13,7 @@ mod memory;
 
 pub(crate) use memory::{MemoryBackend, MemoryLedger};
 
+pub(crate) use super::postgres::tests::backend::PgBackend;
 pub(crate) use super::sqlite::tests::backend::SqliteBackend;
 
 /// A fact as it is stored, read without the code of the ledger.
@@ -56,7 +57,12 @@ pub(crate) trait Backend: Sized {
     type Ledger: Ledger + ShowLedger;
     type Preview: Preview;
 
-    /// Creates a place without a ledger.
+    /// Checks whether this machine has what the ledger needs.
+    fn is_available() -> bool {
+        true
+    }
+
+    /// Creates a place without facts.
     fn new() -> Self;
 
     /// Opens the ledger like a new process. The ledger of the process before must have been dropped

@@ -111,7 +111,9 @@ pub trait Facts {
 ///
 /// ```
 /// # use std::time::Duration;
-/// use ceknik::ledger::{self, Facts, Identity, Journal, Ledger, Location, StartRequest};
+/// use ceknik::ledger::{
+///     self, Facts, FileLocation, Identity, Journal, Ledger, Location, StartRequest,
+/// };
 /// use ceknik::model::attempt::{
 ///     AttemptId, Batch, Intent, PairKey, PairVersion, Settlement, WallMs,
 /// };
@@ -121,7 +123,8 @@ pub trait Facts {
 ///
 /// let folder = tempfile::tempdir()?;
 /// let (ledger, key) = (folder.path().join("my.ledger"), folder.path().join("my.ledger.key"));
-/// let location = Location { ledger, key, origin: "https://vendor.example:443".to_owned() };
+/// let origin = "https://vendor.example:443".to_owned();
+/// let location = Location::File(FileLocation { ledger, key, origin });
 /// let mut ledger = ledger::open(&location, Duration::ZERO, ceknik::clock::now)?;
 /// let at = ceknik::clock::now();
 /// let run = ledger.open_run(&StartRequest {
@@ -199,11 +202,12 @@ pub trait Ledger: Facts + Sized {
 ///
 /// # Examples
 /// ```
-/// # use ceknik::ledger::{self, Facts, Location, Preview};
+/// # use ceknik::ledger::{self, Facts, FileLocation, Location, Preview};
 /// # use ceknik::model::attempt::WallMs;
 /// # let folder = tempfile::tempdir()?;
 /// # let (ledger, key) = (folder.path().join("my.ledger"), folder.path().join("my.ledger.key"));
-/// # let location = Location { ledger, key, origin: "https://vendor.example:443".to_owned() };
+/// # let origin = "https://vendor.example:443".to_owned();
+/// # let location = Location::File(FileLocation { ledger, key, origin });
 /// let unsettled = ledger::preview(&location)?.read(|facts| facts.unsettled())?;
 /// assert_eq!(unsettled, None, "there is no ledger yet");
 ///
@@ -213,9 +217,6 @@ pub trait Ledger: Facts + Sized {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Preview {
-    /// Reads the facts of one moment.
-    type Facts: Facts;
-
     /// Returns the hasher that the next start will use. While there is no key yet, the hasher uses
     /// a key of zeros: there are no facts that its hashes could match.
     fn hasher(&self) -> PairHasher;
@@ -228,7 +229,7 @@ pub trait Preview {
     /// Returns the error of `read`, or [`LedgerError`] if the storage cannot be read.
     fn read<T, E: From<LedgerError>>(
         &self,
-        read: impl FnMut(&mut Self::Facts) -> Result<T, E>,
+        read: impl FnMut(&mut dyn Facts) -> Result<T, E>,
     ) -> Result<Option<T>, E>;
 }
 

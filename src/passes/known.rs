@@ -23,7 +23,7 @@ pub struct Known {
 ///
 /// # Errors
 /// Returns [`PassError::Ledger`] if the facts cannot be read.
-pub fn fold_known<F: Facts>(
+pub fn fold_known<F: Facts + ?Sized>(
     table: &mut PairTable,
     facts: &mut F,
     run: &RunRef,

@@ -14,8 +14,9 @@ use url::{Host, Url};
 
 use super::options::ClientOptions;
 use super::proxy::Proxy;
-use super::tls;
+
 use crate::api::error::ApiError;
+use crate::tls;
 
 /// Maximum number of headers in an answer. Browsers limit only the total size, but no gateway sends
 /// more headers than this.
@@ -47,14 +48,16 @@ impl Clients {
     pub(super) fn new(options: &ClientOptions) -> Result<Self, ApiError> {
         let url = options.base.endpoint();
         // The file is read even if TLS is not used, so that an unusable file is always reported.
-        let roots = tls::certificates(options)?;
+        let roots = tls::certificates(options.ca_cert.as_deref())?;
         let (route, tls) = if url.scheme() == "http" {
             (Route::Loopback, tls::trusting_nobody()?)
         } else {
             let variable = |name: &str| std::env::var_os(name);
             let proxy = if options.proxies { Proxy::of(&url, variable)? } else { None };
             let route = proxy.map_or(Route::Direct, Route::Proxy);
-            (route, tls::trusting_the_system_and(roots)?)
+            let mut tls = tls::trusting_the_system_and(roots)?;
+            tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+            (route, tls)
         };
         // If the timeout of the whole call came while connecting, the call would look like a doubt.
         // Therefore the timeout for connecting is kept shorter than that of the call.

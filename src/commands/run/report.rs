@@ -47,7 +47,7 @@ impl StartFacts<'_> {
             starts: run.found.earlier_starts + 1,
             stop,
             exit: ExitCode::Internal,
-            origin: job.ledger.origin.clone(),
+            origin: job.ledger.origin().to_owned(),
             output: None,
             written: None,
             rows: surveyed.counts.rows,

@@ -13,14 +13,15 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::error::{is_to_be_rolled_back, not_a_ledger};
-use super::files::{is_empty, plain, private_file, private_parent, sync_parent};
-use super::location::Location;
+use super::files::{is_empty, plain};
+use super::location::FileLocation;
 use super::lock::Lock;
 use super::witness::{Witness, WitnessRecord};
-use super::{connect, key, schema, sums};
+use super::{connect, schema, sums};
 use crate::fs::paths::beside;
 use crate::fs::trusted::FileId;
-use crate::ledger::{LedgerError, LedgerName};
+use crate::ledger::private_files::{private_file, private_parent, sync_parent};
+use crate::ledger::{LedgerError, LedgerName, key};
 use crate::model::attempt::WallMs;
 use crate::rules::pair_key::{CLEANING_VERSION, PairHasher};
 
@@ -45,7 +46,7 @@ pub(crate) struct SqliteLedger {
 impl SqliteLedger {
     /// Opens a ledger for writing. See [`crate::ledger::open`].
     pub(in crate::ledger) fn open(
-        location: &Location,
+        location: &FileLocation,
         lock_wait: Duration,
         now: impl FnOnce() -> WallMs,
     ) -> Result<Self, LedgerError> {
@@ -195,7 +196,7 @@ impl SqliteLedger {
     /// location, and a ledger that has lost facts.
     pub(super) fn check_created(
         &self,
-        location: &Location,
+        location: &FileLocation,
         key: &[u8; 32],
     ) -> Result<bool, LedgerError> {
         if self.is_blank()? {
@@ -250,7 +251,7 @@ impl SqliteLedger {
     /// Checks that the stamp has the expected origin, key and cleaning rules.
     pub(super) fn check_stamp(
         &self,
-        location: &Location,
+        location: &FileLocation,
         key: &[u8; 32],
     ) -> Result<(), LedgerError> {
         // Every ledger has an origin. If none is found, the table is damaged.
@@ -275,7 +276,7 @@ impl SqliteLedger {
 /// Returns the key of a ledger that is to be written. For a new ledger, creates the key and then
 /// the witness, so that both exist before the ledger does.
 fn key_to_write(
-    location: &Location,
+    location: &FileLocation,
     record: Option<&WitnessRecord>,
 ) -> Result<[u8; 32], LedgerError> {
     let is_new = is_empty(&location.ledger);
@@ -288,7 +289,7 @@ fn key_to_write(
             private_parent(&location.key)?;
             key::create(&location.key)?
         }
-        None => return Err(key::missing(&location.key, &location.ledger)),
+        None => return Err(key::missing(&location.key, &LedgerName::of_file(&location.ledger))),
     };
     // A key that came back from a backup may be readable by everybody, which is corrected here. The
     // mode cannot be changed on a read-only mount, so an error is ignored.

@@ -7,7 +7,7 @@ use crate::fs::paths::beside;
 
 /// Paths of a ledger's files, and the origin that the ledger belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Location {
+pub struct FileLocation {
     /// Path of the ledger file.
     pub ledger: PathBuf,
     /// Path of the key file.
@@ -16,7 +16,7 @@ pub struct Location {
     pub origin: String,
 }
 
-impl Location {
+impl FileLocation {
     /// Returns all files that belong to the ledger, each with a description.
     pub fn files(&self) -> [(&'static str, PathBuf); 8] {
         let Self { ledger, key, .. } = self;

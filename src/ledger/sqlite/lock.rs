@@ -7,8 +7,8 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::files::private_file;
 use crate::fs::paths::beside;
+use crate::ledger::private_files::private_file;
 use crate::ledger::{LedgerError, LedgerName};
 
 /// Interval between two attempts to take the lock.

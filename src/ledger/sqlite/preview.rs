@@ -14,16 +14,15 @@ use std::time::SystemTime;
 
 use super::connect::{IMMUTABLE, connect};
 use super::files::{has_wal, is_empty};
-use super::key;
 use super::ledger::SqliteLedger;
-use super::location::Location;
+use super::location::FileLocation;
 use super::witness::WitnessRecord;
-use crate::ledger::{LedgerError, Preview};
+use crate::ledger::{Facts, LedgerError, LedgerName, Preview, key};
 use crate::rules::pair_key::PairHasher;
 
 /// A ledger as the next start would find it.
 pub(crate) struct SqlitePreview {
-    location: Location,
+    location: FileLocation,
     key: [u8; 32],
     /// True if the ledger has been created.
     is_there: bool,
@@ -45,7 +44,7 @@ struct Stamp {
 
 impl SqlitePreview {
     /// Opens a ledger for a preview. See [`crate::ledger::preview`].
-    pub(crate) fn of(location: &Location) -> Result<Self, LedgerError> {
+    pub(crate) fn of(location: &FileLocation) -> Result<Self, LedgerError> {
         let record = WitnessRecord::read(&location.ledger);
         let is_new = is_empty(&location.ledger);
         if is_new {
@@ -55,7 +54,9 @@ impl SqlitePreview {
             Some(key) => key,
             // No facts exist under any key, so a placeholder is enough.
             None if is_new => [0; 32],
-            None => return Err(key::missing(&location.key, &location.ledger)),
+            None => {
+                return Err(key::missing(&location.key, &LedgerName::of_file(&location.ledger)));
+            }
         };
         if let Some(record) = &record {
             record.check_file(&key, &location.ledger)?;
@@ -63,7 +64,7 @@ impl SqlitePreview {
         let preview = Self { location: location.clone(), key, is_there: !is_new };
         // The file may be blank: its first start may have been interrupted before it recorded
         // anything.
-        let checked = preview.read(|ledger| ledger.check_created(location, &key))?;
+        let checked = preview.read_file(|ledger| ledger.check_created(location, &key))?;
         Ok(Self { is_there: checked.unwrap_or(false), ..preview })
     }
 
@@ -86,13 +87,20 @@ impl SqlitePreview {
 }
 
 impl Preview for SqlitePreview {
-    type Facts = SqliteLedger;
-
     fn hasher(&self) -> PairHasher {
         PairHasher::new(self.key)
     }
 
     fn read<T, E: From<LedgerError>>(
+        &self,
+        mut read: impl FnMut(&mut dyn Facts) -> Result<T, E>,
+    ) -> Result<Option<T>, E> {
+        self.read_file(|ledger| read(ledger))
+    }
+}
+
+impl SqlitePreview {
+    fn read_file<T, E: From<LedgerError>>(
         &self,
         mut read: impl FnMut(&mut SqliteLedger) -> Result<T, E>,
     ) -> Result<Option<T>, E> {

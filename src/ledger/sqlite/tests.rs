@@ -11,7 +11,7 @@ use crate::fs::paths::beside;
 use crate::ledger::testing::facts::{ending, known, opening, record};
 use crate::ledger::{
     Facts, FoundRun, Ledger, LedgerError, LedgerName, Preview, RunId, RunRef, ShowLedger,
-    StartRequest,
+    StartRequest, key as key_file,
 };
 use crate::model::attempt::{AttemptId, StartId, WallMs};
 use crate::model::class::{Class, Lost, Refusal, ResultCode};
@@ -37,9 +37,9 @@ impl LedgerFolder {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
-    fn location(&self) -> Location {
+    fn location(&self) -> FileLocation {
         let ledger = self.folder.path().join("state/test.ledger");
-        Location { key: ledger.with_extension("key"), ledger, origin: "sandbox".to_owned() }
+        FileLocation { key: ledger.with_extension("key"), ledger, origin: "sandbox".to_owned() }
     }
 
     fn open(&self) -> SqliteLedger {
@@ -52,14 +52,15 @@ fn a_held_foreign_or_unknown_ledger_is_refused() {
     let place = LedgerFolder::new();
     let location = place.location();
     let held = place.open();
-    let open = |location: &Location| {
+    let open = |location: &FileLocation| {
         SqliteLedger::open(location, Duration::ZERO, || WallMs(0))
             .map(drop)
             .map_err(|e| (e.exit_code(), e))
     };
     assert!(matches!(open(&location), Err((ExitCode::LedgerBusy, LedgerError::Locked(_)))));
     drop(held);
-    let other = Location { origin: "https://api.example.com:443".to_owned(), ..location.clone() };
+    let other =
+        FileLocation { origin: "https://api.example.com:443".to_owned(), ..location.clone() };
     assert!(matches!(open(&other), Err((ExitCode::Config, LedgerError::Origin { .. }))));
 
     let key = std::fs::read(&location.key).unwrap();
@@ -99,7 +100,7 @@ fn every_file_is_private() {
     drop(ledger);
 
     // A restore from a backup may leave the files readable by everybody.
-    let Location { ledger, key, .. } = place.location();
+    let FileLocation { ledger, key, .. } = place.location();
     let open = std::fs::Permissions::from_mode(0o644);
     for path in [&ledger, &key] {
         std::fs::set_permissions(path, open.clone()).unwrap();
@@ -141,7 +142,7 @@ fn a_nik_in_a_path_is_masked_in_errors() {
         LedgerError::Missing(name()),
         LedgerError::Lost { ledger: name(), what: "is gone".to_owned() },
         LedgerError::File { path: path(), act: "opened", source: std::io::Error::other("no") },
-        key::missing(&path(), &path()),
+        key_file::missing(&path(), &LedgerName::of_file(&path())),
     ] {
         let said = error.to_string();
         assert!(said.contains("d/******.ledger") && !said.contains("32750"), "{said}");

@@ -11,13 +11,14 @@ use std::{fs, iter};
 
 use rusqlite::{Connection, params};
 
-use super::files::{plain, private_file, sync_parent};
+use super::files::plain;
 use super::ledger::SqliteLedger;
-use super::location::Location;
+use super::location::FileLocation;
 use super::starts::Start;
 use super::{schema, witness};
 use crate::fs::paths::{beside, same_file};
 use crate::ledger::LedgerError;
+use crate::ledger::private_files::{private_file, sync_parent};
 use crate::model::mask::mask_path;
 
 /// The small files of a ledger: the ending of the copy's name, and the path of the original.
@@ -28,7 +29,7 @@ const MOST_COPIES: u32 = 100;
 
 impl SqliteLedger {
     /// Changes the tables to those of the current version, after making a copy of the ledger.
-    pub(super) fn bring_up_to_date(&mut self, location: &Location) -> Result<(), LedgerError> {
+    pub(super) fn bring_up_to_date(&mut self, location: &FileLocation) -> Result<(), LedgerError> {
         let version = self.version()?;
         if version == schema::VERSION {
             return Ok(());
@@ -64,7 +65,7 @@ impl SqliteLedger {
 /// `<ledger>.v2` gets its name last: if it exists, the copy is complete.
 fn keep_copy(
     connection: &Connection,
-    location: &Location,
+    location: &FileLocation,
     version: i64,
 ) -> Result<PathBuf, LedgerError> {
     let act = "written (a ledger that an older ceknik made is kept as it is before it is brought up to date)";

@@ -18,11 +18,11 @@ use std::path::{Path, PathBuf};
 use rusqlite::OptionalExtension;
 
 use super::connect::{IMMUTABLE, connect};
-use super::files::{has_wal, private_file, sync_parent};
-use super::key;
+use super::files::has_wal;
 use crate::fs::paths::beside;
 use crate::fs::trusted;
-use crate::ledger::{LedgerError, LedgerName};
+use crate::ledger::private_files::{private_file, sync_parent};
+use crate::ledger::{LedgerError, LedgerName, key};
 use crate::model::attempt::{AttemptId, Batch};
 use crate::model::hex::hex;
 

@@ -3,10 +3,9 @@
 
 use std::fs;
 
-use super::key;
 use super::ledger::SqliteLedger;
 use super::witness::{Witness, WitnessRecord, lost};
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, key};
 
 impl SqliteLedger {
     /// Writes the witness of this ledger, after checkpointing the WAL into the ledger file if

@@ -86,13 +86,18 @@ pub(crate) fn record<L: Ledger>(
     }
     batch.voids = voids.iter().map(|n| AttemptId::of(run.start, *n)).collect();
     let (ledger, told) = record_all(ledger, run, [batch]);
-    assert!(told.iter().all(|told| told.as_ref().is_ok_and(|told| told.refused.is_empty())));
+    let granted =
+        |told: &Result<Recorded, _>| told.as_ref().is_ok_and(|told| told.refused.is_empty());
+    assert!(told.iter().all(granted), "{told:?}");
     ledger
 }
 
 /// Returns what is known of the pairs 1 to 9, as (pair, class or end, source of the fact). Of the
 /// facts of other runs, only the latest of each pair is returned.
-pub(crate) fn known(facts: &mut impl Facts, run: &RunRef) -> Vec<(u32, String, &'static str)> {
+pub(crate) fn known(
+    facts: &mut (impl Facts + ?Sized),
+    run: &RunRef,
+) -> Vec<(u32, String, &'static str)> {
     let keys = PairTable::new((1..10).map(key).collect()).keys();
     let mut latest = BTreeMap::new();
     let mut seen = |at: PairIndex, standing: Standing| {

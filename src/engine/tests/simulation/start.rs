@@ -119,7 +119,6 @@ impl<B: Backend> World<B> {
         let (mut input, mut survey, opening) = self.look(at, flags, preview.hasher())?;
         let retry = &flags.options.retry;
         let known = preview.read(|facts| {
-            use crate::ledger::Facts;
             let found = facts.find_run(&opening)?;
             let reuse = reuse(flags, false);
             let rules = ReuseRules { reuse: &reuse, retry, now: opening.at };

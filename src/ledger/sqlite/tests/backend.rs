@@ -10,7 +10,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use crate::fs::paths::beside;
-use crate::ledger::sqlite::{Location, SqliteLedger, SqlitePreview};
+use crate::ledger::sqlite::{FileLocation, SqliteLedger, SqlitePreview};
 use crate::ledger::testing::{Backend, Stored, StoredFact, Trap};
 use crate::ledger::{Ledger, LedgerError, OpenRun, Recorded, Unrecorded};
 use crate::model::attempt::{AttemptId, Batch, PairKey, WallMs};
@@ -28,10 +28,10 @@ pub(crate) struct SqliteBackend {
 
 impl SqliteBackend {
     /// Returns the location of the ledger after the latest kill.
-    pub(super) fn location(&self) -> Location {
+    pub(super) fn location(&self) -> FileLocation {
         let ledger = self.folder.path().join(format!("{}/ledger", self.kills));
         let key = self.folder.path().join("key");
-        Location { ledger, key, origin: "simulation".to_owned() }
+        FileLocation { ledger, key, origin: "simulation".to_owned() }
     }
 
     /// Returns the path of the WAL.

@@ -70,15 +70,18 @@ fn a_run_that_begins_while_the_facts_are_read_has_them_read_again() {
 fn a_preview_refuses_what_a_run_refuses() {
     let place = LedgerFolder::new();
     drop(place.open());
-    let refused = |location: &Location| match SqlitePreview::of(location) {
+    let refused = |location: &FileLocation| match SqlitePreview::of(location) {
         Ok(_) => String::new(),
         Err(error) => error.to_string(),
     };
-    let opened =
-        |location: &Location| match SqliteLedger::open(location, Duration::ZERO, || WallMs(0)) {
-            Ok(_) => String::new(),
-            Err(error) => error.to_string(),
-        };
+    let opened = |location: &FileLocation| match SqliteLedger::open(
+        location,
+        Duration::ZERO,
+        || WallMs(0),
+    ) {
+        Ok(_) => String::new(),
+        Err(error) => error.to_string(),
+    };
     let location = place.location();
     assert_eq!(refused(&location), "");
     let key = std::fs::read(&location.key).unwrap();
@@ -96,7 +99,7 @@ fn special_characters_in_a_path_are_escaped() {
     let place = LedgerFolder::new();
     let ledger = place.folder.path().join("a%41?b#c.ledger");
     let location =
-        Location { key: ledger.with_extension("key"), ledger, origin: "sandbox".to_owned() };
+        FileLocation { key: ledger.with_extension("key"), ledger, origin: "sandbox".to_owned() };
     let mut ledger = SqliteLedger::open(&location, Duration::ZERO, || WallMs(0)).unwrap();
     let run = ledger.open_run(&opening(1, 1)).unwrap();
     let ledger = record(ledger, &run, &[(1, Some(MATCH)), (2, None), (3, None)], &[]);

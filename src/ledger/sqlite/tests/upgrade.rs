@@ -146,8 +146,8 @@ fn a_complete_copy_is_never_written_over() {
 fn a_key_at_a_name_of_the_copy_is_neither_removed_nor_written_over() {
     for name in [".v2.key", ".v2.part", ".v2.part.key", ".v2.witness"] {
         let place = stored("stopped");
-        let Location { ledger, key, origin } = place.location();
-        let moved = Location { key: beside(&ledger, name), ledger, origin };
+        let FileLocation { ledger, key, origin } = place.location();
+        let moved = FileLocation { key: beside(&ledger, name), ledger, origin };
         fs::rename(&key, &moved.key).unwrap();
         let bytes = fs::read(&moved.key).unwrap();
         // The upgrade is tried first without room for the copy, then with room.

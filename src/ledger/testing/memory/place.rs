@@ -8,8 +8,8 @@ use std::rc::Rc;
 use super::{KILLED, MemoryLedger, Run, Start, Store};
 use crate::ledger::testing::{Backend, Stored, StoredFact, Trap};
 use crate::ledger::{
-    DAY_MS, DayTotal, Doubt, Ledger, LedgerError, LedgerName, OpenRun, Preview, Recorded, RunId,
-    RunLine, ShowLedger, Status, Unrecorded,
+    DAY_MS, DayTotal, Doubt, Facts, Ledger, LedgerError, LedgerName, OpenRun, Preview, Recorded,
+    RunId, RunLine, ShowLedger, Status, Unrecorded,
 };
 use crate::model::attempt::{AttemptId, Batch, Intent, WallMs};
 use crate::model::class::{Class, End, NotSent};
@@ -79,15 +79,13 @@ impl ShowLedger for MemoryLedger {
 }
 
 impl Preview for MemoryBackend {
-    type Facts = MemoryLedger;
-
     fn hasher(&self) -> PairHasher {
         self.handle().hasher()
     }
 
     fn read<T, E: From<LedgerError>>(
         &self,
-        mut read: impl FnMut(&mut MemoryLedger) -> Result<T, E>,
+        mut read: impl FnMut(&mut dyn Facts) -> Result<T, E>,
     ) -> Result<Option<T>, E> {
         match self.0.borrow().starts.is_empty() {
             true => Ok(None),

@@ -8,11 +8,10 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::files::{private_file, sync_parent};
+use super::private_files::{private_file, private_parent, sync_parent};
+use super::{LedgerError, LedgerName};
 use crate::fs::trusted;
-use crate::ledger::LedgerError;
 use crate::model::hex::hex;
-use crate::model::mask::mask_path;
 use crate::rules::pair_key::{PairHasher, truncate};
 
 /// Length of the key in bytes.
@@ -46,8 +45,8 @@ fn of_text(path: &Path, text: &str) -> Result<Option<[u8; KEY_BYTES]>, LedgerErr
 }
 
 /// Returns the error for a ledger that has facts, but no key.
-pub(super) fn missing(key: &Path, ledger: &Path) -> LedgerError {
-    let what = format!("of the ledger {} is missing or empty", mask_path(ledger));
+pub(super) fn missing(key: &Path, ledger: &LedgerName) -> LedgerError {
+    let what = format!("of the ledger {ledger} is missing or empty");
     LedgerError::Key { path: key.to_owned(), what }
 }
 
@@ -55,6 +54,7 @@ pub(super) fn missing(key: &Path, ledger: &Path) -> LedgerError {
 /// file, returns that key.
 pub(super) fn create(path: &Path) -> Result<[u8; KEY_BYTES], LedgerError> {
     let failed = |act| move |source| LedgerError::File { path: path.to_owned(), act, source };
+    private_parent(path)?;
     let mut file = private_file(path)?;
     let found = file.metadata().map_err(failed("opened"))?;
     if !trusted::is_mine(&found) {

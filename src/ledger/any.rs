@@ -1,0 +1,171 @@
+//! A ledger of either kind: passes each call on to the ledger in a file or on a server.
+//!
+//! Never: decides anything.
+
+use std::future::Future;
+
+use futures_util::future::Either;
+
+use super::postgres::{PgJournal, PgLedger, PgPreview};
+use super::sqlite::{SqliteJournal, SqliteLedger, SqlitePreview};
+use super::{
+    AttemptDetail, Facts, FoundRun, Journal, Ledger, LedgerError, LedgerName, OpenRun, OwnAttempt,
+    Preview, Purged, Recorded, RunId, RunRef, ShowLedger, Standing, StartEnd, StartRequest, Status,
+    Unrecorded,
+};
+use crate::model::attempt::{AttemptId, Batch, WallMs};
+use crate::rules::body::BodyKind;
+use crate::rules::estimate::History;
+use crate::rules::pair_key::PairHasher;
+use crate::rules::pair_table::{PairIndex, SortedKeys};
+
+/// A ledger of either kind.
+pub(super) enum AnyLedger {
+    File(Box<SqliteLedger>),
+    Shared(PgLedger),
+}
+
+/// A journal of either kind.
+pub(super) enum AnyJournal {
+    File(SqliteJournal),
+    Shared(PgJournal),
+}
+
+/// A preview of either kind.
+pub(super) enum AnyPreview {
+    File(SqlitePreview),
+    Shared(PgPreview),
+}
+
+/// Passes a call on to the ledger, of whichever kind it is.
+macro_rules! pass_on {
+    ($any:expr, $ledger:ident => $call:expr) => {
+        match $any {
+            Self::File($ledger) => $call,
+            Self::Shared($ledger) => $call,
+        }
+    };
+}
+
+impl Facts for AnyLedger {
+    fn find_run(&mut self, opening: &StartRequest) -> Result<FoundRun, LedgerError> {
+        pass_on!(self, ledger => ledger.find_run(opening))
+    }
+
+    fn visit_earlier(
+        &mut self,
+        run: &RunRef,
+        keys: &SortedKeys,
+        visit: &mut dyn FnMut(PairIndex, Standing),
+    ) -> Result<(), LedgerError> {
+        pass_on!(self, ledger => ledger.visit_earlier(run, keys, visit))
+    }
+
+    fn visit_own(
+        &mut self,
+        run: RunId,
+        keys: &SortedKeys,
+        visit: &mut dyn FnMut(Option<PairIndex>, OwnAttempt),
+    ) -> Result<(), LedgerError> {
+        pass_on!(self, ledger => ledger.visit_own(run, keys, visit))
+    }
+
+    fn history(&mut self) -> Result<History, LedgerError> {
+        pass_on!(self, ledger => ledger.history())
+    }
+
+    fn unsettled(&mut self) -> Result<u64, LedgerError> {
+        pass_on!(self, ledger => ledger.unsettled())
+    }
+}
+
+impl Ledger for AnyLedger {
+    type Journal = AnyJournal;
+
+    fn hasher(&self) -> PairHasher {
+        pass_on!(self, ledger => ledger.hasher())
+    }
+
+    fn open_run(&mut self, opening: &StartRequest) -> Result<OpenRun, LedgerError> {
+        pass_on!(self, ledger => ledger.open_run(opening))
+    }
+
+    fn into_journal(self, run: &OpenRun) -> Result<AnyJournal, LedgerError> {
+        Ok(match self {
+            Self::File(ledger) => AnyJournal::File(ledger.into_journal(run)?),
+            Self::Shared(ledger) => AnyJournal::Shared(ledger.into_journal(run)?),
+        })
+    }
+
+    fn details(&mut self, attempts: &[AttemptId]) -> Result<Vec<AttemptDetail>, LedgerError> {
+        pass_on!(self, ledger => ledger.details(attempts))
+    }
+
+    fn end_start(&mut self, run: &OpenRun, ending: &StartEnd) -> Result<(), LedgerError> {
+        pass_on!(self, ledger => ledger.end_start(run, ending))
+    }
+
+    fn end_run(&mut self, run: &OpenRun, ending: &StartEnd) -> Result<(), LedgerError> {
+        pass_on!(self, ledger => ledger.end_run(run, ending))
+    }
+
+    fn remembered_body(&mut self) -> Result<Option<BodyKind>, LedgerError> {
+        pass_on!(self, ledger => ledger.remembered_body())
+    }
+
+    fn remember_body(&mut self, kind: BodyKind) -> Result<(), LedgerError> {
+        pass_on!(self, ledger => ledger.remember_body(kind))
+    }
+
+    fn purge(&mut self, before: WallMs, utc_offset_ms: i64) -> Result<Purged, LedgerError> {
+        pass_on!(self, ledger => ledger.purge(before, utc_offset_ms))
+    }
+}
+
+impl ShowLedger for AnyLedger {
+    fn name(&self) -> &LedgerName {
+        pass_on!(self, ledger => ledger.name())
+    }
+
+    fn status(&self, utc_offset_ms: i64, most_doubts: u64) -> Result<Status, LedgerError> {
+        pass_on!(self, ledger => ledger.status(utc_offset_ms, most_doubts))
+    }
+
+    fn check_nothing_lost(&self) -> Result<(), LedgerError> {
+        pass_on!(self, ledger => ledger.check_nothing_lost())
+    }
+}
+
+impl Journal for AnyJournal {
+    type Ledger = AnyLedger;
+
+    fn record(
+        &mut self,
+        batch: Batch,
+    ) -> impl Future<Output = Result<Recorded, Box<Unrecorded>>> + Unpin + 'static {
+        match self {
+            Self::File(journal) => Either::Left(journal.record(batch)),
+            Self::Shared(journal) => Either::Right(journal.record(batch)),
+        }
+    }
+
+    fn finish(self) -> Result<AnyLedger, LedgerError> {
+        Ok(match self {
+            Self::File(journal) => AnyLedger::File(Box::new(journal.finish()?)),
+            Self::Shared(journal) => AnyLedger::Shared(journal.finish()?),
+        })
+    }
+}
+
+impl Preview for AnyPreview {
+    fn hasher(&self) -> PairHasher {
+        pass_on!(self, preview => preview.hasher())
+    }
+
+    fn read<T, E: From<LedgerError>>(
+        &self,
+        read: impl FnMut(&mut dyn Facts) -> Result<T, E>,
+    ) -> Result<Option<T>, E> {
+        pass_on!(self, preview => preview.read(read))
+    }
+}

@@ -1,0 +1,247 @@
+//! A shared ledger on a PostgreSQL server: how it is opened, and the traits of a ledger.
+
+use std::future::Future;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+
+use super::error::failed;
+use super::facts::is_look_up_faster;
+use super::location::SharedLocation;
+use super::purge::OPEN_AND_TAKEN_OVER;
+use super::session::{Access, Session};
+use super::worker::Worker;
+use super::write::writer_gone;
+use super::{lock, meta};
+use crate::ledger::{
+    AttemptDetail, Facts, FoundRun, Journal, Ledger, LedgerError, LedgerName, OpenRun, OwnAttempt,
+    Purged, Recorded, RunId, RunRef, ShowLedger, Standing, StartEnd, StartRequest, Status,
+    Unrecorded, key,
+};
+use crate::model::attempt::{AttemptId, Batch, WallMs};
+use crate::rules::body::BodyKind;
+use crate::rules::estimate::History;
+use crate::rules::pair_key::PairHasher;
+use crate::rules::pair_table::{PairIndex, SortedKeys};
+
+/// A ledger on a server.
+pub(crate) struct PgLedger {
+    pub(super) worker: Worker,
+    name: LedgerName,
+    hasher: PairHasher,
+}
+
+impl PgLedger {
+    /// Opens a ledger for writing. See [`crate::ledger::open`].
+    pub(in crate::ledger) fn open(
+        location: &SharedLocation,
+        lock_wait: Duration,
+        now: impl FnOnce() -> WallMs + Send + 'static,
+    ) -> Result<Self, LedgerError> {
+        let ledger = Self::connect(location, true)?;
+        ledger.worker.ask(async move |session: &mut Session| {
+            lock::take_within(&session.client, &session.access.name, lock_wait).await?;
+            session.reap_dead_starts(now()).await
+        })?;
+        Ok(ledger)
+    }
+
+    /// Connects to a ledger, and checks that it belongs to the expected origin and key.
+    pub(super) fn connect(location: &SharedLocation, writes: bool) -> Result<Self, LedgerError> {
+        let worker = Worker::start(Access::new(location, writes)?, location.patience)?;
+        let name = location.url.name();
+        let (there, ledger) = (location.clone(), name.clone());
+        let key = worker.ask(async move |session: &mut Session| {
+            meta::check_version(&session.client, &ledger).await?;
+            let key = key::read(&there.key)?;
+            let key = key.ok_or_else(|| key::missing(&there.key, &ledger))?;
+            meta::check_stamps(&session.client, &ledger, &there, &key).await?;
+            Ok(key)
+        })?;
+        Ok(Self { worker, name, hasher: PairHasher::new(key) })
+    }
+
+    /// Opens a ledger to show it, without its key. See [`crate::ledger::open_to_show`].
+    pub(in crate::ledger) fn open_to_show(location: &SharedLocation) -> Result<Self, LedgerError> {
+        let worker = Worker::start(Access::new(location, false)?, location.patience)?;
+        let name = location.url.name();
+        let ledger = name.clone();
+        worker.ask(async move |session: &mut Session| {
+            meta::check_version(&session.client, &ledger).await
+        })?;
+        Ok(Self { worker, name, hasher: PairHasher::new([0; 32]) })
+    }
+}
+
+impl Facts for PgLedger {
+    fn find_run(&mut self, opening: &StartRequest) -> Result<FoundRun, LedgerError> {
+        let opening = opening.clone();
+        self.worker.ask(async move |session: &mut Session| session.find(&opening).await)
+    }
+
+    fn visit_earlier(
+        &mut self,
+        run: &RunRef,
+        keys: &SortedKeys,
+        visit: &mut dyn FnMut(PairIndex, Standing),
+    ) -> Result<(), LedgerError> {
+        let pairs = self.worker.ask(async |session: &mut Session| session.pairs_about().await)?;
+        let wanted = keys.as_slice();
+        let wanted = is_look_up_faster(wanted.len(), pairs)
+            .then(|| wanted.iter().map(|key| key.0.to_vec()).collect());
+        let run = *run;
+        self.worker.read_rows(
+            async move |session, give| session.read_standings(run, wanted, give).await,
+            &mut |(pair, standing)| {
+                if let Some(at) = keys.find(&pair) {
+                    visit(at, standing);
+                }
+            },
+        )
+    }
+
+    fn visit_own(
+        &mut self,
+        run: RunId,
+        keys: &SortedKeys,
+        visit: &mut dyn FnMut(Option<PairIndex>, OwnAttempt),
+    ) -> Result<(), LedgerError> {
+        self.worker.read_rows(
+            async move |session, give| session.read_own(run, give).await,
+            &mut |(pair, own)| visit(keys.find(&pair), own),
+        )
+    }
+
+    fn history(&mut self) -> Result<History, LedgerError> {
+        self.worker.ask(async |session: &mut Session| session.read_history().await)
+    }
+
+    fn unsettled(&mut self) -> Result<u64, LedgerError> {
+        self.worker.ask(async |session: &mut Session| session.count_unsettled().await)
+    }
+}
+
+impl Ledger for PgLedger {
+    type Journal = PgJournal;
+
+    fn hasher(&self) -> PairHasher {
+        self.hasher.clone()
+    }
+
+    fn open_run(&mut self, opening: &StartRequest) -> Result<OpenRun, LedgerError> {
+        let opening = opening.clone();
+        self.worker.ask(async move |session: &mut Session| {
+            session.begin_start(&opening, &host_name()).await
+        })
+    }
+
+    fn into_journal(self, _: &OpenRun) -> Result<PgJournal, LedgerError> {
+        Ok(PgJournal(self))
+    }
+
+    fn details(&mut self, attempts: &[AttemptId]) -> Result<Vec<AttemptDetail>, LedgerError> {
+        let attempts = attempts.to_vec();
+        self.worker.ask(async move |session: &mut Session| session.read_details(&attempts).await)
+    }
+
+    fn end_start(&mut self, run: &OpenRun, ending: &StartEnd) -> Result<(), LedgerError> {
+        self.note_ended(run, ending, false)
+    }
+
+    fn end_run(&mut self, run: &OpenRun, ending: &StartEnd) -> Result<(), LedgerError> {
+        self.note_ended(run, ending, true)
+    }
+
+    fn remembered_body(&mut self) -> Result<Option<BodyKind>, LedgerError> {
+        let body = self.worker.ask(async |session: &mut Session| {
+            meta::get(&session.client, &session.access.name, "body").await
+        })?;
+        Ok(body.as_deref().and_then(BodyKind::from_name))
+    }
+
+    fn remember_body(&mut self, kind: BodyKind) -> Result<(), LedgerError> {
+        self.worker.ask(async move |session: &mut Session| {
+            meta::set(&session.client, &session.access.name, "body", kind.name()).await
+        })
+    }
+
+    fn purge(&mut self, before: WallMs, utc_offset_ms: i64) -> Result<Purged, LedgerError> {
+        self.purge_except(before, utc_offset_ms, OPEN_AND_TAKEN_OVER)
+    }
+}
+
+impl PgLedger {
+    fn note_ended(
+        &mut self,
+        run: &OpenRun,
+        ending: &StartEnd,
+        ends_run: bool,
+    ) -> Result<(), LedgerError> {
+        let (run, ending) = (run.clone(), ending.clone());
+        self.worker.ask(async move |session: &mut Session| {
+            session.note_ended(&run, &ending, ends_run).await
+        })
+    }
+
+    /// Removes old attempts of all runs except those that the query `kept_runs` selects.
+    pub(super) fn purge_except(
+        &mut self,
+        before: WallMs,
+        utc_offset_ms: i64,
+        kept_runs: &'static str,
+    ) -> Result<Purged, LedgerError> {
+        self.worker.ask(async move |session: &mut Session| {
+            let (attempts, old) = session.remove_before(before, utc_offset_ms, kept_runs).await?;
+            // Frees the room of the removed rows. They are removed all the same if that fails.
+            for table in ["pairs", "intents", "settlements"] {
+                let vacuum = session.client.batch_execute(&format!("VACUUM {table}")).await;
+                if let Err(error) = vacuum {
+                    let error = failed(&session.access.name, "written", &error);
+                    tracing::warn!(%error, "the room of the removed rows is not free yet");
+                }
+            }
+            Ok(Purged { attempts, kept: old.saturating_sub(attempts), wiped: true })
+        })
+    }
+}
+
+impl ShowLedger for PgLedger {
+    fn name(&self) -> &LedgerName {
+        &self.name
+    }
+
+    fn status(&self, utc_offset_ms: i64, most_doubts: u64) -> Result<Status, LedgerError> {
+        self.worker.ask(async move |session: &mut Session| {
+            session.read_status(utc_offset_ms, most_doubts).await
+        })
+    }
+
+    fn check_nothing_lost(&self) -> Result<(), LedgerError> {
+        Ok(())
+    }
+}
+
+/// The handle through which a start sends batches to the server.
+pub(crate) struct PgJournal(PgLedger);
+
+impl Journal for PgJournal {
+    type Ledger = PgLedger;
+
+    fn record(
+        &mut self,
+        batch: Batch,
+    ) -> impl Future<Output = Result<Recorded, Box<Unrecorded>>> + Unpin + 'static {
+        let told =
+            self.0.worker.promise(async move |session: &mut Session| session.record(batch).await);
+        told.map(|told| told.unwrap_or_else(|_| Err(writer_gone())))
+    }
+
+    fn finish(self) -> Result<PgLedger, LedgerError> {
+        Ok(self.0)
+    }
+}
+
+/// Returns the name of this machine, by which `status` tells starts apart.
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

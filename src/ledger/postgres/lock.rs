@@ -1,0 +1,45 @@
+//! The lock of a shared ledger: one start at a time writes to it.
+//!
+//! Must hold: the server releases the lock when the session ends. Who loses the session and with it
+//! the lock is noticed by the generation of its start, so that its later intents are refused.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+use tokio_postgres::Client;
+
+use super::error::failed;
+use crate::ledger::{LedgerError, LedgerName};
+
+/// Interval between two attempts to take the lock.
+const POLL: Duration = Duration::from_millis(100);
+/// First half of the lock's number, which no other program is likely to use.
+const CEKNIK: i32 = 0x63656b;
+
+/// Takes the lock.
+///
+/// # Errors
+/// [`LedgerError::Locked`] if another session holds the lock.
+pub(super) async fn take(client: &Client, name: &LedgerName) -> Result<(), LedgerError> {
+    let query = "SELECT pg_try_advisory_lock($1, current_schema()::regnamespace::oid::int)";
+    let row = client.query_one(query, &[&CEKNIK]).await;
+    match row.map_err(|error| failed(name, "opened", &error))?.get(0) {
+        true => Ok(()),
+        false => Err(LedgerError::Locked(name.clone())),
+    }
+}
+
+/// Takes the lock, and waits at most `wait` if another session holds it.
+pub(super) async fn take_within(
+    client: &Client,
+    name: &LedgerName,
+    wait: Duration,
+) -> Result<(), LedgerError> {
+    let deadline = Instant::now() + wait;
+    loop {
+        match take(client, name).await {
+            Err(LedgerError::Locked(_)) if Instant::now() < deadline => sleep(POLL.min(wait)).await,
+            told => return told,
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The stamps of a shared ledger: for which origin and key it was made, and by which version.
+
+use tokio_postgres::Client;
+
+use super::error::failed;
+use super::location::SharedLocation;
+use crate::ledger::{LedgerError, LedgerName, key};
+use crate::rules::pair_key::CLEANING_VERSION;
+
+/// Version of the tables.
+pub(super) const SCHEMA_VERSION: i32 = 1;
+
+/// Returns a value of the `meta` table.
+pub(super) async fn get(
+    client: &Client,
+    ledger: &LedgerName,
+    name: &str,
+) -> Result<Option<String>, LedgerError> {
+    let row = client.query_opt("SELECT value FROM meta WHERE name = $1", &[&name]).await;
+    Ok(row.map_err(|error| failed(ledger, "read", &error))?.map(|row| row.get(0)))
+}
+
+/// Stores a value in the `meta` table.
+pub(super) async fn set(
+    client: &Client,
+    ledger: &LedgerName,
+    name: &str,
+    value: &str,
+) -> Result<(), LedgerError> {
+    let put =
+        "INSERT INTO meta VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    let put = client.execute(put, &[&name, &value]).await;
+    put.map(drop).map_err(|error| failed(ledger, "written", &error))
+}
+
+/// Returns the stamps of a new ledger.
+pub(super) fn stamps(origin: &str, key: &[u8; 32]) -> [(&'static str, String); 5] {
+    [
+        ("origin", origin.to_owned()),
+        ("key_id", key::id(key)),
+        ("cleaning", CLEANING_VERSION.to_string()),
+        ("schema", SCHEMA_VERSION.to_string()),
+        ("gate", String::new()),
+    ]
+}
+
+/// Checks that a ledger is there, and that its version is known.
+///
+/// # Errors
+/// [`LedgerError::Missing`] or [`LedgerError::Version`].
+pub(super) async fn check_version(client: &Client, ledger: &LedgerName) -> Result<(), LedgerError> {
+    // A missing table would end a transaction that is under way, and `to_regclass` does not.
+    let there = client.query_one("SELECT to_regclass('meta') IS NOT NULL", &[]).await;
+    if !there.map_err(|error| failed(ledger, "read", &error))?.get::<_, bool>(0) {
+        return Err(LedgerError::Missing(ledger.clone()));
+    }
+    let refuse = |what: String| Err(LedgerError::Version { ledger: ledger.clone(), what });
+    match get(client, ledger, "schema").await? {
+        None => refuse(
+            "is of another program: its schema has a table `meta` without a version".to_owned(),
+        ),
+        Some(version) if version != SCHEMA_VERSION.to_string() => {
+            refuse(format!("is of version {version}, this program knows {SCHEMA_VERSION}"))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// Checks that a ledger has the expected origin, key and cleaning rules.
+///
+/// # Errors
+/// [`LedgerError::Origin`], [`LedgerError::Key`] or [`LedgerError::Version`].
+pub(super) async fn check_stamps(
+    client: &Client,
+    ledger: &LedgerName,
+    location: &SharedLocation,
+    key: &[u8; 32],
+) -> Result<(), LedgerError> {
+    let theirs = get(client, ledger, "origin").await?.unwrap_or_default();
+    if theirs != location.origin {
+        let ours = location.origin.clone();
+        return Err(LedgerError::Origin { ledger: ledger.clone(), theirs, ours });
+    }
+    if get(client, ledger, "key_id").await?.as_deref() != Some(&key::id(key)) {
+        let what = format!("is not the key of the ledger {ledger}");
+        return Err(LedgerError::Key { path: location.key.clone(), what });
+    }
+    let cleaning = get(client, ledger, "cleaning").await?;
+    if cleaning.as_deref() != Some(&CLEANING_VERSION.to_string()) {
+        let what = "was made under other rules of cleaning NIKs and names".to_owned();
+        return Err(LedgerError::Version { ledger: ledger.clone(), what });
+    }
+    Ok(())
+}

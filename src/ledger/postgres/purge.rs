@@ -1,0 +1,68 @@
+//! Removes stored answers by age, for privacy.
+//!
+//! Must hold: attempts in doubt are kept, and so are the attempts of open runs and of the runs that
+//! those took over. If a later answer for the same pair is removed, a kept attempt becomes the end
+//! of the pair again. Daily totals are kept.
+
+use tokio_postgres::SimpleQueryMessage;
+
+use super::codes::{KILLED, doubt_codes};
+use super::runs::end_codes;
+use crate::ledger::DAY_MS;
+use crate::model::attempt::WallMs;
+
+/// Open runs, and all runs that they took over.
+pub(super) const OPEN_AND_TAKEN_OVER: &str = "WITH RECURSIVE kept (id) AS (
+        SELECT id FROM runs WHERE state = 'open'
+        UNION SELECT r.superseded FROM runs r JOIN kept k ON r.id = k.id)
+    SELECT id FROM kept WHERE id IS NOT NULL";
+
+/// Returns the statements of a purge, which select the number of removed attempts, and then the
+/// number of all attempts of that age. They contain numbers only, so that nothing has to be quoted.
+pub(super) fn script(before: WallMs, utc_offset_ms: i64, kept_runs: &str) -> String {
+    let (doubts, ends, killed, before) = (doubt_codes(), end_codes(), KILLED.code(), before.0);
+    format!(
+        "CREATE TEMP TABLE to_remove (attempt bigint PRIMARY KEY) ON COMMIT DROP;
+         INSERT INTO to_remove SELECT s.attempt FROM settlements s JOIN starts t
+                ON s.attempt >= t.id::int8 << 32 AND s.attempt < (t.id::int8 + 1) << 32
+            WHERE s.at < {before} AND s.class NOT IN ({doubts}) AND t.run NOT IN ({kept_runs});
+         SELECT count(*) FROM to_remove;
+         SELECT (SELECT count(*) FROM settlements WHERE at < {before})
+            + (SELECT count(*) FROM orphans o WHERE o.at < {before} AND NOT EXISTS
+                (SELECT 1 FROM settlements s WHERE s.attempt = o.attempt));
+         INSERT INTO purged_days
+            SELECT (s.at + {utc_offset_ms}) / {DAY_MS}, s.class, count(*)
+            FROM settlements s JOIN to_remove USING (attempt) GROUP BY 1, 2
+            ON CONFLICT (day, class) DO UPDATE SET attempts = purged_days.attempts + excluded.attempts;
+         CREATE TEMP TABLE bereft (pair bytea PRIMARY KEY) ON COMMIT DROP;
+         INSERT INTO bereft SELECT DISTINCT i.pair FROM intents i JOIN to_remove USING (attempt);
+         DELETE FROM voids v USING to_remove r WHERE v.attempt = r.attempt;
+         DELETE FROM orphans o USING to_remove r WHERE o.attempt = r.attempt;
+         DELETE FROM settlements s USING to_remove r WHERE s.attempt = r.attempt;
+         DELETE FROM intents i USING to_remove r WHERE i.attempt = r.attempt;
+         DELETE FROM pairs p USING bereft b WHERE p.pair = b.pair AND NOT p.open
+            AND NOT EXISTS (SELECT 1 FROM intents i WHERE i.pair = b.pair);
+         WITH left_over AS (
+            SELECT i.pair, i.attempt, coalesce(s.class, {killed}::int2) AS class,
+                coalesce(s.at, o.at) AS at,
+                row_number() OVER (PARTITION BY i.pair ORDER BY i.attempt DESC) AS n
+            FROM intents i JOIN bereft USING (pair) LEFT JOIN settlements s USING (attempt)
+                LEFT JOIN orphans o USING (attempt)
+            WHERE (s.attempt IS NOT NULL OR o.attempt IS NOT NULL)
+                AND coalesce(s.class, {killed}::int2) IN ({ends})
+                AND NOT EXISTS (SELECT 1 FROM voids v WHERE v.attempt = i.attempt))
+         UPDATE pairs p SET ended = l.attempt, class = l.class, at = l.at, prior = m.attempt
+            FROM bereft b LEFT JOIN left_over l ON l.pair = b.pair AND l.n = 1
+                LEFT JOIN left_over m ON m.pair = b.pair AND m.n = 2
+            WHERE p.pair = b.pair"
+    )
+}
+
+/// Reads the two counts of [`script`].
+pub(super) fn counts(messages: &[SimpleQueryMessage]) -> (u64, u64) {
+    let mut counts = messages.iter().filter_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0)?.parse().ok(),
+        _ => None,
+    });
+    (counts.next().unwrap_or(0), counts.next().unwrap_or(0))
+}

@@ -1,0 +1,245 @@
+//! Runs and starts: finding or creating the run of a start, and recording how both end.
+//!
+//! Must hold: a start with the identity of an open run continues that run. A file whose bytes or
+//! columns have changed begins a new run, which takes over the open run of the same path. Changes
+//! of runs and starts lock the row `gate`, so that they come one after the other.
+
+use tokio_postgres::Row;
+
+use super::codes::{KILLED, class_of, codes_of};
+use super::session::Session;
+use super::write::{Writing, id};
+use crate::ledger::{
+    FoundRun, Identity, LedgerError, OpenRun, RunId, RunRef, StartEnd, StartRequest, SupersededRun,
+};
+use crate::model::attempt::{StartId, WallMs};
+use crate::model::money::Tally;
+use crate::rules::tally::count;
+
+/// Begins a transaction that changes runs or starts.
+const BEGIN: &str = "BEGIN; SELECT value FROM meta WHERE name = 'gate' FOR UPDATE";
+
+impl Session {
+    /// Carries out `act` in a transaction that changes runs or starts. If `act` fails, nothing is
+    /// changed.
+    async fn in_gate<T>(
+        &mut self,
+        act: impl AsyncFnOnce(&mut Self) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        let failed = self.write_failed();
+        self.client.batch_execute(BEGIN).await.map_err(&failed)?;
+        let told = act(self).await;
+        let end = if told.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        let ended = self.client.batch_execute(end).await.map_err(&failed);
+        let told = told?;
+        ended.map(|()| told)
+    }
+
+    /// Records a new start. See [`crate::ledger::Ledger::open_run`].
+    pub(super) async fn begin_start(
+        &mut self,
+        opening: &StartRequest,
+        host: &str,
+    ) -> Result<OpenRun, LedgerError> {
+        let run = self
+            .in_gate(async |session| {
+                let found = session.find(opening).await?;
+                let id = match found.run {
+                    RunRef::Open(id) => id,
+                    RunRef::New { takes_over } => {
+                        session.add_run(opening, &found, takes_over.map(|older| older.run)).await?
+                    }
+                };
+                let start = session.add_start(id, host, opening.at).await?;
+                Ok(OpenRun { id, start, found })
+            })
+            .await?;
+        self.writing = Some(Writing::new(run.start));
+        Ok(run)
+    }
+
+    /// Finds the run of an opening. See [`crate::ledger::Facts::find_run`].
+    pub(super) async fn find(&self, opening: &StartRequest) -> Result<FoundRun, LedgerError> {
+        let failed = self.read_failed();
+        let Identity { fingerprint, columns } = &opening.identity;
+        let open = |condition: &str| {
+            format!(
+                "SELECT id, fingerprint, created_at, answers_since, reask_since,
+                    (SELECT count(*) FROM starts s WHERE s.run = r.id)
+                 FROM runs r WHERE state = 'open' AND {condition} ORDER BY id DESC LIMIT 1"
+            )
+        };
+        let same = open("fingerprint = $1 AND columns = $2");
+        let same = self.client.query_opt(&same, &[&&fingerprint[..], &columns]).await;
+        if let Some(row) = same.map_err(&failed)? {
+            return Ok(found_run(&row));
+        }
+        let older = open("lineage = $1");
+        let older = self.client.query_opt(&older, &[&&opening.path[..]]).await.map_err(&failed)?;
+        let takes_over = match older {
+            Some(row) => Some(SupersededRun {
+                run: run_of(&row),
+                file_changed: row.get::<_, &[u8]>(1) != fingerprint,
+                tally: self.tally_of(run_of(&row)).await?,
+            }),
+            None => None,
+        };
+        Ok(FoundRun::new_run(opening, takes_over))
+    }
+
+    /// Adds a run, and marks the run that it takes over as superseded.
+    async fn add_run(
+        &self,
+        opening: &StartRequest,
+        found: &FoundRun,
+        takes_over: Option<RunId>,
+    ) -> Result<RunId, LedgerError> {
+        let failed = self.write_failed();
+        let older = takes_over.map(|run| run.0.cast_signed());
+        let end = "UPDATE runs SET state = 'superseded', ended_at = $2 WHERE id = $1";
+        self.client.execute(end, &[&older, &opening.at.0]).await.map_err(&failed)?;
+        let Identity { fingerprint, columns } = &opening.identity;
+        let rows = i64::try_from(opening.rows).unwrap_or(i64::MAX);
+        let row = self
+            .client
+            .query_one(
+                "INSERT INTO runs (fingerprint, columns, lineage, label, account, input_rows,
+                    created_at, answers_since, reask_since, superseded)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id",
+                &[
+                    &&fingerprint[..],
+                    &columns,
+                    &&opening.path[..],
+                    &opening.label,
+                    &&opening.account[..],
+                    &rows,
+                    &found.created_at.0,
+                    &found.answers_since.0,
+                    &found.reask_since.0,
+                    &older,
+                ],
+            )
+            .await;
+        Ok(run_of(&row.map_err(&failed)?))
+    }
+
+    async fn add_start(&self, run: RunId, host: &str, at: WallMs) -> Result<StartId, LedgerError> {
+        let add = "INSERT INTO starts (run, host, began_at) VALUES ($1, $2, $3) RETURNING id";
+        let row = self.client.query_one(add, &[&run.0.cast_signed(), &host, &at.0]).await;
+        Ok(StartId(row.map_err(self.write_failed())?.get::<_, i32>(0).cast_unsigned()))
+    }
+
+    /// Returns the costs of a run. Open attempts count as in doubt.
+    async fn tally_of(&self, run: RunId) -> Result<Tally, LedgerError> {
+        let query = format!(
+            "SELECT coalesce(s.class, {}::int2), count(*)
+             FROM starts t JOIN intents i
+                ON i.attempt >= t.id::int8 << 32 AND i.attempt < (t.id::int8 + 1) << 32
+                LEFT JOIN settlements s USING (attempt)
+             WHERE t.run = $1 GROUP BY 1",
+            KILLED.code()
+        );
+        let rows = self.client.query(&query, &[&run.0.cast_signed()]).await;
+        let mut tally = Tally::default();
+        for row in rows.map_err(self.read_failed())? {
+            let calls = row.get::<_, i64>(1).cast_unsigned();
+            class_of(row.get(0)).into_iter().for_each(|class| count(&mut tally, class, calls));
+        }
+        Ok(tally)
+    }
+
+    /// Records how a start ended. `ends_run` is true if its run has finished too.
+    pub(super) async fn note_ended(
+        &mut self,
+        run: &OpenRun,
+        ending: &StartEnd,
+        ends_run: bool,
+    ) -> Result<(), LedgerError> {
+        let (start, number) = (id(run.start), run.id.0.cast_signed());
+        let (at, stop, exit) = (ending.at.0, ending.stop, i16::from(ending.exit.number()));
+        self.in_gate(async move |session| {
+            let failed = session.write_failed();
+            let end = "UPDATE starts SET ended_at = $2, stop = $3, exit = $4 WHERE id = $1";
+            session.client.execute(end, &[&start, &at, &stop, &exit]).await.map_err(&failed)?;
+            if ends_run {
+                let end = "UPDATE runs SET state = 'finished', ended_at = $2, exit = $3
+                           WHERE id = $1 AND state = 'open'";
+                session.client.execute(end, &[&number, &at, &exit]).await.map_err(&failed)?;
+            }
+            Ok(())
+        })
+        .await?;
+        self.writing = None;
+        Ok(())
+    }
+
+    /// Declares the open attempts of all starts that have not ended as lost. This session holds the
+    /// lock, so these starts are dead.
+    pub(super) async fn reap_dead_starts(&mut self, now: WallMs) -> Result<(), LedgerError> {
+        self.in_gate(async move |session| {
+            let failed = session.write_failed();
+            let dead = "UPDATE starts SET generation = generation + 1, reaped_at = $1
+                WHERE ended_at IS NULL AND reaped_at IS NULL RETURNING id, low";
+            let dead = session.client.query(dead, &[&now.0]).await.map_err(&failed)?;
+            for start in dead {
+                let first = i64::from(start.get::<_, i32>(0)) << 32;
+                let low = first.max(start.get(1));
+                let lose = format!(
+                    "WITH o AS (INSERT INTO orphans
+                        SELECT i.attempt, $3 FROM intents i
+                        WHERE i.attempt >= $1 AND i.attempt < $2 AND NOT EXISTS
+                            (SELECT 1 FROM settlements s WHERE s.attempt = i.attempt)
+                        ON CONFLICT (attempt) DO NOTHING RETURNING attempt)
+                     UPDATE pairs p SET open = false, prior = p.ended, ended = o.attempt,
+                        class = {}, at = $3
+                     FROM o JOIN intents i USING (attempt)
+                     WHERE p.pair = i.pair AND p.attempt = o.attempt AND p.open",
+                    KILLED.code()
+                );
+                let values: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
+                    [&low, &(first + (1 << 32)), &now.0];
+                session.client.execute(&lose, &values).await.map_err(&failed)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Removes attempts by age. See [`crate::ledger::Ledger::purge`].
+    pub(super) async fn remove_before(
+        &mut self,
+        before: WallMs,
+        utc_offset_ms: i64,
+        kept_runs: &'static str,
+    ) -> Result<(u64, u64), LedgerError> {
+        let removed = self
+            .in_gate(async move |session| {
+                let failed = session.write_failed();
+                let script = super::purge::script(before, utc_offset_ms, kept_runs);
+                let counts = session.client.simple_query(&script).await.map_err(&failed)?;
+                Ok(super::purge::counts(&counts))
+            })
+            .await?;
+        Ok(removed)
+    }
+}
+
+/// Returns the run in the first column of a row.
+fn run_of(row: &Row) -> RunId {
+    RunId(row.get::<_, i64>(0).cast_unsigned())
+}
+
+fn found_run(row: &Row) -> FoundRun {
+    FoundRun {
+        run: RunRef::Open(run_of(row)),
+        earlier_starts: row.get::<_, i64>(5).cast_unsigned(),
+        created_at: WallMs(row.get(2)),
+        answers_since: WallMs(row.get(3)),
+        reask_since: WallMs(row.get(4)),
+    }
+}
+
+/// Returns the codes of the classes that give a pair an end, as a list for a query.
+pub(super) fn end_codes() -> String {
+    codes_of(|class| class.end().is_some())
+}

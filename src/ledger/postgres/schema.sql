@@ -1,0 +1,85 @@
+-- The tables of a shared ledger. Facts (intents, settlements, voids, orphans) are only ever added.
+-- A number of an attempt is start << 32 | n, so the attempts of a start are a range of the key.
+
+CREATE TABLE meta (name text PRIMARY KEY, value text NOT NULL) WITH (fillfactor = 50);
+
+CREATE TABLE runs (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    fingerprint bytea NOT NULL,
+    columns text NOT NULL,
+    lineage bytea NOT NULL,
+    label text NOT NULL,
+    account bytea NOT NULL,
+    input_rows bigint NOT NULL,
+    created_at bigint NOT NULL,
+    answers_since bigint NOT NULL,
+    reask_since bigint NOT NULL,
+    superseded bigint,
+    state text NOT NULL DEFAULT 'open',
+    ended_at bigint,
+    exit smallint
+) WITH (fillfactor = 50);
+CREATE INDEX ON runs (fingerprint);
+
+CREATE TABLE starts (
+    id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    run bigint NOT NULL,
+    host text NOT NULL,
+    began_at bigint NOT NULL,
+    -- Rises when the start is declared dead, so that its later batches are noticed.
+    generation int NOT NULL DEFAULT 0,
+    -- Number of the latest batch, and the lowest attempt that was open then.
+    batch bigint NOT NULL DEFAULT 0,
+    low bigint NOT NULL DEFAULT 0,
+    reaped_at bigint,
+    ended_at bigint,
+    stop text,
+    exit smallint
+) WITH (fillfactor = 25);
+CREATE INDEX ON starts (run);
+
+-- One row a pair: the latest attempt and whether it is open, and the latest attempt that gave the
+-- pair an end (ended, with class and time) with the one before (prior).
+CREATE TABLE pairs (
+    pair bytea PRIMARY KEY,
+    attempt bigint NOT NULL,
+    version int NOT NULL,
+    open boolean NOT NULL,
+    class smallint,
+    ended bigint,
+    at bigint,
+    prior bigint
+) WITH (fillfactor = 70);
+
+CREATE TABLE intents (
+    attempt bigint PRIMARY KEY,
+    pair bytea NOT NULL,
+    version int NOT NULL,
+    record bigint NOT NULL,
+    at bigint NOT NULL
+);
+
+CREATE TABLE settlements (
+    attempt bigint PRIMARY KEY,
+    at bigint NOT NULL,
+    class smallint NOT NULL,
+    charge smallint NOT NULL,
+    http int,
+    status text,
+    result text,
+    order_no text,
+    handle_time text,
+    remark text,
+    request_id text,
+    reason text
+);
+
+CREATE TABLE voids (attempt bigint PRIMARY KEY);
+
+-- Attempts whose start was declared dead before they were settled. A settlement that comes later
+-- wins.
+CREATE TABLE orphans (attempt bigint PRIMARY KEY, at bigint NOT NULL);
+
+CREATE TABLE purged_days (
+    day int, class smallint, attempts bigint NOT NULL, PRIMARY KEY (day, class)
+);

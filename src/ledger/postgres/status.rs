@@ -1,0 +1,147 @@
+//! Shows a shared ledger: its runs, its doubts, and its charges by day.
+
+use std::collections::BTreeMap;
+
+use tokio_postgres::Row;
+
+use super::codes::{KILLED, class_of, doubt_codes};
+use super::meta;
+use super::session::Session;
+use crate::ledger::{DAY_MS, DayTotal, Doubt, LedgerError, RunId, RunLine, Status};
+use crate::model::attempt::WallMs;
+use crate::model::money::Tally;
+use crate::rules::tally::count;
+
+impl Session {
+    /// Reads everything that is shown, as of one moment.
+    pub(super) async fn read_status(
+        &self,
+        utc_offset_ms: i64,
+        most_doubts: u64,
+    ) -> Result<Status, LedgerError> {
+        self.begin_reading().await?;
+        let status = async {
+            let origin = meta::get(&self.client, &self.access.name, "origin").await?;
+            Ok(Status {
+                origin: origin.unwrap_or_default(),
+                runs: self.run_lines().await?,
+                doubts: self.doubts(most_doubts).await?,
+                doubts_total: self.count_doubts().await?,
+                unsettled: self.count_unsettled().await?,
+                days: self.days(utc_offset_ms).await?,
+            })
+        };
+        let status = status.await;
+        self.end_reading().await?;
+        status
+    }
+
+    /// Begins to read: what others write from now on is not seen.
+    pub(super) async fn begin_reading(&self) -> Result<(), LedgerError> {
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        self.client.batch_execute(begin).await.map_err(self.read_failed())
+    }
+
+    /// Ends what [`Self::begin_reading`] began.
+    pub(super) async fn end_reading(&self) -> Result<(), LedgerError> {
+        self.client.batch_execute("COMMIT").await.map_err(self.read_failed())
+    }
+
+    async fn rows(&self, query: &str) -> Result<Vec<Row>, LedgerError> {
+        self.client.query(query, &[]).await.map_err(self.read_failed())
+    }
+
+    async fn run_lines(&self) -> Result<Vec<RunLine>, LedgerError> {
+        let mut tallies = self
+            .tallies(&format!(
+                "SELECT t.run, c.class, count(*) FROM ({}) c
+                    JOIN starts t ON t.id = (c.attempt >> 32)::int GROUP BY 1, 2",
+                settled_and_lost()
+            ))
+            .await?;
+        let query = "SELECT r.id, r.label, r.input_rows, r.state, r.created_at, r.ended_at,
+                (SELECT count(*) FROM starts s WHERE s.run = r.id), l.stop, l.exit
+             FROM runs r LEFT JOIN starts l
+                ON l.id = (SELECT max(id) FROM starts s WHERE s.run = r.id)
+             ORDER BY r.id";
+        let line = |row: &Row| {
+            let id: i64 = row.get(0);
+            RunLine {
+                id: RunId(id.cast_unsigned()),
+                label: row.get(1),
+                rows: row.get::<_, i64>(2).cast_unsigned(),
+                state: row.get(3),
+                created_at: WallMs(row.get(4)),
+                ended_at: row.get::<_, Option<i64>>(5).map(WallMs),
+                starts: row.get::<_, i64>(6).cast_unsigned(),
+                last_stop: row.get(7),
+                last_exit: row.get::<_, Option<i16>>(8).and_then(|exit| u8::try_from(exit).ok()),
+                tally: tallies.remove(&id).unwrap_or_default(),
+            }
+        };
+        Ok(self.rows(query).await?.iter().map(line).collect())
+    }
+
+    async fn doubts(&self, most: u64) -> Result<Vec<Doubt>, LedgerError> {
+        let query = format!(
+            "SELECT t.run, i.record, i.at, c.class FROM ({}) c JOIN intents i USING (attempt)
+                JOIN starts t ON t.id = (c.attempt >> 32)::int
+             WHERE c.class IN ({}) ORDER BY c.attempt DESC LIMIT {most}",
+            settled_and_lost(),
+            doubt_codes()
+        );
+        let doubt = |row: &Row| {
+            Some(Doubt {
+                run: RunId(row.get::<_, i64>(0).cast_unsigned()),
+                record: row.get::<_, i64>(1).cast_unsigned(),
+                at: WallMs(row.get(2)),
+                class: class_of(row.get(3))?,
+            })
+        };
+        Ok(self.rows(&query).await?.iter().filter_map(doubt).collect())
+    }
+
+    async fn count_doubts(&self) -> Result<u64, LedgerError> {
+        let (all, doubts) = (settled_and_lost(), doubt_codes());
+        let query = format!("SELECT count(*) FROM ({all}) c WHERE c.class IN ({doubts})");
+        let rows = self.rows(&query).await?;
+        Ok(rows.first().map_or(0, |row| row.get::<_, i64>(0).cast_unsigned()))
+    }
+
+    async fn days(&self, utc_offset_ms: i64) -> Result<Vec<DayTotal>, LedgerError> {
+        let query = format!(
+            "SELECT day, class, sum(attempts)::int8 FROM (
+                SELECT (c.at + {utc_offset_ms}) / {DAY_MS} AS day, c.class, count(*) AS attempts
+                FROM ({}) c GROUP BY 1, 2
+                UNION ALL SELECT day, class, attempts FROM purged_days) d
+             GROUP BY 1, 2",
+            settled_and_lost()
+        );
+        let tallies = self.tallies(&query).await?;
+        Ok(tallies.into_iter().map(|(day, tally)| DayTotal { day, tally }).collect())
+    }
+
+    /// Reads one tally for each group. The query must select the group, the class and the number of
+    /// attempts.
+    async fn tallies(&self, query: &str) -> Result<BTreeMap<i64, Tally>, LedgerError> {
+        let mut tallies: BTreeMap<i64, Tally> = BTreeMap::new();
+        for row in self.rows(query).await? {
+            let (group, attempts): (i64, i64) = (row.get(0), row.get(2));
+            if let Some(class) = class_of(row.get(1)) {
+                count(tallies.entry(group).or_default(), class, attempts.cast_unsigned());
+            }
+        }
+        Ok(tallies)
+    }
+}
+
+/// Returns the query for all attempts that are settled or declared lost.
+fn settled_and_lost() -> String {
+    format!(
+        "SELECT attempt, class, at FROM settlements
+         UNION ALL
+         SELECT o.attempt, {}::int2, o.at FROM orphans o
+         WHERE NOT EXISTS (SELECT 1 FROM settlements s WHERE s.attempt = o.attempt)",
+        KILLED.code()
+    )
+}

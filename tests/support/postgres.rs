@@ -1,0 +1,174 @@
+//! A PostgreSQL server for tests: its own cluster in a temporary folder, on a free port of loopback.
+//!
+//! Must hold: the server ends with the test process, however that ends, and its folder is removed.
+//! Where no server is installed, the tests say so and pass, unless `CEKNIK_TEST_PG=required`.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
+
+use tokio_postgres::{NoTls, SimpleQueryMessage};
+
+/// Makes the cluster, runs the server, and waits for the end of its input: the test process holds
+/// the other end. Arguments: folder of the programs, folder for the cluster, port.
+const SCRIPT: &str = r#"
+set -e
+data=$(mktemp -d "$2/ceknik-pg.XXXXXX")
+trap 'rm -rf "$data"' EXIT
+trap '' INT TERM HUP
+"$1/initdb" -D "$data/db" -U ceknik -A trust -E UTF8 --locale=C >"$data/initdb.log" 2>&1
+cat >"$data/db/pg_hba.conf" <<END
+host all with_password 127.0.0.1/32 scram-sha-256
+host all all 127.0.0.1/32 trust
+local all all trust
+END
+start() {
+    "$1/postgres" -D "$data/db" -p "$2" -c listen_addresses=127.0.0.1 \
+        -c unix_socket_directories="$data" -c max_connections=200 -c shared_buffers=64MB \
+        -c max_wal_size=256MB >>"$data/log" 2>&1 &
+    server=$!
+}
+start "$1" "$3"
+echo "$data"
+while read -r order; do
+    case $order in
+        crash) kill -9 "$server"; wait "$server" 2>/dev/null || true; start "$1" "$3" ;;
+    esac
+done
+kill -QUIT "$server"
+wait "$server" || true
+"#;
+
+/// A running server.
+pub(crate) struct TestServer {
+    port: u16,
+    watchdog: Mutex<Child>,
+    /// Folder of the cluster and of the server's log.
+    pub(crate) folder: PathBuf,
+}
+
+/// Returns the server of this process, which the first call starts; `None` if none is installed.
+///
+/// # Panics
+/// If there is none although `CEKNIK_TEST_PG=required`, or it does not start.
+pub(crate) fn server() -> Option<&'static TestServer> {
+    static SERVER: OnceLock<Option<TestServer>> = OnceLock::new();
+    SERVER.get_or_init(start).as_ref()
+}
+
+/// Returns the address of a ledger of its own on the server; `None` if there is no server.
+pub(crate) fn address() -> Option<String> {
+    static SCHEMAS: AtomicU32 = AtomicU32::new(0);
+    let n = SCHEMAS.fetch_add(1, Ordering::Relaxed);
+    server().map(|server| server.address_of("ceknik", &format!("t{n}")))
+}
+
+impl TestServer {
+    /// Returns the address of a ledger for this user and schema.
+    pub(crate) fn address_of(&self, user: &str, schema: &str) -> String {
+        format!("postgres://{user}@127.0.0.1:{}/postgres?schema={schema}", self.port)
+    }
+
+    /// Returns the port of the server.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Executes statements as the owner of the database, and returns the rows as text.
+    pub(crate) fn execute(&self, schema: &str, sql: &str) -> String {
+        let sql = format!("SET search_path = {schema}; {sql}");
+        let messages = self.try_execute(&sql).expect("the statements are right");
+        let mut text = String::new();
+        for message in messages {
+            if let SimpleQueryMessage::Row(row) = message {
+                let cells = (0..row.len()).map(|cell| row.get(cell).unwrap_or(""));
+                text += &(cells.collect::<Vec<_>>().join("|") + "\n");
+            }
+        }
+        text
+    }
+
+    fn try_execute(&self, sql: &str) -> Result<Vec<SimpleQueryMessage>, tokio_postgres::Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime can be made").block_on(async {
+            let address = format!("host=127.0.0.1 port={} user=ceknik dbname=postgres", self.port);
+            let (client, connection) = tokio_postgres::connect(&address, NoTls).await?;
+            tokio::spawn(connection);
+            client.simple_query(sql).await
+        })
+    }
+
+    fn wait_until_ready(&self) {
+        let ready = (0..600).any(|_| {
+            std::thread::sleep(Duration::from_millis(50));
+            self.try_execute("SELECT 1").is_ok()
+        });
+        assert!(
+            ready,
+            "the PostgreSQL server does not start; its log is in {}",
+            self.folder.display()
+        );
+    }
+
+    /// Kills the server with SIGKILL, and starts it again.
+    pub(crate) fn crash(&self) {
+        let mut watchdog = self.watchdog.lock().expect("nobody panics with the lock");
+        let input = watchdog.stdin.as_mut().expect("the script reads its input");
+        input.write_all(b"crash\n").expect("the script reads its input");
+    }
+}
+
+fn start() -> Option<TestServer> {
+    let Some(programs) = find_programs() else {
+        let needed = std::env::var("CEKNIK_TEST_PG").is_ok_and(|value| value == "required");
+        assert!(!needed, "CEKNIK_TEST_PG=required, and no PostgreSQL server is installed");
+        // Not `eprintln`, whose text is hidden for a test that passes.
+        let _ = std::io::stderr().write_all(
+            b"NOT TESTED: no PostgreSQL server is installed (Debian: postgresql), so that shared ledgers are not tested\n",
+        );
+        return None;
+    };
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+    let port = port.expect("loopback has a free port").port();
+    let in_memory = Path::new("/dev/shm");
+    let folder = if in_memory.is_dir() { in_memory.to_owned() } else { std::env::temp_dir() };
+    let mut shell = as_a_user("sh");
+    shell.args(["-c", SCRIPT, "sh"]).arg(&programs).arg(folder).arg(port.to_string());
+    shell.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut watchdog = shell.spawn().expect("a shell can be run");
+    let mut ready = String::new();
+    let told = BufReader::new(watchdog.stdout.take().expect("it is piped")).read_line(&mut ready);
+    assert!(told.is_ok() && !ready.is_empty(), "the PostgreSQL server does not start");
+    let folder = PathBuf::from(ready.trim_end());
+    let server = TestServer { port, watchdog: Mutex::new(watchdog), folder };
+    server.wait_until_ready();
+    Some(server)
+}
+
+/// Returns a command that runs as a user other than root, because the server refuses to run as
+/// root.
+fn as_a_user(program: &str) -> Command {
+    let id = Command::new("id").arg("-u").output().expect("id can be run");
+    if id.stdout != b"0\n" {
+        return Command::new(program);
+    }
+    let mut command = Command::new("runuser");
+    command.args(["-u", "postgres", "--", program]);
+    command
+}
+
+/// Finds the folder of the server's programs.
+fn find_programs() -> Option<PathBuf> {
+    let named = std::env::var_os("CEKNIK_TEST_PG_BIN").map(PathBuf::from);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut installed: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
+    installed.sort();
+    let folders = named.into_iter().chain(std::env::split_paths(&path)).chain(installed);
+    let mut folders = folders.collect::<Vec<_>>().into_iter();
+    folders.find(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
+}
