@@ -5,6 +5,7 @@
 //!
 //! Never: sends a NIK, a name or the key of the ledger to the server.
 
+mod batch;
 mod codes;
 mod create;
 mod error;
@@ -15,6 +16,7 @@ mod lock;
 mod meta;
 mod preview;
 mod purge;
+mod record;
 mod runs;
 mod session;
 mod statements;
@@ -23,7 +25,6 @@ mod status;
 pub(super) mod tests;
 mod url;
 mod worker;
-mod write;
 
 pub use create::Created;
 pub(crate) use create::{create, script};

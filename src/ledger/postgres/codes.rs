@@ -28,6 +28,11 @@ pub(super) fn doubt_codes() -> String {
     codes_of(|class| class.end() == Some(End::InDoubt))
 }
 
+/// Returns the codes of the classes that give a pair an end, as a list for a query.
+pub(super) fn end_codes() -> String {
+    codes_of(|class| class.end().is_some())
+}
+
 /// Returns the names of the columns with an answer's texts, separated by commas.
 pub(super) fn text_columns() -> String {
     Text::ALL.map(Text::name).join(", ")

@@ -9,9 +9,9 @@ use futures_util::TryStreamExt;
 use tokio::sync::mpsc::Sender;
 use tokio_postgres::Row;
 
+use super::batch::{attempt_of, number_of};
 use super::codes::{KILLED, class_of, text_columns};
 use super::session::Session;
-use super::write::{attempt_of, number_of};
 use crate::ledger::{
     AttemptDetail, EarlierFact, HISTORY, LedgerError, OwnAttempt, RunId, RunRef, Standing,
 };

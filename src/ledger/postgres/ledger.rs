@@ -9,9 +9,9 @@ use super::error::failed;
 use super::facts::is_look_up_faster;
 use super::location::SharedLocation;
 use super::purge::OPEN_AND_TAKEN_OVER;
+use super::record::writer_gone;
 use super::session::{Access, Session};
 use super::worker::Worker;
-use super::write::writer_gone;
 use super::{lock, meta};
 use crate::ledger::{
     AttemptDetail, Facts, FoundRun, Journal, Ledger, LedgerError, LedgerName, OpenRun, OwnAttempt,

@@ -6,9 +6,9 @@
 
 use tokio_postgres::SimpleQueryMessage;
 
-use super::codes::{KILLED, doubt_codes};
-use super::runs::end_codes;
-use crate::ledger::DAY_MS;
+use super::codes::{KILLED, doubt_codes, end_codes};
+use super::session::Session;
+use crate::ledger::{DAY_MS, LedgerError};
 use crate::model::attempt::WallMs;
 
 /// Open runs, and all runs that they took over.
@@ -17,9 +17,29 @@ pub(super) const OPEN_AND_TAKEN_OVER: &str = "WITH RECURSIVE kept (id) AS (
         UNION SELECT r.superseded FROM runs r JOIN kept k ON r.id = k.id)
     SELECT id FROM kept WHERE id IS NOT NULL";
 
+impl Session {
+    /// Removes attempts by age. See [`crate::ledger::Ledger::purge`].
+    pub(super) async fn remove_before(
+        &mut self,
+        before: WallMs,
+        utc_offset_ms: i64,
+        kept_runs: &'static str,
+    ) -> Result<(u64, u64), LedgerError> {
+        let removed = self
+            .in_gate(async move |session| {
+                let failed = session.write_failed();
+                let script = script(before, utc_offset_ms, kept_runs);
+                let told = session.client.simple_query(&script).await.map_err(&failed)?;
+                Ok(counts(&told))
+            })
+            .await?;
+        Ok(removed)
+    }
+}
+
 /// Returns the statements of a purge, which select the number of removed attempts, and then the
 /// number of all attempts of that age. They contain numbers only, so that nothing has to be quoted.
-pub(super) fn script(before: WallMs, utc_offset_ms: i64, kept_runs: &str) -> String {
+fn script(before: WallMs, utc_offset_ms: i64, kept_runs: &str) -> String {
     let (doubts, ends, killed, before) = (doubt_codes(), end_codes(), KILLED.code(), before.0);
     format!(
         "CREATE TEMP TABLE to_remove (attempt bigint PRIMARY KEY) ON COMMIT DROP;
@@ -59,7 +79,7 @@ pub(super) fn script(before: WallMs, utc_offset_ms: i64, kept_runs: &str) -> Str
 }
 
 /// Reads the two counts of [`script`].
-pub(super) fn counts(messages: &[SimpleQueryMessage]) -> (u64, u64) {
+fn counts(messages: &[SimpleQueryMessage]) -> (u64, u64) {
     let mut counts = messages.iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => row.get(0)?.parse().ok(),
         _ => None,

@@ -6,9 +6,9 @@
 
 use tokio_postgres::Row;
 
-use super::codes::{KILLED, class_of, codes_of};
+use super::batch::{Writing, id};
+use super::codes::{KILLED, class_of};
 use super::session::Session;
-use super::write::{Writing, id};
 use crate::ledger::{
     FoundRun, Identity, LedgerError, OpenRun, RunId, RunRef, StartEnd, StartRequest, SupersededRun,
 };
@@ -22,7 +22,7 @@ const BEGIN: &str = "BEGIN; SELECT value FROM meta WHERE name = 'gate' FOR UPDAT
 impl Session {
     /// Carries out `act` in a transaction that changes runs or starts. If `act` fails, nothing is
     /// changed.
-    async fn in_gate<T>(
+    pub(super) async fn in_gate<T>(
         &mut self,
         act: impl AsyncFnOnce(&mut Self) -> Result<T, LedgerError>,
     ) -> Result<T, LedgerError> {
@@ -204,24 +204,6 @@ impl Session {
         })
         .await
     }
-
-    /// Removes attempts by age. See [`crate::ledger::Ledger::purge`].
-    pub(super) async fn remove_before(
-        &mut self,
-        before: WallMs,
-        utc_offset_ms: i64,
-        kept_runs: &'static str,
-    ) -> Result<(u64, u64), LedgerError> {
-        let removed = self
-            .in_gate(async move |session| {
-                let failed = session.write_failed();
-                let script = super::purge::script(before, utc_offset_ms, kept_runs);
-                let counts = session.client.simple_query(&script).await.map_err(&failed)?;
-                Ok(super::purge::counts(&counts))
-            })
-            .await?;
-        Ok(removed)
-    }
 }
 
 /// Returns the run in the first column of a row.
@@ -237,9 +219,4 @@ fn found_run(row: &Row) -> FoundRun {
         answers_since: WallMs(row.get(3)),
         reask_since: WallMs(row.get(4)),
     }
-}
-
-/// Returns the codes of the classes that give a pair an end, as a list for a query.
-pub(super) fn end_codes() -> String {
-    codes_of(|class| class.end().is_some())
 }

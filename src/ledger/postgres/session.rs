@@ -12,9 +12,9 @@ use tokio::time::timeout;
 use tokio_postgres::Client;
 use tokio_postgres::config::TargetSessionAttrs;
 
+use super::batch::Writing;
 use super::error::{failed, unreachable_server};
 use super::location::SharedLocation;
-use super::write::Writing;
 use crate::ledger::{LedgerError, LedgerName};
 use crate::tls;
 

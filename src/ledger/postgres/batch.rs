@@ -1,0 +1,212 @@
+//! One batch of facts as one transaction: its statements travel in one go, and each answer counts.
+//!
+//! Must hold: a batch counts as durable only if each of its statements succeeded, because the end
+//! of a failed transaction answers with a success too.
+
+use std::collections::BTreeSet;
+
+use tokio::join;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Error, Row, Statement};
+
+use super::codes::stored;
+use super::statements::Statements;
+use crate::model::attempt::{AttemptId, Batch, Intent, PairVersion, Settlement, StartId};
+use crate::model::texts::Text;
+
+/// State of a start that records batches.
+pub(super) struct Writing {
+    pub(super) start: StartId,
+    pub(super) generation: i32,
+    /// Number of the latest batch that is known to be durable.
+    pub(super) confirmed: i64,
+    /// Attempts that are granted and not settled.
+    pub(super) open: BTreeSet<AttemptId>,
+    /// True if it is not known whether the latest batch is durable.
+    pub(super) is_unsure: bool,
+    /// The statements of the connection; `None` after the connection was made anew.
+    pub(super) statements: Option<Statements>,
+}
+
+impl Writing {
+    pub(super) fn new(start: StartId) -> Self {
+        let open = BTreeSet::new();
+        Self { start, generation: 0, confirmed: 0, open, is_unsure: false, statements: None }
+    }
+}
+
+/// Result of one attempt to record a batch.
+pub(super) enum Told {
+    /// The batch is durable, and these intents are granted.
+    Durable(Vec<AttemptId>),
+    /// The answers are durable. The start was declared dead meanwhile, and no intent is granted.
+    Fenced,
+    /// Another transaction was in the way.
+    LostToAnother,
+}
+
+/// Number of a start as the server stores it.
+pub(super) fn id(start: StartId) -> i32 {
+    i32::try_from(start.0).unwrap_or(i32::MAX)
+}
+
+/// Sends one transaction with the whole batch, and waits for all answers.
+pub(super) async fn send(
+    client: &Client,
+    statements: &Statements,
+    writing: &Writing,
+    batch: &Batch,
+) -> Result<Told, Error> {
+    let number = writing.confirmed + 1;
+    let (start, generation) = (id(writing.start), writing.generation);
+    let lowest_new = batch.intents.first().map(|intent| intent.attempt);
+    let low = writing.open.first().copied().or(lowest_new).map_or(0, number_of);
+    let settle =
+        if writing.is_unsure { &statements.settle_again } else { &statements.settle_first };
+    let (before, with_intent) = settlements_by_place_of_intent(batch);
+    let (before, with_intent) = (Settlements::of(&before), Settlements::of(&with_intent));
+    let (known, new): (Vec<&Intent>, Vec<&Intent>) =
+        batch.intents.iter().partition(|intent| intent.version > PairVersion::NONE);
+    let (known, new) = (Claims::of(&known), Claims::of(&new));
+    let voids: Vec<i64> = batch.voids.iter().copied().map(number_of).collect();
+    let all: (Vec<i64>, Vec<Vec<u8>>) =
+        batch.intents.iter().map(|i| (number_of(i.attempt), i.pair.0.to_vec())).unzip();
+
+    let fence: [&(dyn ToSql + Sync); 4] = [&start, &number, &low, &generation];
+
+    // Each future sends its message when it is polled first, so all messages leave in this order
+    // before the first answer is waited for.
+    let (begun, fence, settled, claimed_known, claimed_new, settled_own, voided, before, ended) = join!(
+        biased;
+        client.batch_execute("BEGIN"),
+        client.execute(&statements.fence, &fence),
+        before.send(client, settle),
+        known.send(client, &statements.claim_known, start, generation, number),
+        new.send(client, &statements.claim_new, start, generation, number),
+        with_intent.send(client, settle),
+        async {
+            if voids.is_empty() { Ok(0) } else { client.execute(&statements.void, &[&voids]).await }
+        },
+        async {
+            if !writing.is_unsure || all.0.is_empty() {
+                return Ok(Vec::new());
+            }
+            client.query(&statements.granted_before, &[&all.0, &all.1]).await
+        },
+        client.batch_execute("COMMIT"),
+    );
+    // The first error says why the transaction failed; all later ones only that it did.
+    begun?;
+    let fence = fence?;
+    settled?;
+    let (claimed_known, claimed_new) = (claimed_known?, claimed_new?);
+    settled_own?;
+    voided?;
+    let before = before?;
+    ended?;
+    if fence == 0 {
+        return Ok(Told::Fenced);
+    }
+    let granted = claimed_known.iter().chain(&claimed_new).chain(&before);
+    Ok(Told::Durable(granted.map(|row| attempt_of(row.get(0))).collect()))
+}
+
+/// Divides the settlements: those of attempts from earlier batches, and those of intents in this
+/// batch, which must follow their intents.
+fn settlements_by_place_of_intent(batch: &Batch) -> (Vec<&Settlement>, Vec<&Settlement>) {
+    let own: BTreeSet<AttemptId> = batch.intents.iter().map(|intent| intent.attempt).collect();
+    batch.settlements.iter().partition(|fact| !own.contains(&fact.attempt))
+}
+
+/// Number of an attempt as the server stores it.
+pub(super) fn number_of(attempt: AttemptId) -> i64 {
+    i64::try_from(attempt.0).unwrap_or(i64::MAX)
+}
+
+/// Attempt of a number that the server stores.
+pub(super) fn attempt_of(number: i64) -> AttemptId {
+    AttemptId(u64::try_from(number).unwrap_or(0))
+}
+
+/// Intents as columns.
+#[derive(Default)]
+struct Claims {
+    pairs: Vec<Vec<u8>>,
+    attempts: Vec<i64>,
+    versions: Vec<i32>,
+    records: Vec<i64>,
+    times: Vec<i64>,
+}
+
+impl Claims {
+    fn of(intents: &[&Intent]) -> Self {
+        let mut claims = Self::default();
+        for intent in intents {
+            claims.pairs.push(intent.pair.0.to_vec());
+            claims.attempts.push(number_of(intent.attempt));
+            claims.versions.push(i32::from(intent.version.0));
+            claims.records.push(i64::try_from(intent.record).unwrap_or(i64::MAX));
+            claims.times.push(intent.at.0);
+        }
+        claims
+    }
+
+    async fn send(
+        &self,
+        client: &Client,
+        statement: &Statement,
+        start: i32,
+        generation: i32,
+        number: i64,
+    ) -> Result<Vec<Row>, Error> {
+        let Self { pairs, attempts, versions, records, times } = self;
+        if attempts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let values: [&(dyn ToSql + Sync); 8] =
+            [pairs, attempts, versions, records, times, &start, &generation, &number];
+        client.query(statement, &values).await
+    }
+}
+
+/// Settlements as columns.
+#[derive(Default)]
+struct Settlements {
+    attempts: Vec<i64>,
+    times: Vec<i64>,
+    classes: Vec<i16>,
+    charges: Vec<i16>,
+    ends: Vec<bool>,
+    http: Vec<Option<i32>>,
+    texts: [Vec<Option<String>>; Text::ALL.len()],
+}
+
+impl Settlements {
+    fn of(facts: &[&Settlement]) -> Self {
+        let mut columns = Self::default();
+        for fact in facts {
+            columns.attempts.push(number_of(fact.attempt));
+            columns.times.push(fact.at.0);
+            columns.classes.push(stored(fact.class));
+            columns.charges.push(i16::from(fact.charge.code()));
+            columns.ends.push(fact.class.end().is_some());
+            columns.http.push(fact.http.map(i32::from));
+            for (column, text) in columns.texts.iter_mut().zip(fact.texts.all()) {
+                // The server's texts cannot hold a NUL character.
+                column.push(text.map(|text| text.replace('\0', "\u{FFFD}")));
+            }
+        }
+        columns
+    }
+
+    async fn send(&self, client: &Client, statement: &Statement) -> Result<u64, Error> {
+        let Self { attempts, times, classes, charges, ends, http, texts } = self;
+        if attempts.is_empty() {
+            return Ok(0);
+        }
+        let mut values: Vec<&(dyn ToSql + Sync)> =
+            vec![attempts, times, classes, charges, ends, http];
+        values.extend(texts.iter().map(|column| column as &(dyn ToSql + Sync)));
+        client.execute(statement, &values).await
+    }
+}

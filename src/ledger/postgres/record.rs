@@ -1,0 +1,141 @@
+//! Records the batches of a start, and offers a batch again while the server does not answer.
+//!
+//! Must hold: a batch whose answer is lost is offered again with the same numbers, and nothing of
+//! it is recorded twice. A start that was declared dead meanwhile gets no intent of its batch
+//! granted.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use tokio::time::{sleep, timeout};
+
+use super::batch::{Told, id, send};
+use super::error::{is_temporary, lost_to_another, unreachable_server};
+use super::lock;
+use super::session::Session;
+use super::statements::Statements;
+use crate::ledger::{LedgerError, Recorded, Unrecorded};
+use crate::model::attempt::{AttemptId, Batch};
+
+/// Longest time that the server may take for one batch, before the connection counts as broken.
+const BATCH_TIMEOUT: Duration = Duration::from_secs(20);
+/// First pause before a broken connection is made anew. Doubles each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// Longest pause before a broken connection is made anew.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Pause before a transaction that was given up because of another one is tried again.
+const SHORT_PAUSE: Duration = Duration::from_millis(10);
+
+impl Session {
+    /// Records a batch of facts durably. While the server does not answer, offers the batch again.
+    pub(super) async fn record(&mut self, mut batch: Batch) -> Result<Recorded, Box<Unrecorded>> {
+        batch.settlements.iter_mut().for_each(|fact| fact.texts.cut_long());
+        let begun = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let told = match self.try_to_record(&batch).await {
+                Ok(Told::Durable(granted)) => return Ok(self.confirm(&batch, &granted)),
+                Ok(Told::Fenced) => self.adopt_generation(&batch).await.map(Some),
+                Ok(Told::LostToAnother) => {
+                    sleep(SHORT_PAUSE).await;
+                    Ok(None)
+                }
+                Err(error) => Err(error),
+            };
+            match told {
+                Ok(Some(recorded)) => return Ok(recorded),
+                Ok(None) if begun.elapsed() < self.patience => {}
+                Err(error) if is_temporary(&error) && begun.elapsed() < self.patience => {
+                    sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    self.reconnect().await;
+                }
+                Ok(None) => {
+                    let why = "other transactions are always in the way".to_owned();
+                    let error = unreachable_server(&self.access.name, why);
+                    return Err(Box::new(Unrecorded { error, batch }));
+                }
+                Err(error) => return Err(Box::new(Unrecorded { error, batch })),
+            }
+        }
+    }
+
+    /// Connects anew. If that fails, the old connection stays, whose next statement fails at once.
+    async fn reconnect(&mut self) {
+        let Ok(client) = self.access.connect().await else { return };
+        if lock::take(&client, &self.access.name).await.is_ok() {
+            self.client = client;
+            if let Some(writing) = &mut self.writing {
+                writing.statements = None;
+            }
+        }
+    }
+
+    /// Takes into account that a batch is durable.
+    fn confirm(&mut self, batch: &Batch, granted: &[AttemptId]) -> Recorded {
+        let granted: BTreeSet<AttemptId> = granted.iter().copied().collect();
+        let intents = batch.intents.iter().map(|intent| intent.attempt);
+        let refused = intents.filter(|attempt| !granted.contains(attempt)).collect();
+        if let Some(writing) = &mut self.writing {
+            writing.confirmed += 1;
+            writing.is_unsure = false;
+            writing.open.extend(granted);
+            for fact in &batch.settlements {
+                writing.open.remove(&fact.attempt);
+            }
+        }
+        Recorded { refused }
+    }
+
+    /// Finds out why a batch was fenced. The answers in it are durable; its number is used again.
+    async fn adopt_generation(&mut self, batch: &Batch) -> Result<Recorded, LedgerError> {
+        let read_failed = self.read_failed();
+        let name = self.access.name.clone();
+        let Some(writing) = &mut self.writing else { return Err(LedgerError::WriterGone) };
+        let query = "UPDATE starts SET reaped_at = NULL WHERE id = $1 RETURNING generation, batch";
+        let row = self.client.query_opt(query, &[&id(writing.start)]).await.map_err(read_failed)?;
+        let (generation, known): (i32, i64) = row.map_or((0, -1), |row| (row.get(0), row.get(1)));
+        if known < writing.confirmed {
+            let what = format!(
+                "has lost batches: it confirmed {}, and holds {}",
+                writing.confirmed,
+                known.max(0)
+            );
+            return Err(LedgerError::Lost { ledger: name, what });
+        }
+        writing.generation = generation;
+        for fact in &batch.settlements {
+            writing.open.remove(&fact.attempt);
+        }
+        Ok(Recorded { refused: batch.intents.iter().map(|intent| intent.attempt).collect() })
+    }
+
+    /// Offers a batch once.
+    async fn try_to_record(&mut self, batch: &Batch) -> Result<Told, LedgerError> {
+        let name = self.access.name.clone();
+        let write_failed = self.write_failed();
+        let Some(writing) = &mut self.writing else { return Err(LedgerError::WriterGone) };
+        let sent = async {
+            if writing.statements.is_none() {
+                writing.statements = Some(Statements::prepare(&self.client).await?);
+            }
+            let Some(statements) = &writing.statements else { return Ok(Told::LostToAnother) };
+            send(&self.client, statements, writing, batch).await
+        };
+        let silent = || unreachable_server(&name, "it does not answer".to_owned());
+        let told = match timeout(BATCH_TIMEOUT, sent).await {
+            Ok(Ok(told)) => Ok(told),
+            Ok(Err(error)) if lost_to_another(&error) => Ok(Told::LostToAnother),
+            Ok(Err(error)) => Err(write_failed(error)),
+            Err(_) => Err(silent()),
+        };
+        // A server that names an error has not committed. A server that is gone may have.
+        writing.is_unsure |= told.as_ref().is_err_and(is_temporary);
+        told
+    }
+}
+
+/// Returns the error for a batch that was handed over after the thread had ended.
+pub(super) fn writer_gone() -> Box<Unrecorded> {
+    Box::new(Unrecorded { error: LedgerError::WriterGone, batch: Batch::default() })
+}
