@@ -123,6 +123,9 @@ pub(crate) const fn of_ledger(error: &LedgerError) -> &'static str {
         }
         LedgerError::NoFolder => "name a ledger with --ledger FILE",
         LedgerError::Locked(_) => "wait for it to end, or give --lock-wait 10m to wait here",
+        LedgerError::Origin { ledger, .. } if ledger.is_shared() => {
+            "each vendor address has a ledger of its own: name another schema in the address"
+        }
         LedgerError::Origin { .. } => {
             "each vendor address has a ledger of its own: leave --ledger out, or name another file"
         }

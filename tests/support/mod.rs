@@ -28,6 +28,7 @@ pub mod book;
 pub mod faults;
 pub mod files;
 pub mod money;
+pub mod postgres;
 mod running;
 pub mod table;
 mod vendor;

@@ -14,7 +14,8 @@ use std::time::Duration;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 /// Makes the cluster, runs the server, and waits for the end of its input: the test process holds
-/// the other end. Arguments: folder of the programs, folder for the cluster, port.
+/// the other end. Arguments: folder of the programs, folder for the cluster, port, certificate and
+/// key for TLS.
 const SCRIPT: &str = r#"
 set -e
 data=$(mktemp -d "$2/ceknik-pg.XXXXXX")
@@ -26,10 +27,15 @@ host all with_password 127.0.0.1/32 scram-sha-256
 host all all 127.0.0.1/32 trust
 local all all trust
 END
+printf '%s' "$4" >"$data/cert"
+printf '%s' "$5" >"$data/key"
+chmod 600 "$data/key"
 start() {
     "$1/postgres" -D "$data/db" -p "$2" -c listen_addresses=127.0.0.1 \
         -c unix_socket_directories="$data" -c max_connections=200 -c shared_buffers=64MB \
-        -c max_wal_size=256MB >>"$data/log" 2>&1 &
+        -c max_wal_size=256MB \
+        -c ssl=on -c ssl_cert_file="$data/cert" -c ssl_key_file="$data/key" \
+        -c log_statement=all >>"$data/log" 2>&1 &
     server=$!
 }
 start "$1" "$3"
@@ -42,6 +48,10 @@ done
 kill -QUIT "$server"
 wait "$server" || true
 "#;
+
+/// Certificate of the server, of the tests' own authority, and its key.
+const CERTIFICATE: &str = include_str!("../protocol/certs/server.pem");
+const KEY: &str = include_str!("../protocol/certs/server.key.pem");
 
 /// A running server.
 pub(crate) struct TestServer {
@@ -138,6 +148,7 @@ fn start() -> Option<TestServer> {
     let folder = if in_memory.is_dir() { in_memory.to_owned() } else { std::env::temp_dir() };
     let mut shell = as_a_user("sh");
     shell.args(["-c", SCRIPT, "sh"]).arg(&programs).arg(folder).arg(port.to_string());
+    shell.arg(CERTIFICATE).arg(KEY);
     shell.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut watchdog = shell.spawn().expect("a shell can be run");
     let mut ready = String::new();

@@ -14,8 +14,8 @@ use crate::ledger::{LedgerError, LedgerName};
 const TLS: &str = "error performing TLS handshake";
 /// Beginning of the library's text for a connection that cannot be made.
 const CONNECT: &str = "error connecting to server";
-/// Beginning of the library's text for a login that needs more than it was given.
-const LOGIN: &str = "authentication error";
+/// Beginnings of the library's texts for a login that needs a password or another method.
+const LOGIN: [&str; 2] = ["authentication error", "invalid configuration"];
 
 /// Returns the error of a ledger for an error of its server. `act` is the attempted operation:
 /// opened, read or written.
@@ -26,7 +26,9 @@ pub(super) fn failed(ledger: &LedgerName, act: &'static str, error: &Error) -> L
         let cause = error.source().map(ToString::to_string).unwrap_or_default();
         return match () {
             () if said.starts_with(TLS) => refused(format!("does not prove who it is: {cause}")),
-            () if said.starts_with(LOGIN) => refused(format!("refuses the login: {cause}")),
+            () if LOGIN.iter().any(|begin| said.starts_with(begin)) => {
+                refused(format!("refuses the login: {cause}"))
+            }
             () if error.is_closed() || is_of_the_network(error) => {
                 unreachable_server(ledger, if cause.is_empty() { said } else { cause })
             }

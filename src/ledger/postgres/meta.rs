@@ -50,8 +50,15 @@ pub(super) fn stamps(origin: &str, key: &[u8; 32]) -> [(&'static str, String); 5
 /// [`LedgerError::Missing`] or [`LedgerError::Version`].
 pub(super) async fn check_version(client: &Client, ledger: &LedgerName) -> Result<(), LedgerError> {
     // A missing table would end a transaction that is under way, and `to_regclass` does not.
-    let there = client.query_one("SELECT to_regclass('meta') IS NOT NULL", &[]).await;
-    if !there.map_err(|error| failed(ledger, "read", &error))?.get::<_, bool>(0) {
+    let look = "SELECT to_regclass('meta') IS NOT NULL, EXISTS (SELECT 1 FROM pg_namespace
+        WHERE nspname = current_setting('search_path') AND NOT has_schema_privilege(oid, 'USAGE'))";
+    let there = client.query_one(look, &[]).await;
+    let there = there.map_err(|error| failed(ledger, "read", &error))?;
+    if there.get(1) {
+        let what = "does not permit this: the user may not use the schema".to_owned();
+        return Err(LedgerError::Refused { ledger: ledger.clone(), what });
+    }
+    if !there.get::<_, bool>(0) {
         return Err(LedgerError::Missing(ledger.clone()));
     }
     let refuse = |what: String| Err(LedgerError::Version { ledger: ledger.clone(), what });

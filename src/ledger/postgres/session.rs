@@ -42,8 +42,11 @@ impl Access {
             what: format!("cannot be used: {error}"),
         };
         let roots = tls::certificates(ca_cert.as_deref()).map_err(refused)?;
-        let tls =
-            if url.is_near { tls::trusting_nobody() } else { tls::trusting_the_system_and(roots) };
+        let tls = if url.is_encrypted {
+            tls::trusting_the_system_and(roots)
+        } else {
+            tls::trusting_nobody()
+        };
         let mut connection = url.connection.clone();
         if let Some(password) = password {
             connection.password(password.as_str());

@@ -30,8 +30,8 @@ pub struct LedgerUrl {
     pub(super) connection: Config,
     /// Schema with the tables of the ledger.
     pub(super) schema: String,
-    /// True if each host is this machine.
-    pub(super) is_near: bool,
+    /// True if the connection is encrypted: always, unless each host is this machine.
+    pub(super) is_encrypted: bool,
 }
 
 impl LedgerUrl {
@@ -49,11 +49,11 @@ impl LedgerUrl {
     fn parse(text: &str) -> Result<Self, String> {
         let (address, query) = text.split_once('?').unwrap_or((text, ""));
         let (mut schema, mut kept) = (DEFAULT_SCHEMA.to_owned(), Vec::new());
-        let mut is_plain_wanted = false;
+        let mut mode = None;
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             match &*name {
                 "schema" => schema = value.into_owned(),
-                "sslmode" => is_plain_wanted = matches!(&*value, "disable" | "allow"),
+                "sslmode" => mode = Some(SslWish::parse(&value)?),
                 "host" | "port" | "hostaddr" => kept.push((name, value)),
                 "password" => return Err(password_refused()),
                 other => {
@@ -83,11 +83,15 @@ impl LedgerUrl {
         }
         let is_near = connection.get_hosts().iter().all(is_this_machine)
             && connection.get_hostaddrs().iter().all(std::net::IpAddr::is_loopback);
-        if is_plain_wanted && !is_near {
-            return Err("sslmode=disable is for servers on this machine only".to_owned());
-        }
+        let is_encrypted = match mode {
+            Some(SslWish::Plain) if !is_near => {
+                return Err("sslmode=disable is for servers on this machine only".to_owned());
+            }
+            Some(SslWish::Encrypted) => true,
+            Some(SslWish::Plain) | None => !is_near,
+        };
         connection
-            .ssl_mode(if is_near { SslMode::Disable } else { SslMode::Require })
+            .ssl_mode(if is_encrypted { SslMode::Require } else { SslMode::Disable })
             .application_name("ceknik")
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_user_timeout(SILENCE)
@@ -95,7 +99,7 @@ impl LedgerUrl {
             .keepalives_interval(SILENCE / 5)
             .keepalives_retries(3)
             .target_session_attrs(TargetSessionAttrs::ReadWrite);
-        Ok(Self { connection, schema, is_near })
+        Ok(Self { connection, schema, is_encrypted })
     }
 
     /// Returns the name of the ledger: its hosts, database and schema, without the user.
@@ -115,6 +119,25 @@ impl LedgerUrl {
         let fit = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
         let name = format!("{}_{}", self.connection.get_dbname().unwrap_or_default(), self.schema);
         PathBuf::from(format!("shared_{}.key", name.chars().map(fit).collect::<String>()))
+    }
+}
+
+/// Encryption that the user asks for.
+#[derive(Clone, Copy)]
+enum SslWish {
+    Plain,
+    Encrypted,
+}
+
+impl SslWish {
+    /// Parses the value of `sslmode`. An encrypted connection always checks the certificate and the
+    /// host, so all modes with encryption are the same.
+    fn parse(value: &str) -> Result<Self, String> {
+        match value {
+            "disable" => Ok(Self::Plain),
+            "require" | "verify-ca" | "verify-full" => Ok(Self::Encrypted),
+            _ => Err("sslmode in the address must be verify-full or disable".to_owned()),
+        }
     }
 }
 
@@ -170,6 +193,7 @@ mod tests {
             ("postgres://localhost,db/kyc", SslMode::Require),
             ("postgres://localhost/kyc", SslMode::Disable),
             ("postgres://[::1]/kyc", SslMode::Disable),
+            ("postgres://localhost/kyc?sslmode=require", SslMode::Require),
         ] {
             let url = LedgerUrl::of(Path::new(address)).unwrap().unwrap();
             assert_eq!(url.connection.get_ssl_mode(), mode, "{address}");
@@ -187,6 +211,7 @@ mod tests {
             ("postgres://me@db", "names no database"),
             ("postgres:///kyc", "names no host"),
             ("postgres://db/kyc?sslmode=disable", "on this machine only"),
+            ("postgres://db/kyc?sslmode=prefer", "verify-full or disable"),
             ("postgres://db/kyc?options=-c", "has the setting \"options\""),
         ] {
             let error = LedgerUrl::of(Path::new(address)).unwrap().unwrap_err();

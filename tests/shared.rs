@@ -1,0 +1,303 @@
+//! Whole programs on a shared ledger, on a real PostgreSQL server.
+//!
+//! Must hold: a run on a shared ledger costs and writes what a run on a file does. A server that
+//! cannot be used is told clearly, and nothing is sent.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test: what is not as expected is the test's answer"
+)]
+
+mod support;
+
+use std::process::Command;
+
+use support::postgres::{TestServer, address, server};
+use support::{
+    Finished, Running, Vendor, Workspace, billed, bought_once, many_people, name, nik,
+    run_arguments,
+};
+
+/// A workspace with a shared ledger, and a vendor.
+struct Shared {
+    place: Workspace,
+    vendor: Vendor,
+    address: String,
+}
+
+impl Shared {
+    /// Makes the ledger; `None` if this machine has no server.
+    fn new(vendor_flags: &[&str]) -> Option<Self> {
+        let address = address()?;
+        let place = Workspace::new();
+        let vendor = Vendor::start(&place, vendor_flags);
+        let shared = Self { place, vendor, address };
+        shared.ledger(&["ledger", "init"]).exits(0);
+        Some(shared)
+    }
+
+    /// Returns the program on this ledger.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.place.command(arguments);
+        command.env("CEKNIK_LEDGER", &self.address).env("CEKNIK_BASE_URL", &self.vendor.base_url);
+        command
+    }
+
+    fn ledger(&self, arguments: &[&str]) -> Finished {
+        Running::start(self.command(arguments)).end()
+    }
+
+    fn run_command(&self, input: &str, more: &[&str]) -> Command {
+        self.command(&run_arguments(input, &self.vendor.base_url, more))
+    }
+
+    fn run(&self, input: &str, more: &[&str]) -> Finished {
+        Running::start(self.run_command(input, more)).end()
+    }
+
+    fn status(&self) -> serde_json::Value {
+        serde_json::from_str(&self.ledger(&["status", "--json"]).exits(0).stdout).unwrap()
+    }
+
+    fn schema(&self) -> &str {
+        self.address.split_once("schema=").unwrap().1
+    }
+}
+
+#[test]
+fn a_run_costs_and_writes_what_it_does_on_a_file() {
+    let Some(shared) = Shared::new(&[]) else { return };
+    let text = many_people(60) + "60,,NOBODY\n" + many_people(60).lines().nth(3).unwrap() + "\n";
+    shared.place.write("in.csv", &text);
+    let alone = Workspace::new();
+    alone.write("in.csv", &text);
+    let vendor = Vendor::start(&alone, &[]);
+    alone.run("in.csv", &vendor.base_url, &["-o", "o.csv"]).exits(3);
+
+    let plan = shared.ledger(&["plan", "in.csv"]).exits(0);
+    assert!(plan.stderr.contains("to send              60"), "{}", plan.stderr);
+    shared.run("in.csv", &["-o", "o.csv"]).exits(3);
+    let per_call = |place: &Workspace| {
+        let mut rows = place.rows("o.csv");
+        let differs = ["ck_request_id", "ck_handle_time", "ck_order_no"];
+        rows.iter_mut().for_each(|row| row.retain(|column, _| !differs.contains(&column.as_str())));
+        rows
+    };
+    assert_eq!(per_call(&shared.place), per_call(&alone));
+    let (ours, theirs) = (shared.place.summary("o.csv"), alone.summary("o.csv"));
+    assert_eq!((&ours["spending"], &ours["outcomes"]), (&theirs["spending"], &theirs["outcomes"]));
+
+    // The same answers are there for another file and another time.
+    let plan = shared.ledger(&["plan", "in.csv"]).exits(0);
+    assert!(plan.stderr.contains("to send               0"), "{}", plan.stderr);
+    shared.run("in.csv", &["-o", "again.csv"]).exits(3);
+    let status = shared.status();
+    assert_eq!(status["runs"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        status["runs"][0]["tally"],
+        alone.status(&["--base-url", &vendor.base_url])["runs"][0]["tally"]
+    );
+    let calls = shared.vendor.calls();
+    assert_eq!(billed(&calls), ours["spending"]["confirmed"].as_u64().unwrap());
+    bought_once(&calls);
+    let purged = shared.ledger(&["purge", "--older-than", "0s"]).exits(0);
+    assert!(purged.stdout.contains("60 answers removed"), "{}", purged.stdout);
+    purged.says("archived WAL");
+    assert_eq!(shared.status()["runs"][0]["tally"]["calls"], 0);
+}
+
+#[test]
+fn one_start_at_a_time_writes() {
+    let Some(shared) = Shared::new(&["--latency", "100ms"]) else { return };
+    shared.place.write("in.csv", many_people(200));
+    let mut first = Running::start(shared.run_command("in.csv", &["--concurrency", "4"]));
+    shared.vendor.wait_for_more(4, &mut first);
+    shared
+        .run("in.csv", &["-o", "o.csv"])
+        .exits(17)
+        .says("another run holds the ledger postgres://");
+    shared.ledger(&["purge", "--older-than", "0s"]).exits(17);
+    let during = shared.status();
+    assert!(during["unsettled"].as_u64().unwrap() <= 4, "{during}");
+    first.signal("TERM");
+    first.end().exits(143);
+    assert_eq!(shared.status()["unsettled"], 0);
+}
+
+#[test]
+fn a_killed_run_goes_on_and_nothing_is_bought_twice() {
+    let Some(shared) = Shared::new(&["--latency", "20ms"]) else { return };
+    shared.place.write("in.csv", many_people(400));
+    let flags = ["-o", "o.csv", "--concurrency", "8", "--lock-wait", "20s"];
+    for kill in 0..6 {
+        let mut running = Running::start(shared.run_command("in.csv", &flags));
+        shared.vendor.wait_for_more(8 + kill * 5, &mut running);
+        running.kill();
+    }
+    shared.run("in.csv", &flags).exits(3);
+    let calls = shared.vendor.calls();
+    bought_once(&calls);
+    let summary = shared.place.summary("o.csv");
+    let confirmed = summary["spending"]["confirmed"].as_u64().unwrap();
+    let doubts = summary["spending"]["possible"]["in_doubt"].as_u64().unwrap();
+    assert!(doubts <= 6 * 8, "{doubts} in doubt");
+    let billed = billed(&calls);
+    assert!(confirmed <= billed && billed <= confirmed + doubts, "{confirmed} {billed} {doubts}");
+}
+
+#[test]
+fn a_server_that_crashes_costs_nothing() {
+    let Some(shared) = Shared::new(&["--latency", "10ms"]) else { return };
+    shared.place.write("in.csv", many_people(600));
+    let mut running =
+        Running::start(shared.run_command("in.csv", &["-o", "o.csv", "--concurrency", "8"]));
+    for _ in 0..2 {
+        shared.vendor.wait_for_more(60, &mut running);
+        server().unwrap().crash();
+    }
+    running.end().exits(0);
+    let calls = shared.vendor.calls();
+    bought_once(&calls);
+    let summary = shared.place.summary("o.csv");
+    assert_eq!(summary["spending"]["possible"]["in_doubt"], 0);
+    assert_eq!(summary["spending"]["confirmed"], billed(&calls));
+}
+
+#[test]
+fn a_ledger_that_cannot_be_used_is_told_and_nothing_is_sent() {
+    let Some(shared) = Shared::new(&[]) else { return };
+    let server: &TestServer = server().unwrap();
+    shared.place.write("in.csv", many_people(3));
+    server.execute(
+        "public",
+        "DO $$ BEGIN
+            CREATE ROLE with_password LOGIN PASSWORD 'correct-horse'; CREATE ROLE nobody LOGIN;
+         EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+    );
+    let (here, schema, port) = (&shared.address, shared.schema(), server.port());
+    let there = |user: &str, schema: &str| server.address_of(user, schema);
+    let elsewhere = ["--base-url", "https://vendor.example"];
+    for (what, ledger, more, code, says) in [
+        (
+            "a password",
+            format!("postgres://me:hunter2@127.0.0.1:{port}/postgres"),
+            vec![],
+            2,
+            "has a password in it",
+        ),
+        ("no ledger", there("ceknik", "empty"), vec![], 11, "ceknik ledger init"),
+        ("another origin", here.clone(), elsewhere.to_vec(), 11, "belongs to"),
+        (
+            "another key",
+            here.clone(),
+            vec!["--key-file", "other.key"],
+            18,
+            "is not the key of the ledger",
+        ),
+        ("no key", here.clone(), vec!["--key-file", "none.key"], 18, "is missing or empty"),
+        (
+            "no server",
+            "postgres://me@127.0.0.1:1/postgres".to_owned(),
+            vec![],
+            18,
+            "cannot be reached",
+        ),
+        (
+            "no database",
+            format!("postgres://ceknik@127.0.0.1:{port}/other"),
+            vec![],
+            11,
+            "has no database of this name",
+        ),
+        ("no rights", there("nobody", schema), vec![], 11, "does not permit this"),
+        ("no password", there("with_password", schema), vec![], 11, "refuses the login"),
+        (
+            "a stranger's certificate",
+            format!("{here}&sslmode=verify-full"),
+            vec![],
+            11,
+            "does not prove who it is",
+        ),
+    ] {
+        shared.place.write("other.key", format!("ceknik-key-1 {}\n", "5a".repeat(32)));
+        let mut command = shared.run_command("in.csv", &["-o", "o.csv"]);
+        if more.contains(&"--base-url") {
+            command = shared.command(&["run", "in.csv", "-o", "o.csv"]);
+        }
+        command.args(more).env("CEKNIK_LEDGER", ledger).env("CEKNIK_MAX_OUTAGE", "1s");
+        let ended = Running::start(command).end();
+        assert!(ended.stderr.contains(says), "{what}: {}", ended.stderr);
+        assert!(!ended.stderr.contains("hunter2"), "{what}: {}", ended.stderr);
+        assert_eq!(ended.code, Some(code), "{what}: {}", ended.stderr);
+        assert!(!shared.place.path("o.csv").exists(), "{what}");
+    }
+    assert_eq!(shared.vendor.calls().len(), 0);
+    assert_eq!(shared.status()["runs"], serde_json::json!([]));
+
+    // The same with what was missing.
+    let address = there("with_password", schema);
+    server.execute(
+        schema,
+        &format!(
+            "GRANT USAGE ON SCHEMA {schema} TO with_password;
+             GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO with_password;
+             GRANT INSERT ON intents, settlements, voids, orphans, runs, starts, pairs, meta TO with_password;
+             GRANT UPDATE ON runs, starts, pairs, meta TO with_password"
+        ),
+    );
+    let mut command = shared.run_command("in.csv", &["-o", "o.csv"]);
+    let authority = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/protocol/certs/ca.pem");
+    command
+        .env("CEKNIK_LEDGER", format!("{address}&sslmode=verify-full"))
+        .env("CEKNIK_LEDGER_CA_CERT", authority)
+        .env("CEKNIK_LEDGER_PASSWORD", "correct-horse");
+    Running::start(command).end().exits(0);
+    assert_eq!(shared.vendor.calls().len(), 3);
+}
+
+#[test]
+fn nothing_of_a_customer_or_a_secret_reaches_the_server() {
+    let Some(shared) = Shared::new(&[]) else { return };
+    let server = server().unwrap();
+    let people: Vec<u32> = (0..20).collect();
+    // The vendor repeats the NIK and the name in its remark.
+    shared.place.write("in.csv", support::people_csv(people.iter().map(|_| 18)));
+    shared.run("in.csv", &["-o", "o.csv"]).exits(0);
+    let tables = ["meta", "runs", "starts", "pairs", "intents", "settlements", "voids", "orphans"];
+    let dump: String = tables
+        .iter()
+        .map(|table| server.execute(shared.schema(), &format!("SELECT t::text FROM {table} t")))
+        .collect();
+    let log = std::fs::read_to_string(server.folder.join("log")).unwrap();
+    assert!(dump.contains("O-") || dump.contains("SANDBOX"), "the answers are there: {dump}");
+    assert!(log.contains("unnest"), "the statements are there");
+    let key = std::fs::read_dir(shared.place.path("state/ceknik")).unwrap();
+    let key = key
+        .map(|file| file.unwrap().path())
+        .find(|path| path.extension().is_some_and(|e| e == "key"));
+    let key = std::fs::read_to_string(key.unwrap()).unwrap();
+    let key = key.trim_end().rsplit(' ').next().unwrap().to_owned();
+    let secrets = [key, "test-account-id".to_owned(), "test-account-secret".to_owned()];
+    let customers = people.iter().flat_map(|n| [nik(*n, 18), name(*n)]);
+    for word in customers.chain(secrets) {
+        assert!(!dump.contains(&word), "{word} is in the database");
+        assert!(!log.contains(&word), "{word} is in the server's log");
+    }
+}
+
+#[test]
+fn init_prints_what_it_does_and_does_it_once() {
+    let Some(shared) = Shared::new(&[]) else { return };
+    shared.ledger(&["ledger", "init"]).exits(0);
+    let printed = shared.ledger(&["ledger", "init", "--print"]).exits(0).stdout;
+    let server = server().unwrap();
+    let (schema, other) = (shared.schema(), format!("{}_by_hand", shared.schema()));
+    server.execute("public", &printed.replace(&format!(" {schema};"), &format!(" {other};")));
+    let all = "SELECT name, value FROM meta ORDER BY name";
+    assert_eq!(server.execute(&other, all), server.execute(schema, all));
+    let alone = shared.place.ceknik(&["ledger", "init", "--ledger", "file.ledger"]);
+    alone.exits(2).says("a ledger in a file is made by `ceknik run`");
+    let other_origin = shared.ledger(&["ledger", "init", "--sandbox"]);
+    other_origin.exits(11).says("name another schema");
+}
