@@ -84,6 +84,7 @@ fn ledger(folder: &std::path::Path) -> (impl Ledger, OpenRun) {
         at: NOW,
         reuse: Duration::from_secs(86_400),
         reask_after: Duration::from_secs(86_400),
+        once: false,
     };
     let run = ledger.open_run(&opening).unwrap();
     (ledger, run)

@@ -297,6 +297,10 @@ pub(crate) struct MoneyArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Money")]
 pub(crate) struct StartArgs {
+    /// Do this work once: NAME belongs to the run, and when the run has finished, the same command
+    /// makes no call. It writes the output if that is missing, and exits with the run's code
+    #[arg(long, env = "CEKNIK_ONCE", value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) once: Option<String>,
     /// At most so many calls in this start: look at the first answers, then go on
     #[arg(long, env = "CEKNIK_LIMIT", value_name = "N")]
     pub(crate) limit: Option<u64>,

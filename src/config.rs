@@ -62,6 +62,8 @@ pub struct JobConfig {
     pub engine: EngineConfig,
     /// Reuse of earlier answers.
     pub reuse: Reuse,
+    /// Name under which a finished run is not begun anew.
+    pub once: Option<String>,
     /// Price of a charged call.
     pub price: Option<Price>,
 }
@@ -180,6 +182,7 @@ impl JobConfig {
             ledger: ledger::location(place, key, &vendor.origin(), patience)?,
             engine: EngineConfig::new(args, price.as_ref())?,
             reuse: reuse(&args.reuse),
+            once: args.start.once.clone(),
             vendor,
             price,
         })

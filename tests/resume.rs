@@ -345,3 +345,38 @@ fn another_sheet_of_a_workbook_is_another_table() {
     run("Selatan", &[]).exits(0);
     assert_eq!(vendor.end().len(), 40);
 }
+
+/// An orchestrator starts a finished run again: with `--once`, nothing is bought, and the output is
+/// written where it is missing.
+#[test]
+fn a_finished_run_of_a_name_makes_no_call_and_writes_what_is_missing() {
+    let place = Workspace::new();
+    let vendor = Vendor::start(&place, &[]);
+    // One pair is unavailable, which a new run would ask about again.
+    place.write("in.csv", people_csv([1001, 6, 2, 1005]));
+    let flags = ["-o", "o.csv", "--once", "night-1", "--max-attempts", "2"];
+    place.run("in.csv", &vendor.base_url, &flags).exits(3);
+    let (first, calls) = (place.read("o.csv"), vendor.calls().len());
+    let again = [&flags[..4], &["--max-attempts", "9"]].concat();
+    let there = place.run("in.csv", &vendor.base_url, &again).exits(3);
+    there.says("run 1 has finished: 5 calls").says("the output is there already");
+    std::fs::remove_file(place.path("o.csv")).unwrap();
+    std::fs::remove_file(place.path("o.csv.summary.json")).unwrap();
+    place.run("in.csv", &vendor.base_url, &again).exits(3);
+    assert_eq!((place.read("o.csv"), vendor.calls().len()), (first, calls));
+    let summary = place.summary("o.csv");
+    assert_eq!((&summary["run"], &summary["starts"]), (&1.into(), &1.into()));
+    let status = place.status(&["--base-url", &vendor.base_url]);
+    assert_eq!(
+        (&status["runs"][0]["starts"], &status["runs"][0]["state"]),
+        (&1.into(), &"finished".into())
+    );
+
+    // Another name, another file and no name are other runs.
+    let other = ["-o", "p.csv", "--once", "night-2", "--max-attempts", "2"];
+    place.run("in.csv", &vendor.base_url, &other).exits(3);
+    assert_eq!(vendor.calls().len(), calls + 2, "what was unavailable is asked about again");
+    place.write("in.csv", people_csv([1001, 6, 2, 1005, 1007]));
+    place.run("in.csv", &vendor.base_url, &flags).exits(3);
+    assert_eq!(place.summary("o.csv")["run"], 3);
+}

@@ -95,7 +95,7 @@ fn look(
     input: &mut Input,
     surveyed: &mut Survey,
 ) -> Result<LedgerFacts, Error> {
-    let opening = opening(input, surveyed, &job.reuse, "", clock::now());
+    let opening = opening(input, surveyed, &job.reuse, job.once.as_deref(), "", clock::now());
     let known = preview.read(|facts| {
         let run = facts.find_run(&opening)?;
         let rules = ReuseRules { reuse: &job.reuse, retry: &job.engine.retry, now: opening.at };

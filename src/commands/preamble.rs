@@ -103,6 +103,13 @@ pub(super) fn which_run(found: &FoundRun, forecast: &Forecast) -> String {
         RunRef::Open(id) => {
             format!("going on with run {}: {} so far\n", id.0, spent(&forecast.tally))
         }
+        RunRef::Finished { run, .. } => {
+            format!(
+                "run {} has finished: {}; nothing more is sent\n",
+                run.0,
+                spent(&forecast.tally)
+            )
+        }
         RunRef::New { takes_over: None } => String::new(),
         RunRef::New { takes_over: Some(older) } => {
             let what = match older.file_changed {

@@ -23,7 +23,8 @@ use crate::config::{Destination, RunConfig};
 use crate::engine::{Delivery, Dispatcher, Signals};
 use crate::error::Error;
 use crate::input::{Layout, Source};
-use crate::ledger::{self, Ledger};
+use crate::ledger::{self, Ledger, OpenRun, RunRef};
+use crate::model::attempt::StartId;
 use crate::model::exit_code::ExitCode;
 use crate::passes::{Input, PassError, Survey, read_candidates, survey};
 use crate::rules::body::{BodyKind, BodyTrial};
@@ -98,7 +99,8 @@ impl Start<'_> {
         // The forecast is shown before the run begins, so that nothing has happened if the user
         // does not agree to the price.
         let account = &self.vendor.options.credentials.id;
-        let opening = opening(&input, &surveyed, &job.reuse, account, clock::now());
+        let once = job.once.as_deref();
+        let opening = opening(&input, &surveyed, &job.reuse, once, account, clock::now());
         let found = ledger.find_run(&opening)?;
         let (reuse, retry) = (&job.reuse, &job.engine.retry);
         let rules = ReuseRules { reuse, retry, now: opening.at };
@@ -115,12 +117,24 @@ impl Start<'_> {
         let options = job.engine.options(body, config.deadline, Timestamp::now(), seed());
         let client = Client::new(&self.vendor.options)?;
         let table = std::mem::take(&mut surveyed.table);
-        let run = ledger.open_run(&opening)?;
+        let finished = matches!(found.run, RunRef::Finished { .. });
+        if let RunRef::Finished { exit, .. } = found.run
+            && destination.is_there()
+        {
+            screen.say("the output is there already, and stays as it is");
+            return Ok(exit);
+        }
+        let run = match found.run {
+            RunRef::Finished { run: id, .. } => OpenRun { id, start: StartId(0), found },
+            RunRef::New { .. } | RunRef::Open(_) => ledger.open_run(&opening)?,
+        };
 
         // From here on nothing may return before the last words.
         let dispatcher = Dispatcher::new(&options, table, known.run, run.start);
         let calling = Instant::now();
-        let left = if funnel.to_send == 0 {
+        let left = if finished {
+            SendingResult::finished_before(dispatcher, ledger)
+        } else if funnel.to_send == 0 {
             SendingResult::nothing_to_send(dispatcher, ledger)
         } else {
             let mut progress = Progress::new(screen, &funnel, job.price.clone());

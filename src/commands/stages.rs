@@ -13,7 +13,7 @@ use crate::error::{Error, hints};
 use crate::input::error::SheetError;
 use crate::input::form::Form;
 use crate::input::{self, Layout, Problem, Source};
-use crate::ledger::{Facts, FoundRun, Identity, RunRef, StartRequest};
+use crate::ledger::{Facts, FoundRun, Identity, StartRequest};
 use crate::model::attempt::{PairKey, WallMs};
 use crate::model::exit_code::ExitCode;
 use crate::model::finding::Finding;
@@ -65,12 +65,14 @@ pub(super) fn find_layout(source: &Source, reading: &input::ReadOptions) -> Resu
     })
 }
 
-/// Makes the opening, by which the ledger finds the run or begins a new one. `account` is the id of
-/// the account, or empty for a plan.
+/// Makes the opening, by which the ledger finds the run or begins a new one. `once` is the name
+/// under which a finished run is not begun anew. `account` is the id of the account, or empty for a
+/// plan.
 pub(crate) fn opening(
     input: &Input,
     surveyed: &Survey,
     reuse: &Reuse,
+    once: Option<&str>,
     account: &str,
     at: WallMs,
 ) -> StartRequest {
@@ -84,7 +86,11 @@ pub(crate) fn opening(
     };
     let keyed = |what: &[u8], text: &[u8]| keyed(&input.hasher, what, text);
     StartRequest {
-        identity: Identity { fingerprint: surveyed.fingerprint, columns: reading(input) },
+        identity: Identity {
+            fingerprint: surveyed.fingerprint,
+            columns: reading(input)
+                + &once.map(|name| once_name(&input.hasher, name)).unwrap_or_default(),
+        },
         path: keyed(b"path", &[path.as_os_str().as_encoded_bytes(), sheet.as_bytes()].concat()),
         label: mask_digits(&name).into_owned(),
         account: keyed(b"account", account.as_bytes()),
@@ -92,7 +98,14 @@ pub(crate) fn opening(
         at,
         reuse: reuse.answers,
         reask_after: reuse.reask_after,
+        once: once.is_some(),
     }
+}
+
+/// Returns the part of a run's identity that comes from the name given with `--once`. Only a hash
+/// of the name is kept.
+fn once_name(hasher: &PairHasher, name: &str) -> String {
+    format!(" once={}", hex(&keyed(hasher, b"once", name.as_bytes())))
 }
 
 /// Returns everything that decides which pairs are in the bytes of a file: the chosen columns, and
@@ -170,7 +183,7 @@ fn sent_but_now_rejected<F: Facts + ?Sized>(
 ) -> Result<HashSet<PairKey>, PassError> {
     let mut begun = HashSet::new();
     let pairs = PairTable::new(std::mem::take(&mut surveyed.sendable_before));
-    if let RunRef::Open(run) = found.run
+    if let Some(run) = found.run.begun()
         && !pairs.is_empty()
     {
         let keys = pairs.keys();

@@ -49,6 +49,9 @@ pub struct StartRequest {
     /// Age from which a "not sure" or "failed" answer is asked for again. Only the first start of a
     /// run sets this age.
     pub reask_after: Duration,
+    /// True if a finished run with this identity is not begun anew. Its name is part of the
+    /// identity.
+    pub once: bool,
 }
 
 /// The run on whose behalf facts are read.
@@ -61,6 +64,33 @@ pub enum RunRef {
     },
     /// The run has begun and is open.
     Open(RunId),
+    /// The run has finished, and its name says that it is not to begin anew.
+    Finished {
+        /// Number of the run.
+        run: RunId,
+        /// Exit code with which the run finished.
+        exit: ExitCode,
+    },
+}
+
+impl RunRef {
+    /// Returns the number of the run, if it has begun.
+    pub const fn begun(&self) -> Option<RunId> {
+        match self {
+            Self::New { .. } => None,
+            Self::Open(id) | Self::Finished { run: id, .. } => Some(*id),
+        }
+    }
+
+    /// Returns the reference to a finished run from its stored exit code. A run finishes with
+    /// exit code 0 or 3 only.
+    pub(super) const fn finished(run: RunId, exit: Option<u8>) -> Self {
+        let exit = match exit {
+            Some(0) => ExitCode::Complete,
+            _ => ExitCode::SomeWithoutVerdict,
+        };
+        Self::Finished { run, exit }
+    }
 }
 
 /// An open run that a new run takes over: same path, but other bytes or columns.
@@ -99,6 +129,15 @@ impl FoundRun {
             created_at: opening.at,
             answers_since: opening.at.before(opening.reuse),
             reask_since: opening.at.before(opening.reask_after),
+        }
+    }
+
+    /// Returns the number of starts of this run, the one under way included. A finished run gets no
+    /// further start.
+    pub const fn starts(&self) -> u64 {
+        match self.run {
+            RunRef::Finished { .. } => self.earlier_starts,
+            RunRef::New { .. } | RunRef::Open(_) => self.earlier_starts + 1,
         }
     }
 

@@ -69,7 +69,8 @@ pub trait Journal {
 /// }
 /// ```
 pub trait Facts {
-    /// Finds the run that [`Ledger::open_run`] would continue or begin, without writing.
+    /// Finds the run that [`Ledger::open_run`] would continue or begin, or the finished run that is
+    /// not to begin anew, without writing.
     fn find_run(&mut self, opening: &StartRequest) -> Result<FoundRun, LedgerError>;
 
     /// Visits the standings of these pairs: the facts of other runs that gave a pair an end, the
@@ -136,6 +137,7 @@ pub trait Facts {
 ///     at,
 ///     reuse: Duration::from_secs(30 * 86_400),
 ///     reask_after: Duration::from_secs(86_400),
+///     once: false,
 /// })?;
 ///
 /// let (attempt, pair) = (AttemptId::of(run.start, 1), PairKey([4; 16]));

@@ -45,8 +45,8 @@ pub fn fold_known<F: Facts + ?Sized>(
     })?;
     let mut known = Known::default();
     let mut verdicts = Earliest::default();
-    if let RunRef::Open(id) = run {
-        facts.visit_own(*id, &keys, &mut |at, own| {
+    if let Some(id) = run.begun() {
+        facts.visit_own(id, &keys, &mut |at, own| {
             count(&mut known.run.tally, own.class, 1);
             verdicts.answered(own.at, own.class);
             if let Some(at) = at {
@@ -54,7 +54,11 @@ pub fn fold_known<F: Facts + ?Sized>(
             }
         })?;
     }
-    table.give_up_exhausted(retry);
+    match run {
+        // Nothing is sent any more, whatever today's retry policy is.
+        RunRef::Finished { .. } => table.give_up_all(),
+        RunRef::New { .. } | RunRef::Open(_) => table.give_up_exhausted(retry),
+    }
     known.run.verdicts = verdicts.counted();
     for (state, age) in table.states().zip(ages) {
         if state.is_reused() {

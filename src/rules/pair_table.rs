@@ -217,6 +217,14 @@ impl PairTable {
         }
     }
 
+    /// Gives up every pair without an end.
+    pub fn give_up_all(&mut self) {
+        for state in self.states.iter_mut().filter(|state| state.end.is_none()) {
+            state.end = Some(End::Unavailable);
+            state.origin = Provenance::ThisRun;
+        }
+    }
+
     /// Gives up every pair without an end that earlier starts of this run have used up.
     pub fn give_up_exhausted(&mut self, policy: &RetryPolicy) {
         for state in &mut self.states {

@@ -17,6 +17,8 @@ use crate::rules::body::BodyTrial;
 pub(crate) enum Ended {
     /// Every pair has its end.
     Finished,
+    /// An earlier start has finished the run, which is not to begin anew.
+    FinishedBefore,
     /// The start stopped before every pair had its end. The same command continues the run.
     Stopped(StopReason),
     /// The input is not the one that was surveyed, or can no longer be read.
@@ -64,7 +66,7 @@ impl Ended {
     /// Returns the reason why the start stopped early, if it did.
     pub(crate) const fn stop(&self) -> Option<StopReason> {
         match self {
-            Self::Finished => None,
+            Self::Finished | Self::FinishedBefore => None,
             Self::Stopped(reason) => Some(*reason),
             Self::InputLost(error) => Some(error.stop_reason()),
             Self::StorageFailed(_) => Some(StopReason::Storage),
@@ -85,6 +87,12 @@ impl<L> SendingResult<L> {
     /// Returns the result for a start that has nothing to send.
     pub(crate) fn nothing_to_send(dispatcher: Dispatcher, ledger: L) -> Self {
         Self { state: dispatcher.into_state(), ledger: Some(ledger), ended: Ended::Finished }
+    }
+
+    /// Returns the result for a run that an earlier start has finished.
+    pub(crate) fn finished_before(dispatcher: Dispatcher, ledger: L) -> Self {
+        let ended = Ended::FinishedBefore;
+        Self { state: dispatcher.into_state(), ledger: Some(ledger), ended }
     }
 }
 
@@ -126,7 +134,8 @@ pub(crate) fn finish<L: Ledger>(
     summarize: impl Fn(&RunReport) -> Result<(), Error>,
 ) -> EndedStart {
     let SendingResult { state, mut ledger, ended } = left;
-    if let (Some(ledger), false) = (&mut ledger, matches!(ended, Ended::StorageFailed(_))) {
+    let is_over = matches!(ended, Ended::StorageFailed(_) | Ended::FinishedBefore);
+    if let (Some(ledger), false) = (&mut ledger, is_over) {
         remember_body(state.body, body_auto, ledger);
     }
     let made = match (&ended, &mut ledger) {
@@ -144,7 +153,7 @@ pub(crate) fn finish<L: Ledger>(
         None => Ok(None),
     };
     report.output = placed.as_ref().ok().cloned().flatten();
-    let is_noted = !matches!(ended, Ended::StorageFailed(_));
+    let is_noted = !matches!(ended, Ended::StorageFailed(_) | Ended::FinishedBefore);
     let result = first_failure(result_of(ended, report.written, &state), placed.map(drop));
     report.exit = code_of(&result);
     let summarized = summarize(&report);
@@ -174,10 +183,12 @@ fn result_of(
         Ended::StorageFailed(error) => Err(storage_failed(error, state)),
         Ended::Broken(error) => Err(error),
         Ended::Stopped(reason) => Ok(reason.exit_code()),
-        Ended::Finished if written.is_some_and(|rows| rows.outcomes.all_have_verdicts()) => {
+        Ended::Finished | Ended::FinishedBefore
+            if written.is_some_and(|rows| rows.outcomes.all_have_verdicts()) =>
+        {
             Ok(ExitCode::Complete)
         }
-        Ended::Finished => Ok(ExitCode::SomeWithoutVerdict),
+        Ended::Finished | Ended::FinishedBefore => Ok(ExitCode::SomeWithoutVerdict),
     }
 }
 

@@ -44,7 +44,7 @@ impl StartFacts<'_> {
         RunReport {
             version: RunReport::VERSION,
             run: run.id.0,
-            starts: run.found.earlier_starts + 1,
+            starts: run.found.starts(),
             stop,
             exit: ExitCode::Internal,
             origin: job.ledger.origin().to_owned(),

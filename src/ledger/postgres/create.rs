@@ -12,7 +12,7 @@ use crate::ledger::key;
 /// The tables.
 const TABLES: &str = include_str!("schema.sql");
 
-/// Result of [`create`].
+/// Result of [`crate::ledger::create`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Created {
     /// The ledger was made.

@@ -83,7 +83,7 @@ impl Session {
             (start.cast_unsigned(), RunId(run.cast_unsigned()))
         });
         let (own, older) = match run {
-            RunRef::Open(id) => (Some(id), None),
+            RunRef::Open(id) | RunRef::Finished { run: id, .. } => (Some(id), None),
             RunRef::New { takes_over } => (None, takes_over.map(|older| older.run)),
         };
         let chain = "WITH RECURSIVE chain (id) AS (

@@ -45,7 +45,7 @@ impl Session {
             .in_gate(async |session| {
                 let found = session.find(opening).await?;
                 let id = match found.run {
-                    RunRef::Open(id) => id,
+                    RunRef::Open(id) | RunRef::Finished { run: id, .. } => id,
                     RunRef::New { takes_over } => {
                         session.add_run(opening, &found, takes_over.map(|older| older.run)).await?
                     }
@@ -62,19 +62,22 @@ impl Session {
     pub(super) async fn find(&self, opening: &StartRequest) -> Result<FoundRun, LedgerError> {
         let failed = self.read_failed();
         let Identity { fingerprint, columns } = &opening.identity;
-        let open = |condition: &str| {
+        let latest = |state: &str, condition: &str| {
             format!(
                 "SELECT id, fingerprint, created_at, answers_since, reask_since,
-                    (SELECT count(*) FROM starts s WHERE s.run = r.id)
-                 FROM runs r WHERE state = 'open' AND {condition} ORDER BY id DESC LIMIT 1"
+                    (SELECT count(*) FROM starts s WHERE s.run = r.id), state, exit
+                 FROM runs r WHERE state = '{state}' AND {condition} ORDER BY id DESC LIMIT 1"
             )
         };
-        let same = open("fingerprint = $1 AND columns = $2");
-        let same = self.client.query_opt(&same, &[&&fingerprint[..], &columns]).await;
-        if let Some(row) = same.map_err(&failed)? {
-            return Ok(found_run(&row));
+        let states: &[&str] = if opening.once { &["open", "finished"] } else { &["open"] };
+        for state in states {
+            let same = latest(state, "fingerprint = $1 AND columns = $2");
+            let same = self.client.query_opt(&same, &[&&fingerprint[..], &columns]).await;
+            if let Some(row) = same.map_err(&failed)? {
+                return Ok(found_run(&row));
+            }
         }
-        let older = open("lineage = $1");
+        let older = latest("open", "lineage = $1");
         let older = self.client.query_opt(&older, &[&&opening.path[..]]).await.map_err(&failed)?;
         let takes_over = match older {
             Some(row) => Some(SupersededRun {
@@ -212,8 +215,12 @@ fn run_of(row: &Row) -> RunId {
 }
 
 fn found_run(row: &Row) -> FoundRun {
+    let exit = row.get::<_, Option<i16>>(7).and_then(|exit| u8::try_from(exit).ok());
     FoundRun {
-        run: RunRef::Open(run_of(row)),
+        run: match row.get(6) {
+            "open" => RunRef::Open(run_of(row)),
+            _ => RunRef::finished(run_of(row), exit),
+        },
         earlier_starts: row.get::<_, i64>(5).cast_unsigned(),
         created_at: WallMs(row.get(2)),
         answers_since: WallMs(row.get(3)),

@@ -65,10 +65,7 @@ impl Facts for SqliteLedger {
         keys: &SortedKeys,
         visit: &mut dyn FnMut(PairIndex, Standing),
     ) -> Result<(), LedgerError> {
-        let own = match run {
-            RunRef::Open(id) => Some(*id),
-            RunRef::New { .. } => None,
-        };
+        let own = run.begun();
         let taken_over = self.taken_over(run)?;
         let mut tell = |at: PairIndex, stored: &Stored| {
             if Some(stored.run) == own {
@@ -200,7 +197,7 @@ impl SqliteLedger {
                  SELECT id FROM chain WHERE id IS NOT NULL",
         )?;
         let (from, is_open) = match run {
-            RunRef::Open(id) => (Some(id.0), true),
+            RunRef::Open(id) | RunRef::Finished { run: id, .. } => (Some(id.0), true),
             RunRef::New { takes_over } => (takes_over.map(|older| older.run.0), false),
         };
         let rows = statement.query_map(params![from, is_open], |row| row.get(0).map(RunId))?;

@@ -23,7 +23,7 @@ impl SqliteLedger {
         let found = self.find(opening)?;
         let transaction = self.connection.transaction()?;
         let id = match found.run {
-            RunRef::Open(id) => id,
+            RunRef::Open(id) | RunRef::Finished { run: id, .. } => id,
             RunRef::New { takes_over } => {
                 new_run(&transaction, opening, &found, takes_over.map(|older| older.run))?
             }
@@ -36,15 +36,20 @@ impl SqliteLedger {
     /// Finds the run of an opening. See [`crate::ledger::Facts::find_run`].
     pub(super) fn find(&self, opening: &StartRequest) -> Result<FoundRun, LedgerError> {
         let Identity { fingerprint, columns } = &opening.identity;
-        let same =
-            self.latest_open("+fingerprint = ?1 AND +columns = ?2", params![fingerprint, columns])?;
+        let is_same = "+fingerprint = ?1 AND +columns = ?2";
+        let same = match self.latest("open", is_same, params![fingerprint, columns])? {
+            None if opening.once => {
+                self.latest("finished", is_same, params![fingerprint, columns])?
+            }
+            found => found,
+        };
         if let Some((id, _, found)) = same {
             let starts = self.starts()?;
             let earlier = starts.iter().filter(|start| start.run == id);
             return Ok(FoundRun { earlier_starts: earlier.count() as u64, ..found });
         }
         // The new run supersedes the open run of the same path, whatever its bytes and columns.
-        let takes_over = match self.latest_open("path = ?1", params![opening.path])? {
+        let takes_over = match self.latest("open", "path = ?1", params![opening.path])? {
             Some((run, older, _)) => {
                 let file_changed = older != *fingerprint;
                 Some(SupersededRun { run, file_changed, tally: self.tally_of(run)? })
@@ -54,10 +59,11 @@ impl SqliteLedger {
         Ok(FoundRun::new_run(opening, takes_over))
     }
 
-    /// Returns the latest open run that matches a condition, with its fingerprint. The starts of
-    /// the run are not counted.
-    fn latest_open(
+    /// Returns the latest run in a state that matches a condition, with its fingerprint. The starts
+    /// of the run are not counted.
+    fn latest(
         &self,
+        state: &str,
         holds: &str,
         values: impl Params,
     ) -> Result<Option<(RunId, [u8; 16], FoundRun)>, LedgerError> {
@@ -65,14 +71,18 @@ impl SqliteLedger {
             .connection
             .query_row(
                 &format!(
-                    "SELECT id, fingerprint, created_at, answers_since, reask_since FROM runs r
-                     WHERE {RUN} AND state = 'open' AND {holds} ORDER BY id DESC LIMIT 1"
+                    "SELECT id, fingerprint, created_at, answers_since, reask_since, state, exit
+                     FROM runs r WHERE {RUN} AND state = '{state}' AND {holds}
+                     ORDER BY id DESC LIMIT 1"
                 ),
                 values,
                 |row| {
                     let id = RunId(row.get(0)?);
                     let found = FoundRun {
-                        run: RunRef::Open(id),
+                        run: match row.get_ref(5)?.as_str()? {
+                            "open" => RunRef::Open(id),
+                            _ => RunRef::finished(id, row.get(6)?),
+                        },
                         earlier_starts: 0,
                         created_at: WallMs(row.get(2)?),
                         answers_since: WallMs(row.get(3)?),

@@ -160,9 +160,9 @@ fn goes_on_with(ledger: &mut SqliteLedger) -> Result<(), LedgerError> {
     let run = ledger.find_run(&opening(1, 1))?.run;
     let keys = PairTable::new((1..10).map(key).collect()).keys();
     ledger.visit_earlier(&run, &keys, &mut |_, _| ())?;
-    match run {
-        RunRef::Open(id) => ledger.visit_own(id, &keys, &mut |_, _| ()),
-        RunRef::New { .. } => Ok(()),
+    match run.begun() {
+        Some(id) => ledger.visit_own(id, &keys, &mut |_, _| ()),
+        None => Ok(()),
     }
 }
 

@@ -437,6 +437,28 @@ fn the_end_of_a_start_is_told_until_the_next<B: Backend>() {
     assert_eq!(next.id, RunId(run.id.0 + 1), "a finished run is not gone on with");
 }
 
+fn a_finished_run_of_a_name_is_found_and_not_begun_anew<B: Backend>() {
+    let mut place = B::new();
+    let mut ledger = place.open(NOW).unwrap();
+    let once = StartRequest { once: true, ..opening(1, 1) };
+    let run = ledger.open_run(&once).unwrap();
+    assert_eq!(run.found.run, RunRef::New { takes_over: None });
+    ledger = record(ledger, &run, &[(1, Some(MATCH)), (2, Some(CUT))], &[]);
+    assert_eq!(ledger.find_run(&once).unwrap().run, RunRef::Open(run.id), "it goes on");
+    ledger.end_run(&run, &ending(ExitCode::SomeWithoutVerdict)).unwrap();
+    let found = ledger.find_run(&once).unwrap();
+    let exit = ExitCode::SomeWithoutVerdict;
+    assert_eq!(found.run, RunRef::Finished { run: run.id, exit });
+    assert_eq!((found.earlier_starts, found.starts()), (1, 1));
+    let own = [said(1, "match", "own"), said(2, "lost_connection", "own")];
+    assert_eq!(known(&mut ledger, &found.run), own);
+    let other = StartRequest { once: true, ..opening(2, 2) };
+    for begun_anew in [opening(1, 1), other] {
+        let found = ledger.find_run(&begun_anew).unwrap().run;
+        assert_eq!(found, RunRef::New { takes_over: None });
+    }
+}
+
 fn the_body_that_was_taken_is_remembered<B: Backend>() {
     let mut place = B::new();
     let mut ledger = place.open(NOW).unwrap();
@@ -481,6 +503,7 @@ macro_rules! suites {
             the_history_is_of_answers_alone
             a_status_shows_runs_doubts_and_days
             the_end_of_a_start_is_told_until_the_next
+            a_finished_run_of_a_name_is_found_and_not_begun_anew
             the_body_that_was_taken_is_remembered
         })*
     };

@@ -31,6 +31,7 @@ pub(crate) fn opening(file: u8, path: u8) -> StartRequest {
         at: NOW,
         reuse: DAY * 30,
         reask_after: DAY,
+        once: false,
     }
 }
 
@@ -108,12 +109,12 @@ pub(crate) fn known(
     facts.visit_earlier(run, &keys, &mut seen).unwrap();
     let mut found: Vec<_> =
         latest.into_iter().map(|(pair, (end, whose))| (pair, end, whose)).collect();
-    if let RunRef::Open(id) = run {
+    if let Some(id) = run.begun() {
         let mut own = |at: Option<PairIndex>, fact: OwnAttempt| {
             let name = if fact.voided { "void" } else { fact.class.name() };
             found.push((at.unwrap().0 + 1, name.to_owned(), "own"));
         };
-        facts.visit_own(*id, &keys, &mut own).unwrap();
+        facts.visit_own(id, &keys, &mut own).unwrap();
     }
     found.sort();
     found

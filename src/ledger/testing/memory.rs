@@ -112,8 +112,8 @@ impl Store {
     }
 
     /// Returns the latest open run that is wanted.
-    fn open_run(&self, is_wanted: impl Fn(&Run) -> bool) -> Option<u64> {
-        let found = self.runs.iter().rposition(|run| run.state == "open" && is_wanted(run));
+    fn latest_run(&self, state: &str, is_wanted: impl Fn(&Run) -> bool) -> Option<u64> {
+        let found = self.runs.iter().rposition(|run| run.state == state && is_wanted(run));
         found.map(|at| at as u64 + 1)
     }
 
@@ -208,13 +208,19 @@ impl Store {
 impl Facts for MemoryLedger {
     fn find_run(&mut self, opening: &StartRequest) -> Result<FoundRun, LedgerError> {
         let store = self.store.borrow();
-        if let Some(id) = store.open_run(|run| run.opening.identity == opening.identity) {
+        let is_same = |run: &Run| run.opening.identity == opening.identity;
+        let open = store.latest_run("open", is_same);
+        let finished = || store.latest_run("finished", is_same).filter(|_| opening.once);
+        if let Some(id) = open.or_else(finished) {
             let first = &store.run(id).opening;
             let earlier_starts = store.starts.iter().filter(|start| start.run == id).count() as u64;
-            let run = RunRef::Open(RunId(id));
+            let run = match &store.run(id).ended {
+                Some(ending) => RunRef::finished(RunId(id), Some(ending.exit.number())),
+                None => RunRef::Open(RunId(id)),
+            };
             return Ok(FoundRun { run, earlier_starts, ..FoundRun::new_run(first, None) });
         }
-        let older = store.open_run(|run| run.opening.path == opening.path);
+        let older = store.latest_run("open", |run| run.opening.path == opening.path);
         let takes_over = older.map(|id| SupersededRun {
             run: RunId(id),
             file_changed: store.run(id).opening.identity.fingerprint
@@ -232,7 +238,9 @@ impl Facts for MemoryLedger {
     ) -> Result<(), LedgerError> {
         let store = self.store.borrow();
         let (own, older) = match run {
-            RunRef::Open(id) => (Some(id.0), store.run(id.0).superseded),
+            RunRef::Open(id) | RunRef::Finished { run: id, .. } => {
+                (Some(id.0), store.run(id.0).superseded)
+            }
             RunRef::New { takes_over } => (None, takes_over.map(|older| older.run.0)),
         };
         let taken_over = store.chain(older);
@@ -302,7 +310,7 @@ impl Ledger for MemoryLedger {
         let mut store = self.store.borrow_mut();
         store.check_writable()?;
         let id = match found.run {
-            RunRef::Open(id) => id.0,
+            RunRef::Open(id) | RunRef::Finished { run: id, .. } => id.0,
             RunRef::New { takes_over } => {
                 let superseded = takes_over.map(|older| older.run.0);
                 if let Some(older) = superseded {

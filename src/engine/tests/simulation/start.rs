@@ -144,7 +144,8 @@ impl<B: Backend> World<B> {
         let input = Input::new(source, layout, options, hasher);
         let survey = survey(&input, &|| false).map_err(broken)?;
         let reuse = reuse(flags, false);
-        let opening = opening(&input, &survey, &reuse, "account", WallMs(self.wall_ms()));
+        let now = WallMs(self.wall_ms());
+        let opening = opening(&input, &survey, &reuse, None, "account", now);
         // The folder of the files is another one each time that the seed is played.
         Ok((input, survey, StartRequest { path: [at as u8; 16], ..opening }))
     }
@@ -184,6 +185,7 @@ impl<B: Backend> World<B> {
                 must(id == run.id, || "another run goes on".to_owned())?;
                 self.saw("a resume");
             }
+            RunRef::Finished { .. } => return Err(broken("a run without a name is done once")),
         }
         let terms = Terms {
             run: run.id.0,
