@@ -469,6 +469,8 @@ pub struct StatusArgs {
 pub enum LedgerCommand {
     /// Make the tables of a shared ledger, and its key file where there is none
     Init(InitArgs),
+    /// Take a ledger in a file over into a shared ledger that has no runs yet, under the same key
+    Import(ImportArgs),
 }
 
 /// Flags of `ceknik ledger init`.
@@ -481,6 +483,19 @@ pub struct InitArgs {
     /// Print the SQL for whoever may create tables, and change nothing in the database
     #[arg(long)]
     pub print: bool,
+}
+
+/// Flags of `ceknik ledger import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// The ledger in a file
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub(crate) which: WhichArgs,
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+    #[command(flatten)]
+    pub(crate) lock: LockArgs,
 }
 
 /// Flags of `ceknik purge`.

@@ -7,6 +7,7 @@
 //!
 //! Never: names a storage in a trait. Only [`open`], [`preview`] and [`open_to_show`] choose one.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use any::{AnyLedger, AnyPreview};
@@ -27,6 +28,7 @@ mod status;
 #[cfg(test)]
 pub(crate) mod testing;
 mod traits;
+mod transfer;
 
 pub use error::{LedgerError, LedgerName};
 pub use location::{FileLocation, Location, SharedLocation};
@@ -38,6 +40,7 @@ pub(crate) use nouns::{DAY_MS, HISTORY};
 pub use postgres::{Created, LedgerUrl};
 pub use status::{DayTotal, Doubt, RunLine, Status};
 pub use traits::{Facts, Journal, Ledger, Preview, ShowLedger};
+pub use transfer::Moved;
 
 /// Opens a ledger for writing, and creates it if it does not exist. Attempts that a dead process
 /// left without a settlement are settled as in doubt. `now` is called after the lock is taken, and
@@ -111,4 +114,25 @@ pub fn create(location: &SharedLocation) -> Result<Created, LedgerError> {
 /// [`LedgerError::Key`] or [`LedgerError::File`] if the key file cannot be used.
 pub fn create_script(location: &SharedLocation) -> Result<String, LedgerError> {
     postgres::script(location)
+}
+
+/// Takes the ledger in a file over into a shared ledger that has no starts yet. The key of the
+/// shared ledger must be that of the file.
+///
+/// # Errors
+/// - Those of [`open`] for the file, which is opened under the key of the shared ledger.
+/// - [`LedgerError::Refused`] if the shared ledger has starts, or the server cannot be used.
+pub fn import(
+    file: PathBuf,
+    shared: &SharedLocation,
+    lock_wait: Duration,
+    now: impl Fn() -> WallMs + Copy + Send + 'static,
+) -> Result<Moved, LedgerError> {
+    let (key, origin) = (shared.key.clone(), shared.origin.clone());
+    let from = FileLocation { ledger: file, key, origin };
+    if !from.ledger.exists() {
+        return Err(LedgerError::Missing(LedgerName::of_file(&from.ledger)));
+    }
+    let file = SqliteLedger::open(&from, lock_wait, now)?;
+    PgLedger::open(shared, lock_wait, now)?.import(&file)
 }

@@ -53,6 +53,7 @@ fn dispatch(command: &Command, origins: &Origins) -> Result<ExitCode, Error> {
         Command::Status(args) => commands::status::status(args, origins),
         Command::Purge(args) => commands::purge::purge(args, origins),
         Command::Ledger(LedgerCommand::Init(args)) => commands::ledger::init(args, origins),
+        Command::Ledger(LedgerCommand::Import(args)) => commands::ledger::import(args, origins),
         Command::Completions { shell } => commands::completions(*shell),
         Command::Man => commands::man(),
     }

@@ -15,7 +15,7 @@ use std::process::Command;
 
 use support::postgres::{TestServer, address, server};
 use support::{
-    Finished, Running, Vendor, Workspace, billed, bought_once, many_people, name, nik,
+    Finished, Running, Vendor, Workspace, billed, bought_once, many_people, name, nik, people_csv,
     run_arguments,
 };
 
@@ -29,12 +29,16 @@ struct Shared {
 impl Shared {
     /// Makes the ledger; `None` if this machine has no server.
     fn new(vendor_flags: &[&str]) -> Option<Self> {
-        let address = address()?;
+        address().map(|address| Self::at(address, vendor_flags))
+    }
+
+    /// Makes the ledger at this address.
+    fn at(address: String, vendor_flags: &[&str]) -> Self {
         let place = Workspace::new();
         let vendor = Vendor::start(&place, vendor_flags);
         let shared = Self { place, vendor, address };
         shared.ledger(&["ledger", "init"]).exits(0);
-        Some(shared)
+        shared
     }
 
     /// Returns the program on this ledger.
@@ -148,13 +152,14 @@ fn a_killed_run_goes_on_and_nothing_is_bought_twice() {
 
 #[test]
 fn a_server_that_crashes_costs_nothing() {
-    let Some(shared) = Shared::new(&["--latency", "10ms"]) else { return };
+    let Some(server) = TestServer::start() else { return };
+    let shared = Shared::at(server.address_of("ceknik", "live"), &["--latency", "10ms"]);
     shared.place.write("in.csv", many_people(600));
     let mut running =
         Running::start(shared.run_command("in.csv", &["-o", "o.csv", "--concurrency", "8"]));
     for _ in 0..2 {
         shared.vendor.wait_for_more(60, &mut running);
-        server().unwrap().crash();
+        server.crash();
     }
     running.end().exits(0);
     let calls = shared.vendor.calls();
@@ -169,12 +174,7 @@ fn a_ledger_that_cannot_be_used_is_told_and_nothing_is_sent() {
     let Some(shared) = Shared::new(&[]) else { return };
     let server: &TestServer = server().unwrap();
     shared.place.write("in.csv", many_people(3));
-    server.execute(
-        "public",
-        "DO $$ BEGIN
-            CREATE ROLE with_password LOGIN PASSWORD 'correct-horse'; CREATE ROLE nobody LOGIN;
-         EXCEPTION WHEN duplicate_object THEN NULL; END $$",
-    );
+    make_roles(server);
     let (here, schema, port) = (&shared.address, shared.schema(), server.port());
     let there = |user: &str, schema: &str| server.address_of(user, schema);
     let elsewhere = ["--base-url", "https://vendor.example"];
@@ -234,9 +234,26 @@ fn a_ledger_that_cannot_be_used_is_told_and_nothing_is_sent() {
     }
     assert_eq!(shared.vendor.calls().len(), 0);
     assert_eq!(shared.status()["runs"], serde_json::json!([]));
+}
 
-    // The same with what was missing.
-    let address = there("with_password", schema);
+/// Makes a role that needs a password, and one without rights.
+fn make_roles(server: &TestServer) {
+    server.execute(
+        "public",
+        "DO $$ BEGIN
+            CREATE ROLE with_password LOGIN PASSWORD 'correct-horse'; CREATE ROLE nobody LOGIN;
+         EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+    );
+}
+
+/// A role that may only add facts is enough for a run, over TLS and with a password.
+#[test]
+fn a_role_that_adds_facts_is_enough_over_tls() {
+    let Some(shared) = Shared::new(&[]) else { return };
+    let server = server().unwrap();
+    make_roles(server);
+    shared.place.write("in.csv", many_people(3));
+    let (schema, address) = (shared.schema(), server.address_of("with_password", shared.schema()));
     server.execute(
         schema,
         &format!(
@@ -262,7 +279,7 @@ fn nothing_of_a_customer_or_a_secret_reaches_the_server() {
     let server = server().unwrap();
     let people: Vec<u32> = (0..20).collect();
     // The vendor repeats the NIK and the name in its remark.
-    shared.place.write("in.csv", support::people_csv(people.iter().map(|_| 18)));
+    shared.place.write("in.csv", people_csv(people.iter().map(|_| 18)));
     shared.run("in.csv", &["-o", "o.csv"]).exits(0);
     let tables = ["meta", "runs", "starts", "pairs", "intents", "settlements", "voids", "orphans"];
     let dump: String = tables
@@ -300,4 +317,59 @@ fn init_prints_what_it_does_and_does_it_once() {
     alone.exits(2).says("a ledger in a file is made by `ceknik run`");
     let other_origin = shared.ledger(&["ledger", "init", "--sandbox"]);
     other_origin.exits(11).says("name another schema");
+}
+
+#[test]
+fn a_ledger_in_a_file_is_taken_over_and_nothing_is_bought_again() {
+    let Some(address) = address() else { return };
+    let place = Workspace::new();
+    let vendor = Vendor::start(&place, &["--latency", "10ms"]);
+    place.write("done.csv", people_csv((0..40).map(|n| [1001, 2, 3, 12][n % 4])));
+    place.write("open.csv", many_people(300));
+    let on_file = ["--ledger", "file.ledger", "--max-attempts", "2"];
+    place.run("done.csv", &vendor.base_url, &on_file).exits(3);
+    let mut killed =
+        Running::start(place.command(&run_arguments("open.csv", &vendor.base_url, &on_file)));
+    vendor.wait_for_more(30, &mut killed);
+    killed.kill();
+    let which =
+        ["--base-url", &vendor.base_url, "--ledger", &address, "--key-file", "file.ledger.key"];
+    place.ceknik(&[&["ledger", "init"], &which[..]].concat()).exits(0);
+    let import = [&["ledger", "import", "file.ledger"], &which[..]].concat();
+    let told = place.ceknik(&import).exits(0);
+    assert!(told.stdout.contains("2 runs and "), "{}", told.stdout);
+    place.ceknik(&import).exits(11).says("two ledgers cannot be merged");
+
+    let shown = |ledger: &str| place.status(&["--base-url", &vendor.base_url, "--ledger", ledger]);
+    assert_eq!(shown(&address), shown("file.ledger"));
+    let before = vendor.calls().len();
+    let on_server = [&which[2..], &["--max-attempts", "2"]].concat();
+    let ended = place.run("open.csv", &vendor.base_url, &on_server).exits(3);
+    ended.says("going on with run 2");
+    let calls = vendor.calls();
+    bought_once(&calls);
+    assert!(calls.len() > before);
+    // What the finished run answered is reused.
+    let plan = place.ceknik(&[&["plan", "done.csv"], &which[..]].concat()).exits(0);
+    assert!(plan.stderr.contains("to send               0"), "{}", plan.stderr);
+}
+
+/// The attempts of ceknik 0.1 have numbers without a start.
+#[test]
+fn a_ledger_of_an_older_version_is_taken_over_too() {
+    for name in ["finished", "killed", "stopped"] {
+        let Some(address) = address() else { return };
+        let place = Workspace::new();
+        let stored = format!("{}/fixtures/ledgers/v2/{name}", env!("CARGO_MANIFEST_DIR"));
+        for file in std::fs::read_dir(stored).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), place.path(file.file_name().to_str().unwrap())).unwrap();
+        }
+        let which = ["--sandbox", "--ledger", &address, "--key-file", "my.ledger.key"];
+        place.ceknik(&[&["ledger", "init"], &which[..]].concat()).exits(0);
+        place.ceknik(&[&["ledger", "import", "my.ledger"], &which[..]].concat()).exits(0);
+        let shown = |ledger: &str| place.status(&["--sandbox", "--ledger", ledger]);
+        assert_eq!(shown(&address), shown("my.ledger"), "{name}");
+        assert!(!shown(&address)["runs"].as_array().unwrap().is_empty(), "{name}");
+    }
 }

@@ -1,10 +1,13 @@
-//! `ceknik ledger init`: creates a shared ledger.
+//! `ceknik ledger`: creates a shared ledger, and takes a ledger in a file over.
 
-use crate::cli::InitArgs;
+use crate::cli::{ImportArgs, InitArgs};
+use crate::clock;
 use crate::config::{Origins, which_ledger};
 use crate::error::Error;
-use crate::ledger::{self, Created, Location};
+use crate::ledger::{self, Created, Location, SharedLocation};
 use crate::model::exit_code::ExitCode;
+use crate::model::mask::mask_path;
+use crate::output::count;
 
 /// Creates the ledger that the flags choose, or prints the statements that create it. Returns the
 /// exit code.
@@ -15,13 +18,7 @@ use crate::model::exit_code::ExitCode;
 /// key file cannot be used.
 pub fn init(args: &InitArgs, origins: &Origins) -> Result<ExitCode, Error> {
     let location = which_ledger(&args.which, args.key.key_file.clone(), origins)?;
-    let Location::Shared(shared) = &location else {
-        return Err(Error::new(
-            ExitCode::Usage,
-            "--ledger names no server",
-            "a ledger in a file is made by `ceknik run`; a shared one is postgres://USER@HOST/DATABASE",
-        ));
-    };
+    let shared = shared(&location)?;
     if args.print {
         return super::print(ledger::create_script(shared)?.as_bytes());
     }
@@ -29,9 +26,42 @@ pub fn init(args: &InitArgs, origins: &Origins) -> Result<ExitCode, Error> {
         Created::New => "made",
         Created::WasThere => "is there already, and stays as it is:",
     };
-    let (name, key) = (location.name(), crate::model::mask::mask_path(&shared.key));
+    let (name, key) = (location.name(), mask_path(&shared.key));
     let text = format!(
         "{words} the ledger {name}\nits key is {key}: copy it to each machine that uses the ledger, and keep a backup\n"
     );
     super::print(text.as_bytes())
+}
+
+/// Takes a ledger in a file over into a shared ledger. Returns the exit code.
+///
+/// # Errors
+/// Exit code 2: `--ledger` names no server, or its address cannot be used. Exit code 11: the ledgers
+/// belong to different origins, the shared ledger has runs, or the server refuses us. Exit code 17:
+/// a run holds one of the ledgers. Exit code 18: the keys differ, or a ledger cannot be used.
+pub fn import(args: &ImportArgs, origins: &Origins) -> Result<ExitCode, Error> {
+    let location = which_ledger(&args.which, args.key.key_file.clone(), origins)?;
+    let shared = shared(&location)?;
+    let moved = ledger::import(args.file.clone(), shared, args.lock.lock_wait, clock::now)?;
+    let (runs, attempts) = (count(moved.runs, "run"), count(moved.attempts, "call"));
+    let (file, name) = (mask_path(&args.file), location.name());
+    let text = format!(
+        "{runs} and {attempts} taken over into {name}\nmove {file} away: what it records from now on would be bought twice\n"
+    );
+    super::print(text.as_bytes())
+}
+
+/// Returns the place of a shared ledger.
+///
+/// # Errors
+/// Exit code 2: the ledger is a file.
+fn shared(location: &Location) -> Result<&SharedLocation, Error> {
+    match location {
+        Location::Shared(shared) => Ok(shared),
+        Location::File(_) => Err(Error::new(
+            ExitCode::Usage,
+            "--ledger names no server",
+            "a ledger in a file is made by `ceknik run`; a shared one is postgres://USER@HOST/DATABASE",
+        )),
+    }
 }

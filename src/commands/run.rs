@@ -23,7 +23,7 @@ use crate::config::{Destination, RunConfig};
 use crate::engine::{Delivery, Dispatcher, Signals};
 use crate::error::Error;
 use crate::input::{Layout, Source};
-use crate::ledger::{self, Ledger, OpenRun, RunRef};
+use crate::ledger::{self, FoundRun, Ledger, LedgerError, OpenRun, RunRef, StartRequest};
 use crate::model::attempt::StartId;
 use crate::model::exit_code::ExitCode;
 use crate::passes::{Input, PassError, Survey, read_candidates, survey};
@@ -117,25 +117,16 @@ impl Start<'_> {
         let options = job.engine.options(body, config.deadline, Timestamp::now(), seed());
         let client = Client::new(&self.vendor.options)?;
         let table = std::mem::take(&mut surveyed.table);
-        let finished = matches!(found.run, RunRef::Finished { .. });
-        if let RunRef::Finished { exit, .. } = found.run
-            && destination.is_there()
-        {
-            screen.say("the output is there already, and stays as it is");
+        if let Some(exit) = self.delivered(&found) {
             return Ok(exit);
         }
-        let run = match found.run {
-            RunRef::Finished { run: id, .. } => OpenRun { id, start: StartId(0), found },
-            RunRef::New { .. } | RunRef::Open(_) => ledger.open_run(&opening)?,
-        };
+        let run = begin(&mut ledger, &opening, found)?;
 
         // From here on nothing may return before the last words.
         let dispatcher = Dispatcher::new(&options, table, known.run, run.start);
         let calling = Instant::now();
-        let left = if finished {
-            SendingResult::finished_before(dispatcher, ledger)
-        } else if funnel.to_send == 0 {
-            SendingResult::nothing_to_send(dispatcher, ledger)
+        let left = if funnel.to_send == 0 {
+            SendingResult::nothing_to_send(dispatcher, ledger, &run.found.run)
         } else {
             let mut progress = Progress::new(screen, &funnel, job.price.clone());
             let (reader, fingerprint) = (input.clone(), surveyed.fingerprint);
@@ -166,6 +157,15 @@ impl Start<'_> {
         ended.result
     }
 
+    /// Returns the exit code of a run that has finished, if its output is in its place.
+    fn delivered(&self, found: &FoundRun) -> Option<ExitCode> {
+        let RunRef::Finished { exit, .. } = found.run else { return None };
+        self.destination.is_there().then(|| {
+            self.screen.say("the output is there already, and stays as it is");
+            exit
+        })
+    }
+
     /// Asks the user before a start that may cost more than `--confirm-above`.
     ///
     /// # Errors
@@ -194,6 +194,19 @@ impl Start<'_> {
             )),
             None => Err(interrupted(PassError::Interrupted, interrupts)),
         }
+    }
+}
+
+/// Begins the start in the ledger. A run that has finished gets no further start: only its output
+/// is missing.
+fn begin<L: Ledger>(
+    ledger: &mut L,
+    opening: &StartRequest,
+    found: FoundRun,
+) -> Result<OpenRun, LedgerError> {
+    match found.run {
+        RunRef::Finished { run: id, .. } => Ok(OpenRun { id, start: StartId(0), found }),
+        RunRef::New { .. } | RunRef::Open(_) => ledger.open_run(opening),
     }
 }
 

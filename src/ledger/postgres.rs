@@ -10,6 +10,7 @@ mod codes;
 mod create;
 mod error;
 mod facts;
+mod import;
 mod ledger;
 mod location;
 mod lock;

@@ -3,6 +3,7 @@
 
 mod connect;
 mod error;
+mod export;
 mod facts;
 mod files;
 mod journal;

@@ -3,6 +3,8 @@
 //! Must hold: the server ends with the test process, however that ends, and its folder is removed.
 //! Where no server is installed, the tests say so and pass, unless `CEKNIK_TEST_PG=required`.
 
+#![allow(clippy::expect_used, reason = "a harness: a failure here fails the test")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -33,7 +35,7 @@ chmod 600 "$data/key"
 start() {
     "$1/postgres" -D "$data/db" -p "$2" -c listen_addresses=127.0.0.1 \
         -c unix_socket_directories="$data" -c max_connections=200 -c shared_buffers=64MB \
-        -c max_wal_size=256MB \
+        -c max_wal_size=256MB -c dynamic_shared_memory_type=mmap \
         -c ssl=on -c ssl_cert_file="$data/cert" -c ssl_key_file="$data/key" \
         -c log_statement=all >>"$data/log" 2>&1 &
     server=$!
@@ -42,7 +44,12 @@ start "$1" "$3"
 echo "$data"
 while read -r order; do
     case $order in
-        crash) kill -9 "$server"; wait "$server" 2>/dev/null || true; start "$1" "$3" ;;
+        crash)
+            kill -9 "$server"
+            wait "$server" 2>/dev/null || true
+            # As long as a process of the killed server lives, a new one ends at once.
+            until start "$1" "$3"; sleep 0.2; kill -0 "$server" 2>/dev/null; do :; done
+            ;;
     esac
 done
 kill -QUIT "$server"
@@ -67,7 +74,7 @@ pub(crate) struct TestServer {
 /// If there is none although `CEKNIK_TEST_PG=required`, or it does not start.
 pub(crate) fn server() -> Option<&'static TestServer> {
     static SERVER: OnceLock<Option<TestServer>> = OnceLock::new();
-    SERVER.get_or_init(start).as_ref()
+    SERVER.get_or_init(TestServer::start).as_ref()
 }
 
 /// Returns the address of a ledger of its own on the server; `None` if there is no server.
@@ -78,6 +85,36 @@ pub(crate) fn address() -> Option<String> {
 }
 
 impl TestServer {
+    /// Starts a server of its own; `None` if none is installed.
+    pub(crate) fn start() -> Option<Self> {
+        let Some(programs) = find_programs() else {
+            let needed = std::env::var("CEKNIK_TEST_PG").is_ok_and(|value| value == "required");
+            assert!(!needed, "CEKNIK_TEST_PG=required, and no PostgreSQL server is installed");
+            // Not `eprintln`, whose text is hidden for a test that passes.
+            let _ = std::io::stderr().write_all(
+                b"NOT TESTED: no PostgreSQL server is installed (Debian: postgresql), so that shared ledgers are not tested\n",
+            );
+            return None;
+        };
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+        let port = port.expect("loopback has a free port").port();
+        let in_memory = Path::new("/dev/shm");
+        let folder = if in_memory.is_dir() { in_memory.to_owned() } else { std::env::temp_dir() };
+        let mut shell = as_a_user("sh");
+        shell.args(["-c", SCRIPT, "sh"]).arg(&programs).arg(folder).arg(port.to_string());
+        shell.arg(CERTIFICATE).arg(KEY);
+        shell.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut watchdog = shell.spawn().expect("a shell can be run");
+        let mut ready = String::new();
+        let told =
+            BufReader::new(watchdog.stdout.take().expect("it is piped")).read_line(&mut ready);
+        assert!(told.is_ok() && !ready.is_empty(), "the PostgreSQL server does not start");
+        let folder = PathBuf::from(ready.trim_end());
+        let server = Self { port, watchdog: Mutex::new(watchdog), folder };
+        server.wait_until_ready();
+        Some(server)
+    }
+
     /// Returns the address of a ledger for this user and schema.
     pub(crate) fn address_of(&self, user: &str, schema: &str) -> String {
         format!("postgres://{user}@127.0.0.1:{}/postgres?schema={schema}", self.port)
@@ -130,34 +167,6 @@ impl TestServer {
         let input = watchdog.stdin.as_mut().expect("the script reads its input");
         input.write_all(b"crash\n").expect("the script reads its input");
     }
-}
-
-fn start() -> Option<TestServer> {
-    let Some(programs) = find_programs() else {
-        let needed = std::env::var("CEKNIK_TEST_PG").is_ok_and(|value| value == "required");
-        assert!(!needed, "CEKNIK_TEST_PG=required, and no PostgreSQL server is installed");
-        // Not `eprintln`, whose text is hidden for a test that passes.
-        let _ = std::io::stderr().write_all(
-            b"NOT TESTED: no PostgreSQL server is installed (Debian: postgresql), so that shared ledgers are not tested\n",
-        );
-        return None;
-    };
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
-    let port = port.expect("loopback has a free port").port();
-    let in_memory = Path::new("/dev/shm");
-    let folder = if in_memory.is_dir() { in_memory.to_owned() } else { std::env::temp_dir() };
-    let mut shell = as_a_user("sh");
-    shell.args(["-c", SCRIPT, "sh"]).arg(&programs).arg(folder).arg(port.to_string());
-    shell.arg(CERTIFICATE).arg(KEY);
-    shell.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut watchdog = shell.spawn().expect("a shell can be run");
-    let mut ready = String::new();
-    let told = BufReader::new(watchdog.stdout.take().expect("it is piped")).read_line(&mut ready);
-    assert!(told.is_ok() && !ready.is_empty(), "the PostgreSQL server does not start");
-    let folder = PathBuf::from(ready.trim_end());
-    let server = TestServer { port, watchdog: Mutex::new(watchdog), folder };
-    server.wait_until_ready();
-    Some(server)
 }
 
 /// Returns a command that runs as a user other than root, because the server refuses to run as

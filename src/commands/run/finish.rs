@@ -5,7 +5,7 @@
 
 use crate::engine::{Dispatcher, RunState};
 use crate::error::Error;
-use crate::ledger::{Ledger, LedgerError, OpenRun, StartEnd};
+use crate::ledger::{Ledger, LedgerError, OpenRun, RunRef, StartEnd};
 use crate::model::exit_code::ExitCode;
 use crate::model::stop::StopReason;
 use crate::output::{RowTotals, RunReport};
@@ -84,14 +84,12 @@ pub(crate) struct SendingResult<L> {
 }
 
 impl<L> SendingResult<L> {
-    /// Returns the result for a start that has nothing to send.
-    pub(crate) fn nothing_to_send(dispatcher: Dispatcher, ledger: L) -> Self {
-        Self { state: dispatcher.into_state(), ledger: Some(ledger), ended: Ended::Finished }
-    }
-
-    /// Returns the result for a run that an earlier start has finished.
-    pub(crate) fn finished_before(dispatcher: Dispatcher, ledger: L) -> Self {
-        let ended = Ended::FinishedBefore;
+    /// Returns the result for a start that has nothing to send. `run` is the run as it was found.
+    pub(crate) fn nothing_to_send(dispatcher: Dispatcher, ledger: L, run: &RunRef) -> Self {
+        let ended = match run {
+            RunRef::Finished { .. } => Ended::FinishedBefore,
+            RunRef::New { .. } | RunRef::Open(_) => Ended::Finished,
+        };
         Self { state: dispatcher.into_state(), ledger: Some(ledger), ended }
     }
 }

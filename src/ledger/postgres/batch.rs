@@ -171,7 +171,7 @@ impl Claims {
 
 /// Settlements as columns.
 #[derive(Default)]
-struct Settlements {
+pub(super) struct Settlements {
     attempts: Vec<i64>,
     times: Vec<i64>,
     classes: Vec<i16>,
@@ -182,7 +182,7 @@ struct Settlements {
 }
 
 impl Settlements {
-    fn of(facts: &[&Settlement]) -> Self {
+    pub(super) fn of(facts: &[&Settlement]) -> Self {
         let mut columns = Self::default();
         for fact in facts {
             columns.attempts.push(number_of(fact.attempt));
@@ -199,7 +199,7 @@ impl Settlements {
         columns
     }
 
-    async fn send(&self, client: &Client, statement: &Statement) -> Result<u64, Error> {
+    pub(super) async fn send(&self, client: &Client, statement: &Statement) -> Result<u64, Error> {
         let Self { attempts, times, classes, charges, ends, http, texts } = self;
         if attempts.is_empty() {
             return Ok(0);

@@ -13,6 +13,8 @@ use super::record::writer_gone;
 use super::session::{Access, Session};
 use super::worker::Worker;
 use super::{lock, meta};
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::transfer::{Moved, MovedAttempt};
 use crate::ledger::{
     AttemptDetail, Facts, FoundRun, Journal, Ledger, LedgerError, LedgerName, OpenRun, OwnAttempt,
     Purged, Recorded, RunId, RunRef, ShowLedger, Standing, StartEnd, StartRequest, Status,
@@ -23,6 +25,9 @@ use crate::rules::body::BodyKind;
 use crate::rules::estimate::History;
 use crate::rules::pair_key::PairHasher;
 use crate::rules::pair_table::{PairIndex, SortedKeys};
+
+/// Number of attempts that one statement takes over.
+const IMPORTED_TOGETHER: usize = 5000;
 
 /// A ledger on a server.
 pub(crate) struct PgLedger {
@@ -202,6 +207,43 @@ impl PgLedger {
             }
             Ok(Purged { attempts, kept: old.saturating_sub(attempts), wiped: true })
         })
+    }
+}
+
+impl PgLedger {
+    /// Takes everything over that a ledger file holds. See [`crate::ledger::import`].
+    pub(in crate::ledger) fn import(&self, file: &SqliteLedger) -> Result<Moved, LedgerError> {
+        self.worker.ask(async |session: &mut Session| session.begin_import().await)?;
+        let moved = self.import_facts(file);
+        self.worker.ask(async move |session: &mut Session| match moved {
+            Ok(moved) => session.end_import().await.map(|()| moved),
+            Err(error) => {
+                session.give_up_import().await;
+                Err(error)
+            }
+        })
+    }
+
+    fn import_facts(&self, file: &SqliteLedger) -> Result<Moved, LedgerError> {
+        let (runs, starts) = (file.export_runs()?, file.export_starts()?);
+        let days = file.export_purged_days()?;
+        let mut moved = Moved { runs: runs.len() as u64, attempts: 0 };
+        self.worker.ask(async move |session: &mut Session| {
+            session.import_runs(&runs, &starts, &days).await
+        })?;
+        let mut chunk = Vec::new();
+        file.export_attempts(&mut |attempt| {
+            moved.attempts += 1;
+            chunk.push(attempt);
+            let is_full = chunk.len() == IMPORTED_TOGETHER;
+            if is_full { self.import_chunk(std::mem::take(&mut chunk)) } else { Ok(()) }
+        })?;
+        self.import_chunk(chunk)?;
+        Ok(moved)
+    }
+
+    fn import_chunk(&self, chunk: Vec<MovedAttempt>) -> Result<(), LedgerError> {
+        self.worker.ask(async move |session: &mut Session| session.import_attempts(&chunk).await)
     }
 }
 

@@ -82,12 +82,10 @@ impl Statements {
 /// Returns the statement that adds settlements and closes their pairs. A settlement of an attempt
 /// that was declared lost raises the version of the pair, so that who read the doubt is refused.
 fn settle(if_stored: &str) -> String {
-    let texts = text_columns();
-    let arrays: Vec<String> = (7..7 + Text::ALL.len()).map(|n| format!("${n}::text[]")).collect();
-    let (arrays, class, at) = (arrays.join(", "), class_of("p.prior"), at_of("p.prior"));
+    let (rows, texts) = (settlement_rows(), text_columns());
+    let (class, at) = (class_of("p.prior"), at_of("p.prior"));
     format!(
-        "WITH d AS (SELECT * FROM unnest($1::int8[], $2::int8[], $3::int2[], $4::int2[], $5::bool[],
-                $6::int4[], {arrays}) AS t(attempt, at, class, charge, ends, http, {texts})),
+        "WITH d AS ({rows}),
          put AS (INSERT INTO settlements (attempt, at, class, charge, http, {texts})
             SELECT attempt, at, class, charge, http, {texts} FROM d {if_stored} RETURNING attempt)
          UPDATE pairs p SET version = p.version + (NOT p.open)::int, open = false,
@@ -97,6 +95,26 @@ fn settle(if_stored: &str) -> String {
             at = CASE WHEN d.ends THEN d.at WHEN p.ended = d.attempt THEN {at} ELSE p.at END
          FROM put JOIN d USING (attempt) JOIN intents i USING (attempt)
          WHERE p.pair = i.pair AND p.attempt = d.attempt"
+    )
+}
+
+/// Returns the statement that adds settlements, and leaves the pairs alone.
+pub(super) fn insert_settlements() -> String {
+    let (rows, texts) = (settlement_rows(), text_columns());
+    format!(
+        "INSERT INTO settlements (attempt, at, class, charge, http, {texts})
+         SELECT attempt, at, class, charge, http, {texts} FROM ({rows}) d"
+    )
+}
+
+/// Returns the query that makes rows of settlements that are sent as columns.
+fn settlement_rows() -> String {
+    let texts = text_columns();
+    let arrays: Vec<String> = (7..7 + Text::ALL.len()).map(|n| format!("${n}::text[]")).collect();
+    format!(
+        "SELECT * FROM unnest($1::int8[], $2::int8[], $3::int2[], $4::int2[], $5::bool[], $6::int4[],
+            {}) AS t(attempt, at, class, charge, ends, http, {texts})",
+        arrays.join(", ")
     )
 }
 

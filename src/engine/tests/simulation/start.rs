@@ -85,7 +85,7 @@ impl<B: Backend> World<B> {
         let table = std::mem::take(&mut begun.survey.table);
         let dispatcher = Dispatcher::new(&options, table, begun.known.run, begun.run.start);
         let left = if to_send == 0 {
-            SendingResult::nothing_to_send(dispatcher, ledger)
+            SendingResult::nothing_to_send(dispatcher, ledger, &begun.run.found.run)
         } else {
             self.verify(at, &begun, asked, dispatcher, ledger)?
         };
