@@ -14,6 +14,11 @@ use super::statements::Statements;
 use crate::model::attempt::{AttemptId, Batch, Intent, PairVersion, Settlement, StartId};
 use crate::model::texts::Text;
 
+/// Begins a transaction that finds its few rows by their keys. Without these settings, a plan that
+/// was made while the tables were small reads them whole, again and again, as they grow.
+const BEGIN: &str = "BEGIN; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off;
+    SET LOCAL enable_mergejoin = off";
+
 /// State of a start that records batches.
 pub(super) struct Writing {
     pub(super) start: StartId,
@@ -78,7 +83,7 @@ pub(super) async fn send(
     // before the first answer is waited for.
     let (begun, fence, settled, claimed_known, claimed_new, settled_own, voided, before, ended) = join!(
         biased;
-        client.batch_execute("BEGIN"),
+        client.batch_execute(BEGIN),
         client.execute(&statements.fence, &fence),
         before.send(client, settle),
         known.send(client, &statements.claim_known, start, generation, number),
