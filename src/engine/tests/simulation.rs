@@ -24,10 +24,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use world::World;
 
-use crate::ledger::testing::{Backend, MemoryBackend, SqliteBackend};
+use crate::ledger::testing::{Backend, MemoryBackend, PgBackend, SqliteBackend};
 
 /// Number of seeds that are played by default.
 const SEEDS: u64 = 500;
+/// Number of seeds that are played by default on a server.
+const SEEDS_ON_A_SERVER: u64 = 40;
 
 /// A guard that is taken out, to prove that the tests notice its loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,6 +168,18 @@ fn whatever_happens_the_invariants_hold() {
 #[test]
 fn whatever_happens_on_a_ledger_in_memory() {
     play_asked::<MemoryBackend>("whatever_happens_on_a_ledger_in_memory");
+}
+
+#[test]
+fn whatever_happens_on_a_shared_ledger() {
+    if !PgBackend::is_available() {
+        return;
+    }
+    match std::env::var("SEEDS") {
+        Ok(_) => play_asked::<PgBackend>("whatever_happens_on_a_shared_ledger"),
+        // A life on a server takes much longer than one in memory.
+        Err(_) => drop(play_all::<PgBackend>(0..SEEDS_ON_A_SERVER, None).unwrap()),
+    }
 }
 
 /// Checks that every kind of fault occurred, because otherwise nothing was tested.
