@@ -8,6 +8,7 @@
 
 mod exit_codes;
 mod help;
+mod ledger;
 mod values;
 
 use std::path::PathBuf;
@@ -15,6 +16,8 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 pub use help::command;
+pub use ledger::{ImportArgs, InitArgs, LedgerCommand, PurgeArgs, StatusArgs, WhichArgs};
+pub(crate) use ledger::{LedgerArgs, LedgerPlaceArgs, LockArgs};
 pub(crate) use values::{CallRate, DeadlineArg, yes_or_no};
 use values::{delimiter, duration, hours, outage, percent, positive_duration};
 
@@ -113,14 +116,6 @@ pub(crate) struct ConfigArgs {
     /// The configuration file [default: ceknik.toml in the current folder, if there is one]
     #[arg(long, env = "CEKNIK_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-}
-
-/// Flag for the wait for the ledger.
-#[derive(Debug, Args)]
-pub(crate) struct LockArgs {
-    /// How long to wait for another run on the same ledger
-    #[arg(long, env = "CEKNIK_LOCK_WAIT", value_name = "DUR", default_value = "0s", value_parser = duration)]
-    pub(crate) lock_wait: Duration,
 }
 
 /// Flags of `ceknik plan`: all flags of `run`, and a few more.
@@ -339,37 +334,6 @@ pub enum InDoubtArg {
     Resend,
 }
 
-/// Place of the ledger and of its key.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Ledger")]
-pub(crate) struct LedgerArgs {
-    #[command(flatten)]
-    pub(crate) place: LedgerPlaceArgs,
-    #[command(flatten)]
-    pub(crate) key: KeyArgs,
-}
-
-/// Place of the ledger.
-#[derive(Debug, Args)]
-pub(crate) struct LedgerPlaceArgs {
-    /// The ledger: a file, or the address of a PostgreSQL server that several machines share,
-    /// postgres://USER@HOST/DATABASE?schema=NAME; its password is CEKNIK_LEDGER_PASSWORD (or …_FILE)
-    /// [default: a file in the state folder (XDG), one per vendor address]
-    #[arg(long, env = "CEKNIK_LEDGER", hide_env_values = true, value_name = "FILE|URL")]
-    pub(crate) ledger: Option<PathBuf>,
-    /// More trusted root certificates for the ledger's server (PEM)
-    #[arg(long, env = "CEKNIK_LEDGER_CA_CERT", hide_env_values = true, value_name = "FILE")]
-    pub(crate) ledger_ca_cert: Option<PathBuf>,
-}
-
-/// Place of the ledger's key.
-#[derive(Debug, Args)]
-pub(crate) struct KeyArgs {
-    /// The ledger's secret key [default: LEDGER.key; for a shared ledger a file in the state folder]
-    #[arg(long, env = "CEKNIK_KEY_FILE", hide_env_values = true, value_name = "FILE")]
-    pub(crate) key_file: Option<PathBuf>,
-}
-
 /// Flags for the display on standard error.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Display (all on stderr)")]
@@ -441,73 +405,4 @@ pub enum AcceptsArg {
     Form,
     /// Both
     Both,
-}
-
-/// Flags that choose the ledger for `status` and `purge`.
-#[derive(Debug, Args)]
-pub struct WhichArgs {
-    #[command(flatten)]
-    pub(crate) place: LedgerPlaceArgs,
-    #[command(flatten)]
-    pub(crate) address: AddressArgs,
-    #[command(flatten)]
-    pub(crate) config: ConfigArgs,
-}
-
-/// Flags of `ceknik status`.
-#[derive(Debug, Args)]
-pub struct StatusArgs {
-    #[command(flatten)]
-    pub(crate) which: WhichArgs,
-    /// As JSON on standard output
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Command of `ceknik ledger`.
-#[derive(Debug, Subcommand)]
-pub enum LedgerCommand {
-    /// Make the tables of a shared ledger, and its key file where there is none
-    Init(InitArgs),
-    /// Take a ledger in a file over into a shared ledger that has no runs yet, under the same key
-    Import(ImportArgs),
-}
-
-/// Flags of `ceknik ledger init`.
-#[derive(Debug, Args)]
-pub struct InitArgs {
-    #[command(flatten)]
-    pub(crate) which: WhichArgs,
-    #[command(flatten)]
-    pub(crate) key: KeyArgs,
-    /// Print the SQL for whoever may create tables, and change nothing in the database
-    #[arg(long)]
-    pub print: bool,
-}
-
-/// Flags of `ceknik ledger import`.
-#[derive(Debug, Args)]
-pub struct ImportArgs {
-    /// The ledger in a file
-    pub file: PathBuf,
-    #[command(flatten)]
-    pub(crate) which: WhichArgs,
-    #[command(flatten)]
-    pub(crate) key: KeyArgs,
-    #[command(flatten)]
-    pub(crate) lock: LockArgs,
-}
-
-/// Flags of `ceknik purge`.
-#[derive(Debug, Args)]
-pub struct PurgeArgs {
-    #[command(flatten)]
-    pub(crate) which: WhichArgs,
-    #[command(flatten)]
-    pub(crate) key: KeyArgs,
-    /// Remove answers older than this, such as 90d
-    #[arg(long, value_name = "DUR", value_parser = duration)]
-    pub older_than: Duration,
-    #[command(flatten)]
-    pub(crate) lock: LockArgs,
 }

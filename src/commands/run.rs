@@ -8,7 +8,7 @@
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::mpsc::Sender;
@@ -26,6 +26,7 @@ use crate::input::{Layout, Source};
 use crate::ledger::{self, FoundRun, Ledger, LedgerError, OpenRun, RunRef, StartRequest};
 use crate::model::attempt::StartId;
 use crate::model::exit_code::ExitCode;
+use crate::model::funnel::Funnel;
 use crate::passes::{Input, PassError, Survey, read_candidates, survey};
 use crate::rules::body::{BodyKind, BodyTrial};
 use crate::rules::estimate::{Consent, History, consent, max_charges_in_start, says_yes};
@@ -135,8 +136,22 @@ impl Start<'_> {
             progress.end();
             left
         };
-        let calling = calling.elapsed();
-        let (input, surveyed, run, begun) = (&input, &surveyed, &run, self.begun);
+        self.end(left, &input, &surveyed, funnel, &run, calling.elapsed())
+    }
+
+    /// Ends a start that began a run: makes the output, and shows the last words. `calling` is the
+    /// time in which calls were made.
+    fn end<L: Ledger>(
+        &self,
+        left: SendingResult<L>,
+        input: &Input,
+        surveyed: &Survey,
+        funnel: Funnel,
+        run: &OpenRun,
+        calling: Duration,
+    ) -> Result<ExitCode, Error> {
+        let Self { config, destination, screen, interrupts, begun, .. } = *self;
+        let job = &config.job;
         let facts = StartFacts { job, input, surveyed, funnel, run, begun };
         let report = facts.report(&left.state, left.ended.stop(), calling, clock::now());
         let fingerprint = surveyed.fingerprint;

@@ -87,6 +87,15 @@ impl Session {
         Recorded { refused }
     }
 
+    /// Forgets that the latest batch was confirmed, as if the server's answer had been lost.
+    #[cfg(test)]
+    pub(super) fn forget_the_latest_answer(&mut self) {
+        if let Some(writing) = &mut self.writing {
+            writing.confirmed -= 1;
+            writing.is_unsure = true;
+        }
+    }
+
     /// Finds out why a batch was fenced. The answers in it are durable; its number is used again.
     async fn adopt_generation(&mut self, batch: &Batch) -> Result<Recorded, LedgerError> {
         let read_failed = self.read_failed();

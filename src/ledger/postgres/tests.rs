@@ -1,6 +1,163 @@
-//! A shared ledger for the tests of all ledgers, on a real server.
+//! A shared ledger for the tests of all ledgers, on a real server, and the tests of what only a
+//! shared ledger promises.
+
+use std::time::Duration;
+
+use backend::{PgBackend, execute, rows};
+
+use super::*;
+use crate::ledger::testing::Backend;
+use crate::ledger::testing::facts::{NOW, ending, facts, known, opening, record};
+use crate::ledger::{Facts, Ledger, LedgerError, OpenRun, Recorded, RunRef, ShowLedger};
+use crate::model::attempt::{AttemptId, Batch, PairVersion, WallMs};
+use crate::model::class::{Class, Refusal, ResultCode};
+use crate::model::exit_code::ExitCode;
+use crate::model::texts::Text;
 
 pub(crate) mod backend;
 #[allow(dead_code, reason = "whole programs need more of it than the tests of the ledger")]
 #[path = "../../../tests/support/postgres.rs"]
 mod server;
+
+const MATCH: Class = Class::Answered(ResultCode::Match);
+
+/// Opens a run on a new ledger; `None` if this machine has no server.
+fn open_run() -> Option<(PgBackend, PgLedger, OpenRun)> {
+    if !PgBackend::is_available() {
+        return None;
+    }
+    let mut place = PgBackend::new();
+    let mut ledger = place.open(NOW).unwrap();
+    let run = ledger.open_run(&opening(1, 1)).unwrap();
+    Some((place, ledger, run))
+}
+
+/// Returns an intent for attempt `n` of this pair, made with the knowledge of this version.
+fn claim(run: &OpenRun, n: u32, pair: u64, version: u16) -> Batch {
+    let mut batch = facts(run.start, n, &[(pair, None)]);
+    batch.intents[0].version = PairVersion(version);
+    batch
+}
+
+/// Records a batch, and returns the numbers of the refused attempts.
+fn refused(ledger: &mut PgLedger, run: &OpenRun, batch: Batch) -> Vec<u64> {
+    let Recorded { refused } = PgBackend::record(ledger, run, batch).unwrap();
+    refused.into_iter().map(|attempt| attempt.0 & u64::from(u32::MAX)).collect()
+}
+
+/// Returns the settlements of `facts` without their intents.
+fn answer(run: &OpenRun, n: u32, pair: u64, class: Class) -> Batch {
+    Batch { intents: Vec::new(), ..facts(run.start, n, &[(pair, Some(class))]) }
+}
+
+#[test]
+fn an_intent_is_granted_only_by_the_version_of_a_closed_pair() {
+    let Some((_place, mut ledger, run)) = open_run() else { return };
+    let ledger = &mut ledger;
+    assert_eq!(refused(ledger, &run, claim(&run, 1, 7, 0)), [0; 0], "a new pair");
+    for version in [0, 1, 2] {
+        assert_eq!(refused(ledger, &run, claim(&run, 2, 7, version)), [2], "it is open: {version}");
+    }
+    refused(ledger, &run, answer(&run, 1, 7, MATCH));
+    for version in [0, 2, 65_535] {
+        assert_eq!(refused(ledger, &run, claim(&run, 3, 7, version)), [3], "not {version}");
+    }
+    assert_eq!(refused(ledger, &run, claim(&run, 4, 7, 1)), [0; 0]);
+    // An answer and the next intent of its pair in one batch.
+    let mut both = claim(&run, 5, 7, 2);
+    both.settlements = answer(&run, 4, 7, MATCH).settlements;
+    assert_eq!(refused(ledger, &run, both), [0; 0]);
+    let versions = rows(ledger, "SELECT version || ' ' || open FROM pairs");
+    assert_eq!(versions, ["3 true"]);
+    assert_eq!(PgBackend::stored(ledger).facts.len(), 3, "what is refused leaves nothing");
+}
+
+#[test]
+fn a_start_that_was_declared_dead_keeps_its_answers_and_gets_no_intent() {
+    let Some((mut place, mut first, run)) = open_run() else { return };
+    refused(&mut first, &run, claim(&run, 1, 7, 0));
+    // The session is lost, and with it the lock. Another start declares the first one dead.
+    execute(&first, "SELECT pg_advisory_unlock_all()");
+    let mut second = place.open(WallMs(NOW.0 + 1)).unwrap();
+    let in_doubt = [(7, "lost_killed".to_owned(), "own")];
+    assert_eq!(known(&mut second, &RunRef::Open(run.id)), in_doubt);
+    let mut late = answer(&run, 1, 7, MATCH);
+    late.intents = claim(&run, 2, 8, 0).intents;
+    assert_eq!(refused(&mut first, &run, late), [2], "its intent is refused");
+    let healed = [(7, "match".to_owned(), "own")];
+    assert_eq!(known(&mut second, &RunRef::Open(run.id)), healed, "its answer counts");
+    let pairs = rows(&second, "SELECT version || ' ' || open || ' ' || class FROM pairs");
+    assert_eq!(pairs, ["2 false 1"], "who read the doubt is refused");
+    assert_eq!(refused(&mut first, &run, claim(&run, 3, 8, 0)), [0; 0], "it goes on");
+}
+
+#[test]
+fn batches_that_the_server_has_lost_are_noticed() {
+    let Some((_place, mut ledger, run)) = open_run() else { return };
+    refused(&mut ledger, &run, claim(&run, 1, 7, 0));
+    refused(&mut ledger, &run, claim(&run, 2, 8, 0));
+    execute(&ledger, "UPDATE starts SET batch = 1");
+    let told = PgBackend::record(&mut ledger, &run, claim(&run, 3, 9, 0)).unwrap_err();
+    let said = told.error.to_string();
+    assert!(said.contains("has lost batches: it confirmed 2, and holds 1"), "{said}");
+    assert_eq!((told.error.exit_code(), told.batch.intents.len()), (ExitCode::Storage, 1));
+}
+
+/// A lost answer: the batch is durable, and it is offered again.
+#[test]
+fn a_batch_that_is_offered_again_is_recorded_once_and_keeps_its_grants() {
+    let Some((_place, mut ledger, run)) = open_run() else { return };
+    refused(&mut ledger, &run, claim(&run, 1, 7, 0));
+    let mut batch = claim(&run, 2, 8, 0);
+    batch.settlements = answer(&run, 1, 7, MATCH).settlements;
+    refused(&mut ledger, &run, batch.clone());
+    ledger
+        .worker
+        .ask(async |session| {
+            session.forget_the_latest_answer();
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(refused(&mut ledger, &run, batch), [0; 0], "granted before, and still granted");
+    assert_eq!(PgBackend::stored(&ledger).facts.len(), 2);
+    assert_eq!(rows(&ledger, "SELECT batch::text FROM starts"), ["2"]);
+    assert_eq!(refused(&mut ledger, &run, claim(&run, 3, 9, 0)), [0; 0], "the next one");
+}
+
+#[test]
+fn a_refusal_that_no_longer_counts_gives_the_end_before_back() {
+    let Some((_place, ledger, run)) = open_run() else { return };
+    let mut ledger = record(ledger, &run, &[(1, Some(MATCH))], &[]);
+    ledger.end_run(&run, &ending(ExitCode::Complete)).unwrap();
+    let next = ledger.open_run(&opening(2, 2)).unwrap();
+    let refusal = Class::Refused(Refusal::Other);
+    let mut ledger = record(ledger, &next, &[(1, Some(refusal))], &[1]);
+    let other = ledger.find_run(&opening(3, 3)).unwrap();
+    let earlier = [(1, "Answered(Match)".to_owned(), "earlier")];
+    assert_eq!(known(&mut ledger, &other.run), earlier);
+}
+
+#[test]
+fn a_text_with_a_nul_character_is_stored() {
+    let Some((_place, mut ledger, run)) = open_run() else { return };
+    let mut batch = facts(run.start, 1, &[(1, Some(MATCH))]);
+    batch.settlements[0].texts.set(Text::Remark, Some("a\0b".to_owned()));
+    refused(&mut ledger, &run, batch);
+    let details = ledger.details(&[AttemptId::of(run.start, 1)]).unwrap();
+    assert_eq!(details[0].texts.get(Text::Remark), Some("a\u{FFFD}b"));
+}
+
+#[test]
+fn a_lock_is_waited_for() {
+    let Some((place, ledger, _run)) = open_run() else { return };
+    let location = place.location();
+    let refused = PgLedger::open(&location, Duration::ZERO, || NOW).map(drop).unwrap_err();
+    assert!(matches!(refused, LedgerError::Locked(_)), "{refused}");
+    let waiting = std::thread::spawn(move || {
+        PgLedger::open(&location, Duration::from_secs(20), || NOW).map(drop)
+    });
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(ledger.status(0, 1).unwrap().runs.len(), 1);
+    drop(ledger);
+    waiting.join().unwrap().unwrap();
+}

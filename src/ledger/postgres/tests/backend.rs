@@ -49,7 +49,7 @@ pub(crate) fn execute(ledger: &PgLedger, sql: &str) {
 }
 
 /// Reads rows on the ledger's session, each as a text.
-fn rows(ledger: &PgLedger, sql: &str) -> Vec<String> {
+pub(crate) fn rows(ledger: &PgLedger, sql: &str) -> Vec<String> {
     let sql = sql.to_owned();
     let rows = ledger.worker.ask(async move |session: &mut Session| {
         session.client.query(&sql, &[]).await.map_err(session.read_failed())
