@@ -13,6 +13,7 @@ mod support;
 
 use std::process::Command;
 
+use support::cutting::CuttingProxy;
 use support::postgres::{TestServer, address, server};
 use support::{
     Finished, Running, Vendor, Workspace, billed, bought_once, many_people, name, nik, people_csv,
@@ -167,6 +168,40 @@ fn a_server_that_crashes_costs_nothing() {
     let summary = shared.place.summary("o.csv");
     assert_eq!(summary["spending"]["possible"]["in_doubt"], 0);
     assert_eq!(summary["spending"]["confirmed"], billed(&calls));
+}
+
+/// The connection to the server breaks again and again, at any byte of an answer: also between a
+/// commit and the answer that tells of it.
+#[test]
+fn a_connection_that_is_cut_anywhere_costs_nothing() {
+    let Some(server) = server() else { return };
+    for seed in 0..2 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        // The first session comes as far as the first batches; a later one may be cut while it is
+        // set up.
+        let after = move |n: usize| match n {
+            0 => Some(random.u64(9000..14_000)),
+            n => (n % 20 > 0).then(|| random.u64(2500..9000)),
+        };
+        let proxy = CuttingProxy::start(server.port(), after);
+        let direct = address().unwrap();
+        let shared = Shared::at(direct, &["--latency", "5ms"]);
+        shared.place.write("in.csv", many_people(300));
+        let cut =
+            shared.address.replace(&format!(":{}/", server.port()), &format!(":{}/", proxy.port));
+        let mut command = shared.run_command("in.csv", &["-o", "o.csv", "--concurrency", "8"]);
+        command.env("CEKNIK_LEDGER", cut);
+        Running::start(command).end().exits(0);
+        assert!(proxy.cuts() > 5, "{} cuts", proxy.cuts());
+        eprintln!("CUTS {}", proxy.cuts());
+        let calls = shared.vendor.calls();
+        bought_once(&calls);
+        let spending = &shared.place.summary("o.csv")["spending"];
+        assert_eq!(
+            (&spending["confirmed"], &spending["possible"]["in_doubt"]),
+            (&billed(&calls).into(), &0.into())
+        );
+    }
 }
 
 #[test]

@@ -25,6 +25,7 @@ use serde_json::Value;
 use tokio::net::TcpSocket;
 
 pub mod book;
+pub mod cutting;
 pub mod faults;
 pub mod files;
 pub mod money;

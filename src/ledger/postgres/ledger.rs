@@ -46,6 +46,7 @@ impl PgLedger {
         let ledger = Self::connect(location, true)?;
         ledger.worker.ask(async move |session: &mut Session| {
             lock::take_within(&session.client, &session.access.name, lock_wait).await?;
+            session.has_lock = true;
             session.reap_dead_starts(now()).await
         })?;
         Ok(ledger)
@@ -81,7 +82,7 @@ impl PgLedger {
 impl Facts for PgLedger {
     fn find_run(&mut self, opening: &StartRequest) -> Result<FoundRun, LedgerError> {
         let opening = opening.clone();
-        self.worker.ask(async move |session: &mut Session| session.find(&opening).await)
+        self.worker.ask_patiently(async move |session: &mut Session| session.find(&opening).await)
     }
 
     fn visit_earlier(
@@ -90,7 +91,8 @@ impl Facts for PgLedger {
         keys: &SortedKeys,
         visit: &mut dyn FnMut(PairIndex, Standing),
     ) -> Result<(), LedgerError> {
-        let pairs = self.worker.ask(async |session: &mut Session| session.pairs_about().await)?;
+        let pairs =
+            self.worker.ask_patiently(async |session: &mut Session| session.pairs_about().await)?;
         let wanted = keys.as_slice();
         let wanted = is_look_up_faster(wanted.len(), pairs)
             .then(|| wanted.iter().map(|key| key.0.to_vec()).collect());
@@ -118,11 +120,11 @@ impl Facts for PgLedger {
     }
 
     fn history(&mut self) -> Result<History, LedgerError> {
-        self.worker.ask(async |session: &mut Session| session.read_history().await)
+        self.worker.ask_patiently(async |session: &mut Session| session.read_history().await)
     }
 
     fn unsettled(&mut self) -> Result<u64, LedgerError> {
-        self.worker.ask(async |session: &mut Session| session.count_unsettled().await)
+        self.worker.ask_patiently(async |session: &mut Session| session.count_unsettled().await)
     }
 }
 
@@ -135,7 +137,7 @@ impl Ledger for PgLedger {
 
     fn open_run(&mut self, opening: &StartRequest) -> Result<OpenRun, LedgerError> {
         let opening = opening.clone();
-        self.worker.ask(async move |session: &mut Session| {
+        self.worker.ask_patiently(async move |session: &mut Session| {
             session.begin_start(&opening, &host_name()).await
         })
     }
@@ -146,7 +148,8 @@ impl Ledger for PgLedger {
 
     fn details(&mut self, attempts: &[AttemptId]) -> Result<Vec<AttemptDetail>, LedgerError> {
         let attempts = attempts.to_vec();
-        self.worker.ask(async move |session: &mut Session| session.read_details(&attempts).await)
+        self.worker
+            .ask_patiently(async move |session: &mut Session| session.read_details(&attempts).await)
     }
 
     fn end_start(&mut self, run: &OpenRun, ending: &StartEnd) -> Result<(), LedgerError> {
@@ -158,14 +161,14 @@ impl Ledger for PgLedger {
     }
 
     fn remembered_body(&mut self) -> Result<Option<BodyKind>, LedgerError> {
-        let body = self.worker.ask(async |session: &mut Session| {
+        let body = self.worker.ask_patiently(async |session: &mut Session| {
             meta::get(&session.client, &session.access.name, "body").await
         })?;
         Ok(body.as_deref().and_then(BodyKind::from_name))
     }
 
     fn remember_body(&mut self, kind: BodyKind) -> Result<(), LedgerError> {
-        self.worker.ask(async move |session: &mut Session| {
+        self.worker.ask_patiently(async move |session: &mut Session| {
             meta::set(&session.client, &session.access.name, "body", kind.name()).await
         })
     }
@@ -183,7 +186,7 @@ impl PgLedger {
         ends_run: bool,
     ) -> Result<(), LedgerError> {
         let (run, ending) = (run.clone(), ending.clone());
-        self.worker.ask(async move |session: &mut Session| {
+        self.worker.ask_patiently(async move |session: &mut Session| {
             session.note_ended(&run, &ending, ends_run).await
         })
     }
@@ -253,7 +256,7 @@ impl ShowLedger for PgLedger {
     }
 
     fn status(&self, utc_offset_ms: i64, most_doubts: u64) -> Result<Status, LedgerError> {
-        self.worker.ask(async move |session: &mut Session| {
+        self.worker.ask_patiently(async move |session: &mut Session| {
             session.read_status(utc_offset_ms, most_doubts).await
         })
     }

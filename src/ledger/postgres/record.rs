@@ -5,24 +5,23 @@
 //! granted.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use super::batch::{Told, id, send};
+use super::batch::{Told, attempt_of, id, number_of, send};
 use super::error::{is_temporary, lost_to_another, unreachable_server};
-use super::lock;
+use super::patience::Patience;
 use super::session::Session;
 use super::statements::Statements;
 use crate::ledger::{LedgerError, Recorded, Unrecorded};
-use crate::model::attempt::{AttemptId, Batch};
+use crate::model::attempt::{AttemptId, Batch, Intent, Settlement};
+use crate::model::class::{Class, NotSent};
+use crate::model::texts::Texts;
+use crate::rules::classify::charge;
 
 /// Longest time that the server may take for one batch, before the connection counts as broken.
 const BATCH_TIMEOUT: Duration = Duration::from_secs(20);
-/// First pause before a broken connection is made anew. Doubles each time.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// Longest pause before a broken connection is made anew.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Pause before a transaction that was given up because of another one is tried again.
 const SHORT_PAUSE: Duration = Duration::from_millis(10);
 
@@ -30,43 +29,27 @@ impl Session {
     /// Records a batch of facts durably. While the server does not answer, offers the batch again.
     pub(super) async fn record(&mut self, mut batch: Batch) -> Result<Recorded, Box<Unrecorded>> {
         batch.settlements.iter_mut().for_each(|fact| fact.texts.cut_long());
-        let begun = Instant::now();
-        let mut pause = FIRST_PAUSE;
+        let mut patience = Patience::begin(self.patience);
         loop {
             let told = match self.try_to_record(&batch).await {
                 Ok(Told::Durable(granted)) => return Ok(self.confirm(&batch, &granted)),
-                Ok(Told::Fenced) => self.adopt_generation(&batch).await.map(Some),
-                Ok(Told::LostToAnother) => {
+                Ok(Told::Fenced) => self.adopt_generation(&batch).await,
+                Ok(Told::LostToAnother) if !patience.is_over() => {
                     sleep(SHORT_PAUSE).await;
-                    Ok(None)
+                    continue;
+                }
+                Ok(Told::LostToAnother) => {
+                    let why = "other transactions are always in the way".to_owned();
+                    Err(unreachable_server(&self.access.name, why))
                 }
                 Err(error) => Err(error),
             };
-            match told {
-                Ok(Some(recorded)) => return Ok(recorded),
-                Ok(None) if begun.elapsed() < self.patience => {}
-                Err(error) if is_temporary(&error) && begun.elapsed() < self.patience => {
-                    sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                    self.reconnect().await;
-                }
-                Ok(None) => {
-                    let why = "other transactions are always in the way".to_owned();
-                    let error = unreachable_server(&self.access.name, why);
-                    return Err(Box::new(Unrecorded { error, batch }));
-                }
-                Err(error) => return Err(Box::new(Unrecorded { error, batch })),
-            }
-        }
-    }
-
-    /// Connects anew. If that fails, the old connection stays, whose next statement fails at once.
-    async fn reconnect(&mut self) {
-        let Ok(client) = self.access.connect().await else { return };
-        if lock::take(&client, &self.access.name).await.is_ok() {
-            self.client = client;
-            if let Some(writing) = &mut self.writing {
-                writing.statements = None;
+            let waited = match told {
+                Ok(recorded) => return Ok(recorded),
+                Err(error) => patience.wait(self, error).await,
+            };
+            if let Err(error) = waited {
+                return Err(Box::new(Unrecorded { error, batch }));
             }
         }
     }
@@ -116,7 +99,31 @@ impl Session {
         for fact in &batch.settlements {
             writing.open.remove(&fact.attempt);
         }
+        if writing.is_unsure {
+            self.recall_granted(batch).await?;
+        }
         Ok(Recorded { refused: batch.intents.iter().map(|intent| intent.attempt).collect() })
+    }
+
+    /// Settles as not sent the intents of a batch that are recorded all the same: the batch was
+    /// durable before the start was declared dead, and only its answer was lost.
+    async fn recall_granted(&mut self, batch: &Batch) -> Result<(), LedgerError> {
+        let read_failed = self.read_failed();
+        let asked: Vec<i64> = batch.intents.iter().map(|i| number_of(i.attempt)).collect();
+        let query = "SELECT attempt FROM intents WHERE attempt = ANY($1)";
+        let there = self.client.query(query, &[&asked]).await.map_err(read_failed)?;
+        let there: BTreeSet<_> = there.iter().map(|row| attempt_of(row.get(0))).collect();
+        let granted = batch.intents.iter().filter(|intent| there.contains(&intent.attempt));
+        let recalled = Batch { settlements: granted.map(recall).collect(), ..Batch::default() };
+        match self.try_to_record(&recalled).await? {
+            Told::Durable(granted) => drop(self.confirm(&recalled, &granted)),
+            // The batch is offered again, and with it this.
+            Told::Fenced | Told::LostToAnother => {
+                let why = "the start was declared dead again".to_owned();
+                return Err(unreachable_server(&self.access.name, why));
+            }
+        }
+        Ok(())
     }
 
     /// Offers a batch once.
@@ -141,6 +148,19 @@ impl Session {
         // A server that names an error has not committed. A server that is gone may have.
         writing.is_unsure |= told.as_ref().is_err_and(is_temporary);
         told
+    }
+}
+
+/// Returns the settlement of an intent whose call was not sent.
+fn recall(intent: &Intent) -> Settlement {
+    let class = Class::NotSent(NotSent::Recalled);
+    Settlement {
+        attempt: intent.attempt,
+        class,
+        charge: charge(class),
+        http: None,
+        texts: Texts::default(),
+        at: intent.at,
     }
 }
 

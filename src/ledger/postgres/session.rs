@@ -8,20 +8,17 @@
 use std::time::Duration;
 
 use rustls_tokio_postgres::MakeRustlsConnect;
-use tokio::time::timeout;
 use tokio_postgres::Client;
 use tokio_postgres::config::TargetSessionAttrs;
 
 use super::batch::Writing;
-use super::error::{failed, unreachable_server};
+use super::error::failed;
 use super::location::SharedLocation;
 use crate::ledger::{LedgerError, LedgerName};
 use crate::tls;
 
 /// Oldest version of PostgreSQL that is used, in the form of `server_version_num`.
 const OLDEST_SERVER: i32 = 140_000;
-/// Longest time that the server may take for one statement that reads.
-const READ_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Everything that is needed to connect.
 pub(super) struct Access {
@@ -111,14 +108,19 @@ pub(super) struct Session {
     pub(super) client: Client,
     /// State of the start that is recorded; `None` before the start and after its end.
     pub(super) writing: Option<Writing>,
-    /// Longest time for which a batch is offered to a server that does not answer.
+    /// True if this session took the lock.
+    pub(super) has_lock: bool,
+    /// True while everything that is read belongs to one moment.
+    pub(super) reads_one_moment: bool,
+    /// Longest time for which a server that does not answer is waited for.
     pub(super) patience: Duration,
 }
 
 impl Session {
     pub(super) async fn new(access: Access, patience: Duration) -> Result<Self, LedgerError> {
         let client = access.connect().await?;
-        Ok(Self { access, client, writing: None, patience })
+        let (has_lock, reads_one_moment) = (false, false);
+        Ok(Self { access, client, writing: None, has_lock, reads_one_moment, patience })
     }
 
     /// Returns the error of the ledger for an error of a statement that reads.
@@ -131,14 +133,5 @@ impl Session {
     pub(super) fn write_failed(&self) -> impl Fn(tokio_postgres::Error) -> LedgerError + use<> {
         let name = self.access.name.clone();
         move |error| failed(&name, "written", &error)
-    }
-
-    /// Bounds the time of an operation that reads. A server that no longer answers is an error.
-    pub(super) async fn within_bounds<T>(
-        name: LedgerName,
-        act: impl Future<Output = Result<T, LedgerError>>,
-    ) -> Result<T, LedgerError> {
-        let silent = || unreachable_server(&name, "it does not answer".to_owned());
-        timeout(READ_TIMEOUT, act).await.unwrap_or_else(|_| Err(silent()))
     }
 }

@@ -15,7 +15,7 @@ use crate::rules::tally::count;
 impl Session {
     /// Reads everything that is shown, as of one moment.
     pub(super) async fn read_status(
-        &self,
+        &mut self,
         utc_offset_ms: i64,
         most_doubts: u64,
     ) -> Result<Status, LedgerError> {
@@ -37,13 +37,16 @@ impl Session {
     }
 
     /// Begins to read: what others write from now on is not seen.
-    pub(super) async fn begin_reading(&self) -> Result<(), LedgerError> {
+    pub(super) async fn begin_reading(&mut self) -> Result<(), LedgerError> {
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-        self.client.batch_execute(begin).await.map_err(self.read_failed())
+        self.client.batch_execute(begin).await.map_err(self.read_failed())?;
+        self.reads_one_moment = true;
+        Ok(())
     }
 
     /// Ends what [`Self::begin_reading`] began.
-    pub(super) async fn end_reading(&self) -> Result<(), LedgerError> {
+    pub(super) async fn end_reading(&mut self) -> Result<(), LedgerError> {
+        self.reads_one_moment = false;
         self.client.batch_execute("COMMIT").await.map_err(self.read_failed())
     }
 

@@ -124,6 +124,26 @@ fn a_batch_that_is_offered_again_is_recorded_once_and_keeps_its_grants() {
     assert_eq!(refused(&mut ledger, &run, claim(&run, 3, 9, 0)), [0; 0], "the next one");
 }
 
+/// The batch was durable, its answer was lost, and then the start was declared dead: its intents
+/// are in doubt until the start comes back, and it knows that they were never sent.
+#[test]
+fn intents_that_were_granted_without_an_answer_are_recalled() {
+    let Some((mut place, mut first, run)) = open_run() else { return };
+    let batch = claim(&run, 1, 7, 0);
+    refused(&mut first, &run, batch.clone());
+    let forget = async |session: &mut session::Session| {
+        session.forget_the_latest_answer();
+        Ok(())
+    };
+    first.worker.ask(forget).unwrap();
+    execute(&first, "SELECT pg_advisory_unlock_all()");
+    let mut second = place.open(WallMs(NOW.0 + 1)).unwrap();
+    assert_eq!(refused(&mut first, &run, batch), [1]);
+    let own = [(7, "not_sent_recalled".to_owned(), "own")];
+    assert_eq!(known(&mut second, &RunRef::Open(run.id)), own);
+    assert_eq!(refused(&mut first, &run, claim(&run, 2, 7, 2)), [0; 0], "it may be asked about");
+}
+
 #[test]
 fn a_refusal_that_no_longer_counts_gives_the_end_before_back() {
     let Some((_place, ledger, run)) = open_run() else { return };

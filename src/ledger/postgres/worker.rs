@@ -64,7 +64,7 @@ impl Worker {
         self.tasks.as_ref().is_some_and(|tasks| tasks.try_send(task).is_ok())
     }
 
-    /// Carries out a task, and waits for its result.
+    /// Carries out a task once, and waits for its result.
     pub(super) fn ask<T: Send + 'static>(
         &self,
         act: impl AsyncFnOnce(&mut Session) -> Result<T, LedgerError> + Send + 'static,
@@ -72,10 +72,22 @@ impl Worker {
         let (tell, told) = sync_channel(1);
         self.hand_over(boxed(move |session| {
             let act = async move {
-                let name = session.access.name.clone();
-                let _ = tell.send(Session::within_bounds(name, act(session)).await);
+                let _ = tell.send(session.once(act).await);
             };
             act.boxed_local()
+        }));
+        told.recv().unwrap_or(Err(LedgerError::WriterGone))
+    }
+
+    /// Carries out a task that may be repeated, and waits for its result. Repeats it while the
+    /// server does not answer.
+    pub(super) fn ask_patiently<T: Send + 'static>(
+        &self,
+        act: impl AsyncFn(&mut Session) -> Result<T, LedgerError> + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        let (tell, told) = sync_channel(1);
+        self.hand_over(boxed(move |session| {
+            async move { drop(tell.send(session.patiently(act).await)) }.boxed_local()
         }));
         told.recv().unwrap_or(Err(LedgerError::WriterGone))
     }
