@@ -114,6 +114,10 @@ impl From<PassError> for Error {
                 "look at the folder and its free space; the answers are safe in the ledger, and \
                  the same command writes them without buying anything twice",
             ),
+            PassError::Removed(_) => (
+                ExitCode::Storage,
+                "its output cannot be made again; give the run another name with --once, or none, to ask again",
+            ),
             PassError::Changed => (
                 ExitCode::Input,
                 "no output was replaced; when the file is whole, run the same command again: what \

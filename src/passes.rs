@@ -74,6 +74,9 @@ pub enum PassError {
     /// The caller asked the pass to stop, because of a signal or because nobody takes the rows.
     #[error("interrupted")]
     Interrupted,
+    /// The run has finished, and some of its facts were removed by a purge since.
+    #[error("run {0} has finished, and its answers were removed since (`ceknik purge`)")]
+    Removed(u64),
     /// The figures of the output or of the funnel do not add up, which is a defect of this program.
     #[error("the figures do not add up: {0}")]
     Inconsistent(String),
@@ -88,7 +91,7 @@ impl PassError {
     pub(crate) const fn stop_reason(&self) -> StopReason {
         match self {
             Self::Input(_) => StopReason::InputUnreadable,
-            Self::Ledger(_) | Self::Output(_) => StopReason::Storage,
+            Self::Ledger(_) | Self::Output(_) | Self::Removed(_) => StopReason::Storage,
             Self::Inconsistent(_) | Self::Broken(_) => StopReason::Defect,
             Self::Changed | Self::Interrupted => StopReason::InputChanged,
         }

@@ -72,3 +72,10 @@ pub(crate) fn certificates(path: Option<&Path>) -> Result<Vec<CertificateDer<'st
     }
     Ok(found)
 }
+
+/// Checks whether a handshake failed because of what the other side presented, and not because of
+/// the network.
+pub(crate) fn is_refusal(error: &(dyn std::error::Error + 'static)) -> bool {
+    let io = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    io.is_some_and(|inner| inner.is::<rustls::Error>())
+}

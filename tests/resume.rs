@@ -359,10 +359,11 @@ fn a_finished_run_of_a_name_makes_no_call_and_writes_what_is_missing() {
     let (first, calls) = (place.read("o.csv"), vendor.calls().len());
     let again = [&flags[..4], &["--max-attempts", "9"]].concat();
     let there = place.run("in.csv", &vendor.base_url, &again).exits(3);
-    there.says("run 1 has finished: 5 calls").says("the output is there already");
+    there.says("run 1 has finished, and its output is there already");
     std::fs::remove_file(place.path("o.csv")).unwrap();
     std::fs::remove_file(place.path("o.csv.summary.json")).unwrap();
-    place.run("in.csv", &vendor.base_url, &again).exits(3);
+    let written = place.run("in.csv", &vendor.base_url, &again).exits(3);
+    written.says("run 1 has finished: 5 calls");
     assert_eq!((place.read("o.csv"), vendor.calls().len()), (first, calls));
     let summary = place.summary("o.csv");
     assert_eq!((&summary["run"], &summary["starts"]), (&1.into(), &1.into()));
@@ -371,6 +372,13 @@ fn a_finished_run_of_a_name_makes_no_call_and_writes_what_is_missing() {
         (&status["runs"][0]["starts"], &status["runs"][0]["state"]),
         (&1.into(), &"finished".into())
     );
+
+    // Its answers are gone: an output without them would be wrong.
+    place.ceknik(&["purge", "--older-than", "0s", "--base-url", &vendor.base_url]).exits(0);
+    place.run("in.csv", &vendor.base_url, &again).exits(3).says("its output is there already");
+    std::fs::remove_file(place.path("o.csv")).unwrap();
+    place.run("in.csv", &vendor.base_url, &again).exits(18).says("its answers were removed since");
+    assert!(!place.path("o.csv").exists());
 
     // Another name, another file and no name are other runs.
     let other = ["-o", "p.csv", "--once", "night-2", "--max-attempts", "2"];

@@ -83,6 +83,9 @@ fn stop_reason_text(stop: StopReason, stats: &Stats) -> String {
         StopReason::Interrupted(Signal::HangUp) => "the terminal is gone",
         StopReason::InputChanged => "the input changed while it was read",
         StopReason::InputUnreadable => "the input can no longer be read",
+        StopReason::TakenOver => {
+            "the connection to the ledger was lost, and meanwhile another command has used it"
+        }
         StopReason::Storage => "the ledger cannot be written",
         StopReason::Defect => "a part of ceknik ended early, which is a defect",
     };

@@ -103,6 +103,9 @@ impl Start<'_> {
         let once = job.once.as_deref();
         let opening = opening(&input, &surveyed, &job.reuse, once, account, clock::now());
         let found = ledger.find_run(&opening)?;
+        if let Some(exit) = self.delivered(&found) {
+            return Ok(exit);
+        }
         let (reuse, retry) = (&job.reuse, &job.engine.retry);
         let rules = ReuseRules { reuse, retry, now: opening.at };
         let known = fold(&mut input, &mut surveyed, &mut ledger, &found, rules, &is_stopped)
@@ -118,9 +121,6 @@ impl Start<'_> {
         let options = job.engine.options(body, config.deadline, Timestamp::now(), seed());
         let client = Client::new(&self.vendor.options)?;
         let table = std::mem::take(&mut surveyed.table);
-        if let Some(exit) = self.delivered(&found) {
-            return Ok(exit);
-        }
         let run = begin(&mut ledger, &opening, found)?;
 
         // From here on nothing may return before the last words.
@@ -174,9 +174,10 @@ impl Start<'_> {
 
     /// Returns the exit code of a run that has finished, if its output is in its place.
     fn delivered(&self, found: &FoundRun) -> Option<ExitCode> {
-        let RunRef::Finished { exit, .. } = found.run else { return None };
+        let RunRef::Finished { run, exit } = found.run else { return None };
         self.destination.is_there().then(|| {
-            self.screen.say("the output is there already, and stays as it is");
+            let id = run.0;
+            self.screen.say(&format!("run {id} has finished, and its output is there already"));
             exit
         })
     }

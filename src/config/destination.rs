@@ -144,8 +144,7 @@ impl Destination {
 
     /// Checks whether a finished output is in its place.
     pub fn is_there(&self) -> bool {
-        let paths = [false, true].map(|from_sandbox| self.finished(from_sandbox));
-        paths.into_iter().flatten().any(Path::exists)
+        self.finished(false).is_some_and(Path::exists)
     }
 
     /// Returns the path of the output of a run that stopped early; `None` for standard output.

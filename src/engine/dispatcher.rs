@@ -310,6 +310,9 @@ impl Dispatcher {
         granted.into_iter().for_each(|at| self.table.note_granted(at));
         self.watch.stats.elsewhere += refused.len() as u64;
         refused.into_iter().for_each(|job| self.drop_intent(&job));
+        if recorded.taken_over {
+            self.stop(StopReason::TakenOver);
+        }
     }
 
     /// Takes into account that the facts handed over last could not be recorded: nothing more is

@@ -133,8 +133,15 @@ pub(crate) const fn of_ledger(error: &LedgerError) -> &'static str {
             "bring the key file back from a backup; without it the stored answers cannot be told \
              apart, and a new key would buy all of them again"
         }
+        LedgerError::Version { ledger, .. } if ledger.is_shared() => {
+            "use the version of ceknik that wrote it, or name another schema in the address"
+        }
         LedgerError::Version { .. } => {
             "use the version of ceknik that wrote it, or name another file"
+        }
+        LedgerError::Lost { ledger, .. } if ledger.is_shared() => {
+            "the database was set back, to a backup or to a standby that was behind: bring the newer state back; \
+             calls whose facts are gone may have been charged, and would be made again"
         }
         LedgerError::Lost { .. } => {
             "bring the ledger back from its newest backup, with its -wal, .key and .witness. If \
@@ -154,7 +161,8 @@ pub(crate) const fn of_ledger(error: &LedgerError) -> &'static str {
              command goes on from there"
         }
         LedgerError::Refused { .. } => {
-            "look at the user, CEKNIK_LEDGER_PASSWORD, --ledger-ca-cert, and the rights that the database gives"
+            "look at what the server says above; the password is CEKNIK_LEDGER_PASSWORD, a certificate authority of your \
+             own --ledger-ca-cert"
         }
         LedgerError::Missing(_) => {
             "the first `ceknik run` makes it; name another with --ledger FILE"

@@ -243,6 +243,9 @@ pub struct Recorded {
     /// about the pair. These attempts must not be sent. A ledger with one writing process at a time
     /// refuses none.
     pub refused: Vec<AttemptId>,
+    /// True if another start has taken the ledger over, so that no intent of this start is granted
+    /// any more. Its settlements are recorded all the same.
+    pub taken_over: bool,
 }
 
 /// Facts that could not be made durable, and are handed back: an answer among them may have been

@@ -56,6 +56,8 @@ pub enum StopReason {
     InputChanged,
     /// The input can no longer be read.
     InputUnreadable,
+    /// Another start has taken the ledger over.
+    TakenOver,
     /// The ledger cannot record.
     Storage,
     /// A part of this program ended before its work was done.
@@ -96,6 +98,7 @@ impl StopReason {
             Self::RefusalsInRow => ("refusals_in_a_row", ExitCode::Source),
             Self::LostAnswers => ("lost_answers", ExitCode::Source),
             Self::Mismatches => ("mismatches", ExitCode::Source),
+            Self::TakenOver => ("taken_over", ExitCode::LedgerBusy),
             Self::Storage => ("storage", ExitCode::Storage),
             Self::Interrupted(Signal::HangUp) => ("hung_up", ExitCode::HungUp),
             Self::Interrupted(Signal::Interrupt) => ("interrupted", ExitCode::Interrupted),
@@ -132,6 +135,7 @@ mod tests {
             (StopReason::RefusalsInRow, "refusals_in_a_row", 16),
             (StopReason::LostAnswers, "lost_answers", 16),
             (StopReason::Mismatches, "mismatches", 16),
+            (StopReason::TakenOver, "taken_over", 17),
             (StopReason::Storage, "storage", 18),
             (StopReason::Defect, "internal_error", 1),
             (StopReason::Interrupted(Signal::HangUp), "hung_up", 129),

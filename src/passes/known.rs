@@ -5,7 +5,7 @@ use crate::ledger::{Facts, RunRef};
 use crate::model::attempt::WallMs;
 use crate::model::funnel::Ages;
 use crate::rules::first_verdicts::Earliest;
-use crate::rules::pair_table::PairTable;
+use crate::rules::pair_table::{PairState, PairTable};
 use crate::rules::retry::RetryPolicy;
 use crate::rules::reuse::{Age, ReusePolicy};
 use crate::rules::tally::{RunTotals, count};
@@ -56,7 +56,13 @@ pub fn fold_known<F: Facts + ?Sized>(
     }
     match run {
         // Nothing is sent any more, whatever today's retry policy is.
-        RunRef::Finished { .. } => table.give_up_all(),
+        RunRef::Finished { run, .. } => {
+            let is_removed = |state: &PairState| state.end.is_none() && state.spent.sends == 0;
+            if table.states().any(is_removed) {
+                return Err(PassError::Removed(run.0));
+            }
+            table.give_up_all();
+        }
         RunRef::New { .. } | RunRef::Open(_) => table.give_up_exhausted(retry),
     }
     known.run.verdicts = verdicts.counted();

@@ -8,6 +8,7 @@ use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
 use crate::ledger::{LedgerError, LedgerName};
+use crate::tls;
 
 /// Beginning of the library's text for a failed TLS handshake. The library tells the kinds of its
 /// errors only by their texts.
@@ -25,7 +26,9 @@ pub(super) fn failed(ledger: &LedgerName, act: &'static str, error: &Error) -> L
     let Some(code) = error.code() else {
         let cause = error.source().map(ToString::to_string).unwrap_or_default();
         return match () {
-            () if said.starts_with(TLS) => refused(format!("does not prove who it is: {cause}")),
+            () if said.starts_with(TLS) && error.source().is_some_and(is_presented) => {
+                refused(format!("does not prove who it is: {cause}"))
+            }
             () if LOGIN.iter().any(|begin| said.starts_with(begin)) => {
                 refused(format!("refuses the login: {cause}"))
             }
@@ -45,12 +48,19 @@ pub(super) fn failed(ledger: &LedgerName, act: &'static str, error: &Error) -> L
         SqlState::UNDEFINED_TABLE | SqlState::INVALID_SCHEMA_NAME => {
             LedgerError::Missing(ledger.clone())
         }
-        SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN | SqlState::CANNOT_CONNECT_NOW => {
-            unreachable_server(ledger, message.to_owned())
-        }
+        SqlState::ADMIN_SHUTDOWN
+        | SqlState::CRASH_SHUTDOWN
+        | SqlState::CANNOT_CONNECT_NOW
+        | SqlState::TOO_MANY_CONNECTIONS => unreachable_server(ledger, message.to_owned()),
         SqlState::DATA_CORRUPTED | SqlState::INDEX_CORRUPTED => storage("read", true, message),
         _ => storage(act, false, message),
     }
+}
+
+/// Checks whether a handshake failed because of what the server presented. The library tells a
+/// server without TLS in a text.
+fn is_presented(cause: &(dyn std::error::Error + 'static)) -> bool {
+    tls::is_refusal(cause) || !cause.is::<std::io::Error>()
 }
 
 /// Checks whether an error comes from the network. A connection that takes too long is such an

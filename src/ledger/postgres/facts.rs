@@ -37,11 +37,16 @@ pub(super) struct Runs {
 }
 
 impl Runs {
-    /// Returns the standing of a pair from a row of [`standings_query`].
-    fn standing(&self, row: &Row) -> (PairKey, Standing) {
+    /// Returns the standing of a pair from a row of [`standings_query`]; `None` if a later version
+    /// stored it, or it is damaged.
+    fn standing(&self, row: &Row) -> Option<(PairKey, Standing)> {
         let version = PairVersion(u16::try_from(row.get::<_, i32>(1)).unwrap_or(u16::MAX));
         let attempt: Option<i64> = row.get(2);
-        let end = row.get::<_, Option<i16>>(3).and_then(class_of).and_then(Class::end);
+        let class = match row.get::<_, Option<i16>>(3) {
+            Some(code) => Some(class_of(code)?),
+            None => None,
+        };
+        let end = class.and_then(Class::end);
         let at: Option<i64> = row.get(4);
         let fact = attempt.zip(end).and_then(|(attempt, end)| {
             let attempt = attempt_of(attempt);
@@ -50,7 +55,7 @@ impl Runs {
             let fact = EarlierFact { attempt, end, at: WallMs(at.unwrap_or(0)), taken_over };
             (run.is_none() || run != self.own).then_some(fact)
         });
-        (pair_of(row, 0), Standing { version, end: fact })
+        Some((pair_of(row, 0)?, Standing { version, end: fact }))
     }
 }
 
@@ -67,10 +72,10 @@ fn standings_query(condition: &str) -> String {
     )
 }
 
-/// Reads the key of a pair from a column. A damaged key is found nowhere.
-fn pair_of(row: &Row, column: usize) -> PairKey {
+/// Reads the key of a pair from a column; `None` if it is damaged.
+fn pair_of(row: &Row, column: usize) -> Option<PairKey> {
     let bytes: &[u8] = row.get(column);
-    PairKey(bytes.try_into().unwrap_or_default())
+    bytes.try_into().map(PairKey).ok()
 }
 
 impl Session {
@@ -116,12 +121,12 @@ impl Session {
             let all =
                 self.client.prepare(&standings_query("")).await.map_err(self.read_failed())?;
             let none: [i32; 0] = [];
-            return self.read_chunks(&all, none, give, |row| Some(runs.standing(row))).await;
+            return self.read_chunks(&all, none, give, |row| runs.standing(row)).await;
         };
         let query = standings_query("WHERE p.pair = ANY($1)");
         let some = self.client.prepare(&query).await.map_err(self.read_failed())?;
         for keys in keys.chunks(KEYS_IN_A_QUERY) {
-            self.read_chunks(&some, [keys], give, |row| Some(runs.standing(row))).await?;
+            self.read_chunks(&some, [keys], give, |row| runs.standing(row)).await?;
         }
         Ok(())
     }
@@ -148,7 +153,7 @@ impl Session {
             let attempt = attempt_of(row.get(0));
             let class = class_of(row.get(2))?;
             let (at, voided) = (WallMs(row.get(3)), row.get(4));
-            Some((pair_of(row, 1), OwnAttempt { attempt, class, at, voided }))
+            Some((pair_of(row, 1)?, OwnAttempt { attempt, class, at, voided }))
         };
         for start in starts {
             let first = i64::from(start.get::<_, i32>(0)) << 32;
@@ -176,7 +181,7 @@ impl Session {
         while let Some(row) = rows.try_next().await.map_err(&failed)? {
             let row = read(&row).ok_or_else(|| LedgerError::Version {
                 ledger: self.access.name.clone(),
-                what: "holds facts of a later version".to_owned(),
+                what: "holds facts of a later version, or damaged ones".to_owned(),
             })?;
             chunk.push(row);
             if chunk.len() == CHUNK && give.send(std::mem::take(&mut chunk)).await.is_err() {

@@ -133,9 +133,12 @@ impl Session {
                     EXISTS (SELECT 1 FROM runs)),
                 setval(pg_get_serial_sequence('starts', 'id'), greatest((SELECT max(id) FROM starts), 1),
                     EXISTS (SELECT 1 FROM starts));
-             COMMIT; ANALYZE"
+             COMMIT"
         );
-        self.client.batch_execute(&script).await.map_err(self.write_failed())
+        self.client.batch_execute(&script).await.map_err(self.write_failed())?;
+        // The server does it by itself some time later.
+        let _ = self.client.batch_execute("ANALYZE pairs, intents, settlements, starts").await;
+        Ok(())
     }
 
     /// Gives an import up. The ledger is as it was.

@@ -137,7 +137,7 @@ impl Ledger for PgLedger {
 
     fn open_run(&mut self, opening: &StartRequest) -> Result<OpenRun, LedgerError> {
         let opening = opening.clone();
-        self.worker.ask_patiently(async move |session: &mut Session| {
+        self.worker.ask(async move |session: &mut Session| {
             session.begin_start(&opening, &host_name()).await
         })
     }

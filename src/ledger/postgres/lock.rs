@@ -21,7 +21,7 @@ const CEKNIK: i32 = 0x63656b;
 /// # Errors
 /// [`LedgerError::Locked`] if another session holds the lock.
 pub(super) async fn take(client: &Client, name: &LedgerName) -> Result<(), LedgerError> {
-    let query = "SELECT pg_try_advisory_lock($1, current_schema()::regnamespace::oid::int)";
+    let query = "SELECT coalesce(pg_try_advisory_lock($1, current_schema()::regnamespace::oid::int), false)";
     let row = client.query_one(query, &[&CEKNIK]).await;
     match row.map_err(|error| failed(name, "opened", &error))?.get(0) {
         true => Ok(()),
@@ -42,4 +42,39 @@ pub(super) async fn take_within(
             told => return told,
         }
     }
+}
+
+/// Releases the lock, before a session ends: the server ends it only some time later.
+pub(super) async fn release(client: &Client) {
+    // The lock is released with the session in any case.
+    let _ = client.batch_execute("SELECT pg_advisory_unlock_all()").await;
+}
+
+/// Identity of a session on the server.
+pub(super) struct Backend {
+    process: i32,
+    began: String,
+}
+
+impl Backend {
+    /// Returns the identity of this session.
+    pub(super) async fn of(client: &Client, name: &LedgerName) -> Result<Self, LedgerError> {
+        let query =
+            "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()";
+        let row = client.query_one(query, &[]).await;
+        let row = row.map_err(|error| failed(name, "opened", &error))?;
+        Ok(Self { process: row.get(0), began: row.get(1) })
+    }
+}
+
+/// Ends another session of this program on the server, if it is still there.
+pub(super) async fn end_session(
+    client: &Client,
+    name: &LedgerName,
+    backend: &Backend,
+) -> Result<(), LedgerError> {
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE pid = $1 AND backend_start::text = $2";
+    let ended = client.query(end, &[&backend.process, &backend.began]).await;
+    ended.map(drop).map_err(|error| failed(name, "opened", &error))
 }

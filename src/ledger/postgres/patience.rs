@@ -1,6 +1,7 @@
 //! Waits for a server that does not answer: how long, and how a session is made anew.
 //!
-//! Must hold: the wait ends. A session that held the lock is made anew only with the lock.
+//! Must hold: the wait ends. What a session read before its start was opened is not used in another
+//! session, because another start may have written meanwhile.
 
 use std::time::{Duration, Instant};
 
@@ -11,77 +12,79 @@ use super::lock;
 use super::session::Session;
 use crate::ledger::LedgerError;
 
-/// Longest time that the server may take for one operation that reads or changes a run.
+/// Longest time that the server may take for one operation that may be repeated.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(600);
 /// First pause before a broken connection is made anew. Doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Longest pause before a broken connection is made anew.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// The wait for a server.
-pub(super) struct Patience {
-    ends: Instant,
+/// The time since which the server has not answered, over all operations.
+pub(super) struct Outage {
+    began: Option<Instant>,
     pause: Duration,
+    /// Longest time for which a server that does not answer is waited for.
+    most: Duration,
 }
 
-impl Patience {
-    /// Begins a wait that lasts at most `most`.
-    pub(super) fn begin(most: Duration) -> Self {
-        Self { ends: Instant::now() + most, pause: FIRST_PAUSE }
+impl Outage {
+    pub(super) const fn new(most: Duration) -> Self {
+        Self { began: None, pause: FIRST_PAUSE, most }
     }
 
-    /// Checks whether the time is up.
+    /// Checks whether the server has not answered for too long.
     pub(super) fn is_over(&self) -> bool {
-        Instant::now() >= self.ends
+        self.began.is_some_and(|began| began.elapsed() >= self.most)
     }
 
-    /// Waits a little, and makes the session anew. If that fails, the old connection stays, whose
-    /// next statement fails at once.
-    ///
-    /// # Errors
-    /// Returns `error` if it is not temporary, or the time is up. If the session could not be made
-    /// anew for another reason, returns that.
-    pub(super) async fn wait(
-        &mut self,
-        session: &mut Session,
-        error: LedgerError,
-    ) -> Result<(), LedgerError> {
-        if !is_temporary(&error) || self.is_over() {
-            return Err(error);
-        }
-        sleep(self.pause).await;
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-        match session.reconnect().await {
-            // Another start has the lock; it may end in time.
-            Err(LedgerError::Locked(name)) if self.is_over() => Err(LedgerError::Locked(name)),
-            Err(error) if is_temporary(&error) || matches!(error, LedgerError::Locked(_)) => Ok(()),
-            told => told,
-        }
+    /// Notes that the server has answered.
+    pub(super) fn ends(&mut self) {
+        (self.began, self.pause) = (None, FIRST_PAUSE);
     }
 }
 
 impl Session {
-    /// Connects anew, and takes the lock again if this session had it.
+    /// Waits a little after an error of the server, and makes the session anew. If that fails, the
+    /// old connection stays, whose next statement fails at once.
+    ///
+    /// # Errors
+    /// Returns `error` if it is not temporary, or the server has not answered for too long.
+    pub(super) async fn wait_for_server(&mut self, error: LedgerError) -> Result<(), LedgerError> {
+        if !is_temporary(&error) || self.outage.is_over() {
+            return Err(error);
+        }
+        if self.outage.began.is_none() {
+            tracing::warn!(%error, "no new call is made until the ledger can be written again");
+        }
+        self.outage.began.get_or_insert_with(Instant::now);
+        sleep(self.outage.pause).await;
+        self.outage.pause = (self.outage.pause * 2).min(LONGEST_PAUSE);
+        match self.reconnect().await {
+            Err(error) if self.outage.is_over() => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Connects anew. Ends the old session on the server, which may not have noticed that its
+    /// connection is broken, and takes its lock over. If another start has the lock, this session
+    /// goes on without it: it may settle, and gets no intent granted.
     async fn reconnect(&mut self) -> Result<(), LedgerError> {
         let client = self.access.connect().await?;
+        lock::end_session(&client, &self.access.name, &self.backend).await?;
+        let backend = lock::Backend::of(&client, &self.access.name).await?;
         if self.has_lock {
-            lock::take(&client, &self.access.name).await?;
+            let told = lock::take_within(&client, &self.access.name, LONGEST_PAUSE).await;
+            self.has_lock = match told {
+                Ok(()) => true,
+                Err(LedgerError::Locked(_)) => false,
+                Err(error) => return Err(error),
+            };
         }
-        self.client = client;
+        (self.client, self.backend) = (client, backend);
         if let Some(writing) = &mut self.writing {
             writing.statements = None;
         }
         Ok(())
-    }
-
-    /// Carries out an operation within bounds of time.
-    pub(super) async fn once<T>(
-        &mut self,
-        act: impl AsyncFnOnce(&mut Self) -> Result<T, LedgerError>,
-    ) -> Result<T, LedgerError> {
-        let name = self.access.name.clone();
-        let silent = || unreachable_server(&name, "it does not answer".to_owned());
-        timeout(OPERATION_TIMEOUT, act(self)).await.unwrap_or_else(|_| Err(silent()))
     }
 
     /// Carries out an operation that may be repeated, until the server has answered.
@@ -89,13 +92,22 @@ impl Session {
         &mut self,
         act: impl AsyncFn(&mut Self) -> Result<T, LedgerError>,
     ) -> Result<T, LedgerError> {
-        let mut patience = Patience::begin(self.patience);
         loop {
-            match self.once(&act).await {
-                // What is read within a snapshot cannot be read on in another session.
-                Err(error) if !self.reads_one_moment => patience.wait(self, error).await?,
-                told => return told,
+            let name = self.access.name.clone();
+            let silent = || unreachable_server(&name, "it does not answer".to_owned());
+            let told = timeout(OPERATION_TIMEOUT, act(self)).await;
+            match told.unwrap_or_else(|_| Err(silent())) {
+                Err(error) if self.may_go_on_anew() => self.wait_for_server(error).await?,
+                told => {
+                    self.outage.ends();
+                    return told;
+                }
             }
         }
+    }
+
+    /// Checks whether another session may go on from here: a start is open, or nothing is written.
+    const fn may_go_on_anew(&self) -> bool {
+        !self.reads_one_moment && (self.writing.is_some() || !self.has_lock)
     }
 }

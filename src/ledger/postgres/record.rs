@@ -11,7 +11,6 @@ use tokio::time::{sleep, timeout};
 
 use super::batch::{Told, attempt_of, id, number_of, send};
 use super::error::{is_temporary, lost_to_another, unreachable_server};
-use super::patience::Patience;
 use super::session::Session;
 use super::statements::Statements;
 use crate::ledger::{LedgerError, Recorded, Unrecorded};
@@ -29,12 +28,11 @@ impl Session {
     /// Records a batch of facts durably. While the server does not answer, offers the batch again.
     pub(super) async fn record(&mut self, mut batch: Batch) -> Result<Recorded, Box<Unrecorded>> {
         batch.settlements.iter_mut().for_each(|fact| fact.texts.cut_long());
-        let mut patience = Patience::begin(self.patience);
         loop {
             let told = match self.try_to_record(&batch).await {
-                Ok(Told::Durable(granted)) => return Ok(self.confirm(&batch, &granted)),
-                Ok(Told::Fenced) => self.adopt_generation(&batch).await,
-                Ok(Told::LostToAnother) if !patience.is_over() => {
+                Ok(Told::Durable(granted)) => Ok(self.confirm(&batch, &granted)),
+                Ok(Told::Fenced) => self.fenced(&batch).await,
+                Ok(Told::LostToAnother) if !self.outage.is_over() => {
                     sleep(SHORT_PAUSE).await;
                     continue;
                 }
@@ -45,8 +43,11 @@ impl Session {
                 Err(error) => Err(error),
             };
             let waited = match told {
-                Ok(recorded) => return Ok(recorded),
-                Err(error) => patience.wait(self, error).await,
+                Ok(recorded) => {
+                    self.outage.ends();
+                    return Ok(recorded);
+                }
+                Err(error) => self.wait_for_server(error).await,
             };
             if let Err(error) = waited {
                 return Err(Box::new(Unrecorded { error, batch }));
@@ -67,7 +68,7 @@ impl Session {
                 writing.open.remove(&fact.attempt);
             }
         }
-        Recorded { refused }
+        Recorded { refused, taken_over: false }
     }
 
     /// Forgets that the latest batch was confirmed, as if the server's answer had been lost.
@@ -79,30 +80,29 @@ impl Session {
         }
     }
 
-    /// Finds out why a batch was fenced. The answers in it are durable; its number is used again.
-    async fn adopt_generation(&mut self, batch: &Batch) -> Result<Recorded, LedgerError> {
+    /// Takes into account that a batch was fenced, because another start has declared this one dead.
+    /// The answers in the batch are durable. No intent of this start is granted any more: what this
+    /// start knows of its pairs is no longer all that there is.
+    async fn fenced(&mut self, batch: &Batch) -> Result<Recorded, LedgerError> {
         let read_failed = self.read_failed();
         let name = self.access.name.clone();
         let Some(writing) = &mut self.writing else { return Err(LedgerError::WriterGone) };
-        let query = "UPDATE starts SET reaped_at = NULL WHERE id = $1 RETURNING generation, batch";
+        let query = "SELECT batch FROM starts WHERE id = $1";
         let row = self.client.query_opt(query, &[&id(writing.start)]).await.map_err(read_failed)?;
-        let (generation, known): (i32, i64) = row.map_or((0, -1), |row| (row.get(0), row.get(1)));
+        let known: i64 = row.map_or(-1, |row| row.get(0));
         if known < writing.confirmed {
-            let what = format!(
-                "has lost batches: it confirmed {}, and holds {}",
-                writing.confirmed,
-                known.max(0)
-            );
+            let (confirmed, known) = (writing.confirmed, known.max(0));
+            let what = format!("has lost batches: it confirmed {confirmed}, and holds {known}");
             return Err(LedgerError::Lost { ledger: name, what });
         }
-        writing.generation = generation;
         for fact in &batch.settlements {
             writing.open.remove(&fact.attempt);
         }
         if writing.is_unsure {
             self.recall_granted(batch).await?;
         }
-        Ok(Recorded { refused: batch.intents.iter().map(|intent| intent.attempt).collect() })
+        let refused = batch.intents.iter().map(|intent| intent.attempt).collect();
+        Ok(Recorded { refused, taken_over: true })
     }
 
     /// Settles as not sent the intents of a batch that are recorded all the same: the batch was
@@ -115,13 +115,12 @@ impl Session {
         let there: BTreeSet<_> = there.iter().map(|row| attempt_of(row.get(0))).collect();
         let granted = batch.intents.iter().filter(|intent| there.contains(&intent.attempt));
         let recalled = Batch { settlements: granted.map(recall).collect(), ..Batch::default() };
-        match self.try_to_record(&recalled).await? {
-            Told::Durable(granted) => drop(self.confirm(&recalled, &granted)),
-            // The batch is offered again, and with it this.
-            Told::Fenced | Told::LostToAnother => {
-                let why = "the start was declared dead again".to_owned();
-                return Err(unreachable_server(&self.access.name, why));
-            }
+        if !recalled.is_empty() {
+            // It is fenced too, and its settlements count all the same.
+            self.try_to_record(&recalled).await?;
+        }
+        if let Some(writing) = &mut self.writing {
+            writing.is_unsure = false;
         }
         Ok(())
     }
@@ -131,12 +130,22 @@ impl Session {
         let name = self.access.name.clone();
         let write_failed = self.write_failed();
         let Some(writing) = &mut self.writing else { return Err(LedgerError::WriterGone) };
+        let without_intents;
+        let batch = if self.has_lock {
+            batch
+        } else {
+            // Another start has the lock. It may not have declared this one dead yet.
+            without_intents = Batch { intents: Vec::new(), ..batch.clone() };
+            &without_intents
+        };
+        let (has_lock, client) = (self.has_lock, &self.client);
         let sent = async {
             if writing.statements.is_none() {
-                writing.statements = Some(Statements::prepare(&self.client).await?);
+                writing.statements = Some(Statements::prepare(client).await?);
             }
             let Some(statements) = &writing.statements else { return Ok(Told::LostToAnother) };
-            send(&self.client, statements, writing, batch).await
+            let told = send(client, statements, writing, batch).await?;
+            Ok(if has_lock { told } else { Told::Fenced })
         };
         let silent = || unreachable_server(&name, "it does not answer".to_owned());
         let told = match timeout(BATCH_TIMEOUT, sent).await {

@@ -27,8 +27,10 @@ impl Session {
         act: impl AsyncFnOnce(&mut Self) -> Result<T, LedgerError>,
     ) -> Result<T, LedgerError> {
         let failed = self.write_failed();
-        self.client.batch_execute(BEGIN).await.map_err(&failed)?;
-        let told = act(self).await;
+        let told = match self.client.batch_execute(BEGIN).await.map_err(&failed) {
+            Ok(()) => act(self).await,
+            Err(error) => Err(error),
+        };
         let end = if told.is_ok() { "COMMIT" } else { "ROLLBACK" };
         let ended = self.client.batch_execute(end).await.map_err(&failed);
         let told = told?;

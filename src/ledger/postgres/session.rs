@@ -8,15 +8,20 @@
 use std::time::Duration;
 
 use rustls_tokio_postgres::MakeRustlsConnect;
+use tokio::time::timeout;
 use tokio_postgres::Client;
 use tokio_postgres::config::TargetSessionAttrs;
 
 use super::batch::Writing;
-use super::error::failed;
+use super::error::{failed, unreachable_server};
 use super::location::SharedLocation;
+use super::lock::Backend;
+use super::patience::Outage;
 use crate::ledger::{LedgerError, LedgerName};
 use crate::tls;
 
+/// Longest time until a session can be used: connecting, the login and the first statements.
+const OPENING_TIMEOUT: Duration = Duration::from_secs(20);
 /// Oldest version of PostgreSQL that is used, in the form of `server_version_num`.
 const OLDEST_SERVER: i32 = 140_000;
 
@@ -55,8 +60,13 @@ impl Access {
         Ok(Self { name, connection, schema: url.schema.clone(), tls, writes })
     }
 
-    /// Connects, and checks the server.
+    /// Connects, and checks the server. A server that accepts and then says nothing is an error.
     pub(super) async fn connect(&self) -> Result<Client, LedgerError> {
+        let silent = || unreachable_server(&self.name, "it accepts, and says nothing".to_owned());
+        timeout(OPENING_TIMEOUT, self.open()).await.unwrap_or_else(|_| Err(silent()))
+    }
+
+    async fn open(&self) -> Result<Client, LedgerError> {
         let failed = |error| failed(&self.name, "opened", &error);
         let (client, connection) =
             self.connection.connect(self.tls.clone()).await.map_err(failed)?;
@@ -65,6 +75,9 @@ impl Access {
         let set = format!(
             "SET search_path = {}; SET lock_timeout = '100ms';
              SET idle_in_transaction_session_timeout = '10min';
+             SET statement_timeout = 0; SET idle_session_timeout = 0;
+             SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 2;
+             SET tcp_keepalives_count = 3; SET tcp_user_timeout = '10s';
              SET default_transaction_isolation = 'read committed'",
             self.schema
         );
@@ -77,7 +90,8 @@ impl Access {
     async fn check_server(&self, client: &Client) -> Result<(), LedgerError> {
         let setting = "SELECT current_setting('server_version_num')::int,
                               current_setting('fsync')::bool AND current_setting('full_page_writes')::bool,
-                              current_setting('synchronous_commit') IN ('off', 'local')";
+                              current_setting('synchronous_commit') IN ('off', 'local'),
+                              current_setting('server_encoding') IN ('UTF8', 'SQL_ASCII')";
         let failed = |error| failed(&self.name, "opened", &error);
         let row = client.query_one(setting, &[]).await.map_err(failed)?;
         let refuse = |what: String| Err(LedgerError::Refused { ledger: self.name.clone(), what });
@@ -88,6 +102,12 @@ impl Access {
                 "is PostgreSQL {}, and 14 is the oldest that is used",
                 version / 10_000
             ));
+        }
+        if !row.get::<_, bool>(3) {
+            return refuse(
+                "has a database that is not encoded in UTF-8, which every text of a vendor needs"
+                    .to_owned(),
+            );
         }
         if self.writes && !is_durable {
             return refuse(
@@ -112,15 +132,18 @@ pub(super) struct Session {
     pub(super) has_lock: bool,
     /// True while everything that is read belongs to one moment.
     pub(super) reads_one_moment: bool,
-    /// Longest time for which a server that does not answer is waited for.
-    pub(super) patience: Duration,
+    pub(super) outage: Outage,
+    /// Identity of this session on the server.
+    pub(super) backend: Backend,
 }
 
 impl Session {
     pub(super) async fn new(access: Access, patience: Duration) -> Result<Self, LedgerError> {
         let client = access.connect().await?;
-        let (has_lock, reads_one_moment) = (false, false);
-        Ok(Self { access, client, writing: None, has_lock, reads_one_moment, patience })
+        let backend = Backend::of(&client, &access.name).await?;
+        let outage = Outage::new(patience);
+        let (writing, has_lock, reads_one_moment) = (None, false, false);
+        Ok(Self { access, client, writing, has_lock, reads_one_moment, outage, backend })
     }
 
     /// Returns the error of the ledger for an error of a statement that reads.

@@ -88,13 +88,14 @@ fn settle(if_stored: &str) -> String {
         "WITH d AS ({rows}),
          put AS (INSERT INTO settlements (attempt, at, class, charge, http, {texts})
             SELECT attempt, at, class, charge, http, {texts} FROM d {if_stored} RETURNING attempt)
-         UPDATE pairs p SET version = p.version + (NOT p.open)::int, open = false,
+         UPDATE pairs p SET version = p.version + (p.attempt = d.attempt AND NOT p.open)::int,
+            open = p.open AND p.attempt <> d.attempt,
             prior = CASE WHEN d.ends AND p.ended IS DISTINCT FROM d.attempt THEN p.ended ELSE p.prior END,
             ended = CASE WHEN d.ends THEN d.attempt WHEN p.ended = d.attempt THEN p.prior ELSE p.ended END,
             class = CASE WHEN d.ends THEN d.class WHEN p.ended = d.attempt THEN {class} ELSE p.class END,
             at = CASE WHEN d.ends THEN d.at WHEN p.ended = d.attempt THEN {at} ELSE p.at END
          FROM put JOIN d USING (attempt) JOIN intents i USING (attempt)
-         WHERE p.pair = i.pair AND p.attempt = d.attempt"
+         WHERE p.pair = i.pair AND d.attempt IN (p.attempt, p.ended)"
     )
 }
 

@@ -41,7 +41,7 @@ fn claim(run: &OpenRun, n: u32, pair: u64, version: u16) -> Batch {
 
 /// Records a batch, and returns the numbers of the refused attempts.
 fn refused(ledger: &mut PgLedger, run: &OpenRun, batch: Batch) -> Vec<u64> {
-    let Recorded { refused } = PgBackend::record(ledger, run, batch).unwrap();
+    let Recorded { refused, .. } = PgBackend::record(ledger, run, batch).unwrap();
     refused.into_iter().map(|attempt| attempt.0 & u64::from(u32::MAX)).collect()
 }
 
@@ -88,7 +88,10 @@ fn a_start_that_was_declared_dead_keeps_its_answers_and_gets_no_intent() {
     assert_eq!(known(&mut second, &RunRef::Open(run.id)), healed, "its answer counts");
     let pairs = rows(&second, "SELECT version || ' ' || open || ' ' || class FROM pairs");
     assert_eq!(pairs, ["2 false 1"], "who read the doubt is refused");
-    assert_eq!(refused(&mut first, &run, claim(&run, 3, 8, 0)), [0; 0], "it goes on");
+    for n in 3..5 {
+        let told = PgBackend::record(&mut first, &run, claim(&run, n, 8, 0)).unwrap();
+        assert!(told.taken_over && told.refused.len() == 1, "no intent any more: {told:?}");
+    }
 }
 
 #[test]
@@ -141,7 +144,8 @@ fn intents_that_were_granted_without_an_answer_are_recalled() {
     assert_eq!(refused(&mut first, &run, batch), [1]);
     let own = [(7, "not_sent_recalled".to_owned(), "own")];
     assert_eq!(known(&mut second, &RunRef::Open(run.id)), own);
-    assert_eq!(refused(&mut first, &run, claim(&run, 2, 7, 2)), [0; 0], "it may be asked about");
+    let again = second.open_run(&opening(1, 1)).unwrap();
+    assert_eq!(refused(&mut second, &again, claim(&again, 1, 7, 2)), [0; 0], "it may be asked");
 }
 
 #[test]

@@ -42,8 +42,13 @@ impl LedgerUrl {
     /// The address is not usable. The message says why, and does not contain the address.
     pub fn of(value: &Path) -> Option<Result<Self, String>> {
         let text = value.to_str()?;
-        let is_address = text.starts_with("postgres://") || text.starts_with("postgresql://");
-        is_address.then(|| Self::parse(text))
+        let (scheme, rest) = text.split_once("://")?;
+        Some(match scheme {
+            "postgres" | "postgresql" => Self::parse(text),
+            // A mistyped address is no file: a new ledger would buy everything again.
+            _ if rest.is_empty() => return None,
+            _ => Err("the address of a shared ledger begins with postgres://".to_owned()),
+        })
     }
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -56,10 +61,12 @@ impl LedgerUrl {
                 "sslmode" => mode = Some(SslWish::parse(&value)?),
                 "host" | "port" | "hostaddr" => kept.push((name, value)),
                 "password" => return Err(password_refused()),
-                other => {
-                    return Err(format!(
-                        "the address has the setting {other:?}; schema, host, port, hostaddr and sslmode are the only ones"
-                    ));
+                _ => {
+                    return Err(
+                        "the address may have the settings schema, host, port, hostaddr and \
+                         sslmode, and no others"
+                            .to_owned(),
+                    );
                 }
             }
         }
@@ -212,7 +219,10 @@ mod tests {
             ("postgres:///kyc", "names no host"),
             ("postgres://db/kyc?sslmode=disable", "on this machine only"),
             ("postgres://db/kyc?sslmode=prefer", "verify-full or disable"),
-            ("postgres://db/kyc?options=-c", "has the setting \"options\""),
+            ("postgres://db/kyc?options=-c", "and no others"),
+            ("postgres://me:a?hunter2@db/kyc", "and no others"),
+            ("Postgres://me:hunter2@db/kyc", "begins with postgres://"),
+            ("pg://me:hunter2@db/kyc", "begins with postgres://"),
         ] {
             let error = LedgerUrl::of(Path::new(address)).unwrap().unwrap_err();
             assert!(error.contains(why), "{address}: {error}");

@@ -10,6 +10,7 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
+use super::lock;
 use super::session::{Access, Session};
 use crate::ledger::LedgerError;
 
@@ -72,7 +73,7 @@ impl Worker {
         let (tell, told) = sync_channel(1);
         self.hand_over(boxed(move |session| {
             let act = async move {
-                let _ = tell.send(session.once(act).await);
+                let _ = tell.send(act(session).await);
             };
             act.boxed_local()
         }));
@@ -143,5 +144,8 @@ where
 async fn serve(mut session: Session, mut waiting: mpsc::Receiver<Task>) {
     while let Some(task) = waiting.recv().await {
         task(&mut session).await;
+    }
+    if session.has_lock {
+        lock::release(&session.client).await;
     }
 }

@@ -32,7 +32,7 @@ impl SqliteLedger {
                 label: row.get(4)?,
                 account: row.get(5)?,
                 rows: row.get(6)?,
-                created_at: WallMs(row.get(7)?),
+                created_at: WallMs(row.get::<_, Option<i64>>(7)?.ok_or_else(damaged)?),
                 answers_since: WallMs(row.get(8)?),
                 reask_since: WallMs(row.get(9)?),
                 superseded: row.get(10)?,
@@ -75,7 +75,7 @@ impl SqliteLedger {
         let mut statement = self.connection.prepare(&format!(
             "SELECT i.id, i.pair, i.record, i.at, s.class, s.charge, s.http, s.at,
                 EXISTS (SELECT 1 FROM voids v WHERE v.id = i.id), {texts}
-             FROM intents i JOIN settlements s ON s.id = i.id
+             FROM intents i LEFT JOIN settlements s ON s.id = i.id
              WHERE i.id >= ?1 AND i.id < ?2 AND {INTENT} AND {SETTLEMENT} ORDER BY i.id"
         ))?;
         for (id, start) in (1..).map(StartId).zip(self.starts()?) {
@@ -105,17 +105,19 @@ impl SqliteLedger {
 /// Reads an attempt from a row of [`SqliteLedger::export_attempts`].
 fn moved_attempt(row: &Row<'_>, attempt: AttemptId) -> rusqlite::Result<MovedAttempt> {
     let charges = [Charge::Free, Charge::Charged, Charge::Unknown];
-    let charge: u8 = row.get(5)?;
+    // Each attempt is settled once its start is over.
+    let class: Option<u8> = row.get(4)?;
+    let charge: Option<u8> = row.get(5)?;
     Ok(MovedAttempt {
         pair: PairKey(row.get(1)?),
         record: row.get(2)?,
         at: WallMs(row.get(3)?),
         settlement: Settlement {
             attempt,
-            class: Class::from_code(row.get(4)?).ok_or_else(damaged)?,
-            charge: charges.into_iter().find(|c| c.code() == charge).ok_or_else(damaged)?,
+            class: class.and_then(Class::from_code).ok_or_else(damaged)?,
+            charge: charges.into_iter().find(|c| Some(c.code()) == charge).ok_or_else(damaged)?,
             http: row.get(6)?,
-            at: WallMs(row.get(7)?),
+            at: WallMs(row.get::<_, Option<i64>>(7)?.ok_or_else(damaged)?),
             texts: Texts::try_collect(|text| row.get(9 + text as usize))?,
         },
         voided: row.get(8)?,

@@ -98,11 +98,15 @@ impl Facts for SqliteLedger {
                  LEFT JOIN settlements s ON s.id = i.id LEFT JOIN voids v ON v.id = i.id
                  WHERE i.id >= ?1 AND i.id < ?2 AND {INTENT} AND {SETTLEMENT} ORDER BY i.id"
         ))?;
+        let purged_to = self.purged_to_of(run)?;
         for start in self.starts_of(run)? {
             let Range { start: mut expected, end } = start.attempts();
             let mut rows = statement.query(params![expected, end, UNSETTLED.code()])?;
             while let Some(row) = rows.next()? {
                 let (pair, own) = visited_attempt(row)?;
+                if expected <= purged_to {
+                    expected = own.attempt.0;
+                }
                 // If an attempt is missing, this run would make the call again; if the attempt
                 // belongs to another run, that run would. Each attempt of a start that is over has
                 // a settlement.
@@ -113,7 +117,7 @@ impl Facts for SqliteLedger {
                 expected += 1;
                 visit(keys.find(&pair), own);
             }
-            if start.intents.is_some() && expected < end {
+            if start.intents.is_some() && expected < end && end > purged_to + 1 {
                 return Err(damaged().into());
             }
         }
@@ -130,6 +134,17 @@ impl Facts for SqliteLedger {
 }
 
 impl SqliteLedger {
+    /// Returns the number up to which a purge may have removed attempts of a run; 0 if the run is
+    /// open, because a purge keeps its attempts.
+    fn purged_to_of(&self, run: RunId) -> Result<u64, LedgerError> {
+        let is_open = self.connection.query_row(
+            "SELECT state = 'open' FROM runs WHERE id = ?1",
+            [run.0],
+            |row| row.get(0),
+        )?;
+        if is_open { Ok(0) } else { Ok(self.meta("purged_to")?.unwrap_or(0)) }
+    }
+
     /// Reads the details of attempts. See [`crate::ledger::Ledger::details`].
     pub(super) fn read_details(
         &mut self,

@@ -104,7 +104,7 @@ fn all_of_a_batch_or_nothing_is_recorded<B: Backend>() {
     handed_back(&told[1], twice);
     match &told[2] {
         // A ledger that grants intents does not grant this one.
-        Ok(Recorded { refused }) => assert_eq!(refused, &[AttemptId::of(run.start, 2)]),
+        Ok(Recorded { refused, .. }) => assert_eq!(refused, &[AttemptId::of(run.start, 2)]),
         told => handed_back(told, again),
     }
     assert_eq!(B::stored(&ledger).facts.len(), 2);
