@@ -15,6 +15,7 @@ mod ledger;
 mod location;
 mod lock;
 mod meta;
+mod outage;
 mod patience;
 mod preview;
 mod purge;

@@ -3,46 +3,18 @@
 //! Must hold: the wait ends. What a session read before its start was opened is not used in another
 //! session, because another start may have written meanwhile.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
 use super::error::{is_temporary, unreachable_server};
 use super::lock;
+use super::outage::LONGEST_PAUSE;
 use super::session::Session;
 use crate::ledger::LedgerError;
 
 /// Longest time that the server may take for one operation that may be repeated.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(600);
-/// First pause before a broken connection is made anew. Doubles each time.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// Longest pause before a broken connection is made anew.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-
-/// The time since which the server has not answered, over all operations.
-pub(super) struct Outage {
-    began: Option<Instant>,
-    pause: Duration,
-    /// Longest time for which a server that does not answer is waited for.
-    most: Duration,
-}
-
-impl Outage {
-    pub(super) const fn new(most: Duration) -> Self {
-        Self { began: None, pause: FIRST_PAUSE, most }
-    }
-
-    /// Checks whether the server has not answered for too long.
-    pub(super) fn is_over(&self) -> bool {
-        self.began.is_some_and(|began| began.elapsed() >= self.most)
-    }
-
-    /// Notes that the server has answered.
-    pub(super) fn ends(&mut self) {
-        (self.began, self.pause) = (None, FIRST_PAUSE);
-    }
-}
-
 impl Session {
     /// Waits a little after an error of the server, and makes the session anew. If that fails, the
     /// old connection stays, whose next statement fails at once.
@@ -53,12 +25,10 @@ impl Session {
         if !is_temporary(&error) || self.outage.is_over() {
             return Err(error);
         }
-        if self.outage.began.is_none() {
+        if self.outage.begins() {
             tracing::warn!(%error, "no new call is made until the ledger can be written again");
         }
-        self.outage.began.get_or_insert_with(Instant::now);
-        sleep(self.outage.pause).await;
-        self.outage.pause = (self.outage.pause * 2).min(LONGEST_PAUSE);
+        sleep(self.outage.next_pause()).await;
         match self.reconnect().await {
             Err(error) if self.outage.is_over() => Err(error),
             Ok(()) | Err(_) => Ok(()),

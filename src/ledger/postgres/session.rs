@@ -16,7 +16,7 @@ use super::batch::Writing;
 use super::error::{failed, unreachable_server};
 use super::location::SharedLocation;
 use super::lock::Backend;
-use super::patience::Outage;
+use super::outage::Outage;
 use crate::ledger::{LedgerError, LedgerName};
 use crate::tls;
 
