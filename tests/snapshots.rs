@@ -64,6 +64,10 @@ fn help() {
             let said = place.ceknik(&[command, "--help"]).exits(0).stdout;
             assert_snapshot!(format!("help_{command}"), said);
         }
+        for command in ["init", "import"] {
+            let said = place.ceknik(&["ledger", command, "--help"]).exits(0).stdout;
+            assert_snapshot!(format!("help_ledger_{command}"), said);
+        }
         assert_snapshot!("help", place.ceknik(&["--help"]).exits(0).stdout);
     });
 }
