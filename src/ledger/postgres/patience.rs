@@ -40,7 +40,7 @@ impl Session {
     /// goes on without it: it may settle, and gets no intent granted.
     async fn reconnect(&mut self) -> Result<(), LedgerError> {
         let client = self.access.connect().await?;
-        lock::end_session(&client, &self.access.name, &self.backend).await?;
+        lock::end_session(&client, &self.backend).await;
         let backend = lock::Backend::of(&client, &self.access.name).await?;
         if self.has_lock {
             let told = lock::take_within(&client, &self.access.name, LONGEST_PAUSE).await;

@@ -33,6 +33,7 @@ impl Session {
                 Ok(Told::Durable(granted)) => Ok(self.confirm(&batch, &granted)),
                 Ok(Told::Fenced) => self.fenced(&batch).await,
                 Ok(Told::LostToAnother) if !self.outage.is_over() => {
+                    self.outage.begins();
                     sleep(SHORT_PAUSE).await;
                     continue;
                 }

@@ -1,4 +1,4 @@
-//! A session on the server of a shared ledger: the connection, and how it is made anew.
+//! A session on the server of a shared ledger: how it is made, and what belongs to it.
 //!
 //! Must hold: a session is only made on a server that keeps what it confirms (`fsync` and
 //! `full_page_writes` are on), of a version that is known to work.
@@ -132,6 +132,7 @@ pub(super) struct Session {
     pub(super) has_lock: bool,
     /// True while everything that is read belongs to one moment.
     pub(super) reads_one_moment: bool,
+    /// Time since which the server has not answered.
     pub(super) outage: Outage,
     /// Identity of this session on the server.
     pub(super) backend: Backend,
