@@ -99,7 +99,7 @@ impl TestServer {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
         let port = port.expect("loopback has a free port").port();
         let in_memory = Path::new("/dev/shm");
-        let folder = if in_memory.is_dir() { in_memory.to_owned() } else { std::env::temp_dir() };
+        let folder = if has_room(in_memory) { in_memory.to_owned() } else { std::env::temp_dir() };
         let mut shell = as_a_user("sh");
         shell.args(["-c", SCRIPT, "sh"]).arg(&programs).arg(folder).arg(port.to_string());
         shell.arg(CERTIFICATE).arg(KEY);
@@ -167,6 +167,14 @@ impl TestServer {
         let input = watchdog.stdin.as_mut().expect("the script reads its input");
         input.write_all(b"crash\n").expect("the script reads its input");
     }
+}
+
+/// Checks whether a folder has room for a cluster: a container may have a tiny one in memory.
+fn has_room(folder: &Path) -> bool {
+    let free = Command::new("df").args(["-k", "--output=avail"]).arg(folder).output();
+    let free = free.map(|free| String::from_utf8_lossy(&free.stdout).into_owned());
+    let last = free.ok().and_then(|free| free.lines().last()?.trim().parse::<u64>().ok());
+    last.is_some_and(|kilobytes| kilobytes > 1 << 20)
 }
 
 /// Returns a command that runs as a user other than root, because the server refuses to run as
