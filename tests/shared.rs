@@ -12,6 +12,10 @@
 mod support;
 
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::sleep;
+use std::time::Duration;
 
 use support::cutting::CuttingProxy;
 use support::postgres::{TestServer, address, server};
@@ -201,6 +205,48 @@ fn a_connection_that_is_cut_anywhere_costs_nothing() {
             (&billed(&calls).into(), &0.into())
         );
     }
+}
+
+/// A run loses its connection, another run uses the ledger meanwhile, and the first one comes back:
+/// what it bought counts, and it buys nothing more.
+#[test]
+fn a_run_that_was_cut_off_and_declared_dead_records_its_answers_and_stops() {
+    let Some(server) = server() else { return };
+    let shared = Shared::new(&["--latency", "30ms"]).unwrap();
+    let is_back = Arc::new(AtomicBool::new(false));
+    let (waits, cut) = (Arc::clone(&is_back), Arc::new(AtomicBool::new(false)));
+    let tells = Arc::clone(&cut);
+    let proxy = CuttingProxy::start(server.port(), move |n| {
+        if n == 0 {
+            return Some(14_000);
+        }
+        tells.store(true, Ordering::Relaxed);
+        while !waits.load(Ordering::Relaxed) {
+            sleep(Duration::from_millis(5));
+        }
+        None
+    });
+    shared.place.write("in.csv", many_people(400));
+    shared.place.write("other.csv", people_csv([1001, 1002]));
+    let mut command = shared.run_command("in.csv", &["-o", "o.csv", "--concurrency", "4"]);
+    let port = format!(":{}/", server.port());
+    command.env("CEKNIK_LEDGER", shared.address.replace(&port, &format!(":{}/", proxy.port)));
+    let mut first = Running::start(command);
+    while !cut.load(Ordering::Relaxed) {
+        assert!(!first.is_over(), "{}", first.end().stderr);
+        sleep(Duration::from_millis(5));
+    }
+    shared.run("other.csv", &["-o", "p.csv", "--lock-wait", "20s"]).exits(0);
+    assert!(shared.status()["doubts"].as_array().unwrap().len() <= 4);
+    is_back.store(true, Ordering::Relaxed);
+    let ended = first.end().exits(17);
+    assert!(ended.stderr.contains("another command has used it"), "{}", ended.stderr);
+    assert_eq!(shared.place.summary("o.csv")["ended"], "taken_over");
+    assert_eq!(shared.status()["doubts"], serde_json::json!([]), "its answers are recorded");
+    shared.run("in.csv", &["-o", "o.csv"]).exits(0);
+    let calls = shared.vendor.calls();
+    bought_once(&calls);
+    assert_eq!(calls.len(), 400, "the two of the other file are among them");
 }
 
 #[test]
