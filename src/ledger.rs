@@ -17,6 +17,7 @@ use sqlite::{SqliteLedger, SqlitePreview};
 use crate::model::attempt::WallMs;
 
 mod any;
+mod codes;
 mod error;
 mod key;
 mod location;

@@ -77,6 +77,6 @@ mod tests {
         let words = TABLES.split_whitespace().collect::<Vec<_>>().join(" ");
         let columns = Text::ALL.map(|text| format!("{} text", text.name())).join(", ");
         assert!(words.contains(&columns), "{columns}");
-        assert!(crate::ledger::postgres::codes::text_columns().starts_with("status, "));
+        assert!(crate::ledger::codes::text_columns().starts_with("status, "));
     }
 }

@@ -10,8 +10,9 @@ use tokio::sync::mpsc::Sender;
 use tokio_postgres::Row;
 
 use super::batch::{attempt_of, number_of};
-use super::codes::{KILLED, class_of, text_columns};
+use super::codes::class_of;
 use super::session::Session;
+use crate::ledger::codes::{KILLED, text_columns};
 use crate::ledger::{
     AttemptDetail, EarlierFact, HISTORY, LedgerError, OwnAttempt, RunId, RunRef, Standing,
 };

@@ -6,10 +6,10 @@
 use tokio_postgres::types::ToSql;
 
 use super::batch::{Settlements, number_of};
-use super::codes::end_codes;
 use super::session::Session;
 use super::statements::insert_settlements;
 use crate::ledger::LedgerError;
+use crate::ledger::codes::end_codes;
 use crate::ledger::transfer::{MovedAttempt, MovedDay, MovedRun, MovedStart};
 
 impl Session {

@@ -6,8 +6,8 @@
 
 use tokio_postgres::SimpleQueryMessage;
 
-use super::codes::{KILLED, doubt_codes, end_codes};
 use super::session::Session;
+use crate::ledger::codes::{KILLED, doubt_codes, end_codes};
 use crate::ledger::{DAY_MS, LedgerError};
 use crate::model::attempt::WallMs;
 

@@ -7,8 +7,9 @@
 use tokio_postgres::Row;
 
 use super::batch::{Writing, id};
-use super::codes::{KILLED, class_of};
+use super::codes::class_of;
 use super::session::Session;
+use crate::ledger::codes::KILLED;
 use crate::ledger::{
     FoundRun, Identity, LedgerError, OpenRun, RunId, RunRef, StartEnd, StartRequest, SupersededRun,
 };

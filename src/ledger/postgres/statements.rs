@@ -6,7 +6,7 @@
 
 use tokio_postgres::{Client, Error, Statement};
 
-use super::codes::{KILLED, text_columns};
+use crate::ledger::codes::{KILLED, text_columns};
 use crate::model::texts::Text;
 
 /// The prepared statements of one connection.

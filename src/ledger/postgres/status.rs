@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use tokio_postgres::Row;
 
-use super::codes::{KILLED, class_of, doubt_codes};
+use super::codes::class_of;
 use super::meta;
 use super::session::Session;
+use crate::ledger::codes::{KILLED, doubt_codes};
 use crate::ledger::{DAY_MS, DayTotal, Doubt, LedgerError, RunId, RunLine, Status};
 use crate::model::attempt::WallMs;
 use crate::model::money::Tally;

@@ -6,9 +6,9 @@
 use rusqlite::{Row, params};
 
 use super::ledger::SqliteLedger;
-use super::schema::text_columns;
 use super::sums::{INTENT, RUN, SETTLEMENT, damaged};
 use crate::ledger::LedgerError;
+use crate::ledger::codes::text_columns;
 use crate::ledger::transfer::{MovedAttempt, MovedDay, MovedRun, MovedStart};
 use crate::model::attempt::{AttemptId, PairKey, Settlement, StartId, WallMs};
 use crate::model::class::Class;

@@ -11,14 +11,14 @@ use std::ops::Range;
 use rusqlite::{Row, params};
 
 use super::ledger::SqliteLedger;
-use super::schema::text_columns;
 use super::sums::{INTENT, SETTLEMENT, STANDING, damaged};
+use crate::ledger::codes::{KILLED, end_codes, text_columns};
 use crate::ledger::{
     AttemptDetail, EarlierFact, Facts, FoundRun, LedgerError, OwnAttempt, RunId, RunRef, Standing,
     StartRequest,
 };
 use crate::model::attempt::{AttemptId, PairKey, WallMs};
-use crate::model::class::{Class, End, Lost};
+use crate::model::class::Class;
 use crate::model::texts::Texts;
 use crate::rules::estimate::History;
 use crate::rules::pair_table::{PairIndex, SortedKeys};
@@ -27,9 +27,6 @@ use crate::rules::pair_table::{PairIndex, SortedKeys};
 const SWEEP_ADVANTAGE: u64 = 20;
 /// Largest distance between two attempt numbers that are read by one query.
 const DENSE: u64 = 8;
-/// Class of an intent that has no settlement once its process is dead. Readers report this class,
-/// and the next start stores it.
-pub(super) const UNSETTLED: Class = Class::InDoubt(Lost::Killed);
 
 /// A stored fact that gave a pair an end.
 struct Stored {
@@ -101,7 +98,7 @@ impl Facts for SqliteLedger {
         let purged_to = self.purged_to_of(run)?;
         for start in self.starts_of(run)? {
             let Range { start: mut expected, end } = start.attempts();
-            let mut rows = statement.query(params![expected, end, UNSETTLED.code()])?;
+            let mut rows = statement.query(params![expected, end, KILLED.code()])?;
             while let Some(row) = rows.next()? {
                 let (pair, own) = visited_attempt(row)?;
                 if expected <= purged_to {
@@ -276,7 +273,7 @@ impl SqliteLedger {
                    AND NOT EXISTS (SELECT 1 FROM voids v WHERE v.id = i.id) ORDER BY i.id"
         ))?;
         let not = not.map(|run| run.0);
-        let mut rows = statement.query(params![self.merged_to()?, not, UNSETTLED.code()])?;
+        let mut rows = statement.query(params![self.merged_to()?, not, KILLED.code()])?;
         while let Some(row) = rows.next()? {
             let (pair, stored) = (PairKey(row.get(0)?), Stored::read(row)?);
             if row.get(5)? && stored.attempt.0 < unsettled_from {
@@ -293,7 +290,7 @@ impl SqliteLedger {
 /// Returns the statement that merges attempts into `standings`, in key order. The latest end of a
 /// pair becomes its standing. `attempts` is a condition on the intents `i`.
 pub(super) fn merge(attempts: &str) -> String {
-    let ends = codes_of(|class| class.end().is_some());
+    let ends = end_codes();
     format!(
         "INSERT INTO standings (pair, attempt, run, class, at, sum)
          SELECT i.pair, i.id, i.run, s.class, s.at, sum_of(i.pair, i.id, i.run, s.class, s.at)
@@ -331,16 +328,4 @@ fn detail(row: &Row<'_>) -> rusqlite::Result<Option<AttemptDetail>> {
         class,
         texts: Texts::try_collect(|text| row.get(2 + text as usize))?,
     }))
-}
-
-/// Returns the codes of the classes in doubt, as a list for a query.
-pub(super) fn doubt_codes() -> String {
-    codes_of(|class| class.end() == Some(End::InDoubt))
-}
-
-/// Returns the codes of the wanted classes, as a list for a query.
-pub(super) fn codes_of(wanted: impl Fn(Class) -> bool) -> String {
-    let codes: Vec<String> =
-        Class::all().filter(|class| wanted(*class)).map(|class| class.code().to_string()).collect();
-    codes.join(",")
 }

@@ -12,7 +12,7 @@ use rusqlite::{Connection, Statement, params};
 use tokio::sync::oneshot;
 
 use super::ledger::SqliteLedger;
-use super::schema::text_columns;
+use crate::ledger::codes::text_columns;
 use crate::ledger::{
     AttemptDetail, Journal, Ledger, LedgerError, OpenRun, Purged, Recorded, RunId, StartEnd,
     StartRequest, Unrecorded,

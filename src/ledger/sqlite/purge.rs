@@ -7,9 +7,10 @@
 
 use rusqlite::params;
 
-use super::facts::{doubt_codes, merge};
+use super::facts::merge;
 use super::ledger::SqliteLedger;
 use super::sums::{INTENT, SETTLEMENT, STANDING};
+use crate::ledger::codes::doubt_codes;
 use crate::ledger::{DAY_MS, LedgerError, Purged};
 use crate::model::attempt::WallMs;
 

@@ -5,9 +5,9 @@
 
 use rusqlite::{OptionalExtension, Params, Transaction, params};
 
-use super::facts::UNSETTLED;
 use super::ledger::SqliteLedger;
 use super::sums::{INTENT, RUN, SETTLEMENT};
+use crate::ledger::codes::KILLED;
 use crate::ledger::{
     FoundRun, Identity, LedgerError, OpenRun, RunId, RunRef, StartEnd, StartRequest, SupersededRun,
 };
@@ -105,8 +105,7 @@ impl SqliteLedger {
         let mut tally = Tally::default();
         for start in self.starts_of(run)? {
             let attempts = start.attempts();
-            let mut rows =
-                statement.query(params![attempts.start, attempts.end, UNSETTLED.code()])?;
+            let mut rows = statement.query(params![attempts.start, attempts.end, KILLED.code()])?;
             while let Some(row) = rows.next()? {
                 let class = Class::from_code(row.get(0)?);
                 let attempts = row.get(1)?;

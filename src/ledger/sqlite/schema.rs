@@ -2,8 +2,6 @@
 //!
 //! Must hold: a change of a table raises [`VERSION`], and `upgrade` converts the version before it.
 
-use crate::model::texts::Text;
-
 /// SQLite's application id of a ledger file: "CkNk" in ASCII.
 pub(super) const APPLICATION_ID: i64 = 0x436b_4e6b;
 /// Version of the tables below.
@@ -48,14 +46,10 @@ CREATE TABLE purged_days (day INTEGER NOT NULL, class INTEGER NOT NULL, attempts
     PRIMARY KEY (day, class)) WITHOUT ROWID;
 ";
 
-/// Returns the names of the columns with an answer's texts, separated by commas.
-pub(super) fn text_columns() -> String {
-    Text::ALL.map(Text::name).join(", ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::texts::Text;
 
     #[test]
     fn settlements_have_a_column_for_each_text() {

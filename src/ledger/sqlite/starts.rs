@@ -9,9 +9,9 @@ use std::ops::Range;
 
 use rusqlite::{OptionalExtension, params};
 
-use super::facts::UNSETTLED;
 use super::ledger::SqliteLedger;
 use super::sums::{INTENT, START, START_OF_VERSION_2, damaged};
+use crate::ledger::codes::KILLED;
 use crate::ledger::{LedgerError, OpenRun, RunId, StartEnd};
 use crate::model::attempt::{AttemptId, StartId, WallMs};
 use crate::model::money::Charge;
@@ -122,7 +122,7 @@ impl SqliteLedger {
                             NULL, NULL, NULL, NULL)
                          FROM intents i WHERE id >= ?4 AND id < ?5
                             AND NOT EXISTS (SELECT 1 FROM settlements s WHERE s.id = i.id)",
-                    params![UNSETTLED.code(), Charge::Unknown.code(), now.0, first, end],
+                    params![KILLED.code(), Charge::Unknown.code(), now.0, first, end],
                 )?;
                 seal(&transaction, id)?;
             }

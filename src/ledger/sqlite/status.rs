@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use super::facts::{codes_of, doubt_codes};
 use super::ledger::SqliteLedger;
+use crate::ledger::codes::{codes_of, doubt_codes};
 use crate::ledger::{
     DAY_MS, DayTotal, Doubt, HISTORY, LedgerError, LedgerName, RunId, RunLine, ShowLedger, Status,
 };
