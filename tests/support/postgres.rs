@@ -184,8 +184,11 @@ fn as_a_user(program: &str) -> Command {
     if id.stdout != b"0\n" {
         return Command::new(program);
     }
+    // Debian's package makes this user; a server from elsewhere comes without one.
+    let is_there = Command::new("id").args(["-u", "postgres"]).output();
+    let is_there = is_there.is_ok_and(|id| id.status.success());
     let mut command = Command::new("runuser");
-    command.args(["-u", "postgres", "--", program]);
+    command.args(["-u", if is_there { "postgres" } else { "nobody" }, "--", program]);
     command
 }
 
