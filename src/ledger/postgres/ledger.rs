@@ -138,7 +138,7 @@ impl Ledger for PgLedger {
     fn open_run(&mut self, opening: &StartRequest) -> Result<OpenRun, LedgerError> {
         let opening = opening.clone();
         self.worker.ask(async move |session: &mut Session| {
-            session.begin_start(&opening, &host_name()).await
+            session.once(async |session| session.begin_start(&opening, &host_name()).await).await
         })
     }
 

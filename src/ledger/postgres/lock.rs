@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_postgres::Client;
 
 use super::error::failed;
@@ -13,6 +13,8 @@ use crate::ledger::{LedgerError, LedgerName};
 
 /// Interval between two attempts to take the lock.
 const POLL: Duration = Duration::from_millis(100);
+/// Longest wait for the answer to the last statement of a session.
+const GOODBYE: Duration = Duration::from_secs(5);
 /// First half of the lock's number, which no other program is likely to use.
 const CEKNIK: i32 = 0x63656b;
 
@@ -46,8 +48,8 @@ pub(super) async fn take_within(
 
 /// Releases the lock, before a session ends: the server ends it only some time later.
 pub(super) async fn release(client: &Client) {
-    // The lock is released with the session in any case.
-    let _ = client.batch_execute("SELECT pg_advisory_unlock_all()").await;
+    // A server that does not answer is left: it releases the lock when it ends the session.
+    let _ = timeout(GOODBYE, client.batch_execute("SELECT pg_advisory_unlock_all()")).await;
 }
 
 /// Identity of a session on the server.

@@ -13,8 +13,9 @@ use super::outage::LONGEST_PAUSE;
 use super::session::Session;
 use crate::ledger::LedgerError;
 
-/// Longest time that the server may take for one operation that may be repeated.
+/// Longest time that the server may take for one operation of a run.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(600);
+
 impl Session {
     /// Waits a little after an error of the server, and makes the session anew. If that fails, the
     /// old connection stays, whose next statement fails at once.
@@ -57,16 +58,23 @@ impl Session {
         Ok(())
     }
 
+    /// Carries out an operation once, within bounds of time.
+    pub(super) async fn once<T>(
+        &mut self,
+        act: impl AsyncFnOnce(&mut Self) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        let name = self.access.name.clone();
+        let silent = || unreachable_server(&name, "it does not answer".to_owned());
+        timeout(OPERATION_TIMEOUT, act(self)).await.unwrap_or_else(|_| Err(silent()))
+    }
+
     /// Carries out an operation that may be repeated, until the server has answered.
     pub(super) async fn patiently<T>(
         &mut self,
         act: impl AsyncFn(&mut Self) -> Result<T, LedgerError>,
     ) -> Result<T, LedgerError> {
         loop {
-            let name = self.access.name.clone();
-            let silent = || unreachable_server(&name, "it does not answer".to_owned());
-            let told = timeout(OPERATION_TIMEOUT, act(self)).await;
-            match told.unwrap_or_else(|_| Err(silent())) {
+            match self.once(&act).await {
                 Err(error) if self.may_go_on_anew() => self.wait_for_server(error).await?,
                 told => {
                     self.outage.ends();
