@@ -290,6 +290,13 @@ fn a_ledger_that_cannot_be_used_is_told_and_nothing_is_sent() {
             11,
             "has no database of this name",
         ),
+        (
+            "a server that takes no writes",
+            here.replace("ceknik@", "reader@"),
+            vec![],
+            18,
+            "does not allow writes",
+        ),
         ("no rights", there("nobody", schema), vec![], 11, "does not permit this"),
         ("no password", there("with_password", schema), vec![], 11, "refuses the login"),
         (
@@ -316,12 +323,30 @@ fn a_ledger_that_cannot_be_used_is_told_and_nothing_is_sent() {
     assert_eq!(shared.status()["runs"], serde_json::json!([]));
 }
 
+#[test]
+fn a_server_that_may_forget_what_it_confirmed_is_refused() {
+    let Some(server) = TestServer::start() else { return };
+    let shared = Shared::at(server.address_of("ceknik", "live"), &[]);
+    shared.place.write("in.csv", many_people(3));
+    for setting in ["fsync", "full_page_writes"] {
+        server.execute_alone(&format!("ALTER SYSTEM SET {setting} = off"));
+        server.execute("live", "SELECT pg_reload_conf(), pg_sleep(0.3)");
+        let refused = shared.run("in.csv", &["-o", "o.csv"]).exits(11);
+        assert!(refused.stderr.contains("switched off"), "{}", refused.stderr);
+        server.execute_alone(&format!("ALTER SYSTEM RESET {setting}"));
+        server.execute("live", "SELECT pg_reload_conf(), pg_sleep(0.3)");
+    }
+    assert_eq!(shared.vendor.calls().len(), 0);
+    shared.run("in.csv", &["-o", "o.csv"]).exits(0);
+}
+
 /// Makes a role that needs a password, and one without rights.
 fn make_roles(server: &TestServer) {
     server.execute(
         "public",
         "DO $$ BEGIN
             CREATE ROLE with_password LOGIN PASSWORD 'correct-horse'; CREATE ROLE nobody LOGIN;
+            CREATE ROLE reader LOGIN; ALTER ROLE reader SET default_transaction_read_only = on;
          EXCEPTION WHEN duplicate_object THEN NULL; END $$",
     );
 }

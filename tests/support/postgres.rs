@@ -139,6 +139,11 @@ impl TestServer {
         text
     }
 
+    /// Executes one statement that may not be in a transaction.
+    pub(crate) fn execute_alone(&self, sql: &str) {
+        self.try_execute(sql).expect("the statement is right");
+    }
+
     fn try_execute(&self, sql: &str) -> Result<Vec<SimpleQueryMessage>, tokio_postgres::Error> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.expect("a runtime can be made").block_on(async {
