@@ -85,6 +85,7 @@ fn ledger(folder: &std::path::Path) -> (impl Ledger, OpenRun) {
         reuse: Duration::from_secs(86_400),
         reask_after: Duration::from_secs(86_400),
         once: false,
+        is_limited: false,
     };
     let run = ledger.open_run(&opening).unwrap();
     (ledger, run)

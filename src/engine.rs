@@ -4,7 +4,9 @@
 //! [`verify`] is the asynchronous loop that waits. A test drives the same dispatcher in virtual
 //! time.
 //!
-//! Must hold: all state of a run has one owner, the dispatcher.
+//! Must hold: all state of a start has one owner, the dispatcher.
+
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -16,6 +18,7 @@ use crate::rules::retry::RetryPolicy;
 use crate::rules::throttle::ThrottlePolicy;
 
 mod dispatcher;
+mod fleet;
 mod gate;
 mod intents;
 mod pace;
@@ -30,7 +33,7 @@ pub use dispatcher::{Dispatcher, Event, Hands, NextRow, RunState, Turn};
 pub use gate::Gate;
 pub use intents::Ticket;
 pub use report::{LostAnswers, Pause, Snapshot, Stats};
-pub use verify::{Verified, verify};
+pub use verify::verify;
 pub use work::Candidate;
 
 /// Settings of a run.
@@ -54,6 +57,8 @@ pub struct EngineOptions {
     pub deadline: Option<Deadline>,
     /// Current knowledge of the body kind that the vendor accepts.
     pub body: BodyTrial,
+    /// Length of a worker's lease, on a ledger that several workers write to.
+    pub lease: Option<Duration>,
     /// Seed of the jitter.
     pub seed: u64,
 }
@@ -70,7 +75,7 @@ pub struct Deadline {
 
 impl Deadline {
     /// Checks whether the deadline has passed on one of the clocks.
-    fn has_passed(self, now: Tick, wall: WallMs) -> bool {
+    pub(crate) fn has_passed(self, now: Tick, wall: WallMs) -> bool {
         now >= self.after || wall >= self.at
     }
 }

@@ -30,6 +30,7 @@ mod status;
 pub(crate) mod testing;
 mod traits;
 mod transfer;
+mod workers;
 
 pub use error::{LedgerError, LedgerName};
 pub use location::{FileLocation, Location, SharedLocation};
@@ -42,6 +43,8 @@ pub use postgres::{Created, LedgerUrl};
 pub use status::{DayTotal, Doubt, RunLine, Status};
 pub use traits::{Facts, Journal, Ledger, Preview, ShowLedger};
 pub use transfer::Moved;
+pub(crate) use workers::BEATS_IN_A_LEASE;
+pub use workers::{Beat, Delivered, Member, News, Others};
 
 /// Opens a ledger for writing, and creates it if it does not exist. Attempts that a dead process
 /// left without a settlement are settled as in doubt. `now` is called after the lock is taken, and
@@ -56,7 +59,7 @@ pub use transfer::Moved;
 /// - [`LedgerError::Lost`] if the ledger contains fewer facts than its witness recorded.
 /// - [`LedgerError::File`] or [`LedgerError::Storage`] if a file cannot be used, or the contents
 ///   are damaged.
-pub fn open<F: FnOnce() -> WallMs + Send + 'static>(
+pub fn open<F: Fn() -> WallMs + Send + Sync + 'static>(
     location: &Location,
     lock_wait: Duration,
     now: F,
@@ -127,7 +130,7 @@ pub fn import(
     file: PathBuf,
     shared: &SharedLocation,
     lock_wait: Duration,
-    now: impl Fn() -> WallMs + Copy + Send + 'static,
+    now: impl Fn() -> WallMs + Copy + Send + Sync + 'static,
 ) -> Result<Moved, LedgerError> {
     let (key, origin) = (shared.key.clone(), shared.origin.clone());
     let from = FileLocation { ledger: file, key, origin };

@@ -10,6 +10,7 @@ pub mod breaker;
 pub mod budget;
 pub mod classify;
 pub mod columns;
+pub mod deal;
 pub mod durations;
 pub mod echo;
 pub mod encoding;

@@ -11,68 +11,13 @@
 
 mod support;
 
-use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::sleep;
-use std::time::Duration;
-
 use support::cutting::CuttingProxy;
 use support::postgres::{TestServer, address, server};
+use support::shared::Shared;
 use support::{
-    Finished, Running, Vendor, Workspace, billed, bought_once, many_people, name, nik, people_csv,
+    Running, Vendor, Workspace, billed, bought_once, many_people, name, nik, people_csv,
     run_arguments,
 };
-
-/// A workspace with a shared ledger, and a vendor.
-struct Shared {
-    place: Workspace,
-    vendor: Vendor,
-    address: String,
-}
-
-impl Shared {
-    /// Makes the ledger; `None` if this machine has no server.
-    fn new(vendor_flags: &[&str]) -> Option<Self> {
-        address().map(|address| Self::at(address, vendor_flags))
-    }
-
-    /// Makes the ledger at this address.
-    fn at(address: String, vendor_flags: &[&str]) -> Self {
-        let place = Workspace::new();
-        let vendor = Vendor::start(&place, vendor_flags);
-        let shared = Self { place, vendor, address };
-        shared.ledger(&["ledger", "init"]).exits(0);
-        shared
-    }
-
-    /// Returns the program on this ledger.
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.place.command(arguments);
-        command.env("CEKNIK_LEDGER", &self.address).env("CEKNIK_BASE_URL", &self.vendor.base_url);
-        command
-    }
-
-    fn ledger(&self, arguments: &[&str]) -> Finished {
-        Running::start(self.command(arguments)).end()
-    }
-
-    fn run_command(&self, input: &str, more: &[&str]) -> Command {
-        self.command(&run_arguments(input, &self.vendor.base_url, more))
-    }
-
-    fn run(&self, input: &str, more: &[&str]) -> Finished {
-        Running::start(self.run_command(input, more)).end()
-    }
-
-    fn status(&self) -> serde_json::Value {
-        serde_json::from_str(&self.ledger(&["status", "--json"]).exits(0).stdout).unwrap()
-    }
-
-    fn schema(&self) -> &str {
-        self.address.split_once("schema=").unwrap().1
-    }
-}
 
 #[test]
 fn a_run_costs_and_writes_what_it_does_on_a_file() {
@@ -117,21 +62,51 @@ fn a_run_costs_and_writes_what_it_does_on_a_file() {
 }
 
 #[test]
-fn one_start_at_a_time_writes() {
+fn two_workers_share_a_run() {
     let Some(shared) = Shared::new(&["--latency", "100ms"]) else { return };
     shared.place.write("in.csv", many_people(200));
     let mut first = Running::start(shared.run_command("in.csv", &["--concurrency", "4"]));
     shared.vendor.wait_for_more(4, &mut first);
-    shared
-        .run("in.csv", &["-o", "o.csv"])
-        .exits(17)
-        .says("another run holds the ledger postgres://");
-    shared.ledger(&["purge", "--older-than", "0s"]).exits(17);
+    let flags = ["-o", "o.csv", "--concurrency", "4"];
+    let mut second = Running::start(shared.run_command("in.csv", &flags));
+    shared.vendor.wait_for_more(40, &mut second);
+    shared.ledger(&["purge", "--older-than", "0s"]).exits(17).says("run 1 is under way on ");
     let during = shared.status();
-    assert!(during["unsettled"].as_u64().unwrap() <= 4, "{during}");
+    assert!(during["unsettled"].as_u64().unwrap() <= 8, "{during}");
     first.signal("TERM");
-    first.end().exits(143);
+    first.end().exits(143).says("other workers go on with the run");
+    second.end().exits(0);
     assert_eq!(shared.status()["unsettled"], 0);
+    let calls = shared.vendor.calls();
+    bought_once(&calls);
+    assert_eq!(calls.len(), 200);
+    assert_eq!(shared.place.rows("o.csv").len(), 200);
+}
+
+/// The oldest worker writes, the other one says where the output is, and both have the same exit
+/// code.
+#[test]
+fn the_oldest_worker_writes_and_the_others_wait() {
+    let Some(shared) = Shared::new(&["--latency", "50ms"]) else { return };
+    shared.place.write("in.csv", many_people(100));
+    let start = |output: &str| {
+        let flags = ["-o", output, "--concurrency", "4"];
+        Running::start(shared.run_command("in.csv", &flags))
+    };
+    let mut first = start("first.csv");
+    shared.vendor.wait_for_more(4, &mut first);
+    let second = start("second.csv");
+    let (first, second) = (first.end().exits(0), second.end().exits(0));
+    first.says("output     ");
+    second.says("the output was written by the worker on ");
+    let places = [("first.csv", true), ("second.csv", false)];
+    for (output, is_there) in places {
+        assert_eq!(shared.place.path(output).exists(), is_there, "{output}");
+    }
+    let calls = shared.vendor.calls();
+    bought_once(&calls);
+    assert_eq!((calls.len(), shared.place.rows("first.csv").len()), (100, 100));
+    assert_eq!(shared.place.summary("first.csv")["spending"]["confirmed"], billed(&calls));
 }
 
 #[test]
@@ -190,7 +165,7 @@ fn a_connection_that_is_cut_anywhere_costs_nothing() {
         let proxy = CuttingProxy::start(server.port(), after);
         let direct = address().unwrap();
         let shared = Shared::at(direct, &["--latency", "5ms"]);
-        shared.place.write("in.csv", many_people(300));
+        shared.place.write("in.csv", many_people(500));
         let cut =
             shared.address.replace(&format!(":{}/", server.port()), &format!(":{}/", proxy.port));
         let mut command = shared.run_command("in.csv", &["-o", "o.csv", "--concurrency", "8"]);
@@ -205,48 +180,6 @@ fn a_connection_that_is_cut_anywhere_costs_nothing() {
             (&billed(&calls).into(), &0.into())
         );
     }
-}
-
-/// A run loses its connection, another run uses the ledger meanwhile, and the first one comes back:
-/// what it bought counts, and it buys nothing more.
-#[test]
-fn a_run_that_was_cut_off_and_declared_dead_records_its_answers_and_stops() {
-    let Some(server) = server() else { return };
-    let shared = Shared::new(&["--latency", "30ms"]).unwrap();
-    let is_back = Arc::new(AtomicBool::new(false));
-    let (waits, cut) = (Arc::clone(&is_back), Arc::new(AtomicBool::new(false)));
-    let tells = Arc::clone(&cut);
-    let proxy = CuttingProxy::start(server.port(), move |n| {
-        if n == 0 {
-            return Some(14_000);
-        }
-        tells.store(true, Ordering::Relaxed);
-        while !waits.load(Ordering::Relaxed) {
-            sleep(Duration::from_millis(5));
-        }
-        None
-    });
-    shared.place.write("in.csv", many_people(400));
-    shared.place.write("other.csv", people_csv([1001, 1002]));
-    let mut command = shared.run_command("in.csv", &["-o", "o.csv", "--concurrency", "4"]);
-    let port = format!(":{}/", server.port());
-    command.env("CEKNIK_LEDGER", shared.address.replace(&port, &format!(":{}/", proxy.port)));
-    let mut first = Running::start(command);
-    while !cut.load(Ordering::Relaxed) {
-        assert!(!first.is_over(), "{}", first.end().stderr);
-        sleep(Duration::from_millis(5));
-    }
-    shared.run("other.csv", &["-o", "p.csv", "--lock-wait", "20s"]).exits(0);
-    assert!(shared.status()["doubts"].as_array().unwrap().len() <= 4);
-    is_back.store(true, Ordering::Relaxed);
-    let ended = first.end().exits(17);
-    assert!(ended.stderr.contains("another command has used it"), "{}", ended.stderr);
-    assert_eq!(shared.place.summary("o.csv")["ended"], "taken_over");
-    assert_eq!(shared.status()["doubts"], serde_json::json!([]), "its answers are recorded");
-    shared.run("in.csv", &["-o", "o.csv"]).exits(0);
-    let calls = shared.vendor.calls();
-    bought_once(&calls);
-    assert_eq!(calls.len(), 400, "the two of the other file are among them");
 }
 
 #[test]
@@ -364,8 +297,8 @@ fn a_role_that_adds_facts_is_enough_over_tls() {
         &format!(
             "GRANT USAGE ON SCHEMA {schema} TO with_password;
              GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO with_password;
-             GRANT INSERT ON intents, settlements, voids, orphans, runs, starts, pairs, meta TO with_password;
-             GRANT UPDATE ON runs, starts, pairs, meta TO with_password"
+             GRANT INSERT ON intents, settlements, voids, orphans, runs, starts, beats, pairs, meta TO with_password;
+             GRANT UPDATE ON runs, starts, beats, pairs, meta TO with_password"
         ),
     );
     let mut command = shared.run_command("in.csv", &["-o", "o.csv"]);

@@ -29,6 +29,9 @@ pub(crate) struct LedgerPlaceArgs {
     /// More trusted root certificates for the ledger's server (PEM)
     #[arg(long, env = "CEKNIK_LEDGER_CA_CERT", hide_env_values = true, value_name = "FILE")]
     pub(crate) ledger_ca_cert: Option<PathBuf>,
+    /// Time after which a silent worker on a shared ledger counts as dead
+    #[arg(long, env = "CEKNIK_LEASE", hide = true, default_value = "15s", value_parser = duration)]
+    pub(crate) lease: Duration,
 }
 
 /// Place of the ledger's key.

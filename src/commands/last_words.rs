@@ -18,12 +18,17 @@ use crate::term::Screen;
 /// Shows the last words of a start. All other work must be done before, because nobody may be
 /// reading standard error.
 pub(super) fn say_last_words(ended: &EndedStart, resends_doubts: bool, screen: &Screen) {
-    let EndedStart { report, state, .. } = ended;
+    let EndedStart { report, state, others, .. } = ended;
     if let Some(stop) = report.stop {
         screen.say(&format!("\nstopped: {}", stop_reason_text(stop, &state.stats)));
     }
     let next = next_step(report, &state.stats, resends_doubts);
+    // While others go on, nothing has to be done.
+    let next = next.filter(|_| others.is_none());
     screen.say(&last_words(report, next.as_deref()));
+    if let Some(others) = others {
+        screen.say(others);
+    }
 }
 
 /// Returns the reason why a start stopped.

@@ -11,7 +11,6 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use tokio::sync::mpsc::Sender;
 
 use super::last_words::say_last_words;
 use super::stages::{
@@ -20,7 +19,7 @@ use super::stages::{
 use super::{internal, interrupted, preamble};
 use crate::clock;
 use crate::config::{Destination, RunConfig};
-use crate::engine::{Delivery, Dispatcher, Signals};
+use crate::engine::{Dispatcher, EngineOptions, Signals};
 use crate::error::Error;
 use crate::input::{Layout, Source};
 use crate::ledger::{self, FoundRun, Ledger, LedgerError, OpenRun, RunRef, StartRequest};
@@ -32,12 +31,14 @@ use crate::rules::body::{BodyKind, BodyTrial};
 use crate::rules::estimate::{Consent, History, consent, max_charges_in_start, says_yes};
 use crate::rules::forecast::Forecast;
 use crate::signals::Interrupts;
-use crate::term::{Progress, Screen};
+use crate::term::Screen;
 
 pub(crate) mod finish;
 mod open_files;
 mod output;
 mod report;
+mod rounds;
+mod stage;
 #[cfg(test)]
 mod tests;
 mod vendor;
@@ -46,8 +47,9 @@ mod verify;
 use finish::{SendingResult, finish};
 use output::Results;
 use report::{StartFacts, write_summary};
+use stage::SendingStage;
 use vendor::Connection;
-use verify::{Client, verify};
+use verify::{Client, ReadRows};
 
 /// Verifies a file. Returns the exit code.
 ///
@@ -85,7 +87,7 @@ impl Start<'_> {
         source: Source,
         layout: Layout,
         mut signals: Signals,
-        read: impl FnOnce(&Input, [u8; 16], &Sender<Delivery>) -> Result<(), PassError> + Send + 'static,
+        read: impl ReadRows,
     ) -> Result<ExitCode, Error> {
         let Self { config, destination, screen, interrupts, .. } = *self;
         let job = &config.job;
@@ -101,7 +103,9 @@ impl Start<'_> {
         // does not agree to the price.
         let account = &self.vendor.options.credentials.id;
         let once = job.once.as_deref();
+        let is_limited = job.engine.max_charges.is_some();
         let opening = opening(&input, &surveyed, &job.reuse, once, account, clock::now());
+        let opening = StartRequest { is_limited, ..opening };
         let found = ledger.find_run(&opening)?;
         if let Some(exit) = self.delivered(&found) {
             return Ok(exit);
@@ -119,6 +123,7 @@ impl Start<'_> {
         }
         let body = body_trial(job.engine.body, &mut ledger)?;
         let options = job.engine.options(body, config.deadline, Timestamp::now(), seed());
+        let options = EngineOptions { lease: ledger.lease(), ..options };
         let client = Client::new(&self.vendor.options)?;
         let table = std::mem::take(&mut surveyed.table);
         let run = begin(&mut ledger, &opening, found)?;
@@ -126,16 +131,21 @@ impl Start<'_> {
         // From here on nothing may return before the last words.
         let dispatcher = Dispatcher::new(&options, table, known.run, run.start);
         let calling = Instant::now();
-        let left = if funnel.to_send == 0 {
-            SendingResult::nothing_to_send(dispatcher, ledger, &run.found.run)
-        } else {
-            let mut progress = Progress::new(screen, &funnel, job.price.clone());
-            let (reader, fingerprint) = (input.clone(), surveyed.fingerprint);
-            let read = move |to: &Sender<Delivery>| read(&reader, fingerprint, to);
-            let left = verify(dispatcher, ledger, &run, client, read, &mut signals, &mut progress);
-            progress.end();
-            left
+        let stage = SendingStage {
+            client,
+            read,
+            signals: &mut signals,
+            input: &mut input,
+            surveyed: &mut surveyed,
+            run: &run,
+            rules,
+            deadline: options.deadline,
+            screen,
+            interrupts,
+            funnel: &funnel,
+            price: &job.price,
         };
+        let left = stage.run(dispatcher, ledger);
         self.end(left, &input, &surveyed, funnel, &run, calling.elapsed())
     }
 

@@ -99,6 +99,7 @@ pub(crate) fn opening(
         reuse: reuse.answers,
         reask_after: reuse.reask_after,
         once: once.is_some(),
+        is_limited: false,
     }
 }
 

@@ -98,6 +98,7 @@ impl EngineConfig {
             most_mismatches: self.most_mismatches,
             deadline,
             body,
+            lease: None,
             seed,
         }
     }

@@ -57,8 +57,8 @@ pub(super) fn location(
         };
         let password = secrets::ledger_password()?;
         let ca_cert = place.ledger_ca_cert.clone();
-        let origin = origin_name;
-        let shared = SharedLocation { url, password, ca_cert, key, origin, patience };
+        let (origin, lease) = (origin_name, place.lease);
+        let shared = SharedLocation { url, password, ca_cert, key, origin, patience, lease };
         return Ok(Location::Shared(Box::new(shared)));
     }
     let ledger = match &place.ledger {

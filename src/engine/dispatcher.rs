@@ -14,14 +14,16 @@
 //! Never: does IO or waits.
 
 mod replies;
+mod workers;
 
+use super::fleet::Fleet;
 use super::intents::{Committed, Effect, Intents, Next, Ticket};
 use super::pace::Pace;
 use super::report::{Pause, Snapshot, Stats};
 use super::watch::Watch;
 use super::work::{Candidate, Job, Work};
 use super::{Deadline, EngineOptions};
-use crate::ledger::{LedgerError, Recorded, Unrecorded};
+use crate::ledger::{Beat, LedgerError, News, Recorded, Unrecorded};
 use crate::model::attempt::{Batch, StartId, Tick, WallMs};
 use crate::model::money::{Charge, Tally};
 use crate::model::reply::Reply;
@@ -29,7 +31,7 @@ use crate::model::stop::{Signal, StopReason};
 use crate::rules::body::BodyTrial;
 use crate::rules::budget::{Budget, Reservation};
 use crate::rules::first_verdicts::FirstVerdicts;
-use crate::rules::pair_table::PairTable;
+use crate::rules::pair_table::{Holder, PairTable};
 use crate::rules::retry::RetryPolicy;
 use crate::rules::tally::{RunTotals, count};
 
@@ -41,6 +43,10 @@ pub trait Hands {
     /// Hands facts to the ledger. The ledger's result comes back as [`Event::Recorded`]. Until
     /// then, no other facts are handed over.
     fn record(&mut self, batch: Batch);
+
+    /// Gives the ledger a sign of life. The ledger's answer comes back as [`Event::Heard`]. Until
+    /// then, no other beat is given. Never called where one process at a time writes.
+    fn beat(&mut self, beat: Beat);
 
     /// Returns the next row, if it is available.
     fn next_row(&mut self) -> NextRow;
@@ -69,6 +75,8 @@ pub enum Event {
     Replied(Ticket, Reply),
     /// The ledger's result for the facts that were handed over last.
     Recorded(Result<Recorded, Box<Unrecorded>>),
+    /// The ledger's answer to the last beat.
+    Heard(Result<News, LedgerError>),
     /// A signal asks to stop. The first signal lets calls in flight end, and the second does not
     /// wait for them.
     Signal(Signal),
@@ -105,6 +113,12 @@ pub struct Dispatcher {
     deadline: Option<Deadline>,
     stop: Option<StopReason>,
     was_interrupted: bool,
+    /// This worker among others; `None` where one process at a time writes to the ledger.
+    fleet: Option<Fleet>,
+    /// Number of pairs that this worker has still to send in its round, as far as it knows.
+    left: u64,
+    /// The reason why the ledger no longer answers, if it gave one.
+    silence: Option<LedgerError>,
 }
 
 /// The state that a start leaves behind.
@@ -143,14 +157,20 @@ impl Dispatcher {
             deadline: options.deadline,
             stop: None,
             was_interrupted: false,
+            fleet: options.lease.map(|lease| Fleet::new(start, lease)),
+            left: 0,
+            silence: None,
         }
     }
 
     /// Does everything that can be done now, and returns the work that is left.
     pub fn turn(&mut self, now: Tick, wall: WallMs, hands: &mut impl Hands) -> Turn {
         self.advance(now, wall);
+        if let Some(beat) = self.take_beat(now, wall) {
+            hands.beat(beat);
+        }
         // Sends come first, because each send makes room for one more intent.
-        while let Some(ticket) = self.next_send(now) {
+        while let Some(ticket) = self.next_send(now, wall) {
             hands.send(ticket);
         }
         self.take_rows(hands);
@@ -169,8 +189,10 @@ impl Dispatcher {
     pub fn on(&mut self, event: Event, now: Tick, wall: WallMs, hands: &mut impl Hands) {
         match event {
             Event::Replied(ticket, reply) => self.replied(ticket, reply, now, wall),
-            Event::Recorded(Ok(recorded)) => self.committed(&recorded),
+            Event::Recorded(Ok(recorded)) => self.committed(&recorded, now, wall),
             Event::Recorded(Err(unrecorded)) => self.not_committed(*unrecorded),
+            Event::Heard(Ok(news)) => self.heard(&news, now, wall),
+            Event::Heard(Err(error)) => self.hears_nothing(error),
             Event::Signal(signal) => {
                 if std::mem::replace(&mut self.was_interrupted, true) {
                     hands.abandon();
@@ -203,7 +225,8 @@ impl Dispatcher {
         let intents = std::mem::replace(&mut self.intents, Intents::new(StartId(0)));
         let (lost, failure) = intents.into_unrecorded();
         lost.for_each(|effect| self.apply(effect));
-        let Self { table, tally, watch, stop, body, .. } = self;
+        let Self { table, tally, watch, stop, body, silence, .. } = self;
+        let failure = failure.or(silence);
         let (stats, verdicts) = watch.into_parts();
         RunState { table, tally, stats, stop, verdicts, body, failure }
     }
@@ -223,7 +246,8 @@ impl Dispatcher {
         }
         self.pace.advance(now);
         // An intent that stays unsent through a long pause would be in doubt after a crash.
-        if self.stop.is_some() || self.pace.is_long_pause(now) {
+        let is_paused = self.pace.is_long_pause(now) || !self.has_lease(now, wall);
+        if self.stop.is_some() || is_paused {
             for ticket in self.intents.recall_unsent() {
                 self.recall(ticket, now, wall);
             }
@@ -231,8 +255,9 @@ impl Dispatcher {
     }
 
     /// Returns the ticket of the next call that may leave now.
-    fn next_send(&mut self, now: Tick) -> Option<Ticket> {
-        let at = self.intents.next_unsent().filter(|_| self.stop.is_none())?;
+    fn next_send(&mut self, now: Tick, wall: WallMs) -> Option<Ticket> {
+        let may_send = self.stop.is_none() && self.has_lease(now, wall);
+        let at = self.intents.next_unsent().filter(|_| may_send)?;
         let is_probe = self.pace.permits_send(now)?;
         self.watch.stats.retries += u64::from(self.table.state(at).spent.sends > 0);
         self.intents.send(is_probe, now)
@@ -263,8 +288,8 @@ impl Dispatcher {
             return self.stop(StopReason::InputChanged);
         };
         let state = self.table.state(at);
-        if state.end.is_none() && !state.with_engine {
-            self.table.set_with_engine(at, true);
+        if state.end.is_none() && state.holder == Holder::Nobody && self.takes(&row.pair) {
+            self.table.set_holder(at, Holder::Engine);
             self.work.take(Job { at, row, refused_in: None });
         }
     }
@@ -272,7 +297,7 @@ impl Dispatcher {
     /// Turns waiting rows into intents, as many as there are slots. Returns `true` if it used all
     /// available rows and wants another one.
     fn plan(&mut self, now: Tick, wall: WallMs) -> bool {
-        while self.stop.is_none() && self.may_plan(now) {
+        while self.stop.is_none() && self.may_plan(now, wall) {
             let Some(job) = self.work.next(now) else { return self.wants_row() };
             match self.budget.reserve() {
                 Reservation::Granted => {
@@ -294,7 +319,10 @@ impl Dispatcher {
     }
 
     /// Checks whether one more intent may be made.
-    fn may_plan(&self, now: Tick) -> bool {
+    fn may_plan(&self, now: Tick, wall: WallMs) -> bool {
+        if !self.has_lease(now, wall) {
+            return false;
+        }
         let ahead = self.intents.ahead();
         let outstanding = ahead + self.intents.in_flight();
         // As long as no body kind is proved, one call is made at a time.
@@ -304,12 +332,13 @@ impl Dispatcher {
 
     /// Takes into account that the facts handed over last are durable: answers count, and intents
     /// may be sent.
-    fn committed(&mut self, recorded: &Recorded) {
-        let Committed { effects, granted, refused } = self.intents.committed(recorded);
+    fn committed(&mut self, recorded: &Recorded, now: Tick, wall: WallMs) {
+        let Committed { effects, granted, refused, outlived } = self.intents.committed(recorded);
         effects.into_iter().for_each(|effect| self.apply(effect));
         granted.into_iter().for_each(|at| self.table.note_granted(at));
         self.watch.stats.elsewhere += refused.len() as u64;
         refused.into_iter().for_each(|job| self.drop_intent(&job));
+        outlived.into_iter().for_each(|ticket| self.recall(ticket, now, wall));
         if recorded.taken_over {
             self.stop(StopReason::TakenOver);
         }
@@ -326,7 +355,7 @@ impl Dispatcher {
     /// Forgets an intent that is not durable and therefore was never sent.
     fn drop_intent(&mut self, job: &Job) {
         self.budget.settle(Charge::Free, false);
-        self.table.set_with_engine(job.at, false);
+        self.table.set_holder(job.at, Holder::Nobody);
     }
 
     /// Applies the effect of a settlement to the table and the tally.
@@ -340,8 +369,9 @@ impl Dispatcher {
         }
         let has_end = self.table.state(at).end.is_some();
         self.watch.stats.finished += u64::from(has_end && !had_end);
+        self.left = self.left.saturating_sub(u64::from(has_end && !had_end));
         if next != Next::Again {
-            self.table.set_with_engine(at, false);
+            self.table.set_holder(at, Holder::Nobody);
         }
     }
 
@@ -352,7 +382,7 @@ impl Dispatcher {
             tracing::warn!(reason = reason.name(), "stopping: nothing more is started");
             self.stop = Some(reason);
             for job in self.work.drain() {
-                self.table.set_with_engine(job.at, false);
+                self.table.set_holder(job.at, Holder::Nobody);
             }
         }
     }
@@ -372,7 +402,8 @@ impl Dispatcher {
         let times = self.pace.wakes(now, self.has_work(), has_unsent);
         let times = times
             .into_iter()
-            .chain([self.deadline.map(|deadline| deadline.after), self.work.next_due()]);
+            .chain([self.deadline.map(|deadline| deadline.after), self.work.next_due()])
+            .chain([self.fleet.as_ref().and_then(|fleet| fleet.wakes(now))]);
         times.flatten().filter(|at| *at > now).min()
     }
 }

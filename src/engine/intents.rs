@@ -95,6 +95,8 @@ pub(super) enum Next {
 struct Committing {
     intents: Vec<Planned>,
     effects: Vec<Effect>,
+    /// True if this worker was declared dead after the batch was handed over.
+    is_outlived: bool,
 }
 
 /// Consequences of a batch that is durable.
@@ -106,6 +108,8 @@ pub(super) struct Committed {
     pub(super) granted: Vec<PairIndex>,
     /// Rows whose intents were not granted.
     pub(super) refused: Vec<Job>,
+    /// Granted intents that must not be sent, because this worker was declared dead meanwhile.
+    pub(super) outlived: Vec<Ticket>,
 }
 
 /// State of the ledger: whether it still records facts.
@@ -187,14 +191,14 @@ impl Intents {
         }
         let intents = std::mem::take(&mut self.planned);
         let effects = std::mem::take(&mut self.effects);
-        self.committing = Some(Committing { intents, effects });
+        self.committing = Some(Committing { intents, effects, is_outlived: false });
         Some(std::mem::take(&mut self.outbox))
     }
 
     /// Takes into account that the last batch is durable.
     pub(super) fn committed(&mut self, recorded: &Recorded) -> Committed {
         let mut committed = Committed::default();
-        let Some(Committing { intents, effects }) = self.committing.take() else {
+        let Some(Committing { intents, effects, is_outlived }) = self.committing.take() else {
             return committed;
         };
         committed.effects = effects;
@@ -203,7 +207,10 @@ impl Intents {
                 committed.refused.push(intent.job);
             } else {
                 committed.granted.push(intent.job.at);
-                self.unsent.push_back(Ticket { intent });
+                match is_outlived {
+                    true => committed.outlived.push(Ticket { intent }),
+                    false => self.unsent.push_back(Ticket { intent }),
+                }
             }
         }
         committed
@@ -221,7 +228,7 @@ impl Intents {
             _ => LedgerState::RefusedOnce(error),
         };
         let (intents, mut effects) = match self.committing.take() {
-            Some(Committing { intents, effects }) => (intents, effects),
+            Some(Committing { intents, effects, .. }) => (intents, effects),
             None => (Vec::new(), Vec::new()),
         };
         let later = std::mem::take(&mut self.outbox);
@@ -256,6 +263,14 @@ impl Intents {
     /// Gives up all calls in flight and returns them.
     pub(super) fn abandon(&mut self) -> HashMap<AttemptId, Flight> {
         std::mem::take(&mut self.in_flight)
+    }
+
+    /// Notes that this worker was declared dead: the intents under way must not be sent, even if
+    /// they are granted.
+    pub(super) const fn outlive(&mut self) {
+        if let Some(committing) = &mut self.committing {
+            committing.is_outlived = true;
+        }
     }
 
     /// Takes back every ticket that has not left.

@@ -24,11 +24,32 @@ const AHEAD: Duration = Duration::from_millis(20);
 /// pause would be in doubt after a crash.
 const LONG_PAUSE: Duration = Duration::from_secs(1);
 
+/// The part of a rate that one of several workers keeps to.
+#[derive(Debug, Clone, Copy)]
+struct Shared {
+    /// Lowest rate that one of the workers was asked to keep to.
+    lowest: Option<f64>,
+    /// Number of workers.
+    sharers: u32,
+}
+
+impl Shared {
+    const ALONE: Self = Self { lowest: None, sharers: 1 };
+
+    /// Returns this worker's part of a rate.
+    fn part_of(self, rate: Option<f64>) -> Option<f64> {
+        let rates = rate.into_iter().chain(self.lowest);
+        rates.reduce(f64::min).map(|rate| rate / f64::from(self.sharers.max(1)))
+    }
+}
+
 /// The breaker, the throttle and the gate of a run.
 pub(super) struct Pace {
     breaker: Breaker,
     throttle: Throttle,
     gate: Gate,
+    /// The rate of the account, which this worker shares with others.
+    shared: Shared,
     /// Jitter has to be spread, not secret.
     jitter: fastrand::Rng,
 }
@@ -39,6 +60,7 @@ impl Pace {
             breaker: Breaker::new(options.breaker.clone()),
             throttle: Throttle::new(options.throttle.clone()),
             gate: Gate::new(options.throttle.rate),
+            shared: Shared::ALONE,
             jitter: fastrand::Rng::with_seed(options.seed),
         }
     }
@@ -46,8 +68,25 @@ impl Pace {
     /// Lets time pass: a lowered rate climbs back.
     pub(super) fn advance(&mut self, now: Tick) {
         if self.throttle.advance(now) {
-            self.gate.set_rate(self.throttle.rate(), now);
+            self.gate.set_rate(self.rate(), now);
         }
+    }
+
+    /// Takes into account that the rate of the account is shared with other workers: `lowest` is
+    /// the lowest rate that one of them was asked to keep to.
+    pub(super) fn share(&mut self, lowest: Option<f64>, sharers: u32, now: Tick) {
+        self.shared = Shared { lowest, sharers };
+        self.gate.set_rate(self.rate(), now);
+    }
+
+    /// Returns the rate that the user asked for.
+    pub(super) const fn asked(&self) -> Option<f64> {
+        self.throttle.asked()
+    }
+
+    /// Returns the number of calls a second that may leave now.
+    fn rate(&self) -> Option<f64> {
+        self.shared.part_of(self.throttle.rate())
     }
 
     /// Returns the reason to give the run up, if an outage or a pause has taken too long.
@@ -85,7 +124,7 @@ impl Pace {
                 let rate = self.throttle.rate().unwrap_or_default();
                 tracing::warn!(rate, "the vendor asks to slow down: pausing, then a lower rate");
             }
-            self.gate.set_rate(self.throttle.rate(), now);
+            self.gate.set_rate(self.rate(), now);
             return is_new;
         }
         false
@@ -115,9 +154,7 @@ impl Pace {
         match self.breaker.permit(now) {
             Permit::NotBefore(_) | Permit::Probing => Some(0),
             Permit::Probe => Some(1),
-            Permit::Free => {
-                self.throttle.rate().map(|rate| (rate * AHEAD.as_secs_f64()).ceil() as usize)
-            }
+            Permit::Free => self.rate().map(|rate| (rate * AHEAD.as_secs_f64()).ceil() as usize),
         }
     }
 

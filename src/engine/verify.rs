@@ -13,14 +13,14 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::time::{Instant, sleep};
 
-use super::dispatcher::{Dispatcher, Event, Hands, NextRow, RunState, Turn};
+use super::dispatcher::{Dispatcher, Event, Hands, NextRow, Turn};
 use super::intents::Ticket;
 use super::report::Snapshot;
 use super::work::Candidate;
 use super::{Delivery, Rows, Signals};
 use crate::api::Verifier;
 use crate::clock;
-use crate::ledger::{Journal, LedgerError, Recorded, Unrecorded};
+use crate::ledger::{Beat, Journal, LedgerError, News, Recorded, Unrecorded};
 use crate::model::attempt::Batch;
 use crate::model::reply::Reply;
 use crate::model::stop::StopReason;
@@ -28,30 +28,26 @@ use crate::model::stop::StopReason;
 /// Interval at which the progress is shown.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 
-/// The result of [`verify`].
-pub struct Verified<L> {
-    /// State that this start leaves.
-    pub state: RunState,
-    /// The ledger, or an error if its writer is gone.
-    pub ledger: Result<L, LedgerError>,
-}
-
-/// Sends all pairs that have no end yet, and passes snapshots of the progress to `on_progress`. Returns
-/// when every pair has its end or the run is stopped, and all facts are durable (or the ledger
-/// refuses them).
+/// Sends all pairs that have no end yet and fall to this worker, and passes snapshots of the
+/// progress to `on_progress`. Ends when each of them has its end or the run is stopped, and all
+/// facts are durable (or the ledger refuses them). `start` is the moment from which the dispatcher
+/// counts the time. Returns the ledger.
+///
+/// # Errors
+/// [`LedgerError::WriterGone`] if the ledger's writer has ended.
 pub async fn verify<V: Verifier, J: Journal>(
-    mut run: Dispatcher,
+    run: &mut Dispatcher,
     verifier: &V,
     journal: J,
     rows: &mut Rows,
     signals: &mut Signals,
+    start: Instant,
     mut on_progress: impl FnMut(&Snapshot),
-) -> Verified<J::Ledger> {
-    let start = Instant::now();
+) -> Result<J::Ledger, LedgerError> {
     let feed = Feed { rows, buffer: Vec::new().into_iter(), last: None };
-    let mut work =
-        TokioHands { verifier, journal, flights: FuturesUnordered::new(), commit: None, feed };
-    let mut shown = start;
+    let (flights, commit, beat) = (FuturesUnordered::new(), None, None);
+    let mut work = TokioHands { verifier, journal, flights, commit, beat, feed };
+    let mut shown = Instant::now();
     while let Turn::Wait { until, wants_row } = run.turn(start.elapsed(), clock::now(), &mut work) {
         if shown.elapsed() >= PROGRESS_INTERVAL {
             shown = Instant::now();
@@ -74,11 +70,12 @@ pub async fn verify<V: Verifier, J: Journal>(
     on_progress(&run.snapshot(start.elapsed()));
     let TokioHands { journal, flights, .. } = work;
     drop(flights);
-    Verified { state: run.into_state(), ledger: journal.finish() }
+    journal.finish()
 }
 
 type Flight<'a> = Pin<Box<dyn Future<Output = (Ticket, Reply)> + 'a>>;
 type Commit = Pin<Box<dyn Future<Output = Result<Recorded, Box<Unrecorded>>>>>;
+type Answer = Pin<Box<dyn Future<Output = Result<News, LedgerError>>>>;
 
 /// Everything that the loop waits for.
 struct TokioHands<'a, V, J> {
@@ -86,6 +83,8 @@ struct TokioHands<'a, V, J> {
     journal: J,
     flights: FuturesUnordered<Flight<'a>>,
     commit: Option<Commit>,
+    /// The ledger's answer to the beat under way.
+    beat: Option<Answer>,
     feed: Feed<'a>,
 }
 
@@ -100,6 +99,10 @@ impl<V: Verifier, J: Journal> Hands for TokioHands<'_, V, J> {
 
     fn record(&mut self, batch: Batch) {
         self.commit = Some(Box::pin(self.journal.record(batch)));
+    }
+
+    fn beat(&mut self, beat: Beat) {
+        self.beat = Some(Box::pin(self.journal.beat(beat)));
     }
 
     fn next_row(&mut self) -> NextRow {
@@ -120,7 +123,7 @@ impl<V: Verifier, J: Journal> TokioHands<'_, V, J> {
         wants_row: bool,
         longest: Duration,
     ) -> Option<Event> {
-        let Self { flights, commit, feed, .. } = self;
+        let Self { flights, commit, beat, feed, .. } = self;
         tokio::select! {
             Some((ticket, reply)) = flights.next(), if !flights.is_empty() => {
                 Some(Event::Replied(ticket, reply))
@@ -130,6 +133,12 @@ impl<V: Verifier, J: Journal> TokioHands<'_, V, J> {
             {
                 *commit = None;
                 Some(Event::Recorded(told))
+            }
+            heard = poll_fn(|cx| beat.as_mut().map_or(Poll::Pending, |b| b.as_mut().poll(cx))),
+                if beat.is_some() =>
+            {
+                *beat = None;
+                Some(Event::Heard(heard))
             }
             () = feed.fill(), if wants_row && feed.is_empty() => None,
             Some(signal) = signals.recv() => Some(Event::Signal(signal)),

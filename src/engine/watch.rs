@@ -77,6 +77,11 @@ impl Watch {
         self.most_mismatches.is_some_and(|percent| self.verdicts.mismatches_over(percent))
     }
 
+    /// Begins another round, with the first verdicts of the run as they were folded.
+    pub(super) const fn begin_round(&mut self, verdicts: FirstVerdicts) {
+        self.verdicts = verdicts;
+    }
+
     pub(super) fn into_parts(self) -> (Stats, FirstVerdicts) {
         (self.stats, self.verdicts)
     }

@@ -122,6 +122,10 @@ pub(crate) const fn of_ledger(error: &LedgerError) -> &'static str {
              does not hold may have been charged, and would be bought again: ceknik will say so"
         }
         LedgerError::NoFolder => "name a ledger with --ledger FILE",
+        LedgerError::UnderWay { .. } => {
+            "wait for it to end, or give --lock-wait 10m to wait here; a worker that was killed counts as \
+             living for up to 15 seconds"
+        }
         LedgerError::Locked(_) => "wait for it to end, or give --lock-wait 10m to wait here",
         LedgerError::Origin { ledger, .. } if ledger.is_shared() => {
             "each vendor address has a ledger of its own: name another schema in the address"

@@ -3,15 +3,16 @@
 //! Never: decides anything.
 
 use std::future::Future;
+use std::time::Duration;
 
 use futures_util::future::Either;
 
 use super::postgres::{PgJournal, PgLedger, PgPreview};
 use super::sqlite::{SqliteJournal, SqliteLedger, SqlitePreview};
 use super::{
-    AttemptDetail, Facts, FoundRun, Journal, Ledger, LedgerError, LedgerName, OpenRun, OwnAttempt,
-    Preview, Purged, Recorded, RunId, RunRef, ShowLedger, Standing, StartEnd, StartRequest, Status,
-    Unrecorded,
+    AttemptDetail, Beat, Facts, FoundRun, Journal, Ledger, LedgerError, LedgerName, News, OpenRun,
+    Others, OwnAttempt, Preview, Purged, Recorded, RunId, RunRef, ShowLedger, Standing, StartEnd,
+    StartRequest, Status, Unrecorded,
 };
 use crate::model::attempt::{AttemptId, Batch, WallMs};
 use crate::rules::body::BodyKind;
@@ -90,6 +91,22 @@ impl Ledger for AnyLedger {
         pass_on!(self, ledger => ledger.open_run(opening))
     }
 
+    fn lease(&self) -> Option<Duration> {
+        pass_on!(self, ledger => ledger.lease())
+    }
+
+    fn others(&mut self, run: &OpenRun) -> Result<Others, LedgerError> {
+        pass_on!(self, ledger => ledger.others(run))
+    }
+
+    fn begin_reading(&mut self) -> Result<(), LedgerError> {
+        pass_on!(self, ledger => ledger.begin_reading())
+    }
+
+    fn end_reading(&mut self) -> Result<(), LedgerError> {
+        pass_on!(self, ledger => ledger.end_reading())
+    }
+
     fn into_journal(self, run: &OpenRun) -> Result<AnyJournal, LedgerError> {
         Ok(match self {
             Self::File(ledger) => AnyJournal::File(ledger.into_journal(run)?),
@@ -146,6 +163,16 @@ impl Journal for AnyJournal {
         match self {
             Self::File(journal) => Either::Left(journal.record(batch)),
             Self::Shared(journal) => Either::Right(journal.record(batch)),
+        }
+    }
+
+    fn beat(
+        &mut self,
+        beat: Beat,
+    ) -> impl Future<Output = Result<News, LedgerError>> + Unpin + 'static {
+        match self {
+            Self::File(journal) => Either::Left(journal.beat(beat)),
+            Self::Shared(journal) => Either::Right(journal.beat(beat)),
         }
     }
 

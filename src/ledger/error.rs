@@ -47,6 +47,14 @@ pub enum LedgerError {
     /// Another process holds the lock of the ledger.
     #[error("another run holds the ledger {0}")]
     Locked(LedgerName),
+    /// Another worker of a shared ledger is in the way.
+    #[error("the ledger {ledger} {what}")]
+    UnderWay {
+        /// Name of the ledger.
+        ledger: LedgerName,
+        /// Description of the worker, which follows the name in the message.
+        what: String,
+    },
     /// The ledger belongs to another origin.
     #[error("the ledger {ledger} belongs to {theirs}, not to {ours}")]
     Origin {
@@ -139,7 +147,7 @@ impl LedgerError {
             Self::NoFolder | Self::Origin { .. } | Self::Missing(_) | Self::Refused { .. } => {
                 ExitCode::Config
             }
-            Self::Locked(_) => ExitCode::LedgerBusy,
+            Self::Locked(_) | Self::UnderWay { .. } => ExitCode::LedgerBusy,
             Self::Key { .. }
             | Self::Version { .. }
             | Self::Lost { .. }

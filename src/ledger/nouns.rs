@@ -52,6 +52,9 @@ pub struct StartRequest {
     /// True if a finished run with this identity is not begun anew. Its name is part of the
     /// identity.
     pub once: bool,
+    /// True if the start keeps to a budget. On a shared ledger, such a start works on its run
+    /// alone.
+    pub is_limited: bool,
 }
 
 /// The run on whose behalf facts are read.
@@ -85,11 +88,15 @@ impl RunRef {
     /// Returns the reference to a finished run from its stored exit code. A run finishes with
     /// exit code 0 or 3 only.
     pub(super) const fn finished(run: RunId, exit: Option<u8>) -> Self {
-        let exit = match exit {
+        Self::Finished { run, exit: Self::exit_of_finished(exit) }
+    }
+
+    /// Returns the exit code of a finished run from its stored form.
+    pub(super) const fn exit_of_finished(exit: Option<u8>) -> ExitCode {
+        match exit {
             Some(0) => ExitCode::Complete,
             _ => ExitCode::SomeWithoutVerdict,
-        };
-        Self::Finished { run, exit }
+        }
     }
 }
 
@@ -177,6 +184,8 @@ pub struct EarlierFact {
 pub struct Standing {
     /// Version of the pair, which the intent of the next call must name.
     pub version: PairVersion,
+    /// True if another worker has an open attempt of the pair.
+    pub is_open: bool,
     /// Latest fact of another run that gave the pair an end, if there is one.
     pub end: Option<EarlierFact>,
 }
@@ -184,7 +193,7 @@ pub struct Standing {
 impl From<EarlierFact> for Standing {
     /// Returns the standing of a pair in a ledger that keeps no versions.
     fn from(fact: EarlierFact) -> Self {
-        Self { version: PairVersion::NONE, end: Some(fact) }
+        Self { version: PairVersion::NONE, is_open: false, end: Some(fact) }
     }
 }
 
@@ -221,6 +230,8 @@ pub struct StartEnd {
     pub stop: Option<&'static str>,
     /// Exit code of the process.
     pub exit: ExitCode,
+    /// Path of the output, masked, if the start wrote one to a file.
+    pub output: Option<String>,
 }
 
 /// The result of a purge.
@@ -243,8 +254,8 @@ pub struct Recorded {
     /// about the pair. These attempts must not be sent. A ledger with one writing process at a time
     /// refuses none.
     pub refused: Vec<AttemptId>,
-    /// True if another start has taken the ledger over, so that no intent of this start is granted
-    /// any more. Its settlements are recorded all the same.
+    /// True if the ledger holds this start for ended, so that no intent of it is granted any more.
+    /// Its settlements are recorded all the same.
     pub taken_over: bool,
 }
 

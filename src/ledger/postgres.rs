@@ -5,20 +5,24 @@
 //!
 //! Never: sends a NIK, a name or the key of the ledger to the server.
 
+mod access;
+mod backend;
 mod batch;
+mod beats;
 mod codes;
 mod create;
 mod error;
 mod facts;
 mod import;
 mod ledger;
+mod living;
 mod location;
-mod lock;
 mod meta;
 mod outage;
 mod patience;
 mod preview;
 mod purge;
+mod reap;
 mod record;
 mod runs;
 mod session;

@@ -4,7 +4,8 @@
 //!
 //! Never: names a storage.
 
-use std::future::Future;
+use std::future::{Future, Pending, pending};
+use std::time::Duration;
 
 use super::error::{LedgerError, LedgerName};
 use super::nouns::{
@@ -12,6 +13,7 @@ use super::nouns::{
     StartEnd, StartRequest, Unrecorded,
 };
 use super::status::Status;
+use super::workers::{Beat, News, Others};
 use crate::model::attempt::{AttemptId, Batch, WallMs};
 use crate::rules::body::BodyKind;
 use crate::rules::estimate::History;
@@ -32,6 +34,21 @@ pub trait Journal {
         &mut self,
         batch: Batch,
     ) -> impl Future<Output = Result<Recorded, Box<Unrecorded>>> + Unpin + 'static;
+
+    /// Gives the ledger a sign of life of this worker, and returns its answer, for which it waits
+    /// as long as the ledger does not answer. Never called where one process at a time writes
+    /// ([`Ledger::lease`] is `None`).
+    ///
+    /// # Errors
+    /// Returns [`LedgerError::Unreachable`] if the ledger did not answer for too long.
+    fn beat(
+        &mut self,
+        beat: Beat,
+    ) -> impl Future<Output = Result<News, LedgerError>> + Unpin + 'static {
+        let _ = beat;
+        let never: Pending<Result<News, LedgerError>> = pending();
+        never
+    }
 
     /// Waits until everything that was handed over is recorded, and returns the ledger.
     ///
@@ -84,7 +101,7 @@ pub trait Facts {
     ) -> Result<(), LedgerError>;
 
     /// Visits all attempts of this run, in ascending order. The index is `None` if the pair is not
-    /// among `keys`.
+    /// among `keys`. The open attempts of other workers are left out.
     fn visit_own(
         &mut self,
         run: RunId,
@@ -101,7 +118,8 @@ pub trait Facts {
     fn unsettled(&mut self) -> Result<u64, LedgerError>;
 }
 
-/// A ledger that is open for writing. One start at a time writes to it.
+/// A ledger that is open for writing. One start at a time writes to a ledger in a file; several
+/// workers write to a shared ledger.
 ///
 /// # Errors
 /// Each method returns [`LedgerError::Storage`] if the storage cannot be read or written. The
@@ -138,6 +156,7 @@ pub trait Facts {
 ///     reuse: Duration::from_secs(30 * 86_400),
 ///     reask_after: Duration::from_secs(86_400),
 ///     once: false,
+///     is_limited: false,
 /// })?;
 ///
 /// let (attempt, pair) = (AttemptId::of(run.start, 1), PairKey([4; 16]));
@@ -170,6 +189,28 @@ pub trait Ledger: Facts + Sized {
     /// Records a new start of the open run with the same identity, or else of a new run, which
     /// supersedes the open run of the same path.
     fn open_run(&mut self, opening: &StartRequest) -> Result<OpenRun, LedgerError>;
+
+    /// Returns the length of a worker's lease; `None` if one process at a time writes.
+    fn lease(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Returns the other workers of this run.
+    fn others(&mut self, run: &OpenRun) -> Result<Others, LedgerError> {
+        let _ = run;
+        Ok(Others::default())
+    }
+
+    /// Begins to read: until [`Self::end_reading`], everything that is read belongs to one moment.
+    /// What other workers record meanwhile is not seen.
+    fn begin_reading(&mut self) -> Result<(), LedgerError> {
+        Ok(())
+    }
+
+    /// Ends what [`Self::begin_reading`] began. Does nothing if nothing was begun.
+    fn end_reading(&mut self) -> Result<(), LedgerError> {
+        Ok(())
+    }
 
     /// Turns the ledger into a journal for the facts of this start.
     ///

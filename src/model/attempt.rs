@@ -26,6 +26,9 @@ impl PairVersion {
     /// at a time writes to.
     pub const NONE: Self = Self(0);
 
+    /// The last version. A pair that has it is never asked again.
+    pub const LAST: Self = Self(u16::MAX);
+
     /// Returns the version after the next change.
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))

@@ -5,7 +5,7 @@ use crate::ledger::{Facts, RunRef};
 use crate::model::attempt::WallMs;
 use crate::model::funnel::Ages;
 use crate::rules::first_verdicts::Earliest;
-use crate::rules::pair_table::{PairState, PairTable};
+use crate::rules::pair_table::{Holder, PairState, PairTable};
 use crate::rules::retry::RetryPolicy;
 use crate::rules::reuse::{Age, ReusePolicy};
 use crate::rules::tally::{RunTotals, count};
@@ -36,6 +36,9 @@ pub fn fold_known<F: Facts + ?Sized>(
     let mut ages = vec![Age::default(); table.len()];
     facts.visit_earlier(run, &keys, &mut |at, standing| {
         table.set_version(at, standing.version);
+        if standing.is_open {
+            table.set_holder(at, Holder::AnotherWorker);
+        }
         let Some(fact) = standing.end else { return };
         let kept = reuse.keeps(fact.end, fact.at, fact.taken_over).then_some(fact.end);
         table.apply_earlier(at, fact.attempt, kept);

@@ -61,6 +61,12 @@ impl Budget {
         Self { max_charges, max_calls, used: tally.at_most(), calls: 0, reserved: 0 }
     }
 
+    /// Begins another round, with the costs of the run as they were folded. No call of this start is
+    /// in flight. Each of the `open` calls of others may be charged.
+    pub const fn begin_round(&mut self, tally: &Tally, open: u64) {
+        (self.used, self.reserved) = (tally.at_most() + open, 0);
+    }
+
     /// Reserves one call.
     pub fn reserve(&mut self) -> Reservation {
         let full = |max: Option<u64>, used: u64| max.is_some_and(|max| used + self.reserved >= max);

@@ -28,6 +28,18 @@ pub enum Provenance {
     ThisRun,
 }
 
+/// The process that may be about to ask a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Holder {
+    /// Nobody: the next row of the pair may be taken.
+    #[default]
+    Nobody,
+    /// This process: a row of the pair is with its engine. Other rows of the pair get its result.
+    Engine,
+    /// Another worker on the same ledger. Its result is found in a later round.
+    AnotherWorker,
+}
+
 /// State of one pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PairState {
@@ -39,9 +51,8 @@ pub struct PairState {
     pub origin: Provenance,
     /// Attempts that the pair has used up in this run.
     pub spent: Spent,
-    /// `true` while a row of this pair is with the engine. Other rows of the pair are not sent;
-    /// they get its result.
-    pub with_engine: bool,
+    /// Process that may be about to ask the pair.
+    pub holder: Holder,
     /// Version of the pair in the ledger.
     pub version: PairVersion,
 }
@@ -58,7 +69,7 @@ const UNKNOWN: PairState = PairState {
     end: None,
     origin: Provenance::Nothing,
     spent: Spent { sends: 0, tries: 0, possible: 0 },
-    with_engine: false,
+    holder: Holder::Nobody,
     version: PairVersion::NONE,
 };
 
@@ -167,18 +178,27 @@ impl PairTable {
         if let Some(state) = self.states.get_mut(at.0 as usize) {
             *state = match end {
                 Some(_) => PairState { attempt, end, origin: Provenance::EarlierRun, ..*state },
-                None => PairState { version: state.version, ..UNKNOWN },
+                None => PairState { version: state.version, holder: state.holder, ..UNKNOWN },
             };
         }
     }
 
-    /// Applies a settled attempt of this run. A `voided` refusal is no end.
+    /// Applies a settled attempt of this run. A `voided` refusal is no end. A doubt does not replace
+    /// another end of this run: the attempts of several workers come in the order of their numbers
+    /// and not of their times, and a pair that has another end is never asked again.
     pub fn settle(&mut self, at: PairIndex, attempt: AttemptId, class: Class, voided: bool) {
         let Some(state) = self.states.get_mut(at.0 as usize) else { return };
         state.spent = state.spent.after(class);
         let end = class.end().filter(|_| !voided);
         let recalled = class == Class::NotSent(NotSent::Recalled);
-        if end.is_some() || (state.end.is_none() && !recalled) {
+        let is_known = state.origin == Provenance::ThisRun
+            && state.end.is_some_and(|known| known != End::InDoubt);
+        let decides = match end {
+            Some(End::InDoubt) => !is_known,
+            Some(_) => true,
+            None => state.end.is_none() && !recalled,
+        };
+        if decides {
             *state = PairState { attempt, end, origin: Provenance::ThisRun, ..*state };
         }
     }
@@ -188,10 +208,10 @@ impl PairTable {
         self.states.fill(UNKNOWN);
     }
 
-    /// Notes whether a row of this pair is with the engine.
-    pub fn set_with_engine(&mut self, at: PairIndex, with_engine: bool) {
+    /// Notes who may be about to ask a pair.
+    pub fn set_holder(&mut self, at: PairIndex, holder: Holder) {
         if let Some(state) = self.states.get_mut(at.0 as usize) {
-            state.with_engine = with_engine;
+            state.holder = holder;
         }
     }
 
@@ -225,14 +245,30 @@ impl PairTable {
         }
     }
 
-    /// Gives up every pair without an end that earlier starts of this run have used up.
+    /// Gives up every pair without an end that earlier starts of this run have used up. A pair that
+    /// has the last version cannot be asked again either.
     pub fn give_up_exhausted(&mut self, policy: &RetryPolicy) {
         for state in &mut self.states {
-            if state.end.is_none() && policy.is_exhausted(state.spent) {
+            let is_used_up = policy.is_exhausted(state.spent) || state.version == PairVersion::LAST;
+            if state.end.is_none() && is_used_up {
                 state.end = Some(End::Unavailable);
                 state.origin = Provenance::ThisRun;
             }
         }
+    }
+
+    /// Returns the number of pairs that are still to be sent by whoever takes the pairs for which
+    /// `is_mine` holds. Pairs that another worker holds do not count.
+    pub fn left_for(&self, is_mine: impl Fn(&PairKey) -> bool) -> u64 {
+        let pairs = self.keys.as_slice().iter().zip(&self.states);
+        let is_left =
+            |state: &PairState| state.end.is_none() && state.holder != Holder::AnotherWorker;
+        pairs.filter(|(key, state)| is_left(state) && is_mine(key)).count() as u64
+    }
+
+    /// Returns the number of pairs that other workers hold.
+    pub fn held_by_others(&self) -> u64 {
+        self.states.iter().filter(|state| state.holder == Holder::AnotherWorker).count() as u64
     }
 
     /// Returns the number of pairs that are still to be sent.
@@ -313,9 +349,9 @@ mod tests {
         table.give_up(at[2]);
         assert_eq!((table.state(at[2]).end, table.to_send()), (Some(End::Unavailable), 0));
 
-        table.set_with_engine(at[1], true);
-        assert!(table.state(at[1]).with_engine);
-        assert_eq!(table.states().filter(|state| state.with_engine).count(), 1);
+        table.set_holder(at[1], Holder::Engine);
+        assert_eq!(table.state(at[1]).holder, Holder::Engine);
+        assert_eq!(table.states().filter(|state| state.holder == Holder::Nobody).count(), 2);
         table.forget();
         assert!(table.states().all(|state| *state == UNKNOWN));
         assert_eq!(table.states().count(), 3);
@@ -329,6 +365,23 @@ mod tests {
         assert_eq!((known.attempt, known.end), (AttemptId(1), MATCH.end()));
         let tried = folded(&[Class::Retry(Trouble::Internal), recalled]);
         assert_eq!((tried.attempt, tried.spent.tries), (AttemptId(1), 1));
+    }
+
+    #[test]
+    fn the_attempts_of_several_workers_may_come_in_any_order() {
+        let doubt = Class::InDoubt(Lost::Killed);
+        for classes in [[MATCH, doubt], [doubt, MATCH]] {
+            assert_eq!(folded(&classes).end, MATCH.end(), "{classes:?}");
+        }
+        let mut table = PairTable::new((1..=3).map(key).collect());
+        table.set_holder(PairIndex(0), Holder::AnotherWorker);
+        table.apply_earlier(PairIndex(0), AttemptId(5), None);
+        assert_eq!((table.to_send(), table.left_for(|_| true)), (3, 2), "one is held elsewhere");
+        assert_eq!(table.left_for(|pair| *pair == table.keys().as_slice()[1]), 1);
+        table.set_version(PairIndex(1), PairVersion::LAST);
+        let retry = Duration::from_secs(1);
+        table.give_up_exhausted(&RetryPolicy { max_attempts: 1, base: retry, cap: retry });
+        assert_eq!(table.state(PairIndex(1)).end, Some(End::Unavailable));
     }
 
     #[test]

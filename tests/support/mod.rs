@@ -31,6 +31,8 @@ pub mod files;
 pub mod money;
 pub mod postgres;
 mod running;
+pub mod severing;
+pub mod shared;
 pub mod table;
 mod vendor;
 

@@ -5,7 +5,7 @@
 
 use crate::engine::{Dispatcher, RunState};
 use crate::error::Error;
-use crate::ledger::{Ledger, LedgerError, OpenRun, RunRef, StartEnd};
+use crate::ledger::{Delivered, Ledger, LedgerError, OpenRun, RunRef, StartEnd};
 use crate::model::exit_code::ExitCode;
 use crate::model::stop::StopReason;
 use crate::output::{RowTotals, RunReport};
@@ -19,8 +19,17 @@ pub(crate) enum Ended {
     Finished,
     /// An earlier start has finished the run, which is not to begin anew.
     FinishedBefore,
+    /// Another worker has finished the run and written its output.
+    FinishedElsewhere(Delivered),
     /// The start stopped before every pair had its end. The same command continues the run.
     Stopped(StopReason),
+    /// The start stopped, and other workers go on with the run.
+    LeftToOthers {
+        /// Reason why the start stopped.
+        reason: StopReason,
+        /// Machines of the other workers.
+        hosts: String,
+    },
     /// The input is not the one that was surveyed, or can no longer be read.
     InputLost(PassError),
     /// Facts could not be recorded, or the ledger's writer is gone.
@@ -66,8 +75,8 @@ impl Ended {
     /// Returns the reason why the start stopped early, if it did.
     pub(crate) const fn stop(&self) -> Option<StopReason> {
         match self {
-            Self::Finished | Self::FinishedBefore => None,
-            Self::Stopped(reason) => Some(*reason),
+            Self::Finished | Self::FinishedBefore | Self::FinishedElsewhere(_) => None,
+            Self::Stopped(reason) | Self::LeftToOthers { reason, .. } => Some(*reason),
             Self::InputLost(error) => Some(error.stop_reason()),
             Self::StorageFailed(_) => Some(StopReason::Storage),
             Self::Broken(_) => Some(StopReason::Defect),
@@ -92,6 +101,20 @@ impl<L> SendingResult<L> {
         };
         Self { state: dispatcher.into_state(), ledger: Some(ledger), ended }
     }
+
+    /// Returns the result of a start whose last round has ended. `lost` is the error with which the
+    /// ledger was lost, and `read` the result of the reader of the rows.
+    pub(super) fn of(
+        dispatcher: Dispatcher,
+        ledger: Option<L>,
+        lost: Option<LedgerError>,
+        read: Result<Result<(), PassError>, Ended>,
+    ) -> Self {
+        let mut state = dispatcher.into_state();
+        let failure = state.failure.take().or(lost);
+        let ended = Ended::of(state.stop, failure, read);
+        Self { state, ledger, ended }
+    }
 }
 
 /// An output that was written.
@@ -109,6 +132,8 @@ pub(crate) struct EndedStart {
     pub(crate) state: RunState,
     /// Exit code of the command, or the error that is shown after the last words.
     pub(crate) result: Result<ExitCode, Error>,
+    /// Text about other workers that finish or have finished the run, for people.
+    pub(crate) others: Option<String>,
 }
 
 impl EndedStart {
@@ -133,13 +158,12 @@ pub(crate) fn finish<L: Ledger>(
 ) -> EndedStart {
     let SendingResult { state, mut ledger, ended } = left;
     let is_over = matches!(ended, Ended::StorageFailed(_) | Ended::FinishedBefore);
-    if let (Some(ledger), false) = (&mut ledger, is_over) {
-        remember_body(state.body, body_auto, ledger);
-    }
     let made = match (&ended, &mut ledger) {
         // An older output is not replaced: the rows of the input are no longer those that were
         // answered, or the answers are lost with the ledger.
         (Ended::InputLost(_), _) | (_, None) => None,
+        // Another worker writes the output, or has written it.
+        (Ended::FinishedElsewhere(_) | Ended::LeftToOthers { .. }, _) => None,
         (_, Some(ledger)) => Some(make(&mut report, &state, ledger)),
     };
     let placed = match made {
@@ -151,14 +175,24 @@ pub(crate) fn finish<L: Ledger>(
         None => Ok(None),
     };
     report.output = placed.as_ref().ok().cloned().flatten();
+    if let Some(ledger) = &mut ledger {
+        // What was read is complete. A connection that breaks now is made anew for the note.
+        let _ = ledger.end_reading();
+        if !is_over {
+            remember_body(state.body, body_auto, ledger);
+        }
+    }
     let is_noted = !matches!(ended, Ended::StorageFailed(_) | Ended::FinishedBefore);
+    let finishes = matches!(ended, Ended::Finished);
+    let others = about_others(&ended);
     let result = first_failure(result_of(ended, report.written, &state), placed.map(drop));
     report.exit = code_of(&result);
+    let summarize = |report: &RunReport| if others.is_some() { Ok(()) } else { summarize(report) };
     let summarized = summarize(&report);
-    let mut ended = EndedStart { report, state, result };
+    let mut ended = EndedStart { report, state, result, others: others.clone() };
     ended.then(summarized);
     let noted = match ledger {
-        Some(ledger) if is_noted => note(ledger, run, &ended.state, &ended.report),
+        Some(ledger) if is_noted => note(ledger, run, &ended.report, finishes),
         _ => Ok(()),
     };
     if let Err(error) = noted {
@@ -180,7 +214,8 @@ fn result_of(
         Ended::InputLost(error) => Err(error.into()),
         Ended::StorageFailed(error) => Err(storage_failed(error, state)),
         Ended::Broken(error) => Err(error),
-        Ended::Stopped(reason) => Ok(reason.exit_code()),
+        Ended::Stopped(reason) | Ended::LeftToOthers { reason, .. } => Ok(reason.exit_code()),
+        Ended::FinishedElsewhere(delivered) => Ok(delivered.exit),
         Ended::Finished | Ended::FinishedBefore
             if written.is_some_and(|rows| rows.outcomes.all_have_verdicts()) =>
         {
@@ -215,17 +250,33 @@ fn code_of(result: &Result<ExitCode, Error>) -> ExitCode {
 fn note<L: Ledger>(
     mut ledger: L,
     run: &OpenRun,
-    state: &RunState,
     report: &RunReport,
+    finishes: bool,
 ) -> Result<(), LedgerError> {
     let stop = report.stop.map(StopReason::name);
-    let ending = StartEnd { at: report.ended_at, stop, exit: report.exit };
+    let (at, exit, output) = (report.ended_at, report.exit, report.output.clone());
+    let ending = StartEnd { at, stop, exit, output };
     match report.exit {
-        // If another start has some of the pairs, the run is not over.
-        ExitCode::Complete | ExitCode::SomeWithoutVerdict if state.stats.elsewhere == 0 => {
+        ExitCode::Complete | ExitCode::SomeWithoutVerdict if finishes => {
             ledger.end_run(run, &ending)
         }
         _ => ledger.end_start(run, &ending),
+    }
+}
+
+/// Returns the text about other workers that finish or have finished the run.
+fn about_others(ended: &Ended) -> Option<String> {
+    match ended {
+        Ended::FinishedElsewhere(Delivered { host, output, .. }) => Some(match output {
+            Some(output) => format!("the output was written by the worker on {host}: {output}"),
+            None => {
+                format!("the output was written by the worker on {host}, to its standard output")
+            }
+        }),
+        Ended::LeftToOthers { hosts, .. } => {
+            Some(format!("other workers go on with the run, and will write the output: {hosts}"))
+        }
+        _ => None,
     }
 }
 

@@ -3,10 +3,12 @@
 
 use clap::Parser;
 use serde_json::Value;
+use tokio::sync::mpsc::Sender;
 
 use super::*;
 use crate::cli::{Cli, Command};
 use crate::config::Origins;
+use crate::engine::Delivery;
 use crate::ledger::testing::{Backend, MemoryBackend, Trap};
 use crate::ledger::{RunLine, ShowLedger};
 use crate::model::stop::StopReason;
@@ -37,10 +39,7 @@ impl Seen {
 }
 
 /// Runs a file through all stages on a ledger that fails in this way, with this reader.
-fn run_with(
-    trap: Option<Trap>,
-    read: impl FnOnce(&Input, [u8; 16], &Sender<Delivery>) -> Result<(), PassError> + Send + 'static,
-) -> Seen {
+fn run_with(trap: Option<Trap>, read: impl ReadRows) -> Seen {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     std::fs::write(path("people.csv"), people()).unwrap();

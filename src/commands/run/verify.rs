@@ -3,15 +3,18 @@
 
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::Sender;
+use tokio::time::Instant;
 
 use super::finish::{Ended, SendingResult};
 use crate::api::{self, HttpVerifier};
 use crate::commands::internal;
-use crate::engine::{self, Delivery, Dispatcher, Signals, Verified};
+use crate::engine::{self, Delivery, Dispatcher, Signals};
 use crate::error::Error;
-use crate::ledger::{Ledger, OpenRun};
-use crate::passes::PassError;
-use crate::term::Progress;
+use crate::ledger::{Ledger, LedgerError, OpenRun, Others};
+use crate::model::attempt::Tick;
+use crate::model::stop::Signal;
+use crate::passes::{Input, PassError};
+use crate::term::{Progress, Screen};
 
 /// Number of chunks of rows that may wait for the engine.
 const ROWS_WAITING: usize = 4;
@@ -45,46 +48,127 @@ impl Client {
     }
 }
 
-/// Sends all rows that are to be sent. A failure is not returned as an error: [`SendingResult::ended`] says
-/// how the start ended.
-pub(super) fn verify<L: Ledger>(
-    dispatcher: Dispatcher,
-    ledger: L,
-    run: &OpenRun,
+/// A pass that reads the rows to be sent.
+pub(super) trait ReadRows:
+    Fn(&Input, [u8; 16], &Sender<Delivery>) -> Result<(), PassError> + Copy + Send + 'static
+{
+}
+
+impl<F> ReadRows for F where
+    F: Fn(&Input, [u8; 16], &Sender<Delivery>) -> Result<(), PassError> + Copy + Send + 'static
+{
+}
+
+/// The sending stage: everything that its rounds need.
+pub(super) struct Sending<'a, R> {
     client: Client,
-    read: impl FnOnce(&Sender<Delivery>) -> Result<(), PassError> + Send + 'static,
-    signals: &mut Signals,
-    progress: &mut Progress,
-) -> SendingResult<L> {
-    let (give, mut rows) = tokio::sync::mpsc::channel(ROWS_WAITING);
-    let journal = match ledger.into_journal(run) {
-        Ok(journal) => journal,
-        Err(error) => {
-            let (state, ended) = (dispatcher.into_state(), Ended::StorageFailed(error));
-            return SendingResult { state, ledger: None, ended };
+    read: R,
+    signals: &'a mut Signals,
+    progress: &'a mut Progress,
+    /// Moment from which the dispatcher counts the time.
+    begun: Instant,
+    /// True if the user knows that this worker waits for others.
+    has_said_waiting: bool,
+}
+
+/// What a round leaves.
+pub(super) struct Round<L> {
+    /// The ledger; `None` if it was lost with its writer.
+    pub(super) ledger: Option<L>,
+    /// The error with which the ledger was lost.
+    pub(super) lost: Option<LedgerError>,
+    /// Result of the reader of the rows.
+    pub(super) read: Result<Result<(), PassError>, Ended>,
+}
+
+impl<'a, R: ReadRows> Sending<'a, R> {
+    pub(super) fn new(
+        client: Client,
+        read: R,
+        signals: &'a mut Signals,
+        progress: &'a mut Progress,
+    ) -> Self {
+        let (begun, has_said_waiting) = (Instant::now(), false);
+        Self { client, read, signals, progress, begun, has_said_waiting }
+    }
+
+    /// Sends all rows that are to be sent by this process, in one pass over the input.
+    pub(super) fn one_round<L: Ledger>(
+        &mut self,
+        dispatcher: &mut Dispatcher,
+        ledger: L,
+        run: &OpenRun,
+        input: &Input,
+        fingerprint: [u8; 16],
+    ) -> Round<L> {
+        let (give, mut rows) = tokio::sync::mpsc::channel(ROWS_WAITING);
+        let journal = match ledger.into_journal(run) {
+            Ok(journal) => journal,
+            Err(error) => return Round { ledger: None, lost: Some(error), read: Ok(Ok(())) },
+        };
+        let (read, input) = (self.read, input.clone());
+        let read = move || read(&input, fingerprint, &give);
+        let reader = std::thread::Builder::new().name("reader".to_owned()).spawn(read);
+        let Self { client, signals, progress, begun, .. } = self;
+        let on_progress = |seen: &engine::Snapshot| progress.show(seen);
+        // If the reader cannot be started, the rows break off at once.
+        let ledger = client.runtime.block_on(engine::verify(
+            dispatcher,
+            &client.verifier,
+            journal,
+            &mut rows,
+            signals,
+            *begun,
+            on_progress,
+        ));
+        drop(rows);
+        let read = match reader {
+            Ok(reader) => reader.join().map_err(|_| Ended::reader_panicked()),
+            Err(error) => Err(Ended::Broken(internal(error))),
+        };
+        match ledger {
+            Ok(ledger) => Round { ledger: Some(ledger), lost: None, read },
+            Err(error) => Round { ledger: None, lost: Some(error), read },
         }
-    };
-    let reader = std::thread::Builder::new().name("reader".to_owned()).spawn(move || read(&give));
-    let Client { runtime, verifier } = client;
-    let on_progress = |seen: &engine::Snapshot| progress.show(seen);
-    // If the reader cannot be started, the rows break off at once.
-    let verified = runtime.block_on(async {
-        engine::verify(dispatcher, &verifier, journal, &mut rows, signals, on_progress).await
-    });
-    drop(rows);
-    drop(verifier);
-    // The runtime does not wait for a name server that does not answer.
-    runtime.shutdown_background();
-    let read = match reader {
-        Ok(reader) => reader.join().map_err(|_| Ended::reader_panicked()),
-        Err(error) => Err(Ended::Broken(internal(error))),
-    };
-    let Verified { mut state, ledger } = verified;
-    let (ledger, lost) = match ledger {
-        Ok(ledger) => (Some(ledger), None),
-        Err(error) => (None, Some(error)),
-    };
-    let failure = state.failure.take().or(lost);
-    let ended = Ended::of(state.stop, failure, read);
-    SendingResult { state, ledger, ended }
+    }
+
+    /// Sends all rows in the only round of a process that writes to the ledger alone.
+    pub(super) fn only_round<L: Ledger>(
+        mut self,
+        mut dispatcher: Dispatcher,
+        ledger: L,
+        run: &OpenRun,
+        input: &Input,
+        fingerprint: [u8; 16],
+    ) -> SendingResult<L> {
+        let Round { ledger, lost, read } =
+            self.one_round(&mut dispatcher, ledger, run, input, fingerprint);
+        self.close();
+        SendingResult::of(dispatcher, ledger, lost, read)
+    }
+
+    /// Returns the next signal that came while nothing was sent.
+    pub(super) fn next_signal(&mut self) -> Option<Signal> {
+        self.signals.try_recv().ok()
+    }
+
+    /// Returns the time since the sending stage began.
+    pub(super) fn elapsed(&self) -> Tick {
+        self.begun.elapsed()
+    }
+
+    /// Tells the user once that this worker waits for others.
+    pub(super) fn say_waiting(&mut self, screen: &Screen, others: &Others) {
+        if !others.living.is_empty() && !std::mem::replace(&mut self.has_said_waiting, true) {
+            screen.say(&format!("waiting for the other workers: {}", others.hosts()));
+        }
+    }
+
+    /// Ends the stage.
+    pub(super) fn close(self) {
+        let Client { runtime, verifier } = self.client;
+        drop(verifier);
+        // The runtime does not wait for a name server that does not answer.
+        runtime.shutdown_background();
+    }
 }

@@ -9,7 +9,7 @@ use crate::model::class::{Class, End, NotSent, Refusal};
 use crate::model::money::Tally;
 use crate::model::stop::StopReason;
 use crate::rules::body::{BodyKind, BodyTrial};
-use crate::rules::pair_table::PairState;
+use crate::rules::pair_table::{Holder, PairState};
 use crate::rules::testing::key;
 
 pub(super) fn with(change: impl FnOnce(&mut EngineOptions)) -> EngineOptions {
@@ -263,7 +263,7 @@ fn with_failing(commits: &[usize]) -> (Story, RunState) {
     world.faults().failing = commits.iter().copied().collect();
     let outcome = world.play();
     assert_eq!(outcome.stop, Some(StopReason::Storage));
-    assert!(outcome.table.states().all(|state| !state.with_engine));
+    assert!(outcome.table.states().all(|state| state.holder == Holder::Nobody));
     (world, outcome)
 }
 
@@ -295,7 +295,7 @@ fn a_pair_that_the_survey_did_not_see_stops() {
         let outcome = world.play();
         assert_eq!(outcome.stop, Some(StopReason::InputChanged));
         assert!(!pairs(&world).contains(&77) && !pairs(&world).contains(&3));
-        assert!(outcome.table.states().all(|state| !state.with_engine));
+        assert!(outcome.table.states().all(|state| state.holder == Holder::Nobody));
     }
 }
 
@@ -319,7 +319,7 @@ fn a_refused_intent_is_never_sent_and_frees_its_room() {
         let outcome = world.play();
         assert_eq!((outcome.stop, outcome.stats.elsewhere), (None, count));
         assert_eq!((outcome.stats.sent, outcome.table.to_send()), (9 - count, count));
-        assert!(outcome.table.states().all(|state| !state.with_engine));
+        assert!(outcome.table.states().all(|state| state.holder == Holder::Nobody));
         // Pairs that the other machine did not buy after all are bought by the next start, within
         // the budget.
         let outcome = world.play();

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::story::{candidate, deadline_after, ms, options, secs};
 use super::vendor::{Answer, CUT, Call, MATCH};
 use crate::api::Verifier;
-use crate::engine::{Delivery, Dispatcher, EngineOptions, Verified, verify};
+use crate::engine::{Delivery, Dispatcher, EngineOptions, RunState, verify};
 use crate::ledger::{Journal, LedgerError, Recorded, Unrecorded};
 use crate::model::attempt::{Batch, StartId};
 use crate::model::reply::Reply;
@@ -83,7 +83,8 @@ impl Journal for Memory {
 
 /// The parts of a run that a test checks.
 struct Seen {
-    verified: Verified<usize>,
+    state: RunState,
+    ledger: Result<usize, LedgerError>,
     batches: Vec<Batch>,
     most_open: usize,
     took: Duration,
@@ -119,7 +120,7 @@ impl Setup {
             commits: 0,
         };
         let table = PairTable::new((0..self.pairs).map(key).collect());
-        let run = Dispatcher::new(&self.options, table, RunTotals::default(), StartId(1));
+        let mut run = Dispatcher::new(&self.options, table, RunTotals::default(), StartId(1));
         let (rows_in, mut rows) = mpsc::channel(1);
         let (signals_in, mut signals) = mpsc::channel(2);
         let mut glimpses = 0;
@@ -141,29 +142,38 @@ impl Setup {
                 let _ = signals_in.send(Signal::Interrupt).await;
             }
         };
-        let run = verify(run, &vendor, journal, &mut rows, &mut signals, |_| glimpses += 1);
         let main = async {
-            let verified = run.await;
-            (verified, start.elapsed())
+            let told = |_: &_| glimpses += 1;
+            let ledger =
+                verify(&mut run, &vendor, journal, &mut rows, &mut signals, start, told).await;
+            (ledger, start.elapsed())
         };
         // A reader that waits for a run which has stopped is given up.
         let reader = tokio::time::timeout(secs(1000), reader);
-        let ((verified, took), _, ()) = tokio::join!(main, reader, user);
-        Seen { verified, batches: facts.take(), most_open: vendor.most_open.get(), took, glimpses }
+        let ((ledger, took), _, ()) = tokio::join!(main, reader, user);
+        let state = run.into_state();
+        Seen {
+            state,
+            ledger,
+            batches: facts.take(),
+            most_open: vendor.most_open.get(),
+            took,
+            glimpses,
+        }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_whole_run_keeps_its_slots_busy() {
     let seen = Setup::of(40).play(|_| Answer::say(MATCH).after(100)).await;
-    let outcome = seen.verified.state;
+    let outcome = seen.state;
     assert_eq!((outcome.stop, outcome.tally.confirmed, seen.most_open), (None, 40, 4));
     let intents: usize = seen.batches.iter().map(|batch| batch.intents.len()).sum();
     let settlements: usize = seen.batches.iter().map(|batch| batch.settlements.len()).sum();
     assert_eq!((intents, settlements), (40, 40));
     assert!(seen.took < ms(40 / 4 * 110 + 50), "{:?}", seen.took);
     assert!(seen.glimpses >= 5 && outcome.failure.is_none());
-    assert_eq!(seen.verified.ledger.unwrap(), seen.batches.len());
+    assert_eq!(seen.ledger.unwrap(), seen.batches.len());
 }
 
 #[tokio::test(start_paused = true)]
@@ -179,12 +189,12 @@ async fn a_slot_that_a_send_leaves_free_is_used_at_once() {
 async fn the_first_signal_drains_and_the_second_abandons() {
     let slow = |_: &Call| Answer::say(MATCH).after(5000);
     let drained = Setup { signals: vec![secs(1)], ..Setup::of(40) }.play(slow).await;
-    assert_eq!(drained.verified.state.tally.confirmed, 4);
+    assert_eq!(drained.state.tally.confirmed, 4);
     let left = Setup { signals: vec![secs(1), secs(2)], ..Setup::of(40) }.play(slow).await;
-    assert_eq!(left.verified.state.tally.possible.in_doubt, 4);
+    assert_eq!(left.state.tally.possible.in_doubt, 4);
     assert!(left.took < ms(2100), "{:?}", left.took);
     let reason = Some(StopReason::Interrupted(Signal::Interrupt));
-    assert_eq!((drained.verified.state.stop, left.verified.state.stop), (reason, reason));
+    assert_eq!((drained.state.stop, left.state.stop), (reason, reason));
 }
 
 #[tokio::test(start_paused = true)]
@@ -192,7 +202,7 @@ async fn the_first_signal_in_a_drain_for_another_reason_leaves_nothing_in_doubt(
     let mut setup = Setup { signals: vec![secs(2)], ..Setup::of(40) };
     setup.options.deadline = Some(deadline_after(secs(1)));
     let seen = setup.play(|_| Answer::say(MATCH).after(5000)).await;
-    let outcome = seen.verified.state;
+    let outcome = seen.state;
     assert_eq!((outcome.stop, outcome.tally.confirmed), (Some(StopReason::Deadline), 4));
 }
 
@@ -200,7 +210,7 @@ async fn the_first_signal_in_a_drain_for_another_reason_leaves_nothing_in_doubt(
 async fn a_ledger_that_refuses_twice_ends_the_run() {
     let setup = Setup { fails_from: 4, ..Setup::of(40) };
     let seen = setup.play(|call| Answer::say(MATCH).after(100 + call.pair * 30)).await;
-    let outcome = seen.verified.state;
+    let outcome = seen.state;
     assert_eq!(outcome.stop, Some(StopReason::Storage));
     assert!(outcome.failure.is_some() && seen.took < secs(2), "{:?}", seen.took);
     let in_doubt = outcome.tally.possible.in_doubt;
@@ -211,7 +221,7 @@ async fn a_ledger_that_refuses_twice_ends_the_run() {
 #[tokio::test(start_paused = true)]
 async fn a_reader_that_is_gone_before_its_last_row_stops_the_run() {
     let setup = Setup { reader_ends: false, ..Setup::of(9) };
-    let state = setup.play(|_| Answer::say(MATCH)).await.verified.state;
+    let state = setup.play(|_| Answer::say(MATCH)).await.state;
     // The last row may not be sent yet when the loop notices that the reader is gone.
     let is_near = (8..=9).contains(&state.tally.confirmed);
     assert!(is_near && state.stop == Some(StopReason::Defect), "{:?}", state.stop);
@@ -220,5 +230,5 @@ async fn a_reader_that_is_gone_before_its_last_row_stops_the_run() {
 #[tokio::test(start_paused = true)]
 async fn a_run_of_lost_answers_stops() {
     let seen = Setup::of(100).play(|_| Answer::say(CUT)).await;
-    assert_eq!(seen.verified.state.stop, Some(StopReason::LostAnswers));
+    assert_eq!(seen.state.stop, Some(StopReason::LostAnswers));
 }

@@ -14,7 +14,7 @@ use super::{Halt, Step, must};
 use crate::engine::{
     Candidate, Dispatcher, EngineOptions, Event, Hands, NextRow, RunState, Ticket, Turn,
 };
-use crate::ledger::{Recorded, Unrecorded};
+use crate::ledger::{Beat, Recorded, Unrecorded};
 use crate::model::attempt::{AttemptId, Batch, PairKey, Tick, WallMs};
 use crate::model::class::Class;
 use crate::model::reply::Reply;
@@ -302,6 +302,10 @@ impl<S: Surroundings> Hands for Doing<'_, S> {
         assert!(is_alone, "one batch is under way at a time");
         let done = self.outside.now + there;
         self.outside.commits.push_back(Commit::Going { batch, done, back });
+    }
+
+    fn beat(&mut self, _: Beat) {
+        assert!(self.outside.limits.options.lease.is_some(), "one process at a time writes");
     }
 
     fn next_row(&mut self) -> NextRow {

@@ -10,6 +10,7 @@ use crate::engine::{Deadline, EngineOptions, RunState};
 use crate::model::attempt::WallMs;
 use crate::model::class::{AccountStop, Class, End, Lost, NotSent};
 use crate::model::stop::{BudgetLimit, Signal, StopReason};
+use crate::rules::pair_table::Holder;
 
 #[test]
 fn an_outage_that_takes_too_long_gives_the_run_up() {
@@ -54,7 +55,7 @@ fn what_refuses_the_account_stops_at_the_first_and_drains() {
         let sent = if word.class().was_sent() { 4 } else { 3 };
         assert_eq!((outcome.stop, outcome.stats.sent), (Some(reason), sent), "{word:?}");
         assert_eq!((outcome.tally.confirmed, state(&outcome, 1).end), (3, None), "drained");
-        assert!(outcome.table.states().all(|state| !state.with_engine));
+        assert!(outcome.table.states().all(|state| state.holder == Holder::Nobody));
     }
 }
 

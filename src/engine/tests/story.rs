@@ -53,6 +53,7 @@ pub(super) fn options() -> EngineOptions {
         most_mismatches: None,
         deadline: None,
         body: BodyTrial::Proved(BodyKind::Json),
+        lease: None,
         seed: 1,
     }
 }

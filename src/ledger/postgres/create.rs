@@ -2,9 +2,10 @@
 //!
 //! Must hold: a ledger that is there already stays as it is.
 
+use super::access::Access;
 use super::location::SharedLocation;
 use super::meta;
-use super::session::{Access, Session};
+use super::session::Session;
 use super::worker::Worker;
 use crate::ledger::LedgerError;
 use crate::ledger::key;

@@ -1,7 +1,8 @@
 //! Reads facts back: the standings of the pairs of a file, and the attempts of a run.
 //!
-//! Must hold: an attempt has its settlement; without one, it is in doubt. So is an attempt that is
-//! open, because only one start at a time writes, and that start reads none of its own.
+//! Must hold: an attempt has its settlement; without one, it is in doubt if its worker was declared
+//! dead. A worker leaves the attempts of others that are open out, and knows that their pairs are
+//! open. A reader that is no worker takes them for lost: that is the worst case.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,19 +57,25 @@ impl Runs {
             let fact = EarlierFact { attempt, end, at: WallMs(at.unwrap_or(0)), taken_over };
             (run.is_none() || run != self.own).then_some(fact)
         });
-        Some((pair_of(row, 0)?, Standing { version, end: fact }))
+        Some((pair_of(row, 0)?, Standing { version, is_open: row.get(5), end: fact }))
     }
 }
 
 /// Returns the query for the standings of pairs, with a condition on the pairs `p`.
-fn standings_query(condition: &str) -> String {
+fn standings_query(condition: &str, takes_open_for_lost: bool) -> String {
     let killed = KILLED.code();
+    if !takes_open_for_lost {
+        return format!(
+            "SELECT p.pair, p.version, p.ended, p.class, p.at, p.open FROM pairs p {condition}"
+        );
+    }
     format!(
         "SELECT p.pair, p.version,
             CASE WHEN p.open THEN p.attempt ELSE p.ended END,
             CASE WHEN p.open THEN {killed}::int2 ELSE p.class END,
             CASE WHEN p.open THEN (SELECT i.at FROM intents i WHERE i.attempt = p.attempt)
-                 ELSE p.at END
+                 ELSE p.at END,
+            false
          FROM pairs p {condition}"
     )
 }
@@ -119,12 +126,15 @@ impl Session {
     ) -> Result<(), LedgerError> {
         let runs = self.runs(run).await?;
         let Some(keys) = keys else {
-            let all =
-                self.client.prepare(&standings_query("")).await.map_err(self.read_failed())?;
+            let all = self
+                .client
+                .prepare(&standings_query("", self.takes_open_for_lost()))
+                .await
+                .map_err(self.read_failed())?;
             let none: [i32; 0] = [];
             return self.read_chunks(&all, none, give, |row| runs.standing(row)).await;
         };
-        let query = standings_query("WHERE p.pair = ANY($1)");
+        let query = standings_query("WHERE p.pair = ANY($1)", self.takes_open_for_lost());
         let some = self.client.prepare(&query).await.map_err(self.read_failed())?;
         for keys in keys.chunks(KEYS_IN_A_QUERY) {
             self.read_chunks(&some, [keys], give, |row| runs.standing(row)).await?;
@@ -141,12 +151,16 @@ impl Session {
         let failed = self.read_failed();
         let starts = "SELECT id FROM starts WHERE run = $1 ORDER BY id";
         let starts = self.client.query(starts, &[&run.0.cast_signed()]).await.map_err(&failed)?;
+        let known = match self.takes_open_for_lost() {
+            true => "",
+            false => "AND (s.attempt IS NOT NULL OR o.attempt IS NOT NULL)",
+        };
         let query = format!(
             "SELECT i.attempt, i.pair, coalesce(s.class, {}::int2), coalesce(s.at, o.at, i.at),
                     v.attempt IS NOT NULL
              FROM intents i LEFT JOIN settlements s USING (attempt)
                 LEFT JOIN orphans o USING (attempt) LEFT JOIN voids v USING (attempt)
-             WHERE i.attempt >= $1 AND i.attempt < $2 ORDER BY i.attempt",
+             WHERE i.attempt >= $1 AND i.attempt < $2 {known} ORDER BY i.attempt",
             KILLED.code()
         );
         let own = self.client.prepare(&query).await.map_err(&failed)?;

@@ -17,7 +17,10 @@ impl Session {
     pub(super) async fn begin_import(&mut self) -> Result<(), LedgerError> {
         let failed = self.write_failed();
         self.client
-            .batch_execute("BEGIN; LOCK TABLE starts IN EXCLUSIVE MODE")
+            .batch_execute(
+                "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10min';
+                 LOCK TABLE starts IN EXCLUSIVE MODE",
+            )
             .await
             .map_err(&failed)?;
         let used = "SELECT EXISTS (SELECT 1 FROM starts)";
@@ -75,8 +78,8 @@ impl Session {
             let values: [&(dyn ToSql + Sync); 6] =
                 [&id, &run, &start.started_at.0, &ended_at, &start.stop, &exit];
             let add =
-                "INSERT INTO starts (id, run, host, began_at, ended_at, stop, exit, reaped_at)
-                OVERRIDING SYSTEM VALUE VALUES ($1, $2, '', $3, $4, $5, $6, $3)";
+                "INSERT INTO starts (id, run, account, host, began_at, ended_at, stop, exit, reaped_at)
+                OVERRIDING SYSTEM VALUE VALUES ($1, $2, '', '', $3, $4, $5, $6, now())";
             self.client.execute(add, &values).await.map_err(&failed)?;
         }
         for day in days {

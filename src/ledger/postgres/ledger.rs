@@ -1,31 +1,37 @@
 //! A shared ledger on a PostgreSQL server: how it is opened, and the traits of a ledger.
 
 use std::future::Future;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 
+use super::access::Access;
+use super::beats::{Beats, Clock, Me};
 use super::error::failed;
 use super::facts::is_look_up_faster;
 use super::location::SharedLocation;
+use super::meta;
 use super::purge::OPEN_AND_TAKEN_OVER;
 use super::record::writer_gone;
-use super::session::{Access, Session};
+use super::runs::Beginning;
+use super::session::Session;
 use super::worker::Worker;
-use super::{lock, meta};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::transfer::{Moved, MovedAttempt};
 use crate::ledger::{
-    AttemptDetail, Facts, FoundRun, Journal, Ledger, LedgerError, LedgerName, OpenRun, OwnAttempt,
-    Purged, Recorded, RunId, RunRef, ShowLedger, Standing, StartEnd, StartRequest, Status,
-    Unrecorded, key,
+    AttemptDetail, Beat, Facts, FoundRun, Journal, Ledger, LedgerError, LedgerName, News, OpenRun,
+    Others, OwnAttempt, Purged, Recorded, RunId, RunRef, ShowLedger, Standing, StartEnd,
+    StartRequest, Status, Unrecorded, key,
 };
-use crate::model::attempt::{AttemptId, Batch, WallMs};
+use crate::model::attempt::{AttemptId, Batch, StartId, WallMs};
 use crate::rules::body::BodyKind;
 use crate::rules::estimate::History;
-use crate::rules::pair_key::PairHasher;
+use crate::rules::pair_key::{PairHasher, truncate};
 use crate::rules::pair_table::{PairIndex, SortedKeys};
 
+/// Interval between two attempts to do what living workers are in the way of.
+const POLL: Duration = Duration::from_millis(100);
 /// Number of attempts that one statement takes over.
 const IMPORTED_TOGETHER: usize = 5000;
 
@@ -34,6 +40,14 @@ pub(crate) struct PgLedger {
     pub(super) worker: Worker,
     name: LedgerName,
     hasher: PairHasher,
+    /// Role of this program in the database.
+    role: String,
+    lease: Duration,
+    /// Longest time for which the server is offered facts while it does not answer.
+    patience: Duration,
+    /// Longest wait for living workers that are in the way.
+    lock_wait: Duration,
+    now: Clock,
 }
 
 impl PgLedger {
@@ -41,15 +55,10 @@ impl PgLedger {
     pub(in crate::ledger) fn open(
         location: &SharedLocation,
         lock_wait: Duration,
-        now: impl FnOnce() -> WallMs + Send + 'static,
+        now: impl Fn() -> WallMs + Send + Sync + 'static,
     ) -> Result<Self, LedgerError> {
         let ledger = Self::connect(location, true)?;
-        ledger.worker.ask(async move |session: &mut Session| {
-            lock::take_within(&session.client, &session.access.name, lock_wait).await?;
-            session.has_lock = true;
-            session.reap_dead_starts(now()).await
-        })?;
-        Ok(ledger)
+        Ok(Self { lock_wait, now: Arc::new(now), ..ledger })
     }
 
     /// Connects to a ledger, and checks that it belongs to the expected origin and key.
@@ -64,7 +73,7 @@ impl PgLedger {
             meta::check_stamps(&session.client, &ledger, &there, &key).await?;
             Ok(key)
         })?;
-        Ok(Self { worker, name, hasher: PairHasher::new(key) })
+        Ok(Self::new(worker, name, key, location))
     }
 
     /// Opens a ledger to show it, without its key. See [`crate::ledger::open_to_show`].
@@ -75,14 +84,52 @@ impl PgLedger {
         worker.ask(async move |session: &mut Session| {
             meta::check_version(&session.client, &ledger).await
         })?;
-        Ok(Self { worker, name, hasher: PairHasher::new([0; 32]) })
+        Ok(Self::new(worker, name, [0; 32], location))
+    }
+
+    /// Makes a ledger that is only read: it writes no time.
+    fn new(worker: Worker, name: LedgerName, key: [u8; 32], location: &SharedLocation) -> Self {
+        let SharedLocation { url, lease, patience, .. } = location;
+        let role = url.connection.get_user().unwrap_or_default().to_owned();
+        let (lock_wait, hasher, now) =
+            (Duration::ZERO, PairHasher::new(key), Arc::new(|| WallMs(0)));
+        let (lease, patience) = (*lease, *patience);
+        Self { worker, name, hasher, role, lease, patience, lock_wait, now }
+    }
+
+    /// Returns the hash that finds the open run of a file that has changed.
+    fn lineage(&self, opening: &StartRequest) -> [u8; 16] {
+        let mut stream = self.hasher.stream();
+        stream.update(b"lineage\0").update(self.role.as_bytes()).update(b"\0");
+        truncate(&stream.update(&opening.path).finalize())
+    }
+
+    /// Carries out a task that living workers may be in the way of, and waits for them.
+    fn ask_until_free<T: Send + 'static>(
+        &self,
+        act: impl AsyncFn(&mut Session) -> Result<T, LedgerError> + Send + Clone + 'static,
+    ) -> Result<T, LedgerError> {
+        let deadline = Instant::now() + self.lock_wait;
+        loop {
+            let act = act.clone();
+            let told = self.worker.ask(async move |session: &mut Session| session.once(act).await);
+            match told {
+                Err(LedgerError::UnderWay { .. } | LedgerError::Locked(_))
+                    if Instant::now() < deadline =>
+                {
+                    std::thread::sleep(POLL.min(self.lock_wait));
+                }
+                told => return told,
+            }
+        }
     }
 }
 
 impl Facts for PgLedger {
     fn find_run(&mut self, opening: &StartRequest) -> Result<FoundRun, LedgerError> {
-        let opening = opening.clone();
-        self.worker.ask_patiently(async move |session: &mut Session| session.find(&opening).await)
+        let (opening, lineage) = (opening.clone(), self.lineage(opening));
+        self.worker
+            .ask_patiently(async move |session: &mut Session| session.find(&opening, lineage).await)
     }
 
     fn visit_earlier(
@@ -136,9 +183,53 @@ impl Ledger for PgLedger {
     }
 
     fn open_run(&mut self, opening: &StartRequest) -> Result<OpenRun, LedgerError> {
-        let opening = opening.clone();
-        self.worker.ask(async move |session: &mut Session| {
-            session.once(async |session| session.begin_start(&opening, &host_name()).await).await
+        let beginning = Beginning {
+            opening: opening.clone(),
+            lineage: self.lineage(opening),
+            host: host_name(),
+            lease: self.lease,
+        };
+        let run = self.ask_until_free(async move |session: &mut Session| {
+            session.begin_start(&beginning).await
+        })?;
+        let me = Me { start: run.start, run: run.id, lease: self.lease };
+        let (patience, clock) = (self.patience, Arc::clone(&self.now));
+        if run.start > StartId(0) {
+            self.worker.ask(async move |session: &mut Session| {
+                let access = Arc::clone(&session.access);
+                session.beats = Some(Beats::start(access, me, patience, clock));
+                Ok(())
+            })?;
+        }
+        Ok(run)
+    }
+
+    fn lease(&self) -> Option<Duration> {
+        Some(self.lease)
+    }
+
+    fn others(&mut self, run: &OpenRun) -> Result<Others, LedgerError> {
+        let run = run.clone();
+        self.worker
+            .ask_patiently(async move |session: &mut Session| session.read_others(&run).await)
+    }
+
+    fn begin_reading(&mut self) -> Result<(), LedgerError> {
+        self.worker.ask_patiently(async |session: &mut Session| {
+            match session.begin_reading().await {
+                Err(error) => {
+                    session.reads_one_moment = false;
+                    Err(error)
+                }
+                told => told,
+            }
+        })
+    }
+
+    fn end_reading(&mut self) -> Result<(), LedgerError> {
+        self.worker.ask(async |session: &mut Session| match session.reads_one_moment {
+            true => session.end_reading().await,
+            false => Ok(()),
         })
     }
 
@@ -198,8 +289,10 @@ impl PgLedger {
         utc_offset_ms: i64,
         kept_runs: &'static str,
     ) -> Result<Purged, LedgerError> {
-        self.worker.ask(async move |session: &mut Session| {
-            let (attempts, old) = session.remove_before(before, utc_offset_ms, kept_runs).await?;
+        let now = (self.now)();
+        self.ask_until_free(async move |session: &mut Session| {
+            let (attempts, old) =
+                session.remove_before(before, utc_offset_ms, kept_runs, now).await?;
             // Frees the room of the removed rows. They are removed all the same if that fails.
             for table in ["pairs", "intents", "settlements"] {
                 let vacuum = session.client.batch_execute(&format!("VACUUM {table}")).await;
@@ -279,6 +372,22 @@ impl Journal for PgJournal {
         let told =
             self.0.worker.promise(async move |session: &mut Session| session.record(batch).await);
         told.map(|told| told.unwrap_or_else(|_| Err(writer_gone())))
+    }
+
+    fn beat(
+        &mut self,
+        beat: Beat,
+    ) -> impl Future<Output = Result<News, LedgerError>> + Unpin + 'static {
+        let given = self.0.worker.promise(async move |session: &mut Session| {
+            session.beats.as_ref().map(|beats| beats.give(beat))
+        });
+        let heard = async move {
+            match given.await {
+                Ok(Some(told)) => told.await.unwrap_or(Err(LedgerError::WriterGone)),
+                _ => Err(LedgerError::WriterGone),
+            }
+        };
+        heard.boxed()
     }
 
     fn finish(self) -> Result<PgLedger, LedgerError> {

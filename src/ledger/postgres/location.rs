@@ -20,6 +20,8 @@ pub struct SharedLocation {
     pub origin: String,
     /// Longest time for which facts are offered to a server that does not answer.
     pub patience: Duration,
+    /// Time after which a silent worker may be declared dead.
+    pub lease: Duration,
 }
 
 impl std::fmt::Debug for SharedLocation {

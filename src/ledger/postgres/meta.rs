@@ -8,7 +8,7 @@ use crate::ledger::{LedgerError, LedgerName, key};
 use crate::rules::pair_key::CLEANING_VERSION;
 
 /// Version of the tables.
-pub(super) const SCHEMA_VERSION: i32 = 1;
+pub(super) const SCHEMA_VERSION: i32 = 2;
 
 /// Returns a value of the `meta` table.
 pub(super) async fn get(

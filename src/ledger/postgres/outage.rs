@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 /// First pause before a broken connection is made anew. Doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Longest pause before a broken connection is made anew.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The time since which the server has not answered, over all operations.
 pub(super) struct Outage {

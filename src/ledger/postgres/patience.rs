@@ -1,15 +1,13 @@
 //! Waits for a server that does not answer: how long, and how a session is made anew.
 //!
-//! Must hold: the wait ends. What a session read before its start was opened is not used in another
-//! session, because another start may have written meanwhile.
+//! Must hold: the wait ends. What belongs to one moment is never read in two sessions.
 
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
+use super::backend::{Backend, end_session};
 use super::error::{is_temporary, unreachable_server};
-use super::lock;
-use super::outage::LONGEST_PAUSE;
 use super::session::Session;
 use crate::ledger::LedgerError;
 
@@ -37,20 +35,11 @@ impl Session {
     }
 
     /// Connects anew. Ends the old session on the server, which may not have noticed that its
-    /// connection is broken, and takes its lock over. If another start has the lock, this session
-    /// goes on without it: it may settle, and gets no intent granted.
+    /// connection is broken, and may still hold rows.
     async fn reconnect(&mut self) -> Result<(), LedgerError> {
         let client = self.access.connect().await?;
-        lock::end_session(&client, &self.backend).await;
-        let backend = lock::Backend::of(&client, &self.access.name).await?;
-        if self.has_lock {
-            let told = lock::take_within(&client, &self.access.name, LONGEST_PAUSE).await;
-            self.has_lock = match told {
-                Ok(()) => true,
-                Err(LedgerError::Locked(_)) => false,
-                Err(error) => return Err(error),
-            };
-        }
+        end_session(&client, &self.backend).await;
+        let backend = Backend::of(&client, &self.access.name).await?;
         (self.client, self.backend) = (client, backend);
         if let Some(writing) = &mut self.writing {
             writing.statements = None;
@@ -75,17 +64,12 @@ impl Session {
     ) -> Result<T, LedgerError> {
         loop {
             match self.once(&act).await {
-                Err(error) if self.may_go_on_anew() => self.wait_for_server(error).await?,
+                Err(error) if !self.reads_one_moment => self.wait_for_server(error).await?,
                 told => {
                     self.outage.ends();
                     return told;
                 }
             }
         }
-    }
-
-    /// Checks whether another session may go on from here: a start is open, or nothing is written.
-    const fn may_go_on_anew(&self) -> bool {
-        !self.reads_one_moment && (self.writing.is_some() || !self.has_lock)
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Must hold: attempts in doubt are kept, and so are the attempts of open runs and of the runs that
 //! those took over. If a later answer for the same pair is removed, a kept attempt becomes the end
-//! of the pair again. Daily totals are kept.
+//! of the pair again. Daily totals are kept. No worker lives meanwhile, because a pair that is
+//! removed begins with version 0 again.
 
 use tokio_postgres::SimpleQueryMessage;
 
@@ -24,9 +25,11 @@ impl Session {
         before: WallMs,
         utc_offset_ms: i64,
         kept_runs: &'static str,
+        now: WallMs,
     ) -> Result<(u64, u64), LedgerError> {
         let removed = self
             .in_gate(async move |session| {
+                session.check_nobody_works(now).await?;
                 let failed = session.write_failed();
                 let script = script(before, utc_offset_ms, kept_runs);
                 let told = session.client.simple_query(&script).await.map_err(&failed)?;

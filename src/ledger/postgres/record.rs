@@ -1,8 +1,8 @@
 //! Records the batches of a start, and offers a batch again while the server does not answer.
 //!
 //! Must hold: a batch whose answer is lost is offered again with the same numbers, and nothing of
-//! it is recorded twice. A start that was declared dead meanwhile gets no intent of its batch
-//! granted.
+//! it is recorded twice. A worker that was declared dead meanwhile gets no intent of its batch
+//! granted, and goes on with the next batch.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::batch::{Told, attempt_of, id, number_of, send};
 use super::error::{is_temporary, lost_to_another, unreachable_server};
 use super::session::Session;
 use super::statements::Statements;
-use crate::ledger::{LedgerError, Recorded, Unrecorded};
+use crate::ledger::{LedgerError, LedgerName, Recorded, Unrecorded};
 use crate::model::attempt::{AttemptId, Batch, Intent, Settlement};
 use crate::model::class::{Class, NotSent};
 use crate::model::texts::Texts;
@@ -37,10 +37,7 @@ impl Session {
                     sleep(SHORT_PAUSE).await;
                     continue;
                 }
-                Ok(Told::LostToAnother) => {
-                    let why = "other transactions are always in the way".to_owned();
-                    Err(unreachable_server(&self.access.name, why))
-                }
+                Ok(Told::LostToAnother) => Err(others_in_the_way(&self.access.name)),
                 Err(error) => Err(error),
             };
             let waited = match told {
@@ -81,29 +78,34 @@ impl Session {
         }
     }
 
-    /// Takes into account that a batch was fenced, because another start has declared this one dead.
-    /// The answers in the batch are durable. No intent of this start is granted any more: what this
-    /// start knows of its pairs is no longer all that there is.
+    /// Takes into account that a batch was fenced, because another worker has declared this one
+    /// dead, or has ended its start. The answers in the batch are durable, and none of its intents
+    /// is granted. The number of the batch is used again, because the server has not counted it.
     async fn fenced(&mut self, batch: &Batch) -> Result<Recorded, LedgerError> {
         let read_failed = self.read_failed();
         let name = self.access.name.clone();
         let Some(writing) = &mut self.writing else { return Err(LedgerError::WriterGone) };
-        let query = "SELECT batch FROM starts WHERE id = $1";
+        let query = "SELECT batch, generation, ended_at IS NOT NULL FROM starts WHERE id = $1";
         let row = self.client.query_opt(query, &[&id(writing.start)]).await.map_err(read_failed)?;
-        let known: i64 = row.map_or(-1, |row| row.get(0));
+        let known: i64 = row.as_ref().map_or(-1, |row| row.get(0));
         if known < writing.confirmed {
             let (confirmed, known) = (writing.confirmed, known.max(0));
             let what = format!("has lost batches: it confirmed {confirmed}, and holds {known}");
             return Err(LedgerError::Lost { ledger: name, what });
         }
+        let (generation, has_ended) =
+            row.map_or((writing.generation, true), |row| (row.get(1), row.get(2)));
         for fact in &batch.settlements {
             writing.open.remove(&fact.attempt);
         }
         if writing.is_unsure {
             self.recall_granted(batch).await?;
         }
+        if let Some(writing) = &mut self.writing {
+            writing.generation = generation;
+        }
         let refused = batch.intents.iter().map(|intent| intent.attempt).collect();
-        Ok(Recorded { refused, taken_over: true })
+        Ok(Recorded { refused, taken_over: has_ended })
     }
 
     /// Settles as not sent the intents of a batch that are recorded all the same: the batch was
@@ -118,7 +120,9 @@ impl Session {
         let recalled = Batch { settlements: granted.map(recall).collect(), ..Batch::default() };
         if !recalled.is_empty() {
             // It is fenced too, and its settlements count all the same.
-            self.try_to_record(&recalled).await?;
+            if matches!(self.try_to_record(&recalled).await?, Told::LostToAnother) {
+                return Err(others_in_the_way(&self.access.name));
+            }
         }
         if let Some(writing) = &mut self.writing {
             writing.is_unsure = false;
@@ -131,22 +135,13 @@ impl Session {
         let name = self.access.name.clone();
         let write_failed = self.write_failed();
         let Some(writing) = &mut self.writing else { return Err(LedgerError::WriterGone) };
-        let without_intents;
-        let batch = if self.has_lock {
-            batch
-        } else {
-            // Another start has the lock. It may not have declared this one dead yet.
-            without_intents = Batch { intents: Vec::new(), ..batch.clone() };
-            &without_intents
-        };
-        let (has_lock, client) = (self.has_lock, &self.client);
+        let client = &self.client;
         let sent = async {
             if writing.statements.is_none() {
                 writing.statements = Some(Statements::prepare(client).await?);
             }
             let Some(statements) = &writing.statements else { return Ok(Told::LostToAnother) };
-            let told = send(client, statements, writing, batch).await?;
-            Ok(if has_lock { told } else { Told::Fenced })
+            send(client, statements, writing, batch).await
         };
         let silent = || unreachable_server(&name, "it does not answer".to_owned());
         let told = match timeout(BATCH_TIMEOUT, sent).await {
@@ -159,6 +154,11 @@ impl Session {
         writing.is_unsure |= told.as_ref().is_err_and(is_temporary);
         told
     }
+}
+
+/// Returns the error for a transaction that is given up because of others, again and again.
+fn others_in_the_way(ledger: &LedgerName) -> LedgerError {
+    unreachable_server(ledger, "other transactions are always in the way".to_owned())
 }
 
 /// Returns the settlement of an intent whose call was not sent.

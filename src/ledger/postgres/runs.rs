@@ -4,7 +4,10 @@
 //! columns have changed begins a new run, which takes over the open run of the same path. Changes
 //! of runs and starts lock the row `gate`, so that they come one after the other.
 
+use std::time::Duration;
+
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::batch::{Writing, id};
 use super::codes::class_of;
@@ -17,8 +20,20 @@ use crate::model::attempt::{StartId, WallMs};
 use crate::model::money::Tally;
 use crate::rules::tally::count;
 
-/// Begins a transaction that changes runs or starts.
-const BEGIN: &str = "BEGIN; SELECT value FROM meta WHERE name = 'gate' FOR UPDATE";
+/// Begins a transaction that changes runs or starts. The ones before it are waited for.
+const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '30s';
+    SELECT value FROM meta WHERE name = 'gate' FOR UPDATE";
+
+/// A start that is about to begin.
+#[derive(Clone)]
+pub(super) struct Beginning {
+    pub(super) opening: StartRequest,
+    /// Hash that finds the open run of a file that has changed. Two roles of the database have
+    /// their own files of the same path.
+    pub(super) lineage: [u8; 16],
+    pub(super) host: String,
+    pub(super) lease: Duration,
+}
 
 impl Session {
     /// Carries out `act` in a transaction that changes runs or starts. If `act` fails, nothing is
@@ -38,31 +53,49 @@ impl Session {
         ended.map(|()| told)
     }
 
-    /// Records a new start. See [`crate::ledger::Ledger::open_run`].
+    /// Records a new start. A run that has finished gets none. See
+    /// [`crate::ledger::Ledger::open_run`].
+    ///
+    /// # Errors
+    /// [`LedgerError::UnderWay`] if living workers are in the way.
     pub(super) async fn begin_start(
         &mut self,
-        opening: &StartRequest,
-        host: &str,
+        beginning: &Beginning,
     ) -> Result<OpenRun, LedgerError> {
+        let Beginning { opening, lineage, .. } = beginning;
         let run = self
             .in_gate(async |session| {
-                let found = session.find(opening).await?;
+                let found = session.find(opening, *lineage).await?;
                 let id = match found.run {
-                    RunRef::Open(id) | RunRef::Finished { run: id, .. } => id,
+                    RunRef::Finished { run: id, .. } => {
+                        return Ok(OpenRun { id, start: StartId(0), found });
+                    }
+                    RunRef::Open(id) => {
+                        session.check_limits(id, opening.is_limited).await?;
+                        id
+                    }
                     RunRef::New { takes_over } => {
-                        session.add_run(opening, &found, takes_over.map(|older| older.run)).await?
+                        let older = takes_over.map(|older| older.run);
+                        if let Some(older) = older {
+                            session.check_nobody_works_on(older, opening.at).await?;
+                        }
+                        session.add_run(beginning, &found, older).await?
                     }
                 };
-                let start = session.add_start(id, host, opening.at).await?;
+                let start = session.add_start(id, beginning).await?;
                 Ok(OpenRun { id, start, found })
             })
             .await?;
-        self.writing = Some(Writing::new(run.start));
+        self.writing = (run.start > StartId(0)).then(|| Writing::new(run.start));
         Ok(run)
     }
 
     /// Finds the run of an opening. See [`crate::ledger::Facts::find_run`].
-    pub(super) async fn find(&self, opening: &StartRequest) -> Result<FoundRun, LedgerError> {
+    pub(super) async fn find(
+        &self,
+        opening: &StartRequest,
+        lineage: [u8; 16],
+    ) -> Result<FoundRun, LedgerError> {
         let failed = self.read_failed();
         let Identity { fingerprint, columns } = &opening.identity;
         let latest = |state: &str, condition: &str| {
@@ -81,7 +114,7 @@ impl Session {
             }
         }
         let older = latest("open", "lineage = $1");
-        let older = self.client.query_opt(&older, &[&&opening.path[..]]).await.map_err(&failed)?;
+        let older = self.client.query_opt(&older, &[&&lineage[..]]).await.map_err(&failed)?;
         let takes_over = match older {
             Some(row) => Some(SupersededRun {
                 run: run_of(&row),
@@ -96,10 +129,11 @@ impl Session {
     /// Adds a run, and marks the run that it takes over as superseded.
     async fn add_run(
         &self,
-        opening: &StartRequest,
+        beginning: &Beginning,
         found: &FoundRun,
         takes_over: Option<RunId>,
     ) -> Result<RunId, LedgerError> {
+        let Beginning { opening, lineage, .. } = beginning;
         let failed = self.write_failed();
         let older = takes_over.map(|run| run.0.cast_signed());
         let end = "UPDATE runs SET state = 'superseded', ended_at = $2 WHERE id = $1";
@@ -115,7 +149,7 @@ impl Session {
                 &[
                     &&fingerprint[..],
                     &columns,
-                    &&opening.path[..],
+                    &&lineage[..],
                     &opening.label,
                     &&opening.account[..],
                     &rows,
@@ -129,10 +163,19 @@ impl Session {
         Ok(run_of(&row.map_err(&failed)?))
     }
 
-    async fn add_start(&self, run: RunId, host: &str, at: WallMs) -> Result<StartId, LedgerError> {
-        let add = "INSERT INTO starts (run, host, began_at) VALUES ($1, $2, $3) RETURNING id";
-        let row = self.client.query_one(add, &[&run.0.cast_signed(), &host, &at.0]).await;
-        Ok(StartId(row.map_err(self.write_failed())?.get::<_, i32>(0).cast_unsigned()))
+    async fn add_start(&self, run: RunId, beginning: &Beginning) -> Result<StartId, LedgerError> {
+        let Beginning { opening, host, lease, .. } = beginning;
+        let failed = self.write_failed();
+        let add = "INSERT INTO starts (run, account, host, is_limited, began_at)
+            VALUES ($1, $2, $3, $4, $5) RETURNING id";
+        let values: [&(dyn ToSql + Sync); 5] =
+            [&run.0.cast_signed(), &&opening.account[..], host, &opening.is_limited, &opening.at.0];
+        let row = self.client.query_one(add, &values).await.map_err(&failed)?;
+        let start: i32 = row.get(0);
+        let live = "INSERT INTO beats (start, seen_at, since, lease)
+            VALUES ($1, clock_timestamp(), clock_timestamp(), make_interval(secs => $2))";
+        self.client.execute(live, &[&start, &lease.as_secs_f64()]).await.map_err(&failed)?;
+        Ok(StartId(start.cast_unsigned()))
     }
 
     /// Returns the costs of a run. Open attempts count as in doubt.
@@ -163,52 +206,23 @@ impl Session {
     ) -> Result<(), LedgerError> {
         let (start, number) = (id(run.start), run.id.0.cast_signed());
         let (at, stop, exit) = (ending.at.0, ending.stop, i16::from(ending.exit.number()));
+        let output = ending.output.clone();
         self.in_gate(async move |session| {
             let failed = session.write_failed();
             let end = "UPDATE starts SET ended_at = $2, stop = $3, exit = $4 WHERE id = $1";
             session.client.execute(end, &[&start, &at, &stop, &exit]).await.map_err(&failed)?;
             if ends_run {
-                let end = "UPDATE runs SET state = 'finished', ended_at = $2, exit = $3
-                           WHERE id = $1 AND state = 'open'";
-                session.client.execute(end, &[&number, &at, &exit]).await.map_err(&failed)?;
+                let end = "UPDATE runs SET state = 'finished', ended_at = $2, exit = $3,
+                        ended_by = $4, output = $5
+                    WHERE id = $1 AND state = 'open'";
+                let values: [&(dyn ToSql + Sync); 5] = [&number, &at, &exit, &start, &output];
+                session.client.execute(end, &values).await.map_err(&failed)?;
             }
             Ok(())
         })
         .await?;
-        self.writing = None;
+        (self.writing, self.beats) = (None, None);
         Ok(())
-    }
-
-    /// Declares the open attempts of all starts that have not ended as lost. This session holds the
-    /// lock, so these starts are dead.
-    pub(super) async fn reap_dead_starts(&mut self, now: WallMs) -> Result<(), LedgerError> {
-        self.in_gate(async move |session| {
-            let failed = session.write_failed();
-            let dead = "UPDATE starts SET generation = generation + 1, reaped_at = $1
-                WHERE ended_at IS NULL AND reaped_at IS NULL RETURNING id, low";
-            let dead = session.client.query(dead, &[&now.0]).await.map_err(&failed)?;
-            for start in dead {
-                let first = i64::from(start.get::<_, i32>(0)) << 32;
-                let low = first.max(start.get(1));
-                let lose = format!(
-                    "WITH o AS (INSERT INTO orphans
-                        SELECT i.attempt, $3 FROM intents i
-                        WHERE i.attempt >= $1 AND i.attempt < $2 AND NOT EXISTS
-                            (SELECT 1 FROM settlements s WHERE s.attempt = i.attempt)
-                        ON CONFLICT (attempt) DO NOTHING RETURNING attempt)
-                     UPDATE pairs p SET open = false, prior = p.ended, ended = o.attempt,
-                        class = {}, at = $3
-                     FROM o JOIN intents i USING (attempt)
-                     WHERE p.pair = i.pair AND p.attempt = o.attempt AND p.open",
-                    KILLED.code()
-                );
-                let values: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
-                    [&low, &(first + (1 << 32)), &now.0];
-                session.client.execute(&lose, &values).await.map_err(&failed)?;
-            }
-            Ok(())
-        })
-        .await
     }
 }
 

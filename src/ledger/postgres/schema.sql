@@ -17,26 +17,43 @@ CREATE TABLE runs (
     superseded bigint,
     state text NOT NULL DEFAULT 'open',
     ended_at bigint,
-    exit smallint
+    exit smallint,
+    -- The start that finished the run, and where it wrote the output (masked).
+    ended_by int,
+    output text
 ) WITH (fillfactor = 50);
 CREATE INDEX ON runs (fingerprint);
 
 CREATE TABLE starts (
     id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     run bigint NOT NULL,
+    account bytea NOT NULL,
     host text NOT NULL,
+    -- True if the start keeps to a budget. Such a start works on its run alone.
+    is_limited boolean NOT NULL DEFAULT false,
     began_at bigint NOT NULL,
     -- Rises when the start is declared dead, so that its later batches are noticed.
     generation int NOT NULL DEFAULT 0,
     -- Number of the latest batch, and the lowest attempt that was open then.
     batch bigint NOT NULL DEFAULT 0,
     low bigint NOT NULL DEFAULT 0,
-    reaped_at bigint,
+    reaped_at timestamptz,
     ended_at bigint,
     stop text,
     exit smallint
 ) WITH (fillfactor = 25);
 CREATE INDEX ON starts (run);
+
+-- Signs of life, apart from the starts: a batch that waits must not stop them.
+CREATE TABLE beats (
+    start int PRIMARY KEY,
+    seen_at timestamptz NOT NULL,
+    -- Time since which the worker has been alive without a gap.
+    since timestamptz NOT NULL,
+    lease interval NOT NULL,
+    rate float8,
+    left_over bigint NOT NULL DEFAULT 0
+) WITH (fillfactor = 25);
 
 -- One row a pair: the latest attempt and whether it is open, and the latest attempt that gave the
 -- pair an end (ended, with class and time) with the one before (prior).

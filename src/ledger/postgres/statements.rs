@@ -20,10 +20,10 @@ pub(super) struct Statements {
     pub(super) granted_before: Statement,
 }
 
-/// Notes the number of a batch. Touches no row if the start was declared dead, or if a batch in
-/// between is missing.
+/// Notes the number of a batch. Touches no row if the start was declared dead or ended, or if a
+/// batch in between is missing.
 const FENCE: &str = "UPDATE starts SET batch = $2, low = $3
-    WHERE id = $1 AND generation = $4 AND batch IN ($2::int8 - 1, $2::int8)";
+    WHERE id = $1 AND generation = $4 AND ended_at IS NULL AND batch IN ($2::int8 - 1, $2::int8)";
 
 /// Adds refusals that no longer count. The pair falls back to its end before.
 const VOID: &str = "WITH v AS (
@@ -54,7 +54,7 @@ const CLAIM_NEW: &str = "WITH a AS (ASKED),
 const ASKED: &str =
     "SELECT t.* FROM unnest($1::bytea[], $2::int8[], $3::int4[], $4::int8[], $5::int8[])
         AS t(pair, attempt, version, record, at), starts s
-    WHERE s.id = $6 AND s.generation = $7 AND s.batch = $8";
+    WHERE s.id = $6 AND s.generation = $7 AND s.ended_at IS NULL AND s.batch = $8";
 
 /// Finds the intents of a batch that a lost answer had granted.
 const GRANTED_BEFORE: &str =

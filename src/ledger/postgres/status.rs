@@ -39,7 +39,8 @@ impl Session {
 
     /// Begins to read: what others write from now on is not seen.
     pub(super) async fn begin_reading(&mut self) -> Result<(), LedgerError> {
-        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+            SET LOCAL idle_in_transaction_session_timeout = '10min'";
         self.client.batch_execute(begin).await.map_err(self.read_failed())?;
         self.reads_one_moment = true;
         Ok(())

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use backend::{PgBackend, execute, rows};
+use backend::{PgBackend, declare_all_dead, execute, rows};
 
 use super::*;
 use crate::ledger::testing::Backend;
 use crate::ledger::testing::facts::{NOW, ending, facts, known, opening, record};
-use crate::ledger::{Facts, Ledger, LedgerError, OpenRun, Recorded, RunRef, ShowLedger};
+use crate::ledger::{Facts, Ledger, OpenRun, Recorded, RunRef, ShowLedger};
 use crate::model::attempt::{AttemptId, Batch, PairVersion, WallMs};
 use crate::model::class::{Class, Refusal, ResultCode};
 use crate::model::exit_code::ExitCode;
@@ -76,8 +76,7 @@ fn an_intent_is_granted_only_by_the_version_of_a_closed_pair() {
 fn a_start_that_was_declared_dead_keeps_its_answers_and_gets_no_intent() {
     let Some((mut place, mut first, run)) = open_run() else { return };
     refused(&mut first, &run, claim(&run, 1, 7, 0));
-    // The session is lost, and with it the lock. Another start declares the first one dead.
-    execute(&first, "SELECT pg_advisory_unlock_all()");
+    // The next process declares the first one dead.
     let mut second = place.open(WallMs(NOW.0 + 1)).unwrap();
     let in_doubt = [(7, "lost_killed".to_owned(), "own")];
     assert_eq!(known(&mut second, &RunRef::Open(run.id)), in_doubt);
@@ -88,8 +87,14 @@ fn a_start_that_was_declared_dead_keeps_its_answers_and_gets_no_intent() {
     assert_eq!(known(&mut second, &RunRef::Open(run.id)), healed, "its answer counts");
     let pairs = rows(&second, "SELECT version || ' ' || open || ' ' || class FROM pairs");
     assert_eq!(pairs, ["2 false 1"], "who read the doubt is refused");
-    for n in 3..5 {
-        let told = PgBackend::record(&mut first, &run, claim(&run, n, 8, 0)).unwrap();
+    // It lives again, and knows too little of the first pair.
+    assert_eq!(refused(&mut first, &run, claim(&run, 3, 8, 0)), [0; 0], "the next batch");
+    assert_eq!(refused(&mut first, &run, claim(&run, 4, 7, 1)), [4], "an old version");
+    // A purge ends starts that will not come back: what they know no longer holds.
+    declare_all_dead(&second, NOW);
+    second.purge(WallMs(0), 0).unwrap();
+    for n in 5..7 {
+        let told = PgBackend::record(&mut first, &run, claim(&run, n, 9, 0)).unwrap();
         assert!(told.taken_over && told.refused.len() == 1, "no intent any more: {told:?}");
     }
 }
@@ -139,7 +144,6 @@ fn intents_that_were_granted_without_an_answer_are_recalled() {
         Ok(())
     };
     first.worker.ask(forget).unwrap();
-    execute(&first, "SELECT pg_advisory_unlock_all()");
     let mut second = place.open(WallMs(NOW.0 + 1)).unwrap();
     assert_eq!(refused(&mut first, &run, batch), [1]);
     let own = [(7, "not_sent_recalled".to_owned(), "own")];
@@ -172,16 +176,57 @@ fn a_text_with_a_nul_character_is_stored() {
 }
 
 #[test]
-fn a_lock_is_waited_for() {
+fn living_workers_are_waited_for() {
     let Some((place, ledger, _run)) = open_run() else { return };
     let location = place.location();
-    let refused = PgLedger::open(&location, Duration::ZERO, || NOW).map(drop).unwrap_err();
-    assert!(matches!(refused, LedgerError::Locked(_)), "{refused}");
-    let waiting = std::thread::spawn(move || {
-        PgLedger::open(&location, Duration::from_secs(20), || NOW).map(drop)
+    let purge = |wait: u64| {
+        let wait = Duration::from_secs(wait);
+        PgLedger::open(&location, wait, || NOW).unwrap().purge(NOW, 0).map(drop)
+    };
+    let refused = purge(0).unwrap_err();
+    let said = refused.to_string();
+    assert!(said.contains("run 1 is under way on ") && said.contains("a purge needs"), "{said}");
+    assert_eq!(refused.exit_code(), ExitCode::LedgerBusy);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| purge(20));
+        std::thread::sleep(Duration::from_millis(200));
+        assert_eq!(ledger.status(0, 1).unwrap().runs.len(), 1);
+        execute(&ledger, "UPDATE beats SET seen_at = '-infinity'");
+        waiting.join().unwrap().unwrap();
     });
-    std::thread::sleep(Duration::from_millis(200));
-    assert_eq!(ledger.status(0, 1).unwrap().runs.len(), 1);
-    drop(ledger);
-    waiting.join().unwrap().unwrap();
+}
+
+#[test]
+fn workers_of_one_run_hear_of_each_other() {
+    let Some((place, mut first, run)) = open_run() else { return };
+    let location = place.location();
+    let open = || PgLedger::open(&location, Duration::ZERO, || NOW).unwrap();
+    let mut second = open();
+    let joined = second.open_run(&opening(1, 1)).unwrap();
+    assert_eq!((joined.id, joined.found.run), (run.id, RunRef::Open(run.id)));
+    let living = |ledger: &mut PgLedger, run: &OpenRun| -> Vec<u32> {
+        ledger.others(run).unwrap().living.iter().map(|worker| worker.start.0).collect()
+    };
+    assert_eq!((living(&mut first, &run), living(&mut second, &joined)), (vec![2], vec![1]));
+    // A pair that is open with one worker is not read as a doubt by the other one.
+    refused(&mut first, &run, claim(&run, 1, 7, 0));
+    assert_eq!(known(&mut second, &RunRef::Open(run.id)), []);
+    let mut third = open();
+    let limited = crate::ledger::StartRequest { is_limited: true, ..opening(1, 1) };
+    let told = third.open_run(&limited).unwrap_err().to_string();
+    assert!(told.contains("has one worker at a time"), "{told}");
+    let changed = third.open_run(&opening(2, 1)).unwrap_err().to_string();
+    assert!(changed.contains("the file has changed"), "{changed}");
+    let finished = crate::ledger::StartEnd {
+        output: Some("/out/o.csv".to_owned()),
+        ..ending(ExitCode::Complete)
+    };
+    second.end_run(&joined, &finished).unwrap();
+    let others = first.others(&run).unwrap();
+    let delivered = others.delivered.unwrap();
+    assert_eq!(
+        (delivered.exit, delivered.output.as_deref()),
+        (ExitCode::Complete, Some("/out/o.csv"))
+    );
+    assert!(others.living.is_empty() && !delivered.host.is_empty());
 }

@@ -3,6 +3,7 @@
 //! Must hold: tasks are carried out in the order in which they were handed over. When the last
 //! handle is dropped, the session ends before the handle is gone.
 
+use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 
@@ -10,8 +11,8 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
-use super::lock;
-use super::session::{Access, Session};
+use super::access::Access;
+use super::session::Session;
 use crate::ledger::LedgerError;
 
 /// Number of tasks that may wait. Who hands over a task waits for its result, so that more than one
@@ -44,7 +45,7 @@ impl Worker {
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let serve = move || {
             runtime.block_on(async {
-                match Session::new(access, patience).await {
+                match Session::new(Arc::new(access), patience).await {
                     Ok(session) => {
                         let _ = tell.send(Ok(()));
                         serve(session, waiting).await;
@@ -144,8 +145,5 @@ where
 async fn serve(mut session: Session, mut waiting: mpsc::Receiver<Task>) {
     while let Some(task) = waiting.recv().await {
         task(&mut session).await;
-    }
-    if session.has_lock {
-        lock::release(&session.client).await;
     }
 }

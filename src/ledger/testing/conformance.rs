@@ -80,6 +80,7 @@ fn numbers_of_attempts_belong_to_their_start<B: Backend>() {
         let run = ledger.open_run(&opening(1, 1)).unwrap();
         assert_eq!(run.start, StartId(n));
         ledger = record(ledger, &run, &[(u64::from(n), Some(MATCH))], &[]);
+        ledger.end_start(&run, &ending(ExitCode::Budget)).unwrap();
     }
     let run = ledger.open_run(&opening(1, 1)).unwrap();
     ledger.end_run(&run, &ending(ExitCode::Complete)).unwrap();
@@ -182,12 +183,15 @@ fn a_changed_file_takes_the_open_run_over<B: Backend>() {
     let other = ledger.find_run(&opening(2, 8)).unwrap();
     assert!(other.run == RunRef::New { takes_over: None } && !other.had_starts());
 
+    place.kill(Some(ledger), None);
+    ledger = place.open(NOW).unwrap();
     let changed = ledger.open_run(&opening(2, 7)).unwrap();
     assert!(changed.found.had_starts() && changed.found.earlier_starts == 0);
+    ledger.end_start(&changed, &ending(ExitCode::Budget)).unwrap();
     let again = ledger.open_run(&opening(3, 7)).unwrap();
     // While the run is open, a purge keeps what the run took over.
     let purged = ledger.purge(LATER, 0).unwrap();
-    assert_eq!((purged.attempts, purged.kept), (0, 2));
+    assert_eq!((purged.attempts, purged.kept), (0, 3));
     let taken = known(&mut ledger, &RunRef::Open(again.id));
     assert_eq!(taken[0], said(1, "Answered(Match)", "taken over"));
     assert_eq!(known(&mut ledger, &again.found.run), taken, "seen before it began, too");

@@ -32,6 +32,7 @@ pub(crate) fn opening(file: u8, path: u8) -> StartRequest {
         reuse: DAY * 30,
         reask_after: DAY,
         once: false,
+        is_limited: false,
     }
 }
 
@@ -122,5 +123,6 @@ pub(crate) fn known(
 
 /// Returns the end of a start with this exit code.
 pub(crate) fn ending(exit: ExitCode) -> StartEnd {
-    StartEnd { at: WallMs(NOW.0 + 500), stop: exit.can_go_on().then_some("budget"), exit }
+    let stop = exit.can_go_on().then_some("budget");
+    StartEnd { at: WallMs(NOW.0 + 500), stop, exit, output: None }
 }

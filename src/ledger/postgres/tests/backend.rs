@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::server;
+use crate::ledger::postgres::reap::declare_dead;
 use crate::ledger::postgres::session::Session;
 use crate::ledger::postgres::{LedgerUrl, PgLedger, PgPreview, SharedLocation, create};
 use crate::ledger::testing::{Backend, Stored, StoredFact, Trap};
@@ -27,6 +28,7 @@ impl PgBackend {
             key: self.key_file(),
             origin: "simulation".to_owned(),
             patience: Duration::from_secs(5),
+            lease: Duration::from_secs(60),
         }
     }
 
@@ -57,6 +59,20 @@ pub(crate) fn rows(ledger: &PgLedger, sql: &str) -> Vec<String> {
     rows.unwrap().iter().map(|row| row.get(0)).collect()
 }
 
+/// Declares every worker dead whose start has not ended, as if each had been silent for a lease.
+pub(crate) fn declare_all_dead(ledger: &PgLedger, now: WallMs) {
+    execute(ledger, "UPDATE beats SET seen_at = '-infinity'");
+    let declared = ledger.worker.ask(async move |session: &mut Session| {
+        let all = "SELECT id, low FROM starts WHERE ended_at IS NULL AND reaped_at IS NULL";
+        let failed = session.write_failed();
+        for row in session.client.query(all, &[]).await.map_err(&failed)? {
+            declare_dead(&session.client, &row, now).await.map_err(&failed)?;
+        }
+        Ok(())
+    });
+    declared.unwrap();
+}
+
 impl Backend for PgBackend {
     type Ledger = PgLedger;
     type Preview = PgPreview;
@@ -73,7 +89,9 @@ impl Backend for PgBackend {
     }
 
     fn open(&mut self, now: WallMs) -> Result<PgLedger, LedgerError> {
-        PgLedger::open(&self.location(), Duration::from_secs(5), move || now)
+        let ledger = PgLedger::open(&self.location(), Duration::from_secs(5), move || now)?;
+        declare_all_dead(&ledger, now);
+        Ok(ledger)
     }
 
     fn preview(&self) -> Result<PgPreview, LedgerError> {

@@ -1,0 +1,266 @@
+//! The rounds of a worker on a shared ledger: in each round it folds what all workers know, and
+//! sends what falls to it. It goes on until a fold shows that every pair has its end. The oldest
+//! living worker then writes the output, and the others wait for it.
+//!
+//! Must hold: the output is made from one fold, and everything that it shows belongs to that
+//! moment. A round that has nothing to send costs a fold, so it begins when there is news, or after
+//! ten times the time that the last fold took.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::finish::{Ended, SendingResult};
+use super::verify::{ReadRows, Round, Sending};
+use crate::clock;
+use crate::commands::stages::{ReuseRules, fold};
+use crate::engine::{Deadline, Dispatcher};
+use crate::ledger::{Delivered, FoundRun, Ledger, LedgerError, OpenRun, Others, RunRef};
+use crate::model::stop::StopReason;
+use crate::passes::{Input, PassError, Survey};
+use crate::rules::deal::Deal;
+use crate::signals::Interrupts;
+use crate::term::Screen;
+
+/// Most times in a row that a fold is tried again because the connection broke.
+const MOST_TRIES: u32 = 20;
+/// Shortest and longest pause between two looks at the other workers.
+const LOOK: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+/// Shortest wait before a fold that no news calls for.
+const FOLD_AGAIN: Duration = Duration::from_secs(1);
+
+/// Everything that the rounds of a worker need, apart from the ledger and the dispatcher.
+pub(super) struct Rounds<'a, R> {
+    pub(super) sending: Sending<'a, R>,
+    pub(super) input: &'a mut Input,
+    pub(super) surveyed: &'a mut Survey,
+    pub(super) run: &'a OpenRun,
+    pub(super) rules: ReuseRules<'a>,
+    pub(super) deadline: Option<Deadline>,
+    pub(super) screen: &'a Screen,
+    pub(super) interrupts: &'a Interrupts,
+    pub(super) lease: Duration,
+}
+
+/// What a worker knows after a fold.
+struct Known {
+    others: Others,
+    is_complete: bool,
+    took: Duration,
+}
+
+/// The next step of a worker after a fold.
+enum NextStep {
+    /// There are pairs that fall to this worker.
+    Send,
+    /// Every pair has its end, and this worker writes the output.
+    Write,
+    /// Another worker has finished the run.
+    End(Delivered),
+    /// Others have what is left, or write the output.
+    Wait,
+}
+
+impl<R: ReadRows> Rounds<'_, R> {
+    /// Sends in rounds until the run is finished, or this worker stops. What is read for an output
+    /// belongs to the moment of the last fold: the reader must call [`Ledger::end_reading`].
+    pub(super) fn until_the_end<L: Ledger>(
+        mut self,
+        mut dispatcher: Dispatcher,
+        mut ledger: L,
+    ) -> SendingResult<L> {
+        loop {
+            let known = match self.fold_all(&mut dispatcher, &mut ledger) {
+                Ok(known) => known,
+                Err(error) => return self.cannot_read(dispatcher, error),
+            };
+            let next = self.next_step(&dispatcher, &known);
+            if !matches!(next, NextStep::Write) {
+                let _ = ledger.end_reading();
+            }
+            match next {
+                NextStep::Write => return self.end(dispatcher, Some(ledger), Ended::Finished),
+                NextStep::End(delivered) => {
+                    return self.end(dispatcher, Some(ledger), Ended::FinishedElsewhere(delivered));
+                }
+                NextStep::Send => {
+                    let Round { ledger: left, lost, read } = self.sending.one_round(
+                        &mut dispatcher,
+                        ledger,
+                        self.run,
+                        self.input,
+                        self.surveyed.fingerprint,
+                    );
+                    match left {
+                        Some(left) if !dispatcher.has_stopped() => ledger = left,
+                        left => return self.leave(dispatcher, left, lost, read),
+                    }
+                }
+                NextStep::Wait => match self.wait_for_news(&mut ledger, &known) {
+                    Ok(None) => {}
+                    Ok(Some(reason)) => {
+                        dispatcher.give_up(reason);
+                        return self.leave(dispatcher, Some(ledger), None, Ok(Ok(())));
+                    }
+                    Err(error) => return self.cannot_read(dispatcher, error.into()),
+                },
+            }
+        }
+    }
+
+    /// Folds what is known of a run that has finished.
+    pub(super) fn only_fold<L: Ledger>(
+        mut self,
+        mut dispatcher: Dispatcher,
+        mut ledger: L,
+    ) -> SendingResult<L> {
+        match self.fold_all(&mut dispatcher, &mut ledger) {
+            Ok(_) => self.end(dispatcher, Some(ledger), Ended::FinishedBefore),
+            Err(error) => self.cannot_read(dispatcher, error),
+        }
+    }
+
+    /// Folds what all workers know into the dispatcher, at one moment that lasts until
+    /// [`Ledger::end_reading`]. Tries again if the connection breaks.
+    fn fold_all<L: Ledger>(
+        &mut self,
+        dispatcher: &mut Dispatcher,
+        ledger: &mut L,
+    ) -> Result<Known, PassError> {
+        let mut tries = 0;
+        loop {
+            match self.fold_once(dispatcher, ledger) {
+                Err(PassError::Ledger(LedgerError::Unreachable { .. })) if tries < MOST_TRIES => {
+                    tries += 1;
+                    let _ = ledger.end_reading();
+                }
+                told => return told,
+            }
+        }
+    }
+
+    fn fold_once<L: Ledger>(
+        &mut self,
+        dispatcher: &mut Dispatcher,
+        ledger: &mut L,
+    ) -> Result<Known, PassError> {
+        let begun = Instant::now();
+        ledger.begin_reading()?;
+        let others = ledger.others(self.run)?;
+        self.surveyed.table = dispatcher.take_table();
+        let run = match self.run.found.run {
+            RunRef::New { .. } => RunRef::Open(self.run.id),
+            found => found,
+        };
+        let found = FoundRun { run, ..self.run.found.clone() };
+        let told = fold(self.input, self.surveyed, ledger, &found, self.rules, &|| false);
+        let table = std::mem::take(&mut self.surveyed.table);
+        match told {
+            Ok(known) => {
+                let is_complete = table.to_send() == 0;
+                dispatcher.begin_round(table, known.run, &others.starts());
+                Ok(Known { others, is_complete, took: begun.elapsed() })
+            }
+            Err(error) => {
+                dispatcher.put_table(table);
+                Err(error)
+            }
+        }
+    }
+
+    fn next_step(&self, dispatcher: &Dispatcher, known: &Known) -> NextStep {
+        let Known { others, is_complete, .. } = known;
+        let writes = Deal::of(self.run.start, &others.starts()).writes();
+        match &others.delivered {
+            Some(delivered) => NextStep::End(delivered.clone()),
+            None if *is_complete && writes => NextStep::Write,
+            None if !is_complete && dispatcher.left() > 0 => NextStep::Send,
+            None => NextStep::Wait,
+        }
+    }
+
+    /// Waits until another fold is worth its time. Returns the reason to stop if one comes up.
+    fn wait_for_news<L: Ledger>(
+        &mut self,
+        ledger: &mut L,
+        known: &Known,
+    ) -> Result<Option<StopReason>, LedgerError> {
+        let Known { others, is_complete, took } = known;
+        self.sending.say_waiting(self.screen, others);
+        let begun = Instant::now();
+        let longest = (*took * 10).max(FOLD_AGAIN);
+        let pause = (self.lease / 15).clamp(LOOK.0, LOOK.1);
+        let are_idle = |others: &Others| others.living.iter().all(|worker| worker.left == 0);
+        loop {
+            if let Some(signal) = self.sending.next_signal() {
+                return Ok(Some(StopReason::Interrupted(signal)));
+            }
+            let now = self.sending.elapsed();
+            if self.deadline.is_some_and(|deadline| deadline.has_passed(now, clock::now())) {
+                return Ok(Some(StopReason::Deadline));
+            }
+            sleep(pause);
+            let seen = ledger.others(self.run)?;
+            let has_news = seen.delivered.is_some()
+                || seen.starts() != others.starts()
+                || seen.declared_dead != others.declared_dead
+                || (are_idle(&seen) && !are_idle(others));
+            if has_news || (!is_complete && begun.elapsed() >= longest) {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Ends this worker's part of a run that is not finished. The last worker to leave writes the
+    /// partial output.
+    fn leave<L: Ledger>(
+        mut self,
+        mut dispatcher: Dispatcher,
+        ledger: Option<L>,
+        lost: Option<LedgerError>,
+        read: Result<Result<(), PassError>, Ended>,
+    ) -> SendingResult<L> {
+        let (Some(mut ledger), Some(reason)) = (ledger, plain_reason(&dispatcher)) else {
+            self.sending.close();
+            return SendingResult::of(dispatcher, None, lost, read);
+        };
+        match self.fold_all(&mut dispatcher, &mut ledger) {
+            Ok(Known { others, .. }) if others.living.is_empty() => {
+                self.end(dispatcher, Some(ledger), Ended::Stopped(reason))
+            }
+            Ok(Known { others, .. }) => {
+                let _ = ledger.end_reading();
+                let hosts = others.hosts();
+                self.end(dispatcher, Some(ledger), Ended::LeftToOthers { reason, hosts })
+            }
+            Err(error) => self.cannot_read(dispatcher, error),
+        }
+    }
+
+    /// Ends a start that cannot read the ledger.
+    fn cannot_read<L>(self, dispatcher: Dispatcher, error: PassError) -> SendingResult<L> {
+        let ended = match error {
+            PassError::Ledger(error) => Ended::StorageFailed(error),
+            error => Ended::Broken(crate::commands::interrupted(error, self.interrupts)),
+        };
+        self.end(dispatcher, None, ended)
+    }
+
+    fn end<L>(self, dispatcher: Dispatcher, ledger: Option<L>, ended: Ended) -> SendingResult<L> {
+        self.sending.close();
+        SendingResult { state: dispatcher.into_state(), ledger, ended }
+    }
+}
+
+/// Returns the reason why a worker stopped, if it can still read its input and use the ledger.
+fn plain_reason(dispatcher: &Dispatcher) -> Option<StopReason> {
+    let is_broken = |reason: &StopReason| {
+        matches!(
+            reason,
+            StopReason::Storage
+                | StopReason::InputChanged
+                | StopReason::InputUnreadable
+                | StopReason::Defect
+        )
+    };
+    dispatcher.stop_reason().filter(|reason| !is_broken(reason))
+}

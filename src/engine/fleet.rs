@@ -1,0 +1,133 @@
+//! This worker among the other workers on its ledger: its lease, and its share of the pairs.
+//!
+//! Must hold: a call is sent only while the lease holds, on both clocks. The lease holds for half
+//! of its length, counted from the moment at which the beat was sent that the ledger answered last.
+//! A suspended machine may have one of its clocks stand still, and the other workers count the
+//! whole length.
+//!
+//! Never: reads a clock or waits.
+
+use std::time::Duration;
+
+use crate::ledger::{BEATS_IN_A_LEASE, News};
+use crate::model::attempt::{PairKey, StartId, Tick, WallMs};
+use crate::rules::deal::Deal;
+
+/// A moment on both clocks.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    now: Tick,
+    wall: WallMs,
+}
+
+/// The place of this worker among the others.
+pub(super) struct Fleet {
+    me: StartId,
+    lease: Duration,
+    deal: Deal,
+    /// Number of times that this worker was declared dead, as far as it knows.
+    generation: Option<u32>,
+    /// Moment at which the beat was sent that the ledger answered last.
+    answered: Option<Moment>,
+    /// Moment at which the beat was sent that is under way.
+    asked: Option<Moment>,
+    next_beat: Tick,
+}
+
+impl Fleet {
+    pub(super) fn new(me: StartId, lease: Duration) -> Self {
+        let (answered, asked, next_beat) = (None, None, Tick::ZERO);
+        Self { me, lease, deal: Deal::of(me, &[]), generation: None, answered, asked, next_beat }
+    }
+
+    /// Begins another round with these other workers. Forgets the beat that was under way when the
+    /// last round ended: its answer never comes.
+    pub(super) fn begin_round(&mut self, others: &[StartId]) {
+        self.asked = None;
+        self.deal = Deal::of(self.me, others);
+    }
+
+    /// Checks whether a beat is due, and notes that it is sent now.
+    pub(super) fn beats(&mut self, now: Tick, wall: WallMs) -> bool {
+        let is_due = self.asked.is_none() && now >= self.next_beat;
+        if is_due {
+            self.asked = Some(Moment { now, wall });
+            self.next_beat = now + self.lease / BEATS_IN_A_LEASE;
+        }
+        is_due
+    }
+
+    /// Takes the ledger's answer to the beat under way into account.
+    pub(super) fn heard(&mut self, news: &News) -> Heard {
+        self.answered = self.asked.take().or(self.answered);
+        let before = self.generation.replace(news.generation);
+        let deal = Deal::of(self.me, &news.members);
+        let has_new_deal = deal != self.deal;
+        self.deal = deal;
+        Heard { was_revived: before.is_some_and(|before| before != news.generation), has_new_deal }
+    }
+
+    /// Checks whether calls may be sent now.
+    pub(super) fn has_lease(&self, now: Tick, wall: WallMs) -> bool {
+        let half = self.lease / 2;
+        let half_ms = i64::try_from(half.as_millis()).unwrap_or(i64::MAX);
+        self.answered.is_some_and(|sent| {
+            now < sent.now + half && wall.0 < sent.wall.0.saturating_add(half_ms)
+        })
+    }
+
+    /// Checks whether a pair falls to this worker.
+    pub(super) fn takes(&self, pair: &PairKey) -> bool {
+        self.deal.takes(pair)
+    }
+
+    /// Returns the time of the next turn if no event comes before: the next beat, or the end of the
+    /// lease.
+    pub(super) fn wakes(&self, now: Tick) -> Option<Tick> {
+        let beat = self.asked.is_none().then_some(self.next_beat);
+        let end = self.answered.map(|sent| sent.now + self.lease / 2);
+        [beat, end].into_iter().flatten().filter(|at| *at > now).min()
+    }
+}
+
+/// What is new in the ledger's answer to a beat.
+pub(super) struct Heard {
+    /// True if this worker was declared dead and lives again.
+    pub(super) was_revived: bool,
+    /// True if other pairs fall to this worker than before.
+    pub(super) has_new_deal: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(n: u64) -> Tick {
+        Duration::from_millis(n)
+    }
+
+    fn news(generation: u32) -> News {
+        News { generation, has_ended: false, members: vec![StartId(1)], sharers: 1, rate: None }
+    }
+
+    #[test]
+    fn a_lease_holds_for_half_its_length_after_the_beat_was_sent() {
+        let mut fleet = Fleet::new(StartId(1), ms(15_000));
+        assert!(!fleet.has_lease(ms(0), WallMs(0)), "nothing was heard");
+        assert!(fleet.beats(ms(0), WallMs(1000)) && !fleet.beats(ms(5000), WallMs(6000)));
+        let told = fleet.heard(&news(4));
+        assert!(!told.was_revived, "the first answer says how often it was declared dead before");
+        for (now, wall, holds) in [
+            (5000, 6000, true),
+            (7499, 8499, true),
+            (7500, 8499, false),
+            (7499, 8500, false),
+            (100, 500, true),
+        ] {
+            assert_eq!(fleet.has_lease(ms(now), WallMs(wall)), holds, "{now} {wall}");
+        }
+        assert!(fleet.beats(ms(5000), WallMs(6000)));
+        assert!(fleet.heard(&news(5)).was_revived);
+        assert_eq!(fleet.wakes(ms(5500)), Some(ms(6000)));
+    }
+}

@@ -1,0 +1,229 @@
+//! Several workers on one ledger, as whole programs, under kills, freezes, crashes of the server and
+//! a network that cuts them off.
+//!
+//! Must hold: the vendor's own log shows no pair bought twice, and what is confirmed lies within
+//! what the vendor bills. `FLEET_TIMES=10` repeats each fault more often than CI does.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test: what is not as expected is the test's answer"
+)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use support::postgres::{TestServer, server};
+use support::severing::{Point, SeveringProxy};
+use support::shared::Shared;
+use support::{Running, Vendor, Workspace, billed, bought_once, many_people};
+
+/// Length of a lease in these tests.
+const LEASE: Duration = Duration::from_millis(1500);
+const CONCURRENCY: usize = 8;
+
+/// Returns how often a fault is repeated: `few` times, unless the environment says otherwise.
+fn times(few: usize) -> usize {
+    std::env::var("FLEET_TIMES").map_or(few, |times| times.parse().unwrap())
+}
+
+/// Starts a worker whose output has this name.
+fn worker(shared: &Shared, input: &str, output: &str) -> Running {
+    let flags = ["--once", "night", "--concurrency", "8", "-o", output];
+    Running::start(shared.run_command(input, &flags))
+}
+
+/// Asserts that the money is right, and returns the number of doubts.
+fn settle_accounts(shared: &Shared, most_doubts: usize) -> u64 {
+    let calls = shared.vendor.calls();
+    bought_once(&calls);
+    let status = shared.status();
+    let tallies: Vec<_> = status["runs"].as_array().unwrap().iter().map(|r| &r["tally"]).collect();
+    let sum = |figure: &dyn Fn(&serde_json::Value) -> u64| tallies.iter().map(|t| figure(t)).sum();
+    let confirmed: u64 = sum(&|tally| tally["confirmed"].as_u64().unwrap());
+    let doubts: u64 = sum(&|tally| tally["possible"]["in_doubt"].as_u64().unwrap());
+    let told: u64 = sum(&|tally| tally["calls"].as_u64().unwrap());
+    let (billed, calls) = (billed(&calls), calls.len() as u64);
+    assert!(doubts <= most_doubts as u64, "{doubts} in doubt");
+    assert!(confirmed <= billed && billed <= confirmed + doubts, "{confirmed} {billed} {doubts}");
+    assert!(calls <= told && told <= calls + doubts, "each call has an intent: {calls} {told}");
+    doubts
+}
+
+/// Returns the outcome of each row, by the number of the row.
+fn outcomes(place: &Workspace, output: &str) -> BTreeMap<String, String> {
+    let rows = place.rows(output).into_iter();
+    rows.map(|row| (row["id"].clone(), row["ck_outcome"].clone())).collect()
+}
+
+#[test]
+fn workers_that_are_killed_and_replaced_buy_nothing_twice() {
+    let Some(shared) = Shared::new(&["--latency", "100ms"]) else { return };
+    let kills = times(5);
+    let rows = 400 + 150 * kills as u32;
+    shared.place.write("in.csv", many_people(rows));
+    let alone = Workspace::new();
+    alone.write("in.csv", many_people(rows));
+    let vendor = Vendor::start(&alone, &[]);
+    alone.run("in.csv", &vendor.base_url, &["-o", "o.csv", "--concurrency", "64"]);
+
+    let mut random = fastrand::Rng::with_seed(7);
+    let name = |n: usize| format!("o{n}.csv");
+    let mut workers: Vec<Running> = (0..3).map(|n| worker(&shared, "in.csv", &name(n))).collect();
+    for kill in 0..kills {
+        shared.vendor.wait_for_more(random.usize(20..100), &mut workers[0]);
+        let victim = random.usize(0..3);
+        workers[victim].kill();
+        workers[victim] = worker(&shared, "in.csv", &name(3 + kill));
+    }
+    let codes: Vec<_> = workers.into_iter().map(|worker| worker.end().code).collect();
+    let doubts = settle_accounts(&shared, kills * CONCURRENCY);
+    let expected = if doubts > 0 { Some(3) } else { codes[0] };
+    assert!(codes.iter().all(|code| *code == expected), "{codes:?} with {doubts} doubts");
+    let written: Vec<_> =
+        (0..3 + kills).map(name).filter(|output| shared.place.path(output).exists()).collect();
+    assert_eq!(written.len(), 1, "{written:?}");
+    let (ours, theirs) = (outcomes(&shared.place, &written[0]), outcomes(&alone, "o.csv"));
+    let differ = ours
+        .iter()
+        .filter(|(id, outcome)| outcome.as_str() != "in_doubt" && theirs.get(*id) != Some(outcome));
+    assert_eq!((differ.count(), ours.len()), (0, theirs.len()), "rows differ");
+    // An orchestrator that starts a worker again after the end buys nothing.
+    let before = shared.vendor.count();
+    worker(&shared, "in.csv", &written[0]).end().says("has finished");
+    assert_eq!(shared.vendor.count(), before);
+}
+
+#[test]
+fn a_server_that_crashes_leaves_nothing_in_doubt() {
+    let Some(server) = TestServer::start() else { return };
+    let shared = Shared::at(server.address_of("ceknik", "live"), &["--latency", "40ms"]);
+    let crashes = times(2);
+    shared.place.write("in.csv", many_people(1000 + 1300 * crashes as u32));
+    let workers: Vec<Running> =
+        (0..3).map(|n| worker(&shared, "in.csv", &format!("o{n}.csv"))).collect();
+    for _ in 0..crashes {
+        sleep(Duration::from_secs(3));
+        server.crash();
+    }
+    for worker in workers {
+        let ended = worker.end();
+        assert!(matches!(ended.code, Some(0 | 3)), "{:?}: {}", ended.code, ended.stderr);
+    }
+    assert_eq!(settle_accounts(&shared, 0), 0);
+}
+
+#[test]
+fn a_worker_that_is_frozen_longer_than_its_lease_sends_nothing_that_was_taken_over() {
+    let Some(shared) = Shared::new(&["--latency", "40ms"]) else { return };
+    let freezes = times(2);
+    shared.place.write("in.csv", many_people(600 + 800 * freezes as u32));
+    let mut workers = [worker(&shared, "in.csv", "a.csv"), worker(&shared, "in.csv", "b.csv")];
+    for freeze in 0..freezes {
+        shared.vendor.wait_for_more(40, &mut workers[0]);
+        let frozen = &workers[freeze % 2];
+        frozen.signal("STOP");
+        sleep(LEASE * 3 / 2 + LEASE / 5);
+        frozen.signal("CONT");
+        sleep(LEASE);
+    }
+    for worker in workers {
+        let ended = worker.end();
+        assert!(matches!(ended.code, Some(0 | 3)), "{:?}: {}", ended.code, ended.stderr);
+    }
+    // Answers that came while the worker was frozen are recorded when it lives again.
+    settle_accounts(&shared, freezes * CONCURRENCY);
+}
+
+#[test]
+fn a_worker_that_is_cut_off_anywhere_sends_nothing_after_half_a_lease() {
+    let batch = "enable_seqscan = off; SET LOCAL";
+    let points = [
+        Point::Connection(1),
+        Point::Before(batch, 20),
+        Point::Within(batch, 20),
+        Point::BeforeTheAnswer(batch, 20),
+        Point::Before("UPDATE beats", 4),
+        Point::BeforeTheAnswer("UPDATE beats", 4),
+        Point::Before("FROM pairs p", 1),
+    ];
+    for point in points {
+        let Some(shared) = Shared::new(&["--latency", "30ms"]) else { return };
+        let proxy = SeveringProxy::start(server().unwrap().port(), point);
+        shared.place.write("in.csv", many_people(500));
+        let mut command =
+            shared.run_command("in.csv", &["--concurrency", "8", "-o", "a.csv", "--once", "n"]);
+        let direct = format!(":{}/", server().unwrap().port());
+        let through = shared.address.replace(&direct, &format!(":{}/", proxy.port));
+        command.env("CEKNIK_LEDGER", through);
+        let mut cut_off = Running::start(command);
+        while proxy.severed_at().is_none() {
+            assert!(!cut_off.is_over(), "{point:?}");
+            sleep(Duration::from_millis(5));
+        }
+        sleep(LEASE / 2 + Duration::from_millis(300));
+        let calls = shared.vendor.calls().len();
+        sleep(LEASE);
+        assert_eq!(shared.vendor.calls().len(), calls, "{point:?}: calls after half a lease");
+        let flags = ["--concurrency", "8", "-o", "b.csv", "--once", "n"];
+        let other = Running::start(shared.run_command("in.csv", &flags));
+        sleep(LEASE + LEASE / 3);
+        proxy.let_back();
+        for worker in [cut_off, other] {
+            let ended = worker.end();
+            assert!(matches!(ended.code, Some(0 | 3)), "{point:?}: {}", ended.stderr);
+        }
+        settle_accounts(&shared, CONCURRENCY);
+    }
+}
+
+#[test]
+fn two_files_with_the_same_customers_buy_each_pair_once() {
+    let Some(shared) = Shared::new(&["--latency", "20ms"]) else { return };
+    let customers = many_people(800);
+    let header_and_rows: Vec<&str> = customers.lines().collect();
+    let mut other = vec![header_and_rows[0]];
+    other.extend(header_and_rows[1..].iter().rev());
+    shared.place.write("one.csv", &customers);
+    shared.place.write("two.csv", other.join("\n") + "\n");
+    let start = |input, output| worker(&shared, input, output);
+    let mut workers = vec![
+        start("one.csv", "o1.csv"),
+        start("two.csv", "o2.csv"),
+        start("one.csv", "o3.csv"),
+        start("two.csv", "o4.csv"),
+    ];
+    shared.vendor.wait_for_more(100, &mut workers[0]);
+    workers.remove(2).kill();
+    for worker in workers {
+        let ended = worker.end();
+        assert!(matches!(ended.code, Some(0 | 3)), "{:?}: {}", ended.code, ended.stderr);
+    }
+    let doubts = settle_accounts(&shared, CONCURRENCY);
+    let calls = shared.vendor.calls().len() as u64;
+    assert!(calls <= 800 && 800 <= calls + doubts, "{calls} calls, {doubts} doubts");
+    let (one, two) = (outcomes(&shared.place, "o1.csv"), outcomes(&shared.place, "o2.csv"));
+    assert_eq!((one.len(), two.len()), (800, 800));
+}
+
+#[test]
+fn a_killed_worker_counts_as_living_for_a_lease_only() {
+    let Some(shared) = Shared::new(&["--latency", "40ms"]) else { return };
+    shared.place.write("in.csv", many_people(300));
+    let budget = ["--max-charges", "250", "-o", "o.csv", "--concurrency", "4"];
+    let mut first = Running::start(shared.run_command("in.csv", &budget));
+    shared.vendor.wait_for_more(10, &mut first);
+    let second = shared.run("in.csv", &budget).exits(17);
+    second.says("has one worker at a time");
+    first.kill();
+    let patient = [&budget[..], &["--lock-wait", "10s"]].concat();
+    let begun = Instant::now();
+    shared.run("in.csv", &patient).exits(13);
+    assert!(begun.elapsed() < Duration::from_secs(30));
+    let doubts = settle_accounts(&shared, 4);
+    let charged = billed(&shared.vendor.calls());
+    assert!(charged <= 250 && charged + doubts >= 248, "{charged} charged, {doubts} doubts");
+}
