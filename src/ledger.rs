@@ -24,6 +24,7 @@ mod location;
 mod nouns;
 mod postgres;
 mod private_files;
+mod recording;
 mod sqlite;
 mod status;
 #[cfg(test)]

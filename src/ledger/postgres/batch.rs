@@ -11,6 +11,7 @@ use tokio_postgres::{Client, Error, Row, Statement};
 
 use super::codes::stored;
 use super::statements::Statements;
+use crate::ledger::recording::{Told, Writing};
 use crate::model::attempt::{AttemptId, Batch, Intent, PairVersion, Settlement, StartId};
 use crate::model::texts::Text;
 
@@ -18,37 +19,6 @@ use crate::model::texts::Text;
 /// was made while the tables were small reads them whole, again and again, as they grow.
 const BEGIN: &str = "BEGIN; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off;
     SET LOCAL enable_mergejoin = off";
-
-/// State of a start that records batches.
-pub(super) struct Writing {
-    pub(super) start: StartId,
-    pub(super) generation: i32,
-    /// Number of the latest batch that is known to be durable.
-    pub(super) confirmed: i64,
-    /// Attempts that are granted and not settled.
-    pub(super) open: BTreeSet<AttemptId>,
-    /// True if it is not known whether the latest batch is durable.
-    pub(super) is_unsure: bool,
-    /// The statements of the connection; `None` after the connection was made anew.
-    pub(super) statements: Option<Statements>,
-}
-
-impl Writing {
-    pub(super) fn new(start: StartId) -> Self {
-        let open = BTreeSet::new();
-        Self { start, generation: 0, confirmed: 0, open, is_unsure: false, statements: None }
-    }
-}
-
-/// Result of one attempt to record a batch.
-pub(super) enum Told {
-    /// The batch is durable, and these intents are granted.
-    Durable(Vec<AttemptId>),
-    /// The answers are durable. The start was declared dead meanwhile, and no intent is granted.
-    Fenced,
-    /// Another transaction was in the way.
-    LostToAnother,
-}
 
 /// Number of a start as the server stores it.
 pub(super) fn id(start: StartId) -> i32 {
@@ -62,10 +32,9 @@ pub(super) async fn send(
     writing: &Writing,
     batch: &Batch,
 ) -> Result<Told, Error> {
-    let number = writing.confirmed + 1;
-    let (start, generation) = (id(writing.start), writing.generation);
-    let lowest_new = batch.intents.first().map(|intent| intent.attempt);
-    let low = writing.open.first().copied().or(lowest_new).map_or(0, number_of);
+    let number = i64::try_from(writing.number()).unwrap_or(i64::MAX);
+    let generation = i32::try_from(writing.generation).unwrap_or(i32::MAX);
+    let (start, low) = (id(writing.start), number_of(writing.lowest_open(batch)));
     let settle =
         if writing.is_unsure { &statements.settle_again } else { &statements.settle_first };
     let (before, with_intent) = settlements_by_place_of_intent(batch);

@@ -41,9 +41,7 @@ impl Session {
         end_session(&client, &self.backend).await;
         let backend = Backend::of(&client, &self.access.name).await?;
         (self.client, self.backend) = (client, backend);
-        if let Some(writing) = &mut self.writing {
-            writing.statements = None;
-        }
+        self.statements = None;
         Ok(())
     }
 

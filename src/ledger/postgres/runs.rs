@@ -9,10 +9,11 @@ use std::time::Duration;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::batch::{Writing, id};
+use super::batch::id;
 use super::codes::class_of;
 use super::session::Session;
 use crate::ledger::codes::KILLED;
+use crate::ledger::recording::Writing;
 use crate::ledger::{
     FoundRun, Identity, LedgerError, OpenRun, RunId, RunRef, StartEnd, StartRequest, SupersededRun,
 };

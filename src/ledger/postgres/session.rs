@@ -7,11 +7,12 @@ use tokio_postgres::Client;
 
 use super::access::Access;
 use super::backend::Backend;
-use super::batch::Writing;
 use super::beats::Beats;
 use super::error::failed;
 use super::outage::Outage;
+use super::statements::Statements;
 use crate::ledger::LedgerError;
+use crate::ledger::recording::Writing;
 
 /// A session, which belongs to the thread of the ledger.
 pub(super) struct Session {
@@ -19,6 +20,8 @@ pub(super) struct Session {
     pub(super) client: Client,
     /// State of the start that is recorded; `None` before the start and after its end.
     pub(super) writing: Option<Writing>,
+    /// The prepared statements of the connection; `None` before the first batch.
+    pub(super) statements: Option<Statements>,
     /// The beats of the start that is under way.
     pub(super) beats: Option<Beats>,
     /// True while everything that is read belongs to one moment.
@@ -34,8 +37,8 @@ impl Session {
         let client = access.connect().await?;
         let backend = Backend::of(&client, &access.name).await?;
         let outage = Outage::new(patience);
-        let (writing, beats, reads_one_moment) = (None, None, false);
-        Ok(Self { access, client, writing, beats, reads_one_moment, outage, backend })
+        let (writing, statements, beats, reads_one_moment) = (None, None, None, false);
+        Ok(Self { access, client, writing, statements, beats, reads_one_moment, outage, backend })
     }
 
     /// Checks whether an open attempt is read as lost: a reader that is no worker shows the worst
