@@ -22,9 +22,10 @@ mod error;
 mod key;
 mod location;
 mod nouns;
+pub(crate) mod observed;
 mod postgres;
 mod private_files;
-mod recording;
+pub(crate) mod recording;
 mod sqlite;
 mod status;
 #[cfg(test)]

@@ -98,7 +98,9 @@ fn look(
     let opening = opening(input, surveyed, &job.reuse, job.once.as_deref(), "", clock::now());
     let known = preview.read(|facts| {
         let run = facts.find_run(&opening)?;
-        let rules = ReuseRules { reuse: &job.reuse, retry: &job.engine.retry, now: opening.at };
+        let (reuse, retry) = (&job.reuse, &job.engine.retry);
+        let is_shared = job.ledger.name().is_shared();
+        let rules = ReuseRules { reuse, retry, now: opening.at, is_shared };
         let known = fold(input, surveyed, facts, &run, rules, &|| false)?;
         let (history, unsettled) = (facts.history()?, facts.unsettled()?);
         Ok::<_, PassError>(LedgerFacts { run: Some(run), known, history, unsettled })

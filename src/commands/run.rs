@@ -111,7 +111,8 @@ impl Start<'_> {
             return Ok(exit);
         }
         let (reuse, retry) = (&job.reuse, &job.engine.retry);
-        let rules = ReuseRules { reuse, retry, now: opening.at };
+        let is_shared = ledger.lease().is_some();
+        let rules = ReuseRules { reuse, retry, now: opening.at, is_shared };
         let known = fold(&mut input, &mut surveyed, &mut ledger, &found, rules, &is_stopped)
             .map_err(|error| interrupted(error, interrupts))?;
         let funnel = surveyed.funnel()?;

@@ -147,6 +147,8 @@ pub(crate) struct ReuseRules<'a> {
     pub(crate) reuse: &'a Reuse,
     pub(crate) retry: &'a RetryPolicy,
     pub(crate) now: WallMs,
+    /// True if other workers may write to the ledger at the same time.
+    pub(crate) is_shared: bool,
 }
 
 /// Folds the known facts into the surveyed table, which forgets all earlier facts. If today's
@@ -160,7 +162,7 @@ pub(crate) fn fold<F: Facts + ?Sized>(
     rules: ReuseRules<'_>,
     is_stopped: &dyn Fn() -> bool,
 ) -> Result<Known, PassError> {
-    let ReuseRules { reuse, retry, now } = rules;
+    let ReuseRules { reuse, retry, now, is_shared } = rules;
     let begun = sent_but_now_rejected(surveyed, facts, found)?;
     if !begun.is_empty() {
         input.sendable_before = Arc::new(begun);
@@ -171,6 +173,7 @@ pub(crate) fn fold<F: Facts + ?Sized>(
         reask_since: found.reask_since,
         retry_refused: reuse.retry_refused,
         resend_doubts: reuse.resend_doubts,
+        doubts_before: if is_shared { found.created_at } else { WallMs(i64::MAX) },
     };
     surveyed.table.forget();
     fold_known(&mut surveyed.table, facts, &found.run, &policy, retry, now)

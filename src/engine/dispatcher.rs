@@ -335,7 +335,7 @@ impl Dispatcher {
     fn committed(&mut self, recorded: &Recorded, now: Tick, wall: WallMs) {
         let Committed { effects, granted, refused, outlived } = self.intents.committed(recorded);
         effects.into_iter().for_each(|effect| self.apply(effect));
-        granted.into_iter().for_each(|at| self.table.note_granted(at));
+        granted.into_iter().for_each(|at| self.table.note_change(at));
         self.watch.stats.elsewhere += refused.len() as u64;
         refused.into_iter().for_each(|job| self.drop_intent(&job));
         outlived.into_iter().for_each(|ticket| self.recall(ticket, now, wall));
@@ -364,6 +364,7 @@ impl Dispatcher {
         let had_end = self.table.state(at).end.is_some();
         count(&mut self.tally, class, 1);
         self.table.settle(at, attempt, class, voided);
+        self.table.note_change(at);
         if next == Next::GivenUp {
             self.table.give_up(at);
         }

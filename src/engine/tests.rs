@@ -9,7 +9,7 @@
 
 use std::fmt::Display;
 
-mod book;
+pub(crate) mod book;
 mod cases;
 mod driver;
 mod live;

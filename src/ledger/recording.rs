@@ -15,31 +15,32 @@ use crate::model::texts::Texts;
 use crate::rules::classify::charge;
 
 /// State of a worker that records batches.
-#[derive(Debug)]
-pub(super) struct Writing {
-    pub(super) start: StartId,
+#[derive(Debug, Clone)]
+pub(crate) struct Writing {
+    pub(crate) start: StartId,
     /// Number of times that this worker was declared dead, as far as its batches have noticed.
-    pub(super) generation: u32,
+    pub(crate) generation: u32,
     /// Number of the latest batch that is known to be durable.
-    pub(super) confirmed: u64,
+    pub(crate) confirmed: u64,
     /// Attempts that are granted and not settled.
-    pub(super) open: BTreeSet<AttemptId>,
-    /// True if it is not known whether the latest batch is durable.
-    pub(super) is_unsure: bool,
+    pub(crate) open: BTreeSet<AttemptId>,
+    /// True if some of the next batch may be recorded already: its answer was lost, or only its
+    /// settlements counted.
+    pub(crate) is_unsure: bool,
 }
 
 impl Writing {
-    pub(super) const fn new(start: StartId) -> Self {
+    pub(crate) const fn new(start: StartId) -> Self {
         Self { start, generation: 0, confirmed: 0, open: BTreeSet::new(), is_unsure: false }
     }
 
     /// Returns the number of the batch that is offered next.
-    pub(super) const fn number(&self) -> u64 {
+    pub(crate) const fn number(&self) -> u64 {
         self.confirmed + 1
     }
 
     /// Returns the lowest attempt that may be open once this batch is recorded.
-    pub(super) fn lowest_open(&self, batch: &Batch) -> AttemptId {
+    pub(crate) fn lowest_open(&self, batch: &Batch) -> AttemptId {
         let lowest_new = batch.intents.first().map(|intent| intent.attempt);
         self.open.first().copied().or(lowest_new).unwrap_or(AttemptId(0))
     }
@@ -64,8 +65,8 @@ impl Writing {
 }
 
 /// Result of one attempt to record a batch.
-#[derive(Debug)]
-pub(super) enum Told {
+#[derive(Debug, Clone)]
+pub(crate) enum Told {
     /// The batch is durable, and these intents are granted.
     Durable(Vec<AttemptId>),
     /// The answers are durable. The worker was declared dead meanwhile, or its start was ended, and
@@ -77,16 +78,16 @@ pub(super) enum Told {
 
 /// A start as the ledger knows it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct KnownStart {
+pub(crate) struct KnownStart {
     /// Number of its latest batch.
-    pub(super) batch: u64,
+    pub(crate) batch: u64,
     /// Number of times that its worker was declared dead.
-    pub(super) generation: u32,
-    pub(super) has_ended: bool,
+    pub(crate) generation: u32,
+    pub(crate) has_ended: bool,
 }
 
 /// The way of a worker to the ledger.
-pub(super) trait Port {
+pub(crate) trait Port {
     /// Returns the name of the ledger.
     fn name(&self) -> LedgerName;
 
@@ -117,7 +118,7 @@ pub(super) trait Port {
 }
 
 /// Records a batch of facts durably. While the ledger does not answer, offers the batch again.
-pub(super) async fn record<P: Port>(
+pub(crate) async fn record<P: Port>(
     port: &mut P,
     writing: &mut Writing,
     mut batch: Batch,
@@ -145,14 +146,14 @@ pub(super) async fn record<P: Port>(
 }
 
 /// Offers a batch once. A ledger that names an error has not recorded the batch. A ledger that does
-/// not answer may have.
+/// not answer may have, and a batch that was fenced has its settlements recorded.
 async fn offer<P: Port>(
     port: &mut P,
     writing: &mut Writing,
     batch: &Batch,
 ) -> Result<Told, LedgerError> {
     let told = port.offer(writing, batch).await;
-    writing.is_unsure |= matches!(told, Err(LedgerError::Unreachable { .. }));
+    writing.is_unsure |= matches!(told, Ok(Told::Fenced) | Err(LedgerError::Unreachable { .. }));
     told
 }
 
@@ -172,9 +173,7 @@ async fn fenced<P: Port>(
         return Err(LedgerError::Lost { ledger: port.name(), what });
     }
     writing.settle(batch);
-    if writing.is_unsure {
-        recall_granted(port, writing, batch).await?;
-    }
+    recall_granted(port, writing, batch).await?;
     let has_ended = known.is_none_or(|known| known.has_ended);
     if let Some(known) = known {
         writing.generation = known.generation;

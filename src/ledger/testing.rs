@@ -10,6 +10,7 @@ use crate::model::class::Class;
 mod conformance;
 pub(crate) mod facts;
 mod memory;
+pub(crate) mod shared;
 
 pub(crate) use memory::{MemoryBackend, MemoryLedger};
 

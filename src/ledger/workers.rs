@@ -75,6 +75,15 @@ impl Others {
         self.living.iter().map(|worker| worker.start).collect()
     }
 
+    /// Checks whether another fold may show more than the one before which `before` was read.
+    pub fn has_news_since(&self, before: &Self) -> bool {
+        let are_idle = |others: &Self| others.living.iter().all(|worker| worker.left == 0);
+        self.delivered.is_some()
+            || self.starts() != before.starts()
+            || self.declared_dead != before.declared_dead
+            || (are_idle(self) && !are_idle(before))
+    }
+
     /// Returns the machines of the living workers, for people.
     pub fn hosts(&self) -> String {
         let hosts: Vec<&str> = self.living.iter().map(|worker| worker.host.as_str()).collect();

@@ -15,9 +15,9 @@ use super::texts::Texts;
 pub struct PairKey(pub [u8; 16]);
 
 /// Version of a pair in a ledger that several processes write to. It counts the changes of the
-/// pair: a claim, and an answer that comes after its attempt was given up. An intent names the
-/// version that its maker knows, and the ledger grants it only if no other process has changed the
-/// pair since.
+/// pair: each grant, each settlement, and each declaration that an attempt is lost. An intent names
+/// the version that its maker knows, and the ledger grants it only if no other process has changed
+/// the pair since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PairVersion(pub u16);
 

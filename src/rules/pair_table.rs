@@ -222,8 +222,9 @@ impl PairTable {
         }
     }
 
-    /// Notes that the ledger granted an intent of this pair, which changed the pair's version.
-    pub fn note_granted(&mut self, at: PairIndex) {
+    /// Notes that the ledger recorded a grant or a settlement of this process, which changed the
+    /// pair's version.
+    pub fn note_change(&mut self, at: PairIndex) {
         if let Some(state) = self.states.get_mut(at.0 as usize) {
             state.version = state.version.next();
         }

@@ -15,8 +15,11 @@ pub struct ReusePolicy {
     /// `true` to ask again about pairs that an earlier run ended as refused and that cannot have
     /// been charged.
     pub retry_refused: bool,
-    /// `true` to send again the pairs that were in doubt before this run began.
+    /// `true` to send again the pairs that were in doubt before `doubts_before`.
     pub resend_doubts: bool,
+    /// Time before which a doubt must be recorded to be sent again. On a shared ledger, this is the
+    /// time at which the run began: a doubt of another run that is under way may still be answered.
+    pub doubts_before: WallMs,
 }
 
 impl ReusePolicy {
@@ -25,7 +28,7 @@ impl ReusePolicy {
     /// before the file changed. Such an answer is as good as this run's own.
     pub fn keeps(&self, end: End, at: WallMs, taken_over: bool) -> bool {
         match end {
-            End::InDoubt => !self.resend_doubts,
+            End::InDoubt => !self.resend_doubts || at >= self.doubts_before,
             _ if taken_over => true,
             End::Answered(ResultCode::NotSure | ResultCode::Failed) => at > self.reask_since,
             End::Answered(_) | End::Abnormal | End::UnknownSuccess => at > self.answers_since,
@@ -113,6 +116,7 @@ mod tests {
             reask_since: WallMs(500),
             retry_refused: false,
             resend_doubts: false,
+            doubts_before: WallMs(2000),
         };
         let eager = ReusePolicy { retry_refused: true, resend_doubts: true, ..plain.clone() };
         let answered = End::Answered;
@@ -140,6 +144,7 @@ mod tests {
         }
         assert!(!plain.keeps(End::Answered(ResultCode::Failed), WallMs(500), false));
         assert!(plain.keeps(End::Answered(ResultCode::Failed), WallMs(1), true));
+        assert!(eager.keeps(End::InDoubt, WallMs(2000), false), "a run that is under way has it");
         let retry = ReusePolicy { retry_refused: true, ..plain };
         for class in Class::all().filter(|class| charge(*class) != Charge::Free) {
             let keeps = class.end().is_none_or(|end| retry.keeps(end, WallMs(600), false));

@@ -4,7 +4,7 @@
 //!
 //! Must hold: the output is made from one fold, and everything that it shows belongs to that
 //! moment. A round that has nothing to send costs a fold, so it begins when there is news, or after
-//! ten times the time that the last fold took.
+//! a wait that is many times as long as the last fold.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -14,10 +14,11 @@ use super::verify::{ReadRows, Round, Sending};
 use crate::clock;
 use crate::commands::stages::{ReuseRules, fold};
 use crate::engine::{Deadline, Dispatcher};
-use crate::ledger::{Delivered, FoundRun, Ledger, LedgerError, OpenRun, Others, RunRef};
+use crate::ledger::{FoundRun, Ledger, LedgerError, OpenRun, Others, RunRef};
 use crate::model::stop::StopReason;
 use crate::passes::{Input, PassError, Survey};
 use crate::rules::deal::Deal;
+use crate::rules::rounds::{NextStep, longest_wait, next_step};
 use crate::signals::Interrupts;
 use crate::term::Screen;
 
@@ -25,8 +26,6 @@ use crate::term::Screen;
 const MOST_TRIES: u32 = 20;
 /// Shortest and longest pause between two looks at the other workers.
 const LOOK: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
-/// Shortest wait before a fold that no news calls for.
-const FOLD_AGAIN: Duration = Duration::from_secs(1);
 
 /// Everything that the rounds of a worker need, apart from the ledger and the dispatcher.
 pub(super) struct Rounds<'a, R> {
@@ -48,18 +47,6 @@ struct Known {
     took: Duration,
 }
 
-/// The next step of a worker after a fold.
-enum NextStep {
-    /// There are pairs that fall to this worker.
-    Send,
-    /// Every pair has its end, and this worker writes the output.
-    Write,
-    /// Another worker has finished the run.
-    End(Delivered),
-    /// Others have what is left, or write the output.
-    Wait,
-}
-
 impl<R: ReadRows> Rounds<'_, R> {
     /// Sends in rounds until the run is finished, or this worker stops. What is read for an output
     /// belongs to the moment of the last fold: the reader must call [`Ledger::end_reading`].
@@ -73,15 +60,18 @@ impl<R: ReadRows> Rounds<'_, R> {
                 Ok(known) => known,
                 Err(error) => return self.cannot_read(dispatcher, error),
             };
-            let next = self.next_step(&dispatcher, &known);
-            if !matches!(next, NextStep::Write) {
+            let Known { others, is_complete, .. } = &known;
+            if let Some(delivered) = others.delivered.clone() {
+                let _ = ledger.end_reading();
+                return self.end(dispatcher, Some(ledger), Ended::FinishedElsewhere(delivered));
+            }
+            let writes = Deal::of(self.run.start, &others.starts()).writes();
+            let next = next_step(*is_complete, dispatcher.left(), writes);
+            if next != NextStep::Write {
                 let _ = ledger.end_reading();
             }
             match next {
                 NextStep::Write => return self.end(dispatcher, Some(ledger), Ended::Finished),
-                NextStep::End(delivered) => {
-                    return self.end(dispatcher, Some(ledger), Ended::FinishedElsewhere(delivered));
-                }
                 NextStep::Send => {
                     let Round { ledger: left, lost, read } = self.sending.one_round(
                         &mut dispatcher,
@@ -167,17 +157,6 @@ impl<R: ReadRows> Rounds<'_, R> {
         }
     }
 
-    fn next_step(&self, dispatcher: &Dispatcher, known: &Known) -> NextStep {
-        let Known { others, is_complete, .. } = known;
-        let writes = Deal::of(self.run.start, &others.starts()).writes();
-        match &others.delivered {
-            Some(delivered) => NextStep::End(delivered.clone()),
-            None if *is_complete && writes => NextStep::Write,
-            None if !is_complete && dispatcher.left() > 0 => NextStep::Send,
-            None => NextStep::Wait,
-        }
-    }
-
     /// Waits until another fold is worth its time. Returns the reason to stop if one comes up.
     fn wait_for_news<L: Ledger>(
         &mut self,
@@ -187,9 +166,8 @@ impl<R: ReadRows> Rounds<'_, R> {
         let Known { others, is_complete, took } = known;
         self.sending.say_waiting(self.screen, others);
         let begun = Instant::now();
-        let longest = (*took * 10).max(FOLD_AGAIN);
+        let longest = longest_wait(*is_complete, *took);
         let pause = (self.lease / 15).clamp(LOOK.0, LOOK.1);
-        let are_idle = |others: &Others| others.living.iter().all(|worker| worker.left == 0);
         loop {
             if let Some(signal) = self.sending.next_signal() {
                 return Ok(Some(StopReason::Interrupted(signal)));
@@ -200,11 +178,7 @@ impl<R: ReadRows> Rounds<'_, R> {
             }
             sleep(pause);
             let seen = ledger.others(self.run)?;
-            let has_news = seen.delivered.is_some()
-                || seen.starts() != others.starts()
-                || seen.declared_dead != others.declared_dead
-                || (are_idle(&seen) && !are_idle(others));
-            if has_news || (!is_complete && begun.elapsed() >= longest) {
+            if seen.has_news_since(others) || begun.elapsed() >= longest {
                 return Ok(None);
             }
         }

@@ -92,7 +92,7 @@ impl Dispatcher {
     }
 
     /// Checks whether calls may be sent now, as far as the other workers are concerned.
-    pub(super) fn has_lease(&self, now: Tick, wall: WallMs) -> bool {
+    pub(in crate::engine) fn has_lease(&self, now: Tick, wall: WallMs) -> bool {
         self.fleet.as_ref().is_none_or(|fleet| fleet.has_lease(now, wall))
     }
 

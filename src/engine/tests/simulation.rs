@@ -9,6 +9,7 @@
 //! Never: prints a NIK or a name.
 
 mod dice;
+mod fleet;
 mod ledger;
 mod stage;
 mod start;

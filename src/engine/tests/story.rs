@@ -226,7 +226,14 @@ impl Story {
             let FoundRun { run, answers_since, reask_since, .. } =
                 facts.find_run(&opening(1, 1))?;
             let (retry_refused, resend_doubts) = (false, false);
-            let policy = ReusePolicy { answers_since, reask_since, retry_refused, resend_doubts };
+            let doubts_before = WallMs(i64::MAX);
+            let policy = ReusePolicy {
+                answers_since,
+                reask_since,
+                retry_refused,
+                resend_doubts,
+                doubts_before,
+            };
             let mut table = PairTable::new(keys.clone());
             assert!(matches!(run, RunRef::Open(_)), "a story is one run");
             let known = fold_known(&mut table, facts, &run, &policy, &self.options.retry, WALL)?;

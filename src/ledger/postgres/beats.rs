@@ -4,19 +4,22 @@
 //! Must hold: a beat never waits for a batch or for a long read, because it has another connection.
 //! A worker declares another one dead only right after its own beat.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use tokio::join;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
 
 use super::access::Access;
 use super::batch::id;
 use super::error::{failed, is_temporary, unreachable_server};
 use super::outage::Outage;
-use super::reap::reap_silent_workers;
+use super::reap::declare_dead_if_silent;
+use crate::ledger::observed::Observed;
 use crate::ledger::{BEATS_IN_A_LEASE, Beat, LedgerError, News, RunId};
 use crate::model::attempt::{StartId, WallMs};
 
@@ -26,19 +29,15 @@ pub(super) type Clock = Arc<dyn Fn() -> WallMs + Send + Sync>;
 /// Number of beats that may wait. The dispatcher gives one at a time.
 const WAITING: usize = 4;
 
-/// Gives a sign of life. A worker that was silent for a while has not been alive for a whole lease.
-const BEAT: &str = "UPDATE beats SET
-        since = CASE WHEN seen_at < clock_timestamp() - lease / 5 THEN clock_timestamp() ELSE since END,
-        seen_at = clock_timestamp(), rate = $2, left_over = $3
+/// Gives a sign of life.
+const BEAT: &str = "UPDATE beats SET number = number + 1, seen_at = clock_timestamp(),
+        is_dead = false, rate = $2, left_over = $3
     WHERE start = $1";
 
-/// Reads the workers that have not ended: the living ones, and those that are to be declared dead.
-/// The first one is the asking worker.
-const WORKERS: &str = "SELECT s.id, s.run, s.account = me.account, s.generation, b.rate,
-        b.seen_at >= clock_timestamp() - b.lease AS lives
+/// Reads the workers that have not ended and were not declared dead, the asking one first.
+const WORKERS: &str = "SELECT s.id, s.run, s.account = me.account, s.generation, b.rate, b.number
     FROM starts me JOIN starts s ON s.ended_at IS NULL JOIN beats b ON b.start = s.id
-    WHERE me.id = $1 AND (s.id = me.id OR b.seen_at >= clock_timestamp() - b.lease
-        OR s.reaped_at IS NULL OR s.reaped_at < b.seen_at)
+    WHERE me.id = $1 AND NOT b.is_dead
     ORDER BY s.id <> me.id, s.id";
 
 /// The worker that beats.
@@ -55,9 +54,13 @@ struct Given {
     answer: oneshot::Sender<Result<News, LedgerError>>,
 }
 
+/// The workers that are silent, as the task has observed last.
+type Silent = Arc<Mutex<BTreeSet<StartId>>>;
+
 /// The handle of the task. The task ends with its handle.
 pub(super) struct Beats {
     give: mpsc::Sender<Given>,
+    silent: Silent,
 }
 
 impl Beats {
@@ -65,9 +68,17 @@ impl Beats {
     pub(super) fn start(access: Arc<Access>, me: Me, patience: Duration, clock: Clock) -> Self {
         let (give, given) = mpsc::channel(WAITING);
         let (client, beat, outage) = (None, Beat::default(), Outage::new(patience));
-        let heart = Heart { access, me, clock, client, beat, outage };
+        let (observed, begun, silent) =
+            (Observed::new(me.lease), Instant::now(), Silent::default());
+        let shared = Arc::clone(&silent);
+        let heart = Heart { access, me, clock, client, beat, outage, observed, begun, silent };
         tokio::spawn(heart.beat_until_the_end(given));
-        Self { give }
+        Self { give, silent: shared }
+    }
+
+    /// Checks whether a worker has been silent for a whole lease.
+    pub(super) fn is_silent(&self, start: StartId) -> bool {
+        self.silent.lock().is_ok_and(|silent| silent.contains(&start))
     }
 
     /// Gives a beat at once, and returns the future of its answer.
@@ -88,6 +99,10 @@ struct Heart {
     /// What the worker told last.
     beat: Beat,
     outage: Outage,
+    observed: Observed,
+    /// Moment from which the time of the observations is counted.
+    begun: Instant,
+    silent: Silent,
 }
 
 impl Heart {
@@ -131,35 +146,44 @@ impl Heart {
     }
 
     async fn beat_once(&mut self) -> Result<News, LedgerError> {
-        let Self { access, me, client, .. } = self;
+        let Self { access, me, client, observed, begun, silent, .. } = self;
         let client = match client {
             Some(client) => client,
             None => client.insert(access.connect_for_beats().await?),
         };
         let failed = |error| failed(&access.name, "written", &error);
         let left = i64::try_from(self.beat.left).unwrap_or(i64::MAX);
-        let me_id = id(me.start);
-        let (rate, of_me): (_, [&(dyn tokio_postgres::types::ToSql + Sync); 1]) =
-            (self.beat.rate, [&me_id]);
-        let beat: [&(dyn tokio_postgres::types::ToSql + Sync); 3] = [&me_id, &rate, &left];
+        let of_me: [&(dyn ToSql + Sync); 1] = [&id(me.start)];
+        let beat: [&(dyn ToSql + Sync); 3] = [&id(me.start), &self.beat.rate, &left];
+        let asked = begun.elapsed();
         let (beaten, workers) =
             join!(biased; client.execute(BEAT, &beat), client.query(WORKERS, &of_me));
         beaten.map_err(failed)?;
         let workers = workers.map_err(failed)?;
-        let is_silent = |row: &Row| !row.get::<_, bool>(5) && row.get::<_, i32>(0) != me_id;
-        if workers.iter().any(is_silent) {
-            reap_silent_workers(client, me.start, (self.clock)()).await.map_err(failed)?;
+        let others = workers.iter().filter(|row| start(row) != me.start);
+        let beats = others.map(|row| (start(row), row.get::<_, i64>(5).cast_unsigned()));
+        let gone = observed.look(beats, asked, begun.elapsed());
+        let gone_starts: BTreeSet<StartId> = gone.iter().map(|(start, _)| *start).collect();
+        let news = news(*me, &workers, &gone_starts);
+        if let Ok(mut silent) = silent.lock() {
+            *silent = gone_starts;
         }
-        Ok(news(*me, &workers))
+        if !gone.is_empty() {
+            declare_dead_if_silent(client, &gone, (self.clock)()).await.map_err(failed)?;
+        }
+        Ok(news)
     }
 }
 
+/// Returns the start in the first column of a row.
+fn start(row: &Row) -> StartId {
+    StartId(row.get::<_, i32>(0).cast_unsigned())
+}
+
 /// Makes the news for a worker from the rows of [`WORKERS`].
-fn news(me: Me, workers: &[Row]) -> News {
-    let start = |row: &Row| StartId(row.get::<_, i32>(0).cast_unsigned());
+fn news(me: Me, workers: &[Row], silent: &BTreeSet<StartId>) -> News {
     let own = workers.iter().find(|row| start(row) == me.start);
-    let living: Vec<&Row> =
-        workers.iter().filter(|row| row.get::<_, bool>(5) || start(row) == me.start).collect();
+    let living: Vec<&Row> = workers.iter().filter(|row| !silent.contains(&start(row))).collect();
     let run = me.run.0.cast_signed();
     let of_run = living.iter().filter(|row| row.get::<_, i64>(1) == run);
     let of_account: Vec<_> = living.iter().filter(|row| row.get::<_, bool>(2)).collect();

@@ -77,9 +77,8 @@ impl Session {
             let exit = start.exit.map(i16::from);
             let values: [&(dyn ToSql + Sync); 6] =
                 [&id, &run, &start.started_at.0, &ended_at, &start.stop, &exit];
-            let add =
-                "INSERT INTO starts (id, run, account, host, began_at, ended_at, stop, exit, reaped_at)
-                OVERRIDING SYSTEM VALUE VALUES ($1, $2, '', '', $3, $4, $5, $6, now())";
+            let add = "INSERT INTO starts (id, run, account, host, began_at, ended_at, stop, exit)
+                OVERRIDING SYSTEM VALUE VALUES ($1, $2, '', '', $3, $4, $5, $6)";
             self.client.execute(add, &values).await.map_err(&failed)?;
         }
         for day in days {

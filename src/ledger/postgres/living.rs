@@ -16,7 +16,10 @@ use crate::ledger::{Delivered, LedgerError, Member, OpenRun, Others, RunId, RunR
 use crate::model::attempt::{StartId, WallMs};
 
 /// Condition for a start `s` with beats `b`: its worker lives.
-const LIVES: &str = "s.ended_at IS NULL AND b.seen_at >= clock_timestamp() - b.lease";
+const LIVES: &str = "s.ended_at IS NULL AND NOT b.is_dead
+    AND b.seen_at >= clock_timestamp() - b.lease";
+/// Condition for a start `s` with beats `b`: nobody has declared its worker dead.
+const COUNTS_AS_LIVING: &str = "s.ended_at IS NULL AND NOT b.is_dead";
 
 impl Session {
     /// Checks that a run may get one more worker. A worker that keeps to a budget works alone,
@@ -26,7 +29,7 @@ impl Session {
         run: RunId,
         is_limited: bool,
     ) -> Result<(), LedgerError> {
-        let workers = self.living(&format!("s.run = {}", run.0)).await?;
+        let workers = self.others(LIVES, &format!("s.run = {}", run.0)).await?;
         let is_in_the_way = |row: &&Row| is_limited || row.get::<_, bool>(4);
         match workers.iter().find(is_in_the_way) {
             None => Ok(()),
@@ -59,7 +62,7 @@ impl Session {
         why: &str,
         now: WallMs,
     ) -> Result<(), LedgerError> {
-        if let Some(worker) = self.living(which).await?.first() {
+        if let Some(worker) = self.others(LIVES, which).await?.first() {
             return Err(self.under_way(worker, why));
         }
         let failed = self.write_failed();
@@ -78,12 +81,12 @@ impl Session {
         self.writing.as_ref().map_or(0, |writing| id(writing.start))
     }
 
-    /// Reads the other living workers that a condition on the starts `s` selects.
-    async fn living(&self, which: &str) -> Result<Vec<Row>, LedgerError> {
+    /// Reads the other workers that two conditions select.
+    async fn others(&self, lives: &str, which: &str) -> Result<Vec<Row>, LedgerError> {
         let query = format!(
             "SELECT s.run, s.host, s.began_at, s.id, s.is_limited, b.left_over
              FROM starts s JOIN beats b ON b.start = s.id
-             WHERE {LIVES} AND s.id <> {} AND {which} ORDER BY s.id",
+             WHERE {lives} AND s.id <> {} AND {which} ORDER BY s.id",
             self.own_start()
         );
         self.client.query(&query, &[]).await.map_err(self.read_failed())
@@ -107,7 +110,11 @@ impl Session {
             left: row.get::<_, i64>(5).cast_unsigned(),
         };
         let which = format!("s.run = {}", run.id.0);
-        let living = self.living(&which).await?.iter().map(member).collect();
+        let all = self.others(COUNTS_AS_LIVING, &which).await?;
+        let is_silent = |row: &&Row| {
+            self.beats.as_ref().is_some_and(|beats| beats.is_silent(member(row).start))
+        };
+        let living = all.iter().filter(|row| !is_silent(row)).map(member).collect();
         let query = "SELECT (SELECT coalesce(sum(generation), 0) FROM starts WHERE run = r.id),
                 r.state = 'finished', r.exit, r.output,
                 coalesce((SELECT host FROM starts WHERE id = r.ended_by), '')

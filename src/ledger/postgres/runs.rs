@@ -173,8 +173,8 @@ impl Session {
             [&run.0.cast_signed(), &&opening.account[..], host, &opening.is_limited, &opening.at.0];
         let row = self.client.query_one(add, &values).await.map_err(&failed)?;
         let start: i32 = row.get(0);
-        let live = "INSERT INTO beats (start, seen_at, since, lease)
-            VALUES ($1, clock_timestamp(), clock_timestamp(), make_interval(secs => $2))";
+        let live = "INSERT INTO beats (start, seen_at, lease)
+            VALUES ($1, clock_timestamp(), make_interval(secs => $2))";
         self.client.execute(live, &[&start, &lease.as_secs_f64()]).await.map_err(&failed)?;
         Ok(StartId(start.cast_unsigned()))
     }

@@ -37,7 +37,6 @@ CREATE TABLE starts (
     -- Number of the latest batch, and the lowest attempt that was open then.
     batch bigint NOT NULL DEFAULT 0,
     low bigint NOT NULL DEFAULT 0,
-    reaped_at timestamptz,
     ended_at bigint,
     stop text,
     exit smallint
@@ -47,10 +46,14 @@ CREATE INDEX ON starts (run);
 -- Signs of life, apart from the starts: a batch that waits must not stop them.
 CREATE TABLE beats (
     start int PRIMARY KEY,
+    -- Number of beats. Another worker that sees it unchanged for a whole lease, by its own clock,
+    -- declares this one dead.
+    number bigint NOT NULL DEFAULT 0,
+    -- Time of the last beat, for those who look only once.
     seen_at timestamptz NOT NULL,
-    -- Time since which the worker has been alive without a gap.
-    since timestamptz NOT NULL,
     lease interval NOT NULL,
+    -- True after the worker was declared dead, until it beats again.
+    is_dead boolean NOT NULL DEFAULT false,
     rate float8,
     left_over bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 25);

@@ -1,8 +1,9 @@
 //! The statements that record a batch, prepared once for each connection.
 //!
 //! Must hold: an intent is granted only if its pair is closed and has the version that the intent
-//! names, in one statement that locks the pair. A grant opens the pair and raises its version. So
-//! whoever sends a call has seen every earlier attempt of the pair settled.
+//! names, in one statement that locks the pair. Each change of a pair raises its version: a grant, a
+//! settlement, and the declaration that its attempt is lost. So whoever sends a call has seen every
+//! earlier attempt of the pair settled.
 
 use tokio_postgres::{Client, Error, Statement};
 
@@ -79,8 +80,8 @@ impl Statements {
     }
 }
 
-/// Returns the statement that adds settlements and closes their pairs. A settlement of an attempt
-/// that was declared lost raises the version of the pair, so that who read the doubt is refused.
+/// Returns the statement that adds settlements and closes their pairs. It raises the version of each
+/// pair, so that who read the attempt as open or as a doubt is refused.
 fn settle(if_stored: &str) -> String {
     let (rows, texts) = (settlement_rows(), text_columns());
     let (class, at) = (class_of("p.prior"), at_of("p.prior"));
@@ -88,7 +89,7 @@ fn settle(if_stored: &str) -> String {
         "WITH d AS ({rows}),
          put AS (INSERT INTO settlements (attempt, at, class, charge, http, {texts})
             SELECT attempt, at, class, charge, http, {texts} FROM d {if_stored} RETURNING attempt)
-         UPDATE pairs p SET version = p.version + (p.attempt = d.attempt AND NOT p.open)::int,
+         UPDATE pairs p SET version = p.version + 1,
             open = p.open AND p.attempt <> d.attempt,
             prior = CASE WHEN d.ends AND p.ended IS DISTINCT FROM d.attempt THEN p.ended ELSE p.prior END,
             ended = CASE WHEN d.ends THEN d.attempt WHEN p.ended = d.attempt THEN p.prior ELSE p.ended END,

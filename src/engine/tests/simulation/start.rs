@@ -121,7 +121,7 @@ impl<B: Backend> World<B> {
         let known = preview.read(|facts| {
             let found = facts.find_run(&opening)?;
             let reuse = reuse(flags, false);
-            let rules = ReuseRules { reuse: &reuse, retry, now: opening.at };
+            let rules = ReuseRules { reuse: &reuse, retry, now: opening.at, is_shared: false };
             fold(&mut input, &mut survey, facts, &found, rules, &|| false)
         });
         Ok(known.map_err(broken)?.map(|known| Plan::of(&survey, known)))
@@ -164,7 +164,7 @@ impl<B: Backend> World<B> {
         let found = ledger.find_run(&opening).map_err(broken)?;
         let reuse = reuse(flags, self.sabotage == Some(Sabotage::ResendDoubts));
         let retry = &flags.options.retry;
-        let rules = ReuseRules { reuse: &reuse, retry, now: opening.at };
+        let rules = ReuseRules { reuse: &reuse, retry, now: opening.at, is_shared: false };
         let known = fold(&mut input, &mut survey, &mut ledger, &found, rules, &|| false);
         let known = known.map_err(broken)?;
         let opened = ledger.open_run(&opening);

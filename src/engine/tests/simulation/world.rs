@@ -430,7 +430,7 @@ impl<B: Backend> World<B> {
     }
 }
 
-fn person(n: u64, dice: &mut Dice) -> Person {
+pub(super) fn person(n: u64, dice: &mut Dice) -> Person {
     let letters: String =
         (0..3).map(|place| (b'A' + (n / 26_u64.pow(place) % 26) as u8) as char).collect();
     Person {

@@ -63,7 +63,8 @@ pub(crate) fn rows(ledger: &PgLedger, sql: &str) -> Vec<String> {
 pub(crate) fn declare_all_dead(ledger: &PgLedger, now: WallMs) {
     execute(ledger, "UPDATE beats SET seen_at = '-infinity'");
     let declared = ledger.worker.ask(async move |session: &mut Session| {
-        let all = "SELECT id, low FROM starts WHERE ended_at IS NULL AND reaped_at IS NULL";
+        let all = "SELECT s.id, s.low FROM starts s JOIN beats b ON b.start = s.id
+            WHERE s.ended_at IS NULL AND NOT b.is_dead";
         let failed = session.write_failed();
         for row in session.client.query(all, &[]).await.map_err(&failed)? {
             declare_dead(&session.client, &row, now).await.map_err(&failed)?;

@@ -1,0 +1,161 @@
+//! Plays the lives of several workers on one shared ledger in one virtual time: the shipped
+//! dispatchers, the shipped recording of batches and the shipped rules for the rounds, with a
+//! ledger in memory, a network that loses and delays, and workers that are killed, frozen and cut
+//! off.
+//!
+//! The invariants are checked at every claim, every send and every beat. A seed always gives the
+//! same life. `SEEDS` says which seeds are played, as in [`super`].
+
+mod checks;
+mod faults;
+mod network;
+mod process;
+mod reader;
+mod transport;
+mod workers;
+mod world;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use world::World;
+
+use crate::ledger::testing::shared::Gap;
+
+/// Number of seeds that are played by default.
+const SEEDS: u64 = 300;
+/// Number of seeds within which the loss of each guard is noticed.
+const SEEDS_FOR_A_GUARD: u64 = 500;
+
+/// A guard that is taken out, to prove that the simulation notices its loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sabotage {
+    /// A guard of the ledger's statements.
+    Ledger(Gap),
+    /// Calls are sent without a lease.
+    NoLease,
+    /// A worker declares others dead though it has not looked for a whole lease.
+    HastyReaper,
+    /// What a silent worker has open is read before its row is locked.
+    EarlySnapshot,
+    /// Each worker keeps to the whole rate.
+    OwnRate,
+    /// A batch that is offered again has new numbers of attempts.
+    NewNumbers,
+    /// The number of a batch that was fenced is not used again.
+    MovesOn,
+    /// Refused intents are sent all the same.
+    SendsRefused,
+    /// Intents that were granted without the worker's knowledge are not taken back.
+    NoRecall,
+    /// A worker does not hear that it was declared dead.
+    DeafToItsDeath,
+}
+
+const SABOTAGES: [Sabotage; 15] = [
+    Sabotage::Ledger(Gap::NoVersion),
+    Sabotage::Ledger(Gap::OpenToo),
+    Sabotage::Ledger(Gap::NoBump),
+    Sabotage::Ledger(Gap::NoFence),
+    Sabotage::Ledger(Gap::BeatenSince),
+    Sabotage::HastyReaper,
+    Sabotage::Ledger(Gap::LateAnswersDropped),
+    Sabotage::NoLease,
+    Sabotage::EarlySnapshot,
+    Sabotage::OwnRate,
+    Sabotage::NewNumbers,
+    Sabotage::MovesOn,
+    Sabotage::SendsRefused,
+    Sabotage::NoRecall,
+    Sabotage::DeafToItsDeath,
+];
+
+type Seen = BTreeMap<&'static str, u64>;
+
+/// Plays a seed. An invariant that does not hold is returned as an error.
+fn play(seed: u64, sabotage: Option<Sabotage>, tells: bool) -> Result<Seen, String> {
+    let life = catch_unwind(AssertUnwindSafe(|| World::new(seed, sabotage, tells).play()));
+    life.unwrap_or_else(|_| Err("it panicked".to_owned()))
+}
+
+/// Plays seeds on two threads until one seed fails.
+fn play_all(seeds: Range<u64>, sabotage: Option<Sabotage>) -> Result<Seen, (u64, String)> {
+    let (next, tells) = (AtomicU64::new(seeds.start), seeds.end - seeds.start == 1);
+    let (failed, seen) = (Mutex::new(None), Mutex::new(Seen::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let seed = next.fetch_add(1, Ordering::Relaxed)
+                    && seeds.contains(&seed)
+                    && failed.lock().unwrap().is_none()
+                {
+                    match play(seed, sabotage, tells) {
+                        Ok(life) => {
+                            let mut seen = seen.lock().unwrap();
+                            life.into_iter()
+                                .for_each(|(what, n)| *seen.entry(what).or_default() += n);
+                        }
+                        Err(what) => *failed.lock().unwrap() = Some((seed, what)),
+                    }
+                }
+            });
+        }
+    });
+    match failed.into_inner().unwrap() {
+        Some(failed) => Err(failed),
+        None => Ok(seen.into_inner().unwrap()),
+    }
+}
+
+#[test]
+fn whatever_happens_to_a_fleet() {
+    let seeds = match std::env::var("SEEDS") {
+        Ok(_) => super::asked(),
+        Err(_) => 0..SEEDS,
+    };
+    let seen = play_all(seeds.clone(), None).unwrap_or_else(|(seed, what)| {
+        panic!(
+            "seed {seed}: {what}\nreplay: SEEDS={seed}..{} cargo test --lib whatever_happens_to_a_fleet -- --nocapture",
+            seed + 1
+        )
+    });
+    println!("{} seeds: {seen:#?}", seeds.end - seeds.start);
+    if seeds == (0..SEEDS) {
+        for what in [
+            "killed",
+            "frozen",
+            "suspended",
+            "cut off",
+            "ledger down",
+            "clock jumps",
+            "declared dead",
+            "revived",
+            "claim refused",
+            "answer lost",
+            "batch came late",
+            "healed",
+            "resent",
+            "finished",
+        ] {
+            assert!(seen.contains_key(what), "it never happened: {what}");
+        }
+    }
+}
+
+#[test]
+fn the_loss_of_each_guard_of_a_fleet_is_noticed() {
+    let missed: Vec<_> = SABOTAGES
+        .into_iter()
+        .filter(|sabotage| match play_all(0..SEEDS_FOR_A_GUARD, Some(*sabotage)) {
+            Ok(_) => true,
+            Err((seed, what)) => {
+                println!("{sabotage:?}: seed {seed}: {what}");
+                false
+            }
+        })
+        .collect();
+    assert!(missed.is_empty(), "not noticed: {missed:?}");
+}

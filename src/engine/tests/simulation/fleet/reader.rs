@@ -1,0 +1,53 @@
+//! The facts of a shared ledger as a simulated worker reads them.
+
+use crate::ledger::testing::shared::SharedStore;
+use crate::ledger::{
+    Facts, FoundRun, LedgerError, OwnAttempt, RunId, RunRef, Standing, StartRequest,
+};
+use crate::rules::estimate::History;
+use crate::rules::pair_table::{PairIndex, SortedKeys};
+
+/// The facts of the ledger as a worker of a run reads them.
+pub(super) struct Reader<'a> {
+    pub(super) store: &'a SharedStore,
+    /// True if the worker does not read that a pair is open.
+    pub(super) hides_open: bool,
+}
+
+impl Facts for Reader<'_> {
+    fn find_run(&mut self, _: &StartRequest) -> Result<FoundRun, LedgerError> {
+        Err(LedgerError::WriterGone)
+    }
+
+    fn visit_earlier(
+        &mut self,
+        run: &RunRef,
+        keys: &SortedKeys,
+        visit: &mut dyn FnMut(PairIndex, Standing),
+    ) -> Result<(), LedgerError> {
+        let run = run.begun().ok_or(LedgerError::WriterGone)?;
+        let hides_open = self.hides_open;
+        self.store.visit_earlier(run, keys, &mut |at, standing| {
+            visit(at, Standing { is_open: standing.is_open && !hides_open, ..standing });
+        });
+        Ok(())
+    }
+
+    fn visit_own(
+        &mut self,
+        run: RunId,
+        keys: &SortedKeys,
+        visit: &mut dyn FnMut(Option<PairIndex>, OwnAttempt),
+    ) -> Result<(), LedgerError> {
+        self.store.visit_own(run, keys, visit);
+        Ok(())
+    }
+
+    fn history(&mut self) -> Result<History, LedgerError> {
+        Ok(History::default())
+    }
+
+    fn unsettled(&mut self) -> Result<u64, LedgerError> {
+        Ok(0)
+    }
+}
