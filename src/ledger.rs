@@ -42,7 +42,7 @@ pub use nouns::{
 };
 pub(crate) use nouns::{DAY_MS, HISTORY};
 pub use postgres::{Created, LedgerUrl};
-pub use status::{DayTotal, Doubt, RunLine, Status};
+pub use status::{DayTotal, Doubt, RunLine, Status, WorkerLine};
 pub use traits::{Facts, Journal, Ledger, Preview, ShowLedger};
 pub use transfer::Moved;
 pub(crate) use workers::BEATS_IN_A_LEASE;

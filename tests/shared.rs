@@ -73,6 +73,10 @@ fn two_workers_share_a_run() {
     shared.ledger(&["purge", "--older-than", "0s"]).exits(17).says("run 1 is under way on ");
     let during = shared.status();
     assert!(during["unsettled"].as_u64().unwrap() <= 8, "{during}");
+    let workers = during["workers"].as_array().unwrap();
+    assert!(workers.len() == 2 && workers.iter().all(|worker| worker["state"] == "alive"));
+    let shown = shared.ledger(&["status"]).exits(0).stdout;
+    assert!(shown.contains("worker") && shown.contains("alive"), "{shown}");
     first.signal("TERM");
     first.end().exits(143).says("other workers go on with the run");
     second.end().exits(0);
@@ -359,6 +363,12 @@ fn init_prints_what_it_does_and_does_it_once() {
     other_origin.exits(11).says("name another schema");
 }
 
+/// Returns what `status` shows, apart from what only a shared ledger has.
+fn without_workers(mut status: serde_json::Value) -> serde_json::Value {
+    status.as_object_mut().unwrap().remove("workers");
+    status
+}
+
 #[test]
 fn a_ledger_in_a_file_is_taken_over_and_nothing_is_bought_again() {
     let Some(address) = address() else { return };
@@ -380,7 +390,9 @@ fn a_ledger_in_a_file_is_taken_over_and_nothing_is_bought_again() {
     assert!(told.stdout.contains("2 runs and "), "{}", told.stdout);
     place.ceknik(&import).exits(11).says("two ledgers cannot be merged");
 
-    let shown = |ledger: &str| place.status(&["--base-url", &vendor.base_url, "--ledger", ledger]);
+    let shown = |ledger: &str| {
+        without_workers(place.status(&["--base-url", &vendor.base_url, "--ledger", ledger]))
+    };
     assert_eq!(shown(&address), shown("file.ledger"));
     let before = vendor.calls().len();
     let on_server = [&which[2..], &["--max-attempts", "2"]].concat();
@@ -408,7 +420,8 @@ fn a_ledger_of_an_older_version_is_taken_over_too() {
         let which = ["--sandbox", "--ledger", &address, "--key-file", "my.ledger.key"];
         place.ceknik(&[&["ledger", "init"], &which[..]].concat()).exits(0);
         place.ceknik(&[&["ledger", "import", "my.ledger"], &which[..]].concat()).exits(0);
-        let shown = |ledger: &str| place.status(&["--sandbox", "--ledger", ledger]);
+        let shown =
+            |ledger: &str| without_workers(place.status(&["--sandbox", "--ledger", ledger]));
         assert_eq!(shown(&address), shown("my.ledger"), "{name}");
         assert!(!shown(&address)["runs"].as_array().unwrap().is_empty(), "{name}");
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::cli::StatusArgs;
 use crate::config::{Origins, which_ledger};
 use crate::error::Error;
-use crate::ledger::{self, DayTotal, Doubt, LedgerName, RunLine, ShowLedger, Status};
+use crate::ledger::{self, DayTotal, Doubt, LedgerName, RunLine, ShowLedger, Status, WorkerLine};
 use crate::model::attempt::WallMs;
 use crate::model::characters::terminal_safe;
 use crate::model::exit_code::ExitCode;
@@ -34,8 +34,11 @@ pub fn status(args: &StatusArgs, origins: &Origins) -> Result<ExitCode, Error> {
     let location = which_ledger(&args.which, None, origins)?;
     let ledger = ledger::open_to_show(&location)?;
     let status = ledger.status(utc_offset_ms(), MOST_DOUBTS)?;
-    let text =
-        if args.json { to_json(&as_json(&status))? } else { as_text(&status, ledger.name()) };
+    let text = if args.json {
+        to_json(&as_json(&status, ledger.name().is_shared()))?
+    } else {
+        as_text(&status, ledger.name())
+    };
     let code = super::print(terminal_safe(&text).as_bytes())?;
     // The remains of a damaged ledger are shown first, and the error follows.
     ledger.check_nothing_lost()?;
@@ -56,7 +59,7 @@ fn to_json(value: &Value) -> Result<String, Error> {
     Ok(text + "\n")
 }
 
-fn as_json(status: &Status) -> Value {
+fn as_json(status: &Status, is_shared: bool) -> Value {
     let tally = |tally: &Tally| serde_json::to_value(tally).unwrap_or_default();
     let run = |run: &RunLine| {
         json!({
@@ -73,7 +76,13 @@ fn as_json(status: &Status) -> Value {
         })
     };
     let day = |total: &DayTotal| json!({"day": date(total.day), "tally": tally(&total.tally)});
-    json!({
+    let worker = |worker: &WorkerLine| {
+        json!({
+            "run": worker.run.0, "host": worker.host, "since": stamp(worker.since),
+            "state": worker_state(worker), "left": worker.left,
+        })
+    };
+    let mut shown = json!({
         "version": VERSION,
         "origin": status.origin,
         "runs": status.runs.iter().map(run).collect::<Vec<_>>(),
@@ -81,7 +90,12 @@ fn as_json(status: &Status) -> Value {
         "doubts": status.doubts.iter().map(doubt).collect::<Vec<_>>(),
         "unsettled": status.unsettled,
         "days": status.days.iter().map(day).collect::<Vec<_>>(),
-    })
+    });
+    // Only a shared ledger has workers.
+    if is_shared && let Some(fields) = shown.as_object_mut() {
+        fields.insert("workers".to_owned(), status.workers.iter().map(worker).collect());
+    }
+    shown
 }
 
 fn as_text(status: &Status, name: &LedgerName) -> String {
@@ -122,11 +136,32 @@ fn as_text(status: &Status, name: &LedgerName) -> String {
             text += "  … (more with --json)\n";
         }
     }
+    if !status.workers.is_empty() {
+        text += &format!(
+            "\n{:>5}  {:<16}  {:<10}  {:>10}  {}\n",
+            "run", "since", "worker", "left", "machine"
+        );
+    }
+    for worker in &status.workers {
+        text += &format!(
+            "{:>5}  {:<16}  {:<10}  {:>10}  {}\n",
+            worker.run.0,
+            local(worker.since, "%Y-%m-%d %H:%M"),
+            worker_state(worker),
+            number(worker.left),
+            worker.host
+        );
+    }
     if status.unsettled > 0 {
         let calls = number(status.unsettled);
         text += &format!("\n{calls} calls in flight, or in doubt if no run is under way\n");
     }
     text
+}
+
+/// Returns the word for the state of a worker.
+const fn worker_state(worker: &WorkerLine) -> &'static str {
+    if worker.lives { "alive" } else { "silent" }
 }
 
 fn stamp(at: WallMs) -> String {

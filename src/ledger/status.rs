@@ -21,6 +21,8 @@ pub struct Status {
     pub doubts_total: u64,
     /// Number of attempts without a settlement. They are in flight if a run is under way.
     pub unsettled: u64,
+    /// Workers of a shared ledger that have not ended and were not declared dead, oldest first.
+    pub workers: Vec<WorkerLine>,
     /// Calls and charges of each day, purged ones included; earliest day first.
     pub days: Vec<DayTotal>,
 }
@@ -48,6 +50,21 @@ pub struct RunLine {
     pub last_exit: Option<u8>,
     /// Costs of the run. Attempts without a settlement are not counted.
     pub tally: Tally,
+}
+
+/// One worker of a shared ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerLine {
+    /// Number of the run that the worker works on.
+    pub run: RunId,
+    /// Name of its machine.
+    pub host: String,
+    /// Time of its start.
+    pub since: WallMs,
+    /// True if it has given a sign of life within its lease.
+    pub lives: bool,
+    /// Number of pairs that it has still to send in its round.
+    pub left: u64,
 }
 
 /// One attempt in doubt.

@@ -16,10 +16,10 @@ use crate::ledger::{Delivered, LedgerError, Member, OpenRun, Others, RunId, RunR
 use crate::model::attempt::{StartId, WallMs};
 
 /// Condition for a start `s` with beats `b`: its worker lives.
-const LIVES: &str = "s.ended_at IS NULL AND NOT b.is_dead
+pub(super) const LIVES: &str = "s.ended_at IS NULL AND NOT b.is_dead
     AND b.seen_at >= clock_timestamp() - b.lease";
 /// Condition for a start `s` with beats `b`: nobody has declared its worker dead.
-const COUNTS_AS_LIVING: &str = "s.ended_at IS NULL AND NOT b.is_dead";
+pub(super) const COUNTS_AS_LIVING: &str = "s.ended_at IS NULL AND NOT b.is_dead";
 
 impl Session {
     /// Checks that a run may get one more worker. A worker that keeps to a budget works alone,

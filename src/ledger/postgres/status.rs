@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use tokio_postgres::Row;
 
 use super::codes::class_of;
+use super::living::{COUNTS_AS_LIVING, LIVES};
 use super::meta;
 use super::session::Session;
 use crate::ledger::codes::{KILLED, doubt_codes};
-use crate::ledger::{DAY_MS, DayTotal, Doubt, LedgerError, RunId, RunLine, Status};
+use crate::ledger::{DAY_MS, DayTotal, Doubt, LedgerError, RunId, RunLine, Status, WorkerLine};
 use crate::model::attempt::WallMs;
 use crate::model::money::Tally;
 use crate::rules::tally::count;
@@ -29,6 +30,7 @@ impl Session {
                 doubts: self.doubts(most_doubts).await?,
                 doubts_total: self.count_doubts().await?,
                 unsettled: self.count_unsettled().await?,
+                workers: self.worker_lines().await?,
                 days: self.days(utc_offset_ms).await?,
             })
         };
@@ -85,6 +87,21 @@ impl Session {
             }
         };
         Ok(self.rows(query).await?.iter().map(line).collect())
+    }
+
+    async fn worker_lines(&self) -> Result<Vec<WorkerLine>, LedgerError> {
+        let query = format!(
+            "SELECT s.run, s.host, s.began_at, {LIVES}, b.left_over
+             FROM starts s JOIN beats b ON b.start = s.id WHERE {COUNTS_AS_LIVING} ORDER BY s.id"
+        );
+        let line = |row: &Row| WorkerLine {
+            run: RunId(row.get::<_, i64>(0).cast_unsigned()),
+            host: row.get(1),
+            since: WallMs(row.get(2)),
+            lives: row.get(3),
+            left: row.get::<_, i64>(4).cast_unsigned(),
+        };
+        Ok(self.rows(&query).await?.iter().map(line).collect())
     }
 
     async fn doubts(&self, most: u64) -> Result<Vec<Doubt>, LedgerError> {

@@ -198,6 +198,30 @@ fn living_workers_are_waited_for() {
 }
 
 #[test]
+fn a_worker_that_beats_is_not_declared_dead() {
+    let Some((_place, mut ledger, run)) = open_run() else { return };
+    refused(&mut ledger, &run, claim(&run, 1, 7, 0));
+    let declare = |number: u64| {
+        let (start, now) = (run.start, WallMs(NOW.0 + 1));
+        let declared = ledger.worker.ask(async move |session: &mut session::Session| {
+            let told = reap::declare_dead_if_silent(&session.client, &[(start, number)], now).await;
+            told.map_err(session.write_failed())
+        });
+        declared.unwrap();
+        rows(
+            &ledger,
+            "SELECT concat_ws(' ', generation, is_dead) FROM starts JOIN beats ON id = start",
+        )
+    };
+    execute(&ledger, "UPDATE beats SET number = 8");
+    assert_eq!(declare(7), ["0 f"], "it has beaten since it was observed");
+    assert_eq!(declare(8), ["1 t"]);
+    assert_eq!(declare(8), ["1 t"], "once is enough");
+    let orphans = rows(&ledger, "SELECT count(*)::text FROM orphans");
+    assert_eq!(orphans, ["1"]);
+}
+
+#[test]
 fn workers_of_one_run_hear_of_each_other() {
     let Some((place, mut first, run)) = open_run() else { return };
     let location = place.location();

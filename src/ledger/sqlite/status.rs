@@ -31,6 +31,7 @@ impl ShowLedger for SqliteLedger {
             ))?,
             // Attempts of all starts are counted, so that the remains of a damaged ledger are shown
             // too.
+            workers: Vec::new(),
             unsettled: self.unsettled_from(0)?,
             days: self.days(utc_offset_ms)?,
         })

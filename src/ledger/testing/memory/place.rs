@@ -68,6 +68,7 @@ impl ShowLedger for MemoryLedger {
             runs: (1..).zip(&store.runs).map(line).collect(),
             doubts_total: doubts.len() as u64,
             doubts: doubts.into_iter().take(most_doubts as usize).collect(),
+            workers: Vec::new(),
             unsettled: (store.intents.len() - store.settlements.len()) as u64,
             days: days.into_iter().map(|(day, tally)| DayTotal { day, tally }).collect(),
         })
