@@ -86,6 +86,7 @@ fn ledger(folder: &std::path::Path) -> (impl Ledger, OpenRun) {
         reask_after: Duration::from_secs(86_400),
         once: false,
         is_limited: false,
+        rules: String::new(),
     };
     let run = ledger.open_run(&opening).unwrap();
     (ledger, run)

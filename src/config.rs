@@ -153,6 +153,13 @@ impl Vendor {
             Self::Live { base, .. } => Origin::of(base),
         }
     }
+
+    /// Returns the longest time that a connection may take.
+    const fn connect_timeout(&self) -> Duration {
+        match self {
+            Self::Sandbox(calls) | Self::Live { calls, .. } => calls.connect_timeout,
+        }
+    }
 }
 
 impl JobConfig {
@@ -173,13 +180,14 @@ impl JobConfig {
         let price = price(&args.money)?;
         let LedgerArgs { place, key } = &args.ledger;
         let (key, patience) = (key.key_file.clone(), args.pace.max_outage);
+        let place = ledger::location(place, key, &vendor.origin(), patience)?;
         Ok(Self {
             settings: file::used(args.config.config.as_deref()),
             unused,
             input: InputFrom::named(&args.input),
             reading: reading(&args.reading),
             force: args.reading.force,
-            ledger: ledger::location(place, key, &vendor.origin(), patience)?,
+            ledger: ledger::with_lease_for(place, vendor.connect_timeout()),
             engine: EngineConfig::new(args, price.as_ref())?,
             reuse: reuse(&args.reuse),
             once: args.start.once.clone(),

@@ -70,7 +70,9 @@ pub fn open<F: Fn() -> WallMs + Send + Sync + 'static>(
         Location::File(file) => {
             AnyLedger::File(Box::new(SqliteLedger::open(file, lock_wait, now)?))
         }
-        Location::Shared(shared) => AnyLedger::Shared(PgLedger::open(shared, lock_wait, now)?),
+        Location::Shared(shared) => {
+            AnyLedger::Shared(PgLedger::open(shared, lock_wait, now)?.keep_server_time()?)
+        }
     })
 }
 

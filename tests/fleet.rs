@@ -213,6 +213,48 @@ fn two_files_with_the_same_customers_buy_each_pair_once() {
     assert_eq!((written(["o1.csv", "o3.csv"]), written(["o2.csv", "o4.csv"])), (800, 800));
 }
 
+/// Whoever stops last writes what is known.
+#[test]
+fn workers_that_stop_together_leave_one_partial_output() {
+    let Some(shared) = Shared::new(&["--latency", "40ms"]) else { return };
+    shared.place.write("in.csv", many_people(600));
+    let outputs = ["a.csv", "b.csv", "c.csv"];
+    let mut workers = outputs.map(|output| worker(&shared, "in.csv", output));
+    shared.vendor.wait_for_more(60, &mut workers[0]);
+    workers.iter().for_each(|worker| worker.signal("TERM"));
+    let ended = workers.map(|worker| worker.end().exits(143));
+    let others = ended.iter().filter(|of| of.stderr.contains("other workers go on with the run"));
+    assert_eq!(others.count(), 2);
+    let partial = |output: &&&str| {
+        let name = output.replace(".csv", ".partial.csv");
+        shared.place.path(&name).exists()
+    };
+    assert_eq!(outputs.iter().filter(partial).count(), 1);
+    worker(&shared, "in.csv", "a.csv").end().exits(0);
+    settle_accounts(&shared, 0);
+}
+
+/// A retry may be in the same batch as the answer to the call before.
+#[test]
+fn a_vendor_that_takes_forms_only_is_understood() {
+    let Some(shared) = Shared::new(&["--accepts", "form"]) else { return };
+    shared.place.write("in.csv", many_people(30));
+    let ended = worker(&shared, "in.csv", "o.csv").end();
+    assert!(matches!(ended.code, Some(0 | 3)), "{:?}: {}", ended.code, ended.stderr);
+    assert!(shared.vendor.calls().len() <= 32, "{} calls", shared.vendor.calls().len());
+}
+
+#[test]
+fn workers_of_a_run_have_the_same_rules() {
+    let Some(shared) = Shared::new(&["--latency", "40ms"]) else { return };
+    shared.place.write("in.csv", many_people(200));
+    let mut first = worker(&shared, "in.csv", "a.csv");
+    shared.vendor.wait_for_more(5, &mut first);
+    let flags = ["--once", "night", "--in-doubt", "resend", "-o", "b.csv"];
+    shared.run("in.csv", &flags).exits(17).says("its workers have other flags");
+    first.end();
+}
+
 #[test]
 fn a_killed_worker_counts_as_living_for_a_lease_only() {
     let Some(shared) = Shared::new(&["--latency", "40ms"]) else { return };

@@ -18,7 +18,7 @@ use super::stages::{
 };
 use super::{internal, interrupted, preamble};
 use crate::clock;
-use crate::config::{Destination, RunConfig};
+use crate::config::{Destination, JobConfig, Reuse, RunConfig};
 use crate::engine::{Dispatcher, EngineOptions, Signals};
 use crate::error::Error;
 use crate::input::{Layout, Source};
@@ -105,7 +105,7 @@ impl Start<'_> {
         let once = job.once.as_deref();
         let is_limited = job.engine.max_charges.is_some();
         let opening = opening(&input, &surveyed, &job.reuse, once, account, clock::now());
-        let opening = StartRequest { is_limited, ..opening };
+        let opening = StartRequest { is_limited, rules: shared_rules(job), ..opening };
         let found = ledger.find_run(&opening)?;
         if let Some(exit) = self.delivered(&found) {
             return Ok(exit);
@@ -145,6 +145,7 @@ impl Start<'_> {
             interrupts,
             funnel: &funnel,
             price: &job.price,
+            patience: job.engine.max_outage,
         };
         let left = stage.run(dispatcher, ledger);
         self.end(left, &input, &surveyed, funnel, &run, calling.elapsed())
@@ -281,6 +282,13 @@ pub(crate) fn body_trial<L: Ledger>(
         Some(kind) => BodyTrial::Proved(kind),
         None => BodyTrial::auto(ledger.remembered_body()?),
     })
+}
+
+/// Returns the flags that decide whether a pair is done, which all workers of a run must share.
+fn shared_rules(job: &JobConfig) -> String {
+    let Reuse { resend_doubts, retry_refused, .. } = job.reuse;
+    let attempts = job.engine.retry.max_attempts;
+    format!("resend_doubts={resend_doubts} retry_refused={retry_refused} attempts={attempts}")
 }
 
 /// Returns a seed for the jitter.

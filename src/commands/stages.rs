@@ -100,6 +100,7 @@ pub(crate) fn opening(
         reask_after: reuse.reask_after,
         once: once.is_some(),
         is_limited: false,
+        rules: String::new(),
     }
 }
 

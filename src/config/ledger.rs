@@ -14,6 +14,8 @@ use crate::fs::paths::beside;
 use crate::ledger::{FileLocation, LedgerError, LedgerUrl, Location, SharedLocation};
 use crate::model::mask::mask_path;
 
+/// Shortest lease outside of tests.
+const SHORTEST_LEASE: Duration = Duration::from_secs(15);
 /// Longest time for which `status`, `purge` and `ledger` wait for a server that does not answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -68,6 +70,17 @@ pub(super) fn location(
     let ledger = resolve_link("ledger", ledger)?;
     let key = key.unwrap_or_else(|| beside(&ledger, ".key"));
     Ok(Location::File(FileLocation { ledger, key, origin: origin_name }))
+}
+
+/// Returns a location with a lease that is long enough for calls that take this long to connect:
+/// after its lease was checked, a call may leave as late as its connection is made.
+pub(super) fn with_lease_for(mut place: Location, connect_timeout: Duration) -> Location {
+    if let Location::Shared(shared) = &mut place
+        && shared.lease >= SHORTEST_LEASE
+    {
+        shared.lease = shared.lease.max(connect_timeout * 3);
+    }
+    place
 }
 
 /// Returns the file that a link leads to; a path that is no link is returned unchanged. The key,

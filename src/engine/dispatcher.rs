@@ -364,7 +364,6 @@ impl Dispatcher {
         let had_end = self.table.state(at).end.is_some();
         count(&mut self.tally, class, 1);
         self.table.settle(at, attempt, class, voided);
-        self.table.note_change(at);
         if next == Next::GivenUp {
             self.table.give_up(at);
         }

@@ -99,6 +99,10 @@ impl Ledger for AnyLedger {
         pass_on!(self, ledger => ledger.others(run))
     }
 
+    fn leave(&mut self, run: &OpenRun) -> Result<Others, LedgerError> {
+        pass_on!(self, ledger => ledger.leave(run))
+    }
+
     fn begin_reading(&mut self) -> Result<(), LedgerError> {
         pass_on!(self, ledger => ledger.begin_reading())
     }

@@ -55,6 +55,9 @@ pub struct StartRequest {
     /// True if the start keeps to a budget. On a shared ledger, such a start works on its run
     /// alone.
     pub is_limited: bool,
+    /// Rules that decide whether a pair is done, in words of this program. All workers of a run on a
+    /// shared ledger have the same.
+    pub rules: String,
 }
 
 /// The run on whose behalf facts are read.

@@ -12,6 +12,16 @@ use std::time::Duration;
 
 use crate::model::attempt::StartId;
 
+/// The beats of a worker, as they are read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ObservedBeat {
+    pub(crate) start: StartId,
+    /// Number of its beats.
+    pub(crate) number: u64,
+    /// Length of its lease.
+    pub(crate) lease: Duration,
+}
+
 /// The beats of the other workers, as one worker has observed them. All times are counted by one
 /// steady clock of this worker.
 #[derive(Debug)]
@@ -32,23 +42,26 @@ impl Observed {
     /// beats.
     pub(crate) fn look(
         &mut self,
-        beats: impl IntoIterator<Item = (StartId, u64)>,
+        beats: impl IntoIterator<Item = ObservedBeat>,
         asked: Duration,
         came: Duration,
     ) -> Vec<(StartId, u64)> {
         let has_gap = self.looked_at.is_none_or(|last| came > last + self.lease / 5);
         self.looked_at = Some(came);
         let before = std::mem::take(&mut self.beats);
-        for (start, number) in beats {
+        let mut silent = Vec::new();
+        for ObservedBeat { start, number, lease } in beats {
             let since = match before.get(&start) {
                 Some((known, since)) if *known == number && !has_gap => *since,
                 _ => came,
             };
             self.beats.insert(start, (number, since));
+            // Its lease may be longer than ours: it may send for half of its own.
+            if asked > since + self.lease.max(lease) {
+                silent.push((start, number));
+            }
         }
-        let is_silent = |since: Duration| asked > since + self.lease;
-        let all = self.beats.iter().map(|(start, (number, since))| (*start, *number, *since));
-        all.filter(|(.., since)| is_silent(*since)).map(|(start, n, _)| (start, n)).collect()
+        silent
     }
 }
 
@@ -59,13 +72,27 @@ mod tests {
     const ONE: StartId = StartId(1);
     const TWO: StartId = StartId(2);
 
+    fn beat(start: StartId, number: u64) -> ObservedBeat {
+        ObservedBeat { start, number, lease: Duration::from_secs(15) }
+    }
+
+    #[test]
+    fn a_longer_lease_of_the_other_counts() {
+        let mut observed = Observed::new(Duration::from_secs(15));
+        let patient = ObservedBeat { lease: Duration::from_secs(60), ..beat(ONE, 7) };
+        for second in 0..=61 {
+            let now = Duration::from_secs(second);
+            assert_eq!(observed.look([patient], now, now).is_empty(), second <= 60, "{second}");
+        }
+    }
+
     /// Looks once a second, at times `from..to`. Worker one is dead, and worker two lives.
     fn look(observed: &mut Observed, from: u64, to: u64) -> Vec<(StartId, u64)> {
         let mut silent = Vec::new();
         for second in from..to {
             let now = Duration::from_secs(second);
             let soon = now + Duration::from_millis(200);
-            silent = observed.look([(ONE, 7), (TWO, second)], now, soon);
+            silent = observed.look([beat(ONE, 7), beat(TWO, second)], now, soon);
         }
         silent
     }
@@ -77,7 +104,7 @@ mod tests {
         assert_eq!(look(&mut observed, 16, 17), [(ONE, 7)]);
         // Who beats again is no longer silent.
         let now = Duration::from_secs(17);
-        assert_eq!(observed.look([(ONE, 8), (TWO, 17)], now, now), []);
+        assert_eq!(observed.look([beat(ONE, 8), beat(TWO, 17)], now, now), []);
     }
 
     #[test]

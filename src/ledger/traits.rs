@@ -157,6 +157,7 @@ pub trait Facts {
 ///     reask_after: Duration::from_secs(86_400),
 ///     once: false,
 ///     is_limited: false,
+///     rules: String::new(),
 /// })?;
 ///
 /// let (attempt, pair) = (AttemptId::of(run.start, 1), PairKey([4; 16]));
@@ -199,6 +200,12 @@ pub trait Ledger: Facts + Sized {
     fn others(&mut self, run: &OpenRun) -> Result<Others, LedgerError> {
         let _ = run;
         Ok(Others::default())
+    }
+
+    /// Notes that this worker leaves its run, which it has not finished. Returns the other living
+    /// workers that do not leave: if there are none, this one was the last.
+    fn leave(&mut self, run: &OpenRun) -> Result<Others, LedgerError> {
+        self.others(run)
     }
 
     /// Begins to read: until [`Self::end_reading`], everything that is read belongs to one moment.

@@ -61,10 +61,10 @@ impl Budget {
         Self { max_charges, max_calls, used: tally.at_most(), calls: 0, reserved: 0 }
     }
 
-    /// Begins another round, with the costs of the run as they were folded. No call of this start is
-    /// in flight. Each of the `open` calls of others may be charged.
-    pub const fn begin_round(&mut self, tally: &Tally, open: u64) {
-        (self.used, self.reserved) = (tally.at_most() + open, 0);
+    /// Begins another round, with the costs of the run as they were folded. No call of the run is in
+    /// flight: a start with a limit works alone.
+    pub const fn begin_round(&mut self, tally: &Tally) {
+        (self.used, self.reserved) = (tally.at_most(), 0);
     }
 
     /// Reserves one call.

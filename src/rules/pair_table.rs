@@ -267,11 +267,6 @@ impl PairTable {
         pairs.filter(|(key, state)| is_left(state) && is_mine(key)).count() as u64
     }
 
-    /// Returns the number of pairs that other workers hold.
-    pub fn held_by_others(&self) -> u64 {
-        self.states.iter().filter(|state| state.holder == Holder::AnotherWorker).count() as u64
-    }
-
     /// Returns the number of pairs that are still to be sent.
     pub fn to_send(&self) -> u64 {
         self.states.iter().filter(|state| state.end.is_none()).count() as u64

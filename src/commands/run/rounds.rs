@@ -38,6 +38,8 @@ pub(super) struct Rounds<'a, R> {
     pub(super) screen: &'a Screen,
     pub(super) interrupts: &'a Interrupts,
     pub(super) lease: Duration,
+    /// Longest time for which a ledger that does not answer is waited for.
+    pub(super) patience: Duration,
 }
 
 /// What a worker knows after a fold.
@@ -166,6 +168,7 @@ impl<R: ReadRows> Rounds<'_, R> {
         let Known { others, is_complete, took } = known;
         self.sending.say_waiting(self.screen, others);
         let begun = Instant::now();
+        let mut silent_since = begun;
         let longest = longest_wait(*is_complete, *took);
         let pause = (self.lease / 15).clamp(LOOK.0, LOOK.1);
         loop {
@@ -177,7 +180,14 @@ impl<R: ReadRows> Rounds<'_, R> {
                 return Ok(Some(StopReason::Deadline));
             }
             sleep(pause);
-            let seen = ledger.others(self.run)?;
+            let seen = match ledger.others(self.run) {
+                Ok(seen) => seen,
+                Err(LedgerError::Unreachable { .. }) if silent_since.elapsed() < self.patience => {
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            silent_since = Instant::now();
             if seen.has_news_since(others) || begun.elapsed() >= longest {
                 return Ok(None);
             }
@@ -193,19 +203,27 @@ impl<R: ReadRows> Rounds<'_, R> {
         lost: Option<LedgerError>,
         read: Result<Result<(), PassError>, Ended>,
     ) -> SendingResult<L> {
-        let (Some(mut ledger), Some(reason)) = (ledger, plain_reason(&dispatcher)) else {
+        let Some(reason) = plain_reason(&dispatcher).filter(|_| ledger.is_some()) else {
             self.sending.close();
-            return SendingResult::of(dispatcher, None, lost, read);
+            let ledger = ledger.filter(|_| dispatcher.stop_reason() != Some(StopReason::Storage));
+            return SendingResult::of(dispatcher, ledger, lost, read);
         };
+        let Some(mut ledger) = ledger else {
+            return self.end(dispatcher, None, Ended::Stopped(reason));
+        };
+        let left = match ledger.leave(self.run) {
+            Ok(others) => others,
+            Err(error) => return self.cannot_read(dispatcher, error.into()),
+        };
+        if let Some(delivered) = left.delivered {
+            return self.end(dispatcher, Some(ledger), Ended::FinishedElsewhere(delivered));
+        }
+        if !left.living.is_empty() {
+            let hosts = left.hosts();
+            return self.end(dispatcher, Some(ledger), Ended::LeftToOthers { reason, hosts });
+        }
         match self.fold_all(&mut dispatcher, &mut ledger) {
-            Ok(Known { others, .. }) if others.living.is_empty() => {
-                self.end(dispatcher, Some(ledger), Ended::Stopped(reason))
-            }
-            Ok(Known { others, .. }) => {
-                let _ = ledger.end_reading();
-                let hosts = others.hosts();
-                self.end(dispatcher, Some(ledger), Ended::LeftToOthers { reason, hosts })
-            }
+            Ok(_) => self.end(dispatcher, Some(ledger), Ended::Stopped(reason)),
             Err(error) => self.cannot_read(dispatcher, error),
         }
     }

@@ -1,6 +1,8 @@
 //! The sending stage of a start: nothing for a run that has finished, one round where one process
 //! writes to the ledger, and rounds on a shared ledger.
 
+use std::time::Duration;
+
 use super::finish::SendingResult;
 use super::rounds::Rounds;
 use super::verify::{Client, ReadRows, Sending};
@@ -27,6 +29,8 @@ pub(super) struct SendingStage<'a, R> {
     pub(super) interrupts: &'a Interrupts,
     pub(super) funnel: &'a Funnel,
     pub(super) price: &'a Option<Price>,
+    /// Longest time for which a shared ledger that does not answer is waited for.
+    pub(super) patience: Duration,
 }
 
 impl<R: ReadRows> SendingStage<'_, R> {
@@ -34,7 +38,7 @@ impl<R: ReadRows> SendingStage<'_, R> {
     /// start ended.
     pub(super) fn run<L: Ledger>(self, dispatcher: Dispatcher, ledger: L) -> SendingResult<L> {
         let Self { client, read, signals, input, surveyed, run, rules, deadline, .. } = self;
-        let Self { screen, interrupts, funnel, price, .. } = self;
+        let Self { screen, interrupts, funnel, price, patience, .. } = self;
         let (lease, found) = (ledger.lease(), run.found.run);
         let is_over = matches!(found, RunRef::Finished { .. });
         if lease.is_none() && (is_over || funnel.to_send == 0) {
@@ -55,6 +59,7 @@ impl<R: ReadRows> SendingStage<'_, R> {
                     screen,
                     interrupts,
                     lease,
+                    patience,
                 };
                 if is_over {
                     rounds.only_fold(dispatcher, ledger)

@@ -59,7 +59,7 @@ impl Dispatcher {
         };
         let attempt = ticket.attempt();
         let fact = Settlement { attempt, class, charge: charge(class), http, texts, at: wall };
-        self.intents.settle(
+        self.settle(
             fact,
             Effect { at: flight.at, attempt, class, voided: retries_in_other_kind, next },
         );
@@ -106,7 +106,14 @@ impl Dispatcher {
     ) {
         let (charge, texts) = (charge(class), Texts::default());
         let fact = Settlement { attempt, class, charge, http: None, texts, at: wall };
-        self.intents.settle(fact, Effect { at, attempt, class, voided: false, next });
+        self.settle(fact, Effect { at, attempt, class, voided: false, next });
+    }
+
+    /// Hands a settlement to the ledger. It raises the version of its pair, so that a retry in the
+    /// same batch names the version after it.
+    fn settle(&mut self, fact: Settlement, effect: Effect) {
+        self.table.note_change(effect.at);
+        self.intents.settle(fact, effect);
     }
 
     /// Stops the run if too many of its latest answers were refusals or were lost.

@@ -28,7 +28,7 @@ impl Dispatcher {
     pub fn begin_round(&mut self, table: PairTable, run: RunTotals, others: &[StartId]) {
         self.table = table;
         self.tally = run.tally;
-        self.budget.begin_round(&run.tally, self.table.held_by_others());
+        self.budget.begin_round(&run.tally);
         self.watch.begin_round(run.verdicts);
         self.work = Work::new(self.concurrency);
         if let Some(fleet) = &mut self.fleet {
@@ -55,6 +55,11 @@ impl Dispatcher {
     /// Returns the reason why this start stopped, if it did.
     pub const fn stop_reason(&self) -> Option<StopReason> {
         self.stop
+    }
+
+    /// Returns the beat with which this worker ends a round: it has nothing left to send.
+    pub(in crate::engine) fn last_beat(&self) -> Option<Beat> {
+        self.fleet.as_ref().map(|_| Beat { rate: self.pace.asked(), left: 0 })
     }
 
     /// Returns the beat that is due, if one is.

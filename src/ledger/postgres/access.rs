@@ -29,6 +29,7 @@ pub(super) struct Access {
     schema: String,
     tls: MakeRustlsConnect,
     pub(super) writes: bool,
+    pub(super) lease: Duration,
 }
 
 impl Access {
@@ -54,7 +55,14 @@ impl Access {
             connection.target_session_attrs(TargetSessionAttrs::Any);
         }
         let tls = MakeRustlsConnect::new(tls.map_err(refused)?);
-        Ok(Self { name, connection, schema: url.schema.clone(), tls, writes })
+        Ok(Self {
+            name,
+            connection,
+            schema: url.schema.clone(),
+            tls,
+            writes,
+            lease: location.lease,
+        })
     }
 
     /// Connects, and checks the server. A server that accepts and then says nothing is an error.

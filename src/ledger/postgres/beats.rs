@@ -16,10 +16,10 @@ use tokio_postgres::{Client, Row};
 
 use super::access::Access;
 use super::batch::id;
-use super::error::{failed, is_temporary, unreachable_server};
+use super::error::{failed, unreachable_server};
 use super::outage::Outage;
 use super::reap::declare_dead_if_silent;
-use crate::ledger::observed::Observed;
+use crate::ledger::observed::{Observed, ObservedBeat};
 use crate::ledger::{BEATS_IN_A_LEASE, Beat, LedgerError, News, RunId};
 use crate::model::attempt::{StartId, WallMs};
 
@@ -35,7 +35,8 @@ const BEAT: &str = "UPDATE beats SET number = number + 1, seen_at = clock_timest
     WHERE start = $1";
 
 /// Reads the workers that have not ended and were not declared dead, the asking one first.
-const WORKERS: &str = "SELECT s.id, s.run, s.account = me.account, s.generation, b.rate, b.number
+const WORKERS: &str = "SELECT s.id, s.run, s.account = me.account, s.generation, b.rate, b.number,
+        s.is_leaving, extract(epoch FROM b.lease)::float8
     FROM starts me JOIN starts s ON s.ended_at IS NULL JOIN beats b ON b.start = s.id
     WHERE me.id = $1 AND NOT b.is_dead
     ORDER BY s.id <> me.id, s.id";
@@ -57,7 +58,8 @@ struct Given {
 /// The workers that are silent, as the task has observed last.
 type Silent = Arc<Mutex<BTreeSet<StartId>>>;
 
-/// The handle of the task. The task ends with its handle.
+/// A handle of the task. The task ends with its last handle.
+#[derive(Clone)]
 pub(super) struct Beats {
     give: mpsc::Sender<Given>,
     silent: Silent,
@@ -128,11 +130,11 @@ impl Heart {
                     self.outage.ends();
                     Ok(news)
                 }
-                Err(LedgerError::Locked(_)) => continue,
                 Err(error) => {
+                    // Whatever it is, it may pass: a row that is locked, a session that was ended.
                     self.client = None;
                     self.outage.begins();
-                    if is_temporary(&error) && !self.outage.is_over() {
+                    if !self.outage.is_over() {
                         continue;
                     }
                     Err(error)
@@ -161,15 +163,24 @@ impl Heart {
         beaten.map_err(failed)?;
         let workers = workers.map_err(failed)?;
         let others = workers.iter().filter(|row| start(row) != me.start);
-        let beats = others.map(|row| (start(row), row.get::<_, i64>(5).cast_unsigned()));
+        let beats = others.map(|row| ObservedBeat {
+            start: start(row),
+            number: row.get::<_, i64>(5).cast_unsigned(),
+            lease: Duration::try_from_secs_f64(row.get(7)).unwrap_or(me.lease),
+        });
         let gone = observed.look(beats, asked, begun.elapsed());
         let gone_starts: BTreeSet<StartId> = gone.iter().map(|(start, _)| *start).collect();
         let news = news(*me, &workers, &gone_starts);
         if let Ok(mut silent) = silent.lock() {
             *silent = gone_starts;
         }
-        if !gone.is_empty() {
-            declare_dead_if_silent(client, &gone, (self.clock)()).await.map_err(failed)?;
+        if !gone.is_empty()
+            && let Err(error) = declare_dead_if_silent(client, &gone, (self.clock)()).await
+        {
+            // The beat was answered all the same, and the next one tries again.
+            let error = super::error::failed(&access.name, "written", &error);
+            tracing::warn!(%error, "a silent worker could not be declared dead yet");
+            self.client = None;
         }
         Ok(news)
     }
@@ -185,7 +196,7 @@ fn news(me: Me, workers: &[Row], silent: &BTreeSet<StartId>) -> News {
     let own = workers.iter().find(|row| start(row) == me.start);
     let living: Vec<&Row> = workers.iter().filter(|row| !silent.contains(&start(row))).collect();
     let run = me.run.0.cast_signed();
-    let of_run = living.iter().filter(|row| row.get::<_, i64>(1) == run);
+    let of_run = living.iter().filter(|row| row.get::<_, i64>(1) == run && !row.get::<_, bool>(6));
     let of_account: Vec<_> = living.iter().filter(|row| row.get::<_, bool>(2)).collect();
     News {
         generation: own.map_or(0, |row| row.get::<_, i32>(3).cast_unsigned()),

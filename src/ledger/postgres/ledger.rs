@@ -48,6 +48,10 @@ pub(crate) struct PgLedger {
     /// Longest wait for living workers that are in the way.
     lock_wait: Duration,
     now: Clock,
+    /// Difference between the clocks of the server and of this machine, in milliseconds.
+    shift_ms: i64,
+    /// The beats of the start that is under way.
+    beats: Option<Beats>,
 }
 
 impl PgLedger {
@@ -59,6 +63,27 @@ impl PgLedger {
     ) -> Result<Self, LedgerError> {
         let ledger = Self::connect(location, true)?;
         Ok(Self { lock_wait, now: Arc::new(now), ..ledger })
+    }
+
+    /// Makes the times of all facts those of the server's clock, so that the clocks of several
+    /// machines need not agree.
+    pub(in crate::ledger) fn keep_server_time(mut self) -> Result<Self, LedgerError> {
+        let now = Arc::clone(&self.now);
+        let shift = self.worker.ask(async move |session: &mut Session| {
+            let clock = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::int8";
+            let row = session.client.query_one(clock, &[]).await.map_err(session.read_failed())?;
+            session.shift_ms = row.get::<_, i64>(0) - now().0;
+            Ok(session.shift_ms)
+        })?;
+        let now = Arc::clone(&self.now);
+        self.now = Arc::new(move || WallMs(now().0 + shift));
+        self.shift_ms = shift;
+        Ok(self)
+    }
+
+    /// Returns an opening with its time on the server's clock.
+    fn in_server_time(&self, opening: &StartRequest) -> StartRequest {
+        StartRequest { at: WallMs(opening.at.0 + self.shift_ms), ..opening.clone() }
     }
 
     /// Connects to a ledger, and checks that it belongs to the expected origin and key.
@@ -94,7 +119,8 @@ impl PgLedger {
         let (lock_wait, hasher, now) =
             (Duration::ZERO, PairHasher::new(key), Arc::new(|| WallMs(0)));
         let (lease, patience) = (*lease, *patience);
-        Self { worker, name, hasher, role, lease, patience, lock_wait, now }
+        let (shift_ms, beats) = (0, None);
+        Self { worker, name, hasher, role, lease, patience, lock_wait, now, shift_ms, beats }
     }
 
     /// Returns the hash that finds the open run of a file that has changed.
@@ -109,25 +135,28 @@ impl PgLedger {
         &self,
         act: impl AsyncFn(&mut Session) -> Result<T, LedgerError> + Send + Clone + 'static,
     ) -> Result<T, LedgerError> {
-        let deadline = Instant::now() + self.lock_wait;
+        let begun = Instant::now();
+        // A worker that may be dead is observed for a lease, so that it is known.
+        let longest = |may_be_dead| if may_be_dead { self.lease * 5 / 4 } else { Duration::ZERO };
         loop {
             let act = act.clone();
             let told = self.worker.ask(async move |session: &mut Session| session.once(act).await);
-            match told {
-                Err(LedgerError::UnderWay { .. } | LedgerError::Locked(_))
-                    if Instant::now() < deadline =>
-                {
-                    std::thread::sleep(POLL.min(self.lock_wait));
-                }
-                told => return told,
+            let may_be_dead = match &told {
+                Err(LedgerError::UnderWay { may_be_dead, .. }) => *may_be_dead,
+                Err(LedgerError::Locked(_)) => false,
+                _ => return told,
+            };
+            if begun.elapsed() >= self.lock_wait.max(longest(may_be_dead)) {
+                return told;
             }
+            std::thread::sleep(POLL.min(self.lease / 15));
         }
     }
 }
 
 impl Facts for PgLedger {
     fn find_run(&mut self, opening: &StartRequest) -> Result<FoundRun, LedgerError> {
-        let (opening, lineage) = (opening.clone(), self.lineage(opening));
+        let (opening, lineage) = (self.in_server_time(opening), self.lineage(opening));
         self.worker
             .ask_patiently(async move |session: &mut Session| session.find(&opening, lineage).await)
     }
@@ -184,7 +213,7 @@ impl Ledger for PgLedger {
 
     fn open_run(&mut self, opening: &StartRequest) -> Result<OpenRun, LedgerError> {
         let beginning = Beginning {
-            opening: opening.clone(),
+            opening: self.in_server_time(opening),
             lineage: self.lineage(opening),
             host: host_name(),
             lease: self.lease,
@@ -195,11 +224,12 @@ impl Ledger for PgLedger {
         let me = Me { start: run.start, run: run.id, lease: self.lease };
         let (patience, clock) = (self.patience, Arc::clone(&self.now));
         if run.start > StartId(0) {
-            self.worker.ask(async move |session: &mut Session| {
+            self.beats = Some(self.worker.ask(async move |session: &mut Session| {
                 let access = Arc::clone(&session.access);
-                session.beats = Some(Beats::start(access, me, patience, clock));
-                Ok(())
-            })?;
+                let beats = Beats::start(access, me, patience, clock);
+                session.beats = Some(beats.clone());
+                Ok(beats)
+            })?);
         }
         Ok(run)
     }
@@ -210,25 +240,22 @@ impl Ledger for PgLedger {
 
     fn others(&mut self, run: &OpenRun) -> Result<Others, LedgerError> {
         let run = run.clone();
+        self.worker.ask(async move |session: &mut Session| session.look_at_others(&run).await)
+    }
+
+    fn leave(&mut self, run: &OpenRun) -> Result<Others, LedgerError> {
+        let run = run.clone();
         self.worker
-            .ask_patiently(async move |session: &mut Session| session.read_others(&run).await)
+            .ask_patiently(async move |session: &mut Session| session.note_leaving(&run).await)
     }
 
     fn begin_reading(&mut self) -> Result<(), LedgerError> {
-        self.worker.ask_patiently(async |session: &mut Session| {
-            match session.begin_reading().await {
-                Err(error) => {
-                    session.reads_one_moment = false;
-                    Err(error)
-                }
-                told => told,
-            }
-        })
+        self.worker.ask_patiently(async |session: &mut Session| session.begin_reading().await)
     }
 
     fn end_reading(&mut self) -> Result<(), LedgerError> {
         self.worker.ask(async |session: &mut Session| match session.reads_one_moment {
-            true => session.end_reading().await,
+            true => session.once(async |session| session.end_reading().await).await,
             false => Ok(()),
         })
     }
@@ -240,7 +267,7 @@ impl Ledger for PgLedger {
     fn details(&mut self, attempts: &[AttemptId]) -> Result<Vec<AttemptDetail>, LedgerError> {
         let attempts = attempts.to_vec();
         self.worker
-            .ask_patiently(async move |session: &mut Session| session.read_details(&attempts).await)
+            .ask(async move |session: &mut Session| session.read_details_again(&attempts).await)
     }
 
     fn end_start(&mut self, run: &OpenRun, ending: &StartEnd) -> Result<(), LedgerError> {
@@ -276,7 +303,10 @@ impl PgLedger {
         ending: &StartEnd,
         ends_run: bool,
     ) -> Result<(), LedgerError> {
-        let (run, ending) = (run.clone(), ending.clone());
+        let at = WallMs(ending.at.0 + self.shift_ms);
+        let (run, ending) = (run.clone(), StartEnd { at, ..ending.clone() });
+        // The beats end with their last handle.
+        self.beats = None;
         self.worker.ask_patiently(async move |session: &mut Session| {
             session.note_ended(&run, &ending, ends_run).await
         })
@@ -290,6 +320,7 @@ impl PgLedger {
         kept_runs: &'static str,
     ) -> Result<Purged, LedgerError> {
         let now = (self.now)();
+        let before = WallMs(before.0 + self.shift_ms);
         self.ask_until_free(async move |session: &mut Session| {
             let (attempts, old) =
                 session.remove_before(before, utc_offset_ms, kept_runs, now).await?;
@@ -378,13 +409,12 @@ impl Journal for PgJournal {
         &mut self,
         beat: Beat,
     ) -> impl Future<Output = Result<News, LedgerError>> + Unpin + 'static {
-        let given = self.0.worker.promise(async move |session: &mut Session| {
-            session.beats.as_ref().map(|beats| beats.give(beat))
-        });
+        // Not over the thread of the ledger, which may be busy with a batch.
+        let given = self.0.beats.as_ref().map(|beats| beats.give(beat));
         let heard = async move {
-            match given.await {
-                Ok(Some(told)) => told.await.unwrap_or(Err(LedgerError::WriterGone)),
-                _ => Err(LedgerError::WriterGone),
+            match given {
+                Some(told) => told.await.unwrap_or(Err(LedgerError::WriterGone)),
+                None => Err(LedgerError::WriterGone),
             }
         };
         heard.boxed()

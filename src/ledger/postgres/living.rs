@@ -5,14 +5,19 @@
 //! worker lives. Silent starts are ended then: what they know of the pairs no longer holds, so they
 //! get no intent granted if they come back.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::batch::id;
+use super::error::unreachable_server;
 use super::reap::declare_dead;
 use super::session::Session;
-use crate::ledger::{Delivered, LedgerError, Member, OpenRun, Others, RunId, RunRef};
+use crate::ledger::observed::ObservedBeat;
+use crate::ledger::{Delivered, LedgerError, Member, OpenRun, Others, RunId, RunRef, StartRequest};
 use crate::model::attempt::{StartId, WallMs};
 
 /// Condition for a start `s` with beats `b`: its worker lives.
@@ -21,59 +26,117 @@ pub(super) const LIVES: &str = "s.ended_at IS NULL AND NOT b.is_dead
 /// Condition for a start `s` with beats `b`: nobody has declared its worker dead.
 pub(super) const COUNTS_AS_LIVING: &str = "s.ended_at IS NULL AND NOT b.is_dead";
 
+/// Condition for a start `s` with beats `b`: its worker works, and does not leave its run.
+const WORKS: &str = "s.ended_at IS NULL AND NOT b.is_dead AND NOT s.is_leaving";
+
+/// A start that has not ended, and that may be in the way.
+struct Unended {
+    run: i64,
+    host: String,
+    began_at: i64,
+    start: StartId,
+    /// Its beats; `None` if it was declared dead, or never had any.
+    beat: Option<ObservedBeat>,
+    /// True if its last beat is younger than its lease, by the server's clock.
+    is_fresh: bool,
+}
+
 impl Session {
     /// Checks that a run may get one more worker. A worker that keeps to a budget works alone,
-    /// because nobody else knows what it is about to spend.
-    pub(super) async fn check_limits(
-        &self,
+    /// because nobody else knows what it is about to spend. All workers of a run must agree about
+    /// which pairs are done.
+    pub(super) async fn check_fellow_workers(
+        &mut self,
         run: RunId,
-        is_limited: bool,
+        opening: &StartRequest,
     ) -> Result<(), LedgerError> {
-        let workers = self.others(LIVES, &format!("s.run = {}", run.0)).await?;
-        let is_in_the_way = |row: &&Row| is_limited || row.get::<_, bool>(4);
-        match workers.iter().find(is_in_the_way) {
-            None => Ok(()),
-            Some(worker) => Err(self.under_way(
-                worker,
-                "a run with --max-charges or --max-cost has one worker at a time",
-            )),
-        }
+        let limited = if opening.is_limited { "" } else { " AND s.is_limited" };
+        let why = "a run with --max-charges or --max-cost has one worker at a time";
+        self.clear_the_way(&format!("s.run = {}{limited}", run.0), why, opening.at).await?;
+        let others = format!("s.run = {} AND s.rules <> '{}'", run.0, opening.rules);
+        let why = "its workers have other flags (--in-doubt, --retry-refused, --max-attempts)";
+        self.clear_the_way(&others, why, opening.at).await
     }
 
     /// Checks that no worker lives on this run, and ends its silent starts.
     pub(super) async fn check_nobody_works_on(
-        &self,
+        &mut self,
         run: RunId,
         now: WallMs,
     ) -> Result<(), LedgerError> {
-        let of_run = format!("s.run = {}", run.0);
         let why = "the file has changed, and its new version would take the run over";
-        self.check_nobody_lives(&of_run, why, now).await
+        self.clear_the_way(&format!("s.run = {}", run.0), why, now).await
     }
 
     /// Checks that no worker lives on the whole ledger, and ends all silent starts.
-    pub(super) async fn check_nobody_works(&self, now: WallMs) -> Result<(), LedgerError> {
-        self.check_nobody_lives("true", "a purge needs the ledger alone", now).await
+    pub(super) async fn check_nobody_works(&mut self, now: WallMs) -> Result<(), LedgerError> {
+        self.clear_the_way("true", "a purge needs the ledger alone", now).await
     }
 
-    async fn check_nobody_lives(
-        &self,
+    /// Checks that no worker lives whose start the condition on `s` selects, and ends these starts.
+    /// If it is not known yet whether they live, the caller has to try again for a lease.
+    async fn clear_the_way(
+        &mut self,
         which: &str,
         why: &str,
         now: WallMs,
     ) -> Result<(), LedgerError> {
-        if let Some(worker) = self.others(LIVES, which).await?.first() {
-            return Err(self.under_way(worker, why));
+        let unended = self.unended(which).await?;
+        let beats: Vec<ObservedBeat> = unended.iter().filter_map(|of| of.beat).collect();
+        let silent = self.look_at(&beats);
+        let is_in_the_way =
+            |of: &&Unended| of.beat.is_some_and(|beat| !silent.contains(&(of.start, beat.number)));
+        let in_the_way: Vec<&Unended> = unended.iter().filter(is_in_the_way).collect();
+        if let Some(first) = in_the_way.first() {
+            let may_be_dead = in_the_way.iter().all(|of| !of.is_fresh);
+            return Err(self.under_way(first, why, may_be_dead));
         }
+        for of in &unended {
+            self.end_silent(of, why, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends a start whose worker is silent. It is in the way if it has beaten in this moment.
+    async fn end_silent(&self, of: &Unended, why: &str, now: WallMs) -> Result<(), LedgerError> {
         let failed = self.write_failed();
-        let silent = format!("s.ended_at IS NULL AND s.id <> {} AND {which}", self.own_start());
-        let all = format!("SELECT s.id, s.low FROM starts s WHERE {silent} FOR UPDATE");
-        for row in self.client.query(&all, &[]).await.map_err(&failed)? {
+        let lock = "SELECT s.id, s.low,
+                coalesce((SELECT b.number FROM beats b WHERE b.start = s.id FOR UPDATE), 0)
+            FROM starts s WHERE s.id = $1 FOR UPDATE";
+        let row = self.client.query_one(lock, &[&id(of.start)]).await.map_err(&failed)?;
+        if of.beat.is_some_and(|beat| beat.number != row.get::<_, i64>(2).cast_unsigned()) {
+            return Err(self.under_way(of, why, false));
+        }
+        if of.beat.is_some() {
             declare_dead(&self.client, &row, now).await.map_err(&failed)?;
         }
-        let end =
-            format!("UPDATE starts s SET ended_at = {}, stop = 'silent' WHERE {silent}", now.0);
-        self.client.execute(&end, &[]).await.map(drop).map_err(&failed)
+        let end = "UPDATE starts SET generation = generation + 1, ended_at = $2, stop = 'silent'
+            WHERE id = $1";
+        let ended = self.client.execute(end, &[&id(of.start), &now.0]).await;
+        ended.map(drop).map_err(&failed)
+    }
+
+    /// Reads the other starts that have not ended and that a condition on `s` selects.
+    async fn unended(&self, which: &str) -> Result<Vec<Unended>, LedgerError> {
+        let query = format!(
+            "SELECT s.run, s.host, s.began_at, s.id, b.number,
+                extract(epoch FROM b.lease)::float8, coalesce({LIVES}, false)
+             FROM starts s LEFT JOIN beats b ON b.start = s.id AND NOT b.is_dead
+             WHERE s.ended_at IS NULL AND s.id <> {} AND {which} ORDER BY s.id",
+            self.own_start()
+        );
+        let unended = |row: &Row| {
+            let start = StartId(row.get::<_, i32>(3).cast_unsigned());
+            let beat = row.get::<_, Option<i64>>(4).map(|number| ObservedBeat {
+                start,
+                number: number.cast_unsigned(),
+                lease: Duration::try_from_secs_f64(row.get(5)).unwrap_or_default(),
+            });
+            let (run, host, began_at, is_fresh) = (row.get(0), row.get(1), row.get(2), row.get(6));
+            Unended { run, host, began_at, start, beat, is_fresh }
+        };
+        let rows = self.client.query(&query, &[]).await.map_err(self.read_failed())?;
+        Ok(rows.iter().map(unended).collect())
     }
 
     /// Returns the number of the start that this process has under way; 0 if there is none.
@@ -81,36 +144,55 @@ impl Session {
         self.writing.as_ref().map_or(0, |writing| id(writing.start))
     }
 
-    /// Reads the other workers that two conditions select.
-    async fn others(&self, lives: &str, which: &str) -> Result<Vec<Row>, LedgerError> {
-        let query = format!(
-            "SELECT s.run, s.host, s.began_at, s.id, s.is_limited, b.left_over
-             FROM starts s JOIN beats b ON b.start = s.id
-             WHERE {lives} AND s.id <> {} AND {which} ORDER BY s.id",
-            self.own_start()
-        );
-        self.client.query(&query, &[]).await.map_err(self.read_failed())
-    }
-
-    fn under_way(&self, worker: &Row, why: &str) -> LedgerError {
-        let (run, host): (i64, &str) = (worker.get(0), worker.get(1));
-        let since = Timestamp::from_millisecond(worker.get(2)).unwrap_or_default();
+    fn under_way(&self, of: &Unended, why: &str, may_be_dead: bool) -> LedgerError {
+        let Unended { run, host, began_at, .. } = of;
+        let since = Timestamp::from_millisecond(*began_at).unwrap_or_default();
         let since = since.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M");
         LedgerError::UnderWay {
             ledger: self.access.name.clone(),
             what: format!("is in use: run {run} is under way on {host} since {since}, and {why}"),
+            may_be_dead,
+        }
+    }
+
+    /// Notes that the worker of a start leaves its run. See [`crate::ledger::Ledger::leave`].
+    pub(super) async fn note_leaving(&mut self, run: &OpenRun) -> Result<Others, LedgerError> {
+        let start = id(run.start);
+        self.in_gate(async |session| {
+            let leaves = "UPDATE starts SET is_leaving = true WHERE id = $1";
+            let failed = session.write_failed();
+            session.client.execute(leaves, &[&start]).await.map_err(failed)?;
+            session.read_others(run).await
+        })
+        .await
+    }
+
+    /// Reads the other workers of a run, and tries only once: whoever waits for them also looks for
+    /// signals. If the connection is broken, makes it anew for the next look.
+    pub(super) async fn look_at_others(&mut self, run: &OpenRun) -> Result<Others, LedgerError> {
+        let told = self.once(async |session| session.read_others(run).await).await;
+        match told {
+            Err(error @ LedgerError::Unreachable { .. }) if !self.reads_one_moment => {
+                let again = unreachable_server(&self.access.name, error.to_string());
+                self.wait_for_server(error).await.and(Err(again))
+            }
+            told => told,
         }
     }
 
     /// Reads the other workers of a run. See [`crate::ledger::Ledger::others`].
     pub(super) async fn read_others(&self, run: &OpenRun) -> Result<Others, LedgerError> {
         let member = |row: &Row| Member {
-            start: StartId(row.get::<_, i32>(3).cast_unsigned()),
+            start: StartId(row.get::<_, i32>(0).cast_unsigned()),
             host: row.get(1),
-            left: row.get::<_, i64>(5).cast_unsigned(),
+            left: row.get::<_, i64>(2).cast_unsigned(),
         };
-        let which = format!("s.run = {}", run.id.0);
-        let all = self.others(COUNTS_AS_LIVING, &which).await?;
+        let query = format!(
+            "SELECT s.id, s.host, b.left_over FROM starts s JOIN beats b ON b.start = s.id
+             WHERE {WORKS} AND s.run = $1 AND s.id <> $2 ORDER BY s.id"
+        );
+        let values: [&(dyn ToSql + Sync); 2] = [&run.id.0.cast_signed(), &id(run.start)];
+        let all = self.client.query(&query, &values).await.map_err(self.read_failed())?;
         let is_silent = |row: &&Row| {
             self.beats.as_ref().is_some_and(|beats| beats.is_silent(member(row).start))
         };

@@ -11,6 +11,8 @@ use super::error::{is_temporary, unreachable_server};
 use super::session::Session;
 use crate::ledger::LedgerError;
 
+/// Longest time that a new session may take to end the one before.
+const MAKING_TIMEOUT: Duration = Duration::from_secs(20);
 /// Longest time that the server may take for one operation of a run.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(600);
 
@@ -38,8 +40,13 @@ impl Session {
     /// connection is broken, and may still hold rows.
     async fn reconnect(&mut self) -> Result<(), LedgerError> {
         let client = self.access.connect().await?;
-        end_session(&client, &self.backend).await;
-        let backend = Backend::of(&client, &self.access.name).await?;
+        let made = async {
+            end_session(&client, &self.backend).await;
+            Backend::of(&client, &self.access.name).await
+        };
+        let silent = || unreachable_server(&self.access.name, "it does not answer".to_owned());
+        let made = timeout(MAKING_TIMEOUT, made).await.unwrap_or_else(|_| Err(silent()));
+        let backend = made?;
         (self.client, self.backend) = (client, backend);
         self.statements = None;
         Ok(())

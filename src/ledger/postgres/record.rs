@@ -1,6 +1,7 @@
 //! The way of a worker's batches to the server. [`crate::ledger::recording`] decides what is
 //! offered, and again.
 
+use std::future::Future;
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
@@ -20,13 +21,24 @@ const SHORT_PAUSE: Duration = Duration::from_millis(10);
 
 impl Session {
     /// Records a batch of the start that is under way.
-    pub(super) async fn record(&mut self, batch: Batch) -> Result<Recorded, Box<Unrecorded>> {
+    pub(super) async fn record(&mut self, mut batch: Batch) -> Result<Recorded, Box<Unrecorded>> {
+        self.shift(&mut batch, self.shift_ms);
         let Some(mut writing) = self.writing.take() else {
             return Err(Box::new(Unrecorded { error: LedgerError::WriterGone, batch }));
         };
-        let told = recording::record(self, &mut writing, batch).await;
+        let mut told = recording::record(self, &mut writing, batch).await;
         self.writing = Some(writing);
+        if let Err(unrecorded) = &mut told {
+            // It may be offered once more.
+            self.shift(&mut unrecorded.batch, -self.shift_ms);
+        }
         told
+    }
+
+    /// Changes the times of facts from this machine's clock to the server's, or back.
+    fn shift(&self, batch: &mut Batch, by_ms: i64) {
+        batch.intents.iter_mut().for_each(|fact| fact.at.0 += by_ms);
+        batch.settlements.iter_mut().for_each(|fact| fact.at.0 += by_ms);
     }
 
     /// Forgets that the latest batch was confirmed, as if the server's answer had been lost.
@@ -64,7 +76,9 @@ impl Port for Session {
 
     async fn known(&mut self, start: StartId) -> Result<Option<KnownStart>, LedgerError> {
         let query = "SELECT batch, generation, ended_at IS NOT NULL FROM starts WHERE id = $1";
-        let row = self.client.query_opt(query, &[&id(start)]).await.map_err(self.read_failed())?;
+        let failed = self.read_failed();
+        let row = within(self.client.query_opt(query, &[&id(start)]), &self.access.name).await?;
+        let row = row.map_err(failed)?;
         Ok(row.map(|row| KnownStart {
             batch: row.get::<_, i64>(0).cast_unsigned(),
             generation: row.get::<_, i32>(1).cast_unsigned(),
@@ -78,7 +92,9 @@ impl Port for Session {
     ) -> Result<Vec<AttemptId>, LedgerError> {
         let asked: Vec<i64> = attempts.into_iter().map(number_of).collect();
         let query = "SELECT attempt FROM intents WHERE attempt = ANY($1)";
-        let there = self.client.query(query, &[&asked]).await.map_err(self.read_failed())?;
+        let failed = self.read_failed();
+        let there = within(self.client.query(query, &[&asked]), &self.access.name).await?;
+        let there = there.map_err(failed)?;
         Ok(there.iter().map(|row| attempt_of(row.get(0))).collect())
     }
 
@@ -98,6 +114,12 @@ impl Port for Session {
     fn has_answered(&mut self) {
         self.outage.ends();
     }
+}
+
+/// Waits for an answer, but not longer than for that of a batch.
+async fn within<T>(answer: impl Future<Output = T>, name: &LedgerName) -> Result<T, LedgerError> {
+    let silent = |_| unreachable_server(name, "it does not answer".to_owned());
+    timeout(BATCH_TIMEOUT, answer).await.map_err(silent)
 }
 
 /// Returns the error for a batch that was handed over after the thread had ended.

@@ -72,7 +72,7 @@ impl Session {
                         return Ok(OpenRun { id, start: StartId(0), found });
                     }
                     RunRef::Open(id) => {
-                        session.check_limits(id, opening.is_limited).await?;
+                        session.check_fellow_workers(id, opening).await?;
                         id
                     }
                     RunRef::New { takes_over } => {
@@ -167,10 +167,16 @@ impl Session {
     async fn add_start(&self, run: RunId, beginning: &Beginning) -> Result<StartId, LedgerError> {
         let Beginning { opening, host, lease, .. } = beginning;
         let failed = self.write_failed();
-        let add = "INSERT INTO starts (run, account, host, is_limited, began_at)
-            VALUES ($1, $2, $3, $4, $5) RETURNING id";
-        let values: [&(dyn ToSql + Sync); 5] =
-            [&run.0.cast_signed(), &&opening.account[..], host, &opening.is_limited, &opening.at.0];
+        let add = "INSERT INTO starts (run, account, host, is_limited, rules, began_at)
+            VALUES ($1, $2, $3, $4, $5, $6) RETURNING id";
+        let values: [&(dyn ToSql + Sync); 6] = [
+            &run.0.cast_signed(),
+            &&opening.account[..],
+            host,
+            &opening.is_limited,
+            &opening.rules,
+            &opening.at.0,
+        ];
         let row = self.client.query_one(add, &values).await.map_err(&failed)?;
         let start: i32 = row.get(0);
         let live = "INSERT INTO beats (start, seen_at, lease)

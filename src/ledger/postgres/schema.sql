@@ -37,6 +37,11 @@ CREATE TABLE starts (
     -- Number of the latest batch, and the lowest attempt that was open then.
     batch bigint NOT NULL DEFAULT 0,
     low bigint NOT NULL DEFAULT 0,
+    -- True after the worker has stopped: it takes no rows any more, and writes only if it is the
+    -- last one.
+    is_leaving boolean NOT NULL DEFAULT false,
+    -- Flags that all workers of a run must have in common.
+    rules text NOT NULL DEFAULT '',
     ended_at bigint,
     stop text,
     exit smallint

@@ -1,7 +1,7 @@
 //! A session on the server of a shared ledger, and what belongs to it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_postgres::Client;
 
@@ -12,7 +12,9 @@ use super::error::failed;
 use super::outage::Outage;
 use super::statements::Statements;
 use crate::ledger::LedgerError;
+use crate::ledger::observed::{Observed, ObservedBeat};
 use crate::ledger::recording::Writing;
+use crate::model::attempt::StartId;
 
 /// A session, which belongs to the thread of the ledger.
 pub(super) struct Session {
@@ -26,6 +28,12 @@ pub(super) struct Session {
     pub(super) beats: Option<Beats>,
     /// True while everything that is read belongs to one moment.
     pub(super) reads_one_moment: bool,
+    /// What this session has observed of workers that may be in the way.
+    watched: (Observed, Instant),
+    /// Difference between the clocks of the server and of this machine, in milliseconds.
+    pub(super) shift_ms: i64,
+    /// Number of late answers when the moment of reading began.
+    pub(super) healed: i64,
     /// Time since which the server has not answered.
     pub(super) outage: Outage,
     /// Identity of this session on the server.
@@ -37,8 +45,29 @@ impl Session {
         let client = access.connect().await?;
         let backend = Backend::of(&client, &access.name).await?;
         let outage = Outage::new(patience);
+        let watched = (Observed::new(access.lease), Instant::now());
         let (writing, statements, beats, reads_one_moment) = (None, None, None, false);
-        Ok(Self { access, client, writing, statements, beats, reads_one_moment, outage, backend })
+        Ok(Self {
+            access,
+            client,
+            writing,
+            statements,
+            beats,
+            reads_one_moment,
+            watched,
+            shift_ms: 0,
+            healed: 0,
+            outage,
+            backend,
+        })
+    }
+
+    /// Notes the beats of workers that may be in the way. Returns those that are silent, each with
+    /// its number of beats.
+    pub(super) fn look_at(&mut self, beats: &[ObservedBeat]) -> Vec<(StartId, u64)> {
+        let (observed, begun) = &mut self.watched;
+        let now = begun.elapsed();
+        observed.look(beats.iter().copied(), now, now)
     }
 
     /// Checks whether an open attempt is read as lost: a reader that is no worker shows the worst

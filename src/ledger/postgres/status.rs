@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use tokio_postgres::Row;
 
 use super::codes::class_of;
+use super::error::unreachable_server;
 use super::living::{COUNTS_AS_LIVING, LIVES};
 use super::meta;
 use super::session::Session;
 use crate::ledger::codes::{KILLED, doubt_codes};
-use crate::ledger::{DAY_MS, DayTotal, Doubt, LedgerError, RunId, RunLine, Status, WorkerLine};
-use crate::model::attempt::WallMs;
+use crate::ledger::{
+    AttemptDetail, DAY_MS, DayTotal, Doubt, LedgerError, RunId, RunLine, Status, WorkerLine,
+};
+use crate::model::attempt::{AttemptId, WallMs};
 use crate::model::money::Tally;
 use crate::rules::tally::count;
 
@@ -44,8 +47,43 @@ impl Session {
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
             SET LOCAL idle_in_transaction_session_timeout = '10min'";
         self.client.batch_execute(begin).await.map_err(self.read_failed())?;
+        self.healed = self.count_healed().await?;
         self.reads_one_moment = true;
         Ok(())
+    }
+
+    /// Counts the late answers: those to attempts that were declared lost before.
+    async fn count_healed(&self) -> Result<i64, LedgerError> {
+        let query = "SELECT count(*) FROM orphans o
+            WHERE EXISTS (SELECT 1 FROM settlements s WHERE s.attempt = o.attempt)";
+        let rows = self.rows(query).await?;
+        Ok(rows.first().map_or(0, |row| row.get(0)))
+    }
+
+    /// Reads the details of attempts. If the connection breaks in a moment of reading, goes on in
+    /// another moment, as long as no late answer came in between: apart from these, what is known
+    /// of an attempt never changes.
+    pub(super) async fn read_details_again(
+        &mut self,
+        attempts: &[AttemptId],
+    ) -> Result<Vec<AttemptDetail>, LedgerError> {
+        if !self.reads_one_moment {
+            return self.patiently(async |session| session.read_details(attempts).await).await;
+        }
+        loop {
+            let told = self.once(async |session| session.read_details(attempts).await).await;
+            let Err(error @ LedgerError::Unreachable { .. }) = told else {
+                self.outage.ends();
+                return told;
+            };
+            let (why, before) = (error.to_string(), self.healed);
+            self.reads_one_moment = false;
+            self.wait_for_server(error).await?;
+            self.patiently(async |session| session.begin_reading().await).await?;
+            if self.healed != before {
+                return Err(unreachable_server(&self.access.name, why));
+            }
+        }
     }
 
     /// Ends what [`Self::begin_reading`] began.

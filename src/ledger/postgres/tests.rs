@@ -178,23 +178,32 @@ fn a_text_with_a_nul_character_is_stored() {
 
 #[test]
 fn living_workers_are_waited_for() {
-    let Some((place, ledger, _run)) = open_run() else { return };
-    let location = place.location();
-    let purge = |wait: u64| {
-        let wait = Duration::from_secs(wait);
-        PgLedger::open(&location, wait, || NOW).unwrap().purge(NOW, 0).map(drop)
-    };
-    let refused = purge(0).unwrap_err();
+    if !PgBackend::is_available() {
+        return;
+    }
+    let place = PgBackend::new();
+    let mut location = place.location();
+    location.lease = Duration::from_millis(900);
+    let open = |wait| PgLedger::open(&location, Duration::from_secs(wait), || NOW).unwrap();
+    let mut ledger = open(0);
+    ledger.open_run(&opening(1, 1)).unwrap();
+    let refused = open(0).purge(NOW, 0).unwrap_err();
     let said = refused.to_string();
     assert!(said.contains("run 1 is under way on ") && said.contains("a purge needs"), "{said}");
     assert_eq!(refused.exit_code(), ExitCode::LedgerBusy);
     std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| purge(20));
-        std::thread::sleep(Duration::from_millis(200));
-        assert_eq!(ledger.status(0, 1).unwrap().runs.len(), 1);
-        execute(&ledger, "UPDATE beats SET seen_at = '-infinity'");
+        let waiting = scope.spawn(|| open(20).purge(NOW, 0).map(drop));
+        std::thread::sleep(Duration::from_millis(1500));
+        assert!(!waiting.is_finished(), "it lives for longer than a lease, because it beats");
+        drop(ledger);
         waiting.join().unwrap().unwrap();
     });
+    // Whoever may be dead is observed for a lease, without --lock-wait too.
+    let mut dead = open(0);
+    dead.open_run(&opening(1, 1)).unwrap();
+    drop(dead);
+    std::thread::sleep(Duration::from_secs(1));
+    open(0).purge(NOW, 0).unwrap();
 }
 
 #[test]

@@ -33,6 +33,7 @@ pub(crate) fn opening(file: u8, path: u8) -> StartRequest {
         reask_after: DAY,
         once: false,
         is_limited: false,
+        rules: String::new(),
     }
 }
 

@@ -9,6 +9,7 @@ use super::process::Process;
 use super::world::{BEGINNING, CALM_FROM, Habit, Happening, LEASE, Pid, World};
 use crate::engine::Event;
 use crate::engine::tests::story::{ms, secs};
+use crate::ledger::observed::ObservedBeat;
 use crate::ledger::recording::Told;
 use crate::model::attempt::{AttemptId, Intent, StartId, WallMs};
 
@@ -196,11 +197,11 @@ impl World {
                 while process.looked_at + secs(1) < asked {
                     process.looked_at += secs(1);
                     let (last, at) = (process.beats.clone(), process.looked_at);
-                    let _ = process.observed.look(last, at, at);
+                    let _ = process.observed.look(observed(&last), at, at);
                 }
                 (process.looked_at, process.beats) = (came, beats.clone());
             }
-            let gone = process.observed.look(beats, asked, came);
+            let gone = process.observed.look(observed(&beats), asked, came);
             process.silent = gone.iter().map(|(start, _)| *start).collect();
             news.members.retain(|start| !process.silent.contains(start));
             news.sharers -= gone.len() as u32;
@@ -224,4 +225,14 @@ impl World {
         }
         self.turn(pid, process)
     }
+}
+
+/// Returns beats as the worker observes them.
+fn observed(beats: &[(StartId, u64)]) -> Vec<ObservedBeat> {
+    let observed = |(start, number): &(StartId, u64)| ObservedBeat {
+        start: *start,
+        number: *number,
+        lease: LEASE,
+    };
+    beats.iter().map(observed).collect()
 }
