@@ -91,7 +91,8 @@ fn settle(if_stored: &str) -> String {
             SELECT attempt, at, class, charge, http, {texts} FROM d {if_stored} RETURNING attempt)
          UPDATE pairs p SET version = p.version + 1,
             open = p.open AND p.attempt <> d.attempt,
-            prior = CASE WHEN d.ends AND p.ended IS DISTINCT FROM d.attempt THEN p.ended ELSE p.prior END,
+            prior = CASE WHEN d.ends AND p.ended IS DISTINCT FROM d.attempt THEN p.ended
+                WHEN NOT d.ends AND p.ended = d.attempt THEN NULL ELSE p.prior END,
             ended = CASE WHEN d.ends THEN d.attempt WHEN p.ended = d.attempt THEN p.prior ELSE p.ended END,
             class = CASE WHEN d.ends THEN d.class WHEN p.ended = d.attempt THEN {class} ELSE p.class END,
             at = CASE WHEN d.ends THEN d.at WHEN p.ended = d.attempt THEN {at} ELSE p.at END

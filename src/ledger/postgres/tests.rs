@@ -8,7 +8,7 @@ use backend::{PgBackend, declare_all_dead, execute, rows};
 use super::*;
 use crate::ledger::testing::Backend;
 use crate::ledger::testing::facts::{NOW, ending, facts, known, opening, record};
-use crate::ledger::{Facts, Ledger, OpenRun, Recorded, RunRef, ShowLedger};
+use crate::ledger::{Facts, Ledger, OpenRun, Recorded, RunRef};
 use crate::model::attempt::{AttemptId, Batch, PairVersion, WallMs};
 use crate::model::class::{Class, Refusal, ResultCode};
 use crate::model::exit_code::ExitCode;

@@ -223,7 +223,7 @@ impl SharedStore {
             pair.prior = if gave_end { before.prior } else { before.ended };
             (pair.ended, pair.class, pair.at) = (Some(fact.attempt), Some(fact.class), fact.at.0);
         } else if gave_end {
-            pair.ended = before.prior;
+            (pair.ended, pair.prior) = (before.prior, None);
             (pair.class, pair.at) = self.end_of(before.prior);
         }
         self.pairs.insert(intent.pair, pair);

@@ -23,7 +23,7 @@ use crate::error::Error;
 use crate::input::{self, Source, inspect};
 use crate::ledger::testing::Backend;
 use crate::ledger::{Ledger, OpenRun, Preview, RunRef, StartRequest};
-use crate::model::attempt::{PairKey, Tick, WallMs};
+use crate::model::attempt::{PairKey, PairVersion, Tick, WallMs};
 use crate::model::class::{End, ResultCode};
 use crate::model::exit_code::ExitCode;
 use crate::model::stop::StopReason;
@@ -53,7 +53,9 @@ struct Plan {
 
 impl Plan {
     fn of(survey: &Survey, known: Known) -> Self {
-        Self { pairs: survey.table.states().copied().collect(), known }
+        // A declaration of death, which the start makes, raises versions.
+        let seen = |state: &PairState| PairState { version: PairVersion::NONE, ..*state };
+        Self { pairs: survey.table.states().map(seen).collect(), known }
     }
 }
 

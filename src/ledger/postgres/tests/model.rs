@@ -121,6 +121,8 @@ struct Worker {
     /// Attempts that were granted and have no settlement.
     open: Vec<AttemptId>,
     settled: Vec<AttemptId>,
+    /// Pair of each attempt.
+    pairs: BTreeMap<AttemptId, u64>,
 }
 
 /// Both ledgers, and the workers on them.
@@ -145,8 +147,8 @@ impl Both {
             let run = ledger.open_run(&opening(file, file)).unwrap();
             let (of, start) = store.borrow_mut().begin(file, false).unwrap();
             assert_eq!((of, start), (run.id, run.start));
-            let (open, settled) = (Vec::new(), Vec::new());
-            Worker { run, writing: Writing::new(start), made: 0, open, settled }
+            let (open, settled, pairs) = (Vec::new(), Vec::new(), BTreeMap::new());
+            Worker { run, writing: Writing::new(start), made: 0, open, settled, pairs }
         };
         let workers = ledgers.iter_mut().enumerate().map(begin).collect();
         Self { store, workers, versions: BTreeMap::new() }
@@ -198,11 +200,13 @@ impl Both {
             }
         }
         for (pair, off) in claims {
-            // A batch asks about a pair once.
-            if batch.intents.iter().any(|intent| intent.pair == key(*pair)) {
+            // A worker asks about a pair once at a time.
+            let is_open = of.open.iter().any(|attempt| of.pairs.get(attempt) == Some(pair));
+            if is_open || batch.intents.iter().any(|intent| intent.pair == key(*pair)) {
                 continue;
             }
             of.made += 1;
+            of.pairs.insert(AttemptId::of(of.run.start, of.made), *pair);
             let version = i32::from(self.versions.get(pair).copied().unwrap_or(0)) + off;
             batch.intents.push(Intent {
                 attempt: AttemptId::of(of.run.start, of.made),
