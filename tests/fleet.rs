@@ -63,7 +63,7 @@ fn outcomes(place: &Workspace, output: &str) -> BTreeMap<String, String> {
 fn workers_that_are_killed_and_replaced_buy_nothing_twice() {
     let Some(shared) = Shared::new(&["--latency", "100ms"]) else { return };
     let kills = times(5);
-    let rows = 400 + 150 * kills as u32;
+    let rows = 400 + 196 * kills as u32;
     shared.place.write("in.csv", many_people(rows));
     let alone = Workspace::new();
     alone.write("in.csv", many_people(rows));
@@ -118,9 +118,9 @@ fn a_server_that_crashes_leaves_nothing_in_doubt() {
 
 #[test]
 fn a_worker_that_is_frozen_longer_than_its_lease_sends_nothing_that_was_taken_over() {
-    let Some(shared) = Shared::new(&["--latency", "40ms"]) else { return };
+    let Some(shared) = Shared::new(&["--latency", "80ms"]) else { return };
     let freezes = times(2);
-    shared.place.write("in.csv", many_people(600 + 800 * freezes as u32));
+    shared.place.write("in.csv", many_people(600 + 1100 * freezes as u32));
     let mut workers = [worker(&shared, "in.csv", "a.csv"), worker(&shared, "in.csv", "b.csv")];
     for freeze in 0..freezes {
         shared.vendor.wait_for_more(40, &mut workers[0]);
