@@ -14,6 +14,8 @@ use crate::fs::paths::beside;
 use crate::ledger::{FileLocation, LedgerError, LedgerUrl, Location, SharedLocation};
 use crate::model::mask::mask_path;
 
+/// Least lease that is possible.
+const LEAST_LEASE: Duration = Duration::from_millis(300);
 /// Shortest lease outside of tests.
 const SHORTEST_LEASE: Duration = Duration::from_secs(15);
 /// Longest time for which `status`, `purge` and `ledger` wait for a server that does not answer.
@@ -59,7 +61,7 @@ pub(super) fn location(
         };
         let password = secrets::ledger_password()?;
         let ca_cert = place.ledger_ca_cert.clone();
-        let (origin, lease) = (origin_name, place.lease);
+        let (origin, lease) = (origin_name, place.lease.max(LEAST_LEASE));
         let shared = SharedLocation { url, password, ca_cert, key, origin, patience, lease };
         return Ok(Location::Shared(Box::new(shared)));
     }

@@ -84,7 +84,7 @@ struct Life {
     /// Hash of everything in the ledger.
     digest: blake3::Hash,
     /// Events that occurred, each with its number.
-    seen: BTreeMap<&'static str, u64>,
+    seen: Seen,
 }
 
 /// Plays a seed. An invariant that does not hold is returned as an error.
@@ -98,15 +98,18 @@ fn play<B: Backend>(seed: u64, sabotage: Option<Sabotage>, tells: bool) -> Resul
     life.unwrap_or_else(|_| Err("it panicked".to_owned()))
 }
 
-/// Plays seeds on two threads until one seed fails. Returns the events that occurred, or the seed
-/// that failed and its error.
-fn play_all<B: Backend>(
+/// Events that occurred, each with its number.
+type Seen = BTreeMap<&'static str, u64>;
+
+/// Plays seeds on two threads until one seed fails. `play` gets the seed, and whether to print what
+/// happens. Returns the events that occurred, or the seed that failed and its error.
+fn play_seeds(
     seeds: Range<u64>,
-    sabotage: Option<Sabotage>,
-) -> Result<BTreeMap<&'static str, u64>, (u64, String)> {
+    play: &(impl Fn(u64, bool) -> Result<Seen, String> + Sync),
+) -> Result<Seen, (u64, String)> {
     let next = AtomicU64::new(seeds.start);
     let failed = Mutex::new(None);
-    let seen = Mutex::new(BTreeMap::new());
+    let seen = Mutex::new(Seen::new());
     let tells = seeds.end - seeds.start == 1;
     std::thread::scope(|scope| {
         for _ in 0..2 {
@@ -115,10 +118,10 @@ fn play_all<B: Backend>(
                     && seeds.contains(&seed)
                     && failed.lock().unwrap().is_none()
                 {
-                    match play::<B>(seed, sabotage, tells) {
+                    match play(seed, tells) {
                         Ok(life) => {
                             let mut seen = seen.lock().unwrap();
-                            for (what, times) in life.seen {
+                            for (what, times) in life {
                                 *seen.entry(what).or_default() += times;
                             }
                         }
@@ -132,6 +135,14 @@ fn play_all<B: Backend>(
         Some(failed) => Err(failed),
         None => Ok(seen.into_inner().unwrap()),
     }
+}
+
+/// Plays seeds on one kind of ledger.
+fn play_all<B: Backend>(
+    seeds: Range<u64>,
+    sabotage: Option<Sabotage>,
+) -> Result<Seen, (u64, String)> {
+    play_seeds(seeds, &|seed, tells| play::<B>(seed, sabotage, tells).map(|life| life.seen))
 }
 
 /// Returns the seeds that the environment asks for: a number of seeds, or `from..to`.
@@ -184,7 +195,7 @@ fn whatever_happens_on_a_shared_ledger() {
 }
 
 /// Checks that every kind of fault occurred, because otherwise nothing was tested.
-fn met_everything(seen: &BTreeMap<&'static str, u64>) {
+fn met_everything(seen: &Seen) {
     for what in [
         "finished",
         "killed",

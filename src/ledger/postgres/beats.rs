@@ -26,8 +26,8 @@ use crate::model::attempt::{StartId, WallMs};
 /// The clock that tells the time of facts.
 pub(super) type Clock = Arc<dyn Fn() -> WallMs + Send + Sync>;
 
-/// Number of beats that may wait. The dispatcher gives one at a time.
-const WAITING: usize = 4;
+/// Number of beats that may wait. The dispatcher gives one at a time, and one at the end of a round.
+const WAITING: usize = 16;
 
 /// Gives a sign of life.
 const BEAT: &str = "UPDATE beats SET number = number + 1, seen_at = clock_timestamp(),

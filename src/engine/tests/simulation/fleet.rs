@@ -15,14 +15,12 @@ mod transport;
 mod workers;
 mod world;
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use world::World;
 
+use super::Seen;
 use crate::ledger::testing::shared::Gap;
 
 /// Number of seeds that are played by default.
@@ -73,41 +71,14 @@ const SABOTAGES: [Sabotage; 15] = [
     Sabotage::DeafToItsDeath,
 ];
 
-type Seen = BTreeMap<&'static str, u64>;
-
 /// Plays a seed. An invariant that does not hold is returned as an error.
 fn play(seed: u64, sabotage: Option<Sabotage>, tells: bool) -> Result<Seen, String> {
     let life = catch_unwind(AssertUnwindSafe(|| World::new(seed, sabotage, tells).play()));
     life.unwrap_or_else(|_| Err("it panicked".to_owned()))
 }
 
-/// Plays seeds on two threads until one seed fails.
 fn play_all(seeds: Range<u64>, sabotage: Option<Sabotage>) -> Result<Seen, (u64, String)> {
-    let (next, tells) = (AtomicU64::new(seeds.start), seeds.end - seeds.start == 1);
-    let (failed, seen) = (Mutex::new(None), Mutex::new(Seen::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while let seed = next.fetch_add(1, Ordering::Relaxed)
-                    && seeds.contains(&seed)
-                    && failed.lock().unwrap().is_none()
-                {
-                    match play(seed, sabotage, tells) {
-                        Ok(life) => {
-                            let mut seen = seen.lock().unwrap();
-                            life.into_iter()
-                                .for_each(|(what, n)| *seen.entry(what).or_default() += n);
-                        }
-                        Err(what) => *failed.lock().unwrap() = Some((seed, what)),
-                    }
-                }
-            });
-        }
-    });
-    match failed.into_inner().unwrap() {
-        Some(failed) => Err(failed),
-        None => Ok(seen.into_inner().unwrap()),
-    }
+    super::play_seeds(seeds, &|seed, tells| play(seed, sabotage, tells))
 }
 
 #[test]
