@@ -297,6 +297,11 @@ impl Intents {
         is_idle || matches!(self.taking, LedgerState::GivenUp(_))
     }
 
+    /// Checks whether the ledger has refused facts.
+    pub(super) const fn has_failed(&self) -> bool {
+        !matches!(self.taking, LedgerState::Accepting)
+    }
+
     /// Returns the effects that never became durable, in the form in which the next start will find
     /// their attempts. Also returns the reason why the ledger refused facts, if it refused any.
     pub(super) fn into_unrecorded(self) -> (impl Iterator<Item = Effect>, Option<LedgerError>) {

@@ -54,8 +54,8 @@ pub enum LedgerError {
         ledger: LedgerName,
         /// Description of the worker, which follows the name in the message.
         what: String,
-        /// True if the worker was not seen for a lease, and may be dead.
-        may_be_dead: bool,
+        /// Length of the lease of a worker that may be dead; `None` if it lives.
+        may_be_dead: Option<std::time::Duration>,
     },
     /// The ledger belongs to another origin.
     #[error("the ledger {ledger} belongs to {theirs}, not to {ours}")]

@@ -67,6 +67,8 @@ pub struct Others {
     pub declared_dead: u64,
     /// The end of the run, if another worker has finished it.
     pub delivered: Option<Delivered>,
+    /// True if the ledger holds the asking worker's own start for ended.
+    pub has_ended: bool,
 }
 
 impl Others {
@@ -79,6 +81,7 @@ impl Others {
     pub fn has_news_since(&self, before: &Self) -> bool {
         let are_idle = |others: &Self| others.living.iter().all(|worker| worker.left == 0);
         self.delivered.is_some()
+            || self.has_ended
             || self.starts() != before.starts()
             || self.declared_dead != before.declared_dead
             || (are_idle(self) && !are_idle(before))

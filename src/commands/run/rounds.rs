@@ -67,6 +67,11 @@ impl<R: ReadRows> Rounds<'_, R> {
                 let _ = ledger.end_reading();
                 return self.end(dispatcher, Some(ledger), Ended::FinishedElsewhere(delivered));
             }
+            if others.has_ended {
+                let _ = ledger.end_reading();
+                dispatcher.give_up(StopReason::TakenOver);
+                return self.leave(dispatcher, Some(ledger), None, Ok(Ok(())));
+            }
             let writes = Deal::of(self.run.start, &others.starts()).writes();
             let next = next_step(*is_complete, dispatcher.left(), writes);
             if next != NextStep::Write {
@@ -203,14 +208,21 @@ impl<R: ReadRows> Rounds<'_, R> {
         lost: Option<LedgerError>,
         read: Result<Result<(), PassError>, Ended>,
     ) -> SendingResult<L> {
-        let Some(reason) = plain_reason(&dispatcher).filter(|_| ledger.is_some()) else {
+        let is_plain = !dispatcher.has_failed() && ledger.is_some();
+        let Some(reason) = plain_reason(&dispatcher).filter(|_| is_plain) else {
             self.sending.close();
-            let ledger = ledger.filter(|_| dispatcher.stop_reason() != Some(StopReason::Storage));
+            // Answers that could not be recorded are declared lost by another worker, because the
+            // end of this start is not noted.
+            let ledger = ledger.filter(|_| !dispatcher.has_failed());
             return SendingResult::of(dispatcher, ledger, lost, read);
         };
         let Some(mut ledger) = ledger else {
             return self.end(dispatcher, None, Ended::Stopped(reason));
         };
+        if reason == StopReason::TakenOver {
+            // The ledger has ended this start, and others may work on the run.
+            return self.end(dispatcher, None, Ended::Stopped(reason));
+        }
         let left = match ledger.leave(self.run) {
             Ok(others) => others,
             Err(error) => return self.cannot_read(dispatcher, error.into()),

@@ -47,6 +47,11 @@ impl Dispatcher {
         self.stop(reason);
     }
 
+    /// Checks whether the ledger refused facts, or no longer answers.
+    pub const fn has_failed(&self) -> bool {
+        self.intents.has_failed() || self.silence.is_some()
+    }
+
     /// Checks whether this start has stopped.
     pub const fn has_stopped(&self) -> bool {
         self.stop.is_some()

@@ -137,13 +137,15 @@ impl PgLedger {
     ) -> Result<T, LedgerError> {
         let begun = Instant::now();
         // A worker that may be dead is observed for a lease, so that it is known.
-        let longest = |may_be_dead| if may_be_dead { self.lease * 5 / 4 } else { Duration::ZERO };
+        let longest = |lease: Option<Duration>| {
+            lease.map_or(Duration::ZERO, |lease| lease.max(self.lease) * 5 / 4)
+        };
         loop {
             let act = act.clone();
             let told = self.worker.ask(async move |session: &mut Session| session.once(act).await);
             let may_be_dead = match &told {
                 Err(LedgerError::UnderWay { may_be_dead, .. }) => *may_be_dead,
-                Err(LedgerError::Locked(_)) => false,
+                Err(LedgerError::Locked(_)) => None,
                 _ => return told,
             };
             if begun.elapsed() >= self.lock_wait.max(longest(may_be_dead)) {

@@ -39,6 +39,7 @@ struct Unended {
     beat: Option<ObservedBeat>,
     /// True if its last beat is younger than its lease, by the server's clock.
     is_fresh: bool,
+    is_limited: bool,
 }
 
 impl Session {
@@ -50,12 +51,16 @@ impl Session {
         run: RunId,
         opening: &StartRequest,
     ) -> Result<(), LedgerError> {
-        let limited = if opening.is_limited { "" } else { " AND s.is_limited" };
-        let why = "a run with --max-charges or --max-cost has one worker at a time";
-        self.clear_the_way(&format!("s.run = {}{limited}", run.0), why, opening.at).await?;
-        let others = format!("s.run = {} AND s.rules <> '{}'", run.0, opening.rules);
-        let why = "its workers have other flags (--in-doubt, --retry-refused, --max-attempts)";
-        self.clear_the_way(&others, why, opening.at).await
+        // One look at all of them: what is not looked at is not observed.
+        let which = format!(
+            "s.run = {} AND ({} OR s.is_limited OR s.rules <> '{}')",
+            run.0, opening.is_limited, opening.rules
+        );
+        let why = |of: &Unended| match opening.is_limited || of.is_limited {
+            true => "a run with --max-charges or --max-cost has one worker at a time",
+            false => "its workers have other flags (--in-doubt, --retry-refused, --max-attempts)",
+        };
+        self.clear_the_way(&which, why, opening.at).await
     }
 
     /// Checks that no worker lives on this run, and ends its silent starts.
@@ -65,12 +70,12 @@ impl Session {
         now: WallMs,
     ) -> Result<(), LedgerError> {
         let why = "the file has changed, and its new version would take the run over";
-        self.clear_the_way(&format!("s.run = {}", run.0), why, now).await
+        self.clear_the_way(&format!("s.run = {}", run.0), |_| why, now).await
     }
 
     /// Checks that no worker lives on the whole ledger, and ends all silent starts.
     pub(super) async fn check_nobody_works(&mut self, now: WallMs) -> Result<(), LedgerError> {
-        self.clear_the_way("true", "a purge needs the ledger alone", now).await
+        self.clear_the_way("true", |_| "a purge needs the ledger alone", now).await
     }
 
     /// Checks that no worker lives whose start the condition on `s` selects, and ends these starts.
@@ -78,7 +83,7 @@ impl Session {
     async fn clear_the_way(
         &mut self,
         which: &str,
-        why: &str,
+        why: impl Fn(&Unended) -> &'static str,
         now: WallMs,
     ) -> Result<(), LedgerError> {
         let unended = self.unended(which).await?;
@@ -88,30 +93,31 @@ impl Session {
             |of: &&Unended| of.beat.is_some_and(|beat| !silent.contains(&(of.start, beat.number)));
         let in_the_way: Vec<&Unended> = unended.iter().filter(is_in_the_way).collect();
         if let Some(first) = in_the_way.first() {
-            let may_be_dead = in_the_way.iter().all(|of| !of.is_fresh);
-            return Err(self.under_way(first, why, may_be_dead));
+            let leases = in_the_way.iter().filter_map(|of| of.beat).map(|beat| beat.lease);
+            let longest = leases.max().filter(|_| in_the_way.iter().all(|of| !of.is_fresh));
+            return Err(self.under_way(first, why(first), longest));
         }
         for of in &unended {
-            self.end_silent(of, why, now).await?;
+            self.end_silent(of, why(of), now).await?;
         }
         Ok(())
     }
 
-    /// Ends a start whose worker is silent. It is in the way if it has beaten in this moment.
+    /// Ends a start whose worker is silent or dead. It is in the way if it has beaten in this moment.
     async fn end_silent(&self, of: &Unended, why: &str, now: WallMs) -> Result<(), LedgerError> {
         let failed = self.write_failed();
-        let lock = "SELECT s.id, s.low,
-                coalesce((SELECT b.number FROM beats b WHERE b.start = s.id FOR UPDATE), 0)
+        let lock = "SELECT s.id, s.low, (SELECT CASE WHEN b.is_dead THEN NULL ELSE b.number END
+                FROM beats b WHERE b.start = s.id FOR UPDATE)
             FROM starts s WHERE s.id = $1 FOR UPDATE";
         let row = self.client.query_one(lock, &[&id(of.start)]).await.map_err(&failed)?;
-        if of.beat.is_some_and(|beat| beat.number != row.get::<_, i64>(2).cast_unsigned()) {
-            return Err(self.under_way(of, why, false));
+        let number = row.get::<_, Option<i64>>(2).map(i64::cast_unsigned);
+        if number != of.beat.map(|beat| beat.number) {
+            return Err(self.under_way(of, why, None));
         }
-        if of.beat.is_some() {
-            declare_dead(&self.client, &row, now).await.map_err(&failed)?;
-        }
-        let end = "UPDATE starts SET generation = generation + 1, ended_at = $2, stop = 'silent'
-            WHERE id = $1";
+        // It was silent for a lease, so its doubts are older than what begins now.
+        let before = WallMs(now.0 - 1);
+        declare_dead(&self.client, &row, before).await.map_err(&failed)?;
+        let end = "UPDATE starts SET ended_at = $2, stop = 'silent' WHERE id = $1";
         let ended = self.client.execute(end, &[&id(of.start), &now.0]).await;
         ended.map(drop).map_err(&failed)
     }
@@ -120,7 +126,7 @@ impl Session {
     async fn unended(&self, which: &str) -> Result<Vec<Unended>, LedgerError> {
         let query = format!(
             "SELECT s.run, s.host, s.began_at, s.id, b.number,
-                extract(epoch FROM b.lease)::float8, coalesce({LIVES}, false)
+                extract(epoch FROM b.lease)::float8, coalesce({LIVES}, false), s.is_limited
              FROM starts s LEFT JOIN beats b ON b.start = s.id AND NOT b.is_dead
              WHERE s.ended_at IS NULL AND s.id <> {} AND {which} ORDER BY s.id",
             self.own_start()
@@ -132,8 +138,9 @@ impl Session {
                 number: number.cast_unsigned(),
                 lease: Duration::try_from_secs_f64(row.get(5)).unwrap_or_default(),
             });
-            let (run, host, began_at, is_fresh) = (row.get(0), row.get(1), row.get(2), row.get(6));
-            Unended { run, host, began_at, start, beat, is_fresh }
+            let (run, host, began_at) = (row.get(0), row.get(1), row.get(2));
+            let (is_fresh, is_limited) = (row.get(6), row.get(7));
+            Unended { run, host, began_at, start, beat, is_fresh, is_limited }
         };
         let rows = self.client.query(&query, &[]).await.map_err(self.read_failed())?;
         Ok(rows.iter().map(unended).collect())
@@ -144,7 +151,7 @@ impl Session {
         self.writing.as_ref().map_or(0, |writing| id(writing.start))
     }
 
-    fn under_way(&self, of: &Unended, why: &str, may_be_dead: bool) -> LedgerError {
+    fn under_way(&self, of: &Unended, why: &str, may_be_dead: Option<Duration>) -> LedgerError {
         let Unended { run, host, began_at, .. } = of;
         let since = Timestamp::from_millisecond(*began_at).unwrap_or_default();
         let since = since.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M");
@@ -176,7 +183,10 @@ impl Session {
                 let again = unreachable_server(&self.access.name, error.to_string());
                 self.wait_for_server(error).await.and(Err(again))
             }
-            told => told,
+            told => {
+                self.outage.ends();
+                told
+            }
         }
     }
 
@@ -199,10 +209,10 @@ impl Session {
         let living = all.iter().filter(|row| !is_silent(row)).map(member).collect();
         let query = "SELECT (SELECT coalesce(sum(generation), 0) FROM starts WHERE run = r.id),
                 r.state = 'finished', r.exit, r.output,
-                coalesce((SELECT host FROM starts WHERE id = r.ended_by), '')
+                coalesce((SELECT host FROM starts WHERE id = r.ended_by), ''),
+                EXISTS (SELECT 1 FROM starts s WHERE s.id = $2 AND s.ended_at IS NOT NULL)
             FROM runs r WHERE id = $1";
-        let number = run.id.0.cast_signed();
-        let row = self.client.query_one(query, &[&number]).await.map_err(self.read_failed())?;
+        let row = self.client.query_one(query, &values).await.map_err(self.read_failed())?;
         let exit = row.get::<_, Option<i16>>(2).and_then(|exit| u8::try_from(exit).ok());
         let delivered = row.get::<_, bool>(1).then(|| Delivered {
             exit: RunRef::exit_of_finished(exit),
@@ -210,6 +220,6 @@ impl Session {
             output: row.get(3),
         });
         let declared_dead = row.get::<_, i64>(0).cast_unsigned();
-        Ok(Others { living, declared_dead, delivered })
+        Ok(Others { living, declared_dead, delivered, has_ended: row.get(5) })
     }
 }

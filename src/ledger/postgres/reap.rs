@@ -45,6 +45,19 @@ pub(super) async fn declare_dead_if_silent(
 /// Declares one worker dead. `row` holds its start and its lowest open attempt. This takes a
 /// statement of its own: it must see what the worker committed before its row was locked.
 pub(super) async fn declare_dead(client: &Client, row: &Row, now: WallMs) -> Result<(), Error> {
+    let start: i32 = row.get(0);
+    let next = "UPDATE starts SET generation = generation + 1 WHERE id = $1";
+    client.execute(next, &[&start]).await?;
+    client.execute("UPDATE beats SET is_dead = true WHERE start = $1", &[&start]).await?;
+    lose_open_attempts(client, row, now).await
+}
+
+/// Declares the open attempts of a start lost. `row` holds the start and its lowest open attempt.
+pub(super) async fn lose_open_attempts(
+    client: &Client,
+    row: &Row,
+    now: WallMs,
+) -> Result<(), Error> {
     let (start, low): (i32, i64) = (row.get(0), row.get(1));
     let first = i64::from(start) << 32;
     let lose = format!(
@@ -59,9 +72,6 @@ pub(super) async fn declare_dead(client: &Client, row: &Row, now: WallMs) -> Res
          WHERE p.pair = i.pair AND p.attempt = o.attempt AND p.open",
         KILLED.code()
     );
-    let next = "UPDATE starts SET generation = generation + 1 WHERE id = $1";
-    client.execute(next, &[&start]).await?;
-    client.execute("UPDATE beats SET is_dead = true WHERE start = $1", &[&start]).await?;
     client.execute(&lose, &[&first.max(low), &(first + (1 << 32)), &now.0]).await?;
     Ok(())
 }

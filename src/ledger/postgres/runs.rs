@@ -11,6 +11,7 @@ use tokio_postgres::types::ToSql;
 
 use super::batch::id;
 use super::codes::class_of;
+use super::reap::lose_open_attempts;
 use super::session::Session;
 use crate::ledger::codes::KILLED;
 use crate::ledger::recording::Writing;
@@ -66,7 +67,7 @@ impl Session {
         let Beginning { opening, lineage, .. } = beginning;
         let run = self
             .in_gate(async |session| {
-                let found = session.find(opening, *lineage).await?;
+                let mut found = session.locate(opening, *lineage).await?;
                 let id = match found.run {
                     RunRef::Finished { run: id, .. } => {
                         return Ok(OpenRun { id, start: StartId(0), found });
@@ -79,6 +80,7 @@ impl Session {
                         let older = takes_over.map(|older| older.run);
                         if let Some(older) = older {
                             session.check_nobody_works_on(older, opening.at).await?;
+                            session.add_tally(&mut found).await?;
                         }
                         session.add_run(beginning, &found, older).await?
                     }
@@ -93,6 +95,25 @@ impl Session {
 
     /// Finds the run of an opening. See [`crate::ledger::Facts::find_run`].
     pub(super) async fn find(
+        &self,
+        opening: &StartRequest,
+        lineage: [u8; 16],
+    ) -> Result<FoundRun, LedgerError> {
+        let mut found = self.locate(opening, lineage).await?;
+        self.add_tally(&mut found).await?;
+        Ok(found)
+    }
+
+    /// Adds the costs of the run that a new run takes over.
+    async fn add_tally(&self, found: &mut FoundRun) -> Result<(), LedgerError> {
+        if let RunRef::New { takes_over: Some(older) } = &mut found.run {
+            older.tally = self.tally_of(older.run).await?;
+        }
+        Ok(())
+    }
+
+    /// Finds the run of an opening, without the costs of the run that it takes over.
+    async fn locate(
         &self,
         opening: &StartRequest,
         lineage: [u8; 16],
@@ -116,14 +137,11 @@ impl Session {
         }
         let older = latest("open", "lineage = $1");
         let older = self.client.query_opt(&older, &[&&lineage[..]]).await.map_err(&failed)?;
-        let takes_over = match older {
-            Some(row) => Some(SupersededRun {
-                run: run_of(&row),
-                file_changed: row.get::<_, &[u8]>(1) != fingerprint,
-                tally: self.tally_of(run_of(&row)).await?,
-            }),
-            None => None,
-        };
+        let takes_over = older.map(|row| SupersededRun {
+            run: run_of(&row),
+            file_changed: row.get::<_, &[u8]>(1) != fingerprint,
+            tally: Tally::default(),
+        });
         Ok(FoundRun::new_run(opening, takes_over))
     }
 
@@ -216,6 +234,10 @@ impl Session {
         let output = ending.output.clone();
         self.in_gate(async move |session| {
             let failed = session.write_failed();
+            // Whatever is not settled by now is lost: nobody would declare it lost later.
+            let own = "SELECT id, low FROM starts WHERE id = $1 FOR UPDATE";
+            let own = session.client.query_one(own, &[&start]).await.map_err(&failed)?;
+            lose_open_attempts(&session.client, &own, ending.at).await.map_err(&failed)?;
             let end = "UPDATE starts SET ended_at = $2, stop = $3, exit = $4 WHERE id = $1";
             session.client.execute(end, &[&start, &at, &stop, &exit]).await.map_err(&failed)?;
             if ends_run {

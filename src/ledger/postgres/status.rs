@@ -17,6 +17,9 @@ use crate::model::attempt::{AttemptId, WallMs};
 use crate::model::money::Tally;
 use crate::rules::tally::count;
 
+/// Most moments in which the same details are read, if the connection breaks in each.
+const MOST_MOMENTS: u32 = 20;
+
 impl Session {
     /// Reads everything that is shown, as of one moment.
     pub(super) async fn read_status(
@@ -70,7 +73,7 @@ impl Session {
         if !self.reads_one_moment {
             return self.patiently(async |session| session.read_details(attempts).await).await;
         }
-        loop {
+        for _ in 0..MOST_MOMENTS {
             let told = self.once(async |session| session.read_details(attempts).await).await;
             let Err(error @ LedgerError::Unreachable { .. }) = told else {
                 self.outage.ends();
@@ -84,6 +87,8 @@ impl Session {
                 return Err(unreachable_server(&self.access.name, why));
             }
         }
+        let why = "the connection breaks again and again".to_owned();
+        Err(unreachable_server(&self.access.name, why))
     }
 
     /// Ends what [`Self::begin_reading`] began.

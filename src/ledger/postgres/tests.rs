@@ -264,3 +264,16 @@ fn workers_of_one_run_hear_of_each_other() {
     );
     assert!(others.living.is_empty() && !delivered.host.is_empty());
 }
+
+#[test]
+fn of_workers_that_leave_the_last_one_sees_nobody() {
+    let Some((place, mut first, run)) = open_run() else { return };
+    let mut second = PgLedger::open(&place.location(), Duration::ZERO, || NOW).unwrap();
+    let joined = second.open_run(&opening(1, 1)).unwrap();
+    assert_eq!(first.leave(&run).unwrap().living.len(), 1);
+    assert_eq!(second.leave(&joined).unwrap().living.len(), 0, "the first one has not ended yet");
+    // What is not settled when a start ends is lost.
+    refused(&mut first, &run, claim(&run, 1, 7, 0));
+    first.end_start(&run, &ending(ExitCode::Budget)).unwrap();
+    assert_eq!(rows(&second, "SELECT open::text FROM pairs"), ["false"]);
+}

@@ -354,6 +354,7 @@ impl SharedStore {
             living: living.map(member).collect(),
             declared_dead: of_run().map(|(_, row)| u64::from(row.generation)).sum(),
             delivered,
+            has_ended: self.start(me).has_ended,
         }
     }
 
