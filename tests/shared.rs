@@ -325,7 +325,8 @@ fn nothing_of_a_customer_or_a_secret_reaches_the_server() {
     let said = shared.run("in.csv", &["-o", "o.csv", "-vv"]).exits(0).stderr;
     // The library that speaks to the server shows the values of its statements in its own logs.
     assert!(!said.contains("executing") && !said.contains("unnest"), "{said}");
-    let tables = ["meta", "runs", "starts", "pairs", "intents", "settlements", "voids", "orphans"];
+    let tables =
+        ["meta", "runs", "starts", "beats", "pairs", "intents", "settlements", "voids", "orphans"];
     let dump: String = tables
         .iter()
         .map(|table| server.execute(shared.schema(), &format!("SELECT t::text FROM {table} t")))

@@ -186,16 +186,34 @@ impl Backend for PgBackend {
     }
 
     fn bytes(&self) -> Vec<u8> {
-        let tables =
-            ["meta", "runs", "starts", "pairs", "intents", "settlements", "voids", "orphans"];
+        let tables = [
+            "meta",
+            "runs",
+            "starts",
+            "beats",
+            "pairs",
+            "intents",
+            "settlements",
+            "voids",
+            "orphans",
+        ];
         let server = server::server().unwrap();
         let all = tables.map(|table| format!("SELECT * FROM {table}"));
         all.iter().flat_map(|sql| server.execute(self.schema(), sql).into_bytes()).collect()
     }
 
     fn digest(ledger: &PgLedger) -> String {
-        let tables =
-            ["meta", "runs", "starts", "pairs", "intents", "settlements", "voids", "orphans"];
+        let tables = [
+            "meta",
+            "runs",
+            "starts",
+            "beats",
+            "pairs",
+            "intents",
+            "settlements",
+            "voids",
+            "orphans",
+        ];
         let all =
             tables.map(|table| rows(ledger, &format!("SELECT t::text FROM {table} t ORDER BY 1")));
         all.concat().join("\n")
