@@ -203,17 +203,8 @@ impl Backend for PgBackend {
     }
 
     fn digest(ledger: &PgLedger) -> String {
-        let tables = [
-            "meta",
-            "runs",
-            "starts",
-            "beats",
-            "pairs",
-            "intents",
-            "settlements",
-            "voids",
-            "orphans",
-        ];
+        let tables =
+            ["meta", "runs", "starts", "pairs", "intents", "settlements", "voids", "orphans"];
         let all =
             tables.map(|table| rows(ledger, &format!("SELECT t::text FROM {table} t ORDER BY 1")));
         all.concat().join("\n")
