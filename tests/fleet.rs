@@ -102,7 +102,7 @@ fn a_server_that_crashes_leaves_nothing_in_doubt() {
     let Some(server) = TestServer::start() else { return };
     let shared = Shared::at(server.address_of("ceknik", "live"), &["--latency", "40ms"]);
     let crashes = times(2);
-    shared.place.write("in.csv", many_people(1000 + 1300 * crashes as u32));
+    shared.place.write("in.csv", many_people(1000 + 2000 * crashes as u32));
     let workers: Vec<Running> =
         (0..3).map(|n| worker(&shared, "in.csv", &format!("o{n}.csv"))).collect();
     for _ in 0..crashes {
