@@ -260,6 +260,50 @@ fn workers_of_a_run_have_the_same_rules() {
     settle_accounts(&shared, CONCURRENCY);
 }
 
+/// A purge ends the start of a worker that is cut off, because a removed pair begins anew.
+#[test]
+fn a_worker_whose_start_was_ended_records_its_answers_and_stops() {
+    let Some(shared) = Shared::new(&["--latency", "30ms"]) else { return };
+    let batch = Point::Before("enable_seqscan = off; SET LOCAL", 20);
+    let proxy = SeveringProxy::start(server().unwrap().port(), batch);
+    shared.place.write("in.csv", many_people(300));
+    let mut command = shared.run_command("in.csv", &["--concurrency", "4", "-o", "o.csv"]);
+    let direct = format!(":{}/", server().unwrap().port());
+    command.env("CEKNIK_LEDGER", shared.address.replace(&direct, &format!(":{}/", proxy.port)));
+    let mut cut_off = Running::start(command);
+    while proxy.severed_at().is_none() {
+        assert!(!cut_off.is_over());
+        sleep(Duration::from_millis(5));
+    }
+    sleep(LEASE);
+    shared.ledger(&["purge", "--older-than", "90d"]).exits(0);
+    assert!(!shared.status()["doubts"].as_array().unwrap().is_empty());
+    proxy.let_back();
+    cut_off.end().exits(17);
+    assert_eq!(shared.place.summary("o.csv")["ended"], "taken_over");
+    assert_eq!(shared.status()["doubts"], serde_json::json!([]), "its answers are recorded");
+    let ended = shared.run("in.csv", &["-o", "o.csv"]);
+    assert!(matches!(ended.code, Some(0 | 3)), "{:?}: {}", ended.code, ended.stderr);
+    settle_accounts(&shared, 0);
+}
+
+#[test]
+fn a_worker_that_the_vendor_refuses_leaves_its_rows_to_the_others() {
+    let Some(shared) = Shared::new(&["--latency", "40ms"]) else { return };
+    shared.place.write("in.csv", many_people(200));
+    let mut good = worker(&shared, "in.csv", "good.csv");
+    shared.vendor.wait_for_more(10, &mut good);
+    let flags = ["--once", "night", "--concurrency", "8", "-o", "bad.csv"];
+    let mut command = shared.run_command("in.csv", &flags);
+    command.env("CEKNIK_API_ID", "refused").env("CEKNIK_API_SECRET", "refused");
+    let refused = Running::start(command).end().exits(12);
+    refused.says("other workers go on with the run");
+    let ended = good.end();
+    assert!(matches!(ended.code, Some(0 | 3)), "{:?}: {}", ended.code, ended.stderr);
+    assert_eq!(outcomes(&shared.place, "good.csv").len(), 200);
+    assert!(!shared.place.path("bad.csv").exists());
+}
+
 #[test]
 fn a_killed_worker_counts_as_living_for_a_lease_only() {
     let Some(shared) = Shared::new(&["--latency", "40ms"]) else { return };

@@ -47,6 +47,7 @@ mod verify;
 use finish::{SendingResult, finish};
 use output::Results;
 use report::{StartFacts, write_summary};
+use rounds::StartParts;
 use stage::SendingStage;
 use vendor::Connection;
 use verify::{Client, ReadRows};
@@ -132,10 +133,7 @@ impl Start<'_> {
         // From here on nothing may return before the last words.
         let dispatcher = Dispatcher::new(&options, table, known.run, run.start);
         let calling = Instant::now();
-        let stage = SendingStage {
-            client,
-            read,
-            signals: &mut signals,
+        let parts = StartParts {
             input: &mut input,
             surveyed: &mut surveyed,
             run: &run,
@@ -143,10 +141,10 @@ impl Start<'_> {
             deadline: options.deadline,
             screen,
             interrupts,
-            funnel: &funnel,
-            price: &job.price,
             patience: job.engine.max_outage,
         };
+        let (signals, price) = (&mut signals, &job.price);
+        let stage = SendingStage { client, read, signals, parts, funnel: &funnel, price };
         let left = stage.run(dispatcher, ledger);
         self.end(left, &input, &surveyed, funnel, &run, calling.elapsed())
     }

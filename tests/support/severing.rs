@@ -118,33 +118,28 @@ impl SeveringProxy {
 fn pass_on(client: TcpStream, server: TcpStream, state: &Arc<Mutex<State>>) {
     let (from, to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
     let state = Arc::clone(state);
-    thread::spawn(move || copy(from, to, |bytes| state.lock().unwrap().judge(bytes), &state));
     thread::spawn(move || {
-        let nobody = Mutex::new(State {
-            point: Point::Connection(0),
-            seen: 0,
-            severed_at: None,
-            lets_back: false,
-            streams: Vec::new(),
+        copy(from, to, |to, message| {
+            let (passed, severs) = state.lock().unwrap().judge(message);
+            let is_sent = to.write_all(&message[..passed]).is_ok();
+            if severs {
+                state.lock().unwrap().sever();
+            }
+            is_sent && !severs
         });
-        copy(server, client, |bytes| (bytes.len(), false), &nobody);
     });
+    thread::spawn(move || copy(server, client, |to, message| to.write_all(message).is_ok()));
 }
 
+/// Reads messages until one side ends, or until `pass_on` returns `false`.
 fn copy(
     mut from: TcpStream,
     mut to: TcpStream,
-    mut judge: impl FnMut(&[u8]) -> (usize, bool),
-    state: &Mutex<State>,
+    mut pass_on: impl FnMut(&mut TcpStream, &[u8]) -> bool,
 ) {
     let mut chunk = [0; 65_536];
     while let Ok(bytes @ 1..) = from.read(&mut chunk) {
-        let (passed, severs) = judge(&chunk[..bytes]);
-        let sent = to.write_all(&chunk[..passed]);
-        if severs {
-            state.lock().unwrap().sever();
-        }
-        if severs || sent.is_err() {
+        if !pass_on(&mut to, &chunk[..bytes]) {
             break;
         }
     }

@@ -27,9 +27,8 @@ const MOST_TRIES: u32 = 20;
 /// Shortest and longest pause between two looks at the other workers.
 const LOOK: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
-/// Everything that the rounds of a worker need, apart from the ledger and the dispatcher.
-pub(super) struct Rounds<'a, R> {
-    pub(super) sending: Sending<'a, R>,
+/// The parts of a start that its rounds need.
+pub(super) struct StartParts<'a> {
     pub(super) input: &'a mut Input,
     pub(super) surveyed: &'a mut Survey,
     pub(super) run: &'a OpenRun,
@@ -37,9 +36,15 @@ pub(super) struct Rounds<'a, R> {
     pub(super) deadline: Option<Deadline>,
     pub(super) screen: &'a Screen,
     pub(super) interrupts: &'a Interrupts,
-    pub(super) lease: Duration,
-    /// Longest time for which a ledger that does not answer is waited for.
+    /// Longest time for which a shared ledger that does not answer is waited for.
     pub(super) patience: Duration,
+}
+
+/// Everything that the rounds of a worker need, apart from the ledger and the dispatcher.
+pub(super) struct Rounds<'a, R> {
+    pub(super) sending: Sending<'a, R>,
+    pub(super) parts: StartParts<'a>,
+    pub(super) lease: Duration,
 }
 
 /// What a worker knows after a fold.
@@ -72,7 +77,7 @@ impl<R: ReadRows> Rounds<'_, R> {
                 dispatcher.give_up(StopReason::TakenOver);
                 return self.leave(dispatcher, Some(ledger), None, Ok(Ok(())));
             }
-            let writes = Deal::of(self.run.start, &others.starts()).writes();
+            let writes = Deal::of(self.parts.run.start, &others.starts()).writes();
             let next = next_step(*is_complete, dispatcher.left(), writes);
             if next != NextStep::Write {
                 let _ = ledger.end_reading();
@@ -83,9 +88,9 @@ impl<R: ReadRows> Rounds<'_, R> {
                     let Round { ledger: left, lost, read } = self.sending.one_round(
                         &mut dispatcher,
                         ledger,
-                        self.run,
-                        self.input,
-                        self.surveyed.fingerprint,
+                        self.parts.run,
+                        self.parts.input,
+                        self.parts.surveyed.fingerprint,
                     );
                     match left {
                         Some(left) if !dispatcher.has_stopped() => ledger = left,
@@ -142,15 +147,18 @@ impl<R: ReadRows> Rounds<'_, R> {
     ) -> Result<Known, PassError> {
         let begun = Instant::now();
         ledger.begin_reading()?;
-        let others = ledger.others(self.run)?;
-        self.surveyed.table = dispatcher.take_table();
-        let run = match self.run.found.run {
-            RunRef::New { .. } => RunRef::Open(self.run.id),
+        let others = ledger.others(self.parts.run)?;
+        self.parts.surveyed.table = dispatcher.take_table();
+        let run = match self.parts.run.found.run {
+            RunRef::New { .. } => RunRef::Open(self.parts.run.id),
             found => found,
         };
-        let found = FoundRun { run, ..self.run.found.clone() };
-        let told = fold(self.input, self.surveyed, ledger, &found, self.rules, &|| false);
-        let table = std::mem::take(&mut self.surveyed.table);
+        let found = FoundRun { run, ..self.parts.run.found.clone() };
+        let told =
+            fold(self.parts.input, self.parts.surveyed, ledger, &found, self.parts.rules, &|| {
+                false
+            });
+        let table = std::mem::take(&mut self.parts.surveyed.table);
         match told {
             Ok(known) => {
                 let is_complete = table.to_send() == 0;
@@ -171,7 +179,7 @@ impl<R: ReadRows> Rounds<'_, R> {
         known: &Known,
     ) -> Result<Option<StopReason>, LedgerError> {
         let Known { others, is_complete, took } = known;
-        self.sending.say_waiting(self.screen, others);
+        self.sending.say_waiting(self.parts.screen, others);
         let begun = Instant::now();
         let mut silent_since = begun;
         let longest = longest_wait(*is_complete, *took);
@@ -181,13 +189,15 @@ impl<R: ReadRows> Rounds<'_, R> {
                 return Ok(Some(StopReason::Interrupted(signal)));
             }
             let now = self.sending.elapsed();
-            if self.deadline.is_some_and(|deadline| deadline.has_passed(now, clock::now())) {
+            if self.parts.deadline.is_some_and(|deadline| deadline.has_passed(now, clock::now())) {
                 return Ok(Some(StopReason::Deadline));
             }
             sleep(pause);
-            let seen = match ledger.others(self.run) {
+            let seen = match ledger.others(self.parts.run) {
                 Ok(seen) => seen,
-                Err(LedgerError::Unreachable { .. }) if silent_since.elapsed() < self.patience => {
+                Err(LedgerError::Unreachable { .. })
+                    if silent_since.elapsed() < self.parts.patience =>
+                {
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -208,22 +218,21 @@ impl<R: ReadRows> Rounds<'_, R> {
         lost: Option<LedgerError>,
         read: Result<Result<(), PassError>, Ended>,
     ) -> SendingResult<L> {
-        let is_plain = !dispatcher.has_failed() && ledger.is_some();
-        let Some(reason) = plain_reason(&dispatcher).filter(|_| is_plain) else {
-            self.sending.close();
-            // Answers that could not be recorded are declared lost by another worker, because the
-            // end of this start is not noted.
-            let ledger = ledger.filter(|_| !dispatcher.has_failed());
-            return SendingResult::of(dispatcher, ledger, lost, read);
-        };
-        let Some(mut ledger) = ledger else {
-            return self.end(dispatcher, None, Ended::Stopped(reason));
+        let (reason, mut ledger) = match (plain_reason(&dispatcher), ledger) {
+            (Some(reason), Some(ledger)) => (reason, ledger),
+            (_, ledger) => {
+                self.sending.close();
+                // Answers that could not be recorded are declared lost by another worker, because
+                // the end of this start is not noted.
+                let ledger = ledger.filter(|_| !dispatcher.has_failed());
+                return SendingResult::of(dispatcher, ledger, lost, read);
+            }
         };
         if reason == StopReason::TakenOver {
             // The ledger has ended this start, and others may work on the run.
             return self.end(dispatcher, None, Ended::Stopped(reason));
         }
-        let left = match ledger.leave(self.run) {
+        let left = match ledger.leave(self.parts.run) {
             Ok(others) => others,
             Err(error) => return self.cannot_read(dispatcher, error.into()),
         };
@@ -244,7 +253,7 @@ impl<R: ReadRows> Rounds<'_, R> {
     fn cannot_read<L>(self, dispatcher: Dispatcher, error: PassError) -> SendingResult<L> {
         let ended = match error {
             PassError::Ledger(error) => Ended::StorageFailed(error),
-            error => Ended::Broken(crate::commands::interrupted(error, self.interrupts)),
+            error => Ended::Broken(crate::commands::interrupted(error, self.parts.interrupts)),
         };
         self.end(dispatcher, None, ended)
     }
@@ -266,5 +275,5 @@ fn plain_reason(dispatcher: &Dispatcher) -> Option<StopReason> {
                 | StopReason::Defect
         )
     };
-    dispatcher.stop_reason().filter(|reason| !is_broken(reason))
+    dispatcher.stop_reason().filter(|reason| !is_broken(reason) && !dispatcher.has_failed())
 }

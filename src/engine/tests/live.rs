@@ -11,14 +11,12 @@ use std::time::Duration;
 use super::book::{Book, Sale, Terms};
 use super::vendor::Answer;
 use super::{Halt, Step, must};
-use crate::engine::{
-    Candidate, Dispatcher, EngineOptions, Event, Hands, NextRow, RunState, Ticket, Turn,
-};
+use crate::engine::{Dispatcher, EngineOptions, Event, Hands, NextRow, RunState, Ticket, Turn};
 use crate::ledger::{Beat, Recorded, Unrecorded};
 use crate::model::attempt::{AttemptId, Batch, PairKey, Tick, WallMs};
 use crate::model::class::Class;
 use crate::model::reply::Reply;
-use crate::model::stop::{Signal, StopReason};
+use crate::model::stop::Signal;
 use crate::rules::classify::classify;
 
 /// Maximum number of steps of a start.
@@ -491,13 +489,4 @@ impl Outside {
         }
         Ok(word)
     }
-}
-
-/// Returns the rows, and after them their end or the reason why they break off.
-pub(super) fn rows(
-    rows: impl IntoIterator<Item = Candidate>,
-    broken: Option<StopReason>,
-) -> VecDeque<NextRow> {
-    let last = broken.map_or(NextRow::End, NextRow::Broken);
-    rows.into_iter().map(NextRow::Row).chain([last]).collect()
 }

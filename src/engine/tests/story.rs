@@ -1,13 +1,15 @@
 //! A story: one run over all its starts, with a scripted vendor and a ledger in memory.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::book::{Book, Owed, Sale, Terms};
-use super::live::{Limits, Live, Played, Surroundings, rows};
+use super::live::{Limits, Live, Played, Surroundings};
 use super::vendor::{Answer, Call};
 use super::{Halt, Step};
-use crate::engine::{Candidate, Deadline, Dispatcher, EngineOptions, RunState, Snapshot, Ticket};
+use crate::engine::{
+    Candidate, Deadline, Dispatcher, EngineOptions, NextRow, RunState, Snapshot, Ticket,
+};
 use crate::ledger::testing::facts::{ending, opening};
 use crate::ledger::testing::{Backend, MemoryBackend, MemoryLedger};
 use crate::ledger::{
@@ -213,7 +215,7 @@ impl Story {
         let dispatcher = Dispatcher::new(&self.options, table, so_far, run.start);
         let limits = Limits { options: self.options.clone(), terms };
         let all = self.rows.iter().enumerate().map(|(n, pair)| candidate(n, *pair));
-        self.live = Some(Live::new(dispatcher, limits, rows(all, None), []));
+        self.live = Some(Live::new(dispatcher, limits, rows(all), []));
         self.scene.sent.clear();
         self.scene.start = Some(Start { run, ledger, is_gone: false, rows_read: 0, to_send });
     }
@@ -426,4 +428,9 @@ impl Surroundings for Scene {
     fn books(&mut self) -> (&mut Book, &BTreeMap<u64, Sale>) {
         (&mut self.book, &self.log)
     }
+}
+
+/// Returns the rows, and after them their end.
+fn rows(rows: impl IntoIterator<Item = Candidate>) -> VecDeque<NextRow> {
+    rows.into_iter().map(NextRow::Row).chain([NextRow::End]).collect()
 }

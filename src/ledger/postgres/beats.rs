@@ -178,7 +178,7 @@ impl Heart {
             && let Err(error) = declare_dead_if_silent(client, &gone, (self.clock)()).await
         {
             // The beat was answered all the same, and the next one tries again.
-            let error = super::error::failed(&access.name, "written", &error);
+            let error = failed(error);
             tracing::warn!(%error, "a silent worker could not be declared dead yet");
             self.client = None;
         }

@@ -72,8 +72,7 @@ impl PgLedger {
         let shift = self.worker.ask(async move |session: &mut Session| {
             let clock = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::int8";
             let row = session.client.query_one(clock, &[]).await.map_err(session.read_failed())?;
-            session.shift_ms = row.get::<_, i64>(0) - now().0;
-            Ok(session.shift_ms)
+            Ok(row.get::<_, i64>(0) - now().0)
         })?;
         let now = Arc::clone(&self.now);
         self.now = Arc::new(move || WallMs(now().0 + shift));
@@ -112,7 +111,7 @@ impl PgLedger {
         Ok(Self::new(worker, name, [0; 32], location))
     }
 
-    /// Makes a ledger that is only read: it writes no time.
+    /// Makes a ledger that has no clock yet. One that is only read needs none.
     fn new(worker: Worker, name: LedgerName, key: [u8; 32], location: &SharedLocation) -> Self {
         let SharedLocation { url, lease, patience, .. } = location;
         let role = url.connection.get_user().unwrap_or_default().to_owned();
@@ -142,7 +141,7 @@ impl PgLedger {
         };
         loop {
             let act = act.clone();
-            let told = self.worker.ask(async move |session: &mut Session| session.once(act).await);
+            let told = self.worker.ask(async move |session: &mut Session| act(session).await);
             let may_be_dead = match &told {
                 Err(LedgerError::UnderWay { may_be_dead, .. }) => *may_be_dead,
                 Err(LedgerError::Locked(_)) => None,
@@ -221,7 +220,7 @@ impl Ledger for PgLedger {
             lease: self.lease,
         };
         let run = self.ask_until_free(async move |session: &mut Session| {
-            session.begin_start(&beginning).await
+            session.once(async |session| session.begin_start(&beginning).await).await
         })?;
         let me = Me { start: run.start, run: run.id, lease: self.lease };
         let (patience, clock) = (self.patience, Arc::clone(&self.now));
@@ -402,9 +401,17 @@ impl Journal for PgJournal {
         &mut self,
         batch: Batch,
     ) -> impl Future<Output = Result<Recorded, Box<Unrecorded>>> + Unpin + 'static {
+        let shift_ms = self.0.shift_ms;
+        let batch = shifted(batch, shift_ms);
         let told =
             self.0.worker.promise(async move |session: &mut Session| session.record(batch).await);
-        told.map(|told| told.unwrap_or_else(|_| Err(writer_gone())))
+        told.map(move |told| {
+            told.unwrap_or_else(|_| Err(writer_gone())).map_err(|unrecorded| {
+                // It may be offered once more.
+                let Unrecorded { error, batch } = *unrecorded;
+                Box::new(Unrecorded { error, batch: shifted(batch, -shift_ms) })
+            })
+        })
     }
 
     fn beat(
@@ -425,6 +432,13 @@ impl Journal for PgJournal {
     fn finish(self) -> Result<PgLedger, LedgerError> {
         Ok(self.0)
     }
+}
+
+/// Returns a batch whose facts are later by this time.
+fn shifted(mut batch: Batch, by_ms: i64) -> Batch {
+    batch.intents.iter_mut().for_each(|fact| fact.at.0 += by_ms);
+    batch.settlements.iter_mut().for_each(|fact| fact.at.0 += by_ms);
+    batch
 }
 
 /// Returns the name of this machine, by which `status` tells starts apart.

@@ -26,9 +26,6 @@ pub(super) const LIVES: &str = "s.ended_at IS NULL AND NOT b.is_dead
 /// Condition for a start `s` with beats `b`: nobody has declared its worker dead.
 pub(super) const COUNTS_AS_LIVING: &str = "s.ended_at IS NULL AND NOT b.is_dead";
 
-/// Condition for a start `s` with beats `b`: its worker works, and does not leave its run.
-const WORKS: &str = "s.ended_at IS NULL AND NOT b.is_dead AND NOT s.is_leaving";
-
 /// A start that has not ended, and that may be in the way.
 struct Unended {
     run: i64,
@@ -199,7 +196,7 @@ impl Session {
         };
         let query = format!(
             "SELECT s.id, s.host, b.left_over FROM starts s JOIN beats b ON b.start = s.id
-             WHERE {WORKS} AND s.run = $1 AND s.id <> $2 ORDER BY s.id"
+             WHERE {COUNTS_AS_LIVING} AND NOT s.is_leaving AND s.run = $1 AND s.id <> $2 ORDER BY s.id"
         );
         let values: [&(dyn ToSql + Sync); 2] = [&run.id.0.cast_signed(), &id(run.start)];
         let all = self.client.query(&query, &values).await.map_err(self.read_failed())?;

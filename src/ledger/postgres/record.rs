@@ -21,24 +21,13 @@ const SHORT_PAUSE: Duration = Duration::from_millis(10);
 
 impl Session {
     /// Records a batch of the start that is under way.
-    pub(super) async fn record(&mut self, mut batch: Batch) -> Result<Recorded, Box<Unrecorded>> {
-        self.shift(&mut batch, self.shift_ms);
+    pub(super) async fn record(&mut self, batch: Batch) -> Result<Recorded, Box<Unrecorded>> {
         let Some(mut writing) = self.writing.take() else {
             return Err(Box::new(Unrecorded { error: LedgerError::WriterGone, batch }));
         };
-        let mut told = recording::record(self, &mut writing, batch).await;
+        let told = recording::record(self, &mut writing, batch).await;
         self.writing = Some(writing);
-        if let Err(unrecorded) = &mut told {
-            // It may be offered once more.
-            self.shift(&mut unrecorded.batch, -self.shift_ms);
-        }
         told
-    }
-
-    /// Changes the times of facts from this machine's clock to the server's, or back.
-    fn shift(&self, batch: &mut Batch, by_ms: i64) {
-        batch.intents.iter_mut().for_each(|fact| fact.at.0 += by_ms);
-        batch.settlements.iter_mut().for_each(|fact| fact.at.0 += by_ms);
     }
 
     /// Forgets that the latest batch was confirmed, as if the server's answer had been lost.

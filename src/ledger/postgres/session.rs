@@ -30,8 +30,6 @@ pub(super) struct Session {
     pub(super) reads_one_moment: bool,
     /// What this session has observed of workers that may be in the way.
     watched: (Observed, Instant),
-    /// Difference between the clocks of the server and of this machine, in milliseconds.
-    pub(super) shift_ms: i64,
     /// Number of late answers when the moment of reading began.
     pub(super) healed: i64,
     /// Time since which the server has not answered.
@@ -55,7 +53,6 @@ impl Session {
             beats,
             reads_one_moment,
             watched,
-            shift_ms: 0,
             healed: 0,
             outage,
             backend,
