@@ -277,3 +277,21 @@ fn of_workers_that_leave_the_last_one_sees_nobody() {
     first.end_start(&run, &ending(ExitCode::Budget)).unwrap();
     assert_eq!(rows(&second, "SELECT open::text FROM pairs"), ["false"]);
 }
+
+#[test]
+fn facts_have_the_time_of_the_server() {
+    if !PgBackend::is_available() {
+        return;
+    }
+    // The clock of this machine is many years slow.
+    let place = PgBackend::new();
+    let ledger = PgLedger::open(&place.location(), Duration::ZERO, || NOW).unwrap();
+    let mut ledger = ledger.keep_server_time().unwrap();
+    let run = ledger.open_run(&opening(1, 1)).unwrap();
+    let mut ledger = record(ledger, &run, &[(1, Some(MATCH))], &[]);
+    ledger.end_run(&run, &ending(ExitCode::Complete)).unwrap();
+    let times = "SELECT (least(i.at, s.at, r.created_at, r.ended_at, t.began_at, t.ended_at)
+            > extract(epoch FROM now() - interval '1 minute') * 1000)::text
+        FROM intents i, settlements s, runs r, starts t";
+    assert_eq!(rows(&ledger, times), ["true"]);
+}
