@@ -23,6 +23,7 @@ mod gate;
 mod intents;
 mod pace;
 mod report;
+mod slots;
 #[cfg(test)]
 pub(crate) mod tests;
 mod verify;

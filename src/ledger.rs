@@ -46,7 +46,9 @@ pub use status::{DayTotal, Doubt, RunLine, Status, WorkerLine};
 pub use traits::{Facts, Journal, Ledger, Preview, ShowLedger};
 pub use transfer::Moved;
 pub(crate) use workers::BEATS_IN_A_LEASE;
-pub use workers::{Beat, Delivered, Member, News, Others};
+pub use workers::{
+    Beat, Delivered, Member, News, Others, Slots, SlotsWish, SourceChange, SourceNews, VerdictCount,
+};
 
 /// Opens a ledger for writing, and creates it if it does not exist. Attempts that a dead process
 /// left without a settlement are settled as in doubt. `now` is called after the lock is taken, and

@@ -26,6 +26,7 @@ pub mod pair_key;
 pub mod pair_table;
 pub mod retry;
 pub mod reuse;
+pub mod room;
 pub mod rounds;
 pub mod row_result;
 pub mod skip;

@@ -14,43 +14,18 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use support::postgres::{TestServer, server};
 use support::severing::{Point, SeveringProxy};
-use support::shared::Shared;
-use support::{Running, Vendor, Workspace, billed, bought_once, many_people};
+use support::shared::{LEASE, Shared, settle_accounts, worker};
+use support::{Running, Vendor, Workspace, many_people};
 
-/// Length of a lease in these tests.
-const LEASE: Duration = Duration::from_millis(1500);
 const CONCURRENCY: usize = 8;
 
 /// Returns how often a fault is repeated: `few` times, unless the environment says otherwise.
 fn times(few: usize) -> usize {
     std::env::var("FLEET_TIMES").map_or(few, |times| times.parse().unwrap())
-}
-
-/// Starts a worker whose output has this name.
-fn worker(shared: &Shared, input: &str, output: &str) -> Running {
-    let flags = ["--once", "night", "--concurrency", "8", "-o", output];
-    Running::start(shared.run_command(input, &flags))
-}
-
-/// Asserts that the money is right, and returns the number of doubts.
-fn settle_accounts(shared: &Shared, most_doubts: usize) -> u64 {
-    let calls = shared.vendor.calls();
-    bought_once(&calls);
-    let status = shared.status();
-    let tallies: Vec<_> = status["runs"].as_array().unwrap().iter().map(|r| &r["tally"]).collect();
-    let sum = |figure: &dyn Fn(&serde_json::Value) -> u64| tallies.iter().map(|t| figure(t)).sum();
-    let confirmed: u64 = sum(&|tally| tally["confirmed"].as_u64().unwrap());
-    let doubts: u64 = sum(&|tally| tally["possible"]["in_doubt"].as_u64().unwrap());
-    let told: u64 = sum(&|tally| tally["calls"].as_u64().unwrap());
-    let (billed, calls) = (billed(&calls), calls.len() as u64);
-    assert!(doubts <= most_doubts as u64, "{doubts} in doubt");
-    assert!(confirmed <= billed && billed <= confirmed + doubts, "{confirmed} {billed} {doubts}");
-    assert!(calls <= told && told <= calls + doubts, "each call has an intent: {calls} {told}");
-    doubts
 }
 
 /// Returns the outcome of each row, by the number of the row.
@@ -302,23 +277,4 @@ fn a_worker_that_the_vendor_refuses_leaves_its_rows_to_the_others() {
     assert!(matches!(ended.code, Some(0 | 3)), "{:?}: {}", ended.code, ended.stderr);
     assert_eq!(outcomes(&shared.place, "good.csv").len(), 200);
     assert!(!shared.place.path("bad.csv").exists());
-}
-
-#[test]
-fn a_killed_worker_counts_as_living_for_a_lease_only() {
-    let Some(shared) = Shared::new(&["--latency", "40ms"]) else { return };
-    shared.place.write("in.csv", many_people(300));
-    let budget = ["--max-charges", "250", "-o", "o.csv", "--concurrency", "4"];
-    let mut first = Running::start(shared.run_command("in.csv", &budget));
-    shared.vendor.wait_for_more(10, &mut first);
-    let second = shared.run("in.csv", &budget).exits(17);
-    second.says("has one worker at a time");
-    first.kill();
-    let patient = [&budget[..], &["--lock-wait", "10s"]].concat();
-    let begun = Instant::now();
-    shared.run("in.csv", &patient).exits(13);
-    assert!(begun.elapsed() < Duration::from_secs(30));
-    let doubts = settle_accounts(&shared, 4);
-    let charged = billed(&shared.vendor.calls());
-    assert!(charged <= 250 && charged + doubts >= 248, "{charged} charged, {doubts} doubts");
 }

@@ -301,8 +301,8 @@ fn a_role_that_adds_facts_is_enough_over_tls() {
         &format!(
             "GRANT USAGE ON SCHEMA {schema} TO with_password;
              GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO with_password;
-             GRANT INSERT ON intents, settlements, voids, orphans, runs, starts, beats, pairs, meta TO with_password;
-             GRANT UPDATE ON runs, starts, beats, pairs, meta TO with_password"
+             GRANT INSERT ON intents, settlements, voids, orphans, runs, starts, beats, pace, pairs, meta TO with_password;
+             GRANT UPDATE ON runs, starts, beats, pace, pairs, meta TO with_password"
         ),
     );
     let mut command = shared.run_command("in.csv", &["-o", "o.csv"]);

@@ -25,6 +25,7 @@ pub fn init(args: &InitArgs, origins: &Origins) -> Result<ExitCode, Error> {
     let words = match ledger::create(shared)? {
         Created::New => "made",
         Created::WasThere => "is there already, and stays as it is:",
+        Created::Upgraded => "was made by an earlier version, and is upgraded now:",
     };
     let (name, key) = (location.name(), mask_path(&shared.key));
     let text = format!(

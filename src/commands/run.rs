@@ -282,11 +282,15 @@ pub(crate) fn body_trial<L: Ledger>(
     })
 }
 
-/// Returns the flags that decide whether a pair is done, which all workers of a run must share.
+/// Returns the flags that all workers of a run must share: those that decide whether a pair is
+/// done, and whether there is a budget.
 fn shared_rules(job: &JobConfig) -> String {
     let Reuse { resend_doubts, retry_refused, .. } = job.reuse;
-    let attempts = job.engine.retry.max_attempts;
-    format!("resend_doubts={resend_doubts} retry_refused={retry_refused} attempts={attempts}")
+    let (attempts, limited) = (job.engine.retry.max_attempts, job.engine.max_charges.is_some());
+    format!(
+        "resend_doubts={resend_doubts} retry_refused={retry_refused} attempts={attempts} \
+         limited={limited}"
+    )
 }
 
 /// Returns a seed for the jitter.

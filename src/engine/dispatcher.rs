@@ -23,11 +23,11 @@ use super::report::{Pause, Snapshot, Stats};
 use super::watch::Watch;
 use super::work::{Candidate, Job, Work};
 use super::{Deadline, EngineOptions};
-use crate::ledger::{Beat, LedgerError, News, Recorded, Unrecorded};
+use crate::ledger::{Beat, LedgerError, News, Recorded, Slots, SlotsWish, Unrecorded};
 use crate::model::attempt::{Batch, StartId, Tick, WallMs};
 use crate::model::money::{Charge, Tally};
 use crate::model::reply::Reply;
-use crate::model::stop::{Signal, StopReason};
+use crate::model::stop::{Reach, Signal, StopReason};
 use crate::rules::body::BodyTrial;
 use crate::rules::budget::{Budget, Reservation};
 use crate::rules::first_verdicts::FirstVerdicts;
@@ -47,6 +47,10 @@ pub trait Hands {
     /// Gives the ledger a sign of life. The ledger's answer comes back as [`Event::Heard`]. Until
     /// then, no other beat is given. Never called where one process at a time writes.
     fn beat(&mut self, beat: Beat);
+
+    /// Asks the ledger for slots of a shared rate. Its answer comes back as [`Event::Slots`]. Until
+    /// then, no others are asked for. Never called where one process at a time writes.
+    fn take_slots(&mut self, wish: SlotsWish);
 
     /// Returns the next row, if it is available.
     fn next_row(&mut self) -> NextRow;
@@ -77,6 +81,8 @@ pub enum Event {
     Recorded(Result<Recorded, Box<Unrecorded>>),
     /// The ledger's answer to the last beat.
     Heard(Result<News, LedgerError>),
+    /// The ledger's answer to the last wish for slots; `None` if it did not answer.
+    Slots(Option<Slots>),
     /// A signal asks to stop. The first signal lets calls in flight end, and the second does not
     /// wait for them.
     Signal(Signal),
@@ -108,6 +114,8 @@ pub struct Dispatcher {
     pace: Pace,
     watch: Watch,
     body: BodyTrial,
+    /// True if the user chose the body kind, so that no answer has proved it.
+    is_body_chosen: bool,
     retry: RetryPolicy,
     concurrency: usize,
     deadline: Option<Deadline>,
@@ -117,6 +125,10 @@ pub struct Dispatcher {
     fleet: Option<Fleet>,
     /// Number of pairs that this worker has still to send in its round, as far as it knows.
     left: u64,
+    /// Number of verdicts that the other workers were told of.
+    told_verdicts: u32,
+    /// Reason to stop that the other workers must be told.
+    untold_stop: Option<StopReason>,
     /// The reason why the ledger no longer answers, if it gave one.
     silence: Option<LedgerError>,
 }
@@ -146,12 +158,16 @@ impl Dispatcher {
         Self {
             table,
             tally: run.tally,
-            budget: Budget::new(options.max_charges, options.max_calls, &run.tally),
+            budget: match options.lease {
+                None => Budget::new(options.max_charges, options.max_calls, &run.tally),
+                Some(_) => Budget::shared(options.max_charges, options.max_calls),
+            },
             work: Work::new(options.concurrency),
             intents: Intents::new(start),
             pace: Pace::new(options),
-            watch: Watch::new(run.verdicts, options.most_mismatches),
+            watch: Watch::new(run.verdicts, options.most_mismatches, options.lease.is_some()),
             body: options.body,
+            is_body_chosen: options.body.is_proved(),
             retry: options.retry,
             concurrency: options.concurrency,
             deadline: options.deadline,
@@ -159,6 +175,8 @@ impl Dispatcher {
             was_interrupted: false,
             fleet: options.lease.map(|lease| Fleet::new(start, lease)),
             left: 0,
+            told_verdicts: 0,
+            untold_stop: None,
             silence: None,
         }
     }
@@ -166,9 +184,6 @@ impl Dispatcher {
     /// Does everything that can be done now, and returns the work that is left.
     pub fn turn(&mut self, now: Tick, wall: WallMs, hands: &mut impl Hands) -> Turn {
         self.advance(now, wall);
-        if let Some(beat) = self.take_beat(now, wall) {
-            hands.beat(beat);
-        }
         // Sends come first, because each send makes room for one more intent.
         while let Some(ticket) = self.next_send(now, wall) {
             hands.send(ticket);
@@ -177,6 +192,12 @@ impl Dispatcher {
         while self.plan(now, wall) && self.take_rows(hands) {}
         if let Some(batch) = self.intents.take_batch() {
             hands.record(batch);
+        }
+        if let Some(wish) = self.take_slots_wish(now, wall) {
+            hands.take_slots(wish);
+        }
+        if let Some(beat) = self.take_beat(now, wall) {
+            hands.beat(beat);
         }
         let is_at_end = self.stop.is_some() || !self.has_work();
         if is_at_end && self.intents.is_over() {
@@ -193,6 +214,7 @@ impl Dispatcher {
             Event::Recorded(Err(unrecorded)) => self.not_committed(*unrecorded),
             Event::Heard(Ok(news)) => self.heard(&news, now, wall),
             Event::Heard(Err(error)) => self.hears_nothing(error),
+            Event::Slots(told) => self.pace.hear_slots(told, now, wall),
             Event::Signal(signal) => {
                 if std::mem::replace(&mut self.was_interrupted, true) {
                     hands.abandon();
@@ -258,7 +280,7 @@ impl Dispatcher {
     fn next_send(&mut self, now: Tick, wall: WallMs) -> Option<Ticket> {
         let may_send = self.stop.is_none() && self.has_lease(now, wall);
         let at = self.intents.next_unsent().filter(|_| may_send)?;
-        let is_probe = self.pace.permits_send(now)?;
+        let is_probe = self.pace.permits_send(now, wall)?;
         self.watch.stats.retries += u64::from(self.table.state(at).spent.sends > 0);
         self.intents.send(is_probe, now)
     }
@@ -339,6 +361,9 @@ impl Dispatcher {
         self.watch.stats.elsewhere += refused.len() as u64;
         refused.into_iter().for_each(|job| self.drop_intent(&job));
         outlived.into_iter().for_each(|ticket| self.recall(ticket, now, wall));
+        if recorded.was_fenced {
+            self.was_fenced(now);
+        }
         if recorded.taken_over {
             self.stop(StopReason::TakenOver);
         }
@@ -376,9 +401,10 @@ impl Dispatcher {
     }
 
     /// Stops the run: nothing more is started, and calls in flight may end. The first reason is
-    /// kept.
+    /// kept, and told to the other workers if it concerns them.
     fn stop(&mut self, reason: StopReason) {
         if self.stop.is_none() {
+            self.untold_stop = (reason.reach() != Reach::Worker).then_some(reason);
             tracing::warn!(reason = reason.name(), "stopping: nothing more is started");
             self.stop = Some(reason);
             for job in self.work.drain() {

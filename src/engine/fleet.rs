@@ -31,25 +31,43 @@ pub(super) struct Fleet {
     answered: Option<Moment>,
     /// Moment at which the beat was sent that is under way.
     asked: Option<Moment>,
+    /// True if the answer to the beat under way is older than what is known already.
+    is_outdated: bool,
     next_beat: Tick,
 }
 
 impl Fleet {
     pub(super) fn new(me: StartId, lease: Duration) -> Self {
-        let (answered, asked, next_beat) = (None, None, Tick::ZERO);
-        Self { me, lease, deal: Deal::of(me, &[]), generation: None, answered, asked, next_beat }
+        Self {
+            me,
+            lease,
+            deal: Deal::of(me, &[]),
+            generation: None,
+            answered: None,
+            asked: None,
+            is_outdated: false,
+            next_beat: Tick::ZERO,
+        }
     }
 
     /// Begins another round with these other workers. Forgets the beat that was under way when the
     /// last round ended: its answer never comes.
     pub(super) fn begin_round(&mut self, others: &[StartId]) {
-        self.asked = None;
+        (self.asked, self.is_outdated) = (None, false);
         self.deal = Deal::of(self.me, others);
     }
 
-    /// Checks whether a beat is due, and notes that it is sent now.
-    pub(super) fn beats(&mut self, now: Tick, wall: WallMs) -> bool {
-        let is_due = self.asked.is_none() && now >= self.next_beat;
+    /// Gives the lease up until the next beat is answered: a batch has shown that this worker was
+    /// declared dead.
+    pub(super) fn lose_lease(&mut self) {
+        (self.answered, self.is_outdated) = (None, self.asked.is_some());
+        self.next_beat = Tick::ZERO;
+    }
+
+    /// Checks whether a beat is due, and notes that it is sent now. `is_urgent` is true if there is
+    /// something to tell or to ask for.
+    pub(super) fn beats(&mut self, is_urgent: bool, now: Tick, wall: WallMs) -> bool {
+        let is_due = self.asked.is_none() && (is_urgent || now >= self.next_beat);
         if is_due {
             self.asked = Some(Moment { now, wall });
             self.next_beat = now + self.lease / BEATS_IN_A_LEASE;
@@ -57,14 +75,20 @@ impl Fleet {
         is_due
     }
 
-    /// Takes the ledger's answer to the beat under way into account.
-    pub(super) fn heard(&mut self, news: &News) -> Heard {
+    /// Takes the ledger's answer to the beat under way into account. Returns `None` if the answer is
+    /// outdated.
+    pub(super) fn heard(&mut self, news: &News) -> Option<Heard> {
+        if std::mem::take(&mut self.is_outdated) {
+            self.asked = None;
+            return None;
+        }
         self.answered = self.asked.take().or(self.answered);
         let before = self.generation.replace(news.generation);
         let deal = Deal::of(self.me, &news.members);
         let has_new_deal = deal != self.deal;
         self.deal = deal;
-        Heard { was_revived: before.is_some_and(|before| before != news.generation), has_new_deal }
+        let was_revived = before.is_some_and(|before| before != news.generation);
+        Some(Heard { was_revived, has_new_deal })
     }
 
     /// Checks whether calls may be sent now.
@@ -107,16 +131,21 @@ mod tests {
     }
 
     fn news(generation: u32) -> News {
-        News { generation, has_ended: false, members: vec![StartId(1)], sharers: 1, rate: None }
+        News { generation, members: vec![StartId(1)], ..News::default() }
     }
 
     #[test]
     fn a_lease_holds_for_half_its_length_after_the_beat_was_sent() {
         let mut fleet = Fleet::new(StartId(1), ms(15_000));
         assert!(!fleet.has_lease(ms(0), WallMs(0)), "nothing was heard");
-        assert!(fleet.beats(ms(0), WallMs(1000)) && !fleet.beats(ms(5000), WallMs(6000)));
+        assert!(
+            fleet.beats(false, ms(0), WallMs(1000)) && !fleet.beats(false, ms(5000), WallMs(6000))
+        );
         let told = fleet.heard(&news(4));
-        assert!(!told.was_revived, "the first answer says how often it was declared dead before");
+        assert!(
+            !told.is_some_and(|told| told.was_revived),
+            "the first answer says how often it was declared dead before"
+        );
         for (now, wall, holds) in [
             (5000, 6000, true),
             (7499, 8499, true),
@@ -126,8 +155,25 @@ mod tests {
         ] {
             assert_eq!(fleet.has_lease(ms(now), WallMs(wall)), holds, "{now} {wall}");
         }
-        assert!(fleet.beats(ms(5000), WallMs(6000)));
-        assert!(fleet.heard(&news(5)).was_revived);
+        assert!(fleet.beats(false, ms(5000), WallMs(6000)));
+        assert!(fleet.heard(&news(5)).is_some_and(|told| told.was_revived));
         assert_eq!(fleet.wakes(ms(5500)), Some(ms(6000)));
+    }
+
+    #[test]
+    fn a_lease_that_was_lost_comes_back_with_a_later_beat() {
+        let mut fleet = Fleet::new(StartId(1), ms(15_000));
+        assert!(fleet.beats(false, ms(0), WallMs(0)));
+        fleet.heard(&news(0));
+        assert!(fleet.beats(false, ms(1000), WallMs(1000)));
+        fleet.lose_lease();
+        assert!(!fleet.has_lease(ms(1001), WallMs(1001)));
+        assert!(fleet.heard(&news(0)).is_none(), "it was sent before");
+        assert!(!fleet.has_lease(ms(1002), WallMs(1002)));
+        assert!(fleet.beats(false, ms(1003), WallMs(1003)), "at once");
+        assert!(!fleet.beats(true, ms(1004), WallMs(1004)), "one at a time");
+        assert!(fleet.heard(&news(1)).is_some_and(|told| told.was_revived));
+        assert!(fleet.has_lease(ms(1005), WallMs(1005)));
+        assert!(fleet.beats(true, ms(1006), WallMs(1006)), "it is urgent");
     }
 }

@@ -273,6 +273,12 @@ impl Intents {
         }
     }
 
+    /// Drops the intents of the next batch, which the ledger has not seen, and returns their rows.
+    pub(super) fn drop_planned(&mut self) -> impl Iterator<Item = Job> + use<> {
+        self.outbox.intents.clear();
+        std::mem::take(&mut self.planned).into_iter().map(|intent| intent.job)
+    }
+
     /// Takes back every ticket that has not left.
     pub(super) fn recall_unsent(&mut self) -> VecDeque<Ticket> {
         std::mem::take(&mut self.unsent)

@@ -12,7 +12,9 @@ use super::EngineOptions;
 use super::gate::Gate;
 use super::intents::Flight;
 use super::report::Pause;
-use crate::model::attempt::Tick;
+use super::slots::SlotQueue;
+use crate::ledger::{News, Slots, SlotsWish, SourceChange};
+use crate::model::attempt::{Tick, WallMs};
 use crate::model::class::Class;
 use crate::model::stop::StopReason;
 use crate::rules::breaker::{Breaker, Permit, source_health};
@@ -20,36 +22,21 @@ use crate::rules::throttle::Throttle;
 
 /// Longest time by which an intent is made ahead of its send, at the current rate.
 const AHEAD: Duration = Duration::from_millis(20);
+/// The same where slots are asked for: the answer of the ledger takes time too.
+const AHEAD_WITH_SLOTS: Duration = Duration::from_millis(40);
 /// Longest pause in which unsent intents are kept. An intent that stays unsent through a longer
 /// pause would be in doubt after a crash.
 const LONG_PAUSE: Duration = Duration::from_secs(1);
-
-/// The part of a rate that one of several workers keeps to.
-#[derive(Debug, Clone, Copy)]
-struct Shared {
-    /// Lowest rate that one of the workers was asked to keep to.
-    lowest: Option<f64>,
-    /// Number of workers.
-    sharers: u32,
-}
-
-impl Shared {
-    const ALONE: Self = Self { lowest: None, sharers: 1 };
-
-    /// Returns this worker's part of a rate.
-    fn part_of(self, rate: Option<f64>) -> Option<f64> {
-        let rates = rate.into_iter().chain(self.lowest);
-        rates.reduce(f64::min).map(|rate| rate / f64::from(self.sharers.max(1)))
-    }
-}
 
 /// The breaker, the throttle and the gate of a run.
 pub(super) struct Pace {
     breaker: Breaker,
     throttle: Throttle,
     gate: Gate,
-    /// The rate of the account, which this worker shares with others.
-    shared: Shared,
+    /// The slots of this worker; `None` where no other worker shares the rate.
+    slots: Option<SlotQueue>,
+    /// Change of the source that the others must be told.
+    untold: Option<SourceChange>,
     /// Jitter has to be spread, not secret.
     jitter: fastrand::Rng,
 }
@@ -60,7 +47,8 @@ impl Pace {
             breaker: Breaker::new(options.breaker.clone()),
             throttle: Throttle::new(options.throttle.clone()),
             gate: Gate::new(options.throttle.rate),
-            shared: Shared::ALONE,
+            slots: options.lease.map(|_| SlotQueue::default()),
+            untold: None,
             jitter: fastrand::Rng::with_seed(options.seed),
         }
     }
@@ -72,21 +60,79 @@ impl Pace {
         }
     }
 
-    /// Takes into account that the rate of the account is shared with other workers: `lowest` is
-    /// the lowest rate that one of them was asked to keep to.
-    pub(super) fn share(&mut self, lowest: Option<f64>, sharers: u32, now: Tick) {
-        self.shared = Shared { lowest, sharers };
-        self.gate.set_rate(self.rate(), now);
-    }
-
-    /// Returns the rate that the user asked for.
-    pub(super) const fn asked(&self) -> Option<f64> {
-        self.throttle.asked()
-    }
-
     /// Returns the number of calls a second that may leave now.
-    fn rate(&self) -> Option<f64> {
-        self.shared.part_of(self.throttle.rate())
+    pub(super) fn rate(&self) -> Option<f64> {
+        self.throttle.rate()
+    }
+
+    /// Returns the rate that this worker keeps to by itself.
+    pub(super) const fn own_rate(&self) -> Option<f64> {
+        self.throttle.own_rate()
+    }
+
+    /// Takes into account what the other workers have told: the lowest rate, a pause, and the state
+    /// of the source.
+    pub(super) fn hear(&mut self, news: &News, now: Tick) {
+        self.throttle.hear_rate(news.rate);
+        if !news.pause.is_zero() {
+            self.hear_pause(now + news.pause, now);
+        }
+        // What the ledger tells is older than what it has not been told yet.
+        if self.untold.is_some() {
+            return;
+        }
+        let was_open = self.breaker.is_open();
+        self.breaker.hear(news.source.is_down, news.source.is_prober, now);
+        self.report_source(was_open, None);
+    }
+
+    fn hear_pause(&mut self, until: Tick, now: Tick) {
+        self.throttle.hear_pause(until, now);
+        if let Some(slots) = &mut self.slots {
+            slots.clear();
+        }
+    }
+
+    /// Begins another round: what is under way to the ledger is never answered.
+    pub(super) fn begin_round(&mut self) {
+        if let Some(slots) = &mut self.slots {
+            slots.begin_round();
+        }
+    }
+
+    /// Checks whether the others must be told of a change.
+    pub(super) const fn has_untold(&self) -> bool {
+        self.untold.is_some()
+    }
+
+    /// Takes the change of the source that the others must be told.
+    pub(super) const fn take_untold(&mut self) -> Option<SourceChange> {
+        self.untold.take()
+    }
+
+    /// Returns the wish for slots that is due, if one is. `ahead` is the number of intents that wait
+    /// to be sent.
+    pub(super) fn take_slots_wish(
+        &mut self,
+        ahead: usize,
+        now: Tick,
+        wall: WallMs,
+    ) -> Option<SlotsWish> {
+        let needed = match self.breaker.permit(now) {
+            Permit::Free if self.throttle.paused_until() <= now + AHEAD => ahead,
+            Permit::Probe => ahead.min(1),
+            _ => 0,
+        };
+        let rate = self.rate();
+        self.slots.as_mut()?.take_wish(needed, rate, now, wall)
+    }
+
+    /// Takes the ledger's answer to a wish for slots into account.
+    pub(super) fn hear_slots(&mut self, told: Option<Slots>, now: Tick, wall: WallMs) {
+        let pause = self.slots.as_mut().and_then(|slots| slots.answered(told, now, wall));
+        if let Some(until) = pause.filter(|until| *until > now) {
+            self.hear_pause(until, now);
+        }
     }
 
     /// Returns the reason to give the run up, if an outage or a pause has taken too long.
@@ -103,39 +149,64 @@ impl Pace {
         retry_after: Option<Duration>,
         now: Tick,
     ) -> bool {
-        let was_open = self.breaker.is_open();
+        let (was_open, concerned_all) = (self.breaker.is_open(), self.breaker.concerns_all());
         self.breaker.replied(source_health(class), flight.at.0, flight.is_probe, now);
+        self.report_source(was_open, Some(class));
+        match (concerned_all, self.breaker.concerns_all()) {
+            (false, true) => self.untold = Some(SourceChange::Down),
+            (true, false) if !self.breaker.is_open() => self.untold = Some(SourceChange::Up),
+            _ => {}
+        }
+        let paused_until = self.throttle.paused_until();
+        let is_new = if class == Class::Throttled {
+            self.refused(flight, retry_after, now)
+        } else {
+            self.throttle.hold(retry_after, now);
+            if matches!(class, Class::Answered(_)) {
+                self.throttle.succeeded(now);
+            }
+            false
+        };
+        if self.throttle.paused_until() > paused_until
+            && let Some(slots) = &mut self.slots
+        {
+            slots.tell_pause(self.throttle.paused_until());
+        }
+        is_new
+    }
+
+    /// Takes into account that the vendor asks to slow down. Returns `true` if this begins a new
+    /// incident.
+    fn refused(&mut self, flight: Flight, retry_after: Option<Duration>, now: Tick) -> bool {
+        let is_new = self.throttle.refused(flight.sent_at, retry_after, now);
+        if is_new {
+            let rate = self.throttle.rate().unwrap_or_default();
+            tracing::warn!(rate, "the vendor asks to slow down: pausing, then a lower rate");
+        }
+        self.gate.set_rate(self.rate(), now);
+        is_new
+    }
+
+    /// Reports that an outage of the source has begun or ended. `class` is the reply that showed
+    /// it; `None` if another worker has told it.
+    fn report_source(&self, was_open: bool, class: Option<Class>) {
+        let class = class.map_or("told by another worker", Class::name);
         match (was_open, self.breaker.is_open()) {
             (false, true) => tracing::warn!(
-                class = class.name(),
+                class,
                 "the source does not answer: pausing, one row at a time is tried"
             ),
             (true, false) => tracing::info!("the source answers again: going on"),
             _ => {}
         }
-        if matches!(class, Class::Answered(_)) {
-            self.throttle.hold(retry_after, now);
-            self.throttle.succeeded(now);
-        } else if class != Class::Throttled {
-            self.throttle.hold(retry_after, now);
-        } else {
-            let is_new = self.throttle.refused(flight.sent_at, retry_after, now);
-            if is_new {
-                let rate = self.throttle.rate().unwrap_or_default();
-                tracing::warn!(rate, "the vendor asks to slow down: pausing, then a lower rate");
-            }
-            self.gate.set_rate(self.rate(), now);
-            return is_new;
-        }
-        false
     }
 
     /// Checks whether one call may leave now. Returns `None` if it may not, and `Some(true)` if the
     /// call is the probe of an outage.
-    pub(super) fn permits_send(&mut self, now: Tick) -> Option<bool> {
+    pub(super) fn permits_send(&mut self, now: Tick, wall: WallMs) -> Option<bool> {
         let permit = self.breaker.permit(now);
         let is_open = matches!(permit, Permit::Free | Permit::Probe);
-        if self.throttle.paused_until() > now || !is_open || self.gate.check(now).is_err() {
+        if self.throttle.paused_until() > now || !is_open || !self.passes(now, wall) {
             return None;
         }
         let is_probe = permit == Permit::Probe;
@@ -143,6 +214,15 @@ impl Pace {
             self.breaker.probe_sent();
         }
         Some(is_probe)
+    }
+
+    /// Lets one call pass at the rate, if its moment has come.
+    fn passes(&mut self, now: Tick, wall: WallMs) -> bool {
+        match (&mut self.slots, self.throttle.rate()) {
+            (None, _) => self.gate.check(now).is_ok(),
+            (Some(_), None) => true,
+            (Some(slots), Some(_)) => slots.take(now, wall),
+        }
     }
 
     /// Returns the number of intents that may be made ahead of their calls; `None` means as many as
@@ -154,7 +234,10 @@ impl Pace {
         match self.breaker.permit(now) {
             Permit::NotBefore(_) | Permit::Probing => Some(0),
             Permit::Probe => Some(1),
-            Permit::Free => self.rate().map(|rate| (rate * AHEAD.as_secs_f64()).ceil() as usize),
+            Permit::Free => {
+                let ahead = if self.slots.is_some() { AHEAD_WITH_SLOTS } else { AHEAD };
+                self.rate().map(|rate| (rate * ahead.as_secs_f64()).ceil() as usize)
+            }
         }
     }
 
@@ -173,13 +256,17 @@ impl Pace {
             Permit::NotBefore(at) => Some(at),
             _ => None,
         };
-        let is_slowed = self.throttle.rate() != self.throttle.asked();
+        let is_slowed = self.throttle.own_rate() != self.throttle.asked();
+        let passes_at = match &self.slots {
+            Some(slots) => slots.wakes_at(now),
+            None => self.gate.check_again_at(),
+        };
         [
             self.breaker.gives_up_at(),
             self.throttle.gives_up_at(),
             work.then_some(self.throttle.paused_until()),
             probe.filter(|_| work),
-            self.gate.check_again_at().filter(|_| unsent),
+            passes_at.filter(|_| unsent),
             is_slowed.then_some(self.throttle.climbs_at()),
         ]
     }

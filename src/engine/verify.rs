@@ -20,7 +20,7 @@ use super::work::Candidate;
 use super::{Delivery, Rows, Signals};
 use crate::api::Verifier;
 use crate::clock;
-use crate::ledger::{Beat, Journal, LedgerError, News, Recorded, Unrecorded};
+use crate::ledger::{Beat, Journal, LedgerError, News, Recorded, Slots, SlotsWish, Unrecorded};
 use crate::model::attempt::Batch;
 use crate::model::reply::Reply;
 use crate::model::stop::StopReason;
@@ -45,8 +45,9 @@ pub async fn verify<V: Verifier, J: Journal>(
     mut on_progress: impl FnMut(&Snapshot),
 ) -> Result<J::Ledger, LedgerError> {
     let feed = Feed { rows, buffer: Vec::new().into_iter(), last: None };
-    let (flights, commit, beat) = (FuturesUnordered::new(), None, None);
-    let mut work = TokioHands { verifier, journal, flights, commit, beat, feed };
+    let flights = FuturesUnordered::new();
+    let (commit, beat, slots) = (None, None, None);
+    let mut work = TokioHands { verifier, journal, flights, commit, beat, slots, feed };
     let mut shown = Instant::now();
     while let Turn::Wait { until, wants_row } = run.turn(start.elapsed(), clock::now(), &mut work) {
         if shown.elapsed() >= PROGRESS_INTERVAL {
@@ -80,6 +81,7 @@ pub async fn verify<V: Verifier, J: Journal>(
 type Flight<'a> = Pin<Box<dyn Future<Output = (Ticket, Reply)> + 'a>>;
 type Commit = Pin<Box<dyn Future<Output = Result<Recorded, Box<Unrecorded>>>>>;
 type Answer = Pin<Box<dyn Future<Output = Result<News, LedgerError>>>>;
+type SlotsAnswer = Pin<Box<dyn Future<Output = Option<Slots>>>>;
 
 /// Everything that the loop waits for.
 struct TokioHands<'a, V, J> {
@@ -89,6 +91,8 @@ struct TokioHands<'a, V, J> {
     commit: Option<Commit>,
     /// The ledger's answer to the beat under way.
     beat: Option<Answer>,
+    /// The ledger's answer to the wish for slots under way.
+    slots: Option<SlotsAnswer>,
     feed: Feed<'a>,
 }
 
@@ -109,6 +113,10 @@ impl<V: Verifier, J: Journal> Hands for TokioHands<'_, V, J> {
         self.beat = Some(Box::pin(self.journal.beat(beat)));
     }
 
+    fn take_slots(&mut self, wish: SlotsWish) {
+        self.slots = Some(Box::pin(self.journal.take_slots(wish)));
+    }
+
     fn next_row(&mut self) -> NextRow {
         self.feed.next_row()
     }
@@ -127,7 +135,7 @@ impl<V: Verifier, J: Journal> TokioHands<'_, V, J> {
         wants_row: bool,
         longest: Duration,
     ) -> Option<Event> {
-        let Self { flights, commit, beat, feed, .. } = self;
+        let Self { flights, commit, beat, slots, feed, .. } = self;
         tokio::select! {
             Some((ticket, reply)) = flights.next(), if !flights.is_empty() => {
                 Some(Event::Replied(ticket, reply))
@@ -143,6 +151,12 @@ impl<V: Verifier, J: Journal> TokioHands<'_, V, J> {
             {
                 *beat = None;
                 Some(Event::Heard(heard))
+            }
+            told = poll_fn(|cx| slots.as_mut().map_or(Poll::Pending, |s| s.as_mut().poll(cx))),
+                if slots.is_some() =>
+            {
+                *slots = None;
+                Some(Event::Slots(told))
             }
             () = feed.fill(), if wants_row && feed.is_empty() => None,
             Some(signal) = signals.recv() => Some(Event::Signal(signal)),

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::report::Stats;
+use crate::ledger::VerdictCount;
 use crate::model::attempt::AttemptId;
 use crate::model::class::{Class, Lost, Trouble};
 use crate::model::stop::StopReason;
@@ -21,14 +22,22 @@ pub(super) struct Watch {
     streaks: Streaks,
     verdicts: FirstVerdicts,
     most_mismatches: Option<u8>,
+    /// True if other workers count for the first verdicts too, so that these come from the ledger.
+    is_shared: bool,
+    /// Number of verdicts of this start.
+    recorded: u32,
     /// Failures that were reported.
     told: Vec<(Class, String)>,
 }
 
 impl Watch {
-    pub(super) fn new(verdicts: FirstVerdicts, most_mismatches: Option<u8>) -> Self {
-        let (stats, streaks) = (Stats::default(), Streaks::default());
-        Self { stats, streaks, verdicts, most_mismatches, told: Vec::new() }
+    pub(super) fn new(
+        verdicts: FirstVerdicts,
+        most_mismatches: Option<u8>,
+        is_shared: bool,
+    ) -> Self {
+        let (stats, streaks, told) = (Stats::default(), Streaks::default(), Vec::new());
+        Self { stats, streaks, verdicts, most_mismatches, is_shared, recorded: 0, told }
     }
 
     /// Counts a reply. `told` is the program's own description of the reply, if there is one.
@@ -37,11 +46,31 @@ impl Watch {
         if let Some(cause) = told {
             self.tell(class, cause);
         }
-        if self.verdicts.answered(class) && self.verdicts.mostly_failed() {
+        self.recorded = self.recorded.saturating_add(FirstVerdicts::is_verdict(class).into());
+        if !self.is_shared && self.verdicts.answered(class) {
+            self.warn_of_failed();
+        }
+    }
+
+    fn warn_of_failed(&self) {
+        if self.verdicts.mostly_failed() {
             tracing::warn!(
                 "nearly all of the first verdicts are \"failed\": something is wrong, look at the \
                  columns and ask the vendor"
             );
+        }
+    }
+
+    /// Returns the number of verdicts that the others want to know.
+    pub(super) const fn verdict_count(&self) -> VerdictCount {
+        VerdictCount { recorded: self.recorded, wants_first: !self.verdicts.are_in() }
+    }
+
+    /// Takes the first verdicts of the run into account, to which all workers have contributed.
+    pub(super) fn hear(&mut self, verdicts: FirstVerdicts) {
+        if !self.verdicts.are_in() {
+            self.verdicts = verdicts;
+            self.warn_of_failed();
         }
     }
 

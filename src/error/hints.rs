@@ -138,7 +138,8 @@ pub(crate) const fn of_ledger(error: &LedgerError) -> &'static str {
              apart, and a new key would buy all of them again"
         }
         LedgerError::Version { ledger, .. } if ledger.is_shared() => {
-            "use the version of ceknik that wrote it, or name another schema in the address"
+            "an older ledger is upgraded by `ceknik ledger init` while no worker lives; a newer one \
+             needs a newer ceknik"
         }
         LedgerError::Version { .. } => {
             "use the version of ceknik that wrote it, or name another file"

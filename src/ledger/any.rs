@@ -11,8 +11,8 @@ use super::postgres::{PgJournal, PgLedger, PgPreview};
 use super::sqlite::{SqliteJournal, SqliteLedger, SqlitePreview};
 use super::{
     AttemptDetail, Beat, Facts, FoundRun, Journal, Ledger, LedgerError, LedgerName, News, OpenRun,
-    Others, OwnAttempt, Preview, Purged, Recorded, RunId, RunRef, ShowLedger, Standing, StartEnd,
-    StartRequest, Status, Unrecorded,
+    Others, OwnAttempt, Preview, Purged, Recorded, RunId, RunRef, ShowLedger, Slots, SlotsWish,
+    Standing, StartEnd, StartRequest, Status, Unrecorded,
 };
 use crate::model::attempt::{AttemptId, Batch, WallMs};
 use crate::rules::body::BodyKind;
@@ -177,6 +177,16 @@ impl Journal for AnyJournal {
         match self {
             Self::File(journal) => Either::Left(journal.beat(beat)),
             Self::Shared(journal) => Either::Right(journal.beat(beat)),
+        }
+    }
+
+    fn take_slots(
+        &mut self,
+        wish: SlotsWish,
+    ) -> impl Future<Output = Option<Slots>> + Unpin + 'static {
+        match self {
+            Self::File(journal) => Either::Left(journal.take_slots(wish)),
+            Self::Shared(journal) => Either::Right(journal.take_slots(wish)),
         }
     }
 

@@ -257,6 +257,9 @@ pub struct Recorded {
     /// about the pair. These attempts must not be sent. A ledger with one writing process at a time
     /// refuses none.
     pub refused: Vec<AttemptId>,
+    /// True if this worker was declared dead before the batch came, so that none of its intents is
+    /// granted. Its settlements are recorded all the same.
+    pub was_fenced: bool,
     /// True if the ledger holds this start for ended, so that no intent of it is granted any more.
     /// Its settlements are recorded all the same.
     pub taken_over: bool,

@@ -13,6 +13,7 @@ mod codes;
 mod create;
 mod error;
 mod facts;
+mod hearsay;
 mod import;
 mod ledger;
 mod living;
@@ -24,8 +25,10 @@ mod preview;
 mod purge;
 mod reap;
 mod record;
+mod room;
 mod runs;
 mod session;
+mod slots;
 mod statements;
 mod status;
 #[cfg(test)]

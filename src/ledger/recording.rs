@@ -54,7 +54,7 @@ impl Writing {
         self.is_unsure = false;
         self.open.extend(granted);
         self.settle(batch);
-        Recorded { refused, taken_over: false }
+        Recorded { refused, ..Recorded::default() }
     }
 
     fn settle(&mut self, batch: &Batch) {
@@ -179,7 +179,7 @@ async fn fenced<P: Port>(
         writing.generation = known.generation;
     }
     let refused = batch.intents.iter().map(|intent| intent.attempt).collect();
-    Ok(Recorded { refused, taken_over: has_ended })
+    Ok(Recorded { refused, was_fenced: true, taken_over: has_ended })
 }
 
 /// Settles as not sent the intents of a batch that are recorded all the same: the batch was durable

@@ -13,7 +13,7 @@ use super::nouns::{
     StartEnd, StartRequest, Unrecorded,
 };
 use super::status::Status;
-use super::workers::{Beat, News, Others};
+use super::workers::{Beat, News, Others, Slots, SlotsWish};
 use crate::model::attempt::{AttemptId, Batch, WallMs};
 use crate::rules::body::BodyKind;
 use crate::rules::estimate::History;
@@ -47,6 +47,17 @@ pub trait Journal {
     ) -> impl Future<Output = Result<News, LedgerError>> + Unpin + 'static {
         let _ = beat;
         let never: Pending<Result<News, LedgerError>> = pending();
+        never
+    }
+
+    /// Asks for slots of the rate that all workers of the account share. Returns `None` if the
+    /// ledger does not answer. Never called where one process at a time writes.
+    fn take_slots(
+        &mut self,
+        wish: SlotsWish,
+    ) -> impl Future<Output = Option<Slots>> + Unpin + 'static {
+        let _ = wish;
+        let never: Pending<Option<Slots>> = pending();
         never
     }
 

@@ -64,7 +64,40 @@ pub enum StopReason {
     Defect,
 }
 
+/// The workers that a reason to stop concerns, on a ledger that several workers write to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Only the worker that found it: its network, its secret, its machine.
+    Worker,
+    /// All workers of the run.
+    Run,
+    /// All workers that use the account.
+    Account,
+}
+
 impl StopReason {
+    /// Returns the reason that others were told, by its stable name; `None` for a reason that
+    /// concerns one worker alone, or an unknown name.
+    pub fn told(name: &str) -> Option<Self> {
+        [
+            Self::OutOfQuota,
+            Self::Account(AccountStop::KeyExpired),
+            Self::RefusalsInRow,
+            Self::Mismatches,
+        ]
+        .into_iter()
+        .find(|reason| reason.name() == name)
+    }
+
+    /// Returns the workers that the reason concerns.
+    pub const fn reach(self) -> Reach {
+        match self {
+            Self::OutOfQuota | Self::Account(AccountStop::KeyExpired) => Reach::Account,
+            Self::RefusalsInRow | Self::Mismatches => Reach::Run,
+            _ => Reach::Worker,
+        }
+    }
+
     /// A stable name for the ledger, the summary and logs.
     pub const fn name(self) -> &'static str {
         self.name_and_code().0
@@ -143,6 +176,8 @@ mod tests {
             (StopReason::Interrupted(Signal::Terminate), "terminated", 143),
         ] {
             assert_eq!((reason.name(), reason.exit_code().number()), (name, code));
+            let told = (reason.reach() != Reach::Worker).then_some(reason);
+            assert_eq!(StopReason::told(name), told, "{name}");
         }
     }
 }

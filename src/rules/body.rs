@@ -71,6 +71,13 @@ impl BodyTrial {
         matches!(self, Self::Proved(_))
     }
 
+    /// Takes into account the kind that another worker has proved.
+    pub fn hear(&mut self, proved: Option<BodyKind>) {
+        if let (Self::Trying(_), Some(kind)) = (*self, proved) {
+            *self = Self::Proved(kind);
+        }
+    }
+
     /// Learns from the answer to a row that was sent in the kind `sent`. `refused_in` is the kind
     /// in which the vendor has refused this row before, if it has. Returns `true` if the row has to
     /// be sent once more at once, in the other kind.
@@ -129,6 +136,16 @@ mod tests {
         assert_eq!(trial, BodyTrial::Proved(Form));
         assert!(!trial.answered(NOT_FOUND, Form, None), "proved: a refusal is the row's own");
         assert_eq!(trial.kind(Some(Form)), Form, "proved: no other kind is tried");
+    }
+
+    #[test]
+    fn what_another_worker_has_proved_counts() {
+        let mut trial = BodyTrial::auto(None);
+        trial.hear(None);
+        assert_eq!(trial, BodyTrial::Trying(Json));
+        trial.hear(Some(Form));
+        trial.hear(Some(Json));
+        assert_eq!(trial, BodyTrial::Proved(Form));
     }
 
     #[test]

@@ -6,6 +6,10 @@
 //! such failures. While the breaker is open, only one real row at a time is sent, as a probe, at
 //! growing intervals, until the source answers or `max_outage` has passed.
 //!
+//! An outage of the source concerns all workers that use the account: what opens the breaker of one
+//! opens all, one of them sends the probes, and the first answer closes all. A vendor that one
+//! worker cannot reach concerns that worker alone.
+//!
 //! Never: reads a clock or waits. The caller passes the time.
 
 use std::time::Duration;
@@ -119,6 +123,8 @@ pub struct Breaker {
     why: StopReason,
     /// Wait before the next probe.
     wait: Duration,
+    /// True if another worker sends the probes.
+    leaves_probes: bool,
 }
 
 impl Breaker {
@@ -126,16 +132,35 @@ impl Breaker {
     pub const fn new(policy: BreakerPolicy) -> Self {
         let wait = policy.base;
         let state = State::Closed { failures: 0, pairs: Vec::new() };
-        Self { policy, state, since: Tick::ZERO, why: StopReason::SourceDown, wait }
+        let (since, why, leaves_probes) = (Tick::ZERO, StopReason::SourceDown, false);
+        Self { policy, state, since, why, wait, leaves_probes }
     }
 
     /// Returns the permission to send calls at the time `now`.
     pub fn permit(&self, now: Tick) -> Permit {
         match self.state {
             State::Closed { .. } => Permit::Free,
+            State::Open { .. } if self.leaves_probes && self.concerns_all() => Permit::Probing,
             State::Open { probe_at } if now >= probe_at => Permit::Probe,
             State::Open { probe_at } => Permit::NotBefore(probe_at),
             State::Probing => Permit::Probing,
+        }
+    }
+
+    /// Checks whether the outage is one of the source, which concerns all workers.
+    pub fn concerns_all(&self) -> bool {
+        self.is_open() && self.why == StopReason::SourceDown
+    }
+
+    /// Takes into account what the workers that use the account have found: whether the source is
+    /// down, and whether this worker is the one that sends the probes.
+    pub fn hear(&mut self, is_down: bool, is_prober: bool, now: Tick) {
+        self.leaves_probes = !is_prober;
+        if is_down && !self.is_open() {
+            (self.why, self.since) = (StopReason::SourceDown, now);
+            self.state = State::Open { probe_at: now + self.wait };
+        } else if !is_down && self.concerns_all() {
+            self.close();
         }
     }
 
@@ -273,6 +298,26 @@ mod tests {
         assert_eq!(breaker.permit(secs(20)), Permit::NotBefore(secs(28)), "lost: wait again");
         breaker.replied(SourceHealth::Up, 5, true, secs(21));
         assert_eq!(breaker.permit(secs(21)), Permit::Free);
+    }
+
+    #[test]
+    fn an_outage_of_the_source_is_heard_of() {
+        let mut breaker = breaker();
+        breaker.hear(true, false, secs(10));
+        assert_eq!(breaker.permit(secs(50)), Permit::Probing, "another worker tries");
+        breaker.hear(true, true, secs(50));
+        assert_eq!(breaker.permit(secs(50)), Permit::Probe, "that worker is gone");
+        assert_eq!(breaker.gives_up_at(), Some(secs(1810)), "since it was heard of");
+        breaker.hear(false, true, secs(60));
+        assert_eq!(breaker.permit(secs(60)), Permit::Free);
+        // A vendor that this worker cannot reach is no outage of the others.
+        let mut alone = self::breaker();
+        for pair in 0..10 {
+            let unreachable = SourceHealth::Down(StopReason::Unreachable);
+            alone.replied(unreachable, pair, false, secs(10));
+        }
+        alone.hear(false, false, secs(11));
+        assert_eq!(alone.permit(secs(12)), Permit::Probe);
     }
 
     #[test]

@@ -3,16 +3,20 @@
 //! Must hold: no reservation lets confirmed + possible + reserved charges exceed `max_charges`, and
 //! this start sends at most `max_calls` calls, however many are in flight. A call gets its
 //! reservation before its intent is made, and each reservation is settled exactly once.
+//!
+//! Where several workers share the budget of a run, each has room: a number of charges that its
+//! start may cause. A worker that has used its room asks for more.
 
 use crate::model::money::{Charge, Tally};
 use crate::model::stop::{BudgetLimit, StopReason};
+use crate::rules::room::{Room, RoomWish};
 
 /// Result of an attempt to reserve one more call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reservation {
     /// Room is reserved for one call.
     Granted,
-    /// No room now, but calls in flight may still release theirs.
+    /// No room now, but calls in flight may still release theirs, or more room may come.
     Wait,
     /// No room, and no call is in flight that could release any. The reason says which
     /// limit is reached.
@@ -44,44 +48,93 @@ pub enum Reservation {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Budget {
-    max_charges: Option<u64>,
+    charges: ChargeLimit,
     max_calls: Option<u64>,
-    /// Confirmed and possible charges of the run, over all its starts.
-    used: u64,
     /// Calls that this start has sent.
     calls: u64,
     /// Calls that hold a reservation and are not settled.
     reserved: u64,
 }
 
+/// The limit of charges, confirmed and possible, and the used part of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum ChargeLimit {
+    None,
+    /// This start has the whole budget of the run. Earlier starts count.
+    Whole {
+        max: u64,
+        used: u64,
+    },
+    /// This start has room of its own. Other starts do not count.
+    Room {
+        max: u64,
+        total: u64,
+        used: u64,
+        may_grow: bool,
+        /// True after the ledger gave none.
+        got_none: bool,
+    },
+}
+
+impl ChargeLimit {
+    const fn unused(&self, reserved: u64) -> u64 {
+        match *self {
+            Self::None => u64::MAX,
+            Self::Whole { max, used } => max.saturating_sub(used + reserved),
+            Self::Room { total, used, .. } => total.saturating_sub(used + reserved),
+        }
+    }
+}
+
 impl Budget {
     /// Creates the budget of a start. `tally` counts the earlier starts of the run. A limit of
     /// `None` limits nothing.
     pub const fn new(max_charges: Option<u64>, max_calls: Option<u64>, tally: &Tally) -> Self {
-        Self { max_charges, max_calls, used: tally.at_most(), calls: 0, reserved: 0 }
+        let charges = match max_charges {
+            None => ChargeLimit::None,
+            Some(max) => ChargeLimit::Whole { max, used: tally.at_most() },
+        };
+        Self { charges, max_calls, calls: 0, reserved: 0 }
     }
 
-    /// Begins another round, with the costs of the run as they were folded. No call of the run is in
-    /// flight: a start with a limit works alone.
-    pub const fn begin_round(&mut self, tally: &Tally) {
-        (self.used, self.reserved) = (tally.at_most(), 0);
+    /// Creates the budget of a start that shares the budget of its run with other workers. It has
+    /// no room yet.
+    pub const fn shared(max_charges: Option<u64>, max_calls: Option<u64>) -> Self {
+        let charges = match max_charges {
+            None => ChargeLimit::None,
+            Some(max) => {
+                let (total, used, may_grow, got_none) = (0, 0, true, false);
+                ChargeLimit::Room { max, total, used, may_grow, got_none }
+            }
+        };
+        Self { charges, max_calls, calls: 0, reserved: 0 }
+    }
+
+    /// Begins another round. No call of this start is in flight. Room that was given back meanwhile
+    /// may be had again.
+    pub const fn begin_round(&mut self) {
+        self.reserved = 0;
+        if let ChargeLimit::Room { may_grow, got_none, .. } = &mut self.charges {
+            (*may_grow, *got_none) = (true, false);
+        }
     }
 
     /// Reserves one call.
     pub fn reserve(&mut self) -> Reservation {
-        let full = |max: Option<u64>, used: u64| max.is_some_and(|max| used + self.reserved >= max);
-        let limit = if full(self.max_charges, self.used) {
+        let has_call = |max: u64| self.calls + self.reserved < max;
+        let limit = if self.charges.unused(self.reserved) == 0 {
             BudgetLimit::Charges
-        } else if full(self.max_calls, self.calls) {
-            BudgetLimit::Calls
-        } else {
+        } else if self.max_calls.is_none_or(has_call) {
             self.reserved += 1;
             return Reservation::Granted;
-        };
-        if self.reserved > 0 {
-            Reservation::Wait
         } else {
-            Reservation::Refused(StopReason::Budget(limit))
+            BudgetLimit::Calls
+        };
+        let may_grow = matches!(self.charges, ChargeLimit::Room { may_grow: true, .. });
+        match limit {
+            BudgetLimit::Charges if may_grow => Reservation::Wait,
+            _ if self.reserved > 0 => Reservation::Wait,
+            limit => Reservation::Refused(StopReason::Budget(limit)),
         }
     }
 
@@ -89,7 +142,49 @@ impl Budget {
     pub const fn settle(&mut self, charge: Charge, was_sent: bool) {
         self.reserved = self.reserved.saturating_sub(1);
         self.calls += was_sent as u64;
-        self.used += !matches!(charge, Charge::Free) as u64;
+        let is_used = !matches!(charge, Charge::Free) as u64;
+        match &mut self.charges {
+            ChargeLimit::None => {}
+            ChargeLimit::Whole { used, .. } | ChargeLimit::Room { used, .. } => *used += is_used,
+        }
+    }
+
+    /// Returns the wish for room; `None` if this start shares no budget. `lot` is the number of
+    /// further charges that are worth asking for. If `is_idle` is true, nothing more is to be sent
+    /// for a while, and the unused room goes back.
+    pub fn room_wish(&self, lot: u64, is_idle: bool) -> Option<RoomWish> {
+        let ChargeLimit::Room { max, total, .. } = self.charges else { return None };
+        let unused = self.charges.unused(self.reserved);
+        Some(match is_idle {
+            true => RoomWish { keep: total - unused, unused: 0, more: 0, max },
+            false => {
+                let more = if unused * 2 < lot { lot } else { 0 };
+                RoomWish { keep: total, unused, more, max }
+            }
+        })
+    }
+
+    /// Checks whether this start has no room left and should ask for more at once.
+    pub fn is_out_of_room(&self) -> bool {
+        let may_ask =
+            matches!(self.charges, ChargeLimit::Room { may_grow: true, got_none: false, .. });
+        may_ask && self.charges.unused(self.reserved) == 0
+    }
+
+    /// Takes the room into account that this start was given.
+    pub const fn give_room(&mut self, room: Room) {
+        if let ChargeLimit::Room { total, may_grow, got_none, .. } = &mut self.charges {
+            *got_none = room.total <= *total;
+            (*total, *may_grow) = (room.total, room.may_grow);
+        }
+    }
+
+    /// Gives all room up that is neither used nor reserved: others may have it by now.
+    pub fn drop_unused_room(&mut self) {
+        let unused = self.charges.unused(self.reserved);
+        if let ChargeLimit::Room { total, .. } = &mut self.charges {
+            *total -= unused;
+        }
     }
 }
 
@@ -119,6 +214,44 @@ mod tests {
         budget.settle(Charge::Free, true);
         let refused = Reservation::Refused(StopReason::Budget(BudgetLimit::Calls));
         assert_eq!(budget.reserve(), refused);
+    }
+
+    #[test]
+    fn a_start_with_room_asks_for_more_before_it_stops() {
+        let mut budget = Budget::shared(Some(500), None);
+        assert_eq!(budget.reserve(), Reservation::Wait, "no room yet");
+        assert!(budget.is_out_of_room());
+        let wish = |keep, unused, more| Some(RoomWish { keep, unused, more, max: 500 });
+        assert_eq!(budget.room_wish(20, false), wish(0, 0, 20));
+        budget.give_room(Room { total: 3, may_grow: true });
+        (0..3).for_each(|_| assert_eq!(budget.reserve(), Reservation::Granted));
+        budget.settle(Charge::Charged, true);
+        budget.settle(Charge::Free, true);
+        assert_eq!(budget.room_wish(20, false), wish(3, 1, 20));
+        assert_eq!(budget.room_wish(2, false), wish(3, 1, 0), "half a lot is enough");
+        assert_eq!(budget.room_wish(20, true), wish(2, 0, 0), "idle: the rest goes back");
+        assert_eq!(budget.reserve(), Reservation::Granted);
+        budget.settle(Charge::Unknown, true);
+        budget.give_room(Room { total: 3, may_grow: true });
+        assert!(!budget.is_out_of_room(), "it got none, so it waits for the next beat");
+        assert_eq!(budget.reserve(), Reservation::Wait);
+        budget.give_room(Room { total: 3, may_grow: false });
+        assert_eq!(budget.reserve(), Reservation::Wait, "a call in flight may be free");
+        budget.settle(Charge::Unknown, true);
+        let refused = Reservation::Refused(StopReason::Budget(BudgetLimit::Charges));
+        assert_eq!(budget.reserve(), refused);
+        assert_eq!(Budget::new(Some(1), None, &Tally::default()).room_wish(20, false), None);
+    }
+
+    #[test]
+    fn room_that_was_dropped_is_not_used() {
+        let mut budget = Budget::shared(Some(500), None);
+        budget.give_room(Room { total: 10, may_grow: true });
+        assert_eq!(budget.reserve(), Reservation::Granted);
+        budget.drop_unused_room();
+        assert_eq!(budget.reserve(), Reservation::Wait);
+        budget.settle(Charge::Free, false);
+        assert_eq!(budget.reserve(), Reservation::Granted, "the room of that call is its own");
     }
 
     proptest! {

@@ -46,6 +46,11 @@ pub struct FirstVerdicts {
 }
 
 impl FirstVerdicts {
+    /// Checks whether an answer is a verdict.
+    pub const fn is_verdict(class: Class) -> bool {
+        Kind::of(class).is_some()
+    }
+
     /// Counts an answer. Returns `true` if it was the last of the first verdicts.
     pub fn answered(&mut self, class: Class) -> bool {
         let Some(kind) = Kind::of(class).filter(|_| !self.are_in()) else { return false };
@@ -65,7 +70,8 @@ impl FirstVerdicts {
         self.are_in() && self.mismatches * 100 > percent as usize * FIRST
     }
 
-    const fn are_in(&self) -> bool {
+    /// Checks whether all of them are there, so that they can be judged.
+    pub const fn are_in(&self) -> bool {
         self.seen >= FIRST
     }
 

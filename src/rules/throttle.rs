@@ -6,6 +6,9 @@
 //! calls that were sent before the pause belong to the same incident and do not lower the rate
 //! again. The server's `Retry-After` is always obeyed.
 //!
+//! Several workers that use one account keep to the lowest rate of any of them, and a pause of one
+//! is a pause of all. The worker that was refused lowers its rate, and the others hear of it.
+//!
 //! Never: reads a clock or waits. The caller passes the time.
 
 use std::time::Duration;
@@ -21,6 +24,8 @@ const CLIMB: f64 = 1.1;
 const UNKNOWN_RATE: f64 = 10.0;
 /// Lowest rate after an incident, in calls a second, unless the user asked for less.
 const FLOOR: f64 = 0.1;
+/// Difference between two times that are heard of the same pause.
+const HEARD_AGAIN: Duration = Duration::from_millis(50);
 /// Rate at which a run without a limit becomes unlimited again, in calls a second.
 const NO_LIMIT: f64 = 10_000.0;
 
@@ -69,8 +74,10 @@ pub struct ThrottlePolicy {
 #[derive(Debug, Clone)]
 pub struct Throttle {
     policy: ThrottlePolicy,
-    /// Rate in force, in calls a second; `None` is unlimited.
+    /// Rate that this worker keeps to by itself, in calls a second; `None` is unlimited.
     rate: Option<f64>,
+    /// Lowest rate that another worker keeps to.
+    others: Option<f64>,
     /// Time before which nothing is sent.
     paused_until: Tick,
     /// Time at which the last incident began. Calls that were sent before this time belong to it.
@@ -93,6 +100,7 @@ impl Throttle {
     pub const fn new(policy: ThrottlePolicy) -> Self {
         Self {
             rate: policy.rate,
+            others: None,
             pause: policy.base,
             policy,
             paused_until: Tick::ZERO,
@@ -110,8 +118,27 @@ impl Throttle {
     }
 
     /// Returns the rate in force, in calls a second; `None` is unlimited.
-    pub const fn rate(&self) -> Option<f64> {
+    pub fn rate(&self) -> Option<f64> {
+        self.rate.into_iter().chain(self.others).reduce(f64::min)
+    }
+
+    /// Returns the rate that this worker keeps to by itself, whatever others do.
+    pub const fn own_rate(&self) -> Option<f64> {
         self.rate
+    }
+
+    /// Takes into account the lowest rate that another worker keeps to.
+    pub const fn hear_rate(&mut self, others: Option<f64>) {
+        self.others = others;
+    }
+
+    /// Takes into account that all workers pause until this time. Calls that were sent before now
+    /// belong to the incident of the worker that was refused.
+    pub fn hear_pause(&mut self, until: Tick, now: Tick) {
+        if until > self.paused_until + HEARD_AGAIN {
+            (self.paused_until, self.incident) = (until, Some(now));
+            self.climb_at = self.climb_at.max(until + CLIMB_EVERY);
+        }
     }
 
     /// Returns the rate that the user asked for, in calls a second; `None` is unlimited.
@@ -147,7 +174,7 @@ impl Throttle {
     fn real_rate(&self) -> f64 {
         // The current second counts as far as it has come.
         let answered = self.answered_per_second.max(f64::from(self.window.1)).max(UNKNOWN_RATE);
-        match (self.policy.rate, self.rate) {
+        match (self.policy.rate, self.rate()) {
             (Some(_), Some(rate)) => rate,
             (_, rate) => rate.map_or(answered, |rate| rate.min(answered)),
         }
@@ -232,6 +259,21 @@ mod tests {
         assert_eq!((throttle.rate(), throttle.paused_until()), (Some(50.0), ms(1500)));
         assert!(throttle.refused(ms(1500), None, ms(1520)), "sent after the pause: a new one");
         assert_eq!((throttle.rate(), throttle.paused_until()), (Some(25.0), ms(2520)));
+    }
+
+    #[test]
+    fn a_pause_of_another_worker_is_its_incident() {
+        let mut throttle = throttle(Some(100.0));
+        throttle.hear_pause(ms(1500), ms(1000));
+        throttle.hear_pause(ms(1520), ms(1020));
+        assert_eq!((throttle.rate(), throttle.paused_until()), (Some(100.0), ms(1500)));
+        assert!(!throttle.refused(ms(900), None, ms(1100)), "sent before it was heard of");
+        throttle.hear_rate(Some(50.0));
+        assert_eq!((throttle.rate(), throttle.own_rate()), (Some(50.0), Some(100.0)));
+        assert!(throttle.refused(ms(1600), None, ms(1700)));
+        assert_eq!(throttle.own_rate(), Some(25.0), "half of the rate in force");
+        throttle.hear_rate(None);
+        assert_eq!(throttle.rate(), Some(25.0));
     }
 
     #[test]

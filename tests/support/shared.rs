@@ -1,9 +1,13 @@
 //! A workspace with a ledger on a real server, and a vendor.
 
 use std::process::Command;
+use std::time::Duration;
 
 use super::postgres::address;
-use super::{Finished, Running, Vendor, Workspace, run_arguments};
+use super::{Finished, Running, Vendor, Workspace, billed, bought_once, run_arguments};
+
+/// Length of a lease in these tests.
+pub const LEASE: Duration = Duration::from_millis(1500);
 
 /// A workspace with a shared ledger, and a vendor.
 pub struct Shared {
@@ -56,4 +60,27 @@ impl Shared {
     pub fn schema(&self) -> &str {
         self.address.split_once("schema=").unwrap().1
     }
+}
+
+/// Starts a worker whose output has this name.
+pub fn worker(shared: &Shared, input: &str, output: &str) -> Running {
+    let flags = ["--once", "night", "--concurrency", "8", "-o", output];
+    Running::start(shared.run_command(input, &flags))
+}
+
+/// Asserts that the money is right, and returns the number of doubts.
+pub fn settle_accounts(shared: &Shared, most_doubts: usize) -> u64 {
+    let calls = shared.vendor.calls();
+    bought_once(&calls);
+    let status = shared.status();
+    let tallies: Vec<_> = status["runs"].as_array().unwrap().iter().map(|r| &r["tally"]).collect();
+    let sum = |figure: &dyn Fn(&serde_json::Value) -> u64| tallies.iter().map(|t| figure(t)).sum();
+    let confirmed: u64 = sum(&|tally| tally["confirmed"].as_u64().unwrap());
+    let doubts: u64 = sum(&|tally| tally["possible"]["in_doubt"].as_u64().unwrap());
+    let told: u64 = sum(&|tally| tally["calls"].as_u64().unwrap());
+    let (billed, calls) = (billed(&calls), calls.len() as u64);
+    assert!(doubts <= most_doubts as u64, "{doubts} in doubt");
+    assert!(confirmed <= billed && billed <= confirmed + doubts, "{confirmed} {billed} {doubts}");
+    assert!(calls <= told && told <= calls + doubts, "each call has an intent: {calls} {told}");
+    doubts
 }

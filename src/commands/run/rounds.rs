@@ -82,6 +82,10 @@ impl<R: ReadRows> Rounds<'_, R> {
             if next != NextStep::Write {
                 let _ = ledger.end_reading();
             }
+            if let Some(reason) = others.stop.filter(|_| next != NextStep::Write) {
+                dispatcher.hear_stop(reason);
+                return self.leave(dispatcher, Some(ledger), None, Ok(Ok(())));
+            }
             match next {
                 NextStep::Write => return self.end(dispatcher, Some(ledger), Ended::Finished),
                 NextStep::Send => {

@@ -4,13 +4,24 @@
 //! Must hold: an intent that was granted before this worker was declared dead is never sent. Where
 //! one process at a time writes to the ledger, nothing here has an effect.
 
+use std::time::Duration;
+
 use super::super::work::Work;
 use super::Dispatcher;
-use crate::ledger::{Beat, LedgerError, News};
+use crate::ledger::{Beat, LedgerError, News, SlotsWish};
 use crate::model::attempt::{PairKey, StartId, Tick, WallMs};
+use crate::model::money::Charge;
 use crate::model::stop::StopReason;
-use crate::rules::pair_table::PairTable;
+use crate::rules::body::{BodyKind, BodyTrial};
+use crate::rules::pair_table::{Holder, PairTable};
 use crate::rules::tally::RunTotals;
+
+/// Number of verdicts that are told together, until the first verdicts of the run are known.
+const TOLD_TOGETHER: u32 = 16;
+/// Time for whose calls room is asked for at once.
+const ROOM_FOR: Duration = Duration::from_secs(5);
+/// Room that is asked for at once for each call that may be in flight, where there is no rate.
+const ROOM_FOR_A_SLOT: u64 = 50;
 
 impl Dispatcher {
     /// Gives the table back, so that the facts can be folded into it once more.
@@ -28,7 +39,8 @@ impl Dispatcher {
     pub fn begin_round(&mut self, table: PairTable, run: RunTotals, others: &[StartId]) {
         self.table = table;
         self.tally = run.tally;
-        self.budget.begin_round(&run.tally);
+        self.budget.begin_round();
+        self.pace.begin_round();
         self.watch.begin_round(run.verdicts);
         self.work = Work::new(self.concurrency);
         if let Some(fleet) = &mut self.fleet {
@@ -63,22 +75,67 @@ impl Dispatcher {
     }
 
     /// Returns the beat with which this worker ends a round: it has nothing left to send.
-    pub(in crate::engine) fn last_beat(&self) -> Option<Beat> {
-        self.fleet.as_ref().map(|_| Beat { rate: self.pace.asked(), left: 0 })
+    pub(in crate::engine) fn last_beat(&mut self) -> Option<Beat> {
+        self.fleet.is_some().then(|| self.make_beat(true))
     }
 
     /// Returns the beat that is due, if one is.
     pub(super) fn take_beat(&mut self, now: Tick, wall: WallMs) -> Option<Beat> {
-        let is_due = self.fleet.as_mut().is_some_and(|fleet| fleet.beats(now, wall));
-        let left = if self.has_work() { self.left } else { 0 };
-        is_due.then(|| Beat { rate: self.pace.asked(), left })
+        let is_idle = self.stop.is_some() || !self.has_work();
+        let verdicts = self.watch.verdict_count();
+        let has_verdicts =
+            verdicts.wants_first && verdicts.recorded >= self.told_verdicts + TOLD_TOGETHER;
+        let wants_room = !is_idle && self.budget.is_out_of_room();
+        let is_urgent =
+            wants_room || has_verdicts || self.untold_stop.is_some() || self.pace.has_untold();
+        let is_due = self.fleet.as_mut().is_some_and(|fleet| fleet.beats(is_urgent, now, wall));
+        is_due.then(|| self.make_beat(is_idle))
+    }
+
+    /// Makes a beat. An idle worker gives its unused room back.
+    fn make_beat(&mut self, is_idle: bool) -> Beat {
+        let rate = self.pace.rate().map_or(ROOM_FOR_A_SLOT * self.concurrency as u64, |rate| {
+            (rate * ROOM_FOR.as_secs_f64()).ceil() as u64
+        });
+        let room = self.budget.room_wish(rate.max(1), is_idle);
+        if is_idle {
+            self.budget.drop_unused_room();
+        }
+        let verdicts = self.watch.verdict_count();
+        self.told_verdicts = verdicts.recorded;
+        Beat {
+            rate: self.pace.own_rate(),
+            left: if is_idle { 0 } else { self.left },
+            verdicts,
+            body: self.proved_body(),
+            room,
+            source: self.pace.take_untold(),
+            stop: self.untold_stop.take(),
+        }
+    }
+
+    /// Returns the body kind that an answer has proved, here or at another worker.
+    fn proved_body(&self) -> Option<BodyKind> {
+        match self.body {
+            BodyTrial::Proved(kind) if !self.is_body_chosen => Some(kind),
+            BodyTrial::Proved(_) | BodyTrial::Trying(_) => None,
+        }
     }
 
     /// Takes the ledger's answer to the last beat into account.
     pub(super) fn heard(&mut self, news: &News, now: Tick, wall: WallMs) {
-        let Some(fleet) = &mut self.fleet else { return };
-        let heard = fleet.heard(news);
-        self.pace.share(news.rate, news.sharers, now);
+        let Some(heard) = self.fleet.as_mut().and_then(|fleet| fleet.heard(news)) else { return };
+        self.pace.hear(news, now);
+        self.body.hear(news.body);
+        if let Some(room) = news.room {
+            self.budget.give_room(room);
+        }
+        if let Some(verdicts) = news.verdicts {
+            self.watch.hear(verdicts);
+        }
+        if let Some(reason) = news.stop {
+            self.hear_stop(reason);
+        }
         if news.has_ended {
             return self.stop(StopReason::TakenOver);
         }
@@ -93,6 +150,41 @@ impl Dispatcher {
         for ticket in self.intents.recall_unsent() {
             self.recall(ticket, now, wall);
         }
+    }
+
+    /// Stops for a reason that another worker has found. The others know it already.
+    pub fn hear_stop(&mut self, reason: StopReason) {
+        if self.stop.is_some() {
+            return;
+        }
+        self.stop(reason);
+        self.untold_stop = None;
+        if reason == StopReason::RefusalsInRow {
+            self.intents.void(self.watch.take_retryable_refusals());
+        }
+    }
+
+    /// Takes into account that a batch was fenced: this worker was declared dead. What it believes
+    /// to have may be another's by now, so it plans and sends nothing until it has heard.
+    pub(super) fn was_fenced(&mut self, now: Tick) {
+        if let Some(fleet) = &mut self.fleet {
+            fleet.lose_lease();
+        }
+        for job in self.intents.drop_planned() {
+            self.budget.settle(Charge::Free, false);
+            match self.stop {
+                None => self.work.wait_until(now, job),
+                Some(_) => self.table.set_holder(job.at, Holder::Nobody),
+            }
+        }
+        self.budget.drop_unused_room();
+    }
+
+    /// Returns the wish for slots that is due, if one is.
+    pub(super) fn take_slots_wish(&mut self, now: Tick, wall: WallMs) -> Option<SlotsWish> {
+        let may_send = self.stop.is_none() && self.has_lease(now, wall);
+        let ahead = if may_send { self.intents.ahead() } else { 0 };
+        self.pace.take_slots_wish(ahead, now, wall)
     }
 
     /// Takes into account that the ledger has not answered for too long.

@@ -12,7 +12,7 @@ use super::book::{Book, Sale, Terms};
 use super::vendor::Answer;
 use super::{Halt, Step, must};
 use crate::engine::{Dispatcher, EngineOptions, Event, Hands, NextRow, RunState, Ticket, Turn};
-use crate::ledger::{Beat, Recorded, Unrecorded};
+use crate::ledger::{Beat, Recorded, SlotsWish, Unrecorded};
 use crate::model::attempt::{AttemptId, Batch, PairKey, Tick, WallMs};
 use crate::model::class::Class;
 use crate::model::reply::Reply;
@@ -303,6 +303,10 @@ impl<S: Surroundings> Hands for Doing<'_, S> {
     }
 
     fn beat(&mut self, _: Beat) {
+        assert!(self.outside.limits.options.lease.is_some(), "one process at a time writes");
+    }
+
+    fn take_slots(&mut self, _: SlotsWish) {
         assert!(self.outside.limits.options.lease.is_some(), "one process at a time writes");
     }
 

@@ -409,7 +409,7 @@ impl Surroundings for Scene {
         granted.intents.retain(|intent| !refused.contains(&intent.attempt));
         MemoryBackend::record(&mut start.ledger, &start.run, granted.clone()).unwrap();
         self.book.record(start.run.id.0, &granted, &self.log)?;
-        Ok(Ok(Recorded { refused, taken_over: false }))
+        Ok(Ok(Recorded { refused, ..Recorded::default() }))
     }
 
     fn reader_pauses(&mut self) -> Duration {

@@ -10,18 +10,27 @@ use std::time::{Duration, Instant};
 
 use tokio::join;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Row};
+use tokio_postgres::{Client, Error, Row, Statement};
 
 use super::access::Access;
 use super::batch::id;
+use super::codes::class_of;
 use super::error::{failed, unreachable_server};
+use super::hearsay::{self, Hearsay, hear, tell_source, tell_stop};
 use super::outage::Outage;
 use super::reap::declare_dead_if_silent;
+use super::{room, slots};
+use crate::ledger::codes::codes_of;
 use crate::ledger::observed::{Observed, ObservedBeat};
-use crate::ledger::{BEATS_IN_A_LEASE, Beat, LedgerError, News, RunId};
+use crate::ledger::{
+    BEATS_IN_A_LEASE, Beat, LedgerError, News, RunId, Slots, SlotsWish, SourceNews,
+};
 use crate::model::attempt::{StartId, WallMs};
+use crate::rules::body::BodyKind;
+use crate::rules::first_verdicts::{Earliest, FIRST, FirstVerdicts};
+use crate::rules::room::{Granted, Room, RoomWish};
 
 /// The clock that tells the time of facts.
 pub(super) type Clock = Arc<dyn Fn() -> WallMs + Send + Sync>;
@@ -31,12 +40,12 @@ const WAITING: usize = 16;
 
 /// Gives a sign of life.
 const BEAT: &str = "UPDATE beats SET number = number + 1, seen_at = clock_timestamp(),
-        is_dead = false, rate = $2, left_over = $3
+        is_dead = false, rate = $2, left_over = $3, verdicts = $4, body = $5
     WHERE start = $1";
 
 /// Reads the workers that have not ended and were not declared dead, the asking one first.
 const WORKERS: &str = "SELECT s.id, s.run, s.account = me.account, s.generation, b.rate, b.number,
-        s.is_leaving, extract(epoch FROM b.lease)::float8
+        s.is_leaving, extract(epoch FROM b.lease)::float8, b.left_over, b.body, b.unused
     FROM starts me JOIN starts s ON s.ended_at IS NULL JOIN beats b ON b.start = s.id
     WHERE me.id = $1 AND NOT b.is_dead
     ORDER BY s.id <> me.id, s.id";
@@ -49,10 +58,10 @@ pub(super) struct Me {
     pub(super) lease: Duration,
 }
 
-/// A beat that waits for its answer.
-struct Given {
-    beat: Beat,
-    answer: oneshot::Sender<Result<News, LedgerError>>,
+/// Something that the worker asks for, and that waits for its answer.
+enum Given {
+    Beat(Beat, oneshot::Sender<Result<News, LedgerError>>),
+    Slots(SlotsWish, oneshot::Sender<Option<Slots>>),
 }
 
 /// The workers that are silent, as the task has observed last.
@@ -69,11 +78,21 @@ impl Beats {
     /// Starts the task.
     pub(super) fn start(access: Arc<Access>, me: Me, patience: Duration, clock: Clock) -> Self {
         let (give, given) = mpsc::channel(WAITING);
-        let (client, beat, outage) = (None, Beat::default(), Outage::new(patience));
-        let (observed, begun, silent) =
-            (Observed::new(me.lease), Instant::now(), Silent::default());
+        let silent = Silent::default();
         let shared = Arc::clone(&silent);
-        let heart = Heart { access, me, clock, client, beat, outage, observed, begun, silent };
+        let heart = Heart {
+            access,
+            me,
+            clock,
+            line: None,
+            beat: Beat::default(),
+            outage: Outage::new(patience),
+            observed: Observed::new(me.lease),
+            begun: Instant::now(),
+            silent,
+            sharers: 1,
+            tried: 0,
+        };
         tokio::spawn(heart.beat_until_the_end(given));
         Self { give, silent: shared }
     }
@@ -87,9 +106,23 @@ impl Beats {
     pub(super) fn give(&self, beat: Beat) -> oneshot::Receiver<Result<News, LedgerError>> {
         let (answer, told) = oneshot::channel();
         // A beat that is not taken drops the sender, which tells that nobody answers.
-        let _ = self.give.try_send(Given { beat, answer });
+        let _ = self.give.try_send(Given::Beat(beat, answer));
         told
     }
+
+    /// Asks for slots, and returns the future of the answer.
+    pub(super) fn take_slots(&self, wish: SlotsWish) -> oneshot::Receiver<Option<Slots>> {
+        let (answer, told) = oneshot::channel();
+        let _ = self.give.try_send(Given::Slots(wish, answer));
+        told
+    }
+}
+
+/// The connection of the task.
+struct Line {
+    client: Client,
+    /// The statement that takes slots, which is carried out often.
+    take_slots: Statement,
 }
 
 /// The state of the task.
@@ -97,27 +130,39 @@ struct Heart {
     access: Arc<Access>,
     me: Me,
     clock: Clock,
-    client: Option<Client>,
-    /// What the worker told last.
+    line: Option<Line>,
+    /// What the worker told last. Changes stay in it until the ledger has answered.
     beat: Beat,
     outage: Outage,
     observed: Observed,
     /// Moment from which the time of the observations is counted.
     begun: Instant,
     silent: Silent,
+    /// Number of living workers that use the account.
+    sharers: usize,
+    /// Number of beats that this task has tried.
+    tried: i64,
 }
 
 impl Heart {
     /// Beats when the worker asks for it, and by itself where the worker is busy otherwise.
     async fn beat_until_the_end(mut self, mut given: mpsc::Receiver<Given>) {
         let interval = self.me.lease / BEATS_IN_A_LEASE;
-        let mut waiting = None;
+        let (mut waiting, mut beats_at) = (None, Instant::now() + interval);
         loop {
-            match timeout(interval, given.recv()).await {
+            match timeout_at(beats_at.into(), given.recv()).await {
                 Ok(None) => return,
-                Ok(Some(Given { beat, answer })) => (self.beat, waiting) = (beat, Some(answer)),
+                Ok(Some(Given::Slots(wish, answer))) => {
+                    // Nobody waits any more if the round has ended.
+                    let _ = answer.send(self.take_slots(wish).await);
+                    continue;
+                }
+                Ok(Some(Given::Beat(beat, answer))) => {
+                    (self.beat, waiting) = (beat.with_changes_of(self.beat), Some(answer));
+                }
                 Err(_) => {}
             }
+            beats_at = Instant::now() + interval;
             let told = match timeout(self.me.lease / 2, self.beat_once()).await {
                 Ok(told) => told,
                 Err(_) => Err(unreachable_server(
@@ -128,11 +173,12 @@ impl Heart {
             let told = match told {
                 Ok(news) => {
                     self.outage.ends();
+                    self.beat = self.beat.without_changes();
                     Ok(news)
                 }
                 Err(error) => {
                     // Whatever it is, it may pass: a row that is locked, a session that was ended.
-                    self.client = None;
+                    self.line = None;
                     self.outage.begins();
                     if !self.outage.is_over() {
                         continue;
@@ -141,27 +187,53 @@ impl Heart {
                 }
             };
             if let Some(answer) = waiting.take() {
-                // Nobody waits any more if the round has ended.
                 let _ = answer.send(told);
             }
         }
     }
 
+    /// Takes slots of the rate. The next beat makes a broken connection anew.
+    async fn take_slots(&mut self, wish: SlotsWish) -> Option<Slots> {
+        let Line { client, take_slots } = self.line.as_ref()?;
+        let taken = slots::take(client, take_slots, self.me.start, wish, self.sharers);
+        match timeout(self.me.lease / 2, taken).await {
+            Ok(Ok(slots)) => slots,
+            Ok(Err(_)) | Err(_) => {
+                self.line = None;
+                None
+            }
+        }
+    }
+
     async fn beat_once(&mut self) -> Result<News, LedgerError> {
-        let Self { access, me, client, observed, begun, silent, .. } = self;
-        let client = match client {
-            Some(client) => client,
-            None => client.insert(access.connect_for_beats().await?),
-        };
+        self.tried += 1;
+        let Self { access, me, line, beat, observed, begun, silent, sharers, clock, tried, .. } =
+            self;
         let failed = |error| failed(&access.name, "written", &error);
-        let left = i64::try_from(self.beat.left).unwrap_or(i64::MAX);
+        let Line { client, .. } = match line {
+            Some(line) => line,
+            None => {
+                let client = access.connect_for_beats().await?;
+                let take_slots = slots::prepare(&client).await.map_err(failed)?;
+                line.insert(Line { client, take_slots })
+            }
+        };
+        let left = i64::try_from(beat.left).unwrap_or(i64::MAX);
+        let verdicts = i32::try_from(beat.verdicts.recorded).unwrap_or(i32::MAX);
+        let body = beat.body.map(BodyKind::name);
         let of_me: [&(dyn ToSql + Sync); 1] = [&id(me.start)];
-        let beat: [&(dyn ToSql + Sync); 3] = [&id(me.start), &self.beat.rate, &left];
+        let signs: [&(dyn ToSql + Sync); 5] = [&id(me.start), &beat.rate, &left, &verdicts, &body];
         let asked = begun.elapsed();
-        let (beaten, workers) =
-            join!(biased; client.execute(BEAT, &beat), client.query(WORKERS, &of_me));
-        beaten.map_err(failed)?;
-        let workers = workers.map_err(failed)?;
+        let (beaten, told_stop, told_source, heard, workers) = join!(
+            biased;
+            client.execute(BEAT, &signs),
+            tell_stop(client, me.start, beat.stop),
+            tell_source(client, me.start, beat.source),
+            hear(client, me.start),
+            client.query(WORKERS, &of_me)
+        );
+        beaten.and(told_stop).and(told_source).map_err(failed)?;
+        let (heard, workers) = (heard.map_err(failed)?, workers.map_err(failed)?);
         let others = workers.iter().filter(|row| start(row) != me.start);
         let beats = others.map(|row| ObservedBeat {
             start: start(row),
@@ -170,20 +242,42 @@ impl Heart {
         });
         let gone = observed.look(beats, asked, begun.elapsed());
         let gone_starts: BTreeSet<StartId> = gone.iter().map(|(start, _)| *start).collect();
-        let news = news(*me, &workers, &gone_starts);
+        let fellows = Fellows { me: *me, workers: &workers, silent: &gone_starts };
+        *sharers = fellows.of_account().count();
+        let mut news = fellows.news(heard.as_ref());
+        news.room = match beat.room {
+            Some(wish) => fellows.room(client, wish, *tried).await.map_err(failed)?,
+            None => None,
+        };
+        if beat.verdicts.wants_first && heard.is_some_and(|heard| heard.verdicts >= FIRST as i64) {
+            news.verdicts = first_verdicts(client, me.run).await.map_err(failed)?;
+        }
         if let Ok(mut silent) = silent.lock() {
             *silent = gone_starts;
         }
         if !gone.is_empty()
-            && let Err(error) = declare_dead_if_silent(client, &gone, (self.clock)()).await
+            && let Err(error) = declare_dead_if_silent(client, &gone, clock()).await
         {
             // The beat was answered all the same, and the next one tries again.
             let error = failed(error);
             tracing::warn!(%error, "a silent worker could not be declared dead yet");
-            self.client = None;
+            self.line = None;
         }
         Ok(news)
     }
+}
+
+/// Reads the first verdicts of a run; `None` if they are not all there yet.
+async fn first_verdicts(client: &Client, run: RunId) -> Result<Option<FirstVerdicts>, Error> {
+    let verdicts = codes_of(FirstVerdicts::is_verdict);
+    let rows = client.query(&hearsay::first_verdicts(run, &verdicts, FIRST), &[]).await?;
+    let mut earliest = Earliest::default();
+    for row in &rows {
+        if let Some(class) = class_of(row.get(1)) {
+            earliest.answered(WallMs(row.get(0)), class);
+        }
+    }
+    Ok(Some(earliest.counted()).filter(|verdicts| verdicts.are_in()))
 }
 
 /// Returns the start in the first column of a row.
@@ -191,18 +285,67 @@ fn start(row: &Row) -> StartId {
     StartId(row.get::<_, i32>(0).cast_unsigned())
 }
 
-/// Makes the news for a worker from the rows of [`WORKERS`].
-fn news(me: Me, workers: &[Row], silent: &BTreeSet<StartId>) -> News {
-    let own = workers.iter().find(|row| start(row) == me.start);
-    let living: Vec<&Row> = workers.iter().filter(|row| !silent.contains(&start(row))).collect();
-    let run = me.run.0.cast_signed();
-    let of_run = living.iter().filter(|row| row.get::<_, i64>(1) == run && !row.get::<_, bool>(6));
-    let of_account: Vec<_> = living.iter().filter(|row| row.get::<_, bool>(2)).collect();
-    News {
-        generation: own.map_or(0, |row| row.get::<_, i32>(3).cast_unsigned()),
-        has_ended: own.is_none(),
-        members: of_run.map(|row| start(row)).collect(),
-        sharers: u32::try_from(of_account.len()).unwrap_or(u32::MAX),
-        rate: of_account.iter().filter_map(|row| row.get::<_, Option<f64>>(4)).reduce(f64::min),
+/// The workers that a worker has read: the rows of [`WORKERS`].
+struct Fellows<'a> {
+    me: Me,
+    workers: &'a [Row],
+    silent: &'a BTreeSet<StartId>,
+}
+
+impl Fellows<'_> {
+    fn living(&self) -> impl Iterator<Item = &Row> {
+        self.workers.iter().filter(|row| !self.silent.contains(&start(row)))
+    }
+
+    fn of_account(&self) -> impl Iterator<Item = &Row> {
+        self.living().filter(|row| row.get::<_, bool>(2))
+    }
+
+    /// Returns the workers of the run that have not ended. The silent ones are among them.
+    fn of_run(&self) -> impl Iterator<Item = &Row> {
+        let run = self.me.run.0.cast_signed();
+        self.workers.iter().filter(move |row| row.get::<_, i64>(1) == run)
+    }
+
+    fn news(&self, heard: Option<&Hearsay>) -> News {
+        let own = self.workers.iter().find(|row| start(row) == self.me.start);
+        let members = self
+            .of_run()
+            .filter(|row| !self.silent.contains(&start(row)) && !row.get::<_, bool>(6))
+            .map(start);
+        // The oldest worker that has something to send tries whether the source answers again.
+        let has_left = |row: &&Row| row.get::<_, i64>(8) > 0;
+        let prober = self.of_account().filter(has_left).map(start).min();
+        let pause = heard.map_or(0.0, |heard| heard.pause);
+        News {
+            generation: own.map_or(0, |row| row.get::<_, i32>(3).cast_unsigned()),
+            has_ended: own.is_none(),
+            members: members.collect(),
+            rate: self.of_account().filter_map(|row| row.get::<_, Option<f64>>(4)).reduce(f64::min),
+            pause: Duration::try_from_secs_f64(pause).unwrap_or_default(),
+            source: SourceNews {
+                is_down: heard.is_some_and(|heard| heard.is_source_down),
+                is_prober: prober.is_none_or(|prober| prober == self.me.start),
+            },
+            stop: heard.and_then(|heard| heard.stop),
+            body: self.living().find_map(|row| BodyKind::from_name(row.get::<_, Option<&str>>(9)?)),
+            verdicts: None,
+            room: None,
+        }
+    }
+
+    /// Fulfils the wish of this worker for room.
+    async fn room(
+        &self,
+        client: &Client,
+        wish: RoomWish,
+        number: i64,
+    ) -> Result<Option<Room>, Error> {
+        let (Me { start: me, run, .. }, workers) = (self.me, self.of_run().count() as u64);
+        let asked = room::Asked { start: me, run, wish, number, workers };
+        let told = room::fulfil(client, &asked).await?;
+        let has_unused = |row: &Row| start(row) != me && row.get::<_, i64>(10) > 0;
+        let may_grow = |told: &Granted| told.of_run < wish.max || self.of_run().any(has_unused);
+        Ok(told.map(|told| Room { total: told.room, may_grow: may_grow(&told) }))
     }
 }

@@ -12,6 +12,8 @@ use crate::ledger::key;
 
 /// The tables.
 const TABLES: &str = include_str!("schema.sql");
+/// Turns the tables of the version before into those of this version.
+const UPGRADE: &str = include_str!("upgrade.sql");
 
 /// Result of [`crate::ledger::create`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub enum Created {
     New,
     /// The ledger was there already, for the same origin and key.
     WasThere,
+    /// The ledger was there, made by an earlier version of this program, and was upgraded.
+    Upgraded,
 }
 
 /// Creates a ledger, and its key file if there is none.
@@ -40,15 +44,23 @@ pub(crate) fn create(location: &SharedLocation) -> Result<Created, LedgerError> 
                 session.client.batch_execute(&script).await.map_err(failed)?;
                 Ok(Created::New)
             }
-            Err(error) => Err(error),
-            Ok(()) => {
-                let key = key::read(&location.key)?
-                    .ok_or_else(|| key::missing(&location.key, &session.access.name))?;
-                meta::check_stamps(&session.client, &session.access.name, &location, &key).await?;
-                Ok(Created::WasThere)
+            Err(LedgerError::Version { .. }) if meta::is_of_the_version_before(session).await? => {
+                check_stamps(session, &location).await?;
+                session.check_nobody_lives().await?;
+                let failed = session.write_failed();
+                session.client.batch_execute(UPGRADE).await.map_err(failed)?;
+                Ok(Created::Upgraded)
             }
+            Err(error) => Err(error),
+            Ok(()) => check_stamps(session, &location).await.map(|()| Created::WasThere),
         }
     })
+}
+
+async fn check_stamps(session: &Session, location: &SharedLocation) -> Result<(), LedgerError> {
+    let ledger = &session.access.name;
+    let key = key::read(&location.key)?.ok_or_else(|| key::missing(&location.key, ledger))?;
+    meta::check_stamps(&session.client, ledger, location, &key).await
 }
 
 /// Returns the statements that create a ledger. Creates the key file if there is none, because the

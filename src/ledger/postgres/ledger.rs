@@ -21,8 +21,8 @@ use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::transfer::{Moved, MovedAttempt};
 use crate::ledger::{
     AttemptDetail, Beat, Facts, FoundRun, Journal, Ledger, LedgerError, LedgerName, News, OpenRun,
-    Others, OwnAttempt, Purged, Recorded, RunId, RunRef, ShowLedger, Standing, StartEnd,
-    StartRequest, Status, Unrecorded, key,
+    Others, OwnAttempt, Purged, Recorded, RunId, RunRef, ShowLedger, Slots, SlotsWish, Standing,
+    StartEnd, StartRequest, Status, Unrecorded, key,
 };
 use crate::model::attempt::{AttemptId, Batch, StartId, WallMs};
 use crate::rules::body::BodyKind;
@@ -427,6 +427,14 @@ impl Journal for PgJournal {
             }
         };
         heard.boxed()
+    }
+
+    fn take_slots(
+        &mut self,
+        wish: SlotsWish,
+    ) -> impl Future<Output = Option<Slots>> + Unpin + 'static {
+        let asked = self.0.beats.as_ref().map(|beats| beats.take_slots(wish));
+        async move { asked?.await.ok().flatten() }.boxed()
     }
 
     fn finish(self) -> Result<PgLedger, LedgerError> {

@@ -14,6 +14,7 @@ use tokio_postgres::types::ToSql;
 
 use super::batch::id;
 use super::error::unreachable_server;
+use super::hearsay::hear;
 use super::reap::declare_dead;
 use super::session::Session;
 use crate::ledger::observed::ObservedBeat;
@@ -36,28 +37,20 @@ struct Unended {
     beat: Option<ObservedBeat>,
     /// True if its last beat is younger than its lease, by the server's clock.
     is_fresh: bool,
-    is_limited: bool,
 }
 
 impl Session {
-    /// Checks that a run may get one more worker. A worker that keeps to a budget works alone,
-    /// because nobody else knows what it is about to spend. All workers of a run must agree about
-    /// which pairs are done.
+    /// Checks that a run may get one more worker: all workers of a run must agree about which pairs
+    /// are done, and about whether there is a budget.
     pub(super) async fn check_fellow_workers(
         &mut self,
         run: RunId,
         opening: &StartRequest,
     ) -> Result<(), LedgerError> {
-        // One look at all of them: what is not looked at is not observed.
-        let which = format!(
-            "s.run = {} AND ({} OR s.is_limited OR s.rules <> '{}')",
-            run.0, opening.is_limited, opening.rules
-        );
-        let why = |of: &Unended| match opening.is_limited || of.is_limited {
-            true => "a run with --max-charges or --max-cost has one worker at a time",
-            false => "its workers have other flags (--in-doubt, --retry-refused, --max-attempts)",
-        };
-        self.clear_the_way(&which, why, opening.at).await
+        let which = format!("s.run = {} AND s.rules <> '{}'", run.0, opening.rules);
+        let why = "its workers have other flags: either all or none of them have a limit of charges \
+            or of cost, and --in-doubt, --retry-refused and --max-attempts are the same";
+        self.clear_the_way(&which, |_| why, opening.at).await
     }
 
     /// Checks that no worker lives on this run, and ends its silent starts.
@@ -73,6 +66,20 @@ impl Session {
     /// Checks that no worker lives on the whole ledger, and ends all silent starts.
     pub(super) async fn check_nobody_works(&mut self, now: WallMs) -> Result<(), LedgerError> {
         self.clear_the_way("true", |_| "a purge needs the ledger alone", now).await
+    }
+
+    /// Checks that no worker has beaten lately, on tables of any version.
+    pub(super) async fn check_nobody_lives(&self) -> Result<(), LedgerError> {
+        let lives = format!(
+            "SELECT EXISTS (SELECT 1 FROM starts s JOIN beats b ON b.start = s.id WHERE {LIVES})"
+        );
+        let row = self.client.query_one(&lives, &[]).await.map_err(self.read_failed())?;
+        if row.get(0) {
+            let what = "is in use, and an upgrade needs it alone".to_owned();
+            let ledger = self.access.name.clone();
+            return Err(LedgerError::UnderWay { ledger, what, may_be_dead: None });
+        }
+        Ok(())
     }
 
     /// Checks that no worker lives whose start the condition on `s` selects, and ends these starts.
@@ -123,7 +130,7 @@ impl Session {
     async fn unended(&self, which: &str) -> Result<Vec<Unended>, LedgerError> {
         let query = format!(
             "SELECT s.run, s.host, s.began_at, s.id, b.number,
-                extract(epoch FROM b.lease)::float8, coalesce({LIVES}, false), s.is_limited
+                extract(epoch FROM b.lease)::float8, coalesce({LIVES}, false)
              FROM starts s LEFT JOIN beats b ON b.start = s.id AND NOT b.is_dead
              WHERE s.ended_at IS NULL AND s.id <> {} AND {which} ORDER BY s.id",
             self.own_start()
@@ -136,8 +143,8 @@ impl Session {
                 lease: Duration::try_from_secs_f64(row.get(5)).unwrap_or_default(),
             });
             let (run, host, began_at) = (row.get(0), row.get(1), row.get(2));
-            let (is_fresh, is_limited) = (row.get(6), row.get(7));
-            Unended { run, host, began_at, start, beat, is_fresh, is_limited }
+            let is_fresh = row.get(6);
+            Unended { run, host, began_at, start, beat, is_fresh }
         };
         let rows = self.client.query(&query, &[]).await.map_err(self.read_failed())?;
         Ok(rows.iter().map(unended).collect())
@@ -217,6 +224,8 @@ impl Session {
             output: row.get(3),
         });
         let declared_dead = row.get::<_, i64>(0).cast_unsigned();
-        Ok(Others { living, declared_dead, delivered, has_ended: row.get(5) })
+        let heard = hear(&self.client, run.start).await.map_err(self.read_failed())?;
+        let stop = heard.and_then(|heard| heard.stop);
+        Ok(Others { living, declared_dead, delivered, has_ended: row.get(5), stop })
     }
 }

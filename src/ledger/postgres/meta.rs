@@ -4,11 +4,12 @@ use tokio_postgres::Client;
 
 use super::error::failed;
 use super::location::SharedLocation;
+use super::session::Session;
 use crate::ledger::{LedgerError, LedgerName, key};
 use crate::rules::pair_key::CLEANING_VERSION;
 
 /// Version of the tables.
-pub(super) const SCHEMA_VERSION: i32 = 2;
+pub(super) const SCHEMA_VERSION: i32 = 3;
 
 /// Returns a value of the `meta` table.
 pub(super) async fn get(
@@ -71,6 +72,12 @@ pub(super) async fn check_version(client: &Client, ledger: &LedgerName) -> Resul
         }
         Some(_) => Ok(()),
     }
+}
+
+/// Checks whether a ledger is of the version before this one, which can be upgraded.
+pub(super) async fn is_of_the_version_before(session: &Session) -> Result<bool, LedgerError> {
+    let version = get(&session.client, &session.access.name, "schema").await?;
+    Ok(version == Some((SCHEMA_VERSION - 1).to_string()))
 }
 
 /// Checks that a ledger has the expected origin, key and cleaning rules.

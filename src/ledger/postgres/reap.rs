@@ -6,6 +6,7 @@
 
 use tokio_postgres::{Client, Error, Row};
 
+use super::room::take_back;
 use crate::ledger::codes::KILLED;
 use crate::model::attempt::{StartId, WallMs};
 
@@ -49,7 +50,8 @@ pub(super) async fn declare_dead(client: &Client, row: &Row, now: WallMs) -> Res
     let next = "UPDATE starts SET generation = generation + 1 WHERE id = $1";
     client.execute(next, &[&start]).await?;
     client.execute("UPDATE beats SET is_dead = true WHERE start = $1", &[&start]).await?;
-    lose_open_attempts(client, row, now).await
+    lose_open_attempts(client, row, now).await?;
+    take_back(client, start).await
 }
 
 /// Declares the open attempts of a start lost. `row` holds the start and its lowest open attempt.

@@ -11,7 +11,10 @@ use tokio_postgres::types::ToSql;
 
 use super::batch::id;
 use super::codes::class_of;
+use super::hearsay::{begin_account, tell_stop};
+use super::living::COUNTS_AS_LIVING;
 use super::reap::lose_open_attempts;
+use super::room::take_back;
 use super::session::Session;
 use crate::ledger::codes::KILLED;
 use crate::ledger::recording::Writing;
@@ -20,6 +23,7 @@ use crate::ledger::{
 };
 use crate::model::attempt::{StartId, WallMs};
 use crate::model::money::Tally;
+use crate::model::stop::StopReason;
 use crate::rules::tally::count;
 
 /// Begins a transaction that changes runs or starts. The ones before it are waited for.
@@ -185,22 +189,35 @@ impl Session {
     async fn add_start(&self, run: RunId, beginning: &Beginning) -> Result<StartId, LedgerError> {
         let Beginning { opening, host, lease, .. } = beginning;
         let failed = self.write_failed();
-        let add = "INSERT INTO starts (run, account, host, is_limited, rules, began_at)
-            VALUES ($1, $2, $3, $4, $5, $6) RETURNING id";
-        let values: [&(dyn ToSql + Sync); 6] = [
-            &run.0.cast_signed(),
-            &&opening.account[..],
-            host,
-            &opening.is_limited,
-            &opening.rules,
-            &opening.at.0,
-        ];
+        let account = &opening.account[..];
+        begin_account(&self.client, account, COUNTS_AS_LIVING).await.map_err(&failed)?;
+        if opening.is_limited {
+            self.count_used_room(run).await?;
+        }
+        let add = "INSERT INTO starts (run, account, host, rules, began_at)
+            VALUES ($1, $2, $3, $4, $5) RETURNING id";
+        let values: [&(dyn ToSql + Sync); 5] =
+            [&run.0.cast_signed(), &account, host, &opening.rules, &opening.at.0];
         let row = self.client.query_one(add, &values).await.map_err(&failed)?;
         let start: i32 = row.get(0);
         let live = "INSERT INTO beats (start, seen_at, lease)
             VALUES ($1, clock_timestamp(), make_interval(secs => $2))";
         self.client.execute(live, &[&start, &lease.as_secs_f64()]).await.map_err(&failed)?;
         Ok(StartId(start.cast_unsigned()))
+    }
+
+    /// Counts what a run has used of its budget, if no other start of it has room.
+    async fn count_used_room(&self, run: RunId) -> Result<(), LedgerError> {
+        let failed = self.write_failed();
+        let number = run.0.cast_signed();
+        let unended = "SELECT EXISTS (SELECT 1 FROM starts WHERE run = $1 AND ended_at IS NULL)";
+        let unended = self.client.query_one(unended, &[&number]).await.map_err(&failed)?;
+        if unended.get(0) {
+            return Ok(());
+        }
+        let used = i64::try_from(self.tally_of(run).await?.at_most()).unwrap_or(i64::MAX);
+        let put = "UPDATE runs SET granted = $2 WHERE id = $1";
+        self.client.execute(put, &[&number, &used]).await.map(drop).map_err(failed)
     }
 
     /// Returns the costs of a run. Open attempts count as in doubt.
@@ -238,6 +255,11 @@ impl Session {
             let own = "SELECT id, low FROM starts WHERE id = $1 FOR UPDATE";
             let own = session.client.query_one(own, &[&start]).await.map_err(&failed)?;
             lose_open_attempts(&session.client, &own, ending.at).await.map_err(&failed)?;
+            take_back(&session.client, start).await.map_err(&failed)?;
+            let told = stop.and_then(StopReason::told);
+            tell_stop(&session.client, StartId(start.cast_unsigned()), told)
+                .await
+                .map_err(&failed)?;
             let end = "UPDATE starts SET ended_at = $2, stop = $3, exit = $4 WHERE id = $1";
             session.client.execute(end, &[&start, &at, &stop, &exit]).await.map_err(&failed)?;
             if ends_run {

@@ -20,7 +20,12 @@ CREATE TABLE runs (
     exit smallint,
     -- The start that finished the run, and where it wrote the output (masked).
     ended_by int,
-    output text
+    output text,
+    -- Number of charges that are used, or given to living starts as room.
+    granted bigint NOT NULL DEFAULT 0,
+    -- Reason to stop that a worker has found, for all starts up to this number.
+    stop text,
+    stop_until int
 ) WITH (fillfactor = 50);
 CREATE INDEX ON runs (fingerprint);
 
@@ -29,8 +34,6 @@ CREATE TABLE starts (
     run bigint NOT NULL,
     account bytea NOT NULL,
     host text NOT NULL,
-    -- True if the start keeps to a budget. Such a start works on its run alone.
-    is_limited boolean NOT NULL DEFAULT false,
     began_at bigint NOT NULL,
     -- Rises when the start is declared dead, so that its later batches are noticed.
     generation int NOT NULL DEFAULT 0,
@@ -60,8 +63,28 @@ CREATE TABLE beats (
     -- True after the worker was declared dead, until it beats again.
     is_dead boolean NOT NULL DEFAULT false,
     rate float8,
-    left_over bigint NOT NULL DEFAULT 0
+    left_over bigint NOT NULL DEFAULT 0,
+    -- Number of verdicts of the start, which need not rise above 200.
+    verdicts int NOT NULL DEFAULT 0,
+    -- Body kind that an answer has proved.
+    body text,
+    -- Number of charges that the start may cause, the unused part of it, and the number of the
+    -- wish that was fulfilled last: one that comes late is not fulfilled.
+    room bigint NOT NULL DEFAULT 0,
+    unused bigint NOT NULL DEFAULT 0,
+    wish bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 25);
+
+-- What all workers that use an account keep to: the next free slot of the rate, a pause, an outage
+-- of the source, and a reason to stop, for all starts up to this number.
+CREATE TABLE pace (
+    account bytea PRIMARY KEY,
+    next_slot timestamptz NOT NULL DEFAULT 'epoch',
+    paused_until timestamptz NOT NULL DEFAULT 'epoch',
+    down_since timestamptz,
+    stop text,
+    stop_until int
+) WITH (fillfactor = 10);
 
 -- One row a pair: the latest attempt and whether it is open, and the latest attempt that gave the
 -- pair an end (ended, with class and time) with the one before (prior).

@@ -246,9 +246,10 @@ fn workers_of_one_run_hear_of_each_other() {
     refused(&mut first, &run, claim(&run, 1, 7, 0));
     assert_eq!(known(&mut second, &RunRef::Open(run.id)), []);
     let mut third = open();
-    let limited = crate::ledger::StartRequest { is_limited: true, ..opening(1, 1) };
+    let rules = "limited=true".to_owned();
+    let limited = crate::ledger::StartRequest { is_limited: true, rules, ..opening(1, 1) };
     let told = third.open_run(&limited).unwrap_err().to_string();
-    assert!(told.contains("has one worker at a time"), "{told}");
+    assert!(told.contains("its workers have other flags"), "{told}");
     let changed = third.open_run(&opening(2, 1)).unwrap_err().to_string();
     assert!(changed.contains("the file has changed"), "{changed}");
     let finished = crate::ledger::StartEnd {

@@ -3,16 +3,20 @@
 //!
 //! Never: is part of the program.
 
+mod told;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::ledger::recording::{KnownStart, Told, Writing};
 use crate::ledger::{
-    Delivered, EarlierFact, Member, News, Others, OwnAttempt, RunId, Standing, StartEnd,
+    Beat, Delivered, EarlierFact, Member, Others, OwnAttempt, RunId, Standing, StartEnd,
 };
 use crate::model::attempt::{
     AttemptId, Batch, Intent, PairKey, PairVersion, Settlement, StartId, WallMs,
 };
 use crate::model::class::{Class, Lost};
+use crate::model::stop::StopReason;
 use crate::rules::pair_table::{PairIndex, SortedKeys};
 
 const KILLED: Class = Class::InDoubt(Lost::Killed);
@@ -32,6 +36,16 @@ pub(crate) enum Gap {
     BeatenSince,
     /// A late answer to an attempt that was declared lost is dropped.
     LateAnswersDropped,
+    /// Each worker gets the whole budget as its room.
+    WholeRoomEach,
+    /// A wish for room that comes late is fulfilled.
+    LateWishes,
+    /// A worker that was declared dead keeps the room that was taken back.
+    KeepsItsRoom,
+    /// Each worker gets the slots that others have too.
+    SlotsTwice,
+    /// A pause does not hold the others back.
+    NoPause,
 }
 
 /// One run.
@@ -41,6 +55,19 @@ struct Run {
     /// True while the run is open.
     is_open: bool,
     end: Option<(StartId, StartEnd)>,
+    /// Room of all its starts.
+    granted: u64,
+    /// Reason to stop, for all starts up to a number.
+    stop: Option<(StopReason, StartId)>,
+}
+
+/// What all workers keep to. They use one account.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pace {
+    next_slot: Duration,
+    paused_until: Duration,
+    is_down: bool,
+    stop: Option<(StopReason, StartId)>,
 }
 
 /// One start, and the beats of its worker.
@@ -54,8 +81,11 @@ struct Start {
     /// True after the worker was declared dead, until it is seen again.
     is_dead: bool,
     number: u64,
-    rate: Option<f64>,
-    left: u64,
+    beat: Beat,
+    room: u64,
+    unused: u64,
+    /// Number of the wish for room that was fulfilled last.
+    wish: u64,
 }
 
 /// The row of a pair.
@@ -80,6 +110,7 @@ pub(crate) struct SharedStore {
     settlements: BTreeMap<AttemptId, Settlement>,
     orphans: BTreeMap<AttemptId, WallMs>,
     voids: BTreeSet<AttemptId>,
+    pace: Pace,
     pub(crate) gap: Option<Gap>,
 }
 
@@ -104,11 +135,18 @@ impl SharedStore {
             Some(at) if !self.runs[at].is_open => return None,
             Some(at) => at,
             None => {
-                self.runs.push(Run { file, is_open: true, end: None });
+                self.runs.push(Run { file, is_open: true, end: None, granted: 0, stop: None });
                 self.runs.len() - 1
             }
         };
         let run = RunId(at as u64 + 1);
+        let lives = |start: &Start| !start.has_ended;
+        if !self.starts.iter().any(|start| lives(start) && start.run == run) {
+            self.runs[at].granted = self.used(|start| self.start(start).run == run);
+        }
+        if !self.starts.iter().any(|start| lives(start) && !start.is_dead) {
+            self.pace.is_down = false;
+        }
         self.starts.push(Start {
             run,
             generation: 0,
@@ -117,8 +155,10 @@ impl SharedStore {
             has_ended: false,
             is_dead: false,
             number: 0,
-            rate: None,
-            left: 0,
+            beat: Beat::default(),
+            room: 0,
+            unused: 0,
+            wish: 0,
         });
         Some((run, StartId(self.starts.len() as u32)))
     }
@@ -126,6 +166,7 @@ impl SharedStore {
     /// Records the end of a start, and of its run if `ends_run` is true.
     pub(crate) fn end(&mut self, start: StartId, ends_run: bool, ending: &StartEnd) {
         self.start_mut(start).has_ended = true;
+        self.take_back(start);
         let run = self.start(start).run;
         let run = &mut self.runs[run.0 as usize - 1];
         if ends_run && run.is_open {
@@ -264,37 +305,6 @@ impl SharedStore {
         attempts.iter().copied().filter(|attempt| self.intents.contains_key(attempt)).collect()
     }
 
-    /// Gives a sign of life.
-    pub(crate) fn beat(&mut self, start: StartId, rate: Option<f64>, left: u64) {
-        let row = self.start_mut(start);
-        row.number += 1;
-        (row.is_dead, row.rate, row.left) = (false, rate, left);
-    }
-
-    /// Returns the other workers that have not ended and were not declared dead, each with its
-    /// number of beats.
-    pub(crate) fn beats(&self, me: StartId) -> Vec<(StartId, u64)> {
-        let all = (1..).map(StartId).zip(&self.starts);
-        let living = all.filter(|(id, row)| *id != me && !row.has_ended && !row.is_dead);
-        living.map(|(id, row)| (id, row.number)).collect()
-    }
-
-    /// Returns what a worker hears after its beat. These workers are silent.
-    pub(crate) fn news(&self, me: StartId, silent: &BTreeSet<StartId>) -> News {
-        let run = self.start(me).run;
-        let all = || (1..).map(StartId).zip(&self.starts);
-        let lives =
-            |id: StartId, row: &Start| !row.has_ended && !row.is_dead && !silent.contains(&id);
-        let living = || all().filter(move |(id, row)| lives(*id, row));
-        News {
-            generation: self.start(me).generation,
-            has_ended: self.start(me).has_ended,
-            members: living().filter(|(_, row)| row.run == run).map(|(id, _)| id).collect(),
-            sharers: living().count() as u32,
-            rate: living().filter_map(|(_, row)| row.rate).reduce(f64::min),
-        }
-    }
-
     /// Checks whether a worker that was observed with this number of beats may be declared dead.
     pub(crate) fn may_be_declared_dead(&self, start: StartId, number: u64) -> bool {
         let row = self.start(start);
@@ -333,6 +343,7 @@ impl SharedStore {
                 };
             }
         }
+        self.take_back(start);
     }
 
     /// Returns the other workers of a run, of which these are silent.
@@ -343,8 +354,11 @@ impl SharedStore {
             id != me && !row.has_ended && !row.is_dead && !silent.contains(&id)
         };
         let living = of_run().filter(|(id, row)| lives(*id, row));
-        let member =
-            |(start, row): (StartId, &Start)| Member { start, host: String::new(), left: row.left };
+        let member = |(start, row): (StartId, &Start)| Member {
+            start,
+            host: String::new(),
+            left: row.beat.left,
+        };
         let delivered = self.runs[run.0 as usize - 1].end.as_ref().map(|(_, ending)| Delivered {
             exit: ending.exit,
             host: String::new(),
@@ -355,6 +369,7 @@ impl SharedStore {
             declared_dead: of_run().map(|(_, row)| u64::from(row.generation)).sum(),
             delivered,
             has_ended: self.start(me).has_ended,
+            stop: self.stop_of(me),
         }
     }
 
@@ -450,9 +465,14 @@ impl SharedStore {
         self.pairs.values().map(row).collect()
     }
 
-    /// Returns true if every run has ended.
-    pub(crate) fn is_over(&self) -> bool {
-        self.runs.iter().all(|run| !run.is_open)
+    /// Returns the room of each run that is open.
+    pub(crate) fn open_runs(&self) -> impl Iterator<Item = u64> {
+        self.runs.iter().filter(|run| run.is_open).map(|run| run.granted)
+    }
+
+    /// Returns the time until which all workers pause, and whether the source is down.
+    pub(crate) const fn pace(&self) -> (Duration, bool) {
+        (self.pace.paused_until, self.pace.is_down)
     }
 
     /// Returns the run of a start.

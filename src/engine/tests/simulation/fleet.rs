@@ -39,8 +39,10 @@ enum Sabotage {
     HastyReaper,
     /// What a silent worker has open is read before its row is locked.
     EarlySnapshot,
-    /// Each worker keeps to the whole rate.
-    OwnRate,
+    /// A worker does not hear that the source is down.
+    DeafToOutages,
+    /// Each worker tries whether the source answers again.
+    ProbesToo,
     /// A batch that is offered again has new numbers of attempts.
     NewNumbers,
     /// The number of a batch that was fenced is not used again.
@@ -51,9 +53,11 @@ enum Sabotage {
     NoRecall,
     /// A worker does not hear that it was declared dead.
     DeafToItsDeath,
+    /// A worker uses room after a batch has shown that it was declared dead.
+    StaleRoom,
 }
 
-const SABOTAGES: [Sabotage; 15] = [
+const SABOTAGES: [Sabotage; 22] = [
     Sabotage::Ledger(Gap::NoVersion),
     Sabotage::Ledger(Gap::OpenToo),
     Sabotage::Ledger(Gap::NoBump),
@@ -63,7 +67,14 @@ const SABOTAGES: [Sabotage; 15] = [
     Sabotage::Ledger(Gap::LateAnswersDropped),
     Sabotage::NoLease,
     Sabotage::EarlySnapshot,
-    Sabotage::OwnRate,
+    Sabotage::Ledger(Gap::WholeRoomEach),
+    Sabotage::Ledger(Gap::LateWishes),
+    Sabotage::Ledger(Gap::KeepsItsRoom),
+    Sabotage::Ledger(Gap::SlotsTwice),
+    Sabotage::Ledger(Gap::NoPause),
+    Sabotage::DeafToOutages,
+    Sabotage::ProbesToo,
+    Sabotage::StaleRoom,
     Sabotage::NewNumbers,
     Sabotage::MovesOn,
     Sabotage::SendsRefused,
@@ -110,6 +121,10 @@ fn whatever_happens_to_a_fleet() {
             "healed",
             "resent",
             "finished",
+            "slots taken",
+            "pause told",
+            "budget used",
+            "source down",
         ] {
             assert!(seen.contains_key(what), "it never happened: {what}");
         }

@@ -129,6 +129,11 @@ impl Vendor {
         }
     }
 
+    /// Lets the source fail for a while.
+    pub(super) fn fail(&mut self, from: Duration, to: Duration) {
+        self.weather.outage = Some((from, to, DOWN));
+    }
+
     /// Returns the answer to the call of an attempt, and writes the call into the log.
     pub(super) fn answer(
         &mut self,

@@ -1,7 +1,7 @@
 //! The invariants of a fleet, checked from outside: against the vendor's log and the clock of the
 //! world.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::engine::tests::book::Sale;
@@ -13,6 +13,9 @@ use crate::model::class::{Class, End, Lost, NotSent};
 /// Time in which the calls of all workers are counted.
 const WATCHED: Duration = Duration::from_secs(10);
 
+/// Difference between two moments that counts as none.
+const CLOSE: Duration = Duration::from_millis(300);
+
 /// What the checks remember.
 #[derive(Debug, Default)]
 pub(super) struct Checks {
@@ -23,8 +26,13 @@ pub(super) struct Checks {
     /// Time of the world at which the last beat of a worker reached the ledger.
     beaten_at: BTreeMap<StartId, Duration>,
     latest_sends: VecDeque<Duration>,
-    /// Time of the last event that changes who shares the rate.
-    pub(super) unrest_at: Duration,
+    /// Time of the world at which the workers were told to pause.
+    pause_told: Duration,
+    paused_until: Duration,
+    /// Time of the world since which the source is known to be down.
+    down_since: Option<Duration>,
+    /// Workers that have sent in the outage, in the order of their calls.
+    probers: Vec<StartId>,
     /// Times in which the ledger did not answer.
     outages: Vec<(Duration, Duration)>,
 }
@@ -108,11 +116,27 @@ impl Checks {
         Ok(())
     }
 
-    /// Checks the rate of all workers together, where their number has not changed for a while.
-    pub(super) fn rate(
+    /// Notes what the ledger tells the workers now.
+    pub(super) fn told(&mut self, store: &SharedStore, now: Duration) {
+        let (paused_until, is_down) = store.pace();
+        if paused_until > self.paused_until {
+            if self.paused_until <= now {
+                self.pause_told = now;
+            }
+            self.paused_until = paused_until;
+        }
+        self.down_since = if is_down { self.down_since.or(Some(now)) } else { None };
+        if !is_down {
+            self.probers.clear();
+        }
+    }
+
+    /// Checks the calls of all workers together: their rate, and that they heed what they were
+    /// told. Whoever sends has heard everything that is older than half a lease.
+    pub(super) fn together(
         &mut self,
+        start: StartId,
         rate: Option<f64>,
-        workers: usize,
         lease: Duration,
         now: Duration,
     ) -> Result<(), String> {
@@ -120,13 +144,37 @@ impl Checks {
         while self.latest_sends.front().is_some_and(|at| *at + WATCHED <= now) {
             self.latest_sends.pop_front();
         }
-        let (Some(rate), true) = (rate, now > self.unrest_at + lease / 2 + WATCHED) else {
-            return Ok(());
-        };
-        // Each worker may have a burst of one call, and one call that was due before.
-        let most = rate * WATCHED.as_secs_f64() + 2.0 * workers as f64;
+        let heard = now.saturating_sub(lease / 2);
+        if self.pause_told < heard && self.paused_until > now + CLOSE {
+            return Err(format!("start {} sends in a pause", start.0));
+        }
+        if self.down_since.is_some_and(|since| since < heard) && self.takes_turns(start) {
+            return Err(format!("{:?} take turns in an outage", self.probers));
+        }
+        let Some(rate) = rate else { return Ok(()) };
+        // A call may leave a little late, and the answers of the ledger take a little time.
+        let most = rate * (WATCHED + CLOSE).as_secs_f64() + 1.0;
         let sent = self.latest_sends.len();
         if sent as f64 > most { Err(format!("{sent} in 10 s of {rate}/s")) } else { Ok(()) }
+    }
+
+    /// Notes a call in an outage of the source, which one worker at a time tries. Its place may pass
+    /// on to another worker, and come back a few times.
+    fn takes_turns(&mut self, start: StartId) -> bool {
+        if self.probers.last() != Some(&start) {
+            self.probers.push(start);
+        }
+        let different: BTreeSet<&StartId> = self.probers.iter().collect();
+        self.probers.len() > different.len() + 4
+    }
+
+    /// Checks that a run keeps to its budget.
+    pub(super) fn budget(store: &SharedStore, run: RunId, max: Option<u64>) -> Result<(), String> {
+        let used = store.used_of_run(run);
+        match max {
+            Some(max) if used > max => Err(format!("{used} of {max} charges of {run:?}")),
+            _ => Ok(()),
+        }
     }
 
     /// Checks that a worker which is declared dead was really silent for a lease, while the ledger

@@ -29,7 +29,6 @@ impl World {
         self.is_up = false;
         self.down_until = self.down_until.max(now + long);
         self.checks.outage(now, now + long);
-        self.checks.unrest_at = self.checks.unrest_at.max(self.down_until);
         self.schedule(self.down_until, Happening::Up);
     }
 
@@ -41,7 +40,6 @@ impl World {
         self.delay_batches(pid);
         let after = secs(self.dice.below(30));
         self.schedule(self.now + after, Happening::Spawn(process.file));
-        self.checks.unrest_at = self.checks.unrest_at.max(self.now);
     }
 
     /// Disturbs a process that goes on afterwards.
@@ -81,7 +79,6 @@ impl World {
         };
         self.saw(what);
         self.tell(|| format!("{pid}: {what} for {long:?}"));
-        self.checks.unrest_at = self.checks.unrest_at.max(now + long);
         self.delay_batches(pid);
     }
 

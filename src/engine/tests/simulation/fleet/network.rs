@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::Sabotage;
 use crate::ledger::recording::{KnownStart, Port, Told, Writing};
-use crate::ledger::{Beat, LedgerError, LedgerName, News};
+use crate::ledger::{Beat, LedgerError, LedgerName, News, Slots, SlotsWish};
 use crate::model::attempt::{AttemptId, Batch, StartId};
 
 /// First and longest pause before the ledger is asked again.
@@ -24,6 +24,7 @@ pub(super) enum Request {
     Known(StartId),
     RecordedAmong(Vec<AttemptId>),
     Beat(Beat),
+    Slots(SlotsWish),
     /// Declares workers dead that were observed with these numbers of beats.
     Reap(Vec<(StartId, u64)>),
     /// The second half of a reap that read too early.
@@ -41,6 +42,7 @@ pub(super) enum Response {
     Recorded(Vec<AttemptId>),
     /// The news, and the beats of the others, by which the worker tells who is silent.
     News(News, Vec<(StartId, u64)>),
+    Slots(Slots),
     Done,
 }
 

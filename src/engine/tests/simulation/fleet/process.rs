@@ -16,7 +16,7 @@ use super::network::{Link, Request, SimPort};
 use crate::engine::{Candidate, Dispatcher, Hands, NextRow, Ticket};
 use crate::ledger::observed::Observed;
 use crate::ledger::recording::{Writing, record};
-use crate::ledger::{Beat, Others, Recorded, RunId, Unrecorded};
+use crate::ledger::{Beat, Others, Recorded, RunId, SlotsWish, Unrecorded};
 use crate::model::attempt::{AttemptId, Batch, StartId, Tick, WallMs};
 use crate::model::class::Class;
 use crate::model::reply::Reply;
@@ -59,8 +59,9 @@ pub(super) struct Heart {
     pub(super) asked: Option<u64>,
     /// True if the dispatcher waits for the answer to the beat under way.
     pub(super) is_for_dispatcher: bool,
-    /// A beat of the dispatcher that waits for the one under way to end.
-    pub(super) waiting: Option<Beat>,
+    /// A beat of the dispatcher that waits for the one under way to end, and whether the dispatcher
+    /// waits for its answer.
+    pub(super) waiting: Option<(Beat, bool)>,
     pub(super) beat: Beat,
     /// Time at which the request under way was made.
     pub(super) asked_at: Duration,
@@ -86,6 +87,8 @@ pub(super) struct Process {
     pub(super) flights: BTreeMap<AttemptId, (Ticket, Reply)>,
     pub(super) link: Rc<RefCell<Link>>,
     pub(super) heart: Heart,
+    /// Number of the wish for slots under way.
+    pub(super) slots_asked: Option<u64>,
     pub(super) observed: Observed,
     /// Time and result of the last look, for a sabotage.
     pub(super) looked_at: Duration,
@@ -130,6 +133,7 @@ impl Process {
             flights: BTreeMap::new(),
             link,
             heart: Heart::default(),
+            slots_asked: None,
             observed: Observed::new(lease),
             looked_at: Duration::ZERO,
             beats: Vec::new(),
@@ -175,17 +179,21 @@ impl Process {
         if let (Some(Sabotage::SendsRefused), Ok(recorded)) = (self.sabotage, &mut word) {
             recorded.refused.clear();
         }
+        if let (Some(Sabotage::StaleRoom), Ok(recorded)) = (self.sabotage, &mut word) {
+            recorded.was_fenced = false;
+        }
         (self.recording, self.port) = (None, Some((writing, port)));
         Some(word)
     }
 
     /// Asks for a beat now, or after the one under way.
-    pub(super) fn beat(&mut self, beat: Beat, now: Duration) {
+    pub(super) fn beat(&mut self, beat: Beat, is_for_dispatcher: bool, now: Duration) {
         if self.heart.asked.is_some() {
-            self.heart.waiting = Some(beat);
+            self.heart.waiting = Some((beat, is_for_dispatcher));
             return;
         }
-        (self.heart.beat, self.heart.is_for_dispatcher) = (beat, true);
+        (self.heart.beat, self.heart.is_for_dispatcher) =
+            (beat.with_changes_of(self.heart.beat), is_for_dispatcher);
         self.send_beat(now);
     }
 
@@ -204,6 +212,7 @@ pub(super) struct Collected {
     pub(super) sends: Vec<Ticket>,
     pub(super) batch: Option<Batch>,
     pub(super) beat: Option<Beat>,
+    pub(super) slots: Option<SlotsWish>,
     pub(super) rows: VecDeque<Candidate>,
 }
 
@@ -218,6 +227,10 @@ impl Hands for Collected {
 
     fn beat(&mut self, beat: Beat) {
         self.beat = Some(beat);
+    }
+
+    fn take_slots(&mut self, wish: SlotsWish) {
+        self.slots = Some(wish);
     }
 
     fn next_row(&mut self) -> NextRow {

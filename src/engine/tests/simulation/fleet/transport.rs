@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Sabotage;
+use super::checks::Checks;
 use super::network::{Answer, Request, Response};
 use super::process::Process;
 use super::world::{BEGINNING, CALM_FROM, Habit, Happening, LEASE, Pid, World};
@@ -11,6 +12,7 @@ use crate::engine::Event;
 use crate::engine::tests::story::{ms, secs};
 use crate::ledger::observed::ObservedBeat;
 use crate::ledger::recording::Told;
+use crate::ledger::{Beat, SourceNews};
 use crate::model::attempt::{AttemptId, Intent, StartId, WallMs};
 
 impl World {
@@ -67,7 +69,7 @@ impl World {
         number: u64,
         request: Request,
     ) -> Result<(), String> {
-        let answer = if self.is_up { Ok(self.carry_out(pid, request)?) } else { Err(()) };
+        let answer = if self.is_up { Ok(self.carry_out(pid, number, request)?) } else { Err(()) };
         let is_cut = self.processes.get(&pid).is_none_or(|of| of.cut_off_until > self.now);
         let is_lost = self.has(Habit::Loses) && self.now < CALM_FROM && self.dice.one_in(30);
         let answer = if is_cut || is_lost {
@@ -85,8 +87,9 @@ impl World {
         Ok(())
     }
 
-    fn carry_out(&mut self, pid: Pid, request: Request) -> Result<Response, String> {
+    fn carry_out(&mut self, pid: Pid, number: u64, request: Request) -> Result<Response, String> {
         let start = self.processes.get(&pid).map(|process| process.start);
+        let max_charges = self.options.max_charges;
         Ok(match request {
             Request::Offer(writing, batch) => {
                 let healed = batch
@@ -102,6 +105,7 @@ impl World {
                     if refused > 0 {
                         self.saw("claim refused");
                     }
+                    Checks::budget(&self.store, self.store.run_of(writing.start), max_charges)?;
                     let resent = self.checks.granted(&self.store, &batch, granted, &self.terms)?;
                     if resent > 0 {
                         self.saw("resent");
@@ -117,15 +121,15 @@ impl World {
                 Response::Recorded(self.store.recorded_among(&attempts))
             }
             Request::Beat(beat) => match start {
-                Some(start) => {
-                    self.checks.beat(start, self.now);
-                    self.store.beat(start, beat.rate, beat.left);
-                    let beats = self.store.beats(start);
-                    // The worker itself leaves the silent ones out.
-                    Response::News(self.store.news(start, &BTreeSet::new()), beats)
-                }
+                Some(start) => self.beat(start, number, beat),
                 None => Response::Done,
             },
+            Request::Slots(wish) => {
+                self.saw(if wish.pause.is_some() { "pause told" } else { "slots taken" });
+                let slots = self.store.take_slots(wish, self.now);
+                self.checks.told(&self.store, self.now);
+                Response::Slots(slots)
+            }
             Request::Reap(observed) => {
                 for (silent, number) in observed {
                     if !self.store.may_be_declared_dead(silent, number) {
@@ -149,11 +153,25 @@ impl World {
         })
     }
 
+    /// A beat reaches the ledger.
+    fn beat(&mut self, start: StartId, number: u64, beat: Beat) -> Response {
+        self.checks.beat(start, self.now);
+        self.store.beat(start, beat);
+        self.checks.told(&self.store, self.now);
+        if self.store.pace().1 {
+            self.saw("source down");
+        }
+        let beats = self.store.beats(start);
+        // The worker itself leaves the silent ones out.
+        let mut news = self.store.news(start, &BTreeSet::new(), self.now);
+        news.room = beat.room.and_then(|wish| self.store.fulfil(start, wish, number));
+        Response::News(news, beats)
+    }
+
     fn declare_dead(&mut self, start: StartId, open: Vec<AttemptId>) -> Result<(), String> {
         self.tell(|| format!("{start:?} is declared dead, with {open:?}"));
         self.saw("declared dead");
         self.checks.declared_dead(start, LEASE, self.now)?;
-        self.checks.unrest_at = self.checks.unrest_at.max(self.now);
         let wall = WallMs(BEGINNING + self.now.as_millis() as i64);
         self.store.declare_dead(start, open, wall);
         Ok(())
@@ -169,6 +187,15 @@ impl World {
     ) -> Result<bool, String> {
         if process.heart.asked == Some(number) {
             return self.beaten(pid, process, answer);
+        }
+        if process.slots_asked == Some(number) {
+            process.slots_asked = None;
+            let told = answer.ok().and_then(|answer| match answer {
+                Response::Slots(slots) => Some(slots),
+                _ => None,
+            });
+            self.dispatch(process, Event::Slots(told));
+            return self.turn(pid, process);
         }
         process.link.borrow_mut().answers.entry(number).or_insert(answer);
         if let Some(word) = process.go_on_recording() {
@@ -204,12 +231,13 @@ impl World {
             let gone = process.observed.look(observed(&beats), asked, came);
             process.silent = gone.iter().map(|(start, _)| *start).collect();
             news.members.retain(|start| !process.silent.contains(start));
-            news.sharers -= gone.len() as u32;
+            process.heart.beat = process.heart.beat.without_changes();
             if !gone.is_empty() {
                 process.link.borrow_mut().ask(Request::Reap(gone));
             }
             match self.sabotage {
-                Some(Sabotage::OwnRate) => news.sharers = 1,
+                Some(Sabotage::DeafToOutages) => news.source = SourceNews::default(),
+                Some(Sabotage::ProbesToo) => news.source.is_prober = true,
                 Some(Sabotage::DeafToItsDeath) => news.generation = 0,
                 _ => {}
             }
@@ -220,8 +248,8 @@ impl World {
                 self.dispatch(process, Event::Heard(Ok(news)));
             }
         }
-        if let Some(beat) = process.heart.waiting.take() {
-            process.beat(beat, self.now);
+        if let Some((beat, is_for_dispatcher)) = process.heart.waiting.take() {
+            process.beat(beat, is_for_dispatcher, self.now);
         }
         self.turn(pid, process)
     }

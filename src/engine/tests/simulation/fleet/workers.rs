@@ -1,6 +1,7 @@
 //! The workers of a fleet: how they begin and end, and what they do between two events.
 
 use super::checks::RunTerms;
+use super::network::Request;
 use super::process::{Collected, Phase, Process};
 use super::reader::Reader;
 use super::world::{BEGINNING, Habit, Happening, LEASE, Pid, World};
@@ -9,7 +10,7 @@ use crate::engine::{Candidate, Dispatcher, Ticket, Turn};
 use crate::ledger::{RunRef, StartEnd};
 use crate::model::attempt::WallMs;
 use crate::model::exit_code::ExitCode;
-use crate::model::stop::StopReason;
+use crate::model::stop::{BudgetLimit, StopReason};
 use crate::passes::fold_known;
 use crate::rules::deal::Deal;
 use crate::rules::pair_key::PairHasher;
@@ -29,7 +30,6 @@ impl World {
             return Ok(());
         };
         self.checks.beat(start, self.now);
-        self.checks.unrest_at = self.checks.unrest_at.max(self.now);
         let (dice, now) = (&mut self.dice, self.now);
         let skew = if dice.one_in(4) { dice.pick(&[-3_600_000, 60_000, 3_600_000]) } else { 0 };
         let began = WallMs(BEGINNING + now.as_millis() as i64);
@@ -71,6 +71,12 @@ impl World {
             Phase::Waiting { since, seen, is_complete } => {
                 let others = self.store.others(process.start, &process.silent);
                 let longest = longest_wait(*is_complete, secs(1));
+                if let Some(why) = others.stop {
+                    process.dispatcher.hear_stop(why);
+                    self.tell(|| format!("{pid}: hears of a stop: {why:?}"));
+                    self.schedule(self.now + secs(5), Happening::Spawn(process.file));
+                    return self.end(process, false);
+                }
                 if others.has_news_since(seen) || self.now >= *since + longest {
                     process.phase = Phase::Folding;
                 }
@@ -112,7 +118,11 @@ impl World {
         let is_complete = table.to_send() == 0;
         process.dispatcher.begin_round(table, known.run, &others.starts());
         // The answer to a beat of the last round reaches nobody.
-        (process.heart.is_for_dispatcher, process.heart.waiting) = (false, None);
+        process.heart.is_for_dispatcher = false;
+        if let Some((_, is_for_dispatcher)) = &mut process.heart.waiting {
+            *is_for_dispatcher = false;
+        }
+        process.slots_asked = None;
         let writes = Deal::of(process.start, &others.starts()).writes();
         let left = process.dispatcher.left();
         let (me, living) = (process.start, others.starts());
@@ -148,7 +158,6 @@ impl World {
         let at = WallMs(BEGINNING);
         let (stop, exit, output) = (None, ExitCode::Complete, None);
         self.store.end(process.start, ends_run, &StartEnd { at, stop, exit, output });
-        self.checks.unrest_at = self.checks.unrest_at.max(self.now);
         for (attempt, class) in &process.answered {
             let is_kept = self.store.attempts().any(|(intent, settled, _)| {
                 intent.attempt == *attempt && settled.is_some_and(|fact| fact.class == *class)
@@ -169,13 +178,16 @@ impl World {
         let mut hands =
             Collected { rows: std::mem::take(&mut process.rows), ..Collected::default() };
         let turn = process.dispatcher.turn(now, wall, &mut hands);
-        let Collected { sends, batch, beat, rows } = hands;
+        let Collected { sends, batch, beat, slots, rows } = hands;
         process.rows = rows;
         for ticket in sends {
             self.send(pid, process, ticket)?;
         }
         if let Some(beat) = beat {
-            process.beat(beat, self.now);
+            process.beat(beat, true, self.now);
+        }
+        if let Some(wish) = slots {
+            process.slots_asked = Some(process.link.borrow_mut().ask(Request::Slots(wish)));
         }
         if let Some(batch) = batch {
             process.begin_recording(batch);
@@ -199,11 +211,18 @@ impl World {
                     return Err(format!("{:?} gives the ledger up", process.start));
                 }
                 self.tell(|| format!("{pid}: stops: {why:?}"));
+                if why == Some(StopReason::Budget(BudgetLimit::Charges)) {
+                    self.saw("budget used");
+                    return self.end(process, false);
+                }
                 self.saw("stopped");
                 self.schedule(self.now + secs(5), Happening::Spawn(process.file));
                 self.end(process, false)
             }
             Turn::Done => {
+                if let Some(beat) = process.dispatcher.last_beat() {
+                    process.beat(beat, false, self.now);
+                }
                 process.phase = Phase::Folding;
                 self.schedule(self.now + ms(1), Happening::Timer(pid));
                 Ok(true)
@@ -214,8 +233,8 @@ impl World {
     fn send(&mut self, pid: Pid, process: &mut Process, ticket: Ticket) -> Result<(), String> {
         let (attempt, pair) = (ticket.attempt(), ticket.job().row.pair);
         self.checks.send(&self.store, attempt, LEASE, self.now)?;
-        let workers = self.processes.len() + 1;
-        self.checks.rate(self.options.throttle.rate, workers, LEASE, self.now)?;
+        let (rate, start) = (self.options.throttle.rate, attempt.start());
+        self.checks.together(start, rate, LEASE, self.now)?;
         let who = self.by_pair[&pair];
         let run = process.run.0;
         let answer =

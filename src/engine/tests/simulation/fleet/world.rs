@@ -134,22 +134,17 @@ impl World {
             swarm.set(kind, dice.pick(&[0, 0, 20, 80]));
         }
         swarm.set(Kind::Slow, dice.pick(&[0, 20, 80]));
-        let vendor = Vendor::new(dice.fork(), swarm);
+        swarm.set(Kind::Slower, dice.pick(&[0, 0, 10]));
+        swarm.set(Kind::Wish, dice.pick(&[0, 0, 0, 5]));
+        let mut vendor = Vendor::new(dice.fork(), swarm);
+        if dice.one_in(4) {
+            let from = ms(dice.below(20_000));
+            vendor.fail(from, from + ms(dice.between(10_000, 90_000)));
+        }
         let hasher = PairHasher::new([7; 32]);
         let key = |who: &Person| hasher.pair(&subject(&who.nik, &who.name));
         let by_pair = people.iter().map(key).zip(0..).collect();
-        let mut options = EngineOptions {
-            concurrency: dice.pick(&[1, 2, 4, 8]),
-            body: BodyTrial::Proved(vendor.reads()),
-            lease: Some(LEASE),
-            seed: dice.next(),
-            ..options()
-        };
-        options.throttle.rate = dice.pick(&[None, None, Some(1.0), Some(4.0)]);
-        options.retry.max_attempts = dice.pick(&[2, 6]);
-        if sabotage == Some(Sabotage::NoLease) {
-            options.lease = Some(LEASE * 1_000_000);
-        }
+        let options = choose_options(&mut dice, &vendor, sabotage);
         let mut habits = BTreeSet::new();
         for (habit, one_in) in
             [(Habit::Loses, 2), (Habit::IsSlow, 3), (Habit::DeclaresLate, 4), (Habit::HidesOpen, 8)]
@@ -227,7 +222,8 @@ impl World {
             self.options.throttle.rate = Some(1.0);
             spawns = vec![(ms(100), 0), (ms(200), 0), (ms(dice.between(20_000, 30_000)), 1)];
         }
-        if self.habits.contains(&Habit::SendsDoubtsAgain) || dice.one_in(3) {
+        let is_hit = self.sabotage == Some(Sabotage::StaleRoom) || dice.one_in(3);
+        if self.habits.contains(&Habit::SendsDoubtsAgain) || is_hit {
             let fault = dice.pick(&[Fault::Freeze, Fault::CutOff, Fault::Stall]);
             let long = ms(dice.between(25_000, 50_000));
             self.at_a_batch = Some((fault, dice.between(1, 20), long));
@@ -257,11 +253,20 @@ impl World {
             self.happen(what)?;
             self.store.check()?;
         }
-        if !self.processes.is_empty() || !self.store.is_over() {
+        if !self.processes.is_empty() || !self.is_over() {
             return Err("it does not end".to_owned());
         }
         check_the_end(&self.store, &self.vendor.log, &self.killed)?;
         Ok(self.seen)
+    }
+
+    /// Checks that each run has ended, or has used its budget up. Whoever is killed may leave what
+    /// it had not told to be unused.
+    fn is_over(&self) -> bool {
+        let lost = self.killed.len() as u64 * self.options.concurrency as u64;
+        let is_used_up =
+            |granted| self.options.max_charges.is_some_and(|max| granted + lost >= max);
+        self.store.open_runs().all(is_used_up)
     }
 
     fn happen(&mut self, what: Happening) -> Result<(), String> {
@@ -353,4 +358,27 @@ impl World {
             println!("{:>10} ms  {}", self.now.as_millis(), what());
         }
     }
+}
+
+/// Chooses the options of all workers.
+fn choose_options(dice: &mut Dice, vendor: &Vendor, sabotage: Option<Sabotage>) -> EngineOptions {
+    let mut options = EngineOptions {
+        concurrency: dice.pick(&[1, 2, 4, 8]),
+        body: BodyTrial::Proved(vendor.reads()),
+        lease: Some(LEASE),
+        seed: dice.next(),
+        ..options()
+    };
+    options.throttle.rate = dice.pick(&[None, None, Some(1.0), Some(4.0)]);
+    options.retry.max_attempts = dice.pick(&[2, 6]);
+    options.max_charges = dice.pick(&[None, None, Some(12), Some(45)]);
+    if sabotage == Some(Sabotage::NoLease) {
+        options.lease = Some(LEASE * 1_000_000);
+    }
+    // Room that is not its own any more harms only who has much of it, and loses it at a batch.
+    if sabotage == Some(Sabotage::StaleRoom) {
+        (options.max_charges, options.concurrency) = (Some(30), 8);
+        options.throttle.rate = None;
+    }
+    options
 }
