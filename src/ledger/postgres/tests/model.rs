@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use super::backend::{PgBackend, execute, rows};
 use crate::ledger::postgres::PgLedger;
 use crate::ledger::postgres::reap::declare_dead_if_silent;
+use crate::ledger::postgres::room;
 use crate::ledger::postgres::session::Session;
 use crate::ledger::recording::{self, KnownStart, Port, Told, Writing};
 use crate::ledger::testing::Backend;
@@ -22,6 +23,7 @@ use crate::model::attempt::{AttemptId, Batch, Intent, PairVersion, Settlement, S
 use crate::model::class::{Class, Lost, NotSent, Refusal, ResultCode, Trouble};
 use crate::model::texts::Texts;
 use crate::rules::classify::charge;
+use crate::rules::room::RoomWish;
 use crate::rules::testing::key;
 
 /// Number of workers.
@@ -54,6 +56,14 @@ enum Operation {
     },
     /// Another worker declares this one dead.
     DeclareDead(usize),
+    /// A worker wishes for room: it gives some back, and would like more.
+    Wish {
+        worker: usize,
+        less: u64,
+        more: u64,
+        /// True if a later wish was fulfilled before.
+        is_late: bool,
+    },
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
@@ -71,7 +81,9 @@ fn operation() -> impl Strategy<Value = Operation> {
             is_lost,
         },
     );
-    prop_oneof![6 => record, 1 => (0..WORKERS).prop_map(Operation::DeclareDead)]
+    let wish = (0..WORKERS, 0..3_u64, 0..6_u64, prop::bool::weighted(0.2))
+        .prop_map(|(worker, less, more, is_late)| Operation::Wish { worker, less, more, is_late });
+    prop_oneof![6 => record, 1 => (0..WORKERS).prop_map(Operation::DeclareDead), 2 => wish]
 }
 
 /// The port of a worker on the ledger in memory, which answers at once.
@@ -118,6 +130,8 @@ struct Worker {
     run: OpenRun,
     writing: Writing,
     made: u32,
+    /// Number of wishes for room.
+    wishes: i64,
     /// Attempts that were granted and have no settlement.
     open: Vec<AttemptId>,
     settled: Vec<AttemptId>,
@@ -148,7 +162,8 @@ impl Both {
             let (of, start) = store.borrow_mut().begin(file, false).unwrap();
             assert_eq!((of, start), (run.id, run.start));
             let (open, settled, pairs) = (Vec::new(), Vec::new(), BTreeMap::new());
-            Worker { run, writing: Writing::new(start), made: 0, open, settled, pairs }
+            let writing = Writing::new(start);
+            Worker { run, writing, made: 0, wishes: 0, open, settled, pairs }
         };
         let workers = ledgers.iter_mut().enumerate().map(begin).collect();
         Self { store, workers, versions: BTreeMap::new() }
@@ -157,6 +172,9 @@ impl Both {
     fn carry_out(&mut self, ledgers: &mut [PgLedger], operation: &Operation) {
         match operation {
             Operation::DeclareDead(worker) => self.declare_dead(&ledgers[0], *worker),
+            Operation::Wish { worker, less, more, is_late } => {
+                self.wish(&ledgers[0], *worker, (*less, *more), *is_late);
+            }
             Operation::Record { worker, claims, answers, void, is_lost } => {
                 let batch = self.batch(*worker, claims, answers, *void);
                 let of = &mut self.workers[*worker];
@@ -237,6 +255,23 @@ impl Both {
         assert_eq!(real.blocking_recv().unwrap().unwrap(), ours, "offered again: {batch:?}");
     }
 
+    fn wish(&mut self, ledger: &PgLedger, worker: usize, (less, more): (u64, u64), is_late: bool) {
+        let of = &mut self.workers[worker];
+        let (start, run) = (of.run.start, of.run.id);
+        of.wishes += i64::from(!is_late);
+        let (number, max) = (of.wishes, 12);
+        let mut store = self.store.borrow_mut();
+        let keep = store.room(start).saturating_sub(less);
+        let wish = RoomWish { keep, unused: 0, more, max };
+        let workers = store.living_of(run);
+        let ours = store.fulfil(start, wish, number.cast_unsigned()).map(|room| room.total);
+        let asked = room::Asked { start, run, wish, number, workers };
+        let real = ledger.worker.ask(async move |session: &mut Session| {
+            room::fulfil(&session.client, &asked).await.map_err(session.write_failed())
+        });
+        assert_eq!(real.unwrap().map(|told| told.room), ours, "{wish:?}");
+    }
+
     fn note(&mut self, worker: usize, batch: &Batch, recorded: &Recorded) {
         let granted = batch.intents.iter().map(|intent| intent.attempt);
         let granted = granted.filter(|attempt| !recorded.refused.contains(attempt));
@@ -301,6 +336,12 @@ fn the_ledger_in_memory_does_what_the_server_does() {
                      FROM pairs ORDER BY pair",
                 );
                 prop_assert_eq!(&real, &both.store.borrow().rows(), "after {:?}", operation);
+                let real = rows(
+                    &ledgers[0],
+                    "SELECT concat_ws(' ', b.room, r.granted) FROM beats b
+                        JOIN starts s ON s.id = b.start JOIN runs r ON r.id = s.run ORDER BY s.id",
+                );
+                prop_assert_eq!(&real, &both.store.borrow().rooms(), "after {:?}", operation);
                 prop_assert_eq!(both.store.borrow().check(), Ok(()));
             }
             Ok(())

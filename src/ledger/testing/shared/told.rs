@@ -43,7 +43,7 @@ impl SharedStore {
         let run = self.start(start).run;
         let of_run = || (1..).map(StartId).zip(&self.starts).filter(|(_, row)| row.run == run);
         let lives = |row: &Start| !row.has_ended && !row.is_dead;
-        let workers = of_run().filter(|(_, row)| lives(row)).count() as u64;
+        let workers = self.living_of(run);
         let others_hold = of_run().any(|(id, row)| id != start && lives(row) && row.unused > 0);
         let (granted, room) = (self.runs[run.0 as usize - 1].granted, self.start(start).room);
         let told = match self.gap {
@@ -55,6 +55,25 @@ impl SharedStore {
         let row = self.start_mut(start);
         (row.room, row.unused) = (told.room, wish.unused + told.room.saturating_sub(wish.keep));
         Some(Room { total: told.room, may_grow: told.of_run < wish.max || others_hold })
+    }
+
+    /// Returns the room of a start.
+    pub(crate) fn room(&self, start: StartId) -> u64 {
+        self.start(start).room
+    }
+
+    /// Returns the number of living workers of a run.
+    pub(crate) fn living_of(&self, run: RunId) -> u64 {
+        let lives = |start: &&Start| start.run == run && !start.has_ended && !start.is_dead;
+        self.starts.iter().filter(lives).count() as u64
+    }
+
+    /// Returns the room of each start and that of its run, to be compared with those of a server.
+    pub(crate) fn rooms(&self) -> Vec<String> {
+        let row = |start: &Start| {
+            format!("{} {}", start.room, self.runs[start.run.0 as usize - 1].granted)
+        };
+        self.starts.iter().map(row).collect()
     }
 
     /// Takes the unused room of a start back.
