@@ -303,6 +303,11 @@ impl Intents {
         is_idle || matches!(self.taking, LedgerState::GivenUp(_))
     }
 
+    /// Checks whether everything is recorded, apart from the answers to calls in flight.
+    pub(super) fn is_recorded(&self) -> bool {
+        self.committing.is_none() && self.outbox.is_empty()
+    }
+
     /// Checks whether the ledger has refused facts.
     pub(super) const fn has_failed(&self) -> bool {
         !matches!(self.taking, LedgerState::Accepting)

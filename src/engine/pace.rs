@@ -100,6 +100,11 @@ impl Pace {
         }
     }
 
+    /// Checks whether this worker alone cannot reach the vendor.
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.breaker.is_open() && !self.breaker.concerns_all()
+    }
+
     /// Checks whether the others must be told of a change.
     pub(super) const fn has_untold(&self) -> bool {
         self.untold.is_some()
@@ -111,10 +116,11 @@ impl Pace {
     }
 
     /// Returns the wish for slots that is due, if one is. `ahead` is the number of intents that wait
-    /// to be sent.
+    /// to be sent, and `in_flight` that of the calls whose answers are waited for.
     pub(super) fn take_slots_wish(
         &mut self,
         ahead: usize,
+        in_flight: usize,
         now: Tick,
         wall: WallMs,
     ) -> Option<SlotsWish> {
@@ -124,13 +130,15 @@ impl Pace {
             _ => 0,
         };
         let rate = self.rate();
+        // Without a rate, whoever has calls in flight looks for a pause.
+        let needed = if rate.is_none() { needed + in_flight } else { needed };
         self.slots.as_mut()?.take_wish(needed, rate, now, wall)
     }
 
     /// Takes the ledger's answer to a wish for slots into account.
     pub(super) fn hear_slots(&mut self, told: Option<Slots>, now: Tick, wall: WallMs) {
         let pause = self.slots.as_mut().and_then(|slots| slots.answered(told, now, wall));
-        if let Some(until) = pause.filter(|until| *until > now) {
+        if let Some(until) = pause {
             self.hear_pause(until, now);
         }
     }
@@ -235,7 +243,8 @@ impl Pace {
             Permit::NotBefore(_) | Permit::Probing => Some(0),
             Permit::Probe => Some(1),
             Permit::Free => {
-                let ahead = if self.slots.is_some() { AHEAD_WITH_SLOTS } else { AHEAD };
+                let ahead =
+                    self.slots.as_ref().map_or(AHEAD, |slots| slots.ahead(AHEAD_WITH_SLOTS));
                 self.rate().map(|rate| (rate * ahead.as_secs_f64()).ceil() as usize)
             }
         }

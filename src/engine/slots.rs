@@ -2,8 +2,9 @@
 //! leave in each slot.
 //!
 //! Must hold: a call leaves at most [`LATE`] after its slot, and never before it. A slot that was
-//! missed is given up. Slots whose answer took too long are not used, because others may have the
-//! same moments by then.
+//! missed is given up. Slots are counted from the arrival of their answer. If the answer took longer
+//! than answers usually take, they are not used: nobody knows where the time was lost, and others may
+//! have the same moments.
 //!
 //! Never: reads a clock or waits.
 
@@ -14,11 +15,18 @@ use crate::ledger::{Slots, SlotsWish};
 use crate::model::attempt::{Tick, WallMs};
 
 /// Time after its slot up to which a call may leave.
-const LATE: Duration = Duration::from_millis(20);
-/// Longest time until the answer to a wish. The slots of a later answer are not used.
-const LONGEST_ANSWER: Duration = Duration::from_millis(250);
-/// Time after which a wish that got no slots is made again.
+const LATE: Duration = Duration::from_millis(10);
+/// Time by which an answer may take longer than the fastest of the last ones.
+const JITTER: Duration = Duration::from_millis(15);
+/// Longest time of the first answer.
+const FIRST_ANSWER: Duration = Duration::from_millis(250);
+/// Number of the last answers whose times are remembered.
+const REMEMBERED: usize = 8;
+/// Time after which a wish that was not answered is made again, and after which a worker that needs
+/// no slots for a while looks whether there is a pause.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
+/// Longest time by which intents are made ahead of their slots, because answers take long.
+const FARTHEST_AHEAD: Duration = Duration::from_millis(500);
 
 /// A wish whose answer is waited for.
 #[derive(Debug, Clone, Copy)]
@@ -37,8 +45,7 @@ struct Slot {
 
 impl Slot {
     fn is_missed(self, now: Tick, wall: WallMs) -> bool {
-        let late_ms = i64::try_from(LATE.as_millis()).unwrap_or(i64::MAX);
-        now > self.at + LATE || wall.0 > self.wall.0.saturating_add(late_ms)
+        now > self.at.saturating_add(LATE) || wall > later(self.wall, LATE)
     }
 }
 
@@ -50,12 +57,17 @@ pub(super) struct SlotQueue {
     /// End of a pause that the others must be told.
     untold_pause: Option<Tick>,
     ask_at: Tick,
+    /// Time at which the next look for a pause is due.
+    look_at: Tick,
+    /// Times that the last answers took.
+    took: VecDeque<Duration>,
 }
 
 impl SlotQueue {
     /// Forgets all slots, and the wish under way, whose answer never comes.
     pub(super) fn begin_round(&mut self) {
-        *self = Self { untold_pause: self.untold_pause, ..Self::default() };
+        let took = std::mem::take(&mut self.took);
+        *self = Self { untold_pause: self.untold_pause, took, ..Self::default() };
     }
 
     /// Notes that the vendor has asked this worker for a pause, which concerns all workers.
@@ -81,11 +93,14 @@ impl SlotQueue {
         let missing = needed.saturating_sub(self.slots.len());
         let wants_slots = missing * 2 >= needed.max(1) && now >= self.ask_at && pause.is_none();
         let calls = if wants_slots && rate.is_some() { missing as u32 } else { 0 };
-        if calls == 0 && pause.is_none() {
+        // Who has slots, or needs none, hears of a pause only if it looks.
+        let looks = needed > 0 && now >= self.look_at;
+        if calls == 0 && pause.is_none() && !looks {
             return None;
         }
         let wish = SlotsWish { calls, rate: rate.unwrap_or(1.0), pause };
         self.asked = Some(Asked { wish, now, wall });
+        self.look_at = now + ASK_AGAIN;
         Some(wish)
     }
 
@@ -103,28 +118,47 @@ impl SlotQueue {
             self.ask_at = now + ASK_AGAIN;
             return None;
         };
-        let took_ms = wall.0.saturating_sub(asked.wall.0);
-        let is_fresh = now <= asked.now + LONGEST_ANSWER
-            && u128::try_from(took_ms).is_ok_and(|ms| ms <= LONGEST_ANSWER.as_millis());
         match told {
+            Slots::Paused(Duration::ZERO) => None,
             Slots::Paused(rest) => {
                 self.slots.clear();
                 Some(now + rest)
             }
-            Slots::From(first) if is_fresh => {
+            Slots::From(first) if self.is_usual(asked, now, wall) => {
                 let distance = Duration::try_from_secs_f64(1.0 / asked.wish.rate);
                 let distance = distance.unwrap_or(Duration::MAX);
                 let slot = |n: u32| {
                     let after = first.saturating_add(distance.saturating_mul(n));
-                    let after_ms = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
-                    let wall = WallMs(wall.0.saturating_add(after_ms));
-                    Slot { at: now.saturating_add(after), wall }
+                    Slot { at: now.saturating_add(after), wall: later(wall, after) }
                 };
                 self.slots.extend((0..asked.wish.calls).map(slot));
                 None
             }
             Slots::From(_) => None,
         }
+    }
+
+    /// Notes the time that an answer took. Returns `true` if the last answers took about as long,
+    /// on both clocks.
+    fn is_usual(&mut self, asked: Asked, now: Tick, wall: WallMs) -> bool {
+        let took = now.saturating_sub(asked.now);
+        let longest = self.fastest().map_or(FIRST_ANSWER, |fastest| fastest + JITTER);
+        if self.took.len() == REMEMBERED {
+            self.took.pop_front();
+        }
+        self.took.push_back(took);
+        took <= longest && wall <= later(asked.wall, longest)
+    }
+
+    /// Returns the time that the fastest of the last answers took.
+    fn fastest(&self) -> Option<Duration> {
+        self.took.iter().copied().min()
+    }
+
+    /// Returns the time by which intents are made ahead of their slots, so that they are durable
+    /// and have slots when their time comes.
+    pub(super) fn ahead(&self, least: Duration) -> Duration {
+        (least + self.fastest().unwrap_or_default() * 2).min(FARTHEST_AHEAD)
     }
 
     /// Takes the slot of one call. Returns `false` if no slot has come.
@@ -150,6 +184,10 @@ impl SlotQueue {
             self.slots.pop_front();
         }
     }
+}
+
+fn later(wall: WallMs, by: Duration) -> WallMs {
+    WallMs(wall.0.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
 }
 
 #[cfg(test)]
@@ -183,8 +221,8 @@ mod tests {
         assert_eq!((take(&mut slots, 1006), slots.wakes_at(ms(1006))), (false, Some(ms(1007))));
         assert!(take(&mut slots, 1007) && !take(&mut slots, 1016) && take(&mut slots, 1017));
         assert_eq!(slots.wakes_at(ms(1020)), Some(ms(1027)));
-        assert!(!take(&mut slots, 1048), "it was missed");
-        assert_eq!(slots.wakes_at(ms(1048)), None);
+        assert!(!take(&mut slots, 1038), "it was missed");
+        assert_eq!(slots.wakes_at(ms(1038)), None);
     }
 
     #[test]
@@ -201,12 +239,40 @@ mod tests {
         assert_eq!(slots.answered(None, ms(12), WallMs(12)), None);
         assert_eq!(slots.take_wish(9, Some(100.0), ms(20), WallMs(20)), None, "not at once");
         assert_eq!(slots.wakes_at(ms(20)), Some(ms(21)));
-        assert_eq!(slots.take_wish(9, None, ms(200), WallMs(200)), None, "no rate, no slots");
         assert_eq!(slots.take_wish(9, Some(100.0), ms(200), WallMs(200)), Some(wish(9)));
     }
 
     #[test]
-    fn late_answers_give_no_slots() {
+    fn a_worker_that_needs_no_slots_looks_for_a_pause() {
+        let mut slots = SlotQueue::default();
+        let look = Some(SlotsWish { calls: 0, rate: 1.0, pause: None });
+        assert_eq!(slots.take_wish(9, None, ms(0), WallMs(0)), look);
+        assert_eq!(slots.answered(Some(Slots::Paused(ms(0))), ms(1), WallMs(1)), None);
+        assert_eq!(slots.take_wish(9, None, ms(99), WallMs(99)), None);
+        assert_eq!(slots.take_wish(9, None, ms(100), WallMs(100)), look);
+    }
+
+    #[test]
+    fn the_slots_of_an_answer_that_stalled_are_not_used() {
+        let mut slots = SlotQueue::default();
+        assert_eq!(ask(&mut slots, 1, 0, 30, 0), Some(1));
+        assert!(take(&mut slots, 30));
+        assert_eq!(ask(&mut slots, 1, 100, 45, 0), Some(1));
+        assert!(take(&mut slots, 145), "a little later than the one before");
+        assert_eq!(ask(&mut slots, 1, 200, 46, 50), Some(1));
+        assert!(!take(&mut slots, 296));
+        assert_eq!(slots.ahead(ms(40)), ms(100));
+        // A line that stays slow is known after a while.
+        let is_used = |slots: &mut SlotQueue, n: u64| {
+            ask(slots, 1, 1000 * n, 90, 0);
+            take(slots, 1000 * n + 90)
+        };
+        let used: Vec<bool> = (1..10).map(|n| is_used(&mut slots, n)).collect();
+        assert_eq!(used.iter().position(|used| *used), Some(8));
+    }
+
+    #[test]
+    fn the_first_answer_may_take_a_quarter_of_a_second() {
         for (took, wall, is_used) in [(250, 250, true), (251, 251, false), (5, 60_000, false)] {
             let mut slots = SlotQueue::default();
             slots.take_wish(1, Some(100.0), ms(0), WallMs(0));

@@ -83,6 +83,10 @@ impl BodyTrial {
     /// be sent once more at once, in the other kind.
     pub fn answered(&mut self, class: Class, sent: BodyKind, refused_in: Option<BodyKind>) -> bool {
         match class {
+            // Another worker may have proved the other kind while this call was in flight.
+            Class::Refused(Refusal::ArgumentNotFound) if *self == Self::Proved(sent.other()) => {
+                refused_in.is_none()
+            }
             _ if self.is_proved() => false,
             Class::Refused(Refusal::ArgumentNotFound) => refused_in.is_none(),
             // The vendor judged the content, so it could read the body.
@@ -146,6 +150,8 @@ mod tests {
         trial.hear(Some(Form));
         trial.hear(Some(Json));
         assert_eq!(trial, BodyTrial::Proved(Form));
+        assert!(trial.answered(NOT_FOUND, Json, None), "it was in flight: once more, as a form");
+        assert!(!trial.answered(NOT_FOUND, Form, Some(Json)), "a refusal of its own");
     }
 
     #[test]

@@ -73,6 +73,8 @@ enum ChargeLimit {
         may_grow: bool,
         /// True after the ledger gave none.
         got_none: bool,
+        /// True while it is not known how much of the room is left: others may have it by now.
+        is_unsure: bool,
     },
 }
 
@@ -81,6 +83,7 @@ impl ChargeLimit {
         match *self {
             Self::None => u64::MAX,
             Self::Whole { max, used } => max.saturating_sub(used + reserved),
+            Self::Room { is_unsure: true, .. } => 0,
             Self::Room { total, used, .. } => total.saturating_sub(used + reserved),
         }
     }
@@ -103,8 +106,9 @@ impl Budget {
         let charges = match max_charges {
             None => ChargeLimit::None,
             Some(max) => {
-                let (total, used, may_grow, got_none) = (0, 0, true, false);
-                ChargeLimit::Room { max, total, used, may_grow, got_none }
+                let (total, used, may_grow) = (0, 0, true);
+                let (got_none, is_unsure) = (false, false);
+                ChargeLimit::Room { max, total, used, may_grow, got_none, is_unsure }
             }
         };
         Self { charges, max_calls, calls: 0, reserved: 0 }
@@ -151,39 +155,53 @@ impl Budget {
 
     /// Returns the wish for room; `None` if this start shares no budget. `lot` is the number of
     /// further charges that are worth asking for. If `is_idle` is true, nothing more is to be sent
-    /// for a while, and the unused room goes back.
+    /// for a while and everything is recorded, so that the unused room goes back: what is not
+    /// recorded uses room in the ledger.
     pub fn room_wish(&self, lot: u64, is_idle: bool) -> Option<RoomWish> {
-        let ChargeLimit::Room { max, total, .. } = self.charges else { return None };
+        let ChargeLimit::Room { max, total, is_unsure, .. } = self.charges else { return None };
         let unused = self.charges.unused(self.reserved);
-        Some(match is_idle {
-            true => RoomWish { keep: total - unused, unused: 0, more: 0, max },
-            false => {
-                let more = if unused * 2 < lot { lot } else { 0 };
-                RoomWish { keep: total, unused, more, max }
-            }
+        let more = if unused * 2 < lot { lot } else { 0 };
+        Some(match (is_unsure, is_idle) {
+            (true, _) => RoomWish { keep: u64::MAX, unused: 0, more: 0, max },
+            (false, true) => RoomWish { keep: total - unused, unused: 0, more: 0, max },
+            (false, false) => RoomWish { keep: total, unused, more, max },
         })
     }
 
-    /// Checks whether this start has no room left and should ask for more at once.
+    /// Checks whether this start shares a budget and has no room left.
     pub fn is_out_of_room(&self) -> bool {
+        let is_shared = matches!(self.charges, ChargeLimit::Room { .. });
+        is_shared && self.charges.unused(self.reserved) == 0
+    }
+
+    /// Checks whether this start should ask for more room at once.
+    pub fn asks_for_room(&self) -> bool {
         let may_ask =
             matches!(self.charges, ChargeLimit::Room { may_grow: true, got_none: false, .. });
-        may_ask && self.charges.unused(self.reserved) == 0
+        may_ask && self.is_out_of_room()
     }
 
     /// Takes the room into account that this start was given.
     pub const fn give_room(&mut self, room: Room) {
-        if let ChargeLimit::Room { total, may_grow, got_none, .. } = &mut self.charges {
-            *got_none = room.total <= *total;
-            (*total, *may_grow) = (room.total, room.may_grow);
+        if let ChargeLimit::Room { total, may_grow, got_none, is_unsure, .. } = &mut self.charges {
+            *got_none = room.total <= *total && !*is_unsure;
+            (*total, *may_grow, *is_unsure) = (room.total, room.may_grow, false);
         }
     }
 
-    /// Gives all room up that is neither used nor reserved: others may have it by now.
+    /// Gives the unused room up, which goes back with the wish of an idle start.
     pub fn drop_unused_room(&mut self) {
         let unused = self.charges.unused(self.reserved);
         if let ChargeLimit::Room { total, .. } = &mut self.charges {
             *total -= unused;
+        }
+    }
+
+    /// Uses no more room until the ledger has told how much there is: this worker was declared
+    /// dead, and its unused room was taken back.
+    pub const fn doubt_room(&mut self) {
+        if let ChargeLimit::Room { is_unsure, .. } = &mut self.charges {
+            *is_unsure = true;
         }
     }
 }
@@ -220,7 +238,7 @@ mod tests {
     fn a_start_with_room_asks_for_more_before_it_stops() {
         let mut budget = Budget::shared(Some(500), None);
         assert_eq!(budget.reserve(), Reservation::Wait, "no room yet");
-        assert!(budget.is_out_of_room());
+        assert!(budget.asks_for_room());
         let wish = |keep, unused, more| Some(RoomWish { keep, unused, more, max: 500 });
         assert_eq!(budget.room_wish(20, false), wish(0, 0, 20));
         budget.give_room(Room { total: 3, may_grow: true });
@@ -233,7 +251,7 @@ mod tests {
         assert_eq!(budget.reserve(), Reservation::Granted);
         budget.settle(Charge::Unknown, true);
         budget.give_room(Room { total: 3, may_grow: true });
-        assert!(!budget.is_out_of_room(), "it got none, so it waits for the next beat");
+        assert!(!budget.asks_for_room(), "it got none, so it waits for the next beat");
         assert_eq!(budget.reserve(), Reservation::Wait);
         budget.give_room(Room { total: 3, may_grow: false });
         assert_eq!(budget.reserve(), Reservation::Wait, "a call in flight may be free");
@@ -244,14 +262,18 @@ mod tests {
     }
 
     #[test]
-    fn room_that_was_dropped_is_not_used() {
+    fn room_that_others_may_have_is_not_used() {
         let mut budget = Budget::shared(Some(500), None);
         budget.give_room(Room { total: 10, may_grow: true });
         assert_eq!(budget.reserve(), Reservation::Granted);
-        budget.drop_unused_room();
+        budget.doubt_room();
         assert_eq!(budget.reserve(), Reservation::Wait);
         budget.settle(Charge::Free, false);
-        assert_eq!(budget.reserve(), Reservation::Granted, "the room of that call is its own");
+        assert_eq!(budget.reserve(), Reservation::Wait, "its answer is not recorded yet");
+        let all = RoomWish { keep: u64::MAX, unused: 0, more: 0, max: 500 };
+        assert_eq!(budget.room_wish(20, true), Some(all), "whatever the ledger has left it");
+        budget.give_room(Room { total: 1, may_grow: true });
+        assert_eq!(budget.reserve(), Reservation::Granted);
     }
 
     proptest! {

@@ -84,18 +84,16 @@ impl<R: ReadRows> Rounds<'_, R> {
             }
             if let Some(reason) = others.stop.filter(|_| next != NextStep::Write) {
                 dispatcher.hear_stop(reason);
-                return self.leave(dispatcher, Some(ledger), None, Ok(Ok(())));
+                if !dispatcher.has_unrecorded() {
+                    return self.leave(dispatcher, Some(ledger), None, Ok(Ok(())));
+                }
+                let Round { ledger, lost, read } = self.send(&mut dispatcher, ledger);
+                return self.leave(dispatcher, ledger, lost, read);
             }
             match next {
                 NextStep::Write => return self.end(dispatcher, Some(ledger), Ended::Finished),
                 NextStep::Send => {
-                    let Round { ledger: left, lost, read } = self.sending.one_round(
-                        &mut dispatcher,
-                        ledger,
-                        self.parts.run,
-                        self.parts.input,
-                        self.parts.surveyed.fingerprint,
-                    );
+                    let Round { ledger: left, lost, read } = self.send(&mut dispatcher, ledger);
                     match left {
                         Some(left) if !dispatcher.has_stopped() => ledger = left,
                         left => return self.leave(dispatcher, left, lost, read),
@@ -111,6 +109,12 @@ impl<R: ReadRows> Rounds<'_, R> {
                 },
             }
         }
+    }
+
+    /// Sends what falls to this worker, and records what is not recorded yet.
+    fn send<L: Ledger>(&mut self, dispatcher: &mut Dispatcher, ledger: L) -> Round<L> {
+        let StartParts { run, input, surveyed, .. } = &self.parts;
+        self.sending.one_round(dispatcher, ledger, run, input, surveyed.fingerprint)
     }
 
     /// Folds what is known of a run that has finished.

@@ -14,6 +14,7 @@ use crate::model::money::Charge;
 use crate::model::stop::StopReason;
 use crate::rules::body::{BodyKind, BodyTrial};
 use crate::rules::pair_table::{Holder, PairTable};
+use crate::rules::room::RoomWish;
 use crate::rules::tally::RunTotals;
 
 /// Number of verdicts that are told together, until the first verdicts of the run are known.
@@ -85,33 +86,44 @@ impl Dispatcher {
         let verdicts = self.watch.verdict_count();
         let has_verdicts =
             verdicts.wants_first && verdicts.recorded >= self.told_verdicts + TOLD_TOGETHER;
-        let wants_room = !is_idle && self.budget.is_out_of_room();
+        let wants_room = !is_idle && self.budget.asks_for_room();
         let is_urgent =
             wants_room || has_verdicts || self.untold_stop.is_some() || self.pace.has_untold();
         let is_due = self.fleet.as_mut().is_some_and(|fleet| fleet.beats(is_urgent, now, wall));
         is_due.then(|| self.make_beat(is_idle))
     }
 
-    /// Makes a beat. An idle worker gives its unused room back.
+    /// Makes a beat. An idle worker gives its unused room back once everything is recorded.
     fn make_beat(&mut self, is_idle: bool) -> Beat {
-        let rate = self.pace.rate().map_or(ROOM_FOR_A_SLOT * self.concurrency as u64, |rate| {
-            (rate * ROOM_FOR.as_secs_f64()).ceil() as u64
-        });
-        let room = self.budget.room_wish(rate.max(1), is_idle);
-        if is_idle {
-            self.budget.drop_unused_room();
-        }
         let verdicts = self.watch.verdict_count();
         self.told_verdicts = verdicts.recorded;
+        // A worker that can send nothing leaves it to others to try whether the source answers.
+        let can_send = !is_idle && !self.budget.is_out_of_room() && !self.pace.is_cut_off();
         Beat {
             rate: self.pace.own_rate(),
-            left: if is_idle { 0 } else { self.left },
+            left: if can_send { self.left } else { 0 },
             verdicts,
             body: self.proved_body(),
-            room,
+            room: self.room_wish(is_idle),
             source: self.pace.take_untold(),
             stop: self.untold_stop.take(),
         }
+    }
+
+    fn room_wish(&mut self, is_idle: bool) -> Option<RoomWish> {
+        // What could not be recorded may be recorded all the same: the ledger knows better.
+        if self.intents.has_failed() {
+            return None;
+        }
+        let lot = self.pace.rate().map_or(ROOM_FOR_A_SLOT * self.concurrency as u64, |rate| {
+            (rate * ROOM_FOR.as_secs_f64()).ceil() as u64
+        });
+        let gives_back = is_idle && self.intents.is_recorded();
+        let wish = self.budget.room_wish(lot.max(1), gives_back);
+        if gives_back {
+            self.budget.drop_unused_room();
+        }
+        wish.map(|wish| if is_idle { RoomWish { more: 0, ..wish } } else { wish })
     }
 
     /// Returns the body kind that an answer has proved, here or at another worker.
@@ -152,6 +164,11 @@ impl Dispatcher {
         }
     }
 
+    /// Checks whether some facts are not recorded yet.
+    pub fn has_unrecorded(&self) -> bool {
+        !self.intents.is_recorded()
+    }
+
     /// Stops for a reason that another worker has found. The others know it already.
     pub fn hear_stop(&mut self, reason: StopReason) {
         if self.stop.is_some() {
@@ -177,14 +194,17 @@ impl Dispatcher {
                 Some(_) => self.table.set_holder(job.at, Holder::Nobody),
             }
         }
-        self.budget.drop_unused_room();
+        self.budget.doubt_room();
     }
 
     /// Returns the wish for slots that is due, if one is.
     pub(super) fn take_slots_wish(&mut self, now: Tick, wall: WallMs) -> Option<SlotsWish> {
         let may_send = self.stop.is_none() && self.has_lease(now, wall);
-        let ahead = if may_send { self.intents.ahead() } else { 0 };
-        self.pace.take_slots_wish(ahead, now, wall)
+        let (ahead, in_flight) = match may_send {
+            true => (self.intents.ahead(), self.intents.in_flight()),
+            false => (0, 0),
+        };
+        self.pace.take_slots_wish(ahead, in_flight, now, wall)
     }
 
     /// Takes into account that the ledger has not answered for too long.

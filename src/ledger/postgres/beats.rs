@@ -2,17 +2,20 @@
 //! the other workers, and declares those dead that are silent.
 //!
 //! Must hold: a beat never waits for a batch or for a long read, because it has another connection.
-//! A worker declares another one dead only right after its own beat.
+//! A worker declares another one dead only if it has looked at its beats for a whole lease, right
+//! after beats of its own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::join;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio::time::{timeout, timeout_at};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Error, Row, Statement};
+use tokio_postgres::{Client, Error, Row};
 
 use super::access::Access;
 use super::batch::id;
@@ -21,7 +24,8 @@ use super::error::{failed, unreachable_server};
 use super::hearsay::{self, Hearsay, hear, tell_source, tell_stop};
 use super::outage::Outage;
 use super::reap::declare_dead_if_silent;
-use super::{room, slots};
+use super::room;
+use super::slots::SlotsTask;
 use crate::ledger::codes::codes_of;
 use crate::ledger::observed::{Observed, ObservedBeat};
 use crate::ledger::{
@@ -58,71 +62,79 @@ pub(super) struct Me {
     pub(super) lease: Duration,
 }
 
-/// Something that the worker asks for, and that waits for its answer.
-enum Given {
-    Beat(Beat, oneshot::Sender<Result<News, LedgerError>>),
-    Slots(SlotsWish, oneshot::Sender<Option<Slots>>),
+/// A beat that waits for its answer.
+struct Given {
+    beat: Beat,
+    answer: oneshot::Sender<Result<News, LedgerError>>,
 }
 
-/// The workers that are silent, as the task has observed last.
-type Silent = Arc<Mutex<BTreeSet<StartId>>>;
+/// What the task has observed last.
+#[derive(Default)]
+struct Seen {
+    /// The workers that are silent.
+    silent: Mutex<BTreeSet<StartId>>,
+    /// Number of living workers that use the account.
+    sharers: Arc<AtomicUsize>,
+    /// The latest start, as far as it was known when this worker found a reason to stop.
+    newest: AtomicU32,
+}
 
 /// A handle of the task. The task ends with its last handle.
 #[derive(Clone)]
 pub(super) struct Beats {
     give: mpsc::Sender<Given>,
-    silent: Silent,
+    slots: SlotsTask,
+    seen: Arc<Seen>,
 }
 
 impl Beats {
     /// Starts the task.
     pub(super) fn start(access: Arc<Access>, me: Me, patience: Duration, clock: Clock) -> Self {
         let (give, given) = mpsc::channel(WAITING);
-        let silent = Silent::default();
-        let shared = Arc::clone(&silent);
+        let seen = Arc::new(Seen::default());
+        let slots = SlotsTask::start(Arc::clone(&access), me.start, Arc::clone(&seen.sharers));
         let heart = Heart {
             access,
             me,
             clock,
-            line: None,
+            client: None,
             beat: Beat::default(),
             outage: Outage::new(patience),
             observed: Observed::new(me.lease),
             begun: Instant::now(),
-            silent,
-            sharers: 1,
+            seen: Arc::clone(&seen),
             tried: 0,
+            has_stopped: false,
+            unheard: None,
+            reaping: None,
+            silent_since: None,
         };
         tokio::spawn(heart.beat_until_the_end(given));
-        Self { give, silent: shared }
+        Self { give, slots, seen }
     }
 
     /// Checks whether a worker has been silent for a whole lease.
     pub(super) fn is_silent(&self, start: StartId) -> bool {
-        self.silent.lock().is_ok_and(|silent| silent.contains(&start))
+        self.seen.silent.lock().is_ok_and(|silent| silent.contains(&start))
+    }
+
+    /// Returns the latest start, as far as it was known when this worker found a reason to stop.
+    pub(super) fn newest(&self) -> StartId {
+        StartId(self.seen.newest.load(Ordering::Relaxed))
     }
 
     /// Gives a beat at once, and returns the future of its answer.
     pub(super) fn give(&self, beat: Beat) -> oneshot::Receiver<Result<News, LedgerError>> {
         let (answer, told) = oneshot::channel();
         // A beat that is not taken drops the sender, which tells that nobody answers.
-        let _ = self.give.try_send(Given::Beat(beat, answer));
+        let _ = self.give.try_send(Given { beat, answer });
         told
     }
 
     /// Asks for slots, and returns the future of the answer.
     pub(super) fn take_slots(&self, wish: SlotsWish) -> oneshot::Receiver<Option<Slots>> {
-        let (answer, told) = oneshot::channel();
-        let _ = self.give.try_send(Given::Slots(wish, answer));
-        told
+        self.slots.take(wish)
     }
-}
-
-/// The connection of the task.
-struct Line {
-    client: Client,
-    /// The statement that takes slots, which is carried out often.
-    take_slots: Statement,
 }
 
 /// The state of the task.
@@ -130,18 +142,25 @@ struct Heart {
     access: Arc<Access>,
     me: Me,
     clock: Clock,
-    line: Option<Line>,
+    client: Option<Client>,
     /// What the worker told last. Changes stay in it until the ledger has answered.
     beat: Beat,
     outage: Outage,
     observed: Observed,
     /// Moment from which the time of the observations is counted.
     begun: Instant,
-    silent: Silent,
-    /// Number of living workers that use the account.
-    sharers: usize,
+    seen: Arc<Seen>,
     /// Number of beats that this task has tried.
     tried: i64,
+    /// True after this worker has found a reason to stop.
+    has_stopped: bool,
+    /// Other workers of the run, with their numbers of beats when the budget was found to be used
+    /// up: one that does not beat any more may be dead, and have unused room.
+    unheard: Option<BTreeMap<StartId, u64>>,
+    /// The task that declares silent workers dead.
+    reaping: Option<JoinHandle<()>>,
+    /// Moment since which a silent worker has not been declared dead.
+    silent_since: Option<Instant>,
 }
 
 impl Heart {
@@ -152,13 +171,9 @@ impl Heart {
         loop {
             match timeout_at(beats_at.into(), given.recv()).await {
                 Ok(None) => return,
-                Ok(Some(Given::Slots(wish, answer))) => {
-                    // Nobody waits any more if the round has ended.
-                    let _ = answer.send(self.take_slots(wish).await);
-                    continue;
-                }
-                Ok(Some(Given::Beat(beat, answer))) => {
+                Ok(Some(Given { beat, answer })) => {
                     (self.beat, waiting) = (beat.with_changes_of(self.beat), Some(answer));
+                    self.has_stopped |= beat.stop.is_some();
                 }
                 Err(_) => {}
             }
@@ -178,7 +193,7 @@ impl Heart {
                 }
                 Err(error) => {
                     // Whatever it is, it may pass: a row that is locked, a session that was ended.
-                    self.line = None;
+                    self.client = None;
                     self.outage.begins();
                     if !self.outage.is_over() {
                         continue;
@@ -187,37 +202,21 @@ impl Heart {
                 }
             };
             if let Some(answer) = waiting.take() {
+                // Nobody waits any more if the round has ended.
                 let _ = answer.send(told);
-            }
-        }
-    }
-
-    /// Takes slots of the rate. The next beat makes a broken connection anew.
-    async fn take_slots(&mut self, wish: SlotsWish) -> Option<Slots> {
-        let Line { client, take_slots } = self.line.as_ref()?;
-        let taken = slots::take(client, take_slots, self.me.start, wish, self.sharers);
-        match timeout(self.me.lease / 2, taken).await {
-            Ok(Ok(slots)) => slots,
-            Ok(Err(_)) | Err(_) => {
-                self.line = None;
-                None
             }
         }
     }
 
     async fn beat_once(&mut self) -> Result<News, LedgerError> {
         self.tried += 1;
-        let Self { access, me, line, beat, observed, begun, silent, sharers, clock, tried, .. } =
-            self;
-        let failed = |error| failed(&access.name, "written", &error);
-        let Line { client, .. } = match line {
-            Some(line) => line,
-            None => {
-                let client = access.connect_for_beats().await?;
-                let take_slots = slots::prepare(&client).await.map_err(failed)?;
-                line.insert(Line { client, take_slots })
-            }
+        let Self { access, me, client, beat, observed, begun, seen, .. } = self;
+        let client = match client {
+            Some(client) => client,
+            None => client.insert(access.connect_for_beats().await?),
         };
+        let failed = |error| failed(&access.name, "written", &error);
+        let newest = StartId(seen.newest.load(Ordering::Relaxed));
         let left = i64::try_from(beat.left).unwrap_or(i64::MAX);
         let verdicts = i32::try_from(beat.verdicts.recorded).unwrap_or(i32::MAX);
         let body = beat.body.map(BodyKind::name);
@@ -227,7 +226,7 @@ impl Heart {
         let (beaten, told_stop, told_source, heard, workers) = join!(
             biased;
             client.execute(BEAT, &signs),
-            tell_stop(client, me.start, beat.stop),
+            tell_stop(client, me.start, beat.stop, newest),
             tell_source(client, me.start, beat.source),
             hear(client, me.start),
             client.query(WORKERS, &of_me)
@@ -243,27 +242,54 @@ impl Heart {
         let gone = observed.look(beats, asked, begun.elapsed());
         let gone_starts: BTreeSet<StartId> = gone.iter().map(|(start, _)| *start).collect();
         let fellows = Fellows { me: *me, workers: &workers, silent: &gone_starts };
-        *sharers = fellows.of_account().count();
+        seen.sharers.store(fellows.of_account().count(), Ordering::Relaxed);
+        if let Some(newest) = workers.iter().map(start).max().filter(|_| !self.has_stopped) {
+            seen.newest.store(newest.0, Ordering::Relaxed);
+        }
         let mut news = fellows.news(heard.as_ref());
         news.room = match beat.room {
-            Some(wish) => fellows.room(client, wish, *tried).await.map_err(failed)?,
+            Some(wish) => {
+                let told = fellows.fulfil(client, wish, self.tried).await.map_err(failed)?;
+                told.map(|told| fellows.room(&told, wish.max, &mut self.unheard))
+            }
             None => None,
         };
         if beat.verdicts.wants_first && heard.is_some_and(|heard| heard.verdicts >= FIRST as i64) {
             news.verdicts = first_verdicts(client, me.run).await.map_err(failed)?;
         }
-        if let Ok(mut silent) = silent.lock() {
+        let is_oldest = fellows.living().map(start).min() == Some(me.start);
+        if let Ok(mut silent) = seen.silent.lock() {
             *silent = gone_starts;
         }
-        if !gone.is_empty()
-            && let Err(error) = declare_dead_if_silent(client, &gone, clock()).await
-        {
-            // The beat was answered all the same, and the next one tries again.
-            let error = failed(error);
-            tracing::warn!(%error, "a silent worker could not be declared dead yet");
-            self.line = None;
-        }
+        self.declare_dead(gone, is_oldest);
         Ok(news)
+    }
+
+    /// Lets silent workers be declared dead, over a connection of their own: that may take longer
+    /// than a beat. The oldest worker does it at once, and the others if it has not done it soon.
+    fn declare_dead(&mut self, gone: Vec<(StartId, u64)>, is_oldest: bool) {
+        if gone.is_empty() {
+            self.silent_since = None;
+            return;
+        }
+        let since = *self.silent_since.get_or_insert_with(Instant::now);
+        let is_late = since.elapsed() >= self.me.lease / 5;
+        let is_busy = self.reaping.as_ref().is_some_and(|task| !task.is_finished());
+        if is_busy || !(is_oldest || is_late) {
+            return;
+        }
+        let (access, now) = (Arc::clone(&self.access), (self.clock)());
+        self.reaping = Some(tokio::spawn(async move {
+            let declared = async {
+                let client = access.connect().await?;
+                let declared = declare_dead_if_silent(&client, &gone, now).await;
+                declared.map_err(|error| failed(&access.name, "written", &error))
+            };
+            if let Err(error) = declared.await {
+                // The next beat tries again.
+                tracing::warn!(%error, "a silent worker could not be declared dead yet");
+            }
+        }));
     }
 }
 
@@ -335,17 +361,29 @@ impl Fellows<'_> {
     }
 
     /// Fulfils the wish of this worker for room.
-    async fn room(
+    async fn fulfil(
         &self,
         client: &Client,
         wish: RoomWish,
         number: i64,
-    ) -> Result<Option<Room>, Error> {
-        let (Me { start: me, run, .. }, workers) = (self.me, self.of_run().count() as u64);
-        let asked = room::Asked { start: me, run, wish, number, workers };
-        let told = room::fulfil(client, &asked).await?;
-        let has_unused = |row: &Row| start(row) != me && row.get::<_, i64>(10) > 0;
-        let may_grow = |told: &Granted| told.of_run < wish.max || self.of_run().any(has_unused);
-        Ok(told.map(|told| Room { total: told.room, may_grow: may_grow(&told) }))
+    ) -> Result<Option<Granted>, Error> {
+        let (Me { start, run, .. }, workers) = (self.me, self.of_run().count() as u64);
+        room::fulfil(client, &room::Asked { start, run, wish, number, workers }).await
+    }
+
+    /// Returns the room of this worker. It may grow while some of the budget is left, or another
+    /// worker has unused room, or may have some because it has not beaten since.
+    fn room(&self, told: &Granted, max: u64, unheard: &mut Option<BTreeMap<StartId, u64>>) -> Room {
+        let others = || self.of_run().filter(|row| start(row) != self.me.start);
+        let has_unused = others().any(|row| row.get::<_, i64>(10) > 0);
+        if told.of_run < max || has_unused {
+            *unheard = None;
+            return Room { total: told.room, may_grow: true };
+        }
+        let beats: BTreeMap<StartId, u64> =
+            others().map(|row| (start(row), row.get::<_, i64>(5).cast_unsigned())).collect();
+        let unheard = unheard.get_or_insert_with(|| beats.clone());
+        unheard.retain(|start, number| beats.get(start) == Some(number));
+        Room { total: told.room, may_grow: !unheard.is_empty() }
     }
 }

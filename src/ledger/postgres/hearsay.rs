@@ -4,7 +4,6 @@
 //! Must hold: a reason to stop concerns only starts that had begun when it was found. A start that
 //! begins later may try again.
 
-use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error};
 
 use super::batch::id;
@@ -12,11 +11,12 @@ use crate::ledger::{RunId, SourceChange};
 use crate::model::attempt::StartId;
 use crate::model::stop::{Reach, StopReason};
 
-/// Tells a reason to stop, unless this worker has heard of another one: `$1` is the worker.
-const STOP_RUN: &str = "UPDATE runs r SET stop = $2, stop_until = (SELECT max(id) FROM starts)
+/// Tells a reason to stop, unless this worker has heard of another one: `$1` is the worker, and `$3`
+/// the latest start that it knew when it found the reason.
+const STOP_RUN: &str = "UPDATE runs r SET stop = $2, stop_until = $3
     FROM starts me
     WHERE me.id = $1 AND r.id = me.run AND (r.stop IS NULL OR r.stop_until < me.id)";
-const STOP_ACCOUNT: &str = "UPDATE pace p SET stop = $2, stop_until = (SELECT max(id) FROM starts)
+const STOP_ACCOUNT: &str = "UPDATE pace p SET stop = $2, stop_until = $3
     FROM starts me
     WHERE me.id = $1 AND p.account = me.account AND (p.stop IS NULL OR p.stop_until < me.id)";
 const SOURCE: &str = "UPDATE pace p
@@ -43,11 +43,13 @@ pub(super) struct Hearsay {
     pub(super) verdicts: i64,
 }
 
-/// Tells the others a reason to stop, if it concerns them.
+/// Tells the others a reason to stop, if it concerns them. `newest` is the latest start that this
+/// worker knew when it found the reason.
 pub(super) async fn tell_stop(
     client: &Client,
     start: StartId,
     stop: Option<StopReason>,
+    newest: StartId,
 ) -> Result<(), Error> {
     let Some(stop) = stop else { return Ok(()) };
     let tell = match stop.reach() {
@@ -55,7 +57,7 @@ pub(super) async fn tell_stop(
         Reach::Run => STOP_RUN,
         Reach::Account => STOP_ACCOUNT,
     };
-    client.execute(tell, &[&id(start), &stop.name()]).await.map(drop)
+    client.execute(tell, &[&id(start), &stop.name(), &id(newest.max(start))]).await.map(drop)
 }
 
 /// Tells the others a change of the source.
@@ -87,14 +89,14 @@ pub(super) async fn begin_account(
     account: &[u8],
     living: &str,
 ) -> Result<(), Error> {
-    let begin = format!(
-        "INSERT INTO pace (account) VALUES ($1)
-         ON CONFLICT (account) DO UPDATE SET down_since = NULL
-         WHERE NOT EXISTS (SELECT 1 FROM starts s JOIN beats b ON b.start = s.id
-            WHERE s.account = $1 AND {living})"
+    let add = "INSERT INTO pace (account) VALUES ($1) ON CONFLICT (account) DO NOTHING";
+    let forget = format!(
+        "UPDATE pace SET down_since = NULL
+         WHERE account = $1 AND down_since IS NOT NULL AND NOT EXISTS (SELECT 1
+            FROM starts s JOIN beats b ON b.start = s.id WHERE s.account = $1 AND {living})"
     );
-    let values: [&(dyn ToSql + Sync); 1] = [&account];
-    client.execute(&begin, &values).await.map(drop)
+    client.execute(add, &[&account]).await?;
+    client.execute(&forget, &[&account]).await.map(drop)
 }
 
 /// Reads the first verdicts of a run, in the order in which they came. All verdicts of the same

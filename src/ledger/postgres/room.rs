@@ -26,13 +26,14 @@ pub(super) struct Asked {
 }
 
 /// Fulfils the wish of a worker. Returns the room that it has now, and that of the whole run.
-/// Returns `None` if a later wish was fulfilled before.
+/// Returns `None` if a later wish was fulfilled before, or the start has ended.
 pub(super) async fn fulfil(client: &Client, asked: &Asked) -> Result<Option<Granted>, Error> {
     let Asked { wish, number, workers, .. } = *asked;
     let (start, run) = (id(asked.start), asked.run.0.cast_signed());
     let (the_start, the_run): ([&(dyn ToSql + Sync); 1], [&(dyn ToSql + Sync); 1]) =
         ([&start], [&run]);
-    let room = "SELECT room, wish FROM beats WHERE start = $1 FOR UPDATE";
+    let room = "SELECT b.room, b.wish, s.ended_at IS NOT NULL FROM beats b
+        JOIN starts s ON s.id = b.start WHERE b.start = $1 FOR UPDATE OF b";
     let granted = "SELECT granted FROM runs WHERE id = $1 FOR UPDATE";
     let fulfilled = async {
         let (begun, room, granted) = join!(
@@ -44,13 +45,15 @@ pub(super) async fn fulfil(client: &Client, asked: &Asked) -> Result<Option<Gran
         begun?;
         let (of_start, granted) = (room?, granted?);
         let (room, last): (i64, i64) = (of_start.get(0), of_start.get(1));
-        if number <= last {
+        if number <= last || of_start.get(2) {
             return Ok(None);
         }
         let granted: i64 = granted.get(0);
         let told = wish.fulfil(room.cast_unsigned(), granted.cast_unsigned(), workers);
         let unused = wish.unused + told.room.saturating_sub(wish.keep);
         let (room, granted) = (told.room.cast_signed(), told.of_run.cast_signed());
+        // Room that a crash of the server forgets could be given twice.
+        client.batch_execute("SET LOCAL synchronous_commit = on").await?;
         let of_worker = "UPDATE beats SET room = $2, unused = $3, wish = $4 WHERE start = $1";
         let of_run = "UPDATE runs SET granted = $2 WHERE id = $1";
         let unused = unused.cast_signed();

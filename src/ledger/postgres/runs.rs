@@ -10,6 +10,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::batch::id;
+use super::beats::Beats;
 use super::codes::class_of;
 use super::hearsay::{begin_account, tell_stop};
 use super::living::COUNTS_AS_LIVING;
@@ -190,7 +191,6 @@ impl Session {
         let Beginning { opening, host, lease, .. } = beginning;
         let failed = self.write_failed();
         let account = &opening.account[..];
-        begin_account(&self.client, account, COUNTS_AS_LIVING).await.map_err(&failed)?;
         if opening.is_limited {
             self.count_used_room(run).await?;
         }
@@ -203,6 +203,9 @@ impl Session {
         let live = "INSERT INTO beats (start, seen_at, lease)
             VALUES ($1, clock_timestamp(), make_interval(secs => $2))";
         self.client.execute(live, &[&start, &lease.as_secs_f64()]).await.map_err(&failed)?;
+        // Last, because slots wait for this row.
+        let others = format!("{COUNTS_AS_LIVING} AND s.id <> {start}");
+        begin_account(&self.client, account, &others).await.map_err(&failed)?;
         Ok(StartId(start.cast_unsigned()))
     }
 
@@ -257,7 +260,8 @@ impl Session {
             lose_open_attempts(&session.client, &own, ending.at).await.map_err(&failed)?;
             take_back(&session.client, start).await.map_err(&failed)?;
             let told = stop.and_then(StopReason::told);
-            tell_stop(&session.client, StartId(start.cast_unsigned()), told)
+            let newest = session.beats.as_ref().map_or(StartId(0), Beats::newest);
+            tell_stop(&session.client, StartId(start.cast_unsigned()), told, newest)
                 .await
                 .map_err(&failed)?;
             let end = "UPDATE starts SET ended_at = $2, stop = $3, exit = $4 WHERE id = $1";

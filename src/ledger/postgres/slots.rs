@@ -1,13 +1,19 @@
 //! The slots of a rate that all workers of an account share: each wish moves the next free slot of
 //! the account on.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Error, Statement};
+use tokio_postgres::{Client, Statement};
 
+use super::access::Access;
 use super::batch::id;
-use crate::ledger::{Slots, SlotsWish};
+use super::error::failed;
+use crate::ledger::{LedgerError, Slots, SlotsWish};
 use crate::model::attempt::StartId;
 
 /// Takes slots, or begins a pause. `$2` is the time that the slots take, `$3` the time for which
@@ -30,24 +36,80 @@ const LEAST_AHEAD: f64 = 10.0;
 /// Number of slots that each worker may have ahead at any rate.
 const AHEAD: f64 = 16.0;
 
-/// Prepares the statement that takes slots.
-pub(super) async fn prepare(client: &Client) -> Result<Statement, Error> {
-    client.prepare(TAKE).await
+/// Number of wishes that may wait. The dispatcher makes one at a time.
+const WAITING: usize = 4;
+/// Longest time for one wish.
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// A wish that waits for its answer.
+struct Wish {
+    wish: SlotsWish,
+    answer: oneshot::Sender<Option<Slots>>,
 }
 
-/// Takes slots for a worker. `workers` is the number of workers that use the account.
-pub(super) async fn take(
-    client: &Client,
-    take: &Statement,
+/// A handle of the task that takes slots. It has a connection of its own, so that no wish waits for
+/// a beat. The task ends with its last handle.
+#[derive(Clone)]
+pub(super) struct SlotsTask(mpsc::Sender<Wish>);
+
+impl SlotsTask {
+    /// Starts the task. `workers` is the number of workers that use the account.
+    pub(super) fn start(access: Arc<Access>, start: StartId, workers: Arc<AtomicUsize>) -> Self {
+        let (give, given) = mpsc::channel(WAITING);
+        tokio::spawn(answer_wishes(access, start, workers, given));
+        Self(give)
+    }
+
+    /// Makes a wish, and returns the future of its answer.
+    pub(super) fn take(&self, wish: SlotsWish) -> oneshot::Receiver<Option<Slots>> {
+        let (answer, told) = oneshot::channel();
+        // A wish that is not taken drops the sender, which tells that nobody answers.
+        let _ = self.0.try_send(Wish { wish, answer });
+        told
+    }
+}
+
+async fn answer_wishes(
+    access: Arc<Access>,
+    start: StartId,
+    workers: Arc<AtomicUsize>,
+    mut given: mpsc::Receiver<Wish>,
+) {
+    let mut line = None;
+    while let Some(Wish { wish, answer }) = given.recv().await {
+        let workers = workers.load(Ordering::Relaxed);
+        let told = timeout(LONGEST, take(&access, &mut line, start, wish, workers)).await;
+        let told = told.ok().and_then(Result::ok).flatten();
+        if told.is_none() {
+            line = None;
+        }
+        // Nobody waits any more if the round has ended.
+        let _ = answer.send(told);
+    }
+}
+
+/// Takes slots for a worker. Connects if there is no connection.
+async fn take(
+    access: &Access,
+    line: &mut Option<(Client, Statement)>,
     start: StartId,
     wish: SlotsWish,
     workers: usize,
-) -> Result<Option<Slots>, Error> {
+) -> Result<Option<Slots>, LedgerError> {
+    let failed = |error| failed(&access.name, "written", &error);
+    let (client, statement) = match line {
+        Some(line) => line,
+        None => {
+            let client = access.connect_for_beats().await?;
+            let statement = client.prepare(TAKE).await.map_err(failed)?;
+            line.insert((client, statement))
+        }
+    };
     let span = f64::from(wish.calls) / wish.rate;
     let pause = wish.pause.map_or(0.0, |pause| pause.as_secs_f64());
     let ahead = LEAST_AHEAD.max(AHEAD * workers.max(1) as f64 / wish.rate) + span;
     let values: [&(dyn ToSql + Sync); 4] = [&id(start), &span, &pause, &ahead];
-    let row = client.query_opt(take, &values).await?;
+    let row = client.query_opt(&*statement, &values).await.map_err(failed)?;
     Ok(row.map(|row| {
         let (paused, first): (f64, f64) = (row.get(0), row.get(1));
         let time = |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or_default();

@@ -465,9 +465,10 @@ impl SharedStore {
         self.pairs.values().map(row).collect()
     }
 
-    /// Returns the room of each run that is open.
-    pub(crate) fn open_runs(&self) -> impl Iterator<Item = u64> {
-        self.runs.iter().filter(|run| run.is_open).map(|run| run.granted)
+    /// Returns the number of charges that each open run has used.
+    pub(crate) fn used_of_open_runs(&self) -> impl Iterator<Item = u64> {
+        let open = (1..).map(RunId).zip(&self.runs).filter(|(_, run)| run.is_open);
+        open.map(|(run, _)| self.used_of_run(run))
     }
 
     /// Returns the time until which all workers pause, and whether the source is down.

@@ -128,6 +128,7 @@ impl World {
                 self.saw(if wish.pause.is_some() { "pause told" } else { "slots taken" });
                 let slots = self.store.take_slots(wish, self.now);
                 self.checks.told(&self.store, self.now);
+                self.tell(|| format!("{pid}: wishes {wish:?}, gets {slots:?}"));
                 Response::Slots(slots)
             }
             Request::Reap(observed) => {

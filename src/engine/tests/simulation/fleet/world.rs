@@ -264,9 +264,8 @@ impl World {
     /// it had not told to be unused.
     fn is_over(&self) -> bool {
         let lost = self.killed.len() as u64 * self.options.concurrency as u64;
-        let is_used_up =
-            |granted| self.options.max_charges.is_some_and(|max| granted + lost >= max);
-        self.store.open_runs().all(is_used_up)
+        let is_used_up = |used| self.options.max_charges.is_some_and(|max| used + lost >= max);
+        self.store.used_of_open_runs().all(is_used_up)
     }
 
     fn happen(&mut self, what: Happening) -> Result<(), String> {
