@@ -73,7 +73,7 @@ pub fn open<F: Fn() -> WallMs + Send + Sync + 'static>(
             AnyLedger::File(Box::new(SqliteLedger::open(file, lock_wait, now)?))
         }
         Location::Shared(shared) => {
-            AnyLedger::Shared(PgLedger::open(shared, lock_wait, now)?.keep_server_time()?)
+            AnyLedger::Shared(Box::new(PgLedger::open(shared, lock_wait, now)?.keep_server_time()?))
         }
     })
 }
@@ -103,7 +103,7 @@ pub fn open_to_show(location: &Location) -> Result<impl ShowLedger + use<>, Ledg
         Location::File(file) => {
             AnyLedger::File(Box::new(SqliteLedger::open_to_show(&file.ledger)?))
         }
-        Location::Shared(shared) => AnyLedger::Shared(PgLedger::open_to_show(shared)?),
+        Location::Shared(shared) => AnyLedger::Shared(Box::new(PgLedger::open_to_show(shared)?)),
     })
 }
 

@@ -23,7 +23,7 @@ use crate::rules::pair_table::{PairIndex, SortedKeys};
 /// A ledger of either kind.
 pub(super) enum AnyLedger {
     File(Box<SqliteLedger>),
-    Shared(PgLedger),
+    Shared(Box<PgLedger>),
 }
 
 /// A journal of either kind.
@@ -193,7 +193,7 @@ impl Journal for AnyJournal {
     fn finish(self) -> Result<AnyLedger, LedgerError> {
         Ok(match self {
             Self::File(journal) => AnyLedger::File(Box::new(journal.finish()?)),
-            Self::Shared(journal) => AnyLedger::Shared(journal.finish()?),
+            Self::Shared(journal) => AnyLedger::Shared(Box::new(journal.finish()?)),
         })
     }
 }
