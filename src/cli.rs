@@ -47,6 +47,9 @@ pub enum Command {
     /// Dry run: what is in a file, what would be sent, its price and its time. Calls nobody
     #[command(after_help = exit_codes::after_plan())]
     Plan(Box<PlanArgs>),
+    /// Make the output of a run again, from its file and the ledger. Calls nobody
+    #[command(after_help = exit_codes::after_export())]
+    Export(Box<ExportArgs>),
     /// Serve a stand-in of the vendor's API on this machine
     #[command(after_help = ENDINGS_HELP)]
     Sandbox(SandboxArgs),
@@ -128,6 +131,17 @@ pub struct PlanArgs {
     pub json: bool,
     #[command(flatten)]
     pub(crate) forecast: ForecastArgs,
+}
+
+/// Flags of `ceknik export`: all flags of `run`, so that its command line can be used again. Those
+/// that do not change the output have no effect.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    #[command(flatten)]
+    pub(crate) job: RunArgs,
+    /// The run whose output is made, by its number in `ceknik status` [default: the latest one of the file]
+    #[arg(long = "run", value_name = "N")]
+    pub number: Option<u64>,
 }
 
 /// Assumptions of a forecast.

@@ -33,6 +33,23 @@ pub(super) fn after_plan() -> String {
     )
 }
 
+/// Returns the text at the end of the help of `export`.
+pub(super) fn after_export() -> String {
+    let codes = exit_codes([
+        (ExitCode::Complete, "every row has a verdict"),
+        (ExitCode::Usage, ExitCode::Usage.meaning()),
+        (ExitCode::SomeWithoutVerdict, ExitCode::SomeWithoutVerdict.meaning()),
+        (ExitCode::Input, "the file is unusable, or the ledger has no run of it"),
+        (ExitCode::Config, ExitCode::Config.meaning()),
+        (ExitCode::LedgerBusy, ExitCode::LedgerBusy.meaning()),
+        (ExitCode::Storage, "the ledger cannot be read, or the output cannot be written"),
+    ]);
+    format!(
+        "All other flags of `ceknik run` are accepted too: the command line of a run, with `export` \
+         in place of `run`, makes its output again.\n\n{codes}"
+    )
+}
+
 /// Lists rising numbers: `1 to 4, 8 and 9`.
 fn ranges(numbers: &[u8]) -> String {
     let runs = numbers.chunk_by(|one, next| next - one == 1);

@@ -23,6 +23,16 @@ pub fn command() -> clap::Command {
                 arg.help("The customer file, as for `run`; `-` reads standard input")
             })
         })
+        .mut_subcommand("export", |export| {
+            let export = EXPORT_IGNORES.iter().fold(ledger_of_sandbox(export), |export, flag| {
+                export.mut_arg(flag, |arg| arg.hide(true))
+            });
+            export
+                .mut_arg("input", |arg| {
+                    arg.help("The customer file of the run; `-` reads standard input")
+                })
+                .mut_arg("once", |arg| arg.help("The name of the run, if it has one"))
+        })
         .mut_subcommand("status", whose_ledger)
         .mut_subcommand("purge", whose_ledger)
 }
@@ -45,5 +55,33 @@ const PLAN_IGNORES: [&str; 17] = [
     "confirm_above",
     "yes",
     "lock_wait",
+    "no_progress",
+];
+
+/// Flags of `run` that do not change the output of a run that has begun.
+const EXPORT_IGNORES: [&str; 24] = [
+    "summary",
+    "body",
+    "timeout",
+    "connect_timeout",
+    "keep_alive",
+    "ca_cert",
+    "rate",
+    "concurrency",
+    "max_attempts",
+    "backoff",
+    "max_outage",
+    "deadline",
+    "max_charges",
+    "max_cost",
+    "stop_if_mismatch_over",
+    "limit",
+    "confirm_above",
+    "yes",
+    "reuse",
+    "reask_after",
+    "in_doubt",
+    "retry_refused",
+    "force",
     "no_progress",
 ];

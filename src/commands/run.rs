@@ -33,6 +33,7 @@ use crate::rules::forecast::Forecast;
 use crate::signals::Interrupts;
 use crate::term::Screen;
 
+pub mod export;
 pub(crate) mod finish;
 mod open_files;
 mod output;
@@ -64,19 +65,26 @@ pub fn run(config: &RunConfig, screen: &Screen) -> Result<ExitCode, Error> {
     // Until here a signal ends the process at once. From here on the ledger is locked, so no other
     // run on this ledger writes the output.
     let (interrupts, signals) = Interrupts::listen().map_err(internal)?;
-    let (vendor, destination, interrupts) = (&vendor, &destination, &interrupts);
-    let start = Start { config, destination, screen, vendor, interrupts, begun };
+    let (destination, interrupts) = (&destination, &interrupts);
+    let setting = Setting { config, destination, screen, interrupts, begun };
+    let start = Start { setting, vendor: &vendor };
     start.run_stages(ledger, source, layout, signals, read_candidates)
+}
+
+/// Everything that the output and the last words need, apart from the ledger and the input.
+#[derive(Clone, Copy)]
+struct Setting<'a> {
+    config: &'a RunConfig,
+    destination: &'a Destination,
+    screen: &'a Screen,
+    interrupts: &'a Interrupts,
+    begun: Instant,
 }
 
 /// A start, with everything that it needs apart from the ledger and the input.
 struct Start<'a> {
-    config: &'a RunConfig,
-    destination: &'a Destination,
-    screen: &'a Screen,
+    setting: Setting<'a>,
     vendor: &'a Connection,
-    interrupts: &'a Interrupts,
-    begun: Instant,
 }
 
 impl Start<'_> {
@@ -90,7 +98,7 @@ impl Start<'_> {
         mut signals: Signals,
         read: impl ReadRows,
     ) -> Result<ExitCode, Error> {
-        let Self { config, destination, screen, interrupts, .. } = *self;
+        let Setting { config, destination, screen, interrupts, .. } = self.setting;
         let job = &config.job;
         destination.check_writable()?;
         let hasher = ledger.hasher();
@@ -146,48 +154,17 @@ impl Start<'_> {
         let (signals, price) = (&mut signals, &job.price);
         let stage = SendingStage { client, read, signals, parts, funnel: &funnel, price };
         let left = stage.run(dispatcher, ledger);
-        self.end(left, &input, &surveyed, funnel, &run, calling.elapsed())
-    }
-
-    /// Ends a start that began a run: makes the output, and shows the last words. `calling` is the
-    /// time in which calls were made.
-    fn end<L: Ledger>(
-        &self,
-        left: SendingResult<L>,
-        input: &Input,
-        surveyed: &Survey,
-        funnel: Funnel,
-        run: &OpenRun,
-        calling: Duration,
-    ) -> Result<ExitCode, Error> {
-        let Self { config, destination, screen, interrupts, begun, .. } = *self;
-        let job = &config.job;
-        let facts = StartFacts { job, input, surveyed, funnel, run, begun };
-        let report = facts.report(&left.state, left.ended.stop(), calling, clock::now());
-        let fingerprint = surveyed.fingerprint;
-        let results = Results { destination, input, fingerprint, run, interrupts };
-        let ended = finish(
-            left,
-            run,
-            report,
-            job.engine.body.is_none(),
-            |report, state, ledger| {
-                let made = results.make(report, state, ledger);
-                report.seconds = begun.elapsed().as_secs_f64();
-                made
-            },
-            |report| write_summary(report, destination),
-        );
-        say_last_words(&ended, job.reuse.resend_doubts, screen);
-        ended.result
+        self.setting.end(left, &input, &surveyed, funnel, &run, calling.elapsed())
     }
 
     /// Returns the exit code of a run that has finished, if its output is in its place.
     fn delivered(&self, found: &FoundRun) -> Option<ExitCode> {
         let RunRef::Finished { run, exit } = found.run else { return None };
-        self.destination.is_there().then(|| {
+        self.setting.destination.is_there().then(|| {
             let id = run.0;
-            self.screen.say(&format!("run {id} has finished, and its output is there already"));
+            self.setting
+                .screen
+                .say(&format!("run {id} has finished, and its output is there already"));
             exit
         })
     }
@@ -198,7 +175,7 @@ impl Start<'_> {
     /// Exit code 13: the answer was not yes. A signal ends the question with the exit code of the
     /// signal.
     fn confirm(&self, forecast: &Forecast) -> Result<(), Error> {
-        let Self { config, screen, interrupts, .. } = *self;
+        let Setting { config, screen, interrupts, .. } = self.setting;
         let Some(price) = &config.job.price else { return Ok(()) };
         let most = max_charges_in_start(
             forecast.charges.at_most,
@@ -220,6 +197,41 @@ impl Start<'_> {
             )),
             None => Err(interrupted(PassError::Interrupted, interrupts)),
         }
+    }
+}
+
+impl Setting<'_> {
+    /// Ends a start that began a run: makes the output, and shows the last words. `calling` is the
+    /// time in which calls were made.
+    fn end<L: Ledger>(
+        &self,
+        left: SendingResult<L>,
+        input: &Input,
+        surveyed: &Survey,
+        funnel: Funnel,
+        run: &OpenRun,
+        calling: Duration,
+    ) -> Result<ExitCode, Error> {
+        let Self { config, destination, screen, interrupts, begun } = *self;
+        let job = &config.job;
+        let facts = StartFacts { job, input, surveyed, funnel, run, begun };
+        let report = facts.report(&left.state, left.ended.stop(), calling, clock::now());
+        let fingerprint = surveyed.fingerprint;
+        let results = Results { destination, input, fingerprint, run, interrupts };
+        let ended = finish(
+            left,
+            run,
+            report,
+            job.engine.body.is_none(),
+            |report, state, ledger| {
+                let made = results.make(report, state, ledger);
+                report.seconds = begun.elapsed().as_secs_f64();
+                made
+            },
+            |report| write_summary(report, destination),
+        );
+        say_last_words(&ended, job.reuse.resend_doubts, screen);
+        ended.result
     }
 }
 

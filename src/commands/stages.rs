@@ -85,11 +85,12 @@ pub(crate) fn opening(
         Form::Text { .. } => String::new(),
     };
     let keyed = |what: &[u8], text: &[u8]| keyed(&input.hasher, what, text);
+    let identity = Identity { fingerprint: surveyed.fingerprint, columns: reading(input) };
     StartRequest {
-        identity: Identity {
-            fingerprint: surveyed.fingerprint,
-            columns: reading(input)
-                + &once.map(|name| once_name(&input.hasher, name)).unwrap_or_default(),
+        identity: match once {
+            // Only a hash of the name is kept.
+            Some(name) => identity.named(&hex(&keyed(b"once", name.as_bytes()))),
+            None => identity,
         },
         path: keyed(b"path", &[path.as_os_str().as_encoded_bytes(), sheet.as_bytes()].concat()),
         label: mask_digits(&name).into_owned(),
@@ -102,12 +103,6 @@ pub(crate) fn opening(
         is_limited: false,
         rules: String::new(),
     }
-}
-
-/// Returns the part of a run's identity that comes from the name given with `--once`. Only a hash
-/// of the name is kept.
-fn once_name(hasher: &PairHasher, name: &str) -> String {
-    format!(" once={}", hex(&keyed(hasher, b"once", name.as_bytes())))
 }
 
 /// Returns everything that decides which pairs are in the bytes of a file: the chosen columns, and

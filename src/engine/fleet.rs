@@ -57,6 +57,12 @@ impl Fleet {
         self.deal = Deal::of(self.me, others);
     }
 
+    /// Ends a round: the answer to the beat under way is outdated by the last beat, which nobody
+    /// waits for.
+    pub(super) const fn end_round(&mut self) {
+        self.asked = None;
+    }
+
     /// Gives the lease up until the next beat is answered: a batch has shown that this worker was
     /// declared dead.
     pub(super) fn lose_lease(&mut self) {
@@ -78,11 +84,11 @@ impl Fleet {
     /// Takes the ledger's answer to the beat under way into account. Returns `None` if the answer is
     /// outdated.
     pub(super) fn heard(&mut self, news: &News) -> Option<Heard> {
+        let asked = self.asked.take()?;
         if std::mem::take(&mut self.is_outdated) {
-            self.asked = None;
             return None;
         }
-        self.answered = self.asked.take().or(self.answered);
+        self.answered = Some(asked);
         let before = self.generation.replace(news.generation);
         let deal = Deal::of(self.me, &news.members);
         let has_new_deal = deal != self.deal;

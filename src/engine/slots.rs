@@ -14,10 +14,12 @@ use std::time::Duration;
 use crate::ledger::{Slots, SlotsWish};
 use crate::model::attempt::{Tick, WallMs};
 
-/// Time after its slot up to which a call may leave.
+/// Time after its slot up to which a call may leave. At a low rate it is a tenth of the distance
+/// between two slots.
 const LATE: Duration = Duration::from_millis(10);
-/// Time by which an answer may take longer than the fastest of the last ones.
-const JITTER: Duration = Duration::from_millis(15);
+/// Time by which an answer may take longer than the fastest of the last ones. At a low rate it is a
+/// fifth of the distance between two slots.
+const JITTER: Duration = Duration::from_millis(30);
 /// Longest time of the first answer.
 const FIRST_ANSWER: Duration = Duration::from_millis(250);
 /// Number of the last answers whose times are remembered.
@@ -41,11 +43,13 @@ struct Asked {
 struct Slot {
     at: Tick,
     wall: WallMs,
+    /// Time after it up to which its call may leave.
+    late: Duration,
 }
 
 impl Slot {
     fn is_missed(self, now: Tick, wall: WallMs) -> bool {
-        now > self.at.saturating_add(LATE) || wall > later(self.wall, LATE)
+        now > self.at.saturating_add(self.late) || wall > later(self.wall, self.late)
     }
 }
 
@@ -124,25 +128,29 @@ impl SlotQueue {
                 self.slots.clear();
                 Some(now + rest)
             }
-            Slots::From(first) if self.is_usual(asked, now, wall) => {
+            Slots::From(first) => {
                 let distance = Duration::try_from_secs_f64(1.0 / asked.wish.rate);
                 let distance = distance.unwrap_or(Duration::MAX);
+                if !self.is_usual(asked, distance, now, wall) {
+                    return None;
+                }
+                let late = LATE.max(distance / 10);
                 let slot = |n: u32| {
                     let after = first.saturating_add(distance.saturating_mul(n));
-                    Slot { at: now.saturating_add(after), wall: later(wall, after) }
+                    Slot { at: now.saturating_add(after), wall: later(wall, after), late }
                 };
                 self.slots.extend((0..asked.wish.calls).map(slot));
                 None
             }
-            Slots::From(_) => None,
         }
     }
 
     /// Notes the time that an answer took. Returns `true` if the last answers took about as long,
     /// on both clocks.
-    fn is_usual(&mut self, asked: Asked, now: Tick, wall: WallMs) -> bool {
+    fn is_usual(&mut self, asked: Asked, distance: Duration, now: Tick, wall: WallMs) -> bool {
         let took = now.saturating_sub(asked.now);
-        let longest = self.fastest().map_or(FIRST_ANSWER, |fastest| fastest + JITTER);
+        let jitter = JITTER.max(distance / 5);
+        let longest = self.fastest().map_or(FIRST_ANSWER, |fastest| fastest.saturating_add(jitter));
         if self.took.len() == REMEMBERED {
             self.took.pop_front();
         }
@@ -257,10 +265,10 @@ mod tests {
         let mut slots = SlotQueue::default();
         assert_eq!(ask(&mut slots, 1, 0, 30, 0), Some(1));
         assert!(take(&mut slots, 30));
-        assert_eq!(ask(&mut slots, 1, 100, 45, 0), Some(1));
-        assert!(take(&mut slots, 145), "a little later than the one before");
-        assert_eq!(ask(&mut slots, 1, 200, 46, 50), Some(1));
-        assert!(!take(&mut slots, 296));
+        assert_eq!(ask(&mut slots, 1, 100, 60, 0), Some(1));
+        assert!(take(&mut slots, 160), "a little later than the one before");
+        assert_eq!(ask(&mut slots, 1, 200, 61, 50), Some(1));
+        assert!(!take(&mut slots, 311));
         assert_eq!(slots.ahead(ms(40)), ms(100));
         // A line that stays slow is known after a while.
         let is_used = |slots: &mut SlotQueue, n: u64| {
@@ -268,7 +276,7 @@ mod tests {
             take(slots, 1000 * n + 90)
         };
         let used: Vec<bool> = (1..10).map(|n| is_used(&mut slots, n)).collect();
-        assert_eq!(used.iter().position(|used| *used), Some(8));
+        assert_eq!(used.iter().position(|used| *used), Some(6));
     }
 
     #[test]

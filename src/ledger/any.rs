@@ -10,9 +10,9 @@ use futures_util::future::Either;
 use super::postgres::{PgJournal, PgLedger, PgPreview};
 use super::sqlite::{SqliteJournal, SqliteLedger, SqlitePreview};
 use super::{
-    AttemptDetail, Beat, Facts, FoundRun, Journal, Ledger, LedgerError, LedgerName, News, OpenRun,
-    Others, OwnAttempt, Preview, Purged, Recorded, RunId, RunRef, ShowLedger, Slots, SlotsWish,
-    Standing, StartEnd, StartRequest, Status, Unrecorded,
+    AttemptDetail, Beat, Facts, FoundRun, Identity, Journal, Ledger, LedgerError, LedgerName, News,
+    OpenRun, Others, OwnAttempt, Preview, Purged, Recorded, RunId, RunRef, ShowLedger, Slots,
+    SlotsWish, Standing, StartEnd, StartRequest, Status, Unrecorded,
 };
 use crate::model::attempt::{AttemptId, Batch, WallMs};
 use crate::rules::body::BodyKind;
@@ -51,6 +51,14 @@ macro_rules! pass_on {
 impl Facts for AnyLedger {
     fn find_run(&mut self, opening: &StartRequest) -> Result<FoundRun, LedgerError> {
         pass_on!(self, ledger => ledger.find_run(opening))
+    }
+
+    fn find_begun(
+        &mut self,
+        identity: &Identity,
+        run: Option<RunId>,
+    ) -> Result<Option<FoundRun>, LedgerError> {
+        pass_on!(self, ledger => ledger.find_begun(identity, run))
     }
 
     fn visit_earlier(

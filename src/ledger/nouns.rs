@@ -29,6 +29,22 @@ pub struct Identity {
     pub columns: String,
 }
 
+/// Text between the columns of an identity and the hash of the name given with `--once`.
+const NAME: &str = " once=";
+
+impl Identity {
+    /// Returns the identity of a run that has this hash of a name. Such a run is not begun anew.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        Self { columns: self.columns + NAME + name, ..self }
+    }
+
+    /// Returns the beginning of the columns of all named runs that have this identity otherwise.
+    pub(crate) fn with_any_name(&self) -> String {
+        self.columns.clone() + NAME
+    }
+}
+
 /// Description of a start and its input, with which the start opens its run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StartRequest {

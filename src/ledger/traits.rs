@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::error::{LedgerError, LedgerName};
 use super::nouns::{
-    AttemptDetail, FoundRun, OpenRun, OwnAttempt, Purged, Recorded, RunId, RunRef, Standing,
-    StartEnd, StartRequest, Unrecorded,
+    AttemptDetail, FoundRun, Identity, OpenRun, OwnAttempt, Purged, Recorded, RunId, RunRef,
+    Standing, StartEnd, StartRequest, Unrecorded,
 };
 use super::status::Status;
 use super::workers::{Beat, News, Others, Slots, SlotsWish};
@@ -100,6 +100,15 @@ pub trait Facts {
     /// Finds the run that [`Ledger::open_run`] would continue or begin, or the finished run that is
     /// not to begin anew, without writing.
     fn find_run(&mut self, opening: &StartRequest) -> Result<FoundRun, LedgerError>;
+
+    /// Finds a run that has begun, to show its results again: the run of this number, or the latest
+    /// one, among those of this identity. An identity without a name finds named runs too. Returns
+    /// `None` if there is no such run.
+    fn find_begun(
+        &mut self,
+        identity: &Identity,
+        run: Option<RunId>,
+    ) -> Result<Option<FoundRun>, LedgerError>;
 
     /// Visits the standings of these pairs: the facts of other runs that gave a pair an end, the
     /// latest fact of a pair last, and the version of each pair. Pairs without either are left out.

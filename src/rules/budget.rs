@@ -169,9 +169,15 @@ impl Budget {
     }
 
     /// Checks whether this start shares a budget and has no room left.
-    pub fn is_out_of_room(&self) -> bool {
+    fn is_out_of_room(&self) -> bool {
         let is_shared = matches!(self.charges, ChargeLimit::Room { .. });
         is_shared && self.charges.unused(self.reserved) == 0
+    }
+
+    /// Checks whether this start can make no call until it gets more room: no call holds any, and
+    /// none is left.
+    pub fn is_stuck(&self) -> bool {
+        self.reserved == 0 && self.is_out_of_room()
     }
 
     /// Checks whether this start should ask for more room at once.
@@ -238,11 +244,12 @@ mod tests {
     fn a_start_with_room_asks_for_more_before_it_stops() {
         let mut budget = Budget::shared(Some(500), None);
         assert_eq!(budget.reserve(), Reservation::Wait, "no room yet");
-        assert!(budget.asks_for_room());
+        assert!(budget.asks_for_room() && budget.is_stuck());
         let wish = |keep, unused, more| Some(RoomWish { keep, unused, more, max: 500 });
         assert_eq!(budget.room_wish(20, false), wish(0, 0, 20));
         budget.give_room(Room { total: 3, may_grow: true });
         (0..3).for_each(|_| assert_eq!(budget.reserve(), Reservation::Granted));
+        assert!(budget.asks_for_room() && !budget.is_stuck());
         budget.settle(Charge::Charged, true);
         budget.settle(Charge::Free, true);
         assert_eq!(budget.room_wish(20, false), wish(3, 1, 20));

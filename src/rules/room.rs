@@ -1,7 +1,12 @@
 //! Room: the part of a run's budget that one of several workers alone may use.
 //!
 //! Must hold: the room of all starts together never exceeds the budget. Room comes in lots. Near the
-//! end of the budget the lots get small, so that all of the budget is used.
+//! end of the budget the lots get small, so that all of the budget is used. A worker gives up only
+//! when no other one can have unused room.
+
+use std::collections::BTreeMap;
+
+use crate::model::attempt::StartId;
 
 /// Wish of a worker for room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,5 +64,56 @@ impl RoomWish {
         let share = (left / (4 * workers.max(1))).max(1);
         let lot = self.more.min(share).min(left);
         Granted { room: keep + lot, of_run: others + keep + lot }
+    }
+}
+
+/// Another worker of the run, as it was read last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fellow {
+    /// Number of its start.
+    pub start: StartId,
+    /// Number of its beats.
+    pub beats: u64,
+    /// Part of its room that no call held or had used at its last beat.
+    pub unused: u64,
+}
+
+/// The other workers that may have unused room, although they have told of none: they have not
+/// beaten since the budget was found to be used up.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unheard(Option<BTreeMap<StartId, u64>>);
+
+impl Unheard {
+    /// Checks whether a worker may get more room now or later. `left` is the part of the budget
+    /// that no start has, and `others` are the other workers that have not been declared dead.
+    pub fn may_grow(&mut self, left: u64, others: &[Fellow]) -> bool {
+        if left > 0 || others.iter().any(|of| of.unused > 0) {
+            self.0 = None;
+            return true;
+        }
+        let beats: BTreeMap<StartId, u64> = others.iter().map(|of| (of.start, of.beats)).collect();
+        let unheard = self.0.get_or_insert_with(|| beats.clone());
+        unheard.retain(|start, number| beats.get(start) == Some(number));
+        !unheard.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_gives_up_when_all_others_have_been_heard() {
+        let fellow = |start, beats, unused| Fellow { start: StartId(start), beats, unused };
+        let mut unheard = Unheard::default();
+        assert!(unheard.may_grow(1, &[]), "some is left");
+        assert!(unheard.may_grow(0, &[fellow(1, 7, 3)]), "another one has some");
+        assert!(!unheard.may_grow(0, &[]), "nobody is there");
+        let mut unheard = Unheard::default();
+        assert!(unheard.may_grow(0, &[fellow(1, 7, 0), fellow(2, 9, 0)]));
+        assert!(unheard.may_grow(0, &[fellow(1, 8, 0), fellow(2, 9, 0)]), "the second is silent");
+        assert!(unheard.may_grow(0, &[fellow(1, 9, 0), fellow(2, 9, 0)]));
+        assert!(!unheard.may_grow(0, &[fellow(1, 10, 0)]), "it was declared dead, and had none");
+        assert!(unheard.may_grow(2, &[fellow(1, 11, 0)]), "or it had some");
     }
 }

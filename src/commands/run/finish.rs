@@ -19,6 +19,8 @@ pub(crate) enum Ended {
     Finished,
     /// An earlier start has finished the run, which is not to begin anew.
     FinishedBefore,
+    /// The results of a run are shown again, and nothing else is done.
+    Exported,
     /// Another worker has finished the run and written its output.
     FinishedElsewhere(Delivered),
     /// The start stopped before every pair had its end. The same command continues the run.
@@ -75,7 +77,9 @@ impl Ended {
     /// Returns the reason why the start stopped early, if it did.
     pub(crate) const fn stop(&self) -> Option<StopReason> {
         match self {
-            Self::Finished | Self::FinishedBefore | Self::FinishedElsewhere(_) => None,
+            Self::Finished | Self::FinishedBefore | Self::Exported | Self::FinishedElsewhere(_) => {
+                None
+            }
             Self::Stopped(reason) | Self::LeftToOthers { reason, .. } => Some(*reason),
             Self::InputLost(error) => Some(error.stop_reason()),
             Self::StorageFailed(_) => Some(StopReason::Storage),
@@ -157,7 +161,8 @@ pub(crate) fn finish<L: Ledger>(
     summarize: impl Fn(&RunReport) -> Result<(), Error>,
 ) -> EndedStart {
     let SendingResult { state, mut ledger, ended } = left;
-    let is_over = matches!(ended, Ended::StorageFailed(_) | Ended::FinishedBefore);
+    let is_over =
+        matches!(ended, Ended::StorageFailed(_) | Ended::FinishedBefore | Ended::Exported);
     let made = match (&ended, &mut ledger) {
         // An older output is not replaced: the rows of the input are no longer those that were
         // answered, or the answers are lost with the ledger.
@@ -182,12 +187,14 @@ pub(crate) fn finish<L: Ledger>(
             remember_body(state.body, body_auto, ledger);
         }
     }
-    let is_noted = !matches!(ended, Ended::StorageFailed(_) | Ended::FinishedBefore);
+    let is_noted = !is_over;
     let finishes = matches!(ended, Ended::Finished);
+    let is_exported = matches!(ended, Ended::Exported);
     let others = about_others(&ended);
     let result = first_failure(result_of(ended, report.written, &state), placed.map(drop));
     report.exit = code_of(&result);
-    let summarize = |report: &RunReport| if others.is_some() { Ok(()) } else { summarize(report) };
+    let is_summarized = others.is_none() && !is_exported;
+    let summarize = |report: &RunReport| if is_summarized { summarize(report) } else { Ok(()) };
     let summarized = summarize(&report);
     let mut ended = EndedStart { report, state, result, others: others.clone() };
     ended.then(summarized);
@@ -216,12 +223,14 @@ fn result_of(
         Ended::Broken(error) => Err(error),
         Ended::Stopped(reason) | Ended::LeftToOthers { reason, .. } => Ok(reason.exit_code()),
         Ended::FinishedElsewhere(delivered) => Ok(delivered.exit),
-        Ended::Finished | Ended::FinishedBefore
+        Ended::Finished | Ended::FinishedBefore | Ended::Exported
             if written.is_some_and(|rows| rows.outcomes.all_have_verdicts()) =>
         {
             Ok(ExitCode::Complete)
         }
-        Ended::Finished | Ended::FinishedBefore => Ok(ExitCode::SomeWithoutVerdict),
+        Ended::Finished | Ended::FinishedBefore | Ended::Exported => {
+            Ok(ExitCode::SomeWithoutVerdict)
+        }
     }
 }
 

@@ -58,7 +58,8 @@ fn run_with(trap: Option<Trap>, read: impl ReadRows) -> Seen {
     let (_signal, signals) = tokio::sync::mpsc::channel(1);
     let (config, destination) = (&config, &destination);
     let (screen, vendor, interrupts) = (&screen, &vendor, &interrupts);
-    let start = Start { config, destination, screen, vendor, interrupts, begun };
+    let setting = Setting { config, destination, screen, interrupts, begun };
+    let start = Start { setting, vendor };
     let result = start.run_stages(ledger, source, layout, signals, read);
     let summary = std::fs::read(path("out.csv.summary.json")).expect("the summary is written");
     let shown = place.open(clock::now()).unwrap();

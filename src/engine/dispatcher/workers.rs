@@ -77,7 +77,8 @@ impl Dispatcher {
 
     /// Returns the beat with which this worker ends a round: it has nothing left to send.
     pub(in crate::engine) fn last_beat(&mut self) -> Option<Beat> {
-        self.fleet.is_some().then(|| self.make_beat(true))
+        self.fleet.as_mut()?.end_round();
+        Some(self.make_beat(true))
     }
 
     /// Returns the beat that is due, if one is.
@@ -98,10 +99,11 @@ impl Dispatcher {
         let verdicts = self.watch.verdict_count();
         self.told_verdicts = verdicts.recorded;
         // A worker that can send nothing leaves it to others to try whether the source answers.
-        let can_send = !is_idle && !self.budget.is_out_of_room() && !self.pace.is_cut_off();
+        let can_send = !is_idle && !self.budget.is_stuck() && !self.pace.is_cut_off();
         Beat {
             rate: self.pace.own_rate(),
-            left: if can_send { self.left } else { 0 },
+            // The rows that wait for a retry may be the last ones, and are not counted.
+            left: if can_send { self.left.max(1) } else { 0 },
             verdicts,
             body: self.proved_body(),
             room: self.room_wish(is_idle),

@@ -5,7 +5,7 @@
 //! A worker declares another one dead only if it has looked at its beats for a whole lease, right
 //! after beats of its own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -34,7 +34,7 @@ use crate::ledger::{
 use crate::model::attempt::{StartId, WallMs};
 use crate::rules::body::BodyKind;
 use crate::rules::first_verdicts::{Earliest, FIRST, FirstVerdicts};
-use crate::rules::room::{Granted, Room, RoomWish};
+use crate::rules::room::{Fellow, Granted, Room, RoomWish, Unheard};
 
 /// The clock that tells the time of facts.
 pub(super) type Clock = Arc<dyn Fn() -> WallMs + Send + Sync>;
@@ -105,7 +105,7 @@ impl Beats {
             seen: Arc::clone(&seen),
             tried: 0,
             has_stopped: false,
-            unheard: None,
+            unheard: Unheard::default(),
             reaping: None,
             silent_since: None,
         };
@@ -154,9 +154,8 @@ struct Heart {
     tried: i64,
     /// True after this worker has found a reason to stop.
     has_stopped: bool,
-    /// Other workers of the run, with their numbers of beats when the budget was found to be used
-    /// up: one that does not beat any more may be dead, and have unused room.
-    unheard: Option<BTreeMap<StartId, u64>>,
+    /// Other workers of the run that may have unused room.
+    unheard: Unheard,
     /// The task that declares silent workers dead.
     reaping: Option<JoinHandle<()>>,
     /// Moment since which a silent worker has not been declared dead.
@@ -250,7 +249,12 @@ impl Heart {
         news.room = match beat.room {
             Some(wish) => {
                 let told = fellows.fulfil(client, wish, self.tried).await.map_err(failed)?;
-                told.map(|told| fellows.room(&told, wish.max, &mut self.unheard))
+                told.map(|told| Room {
+                    total: told.room,
+                    may_grow: self
+                        .unheard
+                        .may_grow(wish.max.saturating_sub(told.of_run), &fellows.others_of_run()),
+                })
             }
             None => None,
         };
@@ -371,19 +375,14 @@ impl Fellows<'_> {
         room::fulfil(client, &room::Asked { start, run, wish, number, workers }).await
     }
 
-    /// Returns the room of this worker. It may grow while some of the budget is left, or another
-    /// worker has unused room, or may have some because it has not beaten since.
-    fn room(&self, told: &Granted, max: u64, unheard: &mut Option<BTreeMap<StartId, u64>>) -> Room {
-        let others = || self.of_run().filter(|row| start(row) != self.me.start);
-        let has_unused = others().any(|row| row.get::<_, i64>(10) > 0);
-        if told.of_run < max || has_unused {
-            *unheard = None;
-            return Room { total: told.room, may_grow: true };
-        }
-        let beats: BTreeMap<StartId, u64> =
-            others().map(|row| (start(row), row.get::<_, i64>(5).cast_unsigned())).collect();
-        let unheard = unheard.get_or_insert_with(|| beats.clone());
-        unheard.retain(|start, number| beats.get(start) == Some(number));
-        Room { total: told.room, may_grow: !unheard.is_empty() }
+    /// Returns the other workers of the run that were not declared dead.
+    fn others_of_run(&self) -> Vec<Fellow> {
+        let others = self.of_run().filter(|row| start(row) != self.me.start);
+        let fellow = |row: &Row| Fellow {
+            start: start(row),
+            beats: row.get::<_, i64>(5).cast_unsigned(),
+            unused: row.get::<_, i64>(10).cast_unsigned(),
+        };
+        others.map(fellow).collect()
     }
 }

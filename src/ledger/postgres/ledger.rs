@@ -20,9 +20,9 @@ use super::worker::Worker;
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::transfer::{Moved, MovedAttempt};
 use crate::ledger::{
-    AttemptDetail, Beat, Facts, FoundRun, Journal, Ledger, LedgerError, LedgerName, News, OpenRun,
-    Others, OwnAttempt, Purged, Recorded, RunId, RunRef, ShowLedger, Slots, SlotsWish, Standing,
-    StartEnd, StartRequest, Status, Unrecorded, key,
+    AttemptDetail, Beat, Facts, FoundRun, Identity, Journal, Ledger, LedgerError, LedgerName, News,
+    OpenRun, Others, OwnAttempt, Purged, Recorded, RunId, RunRef, ShowLedger, Slots, SlotsWish,
+    Standing, StartEnd, StartRequest, Status, Unrecorded, key,
 };
 use crate::model::attempt::{AttemptId, Batch, StartId, WallMs};
 use crate::rules::body::BodyKind;
@@ -160,6 +160,17 @@ impl Facts for PgLedger {
         let (opening, lineage) = (self.in_server_time(opening), self.lineage(opening));
         self.worker
             .ask_patiently(async move |session: &mut Session| session.find(&opening, lineage).await)
+    }
+
+    fn find_begun(
+        &mut self,
+        identity: &Identity,
+        run: Option<RunId>,
+    ) -> Result<Option<FoundRun>, LedgerError> {
+        let identity = identity.clone();
+        self.worker.ask_patiently(async move |session: &mut Session| {
+            session.find_begun_run(&identity, run).await
+        })
     }
 
     fn visit_earlier(

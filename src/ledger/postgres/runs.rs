@@ -117,6 +117,24 @@ impl Session {
         Ok(())
     }
 
+    /// Finds a run that has begun. See [`crate::ledger::Facts::find_begun`].
+    pub(super) async fn find_begun_run(
+        &self,
+        identity: &Identity,
+        run: Option<RunId>,
+    ) -> Result<Option<FoundRun>, LedgerError> {
+        let Identity { fingerprint, columns } = identity;
+        let named = identity.with_any_name();
+        let query = select_latest_run(
+            "fingerprint = $1 AND (columns = $2 OR starts_with(columns, $3))
+                AND ($4::int8 IS NULL OR id = $4)",
+        );
+        let run = run.map(|run| run.0.cast_signed());
+        let values: [&(dyn ToSql + Sync); 4] = [&&fingerprint[..], columns, &named, &run];
+        let row = self.client.query_opt(&query, &values).await.map_err(self.read_failed())?;
+        Ok(row.as_ref().map(found_run))
+    }
+
     /// Finds the run of an opening, without the costs of the run that it takes over.
     async fn locate(
         &self,
@@ -126,11 +144,7 @@ impl Session {
         let failed = self.read_failed();
         let Identity { fingerprint, columns } = &opening.identity;
         let latest = |state: &str, condition: &str| {
-            format!(
-                "SELECT id, fingerprint, created_at, answers_since, reask_since,
-                    (SELECT count(*) FROM starts s WHERE s.run = r.id), state, exit
-                 FROM runs r WHERE state = '{state}' AND {condition} ORDER BY id DESC LIMIT 1"
-            )
+            select_latest_run(&format!("state = '{state}' AND {condition}"))
         };
         let states: &[&str] = if opening.once { &["open", "finished"] } else { &["open"] };
         for state in states {
@@ -284,6 +298,15 @@ impl Session {
 /// Returns the run in the first column of a row.
 fn run_of(row: &Row) -> RunId {
     RunId(row.get::<_, i64>(0).cast_unsigned())
+}
+
+/// Returns the query for the latest run that matches a condition, in the form of [`found_run`].
+fn select_latest_run(condition: &str) -> String {
+    format!(
+        "SELECT id, fingerprint, created_at, answers_since, reask_since,
+            (SELECT count(*) FROM starts s WHERE s.run = r.id), state, exit
+         FROM runs r WHERE {condition} ORDER BY id DESC LIMIT 1"
+    )
 }
 
 fn found_run(row: &Row) -> FoundRun {

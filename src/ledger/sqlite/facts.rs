@@ -14,8 +14,8 @@ use super::ledger::SqliteLedger;
 use super::sums::{INTENT, SETTLEMENT, STANDING, damaged};
 use crate::ledger::codes::{KILLED, end_codes, text_columns};
 use crate::ledger::{
-    AttemptDetail, EarlierFact, Facts, FoundRun, LedgerError, OwnAttempt, RunId, RunRef, Standing,
-    StartRequest,
+    AttemptDetail, EarlierFact, Facts, FoundRun, Identity, LedgerError, OwnAttempt, RunId, RunRef,
+    Standing, StartRequest,
 };
 use crate::model::attempt::{AttemptId, PairKey, WallMs};
 use crate::model::class::Class;
@@ -54,6 +54,14 @@ impl Stored {
 impl Facts for SqliteLedger {
     fn find_run(&mut self, opening: &StartRequest) -> Result<FoundRun, LedgerError> {
         self.find(opening)
+    }
+
+    fn find_begun(
+        &mut self,
+        identity: &Identity,
+        run: Option<RunId>,
+    ) -> Result<Option<FoundRun>, LedgerError> {
+        self.find_begun_run(identity, run)
     }
 
     fn visit_earlier(

@@ -10,9 +10,9 @@ use std::rc::Rc;
 
 use super::Trap;
 use crate::ledger::{
-    AttemptDetail, DAY_MS, EarlierFact, Facts, FoundRun, HISTORY, Journal, Ledger, LedgerError,
-    LedgerName, OpenRun, OwnAttempt, Purged, Recorded, RunId, RunRef, Standing, StartEnd,
-    StartRequest, SupersededRun, Unrecorded,
+    AttemptDetail, DAY_MS, EarlierFact, Facts, FoundRun, HISTORY, Identity, Journal, Ledger,
+    LedgerError, LedgerName, OpenRun, OwnAttempt, Purged, Recorded, RunId, RunRef, Standing,
+    StartEnd, StartRequest, SupersededRun, Unrecorded,
 };
 use crate::model::attempt::{AttemptId, Batch, Intent, Settlement, StartId, WallMs};
 use crate::model::class::{Class, End, Lost};
@@ -228,6 +228,29 @@ impl Facts for MemoryLedger {
             tally: store.tally(id),
         });
         Ok(FoundRun::new_run(opening, takes_over))
+    }
+
+    fn find_begun(
+        &mut self,
+        identity: &Identity,
+        run: Option<RunId>,
+    ) -> Result<Option<FoundRun>, LedgerError> {
+        let store = self.store.borrow();
+        let named = identity.with_any_name();
+        let is_same = |of: &Identity| {
+            of.fingerprint == identity.fingerprint
+                && (of.columns == identity.columns || of.columns.starts_with(&named))
+        };
+        let runs = (1..).zip(&store.runs).filter(|(id, of)| {
+            is_same(&of.opening.identity) && run.is_none_or(|run| run == RunId(*id))
+        });
+        Ok(runs.last().map(|(id, of)| {
+            let run = match &of.ended {
+                Some(ending) => RunRef::finished(RunId(id), Some(ending.exit.number())),
+                None => RunRef::Open(RunId(id)),
+            };
+            FoundRun { run, ..FoundRun::new_run(&of.opening, None) }
+        }))
     }
 
     fn visit_earlier(

@@ -9,8 +9,8 @@ use super::Sabotage;
 use super::dice::Dice;
 use crate::ledger::testing::Backend;
 use crate::ledger::{
-    AttemptDetail, Facts, FoundRun, Journal, Ledger, LedgerError, OpenRun, OwnAttempt, Purged,
-    Recorded, RunId, RunRef, Standing, StartEnd, StartRequest, Unrecorded,
+    AttemptDetail, Facts, FoundRun, Identity, Journal, Ledger, LedgerError, OpenRun, OwnAttempt,
+    Purged, Recorded, RunId, RunRef, Standing, StartEnd, StartRequest, Unrecorded,
 };
 use crate::model::attempt::{AttemptId, Batch, WallMs};
 use crate::rules::body::BodyKind;
@@ -127,6 +127,14 @@ impl<B: Backend> SimLedger<B> {
 impl<B: Backend> Facts for SimLedger<B> {
     fn find_run(&mut self, opening: &StartRequest) -> Result<FoundRun, LedgerError> {
         self.read(|ledger| ledger.find_run(opening))
+    }
+
+    fn find_begun(
+        &mut self,
+        identity: &Identity,
+        run: Option<RunId>,
+    ) -> Result<Option<FoundRun>, LedgerError> {
+        self.read(|ledger| ledger.find_begun(identity, run))
     }
 
     fn visit_earlier(

@@ -264,12 +264,12 @@ impl Both {
         let keep = store.room(start).saturating_sub(less);
         let wish = RoomWish { keep, unused: 0, more, max };
         let workers = store.living_of(run);
-        let ours = store.fulfil(start, wish, number.cast_unsigned()).map(|room| room.total);
+        let ours = store.fulfil(start, wish, number.cast_unsigned());
         let asked = room::Asked { start, run, wish, number, workers };
         let real = ledger.worker.ask(async move |session: &mut Session| {
             room::fulfil(&session.client, &asked).await.map_err(session.write_failed())
         });
-        assert_eq!(real.unwrap().map(|told| told.room), ours, "{wish:?}");
+        assert_eq!(real.unwrap(), ours, "{wish:?}");
     }
 
     fn note(&mut self, worker: usize, batch: &Batch, recorded: &Recorded) {

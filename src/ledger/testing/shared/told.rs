@@ -10,7 +10,7 @@ use crate::model::attempt::StartId;
 use crate::model::attempt::{Intent, Settlement};
 use crate::model::money::Charge;
 use crate::model::stop::{Reach, StopReason};
-use crate::rules::room::{Granted, Room, RoomWish};
+use crate::rules::room::{Fellow, Granted, RoomWish};
 
 impl SharedStore {
     /// Gives a sign of life.
@@ -35,16 +35,18 @@ impl SharedStore {
     }
 
     /// Fulfils the wish of a worker for room, unless it comes late.
-    pub(crate) fn fulfil(&mut self, start: StartId, wish: RoomWish, number: u64) -> Option<Room> {
+    pub(crate) fn fulfil(
+        &mut self,
+        start: StartId,
+        wish: RoomWish,
+        number: u64,
+    ) -> Option<Granted> {
         if number <= self.start(start).wish && !self.has(Gap::LateWishes) {
             return None;
         }
         self.start_mut(start).wish = number;
         let run = self.start(start).run;
-        let of_run = || (1..).map(StartId).zip(&self.starts).filter(|(_, row)| row.run == run);
-        let lives = |row: &Start| !row.has_ended && !row.is_dead;
         let workers = self.living_of(run);
-        let others_hold = of_run().any(|(id, row)| id != start && lives(row) && row.unused > 0);
         let (granted, room) = (self.runs[run.0 as usize - 1].granted, self.start(start).room);
         let told = match self.gap {
             Some(Gap::WholeRoomEach) => Granted { room: wish.max, of_run: wish.max },
@@ -54,7 +56,21 @@ impl SharedStore {
         self.runs[run.0 as usize - 1].granted = told.of_run;
         let row = self.start_mut(start);
         (row.room, row.unused) = (told.room, wish.unused + told.room.saturating_sub(wish.keep));
-        Some(Room { total: told.room, may_grow: told.of_run < wish.max || others_hold })
+        Some(told)
+    }
+
+    /// Returns the other workers of a run that were not declared dead.
+    pub(crate) fn fellows(&self, me: StartId) -> Vec<Fellow> {
+        let run = self.start(me).run;
+        let all = (1..).map(StartId).zip(&self.starts);
+        let others =
+            all.filter(|(id, row)| *id != me && row.run == run && !row.has_ended && !row.is_dead);
+        let fellow = |(start, row): (StartId, &Start)| Fellow {
+            start,
+            beats: row.number,
+            unused: row.unused,
+        };
+        others.map(fellow).collect()
     }
 
     /// Returns the room of a start.

@@ -159,13 +159,13 @@ impl Checks {
     }
 
     /// Notes a call in an outage of the source, which one worker at a time tries. Its place may pass
-    /// on to another worker, and come back a few times.
+    /// on to another worker, and come back several times: a probe may be the last call of a row, and of a round.
     fn takes_turns(&mut self, start: StartId) -> bool {
         if self.probers.last() != Some(&start) {
             self.probers.push(start);
         }
         let different: BTreeSet<&StartId> = self.probers.iter().collect();
-        self.probers.len() > different.len() + 4
+        self.probers.len() > different.len() + 6
     }
 
     /// Checks that a run keeps to its budget.

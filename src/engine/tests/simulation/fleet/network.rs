@@ -13,6 +13,7 @@ use super::Sabotage;
 use crate::ledger::recording::{KnownStart, Port, Told, Writing};
 use crate::ledger::{Beat, LedgerError, LedgerName, News, Slots, SlotsWish};
 use crate::model::attempt::{AttemptId, Batch, StartId};
+use crate::rules::room::Fellow;
 
 /// First and longest pause before the ledger is asked again.
 const PAUSES: (u64, u64) = (100, 5000);
@@ -33,6 +34,15 @@ pub(super) enum Request {
     Sleep(Duration),
 }
 
+/// Room that a worker was given.
+#[derive(Debug, Clone)]
+pub(super) struct GivenRoom {
+    pub(super) total: u64,
+    /// Part of the budget that no start has.
+    pub(super) left: u64,
+    pub(super) others: Vec<Fellow>,
+}
+
 /// An answer on its way back.
 #[derive(Debug, Clone)]
 pub(super) enum Response {
@@ -40,8 +50,9 @@ pub(super) enum Response {
     Told(Option<Told>),
     Known(KnownStart),
     Recorded(Vec<AttemptId>),
-    /// The news, and the beats of the others, by which the worker tells who is silent.
-    News(News, Vec<(StartId, u64)>),
+    /// The news, the beats of the others, by which the worker tells who is silent, and the room that
+    /// it was given.
+    News(News, Vec<(StartId, u64)>, Option<GivenRoom>),
     Slots(Slots),
     Done,
 }

@@ -22,6 +22,7 @@ use crate::model::class::Class;
 use crate::model::reply::Reply;
 use crate::passes::Known;
 use crate::rules::pair_table::PairTable;
+use crate::rules::room::Unheard;
 
 type Word = Result<Recorded, Box<Unrecorded>>;
 type Recording = Pin<Box<dyn Future<Output = (Writing, SimPort, Word)>>>;
@@ -90,6 +91,8 @@ pub(super) struct Process {
     /// Number of the wish for slots under way.
     pub(super) slots_asked: Option<u64>,
     pub(super) observed: Observed,
+    /// Other workers that may have unused room.
+    pub(super) unheard: Unheard,
     /// Time and result of the last look, for a sabotage.
     pub(super) looked_at: Duration,
     pub(super) beats: Vec<(StartId, u64)>,
@@ -135,6 +138,7 @@ impl Process {
             heart: Heart::default(),
             slots_asked: None,
             observed: Observed::new(lease),
+            unheard: Unheard::default(),
             looked_at: Duration::ZERO,
             beats: Vec::new(),
             silent: BTreeSet::new(),

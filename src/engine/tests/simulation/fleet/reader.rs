@@ -2,7 +2,7 @@
 
 use crate::ledger::testing::shared::SharedStore;
 use crate::ledger::{
-    Facts, FoundRun, LedgerError, OwnAttempt, RunId, RunRef, Standing, StartRequest,
+    Facts, FoundRun, Identity, LedgerError, OwnAttempt, RunId, RunRef, Standing, StartRequest,
 };
 use crate::rules::estimate::History;
 use crate::rules::pair_table::{PairIndex, SortedKeys};
@@ -16,6 +16,14 @@ pub(super) struct Reader<'a> {
 
 impl Facts for Reader<'_> {
     fn find_run(&mut self, _: &StartRequest) -> Result<FoundRun, LedgerError> {
+        Err(LedgerError::WriterGone)
+    }
+
+    fn find_begun(
+        &mut self,
+        _: &Identity,
+        _: Option<RunId>,
+    ) -> Result<Option<FoundRun>, LedgerError> {
         Err(LedgerError::WriterGone)
     }
 

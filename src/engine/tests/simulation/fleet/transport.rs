@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Sabotage;
 use super::checks::Checks;
-use super::network::{Answer, Request, Response};
+use super::network::{Answer, GivenRoom, Request, Response};
 use super::process::Process;
 use super::world::{BEGINNING, CALM_FROM, Habit, Happening, LEASE, Pid, World};
 use crate::engine::Event;
@@ -14,6 +14,7 @@ use crate::ledger::observed::ObservedBeat;
 use crate::ledger::recording::Told;
 use crate::ledger::{Beat, SourceNews};
 use crate::model::attempt::{AttemptId, Intent, StartId, WallMs};
+use crate::rules::room::Room;
 
 impl World {
     /// A request leaves its process.
@@ -164,9 +165,14 @@ impl World {
         }
         let beats = self.store.beats(start);
         // The worker itself leaves the silent ones out.
-        let mut news = self.store.news(start, &BTreeSet::new(), self.now);
-        news.room = beat.room.and_then(|wish| self.store.fulfil(start, wish, number));
-        Response::News(news, beats)
+        let news = self.store.news(start, &BTreeSet::new(), self.now);
+        let room = beat.room.and_then(|wish| {
+            let told = self.store.fulfil(start, wish, number)?;
+            let (left, others) = (wish.max.saturating_sub(told.of_run), self.store.fellows(start));
+            Some(GivenRoom { total: told.room, left, others })
+        });
+        self.tell(|| format!("{start:?} beats: {} {:?}, gets {room:?}", beat.left, beat.room));
+        Response::News(news, beats, room)
     }
 
     fn declare_dead(&mut self, start: StartId, open: Vec<AttemptId>) -> Result<(), String> {
@@ -217,7 +223,11 @@ impl World {
     fn beaten(&mut self, pid: Pid, process: &mut Process, answer: Answer) -> Result<bool, String> {
         process.heart.asked = None;
         // What is not answered is tried again at the next interval, for the dispatcher too.
-        if let Ok(Response::News(mut news, beats)) = answer {
+        if let Ok(Response::News(mut news, beats, room)) = answer {
+            news.room = room.map(|room| Room {
+                total: room.total,
+                may_grow: process.unheard.may_grow(room.left, &room.others),
+            });
             let of_process = |at: Duration| at.saturating_sub(process.epoch);
             let (asked, came) = (of_process(process.heart.asked_at), of_process(self.now));
             if self.sabotage == Some(Sabotage::HastyReaper) {

@@ -260,8 +260,8 @@ impl World {
         Ok(self.seen)
     }
 
-    /// Checks that each run has ended, or has used its budget up. Whoever is killed may leave what
-    /// it had not told to be unused.
+    /// Checks that each run has ended, or has used its budget up. What a killed worker had in flight
+    /// may be free.
     fn is_over(&self) -> bool {
         let lost = self.killed.len() as u64 * self.options.concurrency as u64;
         let is_used_up = |used| self.options.max_charges.is_some_and(|max| used + lost >= max);
