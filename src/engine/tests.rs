@@ -17,6 +17,7 @@ mod properties;
 mod simulation;
 mod stops;
 mod story;
+mod told;
 mod vendor;
 
 /// The reason why a start ended early.

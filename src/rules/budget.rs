@@ -160,7 +160,7 @@ impl Budget {
     pub fn room_wish(&self, lot: u64, is_idle: bool) -> Option<RoomWish> {
         let ChargeLimit::Room { max, total, is_unsure, .. } = self.charges else { return None };
         let unused = self.charges.unused(self.reserved);
-        let more = if unused * 2 < lot { lot } else { 0 };
+        let more = if unused < lot.div_ceil(2) { lot } else { 0 };
         Some(match (is_unsure, is_idle) {
             (true, _) => RoomWish { keep: u64::MAX, unused: 0, more: 0, max },
             (false, true) => RoomWish { keep: total - unused, unused: 0, more: 0, max },

@@ -53,11 +53,9 @@ enum Sabotage {
     NoRecall,
     /// A worker does not hear that it was declared dead.
     DeafToItsDeath,
-    /// A worker uses room after a batch has shown that it was declared dead.
-    StaleRoom,
 }
 
-const SABOTAGES: [Sabotage; 22] = [
+const SABOTAGES: [Sabotage; 21] = [
     Sabotage::Ledger(Gap::NoVersion),
     Sabotage::Ledger(Gap::OpenToo),
     Sabotage::Ledger(Gap::NoBump),
@@ -74,7 +72,6 @@ const SABOTAGES: [Sabotage; 22] = [
     Sabotage::Ledger(Gap::NoPause),
     Sabotage::DeafToOutages,
     Sabotage::ProbesToo,
-    Sabotage::StaleRoom,
     Sabotage::NewNumbers,
     Sabotage::MovesOn,
     Sabotage::SendsRefused,

@@ -183,9 +183,6 @@ impl Process {
         if let (Some(Sabotage::SendsRefused), Ok(recorded)) = (self.sabotage, &mut word) {
             recorded.refused.clear();
         }
-        if let (Some(Sabotage::StaleRoom), Ok(recorded)) = (self.sabotage, &mut word) {
-            recorded.was_fenced = false;
-        }
         (self.recording, self.port) = (None, Some((writing, port)));
         Some(word)
     }

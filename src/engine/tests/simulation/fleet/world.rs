@@ -222,8 +222,7 @@ impl World {
             self.options.throttle.rate = Some(1.0);
             spawns = vec![(ms(100), 0), (ms(200), 0), (ms(dice.between(20_000, 30_000)), 1)];
         }
-        let is_hit = self.sabotage == Some(Sabotage::StaleRoom) || dice.one_in(3);
-        if self.habits.contains(&Habit::SendsDoubtsAgain) || is_hit {
+        if self.habits.contains(&Habit::SendsDoubtsAgain) || dice.one_in(3) {
             let fault = dice.pick(&[Fault::Freeze, Fault::CutOff, Fault::Stall]);
             let long = ms(dice.between(25_000, 50_000));
             self.at_a_batch = Some((fault, dice.between(1, 20), long));
@@ -373,11 +372,6 @@ fn choose_options(dice: &mut Dice, vendor: &Vendor, sabotage: Option<Sabotage>) 
     options.max_charges = dice.pick(&[None, None, Some(12), Some(45)]);
     if sabotage == Some(Sabotage::NoLease) {
         options.lease = Some(LEASE * 1_000_000);
-    }
-    // Room that is not its own any more harms only who has much of it, and loses it at a batch.
-    if sabotage == Some(Sabotage::StaleRoom) {
-        (options.max_charges, options.concurrency) = (Some(30), 8);
-        options.throttle.rate = None;
     }
     options
 }
