@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::network::{Request, Response};
-use super::world::{Fault, Happening, Pid, World};
+use super::world::{Fault, Happening, LEASE, Pid, World};
 use crate::engine::tests::story::{ms, secs};
 
 impl World {
@@ -48,7 +48,7 @@ impl World {
         let Some(process) = self.processes.get_mut(&pid) else { return };
         let what = match fault {
             // Nobody can tell how long a machine stood still if both of its clocks lie.
-            Fault::ClockJump if process.frozen_until > now => return,
+            Fault::ClockJump if process.frozen_until + LEASE > now => return,
             Fault::Suspend if process.clock_set_until > now => return,
             Fault::ClockJump => {
                 process.skew += self.dice.pick(&[-3_600_000, -4000, 4000, 3_600_000]);
