@@ -49,12 +49,7 @@ fn dispatch(command: &Command, origins: &Origins) -> Result<ExitCode, Error> {
             let ended = commands::plan::plan(&config, &screen);
             Ok(ended.unwrap_or_else(|error| show_error(&screen, &origins.explain(error))))
         }
-        Command::Export(args) => {
-            let config = RunConfig::of_export(args, origins)?;
-            let screen = Screen::new(&config.screen);
-            let ended = commands::run::export::export(&config, args.number, &screen);
-            Ok(ended.unwrap_or_else(|error| show_error(&screen, &origins.explain(error))))
-        }
+        Command::Export(args) => commands::run::export::export(args, origins),
         Command::Sandbox(args) => commands::sandbox::sandbox(args, &Screen::default()),
         Command::Status(args) => commands::status::status(args, origins),
         Command::Purge(args) => commands::purge::purge(args, origins),

@@ -9,10 +9,11 @@ use jiff::Timestamp;
 
 use super::finish::{Ended, SendingResult};
 use super::{Setting, open_input};
+use crate::cli::ExportArgs;
 use crate::clock;
 use crate::commands::stages::{ReuseRules, fold, opening};
 use crate::commands::{internal, interrupted};
-use crate::config::{Reuse, RunConfig};
+use crate::config::{Origins, Reuse, RunConfig};
 use crate::engine::Dispatcher;
 use crate::error::Error;
 use crate::ledger::{self, FoundRun, Identity, Ledger, OpenRun, Preview, RunId, RunRef};
@@ -27,10 +28,16 @@ use crate::term::Screen;
 /// Returns the exit code of a run with these results.
 ///
 /// # Errors
-/// Exit code 10: the input cannot be used, or the ledger has no run of it. Exit code 17: another
-/// process writes to the ledger file. Exit code 18: the ledger cannot be read, or the output cannot
-/// be written.
-pub fn export(config: &RunConfig, run: Option<u64>, screen: &Screen) -> Result<ExitCode, Error> {
+/// Exit codes 2 and 11: the flags cannot be used. Exit code 10: the input cannot be used, or the
+/// ledger has no run of it. Exit code 17: another process writes to the ledger file. Exit code 18:
+/// the ledger cannot be read, or the output cannot be written.
+pub fn export(args: &ExportArgs, origins: &Origins) -> Result<ExitCode, Error> {
+    let config = RunConfig::of_export(args, origins)?;
+    let screen = Screen::new(&config.screen);
+    make_again(&config, args.number, &screen)
+}
+
+fn make_again(config: &RunConfig, run: Option<u64>, screen: &Screen) -> Result<ExitCode, Error> {
     let begun = Instant::now();
     let job = &config.job;
     let (source, layout, destination) = open_input(config, screen)?;
