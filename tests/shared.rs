@@ -427,3 +427,32 @@ fn a_ledger_of_an_older_version_is_taken_over_too() {
         assert!(!shown(&address)["runs"].as_array().unwrap().is_empty(), "{name}");
     }
 }
+
+/// The tables of version 2 had one row less for each account, and no room in the beats.
+#[test]
+fn a_shared_ledger_of_the_version_before_is_upgraded() {
+    let Some(shared) = Shared::new(&[]) else { return };
+    shared.place.write("in.csv", many_people(30));
+    shared.run("in.csv", &["-o", "a.csv", "--limit", "10"]).exits(13);
+    let to_version_2 = "DROP TABLE pace;
+        ALTER TABLE runs DROP granted, DROP stop, DROP stop_until;
+        ALTER TABLE starts ADD is_limited boolean NOT NULL DEFAULT false;
+        ALTER TABLE beats DROP verdicts, DROP body, DROP room, DROP unused, DROP wish;
+        UPDATE meta SET value = '2' WHERE name = 'schema'";
+    let server = server().unwrap();
+    server.execute(shared.schema(), to_version_2);
+    let refused = shared.run("in.csv", &["-o", "a.csv"]).exits(18);
+    refused.says("is of version 2, this program knows 3").says("ceknik ledger init");
+    // A living worker of the version before is in the way.
+    let lives =
+        "UPDATE starts SET ended_at = NULL; UPDATE beats SET seen_at = now() + interval '1h'";
+    server.execute(shared.schema(), lives);
+    shared.ledger(&["ledger", "init"]).exits(17).says("an upgrade needs it alone");
+    server.execute(shared.schema(), "UPDATE beats SET seen_at = now() - interval '1h'");
+    shared.ledger(&["ledger", "init"]).exits(0);
+    shared.ledger(&["ledger", "init"]).exits(0);
+    let ended = shared.run("in.csv", &["-o", "a.csv", "--max-charges", "1000"]);
+    assert!(matches!(ended.code, Some(0 | 3)), "{:?}: {}", ended.code, ended.stderr);
+    bought_once(&shared.vendor.calls());
+    assert_eq!(shared.vendor.count(), 30);
+}
