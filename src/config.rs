@@ -13,8 +13,8 @@ use jiff::{Timestamp, Zoned};
 
 use crate::api::origin::{BaseUrl, Origin};
 use crate::cli::{
-    AddressArgs, DeadlineArg, ExportArgs, InDoubtArg, KeepAliveArg, LedgerArgs, MoneyArgs,
-    ReadingArgs, ReuseArgs, RunArgs, ScreenArgs, VendorArgs,
+    AddressArgs, DeadlineArg, InDoubtArg, KeepAliveArg, LedgerArgs, MoneyArgs, ReadingArgs,
+    ReuseArgs, RunArgs, ScreenArgs, VendorArgs,
 };
 use crate::error::Error;
 use crate::input;
@@ -222,14 +222,6 @@ impl RunConfig {
             screen: screen(&args.screen, !args.no_progress),
             job,
         })
-    }
-
-    /// Converts the flags of `ceknik export`.
-    ///
-    /// # Errors
-    /// Those of [`Self::new`].
-    pub fn of_export(args: &ExportArgs, origins: &Origins) -> Result<Self, Error> {
-        Self::new(&args.job, origins)
     }
 
     /// Returns the files, other than the input, that a run reads or keeps for itself, each with a

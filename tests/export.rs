@@ -85,6 +85,9 @@ fn a_run_that_is_not_finished_is_shown_as_it_is() {
     let told = place.ceknik(&export(&vendor.base_url, &["-o", "again.csv"])).exits(3);
     told.says("run 1, which is not finished");
     assert_eq!(place.read("again.csv"), place.read("out.partial.csv"));
+    // An export in the place of the output leaves the partial one alone.
+    place.ceknik(&export(&vendor.base_url, &["-o", "out.csv"])).exits(3);
+    assert_eq!(place.read("out.csv"), place.read("out.partial.csv"));
     // The run goes on as if nothing had happened.
     place.run("in.csv", &vendor.base_url, &[&LEDGER[..], &["-o", "out.csv"]].concat());
     assert_eq!(vendor.count(), 20);

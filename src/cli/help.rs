@@ -59,7 +59,7 @@ const PLAN_IGNORES: [&str; 17] = [
 ];
 
 /// Flags of `run` that do not change the output of a run that has begun.
-const EXPORT_IGNORES: [&str; 24] = [
+const EXPORT_IGNORES: [&str; 23] = [
     "summary",
     "body",
     "timeout",
@@ -68,7 +68,6 @@ const EXPORT_IGNORES: [&str; 24] = [
     "ca_cert",
     "rate",
     "concurrency",
-    "max_attempts",
     "backoff",
     "max_outage",
     "deadline",

@@ -45,7 +45,7 @@ mod tests;
 mod vendor;
 mod verify;
 
-use finish::{SendingResult, finish};
+use finish::{Ended, SendingResult, finish};
 use output::Results;
 use report::{StartFacts, write_summary};
 use rounds::StartParts;
@@ -217,7 +217,8 @@ impl Setting<'_> {
         let facts = StartFacts { job, input, surveyed, funnel, run, begun };
         let report = facts.report(&left.state, left.ended.stop(), calling, clock::now());
         let fingerprint = surveyed.fingerprint;
-        let results = Results { destination, input, fingerprint, run, interrupts };
+        let keeps_partial = matches!(left.ended, Ended::Exported);
+        let results = Results { destination, input, fingerprint, run, interrupts, keeps_partial };
         let ended = finish(
             left,
             run,

@@ -68,8 +68,7 @@ pub struct StartRequest {
     /// True if a finished run with this identity is not begun anew. Its name is part of the
     /// identity.
     pub once: bool,
-    /// True if the start keeps to a budget. On a shared ledger, such a start works on its run
-    /// alone.
+    /// True if the start keeps to a budget, which it shares with the other workers of its run.
     pub is_limited: bool,
     /// Rules that decide whether a pair is done, in words of this program. All workers of a run on a
     /// shared ledger have the same.

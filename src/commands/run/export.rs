@@ -1,7 +1,7 @@
 //! `ceknik export`: makes the output of a run again, from its file and the ledger.
 //!
-//! Must hold: nothing is sent, nothing is written to the ledger, and no run begins. The output is
-//! made by the same stage as in `run`.
+//! Must hold: nothing is sent, no fact is added to the ledger, no run begins, and no other output is
+//! removed. The output is made by the same stage as in `run`.
 
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,7 @@ use crate::term::Screen;
 /// ledger has no run of it. Exit code 17: another process writes to the ledger file. Exit code 18:
 /// the ledger cannot be read, or the output cannot be written.
 pub fn export(args: &ExportArgs, origins: &Origins) -> Result<ExitCode, Error> {
-    let config = RunConfig::of_export(args, origins)?;
+    let config = RunConfig::new(&args.job, origins)?;
     let screen = Screen::new(&config.screen);
     make_again(&config, args.number, &screen)
 }

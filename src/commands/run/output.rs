@@ -24,6 +24,8 @@ pub(super) struct Results<'a> {
     pub(super) fingerprint: [u8; 16],
     pub(super) run: &'a OpenRun,
     pub(super) interrupts: &'a Interrupts,
+    /// True if the partial output of an earlier start stays beside the output.
+    pub(super) keeps_partial: bool,
 }
 
 impl Results<'_> {
@@ -89,7 +91,7 @@ impl Results<'_> {
         let Some(path) = path else { return Ok(None) };
         file.put(&path).map_err(PassError::from)?;
         // If no earlier start can have written a partial output, a file of that name is not ours.
-        let is_ours = self.run.found.had_starts();
+        let is_ours = self.run.found.had_starts() && !self.keeps_partial;
         if let Some(partial) = partial.filter(|partial| is_ours && *partial != path) {
             // There is no partial output if the earlier start was killed.
             let _ = std::fs::remove_file(partial);

@@ -42,6 +42,9 @@ pub(super) type Clock = Arc<dyn Fn() -> WallMs + Send + Sync>;
 /// Number of beats that may wait. The dispatcher gives one at a time, and one at the end of a round.
 const WAITING: usize = 16;
 
+/// Longest time in which silent workers are declared dead.
+const LONGEST_REAP: Duration = Duration::from_secs(600);
+
 /// Gives a sign of life.
 const BEAT: &str = "UPDATE beats SET number = number + 1, seen_at = clock_timestamp(),
         is_dead = false, rate = $2, left_over = $3, verdicts = $4, body = $5
@@ -289,7 +292,9 @@ impl Heart {
                 let declared = declare_dead_if_silent(&client, &gone, now).await;
                 declared.map_err(|error| failed(&access.name, "written", &error))
             };
-            if let Err(error) = declared.await {
+            let silent = || unreachable_server(&access.name, "it does not answer".to_owned());
+            let declared = timeout(LONGEST_REAP, declared).await;
+            if let Err(error) = declared.unwrap_or_else(|_| Err(silent())) {
                 // The next beat tries again.
                 tracing::warn!(%error, "a silent worker could not be declared dead yet");
             }
