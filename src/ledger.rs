@@ -17,6 +17,7 @@ use sqlite::{SqliteLedger, SqlitePreview};
 use crate::model::attempt::WallMs;
 
 mod any;
+mod checked_line;
 mod codes;
 mod error;
 mod key;

@@ -356,8 +356,10 @@ fn init_prints_what_it_does_and_does_it_once() {
     let server = server().unwrap();
     let (schema, other) = (shared.schema(), format!("{}_by_hand", shared.schema()));
     server.execute("public", &printed.replace(&format!(" {schema};"), &format!(" {other};")));
-    let all = "SELECT name, value FROM meta ORDER BY name";
+    let all = "SELECT name, value FROM meta WHERE name <> 'ledger_id' ORDER BY name";
     assert_eq!(server.execute(&other, all), server.execute(schema, all));
+    let id = "SELECT value FROM meta WHERE name = 'ledger_id'";
+    assert_ne!(server.execute(&other, id), server.execute(schema, id));
     let alone = shared.place.ceknik(&["ledger", "init", "--ledger", "file.ledger"]);
     alone.exits(2).says("a ledger in a file is made by `ceknik run`");
     let other_origin = shared.ledger(&["ledger", "init", "--sandbox"]);
@@ -428,21 +430,33 @@ fn a_ledger_of_an_older_version_is_taken_over_too() {
     }
 }
 
+/// The tables of version 3 had no workers that only join, and no id of the ledger.
+const TO_VERSION_3: &str =
+    "ALTER TABLE starts DROP joins; DELETE FROM meta WHERE name = 'ledger_id';
+    UPDATE meta SET value = '3' WHERE name = 'schema'";
 /// The tables of version 2 had one row less for each account, and no room in the beats.
+const TO_VERSION_2: &str = "DROP TABLE pace;
+    ALTER TABLE runs DROP granted, DROP stop, DROP stop_until;
+    ALTER TABLE starts ADD is_limited boolean NOT NULL DEFAULT false;
+    ALTER TABLE beats DROP verdicts, DROP body, DROP room, DROP unused, DROP wish;
+    UPDATE meta SET value = '2' WHERE name = 'schema'";
+
 #[test]
-fn a_shared_ledger_of_the_version_before_is_upgraded() {
+fn a_shared_ledger_of_an_older_version_is_upgraded() {
+    upgraded_from(3, &[TO_VERSION_3]);
+    upgraded_from(2, &[TO_VERSION_3, TO_VERSION_2]);
+}
+
+fn upgraded_from(version: u32, down: &[&str]) {
     let Some(shared) = Shared::new(&[]) else { return };
     shared.place.write("in.csv", many_people(30));
     shared.run("in.csv", &["-o", "a.csv", "--limit", "10"]).exits(13);
-    let to_version_2 = "DROP TABLE pace;
-        ALTER TABLE runs DROP granted, DROP stop, DROP stop_until;
-        ALTER TABLE starts ADD is_limited boolean NOT NULL DEFAULT false;
-        ALTER TABLE beats DROP verdicts, DROP body, DROP room, DROP unused, DROP wish;
-        UPDATE meta SET value = '2' WHERE name = 'schema'";
     let server = server().unwrap();
-    server.execute(shared.schema(), to_version_2);
+    down.iter().for_each(|sql| drop(server.execute(shared.schema(), sql)));
     let refused = shared.run("in.csv", &["-o", "a.csv"]).exits(18);
-    refused.says("is of version 2, this program knows 3").says("ceknik ledger init");
+    refused
+        .says(&format!("is of version {version}, this program knows 4"))
+        .says("ceknik ledger init");
     // A living worker of the version before is in the way.
     let lives =
         "UPDATE starts SET ended_at = NULL; UPDATE beats SET seen_at = now() + interval '1h'";

@@ -123,6 +123,7 @@ impl<V: Verifier, J: Journal> Hands for TokioHands<'_, V, J> {
 
     fn abandon(&mut self) {
         self.flights.clear();
+        self.journal.hurry();
     }
 }
 

@@ -145,8 +145,9 @@ pub(crate) const fn of_ledger(error: &LedgerError) -> &'static str {
             "use the version of ceknik that wrote it, or name another file"
         }
         LedgerError::Lost { ledger, .. } if ledger.is_shared() => {
-            "the database was set back, to a backup or to a standby that was behind: bring the newer state back; \
-             calls whose facts are gone may have been charged, and would be made again"
+            "the database was set back, to a backup or to a standby that was behind: bring the newer state back. If \
+             there is none: move the .witness files beside the key away, and know that calls whose facts are gone \
+             may have been charged, and are made again"
         }
         LedgerError::Lost { .. } => {
             "bring the ledger back from its newest backup, with its -wal, .key and .witness. If \

@@ -198,6 +198,10 @@ impl Journal for AnyJournal {
         }
     }
 
+    fn hurry(&mut self) {
+        pass_on!(self, journal => journal.hurry());
+    }
+
     fn finish(self) -> Result<AnyLedger, LedgerError> {
         Ok(match self {
             Self::File(journal) => AnyLedger::File(Box::new(journal.finish()?)),

@@ -11,7 +11,7 @@ use std::path::Path;
 use super::private_files::{private_file, private_parent, sync_parent};
 use super::{LedgerError, LedgerName};
 use crate::fs::trusted;
-use crate::model::hex::hex;
+use crate::model::hex::{from_hex, hex};
 use crate::rules::pair_key::{PairHasher, truncate};
 
 /// Length of the key in bytes.
@@ -93,13 +93,5 @@ pub(super) fn id(key: &[u8; KEY_BYTES]) -> String {
 
 /// Parses a key file that is not empty.
 fn parse(text: &str) -> Option<[u8; KEY_BYTES]> {
-    let digits = text.strip_prefix(HEADING)?.trim_end().as_bytes();
-    let mut key = [0; KEY_BYTES];
-    if digits.len() != 2 * KEY_BYTES {
-        return None;
-    }
-    for (byte, pair) in key.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(key)
+    from_hex(text.strip_prefix(HEADING)?.trim_end())
 }

@@ -6,7 +6,7 @@
 //! and goes on with the next batch. Intents that were granted without the worker's knowledge are
 //! settled as not sent.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{LedgerError, LedgerName, Recorded, Unrecorded};
 use crate::model::attempt::{AttemptId, Batch, Intent, Settlement, StartId};
@@ -22,8 +22,8 @@ pub(crate) struct Writing {
     pub(crate) generation: u32,
     /// Number of the latest batch that is known to be durable.
     pub(crate) confirmed: u64,
-    /// Attempts that are granted and not settled.
-    pub(crate) open: BTreeSet<AttemptId>,
+    /// Intents that are granted and not settled.
+    pub(crate) open: BTreeMap<AttemptId, Intent>,
     /// True if some of the next batch may be recorded already: its answer was lost, or only its
     /// settlements counted.
     pub(crate) is_unsure: bool,
@@ -31,7 +31,7 @@ pub(crate) struct Writing {
 
 impl Writing {
     pub(crate) const fn new(start: StartId) -> Self {
-        Self { start, generation: 0, confirmed: 0, open: BTreeSet::new(), is_unsure: false }
+        Self { start, generation: 0, confirmed: 0, open: BTreeMap::new(), is_unsure: false }
     }
 
     /// Returns the number of the batch that is offered next.
@@ -42,19 +42,32 @@ impl Writing {
     /// Returns the lowest attempt that may be open once this batch is recorded.
     pub(crate) fn lowest_open(&self, batch: &Batch) -> AttemptId {
         let lowest_new = batch.intents.first().map(|intent| intent.attempt);
-        self.open.first().copied().or(lowest_new).unwrap_or(AttemptId(0))
+        self.open.keys().next().copied().or(lowest_new).unwrap_or(AttemptId(0))
     }
 
     /// Takes into account that a batch is durable, with these intents granted.
     fn confirm(&mut self, batch: &Batch, granted: Vec<AttemptId>) -> Recorded {
         let granted: BTreeSet<AttemptId> = granted.into_iter().collect();
-        let intents = batch.intents.iter().map(|intent| intent.attempt);
-        let refused = intents.filter(|attempt| !granted.contains(attempt)).collect();
+        let (granted, refused): (Vec<&Intent>, Vec<&Intent>) =
+            batch.intents.iter().partition(|intent| granted.contains(&intent.attempt));
+        let refused = refused.into_iter().map(|intent| intent.attempt).collect();
         self.confirmed += 1;
         self.is_unsure = false;
-        self.open.extend(granted);
+        self.open.extend(granted.into_iter().map(|intent| (intent.attempt, intent.clone())));
         self.settle(batch);
         Recorded { refused, ..Recorded::default() }
+    }
+
+    /// Returns the answers in a batch, each with the intent of its call.
+    pub(crate) fn answers_in(&self, batch: &Batch) -> Vec<Answered> {
+        let intent_of = |attempt: AttemptId| {
+            let own = || batch.intents.iter().find(|intent| intent.attempt == attempt);
+            self.open.get(&attempt).or_else(own).cloned()
+        };
+        let answered = |fact: &Settlement| {
+            Some(Answered { intent: intent_of(fact.attempt)?, settlement: fact.clone() })
+        };
+        batch.settlements.iter().filter_map(answered).collect()
     }
 
     fn settle(&mut self, batch: &Batch) {
@@ -62,6 +75,13 @@ impl Writing {
             self.open.remove(&fact.attempt);
         }
     }
+}
+
+/// A settled attempt, with everything that a ledger has to know about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answered {
+    pub(crate) intent: Intent,
+    pub(crate) settlement: Settlement,
 }
 
 /// Result of one attempt to record a batch.

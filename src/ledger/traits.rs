@@ -61,6 +61,10 @@ pub trait Journal {
         never
     }
 
+    /// Notes that the user wants to leave at once: a ledger that does not answer is no longer waited
+    /// for.
+    fn hurry(&mut self) {}
+
     /// Waits until everything that was handed over is recorded, and returns the ledger.
     ///
     /// # Errors

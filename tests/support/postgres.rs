@@ -27,33 +27,53 @@ trap '' INT TERM HUP
 cat >"$data/db/pg_hba.conf" <<END
 host all with_password 127.0.0.1/32 scram-sha-256
 host all all 127.0.0.1/32 trust
+host replication all 127.0.0.1/32 trust
 local all all trust
 END
 printf '%s' "$4" >"$data/cert"
 printf '%s' "$5" >"$data/key"
 chmod 600 "$data/key"
+# Arguments: folder of the programs, folder of the cluster, port.
 start() {
-    "$1/postgres" -D "$data/db" -p "$2" -c listen_addresses=127.0.0.1 \
+    "$1/postgres" -D "$2" -p "$3" -c listen_addresses=127.0.0.1 \
         -c unix_socket_directories="$data" -c max_connections=200 -c shared_buffers=64MB \
         -c max_wal_size=256MB -c dynamic_shared_memory_type=mmap \
         -c ssl=on -c ssl_cert_file="$data/cert" -c ssl_key_file="$data/key" \
         -c log_statement=all >>"$data/log" 2>&1 &
-    server=$!
+    started=$!
 }
-start "$1" "$3"
+start "$1" "$data/db" "$3"
+server=$started
+standby=
 echo "$data"
-while read -r order; do
+while read -r order number; do
     case $order in
         crash)
             kill -9 "$server"
             wait "$server" 2>/dev/null || true
             # As long as a process of the killed server lives, a new one ends at once.
-            until start "$1" "$3"; sleep 0.2; kill -0 "$server" 2>/dev/null; do :; done
+            until start "$1" "$data/db" "$3"; sleep 0.2; kill -0 "$started" 2>/dev/null; do :; done
+            server=$started
+            ;;
+        standby)
+            "$1/pg_basebackup" -D "$data/standby" -h 127.0.0.1 -p "$3" -U ceknik -R -X stream \
+                -c fast >>"$data/log" 2>&1
+            start "$1" "$data/standby" "$number"
+            standby=$started
+            ;;
+        freeze)
+            kill -STOP "$number"
+            ;;
+        die)
+            # A machine that dies takes all processes of the server with it.
+            all=$(grep -l "^PPid:[[:space:]]*$server\$" /proc/[0-9]*/status 2>/dev/null | cut -d/ -f3)
+            kill -9 "$server" $all
+            wait "$server" 2>/dev/null || true
             ;;
     esac
 done
-kill -QUIT "$server"
-wait "$server" || true
+kill -QUIT "$server" $standby 2>/dev/null || true
+wait || true
 "#;
 
 /// Certificate of the server, of the tests' own authority, and its key.
@@ -96,8 +116,7 @@ impl TestServer {
             );
             return None;
         };
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
-        let port = port.expect("loopback has a free port").port();
+        let port = free_port();
         let in_memory = Path::new("/dev/shm");
         let folder = if has_room(in_memory) { in_memory.to_owned() } else { std::env::temp_dir() };
         let mut shell = as_a_user("sh");
@@ -145,33 +164,102 @@ impl TestServer {
     }
 
     fn try_execute(&self, sql: &str) -> Result<Vec<SimpleQueryMessage>, tokio_postgres::Error> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("a runtime can be made").block_on(async {
-            let address = format!("host=127.0.0.1 port={} user=ceknik dbname=postgres", self.port);
-            let (client, connection) = tokio_postgres::connect(&address, NoTls).await?;
-            tokio::spawn(connection);
-            client.simple_query(sql).await
-        })
+        execute_at(self.port, sql)
     }
 
     fn wait_until_ready(&self) {
-        let ready = (0..600).any(|_| {
-            std::thread::sleep(Duration::from_millis(50));
+        self.wait_until("the PostgreSQL server does not start", || {
             self.try_execute("SELECT 1").is_ok()
         });
-        assert!(
-            ready,
-            "the PostgreSQL server does not start; its log is in {}",
-            self.folder.display()
-        );
+    }
+
+    fn wait_until(&self, otherwise: &str, is_so: impl Fn() -> bool) {
+        let is_so = (0..600).any(|_| {
+            std::thread::sleep(Duration::from_millis(50));
+            is_so()
+        });
+        assert!(is_so, "{otherwise}; the log is in {}", self.folder.display());
     }
 
     /// Kills the server with SIGKILL, and starts it again.
     pub(crate) fn crash(&self) {
+        self.order("crash");
+    }
+
+    /// Kills the server and all of its processes for good.
+    pub(crate) fn die(&self) {
+        self.order("die");
+        self.wait_until("the server lives", || self.try_execute("SELECT 1").is_err());
+    }
+
+    fn order(&self, order: &str) {
         let mut watchdog = self.watchdog.lock().expect("nobody panics with the lock");
         let input = watchdog.stdin.as_mut().expect("the script reads its input");
-        input.write_all(b"crash\n").expect("the script reads its input");
+        input.write_all(format!("{order}\n").as_bytes()).expect("the script reads its input");
     }
+
+    /// Makes a standby of the server, which follows it from now on. With `is_synchronous`, no commit
+    /// is confirmed before the standby has it.
+    pub(crate) fn add_standby(&self, is_synchronous: bool) -> Standby {
+        let port = free_port();
+        self.order(&format!("standby {port}"));
+        self.wait_until_standby_is("async");
+        if is_synchronous {
+            // Not before the standby has its copy of the settings: it has no standby itself.
+            self.execute_alone("ALTER SYSTEM SET synchronous_standby_names = '*'");
+            self.execute_alone("SELECT pg_reload_conf()");
+            self.wait_until_standby_is("sync");
+        }
+        Standby { port }
+    }
+
+    fn wait_until_standby_is(&self, state: &str) {
+        let follows = format!(
+            "SELECT 1 / count(*) FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = '{state}'"
+        );
+        self.wait_until("no standby follows", || self.try_execute(&follows).is_ok());
+    }
+
+    /// Freezes the process that sends the standby what was committed.
+    pub(crate) fn freeze_replication(&self) {
+        let pid = self.execute("public", "SELECT pid FROM pg_stat_replication");
+        self.order(&format!("freeze {}", pid.trim()));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// A standby of a server.
+pub(crate) struct Standby {
+    port: u16,
+}
+
+impl Standby {
+    /// Makes the standby the server that can be written to.
+    pub(crate) fn promote(&self) {
+        execute_at(self.port, "SELECT pg_promote()").expect("the standby is there");
+    }
+
+    /// Returns the address of a ledger that is on the server, or on the standby if that was
+    /// promoted.
+    pub(crate) fn address_with(&self, server: &TestServer, schema: &str) -> String {
+        let both = format!("127.0.0.1:{},127.0.0.1:{}", server.port, self.port);
+        format!("postgres://ceknik@{both}/postgres?schema={schema}")
+    }
+}
+
+fn execute_at(port: u16, sql: &str) -> Result<Vec<SimpleQueryMessage>, tokio_postgres::Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime can be made").block_on(async {
+        let address = format!("host=127.0.0.1 port={port} user=ceknik dbname=postgres");
+        let (client, connection) = tokio_postgres::connect(&address, NoTls).await?;
+        tokio::spawn(connection);
+        client.simple_query(sql).await
+    })
+}
+
+fn free_port() -> u16 {
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+    port.expect("loopback has a free port").port()
 }
 
 /// Checks whether a folder has room for a cluster: a container may have a tiny one in memory.
@@ -205,6 +293,8 @@ fn find_programs() -> Option<PathBuf> {
     let mut installed: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
     installed.sort();
     let folders = named.into_iter().chain(std::env::split_paths(&path)).chain(installed);
-    let mut folders = folders.collect::<Vec<_>>().into_iter();
-    folders.find(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
+    // Some programs may be there as links alone.
+    let programs = ["initdb", "postgres", "pg_basebackup"];
+    let has_all = |folder: &PathBuf| programs.iter().all(|name| folder.join(name).exists());
+    folders.collect::<Vec<_>>().into_iter().find(has_all)
 }

@@ -5,6 +5,8 @@
 //!
 //! Never: logs a statement with its values.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use rustls_tokio_postgres::MakeRustlsConnect;
@@ -30,6 +32,8 @@ pub(super) struct Access {
     tls: MakeRustlsConnect,
     pub(super) writes: bool,
     pub(super) lease: Duration,
+    /// True once the user wants to leave at once: a server that does not answer is not waited for.
+    pub(super) hurries: Arc<AtomicBool>,
 }
 
 impl Access {
@@ -62,6 +66,7 @@ impl Access {
             tls,
             writes,
             lease: location.lease,
+            hurries: Arc::default(),
         })
     }
 
@@ -77,6 +82,27 @@ impl Access {
         let client = self.connect().await?;
         let hasty = client.batch_execute("SET synchronous_commit = off").await;
         hasty.map(|()| client).map_err(|error| failed(&self.name, "opened", &error))
+    }
+
+    /// Warns if the address names several hosts, and the server does not wait for any of the others
+    /// before it confirms a commit.
+    ///
+    /// # Errors
+    /// The server's error.
+    pub(super) async fn warn_if_a_failover_forgets(
+        &self,
+        client: &Client,
+    ) -> Result<(), LedgerError> {
+        let hosts = self.connection.get_hosts().len() + self.connection.get_hostaddrs().len();
+        let waits = "SELECT current_setting('synchronous_standby_names') <> ''";
+        let row = client.query_one(waits, &[]).await;
+        let waits: bool = row.map_err(|error| failed(&self.name, "read", &error))?.get(0);
+        if hosts > 1 && !waits {
+            tracing::warn!(
+                "the server of the ledger waits for no synchronous standby: a failover may forget what was paid for"
+            );
+        }
+        Ok(())
     }
 
     async fn open(&self) -> Result<Client, LedgerError> {

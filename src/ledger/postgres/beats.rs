@@ -96,13 +96,14 @@ impl Beats {
         let (give, given) = mpsc::channel(WAITING);
         let seen = Arc::new(Seen::default());
         let slots = SlotsTask::start(Arc::clone(&access), me.start, Arc::clone(&seen.sharers));
+        let hurries = Arc::clone(&access.hurries);
         let heart = Heart {
             access,
             me,
             clock,
             client: None,
             beat: Beat::default(),
-            outage: Outage::new(patience),
+            outage: Outage::new(patience, hurries),
             observed: Observed::new(me.lease),
             begun: Instant::now(),
             seen: Arc::clone(&seen),

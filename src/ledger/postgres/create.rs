@@ -12,8 +12,13 @@ use crate::ledger::key;
 
 /// The tables.
 const TABLES: &str = include_str!("schema.sql");
-/// Turns the tables of the version before into those of this version.
-const UPGRADE: &str = include_str!("upgrade.sql");
+/// Turns the tables of version 2 into those of version 3.
+const UPGRADE_2: &str = include_str!("upgrade_2.sql");
+/// Turns the tables of version 3 into those of this version.
+const UPGRADE_3: &str = include_str!("upgrade_3.sql");
+
+/// Gives a ledger an id of its own, by which a machine knows it again.
+const LEDGER_ID: &str = "INSERT INTO meta VALUES ('ledger_id', gen_random_uuid());\n";
 
 /// Result of [`crate::ledger::create`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,11 +49,14 @@ pub(crate) fn create(location: &SharedLocation) -> Result<Created, LedgerError> 
                 session.client.batch_execute(&script).await.map_err(failed)?;
                 Ok(Created::New)
             }
-            Err(LedgerError::Version { .. }) if meta::is_of_the_version_before(session).await? => {
+            Err(LedgerError::Version { .. }) if meta::older_version(session).await?.is_some() => {
                 check_stamps(session, &location).await?;
                 session.check_nobody_lives().await?;
                 let failed = session.write_failed();
-                session.client.batch_execute(UPGRADE).await.map_err(failed)?;
+                while let Some(version) = meta::older_version(session).await? {
+                    let upgrade = if version == 2 { UPGRADE_2 } else { UPGRADE_3 };
+                    session.client.batch_execute(upgrade).await.map_err(&failed)?;
+                }
                 Ok(Created::Upgraded)
             }
             Err(error) => Err(error),
@@ -75,7 +83,7 @@ pub(crate) fn script(location: &SharedLocation) -> Result<String, LedgerError> {
         format!("INSERT INTO meta VALUES ('{name}', '{}');\n", value.replace('\'', "''"))
     });
     Ok(format!(
-        "BEGIN;\nCREATE SCHEMA IF NOT EXISTS {schema};\nSET LOCAL search_path = {schema};\n\n{TABLES}\n{}COMMIT;\n",
+        "BEGIN;\nCREATE SCHEMA IF NOT EXISTS {schema};\nSET LOCAL search_path = {schema};\n\n{TABLES}\n{}{LEDGER_ID}COMMIT;\n",
         stamps.concat()
     ))
 }

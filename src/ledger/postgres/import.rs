@@ -106,7 +106,7 @@ impl Session {
             unnest($1::int8[], $2::bytea[], $3::int8[], $4::int8[]) AS x(a, p, r, t)";
         self.client.execute(add, &values).await.map_err(&failed)?;
         let facts: Vec<_> = attempts.iter().map(|moved| &moved.settlement).collect();
-        let add = self.client.prepare(&insert_settlements()).await.map_err(&failed)?;
+        let add = self.client.prepare(&insert_settlements("")).await.map_err(&failed)?;
         Settlements::of(&facts).send(&self.client, &add).await.map_err(&failed)?;
         let voided = attempts.iter().filter(|moved| moved.voided);
         let voids: Vec<i64> = voided.map(|moved| number_of(moved.settlement.attempt)).collect();

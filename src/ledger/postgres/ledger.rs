@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
@@ -52,6 +53,8 @@ pub(crate) struct PgLedger {
     shift_ms: i64,
     /// The beats of the start that is under way.
     beats: Option<Beats>,
+    /// True once the user wants to leave at once.
+    hurries: Arc<AtomicBool>,
 }
 
 impl PgLedger {
@@ -62,6 +65,11 @@ impl PgLedger {
         now: impl Fn() -> WallMs + Send + Sync + 'static,
     ) -> Result<Self, LedgerError> {
         let ledger = Self::connect(location, true)?;
+        ledger.worker.ask(async |session: &mut Session| {
+            session.access.warn_if_a_failover_forgets(&session.client).await?;
+            session.record_late_files().await?;
+            session.check_witnesses().await
+        })?;
         Ok(Self { lock_wait, now: Arc::new(now), ..ledger })
     }
 
@@ -87,7 +95,9 @@ impl PgLedger {
 
     /// Connects to a ledger, and checks that it belongs to the expected origin and key.
     pub(super) fn connect(location: &SharedLocation, writes: bool) -> Result<Self, LedgerError> {
-        let worker = Worker::start(Access::new(location, writes)?, location.patience)?;
+        let access = Access::new(location, writes)?;
+        let hurries = Arc::clone(&access.hurries);
+        let worker = Worker::start(access, location.patience)?;
         let name = location.url.name();
         let (there, ledger) = (location.clone(), name.clone());
         let key = worker.ask(async move |session: &mut Session| {
@@ -95,18 +105,20 @@ impl PgLedger {
             let key = key::read(&there.key)?;
             let key = key.ok_or_else(|| key::missing(&there.key, &ledger))?;
             meta::check_stamps(&session.client, &ledger, &there, &key).await?;
+            session.find_files(&there.key).await?;
             Ok(key)
         })?;
-        Ok(Self::new(worker, name, key, location))
+        Ok(Self { hurries, ..Self::new(worker, name, key, location) })
     }
 
     /// Opens a ledger to show it, without its key. See [`crate::ledger::open_to_show`].
     pub(in crate::ledger) fn open_to_show(location: &SharedLocation) -> Result<Self, LedgerError> {
         let worker = Worker::start(Access::new(location, false)?, location.patience)?;
         let name = location.url.name();
-        let ledger = name.clone();
+        let (ledger, key) = (name.clone(), location.key.clone());
         worker.ask(async move |session: &mut Session| {
-            meta::check_version(&session.client, &ledger).await
+            meta::check_version(&session.client, &ledger).await?;
+            session.find_files(&key).await
         })?;
         Ok(Self::new(worker, name, [0; 32], location))
     }
@@ -118,8 +130,20 @@ impl PgLedger {
         let (lock_wait, hasher, now) =
             (Duration::ZERO, PairHasher::new(key), Arc::new(|| WallMs(0)));
         let (lease, patience) = (*lease, *patience);
-        let (shift_ms, beats) = (0, None);
-        Self { worker, name, hasher, role, lease, patience, lock_wait, now, shift_ms, beats }
+        let (shift_ms, beats, hurries) = (0, None, Arc::default());
+        Self {
+            worker,
+            name,
+            hasher,
+            role,
+            lease,
+            patience,
+            lock_wait,
+            now,
+            shift_ms,
+            beats,
+            hurries,
+        }
     }
 
     /// Returns the hash that finds the open run of a file that has changed.
@@ -398,7 +422,7 @@ impl ShowLedger for PgLedger {
     }
 
     fn check_nothing_lost(&self) -> Result<(), LedgerError> {
-        Ok(())
+        self.worker.ask(async |session: &mut Session| session.check_witnesses_as_reader().await)
     }
 }
 
@@ -448,7 +472,15 @@ impl Journal for PgJournal {
         async move { asked?.await.ok().flatten() }.boxed()
     }
 
+    fn hurry(&mut self) {
+        self.0.hurries.store(true, Ordering::Relaxed);
+    }
+
     fn finish(self) -> Result<PgLedger, LedgerError> {
+        self.0.worker.ask(async |session: &mut Session| {
+            session.save_late().await;
+            Ok(())
+        })?;
         Ok(self.0)
     }
 }

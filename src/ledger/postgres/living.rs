@@ -152,7 +152,7 @@ impl Session {
 
     /// Returns the number of the start that this process has under way; 0 if there is none.
     fn own_start(&self) -> i32 {
-        self.writing.as_ref().map_or(0, |writing| id(writing.start))
+        self.own.as_ref().map_or(0, |own| id(own.writing.start))
     }
 
     fn under_way(&self, of: &Unended, why: &str, may_be_dead: Option<Duration>) -> LedgerError {

@@ -1,15 +1,20 @@
 //! The stamps of a shared ledger: for which origin and key it was made, and by which version.
 
+use std::path::Path;
+
 use tokio_postgres::Client;
 
 use super::error::failed;
+use super::local_files::LocalFiles;
 use super::location::SharedLocation;
 use super::session::Session;
 use crate::ledger::{LedgerError, LedgerName, key};
 use crate::rules::pair_key::CLEANING_VERSION;
 
 /// Version of the tables.
-pub(super) const SCHEMA_VERSION: i32 = 3;
+pub(super) const SCHEMA_VERSION: i32 = 4;
+/// Versions that can be upgraded.
+const OLDER_VERSIONS: [i32; 2] = [2, 3];
 
 /// Returns a value of the `meta` table.
 pub(super) async fn get(
@@ -45,6 +50,15 @@ pub(super) fn stamps(origin: &str, key: &[u8; 32]) -> [(&'static str, String); 5
     ]
 }
 
+impl Session {
+    /// Finds the names of the files beside the key, which hold the id of the ledger.
+    pub(super) async fn find_files(&mut self, key: &Path) -> Result<(), LedgerError> {
+        let ledger = get(&self.client, &self.access.name, "ledger_id").await?;
+        self.files = Some(LocalFiles::new(key, ledger.unwrap_or_default()));
+        Ok(())
+    }
+}
+
 /// Checks that a ledger is there, and that its version is known.
 ///
 /// # Errors
@@ -74,10 +88,10 @@ pub(super) async fn check_version(client: &Client, ledger: &LedgerName) -> Resul
     }
 }
 
-/// Checks whether a ledger is of the version before this one, which can be upgraded.
-pub(super) async fn is_of_the_version_before(session: &Session) -> Result<bool, LedgerError> {
+/// Returns the version of a ledger, if it is one that can be upgraded.
+pub(super) async fn older_version(session: &Session) -> Result<Option<i32>, LedgerError> {
     let version = get(&session.client, &session.access.name, "schema").await?;
-    Ok(version == Some((SCHEMA_VERSION - 1).to_string()))
+    Ok(OLDER_VERSIONS.into_iter().find(|older| version == Some(older.to_string())))
 }
 
 /// Checks that a ledger has the expected origin, key and cleaning rules.

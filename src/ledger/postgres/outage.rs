@@ -1,11 +1,13 @@
 //! How long a server has not answered, and how long it is waited for.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// First pause before a broken connection is made anew. Doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Longest pause before a broken connection is made anew.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The time since which the server has not answered, over all operations.
 pub(super) struct Outage {
@@ -13,16 +15,20 @@ pub(super) struct Outage {
     pause: Duration,
     /// Longest time for which a server that does not answer is waited for.
     most: Duration,
+    /// True once the user wants to leave at once.
+    hurries: Arc<AtomicBool>,
 }
 
 impl Outage {
-    pub(super) const fn new(most: Duration) -> Self {
-        Self { began: None, pause: FIRST_PAUSE, most }
+    pub(super) const fn new(most: Duration, hurries: Arc<AtomicBool>) -> Self {
+        Self { began: None, pause: FIRST_PAUSE, most, hurries }
     }
 
-    /// Checks whether the server has not answered for too long.
+    /// Checks whether the server has not answered for too long. It is too long at once if the user
+    /// wants to leave.
     pub(super) fn is_over(&self) -> bool {
-        self.began.is_some_and(|began| began.elapsed() >= self.most)
+        let most = if self.hurries.load(Ordering::Relaxed) { Duration::ZERO } else { self.most };
+        self.began.is_some_and(|began| began.elapsed() >= most)
     }
 
     /// Notes that the server has answered.

@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use super::ledger::PgLedger;
 use super::location::SharedLocation;
 use super::session::Session;
-use crate::ledger::{Facts, Ledger, LedgerError, Preview};
+use crate::ledger::{Facts, Ledger, LedgerError, Preview, ShowLedger};
 use crate::rules::pair_key::PairHasher;
 
 /// A shared ledger as the next start would find it.
@@ -18,7 +18,9 @@ pub(crate) struct PgPreview(RefCell<PgLedger>);
 impl PgPreview {
     /// Opens a ledger for a preview. See [`crate::ledger::preview`].
     pub(in crate::ledger) fn of(location: &SharedLocation) -> Result<Self, LedgerError> {
-        Ok(Self(RefCell::new(PgLedger::connect(location, false)?)))
+        let ledger = PgLedger::connect(location, false)?;
+        ledger.check_nothing_lost()?;
+        Ok(Self(RefCell::new(ledger)))
     }
 }
 

@@ -7,8 +7,9 @@
 
 use tokio_postgres::SimpleQueryMessage;
 
+use super::ends::compute_ends;
 use super::session::Session;
-use crate::ledger::codes::{KILLED, doubt_codes, end_codes};
+use crate::ledger::codes::doubt_codes;
 use crate::ledger::{DAY_MS, LedgerError};
 use crate::model::attempt::WallMs;
 
@@ -43,7 +44,8 @@ impl Session {
 /// Returns the statements of a purge, which select the number of removed attempts, and then the
 /// number of all attempts of that age. They contain numbers only, so that nothing has to be quoted.
 fn script(before: WallMs, utc_offset_ms: i64, kept_runs: &str) -> String {
-    let (doubts, ends, killed, before) = (doubt_codes(), end_codes(), KILLED.code(), before.0);
+    let (doubts, before) = (doubt_codes(), before.0);
+    let ends = compute_ends("SELECT pair FROM bereft");
     format!(
         "CREATE TEMP TABLE to_remove (attempt bigint PRIMARY KEY) ON COMMIT DROP;
          INSERT INTO to_remove SELECT s.attempt FROM settlements s JOIN starts t
@@ -65,19 +67,7 @@ fn script(before: WallMs, utc_offset_ms: i64, kept_runs: &str) -> String {
          DELETE FROM intents i USING to_remove r WHERE i.attempt = r.attempt;
          DELETE FROM pairs p USING bereft b WHERE p.pair = b.pair AND NOT p.open
             AND NOT EXISTS (SELECT 1 FROM intents i WHERE i.pair = b.pair);
-         WITH left_over AS (
-            SELECT i.pair, i.attempt, coalesce(s.class, {killed}::int2) AS class,
-                coalesce(s.at, o.at) AS at,
-                row_number() OVER (PARTITION BY i.pair ORDER BY i.attempt DESC) AS n
-            FROM intents i JOIN bereft USING (pair) LEFT JOIN settlements s USING (attempt)
-                LEFT JOIN orphans o USING (attempt)
-            WHERE (s.attempt IS NOT NULL OR o.attempt IS NOT NULL)
-                AND coalesce(s.class, {killed}::int2) IN ({ends})
-                AND NOT EXISTS (SELECT 1 FROM voids v WHERE v.attempt = i.attempt))
-         UPDATE pairs p SET ended = l.attempt, class = l.class, at = l.at, prior = m.attempt
-            FROM bereft b LEFT JOIN left_over l ON l.pair = b.pair AND l.n = 1
-                LEFT JOIN left_over m ON m.pair = b.pair AND m.n = 2
-            WHERE p.pair = b.pair"
+         {ends}"
     )
 }
 

@@ -2,7 +2,7 @@
 //! offered, and again.
 
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, timeout};
 
@@ -22,20 +22,22 @@ const SHORT_PAUSE: Duration = Duration::from_millis(10);
 impl Session {
     /// Records a batch of the start that is under way.
     pub(super) async fn record(&mut self, batch: Batch) -> Result<Recorded, Box<Unrecorded>> {
-        let Some(mut writing) = self.writing.take() else {
+        let Some(mut own) = self.own.take() else {
             return Err(Box::new(Unrecorded { error: LedgerError::WriterGone, batch }));
         };
-        let told = recording::record(self, &mut writing, batch).await;
-        self.writing = Some(writing);
+        let facts = own.facts_of(&batch);
+        let told = recording::record(self, &mut own.writing, batch).await;
+        own.told(facts, &told, Instant::now());
+        self.own = Some(own);
         told
     }
 
     /// Forgets that the latest batch was confirmed, as if the server's answer had been lost.
     #[cfg(test)]
     pub(super) fn forget_the_latest_answer(&mut self) {
-        if let Some(writing) = &mut self.writing {
-            writing.confirmed -= 1;
-            writing.is_unsure = true;
+        if let Some(own) = &mut self.own {
+            own.writing.confirmed -= 1;
+            own.writing.is_unsure = true;
         }
     }
 }

@@ -14,11 +14,11 @@ use super::beats::Beats;
 use super::codes::class_of;
 use super::hearsay::{begin_account, tell_stop};
 use super::living::COUNTS_AS_LIVING;
+use super::own_start::OwnStart;
 use super::reap::lose_open_attempts;
 use super::room::take_back;
 use super::session::Session;
 use crate::ledger::codes::KILLED;
-use crate::ledger::recording::Writing;
 use crate::ledger::{
     FoundRun, Identity, LedgerError, OpenRun, RunId, RunRef, StartEnd, StartRequest, SupersededRun,
 };
@@ -94,7 +94,8 @@ impl Session {
                 Ok(OpenRun { id, start, found })
             })
             .await?;
-        self.writing = (run.start > StartId(0)).then(|| Writing::new(run.start));
+        self.own = (run.start > StartId(0))
+            .then(|| OwnStart::begin(run.start, opening.at, self.files.as_ref()));
         Ok(run)
     }
 
@@ -290,7 +291,7 @@ impl Session {
             Ok(())
         })
         .await?;
-        (self.writing, self.beats) = (None, None);
+        (self.own, self.beats) = (None, None);
         Ok(())
     }
 }

@@ -45,6 +45,8 @@ CREATE TABLE starts (
     is_leaving boolean NOT NULL DEFAULT false,
     -- Flags that all workers of a run must have in common.
     rules text NOT NULL DEFAULT '',
+    -- True if the worker only helps a run that somebody else began, and writes no output.
+    joins boolean NOT NULL DEFAULT false,
     ended_at bigint,
     stop text,
     exit smallint

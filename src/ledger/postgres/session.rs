@@ -9,19 +9,22 @@ use super::access::Access;
 use super::backend::Backend;
 use super::beats::Beats;
 use super::error::failed;
+use super::local_files::LocalFiles;
 use super::outage::Outage;
+use super::own_start::OwnStart;
 use super::statements::Statements;
 use crate::ledger::LedgerError;
 use crate::ledger::observed::{Observed, ObservedBeat};
-use crate::ledger::recording::Writing;
 use crate::model::attempt::StartId;
 
 /// A session, which belongs to the thread of the ledger.
 pub(super) struct Session {
     pub(super) access: Arc<Access>,
     pub(super) client: Client,
-    /// State of the start that is recorded; `None` before the start and after its end.
-    pub(super) writing: Option<Writing>,
+    /// The files beside the key; `None` for a session that does not use the key.
+    pub(super) files: Option<LocalFiles>,
+    /// The start that is under way; `None` before the start and after its end.
+    pub(super) own: Option<OwnStart>,
     /// The prepared statements of the connection; `None` before the first batch.
     pub(super) statements: Option<Statements>,
     /// The beats of the start that is under way.
@@ -42,16 +45,16 @@ impl Session {
     pub(super) async fn new(access: Arc<Access>, patience: Duration) -> Result<Self, LedgerError> {
         let client = access.connect().await?;
         let backend = Backend::of(&client, &access.name).await?;
-        let outage = Outage::new(patience);
+        let outage = Outage::new(patience, Arc::clone(&access.hurries));
         let watched = (Observed::new(access.lease), Instant::now());
-        let (writing, statements, beats, reads_one_moment) = (None, None, None, false);
         Ok(Self {
             access,
             client,
-            writing,
-            statements,
-            beats,
-            reads_one_moment,
+            files: None,
+            own: None,
+            statements: None,
+            beats: None,
+            reads_one_moment: false,
             watched,
             healed: 0,
             outage,

@@ -21,6 +21,9 @@ pub(super) struct Statements {
     pub(super) granted_before: Statement,
 }
 
+/// Leaves a settlement alone that is there already.
+pub(super) const KEEP_STORED: &str = "ON CONFLICT (attempt) DO NOTHING";
+
 /// Notes the number of a batch. Touches no row if the start was declared dead or ended, or if a
 /// batch in between is missing.
 const FENCE: &str = "UPDATE starts SET batch = $2, low = $3
@@ -71,7 +74,7 @@ impl Statements {
         Ok(Self {
             fence: client.prepare(FENCE).await?,
             settle_first: client.prepare(&settle("")).await?,
-            settle_again: client.prepare(&settle("ON CONFLICT (attempt) DO NOTHING")).await?,
+            settle_again: client.prepare(&settle(KEEP_STORED)).await?,
             void: client.prepare(&fill(VOID)).await?,
             claim_known: client.prepare(&fill(CLAIM_KNOWN)).await?,
             claim_new: client.prepare(&fill(CLAIM_NEW)).await?,
@@ -101,12 +104,13 @@ fn settle(if_stored: &str) -> String {
     )
 }
 
-/// Returns the statement that adds settlements, and leaves the pairs alone.
-pub(super) fn insert_settlements() -> String {
+/// Returns the statement that adds settlements, and leaves the pairs alone. `if_stored` is what
+/// happens to a settlement that is there already.
+pub(super) fn insert_settlements(if_stored: &str) -> String {
     let (rows, texts) = (settlement_rows(), text_columns());
     format!(
         "INSERT INTO settlements (attempt, at, class, charge, http, {texts})
-         SELECT attempt, at, class, charge, http, {texts} FROM ({rows}) d"
+         SELECT attempt, at, class, charge, http, {texts} FROM ({rows}) d {if_stored}"
     )
 }
 

@@ -21,10 +21,10 @@ use super::connect::{IMMUTABLE, connect};
 use super::files::has_wal;
 use crate::fs::paths::beside;
 use crate::fs::trusted;
+use crate::ledger::checked_line::{checked, with_checksum};
 use crate::ledger::private_files::{private_file, sync_parent};
 use crate::ledger::{LedgerError, LedgerName, key};
 use crate::model::attempt::{AttemptId, Batch};
-use crate::model::hex::hex;
 
 /// First word of the witness, with the version of its format.
 const HEADING: &str = "ceknik-witness-1";
@@ -111,26 +111,25 @@ impl WitnessRecord {
 
     /// Parses the line of a witness, and checks its checksum.
     fn parse(text: &str) -> Option<Self> {
-        let (line, check) = text.strip_suffix('\n')?.rsplit_once(' ')?;
-        let mut words = line.strip_prefix(HEADING)?.split_ascii_whitespace();
+        let mut words = checked(text)?.strip_prefix(HEADING)?.split_ascii_whitespace();
         let key_id = words.next()?.to_owned();
         let mut number = || words.next()?.parse().ok();
-        let says = Self {
+        Some(Self {
             key_id,
             facts: number()?,
             latest: AttemptId(number()?),
             filed: number()?,
             bytes: number()?,
-        };
-        (check == check_of(line)).then_some(says)
+        })
     }
 
     /// Formats the line of the witness. All lines have the same length, because each overwrites the
     /// line before.
     fn line(&self) -> String {
         let Self { key_id, facts, latest: AttemptId(latest), filed, bytes } = self;
-        let line = format!("{HEADING} {key_id} {facts:020} {latest:020} {filed:020} {bytes:020}");
-        format!("{line} {}\n", check_of(&line))
+        with_checksum(&format!(
+            "{HEADING} {key_id} {facts:020} {latest:020} {filed:020} {bytes:020}"
+        ))
     }
 }
 
@@ -210,9 +209,4 @@ pub(super) fn lost(ledger: &Path, what: String) -> LedgerError {
 /// Returns the path of the witness.
 pub(super) fn path_of(ledger: &Path) -> PathBuf {
     beside(ledger, ".witness")
-}
-
-/// Returns the checksum of a line: 64 bits of its hash, in hexadecimal.
-fn check_of(line: &str) -> String {
-    hex(&blake3::hash(line.as_bytes()).as_bytes()[..8])
 }

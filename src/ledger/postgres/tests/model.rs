@@ -243,7 +243,7 @@ impl Both {
         let of = &mut self.workers[worker];
         let confirmed = ledger.worker.ask(async |session: &mut Session| {
             session.forget_the_latest_answer();
-            Ok(session.writing.as_ref().map(|writing| writing.confirmed))
+            Ok(session.own.as_ref().map(|own| own.writing.confirmed))
         });
         of.writing.confirmed -= 1;
         of.writing.is_unsure = true;
