@@ -84,7 +84,7 @@ fn ledger(folder: &std::path::Path) -> (impl Ledger, OpenRun) {
         at: NOW,
         reuse: Duration::from_secs(86_400),
         reask_after: Duration::from_secs(86_400),
-        once: false,
+        role: ceknik::ledger::StartRole::Begins,
         is_limited: false,
         rules: String::new(),
     };

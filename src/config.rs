@@ -14,11 +14,12 @@ use jiff::{Timestamp, Zoned};
 use crate::api::origin::{BaseUrl, Origin};
 use crate::cli::{
     AddressArgs, DeadlineArg, InDoubtArg, KeepAliveArg, LedgerArgs, MoneyArgs, ReadingArgs,
-    ReuseArgs, RunArgs, ScreenArgs, VendorArgs,
+    ReuseArgs, RunArgs, ScreenArgs, StartArgs, VendorArgs,
 };
 use crate::error::Error;
 use crate::input;
 use crate::ledger::Location;
+use crate::model::exit_code::ExitCode;
 use crate::model::money::Price;
 use crate::rules::nik::NikPolicy;
 use crate::term::{self, LogForm};
@@ -78,6 +79,8 @@ pub struct RunConfig {
     pub deadline: Option<Timestamp>,
     /// Price of a start above which the user is asked first, in minor units of the currency.
     pub confirm_above: Option<u64>,
+    /// True if the start only helps a run that another worker begins.
+    pub joins: bool,
     /// True if the user is never asked.
     pub yes: bool,
     /// Place and form of the results.
@@ -197,6 +200,21 @@ impl JobConfig {
     }
 }
 
+/// Checks whether a start only helps a run that another worker begins.
+///
+/// # Errors
+/// Exit code 2: the ledger is a file, which one process at a time writes to.
+fn joins(args: &StartArgs, ledger: &Location) -> Result<bool, Error> {
+    match ledger {
+        Location::File(_) if args.join => Err(Error::new(
+            ExitCode::Usage,
+            "--join needs a shared ledger, and --ledger names a file",
+            "name a ledger that several machines use: --ledger postgres://USER@HOST/DATABASE",
+        )),
+        Location::File(_) | Location::Shared(_) => Ok(args.join),
+    }
+}
+
 impl RunConfig {
     /// Converts the flags.
     ///
@@ -217,6 +235,7 @@ impl RunConfig {
             lock_wait: args.lock.lock_wait,
             deadline: args.pace.deadline.map(deadline).transpose()?,
             confirm_above: amount("--confirm-above", confirm_above, job.price.as_ref())?,
+            joins: joins(&args.start, &job.ledger)?,
             yes: args.start.yes,
             output: WantedOutput::new(args, &job.input)?,
             screen: screen(&args.screen, !args.no_progress),

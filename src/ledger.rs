@@ -39,7 +39,7 @@ pub use error::{LedgerError, LedgerName};
 pub use location::{FileLocation, Location, SharedLocation};
 pub use nouns::{
     AttemptDetail, EarlierFact, FoundRun, Identity, OpenRun, OwnAttempt, Purged, Recorded, RunId,
-    RunRef, Standing, StartEnd, StartRequest, SupersededRun, Unrecorded,
+    RunRef, Standing, StartEnd, StartRequest, StartRole, SupersededRun, Unrecorded,
 };
 pub(crate) use nouns::{DAY_MS, HISTORY};
 pub use postgres::{Created, LedgerUrl};

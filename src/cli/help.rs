@@ -38,7 +38,8 @@ pub fn command() -> clap::Command {
 }
 
 /// Flags of `run` that do not change a plan. `plan` accepts them, but its help does not list them.
-const PLAN_IGNORES: [&str; 17] = [
+const PLAN_IGNORES: [&str; 18] = [
+    "join",
     "output",
     "excel",
     "overwrite",
@@ -59,7 +60,8 @@ const PLAN_IGNORES: [&str; 17] = [
 ];
 
 /// Flags of `run` that do not change the output of a run that has begun.
-const EXPORT_IGNORES: [&str; 23] = [
+const EXPORT_IGNORES: [&str; 24] = [
+    "join",
     "summary",
     "body",
     "timeout",

@@ -22,7 +22,7 @@ use crate::config::{Destination, JobConfig, Reuse, RunConfig};
 use crate::engine::{Dispatcher, EngineOptions, Signals};
 use crate::error::Error;
 use crate::input::{Layout, Source};
-use crate::ledger::{self, FoundRun, Ledger, LedgerError, OpenRun, RunRef, StartRequest};
+use crate::ledger::{self, FoundRun, Ledger, LedgerError, OpenRun, RunId, RunRef, StartRequest};
 use crate::model::attempt::StartId;
 use crate::model::exit_code::ExitCode;
 use crate::model::funnel::Funnel;
@@ -35,6 +35,7 @@ use crate::term::Screen;
 
 pub mod export;
 pub(crate) mod finish;
+mod join;
 mod open_files;
 mod output;
 mod report;
@@ -100,7 +101,9 @@ impl Start<'_> {
     ) -> Result<ExitCode, Error> {
         let Setting { config, destination, screen, interrupts, .. } = self.setting;
         let job = &config.job;
-        destination.check_writable()?;
+        if !config.joins {
+            destination.check_writable()?;
+        }
         let hasher = ledger.hasher();
         let mut input = Input::new(source, layout, job.reading.clone(), hasher);
         let is_stopped = || interrupts.count() > 0;
@@ -115,8 +118,8 @@ impl Start<'_> {
         let is_limited = job.engine.max_charges.is_some();
         let opening = opening(&input, &surveyed, &job.reuse, once, account, clock::now());
         let opening = StartRequest { is_limited, rules: shared_rules(job), ..opening };
-        let found = ledger.find_run(&opening)?;
-        if let Some(exit) = self.delivered(&found) {
+        let (opening, found) = self.setting.find_run(&mut ledger, opening)?;
+        if let Some(exit) = self.delivered(&found.run) {
             return Ok(exit);
         }
         let (reuse, retry) = (&job.reuse, &job.engine.retry);
@@ -137,6 +140,9 @@ impl Start<'_> {
         let client = Client::new(&self.vendor.options)?;
         let table = std::mem::take(&mut surveyed.table);
         let run = begin(&mut ledger, &opening, found)?;
+        if let Some(exit) = self.delivered(&run.found.run).filter(|_| config.joins) {
+            return Ok(exit);
+        }
 
         // From here on nothing may return before the last words.
         let dispatcher = Dispatcher::new(&options, table, known.run, run.start);
@@ -150,6 +156,7 @@ impl Start<'_> {
             screen,
             interrupts,
             patience: job.engine.max_outage,
+            joins: config.joins,
         };
         let (signals, price) = (&mut signals, &job.price);
         let stage = SendingStage { client, read, signals, parts, funnel: &funnel, price };
@@ -157,16 +164,20 @@ impl Start<'_> {
         self.setting.end(left, &input, &surveyed, funnel, &run, calling.elapsed())
     }
 
-    /// Returns the exit code of a run that has finished, if its output is in its place.
-    fn delivered(&self, found: &FoundRun) -> Option<ExitCode> {
-        let RunRef::Finished { run, exit } = found.run else { return None };
-        self.setting.destination.is_there().then(|| {
-            let id = run.0;
-            self.setting
-                .screen
-                .say(&format!("run {id} has finished, and its output is there already"));
-            exit
-        })
+    /// Returns the exit code of a run that has finished, if its output is in its place, or this
+    /// start only helps.
+    fn delivered(&self, found: &RunRef) -> Option<ExitCode> {
+        let Setting { config, destination, screen, .. } = self.setting;
+        let RunRef::Finished { run: RunId(id), exit } = *found else { return None };
+        let words = match config.joins {
+            true => format!("run {id} has finished: there is nothing to help with"),
+            false if destination.is_there() => {
+                format!("run {id} has finished, and its output is there already")
+            }
+            false => return None,
+        };
+        screen.say(&words);
+        Some(exit)
     }
 
     /// Asks the user before a start that may cost more than `--confirm-above`.
@@ -176,7 +187,10 @@ impl Start<'_> {
     /// signal.
     fn confirm(&self, forecast: &Forecast) -> Result<(), Error> {
         let Setting { config, screen, interrupts, .. } = self.setting;
-        let Some(price) = &config.job.price else { return Ok(()) };
+        // Who begins the run has agreed to its price.
+        let Some(price) = config.job.price.as_ref().filter(|_| !config.joins) else {
+            return Ok(());
+        };
         let most = max_charges_in_start(
             forecast.charges.at_most,
             forecast.fit,
@@ -201,6 +215,23 @@ impl Start<'_> {
 }
 
 impl Setting<'_> {
+    /// Finds the run of an opening. A start that only helps waits until somebody has begun it.
+    fn find_run<L: Ledger>(
+        &self,
+        ledger: &mut L,
+        opening: StartRequest,
+    ) -> Result<(StartRequest, FoundRun), Error> {
+        if !self.config.joins {
+            let found = ledger.find_run(&opening)?;
+            return Ok((opening, found));
+        }
+        let opening = join::to_join(opening);
+        let Self { config, screen, interrupts, .. } = *self;
+        let (longest, name) = (config.lock_wait, config.job.ledger.name());
+        let found = join::wait_for_run(ledger, &opening, longest, name, screen, interrupts)?;
+        Ok((StartRequest { at: clock::now(), ..opening }, found))
+    }
+
     /// Ends a start that began a run: makes the output, and shows the last words. `calling` is the
     /// time in which calls were made.
     fn end<L: Ledger>(

@@ -13,7 +13,7 @@ use crate::error::{Error, hints};
 use crate::input::error::SheetError;
 use crate::input::form::Form;
 use crate::input::{self, Layout, Problem, Source};
-use crate::ledger::{Facts, FoundRun, Identity, StartRequest};
+use crate::ledger::{Facts, FoundRun, Identity, StartRequest, StartRole};
 use crate::model::attempt::{PairKey, WallMs};
 use crate::model::exit_code::ExitCode;
 use crate::model::finding::Finding;
@@ -99,7 +99,7 @@ pub(crate) fn opening(
         at,
         reuse: reuse.answers,
         reask_after: reuse.reask_after,
-        once: once.is_some(),
+        role: once.map_or(StartRole::Begins, |_| StartRole::BeginsOnce),
         is_limited: false,
         rules: String::new(),
     }

@@ -126,6 +126,9 @@ pub(crate) const fn of_ledger(error: &LedgerError) -> &'static str {
             "wait for it to end, or give --lock-wait 10m to wait here; a worker that was killed counts as \
              living for up to 15 seconds"
         }
+        LedgerError::NothingToJoin(_) => {
+            "begin the run on another machine, with the same flags but --join; or wait longer: --lock-wait 10m"
+        }
         LedgerError::Locked(_) => "wait for it to end, or give --lock-wait 10m to wait here",
         LedgerError::Origin { ledger, .. } if ledger.is_shared() => {
             "each vendor address has a ledger of its own: name another schema in the address"

@@ -100,6 +100,9 @@ pub enum LedgerError {
     /// There is no ledger at this path.
     #[error("there is no ledger at {0}")]
     Missing(LedgerName),
+    /// The ledger has no open run that a worker could join.
+    #[error("the ledger {0} has no open run of this file, read in this way")]
+    NothingToJoin(LedgerName),
     /// A file or folder of the ledger cannot be used, or belongs to another user; or the writer's
     /// thread cannot be started.
     #[error("{} cannot be {act}: {source}", mask_path(.path))]
@@ -149,7 +152,9 @@ impl LedgerError {
             Self::NoFolder | Self::Origin { .. } | Self::Missing(_) | Self::Refused { .. } => {
                 ExitCode::Config
             }
-            Self::Locked(_) | Self::UnderWay { .. } => ExitCode::LedgerBusy,
+            Self::Locked(_) | Self::UnderWay { .. } | Self::NothingToJoin(_) => {
+                ExitCode::LedgerBusy
+            }
             Self::Key { .. }
             | Self::Version { .. }
             | Self::Lost { .. }

@@ -65,14 +65,45 @@ pub struct StartRequest {
     /// Age from which a "not sure" or "failed" answer is asked for again. Only the first start of a
     /// run sets this age.
     pub reask_after: Duration,
-    /// True if a finished run with this identity is not begun anew. Its name is part of the
-    /// identity.
-    pub once: bool,
+    /// What the start does where the run has not begun, or has finished.
+    pub role: StartRole,
     /// True if the start keeps to a budget, which it shares with the other workers of its run.
     pub is_limited: bool,
     /// Rules that decide whether a pair is done, in words of this program. All workers of a run on a
     /// shared ledger have the same.
     pub rules: String,
+}
+
+/// What a start does where its run has not begun, or has finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartRole {
+    /// It begins the run, and a finished run anew.
+    Begins,
+    /// It begins the run, and leaves a finished run as it is. The name of the run is part of the
+    /// identity.
+    BeginsOnce,
+    /// It only helps a run that another worker has begun. Only on a shared ledger.
+    Joins {
+        /// Time since when a run must have finished to count as the one that was to be helped.
+        finished_since: WallMs,
+    },
+}
+
+impl StartRole {
+    /// Returns the time since when a finished run counts as the run of the start; `None` if it is
+    /// begun anew.
+    pub const fn counts_finished_since(self) -> Option<WallMs> {
+        match self {
+            Self::Begins => None,
+            Self::BeginsOnce => Some(WallMs(0)),
+            Self::Joins { finished_since } => Some(finished_since),
+        }
+    }
+
+    /// Checks whether the start only helps a run that another worker has begun.
+    pub const fn joins(self) -> bool {
+        matches!(self, Self::Joins { .. })
+    }
 }
 
 /// The run on whose behalf facts are read.

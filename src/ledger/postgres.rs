@@ -37,6 +37,7 @@ mod session;
 mod slots;
 mod statements;
 mod status;
+mod take_over;
 #[cfg(test)]
 pub(super) mod tests;
 mod url;

@@ -155,7 +155,7 @@ pub trait Facts {
 /// ```
 /// # use std::time::Duration;
 /// use ceknik::ledger::{
-///     self, Facts, FileLocation, Identity, Journal, Ledger, Location, StartRequest,
+///     self, Facts, FileLocation, Identity, Journal, Ledger, Location, StartRequest, StartRole,
 /// };
 /// use ceknik::model::attempt::{
 ///     AttemptId, Batch, Intent, PairKey, PairVersion, Settlement, WallMs,
@@ -179,7 +179,7 @@ pub trait Facts {
 ///     at,
 ///     reuse: Duration::from_secs(30 * 86_400),
 ///     reask_after: Duration::from_secs(86_400),
-///     once: false,
+///     role: StartRole::Begins,
 ///     is_limited: false,
 ///     rules: String::new(),
 /// })?;

@@ -16,6 +16,7 @@ use crate::model::stop::StopReason;
 use crate::rules::body::BodyKind;
 use crate::rules::first_verdicts::FirstVerdicts;
 use crate::rules::room::{Room, RoomWish};
+use crate::rules::rounds::Writer;
 
 /// Number of beats in a lease.
 pub(crate) const BEATS_IN_A_LEASE: u32 = 15;
@@ -135,6 +136,8 @@ pub struct Member {
     pub host: String,
     /// Number of pairs that it has still to send in its round.
     pub left: u64,
+    /// True if it only helps the run, and writes no output.
+    pub joins: bool,
 }
 
 /// The end of a run that another worker has finished.
@@ -179,6 +182,22 @@ impl Others {
             || self.starts() != before.starts()
             || self.declared_dead != before.declared_dead
             || (are_idle(self) && !are_idle(before))
+    }
+
+    /// Returns the worker that writes the output: the oldest living one that does not only help.
+    /// `me` is the start of the asking worker, and `joins` is true if that one only helps.
+    pub fn writer(&self, me: StartId, joins: bool) -> Writer {
+        let is_before_me = |worker: &&Member| joins || worker.start < me;
+        match self.writers().any(|worker| is_before_me(&worker)) {
+            true => Writer::Another,
+            false if joins => Writer::Nobody,
+            false => Writer::Me,
+        }
+    }
+
+    /// Returns the living workers that do not only help.
+    pub fn writers(&self) -> impl Iterator<Item = &Member> {
+        self.living.iter().filter(|worker| !worker.joins)
     }
 
     /// Returns the machines of the living workers, for people.

@@ -48,11 +48,6 @@ impl Deal {
         Self { me, members, mine }
     }
 
-    /// Checks whether this worker writes the output: it is the oldest one.
-    pub fn writes(&self) -> bool {
-        self.members.first() == Some(&self.me)
-    }
-
     /// Checks whether a pair falls to this worker.
     pub fn takes(&self, pair: &PairKey) -> bool {
         let [first, second, ..] = pair.0;

@@ -5,6 +5,17 @@ use std::time::Duration;
 /// Shortest wait for news before another fold.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
+/// The worker that writes the output of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writer {
+    /// The asking worker.
+    Me,
+    /// Another living worker.
+    Another,
+    /// No living worker: those that live only help.
+    Nobody,
+}
+
 /// The next step of a worker after a fold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextStep {
@@ -14,24 +25,27 @@ pub enum NextStep {
     Write,
     /// Others have what is left, or write the output.
     Wait,
+    /// Every pair has its end, and no living worker writes the output.
+    Leave,
 }
 
 /// Decides the next step. `is_complete` is true if every pair has its end, `left` is the number of
-/// pairs that fall to this worker and that nobody holds, and `writes` is true for the oldest living
-/// worker.
+/// pairs that fall to this worker and that nobody holds, and `writer` writes the output.
 ///
 /// ```
-/// use ceknik::rules::rounds::{NextStep, next_step};
+/// use ceknik::rules::rounds::{NextStep, Writer, next_step};
 ///
-/// assert_eq!(next_step(false, 3, true), NextStep::Send);
-/// assert_eq!(next_step(false, 0, true), NextStep::Wait, "another worker has the rest");
-/// assert_eq!(next_step(true, 0, true), NextStep::Write);
-/// assert_eq!(next_step(true, 0, false), NextStep::Wait, "the oldest worker writes");
+/// assert_eq!(next_step(false, 3, Writer::Me), NextStep::Send);
+/// assert_eq!(next_step(false, 0, Writer::Me), NextStep::Wait, "another worker has the rest");
+/// assert_eq!(next_step(true, 0, Writer::Me), NextStep::Write);
+/// assert_eq!(next_step(true, 0, Writer::Another), NextStep::Wait);
+/// assert_eq!(next_step(true, 0, Writer::Nobody), NextStep::Leave);
 /// ```
-pub const fn next_step(is_complete: bool, left: u64, writes: bool) -> NextStep {
-    match (is_complete, left, writes) {
-        (true, _, true) => NextStep::Write,
-        (true, _, false) | (false, 0, _) => NextStep::Wait,
+pub const fn next_step(is_complete: bool, left: u64, writer: Writer) -> NextStep {
+    match (is_complete, left, writer) {
+        (true, _, Writer::Me) => NextStep::Write,
+        (true, _, Writer::Nobody) => NextStep::Leave,
+        (true, _, Writer::Another) | (false, 0, _) => NextStep::Wait,
         (false, ..) => NextStep::Send,
     }
 }

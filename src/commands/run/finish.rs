@@ -6,6 +6,7 @@
 use crate::engine::{Dispatcher, RunState};
 use crate::error::Error;
 use crate::ledger::{Delivered, Ledger, LedgerError, OpenRun, RunRef, StartEnd};
+use crate::model::class::End;
 use crate::model::exit_code::ExitCode;
 use crate::model::stop::StopReason;
 use crate::output::{RowTotals, RunReport};
@@ -25,12 +26,12 @@ pub(crate) enum Ended {
     FinishedElsewhere(Delivered),
     /// The start stopped before every pair had its end. The same command continues the run.
     Stopped(StopReason),
-    /// The start stopped, and other workers go on with the run.
-    LeftToOthers {
-        /// Reason why the start stopped.
-        reason: StopReason,
-        /// Machines of the other workers.
-        hosts: String,
+    /// This worker has done its part, and writes no output.
+    Left {
+        /// Reason why the start stopped; `None` if every pair has its end.
+        reason: Option<StopReason>,
+        /// The workers that are left.
+        to: LeftTo,
     },
     /// The input is not the one that was surveyed, or can no longer be read.
     InputLost(PassError),
@@ -38,6 +39,17 @@ pub(crate) enum Ended {
     StorageFailed(LedgerError),
     /// A part of this program ended before its work was done.
     Broken(Error),
+}
+
+/// The workers to which a run is left, with the names of their machines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum LeftTo {
+    /// Some of them write the output.
+    Writers(String),
+    /// All of them only help.
+    Helpers(String),
+    /// There are none, and this one only helps.
+    Nobody,
 }
 
 impl Ended {
@@ -80,7 +92,8 @@ impl Ended {
             Self::Finished | Self::FinishedBefore | Self::Exported | Self::FinishedElsewhere(_) => {
                 None
             }
-            Self::Stopped(reason) | Self::LeftToOthers { reason, .. } => Some(*reason),
+            Self::Stopped(reason) => Some(*reason),
+            Self::Left { reason, .. } => *reason,
             Self::InputLost(error) => Some(error.stop_reason()),
             Self::StorageFailed(_) => Some(StopReason::Storage),
             Self::Broken(_) => Some(StopReason::Defect),
@@ -168,7 +181,7 @@ pub(crate) fn finish<L: Ledger>(
         // answered, or the answers are lost with the ledger.
         (Ended::InputLost(_), _) | (_, None) => None,
         // Another worker writes the output, or has written it.
-        (Ended::FinishedElsewhere(_) | Ended::LeftToOthers { .. }, _) => None,
+        (Ended::FinishedElsewhere(_) | Ended::Left { .. }, _) => None,
         (_, Some(ledger)) => Some(make(&mut report, &state, ledger)),
     };
     let placed = match made {
@@ -191,7 +204,7 @@ pub(crate) fn finish<L: Ledger>(
     let finishes = matches!(ended, Ended::Finished);
     let is_exported = matches!(ended, Ended::Exported);
     let others = about_others(&ended);
-    let result = first_failure(result_of(ended, report.written, &state), placed.map(drop));
+    let result = first_failure(result_of(ended, &report, &state), placed.map(drop));
     report.exit = code_of(&result);
     let is_summarized = others.is_none() && !is_exported;
     let summarize = |report: &RunReport| if is_summarized { summarize(report) } else { Ok(()) };
@@ -212,25 +225,28 @@ pub(crate) fn finish<L: Ledger>(
 }
 
 /// Returns the exit code or the error for the way in which a start ended.
-fn result_of(
-    ended: Ended,
-    written: Option<RowTotals>,
-    state: &RunState,
-) -> Result<ExitCode, Error> {
+fn result_of(ended: Ended, report: &RunReport, state: &RunState) -> Result<ExitCode, Error> {
+    let all_have_verdicts = match report.written {
+        Some(rows) => rows.outcomes.all_have_verdicts(),
+        None => {
+            let mut ends = state.table.states().map(|pair| pair.end);
+            report.rejected.iter().all(|(_, rows)| rows == 0)
+                && ends.all(|end| matches!(end, Some(End::Answered(_))))
+        }
+    };
     match ended {
         Ended::InputLost(error) => Err(error.into()),
         Ended::StorageFailed(error) => Err(storage_failed(error, state)),
         Ended::Broken(error) => Err(error),
-        Ended::Stopped(reason) | Ended::LeftToOthers { reason, .. } => Ok(reason.exit_code()),
+        Ended::Stopped(reason) | Ended::Left { reason: Some(reason), .. } => Ok(reason.exit_code()),
         Ended::FinishedElsewhere(delivered) => Ok(delivered.exit),
-        Ended::Finished | Ended::FinishedBefore | Ended::Exported
-            if written.is_some_and(|rows| rows.outcomes.all_have_verdicts()) =>
-        {
-            Ok(ExitCode::Complete)
-        }
-        Ended::Finished | Ended::FinishedBefore | Ended::Exported => {
-            Ok(ExitCode::SomeWithoutVerdict)
-        }
+        Ended::Finished
+        | Ended::FinishedBefore
+        | Ended::Exported
+        | Ended::Left { reason: None, .. } => Ok(match all_have_verdicts {
+            true => ExitCode::Complete,
+            false => ExitCode::SomeWithoutVerdict,
+        }),
     }
 }
 
@@ -282,9 +298,18 @@ fn about_others(ended: &Ended) -> Option<String> {
                 format!("the output was written by the worker on {host}, to its standard output")
             }
         }),
-        Ended::LeftToOthers { hosts, .. } => {
+        Ended::Left { to: LeftTo::Writers(hosts), .. } => {
             Some(format!("other workers go on with the run, and will write the output: {hosts}"))
         }
+        Ended::Left { to: LeftTo::Helpers(hosts), .. } => Some(format!(
+            "other workers go on with the run: {hosts}; they only help (--join), and write no output: \
+             run the same command later, or make it with `ceknik export`"
+        )),
+        Ended::Left { to: LeftTo::Nobody, .. } => Some(
+            "this worker only helps (--join), and no worker is left that writes the output: run the file without \
+             --join, which buys nothing twice, or make the output with `ceknik export`"
+                .to_owned(),
+        ),
         _ => None,
     }
 }

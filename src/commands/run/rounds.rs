@@ -1,6 +1,6 @@
 //! The rounds of a worker on a shared ledger: in each round it folds what all workers know, and
 //! sends what falls to it. It goes on until a fold shows that every pair has its end. The oldest
-//! living worker then writes the output, and the others wait for it.
+//! living worker that does not only help then writes the output, and the others wait for it.
 //!
 //! Must hold: the output is made from one fold, and everything that it shows belongs to that
 //! moment. A round that has nothing to send costs a fold, so it begins when there is news, or after
@@ -9,7 +9,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::finish::{Ended, SendingResult};
+use super::finish::{Ended, LeftTo, SendingResult};
 use super::verify::{ReadRows, Round, Sending};
 use crate::clock;
 use crate::commands::stages::{ReuseRules, fold};
@@ -17,7 +17,6 @@ use crate::engine::{Deadline, Dispatcher};
 use crate::ledger::{FoundRun, Ledger, LedgerError, OpenRun, Others, RunRef};
 use crate::model::stop::StopReason;
 use crate::passes::{Input, PassError, Survey};
-use crate::rules::deal::Deal;
 use crate::rules::rounds::{NextStep, longest_wait, next_step};
 use crate::signals::Interrupts;
 use crate::term::Screen;
@@ -38,6 +37,8 @@ pub(super) struct StartParts<'a> {
     pub(super) interrupts: &'a Interrupts,
     /// Longest time for which a shared ledger that does not answer is waited for.
     pub(super) patience: Duration,
+    /// True if this worker only helps, and writes no output.
+    pub(super) joins: bool,
 }
 
 /// Everything that the rounds of a worker need, apart from the ledger and the dispatcher.
@@ -77,8 +78,8 @@ impl<R: ReadRows> Rounds<'_, R> {
                 dispatcher.give_up(StopReason::TakenOver);
                 return self.leave(dispatcher, Some(ledger), None, Ok(Ok(())));
             }
-            let writes = Deal::of(self.parts.run.start, &others.starts()).writes();
-            let next = next_step(*is_complete, dispatcher.left(), writes);
+            let writer = others.writer(self.parts.run.start, self.parts.joins);
+            let next = next_step(*is_complete, dispatcher.left(), writer);
             if next != NextStep::Write {
                 let _ = ledger.end_reading();
             }
@@ -92,6 +93,10 @@ impl<R: ReadRows> Rounds<'_, R> {
             }
             match next {
                 NextStep::Write => return self.end(dispatcher, Some(ledger), Ended::Finished),
+                NextStep::Leave => {
+                    let ended = Ended::Left { reason: None, to: LeftTo::Nobody };
+                    return self.end(dispatcher, Some(ledger), ended);
+                }
                 NextStep::Send => {
                     let Round { ledger: left, lost, read } = self.send(&mut dispatcher, ledger);
                     match left {
@@ -247,9 +252,14 @@ impl<R: ReadRows> Rounds<'_, R> {
         if let Some(delivered) = left.delivered {
             return self.end(dispatcher, Some(ledger), Ended::FinishedElsewhere(delivered));
         }
-        if !left.living.is_empty() {
-            let hosts = left.hosts();
-            return self.end(dispatcher, Some(ledger), Ended::LeftToOthers { reason, hosts });
+        let to = match (left.living.is_empty(), left.writers().next()) {
+            (false, Some(_)) => Some(LeftTo::Writers(left.hosts())),
+            (false, None) => Some(LeftTo::Helpers(left.hosts())),
+            (true, _) => self.parts.joins.then_some(LeftTo::Nobody),
+        };
+        if let Some(to) = to {
+            let ended = Ended::Left { reason: Some(reason), to };
+            return self.end(dispatcher, Some(ledger), ended);
         }
         match self.fold_all(&mut dispatcher, &mut ledger) {
             Ok(_) => self.end(dispatcher, Some(ledger), Ended::Stopped(reason)),

@@ -18,12 +18,10 @@ use super::record::writer_gone;
 use super::runs::Beginning;
 use super::session::Session;
 use super::worker::Worker;
-use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::transfer::{Moved, MovedAttempt};
 use crate::ledger::{
     AttemptDetail, Beat, Facts, FoundRun, Identity, Journal, Ledger, LedgerError, LedgerName, News,
     OpenRun, Others, OwnAttempt, Purged, Recorded, RunId, RunRef, ShowLedger, Slots, SlotsWish,
-    Standing, StartEnd, StartRequest, Status, Unrecorded, key,
+    Standing, StartEnd, StartRequest, StartRole, Status, Unrecorded, key,
 };
 use crate::model::attempt::{AttemptId, Batch, StartId, WallMs};
 use crate::rules::body::BodyKind;
@@ -33,9 +31,6 @@ use crate::rules::pair_table::{PairIndex, SortedKeys};
 
 /// Interval between two attempts to do what living workers are in the way of.
 const POLL: Duration = Duration::from_millis(100);
-/// Number of attempts that one statement takes over.
-const IMPORTED_TOGETHER: usize = 5000;
-
 /// A ledger on a server.
 pub(crate) struct PgLedger {
     pub(super) worker: Worker,
@@ -88,9 +83,16 @@ impl PgLedger {
         Ok(self)
     }
 
-    /// Returns an opening with its time on the server's clock.
+    /// Returns an opening with its times on the server's clock.
     fn in_server_time(&self, opening: &StartRequest) -> StartRequest {
-        StartRequest { at: WallMs(opening.at.0 + self.shift_ms), ..opening.clone() }
+        let on_server = |at: WallMs| WallMs(at.0 + self.shift_ms);
+        let role = match opening.role {
+            StartRole::Joins { finished_since } => {
+                StartRole::Joins { finished_since: on_server(finished_since) }
+            }
+            other => other,
+        };
+        StartRequest { at: on_server(opening.at), role, ..opening.clone() }
     }
 
     /// Connects to a ledger, and checks that it belongs to the expected origin and key.
@@ -370,43 +372,6 @@ impl PgLedger {
             }
             Ok(Purged { attempts, kept: old.saturating_sub(attempts), wiped: true })
         })
-    }
-}
-
-impl PgLedger {
-    /// Takes everything over that a ledger file holds. See [`crate::ledger::import`].
-    pub(in crate::ledger) fn import(&self, file: &SqliteLedger) -> Result<Moved, LedgerError> {
-        self.worker.ask(async |session: &mut Session| session.begin_import().await)?;
-        let moved = self.import_facts(file);
-        self.worker.ask(async move |session: &mut Session| match moved {
-            Ok(moved) => session.end_import().await.map(|()| moved),
-            Err(error) => {
-                session.give_up_import().await;
-                Err(error)
-            }
-        })
-    }
-
-    fn import_facts(&self, file: &SqliteLedger) -> Result<Moved, LedgerError> {
-        let (runs, starts) = (file.export_runs()?, file.export_starts()?);
-        let days = file.export_purged_days()?;
-        let mut moved = Moved { runs: runs.len() as u64, attempts: 0 };
-        self.worker.ask(async move |session: &mut Session| {
-            session.import_runs(&runs, &starts, &days).await
-        })?;
-        let mut chunk = Vec::new();
-        file.export_attempts(&mut |attempt| {
-            moved.attempts += 1;
-            chunk.push(attempt);
-            let is_full = chunk.len() == IMPORTED_TOGETHER;
-            if is_full { self.import_chunk(std::mem::take(&mut chunk)) } else { Ok(()) }
-        })?;
-        self.import_chunk(chunk)?;
-        Ok(moved)
-    }
-
-    fn import_chunk(&self, chunk: Vec<MovedAttempt>) -> Result<(), LedgerError> {
-        self.worker.ask(async move |session: &mut Session| session.import_attempts(&chunk).await)
     }
 }
 

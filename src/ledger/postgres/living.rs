@@ -200,9 +200,10 @@ impl Session {
             start: StartId(row.get::<_, i32>(0).cast_unsigned()),
             host: row.get(1),
             left: row.get::<_, i64>(2).cast_unsigned(),
+            joins: row.get(3),
         };
         let query = format!(
-            "SELECT s.id, s.host, b.left_over FROM starts s JOIN beats b ON b.start = s.id
+            "SELECT s.id, s.host, b.left_over, s.joins FROM starts s JOIN beats b ON b.start = s.id
              WHERE {COUNTS_AS_LIVING} AND NOT s.is_leaving AND s.run = $1 AND s.id <> $2 ORDER BY s.id"
         );
         let values: [&(dyn ToSql + Sync); 2] = [&run.id.0.cast_signed(), &id(run.start)];

@@ -81,6 +81,9 @@ impl Session {
                         session.check_fellow_workers(id, opening).await?;
                         id
                     }
+                    RunRef::New { .. } if opening.role.joins() => {
+                        return Err(LedgerError::NothingToJoin(session.access.name.clone()));
+                    }
                     RunRef::New { takes_over } => {
                         let older = takes_over.map(|older| older.run);
                         if let Some(older) = older {
@@ -144,18 +147,20 @@ impl Session {
     ) -> Result<FoundRun, LedgerError> {
         let failed = self.read_failed();
         let Identity { fingerprint, columns } = &opening.identity;
-        let latest = |state: &str, condition: &str| {
-            select_latest_run(&format!("state = '{state}' AND {condition}"))
-        };
-        let states: &[&str] = if opening.once { &["open", "finished"] } else { &["open"] };
-        for state in states {
-            let same = latest(state, "fingerprint = $1 AND columns = $2");
-            let same = self.client.query_opt(&same, &[&&fingerprint[..], &columns]).await;
-            if let Some(row) = same.map_err(&failed)? {
-                return Ok(found_run(&row));
-            }
+        let is_same = "fingerprint = $1 AND columns = $2";
+        let open = select_latest_run(&format!("state = 'open' AND {is_same}"));
+        let open = self.client.query_opt(&open, &[&&fingerprint[..], &columns]).await;
+        let mut same = open.map_err(&failed)?;
+        if let (None, Some(since)) = (&same, opening.role.counts_finished_since()) {
+            let finished = format!("state = 'finished' AND ended_at >= $3 AND {is_same}");
+            let values: [&(dyn ToSql + Sync); 3] = [&&fingerprint[..], columns, &since.0];
+            let finished = self.client.query_opt(&select_latest_run(&finished), &values).await;
+            same = finished.map_err(&failed)?;
         }
-        let older = latest("open", "lineage = $1");
+        if let Some(row) = same {
+            return Ok(found_run(&row));
+        }
+        let older = select_latest_run("state = 'open' AND lineage = $1");
         let older = self.client.query_opt(&older, &[&&lineage[..]]).await.map_err(&failed)?;
         let takes_over = older.map(|row| SupersededRun {
             run: run_of(&row),
@@ -209,10 +214,11 @@ impl Session {
         if opening.is_limited {
             self.count_used_room(run).await?;
         }
-        let add = "INSERT INTO starts (run, account, host, rules, began_at)
-            VALUES ($1, $2, $3, $4, $5) RETURNING id";
-        let values: [&(dyn ToSql + Sync); 5] =
-            [&run.0.cast_signed(), &account, host, &opening.rules, &opening.at.0];
+        let add = "INSERT INTO starts (run, account, host, rules, joins, began_at)
+            VALUES ($1, $2, $3, $4, $5, $6) RETURNING id";
+        let (number, joins) = (run.0.cast_signed(), opening.role.joins());
+        let values: [&(dyn ToSql + Sync); 6] =
+            [&number, &account, host, &opening.rules, &joins, &opening.at.0];
         let row = self.client.query_one(add, &values).await.map_err(&failed)?;
         let start: i32 = row.get(0);
         let live = "INSERT INTO beats (start, seen_at, lease)

@@ -38,7 +38,7 @@ impl SqliteLedger {
         let Identity { fingerprint, columns } = &opening.identity;
         let is_same = "+fingerprint = ?1 AND +columns = ?2";
         let same = match self.latest("open", is_same, params![fingerprint, columns])? {
-            None if opening.once => {
+            None if opening.role.counts_finished_since().is_some() => {
                 self.latest("finished", is_same, params![fingerprint, columns])?
             }
             found => found,

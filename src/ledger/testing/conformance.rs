@@ -10,7 +10,7 @@ use super::facts::{NOW, ending, facts, known, opening, record, record_all};
 use super::{Backend, Trap};
 use crate::ledger::{
     DayTotal, Doubt, Facts, FoundRun, Identity, Ledger, LedgerError, Preview, Recorded, RunId,
-    RunLine, RunRef, ShowLedger, StartRequest, SupersededRun, Unrecorded,
+    RunLine, RunRef, ShowLedger, StartRequest, StartRole, SupersededRun, Unrecorded,
 };
 use crate::model::attempt::{AttemptId, Batch, StartId, WallMs};
 use crate::model::class::{Class, Lost, Refusal, ResultCode, Trouble};
@@ -171,8 +171,11 @@ fn a_run_that_has_begun_is_found_again<B: Backend>() {
     assert_eq!(ledger.find_begun(&identity, None).unwrap(), None);
     let first = ledger.open_run(&opening(1, 1)).unwrap();
     ledger.end_run(&first, &ending(ExitCode::SomeWithoutVerdict)).unwrap();
-    let named =
-        StartRequest { identity: identity.clone().named("00ff"), once: true, ..opening(1, 1) };
+    let named = StartRequest {
+        identity: identity.clone().named("00ff"),
+        role: StartRole::BeginsOnce,
+        ..opening(1, 1)
+    };
     let second = ledger.open_run(&named).unwrap();
     let mut found = |identity: &Identity, run: Option<u64>| {
         ledger.find_begun(identity, run.map(RunId)).unwrap().map(|found| found.run)
@@ -348,7 +351,7 @@ fn few_pairs_and_many_find_the_same<B: Backend>() {
 fn a_finished_run_of_a_name_is_found_and_not_begun_anew<B: Backend>() {
     let mut place = B::new();
     let mut ledger = place.open(NOW).unwrap();
-    let once = StartRequest { once: true, ..opening(1, 1) };
+    let once = StartRequest { role: StartRole::BeginsOnce, ..opening(1, 1) };
     let run = ledger.open_run(&once).unwrap();
     assert_eq!(run.found.run, RunRef::New { takes_over: None });
     ledger = record(ledger, &run, &[(1, Some(MATCH)), (2, Some(CUT))], &[]);
@@ -360,7 +363,7 @@ fn a_finished_run_of_a_name_is_found_and_not_begun_anew<B: Backend>() {
     assert_eq!((found.earlier_starts, found.starts()), (1, 1));
     let own = [said(1, "match", "own"), said(2, "lost_connection", "own")];
     assert_eq!(known(&mut ledger, &found.run), own);
-    let other = StartRequest { once: true, ..opening(2, 2) };
+    let other = StartRequest { role: StartRole::BeginsOnce, ..opening(2, 2) };
     for begun_anew in [opening(1, 1), other] {
         let found = ledger.find_run(&begun_anew).unwrap().run;
         assert_eq!(found, RunRef::New { takes_over: None });

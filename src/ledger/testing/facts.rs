@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::ledger::{
     Facts, Identity, Journal, Ledger, OpenRun, OwnAttempt, Recorded, RunRef, Standing, StartEnd,
-    StartRequest, Unrecorded,
+    StartRequest, StartRole, Unrecorded,
 };
 use crate::model::attempt::{AttemptId, Batch, Intent, PairVersion, Settlement, StartId, WallMs};
 use crate::model::class::Class;
@@ -31,7 +31,7 @@ pub(crate) fn opening(file: u8, path: u8) -> StartRequest {
         at: NOW,
         reuse: DAY * 30,
         reask_after: DAY,
-        once: false,
+        role: StartRole::Begins,
         is_limited: false,
         rules: String::new(),
     }

@@ -210,7 +210,10 @@ impl Facts for MemoryLedger {
         let store = self.store.borrow();
         let is_same = |run: &Run| run.opening.identity == opening.identity;
         let open = store.latest_run("open", is_same);
-        let finished = || store.latest_run("finished", is_same).filter(|_| opening.once);
+        let finished = || {
+            let counts = opening.role.counts_finished_since().is_some();
+            store.latest_run("finished", is_same).filter(|_| counts)
+        };
         if let Some(id) = open.or_else(finished) {
             let first = &store.run(id).opening;
             let earlier_starts = store.starts.iter().filter(|start| start.run == id).count() as u64;

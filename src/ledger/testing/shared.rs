@@ -358,6 +358,7 @@ impl SharedStore {
             start,
             host: String::new(),
             left: row.beat.left,
+            joins: false,
         };
         let delivered = self.runs[run.0 as usize - 1].end.as_ref().map(|(_, ending)| Delivered {
             exit: ending.exit,

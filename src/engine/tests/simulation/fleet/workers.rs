@@ -12,7 +12,6 @@ use crate::model::attempt::WallMs;
 use crate::model::exit_code::ExitCode;
 use crate::model::stop::{BudgetLimit, StopReason};
 use crate::passes::fold_known;
-use crate::rules::deal::Deal;
 use crate::rules::pair_key::PairHasher;
 use crate::rules::pair_table::PairTable;
 use crate::rules::reuse::ReusePolicy;
@@ -123,11 +122,11 @@ impl World {
             *is_for_dispatcher = false;
         }
         process.slots_asked = None;
-        let writes = Deal::of(process.start, &others.starts()).writes();
+        let writer = others.writer(process.start, false);
         let left = process.dispatcher.left();
         let (me, living) = (process.start, others.starts());
         self.tell(|| format!("{pid}: {me:?} with {living:?}: complete {is_complete}, left {left}"));
-        match next_step(is_complete, process.dispatcher.left(), writes) {
+        match next_step(is_complete, process.dispatcher.left(), writer) {
             NextStep::Send => {
                 let rows = self.files[process.file].iter().enumerate();
                 let people = &self.people;
@@ -145,6 +144,7 @@ impl World {
                 return self.turn(pid, process);
             }
             NextStep::Write => process.phase = Phase::Writing,
+            NextStep::Leave => return Err("a worker that writes leaves a complete run".to_owned()),
             NextStep::Wait => {
                 process.phase = Phase::Waiting { since: self.now, seen: others, is_complete };
             }
