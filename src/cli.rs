@@ -16,7 +16,9 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 pub use help::command;
-pub use ledger::{ImportArgs, InitArgs, LedgerCommand, PurgeArgs, StatusArgs, WhichArgs};
+pub use ledger::{
+    BackupArgs, ImportArgs, InitArgs, LedgerCommand, PurgeArgs, StatusArgs, WhichArgs,
+};
 pub(crate) use ledger::{LedgerArgs, LedgerPlaceArgs, LockArgs};
 pub(crate) use values::{CallRate, DeadlineArg, yes_or_no};
 use values::{delimiter, duration, hours, outage, percent, positive_duration};
@@ -57,6 +59,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Remove stored answers by age
     Purge(PurgeArgs),
+    /// Copy a ledger in a file, with its key and its witness, also while a run is under way
+    Backup(BackupArgs),
     /// Make a ledger that several machines share
     #[command(subcommand)]
     Ledger(LedgerCommand),

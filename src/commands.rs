@@ -1,5 +1,6 @@
 //! The subcommands, one per file, each written as a list of named stages.
 
+pub mod backup;
 mod command_line;
 mod last_words;
 pub mod ledger;

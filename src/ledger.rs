@@ -7,7 +7,7 @@
 //!
 //! Never: names a storage in a trait. Only [`open`], [`preview`] and [`open_to_show`] choose one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use any::{AnyLedger, AnyPreview};
@@ -106,6 +106,17 @@ pub fn open_to_show(location: &Location) -> Result<impl ShowLedger + use<>, Ledg
         }
         Location::Shared(shared) => AnyLedger::Shared(Box::new(PgLedger::open_to_show(shared)?)),
     })
+}
+
+/// Copies a ledger in a file to `to`, with its key and its witness beside it (`.key`, `.witness`).
+/// A run may be under way: the copy is the ledger of one moment.
+///
+/// # Errors
+/// - Those of [`preview`], if the ledger cannot be read or has lost facts.
+/// - [`LedgerError::Missing`] if there is no ledger.
+/// - [`LedgerError::File`] if a file is there already, or the copy cannot be written.
+pub fn back_up(location: &FileLocation, to: &Path) -> Result<(), LedgerError> {
+    sqlite::back_up(location, to)
 }
 
 /// Creates a shared ledger, and its key file if there is none.

@@ -53,6 +53,7 @@ fn dispatch(command: &Command, origins: &Origins) -> Result<ExitCode, Error> {
         Command::Sandbox(args) => commands::sandbox::sandbox(args, &Screen::default()),
         Command::Status(args) => commands::status::status(args, origins),
         Command::Purge(args) => commands::purge::purge(args, origins),
+        Command::Backup(args) => commands::backup::backup(args, origins),
         Command::Ledger(LedgerCommand::Init(args)) => commands::ledger::init(args, origins),
         Command::Ledger(LedgerCommand::Import(args)) => commands::ledger::import(args, origins),
         Command::Completions { shell } => commands::completions(*shell),

@@ -35,6 +35,7 @@ pub fn command() -> clap::Command {
         })
         .mut_subcommand("status", whose_ledger)
         .mut_subcommand("purge", whose_ledger)
+        .mut_subcommand("backup", whose_ledger)
 }
 
 /// Flags of `run` that do not change a plan. `plan` accepts them, but its help does not list them.

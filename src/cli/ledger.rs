@@ -50,7 +50,7 @@ pub(crate) struct LockArgs {
     pub(crate) lock_wait: Duration,
 }
 
-/// Flags that choose the ledger for `status` and `purge`.
+/// Flags that choose the ledger for the commands about it.
 #[derive(Debug, Args)]
 pub struct WhichArgs {
     #[command(flatten)]
@@ -103,6 +103,17 @@ pub struct ImportArgs {
     pub(crate) key: KeyArgs,
     #[command(flatten)]
     pub(crate) lock: LockArgs,
+}
+
+/// Flags of `ceknik backup`.
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    /// The copy, which must not be there yet; FILE.key and FILE.witness are written beside it
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub(crate) which: WhichArgs,
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
 }
 
 /// Flags of `ceknik purge`.

@@ -1,7 +1,9 @@
 //! A ledger in an SQLite file. `ledger` opens it; the other files implement the traits of a ledger
 //! for it, one trait or one concern each.
 
+mod backup;
 mod connect;
+mod copy;
 mod error;
 mod export;
 mod facts;
@@ -23,6 +25,7 @@ mod upgrade;
 mod witness;
 mod witnessed;
 
+pub(super) use backup::back_up;
 pub(super) use journal::SqliteJournal;
 pub(super) use ledger::SqliteLedger;
 pub use location::FileLocation;

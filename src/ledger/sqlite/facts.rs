@@ -181,13 +181,19 @@ impl SqliteLedger {
         if details.len() < wanted.len() && !std::mem::replace(&mut self.trees_checked, true) {
             // Details that were not found were never recorded, or a damaged B-tree leads past them.
             // SQLite's own check decides, and is run only once for an open ledger.
-            let found: String =
-                self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-            if found != "ok" {
-                return Err(damaged().into());
-            }
+            self.check_trees()?;
         }
         Ok(details)
+    }
+
+    /// Checks the B-trees of the ledger file with SQLite's own check, which reads the whole file.
+    ///
+    /// # Errors
+    /// [`LedgerError::Storage`] if the file is damaged.
+    pub(super) fn check_trees(&self) -> Result<(), LedgerError> {
+        let check = "PRAGMA quick_check(1)";
+        let found: String = self.connection.query_row(check, [], |row| row.get(0))?;
+        if found == "ok" { Ok(()) } else { Err(damaged().into()) }
     }
 
     /// Merges all attempts since the last merge into `standings`, in key order and in one pass.

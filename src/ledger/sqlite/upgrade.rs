@@ -5,24 +5,21 @@
 //! and durable. If there is no room for the copy, nothing is changed. The upgrade is one
 //! transaction, and changes no fact.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::{fs, iter};
 
 use rusqlite::{Connection, params};
 
-use super::files::plain;
+use super::copy::{Small, copy_to, small_files, unfinished};
 use super::ledger::SqliteLedger;
 use super::location::FileLocation;
+use super::schema;
 use super::starts::Start;
-use super::{schema, witness};
 use crate::fs::paths::{beside, same_file};
 use crate::ledger::LedgerError;
-use crate::ledger::private_files::{private_file, sync_parent};
+use crate::ledger::private_files::sync_parent;
 use crate::model::mask::mask_path;
-
-/// The small files of a ledger: the ending of the copy's name, and the path of the original.
-type Small = [(&'static str, PathBuf); 2];
 
 /// Largest number of copies of one version beside a ledger.
 const MOST_COPIES: u32 = 100;
@@ -73,7 +70,7 @@ fn keep_copy(
         let path = path.to_owned();
         move |source| LedgerError::File { path, act, source }
     };
-    let small = [(".key", location.key.clone()), (".witness", witness::path_of(&location.ledger))];
+    let small = small_files(location);
     let first = beside(&location.ledger, &format!(".v{version}"));
     let others = (2..=MOST_COPIES).map(|n| beside(&first, &format!(".{n}")));
     let copy = iter::once(first.clone()).chain(others).find(|copy| is_free(copy, &small));
@@ -95,51 +92,4 @@ fn is_free(copy: &Path, small: &Small) -> bool {
     !copy.exists()
         && !unfinished(copy).iter().any(is_key)
         && small.iter().all(|(ending, from)| is_left(beside(copy, ending), from))
-}
-
-/// Returns the names of a copy that is not complete yet, and of SQLite's journal for it.
-fn unfinished(copy: &Path) -> [PathBuf; 4] {
-    [".part", ".part-journal", ".part.key", ".part.witness"].map(|ending| beside(copy, ending))
-}
-
-/// Makes a durable copy under temporary names, and then renames the files. Removes all of them on
-/// an error.
-fn copy_to(connection: &Connection, copy: &Path, small: &Small) -> io::Result<()> {
-    let made = unfinished(copy);
-    let part = &made[0];
-    let remove = |files: &[PathBuf]| files.iter().for_each(|file| drop(fs::remove_file(file)));
-    // SQLite would roll a journal that was left back into this copy.
-    remove(&made);
-    let mut named = Vec::new();
-    let written = (|| {
-        for (ending, from) in small {
-            copy_small(from, &beside(part, ending))?;
-        }
-        private_file(part).map_err(io::Error::other)?;
-        connection
-            .backup("main", plain(part), None::<fn(rusqlite::backup::Progress)>)
-            .map_err(|error| io::Error::other(LedgerError::from(error)))?;
-        fs::File::open(part)?.sync_all()?;
-        for (ending, _) in small {
-            let (made, kept) = (beside(part, ending), beside(copy, ending));
-            if made.exists() && !kept.exists() {
-                fs::rename(made, &kept)?;
-                named.push(kept);
-            }
-        }
-        fs::rename(part, copy)
-    })();
-    remove(&made);
-    written.inspect_err(|_| remove(&named))
-}
-
-/// Copies a small file durably. Skips a file that does not exist.
-fn copy_small(from: &Path, to: &Path) -> io::Result<()> {
-    let bytes = match fs::read(from) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        read => read?,
-    };
-    let mut file = private_file(to).map_err(io::Error::other)?;
-    file.write_all(&bytes)?;
-    file.sync_all()
 }
