@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Measures several workers on one shared ledger, and compares them with bars.
 
-The workers, the vendor (`ceknik sandbox`) and the PostgreSQL server share this machine. So each bar
-holds up to what its cores give: the rate of the same workers against a vendor that answers at once.
-Everything stays on loopback and in a temporary folder, in memory where there is room. Needs cargo and
-PostgreSQL's programs. `fleet.py takeover` measures only how soon the rows of a killed worker are taken.
+The workers, the vendor (`ceknik sandbox`) and the PostgreSQL server share this machine. So a bar holds
+up to what its cores give: it counts as reached where they have next to nothing left to do. Everything
+stays on loopback and in a temporary folder, in memory where there is room. Needs cargo, wrk and
+PostgreSQL's programs. `fleet.py NAME ...` measures some of the bars: rates, takeover.
 """
 
 import glob
@@ -12,7 +12,6 @@ import os
 import pathlib
 import shutil
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,8 @@ IN_FLIGHT = 64
 OF_A_WORKER = 2500
 #: Share of a rate within which two rates count as equal: the machine is shared.
 NOISE = 0.9
+#: Share of the cores' time from which on they count as busy.
+BUSY = 0.8
 
 
 class Server:
@@ -84,18 +85,20 @@ class Fleet(Bench):
         return subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL)
 
     def rate(self, workers, rows, latency):
-        """Returns the calls a second of these workers together, in the middle of a run."""
+        """Returns the calls a second of these workers together in the middle of a run, and how busy the cores were."""
         file = self.people(rows)
         with Sandbox(self.ceknik, "--latency", latency) as sandbox:
             env = self.new_ledger(sandbox.url)
             running = [self.worker(env, file, number) for number in range(workers)]
-            begun = self.reached(sandbox, rows * 0.3, running)
-            ended = self.reached(sandbox, rows * 0.7, running)
+            begun = self.reached(sandbox, rows * 0.3, running), core_times()
+            ended = self.reached(sandbox, rows * 0.7, running), core_times()
             codes = [process.wait(timeout=600) for process in running]
             made = sandbox.requests()
         if any(code not in (0, 3) for code in codes) or made != rows:
             sys.exit(f"{workers} workers ended with {codes} and {made} calls")
-        return (ended[1] - begun[1]) / (ended[0] - begun[0])
+        (since, calls), (until, more) = begun[0], ended[0]
+        idle, total = (after - before for before, after in zip(begun[1], ended[1]))
+        return (more - calls) / (until - since), 1 - idle / total
 
     @staticmethod
     def reached(sandbox, calls, running):
@@ -109,20 +112,23 @@ class Fleet(Bench):
     # ---- the bars ----
 
     def rates(self):
-        """Each number of workers at 20 ms, and at 0 ms, which shows what the cores give."""
-        rows = {1: 40_000, 3: 120_000, 10: 200_000}
-        slow, fast = {}, {}
-        for number, of in rows.items():
-            slow[number] = statistics.median(self.rate(number, of, "20ms") for _ in range(3))
-            fast[number] = statistics.median(self.rate(number, of, "0ms") for _ in range(3))
-            print(f"     {number:>2} workers: {slow[number]:,.0f}/s at 20 ms, {fast[number]:,.0f}/s at 0 ms", flush=True)
-        for number, rate in slow.items():
-            target = min(OF_A_WORKER * number, NOISE * fast[number])
-            figure = f"{rate:,.0f}/s, {rate / number:,.0f} a worker"
-            words = f"{OF_A_WORKER:,} a worker, or {NOISE} of {fast[number]:,.0f}/s"
-            bar(f"20 ms, {number} workers", figure, words, rate >= target)
+        """Each number of workers at 20 ms; and a file, wrk and one worker beside it, to compare machines."""
+        file, rates = self.people(30_000), {}
+        with Sandbox(self.ceknik, "--latency", "20ms") as sandbox:
+            wrk = self.wrk(file, sandbox.url, IN_FLIGHT)
+            self.run(file, sandbox.url, "file", "--concurrency", str(IN_FLIGHT))
+        alone = self.summary()["calls_per_second"]
+        print(f"     20 ms, {IN_FLIGHT} in flight: wrk {wrk:,.0f}/s, a ledger in a file {alone:,.0f}/s", flush=True)
+        for number, rows in ((1, 30_000), (3, 60_000), (10, 100_000)):
+            rates[number], busy = sorted(self.rate(number, rows, "20ms") for _ in range(3))[1]
+            figure = f"{rates[number]:,.0f}/s, {rates[number] / number:,.0f} a worker, cores {100 * busy:.0f} % busy"
+            holds = rates[number] >= OF_A_WORKER * number or busy >= BUSY
+            if number > 1:
+                bar(f"20 ms, {number} workers", figure, f"{OF_A_WORKER:,} a worker, or {100 * BUSY:.0f} %", holds)
+            else:
+                print(f"     one worker: {figure}", flush=True)
         for few, many in ((1, 3), (3, 10)):
-            share = slow[many] / slow[few]
+            share = rates[many] / rates[few]
             bar(f"{many} workers against {few}", f"{share:.2f}", f"{NOISE}: never slower", share >= NOISE)
 
     def takeover(self):
@@ -138,11 +144,18 @@ class Fleet(Bench):
             # Within two seconds the first worker has sent its own rows.
             time.sleep(2)
             own = sandbox.requests()
-            self.reached(sandbox, own + 100, running)
+            self.reached(sandbox, own + 100, running[:1])
             seconds = time.monotonic() - killed
             code = running[0].wait(timeout=600)
         figure = f"{seconds:.1f} s after the kill, exit {code}"
         bar("rows of a killed worker", figure, "a lease (15 s) + 2 s", seconds <= 17)
+
+
+def core_times():
+    """Returns the time in which the cores had nothing to do, and all of their time."""
+    with open("/proc/stat") as stat:
+        times = [int(word) for word in stat.readline().split()[1:9]]
+    return times[3] + times[4], sum(times)
 
 
 def main():
