@@ -314,8 +314,8 @@ pub(crate) struct StartArgs {
     /// makes no call. It writes the output if that is missing, and exits with the run's code
     #[arg(long, env = "CEKNIK_ONCE", value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) once: Option<String>,
-    /// Only help a run of this file that another worker of a shared ledger begins: wait for it (see
-    /// --lock-wait), and write no output. Give it the same flags
+    /// Only help a run of this file that another worker of a shared ledger begins, and write no
+    /// output. Waits for the run as long as --lock-wait says. Give it the flags of the run
     #[arg(long, env = "CEKNIK_JOIN", value_parser = yes_or_no)]
     pub(crate) join: bool,
     /// At most so many calls in this start: look at the first answers, then go on

@@ -10,8 +10,8 @@
 //! pipe.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
@@ -30,6 +30,8 @@ const ECHO: Duration = Duration::from_millis(250);
 pub struct Interrupts {
     count: Arc<AtomicU32>,
     last: Arc<AtomicU8>,
+    /// Flag that the second signal sets.
+    on_second: Arc<OnceLock<Arc<AtomicBool>>>,
 }
 
 impl Interrupts {
@@ -53,12 +55,29 @@ impl Interrupts {
                 last = Some((signal, now));
                 heard.last.store(number_of(signal) as u8, Ordering::Relaxed);
                 // A reader that sees the new count sees the signal too.
-                heard.count.fetch_add(1, Ordering::Release);
+                let earlier = heard.count.fetch_add(1, Ordering::Release);
+                if earlier > 0 {
+                    heard.set_flag();
+                }
                 // If the channel is full, the receiver has enough signals already.
                 let _ = tell.try_send(signal);
             }
         })?;
         Ok((interrupts, told))
+    }
+
+    /// Lets the second signal set a flag. Only the first flag counts.
+    pub fn set_on_second(&self, flag: Arc<AtomicBool>) {
+        let _ = self.on_second.set(flag);
+        if self.count() > 1 {
+            self.set_flag();
+        }
+    }
+
+    fn set_flag(&self) {
+        if let Some(flag) = self.on_second.get() {
+            flag.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Returns the number of signals that came so far.

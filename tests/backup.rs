@@ -73,7 +73,7 @@ fn a_backup_that_cannot_be_made_is_told_and_changes_nothing() {
     };
     assert!(backup("copy", "my.ledger").exits(11).stderr.contains("there is no ledger"));
     place.run("in.csv", &url, &["--ledger", "my.ledger", "-o", "o.csv"]);
-    for there in ["copy", "copy.key", "copy.witness"] {
+    for there in ["copy", "copy.key", "copy.witness", "copy.part", "copy.part.key"] {
         place.write(there, "mine");
         let refused = backup("copy", "my.ledger").exits(18);
         assert!(refused.stderr.contains("a file is there already"), "{}", refused.stderr);

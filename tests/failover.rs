@@ -106,6 +106,14 @@ fn a_standby_that_was_behind_is_noticed_and_gets_the_answers_again() {
         assert!(matches!(ended.code, Some(0 | 3)), "{:?}: {}", ended.code, ended.stderr);
         assert!(shared.vendor.count() > before);
         bought_once(&shared.vendor.calls());
+        // Another file finds the answers that were recorded again, too.
+        let (bought, customers) = (shared.vendor.count(), many_people(1500));
+        let rows: Vec<&str> = customers.lines().collect();
+        let other = [&rows[..1], &rows[1000..], &rows[1..1000]].concat().join("\n");
+        shared.place.write("other.csv", other);
+        let ended = shared.run("other.csv", &["-o", "other.out.csv", "--limit", "1"]);
+        assert!(matches!(ended.code, Some(0 | 3)), "{:?}: {}", ended.code, ended.stderr);
+        assert_eq!(shared.vendor.count(), bought);
     }
 }
 
@@ -126,7 +134,7 @@ fn a_ledger_that_was_set_back_is_refused_by_the_next_start() {
         let calls = shared.vendor.count();
         for command in [&["run", "in.csv"][..], &["plan", "in.csv"], &["status"]] {
             let refused = shared.ledger(command).exits(18);
-            refused.says("has lost facts: it confirmed").says("move the .witness files");
+            refused.says("has lost facts: it confirmed").says("move the .witness and .late files");
         }
         assert_eq!(shared.vendor.count(), calls);
         // Whoever accepts the loss goes on without the witness.
@@ -136,6 +144,49 @@ fn a_ledger_that_was_set_back_is_refused_by_the_next_start() {
         let ended = worker(&shared, "in.csv", "o.csv").end();
         assert!(matches!(ended.code, Some(0 | 3)), "{:?}: {}", ended.code, ended.stderr);
     }
+}
+
+/// Who only waits for others notices it too.
+#[test]
+fn a_worker_that_waits_notices_that_its_answers_are_forgotten() {
+    let Some(shared) = Shared::new(&["--latency", "150ms"]) else { return };
+    shared.place.write("in.csv", many_people(60));
+    let start = |output: &str, concurrency: &str| {
+        let flags = ["--once", "night", "--concurrency", concurrency, "-o", output];
+        Running::start(shared.run_command("in.csv", &flags))
+    };
+    let mut slow = start("slow.csv", "1");
+    shared.vendor.wait_for_more(1, &mut slow);
+    let quick = start("quick.csv", "16");
+    quick.wait_to_say("waiting for the other workers");
+    let forget = "CREATE TEMP TABLE gone AS SELECT attempt, pair FROM intents WHERE attempt >= 2::int8 << 32;
+        DELETE FROM pairs p USING gone g WHERE p.pair = g.pair;
+        DELETE FROM settlements s USING gone g WHERE s.attempt = g.attempt;
+        DELETE FROM intents i USING gone g WHERE i.attempt = g.attempt;
+        UPDATE starts SET batch = 0 WHERE id = 2";
+    server().unwrap().execute(shared.schema(), forget);
+    quick.end().exits(18).says("has lost batches").says("are recorded again");
+    let ended = slow.end();
+    assert!(matches!(ended.code, Some(0 | 3)), "{:?}: {}", ended.code, ended.stderr);
+    assert_eq!(settle_accounts(&shared, 0), 0);
+    assert_eq!(shared.vendor.count(), 60);
+    // The start counts as complete again.
+    shared.ledger(&["status"]).exits(0);
+}
+
+/// A host that takes connections and says nothing stands for one that is dead.
+#[test]
+fn a_host_that_says_nothing_is_passed_over() {
+    let Some(server) = server() else { return };
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let hosts =
+        format!("127.0.0.1:{},127.0.0.1:{}", silent.local_addr().unwrap().port(), server.port());
+    let shared = Shared::at(format!("postgres://ceknik@{hosts}/postgres?schema=passed_over"), &[]);
+    shared.place.write("in.csv", many_people(40));
+    let ended =
+        Running::start(shared.command(&["run", "in.csv", "--rate", "50", "-o", "o.csv"])).end();
+    assert!(matches!(ended.code, Some(0 | 3)), "{:?}: {}", ended.code, ended.stderr);
+    assert_eq!(shared.vendor.count(), 40);
 }
 
 /// Starts a worker that is cut off from the server for good before a batch.
@@ -193,9 +244,12 @@ fn a_key_in_a_folder_that_cannot_be_written_is_enough() {
     shared.place.write("in.csv", many_people(20));
     let id = "SELECT left(value, 8) FROM meta WHERE name = 'ledger_id'";
     let id = server().unwrap().execute(shared.schema(), id);
-    // Root may write to any folder, so that something is in the place of the file.
-    let witness = format!("{}.{}-1.witness", key(&shared).display(), id.trim());
-    std::fs::create_dir(witness).unwrap();
+    let key = key(&shared);
+    // Root may write to any folder, so that something is in the place of each file.
+    for number in 1..=64 {
+        let witness = format!("{}.{}-{number}.witness", key.display(), id.trim());
+        std::fs::create_dir(witness).unwrap();
+    }
     let ended = shared.run("in.csv", &["-o", "o.csv"]);
     assert!(matches!(ended.code, Some(0 | 3)), "{:?}: {}", ended.code, ended.stderr);
     ended.says("a later start on this machine will not notice");

@@ -38,7 +38,7 @@ fn outcomes(place: &Workspace, output: &str) -> BTreeMap<String, String> {
 fn workers_that_are_killed_and_replaced_buy_nothing_twice() {
     let Some(shared) = Shared::new(&["--latency", "100ms"]) else { return };
     let kills = times(5);
-    let rows = 400 + 196 * kills as u32;
+    let rows = 800 + 110 * kills as u32;
     shared.place.write("in.csv", many_people(rows));
     let alone = Workspace::new();
     alone.write("in.csv", many_people(rows));

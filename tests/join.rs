@@ -36,7 +36,7 @@ fn a_worker_that_joins_waits_for_a_run_helps_and_writes_nothing() {
     let (helped, begun) = (helps.end(), begins.end());
     assert!(matches!(begun.code, Some(0 | 3)), "{:?}: {}", begun.code, begun.stderr);
     assert_eq!(helped.code, begun.code, "{}", helped.stderr);
-    helped.says("this one helps, and writes no output").says("the output was written by");
+    helped.says("this worker only helps, and writes no output").says("the output was written by");
     assert_eq!(written(&shared), ["o.csv", "o.csv.summary.json"]);
     assert_eq!(settle_accounts(&shared, 0), 0);
     assert_eq!(shared.vendor.count(), 400);
@@ -54,7 +54,7 @@ fn a_worker_that_joins_begins_no_run() {
     shared.place.write("in.csv", many_people(20));
     let begun = Instant::now();
     let refused = helper(&shared, &["--lock-wait", "500ms"]).end().exits(17);
-    refused.says("has no open run of this file").says("the same flags but --join");
+    refused.says("has no open run of this file").says("the same flags and without --join");
     assert!(begun.elapsed() >= Duration::from_millis(500));
     assert_eq!(shared.status()["runs"], serde_json::json!([]));
     // A run of another name is not the one.
@@ -76,7 +76,7 @@ fn helpers_that_are_left_alone_finish_the_calls_and_name_the_next_command() {
     let mut begins = worker(&shared, "in.csv", "o.csv");
     shared.vendor.wait_for_more(20, &mut begins);
     let helpers = [helper(&shared, &[]), helper(&shared, &[])];
-    helpers.iter().for_each(|helper| helper.wait_to_say("this one helps"));
+    helpers.iter().for_each(|helper| helper.wait_to_say("this worker only helps"));
     begins.kill();
     sleep(LEASE);
     for helper in helpers {
@@ -100,7 +100,7 @@ fn a_worker_that_leaves_helpers_behind_says_that_they_write_nothing() {
     let mut begins = worker(&shared, "in.csv", "o.csv");
     shared.vendor.wait_for_more(20, &mut begins);
     let helps = helper(&shared, &[]);
-    helps.wait_to_say("this one helps");
+    helps.wait_to_say("this worker only helps");
     sleep(LEASE / 3);
     begins.signal("TERM");
     begins.end().exits(143).says("they only help (--join), and write no output");

@@ -31,7 +31,7 @@ fn of_kubernetes(job: &str) -> Vec<String> {
     let list = line_after("args: [").strip_suffix(']').unwrap();
     let words = list.split(", ").map(|word| word.trim_matches('"'));
     let words = words.map(|word| word.replace("$(JOB_NAME)", job).replace("/data/", ""));
-    words.collect()
+    words.map(|word| word.replace("22:30", "7h")).collect()
 }
 
 /// Runs three workers with these arguments, one after the other's end a fourth, as a user of the

@@ -387,4 +387,12 @@ fn a_finished_run_of_a_name_makes_no_call_and_writes_what_is_missing() {
     place.write("in.csv", people_csv([1001, 6, 2, 1005, 1007]));
     place.run("in.csv", &vendor.base_url, &flags).exits(3);
     assert_eq!(place.summary("o.csv")["run"], 3);
+
+    // An output of another run is not the one.
+    let calls = vendor.calls().len();
+    place.write("in.csv", people_csv([1001, 6, 2, 1005]));
+    let second = ["-o", "o.csv", "--once", "night-2", "--max-attempts", "2"];
+    place.run("in.csv", &vendor.base_url, &second).exits(3).says("run 2 has finished: 5 calls");
+    assert_eq!((&place.summary("o.csv")["run"], place.rows("o.csv").len()), (&2.into(), 4));
+    assert_eq!(vendor.calls().len(), calls);
 }

@@ -66,6 +66,7 @@ pub fn run(config: &RunConfig, screen: &Screen) -> Result<ExitCode, Error> {
     // Until here a signal ends the process at once. From here on the ledger is locked, so no other
     // run on this ledger writes the output.
     let (interrupts, signals) = Interrupts::listen().map_err(internal)?;
+    ledger.leaving_flag().into_iter().for_each(|flag| interrupts.set_on_second(flag));
     let (destination, interrupts) = (&destination, &interrupts);
     let setting = Setting { config, destination, screen, interrupts, begun };
     let start = Start { setting, vendor: &vendor };
@@ -171,7 +172,7 @@ impl Start<'_> {
         let RunRef::Finished { run: RunId(id), exit } = *found else { return None };
         let words = match config.joins {
             true => format!("run {id} has finished: there is nothing to help with"),
-            false if destination.is_there() => {
+            false if destination.has_output_of(id) => {
                 format!("run {id} has finished, and its output is there already")
             }
             false => return None,
@@ -187,7 +188,7 @@ impl Start<'_> {
     /// signal.
     fn confirm(&self, forecast: &Forecast) -> Result<(), Error> {
         let Setting { config, screen, interrupts, .. } = self.setting;
-        // Who begins the run has agreed to its price.
+        // The user who began the run has agreed to its price.
         let Some(price) = config.job.price.as_ref().filter(|_| !config.joins) else {
             return Ok(());
         };
@@ -254,6 +255,7 @@ impl Setting<'_> {
             left,
             run,
             report,
+            config.joins,
             job.engine.body.is_none(),
             |report, state, ledger| {
                 let made = results.make(report, state, ledger);

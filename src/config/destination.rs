@@ -10,8 +10,8 @@ use super::InputFrom;
 use super::values::{flag_error, usage_error};
 use crate::cli::RunArgs;
 use crate::error::Error;
-use crate::fs::AtomicFile;
 use crate::fs::paths::{beside, folder_of, same_file};
+use crate::fs::{AtomicFile, trusted};
 use crate::input::Layout;
 use crate::model::exit_code::ExitCode;
 use crate::model::mask::mask_path;
@@ -142,9 +142,15 @@ impl Destination {
         }
     }
 
-    /// Checks whether a finished output is in its place.
-    pub fn is_there(&self) -> bool {
-        self.finished(false).is_some_and(Path::exists)
+    /// Checks whether the finished output of a run is in its place. A file whose summary is that of
+    /// another run is not the one.
+    pub fn has_output_of(&self, run: u64) -> bool {
+        let is_there = self.finished(false).is_some_and(Path::exists);
+        let summary = self.summary(false).and_then(|path| trusted::read(&path).ok());
+        let summary =
+            summary.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok());
+        let summarized = summary.and_then(|summary| summary.get("run")?.as_u64());
+        is_there && summarized.is_none_or(|summarized| summarized == run)
     }
 
     /// Returns the path of the output of a run that stopped early; `None` for standard output.

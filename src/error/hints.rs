@@ -127,7 +127,7 @@ pub(crate) const fn of_ledger(error: &LedgerError) -> &'static str {
              living for up to 15 seconds"
         }
         LedgerError::NothingToJoin(_) => {
-            "begin the run on another machine, with the same flags but --join; or wait longer: --lock-wait 10m"
+            "begin the run on another machine, with the same flags and without --join; or wait longer: --lock-wait 10m"
         }
         LedgerError::Locked(_) => "wait for it to end, or give --lock-wait 10m to wait here",
         LedgerError::Origin { ledger, .. } if ledger.is_shared() => {
@@ -149,8 +149,8 @@ pub(crate) const fn of_ledger(error: &LedgerError) -> &'static str {
         }
         LedgerError::Lost { ledger, .. } if ledger.is_shared() => {
             "the database was set back, to a backup or to a standby that was behind: bring the newer state back. If \
-             there is none: move the .witness files beside the key away, and know that calls whose facts are gone \
-             may have been charged, and are made again"
+             there is none: move the .witness and .late files beside the key away, and know that calls whose facts \
+             are gone may have been charged, and are made again"
         }
         LedgerError::Lost { .. } => {
             "bring the ledger back from its newest backup, with its -wal, .key and .witness. If \

@@ -3,6 +3,8 @@
 //! Never: decides anything.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use futures_util::future::Either;
@@ -97,6 +99,10 @@ impl Ledger for AnyLedger {
 
     fn open_run(&mut self, opening: &StartRequest) -> Result<OpenRun, LedgerError> {
         pass_on!(self, ledger => ledger.open_run(opening))
+    }
+
+    fn leaving_flag(&self) -> Option<Arc<AtomicBool>> {
+        pass_on!(self, ledger => ledger.leaving_flag())
     }
 
     fn lease(&self) -> Option<Duration> {
@@ -196,10 +202,6 @@ impl Journal for AnyJournal {
             Self::File(journal) => Either::Left(journal.take_slots(wish)),
             Self::Shared(journal) => Either::Right(journal.take_slots(wish)),
         }
-    }
-
-    fn hurry(&mut self) {
-        pass_on!(self, journal => journal.hurry());
     }
 
     fn finish(self) -> Result<AnyLedger, LedgerError> {

@@ -73,7 +73,7 @@ pub(super) fn create(path: &Path) -> Result<[u8; KEY_BYTES], LedgerError> {
         path: path.to_owned(),
         what: format!("cannot be made, the system gave no randomness: {error}"),
     })?;
-    let text = format!("{HEADING}{}\n", hex(&key));
+    let text = file_text(&key);
     if let Err(source) = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()) {
         // No ledger depends on this key yet: the next start creates another.
         let _ = file.set_len(0);
@@ -81,6 +81,11 @@ pub(super) fn create(path: &Path) -> Result<[u8; KEY_BYTES], LedgerError> {
     }
     sync_parent(path)?;
     Ok(key)
+}
+
+/// Returns the text of a key file.
+pub(super) fn file_text(key: &[u8; KEY_BYTES]) -> String {
+    format!("{HEADING}{}\n", hex(key))
 }
 
 /// Returns the id of a key, with which ledger and witness are stamped. The id reveals nothing about

@@ -65,7 +65,7 @@ pub struct StartRequest {
     /// Age from which a "not sure" or "failed" answer is asked for again. Only the first start of a
     /// run sets this age.
     pub reask_after: Duration,
-    /// What the start does where the run has not begun, or has finished.
+    /// Role of the start: what it may do if the run has not begun, or has finished.
     pub role: StartRole,
     /// True if the start keeps to a budget, which it shares with the other workers of its run.
     pub is_limited: bool,
@@ -74,7 +74,7 @@ pub struct StartRequest {
     pub rules: String,
 }
 
-/// What a start does where its run has not begun, or has finished.
+/// Role of a start in its run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StartRole {
     /// It begins the run, and a finished run anew.

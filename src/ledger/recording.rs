@@ -188,9 +188,7 @@ async fn fenced<P: Port>(
     let known = port.known(writing.start).await?;
     let latest = known.map_or(0, |known| known.batch);
     if latest < writing.confirmed || known.is_none() {
-        let confirmed = writing.confirmed;
-        let what = format!("has lost batches: it confirmed {confirmed}, and holds {latest}");
-        return Err(LedgerError::Lost { ledger: port.name(), what });
+        return Err(lost_batches(port.name(), writing.confirmed, latest));
     }
     writing.settle(batch);
     recall_granted(port, writing, batch).await?;
@@ -219,6 +217,12 @@ async fn recall_granted<P: Port>(
     }
     writing.is_unsure = false;
     Ok(())
+}
+
+/// Returns the error for a ledger that holds fewer batches of a start than it confirmed.
+pub(crate) fn lost_batches(ledger: LedgerName, confirmed: u64, holds: u64) -> LedgerError {
+    let what = format!("has lost batches: it confirmed {confirmed}, and holds {holds}");
+    LedgerError::Lost { ledger, what }
 }
 
 /// Returns the error for a transaction that is given up because of others, again and again.

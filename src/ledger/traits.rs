@@ -5,6 +5,8 @@
 //! Never: names a storage.
 
 use std::future::{Future, Pending, pending};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::error::{LedgerError, LedgerName};
@@ -60,10 +62,6 @@ pub trait Journal {
         let never: Pending<Option<Slots>> = pending();
         never
     }
-
-    /// Notes that the user wants to leave at once: a ledger that does not answer is no longer waited
-    /// for.
-    fn hurry(&mut self) {}
 
     /// Waits until everything that was handed over is recorded, and returns the ledger.
     ///
@@ -214,6 +212,12 @@ pub trait Ledger: Facts + Sized {
     /// Records a new start of the open run with the same identity, or else of a new run, which
     /// supersedes the open run of the same path.
     fn open_run(&mut self, opening: &StartRequest) -> Result<OpenRun, LedgerError>;
+
+    /// Returns the flag that is set once the user wants to leave at once: a server that does not
+    /// answer is no longer waited for. `None` if there is nothing to wait for.
+    fn leaving_flag(&self) -> Option<Arc<AtomicBool>> {
+        None
+    }
 
     /// Returns the length of a worker's lease; `None` if one process at a time writes.
     fn lease(&self) -> Option<Duration> {

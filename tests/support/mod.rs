@@ -61,8 +61,13 @@ pub const OLDER: &str = "nik,ck_outcome\nolder,match\n";
 /// Flags of a run with a ledger in the folder `disk` and eight calls in flight. The first two flags
 /// name the ledger.
 pub const LEDGER: [&str; 4] = ["--ledger", "disk/my.ledger", "--concurrency", "8"];
-/// Longest wait for a run to end or for calls to come.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Longest wait for a run to end or for calls to come. It is longer where `FLEET_TIMES` repeats
+/// faults many times.
+pub fn patience() -> Duration {
+    let times = std::env::var("FLEET_TIMES").ok().and_then(|times| times.parse().ok());
+    Duration::from_secs(120) * (times.unwrap_or(0) / 5).max(1)
+}
+
 /// Pause between two looks at something that is waited for.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 

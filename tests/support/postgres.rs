@@ -67,7 +67,7 @@ while read -r order number; do
         die)
             # A machine that dies takes all processes of the server with it.
             all=$(grep -l "^PPid:[[:space:]]*$server\$" /proc/[0-9]*/status 2>/dev/null | cut -d/ -f3)
-            kill -9 "$server" $all
+            kill -9 "$server" $all 2>/dev/null || true
             wait "$server" 2>/dev/null || true
             ;;
     esac

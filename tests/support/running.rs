@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle, sleep};
 use std::time::Instant;
 
-use super::{LOOK_EVERY, PATIENCE};
+use super::{LOOK_EVERY, patience};
 
 /// The result of a program that has ended.
 pub struct Finished {
@@ -74,7 +74,7 @@ impl Running {
     #[track_caller]
     pub fn is_over(&mut self) -> bool {
         let is_over = self.child.try_wait().unwrap().is_some();
-        if !is_over && self.begun.elapsed() > PATIENCE {
+        if !is_over && self.begun.elapsed() > patience() {
             self.give_up();
         }
         is_over
@@ -83,7 +83,7 @@ impl Running {
     /// Waits until the program has written these words to standard error.
     #[track_caller]
     pub fn wait_to_say(&self, words: &str) {
-        let (stderr, deadline) = (self.stderr.as_ref().unwrap(), Instant::now() + PATIENCE);
+        let (stderr, deadline) = (self.stderr.as_ref().unwrap(), Instant::now() + patience());
         loop {
             let is_last = stderr.reader.is_finished() || Instant::now() > deadline;
             let said = stderr.so_far();
@@ -99,7 +99,7 @@ impl Running {
     /// killed, and fails the test.
     #[track_caller]
     pub fn end(mut self) -> Finished {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patience();
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;

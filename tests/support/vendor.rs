@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{LOOK_EVERY, PATIENCE, Running, Workspace};
+use super::{LOOK_EVERY, Running, Workspace, patience};
 
 /// Longest wait for the line of a call whose answer has been decided. The vendor writes it about
 /// 10 ms later.
@@ -61,7 +61,7 @@ impl Vendor {
     /// Waits until the log has this number of calls.
     #[track_caller]
     pub fn wait_for(&self, calls: usize) {
-        self.wait(calls, PATIENCE);
+        self.wait(calls, patience());
     }
 
     /// Waits until this number of further calls has come, or the program has ended. Returns `true`

@@ -24,7 +24,7 @@ struct Xtask {
 enum Task {
     /// Run all that has to pass before a change lands (.ci/run)
     Check,
-    /// Run what takes longer, as the nightly workflow does: guards, deny, seeds, kills, damage, fuzz
+    /// Run what takes longer, as the nightly workflow does: guards, deny, seeds, kills, fleet, damage, fuzz
     Nightly,
     /// Remove each guard in a copy of the last commit, and check that its test fails without it
     Guards {
@@ -46,6 +46,12 @@ enum Task {
     Kills {
         /// The number of kills
         #[arg(default_value_t = 1000)]
+        kills: u32,
+    },
+    /// Kill and freeze workers of a shared ledger, crash its server, and promote its standby
+    Fleet {
+        /// The number of kills; a tenth of it is the number of crashes and of freezes
+        #[arg(default_value_t = 500)]
         kills: u32,
     },
     /// Damage ledgers at every write
@@ -104,6 +110,20 @@ fn run(task: &Task) -> Result<(), TaskError> {
             let mut command = cargo(&tests);
             call(command.args(["--", "--nocapture"]).env("KILLS", kills.to_string()))
         }
+        Task::Fleet { kills } => {
+            let few = (kills / 10).max(1);
+            for (file, test, times) in [
+                ("fleet", "workers_that_are_killed", *kills),
+                ("fleet", "a_server_that_crashes", few),
+                ("fleet", "a_worker_that_is_frozen", few),
+                ("failover", "standby", 5),
+            ] {
+                let mut command = cargo(&["test", "--locked", "--test", file, test]);
+                command.env("CEKNIK_TEST_PG", "required").env("FLEET_TIMES", times.to_string());
+                call(command.args(["--", "--nocapture"]))?;
+            }
+            Ok(())
+        }
         Task::Damage => {
             let tests = ["test", "--locked", "--test", "damage", "every_write"];
             call(cargo(&tests).args(["--", "--ignored", "--nocapture"]))
@@ -129,6 +149,7 @@ fn nightly() -> Result<(), TaskError> {
         Task::Deny,
         Task::Seeds { seeds: "100000".to_owned() },
         Task::Kills { kills: 1000 },
+        Task::Fleet { kills: 500 },
         Task::Damage,
         Task::Fuzz { target: None, seconds: 600 },
     ] {

@@ -164,11 +164,12 @@ impl EndedStart {
 
 /// Ends a start: makes the output, decides the exit code, writes the summary and notes the end in
 /// the ledger. If the summary cannot be written, the run stays open, and the same command continues
-/// it.
+/// it. A start that only helps (`joins`) writes neither output nor summary.
 pub(crate) fn finish<L: Ledger>(
     left: SendingResult<L>,
     run: &OpenRun,
     mut report: RunReport,
+    joins: bool,
     body_auto: bool,
     make: impl FnOnce(&mut RunReport, &RunState, &mut L) -> Result<Output, Error>,
     summarize: impl Fn(&RunReport) -> Result<(), Error>,
@@ -180,6 +181,8 @@ pub(crate) fn finish<L: Ledger>(
         // An older output is not replaced: the rows of the input are no longer those that were
         // answered, or the answers are lost with the ledger.
         (Ended::InputLost(_), _) | (_, None) => None,
+        // Who only helps writes nothing, however it ends.
+        _ if joins => None,
         // Another worker writes the output, or has written it.
         (Ended::FinishedElsewhere(_) | Ended::Left { .. }, _) => None,
         (_, Some(ledger)) => Some(make(&mut report, &state, ledger)),
@@ -206,7 +209,7 @@ pub(crate) fn finish<L: Ledger>(
     let others = about_others(&ended);
     let result = first_failure(result_of(ended, &report, &state), placed.map(drop));
     report.exit = code_of(&result);
-    let is_summarized = others.is_none() && !is_exported;
+    let is_summarized = others.is_none() && !is_exported && !joins;
     let summarize = |report: &RunReport| if is_summarized { summarize(report) } else { Ok(()) };
     let summarized = summarize(&report);
     let mut ended = EndedStart { report, state, result, others: others.clone() };

@@ -14,16 +14,16 @@ use crate::signals::Interrupts;
 use crate::term::Screen;
 
 /// A run that finished within this time is the one that was to be helped.
-const LATELY: Duration = Duration::from_secs(24 * 60 * 60);
+const FINISHED_WITHIN: Duration = Duration::from_secs(24 * 60 * 60);
 /// Interval between two looks for the run.
-const LOOK: Duration = Duration::from_millis(200);
+const POLL: Duration = Duration::from_millis(200);
 
 /// Returns the opening of a start that only helps.
 pub(super) fn to_join(opening: StartRequest) -> StartRequest {
     let finished_since = match opening.role {
         // A run with a name has finished, however long ago that was.
         StartRole::BeginsOnce => WallMs(0),
-        StartRole::Begins | StartRole::Joins { .. } => opening.at.before(LATELY),
+        StartRole::Begins | StartRole::Joins { .. } => opening.at.before(FINISHED_WITHIN),
     };
     StartRequest { role: StartRole::Joins { finished_since }, ..opening }
 }
@@ -47,8 +47,8 @@ pub(super) fn wait_for_run<L: Ledger>(
         let found = ledger.find_run(opening)?;
         match found.run {
             RunRef::Open(run) => {
-                let words = "another worker has begun it; this one helps, and writes no output";
-                screen.say(&format!("joining run {}: {words}", run.0));
+                let words = "this worker only helps, and writes no output";
+                screen.say(&format!("joined run {}: {words}", run.0));
                 return Ok(found);
             }
             RunRef::Finished { .. } => return Ok(found),
@@ -63,6 +63,6 @@ pub(super) fn wait_for_run<L: Ledger>(
         if !std::mem::replace(&mut has_said, true) {
             screen.say("waiting for another worker to begin the run");
         }
-        sleep(LOOK);
+        sleep(POLL);
     }
 }

@@ -6,34 +6,39 @@
 //! Never: logs a statement with its values.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rustls_tokio_postgres::MakeRustlsConnect;
 use tokio::time::timeout;
-use tokio_postgres::Client;
 use tokio_postgres::config::TargetSessionAttrs;
+use tokio_postgres::{Client, Config};
 
-use super::error::{failed, unreachable_server};
+use super::error::{failed, is_temporary, unreachable_server};
 use super::location::SharedLocation;
 use crate::ledger::{LedgerError, LedgerName};
 use crate::tls;
 
 /// Longest time until a session can be used: connecting, the login and the first statements.
 const OPENING_TIMEOUT: Duration = Duration::from_secs(20);
+/// The same time for one of several hosts, before the next one is tried.
+const OPENING_TIMEOUT_OF_SEVERAL: Duration = Duration::from_secs(5);
 /// Oldest version of PostgreSQL that is used, in the form of `server_version_num`.
 const OLDEST_SERVER: i32 = 140_000;
 
 /// Everything that is needed to connect.
 pub(super) struct Access {
     pub(super) name: LedgerName,
-    connection: tokio_postgres::Config,
+    /// Settings of the connection to each host.
+    hosts: Vec<Config>,
+    /// Place of the host that was connected to last, which is tried first.
+    latest_host: AtomicUsize,
     schema: String,
     tls: MakeRustlsConnect,
     pub(super) writes: bool,
     pub(super) lease: Duration,
     /// True once the user wants to leave at once: a server that does not answer is not waited for.
-    pub(super) hurries: Arc<AtomicBool>,
+    pub(super) leaves_at_once: Arc<AtomicBool>,
 }
 
 impl Access {
@@ -51,29 +56,50 @@ impl Access {
         } else {
             tls::trusting_nobody()
         };
-        let mut connection = url.connection.clone();
-        if let Some(password) = password {
-            connection.password(password.as_str());
-        }
-        if !writes {
-            connection.target_session_attrs(TargetSessionAttrs::Any);
+        let mut hosts = url.hosts();
+        for host in &mut hosts {
+            if let Some(password) = password {
+                host.password(password.as_str());
+            }
+            if !writes {
+                host.target_session_attrs(TargetSessionAttrs::Any);
+            }
         }
         let tls = MakeRustlsConnect::new(tls.map_err(refused)?);
         Ok(Self {
             name,
-            connection,
+            hosts,
+            latest_host: AtomicUsize::new(0),
             schema: url.schema.clone(),
             tls,
             writes,
             lease: location.lease,
-            hurries: Arc::default(),
+            leaves_at_once: Arc::default(),
         })
     }
 
-    /// Connects, and checks the server. A server that accepts and then says nothing is an error.
+    /// Connects to the first host that can be used, and checks the server. A server that accepts and
+    /// then says nothing is an error. The host that was used last is tried first, so that a host
+    /// that is dead costs time only once.
     pub(super) async fn connect(&self) -> Result<Client, LedgerError> {
-        let silent = || unreachable_server(&self.name, "it accepts, and says nothing".to_owned());
-        timeout(OPENING_TIMEOUT, self.open()).await.unwrap_or_else(|_| Err(silent()))
+        let number = self.hosts.len();
+        let longest = if number > 1 { OPENING_TIMEOUT_OF_SEVERAL } else { OPENING_TIMEOUT };
+        let first = self.latest_host.load(Ordering::Relaxed);
+        let mut failure = None;
+        for (at, host) in self.hosts.iter().enumerate().cycle().skip(first).take(number) {
+            let silent =
+                || unreachable_server(&self.name, "it accepts, and says nothing".to_owned());
+            match timeout(longest, self.open(host)).await.unwrap_or_else(|_| Err(silent())) {
+                Ok(client) => {
+                    self.latest_host.store(at, Ordering::Relaxed);
+                    return Ok(client);
+                }
+                // A refusal tells more than a host that cannot be reached.
+                Err(error) if failure.as_ref().is_none_or(is_temporary) => failure = Some(error),
+                Err(_) => {}
+            }
+        }
+        Err(failure.unwrap_or(LedgerError::WriterGone))
     }
 
     /// Connects for the beats of a worker. They need not survive a crash of the server, and a
@@ -93,22 +119,21 @@ impl Access {
         &self,
         client: &Client,
     ) -> Result<(), LedgerError> {
-        let hosts = self.connection.get_hosts().len() + self.connection.get_hostaddrs().len();
         let waits = "SELECT current_setting('synchronous_standby_names') <> ''";
         let row = client.query_one(waits, &[]).await;
         let waits: bool = row.map_err(|error| failed(&self.name, "read", &error))?.get(0);
-        if hosts > 1 && !waits {
+        if self.hosts.len() > 1 && !waits {
             tracing::warn!(
-                "the server of the ledger waits for no synchronous standby: a failover may forget what was paid for"
+                "the server of the ledger waits for no synchronous standby (synchronous_standby_names is empty): a \
+                 failover may forget what was paid for"
             );
         }
         Ok(())
     }
 
-    async fn open(&self) -> Result<Client, LedgerError> {
+    async fn open(&self, host: &Config) -> Result<Client, LedgerError> {
         let failed = |error| failed(&self.name, "opened", &error);
-        let (client, connection) =
-            self.connection.connect(self.tls.clone()).await.map_err(failed)?;
+        let (client, connection) = host.connect(self.tls.clone()).await.map_err(failed)?;
         // The task ends with the connection. Each statement under way gets the error.
         tokio::spawn(connection);
         let set = format!(

@@ -96,14 +96,14 @@ impl Beats {
         let (give, given) = mpsc::channel(WAITING);
         let seen = Arc::new(Seen::default());
         let slots = SlotsTask::start(Arc::clone(&access), me.start, Arc::clone(&seen.sharers));
-        let hurries = Arc::clone(&access.hurries);
+        let leaves_at_once = Arc::clone(&access.leaves_at_once);
         let heart = Heart {
             access,
             me,
             clock,
             client: None,
             beat: Beat::default(),
-            outage: Outage::new(patience, hurries),
+            outage: Outage::new(patience, leaves_at_once),
             observed: Observed::new(me.lease),
             begun: Instant::now(),
             seen: Arc::clone(&seen),
@@ -181,14 +181,7 @@ impl Heart {
                 Err(_) => {}
             }
             beats_at = Instant::now() + interval;
-            let told = match timeout(self.me.lease / 2, self.beat_once()).await {
-                Ok(told) => told,
-                Err(_) => Err(unreachable_server(
-                    &self.access.name,
-                    "it does not answer a sign of life".to_owned(),
-                )),
-            };
-            let told = match told {
+            let told = match self.beat_in_time().await {
                 Ok(news) => {
                     self.outage.ends();
                     self.beat = self.beat.without_changes();
@@ -196,7 +189,6 @@ impl Heart {
                 }
                 Err(error) => {
                     // Whatever it is, it may pass: a row that is locked, a session that was ended.
-                    self.client = None;
                     self.outage.begins();
                     if !self.outage.is_over() {
                         continue;
@@ -211,13 +203,26 @@ impl Heart {
         }
     }
 
-    async fn beat_once(&mut self) -> Result<News, LedgerError> {
-        self.tried += 1;
-        let Self { access, me, client, beat, observed, begun, seen, .. } = self;
-        let client = match client {
+    /// Beats once, within half a lease. Connecting has a bound of its own, which is longer if some
+    /// hosts are dead.
+    async fn beat_in_time(&mut self) -> Result<News, LedgerError> {
+        let client = match self.client.take() {
             Some(client) => client,
-            None => client.insert(access.connect_for_beats().await?),
+            None => self.access.connect_for_beats().await?,
         };
+        let why = "it does not answer a sign of life".to_owned();
+        let silent = unreachable_server(&self.access.name, why);
+        let told = timeout(self.me.lease / 2, self.beat_once(&client)).await;
+        let told = told.unwrap_or(Err(silent));
+        if told.is_ok() {
+            self.client = Some(client);
+        }
+        told
+    }
+
+    async fn beat_once(&mut self, client: &Client) -> Result<News, LedgerError> {
+        self.tried += 1;
+        let Self { access, me, beat, observed, begun, seen, .. } = self;
         let failed = |error| failed(&access.name, "written", &error);
         let newest = StartId(seen.newest.load(Ordering::Relaxed));
         let left = i64::try_from(beat.left).unwrap_or(i64::MAX);

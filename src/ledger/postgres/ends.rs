@@ -1,4 +1,7 @@
 //! The ends of pairs, computed anew from the facts.
+//!
+//! Must hold: the latest attempt of a pair is the one that was granted last. The version rises with each
+//! grant; the number of an attempt is that of its start first, and two starts may take turns.
 
 use crate::ledger::codes::{KILLED, end_codes};
 
@@ -10,7 +13,7 @@ pub(super) fn compute_ends(pairs: &str) -> String {
         "WITH asked AS ({pairs}), ends AS (
             SELECT i.pair, i.attempt, coalesce(s.class, {killed}::int2) AS class,
                 coalesce(s.at, o.at) AS at,
-                row_number() OVER (PARTITION BY i.pair ORDER BY i.attempt DESC) AS n
+                row_number() OVER (PARTITION BY i.pair ORDER BY i.version DESC, i.attempt DESC) AS n
             FROM intents i JOIN asked USING (pair) LEFT JOIN settlements s USING (attempt)
                 LEFT JOIN orphans o USING (attempt)
             WHERE (s.attempt IS NOT NULL OR o.attempt IS NOT NULL)

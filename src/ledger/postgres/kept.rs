@@ -1,5 +1,5 @@
-//! What a worker keeps in memory, so that it can be recorded again if the server does not take it or
-//! has forgotten it: the facts of the last minute, and those of the latest batch that failed.
+//! Facts that a worker keeps in memory, to record them again if the server does not take them or has
+//! forgotten them: those of the last minute, and those of the latest batch that failed.
 //!
 //! Must hold: what is kept is bounded, in time and in number.
 
@@ -27,6 +27,8 @@ pub(super) struct Kept {
     confirmed: VecDeque<KeptBatch>,
     /// Number of answers in the confirmed batches.
     answers: usize,
+    /// Number of the newest batch whose facts are no longer kept.
+    dropped: u64,
     /// Facts of the latest batch, if it could not be recorded.
     failed: Option<LateFacts>,
 }
@@ -45,6 +47,7 @@ impl Kept {
             && (is_too_old(oldest) || self.answers > MOST)
         {
             self.answers -= oldest.facts.answers.len();
+            self.dropped = oldest.number;
             self.confirmed.pop_front();
         }
     }
@@ -55,18 +58,21 @@ impl Kept {
         self.failed = Some(facts);
     }
 
-    /// Returns everything that is kept, if the latest batch failed, and the number of its first
-    /// batch; `next` is the number of the batch that failed.
-    pub(super) fn take_after_failure(&mut self, next: u64) -> Option<(u64, LateFacts)> {
-        let failed = self.failed.take()?;
-        let from = self.confirmed.front().map_or(next, |kept| kept.number);
+    /// Checks whether the latest batch could not be recorded.
+    pub(super) const fn has_failed(&self) -> bool {
+        self.failed.is_some()
+    }
+
+    /// Takes everything that is kept. Returns the number of the batch from which on nothing is
+    /// missing, and the facts.
+    pub(super) fn take_all(&mut self) -> (u64, LateFacts) {
         let mut facts = LateFacts::default();
         for kept in std::mem::take(&mut self.confirmed) {
             facts.extend(kept.facts);
         }
-        facts.extend(failed);
+        facts.extend(self.failed.take().unwrap_or_default());
         self.answers = 0;
-        Some((from, facts))
+        (self.dropped + 1, facts)
     }
 }
 
@@ -85,14 +91,24 @@ mod tests {
         for n in 1..=10 {
             kept.confirm(n, voids(n as u32), begun + Duration::from_secs(10 * n));
         }
-        assert_eq!(kept.take_after_failure(11), None, "nothing has failed");
+        assert!(!kept.has_failed());
         kept.fail(voids(11));
         kept.fail(voids(12));
-        let (from, facts) = kept.take_after_failure(11).unwrap();
+        assert!(kept.has_failed());
+        let (from, facts) = kept.take_all();
         let numbers: Vec<u64> = facts.voids.iter().map(|attempt| attempt.0 & 0xFF).collect();
         assert_eq!((from, numbers), (4, vec![4, 5, 6, 7, 8, 9, 10, 12]));
         kept.fail(voids(13));
         kept.confirm(11, voids(13), begun);
-        assert_eq!(kept.take_after_failure(12), None, "it was recorded after all");
+        assert!(!kept.has_failed(), "it was recorded after all");
+    }
+
+    /// A batch that only opens calls has no facts that are kept.
+    #[test]
+    fn nothing_is_missing_before_the_first_answers() {
+        let (mut kept, begun) = (Kept::default(), Instant::now());
+        kept.confirm(1, LateFacts::default(), begun);
+        kept.confirm(2, voids(1), begun);
+        assert_eq!(kept.take_all().0, 1);
     }
 }

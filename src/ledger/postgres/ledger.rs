@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
@@ -31,6 +31,7 @@ use crate::rules::pair_table::{PairIndex, SortedKeys};
 
 /// Interval between two attempts to do what living workers are in the way of.
 const POLL: Duration = Duration::from_millis(100);
+
 /// A ledger on a server.
 pub(crate) struct PgLedger {
     pub(super) worker: Worker,
@@ -49,7 +50,7 @@ pub(crate) struct PgLedger {
     /// The beats of the start that is under way.
     beats: Option<Beats>,
     /// True once the user wants to leave at once.
-    hurries: Arc<AtomicBool>,
+    leaves_at_once: Arc<AtomicBool>,
 }
 
 impl PgLedger {
@@ -98,7 +99,7 @@ impl PgLedger {
     /// Connects to a ledger, and checks that it belongs to the expected origin and key.
     pub(super) fn connect(location: &SharedLocation, writes: bool) -> Result<Self, LedgerError> {
         let access = Access::new(location, writes)?;
-        let hurries = Arc::clone(&access.hurries);
+        let leaves_at_once = Arc::clone(&access.leaves_at_once);
         let worker = Worker::start(access, location.patience)?;
         let name = location.url.name();
         let (there, ledger) = (location.clone(), name.clone());
@@ -110,7 +111,7 @@ impl PgLedger {
             session.find_files(&there.key).await?;
             Ok(key)
         })?;
-        Ok(Self { hurries, ..Self::new(worker, name, key, location) })
+        Ok(Self { leaves_at_once, ..Self::new(worker, name, key, location) })
     }
 
     /// Opens a ledger to show it, without its key. See [`crate::ledger::open_to_show`].
@@ -132,7 +133,7 @@ impl PgLedger {
         let (lock_wait, hasher, now) =
             (Duration::ZERO, PairHasher::new(key), Arc::new(|| WallMs(0)));
         let (lease, patience) = (*lease, *patience);
-        let (shift_ms, beats, hurries) = (0, None, Arc::default());
+        let (shift_ms, beats, leaves_at_once) = (0, None, Arc::default());
         Self {
             worker,
             name,
@@ -144,7 +145,7 @@ impl PgLedger {
             now,
             shift_ms,
             beats,
-            hurries,
+            leaves_at_once,
         }
     }
 
@@ -270,6 +271,10 @@ impl Ledger for PgLedger {
             })?);
         }
         Ok(run)
+    }
+
+    fn leaving_flag(&self) -> Option<Arc<AtomicBool>> {
+        Some(Arc::clone(&self.leaves_at_once))
     }
 
     fn lease(&self) -> Option<Duration> {
@@ -435,10 +440,6 @@ impl Journal for PgJournal {
     ) -> impl Future<Output = Option<Slots>> + Unpin + 'static {
         let asked = self.0.beats.as_ref().map(|beats| beats.take_slots(wish));
         async move { asked?.await.ok().flatten() }.boxed()
-    }
-
-    fn hurry(&mut self) {
-        self.0.hurries.store(true, Ordering::Relaxed);
     }
 
     fn finish(self) -> Result<PgLedger, LedgerError> {

@@ -169,6 +169,7 @@ impl Session {
     /// Notes that the worker of a start leaves its run. See [`crate::ledger::Ledger::leave`].
     pub(super) async fn note_leaving(&mut self, run: &OpenRun) -> Result<Others, LedgerError> {
         let start = id(run.start);
+        self.check_not_forgotten().await?;
         self.in_gate(async |session| {
             let leaves = "UPDATE starts SET is_leaving = true WHERE id = $1";
             let failed = session.write_failed();
@@ -181,7 +182,14 @@ impl Session {
     /// Reads the other workers of a run, and tries only once: whoever waits for them also looks for
     /// signals. If the connection is broken, makes it anew for the next look.
     pub(super) async fn look_at_others(&mut self, run: &OpenRun) -> Result<Others, LedgerError> {
-        let told = self.once(async |session| session.read_others(run).await).await;
+        let told = self
+            .once(async |session| {
+                if !session.reads_one_moment {
+                    session.check_not_forgotten().await?;
+                }
+                session.read_others(run).await
+            })
+            .await;
         match told {
             Err(error @ LedgerError::Unreachable { .. }) if !self.reads_one_moment => {
                 let again = unreachable_server(&self.access.name, error.to_string());

@@ -1,4 +1,4 @@
-//! How long a server has not answered, and how long it is waited for.
+//! The time for which a server has not answered, and the longest time for which it is waited for.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,18 +16,19 @@ pub(super) struct Outage {
     /// Longest time for which a server that does not answer is waited for.
     most: Duration,
     /// True once the user wants to leave at once.
-    hurries: Arc<AtomicBool>,
+    leaves_at_once: Arc<AtomicBool>,
 }
 
 impl Outage {
-    pub(super) const fn new(most: Duration, hurries: Arc<AtomicBool>) -> Self {
-        Self { began: None, pause: FIRST_PAUSE, most, hurries }
+    pub(super) const fn new(most: Duration, leaves_at_once: Arc<AtomicBool>) -> Self {
+        Self { began: None, pause: FIRST_PAUSE, most, leaves_at_once }
     }
 
     /// Checks whether the server has not answered for too long. It is too long at once if the user
     /// wants to leave.
     pub(super) fn is_over(&self) -> bool {
-        let most = if self.hurries.load(Ordering::Relaxed) { Duration::ZERO } else { self.most };
+        let most =
+            if self.leaves_at_once.load(Ordering::Relaxed) { Duration::ZERO } else { self.most };
         self.began.is_some_and(|began| began.elapsed() >= most)
     }
 

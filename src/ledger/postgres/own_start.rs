@@ -45,18 +45,18 @@ impl OwnStart {
         LateFacts { answers, voids: batch.voids.clone() }
     }
 
-    /// Takes into account what became of a batch with these facts.
-    pub(super) fn told(
+    /// Notes the result of a batch with these facts.
+    pub(super) fn note_result(
         &mut self,
         facts: LateFacts,
-        told: &Result<Recorded, Box<Unrecorded>>,
+        result: &Result<Recorded, Box<Unrecorded>>,
         at: Instant,
     ) {
-        match told {
+        match result {
             Ok(_) => {
                 self.kept.confirm(self.writing.confirmed, facts, at);
                 if let Some(witness) = &mut self.witness {
-                    witness.saw(self.writing.confirmed);
+                    witness.confirm(self.writing.confirmed);
                 }
             }
             Err(unrecorded) => {
@@ -66,10 +66,18 @@ impl OwnStart {
         }
     }
 
+    /// Notes that the server has answered, and lacks confirmed batches.
+    pub(super) const fn was_forgotten(&mut self) {
+        self.is_forgotten = true;
+    }
+
     /// Takes everything that the server may not hold; `None` if everything is recorded. The second
     /// value is true if the server answers, and has forgotten what it had confirmed.
     pub(super) fn take_late(&mut self) -> Option<(Late, bool)> {
-        let (from, facts) = self.kept.take_after_failure(self.writing.number())?;
+        if !self.is_forgotten && !self.kept.has_failed() {
+            return None;
+        }
+        let (from, facts) = self.kept.take_all();
         let (start, until, began_at) = (self.writing.start, self.writing.confirmed, self.began_at);
         let late = Late { start, began_at, from, until, facts };
         (!late.facts.is_empty()).then_some((late, self.is_forgotten))

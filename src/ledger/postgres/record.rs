@@ -27,7 +27,7 @@ impl Session {
         };
         let facts = own.facts_of(&batch);
         let told = recording::record(self, &mut own.writing, batch).await;
-        own.told(facts, &told, Instant::now());
+        own.note_result(facts, &told, Instant::now());
         self.own = Some(own);
         told
     }

@@ -5,6 +5,8 @@
 //! version of each pair rises above all versions that a worker may know of it, so that nobody who
 //! has not seen these facts is granted an intent.
 
+use std::io::ErrorKind;
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -14,18 +16,20 @@ use super::batch::{Settlements, id, number_of};
 use super::ends::compute_ends;
 use super::error::unreachable_server;
 use super::late::Late;
+use super::local_files::LocalFiles;
 use super::own_start::OwnStart;
 use super::session::Session;
 use super::statements::{KEEP_STORED, insert_settlements};
 use crate::ledger::LedgerError;
+use crate::ledger::recording::{Port, lost_batches};
 use crate::model::mask::mask_path;
 
 /// Longest time for which a worker that leaves tries to record what the server has forgotten.
 const LONGEST: Duration = Duration::from_secs(20);
 
-/// Number by which a pair's version rises above the one that a late intent names: its grant, its
-/// settlement, and this change.
-const RISE: i32 = 3;
+/// Number by which a pair's version rises above the one that a late intent names. It is above its
+/// grant, its settlement and this change, and above what others may have done with the pair since.
+const RISE: i32 = 16;
 
 /// Adds the intents.
 const INTENTS: &str = "INSERT INTO intents SELECT attempt, pair, version + 1, record, at FROM
@@ -86,6 +90,23 @@ impl Session {
         Ok(())
     }
 
+    /// Checks that the server still holds every batch that it has confirmed to the start under way. If
+    /// it does not, it gets again what is kept.
+    ///
+    /// # Errors
+    /// [`LedgerError::Lost`].
+    pub(super) async fn check_not_forgotten(&mut self) -> Result<(), LedgerError> {
+        let Some(own) = &self.own else { return Ok(()) };
+        let (start, confirmed) = (own.writing.start, own.writing.confirmed);
+        let held = self.known(start).await?.map_or(0, |known| known.batch);
+        if held >= confirmed {
+            return Ok(());
+        }
+        self.own.iter_mut().for_each(OwnStart::was_forgotten);
+        self.save_late().await;
+        Err(lost_batches(self.access.name.clone(), confirmed, held))
+    }
+
     /// Saves the facts that the server does not hold, before this worker leaves. A server that
     /// answers, and has forgotten facts, gets them again. Otherwise they are kept in a file.
     pub(super) async fn save_late(&mut self) {
@@ -97,7 +118,8 @@ impl Session {
             match timeout(LONGEST, self.restore(&late)).await.unwrap_or(Err(silent)) {
                 Ok(()) => {
                     tracing::warn!(
-                        "the last {answers} answers of this start are recorded again: the server had forgotten some of them"
+                        "the last {answers} answers of this start are recorded again: the server had forgotten some of them. \
+                         The summary may count them as in doubt; `ceknik status` does not"
                     );
                     return;
                 }
@@ -111,7 +133,7 @@ impl Session {
         match late.write(files) {
             Ok(()) => tracing::warn!(
                 "the last {answers} answers of this start may not be recorded; they are kept in {path}, and the next \
-                 start on this machine records them"
+                 start on this machine tries to record them"
             ),
             Err(error) => tracing::error!(
                 %error,
@@ -125,24 +147,38 @@ impl Session {
     /// files.
     pub(super) async fn record_late_files(&mut self) -> Result<(), LedgerError> {
         let Some(files) = self.files.clone() else { return Ok(()) };
+        let mut failure = Ok(());
         for path in files.all_late() {
-            let late = match Late::read(&path, &files) {
-                // Another start has just recorded it.
-                Err(LedgerError::File { source, .. })
-                    if source.kind() == std::io::ErrorKind::NotFound =>
-                {
-                    continue;
-                }
-                late => late?,
-            };
-            self.restore(&late).await?;
-            let answers = late.facts.answers.len();
-            tracing::warn!(
-                "{answers} answers that an earlier start could not record are recorded now"
-            );
-            if let Err(error) = std::fs::remove_file(&path) {
-                tracing::debug!(%error, "the file of late answers stays");
+            if let Err(error) = self.record_late_file(&path, &files).await {
+                // The other files can be recorded all the same.
+                failure = failure.and(Err(error));
             }
+        }
+        failure
+    }
+
+    async fn record_late_file(
+        &mut self,
+        path: &Path,
+        files: &LocalFiles,
+    ) -> Result<(), LedgerError> {
+        let late = match Late::read(path, files) {
+            // Another start has just recorded it.
+            Err(LedgerError::File { source, .. }) if source.kind() == ErrorKind::NotFound => {
+                return Ok(());
+            }
+            late => late?,
+        };
+        self.restore(&late).await.map_err(|error| match error {
+            LedgerError::Lost { ledger, what } => {
+                LedgerError::Lost { ledger, what: format!("{what} (in {})", mask_path(path)) }
+            }
+            error => error,
+        })?;
+        let answers = late.facts.answers.len();
+        tracing::warn!("{answers} answers that an earlier start could not record are recorded now");
+        if let Err(error) = std::fs::remove_file(path) {
+            tracing::debug!(%error, "the file of late answers stays");
         }
         Ok(())
     }

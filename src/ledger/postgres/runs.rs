@@ -273,6 +273,7 @@ impl Session {
         let (start, number) = (id(run.start), run.id.0.cast_signed());
         let (at, stop, exit) = (ending.at.0, ending.stop, i16::from(ending.exit.number()));
         let output = ending.output.clone();
+        self.check_not_forgotten().await?;
         self.in_gate(async move |session| {
             let failed = session.write_failed();
             // Whatever is not settled by now is lost: nobody would declare it lost later.

@@ -45,7 +45,7 @@ impl Session {
     pub(super) async fn new(access: Arc<Access>, patience: Duration) -> Result<Self, LedgerError> {
         let client = access.connect().await?;
         let backend = Backend::of(&client, &access.name).await?;
-        let outage = Outage::new(patience, Arc::clone(&access.hurries));
+        let outage = Outage::new(patience, Arc::clone(&access.leaves_at_once));
         let watched = (Observed::new(access.lease), Instant::now());
         Ok(Self {
             access,

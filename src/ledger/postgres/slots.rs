@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Statement};
+use tokio_postgres::{Client, Error, Statement};
 
 use super::access::Access;
 use super::batch::id;
@@ -78,38 +78,43 @@ async fn answer_wishes(
     let mut line = None;
     while let Some(Wish { wish, answer }) = given.recv().await {
         let workers = workers.load(Ordering::Relaxed);
-        let told = timeout(LONGEST, take(&access, &mut line, start, wish, workers)).await;
-        let told = told.ok().and_then(Result::ok).flatten();
-        if told.is_none() {
-            line = None;
+        // Connecting takes longer than a wish may take if some hosts are dead.
+        let connected = match line.take() {
+            Some(connected) => Ok(connected),
+            None => connect(&access).await,
+        };
+        let mut told = None;
+        if let Ok((client, statement)) = connected {
+            let taken = take(&client, &statement, start, wish, workers);
+            told = timeout(LONGEST, taken).await.ok().and_then(Result::ok).flatten();
+            line = told.map(|_| (client, statement));
         }
         // Nobody waits any more if the round has ended.
         let _ = answer.send(told);
     }
 }
 
-/// Takes slots for a worker. Connects if there is no connection.
+/// Connects, and prepares the statement.
+async fn connect(access: &Access) -> Result<(Client, Statement), LedgerError> {
+    let client = access.connect_for_beats().await?;
+    let statement = client.prepare(TAKE).await;
+    let statement = statement.map_err(|error| failed(&access.name, "opened", &error))?;
+    Ok((client, statement))
+}
+
+/// Takes slots for a worker.
 async fn take(
-    access: &Access,
-    line: &mut Option<(Client, Statement)>,
+    client: &Client,
+    statement: &Statement,
     start: StartId,
     wish: SlotsWish,
     workers: usize,
-) -> Result<Option<Slots>, LedgerError> {
-    let failed = |error| failed(&access.name, "written", &error);
-    let (client, statement) = match line {
-        Some(line) => line,
-        None => {
-            let client = access.connect_for_beats().await?;
-            let statement = client.prepare(TAKE).await.map_err(failed)?;
-            line.insert((client, statement))
-        }
-    };
+) -> Result<Option<Slots>, Error> {
     let span = f64::from(wish.calls) / wish.rate;
     let pause = wish.pause.map_or(0.0, |pause| pause.as_secs_f64());
     let ahead = LEAST_AHEAD.max(AHEAD * workers.max(1) as f64 / wish.rate) + span;
     let values: [&(dyn ToSql + Sync); 4] = [&id(start), &span, &pause, &ahead];
-    let row = client.query_opt(&*statement, &values).await.map_err(failed)?;
+    let row = client.query_opt(statement, &values).await?;
     Ok(row.map(|row| {
         let (paused, first): (f64, f64) = (row.get(0), row.get(1));
         let time = |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or_default();

@@ -16,8 +16,10 @@ use crate::ledger::LedgerName;
 
 /// Schema of a ledger whose address names none.
 const DEFAULT_SCHEMA: &str = "ceknik";
-/// Longest time that connecting to one host may take.
+/// Longest time that connecting to the only host may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest time that connecting to one of several hosts may take, before the next one is tried.
+const CONNECT_TIMEOUT_OF_SEVERAL: Duration = Duration::from_secs(2);
 /// Time after which a connection that no longer answers counts as broken.
 const SILENCE: Duration = Duration::from_secs(10);
 /// Longest name that PostgreSQL keeps, in bytes.
@@ -26,7 +28,7 @@ const LONGEST_NAME: usize = 63;
 /// Address of a shared ledger, without a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerUrl {
-    /// Settings of the connection, without password.
+    /// User, hosts and database.
     pub(super) connection: Config,
     /// Schema with the tables of the ledger.
     pub(super) schema: String,
@@ -75,7 +77,7 @@ impl LedgerUrl {
             url::form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish();
         let address = format!("{address}?{query}");
         // The library's own message may repeat a part of the address.
-        let mut connection = Config::from_str(address.trim_end_matches('?')).map_err(|_| {
+        let connection = Config::from_str(address.trim_end_matches('?')).map_err(|_| {
             "this is no address of a ledger; the form is postgres://USER@HOST/DATABASE?schema=NAME"
                 .to_owned()
         })?;
@@ -97,16 +99,48 @@ impl LedgerUrl {
             Some(SslWish::Encrypted) => true,
             Some(SslWish::Plain) | None => !is_near,
         };
-        connection
-            .ssl_mode(if is_encrypted { SslMode::Require } else { SslMode::Disable })
-            .application_name("ceknik")
-            .connect_timeout(CONNECT_TIMEOUT)
-            .tcp_user_timeout(SILENCE)
-            .keepalives_idle(SILENCE)
-            .keepalives_interval(SILENCE / 5)
-            .keepalives_retries(3)
-            .target_session_attrs(TargetSessionAttrs::ReadWrite);
         Ok(Self { connection, schema, is_encrypted })
+    }
+
+    /// Returns the settings of the connection to each host alone, in the order of the address.
+    pub(super) fn hosts(&self) -> Vec<Config> {
+        let all = &self.connection;
+        let (names, addresses, ports) = (all.get_hosts(), all.get_hostaddrs(), all.get_ports());
+        let number = names.len().max(addresses.len());
+        let to_host = |at: usize| {
+            let mut one = Config::new();
+            if let Some(user) = all.get_user() {
+                one.user(user);
+            }
+            if let Some(database) = all.get_dbname() {
+                one.dbname(database);
+            }
+            if let Some(Host::Tcp(name)) = names.get(at) {
+                one.host(name);
+            }
+            if let Some(Host::Unix(path)) = names.get(at) {
+                one.host_path(path);
+            }
+            if let Some(address) = addresses.get(at) {
+                one.hostaddr(*address);
+            }
+            if let Some(port) = ports.get(at).or(ports.first()) {
+                one.port(*port);
+            }
+            one.ssl_mode(if self.is_encrypted { SslMode::Require } else { SslMode::Disable })
+                .application_name("ceknik")
+                .connect_timeout(match number {
+                    1 => CONNECT_TIMEOUT,
+                    _ => CONNECT_TIMEOUT_OF_SEVERAL,
+                })
+                .tcp_user_timeout(SILENCE)
+                .keepalives_idle(SILENCE)
+                .keepalives_interval(SILENCE / 5)
+                .keepalives_retries(3)
+                .target_session_attrs(TargetSessionAttrs::ReadWrite);
+            one
+        };
+        (0..number).map(to_host).collect()
     }
 
     /// Returns the name of the ledger: its hosts, database and schema, without the user.
@@ -203,7 +237,29 @@ mod tests {
             ("postgres://localhost/kyc?sslmode=require", SslMode::Require),
         ] {
             let url = LedgerUrl::of(Path::new(address)).unwrap().unwrap();
-            assert_eq!(url.connection.get_ssl_mode(), mode, "{address}");
+            for host in url.hosts() {
+                assert_eq!(host.get_ssl_mode(), mode, "{address}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_host_has_settings_of_its_own() {
+        let hosts = |address: &str| {
+            let url = LedgerUrl::of(Path::new(address)).unwrap().unwrap();
+            let of = |one: &Config| format!("{:?} {:?}", one.get_hosts(), one.get_ports());
+            url.hosts().iter().map(of).collect::<Vec<_>>()
+        };
+        for (address, expected) in [
+            ("postgres://db1,db2/kyc", &[r#"[Tcp("db1")] [5432]"#, r#"[Tcp("db2")] [5432]"#][..]),
+            ("postgres://db1:1,db2:2/kyc", &[r#"[Tcp("db1")] [1]"#, r#"[Tcp("db2")] [2]"#]),
+            ("postgres:///kyc?host=/run/postgresql", &[r#"[Unix("/run/postgresql")] []"#]),
+        ] {
+            assert_eq!(hosts(address), expected, "{address}");
+        }
+        let url = LedgerUrl::of(Path::new("postgres://me@db1,db2/kyc")).unwrap().unwrap();
+        for host in url.hosts() {
+            assert_eq!((host.get_user(), host.get_dbname()), (Some("me"), Some("kyc")));
         }
     }
 

@@ -10,7 +10,7 @@
 //!
 //! Never: contains a NIK, a name or a secret.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -77,11 +77,25 @@ impl Witness {
         began_at: WallMs,
     ) -> Result<Self, LedgerError> {
         let says = WitnessRecord { ledger: files.ledger.clone(), start, began_at, batch: 0 };
+        let mut failure = None;
         for number in 1..=MOST {
             let path = files.witness(number);
-            let file = private_file(&path)?;
-            if file.try_lock().is_err() {
-                continue;
+            let file = match private_file(&path) {
+                Ok(file) => file,
+                Err(error) => {
+                    // Only this file may be another user's.
+                    failure.get_or_insert(error);
+                    continue;
+                }
+            };
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => continue,
+                // Without locks two workers share a witness: what it says is true of one of them.
+                Err(TryLockError::Error(error)) if trusted::has_no_locks(&error) => {}
+                Err(TryLockError::Error(source)) => {
+                    return Err(LedgerError::File { path, act: "locked", source });
+                }
             }
             let failed = |source| LedgerError::File { path: path.clone(), act: "written", source };
             let line = says.line();
@@ -91,14 +105,15 @@ impl Witness {
             return Ok(Self { file, says });
         }
         let source = std::io::Error::other(format!("{MOST} other workers have one already"));
-        Err(LedgerError::File { path: files.witness(MOST), act: "used", source })
+        let full = LedgerError::File { path: files.witness(MOST), act: "used", source };
+        Err(failure.unwrap_or(full))
     }
 
     /// Records that the server has confirmed this batch.
-    pub(super) fn saw(&mut self, batch: u64) {
+    pub(super) fn confirm(&mut self, batch: u64) {
         self.says.batch = batch;
         if let Err(error) = self.file.write_all_at(self.says.line().as_bytes(), 0) {
-            tracing::debug!(%error, "the witness of the ledger could not be told");
+            tracing::debug!(%error, "the witness of the ledger could not be written");
         }
     }
 }
@@ -120,7 +135,7 @@ mod tests {
         let files = LocalFiles::new(&folder.path().join("my.key"), "0123456789".to_owned());
         let mut first = Witness::begin(&files, StartId(7), WallMs(1000)).unwrap();
         let second = Witness::begin(&files, StartId(8), WallMs(2000)).unwrap();
-        first.saw(12);
+        first.confirm(12);
         let told = |files: &LocalFiles| {
             let says = read_witnesses(files);
             says.iter().map(|says| (says.start.0, says.batch)).collect::<Vec<_>>()

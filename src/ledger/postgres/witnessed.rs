@@ -15,8 +15,8 @@ impl Session {
         self.check_holds(&read_witnesses(files)).await
     }
 
-    /// Refuses the same ledger to a reader, as far as that is fair: a reader may be connected to a
-    /// standby that is behind, and does not record late answers.
+    /// Checks the witnesses for a reader. The check is skipped on a standby, which may be behind, and
+    /// while late answers are not recorded yet.
     ///
     /// # Errors
     /// [`LedgerError::Lost`].

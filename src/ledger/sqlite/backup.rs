@@ -1,18 +1,16 @@
 //! `ceknik backup`: copies a ledger with its key and its witness, also while a run is under way.
 //!
 //! Must hold: the copy is the ledger of one moment, with every fact that was confirmed before. It is
-//! checked before it gets its name. No file is overwritten.
+//! checked before it gets its name. No file is overwritten or removed.
 //!
 //! Never: takes the lock, or changes the ledger.
 
 use std::io;
 use std::path::Path;
 
-use rusqlite::Connection;
-
 use super::connect::{IMMUTABLE, connect};
-use super::copy::{copy_to, small_files};
-use super::files::has_wal;
+use super::copy::{Contents, copy_to, small_files, unfinished};
+use super::files::{Stamp, has_wal};
 use super::ledger::SqliteLedger;
 use super::location::FileLocation;
 use super::witness::WitnessRecord;
@@ -28,34 +26,69 @@ pub(in crate::ledger) fn back_up(location: &FileLocation, to: &Path) -> Result<(
         WitnessRecord::refuse_if_removed(record.as_ref(), path)?;
         return Err(LedgerError::Missing(LedgerName::of_file(path)));
     }
-    let name = LedgerName::of_file(path);
-    let key = key::read(&location.key)?.ok_or_else(|| key::missing(&location.key, &name))?;
-    if let Some(record) = &record {
-        record.check_file(&key, path)?;
+    refuse_to_overwrite(location, to)?;
+    let copied = copy(location, record.as_ref(), to, true)?;
+    if !copied {
+        copy(location, record.as_ref(), to, false)?;
     }
-    let ledger = SqliteLedger::reader(one_moment_of(path)?, path, record)?;
-    if !ledger.check_created(location, &key)? {
-        return Err(LedgerError::Missing(name));
-    }
-    let small = small_files(location);
-    let failed = |act| move |source| LedgerError::File { path: to.to_owned(), act, source };
-    for path in small.iter().map(|(ending, _)| beside(to, ending)).chain([to.to_owned()]) {
+    sync_parent(to)
+}
+
+/// Refuses names of which one is taken, also by what an interrupted copy has left.
+fn refuse_to_overwrite(location: &FileLocation, to: &Path) -> Result<(), LedgerError> {
+    let small = small_files(location).map(|(ending, _)| beside(to, ending));
+    for path in small.into_iter().chain([to.to_owned()]).chain(unfinished(to)) {
         if path.symlink_metadata().is_ok() {
             let source = io::Error::other("a file is there already, which is not overwritten");
             return Err(LedgerError::File { path, act: "written", source });
         }
     }
-    ledger.check_trees()?;
-    copy_to(&ledger.connection, to, &small).map_err(failed("written"))?;
-    sync_parent(to)
+    Ok(())
 }
 
-/// Opens a ledger file, and begins to read it: what is read belongs to one moment.
-fn one_moment_of(path: &Path) -> Result<Connection, LedgerError> {
-    // Where no run has written since, the ledger file alone has all facts, and a folder that cannot
-    // be written is enough.
-    if !has_wal(path) {
-        return connect(path, IMMUTABLE);
+/// Copies a ledger whose witness said this before. With `at_rest`, the ledger file is read alone, and
+/// nothing is written beside it. Returns `false` if a run is under way, or has begun meanwhile: then
+/// there is no copy.
+fn copy(
+    location: &FileLocation,
+    record: Option<&WitnessRecord>,
+    to: &Path,
+    at_rest: bool,
+) -> Result<bool, LedgerError> {
+    let path = &location.ledger;
+    let before = Stamp::of(path);
+    if at_rest && has_wal(path) {
+        return Ok(false);
     }
-    connect(path, "readonly_shm=1").or_else(|_| connect(path, "mode=ro"))
+    let name = LedgerName::of_file(path);
+    let key = key::read(&location.key)?.ok_or_else(|| key::missing(&location.key, &name))?;
+    if let Some(record) = record {
+        record.check_file(&key, path)?;
+    }
+    let connection = match at_rest {
+        true => connect(path, IMMUTABLE)?,
+        false => connect(path, "readonly_shm=1").or_else(|_| connect(path, "mode=ro"))?,
+    };
+    let ledger = SqliteLedger::reader(connection, path, record.cloned())?;
+    if !ledger.check_created(location, &key)? {
+        return Err(LedgerError::Missing(name));
+    }
+    let failed = |source| LedgerError::File { path: to.to_owned(), act: "written", source };
+    let witness = record.map(|record| record.line().into_bytes());
+    let small: Contents =
+        [(".key", Some(key::file_text(&key).into_bytes())), (".witness", witness)];
+    let was_at_rest = || !at_rest || (!has_wal(path) && Stamp::of(path) == before);
+    let begun = "a run has begun meanwhile";
+    let copied = copy_to(&ledger.connection, to, &small, |part| {
+        if !was_at_rest() {
+            return Err(io::Error::other(begun));
+        }
+        let copy = connect(part, IMMUTABLE).and_then(|copy| SqliteLedger::reader(copy, part, None));
+        let copy = copy.map_err(io::Error::other)?;
+        copy.check_trees().map_err(io::Error::other)
+    });
+    match copied {
+        Err(_) if !was_at_rest() => Ok(false),
+        copied => copied.map(|()| true).map_err(failed),
+    }
 }

@@ -8,12 +8,8 @@
 //! with its WAL but without SQLite's `-shm` index, SQLite creates the index, because it cannot read
 //! the WAL otherwise.
 
-use std::fs;
-use std::path::Path;
-use std::time::SystemTime;
-
 use super::connect::{IMMUTABLE, connect};
-use super::files::{has_wal, is_empty};
+use super::files::{Stamp, has_wal, is_empty};
 use super::ledger::SqliteLedger;
 use super::location::FileLocation;
 use super::witness::WitnessRecord;
@@ -33,13 +29,6 @@ struct PreviewRead {
     ledger: SqliteLedger,
     /// State of the ledger file, if it was opened without SQLite's own locks.
     unlocked: Option<Stamp>,
-}
-
-/// Properties of a file that change when the file is written to.
-#[derive(Debug, PartialEq, Eq)]
-struct Stamp {
-    bytes: u64,
-    changed: Option<SystemTime>,
 }
 
 impl SqlitePreview {
@@ -121,13 +110,5 @@ impl PreviewRead {
     /// has written to the ledger file.
     fn held(&self) -> bool {
         self.unlocked.is_none() || Stamp::of(&self.ledger.path) == self.unlocked
-    }
-}
-
-impl Stamp {
-    /// Returns the state of a file; `None` if it cannot be determined.
-    fn of(path: &Path) -> Option<Self> {
-        let file = fs::metadata(path).ok()?;
-        Some(Self { bytes: file.len(), changed: file.modified().ok() })
     }
 }

@@ -11,7 +11,7 @@ use std::{fs, iter};
 
 use rusqlite::{Connection, params};
 
-use super::copy::{Small, copy_to, small_files, unfinished};
+use super::copy::{Small, copy_to, read_small, small_files, unfinished};
 use super::ledger::SqliteLedger;
 use super::location::FileLocation;
 use super::schema;
@@ -76,7 +76,8 @@ fn keep_copy(
     let copy = iter::once(first.clone()).chain(others).find(|copy| is_free(copy, &small));
     let too_many = || failed(&first)(io::Error::other("too many copies stand there"));
     let copy = copy.ok_or_else(too_many)?;
-    copy_to(connection, &copy, &small).map_err(failed(&copy))?;
+    let contents = read_small(&small).map_err(failed(&copy))?;
+    copy_to(connection, &copy, &contents, |_| Ok(())).map_err(failed(&copy))?;
     sync_parent(&copy)?;
     Ok(copy)
 }

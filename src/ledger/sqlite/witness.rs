@@ -125,7 +125,7 @@ impl WitnessRecord {
 
     /// Formats the line of the witness. All lines have the same length, because each overwrites the
     /// line before.
-    fn line(&self) -> String {
+    pub(super) fn line(&self) -> String {
         let Self { key_id, facts, latest: AttemptId(latest), filed, bytes } = self;
         with_checksum(&format!(
             "{HEADING} {key_id} {facts:020} {latest:020} {filed:020} {bytes:020}"

@@ -272,6 +272,7 @@ impl<B: Backend> World<B> {
             left,
             &begun.run,
             report,
+            false,
             flags.body_auto,
             |report, state, ledger| {
                 let (bytes, output) = self.project(begun, report, state, ledger)?;
