@@ -125,34 +125,42 @@ fn a_worker_that_is_cut_off_anywhere_sends_nothing_after_half_a_lease() {
         Point::BeforeTheAnswer("UPDATE beats", 4),
         Point::Before("FROM pairs p", 1),
     ];
-    for point in points {
-        let Some(shared) = Shared::new(&["--latency", "30ms"]) else { return };
-        let proxy = SeveringProxy::start(server().unwrap().port(), point);
-        shared.place.write("in.csv", many_people(500));
-        let mut command =
-            shared.run_command("in.csv", &["--concurrency", "8", "-o", "a.csv", "--once", "n"]);
-        let direct = format!(":{}/", server().unwrap().port());
-        let through = shared.address.replace(&direct, &format!(":{}/", proxy.port));
-        command.env("CEKNIK_LEDGER", through);
-        let mut cut_off = Running::start(command);
-        while proxy.severed_at().is_none() {
-            assert!(!cut_off.is_over(), "{point:?}");
-            sleep(Duration::from_millis(5));
-        }
-        sleep(LEASE / 2 + Duration::from_millis(300));
-        let calls = shared.vendor.calls().len();
-        sleep(LEASE);
-        assert_eq!(shared.vendor.calls().len(), calls, "{point:?}: calls after half a lease");
-        let flags = ["--concurrency", "8", "-o", "b.csv", "--once", "n"];
-        let other = Running::start(shared.run_command("in.csv", &flags));
-        sleep(LEASE + LEASE / 3);
-        proxy.let_back();
-        for worker in [cut_off, other] {
-            let ended = worker.end();
-            assert!(matches!(ended.code, Some(0 | 3)), "{point:?}: {}", ended.stderr);
-        }
-        settle_accounts(&shared, CONCURRENCY);
+    // Most of the time is spent waiting.
+    for few in points.chunks(3) {
+        std::thread::scope(|scope| {
+            few.iter().for_each(|point| drop(scope.spawn(|| cut_off_at(*point))));
+        });
     }
+}
+
+/// Cuts a worker off at a point, lets another one take over, and lets the first one back.
+fn cut_off_at(point: Point) {
+    let Some(shared) = Shared::new(&["--latency", "30ms"]) else { return };
+    let proxy = SeveringProxy::start(server().unwrap().port(), point);
+    shared.place.write("in.csv", many_people(500));
+    let mut command =
+        shared.run_command("in.csv", &["--concurrency", "8", "-o", "a.csv", "--once", "n"]);
+    let direct = format!(":{}/", server().unwrap().port());
+    let through = shared.address.replace(&direct, &format!(":{}/", proxy.port));
+    command.env("CEKNIK_LEDGER", through);
+    let mut cut_off = Running::start(command);
+    while proxy.severed_at().is_none() {
+        assert!(!cut_off.is_over(), "{point:?}");
+        sleep(Duration::from_millis(5));
+    }
+    sleep(LEASE / 2 + Duration::from_millis(300));
+    let calls = shared.vendor.calls().len();
+    sleep(LEASE);
+    assert_eq!(shared.vendor.calls().len(), calls, "{point:?}: calls after half a lease");
+    let flags = ["--concurrency", "8", "-o", "b.csv", "--once", "n"];
+    let other = Running::start(shared.run_command("in.csv", &flags));
+    sleep(LEASE + LEASE / 3);
+    proxy.let_back();
+    for worker in [cut_off, other] {
+        let ended = worker.end();
+        assert!(matches!(ended.code, Some(0 | 3)), "{point:?}: {}", ended.stderr);
+    }
+    settle_accounts(&shared, CONCURRENCY);
 }
 
 #[test]
