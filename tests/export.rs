@@ -36,7 +36,8 @@ fn the_output_of_a_run_is_made_again() {
     // It needs no secrets.
     let mut command = place.command(&export(&vendor.base_url, &["-o", "again.csv"]));
     command.env_remove("CEKNIK_API_ID").env_remove("CEKNIK_API_SECRET");
-    support::Running::start(command).end().exits(3).says("export     run 1");
+    let exported = support::Running::start(command).end().exits(3).says("export     run 1");
+    assert!(!exported.stderr.contains("to send them again"), "it has no next command");
     assert_eq!(place.read("again.csv"), place.read("out.csv"));
     assert!(!place.path("again.csv.summary.json").exists(), "it is no start of the run");
     place.ceknik(&export(&vendor.base_url, &["-o", "again.xlsx"])).exits(3);

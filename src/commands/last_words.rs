@@ -18,13 +18,13 @@ use crate::term::Screen;
 /// Shows the last words of a start. All other work must be done before, because nobody may be
 /// reading standard error.
 pub(super) fn say_last_words(ended: &EndedStart, resends_doubts: bool, screen: &Screen) {
-    let EndedStart { report, state, others, .. } = ended;
+    let EndedStart { report, state, others, is_exported, .. } = ended;
     if let Some(stop) = report.stop {
         screen.say(&format!("\nstopped: {}", stop_reason_text(stop, &state.stats)));
     }
     let next = next_step(report, &state.stats, resends_doubts);
-    // While others go on, nothing has to be done.
-    let next = next.filter(|_| others.is_none());
+    // While others go on, nothing has to be done, and an export goes on with nothing.
+    let next = next.filter(|_| others.is_none() && !is_exported);
     screen.say(&last_words(report, next.as_deref()));
     if let Some(others) = others {
         screen.say(others);

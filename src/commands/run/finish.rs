@@ -151,6 +151,8 @@ pub(crate) struct EndedStart {
     pub(crate) result: Result<ExitCode, Error>,
     /// Text about other workers that finish or have finished the run, for people.
     pub(crate) others: Option<String>,
+    /// True if the results of a run were only shown again, so that nothing follows from them.
+    pub(crate) is_exported: bool,
 }
 
 impl EndedStart {
@@ -212,7 +214,7 @@ pub(crate) fn finish<L: Ledger>(
     let is_summarized = others.is_none() && !is_exported && !joins;
     let summarize = |report: &RunReport| if is_summarized { summarize(report) } else { Ok(()) };
     let summarized = summarize(&report);
-    let mut ended = EndedStart { report, state, result, others: others.clone() };
+    let mut ended = EndedStart { report, state, result, others, is_exported };
     ended.then(summarized);
     let noted = match ledger {
         Some(ledger) if is_noted => note(ledger, run, &ended.report, finishes),
