@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use support::postgres::{TestServer, server};
+use support::postgres::{Standby, TestServer, server};
 use support::severing::{Point, SeveringProxy};
 use support::shared::{LEASE, Shared, settle_accounts, worker};
 use support::{Running, bought_once, many_people};
@@ -73,24 +73,35 @@ fn a_synchronous_standby_that_is_promoted_has_everything() {
     }
 }
 
-/// Lets workers run on a server whose standby has fallen behind, and promotes the standby.
-fn promote_a_standby_that_is_behind(shared: &Shared, server: &TestServer, workers: &mut [Running]) {
-    shared.vendor.wait_for_more(200, &mut workers[0]);
-    server.freeze_replication();
-    shared.vendor.wait_for_more(100, &mut workers[0]);
+/// Workers on a server whose standby has fallen behind.
+struct Behind {
+    server: TestServer,
+    standby: Standby,
+    shared: Shared,
+    workers: Vec<Running>,
+}
+
+impl Behind {
+    /// Starts the workers, and keeps their latest answers from the standby; `None` if this machine
+    /// has no server.
+    fn start(workers: usize) -> Option<Self> {
+        let server = TestServer::start()?;
+        let standby = server.add_standby(false);
+        let shared = Shared::at(standby.address_with(&server, "live"), &["--latency", "30ms"]);
+        shared.place.write("in.csv", many_people(1500));
+        let mut workers: Vec<Running> =
+            (0..workers).map(|n| worker(&shared, "in.csv", &format!("o{n}.csv"))).collect();
+        shared.vendor.wait_for_more(200, &mut workers[0]);
+        server.freeze_replication();
+        shared.vendor.wait_for_more(100, &mut workers[0]);
+        Some(Self { server, standby, shared, workers })
+    }
 }
 
 #[test]
 fn a_standby_that_was_behind_is_noticed_and_gets_the_answers_again() {
     for _ in 0..times() {
-        let Some(server) = TestServer::start() else { return };
-        let standby = server.add_standby(false);
-        let address = standby.address_with(&server, "live");
-        let shared = Shared::at(address, &["--latency", "30ms"]);
-        shared.place.write("in.csv", many_people(1500));
-        let mut workers: Vec<Running> =
-            (0..3).map(|n| worker(&shared, "in.csv", &format!("o{n}.csv"))).collect();
-        promote_a_standby_that_is_behind(&shared, &server, &mut workers);
+        let Some(Behind { server, standby, shared, workers }) = Behind::start(3) else { return };
         server.die();
         sleep(Duration::from_millis(300));
         standby.promote();
@@ -120,14 +131,7 @@ fn a_standby_that_was_behind_is_noticed_and_gets_the_answers_again() {
 #[test]
 fn a_ledger_that_was_set_back_is_refused_by_the_next_start() {
     for _ in 0..times() {
-        let Some(server) = TestServer::start() else { return };
-        let standby = server.add_standby(false);
-        let address = standby.address_with(&server, "live");
-        let shared = Shared::at(address, &["--latency", "30ms"]);
-        shared.place.write("in.csv", many_people(1500));
-        let mut workers: Vec<Running> =
-            (0..2).map(|n| worker(&shared, "in.csv", &format!("o{n}.csv"))).collect();
-        promote_a_standby_that_is_behind(&shared, &server, &mut workers);
+        let Some(Behind { server, standby, shared, workers }) = Behind::start(2) else { return };
         workers.into_iter().for_each(|mut worker| assert!(!worker.kill().success()));
         server.die();
         standby.promote();
