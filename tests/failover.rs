@@ -150,9 +150,22 @@ fn a_ledger_that_was_set_back_is_refused_by_the_next_start() {
     }
 }
 
-/// Who only waits for others notices it too.
+/// Who only waits for others notices it too, also if the fold shows nothing to send.
 #[test]
 fn a_worker_that_waits_notices_that_its_answers_are_forgotten() {
+    let number = "UPDATE starts SET batch = 0 WHERE id = 2;";
+    let facts = "CREATE TEMP TABLE gone AS SELECT attempt, pair FROM intents WHERE attempt >= 2::int8 << 32;
+        DELETE FROM pairs p USING gone g WHERE p.pair = g.pair;
+        DELETE FROM settlements s USING gone g WHERE s.attempt = g.attempt;
+        DELETE FROM intents i USING gone g WHERE i.attempt = g.attempt;";
+    std::thread::scope(|scope| {
+        drop(scope.spawn(|| forgotten_by(number)));
+        forgotten_by(&format!("{facts} {number}"));
+    });
+}
+
+/// Lets the server forget while a worker waits for another one.
+fn forgotten_by(forget: &str) {
     let Some(shared) = Shared::new(&["--latency", "150ms"]) else { return };
     shared.place.write("in.csv", many_people(60));
     let start = |output: &str, concurrency: &str| {
@@ -163,11 +176,6 @@ fn a_worker_that_waits_notices_that_its_answers_are_forgotten() {
     shared.vendor.wait_for_more(1, &mut slow);
     let quick = start("quick.csv", "16");
     quick.wait_to_say("waiting for the other workers");
-    let forget = "CREATE TEMP TABLE gone AS SELECT attempt, pair FROM intents WHERE attempt >= 2::int8 << 32;
-        DELETE FROM pairs p USING gone g WHERE p.pair = g.pair;
-        DELETE FROM settlements s USING gone g WHERE s.attempt = g.attempt;
-        DELETE FROM intents i USING gone g WHERE i.attempt = g.attempt;
-        UPDATE starts SET batch = 0 WHERE id = 2";
     server().unwrap().execute(shared.schema(), forget);
     quick.end().exits(18).says("has lost batches").says("are recorded again");
     let ended = slow.end();
