@@ -131,7 +131,8 @@ fn news_that_were_asked_for_before_a_fence_are_not_believed() {
     let (mut worker, rows) = Worker::new();
     worker.turn();
     worker.hear(0, Room { total: 8, may_grow: true });
-    worker.hands.rows = rows.into_iter().take(3).collect();
+    let mut rows = rows.into_iter();
+    worker.hands.rows = rows.by_ref().take(3).collect();
     assert_eq!(worker.turn(), 3);
     let refused = worker.hands.batch.iter().flat_map(|batch| &batch.intents);
     let refused = refused.map(|intent| intent.attempt).collect();
@@ -140,6 +141,7 @@ fn news_that_were_asked_for_before_a_fence_are_not_believed() {
     worker.turn();
     assert!(worker.hands.beat.is_some());
     worker.on(Event::Recorded(Ok(Recorded { refused, was_fenced: true, taken_over: false })));
+    worker.hands.rows = rows.by_ref().take(3).collect();
     worker.hear(0, Room { total: 8, may_grow: true });
     assert_eq!(worker.turn(), 0, "its answer is older");
     worker.hear(1, Room { total: 0, may_grow: true });
