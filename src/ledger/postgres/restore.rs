@@ -38,15 +38,15 @@ const INTENTS: &str = "INSERT INTO intents SELECT attempt, pair, version + 1, re
     ON CONFLICT (attempt) DO NOTHING";
 
 impl Session {
-    /// Records late facts.
+    /// Records late facts. Returns the number of answers that the server did not have.
     ///
     /// # Errors
     /// [`LedgerError::Lost`] if the server does not know the start of these facts.
-    async fn restore(&mut self, late: &Late) -> Result<(), LedgerError> {
+    async fn restore(&mut self, late: &Late) -> Result<u64, LedgerError> {
         self.in_gate(async |session| session.add_late(late).await).await
     }
 
-    async fn add_late(&self, late: &Late) -> Result<(), LedgerError> {
+    async fn add_late(&self, late: &Late) -> Result<u64, LedgerError> {
         let failed = self.write_failed();
         let Late { start, began_at, from, until, facts } = late;
         let own = "SELECT batch FROM starts WHERE id = $1 AND began_at = $2 FOR UPDATE";
@@ -67,7 +67,8 @@ impl Session {
         self.client.execute(INTENTS, &values).await.map_err(&failed)?;
         let settlements: Vec<_> = facts.answers.iter().map(|of| &of.settlement).collect();
         let add = self.client.prepare(&insert_settlements(KEEP_STORED)).await.map_err(&failed)?;
-        Settlements::of(&settlements).send(&self.client, &add).await.map_err(&failed)?;
+        let settlements = Settlements::of(&settlements);
+        let added = settlements.send(&self.client, &add).await.map_err(&failed)?;
         let voids: Vec<i64> = facts.voids.iter().copied().map(number_of).collect();
         let add = "INSERT INTO voids SELECT unnest($1::int8[]) ON CONFLICT DO NOTHING";
         self.client.execute(add, &[&voids]).await.map_err(&failed)?;
@@ -87,7 +88,7 @@ impl Session {
             let until = until.cast_signed();
             self.client.execute(put, &[&id(*start), &until]).await.map_err(&failed)?;
         }
-        Ok(())
+        Ok(added)
     }
 
     /// Checks that the server still holds every batch that it has confirmed to the start under way. If
@@ -116,9 +117,9 @@ impl Session {
         if is_forgotten {
             let silent = unreachable_server(&self.access.name, "it does not answer".to_owned());
             match timeout(LONGEST, self.restore(&late)).await.unwrap_or(Err(silent)) {
-                Ok(()) => {
+                Ok(added) => {
                     tracing::warn!(
-                        "the last {answers} answers of this start are recorded again: the server had forgotten some of them. \
+                        "the server lacked {added} of the last {answers} answers of this start, which are recorded again. \
                          The summary may count them as in doubt; `ceknik status` does not"
                     );
                     return;
@@ -132,13 +133,13 @@ impl Session {
         let path = mask_path(&files.late(late.start));
         match late.write(files) {
             Ok(()) => tracing::warn!(
-                "the last {answers} answers of this start may not be recorded; they are kept in {path}, and the next \
-                 start on this machine tries to record them"
+                "some of the last {answers} answers of this start could not be recorded; all of them are kept in {path}, \
+                 and the next start on this machine tries to record those"
             ),
             Err(error) => tracing::error!(
                 %error,
-                "the last {answers} answers of this start may not be recorded, and cannot be kept in a file: those that \
-                 are not recorded are in doubt"
+                "some of the last {answers} answers of this start could not be recorded, and cannot be kept in a file: \
+                 they are in doubt"
             ),
         }
     }
@@ -169,14 +170,13 @@ impl Session {
             }
             late => late?,
         };
-        self.restore(&late).await.map_err(|error| match error {
+        let added = self.restore(&late).await.map_err(|error| match error {
             LedgerError::Lost { ledger, what } => {
                 LedgerError::Lost { ledger, what: format!("{what} (in {})", mask_path(path)) }
             }
             error => error,
         })?;
-        let answers = late.facts.answers.len();
-        tracing::warn!("{answers} answers that an earlier start could not record are recorded now");
+        tracing::warn!("{added} answers that an earlier start could not record are recorded now");
         if let Err(error) = std::fs::remove_file(path) {
             tracing::debug!(%error, "the file of late answers stays");
         }
