@@ -25,7 +25,7 @@ const BUCKETS: usize = 1024;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deal {
-    me: StartId,
+    /// The workers among whom the pairs are divided: two deals among others are different.
     members: Vec<StartId>,
     mine: [u64; BUCKETS / 64],
 }
@@ -45,7 +45,7 @@ impl Deal {
                 mine[bucket / 64] |= 1 << (bucket % 64);
             }
         }
-        Self { me, members, mine }
+        Self { members, mine }
     }
 
     /// Checks whether a pair falls to this worker.

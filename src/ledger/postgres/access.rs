@@ -21,7 +21,7 @@ use crate::tls;
 
 /// Longest time until a session can be used: connecting, the login and the first statements.
 const OPENING_TIMEOUT: Duration = Duration::from_secs(20);
-/// The same time for one of several hosts, before the next one is tried.
+/// Longest time until a session on one of several hosts can be used, before the next one is tried.
 const OPENING_TIMEOUT_OF_SEVERAL: Duration = Duration::from_secs(5);
 /// Oldest version of PostgreSQL that is used, in the form of `server_version_num`.
 const OLDEST_SERVER: i32 = 140_000;
