@@ -26,6 +26,8 @@ use values::{delimiter, duration, hours, outage, percent, positive_duration};
 use crate::input::form::Encoding;
 use crate::input::sheet::SheetSpec;
 use crate::model::money::Currency;
+use crate::model::tax::Tax;
+use crate::model::zone::Zone;
 use crate::rules::columns::ColumnSpec;
 use crate::rules::estimate::Share;
 use crate::sandbox::ENDINGS_HELP;
@@ -114,7 +116,18 @@ pub struct RunArgs {
     #[arg(long, env = "CEKNIK_NO_PROGRESS", value_parser = yes_or_no)]
     pub no_progress: bool,
     #[command(flatten)]
+    pub(crate) zone: ZoneArgs,
+    #[command(flatten)]
     pub(crate) config: ConfigArgs,
+}
+
+/// Flag for the time zone.
+#[derive(Debug, Args)]
+pub struct ZoneArgs {
+    /// The time zone of deadlines, days and times: WIB, WITA, WIT, UTC, +07:00, or a name such as
+    /// Asia/Jakarta [default: that of the system]
+    #[arg(long, env = "CEKNIK_TIME_ZONE", value_name = "ZONE", value_parser = Zone::parse)]
+    pub(crate) time_zone: Option<Zone>,
 }
 
 /// Flag that names the configuration file.
@@ -278,7 +291,7 @@ pub(crate) struct PaceArgs {
     /// How long to wait for a source that is down, or a vendor that throttles, before giving up
     #[arg(long, env = "CEKNIK_MAX_OUTAGE", value_name = "DUR", default_value = "30m", value_parser = duration)]
     pub(crate) max_outage: Duration,
-    /// Start nothing after this: a duration from now, or the nearest HH:MM (local)
+    /// Start nothing after this: a duration from now, or the nearest HH:MM (see --time-zone)
     #[arg(long, env = "CEKNIK_DEADLINE", value_name = "DUR|HH:MM", value_parser = values::deadline)]
     pub(crate) deadline: Option<DeadlineArg>,
 }
@@ -288,12 +301,16 @@ pub(crate) struct PaceArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Money")]
 pub(crate) struct MoneyArgs {
-    /// The price of one charged call
+    /// The price of one charged call, such as 1500, Rp1.500 or 1,5rb
     #[arg(long, env = "CEKNIK_PRICE", value_name = "AMOUNT")]
     pub(crate) price: Option<String>,
     /// Its currency
     #[arg(long, env = "CEKNIK_CURRENCY", value_name = "CODE", default_value = "IDR", value_parser = Currency::parse)]
     pub(crate) currency: Currency,
+    /// Show amounts with tax too: a rate such as 11%, or `ppn` (12 % of 11/12 of the price); prices, --max-cost and
+    /// JSON stay without tax
+    #[arg(long, env = "CEKNIK_TAX", value_name = "RATE", value_parser = Tax::parse)]
+    pub(crate) tax: Option<Tax>,
     /// Never more charged calls than this in the run, over all its starts
     #[arg(long, env = "CEKNIK_MAX_CHARGES", value_name = "N")]
     pub(crate) max_charges: Option<u64>,

@@ -9,18 +9,20 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jiff::{Timestamp, Zoned};
+use jiff::Timestamp;
 
 use crate::api::origin::{BaseUrl, Origin};
 use crate::cli::{
     AddressArgs, DeadlineArg, InDoubtArg, KeepAliveArg, LedgerArgs, MoneyArgs, ReadingArgs,
-    ReuseArgs, RunArgs, ScreenArgs, StartArgs, VendorArgs,
+    ReuseArgs, RunArgs, ScreenArgs, StartArgs, VendorArgs, ZoneArgs,
 };
 use crate::error::Error;
 use crate::input;
 use crate::ledger::Location;
 use crate::model::exit_code::ExitCode;
 use crate::model::money::Price;
+use crate::model::tax::Tax;
+use crate::model::zone::Zone;
 use crate::rules::nik::NikPolicy;
 use crate::term::{self, LogForm};
 
@@ -40,7 +42,7 @@ pub use ledger::which_ledger;
 pub use origins::Origins;
 pub use plan::PlanConfig;
 pub use secrets::credentials;
-use values::{amount, base_url, flag_error};
+use values::{amount, base_url, flag_error, usage_error};
 
 /// Settings that `run` and `plan` have in common.
 pub struct JobConfig {
@@ -67,6 +69,10 @@ pub struct JobConfig {
     pub once: Option<String>,
     /// Price of a charged call.
     pub price: Option<Price>,
+    /// Tax on top of the price, which is only shown.
+    pub tax: Option<Tax>,
+    /// Zone in which times of day are read and shown.
+    pub zone: Zone,
 }
 
 /// Settings of `ceknik run`.
@@ -157,10 +163,15 @@ impl Vendor {
         }
     }
 
-    /// Returns the longest time that a connection may take.
-    const fn connect_timeout(&self) -> Duration {
+    /// Returns `true` if calls may cost money.
+    pub const fn is_live(&self) -> bool {
+        matches!(self, Self::Live { .. })
+    }
+
+    /// Returns the settings of the calls.
+    pub const fn calls(&self) -> &Calls {
         match self {
-            Self::Sandbox(calls) | Self::Live { calls, .. } => calls.connect_timeout,
+            Self::Sandbox(calls) | Self::Live { calls, .. } => calls,
         }
     }
 }
@@ -190,14 +201,24 @@ impl JobConfig {
             input: InputFrom::named(&args.input),
             reading: reading(&args.reading),
             force: args.reading.force,
-            ledger: ledger::with_lease_for(place, vendor.connect_timeout()),
+            ledger: ledger::with_lease_for(place, vendor.calls().connect_timeout),
             engine: EngineConfig::new(args, price.as_ref())?,
             reuse: reuse(&args.reuse),
             once: args.start.once.clone(),
+            tax: tax(&args.money)?,
+            zone: zone(&args.zone)?,
             vendor,
             price,
         })
     }
+}
+
+/// Returns the zone that the user chose, or that of the system.
+///
+/// # Errors
+/// Exit code 2: the variable `TZ` names a zone that is not known.
+pub fn zone(typed: &ZoneArgs) -> Result<Zone, Error> {
+    typed.time_zone.clone().map_or_else(|| Zone::of_system().map_err(usage_error), Ok)
 }
 
 /// Checks whether a start only helps a run that another worker begins.
@@ -228,7 +249,7 @@ impl RunConfig {
         let confirm_above = args.start.confirm_above.as_deref();
         let deadline = |typed: DeadlineArg| {
             typed
-                .from(&Zoned::now())
+                .from(&Timestamp::now().to_zoned(job.zone.time_zone().clone()))
                 .ok_or_else(|| flag_error("--deadline", "no calendar has this time"))
         };
         Ok(Self {
@@ -238,7 +259,7 @@ impl RunConfig {
             joins: joins(&args.start, &job.ledger)?,
             yes: args.start.yes,
             output: WantedOutput::new(args, &job.input)?,
-            screen: screen(&args.screen, !args.no_progress),
+            screen: screen(&args.screen, !args.no_progress, &job.zone),
             job,
         })
     }
@@ -309,7 +330,14 @@ const fn reuse(typed: &ReuseArgs) -> Reuse {
     }
 }
 
-fn screen(typed: &ScreenArgs, progress: bool) -> term::ScreenOptions {
+fn tax(typed: &MoneyArgs) -> Result<Option<Tax>, Error> {
+    match typed.tax {
+        Some(_) if typed.price.is_none() => Err(flag_error("--tax", "it needs --price")),
+        tax => Ok(tax),
+    }
+}
+
+fn screen(typed: &ScreenArgs, progress: bool, zone: &Zone) -> term::ScreenOptions {
     term::ScreenOptions {
         form: match typed.log {
             crate::cli::LogArg::Text => LogForm::Text,
@@ -319,5 +347,6 @@ fn screen(typed: &ScreenArgs, progress: bool) -> term::ScreenOptions {
         quiet: typed.quiet,
         color: typed.color,
         progress,
+        zone: zone.clone(),
     }
 }

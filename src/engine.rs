@@ -21,6 +21,7 @@ mod dispatcher;
 mod fleet;
 mod gate;
 mod intents;
+mod notice;
 mod pace;
 mod report;
 mod slots;
@@ -33,7 +34,8 @@ mod work;
 pub use dispatcher::{Dispatcher, Event, Hands, NextRow, RunState, Turn};
 pub use gate::Gate;
 pub use intents::Ticket;
-pub use report::{LostAnswers, Pause, Snapshot, Stats};
+pub use notice::{Notice, Observer};
+pub use report::{LostAnswers, Pause, PauseTimes, Snapshot, Stats};
 pub use verify::verify;
 pub use work::Candidate;
 

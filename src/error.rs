@@ -8,7 +8,7 @@ pub(crate) mod hints;
 use std::fmt;
 
 use crate::api::ApiError;
-use crate::input::InputError;
+use crate::input::{InputError, Problem};
 use crate::ledger::LedgerError;
 use crate::model::exit_code::ExitCode;
 use crate::model::mask::mask_niks;
@@ -65,7 +65,12 @@ impl std::error::Error for Error {}
 impl From<InputError> for Error {
     fn from(error: InputError) -> Self {
         let hint = hints::of_input(error.problem());
-        Self { code: ExitCode::Input, message: error.to_string(), hint, flag: None }
+        let code = match error.problem() {
+            // The file may be all right: there is no room to unpack it.
+            Problem::Spool(..) => ExitCode::Storage,
+            _ => ExitCode::Input,
+        };
+        Self { code, message: error.to_string(), hint, flag: None }
     }
 }
 

@@ -38,12 +38,13 @@ mod workers;
 pub use error::{LedgerError, LedgerName};
 pub use location::{FileLocation, Location, SharedLocation};
 pub use nouns::{
-    AttemptDetail, EarlierFact, FoundRun, Identity, OpenRun, OwnAttempt, Purged, Recorded, RunId,
-    RunRef, Standing, StartEnd, StartRequest, StartRole, SupersededRun, Unrecorded,
+    AttemptDetail, EarlierFact, FoundRun, Identity, OpenRun, OwnAttempt, Purgeable, Purged,
+    Recorded, RunId, RunRef, Standing, StartEnd, StartRequest, StartRole, SupersededRun,
+    Unrecorded,
 };
 pub(crate) use nouns::{DAY_MS, HISTORY};
 pub use postgres::{Created, LedgerUrl};
-pub use status::{DayTotal, Doubt, RunLine, Status, WorkerLine};
+pub use status::{DayTotal, Doubt, Holder, ProgressNote, RunLine, Status, UnderWay, WorkerLine};
 pub use traits::{Facts, Journal, Ledger, Preview, ShowLedger};
 pub use transfer::Moved;
 pub(crate) use workers::BEATS_IN_A_LEASE;

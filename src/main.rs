@@ -12,7 +12,7 @@ use ceknik::config::{Origins, PlanConfig, RunConfig};
 use ceknik::error::Error;
 use ceknik::model::exit_code::ExitCode;
 use ceknik::term::Screen;
-use ceknik::{commands, panics, signals};
+use ceknik::{commands, panics, refused, signals};
 
 /// The allocator of the program. Facts are allocated on one thread and freed on the ledger's
 /// thread, which costs mimalloc little. `Cargo.toml` has the figures.
@@ -21,17 +21,17 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> process::ExitCode {
     panics::hide_panic_messages();
-    signals::ignore_file_size_signal();
+    signals::ignore_harmless_signals();
     process::ExitCode::from(panics::or_on_panic(run, ExitCode::Internal).number())
 }
 
 fn run() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     match origins::parse(&arguments) {
-        Err(Refused::Typed(error)) => error.exit(),
-        Err(Refused::Set(error)) => show_error(&Screen::default(), &error),
+        Err(Refused::Typed(error)) => refused::exit(&arguments, &error),
+        Err(Refused::Set(error)) => refused::show(&arguments, &error),
         Ok((cli, origins)) => dispatch(&cli.command, &origins)
-            .unwrap_or_else(|error| show_error(&Screen::default(), &origins.explain(error))),
+            .unwrap_or_else(|error| refused::show(&arguments, &origins.explain(error))),
     }
 }
 
@@ -41,13 +41,13 @@ fn dispatch(command: &Command, origins: &Origins) -> Result<ExitCode, Error> {
             let config = RunConfig::new(args, origins)?;
             let screen = Screen::new(&config.screen);
             let ended = commands::run::run(&config, &screen);
-            Ok(ended.unwrap_or_else(|error| show_error(&screen, &origins.explain(error))))
+            Ok(ended.unwrap_or_else(|error| show_error(&screen, &origins.explain(error), true)))
         }
         Command::Plan(args) => {
             let config = PlanConfig::new(args, origins)?;
             let screen = Screen::new(&config.screen);
-            let ended = commands::plan::plan(&config, &screen);
-            Ok(ended.unwrap_or_else(|error| show_error(&screen, &origins.explain(error))))
+            let ended = commands::plan::plan(&config);
+            Ok(ended.unwrap_or_else(|error| show_error(&screen, &origins.explain(error), false)))
         }
         Command::Export(args) => commands::run::export::export(args, origins),
         Command::Sandbox(args) => commands::sandbox::sandbox(args, &Screen::default()),
@@ -61,8 +61,8 @@ fn dispatch(command: &Command, origins: &Origins) -> Result<ExitCode, Error> {
     }
 }
 
-/// Shows an error to the user, and returns its exit code.
-fn show_error(screen: &Screen, error: &Error) -> ExitCode {
-    screen.fail(error);
+/// Shows an error to the user, and returns its exit code. `is_run` is true for `ceknik run`.
+fn show_error(screen: &Screen, error: &Error, is_run: bool) -> ExitCode {
+    screen.fail(error, is_run);
     error.code
 }

@@ -2,6 +2,7 @@
 //! that `plan` and `run` show.
 
 mod delimited;
+mod event;
 mod format;
 mod input_cells;
 mod ours;
@@ -14,14 +15,16 @@ mod words;
 mod workbook;
 mod writer;
 
+pub use event::{EVENTS_VERSION, Event, Finished, Level, PauseClock, Progress, Utc};
 pub use format::{Dialect, Format, endings, stem};
 pub use input_cells::Cells;
 pub use ours::{may_replace_output, may_replace_summary};
 pub use plan::{FileColumn, FileColumns, FileForm, Plan};
 pub use report::{RowTotals, RunReport};
+pub use sentences::explain as in_words;
 pub use words::{
-    count, findings_words, forecast_words, last_words, local, skipped_words, unsettled_words,
-    verdict_words,
+    consent_question, count, findings_words, forecast_words, last_words, skipped_words,
+    unsettled_words, verdict_words,
 };
 pub use workbook::BookOptions;
 pub use writer::Writer;

@@ -1,5 +1,6 @@
-//! Signals: SIGINT, SIGTERM and SIGHUP are counted and passed to a receiver, and SIGXFSZ does not
-//! end the program. The first signal asks for a drain, the second for an immediate stop.
+//! Signals: SIGINT, SIGTERM and SIGHUP are counted and passed to a receiver, SIGUSR1 (and SIGINFO,
+//! where there is one) asks what the program is doing, and SIGXFSZ does not end the program. The
+//! first signal asks for a drain, the second for an immediate stop.
 //!
 //! Must hold: a signal that comes twice at the same moment counts once. `timeout` and other
 //! programs signal both their child and its whole group, and systemd sends SIGHUP right after
@@ -14,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use tokio::sync::mpsc;
 
@@ -22,6 +23,21 @@ use crate::model::stop::Signal;
 
 /// Most signals that may wait for the receiver. Two are enough for an immediate stop.
 const WAITING: usize = 4;
+/// Signals that ask what the program is doing.
+#[cfg(not(any(
+    target_os = "macos",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd"
+)))]
+const QUESTIONS: [i32; 1] = [SIGUSR1];
+#[cfg(any(
+    target_os = "macos",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd"
+))]
+const QUESTIONS: [i32; 2] = [SIGUSR1, signal_hook::consts::SIGINFO];
 /// Time within which a repeated signal counts as an echo of the first.
 const ECHO: Duration = Duration::from_millis(250);
 
@@ -35,19 +51,27 @@ pub struct Interrupts {
 }
 
 impl Interrupts {
-    /// Starts to listen for signals. The receiver gets each signal that counts.
+    /// Starts to listen for signals. The receiver gets each signal that counts. A signal that asks
+    /// what the program is doing is answered with `on_question`.
     ///
     /// # Errors
     /// The system's error, if a handler or the thread cannot be set up.
-    pub fn listen() -> io::Result<(Self, mpsc::Receiver<Signal>)> {
+    pub fn listen(
+        on_question: impl Fn() + Send + 'static,
+    ) -> io::Result<(Self, mpsc::Receiver<Signal>)> {
         let interrupts = Self::default();
         let (tell, told) = mpsc::channel(WAITING);
         let hangup = (!is_ignored(SIGHUP)).then_some(SIGHUP);
-        let mut signals = Signals::new([SIGINT, SIGTERM].into_iter().chain(hangup))?;
+        let ends = [SIGINT, SIGTERM].into_iter().chain(hangup);
+        let mut signals = Signals::new(ends.chain(QUESTIONS))?;
         let heard = interrupts.clone();
         std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
             let mut last: Option<(Signal, Instant)> = None;
-            for signal in signals.forever().filter_map(meaning) {
+            for number in signals.forever() {
+                let Some(signal) = meaning(number) else {
+                    on_question();
+                    continue;
+                };
                 let now = Instant::now();
                 if last.is_some_and(|(first, at)| is_echo(first, signal, now - at)) {
                     continue;
@@ -92,11 +116,14 @@ impl Interrupts {
     }
 }
 
-/// Makes a write past the limit of the file size (`ulimit -f`) fail with an error, as on a full
-/// disk. Otherwise the signal that comes with such a write would end the program at once.
-pub fn ignore_file_size_signal() {
-    // If the system accepts no handler, the signal ends the program as usual.
-    let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
+/// Keeps signals that are no request to stop from ending the program: a question that comes before
+/// it can be answered, and the signal of a write past the limit of the file size (`ulimit -f`),
+/// which then fails with an error, as on a full disk.
+pub fn ignore_harmless_signals() {
+    for signal in QUESTIONS.into_iter().chain([SIGXFSZ]) {
+        // If the system accepts no handler, the signal ends the program as usual.
+        let _ = signal_hook::flag::register(signal, Arc::default());
+    }
 }
 
 /// Checks whether a signal is an echo of `first`, the latest signal that counted. An echo does not

@@ -1,60 +1,96 @@
-//! Output while a command runs: logs, notes and progress, on standard error only.
+//! Output while a command runs: events, logs, notes and progress, on standard error only.
 //!
 //! Must hold: no NIK, name or secret gets here. Meaning is never shown by color alone. No text
-//! controls the terminal. With `--log json` every line is a JSON object, except for a question and
-//! the live progress.
+//! controls the terminal. With `--log json` every line is a JSON object, except for a question.
 
 use std::io::{self, IsTerminal};
 use std::sync::mpsc::RecvTimeoutError;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::ColorChoice;
 use indicatif::MultiProgress;
+use rustix::termios::tcgetpgrp;
 use tracing_subscriber::filter::LevelFilter;
 
 /// Interval at which [`Screen::ask`] checks whether the question was given up.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+mod lines;
 mod outlet;
 mod progress;
+mod terminal;
 
+use lines::Lines;
 pub use outlet::LogForm;
 use outlet::Outlet;
 pub use progress::Progress;
 
+use crate::clock;
 use crate::error::Error;
 use crate::model::characters::terminal_safe;
+use crate::model::money::Price;
+use crate::model::zone::Zone;
+use crate::output::{self, Event, Finished, Level};
 
 /// Settings for the output on standard error.
 #[derive(Debug, Clone)]
 pub struct ScreenOptions {
-    /// Form of the log lines.
+    /// Form of the lines.
     pub form: LogForm,
     /// Number of levels of detail above the usual: 1 adds debug lines, 2 or more add trace lines.
     pub verbosity: u8,
-    /// True if only errors and questions are shown.
+    /// True if only the end of a command that did not succeed and questions are shown.
     pub quiet: bool,
     /// Use of color in the logs.
     pub color: ColorChoice,
     /// True if progress is shown.
     pub progress: bool,
+    /// Zone in which times are shown to people.
+    pub zone: Zone,
 }
 
 impl Default for ScreenOptions {
     fn default() -> Self {
-        let (form, color) = (LogForm::Text, ColorChoice::Auto);
-        Self { form, verbosity: 0, quiet: false, color, progress: false }
+        Self {
+            form: LogForm::Text,
+            verbosity: 0,
+            quiet: false,
+            color: ColorChoice::Auto,
+            progress: false,
+            zone: Zone::of_system().unwrap_or_else(|_| Zone::utc()),
+        }
     }
+}
+
+/// What a run is doing, for whoever asks.
+#[derive(Debug, Clone, Default)]
+pub enum Doing {
+    /// The file and the ledger are read.
+    #[default]
+    Reading,
+    /// Calls are made.
+    Calling {
+        /// The latest figures.
+        figures: Box<output::Progress>,
+        /// Price of a charged call.
+        price: Option<Price>,
+        /// Description of the pause that is under way.
+        pause: Option<String>,
+    },
+    /// The output is written.
+    Writing,
 }
 
 /// Output of a command to the user.
 #[derive(Clone)]
 pub struct Screen {
     bars: MultiProgress,
-    outlet: Outlet,
+    lines: Lines,
     form: LogForm,
     quiet: bool,
     progress: bool,
+    doing: Arc<Mutex<Doing>>,
 }
 
 impl Default for Screen {
@@ -68,54 +104,140 @@ impl Screen {
     pub fn new(options: &ScreenOptions) -> Self {
         let bars = MultiProgress::new();
         let outlet = Outlet::new(bars.clone(), options.form);
-        let logs = outlet.clone();
+        let lines = Lines::new(outlet, options, wants_color(options.color));
         let level = match (options.quiet, options.verbosity) {
-            (true, _) => LevelFilter::ERROR,
+            (true, _) => LevelFilter::OFF,
             (false, 0) => LevelFilter::INFO,
             (false, 1) => LevelFilter::DEBUG,
             (false, _) => LevelFilter::TRACE,
         };
         // Other crates may log any value that they were given, so only our own lines are shown.
         let filter = tracing_subscriber::filter::Targets::new().with_target("ceknik", level);
-        let subscriber = tracing_subscriber::fmt()
-            .with_writer(move || logs.clone())
-            // Internal errors would be printed on standard error, with a panic if it is gone.
-            .log_internal_errors(false)
-            .with_ansi(wants_color(options.color))
-            .with_target(false)
-            .with_max_level(level);
         use tracing_subscriber::layer::SubscriberExt;
         use tracing_subscriber::util::SubscriberInitExt;
+        let logs = tracing_subscriber::registry().with(filter).with(lines.clone());
         // A second set-up in one process (in tests) keeps the first.
-        let _ = match options.form {
-            LogForm::Text => subscriber.finish().with(filter).try_init(),
-            LogForm::Json => subscriber.json().finish().with(filter).try_init(),
-        };
+        let _ = logs.try_init();
         let (form, quiet) = (options.form, options.quiet);
-        Self { bars, outlet, form, quiet, progress: options.progress && !quiet }
+        let progress = options.progress && !quiet;
+        Self { bars, lines, form, quiet, progress, doing: Arc::default() }
     }
 
-    /// Shows a text to a person. With `--log json` each of its lines is logged instead. Nothing is
-    /// shown if the output is quiet.
+    /// Returns the zone in which times are shown to people.
+    pub const fn zone(&self) -> &Zone {
+        self.lines.zone()
+    }
+
+    /// Sets the run that all later events belong to.
+    pub fn set_run(&self, run: u64) {
+        self.lines.set_run(run);
+    }
+
+    /// Shows a text to a person whose figures are in an event too. With `--log json` it is not
+    /// shown.
     pub fn say(&self, text: &str) {
-        match self.form {
-            _ if self.quiet || text.is_empty() => {}
-            LogForm::Text => self.line(text.trim_end_matches('\n')),
-            LogForm::Json => {
-                for line in text.lines().filter(|line| !line.trim().is_empty()) {
-                    tracing::info!(target: "ceknik", "{}", terminal_safe(line.trim()));
-                }
-            }
+        if !self.quiet && self.form == LogForm::Text && !text.is_empty() {
+            self.line(text.trim_end_matches('\n'));
         }
-        self.outlet.flush();
+        self.lines.outlet.flush();
+    }
+
+    /// Shows a text that is in no event. With `--log json` it is an event of its own.
+    pub fn note(&self, text: &str) {
+        self.say_event(&Event::Note { text }, text);
+        self.lines.outlet.flush();
+    }
+
+    /// Shows an event: to a person as `text`, and otherwise as JSON. Never waits for the terminal.
+    pub fn say_event(&self, event: &Event<'_>, text: &str) {
+        match self.form {
+            _ if self.quiet => {}
+            LogForm::Text => self.line(text.trim_end_matches('\n')),
+            LogForm::Json => self.lines.event(event),
+        }
+    }
+
+    /// Shows an event: to a person as a log line, and otherwise as JSON. Never waits for the
+    /// terminal.
+    pub fn tell(&self, event: &Event<'_>) {
+        if !self.quiet {
+            self.lines.event(event);
+        }
+    }
+
+    /// Shows an event that a person sees in another form, so only as JSON.
+    pub fn record(&self, event: &Event<'_>) {
+        if self.form == LogForm::Json {
+            self.tell(event);
+        }
+    }
+
+    /// Shows the end of a command. A person who wants few words sees one line, unless the command
+    /// succeeded; other people have seen it in other words.
+    pub fn finish(&self, event: &Event<'_>) {
+        match self.form {
+            _ if self.quiet && event.level() == Level::Info => {}
+            LogForm::Json => self.lines.event(event),
+            LogForm::Text if self.quiet => {
+                self.line(&format!("ceknik: {}", event.text(self.zone(), clock::now())));
+            }
+            LogForm::Text => {}
+        }
+        self.lines.outlet.flush();
+    }
+
+    /// Shows the error that ended a command before it did anything. `is_run` is true for
+    /// `ceknik run`.
+    pub fn fail(&self, error: &Error, is_run: bool) {
+        let (exit, hint) = (error.code, error.hint.as_deref());
+        let end =
+            Finished { exit, reason: "error", what: &error.message, next: hint, summary: None };
+        self.finish(&if is_run { Event::RunFinished(end) } else { Event::Failed(end) });
+        if !self.quiet && self.form == LogForm::Text {
+            self.line(&format!("error: {error}"));
+            self.lines.outlet.flush();
+        }
+    }
+
+    /// Notes what the run is doing, for [`Self::show_doing`].
+    pub fn set_doing(&self, doing: Doing) {
+        *self.doing.lock().unwrap_or_else(PoisonError::into_inner) = doing;
+    }
+
+    /// Shows what the run is doing, even if the output is quiet.
+    pub fn show_doing(&self) {
+        let doing = self.doing.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (text, event) = match &doing {
+            Doing::Reading => ("the file and the ledger are being read".to_owned(), None),
+            Doing::Writing => ("the output is being written".to_owned(), None),
+            Doing::Calling { figures, price, pause } => {
+                let line = figures.text(price.as_ref(), self.zone(), clock::now());
+                let pause = pause.as_ref().map(|pause| format!(" · {pause}"));
+                let event = Event::Progress((**figures).clone());
+                (line + &pause.unwrap_or_default(), Some(event))
+            }
+        };
+        match self.form {
+            LogForm::Text => self.line(&text),
+            LogForm::Json => self.lines.event(&event.unwrap_or(Event::Note { text: &text })),
+        }
+    }
+
+    /// Checks whether somebody can be asked: standard input and standard error are terminals, and
+    /// this process is in the foreground. A process in the background that reads from the terminal
+    /// is stopped.
+    pub fn can_ask() -> bool {
+        let group = rustix::process::getpgrp();
+        let is_in_front = || tcgetpgrp(io::stdin()).is_ok_and(|front| front == group);
+        io::stdin().is_terminal() && io::stderr().is_terminal() && is_in_front()
     }
 
     /// Asks a person and waits for a line of standard input, even if the output is quiet. Returns
     /// `None` if `given_up` returns true before the line comes. Returns an empty line if standard
     /// input cannot be read.
     pub fn ask(&self, question: &str, given_up: &dyn Fn() -> bool) -> Option<String> {
-        self.outlet.say(terminal_safe(question).as_bytes());
-        self.outlet.flush();
+        self.lines.outlet.say(terminal_safe(question).as_bytes());
+        self.lines.outlet.flush();
         let (tell, told) = std::sync::mpsc::channel();
         // A separate thread reads the line, because a signal does not end the reading of a line.
         let reader = std::thread::Builder::new().name("answer".to_owned()).spawn(move || {
@@ -137,23 +259,8 @@ impl Screen {
         }
     }
 
-    /// Shows the error that ended the command, even if the output is quiet.
-    pub fn fail(&self, error: &Error) {
-        match self.form {
-            LogForm::Text => self.line(&format!("error: {error}")),
-            LogForm::Json => tracing::error!(
-                target: "ceknik",
-                exit = error.code.number(),
-                hint = terminal_safe(error.hint.as_deref().unwrap_or_default()),
-                "{}",
-                terminal_safe(&error.message)
-            ),
-        }
-        self.outlet.flush();
-    }
-
     fn line(&self, text: &str) {
-        self.outlet.say((terminal_safe(text) + "\n").as_bytes());
+        self.lines.outlet.say((terminal_safe(text) + "\n").as_bytes());
     }
 }
 
@@ -163,7 +270,7 @@ fn wants_color(choice: ColorChoice) -> bool {
         ColorChoice::Always => true,
         ColorChoice::Never => false,
         ColorChoice::Auto => {
-            io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+            terminal::can_draw() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use super::values::duration;
-use super::{AddressArgs, ConfigArgs};
+use super::{AddressArgs, ConfigArgs, ZoneArgs};
 
 /// Place of the ledger and of its key.
 #[derive(Debug, Args)]
@@ -66,6 +66,8 @@ pub struct WhichArgs {
 pub struct StatusArgs {
     #[command(flatten)]
     pub(crate) which: WhichArgs,
+    #[command(flatten)]
+    pub(crate) zone: ZoneArgs,
     /// As JSON on standard output
     #[arg(long)]
     pub json: bool,
@@ -126,6 +128,14 @@ pub struct PurgeArgs {
     /// Remove answers older than this, such as 90d
     #[arg(long, value_name = "DUR", value_parser = duration)]
     pub older_than: Duration,
+    /// Only count what would be removed
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Remove without asking
+    #[arg(short, long)]
+    pub yes: bool,
+    #[command(flatten)]
+    pub(crate) zone: ZoneArgs,
     #[command(flatten)]
     pub(crate) lock: LockArgs,
 }

@@ -5,16 +5,45 @@ use std::ffi::OsString;
 
 use crate::model::mask::mask_niks;
 
-/// A flag to be set, with its value if it has one.
-pub(super) type Flag = (&'static str, Option<String>);
-
-/// Returns the command that was typed, with `flags` in place of their former values. NIKs are
-/// masked, because a path may contain one.
-pub(super) fn command_with(flags: &[Flag]) -> String {
-    rebuilt(std::env::args_os().skip(1), flags)
+/// A change of a flag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Change {
+    /// The flag is set to this value, or set if it has none.
+    Set(&'static str, Option<String>),
+    /// The flag, which has a value, is left out.
+    LeaveOut(&'static str),
 }
 
-fn rebuilt(typed: impl Iterator<Item = OsString>, flags: &[Flag]) -> String {
+impl Change {
+    /// Converts flags to be set.
+    pub(super) fn set(flags: Vec<(&'static str, Option<String>)>) -> Vec<Self> {
+        flags.into_iter().map(|(flag, value)| Self::Set(flag, value)).collect()
+    }
+
+    const fn flag(&self) -> &'static str {
+        match self {
+            Self::Set(flag, _) | Self::LeaveOut(flag) => flag,
+        }
+    }
+
+    const fn has_value(&self) -> bool {
+        matches!(self, Self::Set(_, Some(_)) | Self::LeaveOut(_))
+    }
+}
+
+/// Returns the command that was typed, with these changes. NIKs are masked, because a path may
+/// contain one.
+pub(super) fn command_with(changes: &[Change]) -> String {
+    rebuilt(std::env::args_os().skip(1), changes)
+}
+
+/// Checks whether a flag was typed.
+pub(super) fn is_typed(flag: &str) -> bool {
+    let is_flag = |word: OsString| word.to_string_lossy().split('=').next() == Some(flag);
+    std::env::args_os().skip(1).any(is_flag)
+}
+
+fn rebuilt(typed: impl Iterator<Item = OsString>, changes: &[Change]) -> String {
     let mut words = vec!["ceknik".to_owned()];
     let mut typed = typed.map(|word| word.to_string_lossy().into_owned());
     while let Some(word) = typed.next() {
@@ -22,16 +51,19 @@ fn rebuilt(typed: impl Iterator<Item = OsString>, flags: &[Flag]) -> String {
             Some((name, _)) => (name, true),
             None => (word.as_str(), false),
         };
-        match flags.iter().find(|(flag, _)| *flag == name) {
+        match changes.iter().find(|change| change.flag() == name) {
             // The former value of the flag is left out too.
-            Some((_, Some(_))) if !has_value => drop(typed.next()),
+            Some(change) if change.has_value() && !has_value => drop(typed.next()),
             Some(_) => {}
             None => words.push(word),
         }
     }
     // After a bare `--` there are no flags.
     let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
-    let set = flags.iter().flat_map(|(flag, value)| [Some((*flag).to_owned()), value.clone()]);
+    let set = changes.iter().flat_map(|change| match change {
+        Change::Set(flag, value) => [Some((*flag).to_owned()), value.clone()],
+        Change::LeaveOut(_) => [None, None],
+    });
     words.splice(end..end, set.flatten());
     words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
@@ -51,31 +83,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn flags_replace_typed_ones() {
-        let letter = |letter: &str| Some(letter.to_owned());
-        for (typed, flags, command) in [
-            ("plan a.csv", &[][..], "ceknik plan a.csv"),
-            ("plan a.csv", &[("--id-column", letter("C"))], "ceknik plan a.csv --id-column C"),
+    fn changes_replace_typed_flags() {
+        let set = |flag, value: &str| Change::Set(flag, Some(value.to_owned()));
+        let column = || set("--id-column", "C");
+        for (typed, changes, command) in [
+            ("plan a.csv", vec![], "ceknik plan a.csv"),
+            ("plan a.csv", vec![column()], "ceknik plan a.csv --id-column C"),
             (
                 "run a.csv --id-column nik --rate 5",
-                &[("--id-column", letter("C"))],
+                vec![column()],
                 "ceknik run a.csv --rate 5 --id-column C",
             ),
             (
                 "run --id-column=nik a.csv --no-header",
-                &[("--no-header", None), ("--id-column", letter("C"))],
+                vec![Change::Set("--no-header", None), column()],
                 "ceknik run a.csv --no-header --id-column C",
             ),
+            ("plan -- a.csv", vec![column()], "ceknik plan --id-column C -- a.csv"),
             (
-                "plan -- a.csv",
-                &[("--id-column", letter("C"))],
-                "ceknik plan --id-column C -- a.csv",
+                "run --limit 20 a.csv --limit=5",
+                vec![Change::LeaveOut("--limit")],
+                "ceknik run a.csv",
             ),
-            ("plan it's", &[], "ceknik plan 'it'\\''s'"),
-            ("plan 3275014107900001.csv", &[], "ceknik plan ******.csv"),
+            ("plan it's", vec![], "ceknik plan 'it'\\''s'"),
+            ("plan 3275014107900001.csv", vec![], "ceknik plan ******.csv"),
         ] {
             let typed = typed.split(' ').map(OsString::from);
-            assert_eq!(rebuilt(typed, flags), command);
+            assert_eq!(rebuilt(typed, &changes), command);
         }
     }
 }

@@ -5,29 +5,56 @@
 //! Never: advises to go on at once while answers cannot be read, since further answers would be
 //! lost in the same way.
 
-use super::command_line::command_with;
+use super::command_line::{Change, command_with, is_typed};
 use super::run::finish::EndedStart;
+use crate::config::JobConfig;
 use crate::engine::{LostAnswers, Stats};
+use crate::error::Error;
 use crate::model::class::AccountStop;
 use crate::model::exit_code::ExitCode;
 use crate::model::outcome::Outcome;
 use crate::model::stop::{BudgetLimit, Signal, StopReason};
-use crate::output::{RunReport, count, last_words};
+use crate::output::{Event, Finished, RunReport, count, last_words};
 use crate::term::Screen;
 
 /// Shows the last words of a start. All other work must be done before, because nobody may be
 /// reading standard error.
-pub(super) fn say_last_words(ended: &EndedStart, resends_doubts: bool, screen: &Screen) {
-    let EndedStart { report, state, others, is_exported, .. } = ended;
-    if let Some(stop) = report.stop {
-        screen.say(&format!("\nstopped: {}", stop_reason_text(stop, &state.stats)));
-    }
-    let next = next_step(report, &state.stats, resends_doubts);
+pub(super) fn say_last_words(ended: &EndedStart, job: &JobConfig, screen: &Screen) {
+    let EndedStart { report, state, result, others, is_exported } = ended;
+    let error = result.as_ref().err();
+    let why = match (error, report.stop) {
+        (Some(error), _) => Some(error_text(error, report)),
+        (None, Some(stop)) => Some(stop_reason_text(stop, &state.stats)),
+        (None, None) => None,
+    };
+    let hint = error.and_then(|error| error.hint.clone());
+    let next = hint.or_else(|| next_step(ended, job));
     // While others go on, nothing has to be done, and an export goes on with nothing.
     let next = next.filter(|_| others.is_none() && !is_exported);
+    if let Some(why) = &why {
+        screen.say(&format!("\nstopped: {why}"));
+    }
     screen.say(&last_words(report, next.as_deref()));
     if let Some(others) = others {
-        screen.say(others);
+        screen.note(others);
+    }
+    screen.finish(&Event::RunFinished(Finished {
+        exit: report.exit,
+        reason: if error.is_some() && report.stop.is_none() { "error" } else { report.ended() },
+        what: why.as_deref().unwrap_or_else(|| report.exit.meaning()),
+        next: next.as_deref(),
+        summary: Some(report),
+    }));
+}
+
+/// Returns the message of the error that ended a start.
+fn error_text(error: &Error, report: &RunReport) -> String {
+    match (report.stop, &report.written) {
+        // The output of a run that was stopped was stopped too.
+        (Some(StopReason::Interrupted(_)), None) if error.code == report.exit => {
+            format!("{}, before the output was written", error.message)
+        }
+        _ => error.message.clone(),
     }
 }
 
@@ -36,36 +63,29 @@ fn stop_reason_text(stop: StopReason, stats: &Stats) -> String {
     let failure = stats.last_failure.as_deref().unwrap_or("no cause is known");
     let words = match stop {
         StopReason::Account(AccountStop::Unauthorized) => {
-            "the vendor does not accept the credentials (UNAUTHORIZED): look at CEKNIK_API_ID and \
-             CEKNIK_API_SECRET"
+            "the vendor does not accept the credentials (UNAUTHORIZED)"
         }
         StopReason::Account(AccountStop::KeyExpired) => "the key has expired (KEY_EXPIRED)",
         StopReason::Account(AccountStop::NoPermission) => {
-            "the account may not use this endpoint (NO_PERMISSION): ask the vendor"
+            "the account may not use this endpoint (NO_PERMISSION)"
         }
-        StopReason::Account(AccountStop::NotFound) => {
-            "the address is not the vendor's (404): look at --base-url"
-        }
+        StopReason::Account(AccountStop::NotFound) => "the address is not the vendor's (404)",
         StopReason::Account(AccountStop::Redirect) => {
-            "the address answers with a redirect, which is never followed: look at --base-url"
+            "the address answers with a redirect, which is never followed"
         }
         StopReason::Account(AccountStop::Proxy) => {
             let answer = stats.proxy_answer.as_deref().unwrap_or(failure);
-            return format!(
-                "a proxy or gateway refuses us: {answer}; look at HTTPS_PROXY, and ask who runs it"
-            );
+            return format!("a proxy or gateway refuses us: {answer}");
         }
         StopReason::Certificate => return format!("no connection to the vendor: {failure}"),
         StopReason::NoTls => {
-            return format!(
-                "no connection to the vendor: {failure}; look at --base-url and at the proxy"
-            );
+            return format!("no connection to the vendor: {failure}");
         }
         StopReason::OutOfQuota => "the account's quota is used up (OUT_OF_QUOTA)",
         StopReason::Budget(BudgetLimit::Charges) => {
             "the next call could pass the budget (--max-charges, --max-cost)"
         }
-        StopReason::Budget(BudgetLimit::Calls) => "the calls of this start are made (--limit)",
+        StopReason::Budget(BudgetLimit::Calls) => "the calls that --limit allows are made",
         StopReason::Deadline => "the deadline has come",
         StopReason::SourceDown => "the source was down for longer than --max-outage",
         StopReason::Unreachable => {
@@ -80,8 +100,8 @@ fn stop_reason_text(stop: StopReason, stats: &Stats) -> String {
         }
         StopReason::LostAnswers => return lost_answers_text(stats),
         StopReason::Mismatches => {
-            "too many of the first 200 verdicts are mismatches (--stop-if-mismatch-over): each was \
-             charged, and so would the rest be; is it the right column?"
+            "too many of the first 200 results are mismatches (--stop-if-mismatch-over): each was \
+             charged, and so would the rest be"
         }
         StopReason::Interrupted(Signal::Interrupt) => "interrupted",
         StopReason::Interrupted(Signal::Terminate) => "terminated",
@@ -119,39 +139,93 @@ fn lost_answers_text(stats: &Stats) -> String {
 }
 
 /// Returns the next thing to do, with a command to paste if there is one. Returns `None` if nothing
-/// is left to do, or after an internal error. `resends_doubts` is true if the run sends rows in
-/// doubt again.
-fn next_step(report: &RunReport, stats: &Stats, resends_doubts: bool) -> Option<String> {
+/// is left to do, or after an internal error.
+fn next_step(ended: &EndedStart, job: &JobConfig) -> Option<String> {
+    let (report, stats) = (&ended.report, &ended.state.stats);
     let same = command_with(&[]);
-    let is_unavailable =
-        report.written.is_some_and(|rows| rows.outcomes.get(Outcome::Unavailable) > 0);
-    let doubts = report.spending.tally.possible.in_doubt + report.funnel.in_doubt;
     let text = match (report.exit, report.stop) {
         (ExitCode::Complete | ExitCode::Internal, _) => return None,
-        (ExitCode::SomeWithoutVerdict, _) if doubts > 0 => {
-            let resend = if resends_doubts { "" } else { " --in-doubt resend" };
-            format!(
-                "ask the vendor about the rows in doubt; to send them again, perhaps paying \
-                 twice: {same}{resend}"
-            )
+        (ExitCode::SomeWithoutVerdict, _) => next_without_verdict(report, job),
+        (_, Some(StopReason::Account(account))) => {
+            format!("{}; then the same command continues: {same}", advice_on_account(account))
         }
-        (ExitCode::SomeWithoutVerdict, _) if is_unavailable => format!(
-            "the same command asks the rows that were unavailable again, in a new run: {same}"
+        (_, Some(StopReason::Certificate | StopReason::NoTls)) => format!(
+            "look at --base-url, --ca-cert and HTTPS_PROXY; then the same command continues: {same}"
         ),
-        (ExitCode::SomeWithoutVerdict, _) => {
-            "mend the rows without a verdict (see ck_reason), and run the file again".to_owned()
+        (_, Some(StopReason::OutOfQuota)) => {
+            format!("buy more calls from the vendor; then the same command continues: {same}")
         }
         (_, Some(StopReason::Budget(BudgetLimit::Charges))) => {
-            format!("to go on, raise --max-charges or --max-cost: {same}")
+            format!("to continue with more money: {}", command_with(&raised_budget(ended, job)))
+        }
+        (_, Some(StopReason::Budget(BudgetLimit::Calls))) => {
+            format!("look at the output; to continue without --limit: {}", without_limit(ended))
         }
         (_, Some(StopReason::Mismatches)) => format!(
-            "look at the columns; to go on all the same, raise --stop-if-mismatch-over or leave it \
-             out: {same}"
+            "is it the right column? To continue in spite of it: {}",
+            command_with(&[Change::LeaveOut("--stop-if-mismatch-over")])
+        ),
+        (_, Some(StopReason::RefusalsInRow)) => format!(
+            "see ck_status and ck_reason in the partial output; then the same command continues: {same}"
         ),
         (_, Some(StopReason::LostAnswers)) if stats.lost.unreadable > 0 => {
-            format!("first have the cause mended; then the same command goes on from here: {same}")
+            format!("first have the cause corrected; then the same command continues: {same}")
         }
-        _ => format!("the same command goes on from here: {same}"),
+        _ => format!("the same command continues: {same}"),
     };
     Some(text)
+}
+
+/// Returns the next thing to do about a finished run with rows that have no verdict.
+fn next_without_verdict(report: &RunReport, job: &JobConfig) -> String {
+    let rows = |outcome| report.written.map_or(0, |rows| rows.outcomes.get(outcome));
+    let doubts = report.spending.tally.possible.in_doubt + report.funnel.in_doubt;
+    let same = command_with(&[]);
+    if doubts > 0 {
+        let resend = match job.reuse.resend_doubts {
+            true => same,
+            false => command_with(&[Change::Set("--in-doubt", Some("resend".to_owned()))]),
+        };
+        return format!(
+            "ask the vendor about the rows in doubt; to send them again, perhaps paying twice: {resend}"
+        );
+    }
+    if rows(Outcome::Unavailable) > 0 {
+        return format!("to ask the unavailable rows again, in a new run: {same}");
+    }
+    "correct the rows without a result (see ck_reason), and run the file again".to_owned()
+}
+
+/// Returns advice on what to do when the vendor refuses the account or the address.
+const fn advice_on_account(stop: AccountStop) -> &'static str {
+    match stop {
+        AccountStop::Unauthorized => {
+            "compare CEKNIK_API_ID and CEKNIK_API_SECRET with the vendor's console"
+        }
+        AccountStop::KeyExpired => {
+            "get a new key in the vendor's console, and set CEKNIK_API_ID and CEKNIK_API_SECRET"
+        }
+        AccountStop::NoPermission => "ask the vendor to allow POST /verify/id_name for the account",
+        AccountStop::NotFound | AccountStop::Redirect => "correct --base-url",
+        AccountStop::Proxy => "look at HTTPS_PROXY, and ask who runs the proxy",
+    }
+}
+
+/// Returns the flags of a budget that is enough for all pairs that are left.
+fn raised_budget(ended: &EndedStart, job: &JobConfig) -> Vec<Change> {
+    let calls = ended.report.spending.owed_at_most() + ended.state.table.to_send();
+    let cost = job.price.as_ref().filter(|_| job.engine.has_max_cost);
+    let cost = cost.map(|price| ("--max-cost", price.plain(calls)));
+    let charges = job.engine.has_max_charges.then(|| ("--max-charges", calls.to_string()));
+    let set = |(flag, value)| Change::Set(flag, Some(value));
+    charges.into_iter().chain(cost).map(set).collect()
+}
+
+/// Returns the command that makes all calls that are left.
+fn without_limit(ended: &EndedStart) -> String {
+    command_with(&[match is_typed("--limit") {
+        true => Change::LeaveOut("--limit"),
+        // A variable or the configuration file sets it.
+        false => Change::Set("--limit", Some(ended.state.table.to_send().max(1).to_string())),
+    }])
 }

@@ -5,35 +5,37 @@
 //! credentials, opens no connection, takes no lock, and leaves no file behind.
 
 use super::preamble;
-use super::stages::{Assumptions, ReuseRules, find_layout, fold, forecast, open_source, opening};
+use super::stages::{
+    Assumptions, ReuseRules, find_layout, fold, forecast, open_source, opening, plan_exit,
+};
 use crate::clock;
 use crate::config::{JobConfig, PlanConfig};
 use crate::error::Error;
 use crate::ledger::{self, FoundRun, Preview};
+use crate::model::characters::terminal_safe;
 use crate::model::exit_code::ExitCode;
 use crate::model::finding::{FindingClass, Spot};
-use crate::model::stop::StopReason;
 use crate::output::{
     Plan, findings_words, forecast_words, skipped_words, unsettled_words, verdict_words,
 };
 use crate::passes::{Input, Known, PassError, Survey, locate, survey};
 use crate::rules::estimate::{Fit, History};
-use crate::rules::forecast::Forecast;
-use crate::term::Screen;
 
-/// Plans a run. Returns the exit code.
+/// Plans a run: prints the plan on standard output. Returns the exit code.
 ///
 /// # Errors
 /// Exit code 10: the input cannot be used. Exit code 11: the ledger belongs to another origin. Exit
 /// code 18: the ledger cannot be read, or standard output cannot be written.
-pub fn plan(config: &PlanConfig, screen: &Screen) -> Result<ExitCode, Error> {
+pub fn plan(config: &PlanConfig) -> Result<ExitCode, Error> {
     let PlanConfig { job, charge_share, night, .. } = config;
     let source = open_source(&job.input, &job.reading, &std::env::temp_dir())?;
     let layout = find_layout(&source, &job.reading)?;
-    screen.say(&preamble::settings(job));
-    screen.say(&preamble::layout(&source, &layout));
     let file = preamble::file_form(&source, &layout);
-    screen.say(&preamble::columns_seen(&layout));
+    // A large file takes a while to read, so its form is printed before.
+    print_text(config, || {
+        let columns = preamble::columns_seen(&layout);
+        preamble::settings(job, None) + &preamble::layout(&source, &layout) + &columns
+    })?;
 
     let preview = ledger::preview(&job.ledger)?;
     let hasher = preview.hasher();
@@ -45,18 +47,7 @@ pub fn plan(config: &PlanConfig, screen: &Screen) -> Result<ExitCode, Error> {
     let assumptions = Assumptions { charge_share: *charge_share, night: *night };
     let forecast = forecast(job, &surveyed, funnel, known.known, known.history, assumptions);
     let stop = find_stop(&input, &surveyed, forecast.fit)?;
-
-    let exit = exit_code(job.force, &surveyed, &forecast);
-    if let Some(run) = &known.run {
-        screen.say(&preamble::which_run(run, &forecast));
-    }
-    screen.say(&skipped_words(&surveyed.skipped));
-    screen.say(&forecast_words(&forecast, stop.as_ref()));
-    screen.say(&unsettled_words(known.unsettled));
-    screen.say(&findings_words(&surveyed.findings));
-    let warnings = surveyed.findings.iter().filter(|finding| finding.class == FindingClass::Warn);
-    let warnings = warnings.count() as u64;
-    screen.say(&verdict_words(exit, &forecast, surveyed.stops().next(), warnings));
+    let exit = plan_exit(job.force, &surveyed, &forecast);
     if config.json {
         let plan = Plan {
             forecast: &forecast,
@@ -75,7 +66,30 @@ pub fn plan(config: &PlanConfig, screen: &Screen) -> Result<ExitCode, Error> {
         })?;
         super::print(json.as_bytes())?;
     }
+    print_text(config, || {
+        let run = known.run.as_ref().map(|run| preamble::which_run(run, &forecast));
+        let warnings = surveyed.findings.iter();
+        let warnings = warnings.filter(|finding| finding.class == FindingClass::Warn).count();
+        // What decides is printed last, where it stays on the screen.
+        [
+            run.unwrap_or_default(),
+            skipped_words(&surveyed.skipped),
+            findings_words(&surveyed.findings),
+            unsettled_words(known.unsettled),
+            forecast_words(&forecast, stop.as_ref()),
+            verdict_words(exit, &forecast, surveyed.stops().next(), warnings as u64),
+        ]
+        .concat()
+    })?;
     Ok(exit)
+}
+
+/// Prints a part of the plan for people, unless JSON is wanted.
+fn print_text(config: &PlanConfig, text: impl FnOnce() -> String) -> Result<(), Error> {
+    if config.json {
+        return Ok(());
+    }
+    super::print(terminal_safe(&text()).as_bytes()).map(drop)
 }
 
 /// Facts that are read from the ledger.
@@ -117,15 +131,4 @@ fn find_stop(
 ) -> Result<Option<Spot>, PassError> {
     let Some(after) = fit.and_then(|fit| fit.stops_after) else { return Ok(None) };
     locate(input, surveyed.fingerprint, &surveyed.table, after, &|| false)
-}
-
-fn exit_code(force: bool, surveyed: &Survey, forecast: &Forecast) -> ExitCode {
-    if surveyed.stops().next().is_some() && !force {
-        return ExitCode::Input;
-    }
-    match forecast.fit {
-        _ if forecast.braked => StopReason::Mismatches.exit_code(),
-        Some(fit) if !fit.fits() => ExitCode::Budget,
-        _ => ExitCode::Complete,
-    }
 }

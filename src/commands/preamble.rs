@@ -3,12 +3,15 @@
 //!
 //! Never: shows a cell of the input.
 
+use jiff::Timestamp;
+
 use crate::api::Origin;
 use crate::cli::DEFAULT_BASE_URL;
 use crate::config::JobConfig;
 use crate::input::form::{Encoding, Form};
 use crate::input::{Layout, Source};
 use crate::ledger::{FoundRun, RunRef};
+use crate::model::attempt::WallMs;
 use crate::model::mask::mask_path;
 use crate::model::money::{Price, Tally, number, price_in_brackets};
 use crate::output::{FileColumn, FileColumns, FileForm, count, forecast_words, skipped_words};
@@ -18,8 +21,9 @@ use crate::rules::forecast::Forecast;
 use crate::rules::headers::shown;
 
 /// Formats the settings that the user may not expect: the configuration file that was read, the
-/// settings that have no effect, and the vendor's address if it is not the published one.
-pub(super) fn settings(job: &JobConfig) -> String {
+/// settings that have no effect, the vendor's address if it is not the published one, the price as
+/// it was understood, and the deadline on the clock.
+pub(super) fn settings(job: &JobConfig, deadline: Option<Timestamp>) -> String {
     let (file, origin) = (&job.settings, job.ledger.origin());
     let file = file.as_deref().map(|file| format!("settings   {}\n", mask_path(file)));
     let mut text = file.unwrap_or_default();
@@ -29,6 +33,10 @@ pub(super) fn settings(job: &JobConfig) -> String {
     let published = origin.strip_suffix(":443") == Some(DEFAULT_BASE_URL);
     if !published && origin != Origin::sandbox().name() {
         text += &format!("vendor     {origin}\n");
+    }
+    if let Some(at) = deadline {
+        let at = job.zone.show(WallMs(at.as_millisecond()), "%a %F %H:%M (UTC%:z)");
+        text += &format!("deadline   {at}\n");
     }
     text
 }

@@ -1,36 +1,71 @@
 //! `ceknik purge`: removes stored answers by age.
+//!
+//! Must hold: on a terminal nothing is removed before a person has agreed to it. Removed answers may
+//! have been paid for, and a later run may buy them again.
 
-use super::status::utc_offset_ms;
+use super::internal;
 use crate::cli::PurgeArgs;
 use crate::clock;
-use crate::config::{Origins, which_ledger};
+use crate::config::{Origins, which_ledger, zone};
 use crate::error::Error;
-use crate::ledger::{self, Ledger, LedgerError, Location};
+use crate::ledger::{self, Ledger, LedgerError, Location, Preview, Purgeable, Purged};
 use crate::model::exit_code::ExitCode;
+use crate::model::money::number;
 use crate::output::count;
+use crate::rules::estimate::says_yes;
+use crate::signals::Interrupts;
 use crate::term::Screen;
 
 /// Removes answers that are older than the user asked for. Returns the exit code.
 ///
 /// # Errors
 /// Exit code 2: `--base-url` was typed together with `--sandbox`. Exit code 11: there is no ledger,
-/// it belongs to another origin, or its location cannot be found out. Exit code 17: a run holds the
-/// ledger. Exit code 18: the ledger cannot be read or written, or standard output cannot be
-/// written.
+/// it belongs to another origin, or its location cannot be found out. Exit code 13: the user did not
+/// agree. Exit code 17: a run holds the ledger. Exit code 18: the ledger cannot be read or written,
+/// or standard output cannot be written.
 pub fn purge(args: &PurgeArgs, origins: &Origins) -> Result<ExitCode, Error> {
     let screen = Screen::default();
+    let (zone, now) = (zone(&args.zone)?, clock::now());
     let location = which_ledger(&args.which, args.key.key_file.clone(), origins)?;
-    if let Location::File(file) = &location
-        && !file.ledger.exists()
-    {
-        return Err(LedgerError::Missing(location.name()).into());
+    let before = now.before(args.older_than);
+    let found = ledger::preview(&location)?
+        .read(|facts| facts.purgeable(before))?
+        .ok_or_else(|| LedgerError::Missing(location.name()))?;
+    if args.dry_run {
+        return super::print(dry_run_words(found).as_bytes());
+    }
+    if found.attempts > 0 && !args.yes && Screen::can_ask() {
+        confirm(found, &screen)?;
     }
     let mut ledger = ledger::open(&location, args.lock.lock_wait, clock::now)?;
-    let purged = ledger.purge(clock::now().before(args.older_than), utc_offset_ms())?;
-    let kept = match purged.kept {
-        0 => String::new(),
-        kept => format!("; {kept} of that age kept: in doubt, or of an open run"),
-    };
+    let purged = ledger.purge(before, zone.offset_ms(now))?;
+    say_what_stays(&purged, &location, &screen);
+    super::print(purged_words(&purged).as_bytes())
+}
+
+/// Asks the user whether the answers may be removed.
+///
+/// # Errors
+/// Exit code 13: the answer was not yes.
+fn confirm(found: Purgeable, screen: &Screen) -> Result<(), Error> {
+    let (interrupts, _signals) = Interrupts::listen(|| {}).map_err(internal)?;
+    let question = format!(
+        "Remove {}? {} of them were charged, and a later run may buy them again. [y/N] ",
+        count(found.attempts, "stored answer"),
+        number(found.charged)
+    );
+    match screen.ask(&question, &|| interrupts.count() > 0) {
+        Some(line) if says_yes(&line) => Ok(()),
+        _ => Err(Error::new(
+            ExitCode::Budget,
+            "you did not answer yes: nothing was removed",
+            "--dry-run only counts; --yes removes without asking",
+        )),
+    }
+}
+
+/// Says where removed answers can still be found.
+fn say_what_stays(purged: &Purged, location: &Location, screen: &Screen) {
     if !purged.wiped {
         let path = location.name();
         screen.say(&format!(
@@ -40,8 +75,40 @@ pub fn purge(args: &PurgeArgs, origins: &Origins) -> Result<ExitCode, Error> {
     }
     if location.name().is_shared() {
         screen.say(
-            "note: backups, standbys and archived WAL of the server keep what was removed here, until they expire",
+            "note: the server's files keep their size, and the room is used again; backups, standbys and archived WAL \
+             keep what was removed here, until they expire",
         );
+    } else if purged.attempts > 0 && purged.wiped && purged.shrunk.is_none() {
+        screen.say("note: the ledger's file keeps its size, and the room is used again");
     }
-    super::print(format!("{} removed{kept}\n", count(purged.attempts, "answer")).as_bytes())
+}
+
+fn dry_run_words(found: Purgeable) -> String {
+    let Purgeable { attempts, charged, kept } = found;
+    format!(
+        "would remove {}, of which {} charged{}\nnothing was removed (--dry-run)\n",
+        count(attempts, "answer"),
+        if charged == 1 { "1 was".to_owned() } else { format!("{} were", number(charged)) },
+        kept_words(kept)
+    )
+}
+
+fn purged_words(purged: &Purged) -> String {
+    let kilobytes = |bytes: u64| format!("{} KB", number(bytes.div_ceil(1024)));
+    let shrunk = purged.shrunk.map(|(before, after)| {
+        format!("; the ledger's file has {} (before: {})", kilobytes(after), kilobytes(before))
+    });
+    format!(
+        "{} removed{}{}\n",
+        count(purged.attempts, "answer"),
+        kept_words(purged.kept),
+        shrunk.unwrap_or_default()
+    )
+}
+
+fn kept_words(kept: u64) -> String {
+    match kept {
+        0 => String::new(),
+        kept => format!("; {} of that age kept: in doubt, or of an open run", number(kept)),
+    }
 }

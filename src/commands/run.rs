@@ -6,7 +6,6 @@
 //! Must hold: whatever happens after the run began, the summary is written and the last words are
 //! shown.
 
-use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -14,7 +13,7 @@ use jiff::Timestamp;
 
 use super::last_words::say_last_words;
 use super::stages::{
-    Assumptions, ReuseRules, damage, find_layout, fold, forecast, open_source, opening,
+    Assumptions, ReuseRules, damage, find_layout, fold, forecast, open_source, opening, plan_exit,
 };
 use super::{internal, interrupted, preamble};
 use crate::clock;
@@ -23,15 +22,18 @@ use crate::engine::{Dispatcher, EngineOptions, Signals};
 use crate::error::Error;
 use crate::input::{Layout, Source};
 use crate::ledger::{self, FoundRun, Ledger, LedgerError, OpenRun, RunId, RunRef, StartRequest};
-use crate::model::attempt::StartId;
+use crate::model::attempt::{StartId, WallMs};
 use crate::model::exit_code::ExitCode;
 use crate::model::funnel::Funnel;
+use crate::output::{Event, FileForm, Finished, Plan, Utc, consent_question};
 use crate::passes::{Input, PassError, Survey, read_candidates, survey};
 use crate::rules::body::{BodyKind, BodyTrial};
-use crate::rules::estimate::{Consent, History, consent, max_charges_in_start, says_yes};
+use crate::rules::estimate::{
+    Consent, History, Threshold, consent, max_charges_in_start, says_yes,
+};
 use crate::rules::forecast::Forecast;
 use crate::signals::Interrupts;
-use crate::term::Screen;
+use crate::term::{Doing, Screen};
 
 pub mod export;
 pub(crate) mod finish;
@@ -54,10 +56,20 @@ use stage::SendingStage;
 use vendor::Connection;
 use verify::{Client, ReadRows};
 
+/// A start that has ended, and whose last words are shown: its exit code, or the error that ended
+/// it.
+struct Told(Result<ExitCode, Error>);
+
+impl Told {
+    fn exit(&self) -> ExitCode {
+        self.0.as_ref().map_or_else(|error| error.code, |code| *code)
+    }
+}
+
 /// Verifies a file. Returns the exit code.
 ///
 /// # Errors
-/// The error that ended the command. If the run had begun, the last words are shown already.
+/// The error that ended the command before the run began. Nothing was sent.
 pub fn run(config: &RunConfig, screen: &Screen) -> Result<ExitCode, Error> {
     let begun = Instant::now();
     let vendor = Connection::prepare(config)?;
@@ -65,12 +77,14 @@ pub fn run(config: &RunConfig, screen: &Screen) -> Result<ExitCode, Error> {
     let ledger = ledger::open(&config.job.ledger, config.lock_wait, clock::now)?;
     // Until here a signal ends the process at once. From here on the ledger is locked, so no other
     // run on this ledger writes the output.
-    let (interrupts, signals) = Interrupts::listen().map_err(internal)?;
+    let asked = screen.clone();
+    let (interrupts, signals) = Interrupts::listen(move || asked.show_doing()).map_err(internal)?;
     ledger.leaving_flag().into_iter().for_each(|flag| interrupts.set_on_second(flag));
     let (destination, interrupts) = (&destination, &interrupts);
     let setting = Setting { config, destination, screen, interrupts, begun };
     let start = Start { setting, vendor: &vendor };
-    start.run_stages(ledger, source, layout, signals, read_candidates)
+    let told = start.run_stages(ledger, source, layout, signals, read_candidates)?;
+    Ok(told.exit())
 }
 
 /// Everything that the output and the last words need, apart from the ledger and the input.
@@ -99,7 +113,7 @@ impl Start<'_> {
         layout: Layout,
         mut signals: Signals,
         read: impl ReadRows,
-    ) -> Result<ExitCode, Error> {
+    ) -> Result<Told, Error> {
         let Setting { config, destination, screen, interrupts, .. } = self.setting;
         let job = &config.job;
         if !config.joins {
@@ -121,7 +135,7 @@ impl Start<'_> {
         let opening = StartRequest { is_limited, rules: shared_rules(job), ..opening };
         let (opening, found) = self.setting.find_run(&mut ledger, opening)?;
         if let Some(exit) = self.delivered(&found.run) {
-            return Ok(exit);
+            return Ok(Told(Ok(exit)));
         }
         let (reuse, retry) = (&job.reuse, &job.engine.retry);
         let is_shared = ledger.lease().is_some();
@@ -132,6 +146,8 @@ impl Start<'_> {
         let history = if funnel.to_send > 0 { ledger.history()? } else { History::default() };
         let forecast = forecast(job, &surveyed, funnel, known, history, Assumptions::default());
         screen.say(&preamble::before(&found, &surveyed, &forecast));
+        let file = preamble::file_form(&input.source, &input.layout);
+        record_plan(screen, job, &surveyed, &forecast, file);
         if !forecast.braked {
             self.confirm(&forecast)?;
         }
@@ -141,9 +157,12 @@ impl Start<'_> {
         let client = Client::new(&self.vendor.options)?;
         let table = std::mem::take(&mut surveyed.table);
         let run = begin(&mut ledger, &opening, found)?;
-        if let Some(exit) = self.delivered(&run.found.run).filter(|_| config.joins) {
-            return Ok(exit);
+        if config.joins
+            && let Some(exit) = self.delivered(&run.found.run)
+        {
+            return Ok(Told(Ok(exit)));
         }
+        self.setting.say_begun(&run, &input);
 
         // From here on nothing may return before the last words.
         let dispatcher = Dispatcher::new(&options, table, known.run, run.start);
@@ -159,10 +178,10 @@ impl Start<'_> {
             patience: job.engine.max_outage,
             joins: config.joins,
         };
-        let (signals, price) = (&mut signals, &job.price);
-        let stage = SendingStage { client, read, signals, parts, funnel: &funnel, price };
+        let (signals, price, timeout) = (&mut signals, &job.price, job.vendor.calls().timeout);
+        let stage = SendingStage { client, read, signals, parts, funnel: &funnel, price, timeout };
         let left = stage.run(dispatcher, ledger);
-        self.setting.end(left, &input, &surveyed, funnel, &run, calling.elapsed())
+        Ok(self.setting.end(left, &input, &surveyed, funnel, &run, calling.elapsed()))
     }
 
     /// Returns the exit code of a run that has finished, if its output is in its place, or this
@@ -177,38 +196,37 @@ impl Start<'_> {
             }
             false => return None,
         };
+        screen.set_run(id);
         screen.say(&words);
+        let what = Finished { exit, reason: "finished", what: &words, next: None, summary: None };
+        screen.finish(&Event::RunFinished(what));
         Some(exit)
     }
 
-    /// Asks the user before a start that may cost more than `--confirm-above`.
+    /// Asks the user before the first call of a live start, unless the user has agreed to the price
+    /// or to a limit beforehand.
     ///
     /// # Errors
     /// Exit code 13: the answer was not yes. A signal ends the question with the exit code of the
     /// signal.
     fn confirm(&self, forecast: &Forecast) -> Result<(), Error> {
         let Setting { config, screen, interrupts, .. } = self.setting;
-        // The user who began the run has agreed to its price.
-        let Some(price) = config.job.price.as_ref().filter(|_| !config.joins) else {
-            return Ok(());
-        };
-        let most = max_charges_in_start(
-            forecast.charges.at_most,
-            forecast.fit,
-            config.job.engine.max_calls,
-        );
-        let terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
-        let given = consent(price.of(most), config.confirm_above, config.yes, terminal);
-        if given == Consent::Given {
+        let (job, price) = (&config.job, forecast.price.as_ref());
+        let most =
+            max_charges_in_start(forecast.charges.at_most, forecast.fit, job.engine.max_calls);
+        let threshold = Threshold::of(config.confirm_above, price.map(|price| price.of(most)));
+        // The user who began the run that this start helps has agreed to its price.
+        let can_ask = job.vendor.is_live() && !config.yes && !config.joins && Screen::can_ask();
+        let is_limited = job.engine.max_charges.is_some() || job.engine.max_calls.is_some();
+        if consent(most, threshold, is_limited, can_ask) == Consent::Given {
             return Ok(());
         }
-        let question = format!("this start may cost up to {}. Go on? [y/N] ", price.show(most));
-        match screen.ask(&question, &|| interrupts.count() > 0) {
+        match screen.ask(&consent_question(forecast, most), &|| interrupts.count() > 0) {
             Some(line) if says_yes(&line) => Ok(()),
             Some(_) => Err(Error::new(
                 ExitCode::Budget,
-                "the price was not agreed to; nothing was sent",
-                "--limit, --max-charges and --max-cost spend less; --yes goes on without asking",
+                "you did not answer yes: nothing was sent, and nothing was charged",
+                "--limit 20 tries a few rows; --max-cost or --max-charges sets a limit; --yes sends without asking",
             )),
             None => Err(interrupted(PassError::Interrupted, interrupts)),
         }
@@ -243,8 +261,9 @@ impl Setting<'_> {
         funnel: Funnel,
         run: &OpenRun,
         calling: Duration,
-    ) -> Result<ExitCode, Error> {
+    ) -> Told {
         let Self { config, destination, screen, interrupts, begun } = *self;
+        screen.set_doing(Doing::Writing);
         let job = &config.job;
         let facts = StartFacts { job, input, surveyed, funnel, run, begun };
         let report = facts.report(&left.state, left.ended.stop(), calling, clock::now());
@@ -264,9 +283,45 @@ impl Setting<'_> {
             },
             |report| write_summary(report, destination),
         );
-        say_last_words(&ended, job.reuse.resend_doubts, screen);
-        ended.result
+        say_last_words(&ended, job, screen);
+        Told(ended.result)
     }
+
+    /// Tells that a start of a run has begun.
+    fn say_begun(&self, run: &OpenRun, input: &Input) {
+        let Self { config, screen, .. } = *self;
+        screen.set_run(run.id.0);
+        screen.record(&Event::RunStarted {
+            start: run.found.starts(),
+            input: input.source.label(),
+            vendor: config.job.ledger.origin(),
+            process: std::process::id(),
+            rate: config.job.engine.rate,
+            deadline: config.deadline.map(|at| Utc(WallMs(at.as_millisecond()))),
+        });
+    }
+}
+
+/// Records the plan of a start, in the shape of `ceknik plan --json`.
+fn record_plan(
+    screen: &Screen,
+    job: &JobConfig,
+    surveyed: &Survey,
+    forecast: &Forecast,
+    file: FileForm,
+) {
+    let plan = Plan {
+        forecast,
+        origin: job.ledger.origin(),
+        file,
+        warnings: &surveyed.counts.warnings,
+        skipped: surveyed.skipped,
+        findings: &surveyed.findings,
+        unsettled: 0,
+        stops_at: None,
+        exit: plan_exit(job.force, surveyed, forecast),
+    };
+    screen.record(&Event::Plan { plan: &plan });
 }
 
 /// Begins the start in the ledger. A run that has finished gets no further start: only its output
@@ -293,7 +348,7 @@ fn open_input(config: &RunConfig, screen: &Screen) -> Result<(Source, Layout, De
     let destination = config.output.of(source.sheet().is_some());
     destination.check_no_overwrite(&read)?;
     let layout = find_layout(&source, &config.job.reading)?;
-    screen.say(&preamble::settings(&config.job));
+    screen.say(&preamble::settings(&config.job, config.deadline));
     screen.say(&preamble::layout(&source, &layout));
     destination.check_fits(&layout)?;
     Ok((source, layout, destination))
@@ -304,10 +359,10 @@ fn open_input(config: &RunConfig, screen: &Screen) -> Result<(Source, Layout, De
 fn stop_damaged(force: bool, surveyed: &Survey, screen: &Screen) -> Result<(), Error> {
     let Some(error) = damage(surveyed) else { return Ok(()) };
     for finding in surveyed.stops() {
-        screen.say(&format!("finding: {}\n  hint: {}", finding.message, finding.hint));
+        screen.note(&format!("finding: {}\n  hint: {}", finding.message, finding.hint));
     }
     if force {
-        screen.say("going on all the same: --force");
+        screen.note("continuing in spite of this: --force");
         return Ok(());
     }
     Err(error)

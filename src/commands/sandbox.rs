@@ -16,7 +16,7 @@ use crate::term::Screen;
 /// the runtime cannot be set up.
 pub fn sandbox(args: &SandboxArgs, screen: &Screen) -> Result<ExitCode, Error> {
     let options = options(args);
-    let (_, mut signals) = Interrupts::listen().map_err(internal)?;
+    let (_, mut signals) = Interrupts::listen(|| {}).map_err(internal)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(internal)?;
     let stats = runtime.block_on(async {

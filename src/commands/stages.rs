@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Zoned;
-
-use super::command_line::command_with;
+use super::command_line::{Change, command_with};
+use crate::clock;
 use crate::config::{EngineConfig, InputFrom, JobConfig, Reuse};
 use crate::error::{Error, hints};
 use crate::input::error::SheetError;
@@ -20,6 +19,7 @@ use crate::model::finding::Finding;
 use crate::model::funnel::Funnel;
 use crate::model::hex::hex;
 use crate::model::mask::mask_digits;
+use crate::model::stop::StopReason;
 use crate::passes::{Input, Known, PassError, Survey, fold_known, survey};
 use crate::rules::estimate::{Basis, Charges, Fit, History, Share};
 use crate::rules::forecast::{Forecast, Pace};
@@ -43,7 +43,7 @@ pub(super) fn open_source(
     source.workbook_to_text(reading.sheet_options(), folder).map_err(|error| {
         match error.problem() {
             Problem::Sheet(SheetError::Several { first, .. }) => {
-                let command = command_with(&[("--sheet", Some(first.to_string()))]);
+                let command = command_with(&[Change::Set("--sheet", Some(first.to_string()))]);
                 let hint = format!("name one of them by its number or its name:\n    {command}");
                 Error { hint: Some(hint), ..error.into() }
             }
@@ -60,7 +60,8 @@ pub(super) fn find_layout(source: &Source, reading: &input::ReadOptions) -> Resu
             Problem::Columns(question) if !question.flags().is_empty() => question,
             _ => return error.into(),
         };
-        let (hint, command) = (hints::of_columns(question), command_with(&question.flags()));
+        let (hint, command) =
+            (hints::of_columns(question), command_with(&Change::set(question.flags())));
         Error { hint: Some(format!("{hint}:\n    {command}")), ..error.into() }
     })
 }
@@ -226,8 +227,9 @@ pub(super) fn forecast(
         charges: Charges::of(funnel.to_send, basis),
         basis,
         price: job.price.clone(),
+        tax: job.tax,
         max_calls,
-        pace: Pace::of(funnel.to_send, rate, night, &Zoned::now()),
+        pace: Pace::of(funnel.to_send, rate, night, clock::now(), &job.zone),
         braked: braked && funnel.to_send > 0,
         fit: max_charges.map(|max| Fit::of(max, known.run.tally.at_most(), funnel.to_send)),
     }
@@ -242,4 +244,16 @@ pub(super) fn damage(surveyed: &Survey) -> Option<Error> {
         format!("the file looks damaged ({}); nothing was sent", first.code),
         format!("{}; or go on all the same with --force", first.hint),
     ))
+}
+
+/// Returns the exit code of a plan.
+pub(super) fn plan_exit(force: bool, surveyed: &Survey, forecast: &Forecast) -> ExitCode {
+    if surveyed.stops().next().is_some() && !force {
+        return ExitCode::Input;
+    }
+    match forecast.fit {
+        _ if forecast.braked => StopReason::Mismatches.exit_code(),
+        Some(fit) if !fit.fits() => ExitCode::Budget,
+        _ => ExitCode::Complete,
+    }
 }

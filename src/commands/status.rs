@@ -2,20 +2,22 @@
 //!
 //! Never: takes the lock.
 
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
+use jiff::ToSpan;
 use serde_json::{Value, json};
 
 use crate::cli::StatusArgs;
-use crate::config::{Origins, which_ledger};
+use crate::clock;
+use crate::config::{Origins, which_ledger, zone};
 use crate::error::Error;
-use crate::ledger::{self, DayTotal, Doubt, LedgerName, RunLine, ShowLedger, Status, WorkerLine};
+use crate::ledger::{
+    self, DayTotal, Doubt, LedgerName, RunLine, ShowLedger, Status, UnderWay, WorkerLine,
+};
 use crate::model::attempt::WallMs;
 use crate::model::characters::terminal_safe;
 use crate::model::exit_code::ExitCode;
 use crate::model::mask::mask_digits;
 use crate::model::money::{Tally, number};
-use crate::output::local;
+use crate::model::zone::Zone;
 
 /// Version of the shape as JSON.
 const VERSION: u32 = 1;
@@ -33,22 +35,17 @@ const SHOWN_DOUBTS: usize = 20;
 pub fn status(args: &StatusArgs, origins: &Origins) -> Result<ExitCode, Error> {
     let location = which_ledger(&args.which, None, origins)?;
     let ledger = ledger::open_to_show(&location)?;
-    let status = ledger.status(utc_offset_ms(), MOST_DOUBTS)?;
+    let zone = zone(&args.zone)?;
+    let status = ledger.status(zone.offset_ms(clock::now()), MOST_DOUBTS)?;
     let text = if args.json {
-        to_json(&as_json(&status, ledger.name().is_shared()))?
+        to_json(&as_json(&status, ledger.name().is_shared(), &zone))?
     } else {
-        as_text(&status, ledger.name())
+        as_text(&status, ledger.name(), &zone)
     };
     let code = super::print(terminal_safe(&text).as_bytes())?;
     // The remains of a damaged ledger are shown first, and the error follows.
     ledger.check_nothing_lost()?;
     Ok(code)
-}
-
-/// Returns the current UTC offset of the local zone in milliseconds. It is used for all days,
-/// because Indonesia has no summer time.
-pub(super) fn utc_offset_ms() -> i64 {
-    i64::from(TimeZone::system().to_offset(Timestamp::now()).seconds()) * 1000
 }
 
 /// Formats a value as JSON, one field a line.
@@ -59,12 +56,13 @@ fn to_json(value: &Value) -> Result<String, Error> {
     Ok(text + "\n")
 }
 
-fn as_json(status: &Status, is_shared: bool) -> Value {
+fn as_json(status: &Status, is_shared: bool, zone: &Zone) -> Value {
+    let stamp = |at| stamp(at, zone);
     let tally = |tally: &Tally| serde_json::to_value(tally).unwrap_or_default();
     let run = |run: &RunLine| {
         json!({
             "run": run.id.0, "input": mask_digits(&run.label), "rows": run.rows, "state": run.state,
-            "created_at": stamp(run.created_at), "ended_at": run.ended_at.map(stamp),
+            "created_at": stamp(run.created_at), "ended_at": run.ended_at.map(&stamp),
             "starts": run.starts, "last_stop": run.last_stop, "last_exit": run.last_exit,
             "tally": tally(&run.tally),
         })
@@ -73,6 +71,14 @@ fn as_json(status: &Status, is_shared: bool) -> Value {
         json!({
             "run": doubt.run.0, "record": doubt.record, "sent_at": stamp(doubt.at),
             "how": doubt.class.name(),
+        })
+    };
+    let under_way = |run: &UnderWay| {
+        json!({
+            "run": run.run.0, "process": run.holder.map(|holder| holder.process),
+            "since": stamp(run.since), "checked": run.checked, "to_check": run.to_check,
+            "percent": percent(run), "calls_per_second": run.calls_per_second,
+            "done_at": run.done_at.map(stamp),
         })
     };
     let day = |total: &DayTotal| json!({"day": date(total.day), "tally": tally(&total.tally)});
@@ -89,6 +95,8 @@ fn as_json(status: &Status, is_shared: bool) -> Value {
         "in_doubt": status.doubts_total,
         "doubts": status.doubts.iter().map(doubt).collect::<Vec<_>>(),
         "unsettled": status.unsettled,
+        "under_way": status.under_way.iter().map(under_way).collect::<Vec<_>>(),
+        "utc_offset": stamp(clock::now()).split_off(19),
         "days": status.days.iter().map(day).collect::<Vec<_>>(),
     });
     // Only a shared ledger has workers.
@@ -98,7 +106,7 @@ fn as_json(status: &Status, is_shared: bool) -> Value {
     shown
 }
 
-fn as_text(status: &Status, name: &LedgerName) -> String {
+fn as_text(status: &Status, name: &LedgerName, zone: &Zone) -> String {
     let sums = |tally: &Tally| [tally.calls, tally.confirmed, tally.possible.total()].map(number);
     let mut text = format!("ledger {name}\nof     {}\n\n", status.origin);
     text += &format!(
@@ -114,14 +122,21 @@ fn as_text(status: &Status, name: &LedgerName) -> String {
         text += &format!(
             "{:>5}  {:<16}  {state:<10}  {:>10}  {calls:>10}  {charged:>10}  {possible:>9}  {:>6}  {}\n",
             run.id.0,
-            local(run.created_at, "%Y-%m-%d %H:%M"),
+            zone.show(run.created_at, "%F %H:%M"),
             number(run.rows),
             run.starts,
             // The label is masked again: an earlier version, which masked less, may have stored it.
             mask_digits(&run.label)
         );
     }
-    text += &format!("\n{:<10}  {:>10}  {:>10}  {:>9}\n", "day", "calls", "charged", "possible");
+    for run in &status.under_way {
+        text += &under_way_words(run, zone);
+    }
+    let offset = zone.show(clock::now(), "%:z");
+    text += &format!(
+        "\n{:<10}  {:>10}  {:>10}  {:>9}   (days at UTC{offset})\n",
+        "day", "calls", "charged", "possible"
+    );
     for DayTotal { day, tally } in &status.days {
         let (day, [calls, charged, possible]) = (date(*day), sums(tally));
         text += &format!("{day:<10}  {calls:>10}  {charged:>10}  {possible:>9}\n");
@@ -130,7 +145,8 @@ fn as_text(status: &Status, name: &LedgerName) -> String {
         text += &format!("\n{} in doubt (sent, no result came)\n", number(status.doubts_total));
         for doubt in status.doubts.iter().take(SHOWN_DOUBTS) {
             let (run, record, how) = (doubt.run.0, doubt.record, doubt.class.name());
-            text += &format!("  run {run}, record {record}, sent {}, {how}\n", stamp(doubt.at));
+            text +=
+                &format!("  run {run}, record {record}, sent {}, {how}\n", stamp(doubt.at, zone));
         }
         if status.doubts_total > SHOWN_DOUBTS as u64 {
             text += "  … (more with --json)\n";
@@ -146,7 +162,7 @@ fn as_text(status: &Status, name: &LedgerName) -> String {
         text += &format!(
             "{:>5}  {:<16}  {:<10}  {:>10}  {}\n",
             worker.run.0,
-            local(worker.since, "%Y-%m-%d %H:%M"),
+            zone.show(worker.since, "%F %H:%M"),
             worker_state(worker),
             number(worker.left),
             worker.host
@@ -154,9 +170,34 @@ fn as_text(status: &Status, name: &LedgerName) -> String {
     }
     if status.unsettled > 0 {
         let calls = number(status.unsettled);
-        text += &format!("\n{calls} calls in flight, or in doubt if no run is under way\n");
+        let meaning = match status.under_way.is_empty() && status.workers.is_empty() {
+            true => "without an answer: the next start finds them in doubt, and so they are",
+            false => "under way",
+        };
+        text += &format!("\n{calls} calls {meaning}\n");
     }
     text
+}
+
+/// Formats a run under way: `run 2 is under way (process 1234, since 22:00): 38 %, …`.
+fn under_way_words(run: &UnderWay, zone: &Zone) -> String {
+    let now = clock::now();
+    let process = run.holder.map(|holder| format!("process {}, ", holder.process));
+    let done = run.done_at.map(|at| format!(", done about {}", zone.show_clock(at, now)));
+    format!(
+        "\nrun {} is under way ({}since {}): {} %, {:.1} calls/s{}\n",
+        run.run.0,
+        process.unwrap_or_default(),
+        zone.show_clock(run.since, now),
+        percent(run),
+        run.calls_per_second,
+        done.unwrap_or_default()
+    )
+}
+
+/// Returns how much of a run is done, in whole percent.
+fn percent(run: &UnderWay) -> u64 {
+    (u128::from(run.checked) * 100 / u128::from(run.to_check.max(1))) as u64
 }
 
 /// Returns the word for the state of a worker.
@@ -164,8 +205,8 @@ const fn worker_state(worker: &WorkerLine) -> &'static str {
     if worker.lives { "alive" } else { "silent" }
 }
 
-fn stamp(at: WallMs) -> String {
-    local(at, "%Y-%m-%dT%H:%M:%S%:z")
+fn stamp(at: WallMs, zone: &Zone) -> String {
+    zone.show(at, "%FT%T%:z")
 }
 
 fn date(day: i64) -> String {

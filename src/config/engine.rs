@@ -36,6 +36,10 @@ pub struct EngineConfig {
     pub max_outage: Duration,
     /// Maximum number of confirmed and possible charges of the run, over all its starts.
     pub max_charges: Option<u64>,
+    /// True if `--max-charges` is given.
+    pub has_max_charges: bool,
+    /// True if `--max-cost` is given.
+    pub has_max_cost: bool,
     /// Maximum number of calls of a start.
     pub max_calls: Option<u64>,
     /// Percentage of mismatches among the first verdicts above which the run stops.
@@ -63,6 +67,8 @@ impl EngineConfig {
             rate: pace.rate.unwrap_or(CallRate::PerSecond(rate)).limit(),
             max_outage: pace.max_outage,
             max_charges: max_charges(&args.money, price)?,
+            has_max_charges: args.money.max_charges.is_some(),
+            has_max_cost: args.money.max_cost.is_some(),
             max_calls: args.start.limit,
             most_mismatches: args.money.stop_if_mismatch_over,
             body: match args.vendor.body {

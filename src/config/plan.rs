@@ -33,12 +33,13 @@ impl PlanConfig {
     /// address cannot be used, no folder for the ledger is known, or the ledger or its key file is
     /// a link that leads nowhere.
     pub fn new(args: &PlanArgs, origins: &Origins) -> Result<Self, Error> {
+        let job = JobConfig::new(&args.run, origins)?;
         Ok(Self {
-            job: JobConfig::new(&args.run, origins)?,
             charge_share: args.forecast.charge_share,
             night: args.forecast.hours,
             json: args.json,
-            screen: screen(&args.run.screen, false),
+            screen: screen(&args.run.screen, false, &job.zone),
+            job,
         })
     }
 }

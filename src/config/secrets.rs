@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 
 use crate::api::Credentials;
 use crate::error::Error;
-use crate::fs::trusted::{open_without_waiting, read_bounded, text};
+use crate::fs::trusted::{
+    all_may_read, open_without_waiting, others_may_write, read_bounded, text,
+};
 
 /// Largest size of a file with a secret, in bytes.
 const LARGEST: u64 = 64 * 1024;
@@ -52,7 +54,10 @@ pub(super) fn ledger_password() -> Result<Option<String>, Error> {
 
 fn secret(name: &str) -> Result<String, Error> {
     let file_name = format!("{name}_FILE");
-    let hint = format!("set {name}, or {file_name} to the path of a file that holds it");
+    let hint = format!(
+        "{} Set {name}, or {file_name} to the path of a file that holds it",
+        source_of(name)
+    );
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let value = match (set(name), set(&file_name)) {
         (Some(_), Some(_)) => Err(format!("both {name} and {file_name} are set")),
@@ -61,8 +66,8 @@ fn secret(name: &str) -> Result<String, Error> {
             value.into_string().map_err(|_| format!("{name} is not valid UTF-8"))
         }
         // The path is not shown, because a user may have set the variable to the secret itself.
-        (None, Some(path)) => read(Path::new(&path))
-            .map_err(|error| format!("the file that {file_name} names cannot be read: {error}")),
+        (None, Some(path)) => read(Path::new(&path), &file_name)
+            .map_err(|error| format!("the file that {file_name} names cannot be used: {error}")),
     };
     // Spaces and line breaks around a secret are not part of it. A file usually ends with a line
     // break.
@@ -73,14 +78,34 @@ fn secret(name: &str) -> Result<String, Error> {
     value.map_err(|message| Error::config(message, hint))
 }
 
-/// Reads a regular file or a pipe. A shell passes `<(command)` as a pipe.
-fn read(path: &Path) -> io::Result<String> {
+/// Returns where a secret comes from, in a sentence.
+fn source_of(name: &str) -> &'static str {
+    match name {
+        "CEKNIK_LEDGER_PASSWORD" => "It is the password of the user in --ledger.",
+        _ => {
+            "The two values are in the vendor's console, under the keys of your account; --sandbox needs none."
+        }
+    }
+}
+
+/// Reads a regular file or a pipe. A shell passes `<(command)` as a pipe. A file that other users
+/// can write to is refused, because they could send the calls to another account. One that they can
+/// read is only reported. `variable` names the file.
+fn read(path: &Path, variable: &str) -> io::Result<String> {
     let file = open_without_waiting(path)?;
-    let bytes = match file.metadata()?.file_type().is_fifo() {
-        true => read_pipe(&file)?,
-        false => read_bounded(&file, LARGEST)?,
-    };
-    text(bytes)
+    let found = file.metadata()?;
+    if found.file_type().is_fifo() {
+        return text(read_pipe(&file)?);
+    }
+    if others_may_write(&found) {
+        return Err(io::Error::other("other users can write to it: chmod go-w"));
+    }
+    if all_may_read(&found) {
+        tracing::warn!(
+            "every user of this machine can read the file that {variable} names: chmod o-r"
+        );
+    }
+    text(read_bounded(&file, LARGEST)?)
 }
 
 /// Reads a pipe until its writer closes it.

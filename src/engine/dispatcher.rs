@@ -18,6 +18,7 @@ mod workers;
 
 use super::fleet::Fleet;
 use super::intents::{Committed, Effect, Intents, Next, Ticket};
+use super::notice::{Notice, Notices};
 use super::pace::Pace;
 use super::report::{Pause, Snapshot, Stats};
 use super::watch::Watch;
@@ -25,6 +26,7 @@ use super::work::{Candidate, Job, Work};
 use super::{Deadline, EngineOptions};
 use crate::ledger::{Beat, LedgerError, News, Recorded, Slots, SlotsWish, Unrecorded};
 use crate::model::attempt::{Batch, StartId, Tick, WallMs};
+use crate::model::class::{Class, ResultCode};
 use crate::model::money::{Charge, Tally};
 use crate::model::reply::Reply;
 use crate::model::stop::{Reach, Signal, StopReason};
@@ -108,6 +110,8 @@ pub enum Turn {
 pub struct Dispatcher {
     table: PairTable,
     tally: Tally,
+    /// Number of matches of the run, over all its starts.
+    matches: u64,
     budget: Budget,
     work: Work,
     intents: Intents,
@@ -131,6 +135,7 @@ pub struct Dispatcher {
     untold_stop: Option<StopReason>,
     /// The reason why the ledger no longer answers, if it gave one.
     silence: Option<LedgerError>,
+    notices: Notices,
 }
 
 /// The state that a start leaves behind.
@@ -158,6 +163,7 @@ impl Dispatcher {
         Self {
             table,
             tally: run.tally,
+            matches: run.matches,
             budget: match options.lease {
                 None => Budget::new(options.max_charges, options.max_calls, &run.tally),
                 Some(_) => Budget::shared(options.max_charges, options.max_calls),
@@ -178,6 +184,7 @@ impl Dispatcher {
             told_verdicts: 0,
             untold_stop: None,
             silence: None,
+            notices: Notices::default(),
         }
     }
 
@@ -232,13 +239,17 @@ impl Dispatcher {
             now,
             finished: stats.finished,
             sent: stats.sent,
-            matches: stats.matches,
-            mismatches: stats.mismatches,
+            matches: self.matches,
             tally: self.tally,
             in_flight: self.intents.in_flight(),
             waiting: self.work.waiting(),
             pause: self.stop.map(Pause::Draining).or_else(|| self.pace.pause(now)),
         }
+    }
+
+    /// Takes the oldest notice for the user.
+    pub fn take_notice(&mut self) -> Option<Notice> {
+        self.notices.take().or_else(|| self.pace.take_notice())
     }
 
     /// Returns the state that the run leaves behind. Answers that could not be made durable are in
@@ -388,6 +399,7 @@ impl Dispatcher {
         let Effect { at, attempt, class, voided, next } = effect;
         let had_end = self.table.state(at).end.is_some();
         count(&mut self.tally, class, 1);
+        self.matches += u64::from(class == Class::Answered(ResultCode::Match));
         self.table.settle(at, attempt, class, voided);
         if next == Next::GivenUp {
             self.table.give_up(at);
@@ -405,7 +417,8 @@ impl Dispatcher {
     fn stop(&mut self, reason: StopReason) {
         if self.stop.is_none() {
             self.untold_stop = (reason.reach() != Reach::Worker).then_some(reason);
-            tracing::warn!(reason = reason.name(), "stopping: nothing more is started");
+            let in_flight = self.intents.in_flight();
+            self.notices.add(Notice::Stopping { reason, in_flight });
             self.stop = Some(reason);
             for job in self.work.drain() {
                 self.table.set_holder(job.at, Holder::Nobody);

@@ -11,7 +11,8 @@ use std::time::Duration;
 use super::EngineOptions;
 use super::gate::Gate;
 use super::intents::Flight;
-use super::report::Pause;
+use super::notice::{Notice, Notices};
+use super::report::{Pause, PauseTimes};
 use super::slots::SlotQueue;
 use crate::ledger::{News, Slots, SlotsWish, SourceChange};
 use crate::model::attempt::{Tick, WallMs};
@@ -37,6 +38,7 @@ pub(super) struct Pace {
     slots: Option<SlotQueue>,
     /// Change of the source that the others must be told.
     untold: Option<SourceChange>,
+    notices: Notices,
     /// Jitter has to be spread, not secret.
     jitter: fastrand::Rng,
 }
@@ -49,6 +51,7 @@ impl Pace {
             gate: Gate::new(options.throttle.rate),
             slots: options.lease.map(|_| SlotQueue::default()),
             untold: None,
+            notices: Notices::default(),
             jitter: fastrand::Rng::with_seed(options.seed),
         }
     }
@@ -83,7 +86,7 @@ impl Pace {
         }
         let was_open = self.breaker.is_open();
         self.breaker.hear(news.source.is_down, news.source.is_prober, now);
-        self.report_source(was_open, None);
+        self.report_source(was_open, None, None, now);
     }
 
     fn hear_pause(&mut self, until: Tick, now: Tick) {
@@ -149,17 +152,19 @@ impl Pace {
     }
 
     /// Takes a reply into account. Returns `true` if the reply begins a new incident in which the
-    /// vendor asks the whole run to slow down.
+    /// vendor asks the whole run to slow down. `cause` is the program's own description of a
+    /// failure.
     pub(super) fn replied(
         &mut self,
         class: Class,
+        cause: Option<&str>,
         flight: Flight,
         retry_after: Option<Duration>,
         now: Tick,
     ) -> bool {
         let (was_open, concerned_all) = (self.breaker.is_open(), self.breaker.concerns_all());
         self.breaker.replied(source_health(class), flight.at.0, flight.is_probe, now);
-        self.report_source(was_open, Some(class));
+        self.report_source(was_open, Some(class), cause, now);
         match (concerned_all, self.breaker.concerns_all()) {
             (false, true) => self.untold = Some(SourceChange::Down),
             (true, false) if !self.breaker.is_open() => self.untold = Some(SourceChange::Up),
@@ -188,24 +193,56 @@ impl Pace {
     fn refused(&mut self, flight: Flight, retry_after: Option<Duration>, now: Tick) -> bool {
         let is_new = self.throttle.refused(flight.sent_at, retry_after, now);
         if is_new {
-            let rate = self.throttle.rate().unwrap_or_default();
-            tracing::warn!(rate, "the vendor asks to slow down: pausing, then a lower rate");
+            let (times, rate) = (self.throttled(), self.throttle.rate());
+            self.notices.add(Notice::RateLimited { times, rate });
         }
         self.gate.set_rate(self.rate(), now);
         is_new
     }
 
-    /// Reports that an outage of the source has begun or ended. `class` is the reply that showed
+    /// Adds a notice if an outage of the source has begun or ended. `class` is the reply that showed
     /// it; `None` if another worker has told it.
-    fn report_source(&self, was_open: bool, class: Option<Class>) {
-        let class = class.map_or("told by another worker", Class::name);
+    fn report_source(
+        &mut self,
+        was_open: bool,
+        class: Option<Class>,
+        cause: Option<&str>,
+        now: Tick,
+    ) {
+        let (why, since) = (self.breaker.why(), self.breaker.since());
         match (was_open, self.breaker.is_open()) {
-            (false, true) => tracing::warn!(
-                class,
-                "the source does not answer: pausing, one row at a time is tried"
-            ),
-            (true, false) => tracing::info!("the source answers again: going on"),
+            (false, true) => {
+                let (cause, times) = (cause.map(str::to_owned), self.outage(now));
+                self.notices.add(Notice::Paused { why, class, cause, times });
+            }
+            (true, false) => {
+                self.notices.add(Notice::Resumed { after: now.saturating_sub(since) });
+            }
             _ => {}
+        }
+    }
+
+    /// Takes the oldest notice.
+    pub(super) fn take_notice(&mut self) -> Option<Notice> {
+        self.notices.take()
+    }
+
+    /// Returns the times of the outage that is under way.
+    fn outage(&self, now: Tick) -> PauseTimes {
+        let next_call = match self.breaker.permit(now) {
+            Permit::NotBefore(at) => Some(at),
+            Permit::Probe => Some(now),
+            Permit::Probing | Permit::Free => None,
+        };
+        PauseTimes { since: self.breaker.since(), next_call, gives_up: self.breaker.gives_up_at() }
+    }
+
+    /// Returns the times of the last pause that the vendor asked for.
+    fn throttled(&self) -> PauseTimes {
+        PauseTimes {
+            since: self.throttle.paused_since(),
+            next_call: Some(self.throttle.paused_until()),
+            gives_up: self.throttle.gives_up_at(),
         }
     }
 
@@ -283,9 +320,9 @@ impl Pace {
     /// Returns the reason why nothing is being sent now.
     pub(super) fn pause(&self, now: Tick) -> Option<Pause> {
         if self.breaker.is_open() {
-            return Some(Pause::Outage(self.breaker.why()));
+            return Some(Pause::Outage(self.breaker.why(), self.outage(now)));
         }
-        (self.throttle.paused_until() > now).then_some(Pause::Throttled)
+        (self.throttle.paused_until() > now).then(|| Pause::Throttled(self.throttled()))
     }
 
     /// Returns a number in `0.0..1.0` for the next jitter.

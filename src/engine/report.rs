@@ -5,7 +5,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use crate::model::attempt::Tick;
-use crate::model::class::{AccountStop, Class, Lost, ResultCode};
+use crate::model::class::{AccountStop, Class, Lost};
 use crate::model::latency::Latency;
 use crate::model::money::Tally;
 use crate::model::stop::StopReason;
@@ -19,10 +19,6 @@ pub struct Stats {
     pub retries: u64,
     /// Number of times that the vendor asked the whole run to slow down.
     pub throttles: u64,
-    /// Number of matches that came back.
-    pub matches: u64,
-    /// Number of mismatches that came back.
-    pub mismatches: u64,
     /// Number of pairs that got their end.
     pub finished: u64,
     /// Number of intents that the ledger did not grant, because another start has their pairs.
@@ -69,11 +65,6 @@ impl Stats {
             Class::Account(AccountStop::Proxy) => self.proxy_answer = told.map(str::to_owned),
             _ => {}
         }
-        match class {
-            Class::Answered(ResultCode::Match) => self.matches += 1,
-            Class::Answered(ResultCode::Mismatch) => self.mismatches += 1,
-            _ => {}
-        }
         if class.was_sent() && !matches!(class, Class::InDoubt(_)) {
             let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
             if self.latency.is_none() {
@@ -97,12 +88,23 @@ impl Stats {
 /// The reason why nothing is being sent now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pause {
-    /// The source is down or cannot be reached. One row at a time is tried.
-    Outage(StopReason),
+    /// The source is down or the vendor cannot be reached. One row at a time is tried.
+    Outage(StopReason, PauseTimes),
     /// The vendor asked to slow down.
-    Throttled,
+    Throttled(PauseTimes),
     /// The run is ending: nothing more is started.
     Draining(StopReason),
+}
+
+/// Times of a pause, counted from the beginning of the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PauseTimes {
+    /// Time at which the pause began.
+    pub since: Tick,
+    /// Time of the next call; `None` while a call finds out whether the pause is over.
+    pub next_call: Option<Tick>,
+    /// Time at which the run is given up; `None` if it is not given up because of this pause.
+    pub gives_up: Option<Tick>,
 }
 
 /// The state of a run under way, for the progress display.
@@ -114,10 +116,8 @@ pub struct Snapshot {
     pub finished: u64,
     /// Number of calls that left in this start.
     pub sent: u64,
-    /// Number of matches of this start.
+    /// Number of matches of the run, over all its starts.
     pub matches: u64,
-    /// Number of mismatches of this start.
-    pub mismatches: u64,
     /// Costs of the run, over all its starts.
     pub tally: Tally,
     /// Number of calls in flight.

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 
 use super::dispatcher::{Dispatcher, Event, Hands, NextRow, Turn};
 use super::intents::Ticket;
-use super::report::Snapshot;
+use super::notice::Observer;
 use super::work::Candidate;
 use super::{Delivery, Rows, Signals};
 use crate::api::Verifier;
@@ -28,8 +28,7 @@ use crate::model::stop::StopReason;
 /// Interval at which the progress is shown.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Sends all pairs that have no end yet and fall to this worker, and passes snapshots of the
-/// progress to `on_progress`. Ends when each of them has its end or the run is stopped, and all
+/// Sends all pairs that have no end yet and fall to this worker, and tells `observer` about it. Ends when each of them has its end or the run is stopped, and all
 /// facts are durable (or the ledger refuses them). `start` is the moment from which the dispatcher
 /// counts the time. Returns the ledger.
 ///
@@ -42,7 +41,7 @@ pub async fn verify<V: Verifier, J: Journal>(
     rows: &mut Rows,
     signals: &mut Signals,
     start: Instant,
-    mut on_progress: impl FnMut(&Snapshot),
+    observer: &mut impl Observer,
 ) -> Result<J::Ledger, LedgerError> {
     let feed = Feed { rows, buffer: Vec::new().into_iter(), last: None };
     let flights = FuturesUnordered::new();
@@ -52,7 +51,7 @@ pub async fn verify<V: Verifier, J: Journal>(
     while let Turn::Wait { until, wants_row } = run.turn(start.elapsed(), clock::now(), &mut work) {
         if shown.elapsed() >= PROGRESS_INTERVAL {
             shown = Instant::now();
-            on_progress(&run.snapshot(start.elapsed()));
+            observer.progress(&run.snapshot(start.elapsed()));
         }
         let longest = until.map_or(PROGRESS_INTERVAL, |at| {
             at.saturating_sub(start.elapsed()).min(PROGRESS_INTERVAL)
@@ -67,8 +66,15 @@ pub async fn verify<V: Verifier, J: Journal>(
         if let Some(event) = event {
             run.on(event, now, wall, &mut work);
         }
+        while let Some(notice) = run.take_notice() {
+            observer.notice(notice, now);
+        }
     }
-    on_progress(&run.snapshot(start.elapsed()));
+    let now = start.elapsed();
+    while let Some(notice) = run.take_notice() {
+        observer.notice(notice, now);
+    }
+    observer.progress(&run.snapshot(now));
     let TokioHands { mut journal, flights, .. } = work;
     drop(flights);
     if let Some(beat) = run.last_beat() {

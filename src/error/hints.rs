@@ -129,7 +129,7 @@ pub(crate) const fn of_ledger(error: &LedgerError) -> &'static str {
         LedgerError::NothingToJoin(_) => {
             "begin the run on another machine, with the same flags and without --join; or wait longer: --lock-wait 10m"
         }
-        LedgerError::Locked(_) => "wait for it to end, or give --lock-wait 10m to wait here",
+        LedgerError::Locked(..) => "wait for it to end, or give --lock-wait 10m to wait here",
         LedgerError::Origin { ledger, .. } if ledger.is_shared() => {
             "each vendor address has a ledger of its own: name another schema in the address"
         }

@@ -117,6 +117,11 @@ pub fn others_may_write(found: &Metadata) -> bool {
     lets_others_write(found.mode(), found.gid() == getegid().as_raw())
 }
 
+/// Checks whether users outside of the file's group can read a file.
+pub fn all_may_read(found: &Metadata) -> bool {
+    found.mode() & 0o004 != 0
+}
+
 const fn lets_others_write(mode: u32, is_own_group: bool) -> bool {
     mode & 0o002 != 0 || (mode & 0o020 != 0 && !is_own_group)
 }

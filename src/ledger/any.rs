@@ -13,8 +13,8 @@ use super::postgres::{PgJournal, PgLedger, PgPreview};
 use super::sqlite::{SqliteJournal, SqliteLedger, SqlitePreview};
 use super::{
     AttemptDetail, Beat, Facts, FoundRun, Identity, Journal, Ledger, LedgerError, LedgerName, News,
-    OpenRun, Others, OwnAttempt, Preview, Purged, Recorded, RunId, RunRef, ShowLedger, Slots,
-    SlotsWish, Standing, StartEnd, StartRequest, Status, Unrecorded,
+    OpenRun, Others, OwnAttempt, Preview, ProgressNote, Purgeable, Purged, Recorded, RunId, RunRef,
+    ShowLedger, Slots, SlotsWish, Standing, StartEnd, StartRequest, Status, Unrecorded,
 };
 use crate::model::attempt::{AttemptId, Batch, WallMs};
 use crate::rules::body::BodyKind;
@@ -88,6 +88,10 @@ impl Facts for AnyLedger {
     fn unsettled(&mut self) -> Result<u64, LedgerError> {
         pass_on!(self, ledger => ledger.unsettled())
     }
+
+    fn purgeable(&mut self, before: WallMs) -> Result<Purgeable, LedgerError> {
+        pass_on!(self, ledger => ledger.purgeable(before))
+    }
 }
 
 impl Ledger for AnyLedger {
@@ -95,6 +99,10 @@ impl Ledger for AnyLedger {
 
     fn hasher(&self) -> PairHasher {
         pass_on!(self, ledger => ledger.hasher())
+    }
+
+    fn progress_note(&self) -> Option<ProgressNote> {
+        pass_on!(self, ledger => ledger.progress_note())
     }
 
     fn open_run(&mut self, opening: &StartRequest) -> Result<OpenRun, LedgerError> {

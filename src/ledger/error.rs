@@ -5,8 +5,10 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::status::Holder;
 use crate::model::exit_code::ExitCode;
 use crate::model::mask::{mask_digits, mask_path};
+use crate::model::zone::Zone;
 
 /// Name of a ledger, fit to be shown: digits that may be a NIK are masked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +40,12 @@ impl fmt::Display for LedgerName {
     }
 }
 
+/// Describes the holder of a ledger, to follow the ledger's name.
+fn by_whom(holder: Option<Holder>) -> String {
+    let Some(Holder { process, since }) = holder else { return String::new() };
+    format!(": process {process}, since {}", Zone::utc().show(since, "%F %H:%M UTC"))
+}
+
 /// An error of the ledger.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
@@ -45,8 +53,8 @@ pub enum LedgerError {
     #[error("no folder for the ledger is known: neither XDG_STATE_HOME nor HOME is set")]
     NoFolder,
     /// Another process holds the lock of the ledger.
-    #[error("another run holds the ledger {0}")]
-    Locked(LedgerName),
+    #[error("another command holds the ledger {0}{by}", by = by_whom(*.1))]
+    Locked(LedgerName, Option<Holder>),
     /// Another worker of a shared ledger is in the way.
     #[error("the ledger {ledger} {what}")]
     UnderWay {
@@ -152,7 +160,7 @@ impl LedgerError {
             Self::NoFolder | Self::Origin { .. } | Self::Missing(_) | Self::Refused { .. } => {
                 ExitCode::Config
             }
-            Self::Locked(_) | Self::UnderWay { .. } | Self::NothingToJoin(_) => {
+            Self::Locked(..) | Self::UnderWay { .. } | Self::NothingToJoin(_) => {
                 ExitCode::LedgerBusy
             }
             Self::Key { .. }

@@ -283,6 +283,17 @@ pub struct StartEnd {
     pub output: Option<String>,
 }
 
+/// What a purge would remove now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Purgeable {
+    /// Number of attempts that would be removed.
+    pub attempts: u64,
+    /// Number of those that were charged: a later run may buy them again.
+    pub charged: u64,
+    /// Number of attempts of the same age that would be kept.
+    pub kept: u64,
+}
+
 /// The result of a purge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Purged {
@@ -294,6 +305,8 @@ pub struct Purged {
     /// True if the removed facts are gone from the ledger's files too. A process that reads the
     /// ledger prevents this: then the facts stay in the files until the next purge or run.
     pub wiped: bool,
+    /// Sizes of the ledger's file before and after, in bytes, if the file was made smaller.
+    pub shrunk: Option<(u64, u64)>,
 }
 
 /// Confirmation that facts are durable.

@@ -12,6 +12,7 @@ mod journal;
 mod ledger;
 mod location;
 mod lock;
+mod note;
 mod preview;
 mod purge;
 mod runs;

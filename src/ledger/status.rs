@@ -9,7 +9,7 @@ use crate::model::class::Class;
 use crate::model::money::Tally;
 
 /// Everything that a ledger shows of its contents.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Status {
     /// Origin that the ledger belongs to.
     pub origin: String,
@@ -21,6 +21,8 @@ pub struct Status {
     pub doubts_total: u64,
     /// Number of attempts without a settlement. They are in flight if a run is under way.
     pub unsettled: u64,
+    /// Runs under way, as far as they are known.
+    pub under_way: Vec<UnderWay>,
     /// Workers of a shared ledger that have not ended and were not declared dead, oldest first.
     pub workers: Vec<WorkerLine>,
     /// Calls and charges of each day, purged ones included; earliest day first.
@@ -52,6 +54,37 @@ pub struct RunLine {
     pub tally: Tally,
 }
 
+/// A process that holds a ledger in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder {
+    /// Number of the process.
+    pub process: u32,
+    /// Time at which it took the ledger.
+    pub since: WallMs,
+}
+
+/// A run that is under way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UnderWay {
+    /// Number of the run.
+    pub run: RunId,
+    /// The process that makes the calls; `None` on a shared ledger, which may have several.
+    pub holder: Option<Holder>,
+    /// Time at which the first process that is at work began.
+    pub since: WallMs,
+    /// Number of pairs that have their end. On a shared ledger: rows that need no call any more.
+    pub checked: u64,
+    /// Number of pairs that the run has to check. On a shared ledger: all rows.
+    pub to_check: u64,
+    /// Calls per second in the last seconds. On a shared ledger: in the last minute.
+    pub calls_per_second: f64,
+    /// Time at which the run will be done, about.
+    pub done_at: Option<WallMs>,
+}
+
+/// Writer of a note that says how far a run is.
+pub type ProgressNote = Box<dyn Fn(&UnderWay) + Send>;
+
 /// One worker of a shared ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerLine {
@@ -65,6 +98,8 @@ pub struct WorkerLine {
     pub lives: bool,
     /// Number of pairs that it has still to send in its round.
     pub left: u64,
+    /// Number of calls that it began in the last minute.
+    pub recent_calls: u64,
 }
 
 /// One attempt in doubt.
@@ -87,4 +122,77 @@ pub struct DayTotal {
     pub day: i64,
     /// Number of calls and their charges.
     pub tally: Tally,
+}
+
+/// Time over which the calls of a worker are counted.
+const MINUTE_MS: i64 = 60_000;
+
+/// Adds up the living workers of each run. `now` is the current time on their clock.
+pub(super) fn runs_under_way(
+    workers: &[WorkerLine],
+    runs: &[RunLine],
+    now: WallMs,
+) -> Vec<UnderWay> {
+    let mut sums: Vec<UnderWay> = Vec::new();
+    for worker in workers.iter().filter(|worker| worker.lives) {
+        let Some(run) = runs.iter().find(|run| run.id == worker.run) else { continue };
+        let span = now.0.saturating_sub(worker.since.0).clamp(1000, MINUTE_MS);
+        let rate = worker.recent_calls as f64 * 1000.0 / span as f64;
+        match sums.iter_mut().find(|sum| sum.run == worker.run) {
+            Some(sum) => {
+                sum.since = sum.since.min(worker.since);
+                sum.checked = sum.checked.saturating_sub(worker.left);
+                sum.calls_per_second += rate;
+            }
+            None => sums.push(UnderWay {
+                run: worker.run,
+                holder: None,
+                since: worker.since,
+                checked: run.rows.saturating_sub(worker.left),
+                to_check: run.rows,
+                calls_per_second: rate,
+                done_at: None,
+            }),
+        }
+    }
+    for sum in &mut sums {
+        let millis = (sum.to_check - sum.checked) as f64 * 1000.0 / sum.calls_per_second;
+        sum.done_at = millis.is_finite().then(|| WallMs(now.0.saturating_add(millis as i64)));
+    }
+    sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_of_a_run_add_up() {
+        let worker = |run, left, lives| WorkerLine {
+            run: RunId(run),
+            host: "a".to_owned(),
+            since: WallMs(1000),
+            lives,
+            left,
+            recent_calls: 300,
+        };
+        let run = RunLine {
+            id: RunId(2),
+            label: "a.csv".to_owned(),
+            rows: 1000,
+            state: "open".to_owned(),
+            created_at: WallMs(0),
+            ended_at: None,
+            starts: 3,
+            last_stop: None,
+            last_exit: None,
+            tally: Tally::default(),
+        };
+        let workers = [worker(2, 300, true), worker(2, 100, true), worker(2, 90, false)];
+        let sums = runs_under_way(&workers, &[run], WallMs(61_000));
+        let [sum] = sums.as_slice() else { panic!("{sums:?}") };
+        assert_eq!((sum.run, sum.checked, sum.to_check), (RunId(2), 600, 1000));
+        assert_eq!((sum.calls_per_second, sum.done_at), (10.0, Some(WallMs(101_000))));
+        assert_eq!(runs_under_way(&workers, &[], WallMs(0)), []);
+    }
 }

@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use super::error::{LedgerError, LedgerName};
 use super::nouns::{
-    AttemptDetail, FoundRun, Identity, OpenRun, OwnAttempt, Purged, Recorded, RunId, RunRef,
-    Standing, StartEnd, StartRequest, Unrecorded,
+    AttemptDetail, FoundRun, Identity, OpenRun, OwnAttempt, Purgeable, Purged, Recorded, RunId,
+    RunRef, Standing, StartEnd, StartRequest, Unrecorded,
 };
-use super::status::Status;
+use super::status::{ProgressNote, Status};
 use super::workers::{Beat, News, Others, Slots, SlotsWish};
 use crate::model::attempt::{AttemptId, Batch, WallMs};
 use crate::rules::body::BodyKind;
@@ -138,6 +138,9 @@ pub trait Facts {
     /// Counts the attempts without a settlement of starts that have not ended. These calls are in
     /// flight, or in doubt if the process of their start is dead.
     fn unsettled(&mut self) -> Result<u64, LedgerError>;
+
+    /// Counts what [`Ledger::purge`] would remove, without writing.
+    fn purgeable(&mut self, before: WallMs) -> Result<Purgeable, LedgerError>;
 }
 
 /// A ledger that is open for writing. One start at a time writes to a ledger in a file; several
@@ -216,6 +219,12 @@ pub trait Ledger: Facts + Sized {
     /// Returns the flag that is set once the user wants to leave at once: a server that does not
     /// answer is no longer waited for. `None` if there is nothing to wait for.
     fn leaving_flag(&self) -> Option<Arc<AtomicBool>> {
+        None
+    }
+
+    /// Returns the writer of a note that says how far the run is, for [`ShowLedger::status`]. `None`
+    /// if the ledger knows it anyway, or the note cannot be written.
+    fn progress_note(&self) -> Option<ProgressNote> {
         None
     }
 

@@ -46,10 +46,11 @@ impl Funnel {
         if parts == u128::from(rows) { Ok(self) } else { Err(Unbalanced { rows, parts }) }
     }
 
-    /// Returns the number of rows that cost nothing because they are rejected, duplicates, or
-    /// answered in an earlier run.
+    /// Returns the number of rows that are not paid for because their answer is known or bought
+    /// once for several rows. A rejected row saves nothing: it costs as others do once it is
+    /// corrected.
     pub const fn saved(&self) -> u64 {
-        self.rejected.saturating_add(self.duplicates).saturating_add(self.reused)
+        self.duplicates.saturating_add(self.reused)
     }
 }
 
@@ -81,7 +82,7 @@ mod tests {
             done: 5,
             to_send: 6,
         };
-        assert_eq!((funnel.checked(), funnel.saved()), (Ok(funnel), 6));
+        assert_eq!((funnel.checked(), funnel.saved()), (Ok(funnel), 5));
         let error = Funnel { rows: 22, ..funnel }.checked().unwrap_err();
         assert_eq!(error.to_string(), "22 rows went in, 21 came out");
         let huge = Funnel { rows: u64::MAX, done: u64::MAX, to_send: u64::MAX, ..funnel };

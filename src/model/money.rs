@@ -5,6 +5,8 @@
 
 use serde::Serialize;
 
+use super::tax::Tax;
+
 /// Charge of the vendor for one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Charge {
@@ -67,19 +69,23 @@ impl Currency {
     }
 
     /// Parses an amount that a user typed, such as `1500` or `0.35`, and returns it in minor units.
-    /// An amount of rupiah may also be written as people write it: `Rp1.500`, `1,5jt`, `500 ribu`.
+    /// Everything that [`Self::show`] prints is read too. Marks between thousands are read only
+    /// where they cannot mean decimals. An amount of rupiah may be in thousands or millions:
+    /// `1,5rb`, `1,5jt`, `500 ribu`.
     ///
     /// # Errors
     /// A message for the user if the text is not a number or is negative, if its three decimals
     /// could mean thousands, if it has more decimals than the currency, or if the amount is too
     /// large.
     pub fn amount(&self, text: &str) -> Result<u64, String> {
-        if self.code == "IDR"
-            && let Some(rupiah) = rupiah(text)
+        let number = self.without_mark(text);
+        if self.decimals == 0
+            && let Some(amount) = whole_amount(number, self.code == "IDR")
         {
-            return Ok(rupiah);
+            return Ok(amount);
         }
-        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        let number = ungrouped(number).unwrap_or_else(|| number.to_owned());
+        let (whole, fraction) = number.split_once('.').unwrap_or((&number, ""));
         let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
         if whole.is_empty() || !digits(whole) || !digits(fraction) {
             return Err(format!("{text:?} is not an amount such as 1500"));
@@ -98,7 +104,17 @@ impl Currency {
             .map_err(|_| format!("{text:?} is too large an amount"))
     }
 
-    /// Formats an amount as people write it: `Rp1.234.567` for the rupiah, `USD 1,234.50`
+    /// Returns an amount without the code or the sign of the currency in front of it.
+    fn without_mark<'a>(&self, text: &'a str) -> &'a str {
+        let text = text.trim();
+        let marks: &[&str] = if self.code == "IDR" { &["rp.", "rp", "idr"] } else { &[&self.code] };
+        let begins = |mark: &&&str| {
+            text.get(..mark.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(mark))
+        };
+        marks.iter().find(begins).map_or(text, |mark| text[mark.len()..].trim_start())
+    }
+
+    /// Formats an amount as people write it: `Rp1.234.567` for the rupiah, `USD 1 234.50`
     /// otherwise.
     pub fn show(&self, minor: u128) -> String {
         let unit = 10_u128.pow(self.decimals);
@@ -106,7 +122,7 @@ impl Currency {
         if self.code == "IDR" {
             return format!("Rp{}", group(whole, '.'));
         }
-        let whole = group(whole, ',');
+        let whole = group(whole, ' ');
         match self.decimals as usize {
             0 => format!("{} {whole}", self.code),
             decimals => format!("{} {whole}.{rest:0>decimals$}", self.code),
@@ -119,25 +135,26 @@ impl Currency {
     }
 }
 
-/// Parses an amount of rupiah as people write it: with `Rp`, with groups of three digits, in
-/// thousands or in millions. The rupiah has no decimals, so `1.500` and `1,500` are fifteen
-/// hundred. Returns `None` for any other text.
-fn rupiah(text: &str) -> Option<u64> {
-    let text = text.trim().to_ascii_lowercase();
-    let text =
-        ["rp.", "rp", "idr"].iter().find_map(|mark| text.strip_prefix(mark)).unwrap_or(&text);
-    let unit = |marks: [&str; 2]| marks.iter().find_map(|mark| text.strip_suffix(mark));
+/// Parses an amount of a currency without decimals as people write it: with groups of three digits
+/// and, if `has_units`, in thousands or in millions. Without decimals, `1.500` and `1,500` are
+/// fifteen hundred. Returns `None` for any other text.
+fn whole_amount(text: &str, has_units: bool) -> Option<u64> {
+    let text = text.to_ascii_lowercase();
+    let unit = |marks: [&str; 2]| {
+        marks.iter().find_map(|mark| text.strip_suffix(mark)).filter(|_| has_units)
+    };
     let (number, zeros) = match (unit(["juta", "jt"]), unit(["ribu", "rb"])) {
         (Some(millions), _) => (millions, 6),
         (None, Some(thousands)) => (thousands, 3),
-        (None, None) => (text, 0),
+        (None, None) => (&*text, 0),
     };
     let number = number.trim();
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    let mut parts = number.split(['.', ',']);
+    let mut parts = number.split(['.', ',', ' ']);
     let first = parts.next().filter(|part| is_number(part))?;
     let rest: Vec<&str> = parts.collect();
-    if !rest.iter().all(|part| is_number(part)) || (number.contains('.') && number.contains(',')) {
+    let marks = ['.', ',', ' '].into_iter().filter(|mark| number.contains(*mark)).count();
+    if !rest.iter().all(|part| is_number(part)) || marks > 1 {
         return None;
     }
     let is_grouped = first.len() <= 3 && !first.starts_with('0');
@@ -154,6 +171,23 @@ fn rupiah(text: &str) -> Option<u64> {
     digits.parse().ok()
 }
 
+/// Returns an amount without the marks between its thousands, if no mark can mean decimals: spaces
+/// anywhere, commas if a point with one or two decimals follows. Returns `None` for other texts.
+fn ungrouped(text: &str) -> Option<String> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let mark = if whole.contains(' ') { ' ' } else { ',' };
+    if mark == ',' && !matches!(fraction.len(), 1 | 2) {
+        return None;
+    }
+    let mut groups = whole.split(mark);
+    let is_first = |group: &str| (1..=3).contains(&group.len());
+    let is_whole = groups.next().is_some_and(is_first) && groups.all(|group| group.len() == 3);
+    is_whole.then(|| {
+        let point = if fraction.is_empty() { "" } else { "." };
+        format!("{}{point}{fraction}", whole.replace(mark, ""))
+    })
+}
+
 /// Formats a whole number with `mark` between groups of three digits.
 pub fn group(number: u128, mark: char) -> String {
     let digits = number.to_string();
@@ -167,9 +201,10 @@ pub fn group(number: u128, mark: char) -> String {
     out
 }
 
-/// Formats a whole number as people read it: `1,234,567`.
+/// Formats a whole number as people read it: `1234`, `12 345`, `1 234 567`. A point or a comma would
+/// mean decimals to some readers.
 pub fn number(n: u64) -> String {
-    group(u128::from(n), ',')
+    if n < 10_000 { n.to_string() } else { group(u128::from(n), ' ') }
 }
 
 /// Price of one charged call.
@@ -196,6 +231,22 @@ impl Price {
     /// Formats the price of `calls` charged calls as people write it.
     pub fn show(&self, calls: u64) -> String {
         self.currency.show(self.of(calls))
+    }
+
+    /// Formats the price of `calls` charged calls as a machine reads it: `4500`, `1234.50`.
+    pub fn plain(&self, calls: u64) -> String {
+        let (minor, decimals) = (self.of(calls), self.currency.decimals as usize);
+        let unit = 10_u128.pow(self.currency.decimals);
+        match decimals {
+            0 => minor.to_string(),
+            _ => format!("{}.{:0>decimals$}", minor / unit, minor % unit),
+        }
+    }
+
+    /// Formats the price of `calls` charged calls with the tax on it.
+    pub fn show_with_tax(&self, calls: u64, tax: Tax) -> String {
+        let price = self.of(calls);
+        self.currency.show(price + tax.on(price))
     }
 }
 
@@ -267,10 +318,12 @@ mod tests {
     fn amounts() {
         let idr = Currency::parse("idr").unwrap();
         let usd = Currency::parse("USD").unwrap();
+        let jpy = Currency::parse("JPY").unwrap();
         assert_eq!(idr.show(1_234_567), "Rp1.234.567");
         assert_eq!(idr.show(0), "Rp0");
         assert_eq!(idr.show(123_456), "Rp123.456");
-        assert_eq!(usd.show(123_405), "USD 1,234.05");
+        assert_eq!(usd.show(123_405), "USD 1 234.05");
+        assert_eq!([1234, 12_345, 1_234_567].map(number), ["1234", "12 345", "1 234 567"]);
         for (currency, text, minor) in [
             (&idr, "1500", Some(1500)),
             (&idr, "1500.00", Some(1500)),
@@ -285,6 +338,15 @@ mod tests {
             (&usd, "-1", None),
             (&usd, "", None),
             (&usd, "1,5", None),
+            (&usd, "USD 1 234.50", Some(123_450)),
+            (&usd, "usd 1,234.50", Some(123_450)),
+            (&usd, "1 234", Some(123_400)),
+            (&usd, "1,234", None),
+            (&usd, "1,23.50", None),
+            (&usd, "Rp1", None),
+            (&jpy, "1,500", Some(1500)),
+            (&jpy, "JPY 1 500", Some(1500)),
+            (&jpy, "1,5rb", None),
             (&usd, "99999999999999999999", None),
             (&usd, ".5", None),
             (&usd, "5.", Some(500)),
@@ -301,6 +363,8 @@ mod tests {
             ("1,5jt", Some(1_500_000)),
             ("1.25 juta", Some(1_250_000)),
             ("2jt", Some(2_000_000)),
+            ("1,5rb", Some(1500)),
+            ("1 500", Some(1500)),
             ("500rb", Some(500_000)),
             ("1.500 ribu", None),
             ("1.250 juta", None),
@@ -316,7 +380,7 @@ mod tests {
             ("-1.500", None),
             ("99999999999999999999jt", None),
         ] {
-            assert_eq!(rupiah(text), minor, "{text}");
+            assert_eq!(idr.amount(text).ok(), minor, "{text}");
         }
         for text in ["1,5", "1.x", "x", ""] {
             let said = idr.amount(text).unwrap_err();

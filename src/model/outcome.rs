@@ -106,6 +106,11 @@ impl OutcomeCounts {
         Outcome::ALL.into_iter().map(|outcome| (outcome, self.get(outcome)))
     }
 
+    /// Returns the number of rows that have a verdict.
+    pub fn with_verdict(&self) -> u64 {
+        self.iter().filter(|(outcome, _)| outcome.has_verdict()).map(|(_, rows)| rows).sum()
+    }
+
     /// Checks whether every row has a verdict, which is also true if there are no rows.
     pub fn all_have_verdicts(&self) -> bool {
         self.iter().all(|(outcome, rows)| rows == 0 || outcome.has_verdict())

@@ -5,7 +5,6 @@
 //! Never: shows the duration of a start, or another figure that differs from start to start.
 
 use super::report::{RowTotals, RunReport};
-use super::words::local;
 use crate::model::money::Tally;
 use crate::model::outcome::{Outcome, OutcomeCounts};
 use crate::model::spending::Spending;
@@ -42,7 +41,7 @@ pub(super) fn lines(report: &RunReport, written: &RowTotals) -> Vec<Line> {
             "SANDBOX: a stand-in answered. Nothing is verified, nothing was bought.",
         ));
     }
-    let time = |at| local(at, "%Y-%m-%d %H:%M:%S (UTC%:z)");
+    let time = |at| report.zone.show(at, "%F %H:%M:%S (UTC%:z)");
     lines.extend([
         Line::Heading("Run"),
         Line::Text("Input", report.input.clone()),

@@ -20,6 +20,8 @@ use crate::model::outcome::OutcomeCounts;
 use crate::model::row::RejectionCounts;
 use crate::model::spending::Spending;
 use crate::model::stop::StopReason;
+use crate::model::tax::Tax;
+use crate::model::zone::Zone;
 
 /// Report of a run when a start of it ends. As JSON it is the summary.
 #[derive(Debug, Clone, Serialize)]
@@ -82,6 +84,12 @@ pub struct RunReport {
     /// Time at which this start ended, as the ledger has it.
     #[serde(skip)]
     pub ended_at: WallMs,
+    /// Zone in which times are shown.
+    #[serde(skip)]
+    pub zone: Zone,
+    /// Tax on top of the price.
+    #[serde(skip)]
+    pub tax: Option<Tax>,
 }
 
 /// Sums over the rows of an output.
@@ -172,6 +180,8 @@ impl RunReport {
             input: "nasabah.xlsx".to_owned(),
             begun: WallMs(0),
             ended_at: WallMs(0),
+            zone: Zone::utc(),
+            tax: None,
         }
     }
 }

@@ -59,7 +59,8 @@ fn rejection(result: &RowResult<'_>) -> Option<Rejection> {
     if is_rejected { known().copied() } else { None }
 }
 
-const fn explain(class: Class) -> &'static str {
+/// Describes a reply in words for people.
+pub const fn explain(class: Class) -> &'static str {
     match class {
         Class::Answered(ResultCode::Match) => "NIK and name belong together",
         Class::Answered(ResultCode::Mismatch) => "NIK and name do not belong together",

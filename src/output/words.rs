@@ -5,27 +5,20 @@
 mod plan;
 mod run;
 
-pub use plan::{findings_words, forecast_words, skipped_words, unsettled_words, verdict_words};
+pub use plan::{
+    consent_question, findings_words, forecast_words, skipped_words, unsettled_words, verdict_words,
+};
 pub use run::last_words;
 
-use crate::model::attempt::WallMs;
 use crate::model::money::number;
 use crate::rules::durations;
 
 /// Formats a duration in whole seconds: `1h 2m 3s`.
-fn duration(seconds: u64) -> String {
+pub(super) fn duration(seconds: u64) -> String {
     durations::format(std::time::Duration::from_secs(seconds))
 }
 
-/// Formats a number of things: `1 call`, `2,000 calls`.
+/// Formats a number of things: `1 call`, `20 000 calls`.
 pub fn count(n: u64, what: &str) -> String {
     format!("{} {what}{}", number(n), if n == 1 { "" } else { "s" })
-}
-
-/// Formats a time in the local time zone. `form` is a format of `strftime`. Returns an empty text
-/// for a time that is beyond the range of the calendar.
-pub fn local(at: WallMs, form: &str) -> String {
-    jiff::Timestamp::from_millisecond(at.0)
-        .map(|at| at.to_zoned(jiff::tz::TimeZone::system()).strftime(form).to_string())
-        .unwrap_or_default()
 }

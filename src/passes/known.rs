@@ -3,6 +3,7 @@
 use super::PassError;
 use crate::ledger::{Facts, RunRef};
 use crate::model::attempt::WallMs;
+use crate::model::class::{Class, ResultCode};
 use crate::model::funnel::Ages;
 use crate::rules::first_verdicts::Earliest;
 use crate::rules::pair_table::{Holder, PairState, PairTable};
@@ -51,6 +52,7 @@ pub fn fold_known<F: Facts + ?Sized>(
     if let Some(id) = run.begun() {
         facts.visit_own(id, &keys, &mut |at, own| {
             count(&mut known.run.tally, own.class, 1);
+            known.run.matches += u64::from(own.class == Class::Answered(ResultCode::Match));
             verdicts.answered(own.at, own.class);
             if let Some(at) = at {
                 table.settle(at, own.attempt, own.class, own.voided);

@@ -196,6 +196,11 @@ impl Breaker {
         self.is_open().then(|| self.since + self.policy.max_outage)
     }
 
+    /// Returns the time at which the outage began. It has a meaning only while the breaker is open.
+    pub const fn since(&self) -> Tick {
+        self.since
+    }
+
     /// Returns the reason of the last failure.
     pub const fn why(&self) -> StopReason {
         self.why

@@ -7,8 +7,8 @@
 //!
 //! Never: guesses a share.
 
-/// Number of parts in a [`Share`] of 1.
-const MILLION: u64 = 1_000_000;
+use crate::model::millionths::{self, MILLION};
+
 /// Number of standard deviations on each side of the mean that hold 95 %.
 const Z: f64 = 1.959_963_985;
 
@@ -79,18 +79,10 @@ impl Share {
     /// Returns a message for the user if the text is not a number from 0 to 1 (0 to 100 with `%`),
     /// or has more than six decimals (four with `%`).
     pub fn parse(text: &str) -> Result<Self, String> {
-        let refuse = || "not a share such as 0.93 or 93%".to_owned();
-        let (number, decimals) = match text.strip_suffix('%') {
-            Some(number) => (number.trim_end(), 4),
-            None => (text, 6),
-        };
-        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-        let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
-        if whole.is_empty() || fraction.len() > decimals || !digits(whole) || !digits(fraction) {
-            return Err(refuse());
+        match millionths::parse(text) {
+            Some(parts) if parts <= MILLION => Ok(Self(parts)),
+            _ => Err("not a share such as 0.93 or 93%".to_owned()),
         }
-        let parts: u64 = format!("{whole}{fraction:0<decimals$}").parse().map_err(|_| refuse())?;
-        if parts > MILLION { Err(refuse()) } else { Ok(Self(parts)) }
     }
 
     /// Returns this share of `calls`, rounded down.
@@ -229,13 +221,38 @@ pub enum Consent {
     Asked,
 }
 
-/// Decides whether to ask the user before the first call: only if the highest price, `most`, is
-/// more than the amount `above`. The run goes on without a question if nobody can answer (no
-/// `terminal`), or if the answer was given beforehand (`yes`).
-pub fn consent(most: u128, above: Option<u64>, yes: bool, terminal: bool) -> Consent {
-    match above {
-        Some(above) if most > u128::from(above) && !yes && terminal => Consent::Asked,
-        _ => Consent::Given,
+/// The amount above which the user wants to be asked, and what the start may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Threshold {
+    /// The user named no amount.
+    NotSet,
+    /// The start costs at most this amount.
+    Kept,
+    /// The start may cost more.
+    Exceeded,
+}
+
+impl Threshold {
+    /// Compares the highest cost of a start, `most`, with the amount `above`.
+    pub fn of(above: Option<u64>, most: Option<u128>) -> Self {
+        match above.zip(most) {
+            None => Self::NotSet,
+            Some((above, most)) if most > u128::from(above) => Self::Exceeded,
+            Some(_) => Self::Kept,
+        }
+    }
+}
+
+/// Decides whether to ask the user before the first call. Nobody is asked if there is nothing to
+/// send, if nobody can answer (`can_ask`), or if the user has set a limit to what is spent
+/// (`is_limited`) that is not above the threshold.
+pub const fn consent(calls: u64, threshold: Threshold, is_limited: bool, can_ask: bool) -> Consent {
+    match threshold {
+        _ if calls == 0 || !can_ask => Consent::Given,
+        Threshold::Exceeded => Consent::Asked,
+        Threshold::Kept => Consent::Given,
+        Threshold::NotSet if is_limited => Consent::Given,
+        Threshold::NotSet => Consent::Asked,
     }
 }
 
@@ -340,16 +357,30 @@ mod tests {
     }
 
     #[test]
-    fn asks_only_where_somebody_can_answer() {
-        for (most, above, yes, terminal, expected) in [
-            (101, Some(100), false, true, Consent::Asked),
-            (100, Some(100), false, true, Consent::Given),
-            (101, None, false, true, Consent::Given),
-            (101, Some(100), true, true, Consent::Given),
-            (101, Some(100), false, false, Consent::Given),
-            (u128::MAX, Some(u64::MAX), false, true, Consent::Asked),
+    fn asks_before_money_unless_a_limit_is_agreed_to() {
+        use Consent::{Asked, Given};
+        use Threshold::{Exceeded, Kept, NotSet};
+        for (calls, threshold, is_limited, can_ask, expected) in [
+            (9, NotSet, false, true, Asked),
+            (9, NotSet, true, true, Given),
+            (9, NotSet, false, false, Given),
+            (0, NotSet, false, true, Given),
+            (9, Kept, false, true, Given),
+            (9, Exceeded, true, true, Asked),
+            (9, Exceeded, false, false, Given),
+            (0, Exceeded, false, true, Given),
         ] {
-            assert_eq!(consent(most, above, yes, terminal), expected, "{most} {above:?}");
+            let told = consent(calls, threshold, is_limited, can_ask);
+            assert_eq!(told, expected, "{calls} {threshold:?} {is_limited} {can_ask}");
+        }
+        for (above, most, expected) in [
+            (Some(100), Some(101), Exceeded),
+            (Some(100), Some(100), Kept),
+            (None, Some(101), NotSet),
+            (Some(100), None, NotSet),
+            (Some(u64::MAX), Some(u128::MAX), Exceeded),
+        ] {
+            assert_eq!(Threshold::of(above, most), expected, "{above:?} {most:?}");
         }
         for (line, yes) in [
             ("y\n", true),

@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Zoned};
-
 use super::estimate::{Basis, Charges, Fit, nights, seconds};
+use crate::model::attempt::WallMs;
 use crate::model::funnel::{Ages, Funnel};
 use crate::model::money::{Price, Tally};
 use crate::model::row::RejectionCounts;
+use crate::model::tax::Tax;
+use crate::model::zone::Zone;
 
 /// Forecast of a start: the calls that it will send, their cost, and the time that they take.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub struct Forecast {
     pub basis: Basis,
     /// Price of a charged call, if it is known.
     pub price: Option<Price>,
+    /// Tax on top of the price.
+    pub tax: Option<Tax>,
     /// Maximum number of calls of the start.
     pub max_calls: Option<u64>,
     /// Time that the calls to be sent take.
@@ -45,7 +48,7 @@ pub struct Pace {
     pub rate: Option<f64>,
     /// Shortest time that the calls take at this rate, in seconds.
     pub seconds: Option<u64>,
-    /// Local time at which the calls are done if they begin now, such as `05:12 (UTC+07:00)`.
+    /// Time at which the calls are done if they begin now, such as `05:12 (UTC+07:00)`.
     pub finish: Option<String>,
     /// Number of nights that the calls take, and the length of a night in seconds.
     pub nights: Option<(u64, u64)>,
@@ -53,28 +56,31 @@ pub struct Pace {
 
 impl Pace {
     /// Returns the time that `calls` calls take at `rate` calls per second if they begin `now`, and
-    /// the number of nights of this length.
-    pub fn of(calls: u64, rate: Option<f64>, night: Option<Duration>, now: &Zoned) -> Self {
+    /// the number of nights of this length. Times are shown in `zone`.
+    pub fn of(
+        calls: u64,
+        rate: Option<f64>,
+        night: Option<Duration>,
+        now: WallMs,
+        zone: &Zone,
+    ) -> Self {
         let seconds = rate.map(|rate| seconds(calls, rate));
         let night = night.map(|night| night.as_secs());
         Self {
             rate,
             seconds,
-            finish: seconds.and_then(|seconds| format_finish(now, seconds)),
+            finish: seconds.and_then(|seconds| format_finish(now, seconds, zone)),
             nights: seconds.zip(night).map(|(seconds, night)| (nights(seconds, night), night)),
         }
     }
 }
 
-/// Formats the time `seconds` after `now`, to the minute and in the zone of `now`: the hour, the
-/// minute and the UTC offset, with the date if it is another day. Returns `None` if the time is
-/// beyond the range of the calendar.
-fn format_finish(now: &Zoned, seconds: u64) -> Option<String> {
-    let span = SignedDuration::from_secs(i64::try_from(seconds).ok()?);
-    let then = now.checked_add(span).ok()?;
-    let form =
-        if then.date() == now.date() { "%H:%M (UTC%:z)" } else { "%a %Y-%m-%d %H:%M (UTC%:z)" };
-    Some(then.strftime(form).to_string())
+/// Formats the time `seconds` after `now`. Returns `None` if the time is beyond the range of the
+/// calendar.
+fn format_finish(now: WallMs, seconds: u64, zone: &Zone) -> Option<String> {
+    let millis = i64::try_from(seconds).ok()?.checked_mul(1000)?;
+    let then = WallMs(now.0.checked_add(millis)?);
+    Some(zone.show_clock(then, now)).filter(|shown| !shown.is_empty())
 }
 
 #[cfg(test)]
@@ -83,9 +89,9 @@ mod tests {
 
     #[test]
     fn the_finish_on_the_clock() {
-        let zone = jiff::tz::TimeZone::get("Asia/Jakarta").unwrap();
-        let now: jiff::civil::DateTime = "2026-11-23 22:00".parse().unwrap();
-        let now = now.to_zoned(zone).unwrap();
+        let zone = Zone::parse("WIB").unwrap();
+        // 22:00 in Jakarta.
+        let now = WallMs(1_795_446_000_000);
         for (seconds, shown) in [
             (0, Some("22:00 (UTC+07:00)")),
             (3600, Some("23:00 (UTC+07:00)")),
@@ -93,7 +99,7 @@ mod tests {
             (u64::MAX, None),
             (1_000_000_000_000, None),
         ] {
-            assert_eq!(format_finish(&now, seconds).as_deref(), shown, "{seconds}");
+            assert_eq!(format_finish(now, seconds, &zone).as_deref(), shown, "{seconds}");
         }
     }
 }

@@ -13,6 +13,8 @@ use crate::model::money::{Charge, Tally};
 pub struct RunTotals {
     /// Cost of the run.
     pub tally: Tally,
+    /// Number of matches of the run.
+    pub matches: u64,
     /// First verdicts of the run.
     pub verdicts: FirstVerdicts,
 }

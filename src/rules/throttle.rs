@@ -80,6 +80,8 @@ pub struct Throttle {
     others: Option<f64>,
     /// Time before which nothing is sent.
     paused_until: Tick,
+    /// Time at which the last pause began.
+    paused_since: Tick,
     /// Time at which the last incident began. Calls that were sent before this time belong to it.
     incident: Option<Tick>,
     /// Length of the next pause.
@@ -104,6 +106,7 @@ impl Throttle {
             pause: policy.base,
             policy,
             paused_until: Tick::ZERO,
+            paused_since: Tick::ZERO,
             incident: None,
             climb_at: Tick::ZERO,
             refused_since: None,
@@ -115,6 +118,21 @@ impl Throttle {
     /// Returns the time before which nothing may be sent.
     pub const fn paused_until(&self) -> Tick {
         self.paused_until
+    }
+
+    /// Returns the time at which the last pause began.
+    pub const fn paused_since(&self) -> Tick {
+        self.paused_since
+    }
+
+    /// Pauses at least until this time.
+    fn pause_until(&mut self, until: Tick, now: Tick) {
+        if until > self.paused_until {
+            if self.paused_until <= now {
+                self.paused_since = now;
+            }
+            self.paused_until = until;
+        }
     }
 
     /// Returns the rate in force, in calls a second; `None` is unlimited.
@@ -136,7 +154,8 @@ impl Throttle {
     /// belong to the incident of the worker that was refused.
     pub fn hear_pause(&mut self, until: Tick, now: Tick) {
         if until > self.paused_until + HEARD_AGAIN {
-            (self.paused_until, self.incident) = (until, Some(now));
+            self.pause_until(until, now);
+            self.incident = Some(now);
             self.climb_at = self.climb_at.max(until + CLIMB_EVERY);
         }
     }
@@ -160,7 +179,7 @@ impl Throttle {
             return false;
         }
         self.incident = Some(now);
-        self.paused_until = self.paused_until.max(now + self.pause);
+        self.pause_until(now + self.pause, now);
         self.pause = (self.pause * 2).min(self.policy.cap);
         self.rate =
             Some((self.real_rate() / 2.0).max(FLOOR.min(self.policy.rate.unwrap_or(FLOOR))));
@@ -183,7 +202,7 @@ impl Throttle {
     /// Takes any other answer into account: if the server asks for a wait, the whole run waits.
     pub fn hold(&mut self, retry_after: Option<Duration>, now: Tick) {
         if let Some(wish) = retry_after {
-            self.paused_until = self.paused_until.max(now + wish);
+            self.pause_until(now + wish, now);
             self.climb_at = self.climb_at.max(self.paused_until + CLIMB_EVERY);
         }
     }

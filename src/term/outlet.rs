@@ -13,6 +13,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use indicatif::MultiProgress;
 
+use crate::output::EVENTS_VERSION;
+
 /// Most texts that may wait to be written.
 const WAITING: usize = 1024;
 
@@ -110,7 +112,10 @@ impl StderrWriter {
         let line = match self.form {
             LogForm::Text => format!("({what})\n"),
             LogForm::Json => {
-                format!("{{\"level\":\"WARN\",\"fields\":{{\"message\":\"{what}\"}}}}\n")
+                let version = EVENTS_VERSION;
+                format!(
+                    "{{\"version\":{version},\"level\":\"WARN\",\"event\":\"warning\",\"message\":\"{what}\"}}\n"
+                )
             }
         };
         self.write(line.as_bytes());

@@ -1,63 +1,139 @@
-//! Progress of a run: a live block on a terminal, otherwise a plain line from time to time.
+//! Progress of a run: a live block on a terminal, otherwise a line from time to time.
 
-use std::io::IsTerminal;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::Screen;
-use crate::engine::{Pause, Snapshot};
-use crate::model::attempt::Tick;
+use self::call_rate::CallRate;
+use self::time_left::TimeLeft;
+use super::terminal::{StderrTerminal, block_columns, can_draw};
+use super::{LogForm, Screen};
+use crate::clock;
+use crate::engine::{Notice, Observer, Pause, PauseTimes, Snapshot};
+use crate::model::attempt::{Tick, WallMs};
+use crate::model::class::Class;
 use crate::model::funnel::Funnel;
-use crate::model::money::{Price, number, price_in_brackets};
-use crate::rules::durations;
+use crate::model::money::Price;
+use crate::model::stop::StopReason;
+use crate::output::{self, Event, PauseClock, Utc, in_words};
 
-/// Longest time between two lines where standard error is not a terminal.
+mod call_rate;
+mod time_left;
+
+/// Longest time between two lines where no block is drawn.
 const LINE_INTERVAL: Duration = Duration::from_secs(60);
+/// Interval at which the figures are noted elsewhere.
+const NOTE_INTERVAL: Duration = Duration::from_secs(2);
 /// Number of parts of the work. The end of each part also brings a line.
 const TENTHS: u64 = 10;
-/// Time over which the calls per second are measured.
-const WINDOW: Duration = Duration::from_secs(5);
 /// Longest time to wait for the end of the display.
 const END_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Display of a run's progress. A separate thread draws it, so the thread that sends calls never
 /// waits for a terminal.
 pub struct Progress {
-    snapshots: SyncSender<Snapshot>,
+    screen: Screen,
+    /// Longest time that a call takes.
+    timeout: Duration,
+    latest: Arc<Mutex<Option<Snapshot>>>,
+    news: SyncSender<()>,
     ended: Receiver<()>,
 }
 
 impl Progress {
     /// Starts the display for a run that is about to send what the funnel leaves to be sent.
-    pub fn new(screen: &Screen, funnel: &Funnel, price: Option<Price>) -> Self {
-        let (snapshots, snapshot) = sync_channel::<Snapshot>(1);
+    /// `timeout` is the longest time that a call takes.
+    /// `on_figures` is called with the figures every two seconds.
+    pub fn new(
+        screen: &Screen,
+        funnel: &Funnel,
+        price: Option<Price>,
+        timeout: Duration,
+        on_figures: impl Fn(&output::Progress) + Send + 'static,
+    ) -> Self {
+        let (news, has_news) = sync_channel::<()>(1);
         let (tell, ended) = sync_channel(1);
-        let mut display = Display::new(screen, funnel, price);
+        let latest = Arc::new(Mutex::new(None));
+        let seen = Arc::clone(&latest);
+        let take = move || seen.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut display = Display::new(screen, funnel, price, Box::new(on_figures));
         // Without the thread no progress is shown, but the run goes on.
         let _ = std::thread::Builder::new().name("progress".to_owned()).spawn(move || {
-            while let Ok(snapshot) = snapshot.recv() {
-                display.show(&snapshot);
+            while has_news.recv().is_ok() {
+                if let Some(snapshot) = take() {
+                    display.show(&snapshot);
+                }
             }
-            if let Some(bar) = display.bar {
-                bar.finish_and_clear();
-            }
+            display.end(take());
             let _ = tell.send(());
         });
-        Self { snapshots, ended }
-    }
-
-    /// Passes a snapshot to the display. The snapshot is dropped if an earlier one is still
-    /// waiting.
-    pub fn show(&mut self, snapshot: &Snapshot) {
-        let _ = self.snapshots.try_send(*snapshot);
+        Self { screen: screen.clone(), timeout, latest, news, ended }
     }
 
     /// Removes the display. If the terminal is stopped, this does not wait longer than two seconds.
     pub fn end(self) {
-        drop(self.snapshots);
+        drop(self.news);
         let _ = self.ended.recv_timeout(END_TIMEOUT);
+    }
+}
+
+impl Observer for Progress {
+    fn progress(&mut self, snapshot: &Snapshot) {
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(*snapshot);
+        let _ = self.news.try_send(());
+    }
+
+    fn notice(&mut self, notice: Notice, now: Tick) {
+        let clock = |times| clock_of(times, now, clock::now());
+        match notice {
+            Notice::Paused { why, class, cause, times } => {
+                let detail = describe_outage(why, class, cause.as_deref());
+                let (cause, times) = (why.name(), clock(times));
+                self.screen.tell(&Event::Paused { cause, detail: &detail, times });
+            }
+            Notice::Resumed { after } => {
+                self.screen.tell(&Event::Resumed { paused_seconds: after.as_secs() });
+            }
+            Notice::RateLimited { times, rate } => {
+                let times = clock(times);
+                self.screen.tell(&Event::RateLimited { calls_per_second: rate, times });
+            }
+            Notice::Stopping { reason, in_flight } => self.screen.tell(&Event::Stopping {
+                reason: reason.name(),
+                by_signal: matches!(reason, StopReason::Interrupted(_)),
+                in_flight,
+                at_most_seconds: if in_flight == 0 { 0 } else { self.timeout.as_secs().max(1) },
+            }),
+            Notice::Abandoned { calls: 0 } => {}
+            Notice::Abandoned { calls } => self.screen.tell(&Event::Abandoned { calls }),
+        }
+    }
+}
+
+/// Describes an outage. `class` is the reply that showed it, and `cause` its description.
+fn describe_outage(why: StopReason, class: Option<Class>, cause: Option<&str>) -> String {
+    let told = class.map_or("another worker has told it", in_words);
+    let cause = cause.unwrap_or(told);
+    match why {
+        StopReason::Unreachable => format!("the vendor cannot be reached ({cause})"),
+        _ => format!("the vendor is down ({cause})"),
+    }
+}
+
+/// Converts the times of a pause to times on the clock.
+fn clock_of(times: PauseTimes, now: Tick, wall: WallMs) -> PauseClock {
+    let millis = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+    let at = |tick: Tick| {
+        let later = millis(tick.saturating_sub(now));
+        let earlier = millis(now.saturating_sub(tick));
+        Utc(WallMs(wall.0.saturating_add(later).saturating_sub(earlier)))
+    };
+    PauseClock {
+        since: at(times.since),
+        next_call_at: times.next_call.map(at),
+        gives_up_at: times.gives_up.map(at),
     }
 }
 
@@ -66,25 +142,33 @@ struct Display {
     screen: Screen,
     bar: Option<ProgressBar>,
     price: Option<Price>,
-    rows: u64,
-    to_send: u64,
-    /// Rows that need no call.
-    settled: u64,
+    /// Number of pairs that the run has to check, over all its starts.
+    to_check: u64,
+    /// Number of those that had their end before this start.
+    checked_before: u64,
     said_at: Tick,
     said_tenth: u64,
-    /// Time and number of sent calls at the last measurement of the rate.
-    past: (Tick, u64),
-    rate: f64,
+    /// Number of calls that the last line showed.
+    said_calls: Option<u64>,
+    rate: CallRate,
+    time_left: TimeLeft,
+    on_figures: Box<dyn Fn(&output::Progress) + Send>,
+    noted_at: Option<Tick>,
 }
 
 impl Display {
-    fn new(screen: &Screen, funnel: &Funnel, price: Option<Price>) -> Self {
-        let live = screen.progress && std::io::stderr().is_terminal();
-        let bar = live.then(|| {
-            let bar = ProgressBar::with_draw_target(
-                Some(funnel.rows),
-                ProgressDrawTarget::stderr_with_hz(8),
-            );
+    fn new(
+        screen: &Screen,
+        funnel: &Funnel,
+        price: Option<Price>,
+        on_figures: Box<dyn Fn(&output::Progress) + Send>,
+    ) -> Self {
+        let is_live = screen.progress && screen.form == LogForm::Text && can_draw();
+        let bar = is_live.then(|| {
+            let terminal = Box::new(StderrTerminal::default());
+            let target = ProgressDrawTarget::term_like_with_hz(terminal, 8);
+            screen.bars.set_draw_target(target);
+            let bar = ProgressBar::new(funnel.done + funnel.to_send);
             let style = ProgressStyle::with_template("{wide_bar} {percent:>3} %\n{msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
             screen.bars.add(bar.with_style(style))
@@ -93,71 +177,175 @@ impl Display {
             screen: screen.clone(),
             bar,
             price,
-            rows: funnel.rows,
-            to_send: funnel.to_send,
-            settled: funnel.rows - funnel.to_send,
+            to_check: funnel.done + funnel.to_send,
+            checked_before: funnel.done,
             said_at: Tick::ZERO,
             said_tenth: 0,
-            past: (Tick::ZERO, 0),
-            rate: 0.0,
+            said_calls: None,
+            rate: CallRate::default(),
+            time_left: TimeLeft::default(),
+            on_figures,
+            noted_at: None,
         }
     }
 
     fn show(&mut self, snapshot: &Snapshot) {
-        if snapshot.now >= self.past.0 + WINDOW || self.rate == 0.0 {
-            let span = (snapshot.now - self.past.0).as_secs_f64();
-            self.rate = (snapshot.sent - self.past.1) as f64 / span.max(0.001);
-            self.past = (snapshot.now, snapshot.sent);
+        let figures = self.figures(snapshot);
+        let pause = snapshot.pause.map(|pause| self.describe_pause(pause, snapshot));
+        if self.noted_at.is_none_or(|at| snapshot.now >= at + NOTE_INTERVAL) {
+            self.noted_at = Some(snapshot.now);
+            (self.on_figures)(&figures);
         }
         if let Some(bar) = &self.bar {
-            bar.set_position(self.settled + snapshot.finished);
-            bar.set_message(self.line(snapshot));
+            bar.set_position(figures.checked);
+            bar.set_message(self.block(&figures, pause.as_deref()));
+        } else {
+            let to_send = self.to_check - self.checked_before;
+            let tenth = TENTHS * snapshot.finished / to_send.max(1);
+            if tenth > self.said_tenth || snapshot.now >= self.said_at + LINE_INTERVAL {
+                (self.said_at, self.said_tenth) = (snapshot.now, tenth);
+                self.say(&figures, pause.as_deref());
+            }
+        }
+        let price = self.price.clone();
+        self.screen.set_doing(super::Doing::Calling { figures: Box::new(figures), price, pause });
+    }
+
+    /// Shows the last figures as a line, if lines are shown and the last one showed others, and
+    /// removes the block.
+    fn end(&mut self, last: Option<Snapshot>) {
+        if let Some(snapshot) = &last {
+            self.show(snapshot);
+            if self.bar.is_none() && self.said_calls != Some(snapshot.tally.calls) {
+                let figures = self.figures(snapshot);
+                self.say(&figures, None);
+            }
+        }
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// Shows the figures as a line.
+    fn say(&mut self, figures: &output::Progress, pause: Option<&str>) {
+        if !self.screen.progress {
             return;
         }
-        let tenth = TENTHS * snapshot.finished / self.to_send.max(1);
-        if self.screen.progress
-            && (tenth > self.said_tenth || snapshot.now >= self.said_at + LINE_INTERVAL)
-        {
-            (self.said_at, self.said_tenth) = (snapshot.now, tenth);
-            self.screen.say(&self.line(snapshot));
+        self.said_calls = Some(figures.calls);
+        let mut line = figures.text(self.price.as_ref(), self.screen.zone(), clock::now());
+        if let Some(pause) = pause {
+            line += &format!(" · {pause}");
+        }
+        self.screen.say_event(&Event::Progress(figures.clone()), &line);
+    }
+
+    fn figures(&mut self, snapshot: &Snapshot) -> output::Progress {
+        let checked = (self.checked_before + snapshot.finished).min(self.to_check);
+        let left = self.to_check - checked;
+        let is_paused = snapshot.pause.is_some();
+        let time = self.time_left.update(snapshot.now, snapshot.finished, left, is_paused);
+        let done_at = time.map(|time| {
+            let millis = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+            Utc(WallMs(clock::now().0.saturating_add(millis)))
+        });
+        output::Progress {
+            to_check: self.to_check,
+            checked,
+            calls: snapshot.tally.calls,
+            charged: snapshot.tally.at_least(),
+            possible: snapshot.tally.possible.total(),
+            matches: snapshot.matches,
+            calls_per_second: self.rate.update(snapshot.now, snapshot.sent),
+            in_flight: snapshot.in_flight,
+            waiting: snapshot.waiting,
+            seconds_left: time.map(|time| time.as_secs()),
+            done_at,
+            pause: snapshot.pause.map(|pause| match pause {
+                Pause::Outage(..) => "outage",
+                Pause::Throttled(_) => "rate_limited",
+                Pause::Draining(_) => "stopping",
+            }),
         }
     }
 
-    fn line(&self, snapshot: &Snapshot) -> String {
-        let charged = snapshot.tally.at_least();
-        let mut line = format!(
-            "rows {}/{} · {:.0} calls/s · {} · match {} mismatch {} · charged {}{} · in flight {}",
-            number(self.settled + snapshot.finished),
-            number(self.rows),
-            self.rate,
-            self.time_left(snapshot),
-            number(snapshot.matches),
-            number(snapshot.mismatches),
-            number(charged),
-            price_in_brackets(self.price.as_ref(), charged),
-            snapshot.in_flight,
-        );
-        if snapshot.waiting > 0 {
-            line += &format!(" · waiting {}", snapshot.waiting);
-        }
-        line += match snapshot.pause {
-            None => "",
-            Some(Pause::Outage(_)) => " · paused: the source does not answer",
-            Some(Pause::Throttled) => " · paused: the vendor asked to slow down",
-            Some(Pause::Draining(_)) => " · ending: waiting for calls in flight",
-        };
-        line
-    }
-
-    fn time_left(&self, snapshot: &Snapshot) -> String {
-        let left = self.to_send.saturating_sub(snapshot.finished);
-        // The pace of the whole start is steadier than that of the last seconds.
-        let pace = snapshot.finished as f64 / snapshot.now.as_secs_f64().max(0.001);
-        match Duration::try_from_secs_f64(left as f64 / pace) {
-            Ok(time) if snapshot.finished > 0 => {
-                format!("{} left", durations::format(Duration::from_secs(time.as_secs())))
+    fn describe_pause(&self, pause: Pause, snapshot: &Snapshot) -> String {
+        let (zone, wall) = (self.screen.zone(), clock::now());
+        let (why, times) = match pause {
+            Pause::Outage(StopReason::Unreachable, times) => ("vendor cannot be reached", times),
+            Pause::Outage(_, times) => ("vendor is down", times),
+            Pause::Throttled(times) => ("vendor asks for fewer calls", times),
+            Pause::Draining(_) => {
+                return format!("stopping: {} calls under way are waited for", snapshot.in_flight);
             }
-            _ => "time left unknown".to_owned(),
+        };
+        let times = clock_of(times, snapshot.now, wall);
+        let since = zone.show(times.since.0, "%T");
+        format!("paused since {since}: {why}; {}", times.text(zone, wall))
+    }
+
+    /// Returns the lines below the bar, each fitted to the terminal.
+    fn block(&self, figures: &output::Progress, pause: Option<&str>) -> String {
+        let parts = figures.parts(self.price.as_ref(), self.screen.zone(), clock::now());
+        let columns = block_columns();
+        let lines = fitted(&parts, columns, if pause.is_some() { 1 } else { 2 });
+        let pause = pause.map(|pause| cut(pause, columns));
+        lines.into_iter().chain(pause).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// Distributes parts over at most `most` lines of at most `columns` characters. Parts for which
+/// there is no room are left out.
+fn fitted(parts: &[String], columns: usize, most: usize) -> Vec<String> {
+    const BETWEEN: &str = " · ";
+    let mut lines: Vec<String> = Vec::new();
+    let width = |text: &str| text.chars().count();
+    for part in parts {
+        let begun = lines.len();
+        match lines.last_mut() {
+            Some(line) if width(line) + width(BETWEEN) + width(part) <= columns => {
+                *line += BETWEEN;
+                *line += part;
+            }
+            _ if begun < most => lines.push(cut(part, columns)),
+            _ => break,
         }
+    }
+    lines
+}
+
+/// Cuts a line to a number of characters.
+fn cut(line: &str, columns: usize) -> String {
+    if line.chars().count() <= columns {
+        return line.to_owned();
+    }
+    line.chars().take(columns.saturating_sub(1)).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_fitted_to_the_terminal() {
+        let parts = ["checked 1 of 9", "20s left", "charged 1", "2 calls/s"].map(str::to_owned);
+        let all = "checked 1 of 9 · 20s left · charged 1 · 2 calls/s";
+        for (columns, most, lines) in [
+            (80, 2, &[all][..]),
+            (26, 2, &["checked 1 of 9 · 20s left", "charged 1 · 2 calls/s"]),
+            (26, 1, &["checked 1 of 9 · 20s left"]),
+            (20, 2, &["checked 1 of 9", "20s left · charged 1"]),
+            (8, 1, &["checked…"]),
+        ] {
+            assert_eq!(fitted(&parts, columns, most), lines, "{columns}");
+        }
+    }
+
+    #[test]
+    fn times_of_a_pause_are_shown_on_the_clock() {
+        let secs = Duration::from_secs;
+        let times = PauseTimes { since: secs(10), next_call: Some(secs(25)), gives_up: None };
+        let clock = clock_of(times, secs(20), WallMs(1_000_000));
+        assert_eq!(clock.since, Utc(WallMs(990_000)));
+        assert_eq!((clock.next_call_at, clock.gives_up_at), (Some(Utc(WallMs(1_005_000))), None));
     }
 }

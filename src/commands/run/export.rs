@@ -34,7 +34,12 @@ use crate::term::Screen;
 pub fn export(args: &ExportArgs, origins: &Origins) -> Result<ExitCode, Error> {
     let config = RunConfig::new(&args.job, origins)?;
     let screen = Screen::new(&config.screen);
-    make_again(&config, args.number, &screen)
+    let made = make_again(&config, args.number, &screen);
+    Ok(made.unwrap_or_else(|error| {
+        let error = origins.explain(error);
+        screen.fail(&error, false);
+        error.code
+    }))
 }
 
 fn make_again(config: &RunConfig, run: Option<u64>, screen: &Screen) -> Result<ExitCode, Error> {
@@ -43,7 +48,9 @@ fn make_again(config: &RunConfig, run: Option<u64>, screen: &Screen) -> Result<E
     let (source, layout, destination) = open_input(config, screen)?;
     destination.check_writable()?;
     let preview = ledger::preview(&job.ledger)?;
-    let (interrupts, _signals) = Interrupts::listen().map_err(internal)?;
+    let asked = screen.clone();
+    let (interrupts, _signals) =
+        Interrupts::listen(move || asked.show_doing()).map_err(internal)?;
     let is_stopped = || interrupts.count() > 0;
     let mut input = Input::new(source, layout, job.reading.clone(), preview.hasher());
     let mut surveyed =
@@ -70,7 +77,8 @@ fn make_again(config: &RunConfig, run: Option<u64>, screen: &Screen) -> Result<E
     let left = SendingResult { state, ledger: Some(ledger), ended: Ended::Exported };
     let (destination, interrupts) = (&destination, &interrupts);
     let setting = Setting { config, destination, screen, interrupts, begun };
-    setting.end(left, &input, &surveyed, funnel, &run, Duration::ZERO)
+    let told = setting.end(left, &input, &surveyed, funnel, &run, Duration::ZERO);
+    Ok(told.exit())
 }
 
 /// Finds the run whose output is wanted.

@@ -48,7 +48,7 @@ pub(super) fn wait_for_run<L: Ledger>(
         match found.run {
             RunRef::Open(run) => {
                 let words = "this worker only helps, and writes no output";
-                screen.say(&format!("joined run {}: {words}", run.0));
+                screen.note(&format!("joined run {}: {words}", run.0));
                 return Ok(found);
             }
             RunRef::Finished { .. } => return Ok(found),
@@ -61,7 +61,7 @@ pub(super) fn wait_for_run<L: Ledger>(
             return Err(interrupted(PassError::Interrupted, interrupts));
         }
         if !std::mem::replace(&mut has_said, true) {
-            screen.say("waiting for another worker to begin the run");
+            screen.note("waiting for another worker to begin the run");
         }
         sleep(POLL);
     }

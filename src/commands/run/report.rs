@@ -67,6 +67,8 @@ impl StartFacts<'_> {
             input: input.source.label().to_owned(),
             begun: run.found.created_at,
             ended_at: at,
+            zone: job.zone.clone(),
+            tax: job.tax,
         }
     }
 }

@@ -234,7 +234,7 @@ impl<R: ReadRows> Rounds<'_, R> {
         let (reason, mut ledger) = match (plain_reason(&dispatcher), ledger) {
             (Some(reason), Some(ledger)) => (reason, ledger),
             (_, ledger) => {
-                self.sending.close();
+                self.sending.close(&mut dispatcher);
                 // Answers that could not be recorded are declared lost by another worker, because
                 // the end of this start is not noted.
                 let ledger = ledger.filter(|_| !dispatcher.has_failed());
@@ -276,8 +276,13 @@ impl<R: ReadRows> Rounds<'_, R> {
         self.end(dispatcher, None, ended)
     }
 
-    fn end<L>(self, dispatcher: Dispatcher, ledger: Option<L>, ended: Ended) -> SendingResult<L> {
-        self.sending.close();
+    fn end<L>(
+        self,
+        mut dispatcher: Dispatcher,
+        ledger: Option<L>,
+        ended: Ended,
+    ) -> SendingResult<L> {
+        self.sending.close(&mut dispatcher);
         SendingResult { state: dispatcher.into_state(), ledger, ended }
     }
 }

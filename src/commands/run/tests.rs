@@ -60,7 +60,8 @@ fn run_with(trap: Option<Trap>, read: impl ReadRows) -> Seen {
     let (screen, vendor, interrupts) = (&screen, &vendor, &interrupts);
     let setting = Setting { config, destination, screen, interrupts, begun };
     let start = Start { setting, vendor };
-    let result = start.run_stages(ledger, source, layout, signals, read);
+    let told = start.run_stages(ledger, source, layout, signals, read);
+    let result = told.and_then(|told| told.0);
     let summary = std::fs::read(path("out.csv.summary.json")).expect("the summary is written");
     let shown = place.open(clock::now()).unwrap();
     Seen {

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::finish::{Ended, SendingResult};
 use crate::api::{self, HttpVerifier};
 use crate::commands::internal;
-use crate::engine::{self, Delivery, Dispatcher, Signals};
+use crate::engine::{self, Delivery, Dispatcher, Observer, Signals};
 use crate::error::Error;
 use crate::ledger::{Ledger, LedgerError, OpenRun, Others};
 use crate::model::attempt::Tick;
@@ -110,7 +110,6 @@ impl<'a, R: ReadRows> Sending<'a, R> {
         let read = move || read(&input, fingerprint, &give);
         let reader = std::thread::Builder::new().name("reader".to_owned()).spawn(read);
         let Self { client, signals, progress, begun, .. } = self;
-        let on_progress = |seen: &engine::Snapshot| progress.show(seen);
         // If the reader cannot be started, the rows break off at once.
         let ledger = client.runtime.block_on(engine::verify(
             dispatcher,
@@ -119,7 +118,7 @@ impl<'a, R: ReadRows> Sending<'a, R> {
             &mut rows,
             signals,
             *begun,
-            on_progress,
+            *progress,
         ));
         drop(rows);
         let read = match reader {
@@ -143,7 +142,7 @@ impl<'a, R: ReadRows> Sending<'a, R> {
     ) -> SendingResult<L> {
         let Round { ledger, lost, read } =
             self.one_round(&mut dispatcher, ledger, run, input, fingerprint);
-        self.close();
+        self.close(&mut dispatcher);
         SendingResult::of(dispatcher, ledger, lost, read)
     }
 
@@ -160,12 +159,16 @@ impl<'a, R: ReadRows> Sending<'a, R> {
     /// Tells the user once that this worker waits for others.
     pub(super) fn say_waiting(&mut self, screen: &Screen, others: &Others) {
         if !others.living.is_empty() && !std::mem::replace(&mut self.has_said_waiting, true) {
-            screen.say(&format!("waiting for the other workers: {}", others.hosts()));
+            screen.note(&format!("waiting for the other workers: {}", others.hosts()));
         }
     }
 
-    /// Ends the stage.
-    pub(super) fn close(self) {
+    /// Ends the stage. Passes on what the dispatcher has still to tell.
+    pub(super) fn close(self, dispatcher: &mut Dispatcher) {
+        let now = self.begun.elapsed();
+        while let Some(notice) = dispatcher.take_notice() {
+            self.progress.notice(notice, now);
+        }
         let Client { runtime, verifier } = self.client;
         drop(verifier);
         // The runtime does not wait for a name server that does not answer.

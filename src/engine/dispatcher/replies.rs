@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::super::intents::{Effect, Next, Ticket};
+use super::super::notice::Notice;
 use super::super::work::Job;
 use super::Dispatcher;
 use crate::model::attempt::{AttemptId, Settlement, Tick, WallMs};
@@ -31,7 +32,7 @@ impl Dispatcher {
         conceal_all(&mut texts, ticket.subject());
         self.budget.settle(charge(class), class.was_sent());
         self.watch.answered(class, now.saturating_sub(flight.sent_at), told.as_deref());
-        let is_throttled = self.pace.replied(class, flight, retry_after, now);
+        let is_throttled = self.pace.replied(class, told.as_deref(), flight, retry_after, now);
         self.watch.stats.throttles += u64::from(is_throttled);
         let spent = self.table.state(flight.at).spent.after(class);
         let retries_in_other_kind =
@@ -75,7 +76,9 @@ impl Dispatcher {
 
     /// Gives up all calls in flight: they are in doubt.
     pub(super) fn abandon(&mut self, wall: WallMs) {
-        for (attempt, flight) in self.intents.abandon() {
+        let abandoned = self.intents.abandon();
+        self.notices.add(Notice::Abandoned { calls: abandoned.len() });
+        for (attempt, flight) in abandoned {
             let class = Class::InDoubt(Lost::Interrupted);
             self.watch.stats.sent += 1;
             self.budget.settle(charge(class), true);

@@ -39,7 +39,7 @@ impl Dispatcher {
     /// the costs and verdicts of all workers, and `others` the other living workers.
     pub fn begin_round(&mut self, table: PairTable, run: RunTotals, others: &[StartId]) {
         self.table = table;
-        self.tally = run.tally;
+        (self.tally, self.matches) = (run.tally, run.matches);
         self.budget.begin_round();
         self.pace.begin_round();
         self.watch.begin_round(run.verdicts);

@@ -196,7 +196,9 @@ fn the_breaker_is_seen_in_the_progress() {
     world.begin();
     world.play_until(secs(60));
     let pause = world.snapshot().pause;
-    assert_eq!(pause, Some(Pause::Outage(StopReason::SourceDown)));
+    let Some(Pause::Outage(StopReason::SourceDown, times)) = pause else { panic!("{pause:?}") };
+    assert!(times.since < secs(2) && times.next_call.is_none_or(|at| at >= secs(60)), "{times:?}");
+    assert_eq!(times.gives_up, Some(times.since + secs(1800)));
 }
 
 #[test]

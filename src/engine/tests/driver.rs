@@ -13,9 +13,11 @@ use tokio::time::{Instant, sleep};
 use super::story::{candidate, deadline_after, ms, options, secs};
 use super::vendor::{Answer, CUT, Call, MATCH};
 use crate::api::Verifier;
-use crate::engine::{Delivery, Dispatcher, EngineOptions, RunState, verify};
+use crate::engine::{
+    Delivery, Dispatcher, EngineOptions, Notice, Observer, RunState, Snapshot, verify,
+};
 use crate::ledger::{Journal, LedgerError, Recorded, Unrecorded};
-use crate::model::attempt::{Batch, StartId};
+use crate::model::attempt::{Batch, StartId, Tick};
 use crate::model::reply::Reply;
 use crate::model::stop::{Signal, StopReason};
 use crate::model::subject::Subject;
@@ -88,7 +90,24 @@ struct Seen {
     batches: Vec<Batch>,
     most_open: usize,
     took: Duration,
+    watcher: Watcher,
+}
+
+/// What an observer has seen.
+#[derive(Default)]
+struct Watcher {
     glimpses: usize,
+    notices: Vec<Notice>,
+}
+
+impl Observer for Watcher {
+    fn progress(&mut self, _: &Snapshot) {
+        self.glimpses += 1;
+    }
+
+    fn notice(&mut self, notice: Notice, _: Tick) {
+        self.notices.push(notice);
+    }
 }
 
 /// The setup of a run.
@@ -123,7 +142,7 @@ impl Setup {
         let mut run = Dispatcher::new(&self.options, table, RunTotals::default(), StartId(1));
         let (rows_in, mut rows) = mpsc::channel(1);
         let (signals_in, mut signals) = mpsc::channel(2);
-        let mut glimpses = 0;
+        let mut watcher = Watcher::default();
         let reader = async move {
             for pair in 0..self.pairs {
                 sleep(ms(1)).await;
@@ -143,9 +162,9 @@ impl Setup {
             }
         };
         let main = async {
-            let told = |_: &_| glimpses += 1;
             let ledger =
-                verify(&mut run, &vendor, journal, &mut rows, &mut signals, start, told).await;
+                verify(&mut run, &vendor, journal, &mut rows, &mut signals, start, &mut watcher)
+                    .await;
             (ledger, start.elapsed())
         };
         // A reader that waits for a run which has stopped is given up.
@@ -158,7 +177,7 @@ impl Setup {
             batches: facts.take(),
             most_open: vendor.most_open.get(),
             took,
-            glimpses,
+            watcher,
         }
     }
 }
@@ -172,7 +191,8 @@ async fn a_whole_run_keeps_its_slots_busy() {
     let settlements: usize = seen.batches.iter().map(|batch| batch.settlements.len()).sum();
     assert_eq!((intents, settlements), (40, 40));
     assert!(seen.took < ms(40 / 4 * 110 + 50), "{:?}", seen.took);
-    assert!(seen.glimpses >= 5 && outcome.failure.is_none());
+    assert!(seen.watcher.glimpses >= 5 && outcome.failure.is_none());
+    assert_eq!(seen.watcher.notices, []);
     assert_eq!(seen.ledger.unwrap(), seen.batches.len());
 }
 
@@ -195,6 +215,10 @@ async fn the_first_signal_drains_and_the_second_abandons() {
     assert!(left.took < ms(2100), "{:?}", left.took);
     let reason = Some(StopReason::Interrupted(Signal::Interrupt));
     assert_eq!((drained.state.stop, left.state.stop), (reason, reason));
+    let stopping =
+        Notice::Stopping { reason: StopReason::Interrupted(Signal::Interrupt), in_flight: 4 };
+    assert_eq!(drained.watcher.notices, [stopping.clone()]);
+    assert_eq!(left.watcher.notices, [stopping, Notice::Abandoned { calls: 4 }]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -52,7 +52,7 @@ pub(super) fn failed(ledger: &LedgerName, act: &'static str, error: &Error) -> L
         | SqlState::CRASH_SHUTDOWN
         | SqlState::CANNOT_CONNECT_NOW
         | SqlState::TOO_MANY_CONNECTIONS => unreachable_server(ledger, message.to_owned()),
-        SqlState::LOCK_NOT_AVAILABLE => LedgerError::Locked(ledger.clone()),
+        SqlState::LOCK_NOT_AVAILABLE => LedgerError::Locked(ledger.clone(), None),
         SqlState::DATA_CORRUPTED | SqlState::INDEX_CORRUPTED => storage("read", true, message),
         _ => storage(act, false, message),
     }

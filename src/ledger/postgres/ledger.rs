@@ -20,8 +20,8 @@ use super::session::Session;
 use super::worker::Worker;
 use crate::ledger::{
     AttemptDetail, Beat, Facts, FoundRun, Identity, Journal, Ledger, LedgerError, LedgerName, News,
-    OpenRun, Others, OwnAttempt, Purged, Recorded, RunId, RunRef, ShowLedger, Slots, SlotsWish,
-    Standing, StartEnd, StartRequest, StartRole, Status, Unrecorded, key,
+    OpenRun, Others, OwnAttempt, Purgeable, Purged, Recorded, RunId, RunRef, ShowLedger, Slots,
+    SlotsWish, Standing, StartEnd, StartRequest, StartRole, Status, Unrecorded, key,
 };
 use crate::model::attempt::{AttemptId, Batch, StartId, WallMs};
 use crate::rules::body::BodyKind;
@@ -171,7 +171,7 @@ impl PgLedger {
             let told = self.worker.ask(async move |session: &mut Session| act(session).await);
             let may_be_dead = match &told {
                 Err(LedgerError::UnderWay { may_be_dead, .. }) => *may_be_dead,
-                Err(LedgerError::Locked(_)) => None,
+                Err(LedgerError::Locked(..)) => None,
                 _ => return told,
             };
             if begun.elapsed() >= self.lock_wait.max(longest(may_be_dead)) {
@@ -240,6 +240,12 @@ impl Facts for PgLedger {
 
     fn unsettled(&mut self) -> Result<u64, LedgerError> {
         self.worker.ask_patiently(async |session: &mut Session| session.count_unsettled().await)
+    }
+
+    fn purgeable(&mut self, before: WallMs) -> Result<Purgeable, LedgerError> {
+        let before = WallMs(before.0 + self.shift_ms);
+        self.worker
+            .ask_patiently(async move |session: &mut Session| session.count_removable(before).await)
     }
 }
 
@@ -375,7 +381,7 @@ impl PgLedger {
                     tracing::warn!(%error, "the room of the removed rows is not free yet");
                 }
             }
-            Ok(Purged { attempts, kept: old.saturating_sub(attempts), wiped: true })
+            Ok(Purged { attempts, kept: old.saturating_sub(attempts), wiped: true, shrunk: None })
         })
     }
 }

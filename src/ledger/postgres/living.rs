@@ -8,7 +8,6 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
@@ -158,7 +157,7 @@ impl Session {
     fn under_way(&self, of: &Unended, why: &str, may_be_dead: Option<Duration>) -> LedgerError {
         let Unended { run, host, began_at, .. } = of;
         let since = Timestamp::from_millisecond(*began_at).unwrap_or_default();
-        let since = since.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M");
+        let since = since.strftime("%F %H:%M UTC");
         LedgerError::UnderWay {
             ledger: self.access.name.clone(),
             what: format!("is in use: run {run} is under way on {host} since {since}, and {why}"),

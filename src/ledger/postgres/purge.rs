@@ -9,9 +9,11 @@ use tokio_postgres::SimpleQueryMessage;
 
 use super::ends::compute_ends;
 use super::session::Session;
-use crate::ledger::codes::doubt_codes;
-use crate::ledger::{DAY_MS, LedgerError};
+use crate::ledger::codes::{codes_of, doubt_codes};
+use crate::ledger::{DAY_MS, LedgerError, Purgeable};
 use crate::model::attempt::WallMs;
+use crate::model::money::Charge;
+use crate::rules::classify::charge;
 
 /// Open runs, and all runs that they took over.
 pub(super) const OPEN_AND_TAKEN_OVER: &str = "WITH RECURSIVE kept (id) AS (
@@ -39,22 +41,31 @@ impl Session {
             .await?;
         Ok(removed)
     }
+
+    /// Counts what a purge would remove. See [`crate::ledger::Facts::purgeable`].
+    pub(super) async fn count_removable(&self, before: WallMs) -> Result<Purgeable, LedgerError> {
+        let charged = codes_of(|class| charge(class) == Charge::Charged);
+        let query = format!(
+            "SELECT count(*), count(*) FILTER (WHERE s.class IN ({charged})), {} {}",
+            old(before),
+            removable(before, OPEN_AND_TAKEN_OVER)
+        );
+        let row = self.client.query_one(&query, &[]).await.map_err(self.read_failed())?;
+        let [attempts, charged, old] = [0, 1, 2].map(|at| row.get::<_, i64>(at).cast_unsigned());
+        Ok(Purgeable { attempts, charged, kept: old.saturating_sub(attempts) })
+    }
 }
 
 /// Returns the statements of a purge, which select the number of removed attempts, and then the
 /// number of all attempts of that age. They contain numbers only, so that nothing has to be quoted.
 fn script(before: WallMs, utc_offset_ms: i64, kept_runs: &str) -> String {
-    let (doubts, before) = (doubt_codes(), before.0);
+    let (removable, old) = (removable(before, kept_runs), old(before));
     let ends = compute_ends("SELECT pair FROM bereft");
     format!(
         "CREATE TEMP TABLE to_remove (attempt bigint PRIMARY KEY) ON COMMIT DROP;
-         INSERT INTO to_remove SELECT s.attempt FROM settlements s JOIN starts t
-                ON s.attempt >= t.id::int8 << 32 AND s.attempt < (t.id::int8 + 1) << 32
-            WHERE s.at < {before} AND s.class NOT IN ({doubts}) AND t.run NOT IN ({kept_runs});
+         INSERT INTO to_remove SELECT s.attempt {removable};
          SELECT count(*) FROM to_remove;
-         SELECT (SELECT count(*) FROM settlements WHERE at < {before})
-            + (SELECT count(*) FROM orphans o WHERE o.at < {before} AND NOT EXISTS
-                (SELECT 1 FROM settlements s WHERE s.attempt = o.attempt));
+         SELECT {old};
          INSERT INTO purged_days
             SELECT (s.at + {utc_offset_ms}) / {DAY_MS}, s.class, count(*)
             FROM settlements s JOIN to_remove USING (attempt) GROUP BY 1, 2
@@ -68,6 +79,26 @@ fn script(before: WallMs, utc_offset_ms: i64, kept_runs: &str) -> String {
          DELETE FROM pairs p USING bereft b WHERE p.pair = b.pair AND NOT p.open
             AND NOT EXISTS (SELECT 1 FROM intents i WHERE i.pair = b.pair);
          {ends}"
+    )
+}
+
+/// Returns the end of a query for the settlements `s` that a purge removes.
+fn removable(before: WallMs, kept_runs: &str) -> String {
+    let (doubts, before) = (doubt_codes(), before.0);
+    format!(
+        "FROM settlements s JOIN starts t
+            ON s.attempt >= t.id::int8 << 32 AND s.attempt < (t.id::int8 + 1) << 32
+         WHERE s.at < {before} AND s.class NOT IN ({doubts}) AND t.run NOT IN ({kept_runs})"
+    )
+}
+
+/// Returns the expression for the number of all attempts of that age.
+fn old(before: WallMs) -> String {
+    let before = before.0;
+    format!(
+        "(SELECT count(*) FROM settlements WHERE at < {before})
+         + (SELECT count(*) FROM orphans o WHERE o.at < {before} AND NOT EXISTS
+            (SELECT 1 FROM settlements s WHERE s.attempt = o.attempt))"
     )
 }
 

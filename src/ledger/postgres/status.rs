@@ -10,6 +10,7 @@ use super::living::{COUNTS_AS_LIVING, LIVES};
 use super::meta;
 use super::session::Session;
 use crate::ledger::codes::{KILLED, doubt_codes};
+use crate::ledger::status::runs_under_way;
 use crate::ledger::{
     AttemptDetail, DAY_MS, DayTotal, Doubt, LedgerError, RunId, RunLine, Status, WorkerLine,
 };
@@ -30,13 +31,17 @@ impl Session {
         self.begin_reading().await?;
         let status = async {
             let origin = meta::get(&self.client, &self.access.name, "origin").await?;
+            let (runs, workers) = (self.run_lines().await?, self.worker_lines().await?);
+            let now = self.rows("SELECT (extract(epoch FROM now()) * 1000)::int8").await?;
+            let now = now.first().map_or(WallMs(0), |row| WallMs(row.get(0)));
             Ok(Status {
+                under_way: runs_under_way(&workers, &runs, now),
                 origin: origin.unwrap_or_default(),
-                runs: self.run_lines().await?,
+                runs,
                 doubts: self.doubts(most_doubts).await?,
                 doubts_total: self.count_doubts().await?,
                 unsettled: self.count_unsettled().await?,
-                workers: self.worker_lines().await?,
+                workers,
                 days: self.days(utc_offset_ms).await?,
             })
         };
@@ -134,7 +139,9 @@ impl Session {
 
     async fn worker_lines(&self) -> Result<Vec<WorkerLine>, LedgerError> {
         let query = format!(
-            "SELECT s.run, s.host, s.began_at, {LIVES}, b.left_over
+            "SELECT s.run, s.host, s.began_at, {LIVES}, b.left_over, (SELECT count(*) FROM intents i
+                WHERE i.attempt >= s.id::int8 << 32 AND i.attempt < (s.id::int8 + 1) << 32
+                    AND i.at > (extract(epoch FROM now()) * 1000)::int8 - 60000)
              FROM starts s JOIN beats b ON b.start = s.id WHERE {COUNTS_AS_LIVING} ORDER BY s.id"
         );
         let line = |row: &Row| WorkerLine {
@@ -143,6 +150,7 @@ impl Session {
             since: WallMs(row.get(2)),
             lives: row.get(3),
             left: row.get::<_, i64>(4).cast_unsigned(),
+            recent_calls: row.get::<_, i64>(5).cast_unsigned(),
         };
         Ok(self.rows(&query).await?.iter().map(line).collect())
     }

@@ -14,8 +14,8 @@ use super::ledger::SqliteLedger;
 use super::sums::{INTENT, SETTLEMENT, STANDING, damaged};
 use crate::ledger::codes::{KILLED, end_codes, text_columns};
 use crate::ledger::{
-    AttemptDetail, EarlierFact, Facts, FoundRun, Identity, LedgerError, OwnAttempt, RunId, RunRef,
-    Standing, StartRequest,
+    AttemptDetail, EarlierFact, Facts, FoundRun, Identity, LedgerError, OwnAttempt, Purgeable,
+    RunId, RunRef, Standing, StartRequest,
 };
 use crate::model::attempt::{AttemptId, PairKey, WallMs};
 use crate::model::class::Class;
@@ -135,6 +135,10 @@ impl Facts for SqliteLedger {
 
     fn unsettled(&mut self) -> Result<u64, LedgerError> {
         self.unsettled_from(self.first_unsettled()?)
+    }
+
+    fn purgeable(&mut self, before: WallMs) -> Result<Purgeable, LedgerError> {
+        self.count_removable(before)
     }
 }
 

@@ -14,8 +14,8 @@ use tokio::sync::oneshot;
 use super::ledger::SqliteLedger;
 use crate::ledger::codes::text_columns;
 use crate::ledger::{
-    AttemptDetail, Journal, Ledger, LedgerError, OpenRun, Purged, Recorded, RunId, StartEnd,
-    StartRequest, Unrecorded,
+    AttemptDetail, Journal, Ledger, LedgerError, OpenRun, ProgressNote, Purged, Recorded, RunId,
+    StartEnd, StartRequest, Unrecorded,
 };
 use crate::model::attempt::{AttemptId, Batch, Settlement, WallMs};
 use crate::model::texts::Text;
@@ -97,6 +97,12 @@ impl Ledger for SqliteLedger {
         }
         self.note_start_ended(run, ending)?;
         self.note_run_ended(run.id, ending)
+    }
+
+    fn progress_note(&self) -> Option<ProgressNote> {
+        let note = self.lock.as_ref()?.note().ok()?;
+        // The run does not depend on the note.
+        Some(Box::new(move |run| drop(note.update(run))))
     }
 
     fn remembered_body(&mut self) -> Result<Option<BodyKind>, LedgerError> {

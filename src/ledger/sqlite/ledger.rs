@@ -40,7 +40,8 @@ pub(crate) struct SqliteLedger {
     pub(super) file: Option<FileId>,
     /// True once SQLite's own check of the B-trees has been run.
     pub(super) trees_checked: bool,
-    _lock: Option<Lock>,
+    /// The right to write; `None` if the ledger is only read.
+    pub(super) lock: Option<Lock>,
 }
 
 impl SqliteLedger {
@@ -48,10 +49,10 @@ impl SqliteLedger {
     pub(in crate::ledger) fn open(
         location: &FileLocation,
         lock_wait: Duration,
-        now: impl FnOnce() -> WallMs,
+        now: impl Fn() -> WallMs,
     ) -> Result<Self, LedgerError> {
         private_parent(&location.ledger)?;
-        let lock = Lock::take(&location.ledger, lock_wait)?;
+        let lock = Lock::take(&location.ledger, lock_wait, &now)?;
         let record = WitnessRecord::read(&location.ledger);
         let key = key_to_write(location, record.as_ref())?;
         if let Some(says) = &record {
@@ -78,7 +79,7 @@ impl SqliteLedger {
             witness: None,
             file: FileId::of(&location.ledger).ok(),
             trees_checked: false,
-            _lock: Some(lock),
+            lock: Some(lock),
         };
         // If the ledger is refused below, its files must stay as they are. Closing the connection
         // must not checkpoint the WAL.
@@ -117,7 +118,7 @@ impl SqliteLedger {
             witness: None,
             file: None,
             trees_checked,
-            _lock: None,
+            lock: None,
         })
     }
 

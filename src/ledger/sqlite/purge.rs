@@ -10,9 +10,11 @@ use rusqlite::params;
 use super::facts::merge;
 use super::ledger::SqliteLedger;
 use super::sums::{INTENT, SETTLEMENT, STANDING};
-use crate::ledger::codes::doubt_codes;
-use crate::ledger::{DAY_MS, LedgerError, Purged};
+use crate::ledger::codes::{codes_of, doubt_codes};
+use crate::ledger::{DAY_MS, LedgerError, Purgeable, Purged};
 use crate::model::attempt::WallMs;
+use crate::model::money::Charge;
+use crate::rules::classify::charge;
 
 impl SqliteLedger {
     /// Removes attempts by age. See [`crate::ledger::Ledger::purge`].
@@ -24,21 +26,9 @@ impl SqliteLedger {
         self.connection.pragma_update(None, "secure_delete", "ON")?;
         let merged_to = self.merged_to()?;
         let transaction = self.connection.transaction()?;
-        let doubts = doubt_codes();
         transaction.execute_batch("CREATE TEMP TABLE to_remove (id INTEGER PRIMARY KEY)")?;
-        // The attempts that a run took over count as its own: while the run is open they are kept,
-        // however old, so that their calls are not made again.
-        let attempts = transaction.execute(
-            &format!(
-                "INSERT INTO to_remove
-                     WITH RECURSIVE kept_runs (id) AS (SELECT id FROM runs WHERE state = 'open'
-                        UNION SELECT r.superseded FROM runs r JOIN kept_runs l ON r.id = l.id)
-                     SELECT i.id FROM intents i JOIN settlements s ON s.id = i.id
-                     WHERE {INTENT} AND {SETTLEMENT} AND s.at < ?1 AND s.class NOT IN ({doubts})
-                        AND i.run IN (SELECT id FROM runs EXCEPT SELECT id FROM kept_runs)"
-            ),
-            [before.0],
-        )?;
+        let attempts = transaction
+            .execute(&format!("INSERT INTO to_remove SELECT i.id {}", removable()), [before.0])?;
         let old: u64 = transaction.query_row(
             "SELECT count(*) FROM settlements WHERE at < ?1",
             [before.0],
@@ -73,8 +63,56 @@ impl SqliteLedger {
         // into the file and truncated. SQLite reports a reader that prevents this in a row, and not
         // as an error. Any other error of the checkpoint comes after the commit: the rows are
         // removed all the same.
+        let wiped = self.truncate_wal()?;
+        let shrunk = if wiped && attempts > 0 { self.shrink() } else { None };
+        Ok(Purged { attempts, kept: old.saturating_sub(attempts), wiped, shrunk })
+    }
+
+    /// Checkpoints the WAL into the file, and empties it. Returns `false` if a reader prevents it.
+    fn truncate_wal(&self) -> Result<bool, LedgerError> {
         let busy: i64 =
             self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-        Ok(Purged { attempts, kept: old.saturating_sub(attempts), wiped: busy == 0 })
+        Ok(busy == 0)
     }
+
+    /// Makes the file smaller by the room of the removed rows, and returns its sizes before and
+    /// after. Returns `None` if there is no room for the copy that this needs, or a reader prevents
+    /// it: the room is used for later rows.
+    fn shrink(&self) -> Option<(u64, u64)> {
+        let size = || std::fs::metadata(&self.path).map(|file| file.len()).ok();
+        let before = size()?;
+        self.connection.execute_batch("VACUUM").ok()?;
+        self.truncate_wal().ok()?;
+        Some((before, size()?)).filter(|(before, after)| after < before)
+    }
+
+    /// Counts what a purge would remove. See [`crate::ledger::Facts::purgeable`].
+    pub(super) fn count_removable(&self, before: WallMs) -> Result<Purgeable, LedgerError> {
+        let charged = codes_of(|class| charge(class) == Charge::Charged);
+        let query = format!(
+            "SELECT count(*), count(*) FILTER (WHERE s.class IN ({charged})),
+                (SELECT count(*) FROM settlements WHERE at < ?1) {}",
+            removable()
+        );
+        Ok(self.connection.query_row(&query, [before.0], |row| {
+            let (attempts, charged, old): (u64, u64, u64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(Purgeable { attempts, charged, kept: old.saturating_sub(attempts) })
+        })?)
+    }
+}
+
+/// Returns the end of a query for the attempts that a purge removes: `i` is the intent, `s` the
+/// settlement, and `?1` the time before which they were settled. The attempts that a run took over
+/// count as its own: while the run is open they are kept, however old, so that their calls are not
+/// made again.
+fn removable() -> String {
+    let doubts = doubt_codes();
+    format!(
+        "FROM intents i JOIN settlements s ON s.id = i.id
+         WHERE {INTENT} AND {SETTLEMENT} AND s.at < ?1 AND s.class NOT IN ({doubts})
+            AND i.run IN (SELECT id FROM runs EXCEPT SELECT id FROM (
+                WITH RECURSIVE kept_runs (id) AS (SELECT id FROM runs WHERE state = 'open'
+                    UNION SELECT r.superseded FROM runs r JOIN kept_runs l ON r.id = l.id)
+                SELECT id FROM kept_runs))"
+    )
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::ledger::SqliteLedger;
+use super::note;
 use crate::ledger::codes::{codes_of, doubt_codes};
 use crate::ledger::{
     DAY_MS, DayTotal, Doubt, HISTORY, LedgerError, LedgerName, RunId, RunLine, ShowLedger, Status,
@@ -32,6 +33,7 @@ impl ShowLedger for SqliteLedger {
             // Attempts of all starts are counted, so that the remains of a damaged ledger are shown
             // too.
             workers: Vec::new(),
+            under_way: note::read(&self.path).and_then(|(_, run)| run).into_iter().collect(),
             unsettled: self.unsettled_from(0)?,
             days: self.days(utc_offset_ms)?,
         })

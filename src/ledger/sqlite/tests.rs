@@ -57,7 +57,7 @@ fn a_held_foreign_or_unknown_ledger_is_refused() {
             .map(drop)
             .map_err(|e| (e.exit_code(), e))
     };
-    assert!(matches!(open(&location), Err((ExitCode::LedgerBusy, LedgerError::Locked(_)))));
+    assert!(matches!(open(&location), Err((ExitCode::LedgerBusy, LedgerError::Locked(..)))));
     drop(held);
     let other =
         FileLocation { origin: "https://api.example.com:443".to_owned(), ..location.clone() };
@@ -138,7 +138,7 @@ fn a_nik_in_a_path_is_masked_in_errors() {
     let path = || std::path::PathBuf::from("d/3275014107900001.ledger");
     let name = || LedgerName::of_file(&path());
     for error in [
-        LedgerError::Locked(name()),
+        LedgerError::Locked(name(), None),
         LedgerError::Missing(name()),
         LedgerError::Lost { ledger: name(), what: "is gone".to_owned() },
         LedgerError::File { path: path(), act: "opened", source: std::io::Error::other("no") },
@@ -299,9 +299,10 @@ fn a_run_ends_also_where_there_is_no_room_for_the_merge() {
 fn a_held_ledger_is_waited_for_as_long_as_was_asked() {
     let place = LedgerFolder::new();
     let held = place.open();
-    let take = |wait| Lock::take(&place.location().ledger, Duration::from_millis(wait));
-    assert!(matches!(take(0), Err(LedgerError::Locked(_))));
-    assert!(matches!(take(1), Err(LedgerError::Locked(_))));
+    let take =
+        |wait| Lock::take(&place.location().ledger, Duration::from_millis(wait), || WallMs(1));
+    assert!(matches!(take(0), Err(LedgerError::Locked(..))));
+    assert!(matches!(take(1), Err(LedgerError::Locked(..))));
     std::thread::scope(|scope| {
         let waits = scope.spawn(|| take(60_000).map(drop));
         std::thread::sleep(Duration::from_millis(50));

@@ -11,14 +11,15 @@ use std::rc::Rc;
 use super::Trap;
 use crate::ledger::{
     AttemptDetail, DAY_MS, EarlierFact, Facts, FoundRun, HISTORY, Identity, Journal, Ledger,
-    LedgerError, LedgerName, OpenRun, OwnAttempt, Purged, Recorded, RunId, RunRef, Standing,
-    StartEnd, StartRequest, SupersededRun, Unrecorded,
+    LedgerError, LedgerName, OpenRun, OwnAttempt, Purgeable, Purged, Recorded, RunId, RunRef,
+    Standing, StartEnd, StartRequest, SupersededRun, Unrecorded,
 };
 use crate::model::attempt::{AttemptId, Batch, Intent, Settlement, StartId, WallMs};
 use crate::model::class::{Class, End, Lost};
 use crate::model::money::{Charge, Tally};
 use crate::model::texts::Texts;
 use crate::rules::body::BodyKind;
+use crate::rules::classify::charge;
 use crate::rules::estimate::History;
 use crate::rules::pair_key::PairHasher;
 use crate::rules::pair_table::{PairIndex, SortedKeys};
@@ -180,13 +181,7 @@ impl Store {
     }
 
     fn purge(&mut self, before: WallMs, utc_offset_ms: i64, kept_runs: &BTreeSet<u64>) -> Purged {
-        let old: Vec<u64> =
-            self.settlements.values().filter(|f| f.at < before).map(|f| f.attempt.0).collect();
-        let is_doomed = |attempt: &u64| {
-            let run = self.intents[attempt].0;
-            self.class(*attempt).end() != Some(End::InDoubt) && !kept_runs.contains(&run)
-        };
-        let to_remove: Vec<u64> = old.iter().copied().filter(is_doomed).collect();
+        let (to_remove, old) = self.removable(before, kept_runs);
         for attempt in &to_remove {
             let day = (self.at(*attempt).0 + utc_offset_ms) / DAY_MS;
             self.purged.push((day, self.class(*attempt)));
@@ -195,7 +190,18 @@ impl Store {
             self.voids.remove(attempt);
         }
         let attempts = to_remove.len() as u64;
-        Purged { attempts, kept: old.len() as u64 - attempts, wiped: true }
+        Purged { attempts, kept: old - attempts, wiped: true, shrunk: None }
+    }
+
+    /// Returns the attempts that a purge removes, and the number of all attempts of that age.
+    fn removable(&self, before: WallMs, kept_runs: &BTreeSet<u64>) -> (Vec<u64>, u64) {
+        let old: Vec<u64> =
+            self.settlements.values().filter(|f| f.at < before).map(|f| f.attempt.0).collect();
+        let is_doomed = |attempt: &u64| {
+            let run = self.intents[attempt].0;
+            self.class(*attempt).end() != Some(End::InDoubt) && !kept_runs.contains(&run)
+        };
+        (old.iter().copied().filter(is_doomed).collect(), old.len() as u64)
     }
 
     /// Returns the open runs, and all runs that they took over.
@@ -321,6 +327,15 @@ impl Facts for MemoryLedger {
     fn unsettled(&mut self) -> Result<u64, LedgerError> {
         let store = self.store.borrow();
         Ok((store.intents.len() - store.settlements.len()) as u64)
+    }
+
+    fn purgeable(&mut self, before: WallMs) -> Result<Purgeable, LedgerError> {
+        let store = self.store.borrow();
+        let (removable, old) = store.removable(before, &store.kept_runs());
+        let is_charged = |attempt: &&u64| charge(store.class(**attempt)) == Charge::Charged;
+        let (attempts, charged) =
+            (removable.len() as u64, removable.iter().filter(is_charged).count() as u64);
+        Ok(Purgeable { attempts, charged, kept: old - attempts })
     }
 }
 

@@ -5,16 +5,17 @@ use super::{count, duration};
 use crate::model::exit_code::ExitCode;
 use crate::model::finding::{Finding, Skipped, Spot};
 use crate::model::funnel::{Ages, Funnel};
-use crate::model::money::{Price, number, price_in_brackets};
+use crate::model::money::{number, price_in_brackets};
 use crate::rules::estimate::{Basis, Fit, max_charges_in_start};
-use crate::rules::forecast::{Forecast, Pace};
+use crate::rules::forecast::Forecast;
 
-/// Formats the forecast: the number of rows by what will be done with them, the charges, the time,
-/// and the budget. `stop` is the row at which the budget would end the run.
+/// Formats the forecast: the number of rows by what will be done with them, the charges, the
+/// budget, and at the end the price and the time, which stay on the screen. `stop` is the row at
+/// which the budget would end the run.
 pub fn forecast_words(forecast: &Forecast, stop: Option<&Spot>) -> String {
     let fit = forecast.fit.as_ref();
-    let budget = fit.map(|fit| budget(fit, forecast.price.as_ref(), stop)).unwrap_or_default();
-    funnel(forecast) + &charged(forecast) + &time(&forecast.pace) + &budget
+    let budget = fit.map(|fit| budget(fit, forecast, stop)).unwrap_or_default();
+    funnel(forecast) + &charged(forecast) + &budget + &price(forecast) + &time(forecast)
 }
 
 fn funnel(forecast: &Forecast) -> String {
@@ -59,9 +60,11 @@ fn charged(forecast: &Forecast) -> String {
     };
     let mut text = format!("charged    {:>12}{unit}\n", "calls");
     if charges.at_most > 0 {
-        text += &line("at least", charges.at_least, "none of them is made yet");
+        text += &line("at least", charges.at_least, "no call has been made yet");
         match charges.expected {
-            None => text += "  expected      unknown  the ledger has no answers yet to tell from\n",
+            None => {
+                text += "  expected      unknown  the ledger has no answers yet to estimate from (--charge-share)\n";
+            }
             Some(expected) => {
                 text += &line("expected", expected.calls, &basis(forecast.basis));
                 if expected.low != expected.high {
@@ -70,10 +73,10 @@ fn charged(forecast: &Forecast) -> String {
                 }
             }
         }
-        text += &line("at most", charges.at_most, "each pair is charged, once");
+        text += &line("at most", charges.at_most, "if every call is charged");
     }
     if saved > 0 {
-        text += &line("saved", saved, "duplicates, reused answers and rejected rows, not bought");
+        text += &line("saved", saved, "duplicates and answers of earlier runs, not paid again");
     }
     text
 }
@@ -89,15 +92,37 @@ fn basis(basis: Basis) -> String {
     }
 }
 
-fn time(pace: &Pace) -> String {
+/// Formats the highest price of the start.
+fn price(forecast: &Forecast) -> String {
+    let Forecast { charges, price, tax, fit, max_calls, .. } = forecast;
+    if charges.at_most == 0 {
+        return String::new();
+    }
+    let most = max_charges_in_start(charges.at_most, *fit, *max_calls);
+    let calls = count(most, "charged call");
+    let Some(price) = price else {
+        return format!("price      not set (--price): at most {calls}\n");
+    };
+    let mut text =
+        format!("price      at most {}: {calls} at {}\n", price.show(most), price.show(1));
+    if let Some(tax) = tax {
+        let (name, with_tax) = (tax.name(), price.show_with_tax(most, *tax));
+        text += &format!("           with {name} at most {with_tax}\n");
+    }
+    text
+}
+
+fn time(forecast: &Forecast) -> String {
+    let pace = &forecast.pace;
     let (Some(rate), Some(seconds)) = (pace.rate, pace.seconds.filter(|s| *s > 0)) else {
         return String::new();
     };
     let long = duration(seconds);
-    let mut text = format!("time       at {rate} calls/s: about {long} or more\n");
+    let mut text = format!("time       about {long} or more at {rate} calls/s");
     if let Some(finish) = &pace.finish {
-        text += &format!("           begun now, done {finish} or later\n");
+        text += &format!("; if it begins now, done {finish} or later");
     }
+    text += "\n";
     if let Some((nights, night)) = pace.nights {
         let night = duration(night);
         text += &format!("           {} of {night}\n", count(nights, "night"));
@@ -105,17 +130,17 @@ fn time(pace: &Pace) -> String {
     text
 }
 
-fn budget(fit: &Fit, price: Option<&Price>, stop: Option<&Spot>) -> String {
-    let money = price_in_brackets(price, fit.remaining);
+fn budget(fit: &Fit, forecast: &Forecast, stop: Option<&Spot>) -> String {
+    let money = price_in_brackets(forecast.price.as_ref(), fit.remaining);
     let left = count(fit.remaining, "charged call");
     let room = format!("{left}{money} left of {}", number(fit.max_charges));
-    let Some(after) = fit.stops_after else { return format!("budget     fits: {room}\n") };
-    let at = stop.map(|at| {
-        format!(", at record {} (line {}) of the file", number(at.record), number(at.line))
-    });
-    let (calls, at) = (count(after, "call"), at.unwrap_or_default());
+    let Some(after) = fit.stops_after else { return format!("budget     enough: {room}\n") };
+    let at = stop.map(|at| format!(", at row {} (line {})", number(at.record), number(at.line)));
+    let (needed, calls) = (number(forecast.funnel.to_send), count(after, "call"));
     format!(
-        "budget     does not fit: {room}\n           if each call is charged, it stops after {calls}{at}\n"
+        "budget     not enough: {room}, and up to {needed} are needed\n           if every call is charged, the run \
+         stops after {calls}{}\n",
+        at.unwrap_or_default()
     )
 }
 
@@ -169,9 +194,25 @@ pub fn unsettled_words(calls: u64) -> String {
     }
 }
 
-/// Formats the verdict of a plan, its last lines, which stay on the screen when the rest has
-/// scrolled away. `stop` is the first finding that stops the file, and `warnings` is the number of
-/// findings that are warnings.
+/// Formats the question before the first call. `most` is the highest number of charged calls.
+pub fn consent_question(forecast: &Forecast, most: u64) -> String {
+    let rows = count(forecast.funnel.rows, "row");
+    let cost = match (&forecast.price, forecast.tax) {
+        (None, _) => "price not set".to_owned(),
+        (Some(price), None) => format!("at most {}", price.show(most)),
+        (Some(price), Some(tax)) => format!(
+            "at most {}, with {} {}",
+            price.show(most),
+            tax.name(),
+            price.show_with_tax(most, tax)
+        ),
+    };
+    let calls = count(most, "call");
+    format!("\n{rows}, at most {calls} that may be charged, {cost}. Send them? [y/N] ")
+}
+
+/// Formats the verdict of a plan, its last line or two. `stop` is the first finding that stops the
+/// file, and `warnings` is the number of findings that are warnings.
 pub fn verdict_words(
     exit: ExitCode,
     forecast: &Forecast,
@@ -180,41 +221,36 @@ pub fn verdict_words(
 ) -> String {
     match (exit, stop) {
         (ExitCode::Input, Some(finding)) => format!(
-            "stopped: `ceknik run` would send nothing of this file ({})\n  hint: mend it as said above, or send it \
-             all the same with --force\n",
+            "stopped    {}: `ceknik run` would send nothing of this file\n           correct it as said above; to send \
+             it anyway: --force\n",
             finding.code
         ),
         _ if forecast.braked => {
-            "held: too many of the run's first verdicts are mismatches (--stop-if-mismatch-over): \
-             `ceknik run` sends nothing more\n\
-             \x20 hint: look at the columns; raise the share or leave it out to go on\n"
+            "held       too many of the run's first results are mismatches (--stop-if-mismatch-over)\n           \
+             `ceknik run` sends nothing more: look at the columns; to continue, raise the share or leave it out\n"
                 .to_owned()
         }
-        (ExitCode::Budget, _) => "over budget: `ceknik run` may stop before the end of the file\n\
-             \x20 hint: raise --max-charges or --max-cost; or let it stop, and go on another time\n"
-            .to_owned(),
+        (ExitCode::Budget, _) => {
+            "not enough `ceknik run` may stop before the end of the file\n           raise --max-charges or --max-cost; \
+             or let it stop, and continue another time\n"
+                .to_owned()
+        }
         _ => ready(forecast, warnings),
     }
 }
 
-/// Formats the verdict of a plan that can be run, with its main figures.
+/// Formats the verdict of a plan that can be run.
 fn ready(forecast: &Forecast, warnings: u64) -> String {
-    let Forecast { funnel, charges, price, pace, fit, max_calls, .. } = forecast;
+    let Forecast { funnel, max_calls, .. } = forecast;
     let calls = match max_calls.filter(|limit| *limit < funnel.to_send) {
-        Some(limit) => format!("{} of {}", number(limit), count(funnel.to_send, "call")),
+        Some(limit) => format!("{} of {} (--limit)", number(limit), count(funnel.to_send, "call")),
         None => count(funnel.to_send, "call"),
     };
-    let most = max_charges_in_start(charges.at_most, *fit, *max_calls);
-    let money = price.as_ref().map(|price| format!(", at most {}", price.show(most)));
-    // The time is that of all calls, so it is not shown if the start is limited.
-    let seconds = pace.seconds.filter(|seconds| *seconds > 0 && max_calls.is_none());
-    let time = seconds.map(|seconds| format!(", about {}", duration(seconds)));
     let warnings = match warnings {
         0 => String::new(),
-        n => format!(", {} above", count(n, "warning")),
+        n => format!("; {} above", count(n, "warning")),
     };
-    let (money, time) = (money.unwrap_or_default(), time.unwrap_or_default());
-    format!("ready: `ceknik run` with the same flags sends {calls}{money}{time}{warnings}\n")
+    format!("ready      `ceknik run` with the same flags sends {calls}{warnings}\n")
 }
 
 #[cfg(test)]
@@ -223,7 +259,9 @@ mod tests {
     use crate::model::finding::FindingClass;
     use crate::model::money::{Currency, Price, Tally};
     use crate::model::row::{Rejection, RejectionCounts};
+    use crate::model::tax::Tax;
     use crate::rules::estimate::{Charges, History};
+    use crate::rules::forecast::Pace;
 
     fn forecast(to_send: u64) -> Forecast {
         let mut rejections = RejectionCounts::default();
@@ -246,6 +284,7 @@ mod tests {
             charges: Charges::of(to_send, basis),
             basis,
             price: Some(price),
+            tax: Some(Tax::Ppn),
             max_calls: None,
             pace: Pace {
                 rate: Some(10.0),
@@ -263,7 +302,7 @@ mod tests {
         let (cell, value) = (String::new(), String::new());
         let stop = Spot { line: 1042, record: 1041, cell, value };
         let expected = "\
-rows          1,000,008
+rows          1 000 008
                     1  rejected by our own checks, not sent
                          nik_empty                      1
                     2  duplicates of a row above, answered once
@@ -271,26 +310,32 @@ rows          1,000,008
                          less than a day                1
                          more than 30 days              3
                     1  in doubt, held (--in-doubt resend sends those of earlier runs again)
-to send       1,000,000
+to send       1 000 000
 charged           calls        at Rp1.500
-  at least            0               Rp0  none of them is made yet
-  expected      930,000   Rp1.395.000.000  93.0 % of the ledger's latest 1,000 answers were charged
-    from        912,485   Rp1.368.727.500  95 % interval of that share
-    to          944,224   Rp1.416.336.000
-  at most     1,000,000   Rp1.500.000.000  each pair is charged, once
-  saved               7          Rp10.500  duplicates, reused answers and rejected rows, not bought
-time       at 10 calls/s: about 1d 3h 46m 40s or more
-           begun now, done 05:12 (UTC+07:00) or later
+  at least            0               Rp0  no call has been made yet
+  expected      930 000   Rp1.395.000.000  93.0 % of the ledger's latest 1000 answers were charged
+    from        912 485   Rp1.368.727.500  95 % interval of that share
+    to          944 224   Rp1.416.336.000
+  at most     1 000 000   Rp1.500.000.000  if every call is charged
+  saved               6           Rp9.000  duplicates and answers of earlier runs, not paid again
+budget     not enough: 1000 charged calls (Rp1.500.000) left of 1000, and up to 1 000 000 are needed
+           if every call is charged, the run stops after 1000 calls, at row 1041 (line 1042)
+price      at most Rp1.500.000: 1000 charged calls at Rp1.500
+           with 11 % PPN at most Rp1.665.000
+time       about 1d 3h 46m 40s or more at 10 calls/s; if it begins now, done 05:12 (UTC+07:00) or later
            4 nights of 8h
-budget     does not fit: 1,000 charged calls (Rp1.500.000) left of 1,000
-           if each call is charged, it stops after 1,000 calls, at record 1,041 (line 1,042) of the file
 ";
         assert_eq!(forecast_words(&forecast(1_000_000), Some(&stop)), expected);
         let nothing = forecast_words(&forecast(0), None);
         assert!(nothing.contains("to send               0\ncharged"), "{nothing}");
         assert!(!nothing.contains("at most") && !nothing.contains("time"), "{nothing}");
-        assert!(
-            nothing.ends_with("budget     fits: 1,000 charged calls (Rp1.500.000) left of 1,000\n")
+        let budget = "budget     enough: 1000 charged calls (Rp1.500.000) left of 1000\n";
+        assert!(nothing.ends_with(budget), "{nothing}");
+        let question = consent_question(&forecast(300), 286);
+        let cost = "at most Rp429.000, with 11 % PPN Rp476.190";
+        assert_eq!(
+            question,
+            format!("\n308 rows, at most 286 calls that may be charged, {cost}. Send them? [y/N] ")
         );
     }
 
@@ -317,7 +362,7 @@ stop  file_scientific: 2 of 8 rows (25.0 %)
 ";
         assert_eq!(findings_words(&[finding]), expected);
         let skipped = Skipped { titles: 1, blank: 1200, totals: 0, numbered: 3 };
-        let told = "skipped    1 title row above the header, 1,200 blank rows, 3 rows with a number alone\n";
+        let told = "skipped    1 title row above the header, 1200 blank rows, 3 rows with a number alone\n";
         assert_eq!(skipped_words(&skipped), told);
         assert_eq!(skipped_words(&Skipped::default()), "");
     }

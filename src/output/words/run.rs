@@ -1,6 +1,7 @@
 //! The last words of a start, for people: the results, the costs, and what to do next.
 
 use super::{count, duration};
+use crate::model::funnel::Funnel;
 use crate::model::money::{number, price_in_brackets};
 use crate::model::outcome::Outcome;
 use crate::output::report::{RunReport, by_code};
@@ -11,7 +12,7 @@ pub fn last_words(report: &RunReport, next: Option<&str>) -> String {
     rows(&mut text, report);
     calls(&mut text, report);
     money(&mut text, report);
-    saved(&mut text, report);
+    not_paid(&mut text, report);
     text += &format!("  time       {}\n", time(report.seconds));
     if let Some(output) = &report.output {
         text += &format!("  output     {output}\n");
@@ -90,6 +91,11 @@ fn money(out: &mut String, report: &RunReport) {
         format!("you owe between {low} and {high}{}", range.unwrap_or_default())
     };
     *out += &format!("  charged    {} confirmed: {owed}\n", number(least));
+    if let (Some(price), Some(tax)) = (price, report.tax) {
+        let [low, high] = [least, most].map(|calls| price.show_with_tax(calls, tax));
+        let range = if low == high { low } else { format!("{low} to {high}") };
+        *out += &format!("             with {}: {range}\n", tax.name());
+    }
     let possible = spending.tally.possible;
     for (calls, what) in [
         (possible.in_doubt, "in doubt (sent, no result came)"),
@@ -106,20 +112,18 @@ fn money(out: &mut String, report: &RunReport) {
     }
 }
 
-fn saved(out: &mut String, report: &RunReport) {
-    let (funnel, calls) = (&report.funnel, report.funnel.saved());
-    if calls == 0 {
-        return;
+fn not_paid(out: &mut String, report: &RunReport) {
+    let Funnel { duplicates, reused, rejected, .. } = report.funnel;
+    let worth = |calls| price_in_brackets(report.spending.price.as_ref(), calls);
+    let parts = [
+        (duplicates, format!("{}{}", count(duplicates, "duplicate"), worth(duplicates))),
+        (reused, format!("{}{} known from earlier runs", count(reused, "answer"), worth(reused))),
+        (rejected, format!("{} rejected: they cost as others do once corrected", number(rejected))),
+    ];
+    let parts = parts.into_iter().filter(|(rows, _)| *rows > 0).map(|(_, text)| text);
+    for (at, part) in parts.enumerate() {
+        *out += &format!("  {:<10} {part}\n", if at == 0 { "not paid" } else { "" });
     }
-    let worth = report.spending.show(calls).map(|money| format!(", up to {money}"));
-    *out += &format!(
-        "  saved      {}{}: {}, {} reused, {} rejected\n",
-        count(calls, "call"),
-        worth.unwrap_or_default(),
-        count(funnel.duplicates, "duplicate"),
-        number(funnel.reused),
-        number(funnel.rejected)
-    );
 }
 
 /// Formats the duration of a start: `4.1 s`, `1h 2m 3s`.

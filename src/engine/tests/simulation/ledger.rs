@@ -10,7 +10,7 @@ use super::dice::Dice;
 use crate::ledger::testing::Backend;
 use crate::ledger::{
     AttemptDetail, Facts, FoundRun, Identity, Journal, Ledger, LedgerError, OpenRun, OwnAttempt,
-    Purged, Recorded, RunId, RunRef, Standing, StartEnd, StartRequest, Unrecorded,
+    Purgeable, Purged, Recorded, RunId, RunRef, Standing, StartEnd, StartRequest, Unrecorded,
 };
 use crate::model::attempt::{AttemptId, Batch, WallMs};
 use crate::rules::body::BodyKind;
@@ -168,6 +168,10 @@ impl<B: Backend> Facts for SimLedger<B> {
     fn unsettled(&mut self) -> Result<u64, LedgerError> {
         self.read(Facts::unsettled)
     }
+
+    fn purgeable(&mut self, before: WallMs) -> Result<Purgeable, LedgerError> {
+        self.read(|ledger| ledger.purgeable(before))
+    }
 }
 
 impl<B: Backend> Ledger for SimLedger<B> {
@@ -211,7 +215,7 @@ impl<B: Backend> Ledger for SimLedger<B> {
         self.read(|ledger| match self.sabotage {
             Some(Sabotage::ForgetTakenOver) => {
                 B::purge_without_chain(ledger, before)?;
-                Ok(Purged { attempts: 0, kept: 0, wiped: true })
+                Ok(Purged { attempts: 0, kept: 0, wiped: true, shrunk: None })
             }
             _ => ledger.purge(before, utc_offset_ms),
         })

@@ -1,6 +1,7 @@
 //! The part of the suite about what a ledger shows, and what a purge leaves of it.
 
 use super::*;
+use crate::ledger::Purgeable;
 
 pub(super) fn a_purge_keeps_doubts_open_runs_and_the_days_totals<B: Backend>() {
     let mut place = B::new();
@@ -14,6 +15,9 @@ pub(super) fn a_purge_keeps_doubts_open_runs_and_the_days_totals<B: Backend>() {
 
     let nothing = ledger.purge(WallMs(1), 0).unwrap();
     assert_eq!((nothing.attempts, nothing.kept), (0, 0));
+    assert_eq!(ledger.purgeable(WallMs(1)).unwrap(), Purgeable::default());
+    let expected = Purgeable { attempts: 2, charged: 2, kept: 2 };
+    assert_eq!(ledger.purgeable(LATER).unwrap(), expected);
     let purged = ledger.purge(LATER, 0).unwrap();
     assert_eq!((purged.attempts, purged.kept, purged.wiped), (2, 2, true));
     let after = status(&ledger);

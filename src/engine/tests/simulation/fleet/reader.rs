@@ -2,8 +2,10 @@
 
 use crate::ledger::testing::shared::SharedStore;
 use crate::ledger::{
-    Facts, FoundRun, Identity, LedgerError, OwnAttempt, RunId, RunRef, Standing, StartRequest,
+    Facts, FoundRun, Identity, LedgerError, OwnAttempt, Purgeable, RunId, RunRef, Standing,
+    StartRequest,
 };
+use crate::model::attempt::WallMs;
 use crate::rules::estimate::History;
 use crate::rules::pair_table::{PairIndex, SortedKeys};
 
@@ -57,5 +59,9 @@ impl Facts for Reader<'_> {
 
     fn unsettled(&mut self) -> Result<u64, LedgerError> {
         Ok(0)
+    }
+
+    fn purgeable(&mut self, _: WallMs) -> Result<Purgeable, LedgerError> {
+        Ok(Purgeable::default())
     }
 }

@@ -1,0 +1,113 @@
+//! The note in a ledger's lock file: which process holds the ledger, and how far its run is.
+//!
+//! Must hold: a note counts only while its process holds the lock.
+//!
+//! Never: holds a fact that anything depends on, or takes the ledger from whoever begins with it:
+//! [`super::lock::Lock::take`] waits longer than a look takes.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::lock::path_of;
+use crate::fs::trusted::open_without_waiting;
+use crate::ledger::{Holder, RunId, UnderWay};
+use crate::model::attempt::WallMs;
+
+/// Size of the note in bytes. It is filled up with spaces, and so replaced as a whole.
+const SIZE: usize = 512;
+
+/// Content of the lock file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Content {
+    process: u32,
+    /// Time at which the process took the lock, in milliseconds since the epoch.
+    since: i64,
+    run: Option<RunContent>,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct RunContent {
+    id: u64,
+    checked: u64,
+    to_check: u64,
+    calls_per_second: f64,
+    done_at: Option<i64>,
+}
+
+/// Writer of the note of a lock that this process holds.
+#[derive(Debug)]
+pub(super) struct Note {
+    file: File,
+    holder: Holder,
+}
+
+impl Note {
+    /// Writes the first note of a lock that this process has taken.
+    pub(super) fn begin(lock: &File, since: WallMs) -> io::Result<Self> {
+        let holder = Holder { process: std::process::id(), since };
+        let note = Self { file: lock.try_clone()?, holder };
+        note.write(None)?;
+        Ok(note)
+    }
+
+    /// Notes how far the run is.
+    ///
+    /// # Errors
+    /// The error of the system. The run does not depend on the note.
+    pub(super) fn update(&self, run: &UnderWay) -> io::Result<()> {
+        self.write(Some(RunContent {
+            id: run.run.0,
+            checked: run.checked,
+            to_check: run.to_check,
+            calls_per_second: run.calls_per_second,
+            done_at: run.done_at.map(|at| at.0),
+        }))
+    }
+
+    fn write(&self, run: Option<RunContent>) -> io::Result<()> {
+        let Holder { process, since } = self.holder;
+        let mut bytes = serde_json::to_vec(&Content { process, since: since.0, run })?;
+        bytes.resize(SIZE, b' ');
+        self.file.write_all_at(&bytes, 0)
+    }
+}
+
+/// A command that holds a ledger now, and its run if it has one under way.
+pub(super) fn read(ledger: &Path) -> Option<(Holder, Option<UnderWay>)> {
+    let file = open_without_waiting(&path_of(ledger)).ok()?;
+    // If the lock can be shared, nobody holds it. It is given back at once.
+    if file.try_lock_shared().is_ok() {
+        let _ = file.unlock();
+        return None;
+    }
+    content_of(&file).map(|content| {
+        let holder = Holder { process: content.process, since: WallMs(content.since) };
+        let run = content.run.map(|run| UnderWay {
+            run: RunId(run.id),
+            holder: Some(holder),
+            since: holder.since,
+            checked: run.checked,
+            to_check: run.to_check,
+            calls_per_second: run.calls_per_second,
+            done_at: run.done_at.map(WallMs),
+        });
+        (holder, run)
+    })
+}
+
+/// Returns the holder that a lock file names, without a check that it still holds the lock.
+pub(super) fn holder_of(file: &File) -> Option<Holder> {
+    let content = content_of(file)?;
+    Some(Holder { process: content.process, since: WallMs(content.since) })
+}
+
+fn content_of(file: &File) -> Option<Content> {
+    let mut bytes = [0; SIZE];
+    file.read_exact_at(&mut bytes, 0).ok()?;
+    serde_json::from_slice(&bytes).ok()
+}

@@ -1,0 +1,73 @@
+//! Shows an error of the command line, of a variable or of the configuration file. Such an error
+//! comes before the settings are known, so the form of the output is looked up in the words that
+//! were typed.
+
+use std::ffi::OsString;
+
+use crate::error::Error;
+use crate::model::exit_code::ExitCode;
+use crate::term::{LogForm, Screen, ScreenOptions};
+
+/// Shows an error, and returns its exit code.
+pub fn show(arguments: &[OsString], error: &Error) -> ExitCode {
+    let is_run = arguments.get(1).is_some_and(|command| command == "run");
+    Screen::new(&screen_options(arguments)).fail(error, is_run);
+    error.code
+}
+
+/// Shows an error of the typed command line, or the help or the version that it asks for. Returns the
+/// exit code.
+pub fn exit(arguments: &[OsString], error: &clap::Error) -> ExitCode {
+    let options = screen_options(arguments);
+    if !error.use_stderr() || (options.form == LogForm::Text && !options.quiet) {
+        // If nobody reads the text, there is nobody to report the error to.
+        let _ = error.print();
+        return if error.use_stderr() { ExitCode::Usage } else { ExitCode::Complete };
+    }
+    // The first paragraph says what is wrong. The usage follows it.
+    let text = error.render().to_string();
+    let what = text.split("\n\n").next().unwrap_or_default();
+    let what = what.strip_prefix("error: ").unwrap_or(what);
+    show(arguments, &Error::new(ExitCode::Usage, what, "ceknik --help"))
+}
+
+/// Returns the settings of the display, as far as words can be recognized as its flags.
+fn screen_options(arguments: &[OsString]) -> ScreenOptions {
+    let words: Vec<_> = arguments.iter().map(|word| word.to_string_lossy()).collect();
+    let is_set =
+        |name| std::env::var(name).is_ok_and(|value| crate::cli::yes_or_no(&value) == Ok(true));
+    let typed_json = words.iter().any(|word| word == "--log=json")
+        || words.windows(2).any(|pair| pair[0] == "--log" && pair[1] == "json");
+    let json = typed_json || std::env::var("CEKNIK_LOG").is_ok_and(|form| form == "json");
+    // `-q` may stand among other short flags.
+    let is_quiet = |word: &str| {
+        word == "--quiet"
+            || (word.starts_with('-') && !word.starts_with("--") && word.contains('q'))
+    };
+    ScreenOptions {
+        form: if json { LogForm::Json } else { LogForm::Text },
+        quiet: is_set("CEKNIK_QUIET") || words.iter().any(|word| is_quiet(word)),
+        ..ScreenOptions::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_form_is_found_in_the_typed_words() {
+        for (typed, json, quiet) in [
+            ("run a.csv", false, false),
+            ("run a.csv --log json -q", true, true),
+            ("run --log=json --rat 5", true, false),
+            ("run -vq a.csv", false, true),
+            ("run --log text --quiet", false, true),
+            ("run --seq", false, false),
+        ] {
+            let words: Vec<OsString> = typed.split(' ').map(OsString::from).collect();
+            let options = screen_options(&words);
+            assert_eq!((options.form == LogForm::Json, options.quiet), (json, quiet), "{typed}");
+        }
+    }
+}
