@@ -29,7 +29,6 @@ pub use progress::Progress;
 use crate::clock;
 use crate::error::Error;
 use crate::model::characters::terminal_safe;
-use crate::model::money::Price;
 use crate::model::zone::Zone;
 use crate::output::{self, Event, Finished, Level};
 
@@ -73,10 +72,8 @@ pub enum Doing {
     Calling {
         /// The latest figures.
         figures: Box<output::Progress>,
-        /// Price of a charged call.
-        price: Option<Price>,
-        /// Description of the pause that is under way.
-        pause: Option<String>,
+        /// The same for people, with the pause that is under way.
+        line: String,
     },
     /// The output is written.
     Writing,
@@ -210,11 +207,8 @@ impl Screen {
         let (text, event) = match &doing {
             Doing::Reading => ("the file and the ledger are being read".to_owned(), None),
             Doing::Writing => ("the output is being written".to_owned(), None),
-            Doing::Calling { figures, price, pause } => {
-                let line = figures.text(price.as_ref(), self.zone(), clock::now());
-                let pause = pause.as_ref().map(|pause| format!(" · {pause}"));
-                let event = Event::Progress((**figures).clone());
-                (line + &pause.unwrap_or_default(), Some(event))
+            Doing::Calling { figures, line } => {
+                (line.clone(), Some(Event::Progress((**figures).clone())))
             }
         };
         match self.form {

@@ -76,7 +76,7 @@ fn as_json(status: &Status, is_shared: bool, zone: &Zone) -> Value {
     let under_way = |run: &UnderWay| {
         json!({
             "run": run.run.0, "process": run.holder.map(|holder| holder.process),
-            "since": stamp(run.since), "checked": run.checked, "to_check": run.to_check,
+            "since": stamp(run.since), "pairs_done": run.pairs_done, "pairs": run.pairs,
             "percent": percent(run), "calls_per_second": run.calls_per_second,
             "done_at": run.done_at.map(stamp),
         })
@@ -197,7 +197,7 @@ fn under_way_words(run: &UnderWay, zone: &Zone) -> String {
 
 /// Returns how much of a run is done, in whole percent.
 fn percent(run: &UnderWay) -> u64 {
-    (u128::from(run.checked) * 100 / u128::from(run.to_check.max(1))) as u64
+    (u128::from(run.pairs_done) * 100 / u128::from(run.pairs.max(1))) as u64
 }
 
 /// Returns the word for the state of a worker.

@@ -73,9 +73,9 @@ pub struct UnderWay {
     /// Time at which the first process that is at work began.
     pub since: WallMs,
     /// Number of pairs that have their end. On a shared ledger: rows that need no call any more.
-    pub checked: u64,
+    pub pairs_done: u64,
     /// Number of pairs that the run has to check. On a shared ledger: all rows.
-    pub to_check: u64,
+    pub pairs: u64,
     /// Calls per second in the last seconds. On a shared ledger: in the last minute.
     pub calls_per_second: f64,
     /// Time at which the run will be done, about.
@@ -141,22 +141,22 @@ pub(super) fn runs_under_way(
         match sums.iter_mut().find(|sum| sum.run == worker.run) {
             Some(sum) => {
                 sum.since = sum.since.min(worker.since);
-                sum.checked = sum.checked.saturating_sub(worker.left);
+                sum.pairs_done = sum.pairs_done.saturating_sub(worker.left);
                 sum.calls_per_second += rate;
             }
             None => sums.push(UnderWay {
                 run: worker.run,
                 holder: None,
                 since: worker.since,
-                checked: run.rows.saturating_sub(worker.left),
-                to_check: run.rows,
+                pairs_done: run.rows.saturating_sub(worker.left),
+                pairs: run.rows,
                 calls_per_second: rate,
                 done_at: None,
             }),
         }
     }
     for sum in &mut sums {
-        let millis = (sum.to_check - sum.checked) as f64 * 1000.0 / sum.calls_per_second;
+        let millis = (sum.pairs - sum.pairs_done) as f64 * 1000.0 / sum.calls_per_second;
         sum.done_at = millis.is_finite().then(|| WallMs(now.0.saturating_add(millis as i64)));
     }
     sums
@@ -191,7 +191,7 @@ mod tests {
         let workers = [worker(2, 300, true), worker(2, 100, true), worker(2, 90, false)];
         let sums = runs_under_way(&workers, &[run], WallMs(61_000));
         let [sum] = sums.as_slice() else { panic!("{sums:?}") };
-        assert_eq!((sum.run, sum.checked, sum.to_check), (RunId(2), 600, 1000));
+        assert_eq!((sum.run, sum.pairs_done, sum.pairs), (RunId(2), 600, 1000));
         assert_eq!((sum.calls_per_second, sum.done_at), (10.0, Some(WallMs(101_000))));
         assert_eq!(runs_under_way(&workers, &[], WallMs(0)), []);
     }

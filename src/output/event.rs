@@ -135,9 +135,9 @@ pub struct PauseClock {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Progress {
     /// Number of pairs that the run has to check.
-    pub to_check: u64,
+    pub pairs: u64,
     /// Number of those that have their end.
-    pub checked: u64,
+    pub pairs_done: u64,
     /// Calls that were sent.
     pub calls: u64,
     /// Calls that will surely be on the invoice.
@@ -269,19 +269,22 @@ fn stopping(reason: &str, by_signal: bool, in_flight: usize, at_most_seconds: u6
 
 impl PauseClock {
     /// Formats the times for people.
-    pub(crate) fn text(&self, zone: &Zone, now: WallMs) -> String {
+    fn text(&self, zone: &Zone, now: WallMs) -> String {
+        self.parts(zone, now).join(", ")
+    }
+
+    /// Returns the parts of the text: the next call, and the end of the pause.
+    pub(crate) fn parts(&self, zone: &Zone, now: WallMs) -> Vec<String> {
         let clock = |Utc(at): Utc| {
             let is_today = zone.show(at, "%F") == zone.show(now, "%F");
             zone.show(at, if is_today { "%T" } else { "%F %T" })
         };
-        let mut text = match self.next_call_at {
+        let next = match self.next_call_at {
             Some(at) => format!("next call at {}", clock(at)),
-            None => "one call is under way to find out".to_owned(),
+            None => "a call is under way to find out".to_owned(),
         };
-        if let Some(at) = self.gives_up_at {
-            text += &format!(", gives up at {}", clock(at));
-        }
-        text
+        let gives_up = self.gives_up_at.map(|at| format!("gives up at {}", clock(at)));
+        [Some(next), gives_up].into_iter().flatten().collect()
     }
 }
 
@@ -293,11 +296,10 @@ impl Progress {
 
     /// Returns the parts of the line, the most important ones first.
     pub(crate) fn parts(&self, price: Option<&Price>, zone: &Zone, now: WallMs) -> Vec<String> {
-        let mut parts =
-            vec![format!("checked {} of {}", number(self.checked), number(self.to_check))];
+        let mut parts = vec![format!("{} of {} done", number(self.pairs_done), number(self.pairs))];
         if let (Some(seconds), Some(Utc(at))) = (self.seconds_left, self.done_at) {
             let clock = zone.show_clock(at, now);
-            parts.push(format!("{} left, done about {clock}", duration(seconds)));
+            parts.push(format!("{} left, until about {clock}", duration(seconds)));
         }
         let money = price_in_brackets(price, self.charged);
         parts.push(format!("charged {}{money}", number(self.charged)));
@@ -308,7 +310,9 @@ impl Progress {
         if let Some(percent) = (self.matches * 100).checked_div(self.charged) {
             parts.push(format!("match {percent} %"));
         }
-        parts.push(format!("{} under way", self.in_flight));
+        if self.in_flight > 0 {
+            parts.push(format!("{} under way", self.in_flight));
+        }
         if self.waiting > 0 {
             parts.push(format!("{} to ask again", number(self.waiting as u64)));
         }

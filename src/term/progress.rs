@@ -17,7 +17,7 @@ use crate::model::class::Class;
 use crate::model::funnel::Funnel;
 use crate::model::money::Price;
 use crate::model::stop::StopReason;
-use crate::output::{self, Event, PauseClock, Utc, in_words};
+use crate::output::{self, Event, PauseClock, Utc, count, in_words};
 
 mod call_rate;
 mod time_left;
@@ -143,9 +143,9 @@ struct Display {
     bar: Option<ProgressBar>,
     price: Option<Price>,
     /// Number of pairs that the run has to check, over all its starts.
-    to_check: u64,
+    pairs: u64,
     /// Number of those that had their end before this start.
-    checked_before: u64,
+    done_before: u64,
     said_at: Tick,
     said_tenth: u64,
     /// Number of calls that the last line showed.
@@ -177,8 +177,8 @@ impl Display {
             screen: screen.clone(),
             bar,
             price,
-            to_check: funnel.done + funnel.to_send,
-            checked_before: funnel.done,
+            pairs: funnel.done + funnel.to_send,
+            done_before: funnel.done,
             said_at: Tick::ZERO,
             said_tenth: 0,
             said_calls: None,
@@ -191,24 +191,24 @@ impl Display {
 
     fn show(&mut self, snapshot: &Snapshot) {
         let figures = self.figures(snapshot);
-        let pause = snapshot.pause.map(|pause| self.describe_pause(pause, snapshot));
+        let pause = self.describe_pause(snapshot);
         if self.noted_at.is_none_or(|at| snapshot.now >= at + NOTE_INTERVAL) {
             self.noted_at = Some(snapshot.now);
             (self.on_figures)(&figures);
         }
         if let Some(bar) = &self.bar {
-            bar.set_position(figures.checked);
-            bar.set_message(self.block(&figures, pause.as_deref()));
+            bar.set_position(figures.pairs_done);
+            bar.set_message(self.block(&figures, &pause));
         } else {
-            let to_send = self.to_check - self.checked_before;
+            let to_send = self.pairs - self.done_before;
             let tenth = TENTHS * snapshot.finished / to_send.max(1);
             if tenth > self.said_tenth || snapshot.now >= self.said_at + LINE_INTERVAL {
                 (self.said_at, self.said_tenth) = (snapshot.now, tenth);
-                self.say(&figures, pause.as_deref());
+                self.say(&figures, &pause);
             }
         }
-        let price = self.price.clone();
-        self.screen.set_doing(super::Doing::Calling { figures: Box::new(figures), price, pause });
+        let line = self.line(&figures, &pause);
+        self.screen.set_doing(super::Doing::Calling { figures: Box::new(figures), line });
     }
 
     /// Shows the last figures as a line, if lines are shown and the last one showed others, and
@@ -218,7 +218,7 @@ impl Display {
             self.show(snapshot);
             if self.bar.is_none() && self.said_calls != Some(snapshot.tally.calls) {
                 let figures = self.figures(snapshot);
-                self.say(&figures, None);
+                self.say(&figures, &[]);
             }
         }
         if let Some(bar) = &self.bar {
@@ -227,21 +227,25 @@ impl Display {
     }
 
     /// Shows the figures as a line.
-    fn say(&mut self, figures: &output::Progress, pause: Option<&str>) {
+    fn say(&mut self, figures: &output::Progress, pause: &[String]) {
         if !self.screen.progress {
             return;
         }
         self.said_calls = Some(figures.calls);
-        let mut line = figures.text(self.price.as_ref(), self.screen.zone(), clock::now());
-        if let Some(pause) = pause {
-            line += &format!(" · {pause}");
-        }
+        let line = self.line(figures, pause);
         self.screen.say_event(&Event::Progress(figures.clone()), &line);
     }
 
+    /// Returns the figures and the description of a pause in one line.
+    fn line(&self, figures: &output::Progress, pause: &[String]) -> String {
+        let mut parts = figures.parts(self.price.as_ref(), self.screen.zone(), clock::now());
+        parts.extend_from_slice(pause);
+        parts.join(BETWEEN)
+    }
+
     fn figures(&mut self, snapshot: &Snapshot) -> output::Progress {
-        let checked = (self.checked_before + snapshot.finished).min(self.to_check);
-        let left = self.to_check - checked;
+        let pairs_done = (self.done_before + snapshot.finished).min(self.pairs);
+        let left = self.pairs - pairs_done;
         let is_paused = snapshot.pause.is_some();
         let time = self.time_left.update(snapshot.now, snapshot.finished, left, is_paused);
         let done_at = time.map(|time| {
@@ -249,8 +253,8 @@ impl Display {
             Utc(WallMs(clock::now().0.saturating_add(millis)))
         });
         output::Progress {
-            to_check: self.to_check,
-            checked,
+            pairs: self.pairs,
+            pairs_done,
             calls: snapshot.tally.calls,
             charged: snapshot.tally.at_least(),
             possible: snapshot.tally.possible.total(),
@@ -268,35 +272,45 @@ impl Display {
         }
     }
 
-    fn describe_pause(&self, pause: Pause, snapshot: &Snapshot) -> String {
+    /// Describes why nothing is being sent, in parts. Returns none if calls are being sent.
+    fn describe_pause(&self, snapshot: &Snapshot) -> Vec<String> {
         let (zone, wall) = (self.screen.zone(), clock::now());
-        let (why, times) = match pause {
-            Pause::Outage(StopReason::Unreachable, times) => ("vendor cannot be reached", times),
-            Pause::Outage(_, times) => ("vendor is down", times),
-            Pause::Throttled(times) => ("vendor asks for fewer calls", times),
-            Pause::Draining(_) => {
-                return format!("stopping: {} calls under way are waited for", snapshot.in_flight);
+        let (why, times) = match snapshot.pause {
+            None => return Vec::new(),
+            Some(Pause::Draining(_)) if snapshot.in_flight == 0 => return Vec::new(),
+            Some(Pause::Draining(_)) => {
+                let calls = count(snapshot.in_flight as u64, "call");
+                return vec![format!("stopping: waiting for {calls}")];
             }
+            Some(Pause::Outage(StopReason::Unreachable, times)) => {
+                ("the vendor cannot be reached", times)
+            }
+            Some(Pause::Outage(_, times)) => ("the vendor is down", times),
+            Some(Pause::Throttled(times)) => ("the vendor asks for fewer calls", times),
         };
         let times = clock_of(times, snapshot.now, wall);
         let since = zone.show(times.since.0, "%T");
-        format!("paused since {since}: {why}; {}", times.text(zone, wall))
+        let mut parts = vec![format!("paused since {since}: {why}")];
+        parts.extend(times.parts(zone, wall));
+        parts
     }
 
     /// Returns the lines below the bar, each fitted to the terminal.
-    fn block(&self, figures: &output::Progress, pause: Option<&str>) -> String {
+    fn block(&self, figures: &output::Progress, pause: &[String]) -> String {
         let parts = figures.parts(self.price.as_ref(), self.screen.zone(), clock::now());
         let columns = block_columns();
-        let lines = fitted(&parts, columns, if pause.is_some() { 1 } else { 2 });
-        let pause = pause.map(|pause| cut(pause, columns));
-        lines.into_iter().chain(pause).collect::<Vec<_>>().join("\n")
+        let mut lines = fitted(&parts, columns, if pause.is_empty() { 2 } else { 1 });
+        lines.extend(fitted(pause, columns, 2));
+        lines.join("\n")
     }
 }
+
+/// Separator of parts.
+const BETWEEN: &str = " · ";
 
 /// Distributes parts over at most `most` lines of at most `columns` characters. Parts for which
 /// there is no room are left out.
 fn fitted(parts: &[String], columns: usize, most: usize) -> Vec<String> {
-    const BETWEEN: &str = " · ";
     let mut lines: Vec<String> = Vec::new();
     let width = |text: &str| text.chars().count();
     for part in parts {
@@ -327,14 +341,14 @@ mod tests {
 
     #[test]
     fn lines_are_fitted_to_the_terminal() {
-        let parts = ["checked 1 of 9", "20s left", "charged 1", "2 calls/s"].map(str::to_owned);
-        let all = "checked 1 of 9 · 20s left · charged 1 · 2 calls/s";
+        let parts = ["1 of 9 done", "20s left", "charged 1", "2 calls/s"].map(str::to_owned);
+        let all = "1 of 9 done · 20s left · charged 1 · 2 calls/s";
         for (columns, most, lines) in [
             (80, 2, &[all][..]),
-            (26, 2, &["checked 1 of 9 · 20s left", "charged 1 · 2 calls/s"]),
-            (26, 1, &["checked 1 of 9 · 20s left"]),
-            (20, 2, &["checked 1 of 9", "20s left · charged 1"]),
-            (8, 1, &["checked…"]),
+            (26, 2, &["1 of 9 done · 20s left", "charged 1 · 2 calls/s"]),
+            (26, 1, &["1 of 9 done · 20s left"]),
+            (20, 2, &["1 of 9 done", "20s left · charged 1"]),
+            (8, 1, &["1 of 9 …"]),
         ] {
             assert_eq!(fitted(&parts, columns, most), lines, "{columns}");
         }

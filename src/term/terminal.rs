@@ -15,8 +15,8 @@ use rustix::termios::tcgetwinsize;
 /// Width of a terminal that reports none.
 const USUAL_WIDTH: usize = 80;
 /// Least and most columns of the block. A terminal may become narrower at any time, and a line that
-/// is short is rarely wrapped.
-const BLOCK: (usize, usize) = (20, 100);
+/// is short is rarely wrapped by that.
+const BLOCK: (usize, usize) = (20, 79);
 
 /// Checks whether a live block can be drawn: standard error is a terminal that moves its cursor.
 pub(super) fn can_draw() -> bool {

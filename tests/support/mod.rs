@@ -30,6 +30,7 @@ pub mod faults;
 pub mod files;
 pub mod money;
 pub mod postgres;
+pub mod pty;
 mod running;
 pub mod severing;
 pub mod shared;

@@ -66,8 +66,8 @@ fn under_way(run: RunId, since: WallMs, figures: &output::Progress) -> UnderWay 
         run,
         holder: None,
         since,
-        checked: figures.checked,
-        to_check: figures.to_check,
+        pairs_done: figures.pairs_done,
+        pairs: figures.pairs,
         calls_per_second: figures.calls_per_second,
         done_at: figures.done_at.map(|at| at.0),
     }

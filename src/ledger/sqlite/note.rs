@@ -33,8 +33,8 @@ struct Content {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct RunContent {
     id: u64,
-    checked: u64,
-    to_check: u64,
+    pairs_done: u64,
+    pairs: u64,
     calls_per_second: f64,
     done_at: Option<i64>,
 }
@@ -62,8 +62,8 @@ impl Note {
     pub(super) fn update(&self, run: &UnderWay) -> io::Result<()> {
         self.write(Some(RunContent {
             id: run.run.0,
-            checked: run.checked,
-            to_check: run.to_check,
+            pairs_done: run.pairs_done,
+            pairs: run.pairs,
             calls_per_second: run.calls_per_second,
             done_at: run.done_at.map(|at| at.0),
         }))
@@ -91,8 +91,8 @@ pub(super) fn read(ledger: &Path) -> Option<(Holder, Option<UnderWay>)> {
             run: RunId(run.id),
             holder: Some(holder),
             since: holder.since,
-            checked: run.checked,
-            to_check: run.to_check,
+            pairs_done: run.pairs_done,
+            pairs: run.pairs,
             calls_per_second: run.calls_per_second,
             done_at: run.done_at.map(WallMs),
         });
