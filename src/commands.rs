@@ -7,6 +7,7 @@ pub mod ledger;
 pub mod plan;
 mod preamble;
 pub mod purge;
+pub mod refused;
 pub mod run;
 pub mod sandbox;
 pub(crate) mod stages;

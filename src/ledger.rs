@@ -20,6 +20,7 @@ mod any;
 mod checked_line;
 mod codes;
 mod error;
+mod holder;
 mod key;
 mod location;
 mod nouns;
@@ -36,6 +37,7 @@ mod transfer;
 mod workers;
 
 pub use error::{LedgerError, LedgerName};
+pub use holder::Holder;
 pub use location::{FileLocation, Location, SharedLocation};
 pub use nouns::{
     AttemptDetail, EarlierFact, FoundRun, Identity, OpenRun, OwnAttempt, Purgeable, Purged,
@@ -44,7 +46,7 @@ pub use nouns::{
 };
 pub(crate) use nouns::{DAY_MS, HISTORY};
 pub use postgres::{Created, LedgerUrl};
-pub use status::{DayTotal, Doubt, Holder, ProgressNote, RunLine, Status, UnderWay, WorkerLine};
+pub use status::{DayTotal, Doubt, ProgressNote, RunLine, Status, UnderWay, WorkerLine};
 pub use traits::{Facts, Journal, Ledger, Preview, ShowLedger};
 pub use transfer::Moved;
 pub(crate) use workers::BEATS_IN_A_LEASE;

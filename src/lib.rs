@@ -43,7 +43,6 @@ pub mod model;
 pub mod output;
 pub mod panics;
 pub mod passes;
-pub mod refused;
 pub mod rules;
 pub mod sandbox;
 pub mod signals;

@@ -7,12 +7,13 @@ use std::ffi::OsString;
 use std::process;
 
 use ceknik::cli::{Command, LedgerCommand};
+use ceknik::commands::refused;
 use ceknik::config::origins::{self, Refused};
 use ceknik::config::{Origins, PlanConfig, RunConfig};
 use ceknik::error::Error;
 use ceknik::model::exit_code::ExitCode;
 use ceknik::term::Screen;
-use ceknik::{commands, panics, refused, signals};
+use ceknik::{commands, panics, signals};
 
 /// The allocator of the program. Facts are allocated on one thread and freed on the ledger's
 /// thread, which costs mimalloc little. `Cargo.toml` has the figures.

@@ -94,8 +94,8 @@ fn one_command_without_a_flag() {
     // Hidden rows can be left out of the run: they stay in the output and cost nothing.
     let plan =
         sandbox(&place, "plan", "nasabah.xlsx", &["--visible-rows", "--reuse", "0"]).exits(0);
-    assert!(plan.stderr.contains("to send              15\n"), "{}", plan.stderr);
-    assert!(plan.stderr.contains("row_hidden                     5\n"), "{}", plan.stderr);
+    assert!(plan.stdout.contains("to send              15\n"), "{}", plan.stdout);
+    assert!(plan.stdout.contains("row_hidden                     5\n"), "{}", plan.stdout);
     let visible = ["--visible-rows", "--reuse", "0", "-o", "visible.xlsx"];
     sandbox(&place, "run", "nasabah.xlsx", &visible).exits(3);
     assert_eq!(place.summary("visible.xlsx")["calls"], 15);
@@ -256,7 +256,7 @@ fn where_a_person_must_choose_the_command_is_ready() {
         }
         let command: Vec<&str> = command.iter().map(String::as_str).collect();
         let ended = place.ceknik(&command).exits(0);
-        assert!(ended.stderr.contains("to send               9\n"), "{}", ended.stderr);
+        assert!(ended.stdout.contains("to send               9\n"), "{}", ended.stdout);
     }
 }
 
@@ -282,11 +282,11 @@ fn columns_are_named_by_letter_number_header_or_part_of_it() {
     {
         let flags = ["--id-column", id, "--name-column", name];
         let ended = sandbox(&place, "plan", "in.csv", &flags).exits(0);
-        assert!(ended.stderr.contains("2 title rows above the header"), "{}", ended.stderr);
+        assert!(ended.stdout.contains("2 title rows above the header"), "{}", ended.stdout);
         assert!(
-            ended.stderr.contains("rows                  1\n"),
+            ended.stdout.contains("rows                  1\n"),
             "{id} {name}: {}",
-            ended.stderr
+            ended.stdout
         );
     }
 }

@@ -34,7 +34,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sandbox", &["fs"]),
     ("signals", &["model"]),
     ("error", &["model", "rules", "api", "input", "ledger", "output", "passes", "sandbox"]),
-    ("term", &["model", "rules", "engine", "error"]),
+    ("term", &["clock", "model", "rules", "output", "engine", "error"]),
     ("cli", &["model", "rules", "input", "sandbox"]),
     (
         "config",
@@ -59,7 +59,12 @@ const CRATE_USED_ONLY_IN: &[(&str, &[&str])] = &[
     ("tokio_postgres", &["src/ledger/postgres/"]),
     (
         "rustix",
-        &["src/fs/trusted.rs", "src/commands/run/open_files.rs", "src/ledger/postgres/ledger.rs"],
+        &[
+            "src/fs/trusted.rs",
+            "src/commands/run/open_files.rs",
+            "src/ledger/postgres/ledger.rs",
+            "src/term",
+        ],
     ),
     ("rust_xlsxwriter", &["src/output/workbook"]),
     ("governor", &["src/engine/gate.rs"]),

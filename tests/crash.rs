@@ -352,7 +352,7 @@ fn terminated_and_killed_by_turns() {
             _ => {
                 let before = runs.status().unwrap()["in_doubt"].as_u64().unwrap();
                 running.signal("TERM");
-                running.wait_to_say("stopping: nothing more is started");
+                running.wait_to_say("WARN stopping");
                 running.signal("INT");
                 running.end().exits(143);
                 assert_eq!(runs.check_after_stop(), runs.cut_off_calls);

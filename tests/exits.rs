@@ -235,7 +235,7 @@ fn configuration_or_secrets_that_are_wrong_are_11() {
             set("CEKNIK_API_SECRET_FILE", "secret"),
             &["both CEKNIK_API_SECRET and CEKNIK_API_SECRET_FILE are set"],
         ),
-        ("no such file", only_file, &["_SECRET_FILE names cannot be read: No such file"]),
+        ("no such file", only_file, &["_SECRET_FILE names cannot be used: No such file"]),
         ("empty file", empty_file, &["CEKNIK_API_SECRET is empty"]),
         ("empty", set("CEKNIK_API_SECRET", ""), &["CEKNIK_API_SECRET is not set"]),
         ("a line break", set("CEKNIK_API_SECRET", "a\nb"), &["line break"]),
@@ -302,7 +302,7 @@ fn an_account_or_address_that_is_refused_is_12_and_resumable() {
     ] {
         let mut command = place.command(&run_arguments("in.csv", url, &["-o", "out.csv"]));
         command.env("CEKNIK_API_ID", id).env("CEKNIK_API_SECRET", secret);
-        let says = &[says, "stopped:", "the same command goes on from here: ceknik run in.csv"];
+        let says = &[says, "stopped:", "then the same command continues: ceknik run in.csv"];
         expect(ended, &Running::start(command).end(), &Expected { code: 12, says });
         assert_eq!(place.column("out.partial.csv", "ck_outcome"), ["not_sent"; 5], "{ended}");
         let summary = place.summary("out.csv");
@@ -362,7 +362,7 @@ fn a_deadline_is_15() {
         let more = ["--deadline", deadline, "-o", "out.csv"];
         let mut command = place.command(&run_arguments("in.csv", &vendor.base_url, &more));
         command.env("TZ", "UTC");
-        let says = &["the deadline has come", "goes on from here"];
+        let says = &["the deadline has come", "the same command continues"];
         expect(deadline, &Running::start(command).end(), &Expected { code: 15, says });
         assert_eq!(place.column("out.partial.csv", "ck_outcome"), ["not_sent"; 40]);
     }
@@ -444,7 +444,7 @@ fn too_many_mismatches_are_16_until_the_limit_is_raised() {
     };
     let sixty = ["--stop-if-mismatch-over", "60%"];
     let said = run("wrong", &sixty).exits(16).stderr;
-    for phrase in ["too many of the first 200 verdicts", "raise --stop-if-mismatch-over or leave"] {
+    for phrase in ["too many of the first 200 results", "To continue in spite of it: ceknik run"] {
         assert!(said.contains(phrase), "{phrase}: {said}");
     }
     assert_eq!(place.summary("wrong.sandbox.csv")["ended"], "mismatches");
@@ -458,7 +458,7 @@ fn too_many_mismatches_are_16_until_the_limit_is_raised() {
         let which = ["plan", "wrong.csv", "--ledger", "wrong", "--base-url", &vendor.base_url];
         place.ceknik(&[&which, share].concat())
     };
-    assert!(plan(&sixty).exits(16).stderr.contains("sends nothing more"));
+    assert!(plan(&sixty).exits(16).stdout.contains("sends nothing more"));
     plan(&["--stop-if-mismatch-over", "80"]).exits(0);
     run("wrong", &["--stop-if-mismatch-over", "80"]).exits(0);
     assert_eq!(vendor.calls().len(), 320);
@@ -493,7 +493,7 @@ fn a_second_run_on_the_ledger_is_17_or_waits() {
     // The first run may be writing such a file at this moment.
     let half = ".in.verified.csv.ceknik-tmp";
     place.write(half, "half");
-    let says = &["another run holds the ledger", "--lock-wait"];
+    let says = &["another command holds the ledger", "--lock-wait"];
     for (what, arguments) in [
         ("run", one.clone()),
         ("purge", vec!["purge", "--older-than", "1d", "--base-url", &vendor.base_url]),
@@ -562,7 +562,7 @@ fn the_first_signal_drains_and_the_second_leaves_doubts() {
         running.signal(echo);
         let ended = running.end();
         assert!(codes.map(Some).contains(&ended.code), "{:?}: {}", ended.code, ended.stderr);
-        assert!(ended.stderr.contains("goes on from here"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("the same command continues"), "{}", ended.stderr);
         let outcomes = place.column("in.sandbox.partial.csv", "ck_outcome");
         let matches = count(&outcomes, "match");
         assert_eq!(matches + count(&outcomes, "not_sent"), 40, "a drain leaves no doubt");
@@ -577,7 +577,7 @@ fn the_first_signal_drains_and_the_second_leaves_doubts() {
     let running = Running::start(place.command(&run_arguments("in.csv", &vendor.base_url, &more)));
     vendor.wait_for(4);
     running.signal("INT");
-    running.wait_to_say("stopping: nothing more is started");
+    running.wait_to_say("WARN stopping");
     // The same signal within 250 ms would count as an echo of the first.
     sleep(Duration::from_millis(300));
     running.signal("INT");

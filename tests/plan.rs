@@ -17,8 +17,8 @@ use support::{
     Finished, Running, Vendor, Workspace, many_people, name, nik, people_csv, run_arguments,
 };
 
-/// Plans a file and checks that the figures add up. Returns the parsed JSON and the whole result of
-/// the command.
+/// Plans a file as JSON and as text, and checks that the figures add up. Returns the parsed JSON and
+/// the result of the command for people.
 #[track_caller]
 fn plan(
     place: &Workspace,
@@ -27,15 +27,19 @@ fn plan(
     code: i32,
     more: &[&str],
 ) -> (Value, Finished) {
-    let mut command =
-        place.command(&[&["plan", input, "--base-url", base_url, "--json"], more].concat());
-    // A plan needs no account.
-    command.env_remove("CEKNIK_API_ID").env_remove("CEKNIK_API_SECRET");
-    let ended = Running::start(command).end().exits(code);
-    let plan: Value = serde_json::from_str(&ended.stdout).unwrap();
-    assert_eq!(plan["exit"], code);
-    adds_up(&plan);
-    (plan, ended)
+    let plan = |form: &[&str]| {
+        let mut command =
+            place.command(&[&["plan", input, "--base-url", base_url], form, more].concat());
+        // A plan needs no account.
+        command.env_remove("CEKNIK_API_ID").env_remove("CEKNIK_API_SECRET");
+        let ended = Running::start(command).end().exits(code);
+        assert_eq!(ended.stderr, "", "a plan is on standard output alone");
+        ended
+    };
+    let json: Value = serde_json::from_str(&plan(&["--json"]).stdout).unwrap();
+    assert_eq!(json["exit"], code);
+    adds_up(&json);
+    (json, plan(&[]))
 }
 
 fn number(plan: &Value, field: &str) -> u64 {
@@ -132,12 +136,12 @@ fn a_plan_shows_what_the_ledger_knows() {
     place.write("in.csv", people_csv([1, 1, 2, 12, 3]));
     place.run("in.csv", &vendor.base_url, &["--limit", "2", "--concurrency", "1"]).exits(13);
     let (stopped, said) = plan(&place, "in.csv", &vendor.base_url, 0, &[]);
-    assert!(said.stderr.contains("going on with run 1: 2 calls, 2 charged"), "{}", said.stderr);
+    assert!(said.stdout.contains("going on with run 1: 2 calls, 2 charged"), "{}", said.stdout);
     assert_eq!((number(&stopped, "done"), number(&stopped, "spent.confirmed")), (2, 2));
 
     place.write("in.csv", people_csv([1, 1, 2, 12, 3, 1]));
     let (changed, said) = plan(&place, "in.csv", &vendor.base_url, 0, &[]);
-    assert!(said.stderr.contains("the file changed since run 1"), "{}", said.stderr);
+    assert!(said.stdout.contains("the file changed since run 1"), "{}", said.stdout);
     assert_eq!((number(&changed, "reused"), number(&changed, "to_send")), (2, 4));
 
     place.run("in.csv", &vendor.base_url, &[]).exits(3);
@@ -146,7 +150,7 @@ fn a_plan_shows_what_the_ledger_knows() {
     assert_eq!(number(&finished, "to_send"), 0);
     assert_eq!(number(&finished, "ages.under_1_day"), 5);
     assert_eq!(number(&finished, "money.saved"), 7500);
-    assert!(said.stderr.contains("Rp7.500"), "{}", said.stderr);
+    assert!(said.stdout.contains("Rp7.500"), "{}", said.stdout);
 }
 
 #[test]
@@ -200,7 +204,7 @@ fn a_budget_stops_the_run_where_the_plan_said() {
         let found = budget["stops_after_calls"].as_u64().zip(budget["stops_at_record"].as_u64());
         assert_eq!(found, stop, "{more:?}");
         assert_eq!(budget["stops_at_line"].as_u64(), stop.map(|(_, record)| record + 1));
-        assert_eq!(said.stderr.contains("does not fit"), stop.is_some(), "{}", said.stderr);
+        assert_eq!(said.stdout.contains("not enough: "), stop.is_some(), "{}", said.stdout);
     }
     place.run("in.csv", &vendor.base_url, &["--max-charges", "5", "--concurrency", "1"]).exits(13);
     let outcomes = place.column("in.sandbox.partial.csv", "ck_outcome");
@@ -231,8 +235,8 @@ fn names_that_differ_are_shown_where_they_stand() {
         places.iter().map(|place| (number(place, "line"), &place["cell"])).collect();
     let cells = ["B3", "B4", "B5", "B6", "B7"].map(Value::from);
     assert_eq!(shown, (3..8).zip(&cells).collect::<Vec<_>>());
-    assert!(said.stderr.contains("line 3, record 2, cell B3: 320201******1001"), "{}", said.stderr);
-    for printed in [&said.stderr, &said.stdout] {
+    assert!(said.stdout.contains("line 3, record 2, cell B3: 320201******1001"), "{}", said.stdout);
+    for printed in [&said.stdout, &plan.to_string()] {
         assert!(!printed.contains(&nik(1, 1001)) && !printed.contains("NAMA A"), "{printed}");
     }
 }
@@ -254,18 +258,23 @@ fn exit_codes() {
     place.write("none.csv", "a,b\n1,2\n");
     let base = ["--base-url", "http://127.0.0.1:9"];
     for (what, arguments, code, phrase) in [
-        ("good", &["good.csv"][..], 0, "ready: `ceknik run` with the same flags sends 2 calls"),
-        ("damaged", &["bad.csv"], 10, "send nothing of this file (file_scientific)"),
+        ("good", &["good.csv"][..], 0, "ready      `ceknik run` with the same flags sends 2 calls"),
+        (
+            "damaged",
+            &["bad.csv"],
+            10,
+            "stopped    file_scientific: `ceknik run` would send nothing",
+        ),
         ("forced", &["bad.csv", "--force"], 0, "file_scientific"),
-        ("both", &["bad.csv", "--max-charges", "1"], 10, "stopped:"),
-        ("forced, over budget", &["bad.csv", "--force", "--max-charges", "1"], 13, "over budget"),
-        ("over budget", &["good.csv", "--max-charges", "1"], 13, "over budget"),
+        ("both", &["bad.csv", "--max-charges", "1"], 10, "stopped  "),
+        ("forced, over budget", &["bad.csv", "--force", "--max-charges", "1"], 13, "not enough"),
+        ("over budget", &["good.csv", "--max-charges", "1"], 13, "not enough"),
         ("missing", &["nope.csv"], 10, "no such file"),
         ("no columns", &["none.csv"], 10, "error:"),
         ("share", &["good.csv", "--charge-share", "1.5"], 2, "--charge-share"),
         ("hours", &["good.csv", "--hours", "25"], 2, "--hours"),
         ("cost without price", &["good.csv", "--max-cost", "1"], 2, "--max-cost: it needs --price"),
-        ("the limit of a start", &["good.csv", "--limit", "1"], 0, "sends 1 of 2 calls"),
+        ("the limit of a start", &["good.csv", "--limit", "1"], 0, "sends 1 of 2 calls (--limit)"),
         (
             "flags that change nothing",
             &["good.csv", "--concurrency", "4", "-y"],
@@ -275,12 +284,27 @@ fn exit_codes() {
         ("a flag of run that is wrong", &["good.csv", "--timeout", "soon"], 2, "--timeout"),
     ] {
         let ended = place.ceknik(&[&["plan"], arguments, &base[..]].concat());
-        assert_eq!(ended.code, Some(code), "{what}: {}", ended.stderr);
-        assert!(ended.stderr.contains(phrase), "{what}: {}", ended.stderr);
+        let said = format!("{}{}", ended.stdout, ended.stderr);
+        assert_eq!(ended.code, Some(code), "{what}: {said}");
+        assert!(said.contains(phrase), "{what}: {said}");
         assert!(!place.path("state").exists(), "{what}");
     }
     let quiet = place.ceknik(&[&["plan", "bad.csv", "-q"], &base[..]].concat()).exits(10);
-    assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
+    assert!(quiet.stdout.contains("file_scientific"), "the plan is what was asked for");
+    assert_eq!(quiet.stderr, "");
+    // The last lines are the price, the time and what is wrong, so that they stay on a screen.
+    let good = place
+        .ceknik(&[&["plan", "good.csv", "--price", "1,5rb", "--tax", "ppn"], &base[..]].concat());
+    let last: Vec<String> = good.exits(0).stdout.lines().map(str::to_owned).collect();
+    let begins = [
+        "price      at most Rp3.000",
+        "           with 11 % PPN at most Rp3.330",
+        "time  ",
+        "ready  ",
+    ];
+    for (line, begin) in last[last.len() - 4..].iter().zip(begins) {
+        assert!(line.starts_with(begin), "{line}");
+    }
 }
 
 #[test]
@@ -344,7 +368,7 @@ fn a_run_under_way_is_looked_at_and_left_alone() {
     let mut noted = 0;
     while !running.is_over() {
         let (seen, said) = plan(&place, "in.csv", &vendor.base_url, 0, &[]);
-        noted += u32::from(said.stderr.contains("in flight if a run is under way"));
+        noted += u32::from(said.stdout.contains("in flight if a run is under way"));
         assert!(number(&seen, "unsettled") <= 8, "{seen}");
         assert_eq!(number(&seen, "rows"), 200);
     }

@@ -172,7 +172,7 @@ fn check_status_and_plan(place: &Workspace, vendor: &Vendor, input: &str, people
         check_said(people, &ended);
         let plan = ["plan", input, "-vv", "--base-url", &vendor.base_url];
         let ended = place.ceknik(&[&plan[..], more].concat()).exits(0);
-        assert!(!ended.stderr.is_empty());
+        assert!(!ended.stdout.is_empty());
         check_said(people, &ended);
     }
 }

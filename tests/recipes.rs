@@ -1,6 +1,6 @@
-//! The recipes of docs/fleet.md, tried as far as they are commands.
+//! The recipes of docs/fleet.md and docs/nights.md, tried as far as they are commands.
 //!
-//! Must hold: the command lines in the page are read from the page itself.
+//! Must hold: the command lines in a page are read from the page itself.
 
 #![allow(clippy::unwrap_used, reason = "a test: what is not as expected is the test's answer")]
 
@@ -8,30 +8,31 @@ mod support;
 
 use support::postgres::server;
 use support::shared::{Shared, settle_accounts};
-use support::{Running, many_people};
+use support::{CEKNIK, Finished, Running, Vendor, Workspace, many_people};
 
-const PAGE: &str = include_str!("../docs/fleet.md");
+const FLEET: &str = include_str!("../docs/fleet.md");
+const NIGHTS: &str = include_str!("../docs/nights.md");
 
-/// Returns what follows `begin` on a line of the page.
-fn line_after(begin: &str) -> &'static str {
-    let line = PAGE.lines().find_map(|line| line.trim_start().strip_prefix(begin));
+/// Returns what follows `begin` on a line of a page.
+fn line_after(page: &'static str, begin: &str) -> &'static str {
+    let line = page.lines().find_map(|line| line.trim_start().strip_prefix(begin));
     assert!(line.is_some(), "the page has no line that begins with {begin}");
     line.unwrap()
 }
 
 /// Returns the arguments of the unit of systemd.
-fn of_systemd() -> Vec<String> {
-    let line = line_after("ExecStart=/usr/local/bin/ceknik ");
+fn of_systemd(page: &'static str) -> Vec<String> {
+    let line = line_after(page, "ExecStart=/usr/local/bin/ceknik ");
     // A time of day may have passed when the test runs.
     line.replace("05:30", "7h").split(' ').map(str::to_owned).collect()
 }
 
 /// Returns the arguments of the job of Kubernetes, which a job of this name runs.
-fn of_kubernetes(job: &str) -> Vec<String> {
-    let list = line_after("args: [").strip_suffix(']').unwrap();
+fn of_kubernetes(page: &'static str, job: &str) -> Vec<String> {
+    let list = line_after(page, "args: [").strip_suffix(']').unwrap();
     let words = list.split(", ").map(|word| word.trim_matches('"'));
     let words = words.map(|word| word.replace("$(JOB_NAME)", job).replace("/data/", ""));
-    words.map(|word| word.replace("22:30", "7h")).collect()
+    words.map(|word| word.replace("05:30", "7h")).collect()
 }
 
 /// Runs three workers with these arguments, one after the other's end a fourth, as a user of the
@@ -42,7 +43,7 @@ fn try_recipe(arguments: &[String]) {
     let role = format!("ceknik_run_{}", shared.schema());
     let schema = shared.schema().to_owned();
     server.execute("public", &format!("CREATE ROLE {role} LOGIN PASSWORD 'not-in-the-address'"));
-    let grants = PAGE.split_once("```sql\n").unwrap().1.split_once("```").unwrap().0;
+    let grants = FLEET.split_once("```sql\n").unwrap().1.split_once("```").unwrap().0;
     let grants = grants.replace("SCHEMA live", &format!("SCHEMA {schema}"));
     server.execute(&schema, &grants.replace("ceknik_run", &role));
     shared.address = server.address_of(&role, &schema);
@@ -75,10 +76,50 @@ fn try_recipe(arguments: &[String]) {
 
 #[test]
 fn the_unit_of_systemd_works() {
-    try_recipe(&of_systemd());
+    try_recipe(&of_systemd(FLEET));
 }
 
 #[test]
 fn the_job_of_kubernetes_works() {
-    try_recipe(&of_kubernetes("kyc-28971300"));
+    try_recipe(&of_kubernetes(FLEET, "kyc-28971300"));
+}
+
+/// Runs a night of docs/nights.md with `run`, twice. The second one makes no call.
+fn try_night(run: impl Fn(&Workspace, &Vendor) -> Finished) {
+    let place = Workspace::new();
+    place.write("customers.csv", many_people(30));
+    let vendor = Vendor::start(&place, &[]);
+    let said = run(&place, &vendor).exits(0).stderr;
+    assert_eq!(place.rows("customers.sandbox.csv").len(), 30, "{said}");
+    run(&place, &vendor).exits(0);
+    assert_eq!(vendor.count(), 30);
+}
+
+/// Runs the program with these arguments against a vendor.
+fn night_of(arguments: &[String], place: &Workspace, vendor: &Vendor) -> Finished {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut command = place.command(&words);
+    command.env("CEKNIK_BASE_URL", &vendor.base_url);
+    Running::start(command).end()
+}
+
+#[test]
+fn the_nights_of_one_machine_work() {
+    for arguments in [of_systemd(NIGHTS), of_kubernetes(NIGHTS, "kyc-28971300")] {
+        try_night(|place, vendor| night_of(&arguments, place, vendor));
+    }
+}
+
+#[test]
+fn the_line_of_cron_mails_nothing_after_a_good_night() {
+    let line = line_after(NIGHTS, "0 22 * * *  cd /srv/kyc && /usr/local/bin/ceknik ");
+    let line = line.replace("05:30", "7h");
+    try_night(|place, vendor| {
+        // Cron hands the line to a shell.
+        let mut command = place.command_of("/bin/sh", &["-c", &format!("{CEKNIK} {line}")]);
+        command.env("CEKNIK_BASE_URL", &vendor.base_url);
+        let ended = Running::start(command).end();
+        assert_eq!(format!("{}{}", ended.stdout, ended.stderr), "");
+        ended
+    });
 }

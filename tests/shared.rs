@@ -30,7 +30,7 @@ fn a_run_costs_and_writes_what_it_does_on_a_file() {
     alone.run("in.csv", &vendor.base_url, &["-o", "o.csv"]).exits(3);
 
     let plan = shared.ledger(&["plan", "in.csv"]).exits(0);
-    assert!(plan.stderr.contains("to send              60"), "{}", plan.stderr);
+    assert!(plan.stdout.contains("to send              60"), "{}", plan.stdout);
     shared.run("in.csv", &["-o", "o.csv"]).exits(3);
     let per_call = |place: &Workspace| {
         let mut rows = place.rows("o.csv");
@@ -44,7 +44,7 @@ fn a_run_costs_and_writes_what_it_does_on_a_file() {
 
     // The same answers are there for another file and another time.
     let plan = shared.ledger(&["plan", "in.csv"]).exits(0);
-    assert!(plan.stderr.contains("to send               0"), "{}", plan.stderr);
+    assert!(plan.stdout.contains("to send               0"), "{}", plan.stdout);
     shared.run("in.csv", &["-o", "again.csv"]).exits(3);
     let status = shared.status();
     assert_eq!(status["runs"].as_array().unwrap().len(), 2);
@@ -406,7 +406,7 @@ fn a_ledger_in_a_file_is_taken_over_and_nothing_is_bought_again() {
     assert!(calls.len() > before);
     // What the finished run answered is reused.
     let plan = place.ceknik(&[&["plan", "done.csv"], &which[..]].concat()).exits(0);
-    assert!(plan.stderr.contains("to send               0"), "{}", plan.stderr);
+    assert!(plan.stdout.contains("to send               0"), "{}", plan.stdout);
 }
 
 /// The attempts of ceknik 0.1 have numbers without a start.

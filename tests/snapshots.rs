@@ -27,7 +27,7 @@ const FILTERS: [(&str, &str); 7] = [
     ),
     (r"time( +)[\d.,]+ s", "time$1 N s"),
     (r"/[^ \n]*/state/", "STATE/"),
-    (r"rows \d+/\d+ · .*\n", ""),
+    (r"\d+ of \d+ done · .*\n", ""),
     (r"ceknik \d+\.\d+\.\d+", "ceknik VERSION"),
 ];
 
@@ -78,7 +78,7 @@ fn help() {
 fn what_a_run_says_and_writes() {
     let place = with_customers();
     with_filters(|| {
-        assert_snapshot!("plan", sandbox(&place, "plan", &[]).exits(0).stderr);
+        assert_snapshot!("plan", sandbox(&place, "plan", &["--tax", "ppn"]).exits(0).stdout);
         let run = sandbox(&place, "run", &["-o", "out.csv"]);
         assert_snapshot!("run", run.exits(3).stderr);
         assert_snapshot!("status", place.ceknik(&["status", "--sandbox"]).exits(0).stdout);

@@ -27,8 +27,13 @@ pub(super) fn say_last_words(ended: &EndedStart, job: &JobConfig, screen: &Scree
         (None, Some(stop)) => Some(stop_reason_text(stop, &state.stats)),
         (None, None) => None,
     };
-    let hint = error.and_then(|error| error.hint.clone());
-    let next = hint.or_else(|| next_step(ended, job));
+    let next = match error.and_then(|error| error.hint.as_deref()) {
+        Some(hint) if report.exit.can_go_on() => {
+            Some(format!("{hint}; then the same command continues: {}", command_with(&[])))
+        }
+        Some(hint) => Some(hint.to_owned()),
+        None => next_step(ended, job),
+    };
     // While others go on, nothing has to be done, and an export goes on with nothing.
     let next = next.filter(|_| others.is_none() && !is_exported);
     if let Some(why) = &why {

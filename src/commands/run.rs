@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::last_words::say_last_words;
 use super::stages::{
-    Assumptions, ReuseRules, damage, find_layout, fold, forecast, open_source, opening, plan_exit,
+    Assumptions, ReuseRules, damage, find_layout, fold, forecast, open_source, opening,
 };
 use super::{internal, interrupted, preamble};
 use crate::clock;
@@ -25,16 +25,14 @@ use crate::ledger::{self, FoundRun, Ledger, LedgerError, OpenRun, RunId, RunRef,
 use crate::model::attempt::{StartId, WallMs};
 use crate::model::exit_code::ExitCode;
 use crate::model::funnel::Funnel;
-use crate::output::{Event, FileForm, Finished, Plan, Utc, consent_question};
-use crate::passes::{Input, PassError, Survey, read_candidates, survey};
+use crate::output::{Event, Finished, Utc};
+use crate::passes::{Input, Survey, read_candidates, survey};
 use crate::rules::body::{BodyKind, BodyTrial};
-use crate::rules::estimate::{
-    Consent, History, Threshold, consent, max_charges_in_start, says_yes,
-};
-use crate::rules::forecast::Forecast;
+use crate::rules::estimate::History;
 use crate::signals::Interrupts;
 use crate::term::{Doing, Screen};
 
+mod before_calls;
 pub mod export;
 pub(crate) mod finish;
 mod join;
@@ -145,12 +143,8 @@ impl Start<'_> {
         let funnel = surveyed.funnel()?;
         let history = if funnel.to_send > 0 { ledger.history()? } else { History::default() };
         let forecast = forecast(job, &surveyed, funnel, known, history, Assumptions::default());
-        screen.say(&preamble::before(&found, &surveyed, &forecast));
-        let file = preamble::file_form(&input.source, &input.layout);
-        record_plan(screen, job, &surveyed, &forecast, file);
-        if !forecast.braked {
-            self.confirm(&forecast)?;
-        }
+        self.show_forecast(&found, &input, &surveyed, &forecast);
+        self.confirm(&forecast)?;
         let body = body_trial(job.engine.body, &mut ledger)?;
         let options = job.engine.options(body, config.deadline, Timestamp::now(), seed());
         let options = EngineOptions { lease: ledger.lease(), ..options };
@@ -201,35 +195,6 @@ impl Start<'_> {
         let what = Finished { exit, reason: "finished", what: &words, next: None, summary: None };
         screen.finish(&Event::RunFinished(what));
         Some(exit)
-    }
-
-    /// Asks the user before the first call of a live start, unless the user has agreed to the price
-    /// or to a limit beforehand.
-    ///
-    /// # Errors
-    /// Exit code 13: the answer was not yes. A signal ends the question with the exit code of the
-    /// signal.
-    fn confirm(&self, forecast: &Forecast) -> Result<(), Error> {
-        let Setting { config, screen, interrupts, .. } = self.setting;
-        let (job, price) = (&config.job, forecast.price.as_ref());
-        let most =
-            max_charges_in_start(forecast.charges.at_most, forecast.fit, job.engine.max_calls);
-        let threshold = Threshold::of(config.confirm_above, price.map(|price| price.of(most)));
-        // The user who began the run that this start helps has agreed to its price.
-        let can_ask = job.vendor.is_live() && !config.yes && !config.joins && Screen::can_ask();
-        let is_limited = job.engine.max_charges.is_some() || job.engine.max_calls.is_some();
-        if consent(most, threshold, is_limited, can_ask) == Consent::Given {
-            return Ok(());
-        }
-        match screen.ask(&consent_question(forecast, most), &|| interrupts.count() > 0) {
-            Some(line) if says_yes(&line) => Ok(()),
-            Some(_) => Err(Error::new(
-                ExitCode::Budget,
-                "you did not answer yes: nothing was sent, and nothing was charged",
-                "--limit 20 tries a few rows; --max-cost or --max-charges sets a limit; --yes sends without asking",
-            )),
-            None => Err(interrupted(PassError::Interrupted, interrupts)),
-        }
     }
 }
 
@@ -300,28 +265,6 @@ impl Setting<'_> {
             deadline: config.deadline.map(|at| Utc(WallMs(at.as_millisecond()))),
         });
     }
-}
-
-/// Records the plan of a start, in the shape of `ceknik plan --json`.
-fn record_plan(
-    screen: &Screen,
-    job: &JobConfig,
-    surveyed: &Survey,
-    forecast: &Forecast,
-    file: FileForm,
-) {
-    let plan = Plan {
-        forecast,
-        origin: job.ledger.origin(),
-        file,
-        warnings: &surveyed.counts.warnings,
-        skipped: surveyed.skipped,
-        findings: &surveyed.findings,
-        unsettled: 0,
-        stops_at: None,
-        exit: plan_exit(job.force, surveyed, forecast),
-    };
-    screen.record(&Event::Plan { plan: &plan });
 }
 
 /// Begins the start in the ledger. A run that has finished gets no further start: only its output

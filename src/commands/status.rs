@@ -141,17 +141,7 @@ fn as_text(status: &Status, name: &LedgerName, zone: &Zone) -> String {
         let (day, [calls, charged, possible]) = (date(*day), sums(tally));
         text += &format!("{day:<10}  {calls:>10}  {charged:>10}  {possible:>9}\n");
     }
-    if status.doubts_total > 0 {
-        text += &format!("\n{} in doubt (sent, no result came)\n", number(status.doubts_total));
-        for doubt in status.doubts.iter().take(SHOWN_DOUBTS) {
-            let (run, record, how) = (doubt.run.0, doubt.record, doubt.class.name());
-            text +=
-                &format!("  run {run}, record {record}, sent {}, {how}\n", stamp(doubt.at, zone));
-        }
-        if status.doubts_total > SHOWN_DOUBTS as u64 {
-            text += "  … (more with --json)\n";
-        }
-    }
+    text += &doubts_words(status, zone);
     if !status.workers.is_empty() {
         text += &format!(
             "\n{:>5}  {:<16}  {:<10}  {:>10}  {}\n",
@@ -171,10 +161,26 @@ fn as_text(status: &Status, name: &LedgerName, zone: &Zone) -> String {
     if status.unsettled > 0 {
         let calls = number(status.unsettled);
         let meaning = match status.under_way.is_empty() && status.workers.is_empty() {
-            true => "without an answer: the next start finds them in doubt, and so they are",
+            true => "without an answer: the next start counts them as in doubt",
             false => "under way",
         };
         text += &format!("\n{calls} calls {meaning}\n");
+    }
+    text
+}
+
+/// Formats the latest attempts in doubt. Returns an empty text if there are none.
+fn doubts_words(status: &Status, zone: &Zone) -> String {
+    if status.doubts_total == 0 {
+        return String::new();
+    }
+    let mut text = format!("\n{} in doubt (sent, no result came)\n", number(status.doubts_total));
+    for doubt in status.doubts.iter().take(SHOWN_DOUBTS) {
+        let (run, record, how) = (doubt.run.0, doubt.record, doubt.class.name());
+        text += &format!("  run {run}, record {record}, sent {}, {how}\n", stamp(doubt.at, zone));
+    }
+    if status.doubts_total > SHOWN_DOUBTS as u64 {
+        text += "  … (more with --json)\n";
     }
     text
 }

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::status::Holder;
+use super::holder::Holder;
 use crate::model::exit_code::ExitCode;
 use crate::model::mask::{mask_digits, mask_path};
 use crate::model::zone::Zone;

@@ -3,6 +3,7 @@
 //! Days begin at midnight at a UTC offset that the caller passes: the ledger does not know which
 //! midnight the vendor's invoice uses.
 
+use super::holder::Holder;
 use super::nouns::RunId;
 use crate::model::attempt::WallMs;
 use crate::model::class::Class;
@@ -52,15 +53,6 @@ pub struct RunLine {
     pub last_exit: Option<u8>,
     /// Costs of the run. Attempts without a settlement are not counted.
     pub tally: Tally,
-}
-
-/// A process that holds a ledger in a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Holder {
-    /// Number of the process.
-    pub process: u32,
-    /// Time at which it took the ledger.
-    pub since: WallMs,
 }
 
 /// A run that is under way.

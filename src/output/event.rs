@@ -289,6 +289,24 @@ impl PauseClock {
 }
 
 impl Progress {
+    /// Returns the figures of a start that has sent nothing yet.
+    pub const fn begun(pairs_done: u64, pairs: u64) -> Self {
+        Self {
+            pairs,
+            pairs_done,
+            calls: 0,
+            charged: 0,
+            possible: 0,
+            matches: 0,
+            calls_per_second: 0.0,
+            in_flight: 0,
+            waiting: 0,
+            seconds_left: None,
+            done_at: None,
+            pause: None,
+        }
+    }
+
     /// Formats the figures as one line for people.
     pub fn text(&self, price: Option<&Price>, zone: &Zone, now: WallMs) -> String {
         self.parts(price, zone, now).join(" · ")

@@ -14,8 +14,8 @@ use tracing::field::{Field, Visit};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-use super::outlet::Outlet;
-use super::{LogForm, ScreenOptions};
+use super::options::ScreenOptions;
+use super::outlet::{LogForm, Outlet};
 use crate::clock;
 use crate::model::characters::terminal_safe;
 use crate::model::zone::Zone;

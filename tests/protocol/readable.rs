@@ -270,7 +270,7 @@ fn unreadable_answers_are_reported_as_such() {
             "stopped: 20 answers came and could not be read ({told}); each of them may have been charged"
         ),
         format!("WARN an answer came and cannot be read: {told}"),
-        "next       first have the cause mended".to_owned(),
+        "next       first have the cause corrected".to_owned(),
     ] {
         assert!(ended.stderr.contains(&words), "{words}: {}", ended.stderr);
     }

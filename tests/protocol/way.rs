@@ -183,7 +183,7 @@ fn another_refusal_of_a_proxy_is_an_outage() {
     assert_eq!(place.column("in.verified.csv", "ck_possible"), ["0"]);
     let reason = place.column("in.verified.csv", "ck_reason");
     assert_eq!(reason, ["not_sent_connect: the proxy refuses the connection (502)"]);
-    assert!(ended.stderr.contains("the same command asks the rows that were unavailable again"));
+    assert!(ended.stderr.contains("to ask the unavailable rows again"));
 }
 
 #[test]

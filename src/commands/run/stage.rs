@@ -43,6 +43,8 @@ impl<R: ReadRows> SendingStage<'_, R> {
                 note(&under_way(run, began, figures));
             }
         };
+        // Whoever looks before the first figures come finds the run already.
+        on_figures(&output::Progress::begun(funnel.done, funnel.done + funnel.to_send));
         let mut progress = Progress::new(parts.screen, funnel, price.clone(), timeout, on_figures);
         let sending = Sending::new(client, read, signals, &mut progress);
         let left = match lease {

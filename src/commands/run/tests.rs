@@ -12,6 +12,7 @@ use crate::engine::Delivery;
 use crate::ledger::testing::{Backend, MemoryBackend, Trap};
 use crate::ledger::{RunLine, ShowLedger};
 use crate::model::stop::StopReason;
+use crate::passes::PassError;
 
 /// Returns a file of thirty people with distinct names. Two NIKs occur twice.
 fn people() -> String {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{lock, witness};
+use super::{note, witness};
 use crate::fs::paths::beside;
 
 /// Paths of a ledger's files, and the origin that the ledger belongs to.
@@ -24,7 +24,7 @@ impl FileLocation {
             ("ledger", ledger.clone()),
             ("ledger's key", key.clone()),
             ("ledger's witness", witness::path_of(ledger)),
-            ("ledger's lock", lock::path_of(ledger)),
+            ("ledger's lock", note::path_of(ledger)),
             ("ledger's WAL", beside(ledger, "-wal")),
             ("ledger's index", beside(ledger, "-shm")),
             ("ledger's journal", beside(ledger, "-journal")),

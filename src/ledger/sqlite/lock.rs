@@ -5,11 +5,10 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::note::{self, Note};
-use crate::fs::paths::beside;
+use super::note::{self, Note, path_of};
 use crate::ledger::private_files::private_file;
 use crate::ledger::{LedgerError, LedgerName};
 use crate::model::attempt::WallMs;
@@ -68,9 +67,4 @@ impl Lock {
     pub(super) fn note(&self) -> io::Result<Note> {
         Note::begin(&self.file, self.since)
     }
-}
-
-/// Returns the path of the lock file.
-pub(super) fn path_of(ledger: &Path) -> PathBuf {
-    beside(ledger, ".lock")
 }

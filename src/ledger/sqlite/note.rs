@@ -8,11 +8,11 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::lock::path_of;
+use crate::fs::paths::beside;
 use crate::fs::trusted::open_without_waiting;
 use crate::ledger::{Holder, RunId, UnderWay};
 use crate::model::attempt::WallMs;
@@ -110,4 +110,9 @@ fn content_of(file: &File) -> Option<Content> {
     let mut bytes = [0; SIZE];
     file.read_exact_at(&mut bytes, 0).ok()?;
     serde_json::from_slice(&bytes).ok()
+}
+
+/// Returns the path of the lock file.
+pub(super) fn path_of(ledger: &Path) -> PathBuf {
+    beside(ledger, ".lock")
 }
