@@ -268,3 +268,38 @@ fn sigusr1_shows_how_far_a_run_is_and_ends_nothing() {
     waiting.signal("TERM");
     waiting.end().exits(0);
 }
+
+#[test]
+fn purge_asks_on_a_terminal() {
+    let place = Workspace::new();
+    place.write("in.csv", many_people(2000));
+    let ledger = ["--sandbox", "--ledger", "my.ledger"];
+    place.ceknik(&[&["run", "in.csv"], &ledger[..]].concat()).exits(0);
+    sleep(Duration::from_millis(5));
+    let purge = [&["purge", "--older-than", "0s"], &ledger[..]].concat();
+    let charged = place.status(&ledger)["runs"][0]["tally"]["confirmed"].as_u64().unwrap();
+    let size = || std::fs::metadata(place.path("my.ledger")).unwrap().len();
+
+    let before = std::fs::read(place.path("my.ledger")).unwrap();
+    let counted = place.ceknik(&[&purge[..], &["--dry-run"]].concat()).exits(0).stdout;
+    let words = format!("would remove 2000 answers, of which {charged} were charged\n");
+    assert!(counted.starts_with(&words), "{counted}");
+    for (answer, code) in [("n\n", 13), ("\n", 13), ("y\n", 0)] {
+        let unchanged = std::fs::read(place.path("my.ledger")).unwrap() == before;
+        assert!(unchanged, "nothing was removed before a yes");
+        let mut terminal = Terminal::ceknik(&place, &purge, (24, 80));
+        let screen = terminal.wait_for("[y/N]");
+        let question = format!(
+            "Remove 2000 stored answers? {charged} of them were charged, and a later run may buy them again."
+        );
+        assert!(screen.replace('\n', "").contains(&question), "{screen}");
+        terminal.types(answer);
+        let (ended, last) = terminal.end();
+        assert_eq!(ended, Some(code), "{last}");
+        if code == 0 {
+            assert!(last.contains("2000 answers removed; the ledger's file has "), "{last}");
+        }
+    }
+    assert!(size() * 3 < before.len() as u64, "{} of {}", size(), before.len());
+    place.ceknik(&[&["purge", "--older-than", "0s", "--yes"], &ledger[..]].concat()).exits(0);
+}

@@ -302,3 +302,29 @@ fn a_vendor_that_cannot_be_reached_is_told_with_its_cause_once() {
     assert_eq!(line.matches("refused").count(), 1, "{line}");
     assert!(line.contains("0 of 30 rows have a result; 0 calls charged"), "{line}");
 }
+
+/// Returns the command that the one line of `-q` proposes.
+fn proposed(line: &str) -> &str {
+    let at = line.rfind(": ceknik ").unwrap_or_else(|| panic!("no command in {line}"));
+    line[at + 2..].trim()
+}
+
+#[test]
+fn the_command_that_is_proposed_works() {
+    for (vendor, flags) in [
+        (&[][..], &["--max-charges", "4"][..]),
+        (&[], &["--price", "1500", "--max-cost", "6000"]),
+        (&[], &["--price", "Rp1.500", "--max-cost", "6rb", "--max-charges", "9"]),
+        (&[], &["--limit", "4"]),
+        (&["--quota", "9"], &["--limit=4"]),
+    ] {
+        let place = Workspace::new();
+        place.write("in.csv", people_csv([1; 9]));
+        let vendor = Vendor::start(&place, vendor);
+        let more = [flags, &["-q", "-o", "an output.csv"]].concat();
+        let line = place.run("in.csv", &vendor.base_url, &more).exits(13).stderr;
+        let words = proposed(&line).replacen("ceknik", support::CEKNIK, 1);
+        let ended = Running::start(place.command_of("sh", &["-c", &words])).end();
+        assert_eq!((ended.code, vendor.count()), (Some(0), 9), "{line}{}", ended.stderr);
+    }
+}

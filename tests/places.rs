@@ -240,3 +240,28 @@ fn status_works_on_a_mount_that_is_read_only() {
         .ceknik(&["plan", "in.csv", "--base-url", &vendor.base_url, "--ledger", "disk/my.ledger"])
         .exits(0);
 }
+
+#[test]
+fn a_file_of_a_secret_is_nobody_elses_to_write() {
+    let place = Workspace::new();
+    place.write("in.csv", people_csv([1]));
+    place.write("secret", "x\n");
+    let vendor = Vendor::start(&place, &[]);
+    for (mode, code, says) in [
+        (0o666, 11, "other users can write to it: chmod go-w"),
+        (
+            0o644,
+            0,
+            "every user of this machine can read the file that CEKNIK_API_SECRET_FILE names",
+        ),
+        (0o600, 0, ""),
+    ] {
+        set_mode(&place.path("secret"), mode);
+        let mut command =
+            place.command(&run_arguments("in.csv", &vendor.base_url, &["--reuse", "0"]));
+        command.env_remove("CEKNIK_API_SECRET").env("CEKNIK_API_SECRET_FILE", "secret");
+        let ended = Running::start(command).end().exits(code).says(says);
+        assert_eq!(ended.stderr.contains("WARN"), mode == 0o644, "{}", ended.stderr);
+    }
+    assert_eq!(vendor.count(), 2);
+}

@@ -125,7 +125,7 @@ fn what_an_open_run_has_asked_for_is_shown_even_if_it_is_refused_today() {
     let place = stored("temporary");
     let arguments =
         |command| [command, "temporary.csv", "--sandbox", "--ledger", LEDGER, "--price", "1500"];
-    let plan = place.ceknik(&arguments("plan")).exits(0).stderr;
+    let plan = place.ceknik(&arguments("plan")).exits(0).stdout;
     assert!(plan.contains("going on with run 1: 12 calls"), "{plan}");
     assert!(plan.contains("nik_temporary                  4\n"), "{plan}");
 

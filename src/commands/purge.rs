@@ -95,7 +95,7 @@ fn dry_run_words(found: Purgeable) -> String {
 
 fn purged_words(purged: &Purged) -> String {
     let kilobytes = |bytes: u64| format!("{} KB", number(bytes.div_ceil(1024)));
-    let shrunk = purged.shrunk.map(|(before, after)| {
+    let shrunk = purged.shrunk.filter(|(before, after)| after < before).map(|(before, after)| {
         format!("; the ledger's file has {} (before: {})", kilobytes(after), kilobytes(before))
     });
     format!(

@@ -305,7 +305,8 @@ pub struct Purged {
     /// True if the removed facts are gone from the ledger's files too. A process that reads the
     /// ledger prevents this: then the facts stay in the files until the next purge or run.
     pub wiped: bool,
-    /// Sizes of the ledger's file before and after, in bytes, if the file was made smaller.
+    /// Sizes of the ledger's file before and after it was made as small as possible, in bytes;
+    /// `None` if it keeps its size.
     pub shrunk: Option<(u64, u64)>,
 }
 

@@ -64,7 +64,7 @@ impl SqliteLedger {
         // as an error. Any other error of the checkpoint comes after the commit: the rows are
         // removed all the same.
         let wiped = self.truncate_wal()?;
-        let shrunk = if wiped && attempts > 0 { self.shrink() } else { None };
+        let shrunk = if wiped { self.shrink() } else { None };
         Ok(Purged { attempts, kept: old.saturating_sub(attempts), wiped, shrunk })
     }
 
@@ -81,9 +81,11 @@ impl SqliteLedger {
     fn shrink(&self) -> Option<(u64, u64)> {
         let size = || std::fs::metadata(&self.path).map(|file| file.len()).ok();
         let before = size()?;
-        self.connection.execute_batch("VACUUM").ok()?;
-        self.truncate_wal().ok()?;
-        Some((before, size()?)).filter(|(before, after)| after < before)
+        if self.pragma("freelist_count").ok()? > 0 {
+            self.connection.execute_batch("VACUUM").ok()?;
+            self.truncate_wal().ok()?;
+        }
+        Some((before, size()?))
     }
 
     /// Counts what a purge would remove. See [`crate::ledger::Facts::purgeable`].

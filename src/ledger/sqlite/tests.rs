@@ -11,7 +11,7 @@ use crate::fs::paths::beside;
 use crate::ledger::testing::facts::{ending, known, opening, record};
 use crate::ledger::{
     Facts, FoundRun, Ledger, LedgerError, LedgerName, Preview, RunId, RunRef, ShowLedger,
-    StartRequest, key as key_file,
+    StartRequest, UnderWay, key as key_file,
 };
 use crate::model::attempt::{AttemptId, StartId, WallMs};
 use crate::model::class::{Class, Lost, Refusal, ResultCode};
@@ -309,4 +309,46 @@ fn a_held_ledger_is_waited_for_as_long_as_was_asked() {
         drop(held);
         assert!(waits.join().unwrap().is_ok());
     });
+}
+
+#[test]
+fn a_look_at_the_lock_stops_no_start() {
+    let place = LedgerFolder::new();
+    drop(place.open());
+    let ledger = place.location().ledger;
+    let look = std::fs::File::open(beside(&ledger, ".lock")).unwrap();
+    look.try_lock_shared().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(15));
+            look.unlock().unwrap();
+        });
+        assert!(Lock::take(&ledger, Duration::ZERO, || WallMs(1)).is_ok());
+    });
+}
+
+#[test]
+fn the_note_of_a_lock_counts_while_the_lock_is_held() {
+    let place = LedgerFolder::new();
+    let ledger = place.open();
+    let shown = || SqliteLedger::open_to_show(&place.location().ledger).unwrap();
+    assert_eq!(shown().status(0, 0).unwrap().under_way, []);
+    let run = UnderWay {
+        run: RunId(7),
+        holder: None,
+        since: WallMs(5),
+        pairs_done: 3,
+        pairs: 9,
+        calls_per_second: 1.5,
+        done_at: Some(WallMs(99)),
+    };
+    ledger.progress_note().unwrap()(&run);
+    let seen = shown().status(0, 0).unwrap().under_way;
+    let holder = seen[0].holder.unwrap();
+    assert_eq!(holder.process, std::process::id());
+    assert_eq!(seen, [UnderWay { holder: Some(holder), since: holder.since, ..run }]);
+    let held = Lock::take(&place.location().ledger, Duration::ZERO, || WallMs(1));
+    assert!(matches!(held, Err(LedgerError::Locked(_, Some(by))) if by == holder));
+    drop(ledger);
+    assert_eq!(shown().status(0, 0).unwrap().under_way, [], "it is stale");
 }
