@@ -335,13 +335,14 @@ pub(crate) struct StartArgs {
     /// output. Waits for the run as long as --lock-wait says. Give it the flags of the run
     #[arg(long, env = "CEKNIK_JOIN", value_parser = yes_or_no)]
     pub(crate) join: bool,
-    /// At most so many calls in this start: look at the first answers, then go on
+    /// Make at most N calls now, to look at the first answers
     #[arg(long, env = "CEKNIK_LIMIT", value_name = "N")]
     pub(crate) limit: Option<u64>,
-    /// On a terminal, ask before a start that may cost more than this; needs --price
+    /// On a terminal, ask before a live run that may cost more than this, and not below; needs --price.
+    /// Without it a live run always asks, unless it has a limit
     #[arg(long, env = "CEKNIK_CONFIRM_ABOVE", value_name = "AMOUNT")]
     pub(crate) confirm_above: Option<String>,
-    /// Go on without asking
+    /// Spend money without asking
     #[arg(short, long, env = "CEKNIK_YES", value_parser = yes_or_no)]
     pub(crate) yes: bool,
 }
@@ -377,13 +378,13 @@ pub enum InDoubtArg {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Display (all on stderr)")]
 pub(crate) struct ScreenArgs {
-    /// How logs are written
+    /// How events and logs are written; json is one event a line (docs/events.md)
     #[arg(long, env = "CEKNIK_LOG", value_name = "FORM", default_value = "text")]
     pub(crate) log: LogArg,
     /// Say more (-v, -vv)
     #[arg(short, long, action = ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// Say nothing but errors
+    /// Say nothing about a success, and one line about any other end
     #[arg(short, long, env = "CEKNIK_QUIET", value_parser = yes_or_no)]
     pub(crate) quiet: bool,
     /// Colours
@@ -394,9 +395,9 @@ pub(crate) struct ScreenArgs {
 /// Value of `--log`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogArg {
-    /// Lines for people
+    /// Lines for people, with local times
     Text,
-    /// One JSON object a line
+    /// One JSON object a line, an event
     Json,
 }
 

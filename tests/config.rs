@@ -110,7 +110,7 @@ const SETTINGS: [Setting; 29] = [
         "force = true",
         &[("CEKNIK_FORCE", "")],
         &["--name-column", "note"],
-        "going on",
+        "continuing in spite of this",
     ),
     setting(
         "price: thousands in the file",
