@@ -53,7 +53,13 @@ const SETTINGS: [Setting; 29] = [
     setting("price: environment", "price = 1500", &[("CEKNIK_PRICE", "2000")], &[], "Rp8.000"),
     setting("price: flag", "price = 1500", &[("CEKNIK_PRICE", "2000")], &["--price", "10"], "Rp40"),
     setting("flag: default", "", &[], &["--name-column", "note"], "with --force"),
-    setting("flag: file", "force = true", &[], &["--name-column", "note"], "continuing in spite of this"),
+    setting(
+        "flag: file",
+        "force = true",
+        &[],
+        &["--name-column", "note"],
+        "continuing in spite of this",
+    ),
     setting("flag: file, off", "force = false", &[], &["--name-column", "note"], "with --force"),
     setting(
         "flag: environment",

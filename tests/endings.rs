@@ -41,13 +41,6 @@ impl Case {
 }
 
 fn cases() -> Vec<Case> {
-    let slow: &[&str] = &["--latency", "100ms"];
-    let interrupted = |code, signals, says| Case {
-        vendor: slow,
-        flags: &["--concurrency", "2"],
-        signals,
-        ..Case::new(code, "WARN", says)
-    };
     vec![
         Case::new(0, "INFO", &[]),
         Case { flags: &["--rat", "5"], ..Case::new(2, "ERROR", &["unexpected argument '--rat'"]) },
@@ -112,10 +105,22 @@ fn cases() -> Vec<Case> {
             flags: &["--ledger", "in.csv"],
             ..Case::new(18, "ERROR", &["the key file", "bring the key file back"])
         },
-        interrupted(129, &["HUP"], &["the terminal is gone", "the same command continues"]),
-        interrupted(130, &["INT"], &["interrupted", "the same command continues"]),
-        interrupted(143, &["TERM"], &["terminated", "the same command continues"]),
     ]
+}
+
+/// Returns the cases of runs that a signal stops.
+fn stopped_by_signals() -> impl Iterator<Item = Case> {
+    let cases: [(i32, &[&str], &[&str]); 3] = [
+        (129, &["HUP"], &["the terminal is gone", "the same command continues"]),
+        (130, &["INT"], &["interrupted", "the same command continues"]),
+        (143, &["TERM"], &["terminated", "the same command continues"]),
+    ];
+    cases.into_iter().map(|(code, signals, says)| Case {
+        vendor: &["--latency", "100ms"],
+        flags: &["--concurrency", "2"],
+        signals,
+        ..Case::new(code, "WARN", says)
+    })
 }
 
 /// Plays a case with further flags.
@@ -147,7 +152,7 @@ fn hold(place: &Workspace, vendor: &Vendor) -> Running {
 
 #[test]
 fn quiet_says_nothing_on_success_and_one_line_otherwise() {
-    for case in cases() {
+    for case in cases().into_iter().chain(stopped_by_signals()) {
         let said = play(&case, &["-q"]).stderr;
         if case.code == 0 {
             assert_eq!(said, "");
@@ -164,7 +169,7 @@ fn quiet_says_nothing_on_success_and_one_line_otherwise() {
 
 #[test]
 fn as_text_every_end_has_its_reason() {
-    for case in cases().into_iter().filter(|case| case.code != 0) {
+    for case in cases().into_iter().chain(stopped_by_signals()).filter(|case| case.code != 0) {
         let said = play(&case, &[]).stderr;
         let told = ["error: ", "stopped: ", "in_doubt"];
         assert!(told.iter().any(|told| said.contains(told)), "{}: {said}", case.code);
@@ -174,7 +179,7 @@ fn as_text_every_end_has_its_reason() {
 
 #[test]
 fn as_json_the_last_event_has_the_exit_code() {
-    for case in cases() {
+    for case in cases().into_iter().chain(stopped_by_signals()) {
         let said = play(&case, &["--log", "json"]).stderr;
         let events = events(&said);
         let last = events.last().unwrap();

@@ -354,7 +354,11 @@ mod tests {
         ] {
             assert_eq!(currency.amount(text).ok(), minor, "{text}");
         }
-        // Amounts of rupiah as people write them.
+    }
+
+    #[test]
+    fn amounts_of_rupiah_as_people_write_them() {
+        let idr = Currency::parse("IDR").unwrap();
         for (text, minor) in [
             ("Rp1.500", Some(1500)),
             ("Rp 1.500.000", Some(1_500_000)),
@@ -387,7 +391,7 @@ mod tests {
             assert!(said.ends_with("is not an amount such as 1500"), "{said}");
         }
         assert!(Currency::parse("RUPIAH").is_err());
-        assert_eq!((idr.code(), usd.code()), ("IDR", "USD"));
+        assert_eq!(idr.code(), "IDR");
         let price = Price { per_call: 1500, currency: idr };
         assert_eq!((price.of(7), price.show(7)), (10_500, "Rp10.500".to_owned()));
     }
