@@ -12,9 +12,11 @@ mod support;
 use std::thread::sleep;
 use std::time::Duration;
 
-use insta::{Settings, assert_snapshot};
+use insta::assert_snapshot;
 use support::pty::Terminal;
-use support::{CEKNIK, Running, Vendor, Workspace, many_people, people_csv, run_arguments};
+use support::{
+    CEKNIK, Running, Vendor, Workspace, many_people, people_csv, run_arguments, with_filters,
+};
 
 /// Patterns of text that differ from run to run, and their replacements.
 const FILTERS: [(&str, &str); 11] = [
@@ -33,14 +35,6 @@ const FILTERS: [(&str, &str); 11] = [
     (r"(\d+ of \d+ done .*\n)+(96 of 100 done)", "$2"),
     (r"(█|░| )+ 96 %", "BAR 96 %"),
 ];
-
-fn with_filters(test: impl FnOnce()) {
-    let mut settings = Settings::clone_current();
-    FILTERS.into_iter().for_each(|(pattern, stands_for)| settings.add_filter(pattern, stands_for));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind(test);
-}
 
 /// Returns a place with a file of a hundred people: four of them are never answered.
 fn with_silent_rows() -> (Workspace, Vendor) {
@@ -84,7 +78,7 @@ fn progress_and_stop_on_terminals() {
         let written = terminal.written();
         let (code, last) = terminal.end();
         assert_eq!(code, Some(130), "{last}");
-        with_filters(|| {
+        with_filters(&FILTERS, || {
             let screens =
                 [("", running), ("--- Ctrl-C ---\n", later), ("--- Ctrl-C again ---\n", last)];
             let screens = screens.map(|(key, screen)| format!("{key}{screen}"));
@@ -153,7 +147,7 @@ fn a_pause_tells_since_when_and_until_when() {
         terminal.program.signal("TERM");
         let (code, last) = terminal.end();
         assert_eq!(code, Some(143), "{last}");
-        with_filters(|| assert_snapshot!(format!("display_{name}"), screen));
+        with_filters(&FILTERS, || assert_snapshot!(format!("display_{name}"), screen));
     }
 }
 
@@ -163,7 +157,7 @@ fn where_stderr_is_no_terminal_there_are_lines() {
     let more = ["--concurrency", "4", "--price", "1500", "-o", "out.csv", "--timeout", "1s"];
     let ended = place.run("in.csv", &vendor.base_url, &more).exits(3);
     assert!(!ended.stderr.contains('\x1b'), "{}", ended.stderr);
-    with_filters(|| assert_snapshot!("display_piped", ended.stderr));
+    with_filters(&FILTERS, || assert_snapshot!("display_piped", ended.stderr));
 }
 
 /// Starts a run of twenty rows in a terminal, and returns it with the screen that asks.

@@ -12,10 +12,10 @@
 
 mod support;
 
-use insta::{Settings, assert_snapshot};
+use insta::assert_snapshot;
 use serde_json::{Map, Value, json};
 use support::book::sheets;
-use support::{Finished, Workspace, people_csv};
+use support::{Finished, Workspace, people_csv, with_filters};
 
 /// Patterns of text that differ from run to run, and their replacements.
 const FILTERS: [(&str, &str); 7] = [
@@ -30,15 +30,6 @@ const FILTERS: [(&str, &str); 7] = [
     (r"\d+ of \d+ done · .*\n", ""),
     (r"ceknik \d+\.\d+\.\d+", "ceknik VERSION"),
 ];
-
-/// Runs a test with the filters. Snapshots get the plain name that the test gives them.
-fn with_filters(test: impl FnOnce()) {
-    let mut settings = Settings::clone_current();
-    FILTERS.into_iter().for_each(|(pattern, stands_for)| settings.add_filter(pattern, stands_for));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind(test);
-}
 
 /// Returns a place with a file of customers: a match, a mismatch, one row for each free answer, a
 /// duplicate, and a row with a NIK that is too short.
@@ -59,7 +50,7 @@ fn sandbox(place: &Workspace, command: &str, more: &[&str]) -> Finished {
 #[test]
 fn help() {
     let place = Workspace::new();
-    with_filters(|| {
+    with_filters(&FILTERS, || {
         for command in
             ["run", "plan", "export", "sandbox", "status", "purge", "backup", "completions", "man"]
         {
@@ -77,7 +68,7 @@ fn help() {
 #[test]
 fn what_a_run_says_and_writes() {
     let place = with_customers();
-    with_filters(|| {
+    with_filters(&FILTERS, || {
         assert_snapshot!("plan", sandbox(&place, "plan", &["--tax", "ppn"]).exits(0).stdout);
         let run = sandbox(&place, "run", &["-o", "out.csv"]);
         assert_snapshot!("run", run.exits(3).stderr);
@@ -92,7 +83,7 @@ fn shapes() {
     sandbox(&place, "run", &["-o", "out.csv"]).exits(3);
     sandbox(&place, "run", &["-o", "out.xlsx"]).exits(3);
     let status = place.ceknik(&["status", "--sandbox", "--json"]).exits(0).stdout;
-    with_filters(|| {
+    with_filters(&FILTERS, || {
         assert_snapshot!("plan_json", shape_of(&plan));
         assert_snapshot!("status_json", shape_of(&status));
         assert_snapshot!("summary_json", shape_of(&place.read("out.csv.summary.json")));
@@ -126,7 +117,7 @@ fn errors() {
         let Finished { code, stderr, .. } = place.ceknik(case);
         all += &format!("$ ceknik {}\n{stderr}exit {}\n\n", case.join(" "), code.unwrap());
     }
-    with_filters(|| assert_snapshot!("errors", all));
+    with_filters(&FILTERS, || assert_snapshot!("errors", all));
 }
 
 /// Returns the headings of each sheet of a workbook that the program wrote.

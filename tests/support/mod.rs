@@ -188,6 +188,16 @@ impl Workspace {
     }
 }
 
+/// Runs a test of snapshots in which each of these patterns is replaced. Snapshots get the plain name
+/// that the test gives them.
+pub fn with_filters(filters: &[(&str, &str)], test: impl FnOnce()) {
+    let mut settings = insta::Settings::clone_current();
+    filters.iter().for_each(|(pattern, stands_for)| settings.add_filter(pattern, *stands_for));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(test);
+}
+
 /// Returns the arguments of a run without a rate limit and with a short backoff.
 pub fn run_arguments<'a>(input: &'a str, base_url: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let fast = ["--base-url", base_url, "--rate", "unlimited", "--backoff", "5ms"];
