@@ -338,8 +338,8 @@ pub(crate) struct StartArgs {
     /// Make at most N calls now, to look at the first answers
     #[arg(long, env = "CEKNIK_LIMIT", value_name = "N")]
     pub(crate) limit: Option<u64>,
-    /// On a terminal, ask before a live run that may cost more than this, and not below; needs --price.
-    /// Without it a live run always asks, unless it has a limit
+    /// Ask only before a live run that may cost more than this, also where a limit is set; needs --price
+    /// [default: ask before each live run without a limit]
     #[arg(long, env = "CEKNIK_CONFIRM_ABOVE", value_name = "AMOUNT")]
     pub(crate) confirm_above: Option<String>,
     /// Spend money without asking
@@ -384,7 +384,7 @@ pub(crate) struct ScreenArgs {
     /// Say more (-v, -vv)
     #[arg(short, long, action = ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// Say nothing about a success, and one line about any other end
+    /// Say nothing, but one line if the exit code is not 0; questions are asked all the same
     #[arg(short, long, env = "CEKNIK_QUIET", value_parser = yes_or_no)]
     pub(crate) quiet: bool,
     /// Colours

@@ -107,11 +107,10 @@ impl From<PassError> for Error {
             PassError::Input(error) => return error.into(),
             PassError::Ledger(error) => return error.into(),
             PassError::Interrupted => {
-                let message = "interrupted; nothing more was sent";
                 return Self::new(
                     ExitCode::Interrupted,
-                    message,
-                    "the same command goes on from here",
+                    "interrupted",
+                    "the same command continues",
                 );
             }
             PassError::Output(_) => (

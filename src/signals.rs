@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
 use tokio::sync::mpsc;
 
 use crate::model::stop::Signal;
@@ -48,6 +49,8 @@ pub struct Interrupts {
     last: Arc<AtomicU8>,
     /// Flag that the second signal sets.
     on_second: Arc<OnceLock<Arc<AtomicBool>>>,
+    /// True once a signal ends the process, as if nobody listened.
+    ends_at_once: Arc<AtomicBool>,
 }
 
 impl Interrupts {
@@ -72,6 +75,10 @@ impl Interrupts {
                     on_question();
                     continue;
                 };
+                if heard.ends_at_once.load(Ordering::Relaxed) {
+                    // If the system refuses it, the command goes on to its end.
+                    let _ = emulate_default_handler(number);
+                }
                 let now = Instant::now();
                 if last.is_some_and(|(first, at)| is_echo(first, signal, now - at)) {
                     continue;
@@ -88,6 +95,11 @@ impl Interrupts {
             }
         })?;
         Ok((interrupts, told))
+    }
+
+    /// Lets each further signal end the process, as if nobody listened.
+    pub fn end_at_once(&self) {
+        self.ends_at_once.store(true, Ordering::Relaxed);
     }
 
     /// Lets the second signal set a flag. Only the first flag counts.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::ColorChoice;
 use indicatif::MultiProgress;
-use rustix::termios::tcgetpgrp;
+use rustix::termios::{QueueSelector, tcflush, tcgetpgrp};
 use tracing_subscriber::filter::LevelFilter;
 
 /// Interval at which [`Screen::ask`] checks whether the question was given up.
@@ -40,6 +40,10 @@ pub enum Doing {
     /// The file and the ledger are read.
     #[default]
     Reading,
+    /// The user is asked.
+    Asking,
+    /// Other workers of the run are waited for.
+    Waiting,
     /// Calls are made.
     Calling {
         /// The latest figures.
@@ -178,6 +182,8 @@ impl Screen {
         let doing = self.doing.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (text, event) = match &doing {
             Doing::Reading => ("the file and the ledger are being read".to_owned(), None),
+            Doing::Asking => ("an answer is waited for".to_owned(), None),
+            Doing::Waiting => ("the other workers of the run are waited for".to_owned(), None),
             Doing::Writing => ("the output is being written".to_owned(), None),
             Doing::Calling { figures, line } => {
                 (line.clone(), Some(Event::Progress((**figures).clone())))
@@ -202,6 +208,9 @@ impl Screen {
     /// `None` if `given_up` returns true before the line comes. Returns an empty line if standard
     /// input cannot be read.
     pub fn ask(&self, question: &str, given_up: &dyn Fn() -> bool) -> Option<String> {
+        self.set_doing(Doing::Asking);
+        // Keys that were pressed before the question are no answer to it.
+        let _ = tcflush(io::stdin(), QueueSelector::IFlush);
         self.lines.outlet.say(terminal_safe(question).as_bytes());
         self.lines.outlet.flush();
         let (tell, told) = std::sync::mpsc::channel();

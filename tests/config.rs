@@ -339,7 +339,7 @@ fn files_that_the_user_names_are_never_waited_for() {
         command.env_remove("CEKNIK_API_SECRET").env("CEKNIK_API_SECRET_FILE", file);
         Running::start(command)
     };
-    secret(Path::new("/dev/zero")).end().exits(11).says("cannot be used: ");
+    secret(Path::new("/dev/zero")).end().exits(11).says("it is not a regular file");
     place.write("large", "x".repeat(70_000));
     secret(&place.path("large")).end().exits(11).says("it is larger than 64 KB");
     secret(&pipe).end().exits(11).says("no whole secret came by the pipe");
@@ -491,7 +491,10 @@ fn status_sees_a_run_that_is_under_way() {
     let seen = &json["under_way"][0];
     assert_eq!((&seen["run"], &seen["process"]), (&1.into(), &running.id().into()));
     assert_eq!(seen["pairs"], 90);
-    assert!(seen["percent"].as_u64() < Some(100) && seen["since"].is_string(), "{seen}");
+    assert!(
+        seen["percent"].as_u64().is_some_and(|percent| percent < 100) && seen["since"].is_string(),
+        "{seen}"
+    );
     running.signal("TERM");
     running.end().exits(143);
     let json = place.status(&["--base-url", &vendor.base_url]);

@@ -80,7 +80,11 @@ fn cases() -> Vec<Case> {
         },
         Case {
             flags: &["--limit", "4"],
-            ..Case::new(13, "WARN", &["4 of 30 rows have a result", "to continue without --limit"])
+            ..Case::new(
+                13,
+                "WARN",
+                &["4 of 30 rows have a result", "to make all calls that are left"],
+            )
         },
         Case {
             vendor: &["--quota", "3"],
@@ -190,6 +194,10 @@ fn as_json_the_last_event_has_the_exit_code() {
         let finished = events.iter().filter(|event| event["event"] == "run_finished").count();
         assert_eq!(finished, 1, "{said}");
         if let Some(summary) = last["summary"].as_object() {
+            let progress = named(&events, "progress").last().map(|event| &event["charged"]);
+            let confirmed = &summary["spending"]["confirmed"];
+            // Nothing is shown of a start that made no call.
+            assert!(progress == Some(confirmed) || summary["calls"] == 0, "{progress:?}: {said}");
             assert_eq!((&summary["exit"], &last["run"]), (&case.code.into(), &summary["run"]));
         }
         let quiet = play(&case, &["--log", "json", "-q"]).stderr;
@@ -306,6 +314,25 @@ fn a_vendor_that_cannot_be_reached_is_told_with_its_cause_once() {
     let line = place.run("in.csv", &format!("http://{closed}"), &flags).exits(16).stderr;
     assert_eq!(line.matches("refused").count(), 1, "{line}");
     assert!(line.contains("0 of 30 rows have a result; 0 calls charged"), "{line}");
+}
+
+#[test]
+fn a_proposal_reaches_past_the_environment_and_a_name() {
+    let place = Workspace::new();
+    place.write("wrong.csv", people_csv([2; 220]));
+    place.write("away.csv", people_csv([1, 9]));
+    let vendor = Vendor::start(&place, &[]);
+    let run = |input: &str, variable: (&str, &str), more: &[&str]| {
+        let mut command = place.command(&run_arguments(input, &vendor.base_url, more));
+        command.env(variable.0, variable.1);
+        Running::start(command).end()
+    };
+    let brake = ("CEKNIK_STOP_IF_MISMATCH_OVER", "50%");
+    let line = run("wrong.csv", brake, &["-q", "--concurrency", "1"]).exits(16).stderr;
+    assert!(proposed(&line).ends_with("--stop-if-mismatch-over 99%"), "{line}");
+    let named = ["-q", "--once", "night", "--max-attempts", "1"];
+    let line = run("away.csv", ("TZ", "UTC"), &named).exits(3).stderr;
+    assert!(!proposed(&line).contains("--once") && line.contains("unavailable"), "{line}");
 }
 
 /// Returns the command that the one line of `-q` proposes.

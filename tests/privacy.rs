@@ -195,6 +195,7 @@ fn a_vendor_that_echoes_is_shown_to_the_user_and_to_nobody_else() {
         let ended = run.end().exits(3);
         check_said(&people, &ended);
         if form == "json" {
+            assert!(!ended.stderr.contains("******"), "no part of a NIK is in a log");
             for line in ended.stderr.lines() {
                 assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
             }
@@ -370,6 +371,9 @@ fn a_nik_in_a_file_name_is_never_shown() {
     for (code, ending) in [(0, "ledger"), (11, "missing")] {
         let ledger = format!("{number}.{ending}");
         check_said(&people, &place.ceknik(&["status", "--ledger", &ledger]).exits(code));
+    }
+    for more in [&[][..], &["-q"], &["--log", "json"]] {
+        check_said(&people, &place.ceknik(&[&["run", "a.csv", &number], more].concat()).exits(2));
     }
     let missing = format!("{}.csv", nik(8, 1008));
     let people = People { csv: String::new(), secrets: vec![nik(8, 1008), number] };

@@ -161,14 +161,17 @@ fn next_step(ended: &EndedStart, job: &JobConfig) -> Option<String> {
             format!("buy more calls from the vendor; then the same command continues: {same}")
         }
         (_, Some(StopReason::Budget(BudgetLimit::Charges))) => {
-            format!("to continue with more money: {}", command_with(&raised_budget(ended, job)))
+            format!(
+                "to continue with a higher budget: {}",
+                command_with(&raised_budget(ended, job))
+            )
         }
         (_, Some(StopReason::Budget(BudgetLimit::Calls))) => {
-            format!("look at the output; to continue without --limit: {}", without_limit(ended))
+            format!("look at the output; to make all calls that are left: {}", without_limit(ended))
         }
         (_, Some(StopReason::Mismatches)) => format!(
             "is it the right column? To continue in spite of it: {}",
-            command_with(&[Change::LeaveOut("--stop-if-mismatch-over")])
+            command_with(&[without_brake()])
         ),
         (_, Some(StopReason::RefusalsInRow)) => format!(
             "see ck_status and ck_reason in the partial output; then the same command continues: {same}"
@@ -185,18 +188,26 @@ fn next_step(ended: &EndedStart, job: &JobConfig) -> Option<String> {
 fn next_without_verdict(report: &RunReport, job: &JobConfig) -> String {
     let rows = |outcome| report.written.map_or(0, |rows| rows.outcomes.get(outcome));
     let doubts = report.spending.tally.possible.in_doubt + report.funnel.in_doubt;
-    let same = command_with(&[]);
+    // A run with a name is done once: a new one needs another name, or none.
+    let anew = |mut changes: Vec<Change>| {
+        if job.once.is_some() {
+            changes.push(Change::LeaveOut("--once"));
+        }
+        command_with(&changes)
+    };
+    let again = match rows(Outcome::Unavailable) {
+        0 => String::new(),
+        _ => format!("to ask the unavailable rows again, in a new run: {}", anew(Vec::new())),
+    };
     if doubts > 0 {
-        let resend = match job.reuse.resend_doubts {
-            true => same,
-            false => command_with(&[Change::Set("--in-doubt", Some("resend".to_owned()))]),
-        };
+        let resend = anew(vec![Change::Set("--in-doubt", Some("resend".to_owned()))]);
+        let again = if again.is_empty() { again } else { format!("{again}; ") };
         return format!(
-            "ask the vendor about the rows in doubt; to send them again, perhaps paying twice: {resend}"
+            "{again}ask the vendor about the rows in doubt; to send them again, perhaps paying twice: {resend}"
         );
     }
-    if rows(Outcome::Unavailable) > 0 {
-        return format!("to ask the unavailable rows again, in a new run: {same}");
+    if !again.is_empty() {
+        return again;
     }
     "correct the rows without a result (see ck_reason), and run the file again".to_owned()
 }
@@ -224,6 +235,16 @@ fn raised_budget(ended: &EndedStart, job: &JobConfig) -> Vec<Change> {
     let charges = job.engine.has_max_charges.then(|| ("--max-charges", calls.to_string()));
     let set = |(flag, value)| Change::Set(flag, Some(value));
     charges.into_iter().chain(cost).map(set).collect()
+}
+
+/// Returns the flag of a brake that stops no run.
+fn without_brake() -> Change {
+    let brake = "--stop-if-mismatch-over";
+    match is_typed(brake) {
+        true => Change::LeaveOut(brake),
+        // A variable or the configuration file sets it.
+        false => Change::Set(brake, Some("99%".to_owned())),
+    }
 }
 
 /// Returns the command that makes all calls that are left.

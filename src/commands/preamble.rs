@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::api::Origin;
 use crate::cli::DEFAULT_BASE_URL;
+use crate::clock;
 use crate::config::JobConfig;
 use crate::input::form::{Encoding, Form};
 use crate::input::{Layout, Source};
@@ -36,9 +37,16 @@ pub(super) fn settings(job: &JobConfig, deadline: Option<Timestamp>) -> String {
     }
     if let Some(at) = deadline {
         let at = job.zone.show(WallMs(at.as_millisecond()), "%a %F %H:%M (UTC%:z)");
-        text += &format!("deadline   {at}\n");
+        let has_passed =
+            if has_passed(deadline) { ", which has passed: nothing is sent" } else { "" };
+        text += &format!("deadline   {at}{has_passed}\n");
     }
     text
+}
+
+/// Checks whether a deadline has passed, so that no call is started.
+pub(super) fn has_passed(deadline: Option<Timestamp>) -> bool {
+    deadline.is_some_and(|at| at.as_millisecond() <= clock::now().0)
 }
 
 /// Formats the form of the input, and the two columns with the reasons for their choice.

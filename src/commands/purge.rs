@@ -3,7 +3,7 @@
 //! Must hold: on a terminal nothing is removed before a person has agreed to it. Removed answers may
 //! have been paid for, and a later run may buy them again.
 
-use super::internal;
+use super::{internal, interrupted};
 use crate::cli::PurgeArgs;
 use crate::clock;
 use crate::config::{Origins, which_ledger, zone};
@@ -12,6 +12,7 @@ use crate::ledger::{self, Ledger, LedgerError, Location, Preview, Purgeable, Pur
 use crate::model::exit_code::ExitCode;
 use crate::model::money::number;
 use crate::output::count;
+use crate::passes::PassError;
 use crate::rules::estimate::says_yes;
 use crate::signals::Interrupts;
 use crate::term::Screen;
@@ -46,7 +47,7 @@ pub fn purge(args: &PurgeArgs, origins: &Origins) -> Result<ExitCode, Error> {
 /// Asks the user whether the answers may be removed.
 ///
 /// # Errors
-/// Exit code 13: the answer was not yes.
+/// Exit code 13: the answer was not yes. A signal ends the question with the exit code of the signal.
 fn confirm(found: Purgeable, screen: &Screen) -> Result<(), Error> {
     let (interrupts, _signals) = Interrupts::listen(|| {}).map_err(internal)?;
     let question = format!(
@@ -54,13 +55,18 @@ fn confirm(found: Purgeable, screen: &Screen) -> Result<(), Error> {
         count(found.attempts, "stored answer"),
         number(found.charged)
     );
-    match screen.ask(&question, &|| interrupts.count() > 0) {
+    let answer = screen.ask(&question, &|| interrupts.count() > 0);
+    // From here on a signal ends the process at once, as it does without a question: a removal is
+    // done as a whole or not at all.
+    interrupts.end_at_once();
+    match answer {
         Some(line) if says_yes(&line) => Ok(()),
-        _ => Err(Error::new(
+        Some(_) => Err(Error::new(
             ExitCode::Budget,
             "you did not answer yes: nothing was removed",
             "--dry-run only counts; --yes removes without asking",
         )),
+        None => Err(interrupted(PassError::Interrupted, &interrupts)),
     }
 }
 
@@ -85,6 +91,9 @@ fn say_what_stays(purged: &Purged, location: &Location, screen: &Screen) {
 
 fn dry_run_words(found: Purgeable) -> String {
     let Purgeable { attempts, charged, kept } = found;
+    if attempts == 0 {
+        return format!("nothing to remove{}\n", kept_words(kept));
+    }
     format!(
         "would remove {}, of which {} charged{}\nnothing was removed (--dry-run)\n",
         count(attempts, "answer"),

@@ -2,10 +2,13 @@
 //! comes before the settings are known, so the form of the output is looked up in the words that
 //! were typed.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
+use std::io::{self, Write};
 
 use crate::error::Error;
 use crate::model::exit_code::ExitCode;
+use crate::model::mask::mask_niks;
 use crate::term::{LogForm, Screen, ScreenOptions};
 
 /// Shows an error, and returns its exit code.
@@ -20,15 +23,25 @@ pub fn show(arguments: &[OsString], error: &Error) -> ExitCode {
 pub fn exit(arguments: &[OsString], error: &clap::Error) -> ExitCode {
     let options = screen_options(arguments);
     if !error.use_stderr() || (options.form == LogForm::Text && !options.quiet) {
+        let text = error.render().to_string();
         // If nobody reads the text, there is nobody to report the error to.
-        let _ = error.print();
+        let _ = match mask_niks(&text) {
+            // A word that was typed may be the name of a file, which may contain a NIK.
+            Cow::Owned(masked) if error.use_stderr() => io::stderr().write_all(masked.as_bytes()),
+            Cow::Owned(_) | Cow::Borrowed(_) => error.print(),
+        };
         return if error.use_stderr() { ExitCode::Usage } else { ExitCode::Complete };
     }
     // The first paragraph says what is wrong. The usage follows it.
     let text = error.render().to_string();
     let what = text.split("\n\n").next().unwrap_or_default();
-    let what = what.strip_prefix("error: ").unwrap_or(what);
-    show(arguments, &Error::new(ExitCode::Usage, what, "ceknik --help"))
+    let what = mask_niks(what.strip_prefix("error: ").unwrap_or(what));
+    let command = arguments.get(1).and_then(|word| word.to_str());
+    let help = match command.filter(|word| !word.starts_with('-') && word.is_ascii()) {
+        Some(command) => format!("see ceknik {} --help", mask_niks(command)),
+        None => "see ceknik --help".to_owned(),
+    };
+    show(arguments, &Error::new(ExitCode::Usage, what, help))
 }
 
 /// Returns the settings of the display, as far as words can be recognized as its flags.
@@ -64,6 +77,7 @@ mod tests {
             ("run -vq a.csv", false, true),
             ("run --log text --quiet", false, true),
             ("run --seq", false, false),
+            ("run -oq.csv", false, false),
         ] {
             let words: Vec<OsString> = typed.split(' ').map(OsString::from).collect();
             let options = screen_options(&words);

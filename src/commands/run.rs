@@ -12,9 +12,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::last_words::say_last_words;
-use super::stages::{
-    Assumptions, ReuseRules, damage, find_layout, fold, forecast, open_source, opening,
-};
+use super::stages::{ReuseRules, damage, find_layout, open_source, opening};
 use super::{internal, interrupted, preamble};
 use crate::clock;
 use crate::config::{Destination, JobConfig, Reuse, RunConfig};
@@ -28,7 +26,6 @@ use crate::model::funnel::Funnel;
 use crate::output::{Event, Finished, Utc};
 use crate::passes::{Input, Survey, read_candidates, survey};
 use crate::rules::body::{BodyKind, BodyTrial};
-use crate::rules::estimate::History;
 use crate::signals::Interrupts;
 use crate::term::{Doing, Screen};
 
@@ -124,8 +121,6 @@ impl Start<'_> {
             survey(&input, &is_stopped).map_err(|error| interrupted(error, interrupts))?;
         stop_damaged(job.force, &surveyed, screen)?;
 
-        // The forecast is shown before the run begins, so that nothing has happened if the user
-        // does not agree to the price.
         let account = &self.vendor.options.credentials.id;
         let once = job.once.as_deref();
         let is_limited = job.engine.max_charges.is_some();
@@ -138,13 +133,8 @@ impl Start<'_> {
         let (reuse, retry) = (&job.reuse, &job.engine.retry);
         let is_shared = ledger.lease().is_some();
         let rules = ReuseRules { reuse, retry, now: opening.at, is_shared };
-        let known = fold(&mut input, &mut surveyed, &mut ledger, &found, rules, &is_stopped)
-            .map_err(|error| interrupted(error, interrupts))?;
-        let funnel = surveyed.funnel()?;
-        let history = if funnel.to_send > 0 { ledger.history()? } else { History::default() };
-        let forecast = forecast(job, &surveyed, funnel, known, history, Assumptions::default());
-        self.show_forecast(&found, &input, &surveyed, &forecast);
-        self.confirm(&forecast)?;
+        let (known, funnel) =
+            self.fold_and_agree(&mut input, &mut surveyed, &mut ledger, &found, rules)?;
         let body = body_trial(job.engine.body, &mut ledger)?;
         let options = job.engine.options(body, config.deadline, Timestamp::now(), seed());
         let options = EngineOptions { lease: ledger.lease(), ..options };

@@ -229,7 +229,14 @@ pub(super) fn forecast(
         price: job.price.clone(),
         tax: job.tax,
         max_calls,
-        pace: Pace::of(funnel.to_send, rate, night, clock::now(), &job.zone),
+        // A start that is limited takes no longer than the calls that it makes.
+        pace: Pace::of(
+            funnel.to_send.min(max_calls.unwrap_or(u64::MAX)),
+            rate,
+            night,
+            clock::now(),
+            &job.zone,
+        ),
         braked: braked && funnel.to_send > 0,
         fit: max_charges.map(|max| Fit::of(max, known.run.tally.at_most(), funnel.to_send)),
     }

@@ -78,7 +78,7 @@ fn as_json(status: &Status, is_shared: bool, zone: &Zone) -> Value {
             "run": run.run.0, "process": run.holder.map(|holder| holder.process),
             "since": stamp(run.since), "pairs_done": run.pairs_done, "pairs": run.pairs,
             "percent": percent(run), "calls_per_second": run.calls_per_second,
-            "done_at": run.done_at.map(stamp),
+            "done_at": run.done_at.map(stamp), "pause": run.pause,
         })
     };
     let day = |total: &DayTotal| json!({"day": date(total.day), "tally": tally(&total.tally)});
@@ -190,14 +190,20 @@ fn under_way_words(run: &UnderWay, zone: &Zone) -> String {
     let now = clock::now();
     let process = run.holder.map(|holder| format!("process {}, ", holder.process));
     let done = run.done_at.map(|at| format!(", done about {}", zone.show_clock(at, now)));
+    let pause = run.pause.as_deref().map(|pause| match pause {
+        "outage" => ", paused: the vendor is down or cannot be reached",
+        "rate_limited" => ", paused: the vendor asks for fewer calls",
+        _ => ", stopping",
+    });
     format!(
-        "\nrun {} is under way ({}since {}): {} %, {:.1} calls/s{}\n",
+        "\nrun {} is under way ({}since {}): {} %, {:.1} calls/s{}{}\n",
         run.run.0,
         process.unwrap_or_default(),
         zone.show_clock(run.since, now),
         percent(run),
         run.calls_per_second,
-        done.unwrap_or_default()
+        done.unwrap_or_default(),
+        pause.unwrap_or_default()
     )
 }
 

@@ -97,10 +97,11 @@ fn read(path: &Path, variable: &str) -> io::Result<String> {
     if found.file_type().is_fifo() {
         return text(read_pipe(&file)?);
     }
-    if others_may_write(&found) {
+    // A device is refused below, whatever its mode is.
+    if found.is_file() && others_may_write(&found) {
         return Err(io::Error::other("other users can write to it: chmod go-w"));
     }
-    if all_may_read(&found) {
+    if found.is_file() && all_may_read(&found) {
         tracing::warn!(
             "every user of this machine can read the file that {variable} names: chmod o-r"
         );

@@ -112,6 +112,8 @@ pub struct Dispatcher {
     tally: Tally,
     /// Number of matches of the run, over all its starts.
     matches: u64,
+    /// Number of pairs of the run that have no end yet, as far as it is known.
+    left_in_run: u64,
     budget: Budget,
     work: Work,
     intents: Intents,
@@ -161,6 +163,7 @@ impl Dispatcher {
     /// and `run` the costs and verdicts of earlier starts.
     pub fn new(options: &EngineOptions, table: PairTable, run: RunTotals, start: StartId) -> Self {
         Self {
+            left_in_run: table.to_send(),
             table,
             tally: run.tally,
             matches: run.matches,
@@ -226,6 +229,11 @@ impl Dispatcher {
                 if std::mem::replace(&mut self.was_interrupted, true) {
                     hands.abandon();
                     self.abandon(wall);
+                } else if self.stop.is_some() {
+                    // The user is told that the calls under way are still waited for.
+                    let in_flight = self.intents.in_flight();
+                    let reason = StopReason::Interrupted(signal);
+                    self.notices.add(Notice::Stopping { reason, in_flight });
                 }
                 self.stop(StopReason::Interrupted(signal));
             }
@@ -237,7 +245,7 @@ impl Dispatcher {
         let stats = &self.watch.stats;
         Snapshot {
             now,
-            finished: stats.finished,
+            left: self.left_in_run,
             sent: stats.sent,
             matches: self.matches,
             tally: self.tally,
@@ -405,8 +413,10 @@ impl Dispatcher {
             self.table.give_up(at);
         }
         let has_end = self.table.state(at).end.is_some();
-        self.watch.stats.finished += u64::from(has_end && !had_end);
-        self.left = self.left.saturating_sub(u64::from(has_end && !had_end));
+        let ended = u64::from(has_end && !had_end);
+        self.watch.stats.finished += ended;
+        self.left = self.left.saturating_sub(ended);
+        self.left_in_run = self.left_in_run.saturating_sub(ended);
         if next != Next::Again {
             self.table.set_holder(at, Holder::Nobody);
         }

@@ -112,8 +112,9 @@ pub struct PauseTimes {
 pub struct Snapshot {
     /// Time since the beginning of this start.
     pub now: Tick,
-    /// Number of pairs that got their end in this start.
-    pub finished: u64,
+    /// Number of pairs of the run that have no end yet. On a shared ledger, what others have done
+    /// since the last round is not known.
+    pub left: u64,
     /// Number of calls that left in this start.
     pub sent: u64,
     /// Number of matches of the run, over all its starts.

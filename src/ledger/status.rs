@@ -72,6 +72,8 @@ pub struct UnderWay {
     pub calls_per_second: f64,
     /// Time at which the run will be done, about.
     pub done_at: Option<WallMs>,
+    /// Reason why nothing is being sent: `outage`, `rate_limited` or `stopping`.
+    pub pause: Option<String>,
 }
 
 /// Writer of a note that says how far a run is.
@@ -144,6 +146,7 @@ pub(super) fn runs_under_way(
                 pairs: run.rows,
                 calls_per_second: rate,
                 done_at: None,
+                pause: None,
             }),
         }
     }

@@ -75,7 +75,7 @@ impl ExitCode {
             Self::Complete => "every row has a verdict",
             Self::Internal => "internal error",
             Self::Usage => "usage",
-            Self::SomeWithoutVerdict => "finished, some rows have none",
+            Self::SomeWithoutVerdict => "some rows have no result",
             Self::Input => "input unusable",
             Self::Config => "configuration or secrets",
             Self::Account => "account or address refused",

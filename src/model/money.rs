@@ -149,6 +149,9 @@ fn whole_amount(text: &str, has_units: bool) -> Option<u64> {
         (None, None) => (&*text, 0),
     };
     let number = number.trim();
+    // `1.500,00` and `1.500,-` are how rupiah are written on paper.
+    let without_decimals = [",00", ",-"].iter().find_map(|end| number.strip_suffix(end));
+    let number = without_decimals.filter(|_| zeros == 0).unwrap_or(number);
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     let mut parts = number.split(['.', ',', ' ']);
     let first = parts.next().filter(|part| is_number(part))?;
@@ -162,7 +165,9 @@ fn whole_amount(text: &str, has_units: bool) -> Option<u64> {
         [] => format!("{first}{}", "0".repeat(zeros)),
         // `1,5jt` is a fraction of a million. With three digits the mark could also separate
         // thousands.
-        [fraction] if zeros > 0 && fraction.len() < 3 => format!("{first}{fraction:0<zeros$}"),
+        [fraction] if zeros > 0 && fraction.len() < 3 && !number.contains(' ') => {
+            format!("{first}{fraction:0<zeros$}")
+        }
         groups if zeros == 0 && is_grouped && groups.iter().all(|group| group.len() == 3) => {
             format!("{first}{}", groups.concat())
         }
@@ -369,6 +374,10 @@ mod tests {
             ("2jt", Some(2_000_000)),
             ("1,5rb", Some(1500)),
             ("1 500", Some(1500)),
+            ("Rp1.500,00", Some(1500)),
+            ("1.500,-", Some(1500)),
+            ("1 50rb", None),
+            ("1,00jt", Some(1_000_000)),
             ("500rb", Some(500_000)),
             ("1.500 ribu", None),
             ("1.250 juta", None),

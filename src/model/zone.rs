@@ -94,6 +94,8 @@ impl Zone {
 
 /// Parses an offset from UTC, such as `+07:00` or `-3`.
 fn offset(text: &str) -> Option<Offset> {
+    // Times are shown with `UTC+07:00`.
+    let text = text.strip_prefix("UTC").unwrap_or(text);
     let digits = text.strip_prefix(['+', '-'])?;
     let (hours, minutes) = digits.split_once(':').unwrap_or((digits, "0"));
     let number = |text: &str| {
@@ -122,6 +124,7 @@ mod tests {
             ("+07:00", Some("+07:00")),
             ("-3", Some("-03:00")),
             ("+05:45", Some("+05:45")),
+            ("UTC+07:00", Some("+07:00")),
             (" Asia/Jakarta ", Some("+07:00")),
             ("Europe/Berlin", Some("+01:00")),
             ("", None),

@@ -198,7 +198,7 @@ impl Event<'_> {
         match self {
             Self::Plan { plan } => {
                 let calls = count(plan.forecast.funnel.to_send, "call");
-                format!("{} rows, {calls} to be sent", number(plan.forecast.funnel.rows))
+                format!("{}, {calls} to be sent", count(plan.forecast.funnel.rows, "row"))
             }
             Self::RunStarted { start, input, .. } => format!("start {start} of {input}"),
             Self::Progress(figures) => figures.text(None, zone, now),
@@ -210,12 +210,10 @@ impl Event<'_> {
                 format!("the vendor answers again after {long}: calls continue")
             }
             Self::RateLimited { calls_per_second, times } => {
-                let rate = calls_per_second.map(|rate| format!(", then {} calls/s", rounded(rate)));
-                format!(
-                    "the vendor asks for fewer calls: {}{}",
-                    times.text(zone, now),
-                    rate.unwrap_or_default()
-                )
+                let rate =
+                    calls_per_second.map(|rate| format!(" at most {} calls/s;", rounded(rate)));
+                let rate = rate.unwrap_or_default();
+                format!("the vendor asks for fewer calls:{rate} {}", times.text(zone, now))
             }
             Self::Stopping { reason, by_signal, in_flight, at_most_seconds } => {
                 stopping(reason, *by_signal, *in_flight, *at_most_seconds)
@@ -261,10 +259,10 @@ fn stopping(reason: &str, by_signal: bool, in_flight: usize, at_most_seconds: u6
     let (calls, most) = (count(in_flight as u64, "call"), duration(at_most_seconds));
     let them = if in_flight == 1 { "that row" } else { "those rows" };
     let again = match by_signal {
-        true => "; a second Ctrl-C (or SIGTERM) stops at once, and leaves ",
-        false => "; Ctrl-C stops at once, and leaves ",
+        true => format!(". Ctrl-C again (or SIGTERM): stop now, {them} in doubt"),
+        false => String::new(),
     };
-    format!("stopping{why}: waiting for {calls} under way, {most} at most{again}{them} in doubt")
+    format!("stopping{why}: waiting up to {most} for {calls}{again}")
 }
 
 impl PauseClock {
@@ -326,7 +324,7 @@ impl Progress {
         }
         parts.push(format!("{} calls/s", rounded(self.calls_per_second)));
         if let Some(percent) = (self.matches * 100).checked_div(self.charged) {
-            parts.push(format!("match {percent} %"));
+            parts.push(format!("match {percent} % of charged"));
         }
         if self.in_flight > 0 {
             parts.push(format!("{} under way", self.in_flight));
@@ -359,7 +357,8 @@ fn figures(report: &RunReport) -> String {
     let mut text = String::new();
     if let Some(written) = &report.written {
         let (done, rows) = (number(written.outcomes.with_verdict()), count(report.rows, "row"));
-        text += &format!("; {done} of {rows} have a result");
+        let have = if report.rows == 1 { "has" } else { "have" };
+        text += &format!("; {done} of {rows} {have} a result");
     }
     let (least, most) = (spending.owed_at_least(), spending.owed_at_most());
     let price = spending.price.as_ref();

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::estimate::{Basis, Charges, Fit, nights, seconds};
+use super::estimate::{Basis, Charges, Fit, max_charges_in_start, nights, seconds};
 use crate::model::attempt::WallMs;
 use crate::model::funnel::{Ages, Funnel};
 use crate::model::money::{Price, Tally};
@@ -39,6 +39,14 @@ pub struct Forecast {
     /// True if nothing is sent although there are calls to be sent, because too many of the run's
     /// first verdicts are mismatches.
     pub braked: bool,
+}
+
+impl Forecast {
+    /// Returns the highest number of charged calls of the start: the calls to be sent, but not more
+    /// than the rest of the budget or the limit of the start. Errors of a gateway can add some.
+    pub fn most_charges(&self) -> u64 {
+        max_charges_in_start(self.charges.at_most, self.fit, self.max_calls)
+    }
 }
 
 /// Time that the calls to be sent take.

@@ -13,6 +13,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use indicatif::MultiProgress;
 
+use crate::clock;
+use crate::model::zone::Zone;
 use crate::output::EVENTS_VERSION;
 
 /// Most texts that may wait to be written.
@@ -112,9 +114,11 @@ impl StderrWriter {
         let line = match self.form {
             LogForm::Text => format!("({what})\n"),
             LogForm::Json => {
-                let version = EVENTS_VERSION;
+                let (version, time) =
+                    (EVENTS_VERSION, Zone::utc().show(clock::now(), "%FT%T.%3fZ"));
                 format!(
-                    "{{\"version\":{version},\"level\":\"WARN\",\"event\":\"warning\",\"message\":\"{what}\"}}\n"
+                    "{{\"version\":{version},\"time\":\"{time}\",\"level\":\"WARN\",\"run\":null,\
+                     \"event\":\"warning\",\"message\":\"{what}\"}}\n"
                 )
             }
         };

@@ -97,15 +97,22 @@ impl Observer for Progress {
                 self.screen.tell(&Event::Resumed { paused_seconds: after.as_secs() });
             }
             Notice::RateLimited { times, rate } => {
-                let times = clock(times);
+                let (times, rate) = (clock(times), rate.map(|rate| (rate * 10.0).round() / 10.0));
                 self.screen.tell(&Event::RateLimited { calls_per_second: rate, times });
             }
-            Notice::Stopping { reason, in_flight } => self.screen.tell(&Event::Stopping {
-                reason: reason.name(),
-                by_signal: matches!(reason, StopReason::Interrupted(_)),
-                in_flight,
-                at_most_seconds: if in_flight == 0 { 0 } else { self.timeout.as_secs().max(1) },
-            }),
+            Notice::Stopping { reason, in_flight } => {
+                let event = Event::Stopping {
+                    reason: reason.name(),
+                    by_signal: matches!(reason, StopReason::Interrupted(_)),
+                    in_flight,
+                    at_most_seconds: if in_flight == 0 { 0 } else { self.timeout.as_secs().max(1) },
+                };
+                match in_flight {
+                    // The last words follow at once, and say the reason to a person.
+                    0 => self.screen.record(&event),
+                    _ => self.screen.tell(&event),
+                }
+            }
             Notice::Abandoned { calls: 0 } => {}
             Notice::Abandoned { calls } => self.screen.tell(&Event::Abandoned { calls }),
         }
@@ -148,6 +155,7 @@ struct Display {
     done_before: u64,
     said_at: Tick,
     said_tenth: u64,
+    last_shown: Option<Snapshot>,
     /// Number of calls that the last line showed.
     said_calls: Option<u64>,
     rate: CallRate,
@@ -181,6 +189,7 @@ impl Display {
             done_before: funnel.done,
             said_at: Tick::ZERO,
             said_tenth: 0,
+            last_shown: None,
             said_calls: None,
             rate: CallRate::default(),
             time_left: TimeLeft::default(),
@@ -190,6 +199,7 @@ impl Display {
     }
 
     fn show(&mut self, snapshot: &Snapshot) {
+        self.last_shown = Some(*snapshot);
         let figures = self.figures(snapshot);
         let pause = self.describe_pause(snapshot);
         if self.noted_at.is_none_or(|at| snapshot.now >= at + NOTE_INTERVAL) {
@@ -201,7 +211,8 @@ impl Display {
             bar.set_message(self.block(&figures, &pause));
         } else {
             let to_send = self.pairs - self.done_before;
-            let tenth = TENTHS * snapshot.finished / to_send.max(1);
+            let done_now = figures.pairs_done.saturating_sub(self.done_before);
+            let tenth = TENTHS * done_now / to_send.max(1);
             if tenth > self.said_tenth || snapshot.now >= self.said_at + LINE_INTERVAL {
                 (self.said_at, self.said_tenth) = (snapshot.now, tenth);
                 self.say(&figures, &pause);
@@ -216,10 +227,13 @@ impl Display {
     fn end(&mut self, last: Option<Snapshot>) {
         if let Some(snapshot) = &last {
             self.show(snapshot);
-            if self.bar.is_none() && self.said_calls != Some(snapshot.tally.calls) {
-                let figures = self.figures(snapshot);
-                self.say(&figures, &[]);
-            }
+        }
+        if let Some(snapshot) = self.last_shown
+            && self.bar.is_none()
+            && self.said_calls != Some(snapshot.tally.calls)
+        {
+            let figures = self.figures(&snapshot);
+            self.say(&figures, &[]);
         }
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -244,10 +258,11 @@ impl Display {
     }
 
     fn figures(&mut self, snapshot: &Snapshot) -> output::Progress {
-        let pairs_done = (self.done_before + snapshot.finished).min(self.pairs);
-        let left = self.pairs - pairs_done;
+        let left = snapshot.left.min(self.pairs);
+        let pairs_done = self.pairs - left;
         let is_paused = snapshot.pause.is_some();
-        let time = self.time_left.update(snapshot.now, snapshot.finished, left, is_paused);
+        let done_now = pairs_done.saturating_sub(self.done_before);
+        let time = self.time_left.update(snapshot.now, done_now, left, is_paused);
         let done_at = time.map(|time| {
             let millis = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
             Utc(WallMs(clock::now().0.saturating_add(millis)))

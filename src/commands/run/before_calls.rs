@@ -3,21 +3,61 @@
 //! Must hold: nothing has happened if the user does not agree.
 
 use super::{Setting, Start};
-use crate::commands::stages::plan_exit;
+use crate::commands::stages::{Assumptions, ReuseRules, fold, forecast, plan_exit};
 use crate::commands::{interrupted, preamble};
 use crate::error::Error;
-use crate::ledger::FoundRun;
+use crate::ledger::{FoundRun, Ledger};
 use crate::model::exit_code::ExitCode;
+use crate::model::finding::Finding;
+use crate::model::funnel::Funnel;
 use crate::output::{Event, Plan, consent_question};
-use crate::passes::{Input, PassError, Survey};
-use crate::rules::estimate::{Consent, Threshold, consent, max_charges_in_start, says_yes};
+use crate::passes::{Input, Known, PassError, Survey};
+use crate::rules::estimate::{Consent, History, Threshold, consent, says_yes};
 use crate::rules::forecast::Forecast;
 use crate::term::Screen;
 
 impl Start<'_> {
+    /// Folds the known facts, shows the forecast and asks the user. On a shared ledger, other
+    /// workers may change what is left to be sent while a person is asked: then the facts are folded
+    /// again, and the person is asked again if it has become more.
+    ///
+    /// # Errors
+    /// Those of [`fold`] and of [`Self::confirm`].
+    pub(super) fn fold_and_agree<L: Ledger>(
+        &self,
+        input: &mut Input,
+        surveyed: &mut Survey,
+        ledger: &mut L,
+        found: &FoundRun,
+        rules: ReuseRules<'_>,
+    ) -> Result<(Known, Funnel), Error> {
+        let Setting { config, interrupts, .. } = self.setting;
+        let job = &config.job;
+        let is_stopped = || interrupts.count() > 0;
+        let mut agreed = None;
+        loop {
+            let known = fold(input, surveyed, ledger, found, rules, &is_stopped)
+                .map_err(|error| interrupted(error, interrupts))?;
+            let funnel = surveyed.funnel()?;
+            let history = if funnel.to_send > 0 { ledger.history()? } else { History::default() };
+            let forecast = forecast(job, surveyed, funnel, known, history, Assumptions::default());
+            if agreed.is_none() {
+                self.show_forecast(found, input, surveyed, &forecast);
+            }
+            let most = forecast.most_charges();
+            if agreed.is_some_and(|agreed| most <= agreed) || !self.confirm(&forecast)? {
+                return Ok((known, funnel));
+            }
+            if !rules.is_shared {
+                return Ok((known, funnel));
+            }
+            agreed = Some(most);
+        }
+    }
+
     /// Shows the forecast to a person, and records it as an event, in the shape of `ceknik plan
     /// --json`.
-    pub(super) fn show_forecast(
+    fn show_forecast(
         &self,
         found: &FoundRun,
         input: &Input,
@@ -33,7 +73,7 @@ impl Start<'_> {
             file: preamble::file_form(&input.source, &input.layout),
             warnings: &surveyed.counts.warnings,
             skipped: surveyed.skipped,
-            findings: &surveyed.findings,
+            findings: &without_values(&surveyed.findings),
             // Calls of earlier starts without an answer are doubts by now.
             unsettled: 0,
             stops_at: None,
@@ -43,29 +83,28 @@ impl Start<'_> {
     }
 
     /// Asks the user before the first call of a live start, unless the user has agreed to the price
-    /// or to a limit beforehand.
+    /// or to a limit beforehand. Returns `true` if the user was asked, and said yes.
     ///
     /// # Errors
     /// Exit code 13: the answer was not yes. A signal ends the question with the exit code of the
     /// signal.
-    pub(super) fn confirm(&self, forecast: &Forecast) -> Result<(), Error> {
+    fn confirm(&self, forecast: &Forecast) -> Result<bool, Error> {
         let Setting { config, screen, interrupts, .. } = self.setting;
-        if forecast.braked {
+        if forecast.braked || preamble::has_passed(config.deadline) {
             // Nothing is sent.
-            return Ok(());
+            return Ok(false);
         }
         let (job, price) = (&config.job, forecast.price.as_ref());
-        let most =
-            max_charges_in_start(forecast.charges.at_most, forecast.fit, job.engine.max_calls);
+        let most = forecast.most_charges();
         let threshold = Threshold::of(config.confirm_above, price.map(|price| price.of(most)));
         // The user who began the run that this start helps has agreed to its price.
         let can_ask = job.vendor.is_live() && !config.yes && !config.joins && Screen::can_ask();
         let is_limited = job.engine.max_charges.is_some() || job.engine.max_calls.is_some();
         if consent(most, threshold, is_limited, can_ask) == Consent::Given {
-            return Ok(());
+            return Ok(false);
         }
-        match screen.ask(&consent_question(forecast, most), &|| interrupts.count() > 0) {
-            Some(line) if says_yes(&line) => Ok(()),
+        match screen.ask(&consent_question(forecast), &|| interrupts.count() > 0) {
+            Some(line) if says_yes(&line) => Ok(true),
             Some(_) => Err(Error::new(
                 ExitCode::Budget,
                 "you did not answer yes: nothing was sent, and nothing was charged",
@@ -74,4 +113,14 @@ impl Start<'_> {
             None => Err(interrupted(PassError::Interrupted, interrupts)),
         }
     }
+}
+
+/// Returns the findings without the masked values of cells, which belong on the user's own terminal
+/// and not in a log.
+fn without_values(findings: &[Finding]) -> Vec<Finding> {
+    let mut findings = findings.to_vec();
+    for place in findings.iter_mut().flat_map(|finding| &mut finding.places) {
+        place.value.clear();
+    }
+    findings
 }

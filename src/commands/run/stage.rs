@@ -72,5 +72,6 @@ fn under_way(run: RunId, since: WallMs, figures: &output::Progress) -> UnderWay 
         pairs: figures.pairs,
         calls_per_second: figures.calls_per_second,
         done_at: figures.done_at.map(|at| at.0),
+        pause: figures.pause.map(str::to_owned),
     }
 }

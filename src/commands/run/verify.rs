@@ -14,7 +14,7 @@ use crate::ledger::{Ledger, LedgerError, OpenRun, Others};
 use crate::model::attempt::Tick;
 use crate::model::stop::Signal;
 use crate::passes::{Input, PassError};
-use crate::term::{Progress, Screen};
+use crate::term::{Doing, Progress, Screen};
 
 /// Number of chunks of rows that may wait for the engine.
 const ROWS_WAITING: usize = 4;
@@ -158,6 +158,7 @@ impl<'a, R: ReadRows> Sending<'a, R> {
 
     /// Tells the user once that this worker waits for others.
     pub(super) fn say_waiting(&mut self, screen: &Screen, others: &Others) {
+        screen.set_doing(Doing::Waiting);
         if !others.living.is_empty() && !std::mem::replace(&mut self.has_said_waiting, true) {
             screen.note(&format!("waiting for the other workers: {}", others.hosts()));
         }

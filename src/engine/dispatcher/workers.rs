@@ -38,6 +38,7 @@ impl Dispatcher {
     /// Begins another round over the rows. `table` contains what is known of each pair now, `run`
     /// the costs and verdicts of all workers, and `others` the other living workers.
     pub fn begin_round(&mut self, table: PairTable, run: RunTotals, others: &[StartId]) {
+        self.left_in_run = table.to_send();
         self.table = table;
         (self.tally, self.matches) = (run.tally, run.matches);
         self.budget.begin_round();

@@ -206,6 +206,17 @@ async fn a_slot_that_a_send_leaves_free_is_used_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_signal_during_a_drain_tells_what_is_waited_for() {
+    let mut setup = Setup { signals: vec![secs(2)], ..Setup::of(40) };
+    setup.options.deadline = Some(deadline_after(secs(1)));
+    let seen = setup.play(|_| Answer::say(MATCH).after(5000)).await;
+    let stopping = |reason| Notice::Stopping { reason, in_flight: 4 };
+    let interrupted = StopReason::Interrupted(Signal::Interrupt);
+    assert_eq!(seen.watcher.notices, [StopReason::Deadline, interrupted].map(stopping));
+    assert_eq!(seen.state.tally.confirmed, 4, "one signal abandons no call");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_first_signal_drains_and_the_second_abandons() {
     let slow = |_: &Call| Answer::say(MATCH).after(5000);
     let drained = Setup { signals: vec![secs(1)], ..Setup::of(40) }.play(slow).await;

@@ -4,8 +4,7 @@
 //! when the process ends, however it ends. The lock file stays.
 
 use std::fs::{File, TryLockError};
-use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::note::{self, Note, path_of};
@@ -22,7 +21,8 @@ const LEAST_WAIT: Duration = Duration::from_millis(50);
 /// The right to write to one ledger, until this value is dropped.
 #[derive(Debug)]
 pub(super) struct Lock {
-    file: File,
+    _file: File,
+    path: PathBuf,
     since: WallMs,
 }
 
@@ -44,7 +44,7 @@ impl Lock {
         loop {
             match file.try_lock() {
                 Ok(()) => {
-                    let lock = Self { file, since: now() };
+                    let lock = Self { _file: file, path, since: now() };
                     // The note is only shown.
                     let _ = lock.note();
                     return Ok(lock);
@@ -64,7 +64,7 @@ impl Lock {
     }
 
     /// Returns the writer of the note in the lock file.
-    pub(super) fn note(&self) -> io::Result<Note> {
-        Note::begin(&self.file, self.since)
+    pub(super) fn note(&self) -> Result<Note, LedgerError> {
+        Note::begin(&self.path, self.since)
     }
 }

@@ -3,7 +3,8 @@
 //! Must hold: a note counts only while its process holds the lock.
 //!
 //! Never: holds a fact that anything depends on, or takes the ledger from whoever begins with it:
-//! [`super::lock::Lock::take`] waits longer than a look takes.
+//! [`super::lock::Lock::take`] waits longer than a look takes. Never holds the lock itself: the note
+//! is written through a file of its own, so that the lock ends with its owner.
 
 use std::fs::File;
 use std::io;
@@ -14,7 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::fs::paths::beside;
 use crate::fs::trusted::open_without_waiting;
-use crate::ledger::{Holder, RunId, UnderWay};
+use crate::ledger::private_files::private_file;
+use crate::ledger::{Holder, LedgerError, RunId, UnderWay};
 use crate::model::attempt::WallMs;
 
 /// Size of the note in bytes. It is filled up with spaces, and so replaced as a whole.
@@ -37,6 +39,7 @@ struct RunContent {
     pairs: u64,
     calls_per_second: f64,
     done_at: Option<i64>,
+    pause: Option<String>,
 }
 
 /// Writer of the note of a lock that this process holds.
@@ -47,11 +50,12 @@ pub(super) struct Note {
 }
 
 impl Note {
-    /// Writes the first note of a lock that this process has taken.
-    pub(super) fn begin(lock: &File, since: WallMs) -> io::Result<Self> {
+    /// Writes the first note of a lock that this process has taken. `path` is that of the lock file.
+    pub(super) fn begin(path: &Path, since: WallMs) -> Result<Self, LedgerError> {
         let holder = Holder { process: std::process::id(), since };
-        let note = Self { file: lock.try_clone()?, holder };
-        note.write(None)?;
+        let note = Self { file: private_file(path)?, holder };
+        // The note is only shown.
+        let _ = note.write(None);
         Ok(note)
     }
 
@@ -66,6 +70,7 @@ impl Note {
             pairs: run.pairs,
             calls_per_second: run.calls_per_second,
             done_at: run.done_at.map(|at| at.0),
+            pause: run.pause.clone(),
         }))
     }
 
@@ -95,6 +100,7 @@ pub(super) fn read(ledger: &Path) -> Option<(Holder, Option<UnderWay>)> {
             pairs: run.pairs,
             calls_per_second: run.calls_per_second,
             done_at: run.done_at.map(WallMs),
+            pause: run.pause,
         });
         (holder, run)
     })

@@ -16,6 +16,9 @@ use crate::model::attempt::WallMs;
 use crate::model::money::Charge;
 use crate::rules::classify::charge;
 
+/// The file is made smaller if this part of it, or more, is free: a quarter. It is copied for that.
+const SHARE_TO_FREE: i64 = 4;
+
 impl SqliteLedger {
     /// Removes attempts by age. See [`crate::ledger::Ledger::purge`].
     pub(super) fn remove_before(
@@ -81,7 +84,8 @@ impl SqliteLedger {
     fn shrink(&self) -> Option<(u64, u64)> {
         let size = || std::fs::metadata(&self.path).map(|file| file.len()).ok();
         let before = size()?;
-        if self.pragma("freelist_count").ok()? > 0 {
+        let (free, pages) = (self.pragma("freelist_count").ok()?, self.pragma("page_count").ok()?);
+        if free > 0 && free >= pages / SHARE_TO_FREE {
             self.connection.execute_batch("VACUUM").ok()?;
             self.truncate_wal().ok()?;
         }

@@ -341,6 +341,7 @@ fn the_note_of_a_lock_counts_while_the_lock_is_held() {
         pairs: 9,
         calls_per_second: 1.5,
         done_at: Some(WallMs(99)),
+        pause: Some("outage".to_owned()),
     };
     ledger.progress_note().unwrap()(&run);
     let seen = shown().status(0, 0).unwrap().under_way;
@@ -349,6 +350,10 @@ fn the_note_of_a_lock_counts_while_the_lock_is_held() {
     assert_eq!(seen, [UnderWay { holder: Some(holder), since: holder.since, ..run }]);
     let held = Lock::take(&place.location().ledger, Duration::ZERO, || WallMs(1));
     assert!(matches!(held, Err(LedgerError::Locked(_, Some(by))) if by == holder));
+    // Whoever still has the writer of the note does not hold the lock.
+    let note = ledger.progress_note().unwrap();
     drop(ledger);
     assert_eq!(shown().status(0, 0).unwrap().under_way, [], "it is stale");
+    assert!(Lock::take(&place.location().ledger, Duration::ZERO, || WallMs(1)).is_ok());
+    drop(note);
 }

@@ -6,7 +6,7 @@ use crate::model::exit_code::ExitCode;
 use crate::model::finding::{Finding, Skipped, Spot};
 use crate::model::funnel::{Ages, Funnel};
 use crate::model::money::{number, price_in_brackets};
-use crate::rules::estimate::{Basis, Fit, max_charges_in_start};
+use crate::rules::estimate::{Basis, Fit};
 use crate::rules::forecast::Forecast;
 
 /// Formats the forecast: the number of rows by what will be done with them, the charges, the
@@ -60,7 +60,7 @@ fn charged(forecast: &Forecast) -> String {
     };
     let mut text = format!("charged    {:>12}{unit}\n", "calls");
     if charges.at_most > 0 {
-        text += &line("at least", charges.at_least, "no call has been made yet");
+        text += &line("at least", charges.at_least, "if no call is charged");
         match charges.expected {
             None => {
                 text += "  expected      unknown  the ledger has no answers yet to estimate from (--charge-share)\n";
@@ -94,11 +94,11 @@ fn basis(basis: Basis) -> String {
 
 /// Formats the highest price of the start.
 fn price(forecast: &Forecast) -> String {
-    let Forecast { charges, price, tax, fit, max_calls, .. } = forecast;
+    let Forecast { charges, price, tax, .. } = forecast;
     if charges.at_most == 0 {
         return String::new();
     }
-    let most = max_charges_in_start(charges.at_most, *fit, *max_calls);
+    let most = forecast.most_charges();
     let calls = count(most, "charged call");
     let Some(price) = price else {
         return format!("price      not set (--price): at most {calls}\n");
@@ -194,8 +194,9 @@ pub fn unsettled_words(calls: u64) -> String {
     }
 }
 
-/// Formats the question before the first call. `most` is the highest number of charged calls.
-pub fn consent_question(forecast: &Forecast, most: u64) -> String {
+/// Formats the question before the first call.
+pub fn consent_question(forecast: &Forecast) -> String {
+    let most = forecast.most_charges();
     let rows = count(forecast.funnel.rows, "row");
     let cost = match (&forecast.price, forecast.tax) {
         (None, _) => "price not set".to_owned(),
@@ -207,8 +208,10 @@ pub fn consent_question(forecast: &Forecast, most: u64) -> String {
             price.show_with_tax(most, tax)
         ),
     };
-    let calls = count(most, "call");
-    format!("\n{rows}, at most {calls} that may be charged, {cost}. Send them? [y/N] ")
+    let calls = count(most, "charged call");
+    format!(
+        "\n{rows}: at most {calls}, {cost} (errors of a gateway can add a few)\nSend them? [y/N] "
+    )
 }
 
 /// Formats the verdict of a plan, its last line or two. `stop` is the first finding that stops the
@@ -312,7 +315,7 @@ rows          1 000 008
                     1  in doubt, held (--in-doubt resend sends those of earlier runs again)
 to send       1 000 000
 charged           calls        at Rp1.500
-  at least            0               Rp0  no call has been made yet
+  at least            0               Rp0  if no call is charged
   expected      930 000   Rp1.395.000.000  93.0 % of the ledger's latest 1000 answers were charged
     from        912 485   Rp1.368.727.500  95 % interval of that share
     to          944 224   Rp1.416.336.000
@@ -331,11 +334,14 @@ time       about 1d 3h 46m 40s or more at 10 calls/s; if it begins now, done 05:
         assert!(!nothing.contains("at most") && !nothing.contains("time"), "{nothing}");
         let budget = "budget     enough: 1000 charged calls (Rp1.500.000) left of 1000\n";
         assert!(nothing.ends_with(budget), "{nothing}");
-        let question = consent_question(&forecast(300), 286);
+        let question = consent_question(&forecast(286));
         let cost = "at most Rp429.000, with 11 % PPN Rp476.190";
         assert_eq!(
             question,
-            format!("\n308 rows, at most 286 calls that may be charged, {cost}. Send them? [y/N] ")
+            format!(
+                "\n294 rows: at most 286 charged calls, {cost} (errors of a gateway can add a few)\nSend \
+                 them? [y/N] "
+            )
         );
     }
 

@@ -62,10 +62,12 @@ fn calls(out: &mut String, report: &RunReport) {
     }
     *out += "\n";
     let waits = report.rate_limit_waits;
-    if report.retries > 0 || waits > 0 {
-        let (retries, waits) = (number(report.retries), count(waits, "wait"));
-        *out +=
-            &format!("             {retries} sent again, {waits} for the vendor's rate limit\n");
+    let again = (report.retries > 0).then(|| format!("{} sent again", number(report.retries)));
+    let waits =
+        (waits > 0).then(|| format!("{} for the vendor's rate limit", count(waits, "wait")));
+    let both: Vec<String> = again.into_iter().chain(waits).collect();
+    if !both.is_empty() {
+        *out += &format!("             {}\n", both.join(", "));
     }
     let tally = &report.spending.tally;
     if tally.attempts > tally.calls {

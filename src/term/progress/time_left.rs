@@ -66,7 +66,7 @@ impl TimeLeft {
             _ => end,
         };
         self.shown = Some(end);
-        Some(rounded(end.saturating_sub(now)))
+        Some(rounded(end.saturating_sub(now))).filter(|time| !time.is_zero())
     }
 }
 
