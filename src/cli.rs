@@ -126,7 +126,7 @@ pub struct RunArgs {
 pub struct ZoneArgs {
     /// The time zone of deadlines, days and times: WIB, WITA, WIT, UTC, +07:00, or a name such as
     /// Asia/Jakarta [default: that of the system]
-    #[arg(long, env = "CEKNIK_TIME_ZONE", value_name = "ZONE", value_parser = Zone::parse)]
+    #[arg(long, env = "CEKNIK_TIME_ZONE", value_name = "ZONE", value_parser = Zone::parse, allow_hyphen_values = true)]
     pub(crate) time_zone: Option<Zone>,
 }
 

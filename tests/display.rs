@@ -109,6 +109,9 @@ fn a_block_leaves_nothing_behind_where_the_terminal_becomes_narrower() {
         assert_eq!(bars(&screen), 2, "a bar and its figures, at {columns} columns:\n{screen}");
         let most = screen.lines().rev().take(2).map(|line| line.chars().count()).max();
         assert!(most < Some(columns.into()), "{screen}");
+        if columns == 40 {
+            with_filters(&FILTERS, || assert_snapshot!("display_resized", screen));
+        }
     }
     terminal.types(CTRL_C);
     terminal.wait_for("waiting up to 1m for 4 calls");

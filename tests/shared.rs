@@ -77,6 +77,10 @@ fn two_workers_share_a_run() {
     assert!(workers.len() == 2 && workers.iter().all(|worker| worker["state"] == "alive"));
     let shown = shared.ledger(&["status"]).exits(0).stdout;
     assert!(shown.contains("worker") && shown.contains("alive"), "{shown}");
+    let seen = &during["under_way"][0];
+    assert_eq!((&seen["run"], &seen["pairs"]), (&1.into(), &200.into()));
+    assert!(seen["process"].is_null() && seen["calls_per_second"].as_f64() > Some(0.0), "{seen}");
+    assert!(seen["percent"].as_u64().is_some_and(|percent| percent < 100), "{seen}");
     first.signal("TERM");
     first.end().exits(143).says("other workers go on with the run");
     second.end().exits(0);

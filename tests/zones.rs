@@ -35,7 +35,7 @@ fn a_deadline_is_shown_with_its_date_and_offset() {
         let run = ["run", "in.csv", "--sandbox", "--deadline", "05:30"];
         let said = with(variables, &[&run[..], more].concat()).stderr;
         let line = said.lines().find(|line| line.starts_with("deadline   ")).unwrap();
-        assert!(line.ends_with(&format!("05:30 (UTC{offset})")), "{variables:?}: {line}");
+        assert!(line.contains(&format!(" 05:30 (UTC{offset})")), "{variables:?}: {line}");
     }
 }
 

@@ -2,7 +2,6 @@
 //! comes before the settings are known, so the form of the output is looked up in the words that
 //! were typed.
 
-use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io::{self, Write};
 
@@ -24,24 +23,30 @@ pub fn exit(arguments: &[OsString], error: &clap::Error) -> ExitCode {
     let options = screen_options(arguments);
     if !error.use_stderr() || (options.form == LogForm::Text && !options.quiet) {
         let text = error.render().to_string();
+        let masked = mask_lines(&text);
         // If nobody reads the text, there is nobody to report the error to.
-        let _ = match mask_niks(&text) {
-            // A word that was typed may be the name of a file, which may contain a NIK.
-            Cow::Owned(masked) if error.use_stderr() => io::stderr().write_all(masked.as_bytes()),
-            Cow::Owned(_) | Cow::Borrowed(_) => error.print(),
+        let _ = match error.use_stderr() && masked != text {
+            true => io::stderr().write_all(masked.as_bytes()),
+            false => error.print(),
         };
         return if error.use_stderr() { ExitCode::Usage } else { ExitCode::Complete };
     }
     // The first paragraph says what is wrong. The usage follows it.
     let text = error.render().to_string();
     let what = text.split("\n\n").next().unwrap_or_default();
-    let what = mask_niks(what.strip_prefix("error: ").unwrap_or(what));
+    let what = mask_lines(what.strip_prefix("error: ").unwrap_or(what));
     let command = arguments.get(1).and_then(|word| word.to_str());
     let help = match command.filter(|word| !word.starts_with('-') && word.is_ascii()) {
         Some(command) => format!("see ceknik {} --help", mask_niks(command)),
         None => "see ceknik --help".to_owned(),
     };
     show(arguments, &Error::new(ExitCode::Usage, what, help))
+}
+
+/// Masks each line of a text: a word that was typed may be the name of a file, which may contain a
+/// NIK.
+fn mask_lines(text: &str) -> String {
+    text.split('\n').map(mask_niks).collect::<Vec<_>>().join("\n")
 }
 
 /// Returns the settings of the display, as far as words can be recognized as its flags.
@@ -52,10 +57,11 @@ fn screen_options(arguments: &[OsString]) -> ScreenOptions {
     let typed_json = words.iter().any(|word| word == "--log=json")
         || words.windows(2).any(|pair| pair[0] == "--log" && pair[1] == "json");
     let json = typed_json || std::env::var("CEKNIK_LOG").is_ok_and(|form| form == "json");
-    // `-q` may stand among other short flags.
+    // `-q` may stand among other short flags without a value.
     let is_quiet = |word: &str| {
+        let short = word.strip_prefix('-').filter(|flags| flags.contains('q'));
         word == "--quiet"
-            || (word.starts_with('-') && !word.starts_with("--") && word.contains('q'))
+            || short.is_some_and(|flags| flags.chars().all(|flag| "qvy".contains(flag)))
     };
     ScreenOptions {
         form: if json { LogForm::Json } else { LogForm::Text },

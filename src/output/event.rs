@@ -5,28 +5,25 @@
 //!
 //! Never: holds a NIK, a name or a secret.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
+
+mod finished;
+mod progress;
+mod times;
+
+pub use finished::Finished;
+pub use progress::Progress;
+use progress::rounded;
+pub use times::{PauseClock, Utc};
 
 use super::plan::Plan;
-use super::report::RunReport;
 use super::words::{count, duration};
 use crate::model::attempt::WallMs;
 use crate::model::exit_code::ExitCode;
-use crate::model::money::{Price, number, price_in_brackets};
 use crate::model::zone::Zone;
 
 /// Version of the shape of all events. Events and fields are only added within a version.
 pub const EVENTS_VERSION: u32 = 1;
-
-/// A time that is written in UTC: `2026-11-30T05:30:12.123Z`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Utc(pub WallMs);
-
-impl Serialize for Utc {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&Zone::utc().show(self.0, "%FT%T.%3fZ"))
-    }
-}
 
 /// Importance of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -120,62 +117,6 @@ pub enum Event<'a> {
     },
 }
 
-/// Times of a pause.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct PauseClock {
-    /// Begin of the pause.
-    pub since: Utc,
-    /// Next call; `null` while a call finds out whether the pause is over.
-    pub next_call_at: Option<Utc>,
-    /// Time at which the run is given up; `null` if it is not given up because of this pause.
-    pub gives_up_at: Option<Utc>,
-}
-
-/// Figures of a run under way, over all its starts.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Progress {
-    /// Number of pairs that the run has to check.
-    pub pairs: u64,
-    /// Number of those that have their end.
-    pub pairs_done: u64,
-    /// Calls that were sent.
-    pub calls: u64,
-    /// Calls that will surely be on the invoice.
-    pub charged: u64,
-    /// Calls that may be on the invoice.
-    pub possible: u64,
-    /// Calls that were answered "match".
-    pub matches: u64,
-    /// Calls per second in the last seconds.
-    pub calls_per_second: f64,
-    /// Calls whose answers are waited for.
-    pub in_flight: usize,
-    /// Rows that wait to be asked again.
-    pub waiting: usize,
-    /// Seconds that are left, about; `null` where nothing is known.
-    pub seconds_left: Option<u64>,
-    /// Time at which the run will be done, about.
-    pub done_at: Option<Utc>,
-    /// Reason why nothing is being sent: `outage`, `rate_limited`, `stopping`; `null` otherwise.
-    pub pause: Option<&'static str>,
-}
-
-/// The end of a command.
-#[derive(Debug, Clone, Serialize)]
-pub struct Finished<'a> {
-    /// Exit code.
-    pub exit: ExitCode,
-    /// Name of the reason: `finished`, the reason for a stop, or `error`.
-    pub reason: &'a str,
-    /// Description of the reason for people, without advice.
-    #[serde(skip)]
-    pub what: &'a str,
-    /// What to do next, if there is anything.
-    pub next: Option<&'a str>,
-    /// The summary of the run; `null` if no run was begun.
-    pub summary: Option<&'a RunReport>,
-}
-
 impl Event<'_> {
     /// Returns the importance of the event.
     pub const fn level(&self) -> Level {
@@ -265,117 +206,34 @@ fn stopping(reason: &str, by_signal: bool, in_flight: usize, at_most_seconds: u6
     format!("stopping{why}: waiting up to {most} for {calls}{again}")
 }
 
-impl PauseClock {
-    /// Formats the times for people.
-    fn text(&self, zone: &Zone, now: WallMs) -> String {
-        self.parts(zone, now).join(", ")
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// Returns the parts of the text: the next call, and the end of the pause.
-    pub(crate) fn parts(&self, zone: &Zone, now: WallMs) -> Vec<String> {
-        let clock = |Utc(at): Utc| {
-            let is_today = zone.show(at, "%F") == zone.show(now, "%F");
-            zone.show(at, if is_today { "%T" } else { "%F %T" })
+    /// The contract, written out by hand: an alert on `ERROR` misses nothing that is wrong.
+    #[test]
+    fn levels_of_exit_codes() {
+        let of = |level| {
+            let codes = ExitCode::ALL.into_iter().filter(|code| level_of(*code) == level);
+            codes.map(ExitCode::number).collect::<Vec<_>>()
         };
-        let next = match self.next_call_at {
-            Some(at) => format!("next call at {}", clock(at)),
-            None => "a call is under way to find out".to_owned(),
-        };
-        let gives_up = self.gives_up_at.map(|at| format!("gives up at {}", clock(at)));
-        [Some(next), gives_up].into_iter().flatten().collect()
-    }
-}
-
-impl Progress {
-    /// Returns the figures of a start that has sent nothing yet.
-    pub const fn begun(pairs_done: u64, pairs: u64) -> Self {
-        Self {
-            pairs,
-            pairs_done,
-            calls: 0,
-            charged: 0,
-            possible: 0,
-            matches: 0,
-            calls_per_second: 0.0,
-            in_flight: 0,
-            waiting: 0,
-            seconds_left: None,
-            done_at: None,
-            pause: None,
-        }
+        assert_eq!(of(Level::Info), [0]);
+        assert_eq!(of(Level::Warn), [3, 13, 15, 129, 130, 143]);
+        assert_eq!(of(Level::Error), [1, 2, 10, 11, 12, 14, 16, 17, 18]);
     }
 
-    /// Formats the figures as one line for people.
-    pub fn text(&self, price: Option<&Price>, zone: &Zone, now: WallMs) -> String {
-        self.parts(price, zone, now).join(" · ")
+    #[test]
+    fn a_stop_says_what_is_waited_for() {
+        for (by_signal, in_flight, text) in [
+            (
+                true,
+                1,
+                "stopping: waiting up to 1m for 1 call. Ctrl-C again (or SIGTERM): stop now, that row in doubt",
+            ),
+            (false, 3, "stopping (source down): waiting up to 1m for 3 calls"),
+            (true, 0, "stopping: no call is under way"),
+        ] {
+            assert_eq!(stopping("source_down", by_signal, in_flight, 60), text);
+        }
     }
-
-    /// Returns the parts of the line, the most important ones first.
-    pub(crate) fn parts(&self, price: Option<&Price>, zone: &Zone, now: WallMs) -> Vec<String> {
-        let mut parts = vec![format!("{} of {} done", number(self.pairs_done), number(self.pairs))];
-        if let (Some(seconds), Some(Utc(at))) = (self.seconds_left, self.done_at) {
-            let clock = zone.show_clock(at, now);
-            parts.push(format!("{} left, until about {clock}", duration(seconds)));
-        }
-        let money = price_in_brackets(price, self.charged);
-        parts.push(format!("charged {}{money}", number(self.charged)));
-        if self.possible > 0 {
-            parts.push(format!("possibly {} more", number(self.possible)));
-        }
-        parts.push(format!("{} calls/s", rounded(self.calls_per_second)));
-        if let Some(percent) = (self.matches * 100).checked_div(self.charged) {
-            parts.push(format!("match {percent} % of charged"));
-        }
-        if self.in_flight > 0 {
-            parts.push(format!("{} under way", self.in_flight));
-        }
-        if self.waiting > 0 {
-            parts.push(format!("{} to ask again", number(self.waiting as u64)));
-        }
-        parts
-    }
-}
-
-impl Finished<'_> {
-    /// Formats the end of a command as one line: the reason, the counts, the money, and what to do
-    /// next.
-    pub fn text(&self) -> String {
-        let mut text = format!("exit {}: {}", self.exit.number(), one_line(self.what));
-        if let Some(report) = self.summary {
-            text += &figures(report);
-        }
-        if let Some(next) = self.next {
-            text += &format!("; next: {}", one_line(next));
-        }
-        text
-    }
-}
-
-/// Formats the counts and the money of a run, to follow the reason for its end.
-fn figures(report: &RunReport) -> String {
-    let spending = &report.spending;
-    let mut text = String::new();
-    if let Some(written) = &report.written {
-        let (done, rows) = (number(written.outcomes.with_verdict()), count(report.rows, "row"));
-        let have = if report.rows == 1 { "has" } else { "have" };
-        text += &format!("; {done} of {rows} {have} a result");
-    }
-    let (least, most) = (spending.owed_at_least(), spending.owed_at_most());
-    let price = spending.price.as_ref();
-    text += &format!("; {} charged{}", count(least, "call"), price_in_brackets(price, least));
-    if most > least {
-        let money = price_in_brackets(price, most - least);
-        text += &format!(", possibly {} more{money}", number(most - least));
-    }
-    text
-}
-
-/// Joins the lines of a text to one line.
-fn one_line(text: &str) -> String {
-    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-/// Formats a rate with as many digits as people need.
-pub(crate) fn rounded(rate: f64) -> String {
-    if rate < 9.95 { format!("{rate:.1}") } else { number(rate.round() as u64) }
 }
