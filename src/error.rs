@@ -107,16 +107,11 @@ impl From<PassError> for Error {
             PassError::Input(error) => return error.into(),
             PassError::Ledger(error) => return error.into(),
             PassError::Interrupted => {
-                return Self::new(
-                    ExitCode::Interrupted,
-                    "interrupted",
-                    "the same command continues",
-                );
+                return Self::plain(ExitCode::Interrupted, "interrupted");
             }
             PassError::Output(_) => (
                 ExitCode::Storage,
-                "look at the folder and its free space; the answers are safe in the ledger, and \
-                 the same command writes them without buying anything twice",
+                "look at the folder and its free space; the answers are safe in the ledger, and nothing is bought twice",
             ),
             PassError::Removed(_) => (
                 ExitCode::Storage,

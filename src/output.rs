@@ -1,5 +1,5 @@
-//! The output for the user: the results in the form that was asked for, the summary, and the texts
-//! that `plan` and `run` show.
+//! The output for the user: the results in the form that was asked for, the summary, the events, and
+//! the texts that `plan` and `run` show.
 
 mod delimited;
 mod event;

@@ -166,8 +166,7 @@ pub(crate) const fn of_ledger(error: &LedgerError) -> &'static str {
              database would buy everything again"
         }
         LedgerError::Unreachable { .. } => {
-            "look at the address, the network and the server; nothing that was recorded is lost, and the same \
-             command goes on from there"
+            "look at the address, the network and the server; nothing that was recorded is lost"
         }
         LedgerError::Refused { .. } => {
             "look at what the server says above; the password is CEKNIK_LEDGER_PASSWORD, a certificate authority of your \
@@ -180,8 +179,7 @@ pub(crate) const fn of_ledger(error: &LedgerError) -> &'static str {
             "look at the file and its folder: what it is, whose, and the free space"
         }
         LedgerError::Storage { .. } | LedgerError::WriterGone => {
-            "look at the disk's free space and health; nothing that was recorded is lost, and the \
-             same command goes on from there"
+            "look at the disk's free space and health; nothing that was recorded is lost"
         }
     }
 }

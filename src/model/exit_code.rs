@@ -23,7 +23,7 @@ pub enum ExitCode {
     Config = 11,
     /// The vendor refused the account or the address.
     Account = 12,
-    /// The budget is used up, or the price was not confirmed.
+    /// The budget is used up, or a question was not answered with yes.
     Budget = 13,
     /// The account's quota is used up.
     Quota = 14,
@@ -79,7 +79,7 @@ impl ExitCode {
             Self::Input => "input unusable",
             Self::Config => "configuration or secrets",
             Self::Account => "account or address refused",
-            Self::Budget => "budget",
+            Self::Budget => "budget used up, or a question not answered with yes",
             Self::Quota => "out of quota",
             Self::Deadline => "deadline",
             Self::Source => {

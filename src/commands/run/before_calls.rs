@@ -110,7 +110,10 @@ impl Start<'_> {
                 "you did not answer yes: nothing was sent, and nothing was charged",
                 "--limit 20 tries a few rows; --max-cost or --max-charges sets a limit; --yes sends without asking",
             )),
-            None => Err(interrupted(PassError::Interrupted, interrupts)),
+            None => Err(Error {
+                message: "interrupted: nothing was sent, and no run was begun".to_owned(),
+                ..interrupted(PassError::Interrupted, interrupts)
+            }),
         }
     }
 }

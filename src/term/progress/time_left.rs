@@ -13,7 +13,7 @@ const SAMPLE_EVERY: Duration = Duration::from_secs(5);
 /// Number of samples over which the pace is measured: five minutes.
 const SAMPLES: usize = 60;
 /// Shortest time after which something is known.
-const LEAST: Duration = Duration::from_secs(2);
+const LEAST: Duration = Duration::from_secs(5);
 
 /// Estimator of the time that is left.
 #[derive(Debug, Default)]
