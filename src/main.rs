@@ -21,18 +21,19 @@ use ceknik::{commands, panics, signals};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> process::ExitCode {
-    panics::hide_panic_messages();
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    panics::hide_panic_messages(refused::wants_plain_text(&arguments));
     signals::ignore_harmless_signals();
-    process::ExitCode::from(panics::or_on_panic(run, ExitCode::Internal).number())
+    let ended = panics::or_on_panic(|| Some(run(&arguments)), None);
+    process::ExitCode::from(ended.unwrap_or_else(|| refused::show_defect(&arguments)).number())
 }
 
-fn run() -> ExitCode {
-    let arguments: Vec<OsString> = std::env::args_os().collect();
-    match origins::parse(&arguments) {
-        Err(Refused::Typed(error)) => refused::exit(&arguments, &error),
-        Err(Refused::Set(error)) => refused::show(&arguments, &error),
+fn run(arguments: &[OsString]) -> ExitCode {
+    match origins::parse(arguments) {
+        Err(Refused::Typed(error)) => refused::exit(arguments, &error),
+        Err(Refused::Set(error)) => refused::show(arguments, &error),
         Ok((cli, origins)) => dispatch(&cli.command, &origins)
-            .unwrap_or_else(|error| refused::show(&arguments, &origins.explain(error))),
+            .unwrap_or_else(|error| refused::show(arguments, &origins.explain(error))),
     }
 }
 

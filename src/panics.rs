@@ -9,6 +9,12 @@
 use std::cell::Cell;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, UnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
+
+/// What a panic means to the user.
+pub const DEFECT: &str = "this is a defect of ceknik";
+/// Advice after a panic.
+pub const DEFECT_HINT: &str = "nothing that was recorded is lost; `ceknik status` shows it";
 
 thread_local! {
     /// True while this thread runs code whose panics become errors. Those errors are reported, so
@@ -16,10 +22,19 @@ thread_local! {
     static CONTAINED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Makes every later panic show its place and nothing more. To be called at the start of the
-/// program.
-pub fn hide_panic_messages() {
-    std::panic::set_hook(Box::new(|panic| {
+/// Place of the last panic that was not contained, in words that follow "internal error".
+static LAST_PLACE: Mutex<String> = Mutex::new(String::new());
+
+/// Returns the place of the last panic, in words that follow "internal error"; an empty text if it is
+/// not known.
+pub fn last_place() -> String {
+    LAST_PLACE.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Makes every later panic show its place and nothing more, or, if `shows` is false, only note it for
+/// [`last_place`]. To be called at the start of the program.
+pub fn hide_panic_messages(shows: bool) {
+    std::panic::set_hook(Box::new(move |panic| {
         if CONTAINED.get() {
             return;
         }
@@ -29,12 +44,16 @@ pub fn hide_panic_messages() {
             let file = at.file().rsplit(['/', '\\']).next().unwrap_or_default();
             format!(" at {file}:{}", at.line())
         });
+        let place = place.unwrap_or_default();
+        *LAST_PLACE.lock().unwrap_or_else(PoisonError::into_inner) = place.clone();
+        if !shows {
+            return;
+        }
         // A macro such as `eprintln!` panics if standard error is gone, and a panic during a panic
         // ends the process at once.
         let _ = writeln!(
             std::io::stderr(),
-            "error: internal error{}: this is a defect of ceknik\n  hint: nothing that was recorded is lost; `ceknik status` shows it",
-            place.unwrap_or_default()
+            "error: internal error{place}: {DEFECT}\n  hint: {DEFECT_HINT}"
         );
     }));
 }

@@ -46,8 +46,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "commands",
         &[
-            "clock", "model", "rules", "fs", "input", "api", "ledger", "output", "engine",
-            "passes", "sandbox", "signals", "error", "term", "cli", "config",
+            "clock", "model", "rules", "panics", "fs", "input", "api", "ledger", "output",
+            "engine", "passes", "sandbox", "signals", "error", "term", "cli", "config",
         ],
     ),
 ];

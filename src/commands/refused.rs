@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use crate::error::Error;
 use crate::model::exit_code::ExitCode;
 use crate::model::mask::mask_niks;
+use crate::panics::{DEFECT, DEFECT_HINT, last_place};
 use crate::term::{LogForm, Screen, ScreenOptions};
 
 /// Shows an error, and returns its exit code.
@@ -17,11 +18,26 @@ pub fn show(arguments: &[OsString], error: &Error) -> ExitCode {
     error.code
 }
 
+/// Checks whether the user wants plain text, and more than one line of it.
+pub fn wants_plain_text(arguments: &[OsString]) -> bool {
+    let options = screen_options(arguments);
+    options.form == LogForm::Text && !options.quiet
+}
+
+/// Shows that the program has panicked, unless that was shown where it happened. Returns the exit
+/// code.
+pub fn show_defect(arguments: &[OsString]) -> ExitCode {
+    if wants_plain_text(arguments) {
+        return ExitCode::Internal;
+    }
+    let what = format!("internal error{}: {DEFECT}", last_place());
+    show(arguments, &Error::new(ExitCode::Internal, what, DEFECT_HINT))
+}
+
 /// Shows an error of the typed command line, or the help or the version that it asks for. Returns the
 /// exit code.
 pub fn exit(arguments: &[OsString], error: &clap::Error) -> ExitCode {
-    let options = screen_options(arguments);
-    if !error.use_stderr() || (options.form == LogForm::Text && !options.quiet) {
+    if !error.use_stderr() || wants_plain_text(arguments) {
         let text = error.render().to_string();
         let masked = mask_lines(&text);
         // If nobody reads the text, there is nobody to report the error to.
