@@ -88,7 +88,8 @@ impl Currency {
         let (whole, fraction) = number.split_once('.').unwrap_or((&number, ""));
         let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
         if whole.is_empty() || !digits(whole) || !digits(fraction) {
-            return Err(format!("{text:?} is not an amount such as 1500"));
+            let such = if self.code == "IDR" { "1500, Rp1.500 or 1,5rb" } else { "1500" };
+            return Err(format!("{text:?} is not an amount such as {such}"));
         }
         // To most users here `1.500` is fifteen hundred. This parser would read one and a half.
         if fraction.len() == 3 {
@@ -397,7 +398,7 @@ mod tests {
         }
         for text in ["1,5", "1.x", "x", ""] {
             let said = idr.amount(text).unwrap_err();
-            assert!(said.ends_with("is not an amount such as 1500"), "{said}");
+            assert!(said.ends_with("is not an amount such as 1500, Rp1.500 or 1,5rb"), "{said}");
         }
         assert!(Currency::parse("RUPIAH").is_err());
         assert_eq!(idr.code(), "IDR");

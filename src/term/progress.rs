@@ -98,16 +98,17 @@ impl Observer for Progress {
                 self.screen.tell(&Event::RateLimited { calls_per_second: rate, times });
             }
             Notice::Stopping { reason, in_flight } => {
+                let by_signal = matches!(reason, StopReason::Interrupted(_));
                 let event = Event::Stopping {
                     reason: reason.name(),
-                    by_signal: matches!(reason, StopReason::Interrupted(_)),
+                    by_signal,
                     in_flight,
                     at_most_seconds: if in_flight == 0 { 0 } else { self.timeout.as_secs().max(1) },
                 };
-                match in_flight {
+                match in_flight > 0 || by_signal {
+                    true => self.screen.tell(&event),
                     // The last words follow at once, and say the reason to a person.
-                    0 => self.screen.record(&event),
-                    _ => self.screen.tell(&event),
+                    false => self.screen.record(&event),
                 }
             }
             Notice::Abandoned { calls: 0 } => {}

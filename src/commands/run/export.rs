@@ -58,6 +58,7 @@ fn make_again(config: &RunConfig, run: Option<u64>, screen: &Screen) -> Result<E
     let opening = opening(&input, &surveyed, &job.reuse, job.once.as_deref(), "", clock::now());
     let found = find(&preview, &opening.identity, run)?;
     let id = found.run.begun().unwrap_or(RunId(0));
+    screen.set_run(id.0);
     screen.say(&describe(&found, id));
     drop(preview);
 

@@ -132,6 +132,10 @@ fn time(forecast: &Forecast) -> String {
 
 fn budget(fit: &Fit, forecast: &Forecast, stop: Option<&Spot>) -> String {
     let money = price_in_brackets(forecast.price.as_ref(), fit.remaining);
+    if fit.remaining == 0 && fit.stops_after.is_some() {
+        let all = number(fit.max_charges);
+        return format!("budget     not enough: used up, no charged call is left of {all}\n");
+    }
     let left = count(fit.remaining, "charged call");
     let room = format!("{left}{money} left of {}", number(fit.max_charges));
     let Some(after) = fit.stops_after else { return format!("budget     enough: {room}\n") };

@@ -21,6 +21,9 @@ impl CallRate {
     /// Takes the current number of calls that have left, and returns the calls per second, rounded
     /// to tenths.
     pub(super) fn update(&mut self, now: Tick, sent: u64) -> f64 {
+        if self.samples.is_empty() {
+            self.samples.push_back((Tick::ZERO, 0));
+        }
         let (since, before) = *self.samples.front().unwrap_or(&(Tick::ZERO, 0));
         if self.samples.back().is_none_or(|(at, _)| now >= *at + SAMPLE_EVERY) {
             self.samples.push_back((now, sent));
@@ -48,6 +51,9 @@ mod tests {
             shown.push(rate.update(Duration::from_secs(second), sent));
         }
         assert_eq!((shown[0], shown[9], shown[19]), (100.0, 100.0, 10.0));
+        let mut rate = CallRate::default();
+        let half = Duration::from_millis(500);
+        assert_eq!([(); 2].map(|()| rate.update(half, 50)), [100.0; 2], "told twice at once");
         assert!(shown.is_sorted_by(|one, next| one >= next), "{shown:?}");
     }
 }
