@@ -82,8 +82,7 @@ fn stop_reason_text(stop: StopReason, stats: &Stats) -> String {
             let answer = stats.proxy_answer.as_deref().unwrap_or(failure);
             return format!("a proxy or gateway refuses us: {answer}");
         }
-        StopReason::Certificate => return format!("no connection to the vendor: {failure}"),
-        StopReason::NoTls => {
+        StopReason::Certificate | StopReason::NoTls => {
             return format!("no connection to the vendor: {failure}");
         }
         StopReason::OutOfQuota => "the account's quota is used up (OUT_OF_QUOTA)",

@@ -105,7 +105,7 @@ pub enum Event<'a> {
         /// Number of calls.
         calls: usize,
     },
-    /// The end of `ceknik run`, always its last event.
+    /// The end of `ceknik run` or `ceknik export`, always the last event.
     RunFinished(Finished<'a>),
     /// The error that ended another command.
     Failed(Finished<'a>),

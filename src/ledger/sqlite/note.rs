@@ -31,6 +31,12 @@ struct Content {
     run: Option<RunContent>,
 }
 
+impl Content {
+    const fn holder(&self) -> Holder {
+        Holder { process: self.process, since: WallMs(self.since) }
+    }
+}
+
 /// How far a run is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct RunContent {
@@ -82,34 +88,31 @@ impl Note {
     }
 }
 
-/// A command that holds a ledger now, and its run if it has one under way.
-pub(super) fn read(ledger: &Path) -> Option<(Holder, Option<UnderWay>)> {
+/// Returns the run that is under way on a ledger, if a process holds the ledger now.
+pub(super) fn run_under_way(ledger: &Path) -> Option<UnderWay> {
     let file = open_without_waiting(&path_of(ledger)).ok()?;
     // If the lock can be shared, nobody holds it. It is given back at once.
     if file.try_lock_shared().is_ok() {
         let _ = file.unlock();
         return None;
     }
-    content_of(&file).map(|content| {
-        let holder = Holder { process: content.process, since: WallMs(content.since) };
-        let run = content.run.map(|run| UnderWay {
-            run: RunId(run.id),
-            holder: Some(holder),
-            since: holder.since,
-            pairs_done: run.pairs_done,
-            pairs: run.pairs,
-            calls_per_second: run.calls_per_second,
-            done_at: run.done_at.map(WallMs),
-            pause: run.pause,
-        });
-        (holder, run)
+    let content = content_of(&file)?;
+    let holder = content.holder();
+    content.run.map(|run| UnderWay {
+        run: RunId(run.id),
+        holder: Some(holder),
+        since: holder.since,
+        pairs_done: run.pairs_done,
+        pairs: run.pairs,
+        calls_per_second: run.calls_per_second,
+        done_at: run.done_at.map(WallMs),
+        pause: run.pause,
     })
 }
 
 /// Returns the holder that a lock file names, without a check that it still holds the lock.
 pub(super) fn holder_of(file: &File) -> Option<Holder> {
-    let content = content_of(file)?;
-    Some(Holder { process: content.process, since: WallMs(content.since) })
+    content_of(file).map(|content| content.holder())
 }
 
 fn content_of(file: &File) -> Option<Content> {

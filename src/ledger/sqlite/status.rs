@@ -33,7 +33,7 @@ impl ShowLedger for SqliteLedger {
             // Attempts of all starts are counted, so that the remains of a damaged ledger are shown
             // too.
             workers: Vec::new(),
-            under_way: note::read(&self.path).and_then(|(_, run)| run).into_iter().collect(),
+            under_way: note::run_under_way(&self.path).into_iter().collect(),
             unsettled: self.unsettled_from(0)?,
             days: self.days(utc_offset_ms)?,
         })

@@ -26,6 +26,7 @@ const LINE_INTERVAL: Duration = Duration::from_secs(60);
 const NOTE_INTERVAL: Duration = Duration::from_secs(2);
 /// Number of parts of the work. The end of each part also brings a line.
 const TENTHS: u64 = 10;
+
 /// State of the thread that draws.
 pub(super) struct Display {
     screen: Screen,
