@@ -274,9 +274,13 @@ pub enum KeepAliveArg {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Pace")]
 pub(crate) struct PaceArgs {
-    /// Calls per second, or `unlimited` [default: 10; 1000 with --sandbox]
+    /// Calls per second: `auto` finds the vendor's limit; a number is never exceeded; or `unlimited` [default: auto; 1000
+    /// with --sandbox]
     #[arg(long, env = "CEKNIK_RATE", value_name = "N", value_parser = values::rate)]
     pub(crate) rate: Option<CallRate>,
+    /// Never more calls per second than this, whatever --rate is [default: 100 with --rate auto]
+    #[arg(long, env = "CEKNIK_RATE_MAX", value_name = "N", value_parser = values::calls_per_second)]
+    pub(crate) rate_max: Option<f64>,
     /// Most calls in flight
     #[arg(long, env = "CEKNIK_CONCURRENCY", value_name = "N", default_value_t = 64,
         value_parser = clap::value_parser!(u32).range(1..=4096))]
@@ -288,9 +292,10 @@ pub(crate) struct PaceArgs {
     /// The first back-off; doubles with each failed try [default: 500ms; 100ms with --sandbox]
     #[arg(long, env = "CEKNIK_BACKOFF", value_name = "DUR", value_parser = positive_duration)]
     pub(crate) backoff: Option<Duration>,
-    /// How long to wait for a source that is down, or a vendor that throttles, before giving up
-    #[arg(long, env = "CEKNIK_MAX_OUTAGE", value_name = "DUR", default_value = "30m", value_parser = duration)]
-    pub(crate) max_outage: Duration,
+    /// How long to wait for a source that is down, or a vendor that refuses every call, before giving up [default: 30m; 65m
+    /// for a vendor that has answered and now refuses: an hour's calls may be used up]
+    #[arg(long, env = "CEKNIK_MAX_OUTAGE", value_name = "DUR", value_parser = duration)]
+    pub(crate) max_outage: Option<Duration>,
     /// Start nothing after this: a duration from now, or the nearest HH:MM (see --time-zone)
     #[arg(long, env = "CEKNIK_DEADLINE", value_name = "DUR|HH:MM", value_parser = values::deadline)]
     pub(crate) deadline: Option<DeadlineArg>,

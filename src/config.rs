@@ -33,6 +33,7 @@ mod file;
 mod ledger;
 pub mod origins;
 mod plan;
+mod rate;
 mod secrets;
 mod values;
 
@@ -41,6 +42,7 @@ pub use engine::EngineConfig;
 pub use ledger::which_ledger;
 pub use origins::Origins;
 pub use plan::PlanConfig;
+pub use rate::RateChoice;
 pub use secrets::credentials;
 use values::{amount, base_url, flag_error, usage_error};
 
@@ -193,7 +195,8 @@ impl JobConfig {
         let vendor = vendor(&args.vendor)?;
         let price = price(&args.money)?;
         let LedgerArgs { place, key } = &args.ledger;
-        let (key, patience) = (key.key_file.clone(), args.pace.max_outage);
+        let patience = args.pace.max_outage.unwrap_or(engine::MAX_OUTAGE);
+        let key = key.key_file.clone();
         let place = ledger::location(place, key, &vendor.origin(), patience)?;
         Ok(Self {
             settings: file::used(args.config.config.as_deref()),

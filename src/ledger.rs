@@ -28,6 +28,7 @@ pub(crate) mod observed;
 mod postgres;
 mod private_files;
 pub(crate) mod recording;
+mod remembered;
 mod sqlite;
 mod status;
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod delimited;
 mod event;
 mod format;
 mod input_cells;
+mod limits;
 mod ours;
 mod overview;
 mod plan;
@@ -15,16 +16,17 @@ mod words;
 mod workbook;
 mod writer;
 
-pub use event::{EVENTS_VERSION, Event, Finished, Level, PauseClock, Progress, Utc};
+pub use event::{EVENTS_VERSION, Event, Finished, Level, PauseClock, Progress, RateFound, Utc};
 pub use format::{Dialect, Format, endings, stem};
 pub use input_cells::Cells;
+pub use limits::Limits;
 pub use ours::{may_replace_output, may_replace_summary};
 pub use plan::{FileColumn, FileColumns, FileForm, Plan};
 pub use report::{RowTotals, RunReport};
 pub use sentences::explain as in_words;
 pub use words::{
-    consent_question, count, findings_words, forecast_words, last_words, skipped_words,
-    unsettled_words, verdict_words,
+    about_calls_a_second, consent_question, count, findings_words, forecast_words, last_words,
+    limit_words, skipped_words, unsettled_words, verdict_words,
 };
 pub use workbook::BookOptions;
 pub use writer::Writer;

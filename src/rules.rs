@@ -24,6 +24,8 @@ pub mod name;
 pub mod nik;
 pub mod pair_key;
 pub mod pair_table;
+pub mod permit;
+pub mod rate;
 pub mod retry;
 pub mod reuse;
 pub mod room;

@@ -61,7 +61,7 @@ const PLAN_IGNORES: [&str; 18] = [
 ];
 
 /// Flags of `run` that do not change the output of a run that has begun.
-const EXPORT_IGNORES: [&str; 24] = [
+const EXPORT_IGNORES: [&str; 25] = [
     "join",
     "summary",
     "body",
@@ -70,6 +70,7 @@ const EXPORT_IGNORES: [&str; 24] = [
     "keep_alive",
     "ca_cert",
     "rate",
+    "rate_max",
     "concurrency",
     "backoff",
     "max_outage",

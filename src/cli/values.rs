@@ -26,16 +26,8 @@ pub(crate) enum CallRate {
     PerSecond(f64),
     /// As many as the concurrency allows.
     Unlimited,
-}
-
-impl CallRate {
-    /// Returns the limit; `None` if there is none.
-    pub(crate) const fn limit(self) -> Option<f64> {
-        match self {
-            Self::PerSecond(rate) => Some(rate),
-            Self::Unlimited => None,
-        }
-    }
+    /// As many as the vendor allows, which the run finds out.
+    Auto,
 }
 
 /// A deadline as it was typed.
@@ -98,22 +90,28 @@ pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Parses a number of calls per second, or `unlimited`.
+/// Parses a number of calls per second, `auto` or `unlimited`.
 pub(super) fn rate(text: &str) -> Result<CallRate, String> {
-    if text == "unlimited" {
-        return Ok(CallRate::Unlimited);
+    match text {
+        "auto" => Ok(CallRate::Auto),
+        "unlimited" => Ok(CallRate::Unlimited),
+        number => calls_per_second(number).map(CallRate::PerSecond),
     }
+}
+
+/// Parses a number of calls per second.
+pub(super) fn calls_per_second(text: &str) -> Result<f64, String> {
     // `1.000` may mean a thousand; `0.125` may not.
     let parts = text.split_once('.');
     if parts.is_some_and(|(whole, fraction)| fraction.len() == 3 && !matches!(whole, "" | "0")) {
         return Err("this could be thousands: write them without a mark, as 1000".to_owned());
     }
     match text.parse::<f64>() {
-        Ok(rate) if (LOWEST_RATE..=HIGHEST_RATE).contains(&rate) => Ok(CallRate::PerSecond(rate)),
+        Ok(rate) if (LOWEST_RATE..=HIGHEST_RATE).contains(&rate) => Ok(rate),
         Ok(rate) if rate.is_finite() && rate > 0.0 => {
-            Err("a rate is from 0.00001 to 100000 calls per second, or unlimited".to_owned())
+            Err("a rate is from 0.00001 to 100000 calls per second".to_owned())
         }
-        _ => Err("not a number of calls per second such as 10, 0.5 or unlimited".to_owned()),
+        _ => Err("not a number of calls per second such as 10 or 0.5".to_owned()),
     }
 }
 
@@ -221,6 +219,7 @@ mod tests {
         assert_eq!(rate("0.5"), Ok(CallRate::PerSecond(0.5)));
         assert_eq!(rate("0.125"), Ok(CallRate::PerSecond(0.125)));
         assert_eq!(rate("unlimited"), Ok(CallRate::Unlimited));
+        assert_eq!(rate("auto"), Ok(CallRate::Auto));
         for (wrong, says) in [
             ("0", "not a number"),
             ("-1", "not a number"),

@@ -20,6 +20,7 @@ use crate::output::{
 };
 use crate::passes::{Input, Known, PassError, Survey, locate, survey};
 use crate::rules::estimate::{Fit, History};
+use crate::rules::rate::Learned;
 
 /// Plans a run: prints the plan on standard output. Returns the exit code.
 ///
@@ -45,7 +46,8 @@ pub fn plan(config: &PlanConfig) -> Result<ExitCode, Error> {
     let known = look(job, &preview, &mut input, &mut surveyed)?;
     let funnel = surveyed.funnel()?;
     let assumptions = Assumptions { charge_share: *charge_share, night: *night };
-    let forecast = forecast(job, &surveyed, funnel, known.known, known.history, assumptions);
+    let forecast =
+        forecast(job, &surveyed, funnel, known.known, known.history, known.learned, assumptions);
     let stop = find_stop(&input, &surveyed, forecast.fit)?;
     let exit = plan_exit(job.force, &surveyed, &forecast);
     if config.json {
@@ -99,6 +101,8 @@ struct LedgerFacts {
     known: Known,
     history: History,
     unsettled: u64,
+    /// What the latest run of any account has learned of the vendor's limits.
+    learned: Option<Learned>,
 }
 
 /// Reads the facts of one moment, and folds them into the table. The facts are empty if there is no
@@ -117,7 +121,8 @@ fn look(
         let rules = ReuseRules { reuse, retry, now: opening.at, is_shared };
         let known = fold(input, surveyed, facts, &run, rules, &|| false)?;
         let (history, unsettled) = (facts.history()?, facts.unsettled()?);
-        Ok::<_, PassError>(LedgerFacts { run: Some(run), known, history, unsettled })
+        let learned = facts.remembered_rate(None)?.and_then(|rate| rate.if_fresh(opening.at));
+        Ok::<_, PassError>(LedgerFacts { run: Some(run), known, history, unsettled, learned })
     })?;
     Ok(known.unwrap_or_default())
 }

@@ -8,18 +8,22 @@ use jiff::Timestamp;
 use crate::api::Origin;
 use crate::cli::DEFAULT_BASE_URL;
 use crate::clock;
-use crate::config::JobConfig;
+use crate::config::{JobConfig, RateChoice};
 use crate::input::form::{Encoding, Form};
 use crate::input::{Layout, Source};
 use crate::ledger::{FoundRun, RunRef};
 use crate::model::attempt::WallMs;
 use crate::model::mask::mask_path;
 use crate::model::money::{Price, Tally, number, price_in_brackets};
-use crate::output::{FileColumn, FileColumns, FileForm, count, forecast_words, skipped_words};
+use crate::output::{
+    FileColumn, FileColumns, FileForm, about_calls_a_second, count, forecast_words, limit_words,
+    skipped_words,
+};
 use crate::passes::Survey;
 use crate::rules::columns::{ChosenColumn, column_letters};
 use crate::rules::forecast::Forecast;
 use crate::rules::headers::shown;
+use crate::rules::rate::Learned;
 
 /// Formats the settings that the user may not expect: the configuration file that was read, the
 /// settings that have no effect, the vendor's address if it is not the published one, the price as
@@ -40,6 +44,25 @@ pub(super) fn settings(job: &JobConfig, deadline: Option<Timestamp>) -> String {
         let has_passed =
             if has_passed(deadline) { ", which has passed: nothing is sent" } else { "" };
         text += &format!("deadline   {at}{has_passed}\n");
+    }
+    text
+}
+
+/// Formats the rate of a start that finds out what the vendor allows. Returns an empty text if the
+/// user has asked for another rate. `learned` is what is known from earlier runs.
+pub(super) fn rate(choice: &RateChoice, learned: Option<Learned>) -> String {
+    if !choice.is_auto {
+        return String::new();
+    }
+    let first = choice.first(learned).map(about_calls_a_second).unwrap_or_default();
+    let most = choice.cap.map_or_else(String::new, |cap| format!(", at most {cap} (--rate-max)"));
+    let mut text = format!("rate       found out while it runs: begins at {first}{most}\n");
+    match learned.as_ref().and_then(limit_words) {
+        Some(limit) => text += &format!("           the vendor allowed {limit} the last time\n"),
+        None if choice.is_default && learned.is_none() => {
+            text += "           version 0.1 made 10 calls a second: for that, add --rate 10\n";
+        }
+        None => {}
     }
     text
 }

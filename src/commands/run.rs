@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::last_words::say_last_words;
-use super::stages::{ReuseRules, damage, find_layout, open_source, opening};
+use super::stages::{ReuseRules, account_key, damage, find_layout, open_source, opening};
 use super::{internal, interrupted, preamble};
 use crate::clock;
 use crate::config::{Destination, JobConfig, Reuse, RunConfig};
@@ -43,7 +43,7 @@ mod tests;
 mod vendor;
 mod verify;
 
-use finish::{Ended, SendingResult, finish};
+use finish::{Ended, SendingResult, finish, remember_body, remember_rate};
 use output::Results;
 use report::{StartFacts, write_summary};
 use rounds::StartParts;
@@ -76,7 +76,8 @@ pub fn run(config: &RunConfig, screen: &Screen) -> Result<ExitCode, Error> {
     let (interrupts, signals) = Interrupts::listen(move || asked.show_doing()).map_err(internal)?;
     ledger.leaving_flag().into_iter().for_each(|flag| interrupts.set_on_second(flag));
     let (destination, interrupts) = (&destination, &interrupts);
-    let setting = Setting { config, destination, screen, interrupts, begun };
+    let account = Some(account_key(&ledger.hasher(), &vendor.options.credentials.id));
+    let setting = Setting { config, destination, screen, interrupts, account, begun };
     let start = Start { setting, vendor: &vendor };
     let told = start.run_stages(ledger, source, layout, signals, read_candidates)?;
     Ok(told.exit())
@@ -89,6 +90,8 @@ struct Setting<'a> {
     destination: &'a Destination,
     screen: &'a Screen,
     interrupts: &'a Interrupts,
+    /// Keyed hash of the account; `None` if no call is made.
+    account: Option<[u8; 16]>,
     begun: Instant,
 }
 
@@ -133,10 +136,12 @@ impl Start<'_> {
         let (reuse, retry) = (&job.reuse, &job.engine.retry);
         let is_shared = ledger.lease().is_some();
         let rules = ReuseRules { reuse, retry, now: opening.at, is_shared };
+        let learned = ledger.remembered_rate(Some(&opening.account))?;
+        let learned = learned.and_then(|rate| rate.if_fresh(opening.at));
         let (known, funnel) =
-            self.fold_and_agree(&mut input, &mut surveyed, &mut ledger, &found, rules)?;
+            self.fold_and_agree(&mut input, &mut surveyed, &mut ledger, &found, rules, learned)?;
         let body = body_trial(job.engine.body, &mut ledger)?;
-        let options = job.engine.options(body, config.deadline, Timestamp::now(), seed());
+        let options = job.engine.options(body, learned, config.deadline, Timestamp::now(), seed());
         let options = EngineOptions { lease: ledger.lease(), ..options };
         let client = Client::new(&self.vendor.options)?;
         let table = std::mem::take(&mut surveyed.table);
@@ -217,7 +222,7 @@ impl Setting<'_> {
         run: &OpenRun,
         calling: Duration,
     ) -> Told {
-        let Self { config, destination, screen, interrupts, begun } = *self;
+        let Self { config, destination, screen, interrupts, account, begun } = *self;
         screen.set_doing(Doing::Writing);
         let job = &config.job;
         let facts = StartFacts { job, input, surveyed, funnel, run, begun };
@@ -230,7 +235,14 @@ impl Setting<'_> {
             run,
             report,
             config.joins,
-            job.engine.body.is_none(),
+            |state, ledger| {
+                if job.engine.body.is_none() {
+                    remember_body(state.body, ledger);
+                }
+                if let Some(account) = account {
+                    remember_rate(state.learned, &account, clock::now(), ledger);
+                }
+            },
             |report, state, ledger| {
                 let made = results.make(report, state, ledger);
                 report.seconds = begun.elapsed().as_secs_f64();
@@ -251,7 +263,8 @@ impl Setting<'_> {
             input: input.source.label(),
             vendor: config.job.ledger.origin(),
             process: std::process::id(),
-            rate: config.job.engine.rate,
+            rate: config.job.engine.rate.cap.filter(|_| !config.job.engine.rate.is_auto),
+            rate_max: config.job.engine.rate.cap,
             deadline: config.deadline.map(|at| Utc(WallMs(at.as_millisecond()))),
         });
     }

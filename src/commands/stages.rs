@@ -25,6 +25,7 @@ use crate::rules::estimate::{Basis, Charges, Fit, History, Share};
 use crate::rules::forecast::{Forecast, Pace};
 use crate::rules::pair_key::{PairHasher, truncate};
 use crate::rules::pair_table::PairTable;
+use crate::rules::rate::Learned;
 use crate::rules::retry::RetryPolicy;
 use crate::rules::reuse::ReusePolicy;
 
@@ -95,7 +96,7 @@ pub(crate) fn opening(
         },
         path: keyed(b"path", &[path.as_os_str().as_encoded_bytes(), sheet.as_bytes()].concat()),
         label: mask_digits(&name).into_owned(),
-        account: keyed(b"account", account.as_bytes()),
+        account: account_key(&input.hasher, account),
         rows: surveyed.counts.rows,
         at,
         reuse: reuse.answers,
@@ -104,6 +105,11 @@ pub(crate) fn opening(
         is_limited: false,
         rules: String::new(),
     }
+}
+
+/// Returns the keyed hash of the id of an account.
+pub(crate) fn account_key(hasher: &PairHasher, account: &str) -> [u8; 16] {
+    keyed(hasher, b"account", account.as_bytes())
 }
 
 /// Returns everything that decides which pairs are in the bytes of a file: the chosen columns, and
@@ -212,6 +218,7 @@ pub(super) fn forecast(
     funnel: Funnel,
     known: Known,
     history: History,
+    learned: Option<Learned>,
     assumptions: Assumptions,
 ) -> Forecast {
     let EngineConfig { rate, max_charges, max_calls, most_mismatches, .. } = job.engine;
@@ -232,7 +239,7 @@ pub(super) fn forecast(
         // A start that is limited takes no longer than the calls that it makes.
         pace: Pace::of(
             funnel.to_send.min(max_calls.unwrap_or(u64::MAX)),
-            rate,
+            rate.expected(learned),
             night,
             clock::now(),
             &job.zone,

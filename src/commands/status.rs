@@ -18,6 +18,7 @@ use crate::model::exit_code::ExitCode;
 use crate::model::mask::mask_digits;
 use crate::model::money::{Tally, number};
 use crate::model::zone::Zone;
+use crate::output::{Limits, limit_words};
 
 /// Version of the shape as JSON.
 const VERSION: u32 = 1;
@@ -98,6 +99,7 @@ fn as_json(status: &Status, is_shared: bool, zone: &Zone) -> Value {
         "under_way": status.under_way.iter().map(under_way).collect::<Vec<_>>(),
         "utc_offset": stamp(clock::now()).split_off(19),
         "days": status.days.iter().map(day).collect::<Vec<_>>(),
+        "vendor_allows": status.learned.and_then(|known| Limits::of(&known.learned)),
     });
     // Only a shared ledger has workers.
     if is_shared && let Some(fields) = shown.as_object_mut() {
@@ -140,6 +142,12 @@ fn as_text(status: &Status, name: &LedgerName, zone: &Zone) -> String {
     for DayTotal { day, tally } in &status.days {
         let (day, [calls, charged, possible]) = (date(*day), sums(tally));
         text += &format!("{day:<10}  {calls:>10}  {charged:>10}  {possible:>9}\n");
+    }
+    if let Some(known) = status.learned
+        && let Some(limit) = limit_words(&known.learned)
+    {
+        let at = zone.show(known.at, "%F %H:%M");
+        text += &format!("\nthe vendor allowed {limit} (found {at})\n");
     }
     text += &doubts_words(status, zone);
     if !status.workers.is_empty() {

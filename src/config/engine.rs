@@ -4,24 +4,30 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::rate::RateChoice;
 use super::values::amount;
-use crate::cli::{BodyArg, CallRate, MoneyArgs, RunArgs};
+use crate::cli::{BodyArg, MoneyArgs, RunArgs};
 use crate::engine::{Deadline, EngineOptions};
 use crate::error::Error;
 use crate::model::attempt::WallMs;
 use crate::model::money::Price;
 use crate::rules::body::{BodyKind, BodyTrial};
 use crate::rules::breaker::BreakerPolicy;
+use crate::rules::rate::Learned;
 use crate::rules::retry::RetryPolicy;
 use crate::rules::throttle::ThrottlePolicy;
 
 /// Longest backoff, unless the vendor itself asks for a longer one.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
-/// Default number of calls per second, and default first backoff, for the vendor.
-const LIVE_DEFAULTS: (f64, Duration) = (10.0, Duration::from_millis(500));
-/// Default number of calls per second, and default first backoff, for the sandbox, where calls cost
-/// nothing.
-const SANDBOX_DEFAULTS: (f64, Duration) = (1000.0, Duration::from_millis(100));
+/// Default first backoff for the vendor.
+const LIVE_BACKOFF: Duration = Duration::from_millis(500);
+/// Default first backoff for the sandbox.
+const SANDBOX_BACKOFF: Duration = Duration::from_millis(100);
+/// Longest outage, unless the user gives another one.
+pub(super) const MAX_OUTAGE: Duration = Duration::from_secs(30 * 60);
+/// Longest time for which a vendor that has answered refuses every call, unless the user gives
+/// another one: its calls of an hour may be used up.
+const MAX_REFUSALS: Duration = Duration::from_secs(65 * 60);
 
 /// Settings of the engine.
 #[derive(Debug, Clone)]
@@ -30,10 +36,12 @@ pub struct EngineConfig {
     pub concurrency: usize,
     /// Rules for asking rows again.
     pub retry: RetryPolicy,
-    /// Maximum number of calls per second; `None` if there is no limit.
-    pub rate: Option<f64>,
-    /// Longest outage, and longest time of being throttled, before the run stops.
+    /// The rate of calls.
+    pub rate: RateChoice,
+    /// Longest outage before the run stops.
     pub max_outage: Duration,
+    /// Longest time for which a vendor that has answered refuses every call before the run stops.
+    pub max_refusals: Duration,
     /// Maximum number of confirmed and possible charges of the run, over all its starts.
     pub max_charges: Option<u64>,
     /// True if `--max-charges` is given.
@@ -55,17 +63,16 @@ impl EngineConfig {
     /// Exit code 2: `--max-cost` is not an amount, or is given without `--price`.
     pub(super) fn new(args: &RunArgs, price: Option<&Price>) -> Result<Self, Error> {
         let pace = &args.pace;
-        let (rate, backoff) = match args.vendor.address.sandbox {
-            true => SANDBOX_DEFAULTS,
-            false => LIVE_DEFAULTS,
-        };
+        let is_sandbox = args.vendor.address.sandbox;
+        let backoff = if is_sandbox { SANDBOX_BACKOFF } else { LIVE_BACKOFF };
         let base = pace.backoff.unwrap_or(backoff);
         let cap = LONGEST_BACKOFF.max(base);
         Ok(Self {
             concurrency: pace.concurrency as usize,
             retry: RetryPolicy { max_attempts: pace.max_attempts, base, cap },
-            rate: pace.rate.unwrap_or(CallRate::PerSecond(rate)).limit(),
-            max_outage: pace.max_outage,
+            rate: RateChoice::new(pace, is_sandbox),
+            max_outage: pace.max_outage.unwrap_or(MAX_OUTAGE),
+            max_refusals: pace.max_outage.unwrap_or(MAX_REFUSALS),
             max_charges: max_charges(&args.money, price)?,
             has_max_charges: args.money.max_charges.is_some(),
             has_max_cost: args.money.max_cost.is_some(),
@@ -80,15 +87,17 @@ impl EngineConfig {
     }
 
     /// Makes the options of a start that begins at the time `now`. `body` is what is known of the
-    /// body kind that the vendor accepts.
+    /// body kind that the vendor accepts, and `learned` of its limits.
     pub fn options(
         &self,
         body: BodyTrial,
+        learned: Option<Learned>,
         deadline: Option<Timestamp>,
         now: Timestamp,
         seed: u64,
     ) -> EngineOptions {
-        let Self { rate, max_outage, .. } = *self;
+        let Self { max_outage, max_refusals, .. } = *self;
+        let rate = self.rate.policy(learned);
         let RetryPolicy { base, cap, .. } = self.retry;
         let deadline = deadline.map(|deadline| Deadline {
             after: deadline.duration_since(now).try_into().unwrap_or_default(),
@@ -98,7 +107,7 @@ impl EngineConfig {
             concurrency: self.concurrency,
             retry: self.retry,
             breaker: BreakerPolicy { base: base * 2, cap, max_outage },
-            throttle: ThrottlePolicy { rate, base, cap, max_outage },
+            throttle: ThrottlePolicy { rate, max_outage, max_refusals },
             max_charges: self.max_charges,
             max_calls: self.max_calls,
             most_mismatches: self.most_mismatches,

@@ -34,6 +34,7 @@ use crate::rules::body::BodyTrial;
 use crate::rules::budget::{Budget, Reservation};
 use crate::rules::first_verdicts::FirstVerdicts;
 use crate::rules::pair_table::{Holder, PairTable};
+use crate::rules::rate::Learned;
 use crate::rules::retry::RetryPolicy;
 use crate::rules::tally::{RunTotals, count};
 
@@ -154,6 +155,8 @@ pub struct RunState {
     pub verdicts: FirstVerdicts,
     /// Current knowledge of the body kind that the vendor accepts.
     pub body: BodyTrial,
+    /// What was found out about the vendor's limits.
+    pub learned: Learned,
     /// The reason why the ledger refused facts, if it refused any.
     pub failure: Option<LedgerError>,
 }
@@ -266,10 +269,11 @@ impl Dispatcher {
         let intents = std::mem::replace(&mut self.intents, Intents::new(StartId(0)));
         let (lost, failure) = intents.into_unrecorded();
         lost.for_each(|effect| self.apply(effect));
-        let Self { table, tally, watch, stop, body, silence, .. } = self;
+        let Self { table, tally, watch, stop, body, pace, silence, .. } = self;
         let failure = failure.or(silence);
+        let learned = pace.learned();
         let (stats, verdicts) = watch.into_parts();
-        RunState { table, tally, stats, stop, verdicts, body, failure }
+        RunState { table, tally, stats, stop, verdicts, body, learned, failure }
     }
 
     /// Lets time pass: checks the deadline and the length of outages, and lets a lowered rate climb
@@ -339,7 +343,9 @@ impl Dispatcher {
     /// available rows and wants another one.
     fn plan(&mut self, now: Tick, wall: WallMs) -> bool {
         while self.stop.is_none() && self.may_plan(now, wall) {
-            let Some(job) = self.work.next(now) else { return self.wants_row() };
+            let Some(job) = self.work.next(self.pace.is_stopped(), now) else {
+                return self.wants_row();
+            };
             match self.budget.reserve() {
                 Reservation::Granted => {
                     let body = self.body.kind(job.refused_in);

@@ -24,9 +24,10 @@ use crate::model::attempt::Tick;
 /// Size of the burst as a part of the rate. It is a little under 1 %, to leave room for the jitter
 /// of the network.
 const BURST: f64 = 0.008;
-/// Delay up to which a timer counts as on time. Without it, a burst of one call would lose rate
-/// with each late timer.
-const LATE: Duration = Duration::from_millis(2);
+/// Part of the rate, and number of calls, that may pass in a second above the rate.
+const ABOVE: (f64, f64) = (0.01, 1.0);
+/// Longest delay up to which a timer counts as on time.
+const LATE: Duration = Duration::from_millis(4);
 
 /// A clock that shows the time that it was given.
 #[derive(Debug, Clone, Default)]
@@ -60,6 +61,8 @@ pub struct Gate {
     clock: ToldClock,
     limiter: Option<Limiter>,
     rate: Option<f64>,
+    /// Delay up to which a timer counts as on time.
+    late: Duration,
     /// Time at which the next call may pass, if a call was held back.
     due: Option<Tick>,
     /// Time at which the last call passed.
@@ -71,7 +74,7 @@ impl Gate {
     pub fn new(rate: Option<f64>) -> Self {
         let clock = ToldClock::default();
         let limiter = rate.map(|rate| limiter(rate, &clock));
-        Self { clock, limiter, rate, due: None, passed: None }
+        Self { clock, limiter, rate, late: late(rate), due: None, passed: None }
     }
 
     /// Changes the rate. No new burst is granted. The time since the last call counts, because
@@ -82,7 +85,7 @@ impl Gate {
         }
         self.clock = ToldClock::at(self.passed.unwrap_or(now));
         self.due = None;
-        self.rate = rate;
+        (self.rate, self.late) = (rate, late(rate));
         self.limiter = rate.map(|rate| {
             let limiter = limiter(rate, &self.clock);
             let _ = limiter.check_n(burst(rate));
@@ -103,7 +106,7 @@ impl Gate {
             return Err(due);
         }
         let told = match self.due {
-            Some(due) if now - due <= LATE => due,
+            Some(due) if now - due <= self.late => due,
             _ => now,
         };
         self.clock.tell(told);
@@ -126,6 +129,14 @@ impl Gate {
     pub const fn check_again_at(&self) -> Option<Tick> {
         self.due
     }
+}
+
+/// Returns the delay up to which a timer counts as on time: what the burst leaves of the calls that
+/// may pass above the rate. Without it, a burst of one call would lose rate with each late timer.
+fn late(rate: Option<f64>) -> Duration {
+    let Some(rate) = rate else { return Duration::ZERO };
+    let left = ABOVE.0 * rate + ABOVE.1 - f64::from(burst(rate).get());
+    Duration::try_from_secs_f64(left.max(0.0) / rate).map_or(LATE, |late| late.min(LATE))
 }
 
 fn burst(rate: f64) -> NonZeroU32 {

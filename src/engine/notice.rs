@@ -10,6 +10,7 @@ use super::report::{PauseTimes, Snapshot};
 use crate::model::attempt::Tick;
 use crate::model::class::Class;
 use crate::model::stop::StopReason;
+use crate::rules::rate::RateChange;
 
 /// Most notices that are kept.
 const MOST: usize = 32;
@@ -33,13 +34,13 @@ pub enum Notice {
         /// Length of the pause.
         after: Duration,
     },
-    /// The vendor asked to slow down.
+    /// The vendor refuses every call for a while, or asks for a long wait.
     RateLimited {
         /// Begin, next call and end of the pause.
         times: PauseTimes,
-        /// Calls a second after the pause; `None` if there is no limit.
-        rate: Option<f64>,
     },
+    /// The vendor's limit was found, or has moved.
+    RateFound(RateChange),
     /// Nothing more is started.
     Stopping {
         /// The reason.

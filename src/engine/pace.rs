@@ -18,8 +18,10 @@ use crate::ledger::{News, Slots, SlotsWish, SourceChange};
 use crate::model::attempt::{Tick, WallMs};
 use crate::model::class::Class;
 use crate::model::stop::StopReason;
-use crate::rules::breaker::{Breaker, Permit, source_health};
-use crate::rules::throttle::Throttle;
+use crate::rules::breaker::{Breaker, source_health};
+use crate::rules::permit::Permit;
+use crate::rules::rate::{Fellows, Learned};
+use crate::rules::throttle::{Throttle, ThrottleChange};
 
 /// Longest time by which an intent is made ahead of its send, at the current rate.
 const AHEAD: Duration = Duration::from_millis(20);
@@ -45,10 +47,11 @@ pub(super) struct Pace {
 
 impl Pace {
     pub(super) fn new(options: &EngineOptions) -> Self {
+        let throttle = Throttle::new(options.throttle);
         Self {
             breaker: Breaker::new(options.breaker.clone()),
-            throttle: Throttle::new(options.throttle.clone()),
-            gate: Gate::new(options.throttle.rate),
+            gate: Gate::new(throttle.rate()),
+            throttle,
             slots: options.lease.map(|_| SlotQueue::default()),
             untold: None,
             notices: Notices::default(),
@@ -56,11 +59,39 @@ impl Pace {
         }
     }
 
-    /// Lets time pass: a lowered rate climbs back.
+    /// Lets time pass: the rate may change.
     pub(super) fn advance(&mut self, now: Tick) {
-        if self.throttle.advance(now) {
-            self.gate.set_rate(self.rate(), now);
+        self.throttle.advance(now);
+        self.gate.set_rate(self.rate(), now);
+        match self.throttle.take_change(now) {
+            Some(ThrottleChange::Limit(change)) => self.notices.add(Notice::RateFound(change)),
+            Some(ThrottleChange::Paused) => {
+                self.notices.add(Notice::RateLimited { times: self.throttled(now) });
+            }
+            Some(ThrottleChange::Resumed(after)) => self.notices.add(Notice::Resumed { after }),
+            None => {}
         }
+    }
+
+    /// Returns what was found out about the vendor's limits.
+    pub(super) fn learned(&self) -> Learned {
+        self.throttle.learned()
+    }
+
+    /// Checks whether every call is refused, so that one at a time is tried.
+    pub(super) const fn is_stopped(&self) -> bool {
+        self.throttle.is_stopped()
+    }
+
+    /// Checks whether calls may be sent now, apart from the rate.
+    fn permit(&self, now: Tick) -> Permit {
+        self.breaker.permit(now).and(self.throttle.permit(now))
+    }
+
+    /// Returns the permission for which intents are made: a pause of the throttle that is over soon
+    /// does not count.
+    fn permit_soon(&self, now: Tick) -> Permit {
+        self.breaker.permit(now).and(self.throttle.permit(now + AHEAD))
     }
 
     /// Returns the number of calls a second that may leave now.
@@ -68,15 +99,18 @@ impl Pace {
         self.throttle.rate()
     }
 
-    /// Returns the rate that this worker keeps to by itself.
-    pub(super) const fn own_rate(&self) -> Option<f64> {
-        self.throttle.own_rate()
+    /// Returns the rate that the other workers must keep to as well.
+    pub(super) fn told_rate(&self) -> Option<f64> {
+        self.throttle.told_rate()
     }
 
     /// Takes into account what the other workers have told: the lowest rate, a pause, and the state
     /// of the source.
     pub(super) fn hear(&mut self, news: &News, now: Tick) {
-        self.throttle.hear_rate(news.rate);
+        // The worker that tries whether the source answers is also the one that raises the rate.
+        let is_leader = news.source.is_prober;
+        let fellows = Fellows { rate: news.rate, workers: news.workers, is_leader };
+        self.throttle.hear(fellows, now);
         if !news.pause.is_zero() {
             self.hear_pause(now + news.pause, now);
         }
@@ -127,10 +161,10 @@ impl Pace {
         now: Tick,
         wall: WallMs,
     ) -> Option<SlotsWish> {
-        let needed = match self.breaker.permit(now) {
-            Permit::Free if self.throttle.paused_until() <= now + AHEAD => ahead,
+        let needed = match self.permit_soon(now) {
+            Permit::Free => ahead,
             Permit::Probe => ahead.min(1),
-            _ => 0,
+            Permit::NotBefore(_) | Permit::Probing => 0,
         };
         let rate = self.rate();
         // Without a rate, whoever has calls in flight looks for a pause.
@@ -172,31 +206,21 @@ impl Pace {
         }
         let paused_until = self.throttle.paused_until();
         let is_new = if class == Class::Throttled {
-            self.refused(flight, retry_after, now)
+            self.throttle.refused(flight.sent_at, retry_after, now)
         } else {
             self.throttle.hold(retry_after, now);
-            if matches!(class, Class::Answered(_)) {
-                self.throttle.succeeded(now);
+            match class {
+                Class::Answered(_) => self.throttle.succeeded(flight.sent_at, now),
+                _ => self.throttle.failed(flight.sent_at, now),
             }
             false
         };
+        self.gate.set_rate(self.rate(), now);
         if self.throttle.paused_until() > paused_until
             && let Some(slots) = &mut self.slots
         {
             slots.tell_pause(self.throttle.paused_until());
         }
-        is_new
-    }
-
-    /// Takes into account that the vendor asks to slow down. Returns `true` if this begins a new
-    /// incident.
-    fn refused(&mut self, flight: Flight, retry_after: Option<Duration>, now: Tick) -> bool {
-        let is_new = self.throttle.refused(flight.sent_at, retry_after, now);
-        if is_new {
-            let (times, rate) = (self.throttled(), self.throttle.rate());
-            self.notices.add(Notice::RateLimited { times, rate });
-        }
-        self.gate.set_rate(self.rate(), now);
         is_new
     }
 
@@ -237,24 +261,21 @@ impl Pace {
         PauseTimes { since: self.breaker.since(), next_call, gives_up: self.breaker.gives_up_at() }
     }
 
-    /// Returns the times of the last pause that the vendor asked for.
-    fn throttled(&self) -> PauseTimes {
-        PauseTimes {
-            since: self.throttle.paused_since(),
-            next_call: Some(self.throttle.paused_until()),
-            gives_up: self.throttle.gives_up_at(),
-        }
+    /// Returns the times of the pause that the vendor asked for.
+    fn throttled(&self, now: Tick) -> PauseTimes {
+        let (since, next_call) = self.throttle.pause(now).unwrap_or((now, None));
+        PauseTimes { since, next_call, gives_up: self.throttle.gives_up_at() }
     }
 
-    /// Checks whether one call may leave now. Returns `None` if it may not, and `Some(true)` if the
-    /// call is the probe of an outage.
+    /// Lets one call leave now, if it may. Returns `None` if it may not, and `Some(true)` if the call
+    /// is the probe of an outage.
     pub(super) fn permits_send(&mut self, now: Tick, wall: WallMs) -> Option<bool> {
-        let permit = self.breaker.permit(now);
-        let is_open = matches!(permit, Permit::Free | Permit::Probe);
-        if self.throttle.paused_until() > now || !is_open || !self.passes(now, wall) {
+        let is_open = matches!(self.permit(now), Permit::Free | Permit::Probe);
+        if !is_open || !self.passes(now, wall) {
             return None;
         }
-        let is_probe = permit == Permit::Probe;
+        self.throttle.sent(now);
+        let is_probe = self.breaker.permit(now) == Permit::Probe;
         if is_probe {
             self.breaker.probe_sent();
         }
@@ -273,10 +294,7 @@ impl Pace {
     /// Returns the number of intents that may be made ahead of their calls; `None` means as many as
     /// there are slots.
     pub(super) fn most_ahead(&self, now: Tick) -> Option<usize> {
-        if self.throttle.paused_until() > now + AHEAD {
-            return Some(0);
-        }
-        match self.breaker.permit(now) {
+        match self.permit_soon(now) {
             Permit::NotBefore(_) | Permit::Probing => Some(0),
             Permit::Probe => Some(1),
             Permit::Free => {
@@ -291,7 +309,9 @@ impl Pace {
     pub(super) fn is_long_pause(&self, now: Tick) -> bool {
         match self.breaker.permit(now) {
             Permit::NotBefore(_) | Permit::Probing => true,
-            Permit::Free | Permit::Probe => self.throttle.paused_until() > now + LONG_PAUSE,
+            Permit::Free | Permit::Probe => {
+                matches!(self.throttle.permit(now + LONG_PAUSE), Permit::NotBefore(_))
+            }
         }
     }
 
@@ -302,7 +322,6 @@ impl Pace {
             Permit::NotBefore(at) => Some(at),
             _ => None,
         };
-        let is_slowed = self.throttle.own_rate() != self.throttle.asked();
         let passes_at = match &self.slots {
             Some(slots) => slots.wakes_at(now),
             None => self.gate.check_again_at(),
@@ -313,7 +332,7 @@ impl Pace {
             work.then_some(self.throttle.paused_until()),
             probe.filter(|_| work),
             passes_at.filter(|_| unsent),
-            is_slowed.then_some(self.throttle.climbs_at()),
+            self.throttle.changes_at(),
         ]
     }
 
@@ -322,7 +341,7 @@ impl Pace {
         if self.breaker.is_open() {
             return Some(Pause::Outage(self.breaker.why(), self.outage(now)));
         }
-        (self.throttle.paused_until() > now).then(|| Pause::Throttled(self.throttled()))
+        self.throttle.pause(now).map(|_| Pause::Throttled(self.throttled(now)))
     }
 
     /// Returns a number in `0.0..1.0` for the next jitter.

@@ -21,6 +21,7 @@ use crate::rules::body::BodyKind;
 use crate::rules::estimate::History;
 use crate::rules::pair_key::PairHasher;
 use crate::rules::pair_table::{PairIndex, SortedKeys};
+use crate::rules::rate::Remembered;
 
 /// A ledger of either kind.
 pub(super) enum AnyLedger {
@@ -87,6 +88,13 @@ impl Facts for AnyLedger {
 
     fn unsettled(&mut self) -> Result<u64, LedgerError> {
         pass_on!(self, ledger => ledger.unsettled())
+    }
+
+    fn remembered_rate(
+        &mut self,
+        account: Option<&[u8; 16]>,
+    ) -> Result<Option<Remembered>, LedgerError> {
+        pass_on!(self, ledger => ledger.remembered_rate(account))
     }
 
     fn purgeable(&mut self, before: WallMs) -> Result<Purgeable, LedgerError> {
@@ -158,6 +166,14 @@ impl Ledger for AnyLedger {
 
     fn remember_body(&mut self, kind: BodyKind) -> Result<(), LedgerError> {
         pass_on!(self, ledger => ledger.remember_body(kind))
+    }
+
+    fn remember_rate(
+        &mut self,
+        account: &[u8; 16],
+        remembered: Remembered,
+    ) -> Result<(), LedgerError> {
+        pass_on!(self, ledger => ledger.remember_rate(account, remembered))
     }
 
     fn purge(&mut self, before: WallMs, utc_offset_ms: i64) -> Result<Purged, LedgerError> {

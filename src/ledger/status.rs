@@ -8,6 +8,7 @@ use super::nouns::RunId;
 use crate::model::attempt::WallMs;
 use crate::model::class::Class;
 use crate::model::money::Tally;
+use crate::rules::rate::Remembered;
 
 /// Everything that a ledger shows of its contents.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +29,8 @@ pub struct Status {
     pub workers: Vec<WorkerLine>,
     /// Calls and charges of each day, purged ones included; earliest day first.
     pub days: Vec<DayTotal>,
+    /// What the latest run has learned of the vendor's limits.
+    pub learned: Option<Remembered>,
 }
 
 /// One run.

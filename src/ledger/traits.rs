@@ -21,6 +21,7 @@ use crate::rules::body::BodyKind;
 use crate::rules::estimate::History;
 use crate::rules::pair_key::PairHasher;
 use crate::rules::pair_table::{PairIndex, SortedKeys};
+use crate::rules::rate::Remembered;
 
 /// Records the facts of one start while the start is under way. [`Ledger`] has an example.
 pub trait Journal {
@@ -138,6 +139,13 @@ pub trait Facts {
     /// Counts the attempts without a settlement of starts that have not ended. These calls are in
     /// flight, or in doubt if the process of their start is dead.
     fn unsettled(&mut self) -> Result<u64, LedgerError>;
+
+    /// Returns what the latest run of an account has learned of the vendor's limits; `None` if
+    /// nothing is stored. Without an account, the latest run of any account counts.
+    fn remembered_rate(
+        &mut self,
+        account: Option<&[u8; 16]>,
+    ) -> Result<Option<Remembered>, LedgerError>;
 
     /// Counts what [`Ledger::purge`] would remove, without writing.
     fn purgeable(&mut self, before: WallMs) -> Result<Purgeable, LedgerError>;
@@ -278,6 +286,13 @@ pub trait Ledger: Facts + Sized {
 
     /// Stores the body kind that works.
     fn remember_body(&mut self, kind: BodyKind) -> Result<(), LedgerError>;
+
+    /// Stores what a run of this account has learned of the vendor's limits.
+    fn remember_rate(
+        &mut self,
+        account: &[u8; 16],
+        remembered: Remembered,
+    ) -> Result<(), LedgerError>;
 
     /// Removes attempts that were settled before `before`, except for doubts and for attempts that
     /// an open run depends on. Either all of these attempts are removed or none. Their daily totals

@@ -24,7 +24,7 @@ pub(crate) const BEATS_IN_A_LEASE: u32 = 15;
 /// Sign of life of a worker, with what the others want to know.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Beat {
-    /// Calls a second that the worker keeps to by itself; `None` if there is no limit.
+    /// Calls a second that the other workers must keep to as well; `None` if there is no limit.
     pub rate: Option<f64>,
     /// Number of pairs that the worker has still to send in its round.
     pub left: u64,
@@ -110,9 +110,11 @@ pub struct News {
     pub has_ended: bool,
     /// The living workers of the run, this one included.
     pub members: Vec<StartId>,
-    /// Lowest rate that a living worker which uses the account keeps to; `None` if there is no
-    /// limit.
+    /// Lowest rate that another living worker which uses the account keeps to; `None` if there is
+    /// no limit.
     pub rate: Option<f64>,
+    /// Number of living workers that use the account, this one included.
+    pub workers: u32,
     /// Time for which all workers that use the account pause from now on.
     pub pause: Duration,
     /// State of the source.

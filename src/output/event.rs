@@ -9,11 +9,12 @@ use serde::Serialize;
 
 mod finished;
 mod progress;
+mod rate;
 mod times;
 
 pub use finished::Finished;
 pub use progress::Progress;
-use progress::rounded;
+pub use rate::RateFound;
 pub use times::{PauseClock, Utc};
 
 use super::plan::Plan;
@@ -58,8 +59,11 @@ pub enum Event<'a> {
         vendor: &'a str,
         /// Number of the process.
         process: u32,
-        /// Calls per second; `null` if there is no limit.
+        /// Calls per second that the user asked for; `null` if the run finds out what the vendor
+        /// allows, or if there is no limit.
         rate: Option<f64>,
+        /// Most calls per second; `null` if there is no limit.
+        rate_max: Option<f64>,
         /// Time after which no call is started.
         deadline: Option<Utc>,
     },
@@ -80,14 +84,14 @@ pub enum Event<'a> {
         /// Length of the pause.
         paused_seconds: u64,
     },
-    /// The vendor asked to slow down.
+    /// The vendor refuses every call for a while, or asks for a long wait.
     RateLimited {
-        /// Calls per second after the pause; `null` if there is no limit.
-        calls_per_second: Option<f64>,
         /// Begin, next call and end of the pause.
         #[serde(flatten)]
         times: PauseClock,
     },
+    /// The vendor's limit was found, or has moved.
+    RateFound(RateFound),
     /// Nothing more is started.
     Stopping {
         /// Name of the reason, as in `ended` of the summary.
@@ -125,6 +129,7 @@ impl Event<'_> {
             | Self::RunStarted { .. }
             | Self::Progress(_)
             | Self::Resumed { .. }
+            | Self::RateFound(_)
             | Self::Note { .. } => Level::Info,
             Self::Paused { .. }
             | Self::RateLimited { .. }
@@ -150,12 +155,10 @@ impl Event<'_> {
                 let long = duration(*paused_seconds);
                 format!("the vendor answers again after {long}: calls continue")
             }
-            Self::RateLimited { calls_per_second, times } => {
-                let rate =
-                    calls_per_second.map(|rate| format!(" at most {} calls/s;", rounded(rate)));
-                let rate = rate.unwrap_or_default();
-                format!("the vendor asks for fewer calls:{rate} {}", times.text(zone, now))
+            Self::RateLimited { times } => {
+                format!("the vendor refuses calls for a while: {}", times.text(zone, now))
             }
+            Self::RateFound(found) => found.text(),
             Self::Stopping { reason, by_signal, in_flight, at_most_seconds } => {
                 stopping(reason, *by_signal, *in_flight, *at_most_seconds)
             }

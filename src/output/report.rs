@@ -22,6 +22,8 @@ use crate::model::spending::Spending;
 use crate::model::stop::StopReason;
 use crate::model::tax::Tax;
 use crate::model::zone::Zone;
+use crate::output::limits::Limits;
+use crate::rules::rate::Learned;
 
 /// Report of a run when a start of it ends. As JSON it is the summary.
 #[derive(Debug, Clone, Serialize)]
@@ -67,6 +69,9 @@ pub struct RunReport {
     pub retries: u64,
     /// Number of times that the vendor asked this start to slow down.
     pub rate_limit_waits: u64,
+    /// What this start has learned of the vendor's limits.
+    #[serde(serialize_with = "limits")]
+    pub vendor_allows: Learned,
     /// Duration of this start in seconds, with all waits.
     pub seconds: f64,
     /// Calls per second while calls were made.
@@ -146,6 +151,10 @@ fn outcomes_only<S: Serializer>(written: &Option<RowTotals>, to: S) -> Result<S:
     written.map(|written| written.outcomes).serialize(to)
 }
 
+fn limits<S: Serializer>(learned: &Learned, to: S) -> Result<S::Ok, S::Error> {
+    Limits::of(learned).serialize(to)
+}
+
 fn rejections_by_code<S: Serializer>(rejected: &RejectionCounts, to: S) -> Result<S::Ok, S::Error> {
     by_code(rejected).serialize(to)
 }
@@ -173,6 +182,7 @@ impl RunReport {
             calls: 0,
             retries: 0,
             rate_limit_waits: 0,
+            vendor_allows: Learned::default(),
             seconds: 0.0,
             calls_per_second: 0.0,
             latency: None,

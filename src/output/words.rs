@@ -3,11 +3,14 @@
 //! Must hold: a text is a pure function of a report or a forecast.
 
 mod plan;
+mod rate;
 mod run;
 
 pub use plan::{
     consent_question, findings_words, forecast_words, skipped_words, unsettled_words, verdict_words,
 };
+pub use rate::{about_calls_a_second, limit_words};
+pub(super) use rate::{about_calls_in, rounded};
 pub use run::last_words;
 
 use crate::model::money::number;

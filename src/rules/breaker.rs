@@ -17,6 +17,7 @@ use std::time::Duration;
 use crate::model::attempt::Tick;
 use crate::model::class::{Class, NotSent, Trouble};
 use crate::model::stop::StopReason;
+use crate::rules::permit::Permit;
 
 /// Number of failures in a row that open the breaker.
 const FAILURES: u32 = 10;
@@ -33,19 +34,6 @@ pub struct BreakerPolicy {
     pub cap: Duration,
     /// Longest outage of the source. After this time the run is given up.
     pub max_outage: Duration,
-}
-
-/// Permission to send calls now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Permit {
-    /// Calls are permitted, as many as there are free slots.
-    Free,
-    /// One call, to find out whether the source answers.
-    Probe,
-    /// No call before this time.
-    NotBefore(Tick),
-    /// No call until the probe in flight has come back.
-    Probing,
 }
 
 /// Meaning of a reply for the state of the source.
@@ -92,7 +80,8 @@ enum State {
 /// use std::time::Duration;
 ///
 /// use ceknik::model::class::{Class, Trouble};
-/// use ceknik::rules::breaker::{Breaker, BreakerPolicy, Permit, SourceHealth, source_health};
+/// use ceknik::rules::breaker::{Breaker, BreakerPolicy, SourceHealth, source_health};
+/// use ceknik::rules::permit::Permit;
 ///
 /// let secs = Duration::from_secs;
 /// let policy = BreakerPolicy { base: secs(2), cap: secs(60), max_outage: secs(1800) };

@@ -20,6 +20,11 @@ pub const MOST_SENDS: u8 = 20;
 /// again in the run.
 pub const MOST_POSSIBLE: u8 = 2;
 
+/// Number of sends from which on a row that is refused because of the rate waits.
+const REFUSALS_WITHOUT_WAIT: u8 = 4;
+/// Longest wait of such a row.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+
 /// Settings of retries.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RetryPolicy {
@@ -71,6 +76,16 @@ impl RetryPolicy {
         spent.tries >= self.max_attempts
             || spent.sends >= MOST_SENDS
             || spent.possible >= MOST_POSSIBLE
+    }
+
+    /// Returns the wait of a row that was refused because of the rate. A row that was sent a few times
+    /// need not wait. After that, each wait is twice as long, so that the sends of a last row are
+    /// enough until an hour's window has turned.
+    fn wait_after_refusals(&self, sends: u8) -> Duration {
+        let Some(doublings) = sends.checked_sub(REFUSALS_WITHOUT_WAIT) else {
+            return Duration::ZERO;
+        };
+        self.base.saturating_mul(1 << u32::from(doublings).min(20)).min(LONGEST_WAIT)
     }
 
     /// Returns the longest backoff after `tries` failed tries (at least one) and a
@@ -152,8 +167,8 @@ pub fn decide(
         Class::Retry(_) | Class::NotSent(_) | Class::Throttled if policy.is_exhausted(spent) => {
             Decision::Finish(End::Unavailable)
         }
-        // The throttle pauses the whole run, so the row itself need not wait.
-        Class::Throttled => Decision::RetryAt(now),
+        // The throttle pauses the whole run, so the row itself waits only if it comes again and again.
+        Class::Throttled => Decision::RetryAt(now + policy.wait_after_refusals(spent.sends)),
         Class::Retry(_) | Class::NotSent(_) => {
             let wait = policy.longest_backoff(class, spent.tries).mul_f64(jitter.clamp(0.0, 1.0));
             Decision::RetryAt(now + wait.max(retry_after.unwrap_or_default()))
@@ -190,7 +205,10 @@ mod tests {
         let now = Duration::from_secs(9);
         let spent = |sends, tries| Spent { sends, tries, possible: 0 };
         let act = |s| decide(Class::Throttled, s, &policy(), now, 0.5, None);
-        assert_eq!(act(spent(19, 0)), Decision::RetryAt(now));
+        assert_eq!(act(spent(3, 0)), Decision::RetryAt(now));
+        assert_eq!(act(spent(5, 0)), Decision::RetryAt(now + Duration::from_secs(1)));
+        let waits: Duration = (1..20).map(|sends| policy().wait_after_refusals(sends)).sum();
+        assert!(waits > Duration::from_secs(3900), "an hour's window turns before: {waits:?}");
         assert_eq!(act(spent(20, 0)), Decision::Finish(End::Unavailable));
         let answered = Class::Answered(ResultCode::Match);
         assert_eq!(

@@ -1,10 +1,7 @@
-//! The throttle: slows the whole run down when the vendor asks for it.
+//! The throttle: keeps to the vendor's rate, and pauses the whole run when the vendor asks for it.
 //!
-//! The first refusal of an incident pauses all sends. The pause is short at first, and twice as
-//! long with each incident, until a call succeeds a second or more after a pause. Each incident
-//! also halves the rate, which then climbs back to the rate that the user asked for. Refusals of
-//! calls that were sent before the pause belong to the same incident and do not lower the rate
-//! again. The server's `Retry-After` is always obeyed.
+//! The rate itself is found by the [`RateFinder`]. The server's `Retry-After` is always obeyed, with
+//! any answer.
 //!
 //! Several workers that use one account keep to the lowest rate of any of them, and a pause of one
 //! is a pause of all. The worker that was refused lowers its rate, and the others hear of it.
@@ -15,31 +12,36 @@ use std::time::Duration;
 
 use crate::model::attempt::Tick;
 use crate::model::stop::StopReason;
+use crate::rules::permit::Permit;
+use crate::rules::rate::{Fellows, Learned, RateChange, RateFinder, RatePolicy, Told};
 
-/// Interval at which the rate climbs while no refusal comes.
-const CLIMB_EVERY: Duration = Duration::from_secs(1);
-/// Factor by which the rate climbs.
-const CLIMB: f64 = 1.1;
-/// Lowest rate that an unlimited run is assumed to have had before an incident, in calls a second.
-const UNKNOWN_RATE: f64 = 10.0;
-/// Lowest rate after an incident, in calls a second, unless the user asked for less.
-const FLOOR: f64 = 0.1;
 /// Difference between two times that are heard of the same pause.
 const HEARD_AGAIN: Duration = Duration::from_millis(50);
-/// Rate at which a run without a limit becomes unlimited again, in calls a second.
-const NO_LIMIT: f64 = 10_000.0;
+/// Length from which on a pause is worth to be told.
+const LONG: Duration = Duration::from_secs(3);
+/// Length from which on a pause is shown.
+const SHOWN: Duration = Duration::from_secs(1);
 
 /// Settings of the throttle.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ThrottlePolicy {
-    /// Rate that the user asked for, in calls a second; `None` is unlimited.
-    pub rate: Option<f64>,
-    /// First pause. Each incident doubles the next pause.
-    pub base: Duration,
-    /// Longest pause, unless the server asks for a longer one.
-    pub cap: Duration,
+    /// The rate.
+    pub rate: RatePolicy,
     /// Longest time of refusals without a success. After this time the run is given up.
     pub max_outage: Duration,
+    /// The same once the vendor has answered in this start: the calls of an hour may be used up.
+    pub max_refusals: Duration,
+}
+
+/// A change that the user is told of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ThrottleChange {
+    /// The vendor's limit was found, or has moved.
+    Limit(RateChange),
+    /// Every call is refused for a while now, or the vendor asks for a long wait.
+    Paused,
+    /// Calls are answered again, after this time.
+    Resumed(Duration),
 }
 
 /// The throttle of one start.
@@ -47,82 +49,100 @@ pub struct ThrottlePolicy {
 /// ```
 /// use std::time::Duration;
 ///
+/// use ceknik::rules::permit::Permit;
+/// use ceknik::rules::rate::{RatePolicy, RateStart};
 /// use ceknik::rules::throttle::{Throttle, ThrottlePolicy};
 ///
 /// let ms = Duration::from_millis;
 /// let mut throttle = Throttle::new(ThrottlePolicy {
-///     rate: Some(100.0),
-///     base: ms(500),
-///     cap: ms(60_000),
+///     rate: RatePolicy { cap: Some(100.0), start: RateStart::Asked },
 ///     max_outage: ms(1_800_000),
+///     max_refusals: ms(3_900_000),
 /// });
 ///
-/// // A refusal pauses the run and halves the rate.
-/// assert!(throttle.refused(ms(900), None, ms(1000)));
-/// assert_eq!(throttle.paused_until(), ms(1500));
-/// assert_eq!(throttle.rate(), Some(50.0));
-///
-/// // Another call that was sent before the pause belongs to the same incident.
-/// assert!(!throttle.refused(ms(950), None, ms(1010)));
-/// assert_eq!(throttle.rate(), Some(50.0));
-///
-/// // A second after the pause the rate begins to climb, by a tenth each second.
-/// assert!(!throttle.advance(ms(2499)));
-/// assert!(throttle.advance(ms(2500)));
-/// assert!(throttle.rate().is_some_and(|rate| rate > 54.9 && rate < 55.1));
+/// // The vendor asks to wait for two seconds.
+/// throttle.sent(ms(900));
+/// throttle.refused(ms(900), Some(ms(2000)), ms(1000));
+/// assert_eq!(throttle.permit(ms(1000)), Permit::NotBefore(ms(3000)));
 /// ```
 #[derive(Debug, Clone)]
 pub struct Throttle {
     policy: ThrottlePolicy,
-    /// Rate that this worker keeps to by itself, in calls a second; `None` is unlimited.
-    rate: Option<f64>,
-    /// Lowest rate that another worker keeps to.
-    others: Option<f64>,
-    /// Time before which nothing is sent.
+    finder: RateFinder,
+    /// Time before which nothing is sent, because the vendor or another worker has asked for it.
     paused_until: Tick,
-    /// Time at which the last pause began.
+    /// Time at which that pause began.
     paused_since: Tick,
-    /// Time at which the last incident began. Calls that were sent before this time belong to it.
-    incident: Option<Tick>,
-    /// Length of the next pause.
-    pause: Duration,
-    /// Time at which the rate may climb next.
-    climb_at: Tick,
     /// Time of the first refusal since the last success.
     refused_since: Option<Tick>,
-    /// Begin of the current second and the successes in it, which tell the real rate of an
-    /// unlimited run.
-    window: (Tick, u32),
-    /// Successes a second, when they were last measured.
-    answered_per_second: f64,
+    has_answered: bool,
+    /// What the user was told of the vendor's limit.
+    told: Told,
+    /// Begin of the pause that the user was told of.
+    told_pause: Option<Tick>,
 }
 
 impl Throttle {
-    /// Creates a throttle without a pause, at the rate that the user asked for.
-    pub const fn new(policy: ThrottlePolicy) -> Self {
+    /// Creates a throttle without a pause.
+    pub fn new(policy: ThrottlePolicy) -> Self {
         Self {
-            rate: policy.rate,
-            others: None,
-            pause: policy.base,
+            finder: RateFinder::new(policy.rate),
             policy,
             paused_until: Tick::ZERO,
             paused_since: Tick::ZERO,
-            incident: None,
-            climb_at: Tick::ZERO,
             refused_since: None,
-            window: (Tick::ZERO, 0),
-            answered_per_second: 0.0,
+            has_answered: false,
+            told: Told::default(),
+            told_pause: None,
+        }
+    }
+
+    /// Returns the rate in force, in calls a second; `None` is unlimited.
+    pub const fn rate(&self) -> Option<f64> {
+        self.finder.rate()
+    }
+
+    /// Returns the rate that the other workers must keep to as well.
+    pub fn told_rate(&self) -> Option<f64> {
+        self.finder.told_rate()
+    }
+
+    /// Returns what was found out about the vendor's limits.
+    pub fn learned(&self) -> Learned {
+        self.finder.learned()
+    }
+
+    /// Checks whether calls may be sent now, apart from the rate.
+    pub fn permit(&self, now: Tick) -> Permit {
+        let permit = self.finder.permit(now);
+        match now < self.paused_until {
+            true => Permit::NotBefore(self.paused_until).and(permit),
+            false => permit,
         }
     }
 
     /// Returns the time before which nothing may be sent.
-    pub const fn paused_until(&self) -> Tick {
-        self.paused_until
+    pub fn paused_until(&self) -> Tick {
+        self.paused_until.max(self.finder.opens_at())
     }
 
-    /// Returns the time at which the last pause began.
-    pub const fn paused_since(&self) -> Tick {
-        self.paused_since
+    /// Checks whether every call is refused, so that one at a time is tried.
+    pub const fn is_stopped(&self) -> bool {
+        self.finder.stopped_since().is_some()
+    }
+
+    /// Returns the begin and the end of the pause that is under way, if it is worth to be shown. The
+    /// end is `None` while a call finds out.
+    pub fn pause(&self, now: Tick) -> Option<(Tick, Option<Tick>)> {
+        let until = match self.permit(now) {
+            Permit::Free => return None,
+            Permit::NotBefore(at) => Some(at),
+            Permit::Probe => Some(now),
+            Permit::Probing => None,
+        };
+        let since = self.finder.stopped_since().unwrap_or(self.paused_since);
+        let is_long = until.unwrap_or(now) >= since + SHOWN;
+        is_long.then_some((since, until))
     }
 
     /// Pauses at least until this time.
@@ -135,19 +155,9 @@ impl Throttle {
         }
     }
 
-    /// Returns the rate in force, in calls a second; `None` is unlimited.
-    pub fn rate(&self) -> Option<f64> {
-        self.rate.into_iter().chain(self.others).reduce(f64::min)
-    }
-
-    /// Returns the rate that this worker keeps to by itself, whatever others do.
-    pub const fn own_rate(&self) -> Option<f64> {
-        self.rate
-    }
-
-    /// Takes into account the lowest rate that another worker keeps to.
-    pub const fn hear_rate(&mut self, others: Option<f64>) {
-        self.others = others;
+    /// Takes into account what the other workers tell of the rate.
+    pub fn hear(&mut self, told: Fellows, now: Tick) {
+        self.finder.hear(told, now);
     }
 
     /// Takes into account that all workers pause until this time. Calls that were sent before now
@@ -155,19 +165,13 @@ impl Throttle {
     pub fn hear_pause(&mut self, until: Tick, now: Tick) {
         if until > self.paused_until + HEARD_AGAIN {
             self.pause_until(until, now);
-            self.incident = Some(now);
-            self.climb_at = self.climb_at.max(until + CLIMB_EVERY);
+            self.finder.hear_pause(now);
         }
     }
 
-    /// Returns the rate that the user asked for, in calls a second; `None` is unlimited.
-    pub const fn asked(&self) -> Option<f64> {
-        self.policy.rate
-    }
-
-    /// Returns the time at which the rate may climb next.
-    pub const fn climbs_at(&self) -> Tick {
-        self.climb_at
+    /// Notes that a call leaves now.
+    pub fn sent(&mut self, now: Tick) {
+        self.finder.sent(now);
     }
 
     /// Takes the refusal of a call that was sent at `sent_at` into account: the vendor says that
@@ -175,109 +179,90 @@ impl Throttle {
     pub fn refused(&mut self, sent_at: Tick, retry_after: Option<Duration>, now: Tick) -> bool {
         self.refused_since.get_or_insert(now);
         self.hold(retry_after, now);
-        if self.incident.is_some_and(|began| sent_at <= began) {
-            return false;
-        }
-        self.incident = Some(now);
-        self.pause_until(now + self.pause, now);
-        self.pause = (self.pause * 2).min(self.policy.cap);
-        self.rate =
-            Some((self.real_rate() / 2.0).max(FLOOR.min(self.policy.rate.unwrap_or(FLOOR))));
-        self.climb_at = self.paused_until + CLIMB_EVERY;
-        true
-    }
-
-    /// Returns the rate that was too high. The rate in force of a run without a limit may have
-    /// climbed far above what the run really did, so for such a run the rate of its answers is
-    /// the upper bound.
-    fn real_rate(&self) -> f64 {
-        // The current second counts as far as it has come.
-        let answered = self.answered_per_second.max(f64::from(self.window.1)).max(UNKNOWN_RATE);
-        match (self.policy.rate, self.rate()) {
-            (Some(_), Some(rate)) => rate,
-            (_, rate) => rate.map_or(answered, |rate| rate.min(answered)),
-        }
+        self.finder.refused(sent_at, retry_after, now)
     }
 
     /// Takes any other answer into account: if the server asks for a wait, the whole run waits.
     pub fn hold(&mut self, retry_after: Option<Duration>, now: Tick) {
         if let Some(wish) = retry_after {
             self.pause_until(now + wish, now);
-            self.climb_at = self.climb_at.max(self.paused_until + CLIMB_EVERY);
         }
     }
 
     /// Takes a result code into account, which is a success.
-    pub fn succeeded(&mut self, now: Tick) {
-        self.refused_since = None;
-        if now >= self.paused_until + CLIMB_EVERY {
-            self.pause = self.policy.base;
-        }
-        if now >= self.window.0 + Duration::from_secs(1) {
-            let span = (now - self.window.0).as_secs_f64();
-            self.answered_per_second = f64::from(self.window.1) / span;
-            self.window = (now, 0);
-        }
-        self.window.1 += 1;
+    pub fn succeeded(&mut self, sent_at: Tick, now: Tick) {
+        (self.refused_since, self.has_answered) = (None, true);
+        self.finder.answered(sent_at, now);
     }
 
-    /// Lets the rate climb if it is time to. Returns `true` if the rate changed.
-    pub fn advance(&mut self, now: Tick) -> bool {
-        let Some(rate) = self.rate else { return false };
-        if self.incident.is_none() || now < self.climb_at {
-            return false;
-        }
-        self.climb_at = now + CLIMB_EVERY;
-        let climbed = rate * CLIMB;
-        if climbed >= self.policy.rate.unwrap_or(NO_LIMIT) {
-            self.rate = self.policy.rate;
-            self.incident = None;
-        } else {
-            self.rate = Some(climbed);
-        }
-        true
+    /// Takes any other reply into account. It says nothing of the rate.
+    pub fn failed(&mut self, sent_at: Tick, now: Tick) {
+        self.finder.failed(sent_at, now);
     }
 
-    /// Returns the reason to give the run up: refusals without a success for `max_outage`, or a
-    /// server that asks for a wait longer than that.
+    /// Lets time pass.
+    pub fn advance(&mut self, now: Tick) {
+        self.finder.advance(now);
+    }
+
+    /// Returns what the user has to be told now, if anything.
+    pub fn take_change(&mut self, now: Tick) -> Option<ThrottleChange> {
+        let pause = self.pause(now).map(|(since, until)| (since, until.unwrap_or(now)));
+        match (pause, self.told_pause) {
+            (Some((since, until)), None) if until >= since + LONG => {
+                self.told_pause = Some(since);
+                return Some(ThrottleChange::Paused);
+            }
+            (None, Some(since)) => {
+                self.told_pause = None;
+                return Some(ThrottleChange::Resumed(now.saturating_sub(since)));
+            }
+            _ => {}
+        }
+        self.told.change(self.learned(), now).map(ThrottleChange::Limit)
+    }
+
+    /// Returns the longest time of refusals without a success.
+    const fn patience(&self) -> Duration {
+        if self.has_answered { self.policy.max_refusals } else { self.policy.max_outage }
+    }
+
+    /// Returns the reason to give the run up: refusals without a success for too long, or a server
+    /// that asks for a wait longer than that.
     pub fn given_up(&self, now: Tick) -> Option<StopReason> {
-        let refused = self.refused_since.is_some_and(|at| now >= at + self.policy.max_outage);
-        let asked = self.paused_until > now + self.policy.max_outage;
+        let refused = self.refused_since.is_some_and(|at| now >= at + self.patience());
+        let asked = self.paused_until > now + self.patience();
         (refused || asked).then_some(StopReason::Throttled)
     }
 
     /// Returns the time at which the run will be given up unless a call succeeds; `None` if no call
     /// was refused since the last success.
     pub fn gives_up_at(&self) -> Option<Tick> {
-        self.refused_since.map(|at| at + self.policy.max_outage)
+        self.refused_since.map(|at| at + self.patience())
+    }
+
+    /// Returns the time at which the rate changes if no event comes before.
+    pub fn changes_at(&self) -> Option<Tick> {
+        self.finder.wakes_at()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
+    use crate::rules::rate::RateStart;
 
     fn ms(n: u64) -> Duration {
         Duration::from_millis(n)
     }
 
-    fn throttle(rate: Option<f64>) -> Throttle {
-        let (base, cap) = (ms(500), ms(60_000));
-        Throttle::new(ThrottlePolicy { rate, base, cap, max_outage: ms(1_800_000) })
-    }
-
-    #[test]
-    fn one_incident_is_counted_once() {
-        let mut throttle = throttle(Some(100.0));
-        assert!(throttle.refused(ms(900), None, ms(1000)));
-        for sent in [901, 950, 1000] {
-            assert!(!throttle.refused(ms(sent), None, ms(1010)));
-        }
-        assert_eq!((throttle.rate(), throttle.paused_until()), (Some(50.0), ms(1500)));
-        assert!(throttle.refused(ms(1500), None, ms(1520)), "sent after the pause: a new one");
-        assert_eq!((throttle.rate(), throttle.paused_until()), (Some(25.0), ms(2520)));
+    fn throttle(cap: Option<f64>) -> Throttle {
+        let rate = RatePolicy { cap, start: RateStart::Asked };
+        Throttle::new(ThrottlePolicy {
+            rate,
+            max_outage: ms(1_800_000),
+            max_refusals: ms(3_900_000),
+        })
     }
 
     #[test]
@@ -286,147 +271,51 @@ mod tests {
         throttle.hear_pause(ms(1500), ms(1000));
         throttle.hear_pause(ms(1520), ms(1020));
         assert_eq!((throttle.rate(), throttle.paused_until()), (Some(100.0), ms(1500)));
-        assert!(!throttle.refused(ms(900), None, ms(1100)), "sent before it was heard of");
-        throttle.hear_rate(Some(50.0));
-        assert_eq!((throttle.rate(), throttle.own_rate()), (Some(50.0), Some(100.0)));
-        assert!(throttle.refused(ms(1600), None, ms(1700)));
-        assert_eq!(throttle.own_rate(), Some(25.0), "half of the rate in force");
-        throttle.hear_rate(None);
-        assert_eq!(throttle.rate(), Some(25.0));
+        for sent_at in [900, 910, 920] {
+            assert!(!throttle.refused(ms(sent_at), None, ms(1100)), "sent before it was heard of");
+        }
     }
 
     #[test]
     fn the_servers_wish_is_obeyed_also_from_a_straggler() {
         let mut throttle = throttle(Some(100.0));
         throttle.refused(ms(0), Some(ms(7000)), ms(10));
-        assert_eq!(throttle.paused_until(), ms(7010));
+        assert_eq!(throttle.permit(ms(10)), Permit::NotBefore(ms(7010)));
         throttle.refused(ms(5), Some(ms(9000)), ms(20));
-        assert_eq!(throttle.paused_until(), ms(9020));
+        assert_eq!(throttle.permit(ms(20)), Permit::NotBefore(ms(9020)));
         assert_eq!(throttle.given_up(ms(30)), None);
         throttle.hold(Some(ms(3_600_000)), ms(40));
         assert_eq!(throttle.given_up(ms(40)), Some(StopReason::Throttled));
     }
 
     #[test]
-    fn pauses_grow_until_it_goes_well_for_a_while() {
-        let mut throttle = throttle(Some(100.0));
-        let mut paused = |sent, now, expected| {
-            assert!(throttle.refused(ms(sent), None, ms(now)));
-            assert_eq!(throttle.paused_until(), ms(expected), "{now}");
-            // A success right after the pause proves little.
-            throttle.succeeded(ms(expected));
-        };
-        paused(1, 1, 501);
-        paused(502, 502, 1502);
-        paused(1503, 1503, 3503);
-        throttle.succeeded(ms(3503) + CLIMB_EVERY);
-        throttle.refused(ms(9000), None, ms(9000));
-        assert_eq!(throttle.paused_until(), ms(9500), "as at first");
-    }
-
-    #[test]
     fn it_gives_up_when_it_said_it_would() {
         let mut throttle = throttle(Some(100.0));
-        assert_eq!((throttle.asked(), throttle.gives_up_at()), (Some(100.0), None));
+        assert_eq!(throttle.gives_up_at(), None);
         throttle.hold(Some(ms(1_800_000)), ms(0));
         assert_eq!(throttle.given_up(ms(0)), None, "as long as it would wait");
         throttle.refused(ms(7), None, ms(10));
-        assert_eq!((throttle.asked(), throttle.gives_up_at()), (Some(100.0), Some(ms(1_800_010))));
+        assert_eq!(throttle.gives_up_at(), Some(ms(1_800_010)));
         let told = [1_800_009, 1_800_010].map(|at| throttle.given_up(ms(at)));
         assert_eq!(told, [None, Some(StopReason::Throttled)]);
-        throttle.succeeded(ms(1_800_011));
+        throttle.succeeded(ms(1_800_000), ms(1_800_011));
         assert_eq!(throttle.gives_up_at(), None);
-        assert_eq!(self::throttle(None).asked(), None);
+        throttle.refused(ms(1_800_020), None, ms(1_800_020));
+        let patience = throttle.gives_up_at().map(|at| at - ms(1_800_020));
+        assert_eq!(patience, Some(ms(3_900_000)), "it has answered: perhaps an hour is used up");
     }
 
     #[test]
-    fn an_unlimited_rate_is_measured() {
-        let mut throttle = throttle(None);
-        for at in 1..=100 {
-            throttle.succeeded(ms(at));
-        }
-        // A hundred answers in four seconds.
-        throttle.succeeded(ms(4000));
-        throttle.refused(ms(4000), None, ms(4000));
-        assert_eq!(throttle.rate(), Some(12.5));
-        let at = throttle.climbs_at();
-        assert!(!throttle.advance(at - ms(1)) && throttle.advance(at) && !throttle.advance(at));
-        assert_eq!(throttle.climbs_at(), at + CLIMB_EVERY);
-    }
-
-    #[test]
-    fn the_rate_climbs_back_to_what_was_asked() {
+    fn a_long_pause_is_told_once_and_its_end_too() {
         let mut throttle = throttle(Some(100.0));
-        throttle.refused(ms(0), None, ms(1));
-        let mut now = ms(1);
-        let mut steps = 0;
-        while throttle.rate() != Some(100.0) {
-            now += ms(1000);
-            throttle.advance(now);
-            steps += 1;
-            assert!(steps < 20);
-        }
-        assert!(steps > 5, "not at once either: {steps}");
-    }
-
-    #[test]
-    fn an_unlimited_run_is_slowed_down_from_what_it_did() {
-        let mut throttle = throttle(None);
-        let mut now = Tick::ZERO;
-        for round in 0..3 {
-            for _ in 0..60 * 100 {
-                now += ms(10);
-                throttle.advance(now);
-                throttle.succeeded(now);
-            }
-            assert!(throttle.refused(now, None, now), "round {round}");
-            let rate = throttle.rate().unwrap_or_default();
-            assert!((45.0..=50.0).contains(&rate), "round {round}: {rate}");
-        }
-        let free = (0..100).position(|second| {
-            throttle.advance(now + ms(1000 * second));
-            throttle.rate().is_none()
-        });
-        assert!(free.is_some(), "it is unlimited again");
-    }
-
-    #[test]
-    fn the_rate_does_not_climb_while_a_wish_to_wait_is_obeyed() {
-        let mut throttle = throttle(Some(100.0));
-        throttle.refused(ms(0), None, ms(1));
-        throttle.hold(Some(ms(60_000)), ms(2));
-        assert_eq!(throttle.climbs_at(), ms(61_002));
-        assert!(!throttle.advance(ms(61_001)) && throttle.advance(ms(61_002)));
-    }
-
-    #[test]
-    fn refused_for_too_long_gives_up_and_a_success_starts_afresh() {
-        let mut throttle = throttle(None);
-        throttle.refused(ms(0), None, ms(0));
-        assert_eq!(throttle.given_up(ms(1_799_999)), None);
-        assert_eq!(throttle.given_up(ms(1_800_000)), Some(StopReason::Throttled));
-        throttle.succeeded(ms(1_800_000));
-        assert_eq!(throttle.given_up(ms(1_800_000)), None);
-    }
-
-    proptest! {
-        /// The rate stays above zero and never exceeds the rate that was asked for. A pause never
-        /// exceeds its cap.
-        #[test]
-        fn rate_and_pause_are_bounded(rate in 0.05..5000.0_f64, steps in prop::collection::vec((0_u8..3, 1_u64..3000), 1..200)) {
-            let mut throttle = throttle(Some(rate));
-            let mut now = Tick::ZERO;
-            for (act, gap) in steps {
-                now += ms(gap);
-                match act {
-                    0 => { throttle.refused(now, None, now); }
-                    1 => throttle.succeeded(now),
-                    _ => { throttle.advance(now); }
-                }
-                let in_force = throttle.rate().unwrap_or_default();
-                prop_assert!(in_force > 0.0 && in_force <= rate);
-                prop_assert!(throttle.paused_until() <= now + ms(60_000));
-            }
-        }
+        throttle.refused(ms(0), Some(ms(2000)), ms(10));
+        assert_eq!(throttle.take_change(ms(10)), None, "two seconds are shown, and not told");
+        assert_eq!(throttle.pause(ms(10)), Some((ms(10), Some(ms(2010)))));
+        throttle.hold(Some(ms(60_000)), ms(20));
+        assert_eq!(throttle.take_change(ms(20)), Some(ThrottleChange::Paused));
+        assert_eq!(throttle.take_change(ms(30)), None);
+        throttle.advance(ms(60_030));
+        let after = ThrottleChange::Resumed(ms(60_020));
+        assert_eq!(throttle.take_change(ms(60_030)), Some(after));
     }
 }

@@ -16,7 +16,7 @@ use crate::model::class::Class;
 use crate::model::funnel::Funnel;
 use crate::model::money::Price;
 use crate::model::stop::StopReason;
-use crate::output::{self, Event, in_words};
+use crate::output::{self, Event, RateFound, in_words};
 
 mod call_rate;
 mod display;
@@ -93,9 +93,11 @@ impl Observer for Progress {
             Notice::Resumed { after } => {
                 self.screen.tell(&Event::Resumed { paused_seconds: after.as_secs() });
             }
-            Notice::RateLimited { times, rate } => {
-                let (times, rate) = (clock(times), rate.map(|rate| (rate * 10.0).round() / 10.0));
-                self.screen.tell(&Event::RateLimited { calls_per_second: rate, times });
+            Notice::RateLimited { times } => {
+                self.screen.tell(&Event::RateLimited { times: clock(times) });
+            }
+            Notice::RateFound(change) => {
+                self.screen.tell(&Event::RateFound(RateFound::new(change)));
             }
             Notice::Stopping { reason, in_flight } => {
                 let by_signal = matches!(reason, StopReason::Interrupted(_));

@@ -14,6 +14,7 @@ use crate::output::{Event, Plan, consent_question};
 use crate::passes::{Input, Known, PassError, Survey};
 use crate::rules::estimate::{Consent, History, Threshold, consent, says_yes};
 use crate::rules::forecast::Forecast;
+use crate::rules::rate::Learned;
 use crate::term::Screen;
 
 impl Start<'_> {
@@ -30,6 +31,7 @@ impl Start<'_> {
         ledger: &mut L,
         found: &FoundRun,
         rules: ReuseRules<'_>,
+        learned: Option<Learned>,
     ) -> Result<(Known, Funnel), Error> {
         let Setting { config, interrupts, .. } = self.setting;
         let job = &config.job;
@@ -40,9 +42,13 @@ impl Start<'_> {
                 .map_err(|error| interrupted(error, interrupts))?;
             let funnel = surveyed.funnel()?;
             let history = if funnel.to_send > 0 { ledger.history()? } else { History::default() };
-            let forecast = forecast(job, surveyed, funnel, known, history, Assumptions::default());
+            let none = Assumptions::default();
+            let forecast = forecast(job, surveyed, funnel, known, history, learned, none);
             if agreed.is_none() {
                 self.show_forecast(found, input, surveyed, &forecast);
+                if funnel.to_send > 0 {
+                    self.setting.screen.say(&preamble::rate(&job.engine.rate, learned));
+                }
             }
             let most = forecast.most_charges();
             if agreed.is_some_and(|agreed| most <= agreed) || !self.confirm(&forecast)? {

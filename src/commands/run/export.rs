@@ -73,11 +73,13 @@ fn make_again(config: &RunConfig, run: Option<u64>, screen: &Screen) -> Result<E
     let funnel = surveyed.funnel()?;
     let table = std::mem::take(&mut surveyed.table);
     let run = OpenRun { id, start: StartId(0), found };
-    let options = job.engine.options(BodyTrial::auto(job.engine.body), None, Timestamp::now(), 0);
+    let body = BodyTrial::auto(job.engine.body);
+    let options = job.engine.options(body, None, None, Timestamp::now(), 0);
     let state = Dispatcher::new(&options, table, known.run, run.start).into_state();
     let left = SendingResult { state, ledger: Some(ledger), ended: Ended::Exported };
     let (destination, interrupts) = (&destination, &interrupts);
-    let setting = Setting { config, destination, screen, interrupts, begun };
+    let account = None;
+    let setting = Setting { config, destination, screen, interrupts, account, begun };
     let told = setting.end(left, &input, &surveyed, funnel, &run, Duration::ZERO);
     Ok(told.exit())
 }

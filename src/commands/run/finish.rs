@@ -6,12 +6,14 @@
 use crate::engine::{Dispatcher, RunState};
 use crate::error::Error;
 use crate::ledger::{Delivered, Ledger, LedgerError, OpenRun, RunRef, StartEnd};
+use crate::model::attempt::WallMs;
 use crate::model::class::End;
 use crate::model::exit_code::ExitCode;
 use crate::model::stop::StopReason;
 use crate::output::{RowTotals, RunReport};
 use crate::passes::PassError;
 use crate::rules::body::BodyTrial;
+use crate::rules::rate::{Learned, Remembered};
 
 /// Way in which a start ended.
 #[derive(Debug)]
@@ -166,13 +168,14 @@ impl EndedStart {
 
 /// Ends a start: makes the output, decides the exit code, writes the summary and notes the end in
 /// the ledger. If the summary cannot be written, the run stays open, and the same command continues
-/// it. A start that only helps (`joins`) writes neither output nor summary.
+/// it. A start that only helps (`joins`) writes neither output nor summary. `remember` stores what
+/// the start has learned of the vendor.
 pub(crate) fn finish<L: Ledger>(
     left: SendingResult<L>,
     run: &OpenRun,
     mut report: RunReport,
     joins: bool,
-    body_auto: bool,
+    remember: impl FnOnce(&RunState, &mut L),
     make: impl FnOnce(&mut RunReport, &RunState, &mut L) -> Result<Output, Error>,
     summarize: impl Fn(&RunReport) -> Result<(), Error>,
 ) -> EndedStart {
@@ -202,7 +205,7 @@ pub(crate) fn finish<L: Ledger>(
         // What was read is complete. A connection that breaks now is made anew for the note.
         let _ = ledger.end_reading();
         if !is_over {
-            remember_body(state.body, body_auto, ledger);
+            remember(&state, ledger);
         }
     }
     let is_noted = !is_over;
@@ -319,12 +322,29 @@ fn about_others(ended: &Ended) -> Option<String> {
     }
 }
 
-fn remember_body<L: Ledger>(body: BodyTrial, body_auto: bool, ledger: &mut L) {
-    if let (BodyTrial::Proved(kind), true) = (body, body_auto)
+/// Remembers the body kind that works, which a start has found out.
+pub(crate) fn remember_body<L: Ledger>(body: BodyTrial, ledger: &mut L) {
+    if let BodyTrial::Proved(kind) = body
         && let Err(error) = ledger.remember_body(kind)
     {
         // The next run finds out the kind again.
         tracing::warn!(%error, "the body kind that works could not be remembered");
+    }
+}
+
+/// Remembers what a start has learned of the vendor's limits. A start that made few calls has
+/// learned nothing, and must not hide what is known.
+pub(crate) fn remember_rate<L: Ledger>(
+    learned: Learned,
+    account: &[u8; 16],
+    at: WallMs,
+    ledger: &mut L,
+) {
+    if learned.rate().is_some()
+        && let Err(error) = ledger.remember_rate(account, Remembered { learned, at })
+    {
+        // The next run finds out the rate again.
+        tracing::warn!(%error, "the vendor's limit could not be remembered");
     }
 }
 

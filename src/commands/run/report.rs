@@ -60,6 +60,7 @@ impl StartFacts<'_> {
             calls,
             retries: state.stats.retries,
             rate_limit_waits: state.stats.throttles,
+            vendor_allows: state.learned,
             seconds: begun.elapsed().as_secs_f64(),
             calls_per_second: calls as f64 / calling.as_secs_f64().max(0.001),
             latency: state.stats.latency(),

@@ -59,7 +59,8 @@ fn run_with(trap: Option<Trap>, read: impl ReadRows) -> Seen {
     let (_signal, signals) = tokio::sync::mpsc::channel(1);
     let (config, destination) = (&config, &destination);
     let (screen, vendor, interrupts) = (&screen, &vendor, &interrupts);
-    let setting = Setting { config, destination, screen, interrupts, begun };
+    let account = None;
+    let setting = Setting { config, destination, screen, interrupts, account, begun };
     let start = Start { setting, vendor };
     let told = start.run_stages(ledger, source, layout, signals, read);
     let result = told.and_then(|told| told.0);

@@ -102,7 +102,7 @@ impl Dispatcher {
         // A worker that can send nothing leaves it to others to try whether the source answers.
         let can_send = !is_idle && !self.budget.is_stuck() && !self.pace.is_cut_off();
         Beat {
-            rate: self.pace.own_rate(),
+            rate: self.pace.told_rate(),
             // The rows that wait for a retry may be the last ones, and are not counted.
             left: if can_send { self.left.max(1) } else { 0 },
             verdicts,

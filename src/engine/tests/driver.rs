@@ -200,7 +200,7 @@ async fn a_whole_run_keeps_its_slots_busy() {
 async fn a_slot_that_a_send_leaves_free_is_used_at_once() {
     let mut setup = Setup::of(40);
     setup.options.concurrency = 2;
-    setup.options.throttle.rate = Some(12.5);
+    setup.options.throttle.rate.cap = Some(12.5);
     let seen = setup.play(|_| Answer::say(MATCH).after(96)).await;
     assert!(seen.most_open == 2 && seen.took < ms(40 * 80 + 200), "{:?}", seen.took);
 }

@@ -14,7 +14,6 @@ use super::{Halt, Step, must};
 use crate::engine::{Dispatcher, EngineOptions, Event, Hands, NextRow, RunState, Ticket, Turn};
 use crate::ledger::{Beat, Recorded, SlotsWish, Unrecorded};
 use crate::model::attempt::{AttemptId, Batch, PairKey, Tick, WallMs};
-use crate::model::class::Class;
 use crate::model::reply::Reply;
 use crate::model::stop::Signal;
 use crate::rules::classify::classify;
@@ -97,7 +96,6 @@ pub(super) struct Limits {
 struct Flight {
     ticket: Ticket,
     arrives: Tick,
-    sent_at: Tick,
     reply: Reply,
 }
 
@@ -121,8 +119,6 @@ struct Outside {
     last_second: VecDeque<Tick>,
     /// Time before which nothing may leave.
     hold: Tick,
-    /// Time at which the latest "slower" came.
-    refused_at: Option<Tick>,
     calls: u64,
     wakes_in_vain: usize,
     /// Time at which the clock has to stop, because a test wants to look at the start.
@@ -162,7 +158,6 @@ impl Live {
             refusals: 0,
             last_second: VecDeque::new(),
             hold: Tick::ZERO,
-            refused_at: None,
             calls: 0,
             wakes_in_vain: 0,
             look_at: None,
@@ -336,8 +331,8 @@ impl Outside {
         self.check_send(attempt, pair, world)?;
         let Answer { reply, after, .. } = world.answer(&ticket, self.now)?;
         self.calls += u64::from(classify(&reply).was_sent());
-        let (sent_at, arrives) = (self.now, self.now + after);
-        self.flights.push(Flight { ticket, arrives, sent_at, reply });
+        let arrives = self.now + after;
+        self.flights.push(Flight { ticket, arrives, reply });
         let (in_flight, options) = (self.flights.len(), &self.limits.options);
         let most = options.concurrency;
         must(in_flight <= most, || format!("{in_flight} in flight of {most}"))?;
@@ -372,7 +367,7 @@ impl Outside {
         while self.last_second.front().is_some_and(|at| *at + Duration::from_secs(1) <= now) {
             self.last_second.pop_front();
         }
-        let Some(rate) = options.throttle.rate else { return Ok(()) };
+        let Some(rate) = options.throttle.rate.cap else { return Ok(()) };
         let (sent, most) = (self.last_second.len(), rate + (rate / 100.0).max(1.0));
         must(sent as f64 <= most.ceil(), || format!("{sent} in a second of {rate}/s"))
     }
@@ -440,13 +435,6 @@ impl Outside {
             && let Some(wish) = response.retry_after
         {
             self.hold = self.hold.max(now + wish);
-        }
-        if classify(&flight.reply) == Class::Throttled {
-            // A call that had left before an earlier refusal came may belong to the same incident.
-            if self.refused_at.is_none_or(|at| flight.sent_at > at) {
-                self.hold = self.hold.max(now + self.limits.options.throttle.base);
-            }
-            self.refused_at = Some(now);
         }
     }
 

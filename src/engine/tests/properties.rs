@@ -86,7 +86,7 @@ fn any_options() -> impl Strategy<Value = EngineOptions> {
         |(concurrency, rate, max_attempts, body, seed)| {
             let mut options = options();
             options.concurrency = concurrency;
-            options.throttle.rate = rate;
+            options.throttle.rate.cap = rate;
             options.retry.max_attempts = max_attempts;
             options.body = body;
             options.seed = seed;
@@ -210,7 +210,7 @@ proptest! {
     ) {
         let mut options = options();
         options.concurrency = concurrency;
-        options.throttle.rate = Some(rate);
+        options.throttle.rate.cap = Some(rate);
         let vendor = move |_: &Call| Answer::say(super::vendor::MATCH).after(takes);
         let mut world = Story::new(options, 0..pairs, vendor);
         world.faults().commit = ms(1);

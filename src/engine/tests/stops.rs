@@ -188,7 +188,7 @@ fn the_second_signal_leaves_in_doubt_what_is_in_flight() {
 
 #[test]
 fn a_drain_takes_unsent_intents_back() {
-    let options = with(|options| options.throttle.rate = Some(1.0));
+    let options = with(|options| options.throttle.rate.cap = Some(1.0));
     let mut world = Story::new(options, 0..50, always(MATCH));
     world.begin();
     world.play_until(ms(500));

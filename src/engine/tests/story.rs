@@ -24,6 +24,7 @@ use crate::rules::body::{BodyKind, BodyTrial};
 use crate::rules::breaker::BreakerPolicy;
 use crate::rules::classify::classify;
 use crate::rules::pair_table::{PairState, PairTable};
+use crate::rules::rate::{RatePolicy, RateStart};
 use crate::rules::retry::RetryPolicy;
 use crate::rules::reuse::ReusePolicy;
 use crate::rules::tally::RunTotals;
@@ -45,11 +46,12 @@ pub(super) fn secs(n: u64) -> Duration {
 /// Returns options without limits: four calls in flight, and the program's default waits.
 pub(super) fn options() -> EngineOptions {
     let (base, cap, max_outage) = (ms(500), secs(60), secs(1800));
+    let rate = RatePolicy { cap: None, start: RateStart::Asked };
     EngineOptions {
         concurrency: 4,
         retry: RetryPolicy { max_attempts: 6, base, cap },
         breaker: BreakerPolicy { base: base * 4, cap, max_outage },
-        throttle: ThrottlePolicy { rate: None, base, cap, max_outage },
+        throttle: ThrottlePolicy { rate, max_outage, max_refusals: secs(3900) },
         max_charges: None,
         max_calls: None,
         most_mismatches: None,

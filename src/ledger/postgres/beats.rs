@@ -358,11 +358,13 @@ impl Fellows<'_> {
         let has_left = |row: &&Row| row.get::<_, i64>(8) > 0;
         let prober = self.of_account().filter(has_left).map(start).min();
         let pause = heard.map_or(0.0, |heard| heard.pause);
+        let others = self.of_account().filter(|row| start(row) != self.me.start);
         News {
             generation: own.map_or(0, |row| row.get::<_, i32>(3).cast_unsigned()),
             has_ended: own.is_none(),
             members: members.collect(),
-            rate: self.of_account().filter_map(|row| row.get::<_, Option<f64>>(4)).reduce(f64::min),
+            rate: others.filter_map(|row| row.get::<_, Option<f64>>(4)).reduce(f64::min),
+            workers: self.of_account().count() as u32,
             pause: Duration::try_from_secs_f64(pause).unwrap_or_default(),
             source: SourceNews {
                 is_down: heard.is_some_and(|heard| heard.is_source_down),

@@ -21,13 +21,14 @@ use super::worker::Worker;
 use crate::ledger::{
     AttemptDetail, Beat, Facts, FoundRun, Identity, Journal, Ledger, LedgerError, LedgerName, News,
     OpenRun, Others, OwnAttempt, Purgeable, Purged, Recorded, RunId, RunRef, ShowLedger, Slots,
-    SlotsWish, Standing, StartEnd, StartRequest, StartRole, Status, Unrecorded, key,
+    SlotsWish, Standing, StartEnd, StartRequest, StartRole, Status, Unrecorded, key, remembered,
 };
 use crate::model::attempt::{AttemptId, Batch, StartId, WallMs};
 use crate::rules::body::BodyKind;
 use crate::rules::estimate::History;
 use crate::rules::pair_key::{PairHasher, truncate};
 use crate::rules::pair_table::{PairIndex, SortedKeys};
+use crate::rules::rate::Remembered;
 
 /// Interval between two attempts to do what living workers are in the way of.
 const POLL: Duration = Duration::from_millis(100);
@@ -242,6 +243,17 @@ impl Facts for PgLedger {
         self.worker.ask_patiently(async |session: &mut Session| session.count_unsettled().await)
     }
 
+    fn remembered_rate(
+        &mut self,
+        account: Option<&[u8; 16]>,
+    ) -> Result<Option<Remembered>, LedgerError> {
+        let name = account.map(remembered::name_of);
+        let texts = self.worker.ask_patiently(async move |session: &mut Session| {
+            meta::remembered_rates(&session.client, &session.access.name, name.as_deref()).await
+        })?;
+        Ok(remembered::latest(texts.iter().map(String::as_str)))
+    }
+
     fn purgeable(&mut self, before: WallMs) -> Result<Purgeable, LedgerError> {
         let before = WallMs(before.0 + self.shift_ms);
         self.worker
@@ -337,6 +349,13 @@ impl Ledger for PgLedger {
     fn remember_body(&mut self, kind: BodyKind) -> Result<(), LedgerError> {
         self.worker.ask_patiently(async move |session: &mut Session| {
             meta::set(&session.client, &session.access.name, "body", kind.name()).await
+        })
+    }
+
+    fn remember_rate(&mut self, account: &[u8; 16], rate: Remembered) -> Result<(), LedgerError> {
+        let (name, text) = (remembered::name_of(account), remembered::to_text(rate));
+        self.worker.ask_patiently(async move |session: &mut Session| {
+            meta::set(&session.client, &session.access.name, &name, &text).await
         })
     }
 

@@ -8,7 +8,7 @@ use super::error::failed;
 use super::local_files::LocalFiles;
 use super::location::SharedLocation;
 use super::session::Session;
-use crate::ledger::{LedgerError, LedgerName, key};
+use crate::ledger::{LedgerError, LedgerName, key, remembered};
 use crate::rules::pair_key::CLEANING_VERSION;
 
 /// Version of the tables.
@@ -24,6 +24,19 @@ pub(super) async fn get(
 ) -> Result<Option<String>, LedgerError> {
     let row = client.query_opt("SELECT value FROM meta WHERE name = $1", &[&name]).await;
     Ok(row.map_err(|error| failed(ledger, "read", &error))?.map(|row| row.get(0)))
+}
+
+/// Returns what is remembered of the vendor's limits under this name; without a name, all of it.
+pub(super) async fn remembered_rates(
+    client: &Client,
+    ledger: &LedgerName,
+    name: Option<&str>,
+) -> Result<Vec<String>, LedgerError> {
+    let query = "SELECT value FROM meta WHERE name = $1 OR ($1 IS NULL AND name LIKE $2)";
+    let all = format!("{}%", remembered::NAMES);
+    let rows = client.query(query, &[&name, &all]).await;
+    let rows = rows.map_err(|error| failed(ledger, "read", &error))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 /// Stores a value in the `meta` table.

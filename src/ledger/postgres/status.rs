@@ -13,6 +13,7 @@ use crate::ledger::codes::{KILLED, doubt_codes};
 use crate::ledger::status::runs_under_way;
 use crate::ledger::{
     AttemptDetail, DAY_MS, DayTotal, Doubt, LedgerError, RunId, RunLine, Status, WorkerLine,
+    remembered,
 };
 use crate::model::attempt::{AttemptId, WallMs};
 use crate::model::money::Tally;
@@ -34,7 +35,9 @@ impl Session {
             let (runs, workers) = (self.run_lines().await?, self.worker_lines().await?);
             let now = self.rows("SELECT (extract(epoch FROM now()) * 1000)::int8").await?;
             let now = now.first().map_or(WallMs(0), |row| WallMs(row.get(0)));
+            let rates = meta::remembered_rates(&self.client, &self.access.name, None).await?;
             Ok(Status {
+                learned: remembered::latest(rates.iter().map(String::as_str)),
                 under_way: runs_under_way(&workers, &runs, now),
                 origin: origin.unwrap_or_default(),
                 runs,

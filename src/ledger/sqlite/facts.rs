@@ -15,13 +15,14 @@ use super::sums::{INTENT, SETTLEMENT, STANDING, damaged};
 use crate::ledger::codes::{KILLED, end_codes, text_columns};
 use crate::ledger::{
     AttemptDetail, EarlierFact, Facts, FoundRun, Identity, LedgerError, OwnAttempt, Purgeable,
-    RunId, RunRef, Standing, StartRequest,
+    RunId, RunRef, Standing, StartRequest, remembered,
 };
 use crate::model::attempt::{AttemptId, PairKey, WallMs};
 use crate::model::class::Class;
 use crate::model::texts::Texts;
 use crate::rules::estimate::History;
 use crate::rules::pair_table::{PairIndex, SortedKeys};
+use crate::rules::rate::Remembered;
 
 /// Number of standings that can be swept in about the time of one look-up.
 const SWEEP_ADVANTAGE: u64 = 20;
@@ -137,12 +138,32 @@ impl Facts for SqliteLedger {
         self.unsettled_from(self.first_unsettled()?)
     }
 
+    fn remembered_rate(
+        &mut self,
+        account: Option<&[u8; 16]>,
+    ) -> Result<Option<Remembered>, LedgerError> {
+        self.read_rate(account)
+    }
+
     fn purgeable(&mut self, before: WallMs) -> Result<Purgeable, LedgerError> {
         self.count_removable(before)
     }
 }
 
 impl SqliteLedger {
+    /// Reads what is remembered of the vendor's limits. See [`Facts::remembered_rate`].
+    pub(super) fn read_rate(
+        &self,
+        account: Option<&[u8; 16]>,
+    ) -> Result<Option<Remembered>, LedgerError> {
+        let query = "SELECT value FROM meta WHERE name = ?1 OR (?1 IS NULL AND name LIKE ?2)";
+        let mut query = self.connection.prepare(query)?;
+        let values = (account.map(remembered::name_of), format!("{}%", remembered::NAMES));
+        let texts = query.query_map(values, |row| row.get(0))?;
+        let texts: Vec<String> = texts.collect::<Result<_, _>>()?;
+        Ok(remembered::latest(texts.iter().map(String::as_str)))
+    }
+
     /// Returns the number up to which a purge may have removed attempts of a run; 0 if the run is
     /// open, because a purge keeps its attempts.
     fn purged_to_of(&self, run: RunId) -> Result<u64, LedgerError> {

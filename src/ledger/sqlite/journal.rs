@@ -15,12 +15,13 @@ use super::ledger::SqliteLedger;
 use crate::ledger::codes::text_columns;
 use crate::ledger::{
     AttemptDetail, Journal, Ledger, LedgerError, OpenRun, ProgressNote, Purged, Recorded, RunId,
-    StartEnd, StartRequest, Unrecorded,
+    StartEnd, StartRequest, Unrecorded, remembered,
 };
 use crate::model::attempt::{AttemptId, Batch, Settlement, WallMs};
 use crate::model::texts::Text;
 use crate::rules::body::BodyKind;
 use crate::rules::pair_key::PairHasher;
+use crate::rules::rate::Remembered;
 
 /// Number of batches that may wait for the writer. The engine hands over one at a time.
 const WAITING: usize = 4;
@@ -113,6 +114,12 @@ impl Ledger for SqliteLedger {
     fn remember_body(&mut self, kind: BodyKind) -> Result<(), LedgerError> {
         self.connection
             .execute("INSERT OR REPLACE INTO meta VALUES ('body', ?1)", [kind.name()])?;
+        Ok(())
+    }
+
+    fn remember_rate(&mut self, account: &[u8; 16], rate: Remembered) -> Result<(), LedgerError> {
+        let values = (remembered::name_of(account), remembered::to_text(rate));
+        self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?1, ?2)", values)?;
         Ok(())
     }
 

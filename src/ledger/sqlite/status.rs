@@ -36,6 +36,7 @@ impl ShowLedger for SqliteLedger {
             under_way: note::run_under_way(&self.path).into_iter().collect(),
             unsettled: self.unsettled_from(0)?,
             days: self.days(utc_offset_ms)?,
+            learned: self.read_rate(None)?,
         })
     }
 

@@ -19,6 +19,7 @@ use crate::model::money::Tally;
 use crate::model::texts::Text;
 use crate::rules::body::BodyKind;
 use crate::rules::pair_table::PairTable;
+use crate::rules::rate::{Learned, Remembered};
 use crate::rules::testing::key;
 
 const MATCH: Class = Class::Answered(ResultCode::Match);
@@ -380,6 +381,23 @@ fn the_body_that_was_taken_is_remembered<B: Backend>() {
     }
 }
 
+fn what_was_learned_of_the_rate_is_remembered_by_account<B: Backend>() {
+    let mut place = B::new();
+    let mut ledger = place.open(NOW).unwrap();
+    assert_eq!(ledger.remembered_rate(None).unwrap(), None);
+    let learned = |ceiling| Learned { ceiling: Some(ceiling), ..Learned::default() };
+    let at = |at, ceiling| Remembered { learned: learned(ceiling), at: WallMs(at) };
+    let [one, other] = [[1; 16], [2; 16]];
+    for (account, remembered) in [(one, at(5, 40.0)), (other, at(7, 70.0)), (one, at(6, 50.0))] {
+        ledger.remember_rate(&account, remembered).unwrap();
+    }
+    let of = |ledger: &mut B::Ledger, account| ledger.remembered_rate(account).unwrap();
+    assert_eq!(of(&mut ledger, Some(&one)), Some(at(6, 50.0)));
+    assert_eq!(of(&mut ledger, Some(&other)), Some(at(7, 70.0)));
+    assert_eq!(of(&mut ledger, Some(&[3; 16])), None);
+    assert_eq!(of(&mut ledger, None), Some(at(7, 70.0)), "the latest of any account");
+}
+
 /// Generates the tests of the suite for one ledger.
 macro_rules! suite {
     ($name:ident, $backend:ty: $($test:ident)*) => {
@@ -417,6 +435,7 @@ macro_rules! suites {
             the_end_of_a_start_is_told_until_the_next
             a_finished_run_of_a_name_is_found_and_not_begun_anew
             the_body_that_was_taken_is_remembered
+            what_was_learned_of_the_rate_is_remembered_by_account
         })*
     };
 }

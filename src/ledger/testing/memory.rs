@@ -23,6 +23,7 @@ use crate::rules::classify::charge;
 use crate::rules::estimate::History;
 use crate::rules::pair_key::PairHasher;
 use crate::rules::pair_table::{PairIndex, SortedKeys};
+use crate::rules::rate::Remembered;
 use crate::rules::tally::count;
 
 mod place;
@@ -56,6 +57,7 @@ struct Store {
     settlements: BTreeMap<u64, Settlement>,
     voids: BTreeSet<u64>,
     body: Option<BodyKind>,
+    rates: BTreeMap<[u8; 16], Remembered>,
     purged: Vec<(i64, Class)>,
     trap: Option<Trap>,
     batches: u32,
@@ -329,6 +331,16 @@ impl Facts for MemoryLedger {
         Ok((store.intents.len() - store.settlements.len()) as u64)
     }
 
+    fn remembered_rate(
+        &mut self,
+        account: Option<&[u8; 16]>,
+    ) -> Result<Option<Remembered>, LedgerError> {
+        let store = self.store.borrow();
+        let stored =
+            store.rates.iter().filter(|(of, _)| account.is_none_or(|account| *of == account));
+        Ok(stored.map(|(_, remembered)| *remembered).max_by_key(|remembered| remembered.at))
+    }
+
     fn purgeable(&mut self, before: WallMs) -> Result<Purgeable, LedgerError> {
         let store = self.store.borrow();
         let (removable, old) = store.removable(before, &store.kept_runs());
@@ -412,6 +424,16 @@ impl Ledger for MemoryLedger {
     fn remember_body(&mut self, kind: BodyKind) -> Result<(), LedgerError> {
         self.store.borrow().check_writable()?;
         self.store.borrow_mut().body = Some(kind);
+        Ok(())
+    }
+
+    fn remember_rate(
+        &mut self,
+        account: &[u8; 16],
+        remembered: Remembered,
+    ) -> Result<(), LedgerError> {
+        self.store.borrow().check_writable()?;
+        self.store.borrow_mut().rates.insert(*account, remembered);
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use super::times::Utc;
 use crate::model::attempt::WallMs;
 use crate::model::money::{Price, number, price_in_brackets};
 use crate::model::zone::Zone;
-use crate::output::words::duration;
+use crate::output::words::{duration, rounded};
 
 /// Figures of a run under way, over all its starts.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -85,9 +85,4 @@ impl Progress {
         }
         parts
     }
-}
-
-/// Formats a rate with as many digits as people need.
-pub(crate) fn rounded(rate: f64) -> String {
-    if rate < 9.95 { format!("{rate:.1}") } else { number(rate.round() as u64) }
 }

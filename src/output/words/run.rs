@@ -1,5 +1,6 @@
 //! The last words of a start, for people: the results, the costs, and what to do next.
 
+use super::limit_words;
 use super::{count, duration};
 use crate::model::funnel::Funnel;
 use crate::model::money::{number, price_in_brackets};
@@ -68,6 +69,9 @@ fn calls(out: &mut String, report: &RunReport) {
     let both: Vec<String> = again.into_iter().chain(waits).collect();
     if !both.is_empty() {
         *out += &format!("             {}\n", both.join(", "));
+    }
+    if let Some(limit) = limit_words(&report.vendor_allows) {
+        *out += &format!("             the vendor allowed {limit}\n");
     }
     let tally = &report.spending.tally;
     if tally.attempts > tally.calls {

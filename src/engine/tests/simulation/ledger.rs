@@ -17,6 +17,7 @@ use crate::rules::body::BodyKind;
 use crate::rules::estimate::History;
 use crate::rules::pair_key::PairHasher;
 use crate::rules::pair_table::{PairIndex, SortedKeys};
+use crate::rules::rate::Remembered;
 
 /// The fate of the process: when it is killed, and how much of its last write remains.
 pub(super) struct Fate {
@@ -169,6 +170,13 @@ impl<B: Backend> Facts for SimLedger<B> {
         self.read(Facts::unsettled)
     }
 
+    fn remembered_rate(
+        &mut self,
+        account: Option<&[u8; 16]>,
+    ) -> Result<Option<Remembered>, LedgerError> {
+        self.read(|ledger| ledger.remembered_rate(account))
+    }
+
     fn purgeable(&mut self, before: WallMs) -> Result<Purgeable, LedgerError> {
         self.read(|ledger| ledger.purgeable(before))
     }
@@ -209,6 +217,14 @@ impl<B: Backend> Ledger for SimLedger<B> {
 
     fn remember_body(&mut self, kind: BodyKind) -> Result<(), LedgerError> {
         self.write(|ledger| ledger.remember_body(kind))
+    }
+
+    fn remember_rate(
+        &mut self,
+        account: &[u8; 16],
+        remembered: Remembered,
+    ) -> Result<(), LedgerError> {
+        self.write(|ledger| ledger.remember_rate(account, remembered))
     }
 
     fn purge(&mut self, before: WallMs, utc_offset_ms: i64) -> Result<Purged, LedgerError> {

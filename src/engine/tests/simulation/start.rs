@@ -15,7 +15,9 @@ use super::stage::Stage;
 use super::swarm::Kind;
 use super::world::{Failure, Flags, World};
 use crate::commands::run::body_trial;
-use crate::commands::run::finish::{Ended, EndedStart, Output, SendingResult, finish};
+use crate::commands::run::finish::{
+    Ended, EndedStart, Output, SendingResult, finish, remember_body, remember_rate,
+};
 use crate::commands::stages::{ReuseRules, fold, opening};
 use crate::config::Reuse;
 use crate::engine::{Deadline, Delivery, Dispatcher, EngineOptions, NextRow, RunState};
@@ -104,7 +106,7 @@ impl<B: Backend> World<B> {
         let mut options = asked.clone();
         match self.sabotage {
             Some(Sabotage::NoBudget) => (options.max_charges, options.max_calls) = (None, None),
-            Some(Sabotage::NoRate) => options.throttle.rate = None,
+            Some(Sabotage::NoRate) => options.throttle.rate.cap = None,
             Some(Sabotage::OneMoreInFlight) => options.concurrency += 1,
             Some(Sabotage::NoWallDeadline) => {
                 options.deadline = options.deadline.map(|by| deadline_after(by.after));
@@ -273,7 +275,12 @@ impl<B: Backend> World<B> {
             &begun.run,
             report,
             false,
-            flags.body_auto,
+            |state, ledger| {
+                if flags.body_auto {
+                    remember_body(state.body, ledger);
+                }
+                remember_rate(state.learned, &[0; 16], now, ledger);
+            },
             |report, state, ledger| {
                 let (bytes, output) = self.project(begun, report, state, ledger)?;
                 checked = self.check_output(begun, state, report.stop, &bytes);

@@ -310,7 +310,8 @@ impl<B: Backend> World<B> {
         let brake = on(Kind::Brake);
         let mut options = EngineOptions { seed: dice.next(), ..calm.options };
         options.concurrency = dice.pick(&[1, 2, 3, 4, 8, 64]);
-        options.throttle.rate = dice.pick(&[None, Some(0.7), Some(10.0), Some(50.0), Some(1000.0)]);
+        options.throttle.rate.cap =
+            dice.pick(&[None, Some(0.7), Some(10.0), Some(50.0), Some(1000.0)]);
         options.retry.max_attempts = dice.pick(&[1, 2, 6, 6, 20]);
         options.deadline = deadline.then(|| deadline_after(ms(dice.below(30_000))));
         options.max_charges = budget.then(|| dice.below(40));

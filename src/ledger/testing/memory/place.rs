@@ -64,6 +64,7 @@ impl ShowLedger for MemoryLedger {
             count(days.entry(day).or_default(), class, 1);
         }
         Ok(Status {
+            learned: store.rates.values().copied().max_by_key(|remembered| remembered.at),
             under_way: Vec::new(),
             origin: "memory".to_owned(),
             runs: (1..).zip(&store.runs).map(line).collect(),

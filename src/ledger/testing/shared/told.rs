@@ -148,12 +148,14 @@ impl SharedStore {
         let lives =
             |id: StartId, row: &Start| !row.has_ended && !row.is_dead && !silent.contains(&id);
         let living = || all().filter(move |(id, row)| lives(*id, row));
+        let others = living().filter(|(id, _)| *id != me);
         let prober = living().find(|(_, row)| row.beat.left > 0).map(|(id, _)| id);
         News {
             generation: self.start(me).generation,
             has_ended: self.start(me).has_ended,
             members: living().filter(|(_, row)| row.run == run).map(|(id, _)| id).collect(),
-            rate: living().filter_map(|(_, row)| row.beat.rate).reduce(f64::min),
+            rate: others.filter_map(|(_, row)| row.beat.rate).reduce(f64::min),
+            workers: living().count() as u32,
             pause: match self.gap {
                 Some(Gap::NoPause) => Duration::ZERO,
                 _ => self.pace.paused_until.saturating_sub(now),

@@ -8,6 +8,7 @@ use crate::ledger::{
 use crate::model::attempt::WallMs;
 use crate::rules::estimate::History;
 use crate::rules::pair_table::{PairIndex, SortedKeys};
+use crate::rules::rate::Remembered;
 
 /// The facts of the ledger as a worker of a run reads them.
 pub(super) struct Reader<'a> {
@@ -59,6 +60,14 @@ impl Facts for Reader<'_> {
 
     fn unsettled(&mut self) -> Result<u64, LedgerError> {
         Ok(0)
+    }
+
+    fn remembered_rate(
+        &mut self,
+        account: Option<&[u8; 16]>,
+    ) -> Result<Option<Remembered>, LedgerError> {
+        let _ = account;
+        Ok(None)
     }
 
     fn purgeable(&mut self, _: WallMs) -> Result<Purgeable, LedgerError> {

@@ -233,7 +233,7 @@ impl World {
     fn send(&mut self, pid: Pid, process: &mut Process, ticket: Ticket) -> Result<(), String> {
         let (attempt, pair) = (ticket.attempt(), ticket.job().row.pair);
         self.checks.send(&self.store, attempt, LEASE, self.now)?;
-        let (rate, start) = (self.options.throttle.rate, attempt.start());
+        let (rate, start) = (self.options.throttle.rate.cap, attempt.start());
         self.checks.together(start, rate, LEASE, self.now)?;
         let who = self.by_pair[&pair];
         let run = process.run.0;

@@ -189,7 +189,7 @@ impl World {
     /// Decides on the files, the workers and the faults.
     fn plan(&mut self) {
         let dice = &mut self.dice;
-        let is_slow_run = self.options.throttle.rate.is_some();
+        let is_slow_run = self.options.throttle.rate.cap.is_some();
         for _ in 0..dice.between(1, 2) {
             let (from, size) = (dice.below(20), dice.between(5, if is_slow_run { 60 } else { 40 }));
             self.files.push((from..from + size).map(|who| who as usize).collect());
@@ -219,7 +219,7 @@ impl World {
             self.habits.insert(Habit::SendsDoubtsAgain);
             // It comes to the doubts last, so that they may be answered before.
             self.files[1] = self.files[0].iter().copied().rev().collect();
-            self.options.throttle.rate = Some(1.0);
+            self.options.throttle.rate.cap = Some(1.0);
             spawns = vec![(ms(100), 0), (ms(200), 0), (ms(dice.between(20_000, 30_000)), 1)];
         }
         if self.habits.contains(&Habit::SendsDoubtsAgain) || dice.one_in(3) {
@@ -367,7 +367,7 @@ fn choose_options(dice: &mut Dice, vendor: &Vendor, sabotage: Option<Sabotage>) 
         seed: dice.next(),
         ..options()
     };
-    options.throttle.rate = dice.pick(&[None, None, Some(1.0), Some(4.0)]);
+    options.throttle.rate.cap = dice.pick(&[None, None, Some(1.0), Some(4.0)]);
     options.retry.max_attempts = dice.pick(&[2, 6]);
     options.max_charges = dice.pick(&[None, None, Some(12), Some(45)]);
     if sabotage == Some(Sabotage::NoLease) {

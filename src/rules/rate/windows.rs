@@ -1,0 +1,236 @@
+//! A limit of calls in a long window, such as a minute or an hour: once the calls are used up,
+//! every call is refused until the window turns.
+//!
+//! The length of the first stop tells the length of the window, and the calls that were answered
+//! since the last turn tell how many are allowed. From then on the calls are spread evenly.
+//!
+//! Never: concerns windows of a second or less. They are an ordinary rate.
+
+use std::time::Duration;
+
+use super::counts::RecentCounts;
+use crate::model::attempt::Tick;
+
+/// Lengths that windows usually have.
+const SPANS: [Duration; 5] = [
+    Duration::from_secs(10),
+    Duration::from_secs(60),
+    Duration::from_secs(600),
+    Duration::from_secs(3600),
+    Duration::from_secs(86_400),
+];
+/// Parts of a window in which calls are counted together.
+const PARTS: u32 = 60;
+/// Shortest stop that is explained by a window, in seconds.
+const SHORTEST_STOP: Duration = Duration::from_secs(3);
+/// The same once a window is known.
+const SHORTEST_STOP_AGAIN: Duration = Duration::from_millis(1200);
+/// Part of the window's rate that is used.
+const MARGIN: f64 = 0.985;
+/// Part of the window's rate at which a refusal is blamed on the window.
+const AT_THE_WINDOW: f64 = 0.98;
+/// Difference up to which two counts tell of one limit.
+const SAME: f64 = 0.035;
+/// Longest time after a turn in which a sliding window may still free its calls slowly.
+const JUST_TURNED: Duration = Duration::from_secs(60);
+/// Number of windows without a stop before more is tried, once the window is confirmed.
+const PATIENCE: u32 = 4;
+/// First growth of the rate after such a time. Each further growth is twice as large.
+const GROWTH: f64 = 0.03;
+
+/// A window that was found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Window {
+    /// Length of the window.
+    pub span: Duration,
+    /// Number of calls that are allowed in it.
+    pub calls: f64,
+}
+
+impl Window {
+    /// Returns the rate that uses the calls up evenly, in calls a second.
+    pub fn rate(&self) -> f64 {
+        self.calls / self.span.as_secs_f64()
+    }
+}
+
+/// What is known of long windows.
+#[derive(Debug, Clone)]
+pub(super) struct Windows {
+    /// Answers by the time at which they came, for each usual length.
+    answers: [RecentCounts; 5],
+    known: Option<Known>,
+    /// Time of the last turn. Before the first one, all answers count.
+    turned_at: Tick,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    window: Window,
+    /// Rate in force because of the window, in calls a second.
+    rate: f64,
+    /// Rate that stood a whole window without a stop.
+    stood: Option<f64>,
+    /// True after a second stop has agreed with the first.
+    is_confirmed: bool,
+    /// Growth that is tried next.
+    growth: f64,
+    /// Time from which on the current rate is on trial.
+    since: Tick,
+}
+
+impl Known {
+    /// Goes back to the rate that stood a whole window. Returns `false` if no rate did, or if it is
+    /// the rate in force.
+    fn goes_back(&mut self, now: Tick) -> bool {
+        let Some(stood) = self.stood.take_if(|stood| *stood < self.rate) else { return false };
+        (self.rate, self.growth, self.since) = (stood, GROWTH, now);
+        (self.is_confirmed, self.stood) = (true, Some(stood));
+        true
+    }
+}
+
+impl Known {
+    /// Checks whether the rate in force stood a whole window that allows about these calls.
+    fn has_stood(&self, calls: f64) -> bool {
+        self.stood.is_some() && (calls / self.window.calls - 1.0).abs() <= SAME
+    }
+}
+
+/// A stop that has ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct EndedStop {
+    /// Time at which the first of the unbroken refusals left.
+    pub(super) since: Tick,
+    /// Time from the first of the unbroken refusals to the last one, or to the time to which the
+    /// vendor pointed.
+    pub(super) blocked: Duration,
+}
+
+impl Default for Windows {
+    fn default() -> Self {
+        Self::new(None)
+    }
+}
+
+impl Windows {
+    pub(super) fn new(learned: Option<Window>) -> Self {
+        let answers = SPANS.map(|span| RecentCounts::new(span / PARTS, 3 * PARTS as usize));
+        let known = learned.map(|window| {
+            let rate = MARGIN * window.rate();
+            Known {
+                window,
+                rate,
+                stood: None,
+                is_confirmed: false,
+                growth: GROWTH,
+                since: Tick::ZERO,
+            }
+        });
+        Self { answers, known, turned_at: Tick::ZERO }
+    }
+
+    /// Returns the window that was found, if there is one.
+    pub(super) fn window(&self) -> Option<Window> {
+        self.known.map(|known| known.window)
+    }
+
+    /// Returns the highest rate that the window allows, in calls a second.
+    pub(super) fn rate(&self) -> Option<f64> {
+        self.known.map(|known| known.rate)
+    }
+
+    /// Checks whether refusals at this rate are the window's.
+    pub(super) fn explains(&self, rate: f64) -> bool {
+        self.known.is_some_and(|known| rate >= AT_THE_WINDOW * known.rate)
+    }
+
+    /// Takes an answer into account.
+    pub(super) fn answered(&mut self, now: Tick) {
+        self.answers.iter_mut().for_each(|counts| counts.add(now));
+    }
+
+    /// Takes the end of a stop into account. Returns `true` if the stop was the window's: the
+    /// ordinary rate has nothing to do with it. The answers of this many workers count.
+    pub(super) fn resumed(&mut self, stop: EndedStop, workers: f64, now: Tick) -> bool {
+        let shortest = if self.known.is_some() { SHORTEST_STOP_AGAIN } else { SHORTEST_STOP };
+        if stop.blocked < shortest {
+            return false;
+        }
+        let least = self.known.map_or(Duration::ZERO, |known| known.window.span);
+        let fits = |span: &Duration| *span >= least && *span >= stop.blocked.mul_f64(0.98);
+        let span = SPANS.into_iter().find(fits).unwrap_or(SPANS[SPANS.len() - 1]);
+        let calls = workers * self.calls_in(span, stop.since, now);
+        self.turned_at = now;
+        if calls < 1.0 {
+            return false;
+        }
+        if let Some(known) = &mut self.known
+            && known.window.span == span
+            && (known.goes_back(now) || known.has_stood(calls))
+        {
+            (known.is_confirmed, known.since) = (true, now);
+            return true;
+        }
+        let window = Window { span, calls };
+        let agrees = |known: Known| {
+            known.window.span == span && (known.window.calls / calls - 1.0).abs() <= 0.1
+        };
+        let is_confirmed = self.known.is_some_and(agrees);
+        let rate = MARGIN * window.rate();
+        self.known =
+            Some(Known { window, rate, stood: None, is_confirmed, growth: GROWTH, since: now });
+        true
+    }
+
+    /// Takes unbroken refusals at this rate into account, which were over soon: the calls were used
+    /// up shortly before the window turned.
+    pub(super) fn refused(&mut self, rate: f64, now: Tick) {
+        if !self.explains(rate) || self.has_just_turned(now) {
+            return;
+        }
+        if let Some(known) = &mut self.known
+            && !known.goes_back(now)
+        {
+            known.is_confirmed = true;
+            known.rate *= MARGIN;
+        }
+    }
+
+    /// Returns the number of answers since the last turn, at most a window before they were used up.
+    fn calls_in(&self, span: Duration, used_up_at: Tick, now: Tick) -> f64 {
+        let from = self.turned_at.max(used_up_at.saturating_sub(span));
+        let counts = SPANS.iter().zip(&self.answers).find(|(of, _)| **of == span);
+        counts.map_or(0.0, |(_, counts)| f64::from(counts.between(from, now)))
+    }
+
+    /// Checks whether the window has turned a moment ago. A sliding window frees its calls as slowly
+    /// as they were made.
+    pub(super) fn has_just_turned(&self, now: Tick) -> bool {
+        let span = self.known.map_or(Duration::ZERO, |known| known.window.span);
+        now < self.turned_at + (span / 6).min(JUST_TURNED)
+    }
+
+    /// Checks whether the rate is higher than one that stood a whole window.
+    pub(super) fn tries_more(&self) -> bool {
+        self.known.is_some_and(|known| known.stood.is_some_and(|stood| stood < known.rate))
+    }
+
+    /// Lets time pass. `is_bound` is true if the window's rate is in force: another rate tells
+    /// nothing of the window. Returns `true` if the rate has grown.
+    pub(super) fn advance(&mut self, is_bound: bool, now: Tick) -> bool {
+        let Some(known) = &mut self.known else { return false };
+        if !is_bound {
+            known.since = now;
+        }
+        let patience = if known.is_confirmed { PATIENCE } else { 1 };
+        if now < known.since + known.window.span * patience {
+            return false;
+        }
+        known.stood = Some(known.rate);
+        known.rate *= 1.0 + known.growth;
+        known.growth = (known.growth * 2.0).min(1.0);
+        known.since = now;
+        true
+    }
+}
