@@ -293,8 +293,10 @@ fn exit_codes() {
     assert!(quiet.stdout.contains("file_scientific"), "the plan is what was asked for");
     assert_eq!(quiet.stderr, "");
     // The last lines are the price, the time and what is wrong, so that they stay on a screen.
-    let good = place
-        .ceknik(&[&["plan", "good.csv", "--price", "1,5rb", "--tax", "ppn"], &base[..]].concat());
+    let good = place.ceknik(
+        &[&["plan", "good.csv", "--rate", "10", "--price", "1,5rb", "--tax", "ppn"], &base[..]]
+            .concat(),
+    );
     let last: Vec<String> = good.exits(0).stdout.lines().map(str::to_owned).collect();
     let begins = [
         "price      at most Rp3.000",

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use Asked::{Auto, Times, Unlimited};
+
 use super::controllers::Controller;
 use super::simulation::{AsksToWait, Log, Setting, play};
 use super::vendors::Limiter;
@@ -12,13 +14,19 @@ const HOUR: u64 = 3600;
 
 /// The rate that the user asks for.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Asked {
+pub(crate) enum Asked {
     /// `--rate auto`.
     Auto,
     /// `--rate N`, this many times the limit.
     Times(f64),
     /// `--rate unlimited`.
     Unlimited,
+}
+
+impl std::fmt::Display for Case {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(to, "{} {}", self.vendor, self.asked)
+    }
 }
 
 impl std::fmt::Display for Asked {
@@ -33,7 +41,7 @@ impl std::fmt::Display for Asked {
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Measure {
+pub(crate) enum Measure {
     /// The whole run, and from its 30th second on.
     Whole,
     /// From this second on.
@@ -51,32 +59,32 @@ pub enum Measure {
 
 /// What must be reached, in percent.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Bar {
+pub(crate) struct Bar {
     /// Least share of the allowed calls that are answered.
-    pub answered: f64,
+    pub(crate) answered: f64,
     /// Least of the second figure of the measure.
-    pub second: f64,
+    pub(crate) second: f64,
     /// Largest share of the calls that are refused, from the tenth second on.
-    pub refused: f64,
+    pub(crate) refused: f64,
 }
 
 /// A case.
 #[derive(Debug, Clone)]
-pub struct Case {
+pub(crate) struct Case {
     /// Name of the vendor.
-    pub vendor: String,
+    pub(crate) vendor: String,
     /// Calls a second that it allows.
-    pub limit: f64,
+    pub(crate) limit: f64,
     /// The rate that is asked for.
-    pub asked: Asked,
-    pub kind: Kind,
-    pub measure: Measure,
-    pub bar: Bar,
+    pub(crate) asked: Asked,
+    pub(crate) kind: Kind,
+    pub(crate) measure: Measure,
+    pub(crate) bar: Bar,
 }
 
 /// The behaviour of a vendor.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A bucket that stores a second.
     Bucket,
     /// A fixed window of this many seconds.
@@ -87,7 +95,9 @@ pub enum Kind {
     Spacing,
     /// A fixed window that tells with each refusal when it turns.
     FixedTold(u64),
-    /// A sliding window of a minute, and twice the rate in a second.
+    /// A sliding window that tells with each refusal when its first call is free again.
+    SlidingTold(u64),
+    /// A window of a minute, and twice the rate in a second.
     SecondAndMinute,
     /// A bucket or a fixed second that changes.
     Changing { is_fixed: bool },
@@ -111,83 +121,133 @@ const fn bar(answered: f64, second: f64, refused: f64) -> Bar {
     Bar { answered, second, refused }
 }
 
+/// Every way to ask, and the two that most cases have.
+const ANY: [Asked; 5] = [Auto, Times(1.1), Times(5.0), Times(20.0), Unlimited];
+const SOME: [Asked; 2] = [Auto, Times(5.0)];
+
 /// Returns all cases.
-pub fn all() -> Vec<Case> {
+pub(crate) fn all() -> Vec<Case> {
+    [of_a_second(), of_a_window(), moving(), unusual()].concat()
+}
+
+/// A vendor that is asked in several ways.
+#[derive(Debug, Clone, Copy)]
+struct Vendor<'a> {
+    name: &'a str,
+    kind: Kind,
+    limit: f64,
+}
+
+impl Vendor<'_> {
+    fn asked(self, all: &[Asked], measure: Measure, bar: Bar) -> Vec<Case> {
+        let Self { name, kind, limit } = self;
+        let vendor = format!("{name} {}", per_second(limit));
+        let case = |asked| Case { vendor: vendor.clone(), limit, asked, kind, measure, bar };
+        all.iter().copied().map(case).collect()
+    }
+}
+
+/// Limits of a second.
+fn of_a_second() -> Vec<Case> {
     let mut cases = Vec::new();
-    let mut add = |vendor: &str, kind, limit: f64, asked: &[Asked], measure, bar| {
-        cases.extend(asked.iter().map(|asked| Case {
-            vendor: format!("{vendor} {}", per_second(limit)),
-            limit,
-            asked: *asked,
-            kind,
-            measure,
-            bar,
-        }));
-    };
-    use Asked::{Auto, Times, Unlimited};
-    let any = [Auto, Times(1.1), Times(5.0), Times(20.0), Unlimited];
-    let some = [Auto, Times(5.0)];
-    let seconds =
-        [("token bucket", Kind::Bucket), ("fixed second", Kind::Fixed(1)), ("sliding second", Kind::Sliding(1))];
-    for (vendor, kind) in seconds {
-        add(vendor, kind, 5.0, &some, Measure::Whole, bar(93.0, 93.0, 1.0));
+    for (name, kind) in [
+        ("token bucket", Kind::Bucket),
+        ("fixed second", Kind::Fixed(1)),
+        ("sliding second", Kind::Sliding(1)),
+    ] {
+        let vendor = |limit| Vendor { name, kind, limit };
+        cases.extend(vendor(5.0).asked(&SOME, Measure::Whole, bar(93.0, 93.0, 1.0)));
         for (limit, refused) in [(50.0, 0.6), (200.0, 0.3), (1000.0, 0.3)] {
-            add(vendor, kind, limit, &any, Measure::Whole, bar(95.0, 96.0, refused));
+            cases.extend(vendor(limit).asked(&ANY, Measure::Whole, bar(95.0, 96.0, refused)));
         }
     }
     for (limit, least) in [(5.0, 93.0), (50.0, 80.0), (200.0, 94.0), (1000.0, 94.0)] {
-        let bar = bar(least, least, 1.0);
-        add("strict spacing", Kind::Spacing, limit, &some, Measure::Whole, bar);
+        let vendor = Vendor { name: "strict spacing", kind: Kind::Spacing, limit };
+        cases.extend(vendor.asked(&ANY, Measure::Whole, bar(least, least, 1.0)));
     }
-    for (span, calls, name) in [(MINUTE, 3000.0, "minute"), (HOUR, 20_000.0, "hour")] {
-        let limit = calls / span as f64;
-        let (bar, after) = (bar(95.0, 0.0, 1.2), Measure::After(span));
-        add(&format!("fixed {name}"), Kind::Fixed(span), limit, &some, after, bar);
-        add(&format!("sliding {name}"), Kind::Sliding(span), limit, &some, after, bar);
-        add(&format!("fixed {name}, told"), Kind::FixedTold(span), limit, &some, after, bar);
+    cases
+}
+
+/// Limits of a minute and of an hour.
+fn of_a_window() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (span, calls, long) in [(MINUTE, 3000.0, "minute"), (HOUR, 20_000.0, "hour")] {
+        for (name, kind) in [
+            (format!("fixed {long}"), Kind::Fixed(span)),
+            (format!("sliding {long}"), Kind::Sliding(span)),
+            (format!("fixed {long}, told"), Kind::FixedTold(span)),
+            (format!("sliding {long}, told"), Kind::SlidingTold(span)),
+        ] {
+            let vendor = Vendor { name: &name, kind, limit: calls / span as f64 };
+            cases.extend(vendor.asked(&SOME, Measure::After(span), bar(95.0, 0.0, 1.2)));
+        }
     }
-    let together = Kind::SecondAndMinute;
-    let after = Measure::After(MINUTE);
-    add("second and minute", together, 50.0, &some, after, bar(92.0, 0.0, 1.2));
-    for is_fixed in [false, true] {
-        let of = |name: &str| format!("{name}, {}", if is_fixed { "fixed second" } else { "bucket" });
-        let changes = Measure::Changes { halved: 200, doubled: 400 };
+    let both = Vendor { name: "second and minute", kind: Kind::SecondAndMinute, limit: 50.0 };
+    cases.extend(both.asked(&SOME, Measure::After(MINUTE), bar(92.0, 0.0, 1.2)));
+    cases
+}
+
+/// Limits that move.
+fn moving() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (is_fixed, of, least) in [(false, "bucket", 90.0), (true, "fixed second", 88.0)] {
+        let (changing, shared) = (format!("halves, doubles, {of}"), format!("neighbour, {of}"));
         let kind = Kind::Changing { is_fixed };
-        add(&of("halves, doubles"), kind, 200.0, &some, changes, bar(95.0, 90.0, 1.0));
-        let least = if is_fixed { 88.0 } else { 90.0 };
-        let kind = Kind::Neighbour { is_fixed };
-        add(&of("neighbour"), kind, 200.0, &[Auto], Measure::Left, bar(least, 0.0, 2.0));
-        let kind = Kind::Waits { is_fixed };
-        add(&of("Retry-After 2"), kind, 200.0, &some[1..], Measure::Whole, bar(85.0, 85.0, 0.5));
+        let vendor = Vendor { name: &changing, kind, limit: 200.0 };
+        let measure = Measure::Changes { halved: 200, doubled: 400 };
+        cases.extend(vendor.asked(&SOME, measure, bar(95.0, 90.0, 1.0)));
+        let vendor = Vendor { name: &shared, kind: Kind::Neighbour { is_fixed }, limit: 200.0 };
+        cases.extend(vendor.asked(&[Auto], Measure::Left, bar(least, 0.0, 2.0)));
     }
-    add("1 in 500 at random", Kind::Random, 500.0, &[Times(1.0)], Measure::Whole, bar(95.0, 95.0, 0.3));
+    cases
+}
+
+/// Vendors that refuse, wait or answer in another way, and several machines.
+fn unusual() -> Vec<Case> {
+    let random = Vendor { name: "1 in 500 at random", kind: Kind::Random, limit: 500.0 };
+    let mut cases = random.asked(&[Times(1.0)], Measure::Whole, bar(95.0, 95.0, 0.3));
+    for (is_fixed, name) in
+        [(false, "Retry-After 2, bucket"), (true, "Retry-After 2, fixed second")]
+    {
+        let vendor = Vendor { name, kind: Kind::Waits { is_fixed }, limit: 200.0 };
+        cases.extend(vendor.asked(&[Times(5.0)], Measure::Whole, bar(85.0, 85.0, 0.5)));
+    }
     for limit in [50.0, 200.0] {
-        add("refusals count", Kind::Counting, limit, &some[1..], Measure::Whole, bar(92.0, 92.0, 1.3));
-        add("a queue", Kind::Queue, limit, &[Auto], Measure::Queue, bar(95.0, 25.0, 0.0));
+        let counting = Vendor { name: "refusals count", kind: Kind::Counting, limit };
+        cases.extend(counting.asked(&[Times(5.0)], Measure::Whole, bar(92.0, 92.0, 1.3)));
+        let queue = Vendor { name: "a queue", kind: Kind::Queue, limit };
+        cases.extend(queue.asked(&[Auto], Measure::Queue, bar(95.0, 25.0, 0.0)));
     }
-    for (vendor, kind) in [("4 machines, bucket", Kind::FourBucket), ("4 machines, sliding", Kind::FourSliding)] {
-        add(vendor, kind, 200.0, &[Auto], Measure::Machines, bar(90.0, 33.3, 1.8));
+    for (name, kind) in
+        [("4 machines, bucket", Kind::FourBucket), ("4 machines, sliding", Kind::FourSliding)]
+    {
+        let vendor = Vendor { name, kind, limit: 200.0 };
+        cases.extend(vendor.asked(&[Auto], Measure::Machines, bar(90.0, 33.3, 1.8)));
     }
     cases
 }
 
 fn per_second(limit: f64) -> String {
-    if limit < 10.0 && limit.fract() > 0.0 { format!("{limit:.1}/s") } else { format!("{limit:.0}/s") }
+    if limit < 10.0 && limit.fract() > 0.0 {
+        format!("{limit:.1}/s")
+    } else {
+        format!("{limit:.0}/s")
+    }
 }
 
 /// What a run has reached, in percent.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Reached {
-    pub answered: f64,
-    pub second: f64,
-    pub refused: f64,
+pub(crate) struct Reached {
+    pub(crate) answered: f64,
+    pub(crate) second: f64,
+    pub(crate) refused: f64,
     /// Refusals before the tenth second, in percent of those that are allowed.
-    pub early: f64,
+    pub(crate) early: f64,
 }
 
 impl Case {
     /// Returns the rate that is asked for; `None` if it has no limit.
-    pub fn rate(&self) -> Option<f64> {
+    pub(crate) fn rate(&self) -> Option<f64> {
         match self.asked {
             Asked::Auto | Asked::Unlimited => None,
             Asked::Times(times) => Some(times * self.limit),
@@ -200,14 +260,20 @@ impl Case {
 
     fn seconds(&self) -> u64 {
         match self.kind {
-            Kind::Fixed(HOUR) | Kind::Sliding(HOUR) | Kind::FixedTold(HOUR) => 4 * HOUR,
-            Kind::Fixed(MINUTE) | Kind::Sliding(MINUTE) | Kind::FixedTold(MINUTE) => 1200,
+            Kind::Fixed(HOUR)
+            | Kind::Sliding(HOUR)
+            | Kind::FixedTold(HOUR)
+            | Kind::SlidingTold(HOUR) => 4 * HOUR,
+            Kind::Fixed(MINUTE)
+            | Kind::Sliding(MINUTE)
+            | Kind::FixedTold(MINUTE)
+            | Kind::SlidingTold(MINUTE) => 20 * MINUTE,
             _ => 600,
         }
     }
 
     /// Makes the vendor of a seed.
-    pub fn setting(&self, seed: u64) -> Setting {
+    pub(crate) fn setting(&self, seed: u64) -> Setting {
         let mut dice = fastrand::Rng::with_seed(seed.wrapping_mul(0x9e37_79b9) ^ 0xcafe);
         // From 20 to 300 ms, evenly on a logarithmic scale.
         let latency = Duration::from_secs_f64(0.02 * 15.0_f64.powf(dice.f64()));
@@ -221,7 +287,7 @@ impl Case {
             Kind::Fixed(span) | Kind::FixedTold(span) => {
                 Limiter::fixed(Duration::from_secs(span), limit * span as f64, &mut dice)
             }
-            Kind::Sliding(span) => {
+            Kind::Sliding(span) | Kind::SlidingTold(span) => {
                 Limiter::sliding(Duration::from_secs(span), limit * span as f64, false)
             }
             Kind::FourSliding => Limiter::sliding(SECOND, limit, false),
@@ -231,9 +297,9 @@ impl Case {
                 Limiter::fixed(SECOND, 2.0 * limit, &mut dice),
                 Limiter::fixed(Duration::from_secs(MINUTE), limit * MINUTE as f64, &mut dice),
             ]),
-            Kind::Changing { is_fixed } | Kind::Neighbour { is_fixed } | Kind::Waits { is_fixed } => {
-                second(is_fixed, &mut dice)
-            }
+            Kind::Changing { is_fixed }
+            | Kind::Neighbour { is_fixed }
+            | Kind::Waits { is_fixed } => second(is_fixed, &mut dice),
             Kind::Random | Kind::Queue => Limiter::None,
         };
         let mut setting = Setting::new(limiter, self.seconds(), latency, seed);
@@ -242,7 +308,9 @@ impl Case {
             setting.in_flight = 512;
         }
         match self.kind {
-            Kind::FixedTold(_) => setting.asks_to_wait = AsksToWait::UntilTheTurn,
+            Kind::FixedTold(_) | Kind::SlidingTold(_) => {
+                setting.asks_to_wait = AsksToWait::UntilTheTurn
+            }
             Kind::Waits { .. } => setting.asks_to_wait = AsksToWait::Always(2 * SECOND),
             Kind::Random => setting.refuses = 1.0 / 500.0,
             Kind::Queue => setting.serves = Some(limit),
@@ -257,7 +325,11 @@ impl Case {
     }
 
     /// Plays a run, and measures it.
-    pub fn reached<C: Controller>(&self, seed: u64, controller: &dyn Fn(&Self) -> C) -> Reached {
+    pub(crate) fn reached<C: Controller>(
+        &self,
+        seed: u64,
+        controller: &dyn Fn(&Self) -> C,
+    ) -> Reached {
         let setting = self.setting(seed);
         let controllers = (0..self.machines()).map(|_| controller(self)).collect();
         self.measured(&setting, &play(setting.clone(), controllers))
@@ -290,7 +362,10 @@ impl Case {
                 let mut took: Vec<f32> = logs.iter().flat_map(|log| log.took.clone()).collect();
                 took.sort_unstable_by(f32::total_cmp);
                 let median = took.get(took.len() / 2).copied().unwrap_or_default();
-                (share(0, seconds, limit), 100.0 * setting.latency.as_secs_f64() / f64::from(median))
+                (
+                    share(0, seconds, limit),
+                    100.0 * setting.latency.as_secs_f64() / f64::from(median),
+                )
             }
             Measure::Machines => {
                 let of: Vec<f64> = logs.iter().map(|log| log.answered(0, seconds)).collect();

@@ -4,42 +4,43 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
+use ceknik::engine::Gate;
+use ceknik::rules::permit::Permit;
+
 use super::controllers::Controller;
 use super::vendors::Limiter;
-use super::Gate;
-use super::Permit;
 
 /// Settings of a simulated run.
 #[derive(Debug, Clone)]
-pub struct Setting {
-    pub seconds: u64,
+pub(crate) struct Setting {
+    pub(crate) seconds: u64,
     /// Most calls in flight.
-    pub in_flight: usize,
-    pub limiter: Limiter,
+    pub(crate) in_flight: usize,
+    pub(crate) limiter: Limiter,
     /// The round trip.
-    pub latency: Duration,
+    pub(crate) latency: Duration,
     /// Calls that are served a second, in the order of their arrival; more have to wait.
-    pub serves: Option<f64>,
+    pub(crate) serves: Option<f64>,
     /// Share of the calls that are refused at random.
-    pub refuses: f64,
+    pub(crate) refuses: f64,
     /// Wait that is asked for with a refusal.
-    pub asks_to_wait: AsksToWait,
+    pub(crate) asks_to_wait: AsksToWait,
     /// Times at which the limit changes by a factor.
-    pub changes: Vec<(u64, f64)>,
+    pub(crate) changes: Vec<(u64, f64)>,
     /// Rates of another caller of the same account, each for a time.
-    pub neighbour: Option<(u64, Vec<f64>)>,
-    pub seed: u64,
+    pub(crate) neighbour: Option<(u64, Vec<f64>)>,
+    pub(crate) seed: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum AsksToWait {
+pub(crate) enum AsksToWait {
     Never,
     Always(Duration),
     UntilTheTurn,
 }
 
 impl Setting {
-    pub fn new(limiter: Limiter, seconds: u64, latency: Duration, seed: u64) -> Self {
+    pub(crate) fn new(limiter: Limiter, seconds: u64, latency: Duration, seed: u64) -> Self {
         Self {
             seconds,
             in_flight: 256,
@@ -60,18 +61,18 @@ const JITTER: f64 = 0.0005;
 
 /// What happened in each second at one machine.
 #[derive(Debug, Clone, Default)]
-pub struct Log {
-    pub answered: Vec<u32>,
-    pub refused: Vec<u32>,
+pub(crate) struct Log {
+    pub(crate) answered: Vec<u32>,
+    pub(crate) refused: Vec<u32>,
     /// Round trips of answered calls, in seconds.
-    pub took: Vec<f32>,
+    pub(crate) took: Vec<f32>,
 }
 
 impl Log {
-    pub fn answered(&self, from: u64, until: u64) -> f64 {
+    pub(crate) fn answered(&self, from: u64, until: u64) -> f64 {
         sum(&self.answered, from, until)
     }
-    pub fn refused(&self, from: u64, until: u64) -> f64 {
+    pub(crate) fn refused(&self, from: u64, until: u64) -> f64 {
         sum(&self.refused, from, until)
     }
 }
@@ -98,7 +99,7 @@ struct Machine<C> {
 }
 
 /// Plays the machines. Returns what happened at each.
-pub fn play<C: Controller>(setting: Setting, controllers: Vec<C>) -> Vec<Log> {
+pub(crate) fn play<C: Controller>(setting: Setting, controllers: Vec<C>) -> Vec<Log> {
     let count = controllers.len();
     let machine = |controller: C| Machine {
         gate: Gate::new(controller.rate()),
@@ -271,4 +272,3 @@ impl<C: Controller> World<C> {
         }
     }
 }
-

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// A limit on calls, as vendors count them.
 #[derive(Debug, Clone)]
-pub enum Limiter {
+pub(crate) enum Limiter {
     /// Tokens for a second's calls are stored. Each call takes one.
     Bucket {
         /// Calls a second.
@@ -31,29 +31,29 @@ pub enum Limiter {
 
 impl Limiter {
     /// A bucket that stores `seconds` of calls, and is full at first.
-    pub fn bucket(rate: f64, seconds: f64) -> Self {
+    pub(crate) fn bucket(rate: f64, seconds: f64) -> Self {
         let size = (rate * seconds).max(1.0);
         Self::Bucket { rate, size, tokens: size, at: Duration::ZERO }
     }
 
     /// A window that turns at a moment that `seed` chooses.
-    pub fn fixed(span: Duration, calls: f64, dice: &mut fastrand::Rng) -> Self {
+    pub(crate) fn fixed(span: Duration, calls: f64, dice: &mut fastrand::Rng) -> Self {
         let offset = span.mul_f64(dice.f64());
         Self::Fixed { span, calls, offset, window: 0, used: 0.0 }
     }
 
     /// A sliding window.
-    pub const fn sliding(span: Duration, calls: f64, counts_refused: bool) -> Self {
+    pub(crate) const fn sliding(span: Duration, calls: f64, counts_refused: bool) -> Self {
         Self::Sliding { span, calls, counts_refused, log: VecDeque::new() }
     }
 
     /// Strict distances.
-    pub const fn spacing(rate: f64) -> Self {
+    pub(crate) const fn spacing(rate: f64) -> Self {
         Self::Spacing { rate, due: Duration::ZERO }
     }
 
     /// Changes the limit by a factor.
-    pub fn scale(&mut self, factor: f64) {
+    pub(crate) fn scale(&mut self, factor: f64) {
         match self {
             Self::Bucket { rate, size, tokens, .. } => {
                 *rate *= factor;
@@ -98,7 +98,7 @@ impl Limiter {
     }
 
     /// Decides on a call that arrives now.
-    pub fn admit(&mut self, now: Duration) -> bool {
+    pub(crate) fn admit(&mut self, now: Duration) -> bool {
         let passes = self.would_admit(now);
         if passes {
             self.count(now);
@@ -123,7 +123,7 @@ impl Limiter {
 
     /// Returns the time until which a refused call has to wait for a long window to turn; `None` if
     /// the limit has none.
-    pub fn turns_at(&self, now: Duration) -> Option<Duration> {
+    pub(crate) fn turns_at(&self, now: Duration) -> Option<Duration> {
         match self {
             Self::Fixed { span, offset, window, .. } => {
                 let next = Duration::from_secs_f64((*window + 1) as f64 * span.as_secs_f64());

@@ -1,7 +1,7 @@
 //! The rate of calls: what the user has chosen, and the policy that follows from it.
 
 use crate::cli::{CallRate, PaceArgs};
-use crate::rules::rate::{Learned, RatePolicy, RateStart};
+use crate::rules::rate::{Learned, RateFinder, RatePolicy, RateStart};
 
 /// Highest rate of `--rate auto`, unless `--rate-max` is given, in calls a second. It is ten times
 /// the fixed rate of earlier versions. It is also far below what one busy web page asks for, and it
@@ -56,7 +56,7 @@ impl RateChoice {
 
     /// Returns the rate of the first calls, in calls a second; `None` is unlimited.
     pub fn first(&self, learned: Option<Learned>) -> Option<f64> {
-        self.policy(learned).first_rate()
+        RateFinder::new(self.policy(learned)).rate()
     }
 }
 

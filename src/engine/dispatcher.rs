@@ -343,7 +343,7 @@ impl Dispatcher {
     /// available rows and wants another one.
     fn plan(&mut self, now: Tick, wall: WallMs) -> bool {
         while self.stop.is_none() && self.may_plan(now, wall) {
-            let Some(job) = self.work.next(self.pace.is_stopped(), now) else {
+            let Some(job) = self.work.next(now) else {
                 return self.wants_row();
             };
             match self.budget.reserve() {

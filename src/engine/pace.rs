@@ -78,11 +78,6 @@ impl Pace {
         self.throttle.learned()
     }
 
-    /// Checks whether every call is refused, so that one at a time is tried.
-    pub(super) const fn is_stopped(&self) -> bool {
-        self.throttle.is_stopped()
-    }
-
     /// Checks whether calls may be sent now, apart from the rate.
     fn permit(&self, now: Tick) -> Permit {
         self.breaker.permit(now).and(self.throttle.permit(now))

@@ -93,11 +93,9 @@ impl Work {
     }
 
     /// Returns the row that is to be sent next: the urgent row, a retry that is due, or the next
-    /// row of the input. With `prefers_new`, the next row of the input comes before a retry: where
-    /// every call is refused, no row must use up its sends.
-    pub(super) fn next(&mut self, prefers_new: bool, now: Tick) -> Option<Job> {
-        let has_first = self.urgent.is_some() || (prefers_new && self.row.is_some());
-        if !has_first && self.next_due().is_some_and(|due| due <= now) {
+    /// row of the input.
+    pub(super) fn next(&mut self, now: Tick) -> Option<Job> {
+        if self.urgent.is_none() && self.next_due().is_some_and(|due| due <= now) {
             return self.waiting.pop_first().map(|(_, job)| job);
         }
         self.urgent.take().or_else(|| self.row.take())

@@ -126,11 +126,6 @@ impl Throttle {
         self.paused_until.max(self.finder.opens_at())
     }
 
-    /// Checks whether every call is refused, so that one at a time is tried.
-    pub const fn is_stopped(&self) -> bool {
-        self.finder.stopped_since().is_some()
-    }
-
     /// Returns the begin and the end of the pause that is under way, if it is worth to be shown. The
     /// end is `None` while a call finds out.
     pub fn pause(&self, now: Tick) -> Option<(Tick, Option<Tick>)> {
@@ -219,7 +214,7 @@ impl Throttle {
             }
             _ => {}
         }
-        self.told.change(self.learned(), now).map(ThrottleChange::Limit)
+        self.told.change(self.finder.confirmed(), now).map(ThrottleChange::Limit)
     }
 
     /// Returns the longest time of refusals without a success.

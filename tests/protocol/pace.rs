@@ -164,6 +164,16 @@ async fn an_unreadable_retry_after_is_ignored() {
 }
 
 #[tokio::test]
+async fn a_long_wait_is_told_once_and_its_end_too() {
+    let vendor = Vendor::answering(&[rate_limited().with("retry-after", "4"), code("01")]).await;
+    let place = Workspace::new();
+    place.write("in.csv", people_csv([1001, 1002, 1003]));
+    let said = run(&place, &vendor, &["--log", "json"]).exits(0).stderr;
+    let told = |name: &str| said.matches(&format!("\"event\":\"{name}\"")).count();
+    assert_eq!((told("rate_limited"), told("resumed")), (1, 1), "{said}");
+}
+
+#[tokio::test]
 async fn throttling_without_retry_after_stops_the_run_after_the_longest_outage() {
     let vendor = Vendor::answering(&[rate_limited()]).await;
     let place = Workspace::new();

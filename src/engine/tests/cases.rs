@@ -106,6 +106,33 @@ fn a_rate_limit_pauses_all_lowers_the_rate_and_uses_no_attempt() {
     assert!((55..=99).contains(&after), "{after} in a second after the pause");
 }
 
+/// A vendor whose calls of an hour are used up after the first second.
+fn hour_used_up(call: &Call) -> Answer {
+    let is_used_up = call.at > secs(1) && call.at < secs(3300);
+    Answer::say(if is_used_up { SLOWER } else { MATCH })
+}
+
+#[test]
+fn a_used_up_hour_is_waited_for_one_call_at_a_time() {
+    let mut world = Story::new(options(), 0..400, hour_used_up);
+    let outcome = world.play();
+    assert_eq!((outcome.stop, outcome.tally.confirmed), (None, 400));
+    let tests = times(&world).into_iter().filter(|at| *at > secs(10) && *at < secs(3300)).count();
+    assert!((60..200).contains(&tests), "{tests} test calls in an hour");
+    assert!(outcome.learned.window.is_some(), "{:?}", outcome.learned);
+}
+
+#[test]
+fn the_last_row_outlasts_a_used_up_hour() {
+    let vendor = |call: &Call| match call.pair {
+        0 => Answer::say(MATCH),
+        _ if call.at < secs(3300) => Answer::say(SLOWER),
+        _ => Answer::say(MATCH),
+    };
+    let outcome = Story::new(options(), [0, 1], vendor).play();
+    assert_eq!((outcome.stop, outcome.tally.confirmed), (None, 2));
+}
+
 #[test]
 fn a_stop_on_the_last_send_of_a_pair_gives_it_up() {
     // `Story::play` checks that the outcome is what the next start reads.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Learned, Window};
+use super::learned::Learned;
+use super::windows::Window;
 use crate::model::attempt::Tick;
 
 /// Part by which a limit must move to be told again.

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use crate::model::attempt::Tick;
 
+/// A second.
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+
 /// Numbers of events in the latest cells of time.
 #[derive(Debug, Clone)]
 pub(super) struct RecentCounts {

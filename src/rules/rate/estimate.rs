@@ -1,6 +1,6 @@
 //! The estimate of the vendor's limit from the calls of one incident.
 
-use super::HELD;
+use super::belief::HELD;
 use super::sample::Pattern;
 
 /// Most of the rate that was refused which an estimate may be.
@@ -8,6 +8,12 @@ const BELOW_REFUSED: f64 = 0.99;
 /// Least part of the last level that passed, and of the rate, when a run begins.
 const START_PASSED: f64 = 0.9;
 const START_RATE: f64 = 0.375;
+/// Calls above the ceiling that no vendor has stored, in seconds of the ceiling.
+pub(super) const STORED: f64 = 3.0;
+/// Growth of a ceiling above which far more calls passed than a vendor could have stored.
+const CREEPS: f64 = 1.15;
+/// Number of calls that are too few for a share.
+const FEW: u32 = 30;
 /// Part of the rate that each refusal of a sample may take away: a small sample may not cut deep.
 const CUT_A_REFUSAL: f64 = 0.03;
 
@@ -73,14 +79,29 @@ pub(super) fn estimate(evidence: &Evidence) -> Estimate {
 }
 
 fn told_by_pattern(evidence: &Evidence) -> f64 {
-    match evidence.pattern.is_spread() {
+    let is_spread = match evidence.begun {
+        Begun::Asked => evidence.pattern.is_spread_thinly(),
+        Begun::Start { .. } | Begun::Known => evidence.pattern.is_spread(),
+    };
+    match is_spread {
         true => evidence.rate * (1.0 - evidence.pattern.share()),
         false => evidence.in_last_second,
     }
 }
 
-/// A rate above the one that stood was refused: that can only raise the ceiling.
+/// A rate above the one that stood was refused: that can only raise the ceiling. It must rise if far
+/// more calls passed than a vendor could have stored, whatever explains the refusals.
 fn above_what_stood(evidence: &Evidence, least: f64) -> Estimate {
+    let Evidence { rate, surplus, .. } = *evidence;
+    let told = by_what_stood(evidence, least);
+    let crept = (CREEPS * least).min((least * rate).sqrt());
+    match surplus >= STORED && told.ceiling < crept {
+        true => Estimate { ceiling: crept, basis: Basis::Between },
+        false => told,
+    }
+}
+
+fn by_what_stood(evidence: &Evidence, least: f64) -> Estimate {
     let Evidence { rate, pattern, in_last_second, surplus, .. } = *evidence;
     let is_spread = pattern.is_spread();
     let told = told_by_pattern(evidence);
@@ -88,12 +109,13 @@ fn above_what_stood(evidence: &Evidence, least: f64) -> Estimate {
         1 => rate > 1.08 * least && surplus < 0.6,
         _ => rate > 1.04 * least,
     };
+    // A limiter that demands distances lets half of such calls pass, whatever its limit is.
+    let is_halved = told < least && rate > 1.3 * least && pattern.before_last < FEW;
     if !is_spread && rate > 1.1 * least && in_last_second > 1.02 * least {
         Estimate { ceiling: in_last_second, basis: Basis::Pattern }
-    } else if pattern.refused > 1 && is_spread && told >= 0.9 * least {
+    } else if pattern.refused > 1 && is_spread && told >= 0.9 * least && !is_halved {
         Estimate { ceiling: told.max(least), basis: Basis::Pattern }
     } else if is_far_above {
-        // A limiter that demands distances refuses half of such calls, whatever its limit.
         Estimate { ceiling: (least * rate).sqrt(), basis: Basis::Between }
     } else {
         Estimate { ceiling: least, basis: Basis::Stood }

@@ -3,8 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::SECOND;
-use super::counts::RecentCounts;
+use super::counts::{RecentCounts, SECOND};
 use crate::model::attempt::Tick;
 
 /// Number of changes of the rate that are remembered.
@@ -49,6 +48,11 @@ impl RateHistory {
             self.sending_since = Some(now);
         }
         self.sends.add(now);
+    }
+
+    /// Returns the time of the first call since the last pause.
+    pub(super) const fn sending_since(&self) -> Option<Tick> {
+        self.sending_since
     }
 
     /// Returns the rate in force when a call left; `None` if there was no limit.

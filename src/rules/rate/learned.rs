@@ -1,6 +1,6 @@
 //! What a run has found out about the vendor's limits, and how long it is believed.
 
-use super::Window;
+use super::windows::Window;
 use crate::model::attempt::WallMs;
 
 /// Time after which what was learned is forgotten, in milliseconds: two weeks. A vendor may have

@@ -88,9 +88,18 @@ impl Pattern {
     /// Checks whether refusals are spread among answers, as by a limiter that lets calls pass
     /// evenly. Otherwise they are unbroken, as in a window whose calls are used up.
     pub(super) fn is_spread(&self) -> bool {
+        self.share() < 0.9 && self.has_short_runs()
+    }
+
+    /// The same if the rate may be far above the limit, so that nearly every call is refused.
+    pub(super) fn is_spread_thinly(&self) -> bool {
+        (self.share() < 0.9 || self.runs >= 4) && self.has_short_runs()
+    }
+
+    /// Checks whether runs of refusals are about as long as chance makes them.
+    fn has_short_runs(&self) -> bool {
         let share = self.share();
         let longest = 1.0 + 2.0 * (share / (1.0 - share)).max(1.0);
-        let is_mixed = share < 0.9 || self.runs >= 4;
-        is_mixed && f64::from(self.refused) / f64::from(self.runs) <= longest
+        f64::from(self.refused) / f64::from(self.runs) <= longest
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Belief;
+use super::belief::Belief;
 use super::windows::EndedStop;
 use crate::model::attempt::Tick;
 use crate::rules::permit::Permit;

@@ -158,6 +158,10 @@ impl Windows {
             return false;
         }
         let least = self.known.map_or(Duration::ZERO, |known| known.window.span);
+        if self.has_just_turned(stop.since) && stop.blocked < least {
+            // A sliding window that has not freed its calls yet: nothing was used up.
+            return true;
+        }
         let fits = |span: &Duration| *span >= least && *span >= stop.blocked.mul_f64(0.98);
         let span = SPANS.into_iter().find(fits).unwrap_or(SPANS[SPANS.len() - 1]);
         let calls = workers * self.calls_in(span, stop.since, now);

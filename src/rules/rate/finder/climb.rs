@@ -2,30 +2,27 @@
 
 use std::time::Duration;
 
-use super::fellows::UNTIL_HEARD;
-use super::{FIRST_RATE, HELD, Learned, Phase, RECOVERING, RateFinder, SECOND, Suspected, Windows};
+use super::{Phase, RateFinder};
 use crate::model::attempt::Tick;
+use crate::rules::rate::belief::{Belief, HELD, RECOVERING};
+use crate::rules::rate::counts::SECOND;
+use crate::rules::rate::estimate::STORED;
+use crate::rules::rate::fellows::UNTIL_HEARD;
+use crate::rules::rate::learned::Learned;
+use crate::rules::rate::level::Level;
+use crate::rules::rate::suspicion::Suspected;
+use crate::rules::rate::windows::Windows;
 
+/// First rate of a climb, in calls a second.
+const FIRST_RATE: f64 = 5.0;
 /// Answers after which a level of the first climb may pass.
 const START_ANSWERS: u32 = 10;
 /// Answers after which a level of a probe may pass.
 const PROBE_ANSWERS: u32 = 16;
-/// Part of a level's calls that must really have been sent: who has no work learns nothing.
-const USED: f64 = 0.8;
-/// The same for the share of a worker among others.
-const USED_BY_SHARE: f64 = 0.5;
 /// Times that answers take for which a level lasts at least.
 const LEVEL: f64 = 2.5;
 /// Part of a known ceiling at which the next run begins.
 const LEARNED_PART: f64 = 0.5;
-/// Levels of a probe above a ceiling that has moved, as a part of it.
-const FIRST_STEPS: [f64; 7] = [0.02, 0.06, 0.14, 0.30, 0.55, 0.90, 1.40];
-/// Levels of a probe above a ceiling that was confirmed.
-const STEPS: [f64; 8] = [0.01, 0.03, 0.06, 0.12, 0.20, 0.35, 0.60, 1.00];
-/// Growth of the levels behind the last step.
-const FURTHER: f64 = 1.6;
-/// Number of levels behind the last step: more change nothing that a vendor could allow.
-const MOST_FURTHER: usize = 30;
 /// Shortest time for which a ceiling is held.
 const SHORTEST_HOLD: Duration = Duration::from_millis(1500);
 /// Longest time for which a ceiling is held because it has not moved for long.
@@ -42,54 +39,10 @@ const MOST_HELD_CALLS: u32 = 400;
 const HOLD_PART: u32 = 6;
 /// Part of that time for which the first levels of a probe last.
 const PROBE_PART: u32 = 30;
+/// Time without an incident after which the highest rate is believed.
+const CALM: Duration = Duration::from_secs(60);
 /// Longest time for which the first levels of a probe last.
 const LONGEST_PROBE: Duration = Duration::from_secs(4);
-
-/// A level: a rate that is tried for a while.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Level {
-    since: Tick,
-    /// Number of calls that left in it.
-    pub(super) sent: u32,
-    /// Number of those calls that were answered.
-    answers: u32,
-}
-
-impl Level {
-    pub(super) const fn new(now: Tick) -> Self {
-        Self { since: now, sent: 0, answers: 0 }
-    }
-
-    pub(super) fn answered(&mut self, sent_at: Tick) {
-        self.answers += u32::from(sent_at >= self.since);
-    }
-
-    /// A level with a refusal begins anew.
-    pub(super) fn refused(&mut self, sent_at: Tick, now: Tick) {
-        if sent_at >= self.since {
-            *self = Self::new(now);
-        }
-    }
-
-    /// Checks whether the calls of a level were sent. Of several workers, each sends about its share.
-    fn is_used(&self, rate: f64, workers: f64, now: Tick) -> bool {
-        let least = if workers > 1.0 { USED_BY_SHARE } else { USED };
-        (f64::from(self.sent) + 1.0) * workers >= least * rate * self.lasted(now)
-    }
-
-    /// Returns the seconds that the level has lasted.
-    pub(super) fn lasted(&self, now: Tick) -> f64 {
-        now.saturating_sub(self.since).as_secs_f64()
-    }
-}
-
-/// Returns the level of a probe, in multiples of the ceiling.
-pub(super) fn above(step: usize, is_known: bool) -> f64 {
-    let steps: &[f64] = if is_known { &STEPS } else { &FIRST_STEPS };
-    let step_at = |step: usize| 1.0 + steps.get(step).or(steps.last()).copied().unwrap_or(0.0);
-    let further = step.saturating_sub(steps.len() - 1).min(MOST_FURTHER);
-    step_at(step) * FURTHER.powi(further as i32)
-}
 
 impl RateFinder {
     /// Begins the first climb: at the half of what an earlier run has found.
@@ -101,6 +54,13 @@ impl RateFinder {
         let level = Level::new(Tick::ZERO);
         self.phase = Phase::Start { level, passed: None, goal };
         self.set_rate(Some(first), Tick::ZERO);
+    }
+
+    /// Begins a climb from a ceiling that is only a lower bound.
+    pub(super) fn climb_from_ceiling(&mut self, now: Tick) {
+        let first = self.belief.ceiling.take().map_or(FIRST_RATE, |ceiling| RECOVERING * ceiling);
+        self.phase = Phase::Start { level: Level::new(now), passed: None, goal: None };
+        self.set_rate(Some(first.max(FIRST_RATE)), now);
     }
 
     /// Returns the time for which a level lasts at least.
@@ -126,7 +86,7 @@ impl RateFinder {
         self.phase = Phase::Start { level: Level::new(now), passed, goal };
         match goal {
             Some(goal) if is_used && 2.0 * rate >= RECOVERING * goal => {
-                (self.belief.ceiling, self.belief.moved_at) = (Some(goal), now);
+                self.belief = Belief::moved(goal, now);
                 self.hold(now);
             }
             _ if is_used => self.set_rate(Some(2.0 * rate), now),
@@ -182,14 +142,17 @@ impl RateFinder {
             self.phase = Phase::Probing { level: next, step, surplus };
             return;
         }
-        if self.cap.is_some_and(|cap| rate >= cap) {
-            self.belief.ceiling = self.cap;
-            self.passed = Some(rate);
-            self.phase = Phase::Asked;
-        } else {
-            let surplus = surplus + (rate / ceiling - 1.0) * level.lasted(now);
-            self.phase = Phase::Probing { level: next, step: step + 1, surplus };
-        }
+        let surplus = surplus + (rate / ceiling - 1.0) * level.lasted(now);
+        let is_calm = self.last_incident.is_none_or(|at| now >= at + CALM);
+        self.phase = match self.cap {
+            Some(cap) if rate >= cap && (surplus >= STORED || is_calm) => {
+                (self.belief, self.passed) = (Belief::moved(cap, now), Some(cap));
+                Phase::Asked
+            }
+            // A vendor that stores calls lets levels pass that are too high.
+            Some(cap) if rate >= cap => Phase::Probing { level: next, step, surplus },
+            _ => Phase::Probing { level: next, step: step + 1, surplus },
+        };
         self.set_rate(self.wanted(), now);
     }
 }

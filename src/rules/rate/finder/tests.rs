@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::rules::rate::windows::Window;
 
 fn ms(n: u64) -> Tick {
     Duration::from_millis(n)
@@ -178,6 +179,14 @@ fn a_follower_lowers_the_rate_and_the_leader_takes_it_over() {
     assert_eq!(leader.rate(), lowered);
     follower.hear(told(leader.told_rate(), false), ms(5000));
     assert_eq!((follower.told_rate(), follower.rate()), (Some(100.0), lowered));
+}
+
+#[test]
+fn a_worker_that_follows_never_raises_the_rate() {
+    let mut follower = climbing(None);
+    follower.hear(Fellows { rate: None, workers: 2, is_leader: false }, ms(1));
+    Vendor::new(|_| true).play(&mut follower, ms(1), ms(20_000));
+    assert_eq!((follower.rate(), follower.told_rate()), (Some(5.0), None));
 }
 
 #[test]
