@@ -25,7 +25,7 @@ pub use plan::{FileColumn, FileColumns, FileForm, Plan};
 pub use report::{RowTotals, RunReport};
 pub use sentences::explain as in_words;
 pub use words::{
-    about_calls_a_second, consent_question, count, findings_words, forecast_words, last_words,
+    calls_a_second, consent_question, count, findings_words, forecast_words, last_words,
     limit_words, skipped_words, unsettled_words, verdict_words,
 };
 pub use workbook::BookOptions;

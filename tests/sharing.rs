@@ -89,7 +89,7 @@ fn share_the_rate(workers: usize) {
             (0..last as u32).map(|n| mean(&calls, n.into(), f64::from(n + 1))).collect();
         println!("refused at {refused:.1}, calls in each second: {seconds:?}");
     }
-    // After a refusal the workers pause for a second, and keep a little below the rate for a while.
+    // After a refusal the workers pause for a moment, and their rate is back within a few seconds.
     let (before, after) = (mean(&calls, 2.0, refused), mean(&calls, refused + 9.5, last - 3.0));
     println!(
         "fullest second {fullest} from {fullest_from:.2} s on, before the refusal {before:.1}/s, after it {after:.1}/s, \
@@ -99,7 +99,7 @@ fn share_the_rate(workers: usize) {
     let rate = f64::from(RATE);
     assert!(fullest as f64 <= 1.05 * rate, "{fullest} calls in a second");
     assert!(before >= 0.95 * rate, "{before} calls a second before the refusal");
-    assert!(after >= 0.9 * rate, "{after} calls a second after the refusal");
+    assert!(after >= 0.95 * rate, "{after} calls a second after the refusal");
 }
 
 #[test]

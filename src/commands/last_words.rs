@@ -97,7 +97,10 @@ fn stop_reason_text(stop: StopReason, stats: &Stats) -> String {
                 "the vendor could not be reached for longer than --max-outage: {failure}"
             );
         }
-        StopReason::Throttled => "the vendor asked to slow down for longer than --max-outage",
+        StopReason::Throttled => {
+            "the vendor refused every call as if they came too fast, or asked to wait, for longer \
+             than this run waits (--max-outage)"
+        }
         StopReason::RefusalsInRow => {
             "20 rows in a row were refused: something is wrong with us, not with the customers; \
              see ck_status and ck_reason in the partial output"

@@ -16,7 +16,7 @@ use crate::model::attempt::WallMs;
 use crate::model::mask::mask_path;
 use crate::model::money::{Price, Tally, number, price_in_brackets};
 use crate::output::{
-    FileColumn, FileColumns, FileForm, about_calls_a_second, count, forecast_words, limit_words,
+    FileColumn, FileColumns, FileForm, calls_a_second, count, forecast_words, limit_words,
     skipped_words,
 };
 use crate::passes::Survey;
@@ -54,7 +54,7 @@ pub(super) fn rate(choice: &RateChoice, learned: Option<Learned>) -> String {
     if !choice.is_auto {
         return String::new();
     }
-    let first = choice.first(learned).map(about_calls_a_second).unwrap_or_default();
+    let first = choice.first(learned).map(calls_a_second).unwrap_or_default();
     let most = choice.cap.map_or_else(String::new, |cap| format!(", at most {cap} (--rate-max)"));
     let mut text = format!("rate       found out while it runs: begins at {first}{most}\n");
     match learned.as_ref().and_then(limit_words) {

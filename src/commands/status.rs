@@ -19,6 +19,7 @@ use crate::model::mask::mask_digits;
 use crate::model::money::{Tally, number};
 use crate::model::zone::Zone;
 use crate::output::{Limits, limit_words};
+use crate::rules::rate::Learned;
 
 /// Version of the shape as JSON.
 const VERSION: u32 = 1;
@@ -99,7 +100,7 @@ fn as_json(status: &Status, is_shared: bool, zone: &Zone) -> Value {
         "under_way": status.under_way.iter().map(under_way).collect::<Vec<_>>(),
         "utc_offset": stamp(clock::now()).split_off(19),
         "days": status.days.iter().map(day).collect::<Vec<_>>(),
-        "vendor_allows": status.learned.and_then(|known| Limits::of(&known.learned)),
+        "vendor_allows": learned(status).and_then(|(known, _)| Limits::of(&known)),
     });
     // Only a shared ledger has workers.
     if is_shared && let Some(fields) = shown.as_object_mut() {
@@ -143,10 +144,10 @@ fn as_text(status: &Status, name: &LedgerName, zone: &Zone) -> String {
         let (day, [calls, charged, possible]) = (date(*day), sums(tally));
         text += &format!("{day:<10}  {calls:>10}  {charged:>10}  {possible:>9}\n");
     }
-    if let Some(known) = status.learned
-        && let Some(limit) = limit_words(&known.learned)
+    if let Some((known, at)) = learned(status)
+        && let Some(limit) = limit_words(&known)
     {
-        let at = zone.show(known.at, "%F %H:%M");
+        let at = zone.show(at, "%F %H:%M");
         text += &format!("\nthe vendor allowed {limit} (found {at})\n");
     }
     text += &doubts_words(status, zone);
@@ -177,6 +178,12 @@ fn as_text(status: &Status, name: &LedgerName, zone: &Zone) -> String {
     text
 }
 
+/// Returns what is known of the vendor's limits and since when, unless it is too old.
+fn learned(status: &Status) -> Option<(Learned, WallMs)> {
+    let known = status.learned?;
+    Some((known.if_fresh(clock::now())?, known.at))
+}
+
 /// Formats the latest attempts in doubt. Returns an empty text if there are none.
 fn doubts_words(status: &Status, zone: &Zone) -> String {
     if status.doubts_total == 0 {
@@ -200,7 +207,7 @@ fn under_way_words(run: &UnderWay, zone: &Zone) -> String {
     let done = run.done_at.map(|at| format!(", done about {}", zone.show_clock(at, now)));
     let pause = run.pause.as_deref().map(|pause| match pause {
         "outage" => ", paused: the vendor is down or cannot be reached",
-        "rate_limited" => ", paused: the vendor asks for fewer calls",
+        "rate_limited" => ", paused: the vendor refuses calls for a while",
         _ => ", stopping",
     });
     format!(

@@ -276,8 +276,8 @@ impl Dispatcher {
         RunState { table, tally, stats, stop, verdicts, body, learned, failure }
     }
 
-    /// Lets time pass: checks the deadline and the length of outages, and lets a lowered rate climb
-    /// back. Also checks the first verdicts, so that the verdicts of earlier starts stop this start
+    /// Lets time pass: checks the deadline and the length of outages, and lets the rate
+    /// change. Also checks the first verdicts, so that the verdicts of earlier starts stop this start
     /// before its first call.
     fn advance(&mut self, now: Tick, wall: WallMs) {
         let is_late = self.deadline.is_some_and(|deadline| deadline.has_passed(now, wall));

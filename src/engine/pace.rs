@@ -304,9 +304,11 @@ impl Pace {
     pub(super) fn is_long_pause(&self, now: Tick) -> bool {
         match self.breaker.permit(now) {
             Permit::NotBefore(_) | Permit::Probing => true,
-            Permit::Free | Permit::Probe => {
-                matches!(self.throttle.permit(now + LONG_PAUSE), Permit::NotBefore(_))
-            }
+            Permit::Free | Permit::Probe => match self.throttle.permit(now) {
+                Permit::NotBefore(at) => at > now + LONG_PAUSE,
+                Permit::Probing => self.throttle.pause(now).is_some(),
+                Permit::Free | Permit::Probe => false,
+            },
         }
     }
 

@@ -17,7 +17,7 @@ pub struct Stats {
     pub sent: u64,
     /// Number of calls that were not the first of their pair in this run.
     pub retries: u64,
-    /// Number of times that the vendor asked the whole run to slow down.
+    /// Number of times that the rate was too high for the vendor.
     pub throttles: u64,
     /// Number of pairs that got their end.
     pub finished: u64,
@@ -90,7 +90,7 @@ impl Stats {
 pub enum Pause {
     /// The source is down or the vendor cannot be reached. One row at a time is tried.
     Outage(StopReason, PauseTimes),
-    /// The vendor asked to slow down.
+    /// The vendor refuses every call because of the rate, or asks for a wait.
     Throttled(PauseTimes),
     /// The run is ending: nothing more is started.
     Draining(StopReason),

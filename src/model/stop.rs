@@ -42,7 +42,8 @@ pub enum StopReason {
     Certificate,
     /// The address does not use TLS.
     NoTls,
-    /// The vendor asked to slow down for `--max-outage`, with no success.
+    /// The vendor refused every call because of the rate, or asked to wait, for longer than the run
+    /// waits.
     Throttled,
     /// Twenty refusals without a verdict between them.
     RefusalsInRow,

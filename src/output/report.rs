@@ -67,7 +67,7 @@ pub struct RunReport {
     pub calls: u64,
     /// Number of calls of this start that were not the first of their pair.
     pub retries: u64,
-    /// Number of times that the vendor asked this start to slow down.
+    /// Number of times that the rate of this start was too high for the vendor.
     pub rate_limit_waits: u64,
     /// What this start has learned of the vendor's limits.
     #[serde(serialize_with = "limits")]

@@ -9,8 +9,8 @@ mod run;
 pub use plan::{
     consent_question, findings_words, forecast_words, skipped_words, unsettled_words, verdict_words,
 };
-pub use rate::{about_calls_a_second, limit_words};
-pub(super) use rate::{about_calls_in, rounded};
+pub(super) use rate::{about_calls_a_second, about_calls_in, rounded};
+pub use rate::{calls_a_second, limit_words};
 pub use run::last_words;
 
 use crate::model::money::number;

@@ -22,6 +22,8 @@ pub const MOST_POSSIBLE: u8 = 2;
 
 /// Number of sends from which on a row that is refused because of the rate waits.
 const REFUSALS_WITHOUT_WAIT: u8 = 4;
+/// First wait of such a row.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// Longest wait of such a row.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
@@ -78,16 +80,6 @@ impl RetryPolicy {
             || spent.possible >= MOST_POSSIBLE
     }
 
-    /// Returns the wait of a row that was refused because of the rate. A row that was sent a few times
-    /// need not wait. After that, each wait is twice as long, so that the sends of a last row are
-    /// enough until an hour's window has turned.
-    fn wait_after_refusals(&self, sends: u8) -> Duration {
-        let Some(doublings) = sends.checked_sub(REFUSALS_WITHOUT_WAIT) else {
-            return Duration::ZERO;
-        };
-        self.base.saturating_mul(1 << u32::from(doublings).min(20)).min(LONGEST_WAIT)
-    }
-
     /// Returns the longest backoff after `tries` failed tries (at least one) and a
     /// reply of this class.
     ///
@@ -117,6 +109,16 @@ impl RetryPolicy {
         };
         base.saturating_mul(1 << u32::from(tries.saturating_sub(1)).min(20)).min(self.cap)
     }
+}
+
+/// Returns the wait of a row that was refused because of the rate. A row that was sent a few times
+/// need not wait. After that, each wait is twice as long, so that the sends of a last row are
+/// enough until an hour's window has turned.
+fn wait_after_refusals(sends: u8) -> Duration {
+    let Some(doublings) = sends.checked_sub(REFUSALS_WITHOUT_WAIT) else {
+        return Duration::ZERO;
+    };
+    FIRST_WAIT.saturating_mul(1 << u32::from(doublings).min(20)).min(LONGEST_WAIT)
 }
 
 /// Decides what to do after a reply of this class. `spent` already counts the attempt. `jitter` is
@@ -168,7 +170,7 @@ pub fn decide(
             Decision::Finish(End::Unavailable)
         }
         // The throttle pauses the whole run, so the row itself waits only if it comes again and again.
-        Class::Throttled => Decision::RetryAt(now + policy.wait_after_refusals(spent.sends)),
+        Class::Throttled => Decision::RetryAt(now + wait_after_refusals(spent.sends)),
         Class::Retry(_) | Class::NotSent(_) => {
             let wait = policy.longest_backoff(class, spent.tries).mul_f64(jitter.clamp(0.0, 1.0));
             Decision::RetryAt(now + wait.max(retry_after.unwrap_or_default()))
@@ -207,7 +209,7 @@ mod tests {
         let act = |s| decide(Class::Throttled, s, &policy(), now, 0.5, None);
         assert_eq!(act(spent(3, 0)), Decision::RetryAt(now));
         assert_eq!(act(spent(5, 0)), Decision::RetryAt(now + Duration::from_secs(1)));
-        let waits: Duration = (1..20).map(|sends| policy().wait_after_refusals(sends)).sum();
+        let waits: Duration = (1..20).map(wait_after_refusals).sum();
         assert!(waits > Duration::from_secs(3900), "an hour's window turns before: {waits:?}");
         assert_eq!(act(spent(20, 0)), Decision::Finish(End::Unavailable));
         let answered = Class::Answered(ResultCode::Match);

@@ -17,7 +17,7 @@ use crate::rules::rate::{Fellows, Learned, RateChange, RateFinder, RatePolicy, T
 
 /// Difference between two times that are heard of the same pause.
 const HEARD_AGAIN: Duration = Duration::from_millis(50);
-/// Length from which on a pause is worth to be told.
+/// Length from which on a pause is worth telling.
 const LONG: Duration = Duration::from_secs(3);
 /// Length from which on a pause is shown.
 const SHOWN: Duration = Duration::from_secs(1);
@@ -73,6 +73,8 @@ pub struct Throttle {
     paused_until: Tick,
     /// Time at which that pause began.
     paused_since: Tick,
+    /// Time until which the vendor has asked this worker to wait.
+    asked_until: Tick,
     /// Time of the first refusal since the last success.
     refused_since: Option<Tick>,
     has_answered: bool,
@@ -90,6 +92,7 @@ impl Throttle {
             policy,
             paused_until: Tick::ZERO,
             paused_since: Tick::ZERO,
+            asked_until: Tick::ZERO,
             refused_since: None,
             has_answered: false,
             told: Told::default(),
@@ -126,7 +129,7 @@ impl Throttle {
         self.paused_until.max(self.finder.opens_at())
     }
 
-    /// Returns the begin and the end of the pause that is under way, if it is worth to be shown. The
+    /// Returns the begin and the end of the pause that is under way, if it is worth showing. The
     /// end is `None` while a call finds out.
     pub fn pause(&self, now: Tick) -> Option<(Tick, Option<Tick>)> {
         let until = match self.permit(now) {
@@ -135,7 +138,12 @@ impl Throttle {
             Permit::Probe => Some(now),
             Permit::Probing => None,
         };
-        let since = self.finder.stopped_since().unwrap_or(self.paused_since);
+        let since = match self.finder.stopped_since() {
+            Some(since) => since,
+            None if now < self.paused_until => self.paused_since,
+            // A moment in which an incident settles.
+            None => return None,
+        };
         let is_long = until.unwrap_or(now) >= since + SHOWN;
         is_long.then_some((since, until))
     }
@@ -181,6 +189,7 @@ impl Throttle {
     pub fn hold(&mut self, retry_after: Option<Duration>, now: Tick) {
         if let Some(wish) = retry_after {
             self.pause_until(now + wish, now);
+            self.asked_until = self.asked_until.max(now + wish);
         }
     }
 
@@ -226,7 +235,7 @@ impl Throttle {
     /// that asks for a wait longer than that.
     pub fn given_up(&self, now: Tick) -> Option<StopReason> {
         let refused = self.refused_since.is_some_and(|at| now >= at + self.patience());
-        let asked = self.paused_until > now + self.patience();
+        let asked = self.asked_until > now + self.patience();
         (refused || asked).then_some(StopReason::Throttled)
     }
 
@@ -236,7 +245,7 @@ impl Throttle {
         self.refused_since.map(|at| at + self.patience())
     }
 
-    /// Returns the time at which the rate changes if no event comes before.
+    /// Returns the time at which the rate changes or a call is tried if no event comes before.
     pub fn changes_at(&self) -> Option<Tick> {
         self.finder.wakes_at()
     }
@@ -309,6 +318,7 @@ mod tests {
         throttle.hold(Some(ms(60_000)), ms(20));
         assert_eq!(throttle.take_change(ms(20)), Some(ThrottleChange::Paused));
         assert_eq!(throttle.take_change(ms(30)), None);
+        throttle.succeeded(ms(60_021), ms(60_025));
         throttle.advance(ms(60_030));
         let after = ThrottleChange::Resumed(ms(60_020));
         assert_eq!(throttle.take_change(ms(60_030)), Some(after));

@@ -332,17 +332,21 @@ pub(crate) fn remember_body<L: Ledger>(body: BodyTrial, ledger: &mut L) {
     }
 }
 
-/// Remembers what a start has learned of the vendor's limits. A start that made few calls has
-/// learned nothing, and must not hide what is known.
+/// Remembers what a start has learned of the vendor's limits. A start that met no limit must not hide
+/// the one that is known.
 pub(crate) fn remember_rate<L: Ledger>(
     learned: Learned,
     account: &[u8; 16],
     at: WallMs,
     ledger: &mut L,
 ) {
-    if learned.rate().is_some()
-        && let Err(error) = ledger.remember_rate(account, Remembered { learned, at })
-    {
+    let known = ledger.remembered_rate(Some(account)).ok().flatten();
+    let known = known.and_then(|known| known.if_fresh(at)).unwrap_or_default();
+    let is_news = match learned.limit() {
+        Some(_) => true,
+        None => learned.passed > known.rate(),
+    };
+    if is_news && let Err(error) = ledger.remember_rate(account, Remembered { learned, at }) {
         // The next run finds out the rate again.
         tracing::warn!(%error, "the vendor's limit could not be remembered");
     }

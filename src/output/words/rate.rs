@@ -9,9 +9,15 @@ pub(in crate::output) fn rounded(rate: f64) -> String {
     if rate < 9.95 { format!("{rate:.1}") } else { number(rate.round() as u64) }
 }
 
+/// Formats a rate: `5 calls a second`.
+pub fn calls_a_second(rate: f64) -> String {
+    let rate = rounded(rate);
+    format!("{} calls a second", rate.strip_suffix(".0").unwrap_or(&rate))
+}
+
 /// Formats a rate that is known roughly: `about 198 calls a second`.
-pub fn about_calls_a_second(rate: f64) -> String {
-    format!("about {} calls a second", rounded(rate))
+pub(in crate::output) fn about_calls_a_second(rate: f64) -> String {
+    format!("about {}", calls_a_second(rate))
 }
 
 /// Formats the calls of a window: `about 3000 calls a minute`.

@@ -15,8 +15,3 @@ pub struct Fellows {
     /// True if this worker is the one that raises the rate.
     pub is_leader: bool,
 }
-
-impl Fellows {
-    /// A worker that shares its rate with nobody.
-    pub const ALONE: Self = Self { rate: None, workers: 1, is_leader: true };
-}

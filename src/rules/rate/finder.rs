@@ -28,7 +28,7 @@ mod tests;
 const FLOOR: f64 = 0.1;
 /// Time for which the vendor's counts drain.
 const RECOVERY: Duration = SECOND;
-/// Confirmations from which on a ceiling is worth to be told.
+/// Confirmations from which on a ceiling is worth telling.
 const CONFIRMED: i32 = 1;
 
 /// The phases of the finder.
@@ -68,8 +68,6 @@ enum Phase {
 #[derive(Debug, Clone)]
 pub struct RateFinder {
     cap: Option<f64>,
-    /// True if the run began with a climb.
-    climbs: bool,
     phase: Phase,
     /// Rate that this worker keeps to by itself, in calls a second; `None` is unlimited.
     own: Option<f64>,
@@ -77,6 +75,10 @@ pub struct RateFinder {
     rate: Option<f64>,
     /// What the other workers have told; `None` before that.
     fellows: Option<Fellows>,
+    /// Time since which the others tell a much higher rate.
+    rises_since: Option<Tick>,
+    /// True if the ceiling was heard from another worker, whose user may have asked for it.
+    is_heard: bool,
     history: RateHistory,
     belief: Belief,
     /// Highest rate that was used up without a refusal.
@@ -113,11 +115,12 @@ impl RateFinder {
         let ms = Duration::from_millis;
         let mut finder = Self {
             cap: policy.cap,
-            climbs: policy.start != RateStart::Asked,
             phase: Phase::Asked,
             own: policy.cap,
             rate: policy.cap,
             fellows: None,
+            rises_since: None,
+            is_heard: false,
             history: RateHistory::default(),
             belief: Belief::default(),
             passed: None,
@@ -164,7 +167,7 @@ impl RateFinder {
     }
 
     fn learned_if(&self, has_ceiling: bool) -> Learned {
-        let ceiling = self.belief.ceiling.filter(|_| has_ceiling);
+        let ceiling = self.belief.ceiling.filter(|_| has_ceiling && !self.is_heard);
         let ceiling = ceiling.filter(|ceiling| self.cap.is_none_or(|cap| *ceiling < cap));
         Learned { ceiling, window: self.windows.window(), passed: self.passed }
     }
@@ -260,9 +263,12 @@ impl RateFinder {
         }
     }
 
-    /// Takes any other outcome of a call into account. It says nothing of the rate.
+    /// Takes any other outcome of a call into account. It says nothing of the rate, so a stop goes on
+    /// with another test call.
     pub fn failed(&mut self, sent_at: Tick, now: Tick) {
-        self.ends_test(sent_at, now);
+        if let Phase::Stopped(stop) = &mut self.phase {
+            stop.failed(sent_at, self.first_wait, now);
+        }
     }
 
     /// Takes into account that a call was refused because of the rate. Returns `true` if this began
@@ -302,8 +308,8 @@ impl RateFinder {
 
     /// Lets time pass.
     pub fn advance(&mut self, now: Tick) {
-        let is_bound = self.own == self.windows.rate();
-        if self.windows.advance(is_bound, now) {
+        let is_bound = self.rate.zip(self.windows.rate()).is_some_and(|(rate, of)| rate >= of);
+        if self.windows.advance(is_bound, self.workers(), now) {
             self.set_rate(self.wanted(), now);
         }
         match self.phase {

@@ -2,7 +2,7 @@
 
 use crate::model::attempt::Tick;
 
-/// Part of a level's calls that must really have been sent: who has no work learns nothing.
+/// Part of a level's calls that must really have been sent: a worker without work learns nothing.
 const USED: f64 = 0.8;
 /// The same for the share of a worker among others.
 const USED_BY_SHARE: f64 = 0.5;

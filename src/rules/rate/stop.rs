@@ -80,11 +80,25 @@ impl Stop {
         if self.testing != Some(sent_at) {
             return;
         }
-        self.testing = None;
         self.last_refused = now;
+        self.wait(shortest, now);
+        if let Some(at) = pointed_to {
+            self.next_at = at.max(now + shortest);
+        }
+    }
+
+    /// Takes any other outcome of the test call into account: it tells nothing.
+    pub(super) fn failed(&mut self, sent_at: Tick, shortest: Duration, now: Tick) {
+        if self.testing == Some(sent_at) {
+            self.wait(shortest, now);
+        }
+    }
+
+    /// Waits for another test call.
+    fn wait(&mut self, shortest: Duration, now: Tick) {
         let wait = now.saturating_sub(self.first_refused) / PART;
-        let next_at = now + wait.clamp(shortest, LONGEST_WAIT);
-        self.next_at = pointed_to.unwrap_or(next_at);
+        self.testing = None;
+        self.next_at = now + wait.clamp(shortest, LONGEST_WAIT);
     }
 
     /// Returns the stop as it ended, if the reply to a call that left at `sent_at` ends it.

@@ -31,6 +31,14 @@ const MARGIN: f64 = 0.985;
 const AT_THE_WINDOW: f64 = 0.98;
 /// Difference up to which two counts tell of one limit.
 const SAME: f64 = 0.035;
+/// Length that a window is assumed to have before it is known.
+const USUAL: Duration = Duration::from_secs(60);
+/// Least number of calls that tell of a limit.
+const LEAST_CALLS: f64 = 10.0;
+/// Part of a window for which a guess of its calls is kept.
+const GUESSED_PART: u32 = 4;
+/// Part of the calls of a window that must have been answered before more is tried.
+const USED: f64 = 0.8;
 /// Longest time after a turn in which a sliding window may still free its calls slowly.
 const JUST_TURNED: Duration = Duration::from_secs(60);
 /// Number of windows without a stop before more is tried, once the window is confirmed.
@@ -60,8 +68,8 @@ pub(super) struct Windows {
     /// Answers by the time at which they came, for each usual length.
     answers: [RecentCounts; 5],
     known: Option<Known>,
-    /// Time of the last turn. Before the first one, all answers count.
-    turned_at: Tick,
+    /// Time of the last turn that was seen.
+    turned_at: Option<Tick>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +81,10 @@ struct Known {
     stood: Option<f64>,
     /// True after a second stop has agreed with the first.
     is_confirmed: bool,
+    /// True if the number of calls may be a part of those that are allowed.
+    is_guess: bool,
+    /// True if this run has met the window, and has not only heard of it from an earlier one.
+    is_met: bool,
     /// Growth that is tried next.
     growth: f64,
     /// Time from which on the current rate is on trial.
@@ -91,6 +103,14 @@ impl Known {
 }
 
 impl Known {
+    /// A window that is known since this time.
+    fn new(window: Window, is_met: bool, since: Tick) -> Self {
+        let rate = MARGIN * window.rate();
+        let (stood, growth) = (None, GROWTH);
+        let (is_confirmed, is_guess) = (false, false);
+        Self { window, rate, stood, is_confirmed, is_guess, is_met, growth, since }
+    }
+
     /// Checks whether the rate in force stood a whole window that allows about these calls.
     fn has_stood(&self, calls: f64) -> bool {
         self.stood.is_some() && (calls / self.window.calls - 1.0).abs() <= SAME
@@ -116,23 +136,13 @@ impl Default for Windows {
 impl Windows {
     pub(super) fn new(learned: Option<Window>) -> Self {
         let answers = SPANS.map(|span| RecentCounts::new(span / PARTS, 3 * PARTS as usize));
-        let known = learned.map(|window| {
-            let rate = MARGIN * window.rate();
-            Known {
-                window,
-                rate,
-                stood: None,
-                is_confirmed: false,
-                growth: GROWTH,
-                since: Tick::ZERO,
-            }
-        });
-        Self { answers, known, turned_at: Tick::ZERO }
+        let known = learned.map(|window| Known::new(window, false, Tick::ZERO));
+        Self { answers, known, turned_at: None }
     }
 
-    /// Returns the window that was found, if there is one.
+    /// Returns the window that this run has met, if there is one.
     pub(super) fn window(&self) -> Option<Window> {
-        self.known.map(|known| known.window)
+        self.known.filter(|known| known.is_met && !known.is_guess).map(|known| known.window)
     }
 
     /// Returns the highest rate that the window allows, in calls a second.
@@ -158,32 +168,32 @@ impl Windows {
             return false;
         }
         let least = self.known.map_or(Duration::ZERO, |known| known.window.span);
-        if self.has_just_turned(stop.since) && stop.blocked < least {
+        if self.has_just_turned(stop.since) && stop.blocked < least.max(SHORTEST_STOP) {
             // A sliding window that has not freed its calls yet: nothing was used up.
             return true;
         }
         let fits = |span: &Duration| *span >= least && *span >= stop.blocked.mul_f64(0.98);
         let span = SPANS.into_iter().find(fits).unwrap_or(SPANS[SPANS.len() - 1]);
-        let calls = workers * self.calls_in(span, stop.since, now);
-        self.turned_at = now;
-        if calls < 1.0 {
-            return false;
+        let turned_at = self.turned_at.replace(now);
+        let calls = workers * self.calls_in(span, turned_at.unwrap_or_default(), stop.since);
+        if calls < LEAST_CALLS {
+            return true;
         }
         if let Some(known) = &mut self.known
             && known.window.span == span
             && (known.goes_back(now) || known.has_stood(calls))
         {
-            (known.is_confirmed, known.since) = (true, now);
+            (known.is_confirmed, known.is_met, known.since) = (true, true, now);
             return true;
         }
-        let window = Window { span, calls };
         let agrees = |known: Known| {
             known.window.span == span && (known.window.calls / calls - 1.0).abs() <= 0.1
         };
         let is_confirmed = self.known.is_some_and(agrees);
-        let rate = MARGIN * window.rate();
-        self.known =
-            Some(Known { window, rate, stood: None, is_confirmed, growth: GROWTH, since: now });
+        // Before a turn was seen, others may have used up the most of the window.
+        let is_guess = turned_at.is_none() && !is_confirmed;
+        let known = Known::new(Window { span, calls }, true, now);
+        self.known = Some(Known { is_confirmed, is_guess, ..known });
         true
     }
 
@@ -193,26 +203,27 @@ impl Windows {
         if !self.explains(rate) || self.has_just_turned(now) {
             return;
         }
-        if let Some(known) = &mut self.known
-            && !known.goes_back(now)
-        {
-            known.is_confirmed = true;
-            known.rate *= MARGIN;
+        if let Some(known) = &mut self.known {
+            known.is_met = true;
+            if !known.goes_back(now) {
+                known.is_confirmed = true;
+                known.rate *= MARGIN;
+            }
         }
     }
 
-    /// Returns the number of answers since the last turn, at most a window before they were used up.
-    fn calls_in(&self, span: Duration, used_up_at: Tick, now: Tick) -> f64 {
-        let from = self.turned_at.max(used_up_at.saturating_sub(span));
+    /// Returns the number of answers from `from` until `until`, at most a window before that.
+    fn calls_in(&self, span: Duration, from: Tick, until: Tick) -> f64 {
+        let from = from.max(until.saturating_sub(span));
         let counts = SPANS.iter().zip(&self.answers).find(|(of, _)| **of == span);
-        counts.map_or(0.0, |(_, counts)| f64::from(counts.between(from, now)))
+        counts.map_or(0.0, |(_, counts)| f64::from(counts.between(from, until)))
     }
 
-    /// Checks whether the window has turned a moment ago. A sliding window frees its calls as slowly
-    /// as they were made.
+    /// Checks whether a window has turned a moment ago. A sliding window frees its calls as slowly as
+    /// they were made.
     pub(super) fn has_just_turned(&self, now: Tick) -> bool {
-        let span = self.known.map_or(Duration::ZERO, |known| known.window.span);
-        now < self.turned_at + (span / 6).min(JUST_TURNED)
+        let span = self.known.map_or(USUAL, |known| known.window.span);
+        self.turned_at.is_some_and(|at| now < at + (span / 6).min(JUST_TURNED))
     }
 
     /// Checks whether the rate is higher than one that stood a whole window.
@@ -221,20 +232,30 @@ impl Windows {
     }
 
     /// Lets time pass. `is_bound` is true if the window's rate is in force: another rate tells
-    /// nothing of the window. Returns `true` if the rate has grown.
-    pub(super) fn advance(&mut self, is_bound: bool, now: Tick) -> bool {
-        let Some(known) = &mut self.known else { return false };
-        if !is_bound {
-            known.since = now;
+    /// nothing of the window. The answers of this many workers count. Returns `true` if the rate has
+    /// grown.
+    pub(super) fn advance(&mut self, is_bound: bool, workers: f64, now: Tick) -> bool {
+        let Some(mut known) = self.known else { return false };
+        let span = known.window.span;
+        if known.is_guess && now >= known.since + span / GUESSED_PART {
+            // As many calls as the vendor allows tell the number, at the next stop.
+            self.known = None;
+            return true;
         }
         let patience = if known.is_confirmed { PATIENCE } else { 1 };
-        if now < known.since + known.window.span * patience {
+        if is_bound && now < known.since + span * patience {
             return false;
         }
-        known.stood = Some(known.rate);
-        known.rate *= 1.0 + known.growth;
-        known.growth = (known.growth * 2.0).min(1.0);
+        let used = workers * self.calls_in(span, Tick::ZERO, now);
+        let is_used = used >= USED * known.rate * span.as_secs_f64();
         known.since = now;
-        true
+        if is_bound && is_used {
+            known.stood = Some(known.rate);
+            known.window.calls = known.window.calls.max(known.rate * span.as_secs_f64() / MARGIN);
+            known.rate *= 1.0 + known.growth;
+            known.growth = (known.growth * 2.0).min(1.0);
+        }
+        self.known = Some(known);
+        is_bound && is_used
     }
 }

@@ -184,7 +184,7 @@ impl Display {
                 ("the vendor cannot be reached", times)
             }
             Some(Pause::Outage(_, times)) => ("the vendor is down", times),
-            Some(Pause::Throttled(times)) => ("the vendor asks for fewer calls", times),
+            Some(Pause::Throttled(times)) => ("the vendor refuses calls for a while", times),
         };
         let times = clock_of(times, snapshot.now, wall);
         let since = zone.show(times.since.0, "%T");

@@ -138,7 +138,9 @@ impl RateFinder {
             return;
         }
         let next = Level::new(now);
-        if !level.is_used(rate, self.workers(), now) {
+        // A rate to which another worker keeps tests nothing of a higher one.
+        let is_lower = self.own.is_some_and(|own| rate < own);
+        if is_lower || !level.is_used(rate, self.workers(), now) {
             self.phase = Phase::Probing { level: next, step, surplus };
             return;
         }

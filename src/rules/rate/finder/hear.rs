@@ -5,6 +5,8 @@
 //! to its own ceiling until the leader has heard of it. The answers of a worker are a part of all
 //! answers, so its counts are multiplied by the number of workers.
 
+use std::time::Duration;
+
 use super::{Phase, RateFinder};
 use crate::model::attempt::Tick;
 use crate::rules::rate::belief::{Belief, HELD};
@@ -12,49 +14,78 @@ use crate::rules::rate::fellows::Fellows;
 
 /// Part by which a rate must fall to be a new one.
 const LOWER: f64 = 0.99;
+/// Factor from which on a rate is much higher.
+const JUMP: f64 = 1.1;
+/// Time after which the next leader has told its rate.
+const UNTIL_TOLD: Duration = Duration::from_secs(5);
 /// Factor up to which the leader's rate is that of a follower.
 const ADOPTED: f64 = 1.02;
 
 impl RateFinder {
     /// Takes into account what the other workers tell.
     pub fn hear(&mut self, told: Fellows, now: Tick) {
+        let told = Fellows { rate: self.without_jump(told, now), ..told };
         let before = self.fellows.replace(told);
-        let was_leader = before.is_some_and(|before| before.is_leader);
-        if told.is_leader {
-            let heard = before.and_then(|before| before.rate);
-            let is_lower = match (told.rate, heard) {
-                (Some(rate), Some(heard)) => rate < LOWER * heard,
-                (rate, _) => rate.is_some(),
-            };
-            match (told.rate, self.phase) {
-                (Some(rate), _) if is_lower && self.own.is_none_or(|own| rate < own) => {
-                    self.take_over(rate, now);
-                }
-                (_, Phase::Asked) if !was_leader && before.is_some() && self.climbs => {
-                    // The leader before is gone: its rate is where this one goes on.
-                    if let Some(rate) = self.rate {
-                        self.take_over(rate, now);
-                    }
-                }
-                _ => {}
-            }
-        } else {
-            let is_heard = |own: f64| told.rate.is_some_and(|rate| rate <= ADOPTED * own);
-            match self.phase {
-                Phase::Start { .. } if told.rate.is_some() => self.phase = Phase::Asked,
-                Phase::Holding(_) | Phase::Probing { .. } if self.own.is_some_and(is_heard) => {
-                    self.phase = Phase::Asked;
-                }
-                _ => {}
-            }
+        match told.is_leader {
+            true => self.lead(told, before, now),
+            false => self.follow(told, now),
         }
         self.set_rate(self.wanted(), now);
+    }
+
+    /// Returns the rate that the others tell. A worker that follows takes a much higher one only after
+    /// a while: the leader may be gone, and the next one may not have told its rate yet.
+    fn without_jump(&mut self, told: Fellows, now: Tick) -> Option<f64> {
+        let before = self.fellows.and_then(|before| before.rate);
+        let limit = before
+            .filter(|before| !told.is_leader && told.rate.is_none_or(|rate| rate > JUMP * before));
+        if limit.is_none() {
+            self.rises_since = None;
+            return told.rate;
+        }
+        let since = *self.rises_since.get_or_insert(now);
+        if now < since + UNTIL_TOLD { limit } else { told.rate }
+    }
+
+    /// Takes over what others have found: a lower rate, or that of a leader that is gone.
+    fn lead(&mut self, told: Fellows, before: Option<Fellows>, now: Tick) {
+        let was_follower = before.is_some_and(|before| !before.is_leader);
+        let is_lower = match (told.rate, before.and_then(|before| before.rate)) {
+            (Some(rate), Some(heard)) => rate < LOWER * heard,
+            (rate, _) => rate.is_some(),
+        };
+        match (told.rate, self.rate) {
+            (Some(rate), _) if is_lower && self.own.is_none_or(|own| rate < own) => {
+                self.take_over(rate, now);
+            }
+            // The leader before is gone: its rate is where this one goes on.
+            (_, Some(rate))
+                if was_follower
+                    && matches!(self.phase, Phase::Asked)
+                    && self.cap.is_none_or(|cap| rate < cap) =>
+            {
+                self.take_over(rate, now);
+            }
+            _ => {}
+        }
+    }
+
+    /// Leaves the rate to the leader, once the leader has heard of what this worker has found.
+    fn follow(&mut self, told: Fellows, now: Tick) {
+        let is_heard = |own: f64| told.rate.is_some_and(|rate| rate <= ADOPTED * own);
+        match self.phase {
+            Phase::Start { .. } if told.rate.is_some() => self.phase = Phase::Asked,
+            Phase::Holding(_) if self.own.is_some_and(is_heard) => self.phase = Phase::Asked,
+            Phase::Probing { .. } => self.hold(now),
+            _ => {}
+        }
     }
 
     /// Goes on with a rate that another worker has found.
     fn take_over(&mut self, rate: f64, now: Tick) {
         self.belief = Belief::moved(rate / HELD, now);
         self.stood = self.stood.filter(|stood| *stood < rate);
+        self.is_heard = true;
         if !matches!(self.phase, Phase::Settling(_) | Phase::Stopped(_)) {
             self.hold(now);
         }
@@ -63,10 +94,9 @@ impl RateFinder {
     /// Returns the rate that the other workers must keep to as well; `None` if this worker knows of
     /// none.
     pub fn told_rate(&self) -> Option<f64> {
-        let knows_nothing = match self.fellows {
-            None => true,
-            Some(told) => !told.is_leader && matches!(self.phase, Phase::Start { .. }),
-        };
+        // Who has just begun a climb and does not lead knows nothing yet.
+        let is_leader = self.fellows.is_some_and(|told| told.is_leader);
+        let knows_nothing = !is_leader && matches!(self.phase, Phase::Start { .. });
         self.own.filter(|_| !knows_nothing)
     }
 

@@ -190,14 +190,14 @@ impl RateFinder {
                 self.belief = Belief::moved(ceiling, now);
             }
         }
-        self.belief.ceiling = Some(ceiling);
+        (self.belief.ceiling, self.is_heard) = (Some(ceiling), false);
     }
 
     /// Stops: the sample ended with an unbroken run of refusals.
     fn stop(&mut self, first_refused: Tick, last_refused: Tick, before: Belief, now: Tick) {
         // A sliding window frees its calls slowly.
         let is_again =
-            self.windows.window().is_some() && self.resumed_at.is_some_and(|at| now < at + SOON);
+            self.windows.rate().is_some() && self.resumed_at.is_some_and(|at| now < at + SOON);
         self.first_wait = match is_again {
             true => (self.first_wait * 2).min(LONGEST_FIRST_WAIT),
             false => SHORTEST_WAIT,
