@@ -388,12 +388,7 @@ fn a_source_that_stays_away_is_16() {
     for (what, url, ended, says) in [
         ("down", vendor.base_url.as_str(), "source_down", "the source was down for longer"),
         ("unreachable", &gone, "unreachable", "the vendor could not be reached"),
-        (
-            "throttled",
-            &throttling.base_url,
-            "throttled",
-            "refused every call as if they came too fast",
-        ),
+        ("throttled", &throttling.base_url, "throttled", "as if they came too fast"),
     ] {
         let more = ["--max-outage", "500ms", "-o", "out.csv"];
         let expected = Expected { code: 16, says: &[says, "--max-outage"] };

@@ -37,6 +37,8 @@ const USUAL: Duration = Duration::from_secs(60);
 const LEAST_CALLS: f64 = 10.0;
 /// Part of a window for which a guess of its calls is kept.
 const GUESSED_PART: u32 = 4;
+/// Times the guessed rate at which the window is used up after that.
+const GUESS_TIMES: f64 = 10.0;
 /// Part of the calls of a window that must have been answered before more is tried.
 const USED: f64 = 0.8;
 /// Longest time after a turn in which a sliding window may still free its calls slowly.
@@ -142,7 +144,7 @@ impl Windows {
 
     /// Returns the window that this run has met, if there is one.
     pub(super) fn window(&self) -> Option<Window> {
-        self.known.filter(|known| known.is_met && !known.is_guess).map(|known| known.window)
+        self.known.filter(|known| known.is_met).map(|known| known.window)
     }
 
     /// Returns the highest rate that the window allows, in calls a second.
@@ -192,7 +194,7 @@ impl Windows {
         let is_confirmed = self.known.is_some_and(agrees);
         // Before a turn was seen, others may have used up the most of the window.
         let is_guess = turned_at.is_none() && !is_confirmed;
-        let known = Known::new(Window { span, calls }, true, now);
+        let known = Known::new(Window { span, calls }, !is_guess, now);
         self.known = Some(Known { is_confirmed, is_guess, ..known });
         true
     }
@@ -238,8 +240,12 @@ impl Windows {
         let Some(mut known) = self.known else { return false };
         let span = known.window.span;
         if known.is_guess && now >= known.since + span / GUESSED_PART {
-            // As many calls as the vendor allows tell the number, at the next stop.
-            self.known = None;
+            // Many calls use the window up, and the next stop tells their number.
+            known.rate = GUESS_TIMES * known.window.rate();
+            known.is_guess = false;
+            known.is_met = false;
+            known.since = now;
+            self.known = Some(known);
             return true;
         }
         let patience = if known.is_confirmed { PATIENCE } else { 1 };
