@@ -37,7 +37,7 @@ const USUAL: Duration = Duration::from_secs(60);
 const LEAST_CALLS: f64 = 10.0;
 /// Part of a window for which a guess of its calls is kept.
 const GUESSED_PART: u32 = 4;
-/// Times the guessed rate at which the window is used up after that.
+/// Growth of the rate after that, again and again, so that the window is used up.
 const GUESS_TIMES: f64 = 10.0;
 /// Part of the calls of a window that must have been answered before more is tried.
 const USED: f64 = 0.8;
@@ -241,9 +241,7 @@ impl Windows {
         let span = known.window.span;
         if known.is_guess && now >= known.since + span / GUESSED_PART {
             // Many calls use the window up, and the next stop tells their number.
-            known.rate = GUESS_TIMES * known.window.rate();
-            known.is_guess = false;
-            known.is_met = false;
+            known.rate *= GUESS_TIMES;
             known.since = now;
             self.known = Some(known);
             return true;
