@@ -309,6 +309,43 @@ mod tests {
         assert_eq!(patience, Some(ms(3_900_000)), "it has answered: perhaps an hour is used up");
     }
 
+    /// Plays a vendor that allows 50 calls in each second and answers after 40 ms. Returns what is told
+    /// in this many seconds.
+    fn told_by_a_vendor_of_fifty(seconds: u64) -> Vec<ThrottleChange> {
+        let mut throttle = throttle(Some(200.0));
+        let (mut told, mut flights) = (Vec::new(), std::collections::VecDeque::new());
+        let (mut earned, mut used) = (0.0, (0, 0));
+        for now in 0..seconds * 1000 {
+            while flights.front().is_some_and(|(at, _)| at + 40 <= now) {
+                match flights.pop_front() {
+                    Some((at, true)) => throttle.succeeded(ms(at), ms(now)),
+                    Some((at, false)) => drop(throttle.refused(ms(at), None, ms(now))),
+                    None => {}
+                }
+            }
+            throttle.advance(ms(now));
+            told.extend(throttle.take_change(ms(now)));
+            earned = (earned + throttle.rate().unwrap_or_default() / 1000.0).min(2.0);
+            if earned >= 1.0 && matches!(throttle.permit(ms(now)), Permit::Free | Permit::Probe) {
+                earned -= 1.0;
+                throttle.sent(ms(now));
+                used = if used.0 == now / 1000 { (used.0, used.1 + 1) } else { (now / 1000, 1) };
+                flights.push_back((now, used.1 <= 50));
+            }
+        }
+        told
+    }
+
+    #[test]
+    fn a_limit_is_told_when_it_is_found_and_no_refusal_is() {
+        let told = told_by_a_vendor_of_fifty(180);
+        assert!(told.len() <= 2, "{told:?}");
+        let ThrottleChange::Limit(RateChange::Ceiling { rate, before: None }) = told[0] else {
+            panic!("{told:?}")
+        };
+        assert!((40.0..56.0).contains(&rate), "{rate}");
+    }
+
     #[test]
     fn a_long_pause_is_told_once_and_its_end_too() {
         let mut throttle = throttle(Some(100.0));
