@@ -120,8 +120,6 @@ fn stopped_by_signals() -> impl Iterator<Item = Case> {
         (143, &["TERM"], &["terminated", "the same command continues"]),
     ];
     cases.into_iter().map(|(code, signals, says)| Case {
-        // Long enough for a signal that comes late.
-        input: people_csv([1; 300]),
         vendor: &["--latency", "100ms"],
         flags: &["--concurrency", "2"],
         signals,

@@ -15,7 +15,7 @@ use support::{Vendor, Workspace, many_people, people_csv};
 #[test]
 fn a_limit_is_found_and_said_and_remembered() {
     let place = Workspace::new();
-    place.write("one.csv", many_people(2000));
+    place.write("one.csv", many_people(3000));
     place.write("two.csv", people_csv((0..40).map(|n| 9101 + n)));
     let vendor = Vendor::start(&place, &["--rate", "200", "--latency", "20ms"]);
     let flags = ["--base-url", &vendor.base_url, "--rate-max", "2000"];

@@ -95,7 +95,9 @@ pub(super) fn rate(text: &str) -> Result<CallRate, String> {
     match text {
         "auto" => Ok(CallRate::Auto),
         "unlimited" => Ok(CallRate::Unlimited),
-        number => calls_per_second(number).map(CallRate::PerSecond),
+        number => calls_per_second(number)
+            .map(CallRate::PerSecond)
+            .map_err(|error| format!("{error}; or auto, or unlimited")),
     }
 }
 

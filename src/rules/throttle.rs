@@ -223,7 +223,7 @@ impl Throttle {
             }
             _ => {}
         }
-        self.told.change(self.finder.confirmed(), now).map(ThrottleChange::Limit)
+        self.told.change(self.learned(), now).map(ThrottleChange::Limit)
     }
 
     /// Returns the longest time of refusals without a success.

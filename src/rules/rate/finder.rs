@@ -154,22 +154,14 @@ impl RateFinder {
         self.rate
     }
 
-    /// Returns what has been found out about the vendor's limits. A ceiling that was not confirmed
-    /// yet counts if a rate just below it stood.
+    /// Returns what has been found out about the vendor's limits. A ceiling counts once another
+    /// incident has confirmed it. Before that, what stood has passed.
     pub fn learned(&self) -> Learned {
-        let has_stood = self.stood.is_some();
-        self.learned_if(self.belief.known >= CONFIRMED || has_stood)
-    }
-
-    /// Returns what has been found out about the vendor's limits and was confirmed.
-    pub fn confirmed(&self) -> Learned {
-        self.learned_if(self.belief.known >= CONFIRMED)
-    }
-
-    fn learned_if(&self, has_ceiling: bool) -> Learned {
-        let ceiling = self.belief.ceiling.filter(|_| has_ceiling && !self.is_heard);
+        let is_confirmed = self.belief.known >= CONFIRMED && !self.is_heard;
+        let ceiling = self.belief.ceiling.filter(|_| is_confirmed);
+        let passed = self.passed.into_iter().chain(self.stood).reduce(f64::max);
         let ceiling = ceiling.filter(|ceiling| self.cap.is_none_or(|cap| *ceiling < cap));
-        Learned { ceiling, window: self.windows.window(), passed: self.passed }
+        Learned { ceiling, window: self.windows.window(), passed }
     }
 
     /// Checks whether a call may be sent now, apart from the rate.

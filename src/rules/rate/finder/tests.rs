@@ -80,7 +80,7 @@ fn the_first_climb_doubles_until_the_limit_and_holds_just_below_it() {
     vendor.play(&mut finder, ms(1900), ms(60_000));
     let learned = finder.learned();
     assert!(learned.ceiling.is_some_and(|rate| (55.0..63.0).contains(&rate)), "{learned:?}");
-    assert_eq!(learned.passed, Some(40.0));
+    assert!(learned.passed.is_some_and(|rate| rate >= 40.0), "{learned:?}");
     let (answered, refused) = vendor.play(&mut finder, ms(60_000), ms(120_000));
     assert!(answered > 3400 && refused < 60, "{answered} answered, {refused} refused");
 }
