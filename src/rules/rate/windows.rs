@@ -21,9 +21,9 @@ const SPANS: [Duration; 5] = [
 ];
 /// Parts of a window in which calls are counted together.
 const PARTS: u32 = 60;
-/// Shortest stop that is explained by a window, in seconds.
+/// Shortest stop that is explained by a window.
 const SHORTEST_STOP: Duration = Duration::from_secs(3);
-/// The same once a window is known.
+/// Shortest such stop once a window is known.
 const SHORTEST_STOP_AGAIN: Duration = Duration::from_millis(1200);
 /// Part of the window's rate that is used.
 const MARGIN: f64 = 0.985;
@@ -39,6 +39,8 @@ const LEAST_CALLS: f64 = 10.0;
 const GUESSED_PART: u32 = 4;
 /// Growth of the rate after that, again and again, so that the window is used up.
 const GUESS_TIMES: f64 = 10.0;
+/// Times the guessed rate from which on the guess is dropped.
+const MOST_TIMES: f64 = 1000.0;
 /// Part of the calls of a window that must have been answered before more is tried.
 const USED: f64 = 0.8;
 /// Longest time after a turn in which a sliding window may still free its calls slowly.
@@ -64,7 +66,7 @@ impl Window {
     }
 }
 
-/// What is known of long windows.
+/// Knowledge of long windows.
 #[derive(Debug, Clone)]
 pub(super) struct Windows {
     /// Answers by the time at which they came, for each usual length.
@@ -74,6 +76,7 @@ pub(super) struct Windows {
     turned_at: Option<Tick>,
 }
 
+/// A window, with the rate that follows from it.
 #[derive(Debug, Clone, Copy)]
 struct Known {
     window: Window,
@@ -94,23 +97,32 @@ struct Known {
 }
 
 impl Known {
-    /// Goes back to the rate that stood a whole window. Returns `false` if no rate did, or if it is
-    /// the rate in force.
-    fn goes_back(&mut self, now: Tick) -> bool {
-        let Some(stood) = self.stood.take_if(|stood| *stood < self.rate) else { return false };
-        (self.rate, self.growth, self.since) = (stood, GROWTH, now);
-        (self.is_confirmed, self.stood) = (true, Some(stood));
-        true
-    }
-}
-
-impl Known {
-    /// A window that is known since this time.
+    /// Returns a window that is known since this time.
     fn new(window: Window, is_met: bool, since: Tick) -> Self {
-        let rate = MARGIN * window.rate();
-        let (stood, growth) = (None, GROWTH);
-        let (is_confirmed, is_guess) = (false, false);
-        Self { window, rate, stood, is_confirmed, is_guess, is_met, growth, since }
+        Self {
+            window,
+            rate: MARGIN * window.rate(),
+            stood: None,
+            is_confirmed: false,
+            is_guess: false,
+            is_met,
+            growth: GROWTH,
+            since,
+        }
+    }
+
+    /// Returns the rate that stood a whole window, if the rate in force is higher.
+    fn stood_below(&self) -> Option<f64> {
+        self.stood.filter(|stood| *stood < self.rate)
+    }
+
+    /// Goes back to the rate that stood a whole window. Returns `false` if there is none to go back
+    /// to.
+    fn goes_back(&mut self, now: Tick) -> bool {
+        let Some(stood) = self.stood_below() else { return false };
+        (self.rate, self.growth, self.since) = (stood, GROWTH, now);
+        self.is_confirmed = true;
+        true
     }
 
     /// Checks whether the rate in force stood a whole window that allows about these calls.
@@ -206,7 +218,7 @@ impl Windows {
             return;
         }
         if let Some(known) = &mut self.known {
-            known.is_met = true;
+            known.is_met |= !known.is_guess;
             if !known.goes_back(now) {
                 known.is_confirmed = true;
                 known.rate *= MARGIN;
@@ -230,7 +242,7 @@ impl Windows {
 
     /// Checks whether the rate is higher than one that stood a whole window.
     pub(super) fn tries_more(&self) -> bool {
-        self.known.is_some_and(|known| known.stood.is_some_and(|stood| stood < known.rate))
+        self.known.is_some_and(|known| known.stood_below().is_some())
     }
 
     /// Lets time pass. `is_bound` is true if the window's rate is in force: another rate tells
@@ -243,7 +255,7 @@ impl Windows {
             // Many calls use the window up, and the next stop tells their number.
             known.rate *= GUESS_TIMES;
             known.since = now;
-            self.known = Some(known);
+            self.known = Some(known).filter(|known| known.rate < MOST_TIMES * known.window.rate());
             return true;
         }
         let patience = if known.is_confirmed { PATIENCE } else { 1 };
