@@ -292,7 +292,7 @@ pub(crate) struct PaceArgs {
     /// The first back-off; doubles with each failed try [default: 500ms; 100ms with --sandbox]
     #[arg(long, env = "CEKNIK_BACKOFF", value_name = "DUR", value_parser = positive_duration)]
     pub(crate) backoff: Option<Duration>,
-    /// How long to wait for a source that is down, or a vendor that refuses every call, before giving up [default: 30m; 65m
+    /// Longest wait for a source that is down, or a vendor that refuses every call, before giving up [default: 30m; 65m
     /// for a vendor that has answered and now refuses: an hour's calls may be used up]
     #[arg(long, env = "CEKNIK_MAX_OUTAGE", value_name = "DUR", value_parser = duration)]
     pub(crate) max_outage: Option<Duration>,

@@ -39,7 +39,7 @@ impl std::fmt::Display for Asked {
     }
 }
 
-/// What is measured.
+/// The figures that a case measures.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Measure {
     /// The whole run, and from its 30th second on.
@@ -49,7 +49,7 @@ pub(crate) enum Measure {
     /// 30 s from the 5th second after the limit was halved, and 30 s from the 60th second after it
     /// was doubled.
     Changes { halved: u64, doubled: u64 },
-    /// What a neighbour leaves.
+    /// The share of the calls that a neighbour leaves.
     Left,
     /// The share, and the time that answers take, in multiples of the round trip.
     Queue,
@@ -57,7 +57,7 @@ pub(crate) enum Measure {
     Machines,
 }
 
-/// What must be reached, in percent.
+/// The figures that must be reached, in percent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Bar {
     /// Least share of the allowed calls that are answered.
@@ -235,7 +235,7 @@ fn per_second(limit: f64) -> String {
     }
 }
 
-/// What a run has reached, in percent.
+/// The figures that a run has reached, in percent.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Reached {
     pub(crate) answered: f64,

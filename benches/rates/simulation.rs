@@ -59,7 +59,7 @@ impl Setting {
 const LATEST_TIMER: f64 = 0.003;
 const JITTER: f64 = 0.0005;
 
-/// What happened in each second at one machine.
+/// The calls of one machine, by second.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Log {
     pub(crate) answered: Vec<u32>,

@@ -101,7 +101,7 @@ struct LedgerFacts {
     known: Known,
     history: History,
     unsettled: u64,
-    /// What the latest run of any account has learned of the vendor's limits.
+    /// Limits of the vendor that the latest run of any account has learned.
     learned: Option<Learned>,
 }
 

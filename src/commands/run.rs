@@ -43,7 +43,7 @@ mod tests;
 mod vendor;
 mod verify;
 
-use finish::{Ended, SendingResult, finish, remember_body, remember_rate};
+use finish::{Ended, SendingResult, finish, remember};
 use output::Results;
 use report::{StartFacts, write_summary};
 use rounds::StartParts;
@@ -236,12 +236,7 @@ impl Setting<'_> {
             report,
             config.joins,
             |state, ledger| {
-                if job.engine.body.is_none() {
-                    remember_body(state.body, ledger);
-                }
-                if let Some(account) = account {
-                    remember_rate(state.learned, &account, clock::now(), ledger);
-                }
+                remember(state, job.engine.body.is_none(), account.as_ref(), clock::now(), ledger);
             },
             |report, state, ledger| {
                 let made = results.make(report, state, ledger);

@@ -47,7 +47,7 @@ impl RateChoice {
             true => learned.rate(),
             false => learned.limit(),
         });
-        // What was learned is known only roughly.
+        // A learned rate is known only roughly.
         let known =
             known.map(|rate| if rate < 10.0 { (rate * 10.0).round() / 10.0 } else { rate.round() });
         let asked = self.cap.filter(|_| !self.is_auto || known.is_some());

@@ -155,7 +155,7 @@ pub struct RunState {
     pub verdicts: FirstVerdicts,
     /// Current knowledge of the body kind that the vendor accepts.
     pub body: BodyTrial,
-    /// What was found out about the vendor's limits.
+    /// Limits of the vendor that this start has found out.
     pub learned: Learned,
     /// The reason why the ledger refused facts, if it refused any.
     pub failure: Option<LedgerError>,

@@ -1,4 +1,4 @@
-//! What a ledger remembers of the vendor's limits, as the text that it stores for an account.
+//! The vendor's limits that a ledger remembers, as the text that it stores for an account.
 //!
 //! Must hold: a text that this version does not understand is as if nothing was stored.
 

@@ -29,7 +29,7 @@ pub struct Status {
     pub workers: Vec<WorkerLine>,
     /// Calls and charges of each day, purged ones included; earliest day first.
     pub days: Vec<DayTotal>,
-    /// What the latest run has learned of the vendor's limits.
+    /// Limits of the vendor that the latest run has learned.
     pub learned: Option<Remembered>,
 }
 

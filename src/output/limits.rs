@@ -15,12 +15,17 @@ pub struct Limits {
     pub window_calls: Option<u64>,
 }
 
+/// Rounds a rate for a program that reads it.
+pub(super) fn to_a_tenth(rate: f64) -> f64 {
+    (rate * 10.0).round() / 10.0
+}
+
 impl Limits {
     /// Makes the limits that were learned; `None` if no limit was met.
     pub fn of(learned: &Learned) -> Option<Self> {
         learned.limit()?;
         Some(Self {
-            calls_per_second: learned.ceiling.map(|rate| (rate * 10.0).round() / 10.0),
+            calls_per_second: learned.ceiling.map(to_a_tenth),
             window_seconds: learned.window.map(|window| window.span.as_secs()),
             window_calls: learned.window.map(|window| window.calls.round() as u64),
         })

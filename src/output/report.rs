@@ -69,7 +69,7 @@ pub struct RunReport {
     pub retries: u64,
     /// Number of times that the rate of this start was too high for the vendor.
     pub rate_limit_waits: u64,
-    /// What this start has learned of the vendor's limits.
+    /// Limits of the vendor that this start has learned.
     #[serde(serialize_with = "limits")]
     pub vendor_allows: Learned,
     /// Duration of this start in seconds, with all waits.

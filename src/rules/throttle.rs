@@ -29,7 +29,8 @@ pub struct ThrottlePolicy {
     pub rate: RatePolicy,
     /// Longest time of refusals without a success. After this time the run is given up.
     pub max_outage: Duration,
-    /// The same once the vendor has answered in this start: the calls of an hour may be used up.
+    /// Longest such time once the vendor has answered in this start: the calls of an hour may be
+    /// used up.
     pub max_refusals: Duration,
 }
 
@@ -78,7 +79,7 @@ pub struct Throttle {
     /// Time of the first refusal since the last success.
     refused_since: Option<Tick>,
     has_answered: bool,
-    /// What the user was told of the vendor's limit.
+    /// Limits that the user was told of.
     told: Told,
     /// Begin of the pause that the user was told of.
     told_pause: Option<Tick>,

@@ -322,8 +322,24 @@ fn about_others(ended: &Ended) -> Option<String> {
     }
 }
 
-/// Remembers the body kind that works, which a start has found out.
-pub(crate) fn remember_body<L: Ledger>(body: BodyTrial, ledger: &mut L) {
+/// Remembers what a start has learned of the vendor: the body kind that works, if the start had to
+/// find it out, and the limits of this account.
+pub(crate) fn remember<L: Ledger>(
+    state: &RunState,
+    finds_body: bool,
+    account: Option<&[u8; 16]>,
+    at: WallMs,
+    ledger: &mut L,
+) {
+    if finds_body {
+        remember_body(state.body, ledger);
+    }
+    if let Some(account) = account {
+        remember_rate(state.learned, account, at, ledger);
+    }
+}
+
+fn remember_body<L: Ledger>(body: BodyTrial, ledger: &mut L) {
     if let BodyTrial::Proved(kind) = body
         && let Err(error) = ledger.remember_body(kind)
     {
@@ -332,14 +348,8 @@ pub(crate) fn remember_body<L: Ledger>(body: BodyTrial, ledger: &mut L) {
     }
 }
 
-/// Remembers what a start has learned of the vendor's limits. A start that met no limit must not hide
-/// the one that is known.
-pub(crate) fn remember_rate<L: Ledger>(
-    learned: Learned,
-    account: &[u8; 16],
-    at: WallMs,
-    ledger: &mut L,
-) {
+/// Remembers limits. A start that met none must not hide the ones that are known.
+fn remember_rate<L: Ledger>(learned: Learned, account: &[u8; 16], at: WallMs, ledger: &mut L) {
     let known = ledger.remembered_rate(Some(account)).ok().flatten();
     let known = known.and_then(|known| known.if_fresh(at)).unwrap_or_default();
     let is_news = match learned.limit() {

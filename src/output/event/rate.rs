@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::output::limits::to_a_tenth;
 use crate::output::words::{about_calls_a_second, about_calls_in};
 use crate::rules::rate::RateChange;
 
@@ -10,7 +11,7 @@ use crate::rules::rate::RateChange;
 pub struct RateFound {
     /// Calls per second that the vendor allows, rounded.
     calls_per_second: f64,
-    /// The same before it moved; `null` if it was found now.
+    /// Calls per second before the limit moved; `null` if it was found now.
     before: Option<f64>,
     /// Length of the window in which the vendor counts, in seconds; `null` if it is a second or
     /// less.
@@ -24,14 +25,13 @@ pub struct RateFound {
 impl RateFound {
     /// Makes the event of a change.
     pub fn new(change: RateChange) -> Self {
-        let rounded = |rate: f64| (rate * 10.0).round() / 10.0;
         let (rate, before, window) = match change {
             RateChange::Ceiling { rate, before } => (rate, before, None),
             RateChange::Window(window) => (window.rate(), None, Some(window)),
         };
         Self {
-            calls_per_second: rounded(rate),
-            before: before.map(rounded),
+            calls_per_second: to_a_tenth(rate),
+            before: before.map(to_a_tenth),
             window_seconds: window.map(|window| window.span.as_secs()),
             window_calls: window.map(|window| window.calls.round() as u64),
             change,

@@ -37,8 +37,7 @@ pub(in crate::output) fn about_calls_in(window: &Window) -> String {
 /// Formats what was learned of the vendor's limits; `None` if no limit was met.
 pub fn limit_words(learned: &Learned) -> Option<String> {
     let window = learned.window.map(|window| about_calls_in(&window));
-    let is_bound = |rate| learned.window.is_some_and(|window| window.rate() <= rate);
-    let ceiling = learned.ceiling.filter(|rate| !is_bound(*rate)).map(about_calls_a_second);
+    let ceiling = learned.binding_ceiling().map(about_calls_a_second);
     let parts: Vec<String> = window.into_iter().chain(ceiling).collect();
     (!parts.is_empty()).then(|| parts.join(", and "))
 }

@@ -1,4 +1,4 @@
-//! What the finder believes of the vendor's limit.
+//! The finder's belief about the vendor's limit.
 
 use crate::model::attempt::Tick;
 
@@ -7,7 +7,7 @@ pub(super) const HELD: f64 = 0.985;
 /// Part of the ceiling at which the vendor's counts drain.
 pub(super) const RECOVERING: f64 = 0.93;
 
-/// What is believed of the vendor's limit.
+/// The belief about the vendor's limit.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Belief {
     /// Calls a second that the vendor allows; `None` before the first incident.

@@ -25,7 +25,7 @@ pub enum RateChange {
     Window(Window),
 }
 
-/// What was told last.
+/// The limits that were told last.
 #[derive(Debug, Clone, Default)]
 pub(in crate::rules) struct Told {
     ceiling: Option<f64>,
@@ -47,9 +47,7 @@ impl Told {
             (self.window, self.at) = (Some(window), Some(now));
             return Some(RateChange::Window(window));
         }
-        // Where a window binds, the ceiling tells nothing.
-        let is_bound = |rate| learned.window.is_some_and(|window| window.rate() <= rate);
-        let rate = learned.ceiling.filter(|rate| !is_bound(*rate))?;
+        let rate = learned.binding_ceiling()?;
         let before = self.ceiling;
         if before.is_some_and(|told| !has_moved(told, rate)) {
             return None;

@@ -73,7 +73,7 @@ pub struct RateFinder {
     own: Option<f64>,
     /// Rate in force: the lowest of any worker.
     rate: Option<f64>,
-    /// What the other workers have told; `None` before that.
+    /// The words of the other workers; `None` before the first ones.
     fellows: Option<Fellows>,
     /// Time since which the others tell a much higher rate.
     rises_since: Option<Tick>,

@@ -1,4 +1,4 @@
-//! What a run has found out about the vendor's limits, and how long it is believed.
+//! The limits that a run has found out, and how long they are believed.
 
 use super::windows::Window;
 use crate::model::attempt::WallMs;
@@ -7,7 +7,7 @@ use crate::model::attempt::WallMs;
 /// changed its limits since.
 const FORGOTTEN_AFTER: i64 = 14 * 86_400_000;
 
-/// What a run has found out about the vendor's limits.
+/// The limits of the vendor that a run has found out.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Learned {
     /// Calls a second that the vendor allows; `None` if that limit was not met.
@@ -25,16 +25,23 @@ impl Learned {
         self.ceiling.into_iter().chain(window).reduce(f64::min)
     }
 
+    /// Returns the ceiling, unless the window allows less in the long run, so that the ceiling tells
+    /// nothing.
+    pub fn binding_ceiling(&self) -> Option<f64> {
+        let in_window = self.window.map_or(f64::INFINITY, |window| window.rate());
+        self.ceiling.filter(|rate| *rate < in_window)
+    }
+
     /// Returns the calls a second that can be made, as far as it is known.
     pub fn rate(&self) -> Option<f64> {
         self.limit().or(self.passed)
     }
 }
 
-/// What a run has learned, with the time at which the run ended.
+/// The limits that a run has learned, with the time at which the run ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Remembered {
-    /// What the run has learned.
+    /// The limits.
     pub learned: Learned,
     /// Time at which the run ended.
     pub at: WallMs,

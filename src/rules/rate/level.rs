@@ -4,7 +4,7 @@ use crate::model::attempt::Tick;
 
 /// Part of a level's calls that must really have been sent: a worker without work learns nothing.
 const USED: f64 = 0.8;
-/// The same for the share of a worker among others.
+/// Part of its share that a worker among others must really have sent.
 const USED_BY_SHARE: f64 = 0.5;
 /// Levels of a probe above a ceiling that has moved, as a part of it.
 const FIRST_STEPS: [f64; 7] = [0.02, 0.06, 0.14, 0.30, 0.55, 0.90, 1.40];

@@ -91,7 +91,8 @@ impl Pattern {
         self.share() < 0.9 && self.has_short_runs()
     }
 
-    /// The same if the rate may be far above the limit, so that nearly every call is refused.
+    /// Checks whether refusals are spread among answers, also if the rate is so far above the limit
+    /// that nearly every call is refused.
     pub(super) fn is_spread_thinly(&self) -> bool {
         (self.share() < 0.9 || self.runs >= 4) && self.has_short_runs()
     }

@@ -26,7 +26,7 @@ pub(super) struct Stop {
     testing: Option<Tick>,
     /// Time to which the vendor pointed.
     pointed_to: Option<Tick>,
-    /// What was believed before the incident.
+    /// Belief before the incident.
     pub(super) before: Belief,
 }
 

@@ -15,9 +15,7 @@ use super::stage::Stage;
 use super::swarm::Kind;
 use super::world::{Failure, Flags, World};
 use crate::commands::run::body_trial;
-use crate::commands::run::finish::{
-    Ended, EndedStart, Output, SendingResult, finish, remember_body, remember_rate,
-};
+use crate::commands::run::finish::{Ended, EndedStart, Output, SendingResult, finish, remember};
 use crate::commands::stages::{ReuseRules, fold, opening};
 use crate::config::Reuse;
 use crate::engine::{Deadline, Delivery, Dispatcher, EngineOptions, NextRow, RunState};
@@ -275,12 +273,7 @@ impl<B: Backend> World<B> {
             &begun.run,
             report,
             false,
-            |state, ledger| {
-                if flags.body_auto {
-                    remember_body(state.body, ledger);
-                }
-                remember_rate(state.learned, &[0; 16], now, ledger);
-            },
+            |state, ledger| remember(state, flags.body_auto, Some(&[0; 16]), now, ledger),
             |report, state, ledger| {
                 let (bytes, output) = self.project(begun, report, state, ledger)?;
                 checked = self.check_output(begun, state, report.stop, &bytes);

@@ -115,7 +115,7 @@ impl RateFinder {
         if now < level.since + time || level.sent < calls {
             return;
         }
-        // Where a window binds, only the window itself tries more.
+        // If a window binds, only the window itself tries more.
         let is_bound = self.windows.rate().is_some_and(|window| window <= HELD * ceiling);
         if is_bound || !level.is_used(rate, self.workers(), now) {
             self.phase = Phase::Holding(Level::new(now));

@@ -31,7 +31,7 @@ const CONFIRMS: f64 = 0.12;
 const IN_A_CROWD: f64 = 0.97;
 /// Most of the refused rate that a ceiling may be if the last one was refuted at once.
 const REFUTED: f64 = 0.96;
-/// The same if no rate has stood yet.
+/// Most of the refused rate in that case if no rate has stood yet.
 const REFUTED_AT_FIRST: f64 = 0.85;
 /// Number of refusals with which a run of them stops everything.
 const STOPS: u32 = 2;

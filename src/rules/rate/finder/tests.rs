@@ -221,7 +221,7 @@ fn a_follower_that_has_begun_a_climb_does_not_slow_the_leader_down() {
     assert_eq!(follower.rate(), Some(80.0));
 }
 
-/// What happens to a finder.
+/// Events of a finder's life.
 #[derive(Debug, Clone)]
 enum Happens {
     Sent,
