@@ -39,7 +39,7 @@ const LEAST_CALLS: f64 = 10.0;
 const GUESSED_PART: u32 = 4;
 /// Growth of the rate after that, again and again, so that the window is used up.
 const GUESS_TIMES: f64 = 10.0;
-/// Times the guessed rate from which on the guess is dropped.
+/// Multiple of a window's rate at which the guess of that window is dropped.
 const MOST_TIMES: f64 = 1000.0;
 /// Part of the calls of a window that must have been answered before more is tried.
 const USED: f64 = 0.8;
@@ -273,5 +273,28 @@ impl Windows {
         }
         self.known = Some(known);
         is_bound && is_used
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guess_that_no_stop_confirms_is_dropped() {
+        let second = Tick::from_secs;
+        let mut windows = Windows::default();
+        (0..100).for_each(|tenth| windows.answered(Tick::from_millis(100 * tenth)));
+        let stop = EndedStop { since: second(10), blocked: Duration::from_secs(30) };
+        assert!(windows.resumed(stop, 1.0, second(40)));
+        let guessed = windows.rate().unwrap();
+        assert!(windows.window().is_none(), "a guess is not told");
+
+        let rates = (1..10).map_while(|quarter| {
+            windows.advance(false, 1.0, second(40 + 15 * quarter));
+            windows.rate()
+        });
+        let times: Vec<f64> = rates.map(|rate| (rate / guessed).round()).collect();
+        assert_eq!(times, [10.0, 100.0, 1000.0]);
     }
 }
