@@ -111,7 +111,8 @@ fn facts(run: &OpenRun, from: u32, calls: u32) -> Batch {
             at,
         });
         let (charge, texts) = (charge(class), texts.clone());
-        batch.settlements.push(Settlement { attempt, class, charge, http: Some(200), texts, at });
+        let (http, took_ms) = (Some(200), Some(85));
+        batch.settlements.push(Settlement { attempt, class, charge, http, took_ms, texts, at });
     }
     batch
 }

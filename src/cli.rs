@@ -21,11 +21,12 @@ pub use ledger::{
 };
 pub(crate) use ledger::{LedgerArgs, LedgerPlaceArgs, LockArgs};
 pub(crate) use values::{CallRate, DeadlineArg, yes_or_no};
-use values::{delimiter, duration, hours, outage, percent, positive_duration};
+use values::{delimiter, duration, hours, outage, outcome, percent, positive_duration};
 
 use crate::input::form::Encoding;
 use crate::input::sheet::SheetSpec;
 use crate::model::money::Currency;
+use crate::model::outcome::Outcome;
 use crate::model::tax::Tax;
 use crate::model::zone::Zone;
 use crate::rules::columns::ColumnSpec;
@@ -159,6 +160,9 @@ pub struct ExportArgs {
     /// The run whose output is made, by its number in `ceknik status` [default: the latest one of the file]
     #[arg(long = "run", value_name = "N")]
     pub number: Option<u64>,
+    /// Write only the rows with these results, such as mismatch,in_doubt
+    #[arg(long, value_name = "OUTCOME,…", value_delimiter = ',', value_parser = outcome)]
+    pub only: Vec<Outcome>,
 }
 
 /// Assumptions of a forecast.
@@ -350,6 +354,9 @@ pub(crate) struct StartArgs {
     /// Spend money without asking
     #[arg(short, long, env = "CEKNIK_YES", value_parser = yes_or_no)]
     pub(crate) yes: bool,
+    /// Who runs it, for the record in ledger and summary [default: the login name]
+    #[arg(long, env = "CEKNIK_OPERATOR", value_name = "NAME")]
+    pub(crate) operator: Option<String>,
 }
 
 /// Reuse of earlier answers.

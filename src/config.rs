@@ -20,6 +20,7 @@ use crate::error::Error;
 use crate::input;
 use crate::ledger::Location;
 use crate::model::exit_code::ExitCode;
+use crate::model::mask::mask_digits;
 use crate::model::money::Price;
 use crate::model::tax::Tax;
 use crate::model::zone::Zone;
@@ -91,6 +92,8 @@ pub struct RunConfig {
     pub joins: bool,
     /// True if the user is never asked.
     pub yes: bool,
+    /// Person or account that runs the program, fit to be shown.
+    pub operator: String,
     /// Place and form of the results.
     pub output: WantedOutput,
     /// Settings of the display.
@@ -261,6 +264,7 @@ impl RunConfig {
             confirm_above: amount("--confirm-above", confirm_above, job.price.as_ref())?,
             joins: joins(&args.start, &job.ledger)?,
             yes: args.start.yes,
+            operator: operator(args.start.operator.as_deref()),
             output: WantedOutput::new(args, &job.input)?,
             screen: screen(&args.screen, !args.no_progress, &job.zone),
             job,
@@ -281,6 +285,16 @@ impl RunConfig {
         files.extend(secrets::files().map(|path| ("file of a secret", path)));
         files
     }
+}
+
+/// Returns the person or account that runs the program: as the user says, or else the login name, or
+/// else the number of the user.
+fn operator(typed: Option<&str>) -> String {
+    let login = || {
+        let number = || format!("uid {}", rustix::process::getuid().as_raw());
+        whoami::username().unwrap_or_else(|_| number())
+    };
+    mask_digits(&typed.map_or_else(login, str::to_owned)).into_owned()
 }
 
 fn vendor(typed: &VendorArgs) -> Result<Vendor, Error> {
@@ -304,6 +318,7 @@ fn reading(typed: &ReadingArgs) -> input::ReadOptions {
         sheet: typed.sheet.clone(),
         delimiter: typed.delimiter,
         no_header: typed.no_header,
+        titles: None,
         id_column: typed.id_column.clone(),
         name_column: typed.name_column.clone(),
         nik: NikPolicy {

@@ -23,6 +23,7 @@ mod gate;
 mod intents;
 mod notice;
 mod pace;
+mod pauses;
 mod report;
 mod slots;
 #[cfg(test)]

@@ -9,9 +9,11 @@ use std::path::Path;
 
 mod atomic;
 pub mod paths;
+mod sha256;
 pub mod trusted;
 
 pub use atomic::AtomicFile;
+pub use sha256::{Sha256Writer, sha256_of};
 pub(crate) use atomic::sync_folder_of;
 
 /// Makes a file with mode 0600 in `folder`. The file has no name, so nobody else can find it and

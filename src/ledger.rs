@@ -27,6 +27,7 @@ mod nouns;
 pub(crate) mod observed;
 mod postgres;
 mod private_files;
+mod record;
 pub(crate) mod recording;
 mod remembered;
 mod sqlite;
@@ -47,6 +48,9 @@ pub use nouns::{
 };
 pub(crate) use nouns::{DAY_MS, HISTORY};
 pub use postgres::{Created, LedgerUrl};
+pub use record::{
+    CallsInTime, MinuteOfCalls, PossibleCharge, RunQuery, RunRecord, StartNotes, StartRecord,
+};
 pub use status::{DayTotal, Doubt, ProgressNote, RunLine, Status, UnderWay, WorkerLine};
 pub use traits::{Facts, Journal, Ledger, Preview, ShowLedger};
 pub use transfer::Moved;

@@ -12,6 +12,8 @@ mod plan;
 mod report;
 mod sentences;
 mod spreadsheet;
+mod summary;
+mod survey;
 mod words;
 mod workbook;
 mod writer;
@@ -22,8 +24,9 @@ pub use input_cells::Cells;
 pub use limits::Limits;
 pub use ours::{may_replace_output, may_replace_summary};
 pub use plan::{FileColumn, FileColumns, FileForm, Plan};
-pub use report::{RowTotals, RunReport};
+pub use report::{OutputFile, RowTotals, RunReport};
 pub use sentences::explain as in_words;
+pub use survey::SurveyRecord;
 pub use words::{
     calls_a_second, consent_question, count, findings_words, forecast_words, last_words,
     limit_words, skipped_words, unsettled_words, verdict_words,

@@ -22,9 +22,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 pub use candidates::read_candidates;
-pub use known::{Known, fold_known};
+pub use known::{FactsOf, Known, fold_known};
 pub use locate::locate;
-pub use project::project;
+pub use project::{Projection, project};
 pub use survey::{Survey, survey};
 
 use crate::input::{InputError, Layout, ReadOptions, Source};
@@ -47,12 +47,15 @@ pub struct Input {
     /// Pairs that the open run has already asked for, although today's checks reject them. Their
     /// rows stay in the run as if they passed the checks.
     pub sendable_before: Arc<HashSet<PairKey>>,
+    /// Names of files, in which the survey looks for the names of customers.
+    pub labels: Arc<[String]>,
 }
 
 impl Input {
     /// Creates an input without `sendable_before` pairs, as the first survey reads it.
     pub fn new(source: Source, layout: Layout, options: ReadOptions, hasher: PairHasher) -> Self {
-        Self { source, layout, options, hasher, sendable_before: Arc::default() }
+        let (sendable_before, labels) = (Arc::default(), Arc::from([]));
+        Self { source, layout, options, hasher, sendable_before, labels }
     }
 }
 

@@ -20,6 +20,7 @@ pub mod first_verdicts;
 pub mod forecast;
 pub mod funnel;
 pub mod headers;
+pub mod label_names;
 pub mod name;
 pub mod nik;
 pub mod pair_key;
@@ -37,3 +38,4 @@ pub mod tally;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod throttle;
+pub mod vendor_clock;

@@ -61,7 +61,7 @@ type Read = (BTreeMap<(u64, usize), Cell>, Vec<u64>);
 
 fn read_sheet(path: &Path, sheet: &str) -> Result<Read, String> {
     let options =
-        ReadOptions { sheet: Some(SheetSpec(sheet.to_owned())), ..ReadOptions::default() };
+        ReadOptions { sheet: Some(SheetSpec::Asked(sheet.to_owned())), ..ReadOptions::default() };
     let folder = std::env::temp_dir();
     let source = Source::file(path).map_err(|e| e.to_string())?;
     let source = source

@@ -39,7 +39,7 @@ pub fn command() -> clap::Command {
 }
 
 /// Flags of `run` that do not change a plan. `plan` accepts them, but its help does not list them.
-const PLAN_IGNORES: [&str; 18] = [
+const PLAN_IGNORES: [&str; 19] = [
     "join",
     "output",
     "excel",
@@ -56,6 +56,7 @@ const PLAN_IGNORES: [&str; 18] = [
     "deadline",
     "confirm_above",
     "yes",
+    "operator",
     "lock_wait",
     "no_progress",
 ];

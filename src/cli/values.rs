@@ -10,6 +10,7 @@ use jiff::civil::Time;
 use jiff::tz::AmbiguousOffset;
 use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
 
+use crate::model::outcome::Outcome;
 use crate::rules::durations;
 
 /// Longest duration that is accepted, a hundred years: a longer one is a typing error.
@@ -72,6 +73,16 @@ pub(crate) fn yes_or_no(text: &str) -> Result<bool, String> {
         "0" | "false" | "no" | "n" | "off" | "tidak" | "tdk" | "bukan" => Ok(false),
         _ => Err("it is neither yes (ya, true, 1) nor no (tidak, false, 0)".to_owned()),
     }
+}
+
+/// Parses an outcome by the word that an output has.
+pub(super) fn outcome(text: &str) -> Result<Outcome, String> {
+    let text = text.trim();
+    let known = Outcome::ALL.into_iter().find(|outcome| outcome.word() == text);
+    known.ok_or_else(|| {
+        let words: Vec<_> = Outcome::ALL.iter().map(|outcome| outcome.word()).collect();
+        format!("it is none of {}", words.join(", "))
+    })
 }
 
 /// Parses a duration such as `30d`, `90s`, `1h 30m` or `0`.

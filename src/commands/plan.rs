@@ -18,7 +18,7 @@ use crate::model::finding::{FindingClass, Spot};
 use crate::output::{
     Plan, findings_words, forecast_words, skipped_words, unsettled_words, verdict_words,
 };
-use crate::passes::{Input, Known, PassError, Survey, locate, survey};
+use crate::passes::{FactsOf, Input, Known, PassError, Survey, locate, survey};
 use crate::rules::estimate::{Fit, History};
 use crate::rules::rate::Learned;
 
@@ -118,7 +118,8 @@ fn look(
         let run = facts.find_run(&opening)?;
         let (reuse, retry) = (&job.reuse, &job.engine.retry);
         let is_shared = job.ledger.name().is_shared();
-        let rules = ReuseRules { reuse, retry, now: opening.at, is_shared };
+        let (now, of) = (opening.at, FactsOf::Now);
+        let rules = ReuseRules { reuse, retry, now, of, is_shared };
         let known = fold(input, surveyed, facts, &run, rules, &|| false)?;
         let (history, unsettled) = (facts.history()?, facts.unsettled()?);
         let learned = facts.remembered_rate(None)?.and_then(|rate| rate.if_fresh(opening.at));

@@ -12,19 +12,22 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::last_words::say_last_words;
-use super::stages::{ReuseRules, account_key, damage, find_layout, open_source, opening};
+use super::stages::{ReuseRules, account_key, damage, find_layout, open_source_hashed, opening};
 use super::{internal, interrupted, preamble};
 use crate::clock;
 use crate::config::{Destination, JobConfig, Reuse, RunConfig};
 use crate::engine::{Dispatcher, EngineOptions, Signals};
 use crate::error::Error;
 use crate::input::{Layout, Source};
-use crate::ledger::{self, FoundRun, Ledger, LedgerError, OpenRun, RunId, RunRef, StartRequest};
+use crate::ledger::{
+    self, FoundRun, Ledger, LedgerError, OpenRun, RunId, RunQuery, RunRef, StartRequest,
+};
 use crate::model::attempt::{StartId, WallMs};
 use crate::model::exit_code::ExitCode;
 use crate::model::funnel::Funnel;
+use crate::model::settings::Settings;
 use crate::output::{Event, Finished, Utc};
-use crate::passes::{Input, Survey, read_candidates, survey};
+use crate::passes::{FactsOf, Input, PassError, Survey, read_candidates, survey};
 use crate::rules::body::{BodyKind, BodyTrial};
 use crate::signals::Interrupts;
 use crate::term::{Doing, Screen};
@@ -33,6 +36,7 @@ mod before_calls;
 pub mod export;
 pub(crate) mod finish;
 mod join;
+mod notes;
 mod open_files;
 mod output;
 mod report;
@@ -43,7 +47,7 @@ mod tests;
 mod vendor;
 mod verify;
 
-use finish::{Ended, SendingResult, finish, remember};
+use finish::{SendingResult, finish, remember};
 use output::Results;
 use report::{StartFacts, write_summary};
 use rounds::StartParts;
@@ -76,8 +80,10 @@ pub fn run(config: &RunConfig, screen: &Screen) -> Result<ExitCode, Error> {
     let (interrupts, signals) = Interrupts::listen(move || asked.show_doing()).map_err(internal)?;
     ledger.leaving_flag().into_iter().for_each(|flag| interrupts.set_on_second(flag));
     let (destination, interrupts) = (&destination, &interrupts);
+    let settings = notes::settings(config, &source, &layout, clock::now());
+    let settings = &settings;
     let account = Some(account_key(&ledger.hasher(), &vendor.options.credentials.id));
-    let setting = Setting { config, destination, screen, interrupts, account, begun };
+    let setting = Setting { config, destination, settings, screen, interrupts, account, begun };
     let start = Start { setting, vendor: &vendor };
     let told = start.run_stages(ledger, source, layout, signals, read_candidates)?;
     Ok(told.exit())
@@ -88,6 +94,8 @@ pub fn run(config: &RunConfig, screen: &Screen) -> Result<ExitCode, Error> {
 struct Setting<'a> {
     config: &'a RunConfig,
     destination: &'a Destination,
+    /// Settings as they are recorded.
+    settings: &'a Settings,
     screen: &'a Screen,
     interrupts: &'a Interrupts,
     /// Keyed hash of the account; `None` if no call is made.
@@ -112,16 +120,18 @@ impl Start<'_> {
         mut signals: Signals,
         read: impl ReadRows,
     ) -> Result<Told, Error> {
-        let Setting { config, destination, screen, interrupts, .. } = self.setting;
+        let Setting { config, destination, settings, screen, interrupts, .. } = self.setting;
         let job = &config.job;
         if !config.joins {
             destination.check_writable()?;
         }
         let hasher = ledger.hasher();
         let mut input = Input::new(source, layout, job.reading.clone(), hasher);
+        input.labels = destination.labels(&input.source);
         let is_stopped = || interrupts.count() > 0;
         let mut surveyed =
             survey(&input, &is_stopped).map_err(|error| interrupted(error, interrupts))?;
+        stop_if_changed(&input)?;
         stop_damaged(job.force, &surveyed, screen)?;
 
         let account = &self.vendor.options.credentials.id;
@@ -135,7 +145,8 @@ impl Start<'_> {
         }
         let (reuse, retry) = (&job.reuse, &job.engine.retry);
         let is_shared = ledger.lease().is_some();
-        let rules = ReuseRules { reuse, retry, now: opening.at, is_shared };
+        let (now, of) = (opening.at, FactsOf::Now);
+        let rules = ReuseRules { reuse, retry, now, of, is_shared };
         let learned = ledger.remembered_rate(Some(&opening.account))?;
         let learned = learned.and_then(|rate| rate.if_fresh(opening.at));
         let (known, funnel) =
@@ -144,6 +155,8 @@ impl Start<'_> {
         let options = job.engine.options(body, learned, config.deadline, Timestamp::now(), seed());
         let options = EngineOptions { lease: ledger.lease(), ..options };
         let client = Client::new(&self.vendor.options)?;
+        let notes = notes::notes(settings, &config.operator, &input, &surveyed, &funnel);
+        let opening = StartRequest { notes, ..opening };
         let table = std::mem::take(&mut surveyed.table);
         let run = begin(&mut ledger, &opening, found)?;
         if config.joins
@@ -215,21 +228,30 @@ impl Setting<'_> {
     /// time in which calls were made.
     fn end<L: Ledger>(
         &self,
-        left: SendingResult<L>,
+        mut left: SendingResult<L>,
         input: &Input,
         surveyed: &Survey,
         funnel: Funnel,
         run: &OpenRun,
         calling: Duration,
     ) -> Told {
-        let Self { config, destination, screen, interrupts, account, begun } = *self;
+        let Self { config, destination, settings, screen, interrupts, account, begun } = *self;
         screen.set_doing(Doing::Writing);
         let job = &config.job;
-        let facts = StartFacts { job, input, surveyed, funnel, run, begun };
-        let report = facts.report(&left.state, left.ended.stop(), calling, clock::now());
+        let at = end_of_start(run, &mut left);
+        let facts = StartFacts { config, settings, input, surveyed, funnel, run, begun };
+        let report = facts.report(&left.state, left.ended.stop(), calling, at);
         let fingerprint = surveyed.fingerprint;
-        let keeps_partial = matches!(left.ended, Ended::Exported);
-        let results = Results { destination, input, fingerprint, run, interrupts, keeps_partial };
+        let label_names = &surveyed.label_names;
+        let results = Results {
+            destination,
+            input,
+            fingerprint,
+            label_names,
+            only: &[],
+            had_starts: run.found.had_starts(),
+            interrupts,
+        };
         let ended = finish(
             left,
             run,
@@ -265,6 +287,19 @@ impl Setting<'_> {
     }
 }
 
+/// Returns the time at which a start ends, by the clock of its ledger: now, or the end of the run if
+/// an earlier start has finished it.
+fn end_of_start<L: Ledger>(run: &OpenRun, left: &mut SendingResult<L>) -> WallMs {
+    let now = clock::now();
+    let Some(ledger) = &mut left.ledger else { return now };
+    let finished = match run.found.run {
+        RunRef::Finished { run: id, .. } => ledger.find_record(&RunQuery::Number(id)).ok().flatten(),
+        RunRef::New { .. } | RunRef::Open(_) => None,
+    };
+    let ended_at = finished.and_then(|record| record.last_ended()?.ended_at);
+    ended_at.unwrap_or_else(|| ledger.time_of(now))
+}
+
 /// Begins the start in the ledger. A run that has finished gets no further start: only its output
 /// is missing.
 fn begin<L: Ledger>(
@@ -273,7 +308,9 @@ fn begin<L: Ledger>(
     found: FoundRun,
 ) -> Result<OpenRun, LedgerError> {
     match found.run {
-        RunRef::Finished { run: id, .. } => Ok(OpenRun { id, start: StartId(0), found }),
+        RunRef::Finished { run: id, .. } => {
+            Ok(OpenRun { id, start: StartId(0), began_at: ledger.time_of(opening.at), found })
+        }
         RunRef::New { .. } | RunRef::Open(_) => ledger.open_run(opening),
     }
 }
@@ -283,7 +320,7 @@ fn begin<L: Ledger>(
 fn open_input(config: &RunConfig, screen: &Screen) -> Result<(Source, Layout, Destination), Error> {
     // A stream is kept in the folder of the output, which must have room for the results anyway.
     let spool: PathBuf = config.output.folder().unwrap_or_else(std::env::temp_dir);
-    let source = open_source(&config.job.input, &config.job.reading, &spool)?;
+    let source = open_source_hashed(&config.job.input, &config.job.reading, &spool)?;
     let input = source.path().map(|path| ("input", path.to_owned()));
     let read: Vec<_> = input.into_iter().chain(config.files()).collect();
     let destination = config.output.of(source.sheet().is_some());
@@ -293,6 +330,14 @@ fn open_input(config: &RunConfig, screen: &Screen) -> Result<(Source, Layout, De
     screen.say(&preamble::layout(&source, &layout));
     destination.check_fits(&layout)?;
     Ok((source, layout, destination))
+}
+
+/// Refuses a file that was changed since it was hashed: its hash would be that of other bytes.
+fn stop_if_changed(input: &Input) -> Result<(), Error> {
+    match input.source.is_as_hashed()? {
+        true => Ok(()),
+        false => Err(PassError::Changed.into()),
+    }
 }
 
 /// Refuses a file that shows damage, unless `force` is set, and shows the findings. Each mismatch

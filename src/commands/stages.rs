@@ -12,15 +12,14 @@ use crate::error::{Error, hints};
 use crate::input::error::SheetError;
 use crate::input::form::Form;
 use crate::input::{self, Layout, Problem, Source};
-use crate::ledger::{Facts, FoundRun, Identity, StartRequest, StartRole};
+use crate::ledger::{Facts, FoundRun, Identity, StartNotes, StartRequest, StartRole};
 use crate::model::attempt::{PairKey, WallMs};
 use crate::model::exit_code::ExitCode;
 use crate::model::finding::Finding;
 use crate::model::funnel::Funnel;
 use crate::model::hex::hex;
-use crate::model::mask::mask_digits;
 use crate::model::stop::StopReason;
-use crate::passes::{Input, Known, PassError, Survey, fold_known, survey};
+use crate::passes::{FactsOf, Input, Known, PassError, Survey, fold_known, survey};
 use crate::rules::estimate::{Basis, Charges, Fit, History, Share};
 use crate::rules::forecast::{Forecast, Pace};
 use crate::rules::pair_key::{PairHasher, truncate};
@@ -37,10 +36,32 @@ pub(super) fn open_source(
     reading: &input::ReadOptions,
     folder: &Path,
 ) -> Result<Source, Error> {
-    let source = match from {
+    read_sheet(source_of(from, folder)?, reading, folder)
+}
+
+/// Opens the input as [`open_source`] does, with the SHA-256 of its bytes.
+pub(super) fn open_source_hashed(
+    from: &InputFrom,
+    reading: &input::ReadOptions,
+    folder: &Path,
+) -> Result<Source, Error> {
+    read_sheet(source_of(from, folder)?.with_sha256()?, reading, folder)
+}
+
+/// Opens the input as it is.
+pub(super) fn source_of(from: &InputFrom, folder: &Path) -> Result<Source, Error> {
+    Ok(match from {
         InputFrom::File(path) => Source::file(path)?,
         InputFrom::Stdin => Source::stdin(folder)?,
-    };
+    })
+}
+
+/// Replaces a workbook by the text of its sheet.
+pub(super) fn read_sheet(
+    source: Source,
+    reading: &input::ReadOptions,
+    folder: &Path,
+) -> Result<Source, Error> {
     source.workbook_to_text(reading.sheet_options(), folder).map_err(|error| {
         match error.problem() {
             Problem::Sheet(SheetError::Several { first, .. }) => {
@@ -80,7 +101,6 @@ pub(crate) fn opening(
 ) -> StartRequest {
     let path = input.source.path().map(|path| path.canonicalize().unwrap_or_else(|_| path.into()));
     let path = path.unwrap_or_else(|| PathBuf::from("-"));
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     // Another sheet of a workbook is another table, and not a changed version of this one.
     let sheet = match &input.layout.form {
         Form::Sheet(name) => format!("\0{name}"),
@@ -95,7 +115,7 @@ pub(crate) fn opening(
             None => identity,
         },
         path: keyed(b"path", &[path.as_os_str().as_encoded_bytes(), sheet.as_bytes()].concat()),
-        label: mask_digits(&name).into_owned(),
+        label: surveyed.label_names.mask(&input.source.name()).into_owned(),
         account: account_key(&input.hasher, account),
         rows: surveyed.counts.rows,
         at,
@@ -104,6 +124,7 @@ pub(crate) fn opening(
         role: once.map_or(StartRole::Begins, |_| StartRole::BeginsOnce),
         is_limited: false,
         rules: String::new(),
+        notes: StartNotes::default(),
     }
 }
 
@@ -150,6 +171,8 @@ pub(crate) struct ReuseRules<'a> {
     pub(crate) reuse: &'a Reuse,
     pub(crate) retry: &'a RetryPolicy,
     pub(crate) now: WallMs,
+    /// The facts of other runs that are used.
+    pub(crate) of: FactsOf,
     /// True if other workers may write to the ledger at the same time.
     pub(crate) is_shared: bool,
 }
@@ -165,7 +188,7 @@ pub(crate) fn fold<F: Facts + ?Sized>(
     rules: ReuseRules<'_>,
     is_stopped: &dyn Fn() -> bool,
 ) -> Result<Known, PassError> {
-    let ReuseRules { reuse, retry, now, is_shared } = rules;
+    let ReuseRules { reuse, retry, now, of, is_shared } = rules;
     let begun = sent_but_now_rejected(surveyed, facts, found)?;
     if !begun.is_empty() {
         input.sendable_before = Arc::new(begun);
@@ -179,7 +202,7 @@ pub(crate) fn fold<F: Facts + ?Sized>(
         doubts_before: if is_shared { found.created_at } else { WallMs(i64::MAX) },
     };
     surveyed.table.forget();
-    fold_known(&mut surveyed.table, facts, &found.run, &policy, retry, now)
+    fold_known(&mut surveyed.table, facts, of, &found.run, &policy, retry, now)
 }
 
 /// Returns the pairs that the open run has sent and that today's checks reject.

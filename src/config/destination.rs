@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::InputFrom;
 use super::values::{flag_error, usage_error};
@@ -12,7 +13,7 @@ use crate::cli::RunArgs;
 use crate::error::Error;
 use crate::fs::paths::{beside, folder_of, same_file};
 use crate::fs::{AtomicFile, trusted};
-use crate::input::Layout;
+use crate::input::{Layout, Source};
 use crate::model::exit_code::ExitCode;
 use crate::model::mask::mask_path;
 use crate::output::{Dialect, Format, endings, may_replace_output, may_replace_summary, stem};
@@ -98,6 +99,11 @@ impl WantedOutput {
         }
     }
 
+    /// Checks whether a CSV is for a spreadsheet.
+    pub fn is_for_spreadsheet(&self) -> bool {
+        self.dialect == Dialect::Spreadsheet
+    }
+
     /// Returns the destination for an input. If the user named no output, the results of a workbook
     /// go to a workbook, and those of any other input to a CSV. Standard output always gets a CSV.
     pub fn of(&self, is_workbook: bool) -> Destination {
@@ -127,6 +133,13 @@ impl Destination {
     /// Returns the folder that the results go to; `None` for standard output.
     pub fn folder(&self) -> Option<PathBuf> {
         self.finished(false).map(|path| folder_of(path).to_owned())
+    }
+
+    /// Returns the texts of a run that may contain the name of a customer: those of its files.
+    pub fn labels(&self, input: &Source) -> Arc<[String]> {
+        let output = [self.finished(false), self.summary.as_deref()];
+        let paths = output.into_iter().flatten().chain(input.path());
+        paths.map(|path| path.display().to_string()).collect()
     }
 
     /// Returns the path of the finished output; `None` for standard output. `from_sandbox` is true

@@ -203,6 +203,7 @@ impl Dispatcher {
         }
         self.take_rows(hands);
         while self.plan(now, wall) && self.take_rows(hands) {}
+        self.intents.note_pauses(self.pace.take_pauses(now, wall));
         if let Some(batch) = self.intents.take_batch() {
             hands.record(batch);
         }

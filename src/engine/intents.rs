@@ -17,6 +17,7 @@ use crate::model::attempt::{
     AttemptId, Batch, Intent, PairVersion, Settlement, StartId, Tick, WallMs,
 };
 use crate::model::class::{Class, Lost};
+use crate::model::pause::Pause;
 use crate::model::subject::Subject;
 use crate::rules::body::BodyKind;
 use crate::rules::pair_table::PairIndex;
@@ -178,6 +179,11 @@ impl Intents {
         self.outbox.voids.extend(attempts);
     }
 
+    /// Adds pauses that have begun or ended to the next batch.
+    pub(super) fn note_pauses(&mut self, pauses: impl IntoIterator<Item = Pause>) {
+        self.outbox.pauses.extend(pauses);
+    }
+
     /// Returns the next batch of facts to be made durable. Returns `None` if there are no facts,
     /// while another batch is under way, or if the ledger is not to be asked now.
     pub(super) fn take_batch(&mut self) -> Option<Batch> {
@@ -236,6 +242,8 @@ impl Intents {
         self.outbox.settlements.extend(later.settlements);
         self.outbox.voids = batch.voids;
         self.outbox.voids.extend(later.voids);
+        self.outbox.pauses = batch.pauses;
+        self.outbox.pauses.extend(later.pauses);
         effects.append(&mut self.effects);
         self.effects = effects;
         intents.into_iter().chain(std::mem::take(&mut self.planned)).map(|intent| intent.job)

@@ -12,11 +12,13 @@ use super::EngineOptions;
 use super::gate::Gate;
 use super::intents::Flight;
 use super::notice::{Notice, Notices};
+use super::pauses::Pauses;
 use super::report::{Pause, PauseTimes};
 use super::slots::SlotQueue;
 use crate::ledger::{News, Slots, SlotsWish, SourceChange};
 use crate::model::attempt::{Tick, WallMs};
 use crate::model::class::Class;
+use crate::model::pause::{self, PauseKind};
 use crate::model::stop::StopReason;
 use crate::rules::breaker::{Breaker, source_health};
 use crate::rules::permit::Permit;
@@ -40,6 +42,7 @@ pub(super) struct Pace {
     slots: Option<SlotQueue>,
     /// Change of the source that the others must be told.
     untold: Option<SourceChange>,
+    pauses: Pauses,
     notices: Notices,
     /// Jitter has to be spread, not secret.
     jitter: fastrand::Rng,
@@ -54,6 +57,7 @@ impl Pace {
             throttle,
             slots: options.lease.map(|_| SlotQueue::default()),
             untold: None,
+            pauses: Pauses::default(),
             notices: Notices::default(),
             jitter: fastrand::Rng::with_seed(options.seed),
         }
@@ -339,6 +343,23 @@ impl Pace {
             return Some(Pause::Outage(self.breaker.why(), self.outage(now)));
         }
         self.throttle.pause(now).map(|_| Pause::Throttled(self.throttled(now)))
+    }
+
+    /// Returns the pauses that have begun or ended since the last call of this function.
+    pub(super) fn take_pauses(
+        &mut self,
+        now: Tick,
+        wall: WallMs,
+    ) -> impl Iterator<Item = pause::Pause> + use<> {
+        let paused = match self.pause(now) {
+            Some(Pause::Outage(StopReason::Unreachable, times)) => {
+                Some((PauseKind::Unreachable, times.since))
+            }
+            Some(Pause::Outage(_, times)) => Some((PauseKind::Outage, times.since)),
+            Some(Pause::Throttled(times)) => Some((PauseKind::RateLimit, times.since)),
+            Some(Pause::Draining(_)) | None => None,
+        };
+        self.pauses.see(paused, self.rate(), now, wall)
     }
 
     /// Returns a number in `0.0..1.0` for the next jitter.

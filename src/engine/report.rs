@@ -65,7 +65,7 @@ impl Stats {
             Class::Account(AccountStop::Proxy) => self.proxy_answer = told.map(str::to_owned),
             _ => {}
         }
-        if class.was_sent() && !matches!(class, Class::InDoubt(_)) {
+        if class.was_answered() {
             let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
             if self.latency.is_none() {
                 // Values of up to an hour, with two significant digits: a few kilobytes.

@@ -45,6 +45,8 @@ pub struct ReadOptions {
     pub delimiter: Option<u8>,
     /// The first record is data, not a header.
     pub no_header: bool,
+    /// Number of records above the header, as an earlier run noted it. `None`: find it.
+    pub titles: Option<usize>,
     /// The NIK column. `None`: find it.
     pub id_column: Option<ColumnSpec>,
     /// The name column. `None`: find it.
@@ -277,9 +279,10 @@ impl Sample {
             first.push((record.place, record.fields.iter().map(Box::from).collect()));
         }
         let texts_of: Vec<_> = first.iter().map(|(_, cells)| strings(cells)).collect();
-        let HeaderRow { at, certain } = match options.no_header {
-            true => HeaderRow { at: 0, certain: false },
-            false => find_header(&texts_of, options.wanted()),
+        let HeaderRow { at, certain } = match (options.no_header, options.titles) {
+            (true, _) => HeaderRow { at: 0, certain: false },
+            (false, Some(at)) => HeaderRow { at, certain: true },
+            (false, None) => find_header(&texts_of, options.wanted()),
         };
         let mut rest = first.into_iter().skip(at);
         let header = if options.no_header { None } else { rest.next().map(|(_, cells)| cells) };

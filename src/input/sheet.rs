@@ -48,6 +48,9 @@ use crate::panics::catch_panic;
 pub struct Sheet {
     /// Name of the sheet. For results of this program in several sheets, the name of the first.
     pub name: String,
+    /// Number of the sheet among all sheets of the workbook, from 1. `None` if several sheets of
+    /// results of this program are one table.
+    pub place: Option<usize>,
     /// Names of the other visible sheets that have cells or are damaged, masked for display.
     pub others: Vec<String>,
     /// Number formats of the workbook. Typed cells refer to them by index.
@@ -163,9 +166,10 @@ fn read(
     let texts = Texts::read(&mut package, texts);
     let formats = Formats::read(&mut package, styles);
     let lists = || WorkbookContext { texts: &texts, formats: &formats, is_1904 };
-    let Chosen { sheets, others } = choose(&mut package, &sheets, options, lists)?;
+    let Chosen { sheets, place, others } = choose(&mut package, &sheets, options, lists)?;
     let name = sheets.first().map(|sheet| sheet.name.clone()).unwrap_or_default();
-    let mut sheet = Sheet { name, others, ..Sheet::default() };
+    let place = place.map(|index| index + 1);
+    let mut sheet = Sheet { name, place, others, ..Sheet::default() };
     let mut writer = RowWriter {
         text: BufWriter::with_capacity(256 * 1024, text),
         typed: BufWriter::with_capacity(64 * 1024, typed),

@@ -12,12 +12,13 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::error::{InputError, Problem};
 use super::form::ZIP;
 use super::reader::SourceReader;
 use super::sheet::{self, Sheet};
-use crate::fs::unnamed_file;
+use crate::fs::{sha256_of, unnamed_file};
 use crate::model::mask::mask_digits;
 
 /// Name of standard input in messages.
@@ -30,8 +31,18 @@ pub struct Source {
     /// Path of the file that the user named. `None` for a stream.
     path: Option<PathBuf>,
     place: Location,
+    /// SHA-256 of the file, and the state in which the file was hashed.
+    hashed: Option<Hashed>,
     /// Facts about a workbook's sheet that its text does not contain. `None` for any other input.
     sheet: Option<Arc<Sheet>>,
+}
+
+/// A file that was hashed.
+#[derive(Clone, Debug)]
+struct Hashed {
+    sha256: String,
+    /// Length and time of the last change; `None` for a stream, which nobody changes.
+    state: Option<(u64, SystemTime)>,
 }
 
 #[derive(Clone, Debug)]
@@ -52,6 +63,7 @@ impl Source {
             label: mask_digits(&path.display().to_string()).into_owned(),
             path: Some(path.to_owned()),
             place: Location::Path(path.to_owned()),
+            hashed: None,
             sheet: None,
         };
         // The type is checked before the file is opened, because opening a pipe waits for a writer.
@@ -83,7 +95,42 @@ impl Source {
         let mut file = unnamed_file(folder).map_err(failed("make a file to keep it in"))?;
         io::copy(&mut stream, &mut file).map_err(failed("keep it in a file"))?;
         let place = Location::Spool(Arc::new(file));
-        Ok(Self { label: STDIN.to_owned(), path: None, place, sheet: None })
+        Ok(Self { label: STDIN.to_owned(), path: None, place, hashed: None, sheet: None })
+    }
+
+    /// Returns the source with the SHA-256 of its bytes. To be called before a workbook is replaced by
+    /// its text.
+    ///
+    /// # Errors
+    /// Returns an error if the source cannot be read.
+    pub fn with_sha256(self) -> Result<Self, InputError> {
+        let failed = |error| self.error(io_problem("read it", error));
+        let state = self.state().map_err(failed)?;
+        let sha256 = sha256_of(self.open()?).map_err(failed)?;
+        Ok(Self { hashed: Some(Hashed { sha256, state }), ..self })
+    }
+
+    /// Returns the SHA-256 of the source's bytes, in hexadecimal. It is empty if the source was not
+    /// hashed.
+    pub fn sha256(&self) -> &str {
+        self.hashed.as_ref().map_or("", |hashed| &hashed.sha256)
+    }
+
+    /// Checks that the file was not changed since it was hashed.
+    ///
+    /// # Errors
+    /// Returns an error if the file is gone. `Ok(false)` if it was changed.
+    pub fn is_as_hashed(&self) -> Result<bool, InputError> {
+        let Some(Hashed { state: Some(state), .. }) = self.hashed else { return Ok(true) };
+        let now = self.state().map_err(|error| self.error(io_problem("read it", error)))?;
+        Ok(now == Some(state))
+    }
+
+    /// Returns the length of the file and the time of its last change; `None` for a stream.
+    fn state(&self) -> io::Result<Option<(u64, SystemTime)>> {
+        let Some(path) = &self.path else { return Ok(None) };
+        let metadata = fs::metadata(path)?;
+        Ok(Some((metadata.len(), metadata.modified()?)))
     }
 
     /// Replaces a workbook by the text of its chosen sheet, kept in an unnamed temporary file in
@@ -124,6 +171,14 @@ impl Source {
     /// "standard input".
     pub fn label(&self) -> &str {
         &self.label
+    }
+
+    /// Returns the name of the file without its folder, with long runs of digits masked, or "standard
+    /// input".
+    pub fn name(&self) -> String {
+        let Some(path) = &self.path else { return STDIN.to_owned() };
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+        mask_digits(&name).into_owned()
     }
 
     /// Returns the path that the user named, or `None` if the source is a stream.

@@ -12,9 +12,10 @@ use futures_util::future::Either;
 use super::postgres::{PgJournal, PgLedger, PgPreview};
 use super::sqlite::{SqliteJournal, SqliteLedger, SqlitePreview};
 use super::{
-    AttemptDetail, Beat, Facts, FoundRun, Identity, Journal, Ledger, LedgerError, LedgerName, News,
+    AttemptDetail, Beat, CallsInTime, Facts, FoundRun, Journal, Ledger, LedgerError, LedgerName, News,
     OpenRun, Others, OwnAttempt, Preview, ProgressNote, Purgeable, Purged, Recorded, RunId, RunRef,
-    ShowLedger, Slots, SlotsWish, Standing, StartEnd, StartRequest, Status, Unrecorded,
+    RunQuery, RunRecord, ShowLedger, Slots, SlotsWish, Standing, StartEnd, StartRequest, Status,
+    Unrecorded, PossibleCharge,
 };
 use crate::model::attempt::{AttemptId, Batch, WallMs};
 use crate::rules::body::BodyKind;
@@ -56,12 +57,21 @@ impl Facts for AnyLedger {
         pass_on!(self, ledger => ledger.find_run(opening))
     }
 
-    fn find_begun(
+    fn find_record(&mut self, wanted: &RunQuery<'_>) -> Result<Option<RunRecord>, LedgerError> {
+        pass_on!(self, ledger => ledger.find_record(wanted))
+    }
+
+    fn visit_earlier_then(
         &mut self,
-        identity: &Identity,
-        run: Option<RunId>,
-    ) -> Result<Option<FoundRun>, LedgerError> {
-        pass_on!(self, ledger => ledger.find_begun(identity, run))
+        run: RunId,
+        keys: &SortedKeys,
+        visit: &mut dyn FnMut(PairIndex, Standing),
+    ) -> Result<(), LedgerError> {
+        pass_on!(self, ledger => ledger.visit_earlier_then(run, keys, visit))
+    }
+
+    fn visit_possible(&mut self, visit: &mut dyn FnMut(PossibleCharge)) -> Result<(), LedgerError> {
+        pass_on!(self, ledger => ledger.visit_possible(visit))
     }
 
     fn visit_earlier(
@@ -80,6 +90,10 @@ impl Facts for AnyLedger {
         visit: &mut dyn FnMut(Option<PairIndex>, OwnAttempt),
     ) -> Result<(), LedgerError> {
         pass_on!(self, ledger => ledger.visit_own(run, keys, visit))
+    }
+
+    fn details(&mut self, attempts: &[AttemptId]) -> Result<Vec<AttemptDetail>, LedgerError> {
+        pass_on!(self, ledger => ledger.details(attempts))
     }
 
     fn history(&mut self) -> Result<History, LedgerError> {
@@ -111,6 +125,10 @@ impl Ledger for AnyLedger {
 
     fn progress_note(&self) -> Option<ProgressNote> {
         pass_on!(self, ledger => ledger.progress_note())
+    }
+
+    fn time_of(&self, here: WallMs) -> WallMs {
+        pass_on!(self, ledger => ledger.time_of(here))
     }
 
     fn open_run(&mut self, opening: &StartRequest) -> Result<OpenRun, LedgerError> {
@@ -146,10 +164,6 @@ impl Ledger for AnyLedger {
             Self::File(ledger) => AnyJournal::File(ledger.into_journal(run)?),
             Self::Shared(ledger) => AnyJournal::Shared(ledger.into_journal(run)?),
         })
-    }
-
-    fn details(&mut self, attempts: &[AttemptId]) -> Result<Vec<AttemptDetail>, LedgerError> {
-        pass_on!(self, ledger => ledger.details(attempts))
     }
 
     fn end_start(&mut self, run: &OpenRun, ending: &StartEnd) -> Result<(), LedgerError> {
@@ -188,6 +202,14 @@ impl ShowLedger for AnyLedger {
 
     fn status(&self, utc_offset_ms: i64, most_doubts: u64) -> Result<Status, LedgerError> {
         pass_on!(self, ledger => ledger.status(utc_offset_ms, most_doubts))
+    }
+
+    fn run_record(&self, run: RunId) -> Result<Option<RunRecord>, LedgerError> {
+        pass_on!(self, ledger => ledger.run_record(run))
+    }
+
+    fn calls(&self, from: WallMs, to: WallMs) -> Result<CallsInTime, LedgerError> {
+        pass_on!(self, ledger => ledger.calls(from, to))
     }
 
     fn check_nothing_lost(&self) -> Result<(), LedgerError> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::error::LedgerError;
+use super::record::StartNotes;
 use crate::model::attempt::{AttemptId, Batch, PairVersion, StartId, WallMs};
 use crate::model::class::{Class, End};
 use crate::model::exit_code::ExitCode;
@@ -39,6 +40,13 @@ impl Identity {
         Self { columns: self.columns + NAME + name, ..self }
     }
 
+    /// Checks whether this is the identity of a run that `wanted` means: the same one, or one that has a
+    /// name if `wanted` has none.
+    pub(crate) fn is_of(&self, wanted: &Self) -> bool {
+        self.fingerprint == wanted.fingerprint
+            && (self.columns == wanted.columns || self.columns.starts_with(&wanted.with_any_name()))
+    }
+
     /// Returns the beginning of the columns of all named runs that have this identity otherwise.
     pub(crate) fn with_any_name(&self) -> String {
         self.columns.clone() + NAME
@@ -72,6 +80,8 @@ pub struct StartRequest {
     /// Rules that decide whether a pair is done, in words of this program. All workers of a run on a
     /// shared ledger have the same.
     pub rules: String,
+    /// What the start notes of itself.
+    pub notes: StartNotes,
 }
 
 /// Role of a start in its run.
@@ -211,6 +221,8 @@ pub struct OpenRun {
     pub id: RunId,
     /// Number of the start, which is part of the number of each of its attempts.
     pub start: StartId,
+    /// Time at which the start began, by the clock of the ledger.
+    pub began_at: WallMs,
     /// The run as it was before this start.
     pub found: FoundRun,
 }
@@ -273,7 +285,7 @@ pub struct AttemptDetail {
 /// The end of a start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StartEnd {
-    /// Time of the end.
+    /// Time of the end, by the clock of the ledger ([`super::Ledger::time_of`]).
     pub at: WallMs,
     /// Reason for stopping early; `None` if the start reached its end.
     pub stop: Option<&'static str>,
@@ -281,6 +293,8 @@ pub struct StartEnd {
     pub exit: ExitCode,
     /// Path of the output, masked, if the start wrote one to a file.
     pub output: Option<String>,
+    /// Summary of the start as JSON, if it wrote one.
+    pub summary: Option<String>,
 }
 
 /// What a purge would remove now.

@@ -239,6 +239,7 @@ fn recall(intent: &Intent) -> Settlement {
         class,
         charge: charge(class),
         http: None,
+        took_ms: None,
         texts: Texts::default(),
         at: intent.at,
     }

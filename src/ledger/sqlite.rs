@@ -2,6 +2,7 @@
 //! for it, one trait or one concern each.
 
 mod backup;
+mod charges;
 mod connect;
 mod copy;
 mod error;
@@ -13,8 +14,10 @@ mod ledger;
 mod location;
 mod lock;
 mod note;
+mod pauses;
 mod preview;
 mod purge;
+mod run_record;
 mod runs;
 mod schema;
 mod starts;

@@ -9,6 +9,7 @@ use crate::model::attempt::WallMs;
 use crate::model::class::Class;
 use crate::model::money::Tally;
 use crate::rules::rate::Remembered;
+use crate::rules::vendor_clock::VendorClock;
 
 /// Everything that a ledger shows of its contents.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +32,8 @@ pub struct Status {
     pub days: Vec<DayTotal>,
     /// Limits of the vendor that the latest run has learned.
     pub learned: Option<Remembered>,
+    /// What is known of the vendor's clock.
+    pub vendor_clock: VendorClock,
 }
 
 /// One run.

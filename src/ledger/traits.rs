@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use super::error::{LedgerError, LedgerName};
 use super::nouns::{
-    AttemptDetail, FoundRun, Identity, OpenRun, OwnAttempt, Purgeable, Purged, Recorded, RunId,
-    RunRef, Standing, StartEnd, StartRequest, Unrecorded,
+    AttemptDetail, FoundRun, OpenRun, OwnAttempt, Purgeable, Purged, Recorded, RunId, RunRef,
+    Standing, StartEnd, StartRequest, Unrecorded,
 };
+use super::record::{CallsInTime, PossibleCharge, RunQuery, RunRecord};
 use super::status::{ProgressNote, Status};
 use super::workers::{Beat, News, Others, Slots, SlotsWish};
 use crate::model::attempt::{AttemptId, Batch, WallMs};
@@ -104,14 +105,20 @@ pub trait Facts {
     /// not to begin anew, without writing.
     fn find_run(&mut self, opening: &StartRequest) -> Result<FoundRun, LedgerError>;
 
-    /// Finds a run that has begun, to show its results again: the run of this number, or the latest
-    /// one, among those of this identity. An identity without a name finds named runs too. Returns
-    /// `None` if there is no such run.
-    fn find_begun(
+    /// Finds a run that has begun, with its starts. Returns `None` if there is no such run.
+    fn find_record(&mut self, wanted: &RunQuery<'_>) -> Result<Option<RunRecord>, LedgerError>;
+
+    /// Visits what [`Self::visit_earlier`] told when the output of this run was made last: facts of
+    /// other runs that were recorded later are left out. Of each pair, the latest fact comes last.
+    fn visit_earlier_then(
         &mut self,
-        identity: &Identity,
-        run: Option<RunId>,
-    ) -> Result<Option<FoundRun>, LedgerError>;
+        run: RunId,
+        keys: &SortedKeys,
+        visit: &mut dyn FnMut(PairIndex, Standing),
+    ) -> Result<(), LedgerError>;
+
+    /// Visits all attempts whose charge is unknown, in ascending order.
+    fn visit_possible(&mut self, visit: &mut dyn FnMut(PossibleCharge)) -> Result<(), LedgerError>;
 
     /// Visits the standings of these pairs: the facts of other runs that gave a pair an end, the
     /// latest fact of a pair last, and the version of each pair. Pairs without either are left out.
@@ -131,6 +138,10 @@ pub trait Facts {
         keys: &SortedKeys,
         visit: &mut dyn FnMut(Option<PairIndex>, OwnAttempt),
     ) -> Result<(), LedgerError>;
+
+    /// Returns the details of these attempts, in ascending order of attempt. Attempts without a
+    /// settlement are left out.
+    fn details(&mut self, attempts: &[AttemptId]) -> Result<Vec<AttemptDetail>, LedgerError>;
 
     /// Returns the share of charged answers among the latest million attempts. Only attempts
     /// that received a result code count.
@@ -191,6 +202,7 @@ pub trait Facts {
 ///     role: StartRole::Begins,
 ///     is_limited: false,
 ///     rules: String::new(),
+///     notes: Default::default(),
 /// })?;
 ///
 /// let (attempt, pair) = (AttemptId::of(run.start, 1), PairKey([4; 16]));
@@ -198,7 +210,8 @@ pub trait Facts {
 /// let intent = Intent { attempt, pair, version, record, at };
 /// let (class, charge) = (Class::Answered(ResultCode::Match), Charge::Charged);
 /// let texts = Texts::default();
-/// let answer = Settlement { attempt, class, charge, http: Some(200), texts, at };
+/// let (http, took_ms) = (Some(200), Some(85));
+/// let answer = Settlement { attempt, class, charge, http, took_ms, texts, at };
 /// let before_the_call = Batch { intents: vec![intent], ..Batch::default() };
 /// let after_the_call = Batch { settlements: vec![answer], ..Batch::default() };
 /// let runtime = tokio::runtime::Builder::new_current_thread().build()?;
@@ -236,6 +249,12 @@ pub trait Ledger: Facts + Sized {
         None
     }
 
+    /// Returns a time of this machine's clock by the clock of the ledger. Only a shared ledger has a
+    /// clock of its own.
+    fn time_of(&self, here: WallMs) -> WallMs {
+        here
+    }
+
     /// Returns the length of a worker's lease; `None` if one process at a time writes.
     fn lease(&self) -> Option<Duration> {
         None
@@ -269,10 +288,6 @@ pub trait Ledger: Facts + Sized {
     /// # Errors
     /// Returns [`LedgerError::File`] if the writer's thread cannot be started.
     fn into_journal(self, run: &OpenRun) -> Result<Self::Journal, LedgerError>;
-
-    /// Returns the details of these attempts, in ascending order of attempt. Attempts without a
-    /// settlement are left out.
-    fn details(&mut self, attempts: &[AttemptId]) -> Result<Vec<AttemptDetail>, LedgerError>;
 
     /// Records that the start has ended. Each of its intents must be settled. The run stays open
     /// for another start.
@@ -347,6 +362,12 @@ pub trait ShowLedger {
     /// Returns the ledger's runs, doubts and charges by day. Lists at most `most_doubts` doubts,
     /// the latest first. Days begin at midnight at the given UTC offset.
     fn status(&self, utc_offset_ms: i64, most_doubts: u64) -> Result<Status, LedgerError>;
+
+    /// Returns the record of a run; `None` if there is no such run.
+    fn run_record(&self, run: RunId) -> Result<Option<RunRecord>, LedgerError>;
+
+    /// Returns the calls that were answered or given up from `from` on, and before `to`.
+    fn calls(&self, from: WallMs, to: WallMs) -> Result<CallsInTime, LedgerError>;
 
     /// Checks that the ledger contains everything that its witness recorded.
     ///

@@ -1,6 +1,8 @@
 //! The nouns of a move: everything that a ledger in a file holds, as it goes into a shared ledger.
 
+use super::record::StartNotes;
 use crate::model::attempt::{PairKey, Settlement, StartId, WallMs};
+use crate::model::pause::Pause;
 
 /// A run with its start-independent facts.
 pub(super) struct MovedRun {
@@ -28,6 +30,9 @@ pub(super) struct MovedStart {
     pub(super) ended_at: Option<WallMs>,
     pub(super) stop: Option<String>,
     pub(super) exit: Option<u8>,
+    pub(super) notes: Option<StartNotes>,
+    pub(super) summary: Option<String>,
+    pub(super) pauses: Vec<Pause>,
 }
 
 /// A settled attempt, under the number that it gets in the shared ledger.

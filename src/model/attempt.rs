@@ -8,6 +8,7 @@ use std::fmt;
 
 use super::class::Class;
 use super::money::Charge;
+use super::pause::Pause;
 use super::texts::Texts;
 
 /// Keyed hash of a pair (128 bits). The answer for one pair key is bought only once.
@@ -118,6 +119,9 @@ pub struct Settlement {
     pub charge: Charge,
     /// HTTP status code, if a response came.
     pub http: Option<u16>,
+    /// Time from the sending of the call to its answer, in milliseconds, with the time to connect
+    /// where there was no connection. `None` if no answer came. It decides nothing.
+    pub took_ms: Option<u32>,
     /// Texts of the vendor, with placeholders in place of an echoed NIK or name.
     pub texts: Texts,
     /// Time at which the reply came or the attempt was given up.
@@ -125,7 +129,7 @@ pub struct Settlement {
 }
 
 /// Facts that are made durable together: either all of them or none.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Batch {
     /// Intents of calls that are about to be sent.
     pub intents: Vec<Intent>,
@@ -133,6 +137,8 @@ pub struct Batch {
     pub settlements: Vec<Settlement>,
     /// Refusals that no longer count, because the fault was ours and not in the customers' data.
     pub voids: Vec<AttemptId>,
+    /// Pauses that began or ended. They are no facts about money, and are not counted as facts.
+    pub pauses: Vec<Pause>,
 }
 
 impl Batch {
@@ -141,9 +147,9 @@ impl Batch {
         (self.intents.len() + self.settlements.len() + self.voids.len()) as u64
     }
 
-    /// Checks whether the batch holds no facts.
+    /// Checks whether there is nothing to be recorded.
     pub fn is_empty(&self) -> bool {
-        self.facts() == 0
+        self.facts() == 0 && self.pauses.is_empty()
     }
 }
 
@@ -187,6 +193,7 @@ mod tests {
             class: Class::Throttled,
             charge: Charge::Free,
             http: None,
+            took_ms: None,
             texts: Texts::default(),
             at,
         };

@@ -161,6 +161,9 @@ pub enum End {
     /// The attempts were used up before another end came. This end is never stored: it is derived
     /// from the attempts.
     Unavailable,
+    /// The answer was removed by a purge since. This end is never stored: it is that of a pair of a
+    /// finished run of which nothing is known.
+    Removed,
 }
 
 /// Every class with its stored code and its stable name. A code never changes.
@@ -228,6 +231,11 @@ impl Class {
     /// Checks whether the call was sent to the vendor.
     pub const fn was_sent(self) -> bool {
         !matches!(self, Self::NotSent(_))
+    }
+
+    /// Checks whether the call was sent and answered, whatever the answer was.
+    pub const fn was_answered(self) -> bool {
+        self.was_sent() && !matches!(self, Self::InDoubt(_))
     }
 
     /// Checks whether the attempt counts against `--max-attempts`. A rate limit, a stop and a

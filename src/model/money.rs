@@ -304,6 +304,26 @@ pub struct Tally {
     pub troubled: u64,
 }
 
+impl std::ops::Add for Tally {
+    type Output = Self;
+
+    fn add(self, more: Self) -> Self {
+        Self {
+            calls: self.calls + more.calls,
+            attempts: self.attempts + more.attempts,
+            confirmed: self.confirmed + more.confirmed,
+            possible: Possible {
+                in_doubt: self.possible.in_doubt + more.possible.in_doubt,
+                gateway: self.possible.gateway + more.possible.gateway,
+                unknown_code: self.possible.unknown_code + more.possible.unknown_code,
+            },
+            assumed_free: self.assumed_free + more.assumed_free,
+            throttled: self.throttled + more.throttled,
+            troubled: self.troubled + more.troubled,
+        }
+    }
+}
+
 impl Tally {
     /// Returns the number of calls that will surely be on the invoice.
     pub const fn at_least(&self) -> u64 {

@@ -76,7 +76,7 @@ impl Outcome {
             Some(End::Refused | End::Abnormal | End::UnknownSuccess) => Self::Refused,
             Some(End::Unavailable) => Self::Unavailable,
             Some(End::InDoubt) => Self::InDoubt,
-            None => Self::NotSent,
+            Some(End::Removed) | None => Self::NotSent,
         }
     }
 }

@@ -80,15 +80,43 @@ impl StopReason {
     /// Returns the reason that others were told, by its stable name; `None` for a reason that
     /// concerns one worker alone, or an unknown name.
     pub fn told(name: &str) -> Option<Self> {
-        [
-            Self::OutOfQuota,
-            Self::Account(AccountStop::KeyExpired),
-            Self::RefusalsInRow,
-            Self::Mismatches,
-        ]
-        .into_iter()
-        .find(|reason| reason.name() == name)
+        Self::of_name(name).filter(|reason| reason.reach() != Reach::Worker)
     }
+
+    /// Returns the reason with this stable name; `None` if a later version stored it.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+
+    /// All reasons.
+    const ALL: [Self; 26] = [
+        Self::Defect,
+        Self::InputChanged,
+        Self::InputUnreadable,
+        Self::Certificate,
+        Self::NoTls,
+        Self::Account(AccountStop::Unauthorized),
+        Self::Account(AccountStop::KeyExpired),
+        Self::Account(AccountStop::NoPermission),
+        Self::Account(AccountStop::NotFound),
+        Self::Account(AccountStop::Redirect),
+        Self::Account(AccountStop::Proxy),
+        Self::Budget(BudgetLimit::Charges),
+        Self::Budget(BudgetLimit::Calls),
+        Self::OutOfQuota,
+        Self::Deadline,
+        Self::SourceDown,
+        Self::Unreachable,
+        Self::Throttled,
+        Self::RefusalsInRow,
+        Self::LostAnswers,
+        Self::Mismatches,
+        Self::TakenOver,
+        Self::Storage,
+        Self::Interrupted(Signal::HangUp),
+        Self::Interrupted(Signal::Interrupt),
+        Self::Interrupted(Signal::Terminate),
+    ];
 
     /// Returns the workers that the reason concerns.
     pub const fn reach(self) -> Reach {

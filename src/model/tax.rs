@@ -37,6 +37,14 @@ impl Tax {
         }
     }
 
+    /// Returns the tax as [`Self::parse`] reads it.
+    pub fn plain(self) -> String {
+        match self {
+            Self::Ppn => "ppn".to_owned(),
+            Self::Rate(millionths) => format!("{}%", f64::from(millionths) / 10_000.0),
+        }
+    }
+
     /// Returns the tax on an amount, in minor units, rounded half up.
     pub const fn on(self, amount: u128) -> u128 {
         let millionths = match self {

@@ -64,6 +64,16 @@ impl Zone {
         }
     }
 
+    /// Returns the name of the zone, by which [`Self::parse`] finds it again: that of the IANA
+    /// database, or the offset from UTC at the time `at` if the zone has no name.
+    pub fn name(&self, at: WallMs) -> String {
+        let offset = || match self.show(at, "%:z") {
+            utc if utc == "+00:00" => "UTC".to_owned(),
+            offset => offset,
+        };
+        self.0.iana_name().map_or_else(offset, str::to_owned)
+    }
+
     /// Returns the zone as the library knows it.
     pub const fn time_zone(&self) -> &TimeZone {
         &self.0
@@ -137,6 +147,22 @@ mod tests {
         ] {
             let zone = Zone::parse(text).ok();
             assert_eq!(zone.map(|zone| zone.show(noon, "%:z")).as_deref(), shown, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_zone_is_found_again_by_its_name() {
+        let at = WallMs(1_796_000_400_000);
+        for (text, name) in [
+            ("WIB", "Asia/Jakarta"),
+            ("UTC", "UTC"),
+            ("+07:00", "+07:00"),
+            ("-3", "-03:00"),
+            ("Europe/Berlin", "Europe/Berlin"),
+        ] {
+            let zone = Zone::parse(text).unwrap();
+            assert_eq!(zone.name(at), name, "{text}");
+            assert_eq!(Zone::parse(name).unwrap(), zone, "{text}");
         }
     }
 

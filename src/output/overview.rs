@@ -5,7 +5,7 @@
 //! Never: shows the duration of a start, or another figure that differs from start to start.
 
 use super::report::{RowTotals, RunReport};
-use crate::model::money::Tally;
+use crate::model::money::{Tally, number};
 use crate::model::outcome::{Outcome, OutcomeCounts};
 use crate::model::spending::Spending;
 
@@ -51,6 +51,11 @@ pub(super) fn lines(report: &RunReport, written: &RowTotals) -> Vec<Line> {
         Line::Text("State", report.ended().replace('_', " ")),
         Line::Text("Vendor", report.origin.clone()),
     ]);
+    if written.shown < written.outcomes.total() {
+        let (shown, all) = (number(written.shown), number(written.outcomes.total()));
+        let words = format!("{shown} of {all}: only some results were asked for (--only)");
+        lines.push(Line::Text("Rows here", words));
+    }
     lines.extend(rows(report, written));
     lines.extend(money(&report.spending));
     lines.push(Line::Heading("What to do next"));

@@ -1,7 +1,7 @@
 //! The report of a run: everything that is known when a start of it ends.
 //!
 //! Must hold: the summary (JSON), the last words and the first sheet of a workbook are made of
-//! this report alone, so that they never disagree. Its shape as JSON is versioned.
+//! this report alone, so that they never disagree. `summary` has its shape as JSON.
 //!
 //! Never: computes a figure of its own.
 
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::fs::AtomicFile;
 use crate::model::attempt::WallMs;
@@ -18,40 +18,39 @@ use crate::model::funnel::Funnel;
 use crate::model::latency::Latency;
 use crate::model::outcome::OutcomeCounts;
 use crate::model::row::RejectionCounts;
+use crate::model::settings::Settings;
 use crate::model::spending::Spending;
 use crate::model::stop::StopReason;
 use crate::model::tax::Tax;
 use crate::model::zone::Zone;
-use crate::output::limits::Limits;
 use crate::rules::rate::Learned;
 
 /// Report of a run when a start of it ends. As JSON it is the summary.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct RunReport {
-    /// Version of the shape as JSON: [`RunReport::VERSION`].
-    pub version: u32,
+    /// Person or account that ran the program.
+    pub operator: String,
+    /// Name of the ledger, fit to be shown.
+    pub ledger: String,
+    /// Origin of the answers: the vendor's address, or the sandbox.
+    pub origin: String,
     /// Number of the run in the ledger.
     pub run: u64,
-    /// Number of starts of the run, this one included.
+    /// Number of starts of the run so far.
     pub starts: u64,
-    /// Reason why this start stopped before the end of the run; `None` if the run is finished. As
-    /// JSON: `ended`, which is the name of the reason or `finished`.
-    #[serde(rename = "ended", serialize_with = "stop_name")]
+    /// Number of this start among those of the run, from 1.
+    pub start: u64,
+    /// Reason why this start stopped before the end of the run; `None` if the run is finished.
     pub stop: Option<StopReason>,
     /// Exit code of the command.
     pub exit: ExitCode,
-    /// Origin of the answers: the vendor's address, or the sandbox.
-    pub origin: String,
-    /// Path of the output, safe to be shown; `None` if no output was put in its place.
-    pub output: Option<String>,
-    /// Sums over the rows of the output; `None` if no output was written. As JSON: `outcomes`,
-    /// which add up to `rows`.
-    #[serde(rename = "outcomes", serialize_with = "outcomes_only")]
+    /// Output of this start; `None` if none was put in its place.
+    pub output: Option<OutputFile>,
+    /// Sums over the rows of the output; `None` if no output was written.
     pub written: Option<RowTotals>,
     /// Number of rows of the input.
     pub rows: u64,
     /// Rejected rows by reason.
-    #[serde(serialize_with = "rejections_by_code")]
     pub rejected: RejectionCounts,
     /// Rows with a warning, by the code of the warning.
     pub warnings: BTreeMap<&'static str, u64>,
@@ -70,7 +69,6 @@ pub struct RunReport {
     /// Number of times that the rate of this start was too high for the vendor.
     pub rate_limit_waits: u64,
     /// Limits of the vendor that this start has learned.
-    #[serde(serialize_with = "limits")]
     pub vendor_allows: Learned,
     /// Duration of this start in seconds, with all waits.
     pub seconds: f64,
@@ -80,21 +78,31 @@ pub struct RunReport {
     pub latency: Option<Latency>,
     /// Cause of the last call that could not be sent.
     pub last_failure: Option<String>,
-    /// Name of the input, safe to be shown.
-    #[serde(skip)]
+    /// Name of the input, fit to be shown.
     pub input: String,
+    /// SHA-256 of the input's bytes, in hexadecimal.
+    pub input_sha256: String,
     /// Time at which the run began.
-    #[serde(skip)]
     pub begun: WallMs,
+    /// Time at which this start began.
+    pub start_began_at: WallMs,
     /// Time at which this start ended, as the ledger has it.
-    #[serde(skip)]
     pub ended_at: WallMs,
+    /// Settings of this start.
+    pub settings: Settings,
     /// Zone in which times are shown.
-    #[serde(skip)]
     pub zone: Zone,
     /// Tax on top of the price.
-    #[serde(skip)]
     pub tax: Option<Tax>,
+}
+
+/// An output that was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OutputFile {
+    /// Path of the file, fit to be shown; `None` for standard output.
+    pub path: Option<String>,
+    /// SHA-256 of its bytes, in hexadecimal.
+    pub sha256: String,
 }
 
 /// Sums over the rows of an output.
@@ -108,15 +116,25 @@ pub struct RowTotals {
     pub duplicates: u64,
     /// Number of rows that an earlier run answered.
     pub known: u64,
+    /// Number of rows that were written; fewer than all if only some outcomes are wanted.
+    pub shown: u64,
 }
 
 impl RunReport {
-    /// Version of the shape as JSON. Fields are only added within a version.
-    pub const VERSION: u32 = 1;
-
     /// Returns the name of the reason why this start stopped, or `finished`.
     pub fn ended(&self) -> &'static str {
         self.stop.map_or("finished", StopReason::name)
+    }
+
+    /// Returns the time at which the run finished; `None` if it is to be continued.
+    pub fn run_ended_at(&self) -> Option<WallMs> {
+        let has_finished = matches!(self.exit, ExitCode::Complete | ExitCode::SomeWithoutVerdict);
+        (self.stop.is_none() && has_finished).then_some(self.ended_at)
+    }
+
+    /// Returns the path of the output, fit to be shown, if it is in a file.
+    pub fn output_path(&self) -> Option<&str> {
+        self.output.as_ref()?.path.as_deref()
     }
 
     /// Returns `true` if answers of the sandbox are among the rows of the output.
@@ -143,33 +161,19 @@ pub(super) fn by_code(rejected: &RejectionCounts) -> BTreeMap<&'static str, u64>
     rejected.iter().map(|(reason, rows)| (reason.code(), rows)).collect()
 }
 
-fn stop_name<S: Serializer>(stop: &Option<StopReason>, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(stop.map_or("finished", StopReason::name))
-}
-
-fn outcomes_only<S: Serializer>(written: &Option<RowTotals>, to: S) -> Result<S::Ok, S::Error> {
-    written.map(|written| written.outcomes).serialize(to)
-}
-
-fn limits<S: Serializer>(learned: &Learned, to: S) -> Result<S::Ok, S::Error> {
-    Limits::of(learned).serialize(to)
-}
-
-fn rejections_by_code<S: Serializer>(rejected: &RejectionCounts, to: S) -> Result<S::Ok, S::Error> {
-    by_code(rejected).serialize(to)
-}
-
 #[cfg(test)]
 impl RunReport {
     /// Creates the report of a finished run of no rows, for tests to change.
     pub(crate) fn blank() -> Self {
         Self {
-            version: Self::VERSION,
+            operator: "night".to_owned(),
+            ledger: "my.ledger".to_owned(),
+            origin: "https://vendor.example.com:443".to_owned(),
             run: 1,
             starts: 1,
+            start: 1,
             stop: None,
             exit: ExitCode::Internal,
-            origin: "https://vendor.example.com:443".to_owned(),
             output: None,
             written: None,
             rows: 0,
@@ -188,8 +192,11 @@ impl RunReport {
             latency: None,
             last_failure: None,
             input: "nasabah.xlsx".to_owned(),
+            input_sha256: String::new(),
             begun: WallMs(0),
+            start_began_at: WallMs(0),
             ended_at: WallMs(0),
+            settings: Settings::default(),
             zone: Zone::utc(),
             tax: None,
         }

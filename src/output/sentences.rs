@@ -10,13 +10,16 @@ use super::overview::in_words;
 use crate::model::class::{AccountStop, Class, Lost, NotSent, Refusal, ResultCode, Trouble};
 use crate::model::outcome::Outcome;
 use crate::model::row::Rejection;
-use crate::rules::row_result::RowResult;
+use crate::rules::row_result::{PURGED, RowResult};
 
 /// Returns the reason for a row's result. The text is empty if the result says everything.
 pub(super) fn sentence<'a>(result: &'a RowResult<'_>) -> Cow<'a, str> {
     let reason = result.reason.as_ref();
     if let Some(why) = rejection(result) {
         return Cow::Owned(format!("{} ({})", why.explain(), why.code()));
+    }
+    if reason == PURGED {
+        return Cow::Owned(format!("the answer was removed since, by `ceknik purge` ({PURGED})"));
     }
     // Our own description may follow the name of a class.
     let (code, detail) = reason.split_once(": ").unwrap_or((reason, ""));
@@ -46,6 +49,9 @@ pub(super) fn advice(result: &RowResult<'_>) -> &'static str {
         Outcome::Unavailable => "Run the same command again: the row is asked for again.",
         Outcome::InDoubt => {
             "It may have been charged. Ask the vendor; it is not sent again by itself."
+        }
+        Outcome::NotSent if result.reason == PURGED => {
+            "Its answer is in the output of that time alone."
         }
         Outcome::NotSent => "Run the same command again: it goes on with this row.",
         Outcome::Unknown => "Ask the vendor what this result code means.",

@@ -10,10 +10,10 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use super::reading::{finish, pair_of, read_in_chunks};
 use super::{Input, PassError};
 use crate::input::sheet::Sheet;
-use crate::ledger::{AttemptDetail, Ledger};
+use crate::ledger::{AttemptDetail, Facts};
 use crate::model::attempt::AttemptId;
 use crate::model::money::{Charge, Tally};
-use crate::model::outcome::OutcomeCounts;
+use crate::model::outcome::{Outcome, OutcomeCounts};
 use crate::model::row::{Checked, Rejection};
 use crate::model::subject::Subject;
 use crate::model::texts::{Text, Texts};
@@ -29,6 +29,21 @@ const CHUNKS_WAITING: usize = 2;
 /// Prefix of the order numbers that the sandbox vendor returns.
 const SANDBOX_ORDER: &str = "SANDBOX-";
 
+/// Everything that an output is made of, apart from the facts.
+#[derive(Clone, Copy)]
+pub struct Projection<'a> {
+    /// The input.
+    pub input: &'a Input,
+    /// Fingerprint of the bytes that were surveyed.
+    pub fingerprint: [u8; 16],
+    /// The pairs of the input with their states.
+    pub table: &'a PairTable,
+    /// Costs of the run, with which the rows must agree.
+    pub tally: &'a Tally,
+    /// Outcomes of the rows that are written; all if it is empty.
+    pub only: &'a [Outcome],
+}
+
 /// Writes the whole output: another thread reads the rows and finds their pairs, this thread
 /// fetches the facts and writes.
 ///
@@ -40,15 +55,13 @@ const SANDBOX_ORDER: &str = "SANDBOX-";
 /// - `Interrupted`: `interrupted` returns `true`.
 /// - `Inconsistent`: the rows do not add up to `tally`.
 /// - `Broken`: the reading thread panicked.
-pub fn project<L: Ledger, W: Write + Send>(
-    input: &Input,
-    fingerprint: [u8; 16],
-    table: &PairTable,
-    tally: &Tally,
-    ledger: &mut L,
+pub fn project<F: Facts + ?Sized, W: Write + Send>(
+    what: &Projection<'_>,
+    facts: &mut F,
     writer: &mut Writer<W>,
     interrupted: &(dyn Fn() -> bool + Sync),
 ) -> Result<RowTotals, PassError> {
+    let Projection { input, fingerprint, table, tally, only } = *what;
     let mut totals = Totals::default();
     writer.header(&input.layout)?;
     let keeps_types = writer.keeps_types();
@@ -57,15 +70,15 @@ pub fn project<L: Ledger, W: Write + Send>(
         let read = move || read(input, fingerprint, table, keeps_types, interrupted, &give);
         let reader = scope.spawn(read);
         for chunk in chunks {
-            write(chunk, ledger, writer, &mut totals)?;
+            write(chunk, only, facts, writer, &mut totals)?;
         }
         // If the reading thread panicked, the chunks are not the whole file.
         let panicked = |_| Err(PassError::Broken("the reader of the input"));
         reader.join().unwrap_or_else(panicked)
     })?;
     totals.check(tally)?;
-    let Totals { outcomes, from_sandbox, duplicates, known, .. } = totals;
-    Ok(RowTotals { outcomes, from_sandbox, duplicates, known })
+    let Totals { outcomes, from_sandbox, duplicates, known, shown, .. } = totals;
+    Ok(RowTotals { outcomes, from_sandbox, duplicates, known, shown })
 }
 
 /// Reads the rows in order, and hands them over with the states of their pairs. Ends early if the
@@ -116,9 +129,10 @@ enum RowState {
 }
 
 /// Joins a chunk of rows to their facts and writes them.
-fn write<L: Ledger, W: Write + Send>(
+fn write<F: Facts + ?Sized, W: Write + Send>(
     chunk: Vec<WaitingRow>,
-    ledger: &mut L,
+    only: &[Outcome],
+    facts: &mut F,
     writer: &mut Writer<W>,
     totals: &mut Totals,
 ) -> Result<(), PassError> {
@@ -129,7 +143,7 @@ fn write<L: Ledger, W: Write + Send>(
             _ => None,
         })
         .collect();
-    let details = ledger.details(&wanted)?;
+    let details = facts.details(&wanted)?;
     for (cells, what) in chunk {
         let result = match what {
             RowState::Rejected(rejection) => RowResult::rejected(rejection),
@@ -143,7 +157,10 @@ fn write<L: Ledger, W: Write + Send>(
             }
         };
         totals.add(&result);
-        writer.row(&cells, &result)?;
+        if only.is_empty() || only.contains(&result.outcome) {
+            totals.shown += 1;
+            writer.row(&cells, &result)?;
+        }
     }
     Ok(())
 }
@@ -167,6 +184,7 @@ struct Totals {
     from_sandbox: bool,
     duplicates: u64,
     known: u64,
+    shown: u64,
 }
 
 impl Totals {

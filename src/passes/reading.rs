@@ -27,7 +27,7 @@ pub(super) fn read_rows(
     interrupted: &dyn Fn() -> bool,
     mut visit: impl FnMut(Row<'_>) -> Result<bool, PassError>,
 ) -> Result<Option<Rows>, PassError> {
-    let Input { source, layout, options, hasher, sendable_before } = input;
+    let Input { source, layout, options, hasher, sendable_before, .. } = input;
     let mut rows = Rows::open(source, layout, options, hasher.stream())?;
     while let Some(mut row) = rows.next_row()? {
         let asked = |checked: &Checked| sendable_before.contains(&hasher.pair(&checked.subject));

@@ -13,6 +13,7 @@ use crate::model::funnel::Funnel;
 use crate::model::row::Checked;
 use crate::model::subject::{Nik, Subject};
 use crate::rules::findings::{FileCounts, FileFacts, FirstPlaces, findings, several_names_finding};
+use crate::rules::label_names::LabelNames;
 use crate::rules::pair_key::truncate;
 use crate::rules::pair_table::PairTable;
 
@@ -40,6 +41,8 @@ pub struct Survey {
     /// Findings about the file. Those that stop the file come first. The warning about several
     /// names of a NIK comes last.
     pub findings: Vec<Finding>,
+    /// Names of customers that stand in the labels of the input.
+    pub label_names: LabelNames,
 }
 
 impl Survey {
@@ -72,13 +75,16 @@ pub fn survey(input: &Input, interrupted: &dyn Fn() -> bool) -> Result<Survey, P
     let (mut sendable_before, mut places) = (Vec::new(), Places::default());
     let (give, subjects) = sync_channel::<Vec<Subject>>(CHUNKS_WAITING);
     let (rows, keyed) = std::thread::scope(|scope| {
-        let keyer = scope.spawn(|| -> (Vec<PairKey>, Vec<NikRow>) {
+        let keyer = scope.spawn(|| -> (LabelNames, (Vec<PairKey>, Vec<NikRow>)) {
+            let mut label_names = LabelNames::in_labels(input.labels.iter().map(String::as_str));
             let subjects = (0..).zip(subjects.into_iter().flatten());
             let keyed = subjects.map(|(row, subject)| {
                 let key = input.hasher.pair(&subject);
+                label_names.see(subject.name.as_str());
                 (key, NikRow::of(subject.nik.number(), row, &key))
             });
-            keyed.unzip()
+            let keyed = keyed.unzip();
+            (label_names, keyed)
         });
         let rows = read_in_chunks(
             input,
@@ -106,7 +112,7 @@ pub fn survey(input: &Input, interrupted: &dyn Fn() -> bool) -> Result<Survey, P
     let rows = rows?.ok_or_else(ended_early)?;
     let facts = facts(input, rows.skipped());
     let fingerprint = truncate(&rows.finish()?);
-    let (keys, niks) = keyed.map_err(|_| ended_early())?;
+    let (label_names, (keys, niks)) = keyed.map_err(|_| ended_early())?;
     let passed = keys.len() as u64;
     let (table, names) = std::thread::scope(|scope| {
         let names = scope.spawn(move || compare(niks));
@@ -127,6 +133,7 @@ pub fn survey(input: &Input, interrupted: &dyn Fn() -> bool) -> Result<Survey, P
     }
     Ok(Survey {
         findings,
+        label_names,
         skipped: facts.skipped,
         sendable_before,
         counts,

@@ -60,7 +60,8 @@ pub struct PairState {
 impl PairState {
     /// Checks whether an answer of an earlier run ends the pair.
     pub fn is_reused(&self) -> bool {
-        self.origin != Provenance::ThisRun && self.end.is_some_and(|end| end != End::InDoubt)
+        let is_answer = |end| !matches!(end, End::InDoubt | End::Removed);
+        self.origin != Provenance::ThisRun && self.end.is_some_and(is_answer)
     }
 }
 
@@ -244,6 +245,14 @@ impl PairTable {
             state.end = Some(End::Unavailable);
             state.origin = Provenance::ThisRun;
         }
+    }
+
+    /// Marks every pair of which nothing is known as removed. Returns the number of these pairs. To be
+    /// called for a run that has finished: then each pair had an end.
+    pub fn mark_removed(&mut self) -> u64 {
+        let is_removed = |state: &&mut PairState| state.end.is_none() && state.spent.sends == 0;
+        let removed = self.states.iter_mut().filter(is_removed);
+        removed.map(|state| state.end = Some(End::Removed)).count() as u64
     }
 
     /// Gives up every pair without an end that earlier starts of this run have used up. A pair that

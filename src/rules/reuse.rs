@@ -33,7 +33,7 @@ impl ReusePolicy {
             End::Answered(ResultCode::NotSure | ResultCode::Failed) => at > self.reask_since,
             End::Answered(_) | End::Abnormal | End::UnknownSuccess => at > self.answers_since,
             End::Refused => at > self.answers_since && !self.retry_refused,
-            End::Unavailable => false,
+            End::Unavailable | End::Removed => false,
         }
     }
 }

@@ -112,6 +112,9 @@ impl<'a> RowResult<'a> {
     }
 }
 
+/// Reason of a row whose answer was removed by a purge since.
+pub const PURGED: &str = "purged";
+
 /// Returns the reason for the outcome of a row. If the vendor gave a reason, that is the result.
 /// Otherwise it is the way in which the answer was lost or refused, with our own description, or
 /// the name that was sent if the name was cleaned.
@@ -134,6 +137,7 @@ pub fn reason(
         (Some(End::Answered(_)), _) if name_changed => {
             Cow::Owned(format!("sent as: {}", subject.name.as_str()))
         }
+        (Some(End::Removed), _) => Cow::Borrowed(PURGED),
         (Some(End::Answered(_)), _) | (_, None) => Cow::Borrowed(""),
         (_, Some(class)) => Cow::Borrowed(class.name()),
     }

@@ -1,26 +1,47 @@
 //! `ceknik export`: makes the output of a run again, from its file and the ledger.
 //!
-//! Must hold: nothing is sent, no fact is added to the ledger, no run begins, and no other output is
-//! removed. The output is made by the same stage as in `run`.
+//! Must hold: nothing is sent, nothing is written but the output, and no other output is removed. The
+//! file is read as the run read it, and the facts are those that the run showed: so the output is
+//! that of the run, byte for byte, whatever other runs have found out since.
+//!
+//! Never: takes the lock.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::finish::{Ended, SendingResult};
-use super::{Setting, open_input};
+use super::finish::{EndedStart, Output};
+use super::output::Results;
+use super::report::StartFacts;
+use super::{notes, stop_if_changed};
 use crate::cli::ExportArgs;
 use crate::clock;
-use crate::commands::stages::{ReuseRules, fold, opening};
-use crate::commands::{internal, interrupted};
-use crate::config::{Origins, Reuse, RunConfig};
-use crate::engine::Dispatcher;
+use crate::commands::last_words::say_last_words;
+use crate::commands::stages::{ReuseRules, find_layout, fold, opening, read_sheet, source_of};
+use crate::commands::{internal, interrupted, preamble};
+use crate::config::{Destination, Origins, Reuse, RunConfig};
+use crate::engine::{Dispatcher, RunState};
 use crate::error::Error;
-use crate::ledger::{self, FoundRun, Identity, Ledger, OpenRun, Preview, RunId, RunRef};
+use crate::input::sheet::SheetSpec;
+use crate::input::{ReadOptions, Source};
+use crate::ledger::{
+    self, Facts, FoundRun, Identity, OpenRun, Preview, RunId, RunQuery, RunRecord, RunRef,
+};
 use crate::model::attempt::StartId;
 use crate::model::exit_code::ExitCode;
-use crate::passes::{Input, PassError, survey};
+use crate::model::funnel::Funnel;
+use crate::model::money::{Currency, Price};
+use crate::model::outcome::Outcome;
+use crate::model::settings::{Reading, Settings};
+use crate::model::stop::StopReason;
+use crate::model::zone::Zone;
+use crate::output::{RunReport, count};
+use crate::passes::{FactsOf, Input, Survey, survey};
 use crate::rules::body::BodyTrial;
+use crate::rules::columns::ColumnSpec;
+use crate::rules::nik::NikPolicy;
+use crate::rules::retry::RetryPolicy;
 use crate::signals::Interrupts;
 use crate::term::Screen;
 
@@ -29,12 +50,12 @@ use crate::term::Screen;
 ///
 /// # Errors
 /// Exit codes 2 and 11: the flags cannot be used. Exit code 10: the input cannot be used, or the
-/// ledger has no run of it. Exit code 17: another process writes to the ledger file. Exit code 18:
-/// the ledger cannot be read, or the output cannot be written.
+/// ledger has no run of it. Exit code 18: the ledger cannot be read, or the output cannot be written.
 pub fn export(args: &ExportArgs, origins: &Origins) -> Result<ExitCode, Error> {
     let config = RunConfig::new(&args.job, origins)?;
     let screen = Screen::new(&config.screen);
-    let made = make_again(&config, args.number, &screen);
+    let wanted = Wanted { number: args.number.map(RunId), only: &args.only };
+    let made = make_again(&config, wanted, &screen);
     Ok(made.unwrap_or_else(|error| {
         let error = origins.explain(error);
         screen.fail(&error, false);
@@ -42,67 +63,286 @@ pub fn export(args: &ExportArgs, origins: &Origins) -> Result<ExitCode, Error> {
     }))
 }
 
-fn make_again(config: &RunConfig, run: Option<u64>, screen: &Screen) -> Result<ExitCode, Error> {
+/// The run and the rows that are wanted.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    /// The run; `None` for the latest one of the file.
+    number: Option<RunId>,
+    /// Outcomes of the rows; all if it is empty.
+    only: &'a [Outcome],
+}
+
+fn make_again(
+    config: &RunConfig,
+    wanted: Wanted<'_>,
+    screen: &Screen,
+) -> Result<ExitCode, Error> {
     let begun = Instant::now();
     let job = &config.job;
-    let (source, layout, destination) = open_input(config, screen)?;
-    destination.check_writable()?;
+    let spool: PathBuf = config.output.folder().unwrap_or_else(std::env::temp_dir);
+    let source = source_of(&job.input, &spool)?.with_sha256()?;
     let preview = ledger::preview(&job.ledger)?;
+    let noted = noted_run(&preview, wanted.number, source.sha256())?;
+    let settings = noted.as_ref().and_then(recorded_settings);
+    let reading = settings.as_ref().map(|settings| read_options(&settings.reading));
+    let reading = reading.unwrap_or_else(|| job.reading.clone());
+    let source = read_sheet(source, &reading, &spool)?;
+    let destination = destination(config, &source)?;
+    let layout = find_layout(&source, &reading)?;
+    destination.check_fits(&layout)?;
+    screen.say(&preamble::layout(&source, &layout));
     let asked = screen.clone();
     let (interrupts, _signals) =
         Interrupts::listen(move || asked.show_doing()).map_err(internal)?;
     let is_stopped = || interrupts.count() > 0;
-    let mut input = Input::new(source, layout, job.reading.clone(), preview.hasher());
+    let settings = settings
+        .unwrap_or_else(|| notes::settings(config, &source, &layout, clock::now()));
+    let mut input = Input::new(source, layout, reading, preview.hasher());
+    input.labels = destination.labels(&input.source);
     let mut surveyed =
         survey(&input, &is_stopped).map_err(|error| interrupted(error, &interrupts))?;
-    let opening = opening(&input, &surveyed, &job.reuse, job.once.as_deref(), "", clock::now());
-    let found = find(&preview, &opening.identity, run)?;
-    let id = found.run.begun().unwrap_or(RunId(0));
-    screen.set_run(id.0);
-    screen.say(&describe(&found, id));
-    drop(preview);
-
-    let mut ledger = ledger::open(&job.ledger, config.lock_wait, clock::now)?;
-    ledger.begin_reading()?;
-    // What the run has left in doubt or refused is shown as it was left.
-    let reuse = Reuse { resend_doubts: false, retry_refused: false, ..job.reuse.clone() };
-    let is_shared = ledger.lease().is_some();
-    let rules = ReuseRules { reuse: &reuse, retry: &job.engine.retry, now: opening.at, is_shared };
-    let known = fold(&mut input, &mut surveyed, &mut ledger, &found, rules, &is_stopped)
-        .map_err(|error| interrupted(error, &interrupts))?;
-    let funnel = surveyed.funnel()?;
-    let table = std::mem::take(&mut surveyed.table);
-    let run = OpenRun { id, start: StartId(0), found };
-    let body = BodyTrial::auto(job.engine.body);
-    let options = job.engine.options(body, None, None, Timestamp::now(), 0);
-    let state = Dispatcher::new(&options, table, known.run, run.start).into_state();
-    let left = SendingResult { state, ledger: Some(ledger), ended: Ended::Exported };
-    let (destination, interrupts) = (&destination, &interrupts);
-    let account = None;
-    let setting = Setting { config, destination, screen, interrupts, account, begun };
-    let told = setting.end(left, &input, &surveyed, funnel, &run, Duration::ZERO);
-    Ok(told.exit())
+    stop_if_changed(&input)?;
+    let once = job.once.as_deref();
+    let identity = opening(&input, &surveyed, &job.reuse, once, "", clock::now()).identity;
+    let record = same_run(&preview, noted, &identity, wanted.number)?;
+    screen.set_run(record.line.id.0);
+    screen.say(&describe(&record));
+    let export = Export {
+        config,
+        settings,
+        record,
+        destination: &destination,
+        interrupts: &interrupts,
+        only: wanted.only,
+        begun,
+    };
+    let mut earlier: Option<RunState> = None;
+    let made = preview.read(|facts| {
+        // The facts are read once more if a run has begun meanwhile.
+        if let Some(earlier) = earlier.take() {
+            surveyed.table = earlier.table;
+        }
+        let (state, rest) = export.make(&mut input, &mut surveyed, facts)?;
+        earlier = Some(state);
+        Ok::<_, Error>(rest)
+    })?;
+    let (Some((report, removed)), Some(state)) = (made, earlier) else {
+        return Err(no_run(wanted.number));
+    };
+    export.say_differences(removed, screen);
+    let result = Ok(report.exit);
+    let ended = EndedStart { report, state, result, others: None, is_exported: true };
+    say_last_words(&ended, job, screen);
+    Ok(ended.report.exit)
 }
 
-/// Finds the run whose output is wanted.
-fn find(preview: &impl Preview, identity: &Identity, run: Option<u64>) -> Result<FoundRun, Error> {
-    let wanted = run.map(RunId);
-    let found =
-        preview.read(|facts| facts.find_begun(identity, wanted).map_err(PassError::from))?;
-    found.flatten().ok_or_else(|| {
-        let which = run.map_or_else(|| "no run".to_owned(), |run| format!("no run {run}"));
-        Error::new(
-            ExitCode::Input,
-            format!("the ledger has {which} of this file, read in this way"),
-            "give the flags of the run: its columns, its sheet, its encoding, --sandbox or \
-             --base-url, --ledger; `ceknik status` lists the runs",
-        )
-    })
+/// Finds the place of the output, and checks that it can be written.
+fn destination(config: &RunConfig, source: &Source) -> Result<Destination, Error> {
+    let input = source.path().map(|path| ("input", path.to_owned()));
+    let read: Vec<_> = input.into_iter().chain(config.files()).collect();
+    let destination = config.output.of(source.sheet().is_some());
+    destination.check_no_overwrite(&read)?;
+    destination.check_writable()?;
+    Ok(destination)
 }
 
-fn describe(found: &FoundRun, id: RunId) -> String {
-    let id = id.0;
-    match found.run {
+/// Finds the run of this number, or the latest one that has noted that it read these bytes. Returns
+/// `None` if no run has, because an earlier version made it.
+fn noted_run(
+    preview: &impl Preview,
+    number: Option<RunId>,
+    sha256: &str,
+) -> Result<Option<RunRecord>, Error> {
+    let query = number.map_or(RunQuery::Input(sha256), RunQuery::Number);
+    let record = preview.read(|facts| Ok::<_, Error>(facts.find_record(&query)?))?.flatten();
+    match (record, number) {
+        (None, Some(_)) => Err(no_run(number)),
+        (record, _) => Ok(record),
+    }
+}
+
+/// Returns the settings that the latest start of a run has noted.
+fn recorded_settings(record: &RunRecord) -> Option<Settings> {
+    Settings::from_json(&record.last_notes()?.settings)
+}
+
+/// Checks that the run is one of this identity. An identity with a name is that of one run alone;
+/// without a name, it is that of each run of the file that is read in this way.
+fn same_run(
+    preview: &impl Preview,
+    noted: Option<RunRecord>,
+    identity: &Identity,
+    number: Option<RunId>,
+) -> Result<RunRecord, Error> {
+    if let Some(record) = noted.filter(|record| record.identity.is_of(identity)) {
+        return Ok(record);
+    }
+    if number.is_some() {
+        return Err(no_run(number));
+    }
+    let query = RunQuery::Identity(identity);
+    let found = preview.read(|facts| Ok::<_, Error>(facts.find_record(&query)?))?;
+    found.flatten().ok_or_else(|| no_run(None))
+}
+
+fn no_run(number: Option<RunId>) -> Error {
+    let which =
+        number.map_or_else(|| "no run".to_owned(), |RunId(number)| format!("no run {number}"));
+    Error::new(
+        ExitCode::Input,
+        format!("the ledger has {which} of this file"),
+        "the file must have the same bytes as then; `ceknik status` lists the runs of a ledger (--ledger, --base-url or \
+         --sandbox choose it); for a run of ceknik 0.1 give the flags with which it read the file",
+    )
+}
+
+/// Returns the options with which a file is read as a run has read it.
+fn read_options(reading: &Reading) -> ReadOptions {
+    ReadOptions {
+        encoding: reading.encoding.as_deref().and_then(|name| name.parse().ok()),
+        sheet: reading.sheet.map(SheetSpec::Place),
+        delimiter: reading.delimiter.and_then(|delimiter| u8::try_from(delimiter).ok()),
+        no_header: !reading.header,
+        titles: Some(reading.titles),
+        id_column: Some(ColumnSpec::Index(reading.id_column)),
+        name_column: Some(ColumnSpec::Index(reading.name_column)),
+        nik: NikPolicy {
+            send_truncated: reading.send_truncated,
+            send_odd_dates: reading.send_odd_dates,
+            send_temporary: false,
+        },
+        visible_rows: reading.visible_rows,
+    }
+}
+
+/// An output that is made again.
+struct Export<'a> {
+    config: &'a RunConfig,
+    /// Settings of the run.
+    settings: Settings,
+    record: RunRecord,
+    destination: &'a Destination,
+    interrupts: &'a Interrupts,
+    only: &'a [Outcome],
+    begun: Instant,
+}
+
+impl Export<'_> {
+    /// Makes the output. Returns the state of the run, its report, and the number of pairs whose
+    /// answers were removed since.
+    fn make(
+        &self,
+        input: &mut Input,
+        surveyed: &mut Survey,
+        facts: &mut dyn Facts,
+    ) -> Result<(RunState, (RunReport, u64)), Error> {
+        let Self { config, settings, record, interrupts, .. } = self;
+        let job = &config.job;
+        let found = record.as_left();
+        let reuse = Reuse {
+            resend_doubts: settings.resend_doubts,
+            retry_refused: settings.retry_refused,
+            ..job.reuse.clone()
+        };
+        let retry = RetryPolicy { max_attempts: settings.max_attempts, ..job.engine.retry };
+        let rules = ReuseRules {
+            reuse: &reuse,
+            retry: &retry,
+            now: clock::now(),
+            of: FactsOf::LastOutput(record.line.id),
+            is_shared: job.ledger.name().is_shared(),
+        };
+        let is_stopped = || interrupts.count() > 0;
+        let known = fold(input, surveyed, facts, &found, rules, &is_stopped)
+            .map_err(|error| interrupted(error, interrupts))?;
+        let funnel = surveyed.funnel()?;
+        let table = std::mem::take(&mut surveyed.table);
+        let options =
+            job.engine.options(BodyTrial::auto(None), None, None, Timestamp::now(), 0);
+        let state = Dispatcher::new(&options, table, known.run, StartId(0)).into_state();
+        let mut report = self.report(input, surveyed, funnel, found, &state);
+        let results = Results {
+            destination: self.destination,
+            input,
+            fingerprint: surveyed.fingerprint,
+            label_names: &surveyed.label_names,
+            only: self.only,
+            // The partial output of an earlier start stays.
+            had_starts: false,
+            interrupts,
+        };
+        let Output { written, placed } = results.make(&report, &state, facts)?;
+        report.output = placed?;
+        report.exit = match written.outcomes.all_have_verdicts() {
+            true => ExitCode::Complete,
+            false => ExitCode::SomeWithoutVerdict,
+        };
+        report.written = Some(written);
+        report.seconds = self.begun.elapsed().as_secs_f64();
+        // What stopped the run does not stop the export.
+        report.stop = None;
+        Ok((state, (report, known.removed)))
+    }
+
+    /// Returns the report of the run as it was when its output was made last.
+    fn report(
+        &self,
+        input: &Input,
+        surveyed: &Survey,
+        funnel: Funnel,
+        found: FoundRun,
+        state: &RunState,
+    ) -> RunReport {
+        let Self { config, settings, record, begun, .. } = self;
+        let last = record.last_ended().or(record.starts.last());
+        let began_at = last.map_or(record.line.created_at, |start| start.began_at);
+        let ended_at = last.and_then(|start| start.ended_at).unwrap_or(began_at);
+        let stop = last.and_then(|start| start.stop.as_deref()).and_then(StopReason::of_name);
+        let run = OpenRun { id: record.line.id, start: StartId(0), began_at, found };
+        let (begun, run) = (*begun, &run);
+        let facts = StartFacts { config, settings, input, surveyed, funnel, run, begun };
+        let mut report = facts.report(state, stop, Duration::ZERO, ended_at);
+        report.input.clone_from(&record.line.label);
+        report.starts = record.line.starts;
+        report.start = record.line.starts;
+        if record.last_notes().is_some() {
+            report.spending.price = recorded_price(settings);
+            report.zone = Zone::parse(&settings.time_zone).unwrap_or(report.zone);
+        }
+        report
+    }
+
+    /// Tells what may differ from what the run wrote.
+    fn say_differences(&self, removed: u64, screen: &Screen) {
+        let (RunId(id), ours) = (self.record.line.id, env!("CARGO_PKG_VERSION"));
+        let by = match self.record.last_notes() {
+            Some(notes) if notes.version == ours => None,
+            Some(notes) => Some(format!("ceknik {}", notes.version)),
+            None => Some("an older ceknik, which did not record how it read the file".to_owned()),
+        };
+        if let Some(by) = by {
+            screen.note(&format!(
+                "run {id} was made by {by}: the rows have the same results, but the bytes may differ from those of then"
+            ));
+        }
+        if removed > 0 {
+            let pairs = count(removed, "answer");
+            screen.note(&format!(
+                "{pairs} of run {id} were removed since (ceknik purge): their rows are not_sent, with the reason purged"
+            ));
+        }
+    }
+}
+
+/// Returns the price that a start has noted.
+fn recorded_price(settings: &Settings) -> Option<Price> {
+    let currency = Currency::parse(settings.currency.as_deref()?).ok()?;
+    Some(Price { per_call: settings.price?, currency })
+}
+
+fn describe(record: &RunRecord) -> String {
+    let RunId(id) = record.line.id;
+    match record.as_left().run {
         RunRef::Open(_) => {
             format!("export     run {id}, which is not finished: some rows may have no answer yet")
         }

@@ -10,7 +10,7 @@ use crate::model::attempt::WallMs;
 use crate::model::class::End;
 use crate::model::exit_code::ExitCode;
 use crate::model::stop::StopReason;
-use crate::output::{RowTotals, RunReport};
+use crate::output::{OutputFile, RowTotals, RunReport};
 use crate::passes::PassError;
 use crate::rules::body::BodyTrial;
 use crate::rules::rate::{Learned, Remembered};
@@ -22,8 +22,6 @@ pub(crate) enum Ended {
     Finished,
     /// An earlier start has finished the run, which is not to begin anew.
     FinishedBefore,
-    /// The results of a run are shown again, and nothing else is done.
-    Exported,
     /// Another worker has finished the run and written its output.
     FinishedElsewhere(Delivered),
     /// The start stopped before every pair had its end. The same command continues the run.
@@ -91,9 +89,7 @@ impl Ended {
     /// Returns the reason why the start stopped early, if it did.
     pub(crate) const fn stop(&self) -> Option<StopReason> {
         match self {
-            Self::Finished | Self::FinishedBefore | Self::Exported | Self::FinishedElsewhere(_) => {
-                None
-            }
+            Self::Finished | Self::FinishedBefore | Self::FinishedElsewhere(_) => None,
             Self::Stopped(reason) => Some(*reason),
             Self::Left { reason, .. } => *reason,
             Self::InputLost(error) => Some(error.stop_reason()),
@@ -140,9 +136,9 @@ impl<L> SendingResult<L> {
 #[derive(Debug)]
 pub(crate) struct Output {
     pub(crate) written: RowTotals,
-    /// Path of the output, safe to be shown, if it has one; or the error because of which it could
-    /// not be put in its place.
-    pub(crate) placed: Result<Option<String>, Error>,
+    /// The output, if it was put in a place; or the error because of which it could not be put in its
+    /// place.
+    pub(crate) placed: Result<Option<OutputFile>, Error>,
 }
 
 /// A start that has ended.
@@ -180,8 +176,7 @@ pub(crate) fn finish<L: Ledger>(
     summarize: impl Fn(&RunReport) -> Result<(), Error>,
 ) -> EndedStart {
     let SendingResult { state, mut ledger, ended } = left;
-    let is_over =
-        matches!(ended, Ended::StorageFailed(_) | Ended::FinishedBefore | Ended::Exported);
+    let is_over = matches!(ended, Ended::StorageFailed(_) | Ended::FinishedBefore);
     let made = match (&ended, &mut ledger) {
         // An older output is not replaced: the rows of the input are no longer those that were
         // answered, or the answers are lost with the ledger.
@@ -210,14 +205,13 @@ pub(crate) fn finish<L: Ledger>(
     }
     let is_noted = !is_over;
     let finishes = matches!(ended, Ended::Finished);
-    let is_exported = matches!(ended, Ended::Exported);
     let others = about_others(&ended);
     let result = first_failure(result_of(ended, &report, &state), placed.map(drop));
     report.exit = code_of(&result);
-    let is_summarized = others.is_none() && !is_exported && !joins;
+    let is_summarized = others.is_none() && !joins;
     let summarize = |report: &RunReport| if is_summarized { summarize(report) } else { Ok(()) };
     let summarized = summarize(&report);
-    let mut ended = EndedStart { report, state, result, others, is_exported };
+    let mut ended = EndedStart { report, state, result, others, is_exported: false };
     ended.then(summarized);
     let noted = match ledger {
         Some(ledger) if is_noted => note(ledger, run, &ended.report, finishes),
@@ -248,10 +242,7 @@ fn result_of(ended: Ended, report: &RunReport, state: &RunState) -> Result<ExitC
         Ended::Broken(error) => Err(error),
         Ended::Stopped(reason) | Ended::Left { reason: Some(reason), .. } => Ok(reason.exit_code()),
         Ended::FinishedElsewhere(delivered) => Ok(delivered.exit),
-        Ended::Finished
-        | Ended::FinishedBefore
-        | Ended::Exported
-        | Ended::Left { reason: None, .. } => Ok(match all_have_verdicts {
+        Ended::Finished | Ended::FinishedBefore | Ended::Left { reason: None, .. } => Ok(match all_have_verdicts {
             true => ExitCode::Complete,
             false => ExitCode::SomeWithoutVerdict,
         }),
@@ -287,8 +278,10 @@ fn note<L: Ledger>(
     finishes: bool,
 ) -> Result<(), LedgerError> {
     let stop = report.stop.map(StopReason::name);
-    let (at, exit, output) = (report.ended_at, report.exit, report.output.clone());
-    let ending = StartEnd { at, stop, exit, output };
+    let (at, exit) = (report.ended_at, report.exit);
+    let output = report.output_path().map(str::to_owned);
+    let summary = serde_json::to_string(report).ok();
+    let ending = StartEnd { at, stop, exit, output, summary };
     match report.exit {
         ExitCode::Complete | ExitCode::SomeWithoutVerdict if finishes => {
             ledger.end_run(run, &ending)

@@ -9,12 +9,14 @@ use crate::commands::interrupted;
 use crate::config::Destination;
 use crate::engine::RunState;
 use crate::error::Error;
-use crate::fs::AtomicFile;
-use crate::ledger::{Ledger, OpenRun};
+use crate::fs::{AtomicFile, Sha256Writer};
+use crate::ledger::Facts;
 use crate::model::mask::mask_path;
+use crate::model::outcome::Outcome;
 use crate::model::stop::StopReason;
-use crate::output::{BookOptions, RowTotals, RunReport, Writer};
-use crate::passes::{Input, PassError, project};
+use crate::output::{BookOptions, OutputFile, RowTotals, RunReport, Writer};
+use crate::passes::{Input, PassError, Projection, project};
+use crate::rules::label_names::LabelNames;
 use crate::signals::Interrupts;
 
 /// The parts that an output is made of, apart from the run's state and the ledger.
@@ -22,38 +24,44 @@ pub(super) struct Results<'a> {
     pub(super) destination: &'a Destination,
     pub(super) input: &'a Input,
     pub(super) fingerprint: [u8; 16],
-    pub(super) run: &'a OpenRun,
+    pub(super) label_names: &'a LabelNames,
+    /// Outcomes of the rows that are written; all if it is empty.
+    pub(super) only: &'a [Outcome],
+    /// True if earlier starts of the run may have written a partial output.
+    pub(super) had_starts: bool,
     pub(super) interrupts: &'a Interrupts,
-    /// True if the partial output of an earlier start stays beside the output.
-    pub(super) keeps_partial: bool,
 }
 
 impl Results<'_> {
     /// Writes the output to standard output, or to a temporary file, which is then put in its
     /// place.
-    pub(super) fn make<L: Ledger>(
+    pub(super) fn make<F: Facts + ?Sized>(
         &self,
         report: &RunReport,
         state: &RunState,
-        ledger: &mut L,
+        facts: &mut F,
     ) -> Result<Output, Error> {
         let Some(path) = self.destination.finished(false) else {
-            let (written, _) = self.project_to(io::stdout(), report, state, ledger)?;
-            return Ok(Output { written, placed: Ok(None) });
+            let (written, _, sha256) = self.project_to(io::stdout(), report, state, facts)?;
+            return Ok(Output { written, placed: Ok(Some(OutputFile { path: None, sha256 })) });
         };
         let file = AtomicFile::beside(path).map_err(PassError::from)?;
-        let (written, file) = self.project_to(file, report, state, ledger)?;
-        Ok(Output { written, placed: self.place(file, report.stop, &written) })
+        let (written, file, sha256) = self.project_to(file, report, state, facts)?;
+        let placed = self.place(file, report.stop, &written);
+        let placed = placed.map(|path| path.map(|path| OutputFile { path: Some(path), sha256 }));
+        Ok(Output { written, placed })
     }
 
-    fn project_to<L: Ledger, W: Write + Send>(
+    /// Writes the output, and returns the sums over its rows, the destination and the SHA-256 of what was
+    /// written.
+    fn project_to<F: Facts + ?Sized, W: Write + Send>(
         &self,
         to: W,
         report: &RunReport,
         state: &RunState,
-        ledger: &mut L,
-    ) -> Result<(RowTotals, W), Error> {
-        let Self { destination, input, fingerprint, interrupts, .. } = self;
+        facts: &mut F,
+    ) -> Result<(RowTotals, W, String), Error> {
+        let Self { destination, input, fingerprint, only, interrupts, .. } = self;
         let folder = destination.folder().unwrap_or_default();
         let options = BookOptions {
             layout: &input.layout,
@@ -62,6 +70,7 @@ impl Results<'_> {
             run: report.run,
             price: report.spending.price.as_ref(),
         };
+        let to = Sha256Writer::new(to);
         let mut writer =
             Writer::new(to, destination.format(), options, &folder).map_err(PassError::from)?;
         let (table, tally) = (&state.table, &state.tally);
@@ -69,10 +78,12 @@ impl Results<'_> {
         // signal.
         let heard = interrupts.count().max(1);
         let is_interrupted = || interrupts.count() > heard;
-        let written =
-            project(input, *fingerprint, table, tally, ledger, &mut writer, &is_interrupted)
-                .map_err(|error| interrupted(error, interrupts))?;
-        Ok((written, writer.finish(report, &written).map_err(PassError::from)?))
+        let (fingerprint, only) = (*fingerprint, *only);
+        let what = Projection { input, fingerprint, table, tally, only };
+        let written = project(&what, facts, &mut writer, &is_interrupted)
+            .map_err(|error| interrupted(error, interrupts))?;
+        let (to, sha256) = writer.finish(report, &written).map_err(PassError::from)?.finish();
+        Ok((written, to, sha256))
     }
 
     /// Puts the output in its place, and returns its path, masked. A finished output replaces an
@@ -91,12 +102,11 @@ impl Results<'_> {
         let Some(path) = path else { return Ok(None) };
         file.put(&path).map_err(PassError::from)?;
         // If no earlier start can have written a partial output, a file of that name is not ours.
-        let is_ours = self.run.found.had_starts() && !self.keeps_partial;
-        if let Some(partial) = partial.filter(|partial| is_ours && *partial != path) {
+        if let Some(partial) = partial.filter(|partial| self.had_starts && *partial != path) {
             // There is no partial output if the earlier start was killed.
             let _ = std::fs::remove_file(partial);
         }
-        // The output may be named after the input, whose name may contain a NIK.
-        Ok(Some(mask_path(&path)))
+        // The output may be named after the input, whose name may contain a NIK or a name.
+        Ok(Some(self.label_names.mask(&mask_path(&path)).into_owned()))
     }
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::config::{Destination, JobConfig};
+use crate::config::{Destination, RunConfig};
 use crate::engine::RunState;
 use crate::error::Error;
 use crate::ledger::OpenRun;
@@ -13,6 +13,7 @@ use crate::model::attempt::WallMs;
 use crate::model::exit_code::ExitCode;
 use crate::model::funnel::Funnel;
 use crate::model::row::Warning;
+use crate::model::settings::Settings;
 use crate::model::spending::Spending;
 use crate::model::stop::StopReason;
 use crate::output::RunReport;
@@ -20,7 +21,8 @@ use crate::passes::{Input, Survey};
 
 /// Facts about a start that its report needs.
 pub(super) struct StartFacts<'a> {
-    pub(super) job: &'a JobConfig,
+    pub(super) config: &'a RunConfig,
+    pub(super) settings: &'a Settings,
     pub(super) input: &'a Input,
     pub(super) surveyed: &'a Survey,
     pub(super) funnel: Funnel,
@@ -39,15 +41,18 @@ impl StartFacts<'_> {
         calling: Duration,
         at: WallMs,
     ) -> RunReport {
-        let Self { job, input, surveyed, funnel, run, begun } = self;
+        let Self { config, settings, input, surveyed, funnel, run, begun } = self;
+        let job = &config.job;
         let calls = state.stats.sent;
         RunReport {
-            version: RunReport::VERSION,
+            operator: config.operator.clone(),
+            ledger: job.ledger.name().to_string(),
+            origin: job.ledger.origin().to_owned(),
             run: run.id.0,
             starts: run.found.starts(),
+            start: run.found.starts(),
             stop,
             exit: ExitCode::Internal,
-            origin: job.ledger.origin().to_owned(),
             output: None,
             written: None,
             rows: surveyed.counts.rows,
@@ -65,8 +70,11 @@ impl StartFacts<'_> {
             calls_per_second: calls as f64 / calling.as_secs_f64().max(0.001),
             latency: state.stats.latency(),
             last_failure: state.stats.last_failure.clone(),
-            input: input.source.label().to_owned(),
+            input: surveyed.label_names.mask(&input.source.name()).into_owned(),
+            input_sha256: input.source.sha256().to_owned(),
             begun: run.found.created_at,
+            start_began_at: run.began_at,
+            settings: (*settings).clone(),
             ended_at: at,
             zone: job.zone.clone(),
             tax: job.tax,
@@ -75,7 +83,7 @@ impl StartFacts<'_> {
 }
 
 /// Returns the number of rows with each warning, by its code.
-fn warnings(surveyed: &Survey) -> BTreeMap<&'static str, u64> {
+pub(super) fn warnings(surveyed: &Survey) -> BTreeMap<&'static str, u64> {
     let of_rows = surveyed.counts.warnings.iter().map(|(warning, rows)| (warning.code(), rows));
     let several = (Warning::NikSeveralNames.code(), surveyed.several_names);
     of_rows.chain((surveyed.several_names > 0).then_some(several)).collect()

@@ -60,7 +60,8 @@ fn run_with(trap: Option<Trap>, read: impl ReadRows) -> Seen {
     let (config, destination) = (&config, &destination);
     let (screen, vendor, interrupts) = (&screen, &vendor, &interrupts);
     let account = None;
-    let setting = Setting { config, destination, screen, interrupts, account, begun };
+    let settings = &notes::settings(config, &source, &layout, clock::now());
+    let setting = Setting { config, destination, settings, screen, interrupts, account, begun };
     let start = Start { setting, vendor };
     let told = start.run_stages(ledger, source, layout, signals, read);
     let result = told.and_then(|told| told.0);

@@ -31,7 +31,8 @@ impl Dispatcher {
         let told = texts.get(Text::Reason).filter(|_| !is_vendors).map(str::to_owned);
         conceal_all(&mut texts, ticket.subject());
         self.budget.settle(charge(class), class.was_sent());
-        self.watch.answered(class, now.saturating_sub(flight.sent_at), told.as_deref());
+        let took = now.saturating_sub(flight.sent_at);
+        self.watch.answered(class, took, told.as_deref());
         let is_throttled = self.pace.replied(class, told.as_deref(), flight, retry_after, now);
         self.watch.stats.throttles += u64::from(is_throttled);
         let spent = self.table.state(flight.at).spent.after(class);
@@ -59,7 +60,10 @@ impl Dispatcher {
             None => Next::Done,
         };
         let attempt = ticket.attempt();
-        let fact = Settlement { attempt, class, charge: charge(class), http, texts, at: wall };
+        let took_ms =
+            class.was_answered().then(|| u32::try_from(took.as_millis()).unwrap_or(u32::MAX));
+        let charge = charge(class);
+        let fact = Settlement { attempt, class, charge, http, took_ms, texts, at: wall };
         self.settle(
             fact,
             Effect { at: flight.at, attempt, class, voided: retries_in_other_kind, next },
@@ -108,7 +112,8 @@ impl Dispatcher {
         wall: WallMs,
     ) {
         let (charge, texts) = (charge(class), Texts::default());
-        let fact = Settlement { attempt, class, charge, http: None, texts, at: wall };
+        let (http, took_ms) = (None, None);
+        let fact = Settlement { attempt, class, charge, http, took_ms, texts, at: wall };
         self.settle(fact, Effect { at, attempt, class, voided: false, next });
     }
 

@@ -19,7 +19,7 @@ use crate::model::attempt::{AttemptId, Batch, PairKey, PairVersion, Tick, WallMs
 use crate::model::class::Class;
 use crate::model::exit_code::ExitCode;
 use crate::model::stop::StopReason;
-use crate::passes::{PassError, fold_known};
+use crate::passes::{FactsOf, PassError, fold_known};
 use crate::rules::body::{BodyKind, BodyTrial};
 use crate::rules::breaker::BreakerPolicy;
 use crate::rules::classify::classify;
@@ -240,7 +240,7 @@ impl Story {
             };
             let mut table = PairTable::new(keys.clone());
             assert!(matches!(run, RunRef::Open(_)), "a story is one run");
-            let known = fold_known(&mut table, facts, &run, &policy, &self.options.retry, WALL)?;
+            let known = fold_known(&mut table, facts, FactsOf::Now, &run, &policy, &self.options.retry, WALL)?;
             Ok::<_, PassError>((table, known.run))
         });
         read.unwrap().unwrap_or_else(|| (PairTable::new(keys.clone()), RunTotals::default()))

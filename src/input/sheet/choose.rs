@@ -13,13 +13,19 @@ use crate::model::column::Column;
 use crate::rules::columns::{ColumnSample, Table, Wanted, choose_columns, find_header};
 use crate::rules::headers::shown;
 
-/// Sheet as the user names it: by its name, or by its number from 1 if no sheet has that name.
+/// The sheet that is to be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SheetSpec(pub String);
+pub enum SheetSpec {
+    /// As the user names it: by its name, or by its number among the visible sheets, from 1, if no
+    /// sheet has that name.
+    Asked(String),
+    /// The number of the sheet among all sheets, from 1, as an earlier run noted it.
+    Place(usize),
+}
 
 impl From<&str> for SheetSpec {
     fn from(text: &str) -> Self {
-        Self(text.to_owned())
+        Self::Asked(text.to_owned())
     }
 }
 
@@ -38,6 +44,8 @@ pub struct ChoiceOptions<'a> {
 pub(super) struct Chosen {
     /// The sheet to be read, or several sheets of our own results in their order.
     pub(super) sheets: Vec<SheetPart>,
+    /// Index of the sheet among all sheets; `None` if there are several.
+    pub(super) place: Option<usize>,
     /// Names of the other visible sheets that have cells or are damaged, masked for display.
     pub(super) others: Vec<String>,
 }
@@ -85,10 +93,11 @@ pub(super) fn choose<'l>(
         let whole = whole.map(|(at, _)| shown(name(*at)));
         whole.chain(torn.map(|(at, _)| format!("{} (damaged)", shown(name(*at))))).collect()
     };
-    if let Some(SheetSpec(asked)) = options.sheet {
+    if let Some(asked) = options.sheet {
         let sheet = asked_for(asked, sheets, &visible)?;
-        let place = visible.iter().position(|other| other.name == sheet.name);
-        return Ok(Chosen { sheets: vec![sheet], others: others(place.as_slice()) });
+        let taken = visible.iter().position(|other| other.name == sheet.name);
+        let place = sheets.iter().position(|other| other.name == sheet.name);
+        return Ok(Chosen { sheets: vec![sheet], place, others: others(taken.as_slice()) });
     }
     let meant: Vec<_> = filled.iter().filter(|(_, look)| look.suits == best).collect();
     let places: Vec<usize> = meant.iter().map(|(at, _)| *at).collect();
@@ -110,7 +119,12 @@ pub(super) fn choose<'l>(
         _ => {}
     }
     let taken = places.iter().filter_map(|at| visible.get(*at).map(|sheet| (*sheet).clone()));
-    Ok(Chosen { sheets: taken.collect(), others: others(&places) })
+    let taken: Vec<SheetPart> = taken.collect();
+    let place = match taken.as_slice() {
+        [sheet] => sheets.iter().position(|other| other.name == sheet.name),
+        _ => None,
+    };
+    Ok(Chosen { sheets: taken, place, others: others(&places) })
 }
 
 /// Names of the sheets that our own workbook has in addition to its results.
@@ -130,10 +144,18 @@ pub(super) fn holds_results<'l>(
 /// Finds the sheet that the user named. A name may be that of a hidden sheet, but visible sheets
 /// are searched first. A number counts visible sheets only.
 fn asked_for(
-    asked: &str,
+    asked: &SheetSpec,
     sheets: &[SheetPart],
     visible: &[&SheetPart],
 ) -> Result<SheetPart, Problem> {
+    let asked = match asked {
+        SheetSpec::Asked(asked) => asked,
+        SheetSpec::Place(place) => {
+            let sheet = place.checked_sub(1).and_then(|index| sheets.get(index)).cloned();
+            let seen = || list(visible, 0..visible.len());
+            return sheet.ok_or_else(|| SheetError::NoSuchSheet(place.to_string(), seen()).into());
+        }
+    };
     let all = visible.iter().copied().chain(sheets);
     let named = all.into_iter().find(|sheet| sheet.name.trim() == asked.trim()).cloned();
     let number = asked.trim().parse::<usize>().ok().and_then(|n| n.checked_sub(1));

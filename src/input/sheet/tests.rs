@@ -28,7 +28,7 @@ fn refused(file: &[u8]) -> String {
 }
 
 fn asking(sheet: &str) -> ReadOptions {
-    ReadOptions { sheet: Some(SheetSpec(sheet.to_owned())), ..ReadOptions::default() }
+    ReadOptions { sheet: Some(SheetSpec::Asked(sheet.to_owned())), ..ReadOptions::default() }
 }
 
 #[test]

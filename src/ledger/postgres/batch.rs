@@ -3,7 +3,7 @@
 //! Must hold: a batch counts as durable only if each of its statements succeeded, because the end
 //! of a failed transaction answers with a success too.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::join;
 use tokio_postgres::types::ToSql;
@@ -13,6 +13,7 @@ use super::codes::stored;
 use super::statements::Statements;
 use crate::ledger::recording::{Told, Writing};
 use crate::model::attempt::{AttemptId, Batch, Intent, PairVersion, Settlement, StartId};
+use crate::model::pause::Pause;
 use crate::model::texts::Text;
 
 /// Begins a transaction that finds its few rows by their keys. Without these settings, a plan that
@@ -50,7 +51,7 @@ pub(super) async fn send(
 
     // Each future sends its message when it is polled first, so all messages leave in this order
     // before the first answer is waited for.
-    let (begun, fence, settled, claimed_known, claimed_new, settled_own, voided, before, ended) = join!(
+    let (begun, fence, settled, claimed_known, claimed_new, settled_own, voided, paused, before, ended) = join!(
         biased;
         client.batch_execute(BEGIN),
         client.execute(&statements.fence, &fence),
@@ -61,6 +62,7 @@ pub(super) async fn send(
         async {
             if voids.is_empty() { Ok(0) } else { client.execute(&statements.void, &[&voids]).await }
         },
+        add_pauses(client, &statements.pause, start, &batch.pauses),
         async {
             if !writing.is_unsure || all.0.is_empty() {
                 return Ok(Vec::new());
@@ -76,6 +78,7 @@ pub(super) async fn send(
     let (claimed_known, claimed_new) = (claimed_known?, claimed_new?);
     settled_own?;
     voided?;
+    paused?;
     let before = before?;
     ended?;
     if fence == 0 {
@@ -83,6 +86,30 @@ pub(super) async fn send(
     }
     let granted = claimed_known.iter().chain(&claimed_new).chain(&before);
     Ok(Told::Durable(granted.map(|row| attempt_of(row.get(0))).collect()))
+}
+
+/// Adds pauses that have begun, and the ends of those that are over.
+pub(super) async fn add_pauses(
+    client: &Client,
+    statement: &Statement,
+    start: i32,
+    pauses: &[Pause],
+) -> Result<u64, Error> {
+    if pauses.is_empty() {
+        return Ok(0);
+    }
+    // One row for each pause: a statement cannot change the same row twice.
+    let mut latest: BTreeMap<u32, &Pause> = BTreeMap::new();
+    for pause in pauses {
+        latest.insert(pause.number, pause);
+    }
+    let pauses = || latest.values();
+    let numbers: Vec<i32> = pauses().map(|pause| pause.number.cast_signed()).collect();
+    let kinds: Vec<&str> = pauses().map(|pause| pause.kind.word()).collect();
+    let begins: Vec<i64> = pauses().map(|pause| pause.at.0).collect();
+    let ends: Vec<Option<i64>> = pauses().map(|pause| pause.until.map(|at| at.0)).collect();
+    let rates: Vec<Option<f64>> = pauses().map(|pause| pause.rate).collect();
+    client.execute(statement, &[&start, &numbers, &kinds, &begins, &ends, &rates]).await
 }
 
 /// Divides the settlements: those of attempts from earlier batches, and those of intents in this
@@ -153,6 +180,7 @@ pub(super) struct Settlements {
     ends: Vec<bool>,
     http: Vec<Option<i32>>,
     texts: [Vec<Option<String>>; Text::ALL.len()],
+    took: Vec<Option<i32>>,
 }
 
 impl Settlements {
@@ -165,6 +193,7 @@ impl Settlements {
             columns.charges.push(i16::from(fact.charge.code()));
             columns.ends.push(fact.class.end().is_some());
             columns.http.push(fact.http.map(i32::from));
+            columns.took.push(fact.took_ms.map(|ms| i32::try_from(ms).unwrap_or(i32::MAX)));
             for (column, text) in columns.texts.iter_mut().zip(fact.texts.all()) {
                 // The server's texts cannot hold a NUL character.
                 column.push(text.map(|text| text.replace('\0', "\u{FFFD}")));
@@ -174,13 +203,14 @@ impl Settlements {
     }
 
     pub(super) async fn send(&self, client: &Client, statement: &Statement) -> Result<u64, Error> {
-        let Self { attempts, times, classes, charges, ends, http, texts } = self;
+        let Self { attempts, times, classes, charges, ends, http, texts, took } = self;
         if attempts.is_empty() {
             return Ok(0);
         }
         let mut values: Vec<&(dyn ToSql + Sync)> =
             vec![attempts, times, classes, charges, ends, http];
         values.extend(texts.iter().map(|column| column as &(dyn ToSql + Sync)));
+        values.push(took);
         client.execute(statement, &values).await
     }
 }

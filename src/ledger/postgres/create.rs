@@ -12,10 +12,6 @@ use crate::ledger::key;
 
 /// The tables.
 const TABLES: &str = include_str!("schema.sql");
-/// Turns the tables of version 2 into those of version 3.
-const UPGRADE_2: &str = include_str!("upgrade_2.sql");
-/// Turns the tables of version 3 into those of this version.
-const UPGRADE_3: &str = include_str!("upgrade_3.sql");
 
 /// Gives a ledger an id of its own, by which a machine knows it again.
 const LEDGER_ID: &str = "INSERT INTO meta VALUES ('ledger_id', gen_random_uuid());\n";
@@ -49,12 +45,11 @@ pub(crate) fn create(location: &SharedLocation) -> Result<Created, LedgerError> 
                 session.client.batch_execute(&script).await.map_err(failed)?;
                 Ok(Created::New)
             }
-            Err(LedgerError::Version { .. }) if meta::older_version(session).await?.is_some() => {
+            Err(LedgerError::Version { .. }) if meta::upgrade_of(session).await?.is_some() => {
                 check_stamps(session, &location).await?;
                 session.check_nobody_lives().await?;
                 let failed = session.write_failed();
-                while let Some(version) = meta::older_version(session).await? {
-                    let upgrade = if version == 2 { UPGRADE_2 } else { UPGRADE_3 };
+                while let Some(upgrade) = meta::upgrade_of(session).await? {
                     session.client.batch_execute(upgrade).await.map_err(&failed)?;
                 }
                 Ok(Created::Upgraded)

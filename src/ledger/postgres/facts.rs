@@ -13,7 +13,8 @@ use tokio_postgres::Row;
 use super::batch::{attempt_of, number_of};
 use super::codes::class_of;
 use super::session::Session;
-use crate::ledger::codes::{KILLED, text_columns};
+use super::status::settled_and_lost;
+use crate::ledger::codes::{KILLED, end_codes, text_columns};
 use crate::ledger::{
     AttemptDetail, EarlierFact, HISTORY, LedgerError, OwnAttempt, RunId, RunRef, Standing,
 };
@@ -61,6 +62,22 @@ impl Runs {
     }
 }
 
+/// A fact of another run that was recorded until a moment.
+#[derive(Clone, Copy)]
+pub(super) struct FactThen {
+    /// Version that the pair had once the attempt was granted.
+    version: i32,
+    pub(super) fact: EarlierFact,
+}
+
+impl FactThen {
+    /// Returns the later one of two facts of a pair: its attempts are granted one after the other.
+    pub(super) fn later_of(self, other: Self) -> Self {
+        let place = |of: &Self| (of.version, of.fact.attempt);
+        if place(&self) > place(&other) { self } else { other }
+    }
+}
+
 /// Returns the query for the standings of pairs, with a condition on the pairs `p`.
 fn standings_query(condition: &str, takes_open_for_lost: bool) -> String {
     let killed = KILLED.code();
@@ -81,7 +98,7 @@ fn standings_query(condition: &str, takes_open_for_lost: bool) -> String {
 }
 
 /// Reads the key of a pair from a column; `None` if it is damaged.
-fn pair_of(row: &Row, column: usize) -> Option<PairKey> {
+pub(super) fn pair_of(row: &Row, column: usize) -> Option<PairKey> {
     let bytes: &[u8] = row.get(column);
     bytes.try_into().map(PairKey).ok()
 }
@@ -142,6 +159,48 @@ impl Session {
         Ok(())
     }
 
+    /// Returns the moment whose facts the latest output of a run shows; `None` if no start of it has
+    /// ended.
+    pub(super) async fn read_until_of(&self, run: RunId) -> Result<Option<WallMs>, LedgerError> {
+        let query = "SELECT read_until FROM starts WHERE run = $1 AND ended_at IS NOT NULL
+            ORDER BY id DESC LIMIT 1";
+        let row = self.client.query_opt(query, &[&run.0.cast_signed()]).await;
+        let row = row.map_err(self.read_failed())?;
+        Ok(row.and_then(|row| row.get::<_, Option<i64>>(0)).map(WallMs))
+    }
+
+    /// Reads the facts of other runs that were recorded until this moment, in no particular order.
+    pub(super) async fn read_earlier_then(
+        &self,
+        run: RunId,
+        until: WallMs,
+        give: &Sender<Vec<(PairKey, FactThen)>>,
+    ) -> Result<(), LedgerError> {
+        let runs = self.runs(RunRef::Open(run)).await?;
+        let query = format!(
+            "SELECT i.pair, i.version, i.attempt, c.class, c.at
+             FROM ({}) c JOIN intents i USING (attempt)
+                JOIN starts t ON t.id = (c.attempt >> 32)::int
+             WHERE c.at <= $1 AND t.run <> $2 AND c.class IN ({})
+                AND NOT EXISTS (SELECT 1 FROM voids v WHERE v.attempt = c.attempt)",
+            settled_and_lost(),
+            end_codes()
+        );
+        let earlier = self.client.prepare(&query).await.map_err(self.read_failed())?;
+        let read = |row: &Row| {
+            let attempt = attempt_of(row.get(2));
+            let of = runs.run_of_start.get(&attempt.start().0)?;
+            let fact = EarlierFact {
+                attempt,
+                end: class_of(row.get(3))?.end()?,
+                at: WallMs(row.get(4)),
+                taken_over: runs.taken_over.contains(of),
+            };
+            Some((pair_of(row, 0)?, FactThen { version: row.get(1), fact }))
+        };
+        self.read_chunks(&earlier, [until.0, run.0.cast_signed()], give, read).await
+    }
+
     /// Reads the attempts of a run, in ascending order.
     pub(super) async fn read_own(
         &self,
@@ -179,7 +238,7 @@ impl Session {
 
     /// Reads the rows of a statement, and hands them over in chunks. A row that a later version
     /// stored, for which `read` returns `None`, is an error: its call would be made again.
-    async fn read_chunks<T, P>(
+    pub(super) async fn read_chunks<T, P>(
         &self,
         statement: &tokio_postgres::Statement,
         values: impl IntoIterator<Item = P, IntoIter: ExactSizeIterator>,

@@ -5,10 +5,10 @@
 
 use tokio_postgres::types::ToSql;
 
-use super::batch::{Settlements, number_of};
+use super::batch::{Settlements, add_pauses, number_of};
 use super::session::Session;
-use super::statements::insert_settlements;
-use crate::ledger::LedgerError;
+use super::statements::{PAUSE, insert_settlements};
+use crate::ledger::{LedgerError, StartNotes};
 use crate::ledger::codes::end_codes;
 use crate::ledger::transfer::{MovedAttempt, MovedDay, MovedRun, MovedStart};
 
@@ -75,11 +75,29 @@ impl Session {
             // A start that was killed has no end of its own. Its attempts are settled all the same.
             let ended_at = start.ended_at.map(|at| at.0);
             let exit = start.exit.map(i16::from);
-            let values: [&(dyn ToSql + Sync); 6] =
-                [&id, &run, &start.started_at.0, &ended_at, &start.stop, &exit];
-            let add = "INSERT INTO starts (id, run, account, host, began_at, ended_at, stop, exit)
-                OVERRIDING SYSTEM VALUE VALUES ($1, $2, '', '', $3, $4, $5, $6)";
+            let notes = start.notes.as_ref();
+            let note = |text: fn(&StartNotes) -> &String| notes.map(text);
+            let values: [&(dyn ToSql + Sync); 12] = [
+                &id,
+                &run,
+                &start.started_at.0,
+                &ended_at,
+                &start.stop,
+                &exit,
+                &note(|notes| &notes.settings),
+                &note(|notes| &notes.survey),
+                &note(|notes| &notes.version),
+                &note(|notes| &notes.operator),
+                &note(|notes| &notes.input_sha256),
+                &start.summary,
+            ];
+            let add = "INSERT INTO starts (id, run, account, host, began_at, ended_at, stop, exit,
+                    settings, survey, version, operator, input_sha256, summary)
+                OVERRIDING SYSTEM VALUE
+                VALUES ($1, $2, '', '', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
             self.client.execute(add, &values).await.map_err(&failed)?;
+            let add = self.client.prepare(PAUSE).await.map_err(&failed)?;
+            add_pauses(&self.client, &add, id, &start.pauses).await.map_err(&failed)?;
         }
         for day in days {
             let number = i32::try_from(day.day).unwrap_or(i32::MAX);

@@ -82,6 +82,9 @@ struct LateAnswer {
     /// Code of the class.
     class: u8,
     http: Option<u16>,
+    /// Milliseconds.
+    #[serde(default)]
+    took: Option<u32>,
     texts: BTreeMap<String, String>,
 }
 
@@ -149,6 +152,7 @@ fn form_of(answered: &Answered) -> LateAnswer {
         answered_at: settlement.at.0,
         class: settlement.class.code(),
         http: settlement.http,
+        took: settlement.took_ms,
         texts: texts.collect(),
     }
 }
@@ -167,6 +171,7 @@ fn answer_of(mut form: LateAnswer) -> Option<Answered> {
         class,
         charge: charge(class),
         http: form.http,
+        took_ms: form.took,
         texts: Texts::collect(|text| form.texts.remove(text.name())),
         at: WallMs(form.answered_at),
     };
@@ -187,7 +192,8 @@ mod tests {
             let (pair, version) = (PairKey([0xA5; 16]), PairVersion(3));
             let intent = Intent { attempt, pair, version, record: 9, at: WallMs(1000) };
             let (charge, http, at) = (charge(class), Some(200), WallMs(2000));
-            let settlement = Settlement { attempt, class, charge, http, texts, at };
+            let took_ms = Some(85);
+            let settlement = Settlement { attempt, class, charge, http, took_ms, texts, at };
             Answered { intent, settlement }
         };
         let texts = Texts::from([(Text::Status, "OK"), (Text::Remark, "\u{0}\n\"x\"")]);

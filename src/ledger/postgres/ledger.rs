@@ -1,5 +1,6 @@
 //! A shared ledger on a PostgreSQL server: how it is opened, and the traits of a ledger.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -10,20 +11,22 @@ use futures_util::FutureExt;
 use super::access::Access;
 use super::beats::{Beats, Clock, Me};
 use super::error::failed;
-use super::facts::is_look_up_faster;
+use super::facts::{FactThen, is_look_up_faster};
 use super::location::SharedLocation;
 use super::meta;
 use super::purge::OPEN_AND_TAKEN_OVER;
 use super::record::writer_gone;
+use super::run_record::WantedRun;
 use super::runs::Beginning;
 use super::session::Session;
 use super::worker::Worker;
 use crate::ledger::{
-    AttemptDetail, Beat, Facts, FoundRun, Identity, Journal, Ledger, LedgerError, LedgerName, News,
-    OpenRun, Others, OwnAttempt, Purgeable, Purged, Recorded, RunId, RunRef, ShowLedger, Slots,
-    SlotsWish, Standing, StartEnd, StartRequest, StartRole, Status, Unrecorded, key, remembered,
+    AttemptDetail, Beat, CallsInTime, Facts, FoundRun, Journal, Ledger, LedgerError, LedgerName,
+    News, OpenRun, Others, OwnAttempt, PossibleCharge, Purgeable, Purged, Recorded, RunId, RunQuery,
+    RunRecord, RunRef, ShowLedger, Slots, SlotsWish, Standing, StartEnd, StartRequest, StartRole,
+    Status, Unrecorded, key, remembered,
 };
-use crate::model::attempt::{AttemptId, Batch, StartId, WallMs};
+use crate::model::attempt::{AttemptId, Batch, PairKey, StartId, WallMs};
 use crate::rules::body::BodyKind;
 use crate::rules::estimate::History;
 use crate::rules::pair_key::{PairHasher, truncate};
@@ -190,15 +193,41 @@ impl Facts for PgLedger {
             .ask_patiently(async move |session: &mut Session| session.find(&opening, lineage).await)
     }
 
-    fn find_begun(
+    fn find_record(&mut self, wanted: &RunQuery<'_>) -> Result<Option<RunRecord>, LedgerError> {
+        let wanted = WantedRun::of(wanted);
+        self.worker
+            .ask_patiently(async move |session: &mut Session| session.read_record(&wanted).await)
+    }
+
+    fn visit_earlier_then(
         &mut self,
-        identity: &Identity,
-        run: Option<RunId>,
-    ) -> Result<Option<FoundRun>, LedgerError> {
-        let identity = identity.clone();
-        self.worker.ask_patiently(async move |session: &mut Session| {
-            session.find_begun_run(&identity, run).await
-        })
+        run: RunId,
+        keys: &SortedKeys,
+        visit: &mut dyn FnMut(PairIndex, Standing),
+    ) -> Result<(), LedgerError> {
+        let until = self.worker.ask_patiently(async move |session: &mut Session| {
+            session.read_until_of(run).await
+        })?;
+        let Some(until) = until else { return self.visit_earlier(&RunRef::Open(run), keys, visit) };
+        let mut latest = BTreeMap::new();
+        self.worker.read_rows(
+            async move |session, give| session.read_earlier_then(run, until, give).await,
+            &mut |(pair, then): (PairKey, FactThen)| {
+                if let Some(at) = keys.find(&pair) {
+                    let kept = latest.entry(at).or_insert(then);
+                    *kept = then.later_of(*kept);
+                }
+            },
+        )?;
+        latest.into_iter().for_each(|(at, then)| visit(at, then.fact.into()));
+        Ok(())
+    }
+
+    fn visit_possible(&mut self, visit: &mut dyn FnMut(PossibleCharge)) -> Result<(), LedgerError> {
+        self.worker.read_rows(
+            async move |session, give| session.read_possible(give).await,
+            &mut |possible| visit(possible),
+        )
     }
 
     fn visit_earlier(
@@ -233,6 +262,12 @@ impl Facts for PgLedger {
             async move |session, give| session.read_own(run, give).await,
             &mut |(pair, own)| visit(keys.find(&pair), own),
         )
+    }
+
+    fn details(&mut self, attempts: &[AttemptId]) -> Result<Vec<AttemptDetail>, LedgerError> {
+        let attempts = attempts.to_vec();
+        self.worker
+            .ask(async move |session: &mut Session| session.read_details_again(&attempts).await)
     }
 
     fn history(&mut self) -> Result<History, LedgerError> {
@@ -295,6 +330,10 @@ impl Ledger for PgLedger {
         Some(Arc::clone(&self.leaves_at_once))
     }
 
+    fn time_of(&self, here: WallMs) -> WallMs {
+        WallMs(here.0 + self.shift_ms)
+    }
+
     fn lease(&self) -> Option<Duration> {
         Some(self.lease)
     }
@@ -323,12 +362,6 @@ impl Ledger for PgLedger {
 
     fn into_journal(self, _: &OpenRun) -> Result<PgJournal, LedgerError> {
         Ok(PgJournal(self))
-    }
-
-    fn details(&mut self, attempts: &[AttemptId]) -> Result<Vec<AttemptDetail>, LedgerError> {
-        let attempts = attempts.to_vec();
-        self.worker
-            .ask(async move |session: &mut Session| session.read_details_again(&attempts).await)
     }
 
     fn end_start(&mut self, run: &OpenRun, ending: &StartEnd) -> Result<(), LedgerError> {
@@ -371,8 +404,7 @@ impl PgLedger {
         ending: &StartEnd,
         ends_run: bool,
     ) -> Result<(), LedgerError> {
-        let at = WallMs(ending.at.0 + self.shift_ms);
-        let (run, ending) = (run.clone(), StartEnd { at, ..ending.clone() });
+        let (run, ending) = (run.clone(), ending.clone());
         // The beats end with their last handle.
         self.beats = None;
         self.worker.ask_patiently(async move |session: &mut Session| {
@@ -414,6 +446,17 @@ impl ShowLedger for PgLedger {
         self.worker.ask_patiently(async move |session: &mut Session| {
             session.read_status(utc_offset_ms, most_doubts).await
         })
+    }
+
+    fn run_record(&self, run: RunId) -> Result<Option<RunRecord>, LedgerError> {
+        let wanted = WantedRun::of(&RunQuery::Number(run));
+        self.worker
+            .ask_patiently(async move |session: &mut Session| session.read_record(&wanted).await)
+    }
+
+    fn calls(&self, from: WallMs, to: WallMs) -> Result<CallsInTime, LedgerError> {
+        self.worker
+            .ask_patiently(async move |session: &mut Session| session.read_calls(from, to).await)
     }
 
     fn check_nothing_lost(&self) -> Result<(), LedgerError> {
@@ -480,6 +523,10 @@ impl Journal for PgJournal {
 fn shifted(mut batch: Batch, by_ms: i64) -> Batch {
     batch.intents.iter_mut().for_each(|fact| fact.at.0 += by_ms);
     batch.settlements.iter_mut().for_each(|fact| fact.at.0 += by_ms);
+    for pause in &mut batch.pauses {
+        pause.at.0 += by_ms;
+        pause.until = pause.until.map(|at| WallMs(at.0 + by_ms));
+    }
     batch
 }
 

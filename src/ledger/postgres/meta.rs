@@ -12,9 +12,13 @@ use crate::ledger::{LedgerError, LedgerName, key, remembered};
 use crate::rules::pair_key::CLEANING_VERSION;
 
 /// Version of the tables.
-pub(super) const SCHEMA_VERSION: i32 = 4;
-/// Versions that can be upgraded.
-const OLDER_VERSIONS: [i32; 2] = [2, 3];
+pub(super) const SCHEMA_VERSION: i32 = 5;
+/// Versions that can be upgraded, each with the statements that make the next version of it.
+const UPGRADES: [(i32, &str); 3] = [
+    (2, include_str!("upgrade_2.sql")),
+    (3, include_str!("upgrade_3.sql")),
+    (4, include_str!("upgrade_4.sql")),
+];
 
 /// Returns a value of the `meta` table.
 pub(super) async fn get(
@@ -101,10 +105,11 @@ pub(super) async fn check_version(client: &Client, ledger: &LedgerName) -> Resul
     }
 }
 
-/// Returns the version of a ledger, if it is one that can be upgraded.
-pub(super) async fn older_version(session: &Session) -> Result<Option<i32>, LedgerError> {
+/// Returns the statements that make the next version of a ledger, if it is one that can be upgraded.
+pub(super) async fn upgrade_of(session: &Session) -> Result<Option<&'static str>, LedgerError> {
     let version = get(&session.client, &session.access.name, "schema").await?;
-    Ok(OLDER_VERSIONS.into_iter().find(|older| version == Some(older.to_string())))
+    let found = UPGRADES.into_iter().find(|(older, _)| version == Some(older.to_string()));
+    Ok(found.map(|(_, statements)| statements))
 }
 
 /// Checks that a ledger has the expected origin, key and cleaning rules.

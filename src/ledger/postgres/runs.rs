@@ -20,7 +20,8 @@ use super::room::take_back;
 use super::session::Session;
 use crate::ledger::codes::KILLED;
 use crate::ledger::{
-    FoundRun, Identity, LedgerError, OpenRun, RunId, RunRef, StartEnd, StartRequest, SupersededRun,
+    FoundRun, Identity, LedgerError, OpenRun, RunId, RunRef, StartEnd, StartNotes, StartRequest,
+    SupersededRun,
 };
 use crate::model::attempt::{StartId, WallMs};
 use crate::model::money::Tally;
@@ -75,7 +76,8 @@ impl Session {
                 let mut found = session.locate(opening, *lineage).await?;
                 let id = match found.run {
                     RunRef::Finished { run: id, .. } => {
-                        return Ok(OpenRun { id, start: StartId(0), found });
+                        let began_at = opening.at;
+                        return Ok(OpenRun { id, start: StartId(0), began_at, found });
                     }
                     RunRef::Open(id) => {
                         session.check_fellow_workers(id, opening).await?;
@@ -94,7 +96,7 @@ impl Session {
                     }
                 };
                 let start = session.add_start(id, beginning).await?;
-                Ok(OpenRun { id, start, found })
+                Ok(OpenRun { id, start, began_at: opening.at, found })
             })
             .await?;
         self.own = (run.start > StartId(0))
@@ -119,24 +121,6 @@ impl Session {
             older.tally = self.tally_of(older.run).await?;
         }
         Ok(())
-    }
-
-    /// Finds a run that has begun. See [`crate::ledger::Facts::find_begun`].
-    pub(super) async fn find_begun_run(
-        &self,
-        identity: &Identity,
-        run: Option<RunId>,
-    ) -> Result<Option<FoundRun>, LedgerError> {
-        let Identity { fingerprint, columns } = identity;
-        let named = identity.with_any_name();
-        let query = select_latest_run(
-            "fingerprint = $1 AND (columns = $2 OR starts_with(columns, $3))
-                AND ($4::int8 IS NULL OR id = $4)",
-        );
-        let run = run.map(|run| run.0.cast_signed());
-        let values: [&(dyn ToSql + Sync); 4] = [&&fingerprint[..], columns, &named, &run];
-        let row = self.client.query_opt(&query, &values).await.map_err(self.read_failed())?;
-        Ok(row.as_ref().map(found_run))
     }
 
     /// Finds the run of an opening, without the costs of the run that it takes over.
@@ -214,11 +198,24 @@ impl Session {
         if opening.is_limited {
             self.count_used_room(run).await?;
         }
-        let add = "INSERT INTO starts (run, account, host, rules, joins, began_at)
-            VALUES ($1, $2, $3, $4, $5, $6) RETURNING id";
+        let add = "INSERT INTO starts (run, account, host, rules, joins, began_at, settings, survey,
+                version, operator, input_sha256)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id";
         let (number, joins) = (run.0.cast_signed(), opening.role.joins());
-        let values: [&(dyn ToSql + Sync); 6] =
-            [&number, &account, host, &opening.rules, &joins, &opening.at.0];
+        let StartNotes { settings, survey, version, operator, input_sha256 } = &opening.notes;
+        let values: [&(dyn ToSql + Sync); 11] = [
+            &number,
+            &account,
+            host,
+            &opening.rules,
+            &joins,
+            &opening.at.0,
+            settings,
+            survey,
+            version,
+            operator,
+            input_sha256,
+        ];
         let row = self.client.query_one(add, &values).await.map_err(&failed)?;
         let start: i32 = row.get(0);
         let live = "INSERT INTO beats (start, seen_at, lease)
@@ -272,7 +269,7 @@ impl Session {
     ) -> Result<(), LedgerError> {
         let (start, number) = (id(run.start), run.id.0.cast_signed());
         let (at, stop, exit) = (ending.at.0, ending.stop, i16::from(ending.exit.number()));
-        let output = ending.output.clone();
+        let (output, summary) = (ending.output.clone(), ending.summary.clone());
         self.check_not_forgotten().await?;
         self.in_gate(async move |session| {
             let failed = session.write_failed();
@@ -286,8 +283,12 @@ impl Session {
             tell_stop(&session.client, StartId(start.cast_unsigned()), told, newest)
                 .await
                 .map_err(&failed)?;
-            let end = "UPDATE starts SET ended_at = $2, stop = $3, exit = $4 WHERE id = $1";
-            session.client.execute(end, &[&start, &at, &stop, &exit]).await.map_err(&failed)?;
+            let end = "UPDATE starts SET ended_at = $2, stop = $3, exit = $4, summary = $5,
+                    read_until = $6 WHERE id = $1";
+            let read_until = session.read_until.map(|at| at.0);
+            let values: [&(dyn ToSql + Sync); 6] =
+                [&start, &at, &stop, &exit, &summary, &read_until];
+            session.client.execute(end, &values).await.map_err(&failed)?;
             if ends_run {
                 let end = "UPDATE runs SET state = 'finished', ended_at = $2, exit = $3,
                         ended_by = $4, output = $5

@@ -47,6 +47,15 @@ CREATE TABLE starts (
     rules text NOT NULL DEFAULT '',
     -- True if the worker only helps a run that somebody else began, and writes no output.
     joins boolean NOT NULL DEFAULT false,
+    -- Notes, which decide nothing: what the start noted when it began, its summary, and the moment
+    -- whose facts its output shows.
+    settings text,
+    survey text,
+    version text,
+    operator text,
+    input_sha256 text,
+    summary text,
+    read_until bigint,
     ended_at bigint,
     stop text,
     exit smallint
@@ -121,7 +130,9 @@ CREATE TABLE settlements (
     handle_time text,
     remark text,
     request_id text,
-    reason text
+    reason text,
+    -- Time of the call in milliseconds.
+    took int
 );
 
 CREATE TABLE voids (attempt bigint PRIMARY KEY);
@@ -129,6 +140,12 @@ CREATE TABLE voids (attempt bigint PRIMARY KEY);
 -- Attempts whose start was declared dead before they were settled. A settlement that comes later
 -- wins.
 CREATE TABLE orphans (attempt bigint PRIMARY KEY, at bigint NOT NULL);
+
+-- Pauses of each start. One without an end lasted until the end of its start.
+CREATE TABLE pauses (
+    start int, number int, kind text NOT NULL, at bigint NOT NULL, until bigint, rate float8,
+    PRIMARY KEY (start, number)
+);
 
 CREATE TABLE purged_days (
     day int, class smallint, attempts bigint NOT NULL, PRIMARY KEY (day, class)

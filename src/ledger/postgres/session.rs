@@ -15,7 +15,7 @@ use super::own_start::OwnStart;
 use super::statements::Statements;
 use crate::ledger::LedgerError;
 use crate::ledger::observed::{Observed, ObservedBeat};
-use crate::model::attempt::StartId;
+use crate::model::attempt::{StartId, WallMs};
 
 /// A session, which belongs to the thread of the ledger.
 pub(super) struct Session {
@@ -33,6 +33,8 @@ pub(super) struct Session {
     pub(super) reads_one_moment: bool,
     /// What this session has observed of workers that may be in the way.
     watched: (Observed, Instant),
+    /// The latest moment of reading, by the clock of the server.
+    pub(super) read_until: Option<WallMs>,
     /// Number of late answers when the moment of reading began.
     pub(super) healed: i64,
     /// Time since which the server has not answered.
@@ -56,6 +58,7 @@ impl Session {
             beats: None,
             reads_one_moment: false,
             watched,
+            read_until: None,
             healed: 0,
             outage,
             backend,

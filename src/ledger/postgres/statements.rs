@@ -16,6 +16,7 @@ pub(super) struct Statements {
     pub(super) settle_first: Statement,
     pub(super) settle_again: Statement,
     pub(super) void: Statement,
+    pub(super) pause: Statement,
     pub(super) claim_known: Statement,
     pub(super) claim_new: Statement,
     pub(super) granted_before: Statement,
@@ -34,6 +35,12 @@ const VOID: &str = "WITH v AS (
         INSERT INTO voids SELECT unnest($1::int8[]) ON CONFLICT DO NOTHING RETURNING attempt)
     UPDATE pairs p SET ended = p.prior, prior = NULL, class = CLASS_OF_PRIOR, at = AT_OF_PRIOR
     FROM v JOIN intents i USING (attempt) WHERE p.pair = i.pair AND p.ended = v.attempt";
+
+/// Adds pauses of a start, and the ends of pauses that it has already.
+pub(super) const PAUSE: &str = "INSERT INTO pauses SELECT $1, t.* FROM
+        unnest($2::int4[], $3::text[], $4::int8[], $5::int8[], $6::float8[])
+            AS t(number, kind, at, until, rate)
+    ON CONFLICT (start, number) DO UPDATE SET until = excluded.until";
 
 /// Grants intents of pairs that the ledger knows. Never waits for a row: a locked pair is another
 /// start's.
@@ -76,6 +83,7 @@ impl Statements {
             settle_first: client.prepare(&settle("")).await?,
             settle_again: client.prepare(&settle(KEEP_STORED)).await?,
             void: client.prepare(&fill(VOID)).await?,
+            pause: client.prepare(PAUSE).await?,
             claim_known: client.prepare(&fill(CLAIM_KNOWN)).await?,
             claim_new: client.prepare(&fill(CLAIM_NEW)).await?,
             granted_before: client.prepare(GRANTED_BEFORE).await?,
@@ -90,8 +98,8 @@ fn settle(if_stored: &str) -> String {
     let (class, at) = (class_of("p.prior"), at_of("p.prior"));
     format!(
         "WITH d AS ({rows}),
-         put AS (INSERT INTO settlements (attempt, at, class, charge, http, {texts})
-            SELECT attempt, at, class, charge, http, {texts} FROM d {if_stored} RETURNING attempt)
+         put AS (INSERT INTO settlements (attempt, at, class, charge, http, {texts}, took)
+            SELECT attempt, at, class, charge, http, {texts}, took FROM d {if_stored} RETURNING attempt)
          UPDATE pairs p SET version = p.version + 1,
             open = p.open AND p.attempt <> d.attempt,
             prior = CASE WHEN d.ends AND p.ended IS DISTINCT FROM d.attempt THEN p.ended
@@ -109,18 +117,19 @@ fn settle(if_stored: &str) -> String {
 pub(super) fn insert_settlements(if_stored: &str) -> String {
     let (rows, texts) = (settlement_rows(), text_columns());
     format!(
-        "INSERT INTO settlements (attempt, at, class, charge, http, {texts})
-         SELECT attempt, at, class, charge, http, {texts} FROM ({rows}) d {if_stored}"
+        "INSERT INTO settlements (attempt, at, class, charge, http, {texts}, took)
+         SELECT attempt, at, class, charge, http, {texts}, took FROM ({rows}) d {if_stored}"
     )
 }
 
 /// Returns the query that makes rows of settlements that are sent as columns.
 fn settlement_rows() -> String {
     let texts = text_columns();
-    let arrays: Vec<String> = (7..7 + Text::ALL.len()).map(|n| format!("${n}::text[]")).collect();
+    let after_texts = 7 + Text::ALL.len();
+    let arrays: Vec<String> = (7..after_texts).map(|n| format!("${n}::text[]")).collect();
     format!(
         "SELECT * FROM unnest($1::int8[], $2::int8[], $3::int2[], $4::int2[], $5::bool[], $6::int4[],
-            {}) AS t(attempt, at, class, charge, ends, http, {texts})",
+            {}, ${after_texts}::int4[]) AS t(attempt, at, class, charge, ends, http, {texts}, took)",
         arrays.join(", ")
     )
 }

@@ -18,6 +18,7 @@ use crate::ledger::{
 use crate::model::attempt::{AttemptId, WallMs};
 use crate::model::money::Tally;
 use crate::rules::tally::count;
+use crate::rules::vendor_clock::VendorClock;
 
 /// Most moments in which the same details are read, if the connection breaks in each.
 const MOST_MOMENTS: u32 = 20;
@@ -33,8 +34,7 @@ impl Session {
         let status = async {
             let origin = meta::get(&self.client, &self.access.name, "origin").await?;
             let (runs, workers) = (self.run_lines().await?, self.worker_lines().await?);
-            let now = self.rows("SELECT (extract(epoch FROM now()) * 1000)::int8").await?;
-            let now = now.first().map_or(WallMs(0), |row| WallMs(row.get(0)));
+            let now = self.server_time().await?;
             let rates = meta::remembered_rates(&self.client, &self.access.name, None).await?;
             Ok(Status {
                 learned: remembered::latest(rates.iter().map(String::as_str)),
@@ -46,6 +46,7 @@ impl Session {
                 unsettled: self.count_unsettled().await?,
                 workers,
                 days: self.days(utc_offset_ms).await?,
+                vendor_clock: VendorClock::of(&self.clock_samples().await?),
             })
         };
         let status = status.await;
@@ -58,9 +59,16 @@ impl Session {
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
             SET LOCAL idle_in_transaction_session_timeout = '10min'";
         self.client.batch_execute(begin).await.map_err(self.read_failed())?;
+        self.read_until = Some(self.server_time().await?);
         self.healed = self.count_healed().await?;
         self.reads_one_moment = true;
         Ok(())
+    }
+
+    /// Returns the time at which the transaction began.
+    async fn server_time(&self) -> Result<WallMs, LedgerError> {
+        let now = self.rows("SELECT (extract(epoch FROM now()) * 1000)::int8").await?;
+        Ok(now.first().map_or(WallMs(0), |row| WallMs(row.get(0))))
     }
 
     /// Counts the late answers: those to attempts that were declared lost before.
@@ -105,7 +113,7 @@ impl Session {
         self.client.batch_execute("COMMIT").await.map_err(self.read_failed())
     }
 
-    async fn rows(&self, query: &str) -> Result<Vec<Row>, LedgerError> {
+    pub(super) async fn rows(&self, query: &str) -> Result<Vec<Row>, LedgerError> {
         self.client.query(query, &[]).await.map_err(self.read_failed())
     }
 
@@ -199,7 +207,7 @@ impl Session {
 
     /// Reads one tally for each group. The query must select the group, the class and the number of
     /// attempts.
-    async fn tallies(&self, query: &str) -> Result<BTreeMap<i64, Tally>, LedgerError> {
+    pub(super) async fn tallies(&self, query: &str) -> Result<BTreeMap<i64, Tally>, LedgerError> {
         let mut tallies: BTreeMap<i64, Tally> = BTreeMap::new();
         for row in self.rows(query).await? {
             let (group, attempts): (i64, i64) = (row.get(0), row.get(2));
@@ -212,7 +220,7 @@ impl Session {
 }
 
 /// Returns the query for all attempts that are settled or declared lost.
-fn settled_and_lost() -> String {
+pub(super) fn settled_and_lost() -> String {
     format!(
         "SELECT attempt, class, at FROM settlements
          UNION ALL

@@ -290,7 +290,9 @@ fn facts_have_the_time_of_the_server() {
     let mut ledger = ledger.keep_server_time().unwrap();
     let run = ledger.open_run(&opening(1, 1)).unwrap();
     let mut ledger = record(ledger, &run, &[(1, Some(MATCH))], &[]);
-    ledger.end_run(&run, &ending(ExitCode::Complete)).unwrap();
+    let at = ledger.time_of(NOW);
+    let ended = crate::ledger::StartEnd { at, ..ending(ExitCode::Complete) };
+    ledger.end_run(&run, &ended).unwrap();
     let times = "SELECT (least(i.at, s.at, r.created_at, r.ended_at, t.began_at, t.ended_at)
             > extract(epoch FROM now() - interval '1 minute') * 1000)::text
         FROM intents i, settlements s, runs r, starts t";

@@ -6,6 +6,7 @@
 use rusqlite::{Row, params};
 
 use super::ledger::SqliteLedger;
+use super::run_record::notes_of;
 use super::sums::{INTENT, RUN, SETTLEMENT, damaged};
 use crate::ledger::LedgerError;
 use crate::ledger::codes::text_columns;
@@ -51,19 +52,25 @@ impl SqliteLedger {
         self.starts()?;
         let mut statement = self
             .connection
-            .prepare("SELECT id, run, started_at, ended_at, stop, exit FROM starts ORDER BY id")?;
+            .prepare("SELECT started_at, ended_at, stop, exit, settings, survey, version, operator,
+                input_sha256, summary, id, run FROM starts ORDER BY id")?;
         let start = |row: &Row<'_>| {
             Ok(MovedStart {
-                id: StartId(row.get(0)?),
-                run: row.get(1)?,
-                started_at: WallMs(row.get(2)?),
-                ended_at: row.get::<_, Option<i64>>(3)?.map(WallMs),
-                stop: row.get(4)?,
-                exit: row.get(5)?,
+                id: StartId(row.get(10)?),
+                run: row.get(11)?,
+                started_at: WallMs(row.get(0)?),
+                ended_at: row.get::<_, Option<i64>>(1)?.map(WallMs),
+                stop: row.get(2)?,
+                exit: row.get(3)?,
+                notes: notes_of(row)?,
+                summary: row.get(9)?,
+                pauses: Vec::new(),
             })
         };
-        let starts = statement.query_map([], start)?;
-        Ok(starts.collect::<Result<_, _>>()?)
+        let starts: Vec<MovedStart> = statement.query_map([], start)?.collect::<Result<_, _>>()?;
+        let with_pauses =
+            |start: MovedStart| Ok(MovedStart { pauses: self.pauses_of(start.id)?, ..start });
+        starts.into_iter().map(with_pauses).collect()
     }
 
     /// Visits all attempts, in the order of their starts.
@@ -74,7 +81,7 @@ impl SqliteLedger {
         let texts = text_columns();
         let mut statement = self.connection.prepare(&format!(
             "SELECT i.id, i.pair, i.record, i.at, s.class, s.charge, s.http, s.at,
-                EXISTS (SELECT 1 FROM voids v WHERE v.id = i.id), {texts}
+                EXISTS (SELECT 1 FROM voids v WHERE v.id = i.id), s.took, {texts}
              FROM intents i LEFT JOIN settlements s ON s.id = i.id
              WHERE i.id >= ?1 AND i.id < ?2 AND {INTENT} AND {SETTLEMENT} ORDER BY i.id"
         ))?;
@@ -117,8 +124,9 @@ fn moved_attempt(row: &Row<'_>, attempt: AttemptId) -> rusqlite::Result<MovedAtt
             class: class.and_then(Class::from_code).ok_or_else(damaged)?,
             charge: charges.into_iter().find(|c| Some(c.code()) == charge).ok_or_else(damaged)?,
             http: row.get(6)?,
+            took_ms: row.get(9)?,
             at: WallMs(row.get::<_, Option<i64>>(7)?.ok_or_else(damaged)?),
-            texts: Texts::try_collect(|text| row.get(9 + text as usize))?,
+            texts: Texts::try_collect(|text| row.get(10 + text as usize))?,
         },
         voided: row.get(8)?,
     })

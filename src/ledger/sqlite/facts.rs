@@ -14,8 +14,8 @@ use super::ledger::SqliteLedger;
 use super::sums::{INTENT, SETTLEMENT, STANDING, damaged};
 use crate::ledger::codes::{KILLED, end_codes, text_columns};
 use crate::ledger::{
-    AttemptDetail, EarlierFact, Facts, FoundRun, Identity, LedgerError, OwnAttempt, Purgeable,
-    RunId, RunRef, Standing, StartRequest, remembered,
+    AttemptDetail, EarlierFact, Facts, FoundRun, LedgerError, OwnAttempt, PossibleCharge,
+    Purgeable, RunId, RunQuery, RunRecord, RunRef, Standing, StartRequest, remembered,
 };
 use crate::model::attempt::{AttemptId, PairKey, WallMs};
 use crate::model::class::Class;
@@ -50,6 +50,20 @@ impl Stored {
             at: WallMs(row.get(4)?),
         })
     }
+
+    /// Visits the fact if it gave its pair an end. `taken_over` are the runs that were taken over.
+    fn visit_end(
+        &self,
+        pair: PairIndex,
+        taken_over: &BTreeSet<RunId>,
+        visit: &mut dyn FnMut(PairIndex, Standing),
+    ) {
+        let Self { attempt, run, class, at } = *self;
+        if let Some(end) = Class::from_code(class).and_then(Class::end) {
+            let taken_over = taken_over.contains(&run);
+            visit(pair, EarlierFact { attempt, end, at, taken_over }.into());
+        }
+    }
 }
 
 impl Facts for SqliteLedger {
@@ -57,12 +71,27 @@ impl Facts for SqliteLedger {
         self.find(opening)
     }
 
-    fn find_begun(
+    fn find_record(&mut self, wanted: &RunQuery<'_>) -> Result<Option<RunRecord>, LedgerError> {
+        self.read_record(wanted)
+    }
+
+    fn visit_earlier_then(
         &mut self,
-        identity: &Identity,
-        run: Option<RunId>,
-    ) -> Result<Option<FoundRun>, LedgerError> {
-        self.find_begun_run(identity, run)
+        run: RunId,
+        keys: &SortedKeys,
+        visit: &mut dyn FnMut(PairIndex, Standing),
+    ) -> Result<(), LedgerError> {
+        if self.is_latest_run(run)? {
+            return self.visit_earlier(&RunRef::Open(run), keys, visit);
+        }
+        let taken_over = self.taken_over(&RunRef::Open(run))?;
+        self.sweep_earlier_then(run, keys, &mut |at, stored| {
+            stored.visit_end(at, &taken_over, visit);
+        })
+    }
+
+    fn visit_possible(&mut self, visit: &mut dyn FnMut(PossibleCharge)) -> Result<(), LedgerError> {
+        self.read_possible(visit)
     }
 
     fn visit_earlier(
@@ -77,11 +106,7 @@ impl Facts for SqliteLedger {
             if Some(stored.run) == own {
                 return;
             }
-            if let Some(end) = Class::from_code(stored.class).and_then(Class::end) {
-                let taken_over = taken_over.contains(&stored.run);
-                let Stored { attempt, at: when, .. } = *stored;
-                visit(at, EarlierFact { attempt, end, at: when, taken_over }.into());
-            }
+            stored.visit_end(at, &taken_over, visit);
         };
         if (keys.as_slice().len() as u64).saturating_mul(SWEEP_ADVANTAGE) < self.attempts_ever()? {
             self.look_up_standings(keys, &mut tell)?;
@@ -128,6 +153,10 @@ impl Facts for SqliteLedger {
             }
         }
         Ok(())
+    }
+
+    fn details(&mut self, attempts: &[AttemptId]) -> Result<Vec<AttemptDetail>, LedgerError> {
+        self.read_details(attempts)
     }
 
     fn history(&mut self) -> Result<History, LedgerError> {
@@ -323,6 +352,37 @@ impl SqliteLedger {
             }
         }
         Ok(())
+    }
+
+    /// Reads the facts of other runs up to the latest start of a run. See
+    /// [`crate::ledger::Facts::visit_earlier_then`].
+    fn sweep_earlier_then(
+        &self,
+        run: RunId,
+        keys: &SortedKeys,
+        tell: &mut Tell<'_>,
+    ) -> Result<(), LedgerError> {
+        let starts = self.starts()?;
+        let last = starts.iter().rfind(|start| start.run == run).ok_or_else(damaged)?;
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT i.pair, i.id, i.run, coalesce(s.class, ?3), coalesce(s.at, i.at)
+                 FROM intents i LEFT JOIN settlements s ON s.id = i.id
+                 WHERE i.id < ?1 AND {INTENT} AND {SETTLEMENT} AND i.run <> ?2
+                   AND NOT EXISTS (SELECT 1 FROM voids v WHERE v.id = i.id) ORDER BY i.id"
+        ))?;
+        let values = params![last.attempts().start, run.0, KILLED.code()];
+        let mut rows = statement.query(values)?;
+        while let Some(row) = rows.next()? {
+            if let Some(at) = keys.find(&PairKey(row.get(0)?)) {
+                tell(at, &Stored::read(row)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks whether no other run has had a start since the latest start of this run.
+    fn is_latest_run(&self, run: RunId) -> Result<bool, LedgerError> {
+        Ok(self.starts()?.last().is_some_and(|start| start.run == run))
     }
 }
 

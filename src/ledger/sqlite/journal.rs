@@ -12,12 +12,13 @@ use rusqlite::{Connection, Statement, params};
 use tokio::sync::oneshot;
 
 use super::ledger::SqliteLedger;
+use super::pauses::add_pauses;
 use crate::ledger::codes::text_columns;
 use crate::ledger::{
-    AttemptDetail, Journal, Ledger, LedgerError, OpenRun, ProgressNote, Purged, Recorded, RunId,
-    StartEnd, StartRequest, Unrecorded, remembered,
+    Journal, Ledger, LedgerError, OpenRun, ProgressNote, Purged, Recorded, StartEnd,
+    StartRequest, Unrecorded, remembered,
 };
-use crate::model::attempt::{AttemptId, Batch, Settlement, WallMs};
+use crate::model::attempt::{Batch, Settlement, WallMs};
 use crate::model::texts::Text;
 use crate::rules::body::BodyKind;
 use crate::rules::pair_key::PairHasher;
@@ -71,17 +72,12 @@ impl Ledger for SqliteLedger {
 
     fn into_journal(self, run: &OpenRun) -> Result<SqliteJournal, LedgerError> {
         let (jobs, waiting) = sync_channel(WAITING);
-        let run = run.id;
-        let path = self.path.clone();
+        let (run, path) = (run.clone(), self.path.clone());
         let writer = std::thread::Builder::new()
             .name("ledger".to_owned())
-            .spawn(move || write_until_closed(self, run, &waiting))
+            .spawn(move || write_until_closed(self, &run, &waiting))
             .map_err(|source| LedgerError::File { path, act: "written by a thread", source })?;
         Ok(SqliteJournal { jobs, writer })
-    }
-
-    fn details(&mut self, attempts: &[AttemptId]) -> Result<Vec<AttemptDetail>, LedgerError> {
-        self.read_details(attempts)
     }
 
     fn end_start(&mut self, run: &OpenRun, ending: &StartEnd) -> Result<(), LedgerError> {
@@ -134,7 +130,7 @@ impl SqliteLedger {
     ///
     /// If the ledger file is no longer at its path, records the settlements alone, if possible, and
     /// returns [`LedgerError::Moved`].
-    pub(super) fn record(&mut self, run: RunId, mut batch: Batch) -> Told {
+    pub(super) fn record(&mut self, run: &OpenRun, mut batch: Batch) -> Told {
         batch.settlements.iter_mut().for_each(|fact| fact.texts.cut_long());
         if let Err(error) = self.check_place() {
             // If the file was moved and not removed, the answers are safe in it. The intents are
@@ -161,7 +157,11 @@ fn writer_gone() -> Box<Unrecorded> {
 
 /// Commits batches until the journal is closed, and returns the ledger. Runs on the writer's
 /// thread.
-fn write_until_closed(mut ledger: SqliteLedger, run: RunId, jobs: &Receiver<Job>) -> SqliteLedger {
+fn write_until_closed(
+    mut ledger: SqliteLedger,
+    run: &OpenRun,
+    jobs: &Receiver<Job>,
+) -> SqliteLedger {
     while let Ok(Job { batch, done }) = jobs.recv() {
         let told = ledger.record(run, batch);
         // The engine may no longer be waiting. The facts are recorded all the same.
@@ -178,9 +178,10 @@ fn add_settlement() -> String {
     let texts = text_columns();
     let columns = COLUMNS_BEFORE_TEXTS + Text::ALL.len();
     let values = (1..=columns).map(|n| format!("?{n}")).collect::<Vec<_>>().join(", ");
+    let took = columns + 1;
     format!(
-        "INSERT INTO settlements (id, class, charge, http, at, {texts}, sum)
-         VALUES ({values}, sum_of({values}))"
+        "INSERT INTO settlements (id, class, charge, http, at, {texts}, sum, took)
+         VALUES ({values}, sum_of({values}), ?{took})"
     )
 }
 
@@ -194,11 +195,12 @@ fn add(statement: &mut Statement<'_>, fact: &Settlement) -> rusqlite::Result<()>
     for (column, text) in (COLUMNS_BEFORE_TEXTS + 1..).zip(fact.texts.all()) {
         statement.raw_bind_parameter(column, text)?;
     }
+    statement.raw_bind_parameter(COLUMNS_BEFORE_TEXTS + Text::ALL.len() + 1, fact.took_ms)?;
     statement.raw_execute().map(drop)
 }
 
 /// Writes a batch, and the new number of facts, in one transaction.
-fn commit(connection: &mut Connection, run: RunId, batch: &Batch) -> rusqlite::Result<()> {
+fn commit(connection: &mut Connection, run: &OpenRun, batch: &Batch) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     {
         let mut add_fact = transaction.prepare_cached(&add_settlement())?;
@@ -210,7 +212,7 @@ fn commit(connection: &mut Connection, run: RunId, batch: &Batch) -> rusqlite::R
         for intent in &batch.intents {
             add.execute(params![
                 intent.attempt.0,
-                run.0,
+                run.id.0,
                 intent.pair.0,
                 intent.record,
                 intent.at.0
@@ -220,6 +222,7 @@ fn commit(connection: &mut Connection, run: RunId, batch: &Batch) -> rusqlite::R
         for attempt in &batch.voids {
             add.execute([attempt.0])?;
         }
+        add_pauses(&transaction, run.start, &batch.pauses)?;
         let mut add = transaction.prepare_cached(
             "INSERT INTO meta VALUES ('facts', ?1)
              ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",

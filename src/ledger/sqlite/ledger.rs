@@ -180,6 +180,7 @@ impl SqliteLedger {
     fn stamp(&mut self, origin: &str, key: &[u8; 32]) -> Result<(), LedgerError> {
         let transaction = self.connection.transaction()?;
         transaction.execute_batch(schema::TABLES)?;
+        transaction.execute_batch(schema::PAUSES)?;
         let stamps = [
             ("origin", origin.to_owned()),
             ("key_id", key::id(key)),

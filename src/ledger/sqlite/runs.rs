@@ -28,9 +28,9 @@ impl SqliteLedger {
                 new_run(&transaction, opening, &found, takes_over.map(|older| older.run))?
             }
         };
-        let start = Self::add_start(&transaction, id, opening.at)?;
+        let start = Self::add_start(&transaction, id, opening)?;
         transaction.commit()?;
-        Ok(OpenRun { id, start, found })
+        Ok(OpenRun { id, start, began_at: opening.at, found })
     }
 
     /// Finds the run of an opening. See [`crate::ledger::Facts::find_run`].
@@ -59,21 +59,6 @@ impl SqliteLedger {
         Ok(FoundRun::new_run(opening, takes_over))
     }
 
-    /// Finds a run that has begun. See [`crate::ledger::Facts::find_begun`].
-    pub(super) fn find_begun_run(
-        &self,
-        identity: &Identity,
-        run: Option<RunId>,
-    ) -> Result<Option<FoundRun>, LedgerError> {
-        let Identity { fingerprint, columns } = identity;
-        let named = identity.with_any_name();
-        let is_same = "+fingerprint = ?1 AND (+columns = ?2 OR substr(columns, 1, length(?3)) = ?3)
-            AND (?4 IS NULL OR id = ?4)";
-        let values = params![fingerprint, columns, named, run.map(|run| run.0)];
-        let found = self.latest_begun(is_same, values)?;
-        Ok(found.map(|(_, _, found)| found))
-    }
-
     /// Returns the latest run in a state that matches a condition, with its fingerprint. The starts
     /// of the run are not counted.
     fn latest(
@@ -82,21 +67,12 @@ impl SqliteLedger {
         holds: &str,
         values: impl Params,
     ) -> Result<Option<(RunId, [u8; 16], FoundRun)>, LedgerError> {
-        self.latest_begun(&format!("state = '{state}' AND {holds}"), values)
-    }
-
-    /// Returns the latest run of any state that matches a condition, as [`Self::latest`] does.
-    fn latest_begun(
-        &self,
-        holds: &str,
-        values: impl Params,
-    ) -> Result<Option<(RunId, [u8; 16], FoundRun)>, LedgerError> {
         let found = self
             .connection
             .query_row(
                 &format!(
                     "SELECT id, fingerprint, created_at, answers_since, reask_since, state, exit
-                     FROM runs r WHERE {RUN} AND {holds} ORDER BY id DESC LIMIT 1"
+                     FROM runs r WHERE {RUN} AND state = '{state}' AND {holds} ORDER BY id DESC LIMIT 1"
                 ),
                 values,
                 |row| {

@@ -12,7 +12,7 @@ use rusqlite::{OptionalExtension, params};
 use super::ledger::SqliteLedger;
 use super::sums::{INTENT, START, START_OF_VERSION_2, damaged};
 use crate::ledger::codes::KILLED;
-use crate::ledger::{LedgerError, OpenRun, RunId, StartEnd};
+use crate::ledger::{LedgerError, OpenRun, RunId, StartEnd, StartNotes, StartRequest};
 use crate::model::attempt::{AttemptId, StartId, WallMs};
 use crate::model::money::Charge;
 
@@ -90,16 +90,28 @@ impl SqliteLedger {
     pub(super) fn add_start(
         connection: &rusqlite::Connection,
         run: RunId,
-        at: WallMs,
+        opening: &StartRequest,
     ) -> Result<StartId, LedgerError> {
+        let StartNotes { settings, survey, version, operator, input_sha256 } = &opening.notes;
         let id: u32 =
             connection
                 .query_row("SELECT coalesce(max(id), 0) + 1 FROM starts", [], |row| row.get(0))?;
         let first = AttemptId::of(StartId(id), 1);
         connection.execute(
-            "INSERT INTO starts (id, run, first_attempt, started_at, sum)
-                 VALUES (?1, ?2, ?3, ?4, sum_of(?1, ?2, ?3, NULL))",
-            params![id, run.0, first.0, at.0],
+            "INSERT INTO starts (id, run, first_attempt, started_at, sum, settings, survey, version,
+                operator, input_sha256)
+             VALUES (?1, ?2, ?3, ?4, sum_of(?1, ?2, ?3, NULL), ?5, ?6, ?7, ?8, ?9)",
+            params![
+                id,
+                run.0,
+                first.0,
+                opening.at.0,
+                settings,
+                survey,
+                version,
+                operator,
+                input_sha256
+            ],
         )?;
         Ok(StartId(id))
     }
@@ -138,8 +150,14 @@ impl SqliteLedger {
     ) -> Result<(), LedgerError> {
         let transaction = self.connection.transaction()?;
         transaction.execute(
-            "UPDATE starts SET ended_at = ?2, stop = ?3, exit = ?4 WHERE id = ?1",
-            params![run.start.0, ending.at.0, ending.stop, ending.exit.number()],
+            "UPDATE starts SET ended_at = ?2, stop = ?3, exit = ?4, summary = ?5 WHERE id = ?1",
+            params![
+                run.start.0,
+                ending.at.0,
+                ending.stop,
+                ending.exit.number(),
+                ending.summary
+            ],
         )?;
         seal(&transaction, run.start)?;
         Ok(transaction.commit()?)

@@ -8,13 +8,15 @@ use super::ledger::SqliteLedger;
 use super::note;
 use crate::ledger::codes::{codes_of, doubt_codes};
 use crate::ledger::{
-    DAY_MS, DayTotal, Doubt, HISTORY, LedgerError, LedgerName, RunId, RunLine, ShowLedger, Status,
+    CallsInTime, DAY_MS, DayTotal, Doubt, HISTORY, LedgerError, LedgerName, RunId, RunLine,
+    RunQuery, RunRecord, ShowLedger, Status,
 };
 use crate::model::attempt::WallMs;
 use crate::model::class::Class;
 use crate::model::money::Tally;
 use crate::rules::estimate::History;
 use crate::rules::tally::count;
+use crate::rules::vendor_clock::VendorClock;
 
 impl ShowLedger for SqliteLedger {
     fn name(&self) -> &LedgerName {
@@ -37,7 +39,16 @@ impl ShowLedger for SqliteLedger {
             unsettled: self.unsettled_from(0)?,
             days: self.days(utc_offset_ms)?,
             learned: self.read_rate(None)?,
+            vendor_clock: VendorClock::of(&self.clock_samples()?),
         })
+    }
+
+    fn run_record(&self, run: RunId) -> Result<Option<RunRecord>, LedgerError> {
+        self.read_record(&RunQuery::Number(run))
+    }
+
+    fn calls(&self, from: WallMs, to: WallMs) -> Result<CallsInTime, LedgerError> {
+        self.read_calls(from, to)
     }
 
     fn check_nothing_lost(&self) -> Result<(), LedgerError> {
@@ -138,7 +149,7 @@ impl SqliteLedger {
 
     /// Reads one tally for each group. The query must select the group, the class and the number of
     /// attempts.
-    fn tallies(&self, query: &str) -> Result<BTreeMap<i64, Tally>, LedgerError> {
+    pub(super) fn tallies(&self, query: &str) -> Result<BTreeMap<i64, Tally>, LedgerError> {
         let mut statement = self.connection.prepare(query)?;
         let mut rows = statement.query([])?;
         let mut tallies: BTreeMap<i64, Tally> = BTreeMap::new();

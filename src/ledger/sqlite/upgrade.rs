@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::{fs, iter};
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Transaction, params};
 
 use super::copy::{Small, copy_to, read_small, small_files, unfinished};
 use super::ledger::SqliteLedger;
@@ -34,7 +34,7 @@ impl SqliteLedger {
         // A damaged ledger is refused before a copy is made.
         let starts = self.starts()?;
         let copy = keep_copy(&self.connection, location, version)?;
-        self.count_intents_of_starts(&starts)?;
+        self.change_tables(version, &starts)?;
         tracing::warn!(
             "the ledger was made by an older ceknik, and was brought up to date; a copy as it was is kept at {}",
             mask_path(&copy)
@@ -42,24 +42,37 @@ impl SqliteLedger {
         Ok(())
     }
 
-    /// Upgrades from version 2 to 3: stores in each start how many intents it made.
-    fn count_intents_of_starts(&mut self, starts: &[Start]) -> Result<(), LedgerError> {
+    /// Changes the tables of an older version to those of the current one, in one transaction.
+    fn change_tables(&mut self, version: i64, starts: &[Start]) -> Result<(), LedgerError> {
         let transaction = self.connection.transaction()?;
-        transaction.execute_batch("ALTER TABLE starts ADD COLUMN intents INTEGER")?;
-        for (id, start) in (1_u64..).zip(starts) {
-            transaction.execute(
-                "UPDATE starts SET intents = ?2, sum = sum_of(id, run, first_attempt, ?2)
-                     WHERE id = ?1",
-                params![id, start.intents],
-            )?;
+        if version < 3 {
+            count_intents_of_starts(&transaction, starts)?;
         }
-        transaction.pragma_update(None, "user_version", 3)?;
+        transaction.execute_batch(schema::ADDED_IN_4)?;
+        transaction.execute_batch(schema::PAUSES)?;
+        transaction.pragma_update(None, "user_version", schema::VERSION)?;
         Ok(transaction.commit()?)
     }
 }
 
-/// Copies ledger, key and witness to `<ledger>.v2` and to names that begin so. The file
-/// `<ledger>.v2` gets its name last: if it exists, the copy is complete.
+/// Upgrades from version 2 to 3: stores in each start how many intents it made.
+fn count_intents_of_starts(
+    transaction: &Transaction<'_>,
+    starts: &[Start],
+) -> Result<(), LedgerError> {
+    transaction.execute_batch("ALTER TABLE starts ADD COLUMN intents INTEGER")?;
+    for (id, start) in (1_u64..).zip(starts) {
+        transaction.execute(
+            "UPDATE starts SET intents = ?2, sum = sum_of(id, run, first_attempt, ?2)
+                 WHERE id = ?1",
+            params![id, start.intents],
+        )?;
+    }
+    Ok(())
+}
+
+/// Copies ledger, key and witness to `<ledger>.v2` (with the number of their version) and to names
+/// that begin so. The file `<ledger>.v2` gets its name last: if it exists, the copy is complete.
 fn keep_copy(
     connection: &Connection,
     location: &FileLocation,

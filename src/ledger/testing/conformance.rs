@@ -2,8 +2,10 @@
 //!
 //! A new kind of ledger needs a [`Backend`] and a line at the end of this file.
 
+mod recorded;
 mod shown;
 
+use recorded::*;
 use shown::*;
 
 use super::facts::{NOW, ending, facts, known, opening, record, record_all};
@@ -162,34 +164,6 @@ fn a_finished_runs_facts_are_found_merged_or_not_and_the_latest_wins<B: Backend>
     let mut own = known(&mut ledger, &RunRef::Open(second.id));
     own.retain(|(_, _, whose)| *whose == "own");
     assert_eq!(own, [said(3, "match", "own"), said(5, "match", "own")]);
-}
-
-/// A run that has begun is found by its file, with or without the name that it has.
-fn a_run_that_has_begun_is_found_again<B: Backend>() {
-    let mut place = B::new();
-    let mut ledger = place.open(NOW).unwrap();
-    let identity = opening(1, 1).identity;
-    assert_eq!(ledger.find_begun(&identity, None).unwrap(), None);
-    let first = ledger.open_run(&opening(1, 1)).unwrap();
-    ledger.end_run(&first, &ending(ExitCode::SomeWithoutVerdict)).unwrap();
-    let named = StartRequest {
-        identity: identity.clone().named("00ff"),
-        role: StartRole::BeginsOnce,
-        ..opening(1, 1)
-    };
-    let second = ledger.open_run(&named).unwrap();
-    let mut found = |identity: &Identity, run: Option<u64>| {
-        ledger.find_begun(identity, run.map(RunId)).unwrap().map(|found| found.run)
-    };
-    let finished = RunRef::Finished { run: first.id, exit: ExitCode::SomeWithoutVerdict };
-    assert_eq!(found(&identity, None), Some(RunRef::Open(second.id)));
-    assert_eq!(found(&identity, Some(first.id.0)), Some(finished));
-    assert_eq!(found(&named.identity, None), Some(RunRef::Open(second.id)));
-    assert_eq!(found(&named.identity, Some(first.id.0)), None, "it has no name");
-    assert_eq!(found(&identity, Some(99)), None);
-    assert_eq!(found(&opening(2, 1).identity, Some(first.id.0)), None, "another file");
-    let otherwise = Identity { columns: "2,1".to_owned(), ..identity };
-    assert_eq!(found(&otherwise, None), None, "read in another way");
 }
 
 fn a_changed_file_takes_the_open_run_over<B: Backend>() {
@@ -423,6 +397,10 @@ macro_rules! suites {
             a_storage_that_fails_records_nothing_and_works_again
             a_finished_runs_facts_are_found_merged_or_not_and_the_latest_wins
             a_run_that_has_begun_is_found_again
+            a_start_notes_what_it_is_and_its_pauses
+            facts_that_came_after_an_output_are_left_out
+            the_calls_of_a_time_are_told_by_both_clocks
+            charges_that_are_not_certain_are_listed
             a_changed_file_takes_the_open_run_over
             a_preview_sees_what_the_next_start_finds
             details_are_those_that_were_asked_for

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::ledger::{
     Facts, Identity, Journal, Ledger, OpenRun, OwnAttempt, Recorded, RunRef, Standing, StartEnd,
-    StartRequest, StartRole, Unrecorded,
+    StartNotes, StartRequest, StartRole, Unrecorded,
 };
 use crate::model::attempt::{AttemptId, Batch, Intent, PairVersion, Settlement, StartId, WallMs};
 use crate::model::class::Class;
@@ -34,6 +34,18 @@ pub(crate) fn opening(file: u8, path: u8) -> StartRequest {
         role: StartRole::Begins,
         is_limited: false,
         rules: String::new(),
+        notes: notes("a"),
+    }
+}
+
+/// Returns the notes of a start that read the file with this hash.
+pub(crate) fn notes(input_sha256: &str) -> StartNotes {
+    StartNotes {
+        settings: r#"{"rate":9.5}"#.to_owned(),
+        survey: r#"{"findings":[]}"#.to_owned(),
+        version: "0.2.0".to_owned(),
+        operator: "night".to_owned(),
+        input_sha256: input_sha256.to_owned(),
     }
 }
 
@@ -48,7 +60,8 @@ pub(crate) fn facts(start: StartId, first: u32, of: &[(u64, Option<Class>)]) -> 
         if let Some(class) = *class {
             let texts = Texts::from([(Text::Remark, &*format!("r{pair}"))]);
             let charge = charge(class);
-            let fact = Settlement { attempt, class, charge, http: Some(200), texts, at: NOW };
+            let (http, took_ms) = (Some(200), Some(85));
+            let fact = Settlement { attempt, class, charge, http, took_ms, texts, at: NOW };
             batch.settlements.push(fact);
         }
     }
@@ -71,12 +84,19 @@ pub(crate) fn record_all<L: Ledger>(
 /// Records the first attempts of a start, and returns the ledger. The intents name the versions of
 /// the pairs that the ledger has.
 pub(crate) fn record<L: Ledger>(
-    mut ledger: L,
+    ledger: L,
     run: &OpenRun,
     of: &[(u64, Option<Class>)],
     voids: &[u32],
 ) -> L {
     let mut batch = facts(run.start, 1, of);
+    batch.voids = voids.iter().map(|n| AttemptId::of(run.start, *n)).collect();
+    record_batch(ledger, run, batch)
+}
+
+/// Records a batch, and returns the ledger. The intents name the versions of the pairs that the ledger
+/// has.
+pub(crate) fn record_batch<L: Ledger>(mut ledger: L, run: &OpenRun, mut batch: Batch) -> L {
     let keys = PairTable::new(batch.intents.iter().map(|intent| intent.pair).collect()).keys();
     let mut versions = BTreeMap::new();
     let mut seen = |at, standing: Standing| {
@@ -87,7 +107,6 @@ pub(crate) fn record<L: Ledger>(
         let known = keys.find(&intent.pair).and_then(|at| versions.get(&at));
         intent.version = known.copied().unwrap_or(PairVersion::NONE);
     }
-    batch.voids = voids.iter().map(|n| AttemptId::of(run.start, *n)).collect();
     let (ledger, told) = record_all(ledger, run, [batch]);
     let granted =
         |told: &Result<Recorded, _>| told.as_ref().is_ok_and(|told| told.refused.is_empty());
@@ -125,5 +144,6 @@ pub(crate) fn known(
 /// Returns the end of a start with this exit code.
 pub(crate) fn ending(exit: ExitCode) -> StartEnd {
     let stop = exit.can_go_on().then_some("budget");
-    StartEnd { at: WallMs(NOW.0 + 500), stop, exit, output: None }
+    let summary = Some(r#"{"version":2}"#.to_owned());
+    StartEnd { at: WallMs(NOW.0 + 500), stop, exit, output: None, summary }
 }

@@ -10,13 +10,14 @@ use std::rc::Rc;
 
 use super::Trap;
 use crate::ledger::{
-    AttemptDetail, DAY_MS, EarlierFact, Facts, FoundRun, HISTORY, Identity, Journal, Ledger,
-    LedgerError, LedgerName, OpenRun, OwnAttempt, Purgeable, Purged, Recorded, RunId, RunRef,
-    Standing, StartEnd, StartRequest, SupersededRun, Unrecorded,
+    AttemptDetail, DAY_MS, EarlierFact, Facts, FoundRun, HISTORY, Journal, Ledger, LedgerError,
+    LedgerName, OpenRun, OwnAttempt, PossibleCharge, Purgeable, Purged, Recorded, RunId, RunQuery,
+    RunRecord, RunRef, Standing, StartEnd, StartNotes, StartRequest, SupersededRun, Unrecorded,
 };
 use crate::model::attempt::{AttemptId, Batch, Intent, Settlement, StartId, WallMs};
 use crate::model::class::{Class, End, Lost};
 use crate::model::money::{Charge, Tally};
+use crate::model::pause::Pause;
 use crate::model::texts::Texts;
 use crate::rules::body::BodyKind;
 use crate::rules::classify::charge;
@@ -27,6 +28,7 @@ use crate::rules::rate::Remembered;
 use crate::rules::tally::count;
 
 mod place;
+mod record;
 
 pub(crate) use place::MemoryBackend;
 
@@ -44,6 +46,8 @@ struct Run {
 #[derive(Debug, Clone)]
 struct Start {
     run: u64,
+    at: WallMs,
+    notes: StartNotes,
     ended: Option<StartEnd>,
     /// True if the start has ended, or its process is dead.
     is_over: bool,
@@ -56,6 +60,8 @@ struct Store {
     intents: BTreeMap<u64, (u64, Intent)>,
     settlements: BTreeMap<u64, Settlement>,
     voids: BTreeSet<u64>,
+    /// Pauses by start and number.
+    pauses: BTreeMap<(u32, u32), Pause>,
     body: Option<BodyKind>,
     rates: BTreeMap<[u8; 16], Remembered>,
     purged: Vec<(i64, Class)>,
@@ -165,6 +171,8 @@ impl Store {
             self.settlements.insert(fact.attempt.0, fact);
         }
         self.voids.extend(batch.voids.iter().map(|attempt| attempt.0));
+        let pauses = batch.pauses.iter().map(|pause| ((run.start.0, pause.number), *pause));
+        self.pauses.extend(pauses);
         Ok(Recorded::default())
     }
 
@@ -174,8 +182,8 @@ impl Store {
         for attempt in self.intents.keys().map(|attempt| AttemptId(*attempt)) {
             if dead.contains(&attempt.start().0) {
                 let (charge, texts) = (Charge::Unknown, Texts::default());
-                let killed =
-                    Settlement { attempt, class: KILLED, charge, http: None, texts, at: now };
+                let (class, http, took_ms, at) = (KILLED, None, None, now);
+                let killed = Settlement { attempt, class, charge, http, took_ms, texts, at };
                 self.settlements.entry(attempt.0).or_insert(killed);
             }
         }
@@ -213,6 +221,35 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Visits the facts of other runs, up to an attempt.
+    fn visit_earlier(
+        &self,
+        run: &RunRef,
+        until: u64,
+        keys: &SortedKeys,
+        visit: &mut dyn FnMut(PairIndex, Standing),
+    ) {
+        let (own, older) = match run {
+            RunRef::Open(id) | RunRef::Finished { run: id, .. } => {
+                (Some(id.0), self.run(id.0).superseded)
+            }
+            RunRef::New { takes_over } => (None, takes_over.map(|older| older.run.0)),
+        };
+        let taken_over = self.chain(older);
+        for (attempt, (run, intent)) in self.intents.range(..until) {
+            let end = self.class(*attempt).end().filter(|_| !self.voids.contains(attempt));
+            if let (Some(at), Some(end)) = (keys.find(&intent.pair), end)
+                && Some(*run) != own
+            {
+                let taken_over = taken_over.contains(run);
+                let (attempt, when) = (AttemptId(*attempt), self.at(*attempt));
+                visit(at, EarlierFact { attempt, end, at: when, taken_over }.into());
+            }
+        }
+    }
+}
+
 impl Facts for MemoryLedger {
     fn find_run(&mut self, opening: &StartRequest) -> Result<FoundRun, LedgerError> {
         let store = self.store.borrow();
@@ -241,58 +278,35 @@ impl Facts for MemoryLedger {
         Ok(FoundRun::new_run(opening, takes_over))
     }
 
-    fn find_begun(
-        &mut self,
-        identity: &Identity,
-        run: Option<RunId>,
-    ) -> Result<Option<FoundRun>, LedgerError> {
-        let store = self.store.borrow();
-        let named = identity.with_any_name();
-        let is_same = |of: &Identity| {
-            of.fingerprint == identity.fingerprint
-                && (of.columns == identity.columns || of.columns.starts_with(&named))
-        };
-        let runs = (1..).zip(&store.runs).filter(|(id, of)| {
-            is_same(&of.opening.identity) && run.is_none_or(|run| run == RunId(*id))
-        });
-        Ok(runs.last().map(|(id, of)| {
-            let run = match &of.ended {
-                Some(ending) => RunRef::finished(RunId(id), Some(ending.exit.number())),
-                None => RunRef::Open(RunId(id)),
-            };
-            FoundRun { run, ..FoundRun::new_run(&of.opening, None) }
-        }))
-    }
-
     fn visit_earlier(
         &mut self,
         run: &RunRef,
         keys: &SortedKeys,
         visit: &mut dyn FnMut(PairIndex, Standing),
     ) -> Result<(), LedgerError> {
+        self.store.borrow().visit_earlier(run, u64::MAX, keys, visit);
+        Ok(())
+    }
+
+    fn visit_earlier_then(
+        &mut self,
+        run: RunId,
+        keys: &SortedKeys,
+        visit: &mut dyn FnMut(PairIndex, Standing),
+    ) -> Result<(), LedgerError> {
         let store = self.store.borrow();
-        let (own, older) = match run {
-            RunRef::Open(id) | RunRef::Finished { run: id, .. } => {
-                (Some(id.0), store.run(id.0).superseded)
-            }
-            RunRef::New { takes_over } => (None, takes_over.map(|older| older.run.0)),
-        };
-        let taken_over = store.chain(older);
-        for (attempt, (run, intent)) in &store.intents {
-            let end = store.class(*attempt).end().filter(|_| !store.voids.contains(attempt));
-            if let (Some(at), Some(end)) = (keys.find(&intent.pair), end)
-                && Some(*run) != own
-            {
-                let taken_over = taken_over.contains(run);
-                let fact = EarlierFact {
-                    attempt: AttemptId(*attempt),
-                    end,
-                    at: store.at(*attempt),
-                    taken_over,
-                };
-                visit(at, fact.into());
-            }
-        }
+        let last = (1..).zip(&store.starts).filter(|(_, start)| start.run == run.0).last();
+        let until = last.map_or(0, |(id, _)| AttemptId::of(StartId(id), 0).0);
+        store.visit_earlier(&RunRef::Open(run), until, keys, visit);
+        Ok(())
+    }
+
+    fn find_record(&mut self, wanted: &RunQuery<'_>) -> Result<Option<RunRecord>, LedgerError> {
+        Ok(self.store.borrow().run_record(wanted))
+    }
+
+    fn visit_possible(&mut self, visit: &mut dyn FnMut(PossibleCharge)) -> Result<(), LedgerError> {
+        self.store.borrow().possible().into_iter().for_each(visit);
         Ok(())
     }
 
@@ -313,6 +327,21 @@ impl Facts for MemoryLedger {
             visit(keys.find(&intent.pair), own);
         }
         Ok(())
+    }
+
+    fn details(&mut self, attempts: &[AttemptId]) -> Result<Vec<AttemptDetail>, LedgerError> {
+        let store = self.store.borrow();
+        if store.trap == Some(Trap::Unreadable) {
+            return Err(storage("read"));
+        }
+        let wanted: BTreeSet<u64> = attempts.iter().map(|attempt| attempt.0).collect();
+        let found = wanted.iter().filter_map(|attempt| store.settlements.get(attempt));
+        let detail = |fact: &Settlement| AttemptDetail {
+            attempt: fact.attempt,
+            class: fact.class,
+            texts: fact.texts.clone(),
+        };
+        Ok(found.map(detail).collect())
     }
 
     fn history(&mut self) -> Result<History, LedgerError> {
@@ -374,9 +403,10 @@ impl Ledger for MemoryLedger {
                 store.runs.len() as u64
             }
         };
-        store.starts.push(Start { run: id, ended: None, is_over: false });
+        let (at, notes) = (opening.at, opening.notes.clone());
+        store.starts.push(Start { run: id, at, notes, ended: None, is_over: false });
         let start = StartId(store.starts.len() as u32);
-        Ok(OpenRun { id: RunId(id), start, found })
+        Ok(OpenRun { id: RunId(id), start, began_at: opening.at, found })
     }
 
     fn into_journal(self, run: &OpenRun) -> Result<MemoryJournal, LedgerError> {
@@ -384,21 +414,6 @@ impl Ledger for MemoryLedger {
             return Err(storage("written"));
         }
         Ok(MemoryJournal { ledger: self, run: run.clone() })
-    }
-
-    fn details(&mut self, attempts: &[AttemptId]) -> Result<Vec<AttemptDetail>, LedgerError> {
-        let store = self.store.borrow();
-        if store.trap == Some(Trap::Unreadable) {
-            return Err(storage("read"));
-        }
-        let wanted: BTreeSet<u64> = attempts.iter().map(|attempt| attempt.0).collect();
-        let found = wanted.iter().filter_map(|attempt| store.settlements.get(attempt));
-        let detail = |fact: &Settlement| AttemptDetail {
-            attempt: fact.attempt,
-            class: fact.class,
-            texts: fact.texts.clone(),
-        };
-        Ok(found.map(detail).collect())
     }
 
     fn end_start(&mut self, run: &OpenRun, ending: &StartEnd) -> Result<(), LedgerError> {

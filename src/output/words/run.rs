@@ -15,7 +15,7 @@ pub fn last_words(report: &RunReport, next: Option<&str>) -> String {
     money(&mut text, report);
     not_paid(&mut text, report);
     text += &format!("  time       {}\n", time(report.seconds));
-    if let Some(output) = &report.output {
+    if let Some(output) = report.output_path() {
         text += &format!("  output     {output}\n");
     }
     if let Some(next) = next {

@@ -19,7 +19,8 @@ const HEADER: &str = "no,nik,nama\n1,3275014107900001,BUDI\n2,3275014107900002,S
 
 fn totals() -> RowTotals {
     let outcomes = OutcomeCounts::default();
-    RowTotals { outcomes, from_sandbox: true, duplicates: 0, known: 0 }
+    let shown = outcomes.total();
+    RowTotals { outcomes, from_sandbox: true, duplicates: 0, known: 0, shown }
 }
 
 fn rejected() -> RowResult<'static> {
@@ -217,7 +218,8 @@ fn the_summary_holds_numbers() {
     rejected.add(Rejection::NikEmpty);
     let spending = Spending { tally, price: Some(price) };
     let report = RunReport { rejected, spending, ..RunReport::blank() };
-    let totals = RowTotals { outcomes, duplicates: 7, known: 8, ..totals() };
+    let shown = outcomes.total();
+    let totals = RowTotals { outcomes, duplicates: 7, known: 8, shown, ..totals() };
     let mut book = written_with(HEADER, Limits::default(), &[], Vec::new(), &report, &totals);
     let range = book.worksheet_range("Summary").unwrap();
     let line = |label: &str| {

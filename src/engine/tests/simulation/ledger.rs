@@ -9,7 +9,7 @@ use super::Sabotage;
 use super::dice::Dice;
 use crate::ledger::testing::Backend;
 use crate::ledger::{
-    AttemptDetail, Facts, FoundRun, Identity, Journal, Ledger, LedgerError, OpenRun, OwnAttempt,
+    AttemptDetail, Facts, FoundRun, Journal, PossibleCharge, RunQuery, RunRecord, Ledger, LedgerError, OpenRun, OwnAttempt,
     Purgeable, Purged, Recorded, RunId, RunRef, Standing, StartEnd, StartRequest, Unrecorded,
 };
 use crate::model::attempt::{AttemptId, Batch, WallMs};
@@ -130,12 +130,21 @@ impl<B: Backend> Facts for SimLedger<B> {
         self.read(|ledger| ledger.find_run(opening))
     }
 
-    fn find_begun(
+    fn find_record(&mut self, wanted: &RunQuery<'_>) -> Result<Option<RunRecord>, LedgerError> {
+        self.read(|ledger| ledger.find_record(wanted))
+    }
+
+    fn visit_earlier_then(
         &mut self,
-        identity: &Identity,
-        run: Option<RunId>,
-    ) -> Result<Option<FoundRun>, LedgerError> {
-        self.read(|ledger| ledger.find_begun(identity, run))
+        run: RunId,
+        keys: &SortedKeys,
+        visit: &mut dyn FnMut(PairIndex, Standing),
+    ) -> Result<(), LedgerError> {
+        self.read(|ledger| ledger.visit_earlier_then(run, keys, visit))
+    }
+
+    fn visit_possible(&mut self, visit: &mut dyn FnMut(PossibleCharge)) -> Result<(), LedgerError> {
+        self.read(|ledger| ledger.visit_possible(visit))
     }
 
     fn visit_earlier(
@@ -160,6 +169,10 @@ impl<B: Backend> Facts for SimLedger<B> {
             Some(Sabotage::ForgetOwn) => Ok(()),
             _ => self.read(|ledger| ledger.visit_own(run, keys, visit)),
         }
+    }
+
+    fn details(&mut self, attempts: &[AttemptId]) -> Result<Vec<AttemptDetail>, LedgerError> {
+        self.read(|ledger| ledger.details(attempts))
     }
 
     fn history(&mut self) -> Result<History, LedgerError> {
@@ -197,10 +210,6 @@ impl<B: Backend> Ledger for SimLedger<B> {
     /// Always fails: a start in virtual time records its batches without a journal.
     fn into_journal(self, _: &OpenRun) -> Result<NoJournal<B>, LedgerError> {
         Err(LedgerError::WriterGone)
-    }
-
-    fn details(&mut self, attempts: &[AttemptId]) -> Result<Vec<AttemptDetail>, LedgerError> {
-        self.read(|ledger| ledger.details(attempts))
     }
 
     fn end_start(&mut self, run: &OpenRun, ending: &StartEnd) -> Result<(), LedgerError> {

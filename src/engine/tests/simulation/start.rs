@@ -28,7 +28,9 @@ use crate::model::class::{End, ResultCode};
 use crate::model::exit_code::ExitCode;
 use crate::model::stop::StopReason;
 use crate::output::{BookOptions, Dialect, Format, RunReport, Writer};
-use crate::passes::{Input, Known, PassError, Survey, project, read_candidates, survey};
+use crate::passes::{
+    FactsOf, Input, Known, PassError, Projection, Survey, project, read_candidates, survey,
+};
 use crate::rules::columns::ColumnSpec;
 use crate::rules::pair_key::PairHasher;
 use crate::rules::pair_table::PairState;
@@ -123,7 +125,13 @@ impl<B: Backend> World<B> {
         let known = preview.read(|facts| {
             let found = facts.find_run(&opening)?;
             let reuse = reuse(flags, false);
-            let rules = ReuseRules { reuse: &reuse, retry, now: opening.at, is_shared: false };
+            let rules = ReuseRules {
+                reuse: &reuse,
+                retry,
+                now: opening.at,
+                of: FactsOf::Now,
+                is_shared: false,
+            };
             fold(&mut input, &mut survey, facts, &found, rules, &|| false)
         });
         Ok(known.map_err(broken)?.map(|known| Plan::of(&survey, known)))
@@ -166,7 +174,13 @@ impl<B: Backend> World<B> {
         let found = ledger.find_run(&opening).map_err(broken)?;
         let reuse = reuse(flags, self.sabotage == Some(Sabotage::ResendDoubts));
         let retry = &flags.options.retry;
-        let rules = ReuseRules { reuse: &reuse, retry, now: opening.at, is_shared: false };
+        let rules = ReuseRules {
+                reuse: &reuse,
+                retry,
+                now: opening.at,
+                of: FactsOf::Now,
+                is_shared: false,
+            };
         let known = fold(&mut input, &mut survey, &mut ledger, &found, rules, &|| false);
         let known = known.map_err(broken)?;
         let opened = ledger.open_run(&opening);
@@ -316,8 +330,10 @@ impl<B: Backend> World<B> {
         let mut writer = Writer::new(Vec::new(), format, options, self.folder.path())
             .map_err(PassError::from)?;
         let (table, tally) = (&state.table, &state.tally);
+        let fingerprint = survey.fingerprint;
+        let what = Projection { input, fingerprint, table, tally, only: &[] };
         let written =
-            project(input, survey.fingerprint, table, tally, ledger, &mut writer, &|| false)?;
+            project(&what, ledger, &mut writer, &|| false)?;
         let bytes = writer.finish(report, &written).map_err(PassError::from)?;
         Ok((bytes, Output { written, placed: Ok(None) }))
     }
@@ -402,6 +418,6 @@ const fn word(end: Option<End>) -> &'static str {
         Some(End::Refused | End::Abnormal | End::UnknownSuccess) => "refused",
         Some(End::InDoubt) => "in_doubt",
         Some(End::Unavailable) => "unavailable",
-        None => "not_sent",
+        Some(End::Removed) | None => "not_sent",
     }
 }

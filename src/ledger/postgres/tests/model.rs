@@ -211,6 +211,7 @@ impl Both {
                     class,
                     charge,
                     http: None,
+                    took_ms: None,
                     texts,
                     at,
                 });

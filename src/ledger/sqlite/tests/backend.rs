@@ -70,7 +70,7 @@ impl Backend for SqliteBackend {
         run: &OpenRun,
         batch: Batch,
     ) -> Result<Recorded, Box<Unrecorded>> {
-        ledger.record(run.id, batch)
+        ledger.record(run, batch)
     }
 
     fn stored(ledger: &SqliteLedger) -> Stored {

@@ -8,8 +8,8 @@ use std::rc::Rc;
 use super::{KILLED, MemoryLedger, Run, Start, Store};
 use crate::ledger::testing::{Backend, Stored, StoredFact, Trap};
 use crate::ledger::{
-    DAY_MS, DayTotal, Doubt, Facts, Ledger, LedgerError, LedgerName, OpenRun, Preview, Recorded,
-    RunId, RunLine, ShowLedger, Status, Unrecorded,
+    CallsInTime, DAY_MS, DayTotal, Doubt, Facts, Ledger, LedgerError, LedgerName, OpenRun, Preview,
+    Recorded, RunId, RunLine, RunQuery, RunRecord, ShowLedger, Status, Unrecorded,
 };
 use crate::model::attempt::{AttemptId, Batch, Intent, WallMs};
 use crate::model::class::{Class, End, NotSent};
@@ -73,7 +73,16 @@ impl ShowLedger for MemoryLedger {
             workers: Vec::new(),
             unsettled: (store.intents.len() - store.settlements.len()) as u64,
             days: days.into_iter().map(|(day, tally)| DayTotal { day, tally }).collect(),
+            vendor_clock: store.vendor_clock(),
         })
+    }
+
+    fn run_record(&self, run: RunId) -> Result<Option<RunRecord>, LedgerError> {
+        Ok(self.store.borrow().run_record(&RunQuery::Number(run)))
+    }
+
+    fn calls(&self, from: WallMs, to: WallMs) -> Result<CallsInTime, LedgerError> {
+        Ok(self.store.borrow().calls(from, to))
     }
 
     fn check_nothing_lost(&self) -> Result<(), LedgerError> {

@@ -2,10 +2,10 @@
 
 use crate::ledger::testing::shared::SharedStore;
 use crate::ledger::{
-    Facts, FoundRun, Identity, LedgerError, OwnAttempt, Purgeable, RunId, RunRef, Standing,
-    StartRequest,
+    AttemptDetail, Facts, FoundRun, LedgerError, OwnAttempt, PossibleCharge, Purgeable, RunId,
+    RunQuery, RunRecord, RunRef, Standing, StartRequest,
 };
-use crate::model::attempt::WallMs;
+use crate::model::attempt::{AttemptId, WallMs};
 use crate::rules::estimate::History;
 use crate::rules::pair_table::{PairIndex, SortedKeys};
 use crate::rules::rate::Remembered;
@@ -22,11 +22,24 @@ impl Facts for Reader<'_> {
         Err(LedgerError::WriterGone)
     }
 
-    fn find_begun(
+    fn find_record(&mut self, _: &RunQuery<'_>) -> Result<Option<RunRecord>, LedgerError> {
+        Err(LedgerError::WriterGone)
+    }
+
+    fn visit_earlier_then(
         &mut self,
-        _: &Identity,
-        _: Option<RunId>,
-    ) -> Result<Option<FoundRun>, LedgerError> {
+        _: RunId,
+        _: &SortedKeys,
+        _: &mut dyn FnMut(PairIndex, Standing),
+    ) -> Result<(), LedgerError> {
+        Err(LedgerError::WriterGone)
+    }
+
+    fn visit_possible(&mut self, _: &mut dyn FnMut(PossibleCharge)) -> Result<(), LedgerError> {
+        Err(LedgerError::WriterGone)
+    }
+
+    fn details(&mut self, _: &[AttemptId]) -> Result<Vec<AttemptDetail>, LedgerError> {
         Err(LedgerError::WriterGone)
     }
 

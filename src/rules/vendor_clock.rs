@@ -1,0 +1,178 @@
+//! The vendor's clock: the offset from UTC of the times that the vendor writes without a zone, and
+//! the day on which the vendor bills a call.
+//!
+//! Must hold: the offset is known only if enough answers agree. Nothing is guessed.
+//!
+//! Never: reads a clock.
+
+use jiff::civil::{Date, DateTime};
+use jiff::{SignedDuration, ToSpan};
+
+use crate::model::attempt::WallMs;
+
+/// Most answers from which the offset is measured, counted back from the latest.
+pub(crate) const MOST_SAMPLES: u64 = 10_000;
+/// Number of characters of the vendor's time up to the minute.
+pub(crate) const MINUTE_CHARS: usize = 16;
+/// Fewest answers from which the offset is known.
+const FEWEST_SAMPLES: usize = 100;
+/// Percentage of the answers that must be near the offset.
+const AGREEING_PERCENT: usize = 90;
+/// Largest distance from the offset of an answer that agrees.
+const NEAR_MS: i64 = 2 * MINUTE_MS;
+/// Offsets of zones are multiples of this time.
+const STEP_MS: i64 = 15 * MINUTE_MS;
+const MINUTE_MS: i64 = 60_000;
+
+/// An answer in which the vendor gave its own time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClockSample {
+    /// The vendor's time, as it was written.
+    pub handle_time: String,
+    /// Time at which the answer came.
+    pub answered_at: WallMs,
+}
+
+/// What is known of the vendor's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum VendorClock {
+    /// Too few answers have a time of the vendor, or they do not agree.
+    #[default]
+    Unknown,
+    /// The offset from UTC, in minutes.
+    Offset(i16),
+}
+
+impl VendorClock {
+    /// Measures the offset from answers: the median of all differences, rounded to 15 minutes.
+    ///
+    /// ```
+    /// use ceknik::model::attempt::WallMs;
+    /// use ceknik::rules::vendor_clock::{ClockSample, VendorClock};
+    ///
+    /// let sample = ClockSample {
+    ///     handle_time: "1970-01-01 07:00:02".to_owned(),
+    ///     answered_at: WallMs(1000),
+    /// };
+    /// assert_eq!(VendorClock::of(&vec![sample.clone(); 100]), VendorClock::Offset(7 * 60));
+    /// assert_eq!(VendorClock::of(&[sample]), VendorClock::Unknown);
+    /// ```
+    pub fn of(samples: &[ClockSample]) -> Self {
+        let offset = |sample: &ClockSample| {
+            let there = vendor_time(&sample.handle_time)?;
+            Some(there.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond() - sample.answered_at.0)
+        };
+        let mut offsets: Vec<i64> = samples.iter().filter_map(offset).collect();
+        if offsets.len() < FEWEST_SAMPLES {
+            return Self::Unknown;
+        }
+        offsets.sort_unstable();
+        let median = offsets.get(offsets.len() / 2).copied().unwrap_or_default();
+        let rounded = (median + STEP_MS / 2).div_euclid(STEP_MS) * STEP_MS;
+        let near = offsets.iter().filter(|offset| (*offset - rounded).abs() <= NEAR_MS).count();
+        match i16::try_from(rounded / MINUTE_MS) {
+            Ok(minutes) if near * 100 >= offsets.len() * AGREEING_PERCENT => Self::Offset(minutes),
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Returns the offset in milliseconds, if it is known.
+    pub fn offset_ms(self) -> Option<i64> {
+        match self {
+            Self::Unknown => None,
+            Self::Offset(minutes) => Some(i64::from(minutes) * MINUTE_MS),
+        }
+    }
+}
+
+/// The cut between two billing days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BillingDays {
+    /// Offset from UTC of the clock by which calls without a time of the vendor are billed, in
+    /// milliseconds.
+    pub offset_ms: i64,
+    /// Time of day at which a billing day begins, in minutes after midnight.
+    pub starts_at: u16,
+}
+
+impl BillingDays {
+    /// Returns the billing day of a call: that of the vendor's own time, or else that of its answer
+    /// in the vendor's clock.
+    pub fn day_of(self, handle_time: Option<&str>, answered_at: WallMs) -> Option<Date> {
+        let there = handle_time.and_then(vendor_time).or_else(|| {
+            let at = answered_at.0.checked_add(self.offset_ms)?;
+            DateTime::constant(1970, 1, 1, 0, 0, 0, 0)
+                .checked_add(SignedDuration::from_millis(at))
+                .ok()
+        })?;
+        there.checked_sub(i64::from(self.starts_at).minutes()).ok().map(DateTime::date)
+    }
+}
+
+/// Reads the vendor's time, such as `2025-07-01 10:12:20`, or its begin up to the minute. Also reads
+/// slashes in place of the hyphens, and a `T` in place of the space.
+fn vendor_time(text: &str) -> Option<DateTime> {
+    let text = text.trim().replace('/', "-");
+    let text = text.get(..text.len().min(MINUTE_CHARS + ":00".len()))?;
+    text.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn samples(n: usize, handle_time: &str, answered_at: i64) -> Vec<ClockSample> {
+        let handle_time = handle_time.to_owned();
+        vec![ClockSample { handle_time, answered_at: WallMs(answered_at) }; n]
+    }
+
+    #[test]
+    fn the_offset_is_known_when_enough_answers_agree() {
+        let at = 1_751_339_540_000; // 2025-07-01 03:12:20 UTC
+        let jakarta = |n| samples(n, "2025-07-01 10:12:20", at);
+        for (what, samples, clock) in [
+            ("none", Vec::new(), VendorClock::Unknown),
+            ("too few", jakarta(99), VendorClock::Unknown),
+            ("enough", jakarta(100), VendorClock::Offset(420)),
+            ("a minute fast", samples(100, "2025-07-01 10:13:20", at), VendorClock::Offset(420)),
+            ("three minutes fast", samples(100, "2025-07-01 10:15:20", at), VendorClock::Unknown),
+            ("UTC", samples(100, "2025-07-01 03:12:20", at), VendorClock::Offset(0)),
+            ("west", samples(100, "2025-06-30 22:42:20", at), VendorClock::Offset(-270)),
+            ("slashes", samples(100, "2025/07/01T10:12:20", at), VendorClock::Offset(420)),
+            ("no times", samples(200, "soon", at), VendorClock::Unknown),
+            (
+                "one in ten differs",
+                [jakarta(90), samples(10, "2025-07-01 03:12:20", at)].concat(),
+                VendorClock::Offset(420),
+            ),
+            (
+                "more differ",
+                [jakarta(89), samples(11, "2025-07-01 03:12:20", at)].concat(),
+                VendorClock::Unknown,
+            ),
+        ] {
+            assert_eq!(VendorClock::of(&samples), clock, "{what}");
+        }
+        assert_eq!(VendorClock::Offset(420).offset_ms(), Some(7 * 3_600_000));
+    }
+
+    #[test]
+    fn billing_days() {
+        let midnight = BillingDays { offset_ms: 7 * 3_600_000, starts_at: 0 };
+        let afternoon = BillingDays { starts_at: 15 * 60, ..midnight };
+        let at = WallMs(1_751_392_740_000); // 2025-07-01 17:59 UTC
+        for (days, handle_time, day) in [
+            (midnight, Some("2025-07-01 23:59"), "2025-07-01"),
+            (midnight, Some("2025-07-01 23:59:59.9"), "2025-07-01"),
+            (midnight, None, "2025-07-02"),
+            (midnight, Some("?"), "2025-07-02"),
+            (afternoon, Some("2025-07-01 14:59"), "2025-06-30"),
+            (afternoon, Some("2025-07-01 15:00"), "2025-07-01"),
+            (afternoon, None, "2025-07-01"),
+        ] {
+            let found = days.day_of(handle_time, at).map(|day| day.to_string());
+            assert_eq!(found.as_deref(), Some(day), "{handle_time:?}");
+        }
+        assert_eq!(midnight.day_of(None, WallMs(i64::MAX)), None);
+    }
+}
