@@ -127,7 +127,7 @@ class Bench:
                 ended = self.run(file, sandbox.url, "fast", "--concurrency", "64")
                 rows.append(200_000 / ended.wall)
                 cpu.append(ended.cpu / 2)
-                calling.append(self.summary()["calls_per_second"])
+                calling.append(self.summary()["start_calls_per_second"])
         of_wrk = statistics.median(r / w for r, w in zip(rows, wrk))
         median = statistics.median
         print(

@@ -117,7 +117,7 @@ class Fleet(Bench):
         with Sandbox(self.ceknik, "--latency", "20ms") as sandbox:
             wrk = self.wrk(file, sandbox.url, IN_FLIGHT)
             self.run(file, sandbox.url, "file", "--concurrency", str(IN_FLIGHT))
-        alone = self.summary()["calls_per_second"]
+        alone = self.summary()["start_calls_per_second"]
         print(f"     20 ms, {IN_FLIGHT} in flight: wrk {wrk:,.0f}/s, a ledger in a file {alone:,.0f}/s", flush=True)
         for number, rows in ((1, 30_000), (3, 60_000), (10, 100_000)):
             rates[number], busy = sorted(self.rate(number, rows, "20ms") for _ in range(3))[1]

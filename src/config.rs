@@ -20,7 +20,6 @@ use crate::error::Error;
 use crate::input;
 use crate::ledger::Location;
 use crate::model::exit_code::ExitCode;
-use crate::model::mask::mask_digits;
 use crate::model::money::Price;
 use crate::model::tax::Tax;
 use crate::model::zone::Zone;
@@ -32,6 +31,7 @@ mod engine;
 mod environment;
 mod file;
 mod ledger;
+mod operator;
 pub mod origins;
 mod plan;
 mod rate;
@@ -41,6 +41,7 @@ mod values;
 pub use destination::{Destination, WantedOutput};
 pub use engine::EngineConfig;
 pub use ledger::which_ledger;
+use operator::operator;
 pub use origins::Origins;
 pub use plan::PlanConfig;
 pub use rate::RateChoice;
@@ -285,16 +286,6 @@ impl RunConfig {
         files.extend(secrets::files().map(|path| ("file of a secret", path)));
         files
     }
-}
-
-/// Returns the person or account that runs the program: as the user says, or else the login name, or
-/// else the number of the user.
-fn operator(typed: Option<&str>) -> String {
-    let login = || {
-        let number = || format!("uid {}", rustix::process::getuid().as_raw());
-        whoami::username().unwrap_or_else(|_| number())
-    };
-    mask_digits(&typed.map_or_else(login, str::to_owned)).into_owned()
 }
 
 fn vendor(typed: &VendorArgs) -> Result<Vendor, Error> {

@@ -13,8 +13,8 @@ mod sha256;
 pub mod trusted;
 
 pub use atomic::AtomicFile;
-pub use sha256::{Sha256Writer, sha256_of};
 pub(crate) use atomic::sync_folder_of;
+pub use sha256::{Sha256Writer, sha256_of};
 
 /// Makes a file with mode 0600 in `folder`. The file has no name, so nobody else can find it and
 /// nothing of it stays.

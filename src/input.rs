@@ -16,6 +16,7 @@ pub mod delimiter;
 pub mod error;
 pub mod form;
 pub mod layout;
+mod noted;
 pub mod reader;
 pub mod records;
 pub mod rows;

@@ -62,6 +62,7 @@ const CRATE_USED_ONLY_IN: &[(&str, &[&str])] = &[
         &[
             "src/fs/trusted.rs",
             "src/commands/run/open_files.rs",
+            "src/config/operator.rs",
             "src/ledger/postgres/ledger.rs",
             "src/term",
         ],
@@ -73,6 +74,7 @@ const CRATE_USED_ONLY_IN: &[(&str, &[&str])] = &[
     ("hyper", &["src/api/http/", "src/sandbox"]),
     ("quick_xml", &["src/input/sheet/"]),
     ("zip", &["src/input/sheet/"]),
+    ("whoami", &["src/config/operator.rs"]),
     ("encoding_rs", &["src/input/stream.rs", "src/input/sheet/xml.rs", "src/api/text.rs"]),
 ];
 

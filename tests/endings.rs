@@ -197,7 +197,10 @@ fn as_json_the_last_event_has_the_exit_code() {
             let progress = named(&events, "progress").last().map(|event| &event["charged"]);
             let confirmed = &summary["spending"]["confirmed"];
             // Nothing is shown of a start that made no call.
-            assert!(progress == Some(confirmed) || summary["calls"] == 0, "{progress:?}: {said}");
+            assert!(
+                progress == Some(confirmed) || summary["start_calls"] == 0,
+                "{progress:?}: {said}"
+            );
             assert_eq!((&summary["exit"], &last["run"]), (&case.code.into(), &summary["run"]));
         }
         let quiet = play(&case, &["--log", "json", "-q"]).stderr;

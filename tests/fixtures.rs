@@ -126,3 +126,36 @@ fn run_makes_exactly_the_calls_that_plan_says() {
     }
     assert!(wrong.is_empty(), "{} are not as expected:\n{}", wrong.len(), wrong.join("\n"));
 }
+
+/// The file is read as the run read it: without the flags that the run had.
+#[test]
+fn export_makes_the_output_of_each_again() {
+    let place = Workspace::new();
+    let mut made = 0;
+    let mut wrong = Vec::new();
+    for fixture in fixtures() {
+        place.write(&fixture.name, &fixture.bytes);
+        for (ending, excel) in
+            [("csv", None), ("tsv.gz", None), ("csv", Some("--excel")), ("xlsx", None)]
+        {
+            let ledger = format!("{}.{ending}.{}.ledger", fixture.name, excel.is_some());
+            let which = ["--sandbox", "--ledger", &ledger, "--overwrite"];
+            let (output, again) = (format!("out.{ending}"), format!("again.{ending}"));
+            let form = [&which[..], excel.as_slice()].concat();
+            let flags = fixture.flags();
+            let run = [&["run", &fixture.name, "-o", &output][..], &form, &flags].concat();
+            if !matches!(place.ceknik(&run).code, Some(0 | 3)) {
+                continue;
+            }
+            let export = [&["export", &fixture.name, "-o", &again][..], &form].concat();
+            let told = place.ceknik(&export);
+            let bytes = |name: &str| fs::read(place.path(name)).unwrap_or_default();
+            if bytes(&output) != bytes(&again) || bytes(&output).is_empty() {
+                wrong.push(format!("{} as {ending}: {}", fixture.name, told.stderr));
+            }
+            made += 1;
+        }
+    }
+    assert!(made > 80, "{made}");
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+}

@@ -146,7 +146,7 @@ fn each_rejection_has_its_reason_and_costs_nothing() {
     }
     let summary = place.summary("out.csv");
     assert_eq!(summary["outcomes"]["rejected"], 13);
-    assert_eq!(summary["rejected"]["nik_length"], 2);
+    assert_eq!(summary["rejected_by_reason"]["nik_length"], 2);
     assert_eq!(vendor.end().len(), 0);
 
     // Two of the checks can be overruled.

@@ -416,10 +416,13 @@ fn a_ledger_in_a_file_is_taken_over_and_nothing_is_bought_again() {
 /// The attempts of ceknik 0.1 have numbers without a start.
 #[test]
 fn a_ledger_of_an_older_version_is_taken_over_too() {
-    for name in ["finished", "killed", "stopped"] {
+    let stored = ["v2", "v3"].into_iter().flat_map(|version| {
+        ["finished", "killed", "stopped"].map(|name| format!("{version}/{name}"))
+    });
+    for name in stored {
         let Some(address) = address() else { return };
         let place = Workspace::new();
-        let stored = format!("{}/fixtures/ledgers/v2/{name}", env!("CARGO_MANIFEST_DIR"));
+        let stored = format!("{}/fixtures/ledgers/{name}", env!("CARGO_MANIFEST_DIR"));
         for file in std::fs::read_dir(stored).unwrap() {
             let file = file.unwrap();
             std::fs::copy(file.path(), place.path(file.file_name().to_str().unwrap())).unwrap();
@@ -434,6 +437,13 @@ fn a_ledger_of_an_older_version_is_taken_over_too() {
     }
 }
 
+/// The tables of version 4 had no notes, pauses and times of calls.
+const TO_VERSION_4: &str =
+    "ALTER TABLE starts DROP settings, DROP survey, DROP version, DROP operator,
+        DROP input_sha256, DROP summary, DROP read_until;
+    ALTER TABLE settlements DROP took;
+    DROP TABLE pauses;
+    UPDATE meta SET value = '4' WHERE name = 'schema'";
 /// The tables of version 3 had no workers that only join, and no id of the ledger.
 const TO_VERSION_3: &str =
     "ALTER TABLE starts DROP joins; DELETE FROM meta WHERE name = 'ledger_id';
@@ -447,8 +457,9 @@ const TO_VERSION_2: &str = "DROP TABLE pace;
 
 #[test]
 fn a_shared_ledger_of_an_older_version_is_upgraded() {
-    upgraded_from(3, &[TO_VERSION_3]);
-    upgraded_from(2, &[TO_VERSION_3, TO_VERSION_2]);
+    upgraded_from(4, &[TO_VERSION_4]);
+    upgraded_from(3, &[TO_VERSION_4, TO_VERSION_3]);
+    upgraded_from(2, &[TO_VERSION_4, TO_VERSION_3, TO_VERSION_2]);
 }
 
 fn upgraded_from(version: u32, down: &[&str]) {
@@ -459,7 +470,7 @@ fn upgraded_from(version: u32, down: &[&str]) {
     down.iter().for_each(|sql| drop(server.execute(shared.schema(), sql)));
     let refused = shared.run("in.csv", &["-o", "a.csv"]).exits(18);
     refused
-        .says(&format!("is of version {version}, this program knows 4"))
+        .says(&format!("is of version {version}, this program knows 5"))
         .says("ceknik ledger init");
     // A living worker of the version before is in the way.
     let lives =

@@ -1,8 +1,8 @@
-//! Ledgers that ceknik 0.1 made, used by the current program. Runs that were finished, stopped or
+//! Ledgers that ceknik 0.1 and the versions after it made, used by the current program. Runs that were finished, stopped or
 //! killed continue or are reused, nothing is bought twice, and an upgrade that is interrupted at
 //! any step leaves a usable ledger.
 //!
-//! The ledgers are stored in `fixtures/ledgers/v2`; `fixtures/make/ledgers.sh` made them. The tests
+//! The ledgers are stored in `fixtures/ledgers`, by the version of their tables; `fixtures/make/ledgers.sh` made them. The tests
 //! set a very long `--reuse`, since the stored answers grow older than its default.
 
 #![allow(
@@ -23,6 +23,8 @@ use support::table::count;
 use support::{Finished, Running, Workspace};
 
 const LEDGER: &str = "disk/my.ledger";
+/// Version of the tables that this program makes.
+const CURRENT: i64 = 4;
 const LONG: [&str; 4] = ["--reuse", "36500d", "--reask-after", "36500d"];
 
 /// Returns a place with a copy of a stored ledger and of the inputs.
@@ -33,7 +35,7 @@ fn stored(name: &str) -> Workspace {
     for input in ["customers.csv", "temporary.csv"] {
         fs::copy(fixtures.join(input), place.path(input)).unwrap();
     }
-    for entry in fs::read_dir(fixtures.join("v2").join(name)).unwrap() {
+    for entry in fs::read_dir(fixtures.join(name)).unwrap() {
         let from = entry.unwrap().path();
         fs::copy(&from, place.path("disk").join(from.file_name().unwrap())).unwrap();
     }
@@ -85,7 +87,7 @@ fn outcomes(place: &Workspace) -> Vec<String> {
 
 /// Returns the outcomes of an undisturbed run of the same file.
 fn undisturbed() -> Vec<String> {
-    let place = stored("finished");
+    let place = stored("v2/finished");
     fs::remove_dir_all(place.path("disk")).unwrap();
     fs::create_dir(place.path("disk")).unwrap();
     run(&place, &[]).exits(0);
@@ -95,16 +97,19 @@ fn undisturbed() -> Vec<String> {
 #[test]
 fn an_open_run_of_an_older_ledger_goes_on_and_buys_nothing_twice() {
     let expected = undisturbed();
-    for (name, exit, in_doubt) in [("stopped", 0, 0), ("killed", 3, 1)] {
+    for (name, exit, in_doubt) in
+        [("v2/stopped", 0, 0), ("v2/killed", 3, 1), ("v3/stopped", 0, 0), ("v3/killed", 3, 1)]
+    {
         let place = stored(name);
         let before = calls_in(&place.path(LEDGER));
         let ended = run(&place, &[]).exits(exit);
         assert!(ended.stderr.contains("going on with run 1: "), "{}", ended.stderr);
         let kept = ended.stderr.matches("was brought up to date").count();
-        assert!(kept == 1 && ended.stderr.contains("disk/my.ledger.v2"), "{}", ended.stderr);
+        let copy = format!("disk/my.ledger.{}", &name[..2]);
+        assert!(kept == 1 && ended.stderr.contains(&copy), "{}", ended.stderr);
         let summary = place.summary("out.csv");
         assert_eq!((&summary["run"], &summary["starts"]), (&1.into(), &3.into()), "the same run");
-        let calls = summary["calls"].as_u64().unwrap();
+        let calls = summary["start_calls"].as_u64().unwrap();
         assert_eq!(calls_in(&place.path(LEDGER)), before + calls, "{name}");
         assert!(calls < 60 && bought_twice(&place.path(LEDGER)) == 0, "{name}: {calls} calls");
         let other = outcomes(&place).into_iter().zip(&expected);
@@ -122,7 +127,7 @@ fn an_open_run_of_an_older_ledger_goes_on_and_buys_nothing_twice() {
 /// reached four others.
 #[test]
 fn what_an_open_run_has_asked_for_is_shown_even_if_it_is_refused_today() {
-    let place = stored("temporary");
+    let place = stored("v2/temporary");
     let arguments =
         |command| [command, "temporary.csv", "--sandbox", "--ledger", LEDGER, "--price", "1500"];
     let plan = place.ceknik(&arguments("plan")).exits(0).stdout;
@@ -144,11 +149,11 @@ fn what_an_open_run_has_asked_for_is_shown_even_if_it_is_refused_today() {
     // The cost of the four pairs is in the output and in the bill. None of the others was bought.
     let summary = place.summary("out.csv");
     assert_eq!(
-        (summary["spending"]["calls"].as_u64(), summary["calls"].as_u64()),
+        (summary["spending"]["calls"].as_u64(), summary["start_calls"].as_u64()),
         (Some(20), Some(8))
     );
     assert_eq!(summary["spending"]["confirmed"], count(&column("ck_charged"), "yes"));
-    assert_eq!(summary["rejected"]["nik_temporary"].as_u64(), Some(4));
+    assert_eq!(summary["rejected_by_reason"]["nik_temporary"].as_u64(), Some(4));
     assert_eq!(bought_twice(&place.path(LEDGER)), 0);
     // A new run of the same file refuses all temporary NIKs.
     let again =
@@ -159,22 +164,26 @@ fn what_an_open_run_has_asked_for_is_shown_even_if_it_is_refused_today() {
 
 #[test]
 fn the_answers_of_a_finished_run_are_reused() {
-    let place = stored("finished");
-    let before = calls_in(&place.path(LEDGER));
-    run(&place, &[]).exits(0);
-    let summary = place.summary("out.csv");
-    assert_eq!(summary["run"], 2, "a new run");
-    // Only pairs that never got an answer would be sent again.
-    assert_eq!(summary["funnel"]["reused"], place.count("out.csv", "ck_source", "ledger"));
-    assert_eq!(summary["funnel"]["to_send"], 0, "{}", summary["funnel"]);
-    assert_eq!(calls_in(&place.path(LEDGER)), before);
-    assert_eq!(bought_twice(&place.path(LEDGER)), 0);
+    for name in ["v2/finished", "v3/finished"] {
+        let place = stored(name);
+        let before = calls_in(&place.path(LEDGER));
+        run(&place, &[]).exits(0);
+        let summary = place.summary("out.csv");
+        assert_eq!(summary["run"], 2, "a new run");
+        // Only pairs that never got an answer would be sent again.
+        assert_eq!(summary["funnel"]["reused"], place.count("out.csv", "ck_source", "ledger"));
+        assert_eq!(summary["funnel"]["to_send"], 0, "{}", summary["funnel"]);
+        assert_eq!(calls_in(&place.path(LEDGER)), before);
+        assert_eq!(bought_twice(&place.path(LEDGER)), 0);
+    }
 }
 
 #[test]
 fn a_plan_and_a_status_show_an_older_ledger_as_it_is() {
-    for (name, exit, unsettled) in [("finished", 0, 0), ("stopped", 0, 0), ("killed", 3, 1)] {
-        let place = stored(name);
+    let ledgers = [("finished", 0, 0), ("stopped", 0, 0), ("killed", 3, 1)];
+    let versions = ["v2", "v3"].into_iter().flat_map(|v| ledgers.map(|ledger| (v, ledger)));
+    for (version, (name, exit, unsettled)) in versions {
+        let place = stored(&format!("{version}/{name}"));
         let before = facts(&place);
         let plan = ["plan", "customers.csv", "--sandbox", "--ledger", LEDGER, "--json"];
         let plan = place.ceknik(&[&plan[..], &LONG].concat()).exits(0);
@@ -193,20 +202,20 @@ fn a_plan_and_a_status_show_an_older_ledger_as_it_is() {
 
 #[test]
 fn a_purge_brings_an_older_ledger_up_to_date_too() {
-    let place = stored("finished");
+    let place = stored("v2/finished");
     let purged =
         place.ceknik(&["purge", "--older-than", "36500d", "--sandbox", "--ledger", LEDGER]);
     let purged = purged.exits(0);
     assert!(purged.stdout.contains("0 answers removed"), "{}", purged.stdout);
     assert!(purged.stderr.contains("a copy as it was is kept at"), "{}", purged.stderr);
     let copy = place.path("disk/my.ledger.v2");
-    assert_eq!((version(&place.path(LEDGER)), version(&copy)), (3, 2));
+    assert_eq!((version(&place.path(LEDGER)), version(&copy)), (CURRENT, 2));
 }
 
 #[test]
 fn the_copy_of_a_ledger_is_the_file_that_its_name_says() {
     for name in ["file:live.ledger", "file:a#b", "file:a?mode=memory"] {
-        let place = stored("finished");
+        let place = stored("v2/finished");
         for ending in ["", ".key", ".witness"] {
             let stored = place.path(&format!("{LEDGER}{ending}"));
             fs::rename(stored, place.path(&format!("{name}{ending}"))).unwrap();
@@ -224,14 +233,14 @@ fn the_copy_of_a_ledger_is_the_file_that_its_name_says() {
 
 #[test]
 fn without_room_for_the_copy_nothing_is_changed() {
-    let calm = stored("stopped");
+    let calm = stored("v2/stopped");
     let mut command = calm.command(&arguments(&[]));
     trace(&mut command, STORAGE, "my.ledger.v2", &calm.path("trace"));
     Running::start(command).end().exits(0);
     let steps = calm.read("trace").lines().count();
     assert!(steps > 10, "{steps} steps of a copy");
     for at in 1..=steps {
-        let place = stored("stopped");
+        let place = stored("v2/stopped");
         let before = facts(&place);
         let act = Act::Fail { errno: ENOSPC, lasts: true };
         let mut command = place.command(&arguments(&[]));
@@ -248,8 +257,14 @@ fn without_room_for_the_copy_nothing_is_changed() {
 
 #[test]
 fn killed_at_each_step_of_an_upgrade_the_next_start_goes_on() {
-    let expected = undisturbed();
-    let calm = stored("stopped");
+    for version in ["v2", "v3"] {
+        killed_at_each_step_of_an_upgrade_from(version);
+    }
+}
+
+fn killed_at_each_step_of_an_upgrade_from(older: &str) {
+    let (expected, ledger) = (undisturbed(), format!("{older}/stopped"));
+    let calm = stored(&ledger);
     let mut command = calm.command(&arguments(&["--limit", "1"]));
     trace(&mut command, "write,cut,sync,rename", "/disk/", &calm.path("trace"));
     Running::start(command).end().exits(13);
@@ -259,7 +274,7 @@ fn killed_at_each_step_of_an_upgrade_the_next_start_goes_on() {
     assert!(renamed > 10 && steps.len() > renamed + 10, "{steps:?}");
     // The kills cover the copy, the upgrade and the first facts of the new start.
     for at in 1..=(renamed + 14).min(steps.len()) {
-        let place = stored("stopped");
+        let place = stored(&ledger);
         let mut command = place.command(&arguments(&["--limit", "1"]));
         let fault = Fault { calls: "write,cut,sync,rename", path: "/disk/", at, act: Act::Kill };
         fault.put_upon(&mut command, &place.path("mark"));
@@ -267,8 +282,9 @@ fn killed_at_each_step_of_an_upgrade_the_next_start_goes_on() {
         assert_eq!(killed.code, None, "step {at}: {}", killed.stderr);
         let code = run(&place, &[]).code;
         assert!(matches!(code, Some(0 | 3)), "step {at}: {code:?}");
-        assert_eq!(version(&place.path(LEDGER)), 3, "step {at}");
-        assert_eq!(version(&place.path("disk/my.ledger.v2")), 2, "step {at}: the copy is complete");
+        assert_eq!(version(&place.path(LEDGER)), CURRENT, "step {at}");
+        let copy = version(&place.path(&format!("disk/my.ledger.{older}")));
+        assert_eq!(format!("v{copy}"), older, "step {at}: the copy is complete");
         assert_eq!(bought_twice(&place.path(LEDGER)), 0, "step {at}");
         let other =
             outcomes(&place).into_iter().zip(&expected).filter(|(one, other)| one != *other);

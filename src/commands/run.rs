@@ -249,6 +249,7 @@ impl Setting<'_> {
             fingerprint,
             label_names,
             only: &[],
+            is_partial: report.stop.is_some(),
             had_starts: run.found.had_starts(),
             interrupts,
         };
@@ -293,7 +294,9 @@ fn end_of_start<L: Ledger>(run: &OpenRun, left: &mut SendingResult<L>) -> WallMs
     let now = clock::now();
     let Some(ledger) = &mut left.ledger else { return now };
     let finished = match run.found.run {
-        RunRef::Finished { run: id, .. } => ledger.find_record(&RunQuery::Number(id)).ok().flatten(),
+        RunRef::Finished { run: id, .. } => {
+            ledger.find_record(&RunQuery::Number(id)).ok().flatten()
+        }
         RunRef::New { .. } | RunRef::Open(_) => None,
     };
     let ended_at = finished.and_then(|record| record.last_ended()?.ended_at);

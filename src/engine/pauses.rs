@@ -56,7 +56,8 @@ mod tests {
         let mut see = |paused, at: u64| {
             let wall = WallMs(1_000_000 + 1000 * at.cast_signed());
             let told = pauses.see(paused, Some(9.5), second(at), wall);
-            told.map(|p| (p.number, p.kind.word(), p.at.0, p.until.map(|at| at.0))).collect::<Vec<_>>()
+            told.map(|p| (p.number, p.kind.word(), p.at.0, p.until.map(|at| at.0)))
+                .collect::<Vec<_>>()
         };
         let (down, refused) = (PauseKind::Outage, PauseKind::RateLimit);
         assert_eq!(see(None, 1), []);

@@ -12,10 +12,10 @@ use futures_util::future::Either;
 use super::postgres::{PgJournal, PgLedger, PgPreview};
 use super::sqlite::{SqliteJournal, SqliteLedger, SqlitePreview};
 use super::{
-    AttemptDetail, Beat, CallsInTime, Facts, FoundRun, Journal, Ledger, LedgerError, LedgerName, News,
-    OpenRun, Others, OwnAttempt, Preview, ProgressNote, Purgeable, Purged, Recorded, RunId, RunRef,
-    RunQuery, RunRecord, ShowLedger, Slots, SlotsWish, Standing, StartEnd, StartRequest, Status,
-    Unrecorded, PossibleCharge,
+    AttemptDetail, Beat, CallsInTime, Facts, FoundRun, Journal, Ledger, LedgerError, LedgerName,
+    News, OpenRun, Others, OwnAttempt, PossibleCharge, Preview, ProgressNote, Purgeable, Purged,
+    Recorded, RunId, RunQuery, RunRecord, RunRef, ShowLedger, Slots, SlotsWish, Standing, StartEnd,
+    StartRequest, Status, Unrecorded,
 };
 use crate::model::attempt::{AttemptId, Batch, WallMs};
 use crate::rules::body::BodyKind;

@@ -17,6 +17,7 @@ mod error;
 mod facts;
 mod hearsay;
 mod import;
+mod journal;
 mod kept;
 mod late;
 mod ledger;
@@ -49,7 +50,8 @@ mod worker;
 
 pub use create::Created;
 pub(crate) use create::{create, script};
-pub(super) use ledger::{PgJournal, PgLedger};
+pub(super) use journal::PgJournal;
+pub(super) use ledger::PgLedger;
 pub use location::SharedLocation;
 pub(super) use preview::PgPreview;
 pub use url::LedgerUrl;

@@ -78,7 +78,8 @@ impl SurveyRecord<'_> {
 impl<'a> FindingShape<'a> {
     fn of(finding: &'a Finding) -> Self {
         let Finding { code, class, count, of, hint, places, message: _ } = finding;
-        let place = |spot: &'a Spot| Place { line: spot.line, record: spot.record, cell: &spot.cell };
+        let place =
+            |spot: &'a Spot| Place { line: spot.line, record: spot.record, cell: &spot.cell };
         let places = places.iter().map(place).collect();
         Self { code, class: *class, count: *count, of: *of, hint, places }
     }

@@ -1,6 +1,6 @@
 //! The first pass: finds out what the file contains, before anything is sent or paid.
 
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, sync_channel};
 
 use super::names::{NikRow, compare};
 use super::places::Places;
@@ -75,17 +75,7 @@ pub fn survey(input: &Input, interrupted: &dyn Fn() -> bool) -> Result<Survey, P
     let (mut sendable_before, mut places) = (Vec::new(), Places::default());
     let (give, subjects) = sync_channel::<Vec<Subject>>(CHUNKS_WAITING);
     let (rows, keyed) = std::thread::scope(|scope| {
-        let keyer = scope.spawn(|| -> (LabelNames, (Vec<PairKey>, Vec<NikRow>)) {
-            let mut label_names = LabelNames::in_labels(input.labels.iter().map(String::as_str));
-            let subjects = (0..).zip(subjects.into_iter().flatten());
-            let keyed = subjects.map(|(row, subject)| {
-                let key = input.hasher.pair(&subject);
-                label_names.see(subject.name.as_str());
-                (key, NikRow::of(subject.nik.number(), row, &key))
-            });
-            let keyed = keyed.unzip();
-            (label_names, keyed)
-        });
+        let keyer = scope.spawn(|| make_keys(input, subjects));
         let rows = read_in_chunks(
             input,
             CHUNK,
@@ -142,6 +132,23 @@ pub fn survey(input: &Input, interrupted: &dyn Fn() -> bool) -> Result<Survey, P
         duplicates: passed - distinct,
         several_names,
     })
+}
+
+/// Makes the keys of all rows that passed, in their order, and finds the names of customers in the
+/// labels of the input.
+fn make_keys(
+    input: &Input,
+    subjects: Receiver<Vec<Subject>>,
+) -> (LabelNames, (Vec<PairKey>, Vec<NikRow>)) {
+    let mut label_names = LabelNames::in_labels(input.labels.iter().map(String::as_str));
+    let subjects = (0..).zip(subjects.into_iter().flatten());
+    let keyed = subjects.map(|(row, subject)| {
+        let key = input.hasher.pair(&subject);
+        label_names.see(subject.name.as_str());
+        (key, NikRow::of(subject.nik.number(), row, &key))
+    });
+    let keyed = keyed.unzip();
+    (label_names, keyed)
 }
 
 /// Makes the error for a thread that panicked.

@@ -60,7 +60,10 @@ impl VendorClock {
     pub fn of(samples: &[ClockSample]) -> Self {
         let offset = |sample: &ClockSample| {
             let there = vendor_time(&sample.handle_time)?;
-            Some(there.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond() - sample.answered_at.0)
+            Some(
+                there.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond()
+                    - sample.answered_at.0,
+            )
         };
         let mut offsets: Vec<i64> = samples.iter().filter_map(offset).collect();
         if offsets.len() < FEWEST_SAMPLES {

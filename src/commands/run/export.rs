@@ -23,7 +23,6 @@ use crate::commands::{internal, interrupted, preamble};
 use crate::config::{Destination, Origins, Reuse, RunConfig};
 use crate::engine::{Dispatcher, RunState};
 use crate::error::Error;
-use crate::input::sheet::SheetSpec;
 use crate::input::{ReadOptions, Source};
 use crate::ledger::{
     self, Facts, FoundRun, Identity, OpenRun, Preview, RunId, RunQuery, RunRecord, RunRef,
@@ -33,14 +32,12 @@ use crate::model::exit_code::ExitCode;
 use crate::model::funnel::Funnel;
 use crate::model::money::{Currency, Price};
 use crate::model::outcome::Outcome;
-use crate::model::settings::{Reading, Settings};
+use crate::model::settings::Settings;
 use crate::model::stop::StopReason;
 use crate::model::zone::Zone;
 use crate::output::{RunReport, count};
 use crate::passes::{FactsOf, Input, Survey, survey};
 use crate::rules::body::BodyTrial;
-use crate::rules::columns::ColumnSpec;
-use crate::rules::nik::NikPolicy;
 use crate::rules::retry::RetryPolicy;
 use crate::signals::Interrupts;
 use crate::term::Screen;
@@ -72,11 +69,7 @@ struct Wanted<'a> {
     only: &'a [Outcome],
 }
 
-fn make_again(
-    config: &RunConfig,
-    wanted: Wanted<'_>,
-    screen: &Screen,
-) -> Result<ExitCode, Error> {
+fn make_again(config: &RunConfig, wanted: Wanted<'_>, screen: &Screen) -> Result<ExitCode, Error> {
     let begun = Instant::now();
     let job = &config.job;
     let spool: PathBuf = config.output.folder().unwrap_or_else(std::env::temp_dir);
@@ -84,7 +77,7 @@ fn make_again(
     let preview = ledger::preview(&job.ledger)?;
     let noted = noted_run(&preview, wanted.number, source.sha256())?;
     let settings = noted.as_ref().and_then(recorded_settings);
-    let reading = settings.as_ref().map(|settings| read_options(&settings.reading));
+    let reading = settings.as_ref().map(|settings| ReadOptions::as_noted(&settings.reading));
     let reading = reading.unwrap_or_else(|| job.reading.clone());
     let source = read_sheet(source, &reading, &spool)?;
     let destination = destination(config, &source)?;
@@ -95,8 +88,8 @@ fn make_again(
     let (interrupts, _signals) =
         Interrupts::listen(move || asked.show_doing()).map_err(internal)?;
     let is_stopped = || interrupts.count() > 0;
-    let settings = settings
-        .unwrap_or_else(|| notes::settings(config, &source, &layout, clock::now()));
+    let settings =
+        settings.unwrap_or_else(|| notes::settings(config, &source, &layout, clock::now()));
     let mut input = Input::new(source, layout, reading, preview.hasher());
     input.labels = destination.labels(&input.source);
     let mut surveyed =
@@ -196,25 +189,6 @@ fn no_run(number: Option<RunId>) -> Error {
     )
 }
 
-/// Returns the options with which a file is read as a run has read it.
-fn read_options(reading: &Reading) -> ReadOptions {
-    ReadOptions {
-        encoding: reading.encoding.as_deref().and_then(|name| name.parse().ok()),
-        sheet: reading.sheet.map(SheetSpec::Place),
-        delimiter: reading.delimiter.and_then(|delimiter| u8::try_from(delimiter).ok()),
-        no_header: !reading.header,
-        titles: Some(reading.titles),
-        id_column: Some(ColumnSpec::Index(reading.id_column)),
-        name_column: Some(ColumnSpec::Index(reading.name_column)),
-        nik: NikPolicy {
-            send_truncated: reading.send_truncated,
-            send_odd_dates: reading.send_odd_dates,
-            send_temporary: false,
-        },
-        visible_rows: reading.visible_rows,
-    }
-}
-
 /// An output that is made again.
 struct Export<'a> {
     config: &'a RunConfig,
@@ -257,8 +231,7 @@ impl Export<'_> {
             .map_err(|error| interrupted(error, interrupts))?;
         let funnel = surveyed.funnel()?;
         let table = std::mem::take(&mut surveyed.table);
-        let options =
-            job.engine.options(BodyTrial::auto(None), None, None, Timestamp::now(), 0);
+        let options = job.engine.options(BodyTrial::auto(None), None, None, Timestamp::now(), 0);
         let state = Dispatcher::new(&options, table, known.run, StartId(0)).into_state();
         let mut report = self.report(input, surveyed, funnel, found, &state);
         let results = Results {
@@ -267,6 +240,7 @@ impl Export<'_> {
             fingerprint: surveyed.fingerprint,
             label_names: &surveyed.label_names,
             only: self.only,
+            is_partial: false,
             // The partial output of an earlier start stays.
             had_starts: false,
             interrupts,

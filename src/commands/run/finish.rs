@@ -242,10 +242,12 @@ fn result_of(ended: Ended, report: &RunReport, state: &RunState) -> Result<ExitC
         Ended::Broken(error) => Err(error),
         Ended::Stopped(reason) | Ended::Left { reason: Some(reason), .. } => Ok(reason.exit_code()),
         Ended::FinishedElsewhere(delivered) => Ok(delivered.exit),
-        Ended::Finished | Ended::FinishedBefore | Ended::Left { reason: None, .. } => Ok(match all_have_verdicts {
-            true => ExitCode::Complete,
-            false => ExitCode::SomeWithoutVerdict,
-        }),
+        Ended::Finished | Ended::FinishedBefore | Ended::Left { reason: None, .. } => {
+            Ok(match all_have_verdicts {
+                true => ExitCode::Complete,
+                false => ExitCode::SomeWithoutVerdict,
+            })
+        }
     }
 }
 

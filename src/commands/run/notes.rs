@@ -5,12 +5,11 @@
 
 use super::report::warnings;
 use crate::config::{JobConfig, RunConfig, Vendor};
-use crate::input::form::Form;
 use crate::input::{Layout, Source};
 use crate::ledger::StartNotes;
 use crate::model::attempt::WallMs;
 use crate::model::funnel::Funnel;
-use crate::model::settings::{Reading, Settings};
+use crate::model::settings::Settings;
 use crate::output::SurveyRecord;
 use crate::passes::{Input, Survey};
 
@@ -25,7 +24,7 @@ pub(super) fn settings(
     let (Vendor::Sandbox(calls) | Vendor::Live { calls, .. }) = &config.job.vendor;
     let show = |at: jiff::Timestamp| zone.show(WallMs(at.as_millisecond()), "%FT%T%:z");
     Settings {
-        reading: reading(&config.job, source, layout),
+        reading: layout.note_reading(source, &config.job.reading),
         force: config.job.force,
         body: engine.body.map_or("auto", |kind| kind.name()).to_owned(),
         rate: match (engine.rate.is_auto, engine.rate.cap) {
@@ -54,28 +53,6 @@ pub(super) fn settings(
         join: config.joins,
         excel: config.output.is_for_spreadsheet(),
         time_zone: zone.name(now),
-    }
-}
-
-/// Returns how the file is read.
-fn reading(job: &JobConfig, source: &Source, layout: &Layout) -> Reading {
-    let (encoding, delimiter) = match &layout.form {
-        Form::Text { encoding, .. } => {
-            (Some(encoding.name().to_owned()), Some(char::from(layout.delimiter)))
-        }
-        Form::Sheet(_) => (None, None),
-    };
-    Reading {
-        encoding,
-        delimiter,
-        sheet: source.sheet().and_then(|sheet| sheet.place),
-        header: layout.header.is_some(),
-        titles: usize::try_from(layout.titles).unwrap_or(usize::MAX),
-        id_column: layout.id.index + 1,
-        name_column: layout.name.index + 1,
-        visible_rows: job.reading.visible_rows,
-        send_truncated: job.reading.nik.send_truncated,
-        send_odd_dates: job.reading.nik.send_odd_dates,
     }
 }
 

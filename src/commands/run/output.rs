@@ -13,7 +13,6 @@ use crate::fs::{AtomicFile, Sha256Writer};
 use crate::ledger::Facts;
 use crate::model::mask::mask_path;
 use crate::model::outcome::Outcome;
-use crate::model::stop::StopReason;
 use crate::output::{BookOptions, OutputFile, RowTotals, RunReport, Writer};
 use crate::passes::{Input, PassError, Projection, project};
 use crate::rules::label_names::LabelNames;
@@ -27,6 +26,8 @@ pub(super) struct Results<'a> {
     pub(super) label_names: &'a LabelNames,
     /// Outcomes of the rows that are written; all if it is empty.
     pub(super) only: &'a [Outcome],
+    /// True if the output is that of a run that has stopped.
+    pub(super) is_partial: bool,
     /// True if earlier starts of the run may have written a partial output.
     pub(super) had_starts: bool,
     pub(super) interrupts: &'a Interrupts,
@@ -47,7 +48,7 @@ impl Results<'_> {
         };
         let file = AtomicFile::beside(path).map_err(PassError::from)?;
         let (written, file, sha256) = self.project_to(file, report, state, facts)?;
-        let placed = self.place(file, report.stop, &written);
+        let placed = self.place(file, &written);
         let placed = placed.map(|path| path.map(|path| OutputFile { path: Some(path), sha256 }));
         Ok(Output { written, placed })
     }
@@ -89,16 +90,11 @@ impl Results<'_> {
     /// Puts the output in its place, and returns its path, masked. A finished output replaces an
     /// older one, and the partial output of an earlier start is removed. A partial output leaves an
     /// older finished one alone.
-    fn place(
-        &self,
-        file: AtomicFile,
-        stop: Option<StopReason>,
-        written: &RowTotals,
-    ) -> Result<Option<String>, Error> {
+    fn place(&self, file: AtomicFile, written: &RowTotals) -> Result<Option<String>, Error> {
         let destination = self.destination;
         let partial = destination.partial(written.from_sandbox);
         let finished = destination.finished(written.from_sandbox).map(Path::to_owned);
-        let path = if stop.is_some() { partial.clone() } else { finished };
+        let path = if self.is_partial { partial.clone() } else { finished };
         let Some(path) = path else { return Ok(None) };
         file.put(&path).map_err(PassError::from)?;
         // If no earlier start can have written a partial output, a file of that name is not ours.

@@ -240,7 +240,15 @@ impl Story {
             };
             let mut table = PairTable::new(keys.clone());
             assert!(matches!(run, RunRef::Open(_)), "a story is one run");
-            let known = fold_known(&mut table, facts, FactsOf::Now, &run, &policy, &self.options.retry, WALL)?;
+            let known = fold_known(
+                &mut table,
+                facts,
+                FactsOf::Now,
+                &run,
+                &policy,
+                &self.options.retry,
+                WALL,
+            )?;
             Ok::<_, PassError>((table, known.run))
         });
         read.unwrap().unwrap_or_else(|| (PairTable::new(keys.clone()), RunTotals::default()))

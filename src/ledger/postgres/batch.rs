@@ -51,7 +51,18 @@ pub(super) async fn send(
 
     // Each future sends its message when it is polled first, so all messages leave in this order
     // before the first answer is waited for.
-    let (begun, fence, settled, claimed_known, claimed_new, settled_own, voided, paused, before, ended) = join!(
+    let (
+        begun,
+        fence,
+        settled,
+        claimed_known,
+        claimed_new,
+        settled_own,
+        voided,
+        paused,
+        before,
+        ended,
+    ) = join!(
         biased;
         client.batch_execute(BEGIN),
         client.execute(&statements.fence, &fence),

@@ -9,9 +9,7 @@ use super::facts::pair_of;
 use super::session::Session;
 use super::status::settled_and_lost;
 use crate::ledger::codes::{codes_of, text_columns};
-use crate::ledger::{
-    CallsInTime, DayTotal, LedgerError, MinuteOfCalls, PossibleCharge, RunId,
-};
+use crate::ledger::{CallsInTime, DayTotal, LedgerError, MinuteOfCalls, PossibleCharge, RunId};
 use crate::model::attempt::{StartId, WallMs};
 use crate::model::money::{Charge, Tally};
 use crate::model::texts::Texts;
@@ -33,7 +31,8 @@ impl Session {
              WHERE c.at >= $1 AND c.at < $2 GROUP BY 1, 2, 3, 4, 5",
             settled_and_lost()
         );
-        let rows = self.client.query(&query, &[&from.0, &to.0]).await.map_err(self.read_failed())?;
+        let rows =
+            self.client.query(&query, &[&from.0, &to.0]).await.map_err(self.read_failed())?;
         let minute = |row: &Row| {
             let mut tally = Tally::default();
             count(&mut tally, class_of(row.get(4))?, row.get::<_, i64>(5).cast_unsigned());
@@ -92,10 +91,8 @@ impl Session {
             "SELECT handle_time, at FROM settlements WHERE handle_time IS NOT NULL
              ORDER BY attempt DESC LIMIT {MOST_SAMPLES}"
         );
-        let sample = |row: &Row| ClockSample {
-            handle_time: row.get(0),
-            answered_at: WallMs(row.get(1)),
-        };
+        let sample =
+            |row: &Row| ClockSample { handle_time: row.get(0), answered_at: WallMs(row.get(1)) };
         Ok(self.rows(&query).await?.iter().map(sample).collect())
     }
 }

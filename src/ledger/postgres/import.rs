@@ -8,9 +8,9 @@ use tokio_postgres::types::ToSql;
 use super::batch::{Settlements, add_pauses, number_of};
 use super::session::Session;
 use super::statements::{PAUSE, insert_settlements};
-use crate::ledger::{LedgerError, StartNotes};
 use crate::ledger::codes::end_codes;
 use crate::ledger::transfer::{MovedAttempt, MovedDay, MovedRun, MovedStart};
+use crate::ledger::{LedgerError, StartNotes};
 
 impl Session {
     /// Begins the transaction, and refuses a ledger that has been used.
@@ -70,6 +70,19 @@ impl Session {
                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
             self.client.execute(add, &values).await.map_err(&failed)?;
         }
+        self.import_starts(starts).await?;
+        for day in days {
+            let number = i32::try_from(day.day).unwrap_or(i32::MAX);
+            let (class, attempts) = (i16::from(day.class), day.attempts.cast_signed());
+            let add = "INSERT INTO purged_days VALUES ($1, $2, $3)";
+            self.client.execute(add, &[&number, &class, &attempts]).await.map_err(&failed)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the starts with their notes and pauses.
+    async fn import_starts(&mut self, starts: &[MovedStart]) -> Result<(), LedgerError> {
+        let failed = self.write_failed();
         for start in starts {
             let (id, run) = (start.id.0.cast_signed(), start.run.cast_signed());
             // A start that was killed has no end of its own. Its attempts are settled all the same.
@@ -98,12 +111,6 @@ impl Session {
             self.client.execute(add, &values).await.map_err(&failed)?;
             let add = self.client.prepare(PAUSE).await.map_err(&failed)?;
             add_pauses(&self.client, &add, id, &start.pauses).await.map_err(&failed)?;
-        }
-        for day in days {
-            let number = i32::try_from(day.day).unwrap_or(i32::MAX);
-            let (class, attempts) = (i16::from(day.class), day.attempts.cast_signed());
-            let add = "INSERT INTO purged_days VALUES ($1, $2, $3)";
-            self.client.execute(add, &[&number, &class, &attempts]).await.map_err(&failed)?;
         }
         Ok(())
     }

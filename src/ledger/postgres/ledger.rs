@@ -1,32 +1,28 @@
 //! A shared ledger on a PostgreSQL server: how it is opened, and the traits of a ledger.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
-
-use futures_util::FutureExt;
 
 use super::access::Access;
 use super::beats::{Beats, Clock, Me};
 use super::error::failed;
 use super::facts::{FactThen, is_look_up_faster};
+use super::journal::PgJournal;
 use super::location::SharedLocation;
 use super::meta;
 use super::purge::OPEN_AND_TAKEN_OVER;
-use super::record::writer_gone;
 use super::run_record::WantedRun;
 use super::runs::Beginning;
 use super::session::Session;
 use super::worker::Worker;
 use crate::ledger::{
-    AttemptDetail, Beat, CallsInTime, Facts, FoundRun, Journal, Ledger, LedgerError, LedgerName,
-    News, OpenRun, Others, OwnAttempt, PossibleCharge, Purgeable, Purged, Recorded, RunId, RunQuery,
-    RunRecord, RunRef, ShowLedger, Slots, SlotsWish, Standing, StartEnd, StartRequest, StartRole,
-    Status, Unrecorded, key, remembered,
+    AttemptDetail, CallsInTime, Facts, FoundRun, Ledger, LedgerError, LedgerName, OpenRun, Others,
+    OwnAttempt, PossibleCharge, Purgeable, Purged, RunId, RunQuery, RunRecord, RunRef, ShowLedger,
+    Standing, StartEnd, StartRequest, StartRole, Status, key, remembered,
 };
-use crate::model::attempt::{AttemptId, Batch, PairKey, StartId, WallMs};
+use crate::model::attempt::{AttemptId, PairKey, StartId, WallMs};
 use crate::rules::body::BodyKind;
 use crate::rules::estimate::History;
 use crate::rules::pair_key::{PairHasher, truncate};
@@ -50,9 +46,9 @@ pub(crate) struct PgLedger {
     lock_wait: Duration,
     now: Clock,
     /// Difference between the clocks of the server and of this machine, in milliseconds.
-    shift_ms: i64,
+    pub(super) shift_ms: i64,
     /// The beats of the start that is under way.
-    beats: Option<Beats>,
+    pub(super) beats: Option<Beats>,
     /// True once the user wants to leave at once.
     leaves_at_once: Arc<AtomicBool>,
 }
@@ -205,9 +201,9 @@ impl Facts for PgLedger {
         keys: &SortedKeys,
         visit: &mut dyn FnMut(PairIndex, Standing),
     ) -> Result<(), LedgerError> {
-        let until = self.worker.ask_patiently(async move |session: &mut Session| {
-            session.read_until_of(run).await
-        })?;
+        let until = self
+            .worker
+            .ask_patiently(async move |session: &mut Session| session.read_until_of(run).await)?;
         let Some(until) = until else { return self.visit_earlier(&RunRef::Open(run), keys, visit) };
         let mut latest = BTreeMap::new();
         self.worker.read_rows(
@@ -361,7 +357,7 @@ impl Ledger for PgLedger {
     }
 
     fn into_journal(self, _: &OpenRun) -> Result<PgJournal, LedgerError> {
-        Ok(PgJournal(self))
+        Ok(PgJournal::of(self))
     }
 
     fn end_start(&mut self, run: &OpenRun, ending: &StartEnd) -> Result<(), LedgerError> {
@@ -462,72 +458,6 @@ impl ShowLedger for PgLedger {
     fn check_nothing_lost(&self) -> Result<(), LedgerError> {
         self.worker.ask(async |session: &mut Session| session.check_witnesses_as_reader().await)
     }
-}
-
-/// The handle through which a start sends batches to the server.
-pub(crate) struct PgJournal(PgLedger);
-
-impl Journal for PgJournal {
-    type Ledger = PgLedger;
-
-    fn record(
-        &mut self,
-        batch: Batch,
-    ) -> impl Future<Output = Result<Recorded, Box<Unrecorded>>> + Unpin + 'static {
-        let shift_ms = self.0.shift_ms;
-        let batch = shifted(batch, shift_ms);
-        let told =
-            self.0.worker.promise(async move |session: &mut Session| session.record(batch).await);
-        told.map(move |told| {
-            told.unwrap_or_else(|_| Err(writer_gone())).map_err(|unrecorded| {
-                // It may be offered once more.
-                let Unrecorded { error, batch } = *unrecorded;
-                Box::new(Unrecorded { error, batch: shifted(batch, -shift_ms) })
-            })
-        })
-    }
-
-    fn beat(
-        &mut self,
-        beat: Beat,
-    ) -> impl Future<Output = Result<News, LedgerError>> + Unpin + 'static {
-        // Not over the thread of the ledger, which may be busy with a batch.
-        let given = self.0.beats.as_ref().map(|beats| beats.give(beat));
-        let heard = async move {
-            match given {
-                Some(told) => told.await.unwrap_or(Err(LedgerError::WriterGone)),
-                None => Err(LedgerError::WriterGone),
-            }
-        };
-        heard.boxed()
-    }
-
-    fn take_slots(
-        &mut self,
-        wish: SlotsWish,
-    ) -> impl Future<Output = Option<Slots>> + Unpin + 'static {
-        let asked = self.0.beats.as_ref().map(|beats| beats.take_slots(wish));
-        async move { asked?.await.ok().flatten() }.boxed()
-    }
-
-    fn finish(self) -> Result<PgLedger, LedgerError> {
-        self.0.worker.ask(async |session: &mut Session| {
-            session.save_late().await;
-            Ok(())
-        })?;
-        Ok(self.0)
-    }
-}
-
-/// Returns a batch whose facts are later by this time.
-fn shifted(mut batch: Batch, by_ms: i64) -> Batch {
-    batch.intents.iter_mut().for_each(|fact| fact.at.0 += by_ms);
-    batch.settlements.iter_mut().for_each(|fact| fact.at.0 += by_ms);
-    for pause in &mut batch.pauses {
-        pause.at.0 += by_ms;
-        pause.until = pause.until.map(|at| WallMs(at.0 + by_ms));
-    }
-    batch
 }
 
 /// Returns the name of this machine, by which `status` tells starts apart.

@@ -198,7 +198,8 @@ impl Session {
         if opening.is_limited {
             self.count_used_room(run).await?;
         }
-        let add = "INSERT INTO starts (run, account, host, rules, joins, began_at, settings, survey,
+        let add =
+            "INSERT INTO starts (run, account, host, rules, joins, began_at, settings, survey,
                 version, operator, input_sha256)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id";
         let (number, joins) = (run.0.cast_signed(), opening.role.joins());

@@ -5,9 +5,7 @@ use rusqlite::{Row, params};
 use super::ledger::SqliteLedger;
 use super::sums::{INTENT, SETTLEMENT, damaged};
 use crate::ledger::codes::{codes_of, text_columns};
-use crate::ledger::{
-    CallsInTime, DayTotal, LedgerError, MinuteOfCalls, PossibleCharge, RunId,
-};
+use crate::ledger::{CallsInTime, DayTotal, LedgerError, MinuteOfCalls, PossibleCharge, RunId};
 use crate::model::attempt::{AttemptId, PairKey, StartId, WallMs};
 use crate::model::class::Class;
 use crate::model::money::{Charge, Tally};
@@ -22,8 +20,7 @@ impl SqliteLedger {
         &self,
         visit: &mut dyn FnMut(PossibleCharge),
     ) -> Result<(), LedgerError> {
-        let (texts, unknown) =
-            (text_columns(), codes_of(|class| charge(class) == Charge::Unknown));
+        let (texts, unknown) = (text_columns(), codes_of(|class| charge(class) == Charge::Unknown));
         let mut statement = self.connection.prepare(&format!(
             "SELECT i.id, i.run, i.record, i.pair, i.at, s.class, s.http, {texts}
              FROM settlements s JOIN intents i ON i.id = s.id
@@ -46,11 +43,7 @@ impl SqliteLedger {
     }
 
     /// Reads the calls of a time. See [`crate::ledger::ShowLedger::calls`].
-    pub(super) fn read_calls(
-        &self,
-        from: WallMs,
-        to: WallMs,
-    ) -> Result<CallsInTime, LedgerError> {
+    pub(super) fn read_calls(&self, from: WallMs, to: WallMs) -> Result<CallsInTime, LedgerError> {
         let mut calls = CallsInTime::default();
         let mut statement = self.connection.prepare(&format!(
             "SELECT substr(s.handle_time, 1, {MINUTE_CHARS}), s.at / 60000, s.class, count(*)
@@ -65,10 +58,17 @@ impl SqliteLedger {
                 let mut tally = Tally::default();
                 count(&mut tally, class, row.get(3)?);
                 let at = WallMs(row.get::<_, i64>(1)? * 60_000);
-                calls.minutes.push(MinuteOfCalls { start: id, run: start.run, vendor_minute: row.get(0)?, at, tally });
+                calls.minutes.push(MinuteOfCalls {
+                    start: id,
+                    run: start.run,
+                    vendor_minute: row.get(0)?,
+                    at,
+                    tally,
+                });
             }
         }
-        calls.purged = self.tallies("SELECT day, class, attempts FROM purged_days")?
+        calls.purged = self
+            .tallies("SELECT day, class, attempts FROM purged_days")?
             .into_iter()
             .map(|(day, tally)| DayTotal { day, tally })
             .collect();

@@ -50,10 +50,10 @@ impl SqliteLedger {
     pub(in crate::ledger) fn export_starts(&self) -> Result<Vec<MovedStart>, LedgerError> {
         // Checks that no start is missing, and their checksums.
         self.starts()?;
-        let mut statement = self
-            .connection
-            .prepare("SELECT started_at, ended_at, stop, exit, settings, survey, version, operator,
-                input_sha256, summary, id, run FROM starts ORDER BY id")?;
+        let mut statement = self.connection.prepare(
+            "SELECT started_at, ended_at, stop, exit, settings, survey, version, operator,
+                input_sha256, summary, id, run FROM starts ORDER BY id",
+        )?;
         let start = |row: &Row<'_>| {
             Ok(MovedStart {
                 id: StartId(row.get(10)?),

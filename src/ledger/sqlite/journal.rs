@@ -15,8 +15,8 @@ use super::ledger::SqliteLedger;
 use super::pauses::add_pauses;
 use crate::ledger::codes::text_columns;
 use crate::ledger::{
-    Journal, Ledger, LedgerError, OpenRun, ProgressNote, Purged, Recorded, StartEnd,
-    StartRequest, Unrecorded, remembered,
+    Journal, Ledger, LedgerError, OpenRun, ProgressNote, Purged, Recorded, StartEnd, StartRequest,
+    Unrecorded, remembered,
 };
 use crate::model::attempt::{Batch, Settlement, WallMs};
 use crate::model::texts::Text;

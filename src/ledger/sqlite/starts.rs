@@ -151,13 +151,7 @@ impl SqliteLedger {
         let transaction = self.connection.transaction()?;
         transaction.execute(
             "UPDATE starts SET ended_at = ?2, stop = ?3, exit = ?4, summary = ?5 WHERE id = ?1",
-            params![
-                run.start.0,
-                ending.at.0,
-                ending.stop,
-                ending.exit.number(),
-                ending.summary
-            ],
+            params![run.start.0, ending.at.0, ending.stop, ending.exit.number(), ending.summary],
         )?;
         seal(&transaction, run.start)?;
         Ok(transaction.commit()?)

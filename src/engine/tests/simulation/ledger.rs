@@ -9,8 +9,9 @@ use super::Sabotage;
 use super::dice::Dice;
 use crate::ledger::testing::Backend;
 use crate::ledger::{
-    AttemptDetail, Facts, FoundRun, Journal, PossibleCharge, RunQuery, RunRecord, Ledger, LedgerError, OpenRun, OwnAttempt,
-    Purgeable, Purged, Recorded, RunId, RunRef, Standing, StartEnd, StartRequest, Unrecorded,
+    AttemptDetail, Facts, FoundRun, Journal, Ledger, LedgerError, OpenRun, OwnAttempt,
+    PossibleCharge, Purgeable, Purged, Recorded, RunId, RunQuery, RunRecord, RunRef, Standing,
+    StartEnd, StartRequest, Unrecorded,
 };
 use crate::model::attempt::{AttemptId, Batch, WallMs};
 use crate::rules::body::BodyKind;

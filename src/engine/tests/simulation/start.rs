@@ -175,12 +175,12 @@ impl<B: Backend> World<B> {
         let reuse = reuse(flags, self.sabotage == Some(Sabotage::ResendDoubts));
         let retry = &flags.options.retry;
         let rules = ReuseRules {
-                reuse: &reuse,
-                retry,
-                now: opening.at,
-                of: FactsOf::Now,
-                is_shared: false,
-            };
+            reuse: &reuse,
+            retry,
+            now: opening.at,
+            of: FactsOf::Now,
+            is_shared: false,
+        };
         let known = fold(&mut input, &mut survey, &mut ledger, &found, rules, &|| false);
         let known = known.map_err(broken)?;
         let opened = ledger.open_run(&opening);
@@ -332,8 +332,7 @@ impl<B: Backend> World<B> {
         let (table, tally) = (&state.table, &state.tally);
         let fingerprint = survey.fingerprint;
         let what = Projection { input, fingerprint, table, tally, only: &[] };
-        let written =
-            project(&what, ledger, &mut writer, &|| false)?;
+        let written = project(&what, ledger, &mut writer, &|| false)?;
         let bytes = writer.finish(report, &written).map_err(PassError::from)?;
         Ok((bytes, Output { written, placed: Ok(None) }))
     }

@@ -8,12 +8,12 @@ use std::path::PathBuf;
 use super::*;
 use crate::ledger::testing::SqliteBackend;
 
-/// Copies a stored ledger of version 2 into a temporary folder.
+/// Copies a stored ledger of an older version into a temporary folder.
 fn stored(name: &str) -> LedgerFolder {
     let place = LedgerFolder::new();
     let state = place.folder.path().join("state");
     fs::create_dir(&state).unwrap();
-    let from = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/ledgers/v2").join(name);
+    let from = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/ledgers").join(name);
     for entry in fs::read_dir(from).unwrap() {
         let from = entry.unwrap().path();
         let name = from.file_name().unwrap().to_str().unwrap().replace("my.ledger.key", "test.key");
@@ -22,7 +22,11 @@ fn stored(name: &str) -> LedgerFolder {
     place
 }
 
-/// Returns the path of the copy that an upgrade keeps.
+/// The stored ledgers, by their version.
+const STORED: [&str; 6] =
+    ["v2/finished", "v2/stopped", "v2/killed", "v3/finished", "v3/stopped", "v3/killed"];
+
+/// Returns the path of the copy that an upgrade from version 2 keeps.
 fn copy_of(place: &LedgerFolder) -> PathBuf {
     beside(&place.location().ledger, ".v2")
 }
@@ -47,15 +51,16 @@ fn facts_of(ledger: &SqliteLedger) -> Vec<crate::ledger::testing::StoredFact> {
 
 #[test]
 fn an_older_ledger_is_brought_up_to_date_and_kept_as_it_was() {
-    for name in ["finished", "stopped", "killed"] {
+    for name in STORED {
         let place = stored(name);
+        let older: i64 = name[1..2].parse().unwrap();
         let before = {
             let old = SqliteLedger::open_to_show(&place.location().ledger).unwrap();
-            assert_eq!(old.version().unwrap(), 2);
+            assert_eq!(old.version().unwrap(), older);
             (facts_of(&old), old.status(0, 99).unwrap())
         };
         let open_before = before.0.iter().filter(|fact| fact.settled.is_none()).count();
-        assert_eq!(open_before > 0, name == "killed");
+        assert_eq!(open_before > 0, name.ends_with("killed"));
         let mut ledger = place.open();
         assert_eq!(ledger.version().unwrap(), schema::VERSION);
         // No fact has changed, except that calls in flight are now in doubt.
@@ -71,13 +76,13 @@ fn an_older_ledger_is_brought_up_to_date_and_kept_as_it_was() {
         assert!(ledger.visit_own(RunId(1), &PairTable::default().keys(), &mut |_, _| ()).is_ok());
 
         // The copy is a complete ledger for the older program, and no other user can read it.
-        let copy = copy_of(&place);
+        let copy = beside(&place.location().ledger, &format!(".v{older}"));
         let kept = [copy.clone(), beside(&copy, ".key"), beside(&copy, ".witness")];
         for path in &kept {
             assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600, "{path:?}");
         }
         let old = SqliteLedger::open_to_show(&copy).unwrap();
-        assert_eq!((old.version().unwrap(), facts_of(&old)), (2, before.0));
+        assert_eq!((old.version().unwrap(), facts_of(&old)), (older, before.0));
         assert!(old.check_nothing_lost().is_ok());
         assert_eq!(fs::read(&kept[1]).unwrap(), fs::read(place.location().key).unwrap());
 
@@ -97,12 +102,20 @@ fn an_older_ledger_is_brought_up_to_date_and_kept_as_it_was() {
 
 #[test]
 fn readers_show_an_older_ledger_as_it_is() {
-    for name in ["finished", "stopped", "killed"] {
+    for name in STORED {
         let place = stored(name);
         let before = facts_and_keys(&place);
         let shown =
             SqliteLedger::open_to_show(&place.location().ledger).unwrap().status(0, 9).unwrap();
         assert_eq!(shown.runs.len(), 1);
+        let ledger = SqliteLedger::open_to_show(&place.location().ledger).unwrap();
+        let record = ledger.run_record(RunId(1)).unwrap().unwrap();
+        assert_eq!(record.line, shown.runs[0], "{name}");
+        assert!(record.starts.iter().all(|start| start.notes.is_none() && start.pauses.is_empty()));
+        let calls = ledger.calls(WallMs(0), WallMs(i64::MAX)).unwrap().minutes;
+        let calls: u64 = calls.iter().map(|minute| minute.tally.calls).sum();
+        assert_eq!(calls, record.line.tally.calls, "{name}");
+        drop(ledger);
         let preview = SqlitePreview::of(&place.location()).unwrap();
         let found = preview.read(|facts| {
             let found = facts.find_run(&opening(1, 1))?;
@@ -118,7 +131,7 @@ fn readers_show_an_older_ledger_as_it_is() {
 
 #[test]
 fn without_room_for_the_copy_nothing_is_changed() {
-    let place = stored("stopped");
+    let place = stored("v2/stopped");
     let before = facts_and_keys(&place);
     // A folder is in the place where the copy would be written.
     fs::create_dir(beside(&copy_of(&place), ".part")).unwrap();
@@ -134,7 +147,7 @@ fn without_room_for_the_copy_nothing_is_changed() {
 
 #[test]
 fn a_complete_copy_is_never_written_over() {
-    let place = stored("finished");
+    let place = stored("v2/finished");
     fs::write(copy_of(&place), "a copy of last week").unwrap();
     drop(place.open());
     assert_eq!(fs::read_to_string(copy_of(&place)).unwrap(), "a copy of last week");
@@ -145,7 +158,7 @@ fn a_complete_copy_is_never_written_over() {
 #[test]
 fn a_key_at_a_name_of_the_copy_is_neither_removed_nor_written_over() {
     for name in [".v2.key", ".v2.part", ".v2.part.key", ".v2.witness"] {
-        let place = stored("stopped");
+        let place = stored("v2/stopped");
         let FileLocation { ledger, key, origin } = place.location();
         let moved = FileLocation { key: beside(&ledger, name), ledger, origin };
         fs::rename(&key, &moved.key).unwrap();
@@ -169,7 +182,7 @@ fn a_key_at_a_name_of_the_copy_is_neither_removed_nor_written_over() {
 
 #[test]
 fn a_damaged_older_ledger_is_not_brought_up_to_date() {
-    let place = stored("stopped");
+    let place = stored("v2/stopped");
     let raw = rusqlite::Connection::open(place.location().ledger).unwrap();
     raw.execute_batch("UPDATE starts SET run = 2 WHERE id = 1").unwrap();
     drop(raw);

@@ -19,9 +19,10 @@ impl Store {
             let own = &run.opening.identity;
             match wanted {
                 RunQuery::Number(number) => number.0 == *id,
-                RunQuery::Input(sha256) => self.starts.iter().any(|start| {
-                    start.run == *id && start.notes.input_sha256 == *sha256
-                }),
+                RunQuery::Input(sha256) => self
+                    .starts
+                    .iter()
+                    .any(|start| start.run == *id && start.notes.input_sha256 == *sha256),
                 RunQuery::Identity(identity) => {
                     own.fingerprint == identity.fingerprint
                         && (own.columns == identity.columns

@@ -104,7 +104,8 @@ impl World {
         let (run, retry) = (RunRef::Open(process.run), &self.options.retry);
         let now = WallMs(BEGINNING);
         let mut facts = Reader { store: &self.store, hides_open: self.has(Habit::HidesOpen) };
-        let known = fold_known(&mut table, &mut facts, FactsOf::Now, &run, &policy, retry, now).unwrap();
+        let known =
+            fold_known(&mut table, &mut facts, FactsOf::Now, &run, &policy, retry, now).unwrap();
         process.phase = Phase::Folded { table, known, others };
         let takes = ms(self.dice.pick(&[1, 20, 500, 3000]));
         self.schedule(self.now + takes, Happening::Timer(pid));
@@ -157,7 +158,11 @@ impl World {
     pub(super) fn end(&mut self, process: &Process, ends_run: bool) -> Result<bool, String> {
         let at = WallMs(BEGINNING);
         let (stop, exit, output) = (None, ExitCode::Complete, None);
-        self.store.end(process.start, ends_run, &StartEnd { at, stop, exit, output, summary: None });
+        self.store.end(
+            process.start,
+            ends_run,
+            &StartEnd { at, stop, exit, output, summary: None },
+        );
         for (attempt, class) in &process.answered {
             let is_kept = self.store.attempts().any(|(intent, settled, _)| {
                 intent.attempt == *attempt && settled.is_some_and(|fact| fact.class == *class)
