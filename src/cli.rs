@@ -19,7 +19,7 @@ pub use help::command;
 pub use ledger::{
     BackupArgs, ImportArgs, InitArgs, LedgerCommand, PurgeArgs, StatusArgs, WhichArgs,
 };
-pub(crate) use ledger::{LedgerArgs, LedgerPlaceArgs, LockArgs};
+pub(crate) use ledger::{DoubtsArgs, LedgerArgs, LedgerPlaceArgs, LockArgs};
 pub(crate) use values::{CallRate, DeadlineArg, yes_or_no};
 use values::{delimiter, duration, hours, outage, outcome, percent, positive_duration};
 

@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::input;
 use crate::ledger::Location;
 use crate::model::exit_code::ExitCode;
-use crate::model::money::Price;
+use crate::model::money::{Currency, Price};
 use crate::model::tax::Tax;
 use crate::model::zone::Zone;
 use crate::rules::nik::NikPolicy;
@@ -38,7 +38,7 @@ mod rate;
 mod secrets;
 mod values;
 
-pub use destination::{Destination, WantedOutput};
+pub use destination::{Destination, WantedOutput, form_of_output};
 pub use engine::EngineConfig;
 pub use ledger::which_ledger;
 use operator::operator;
@@ -322,11 +322,18 @@ fn reading(typed: &ReadingArgs) -> input::ReadOptions {
 }
 
 fn price(typed: &MoneyArgs) -> Result<Option<Price>, Error> {
-    let currency = typed.currency.clone();
-    let Some(text) = &typed.price else { return Ok(None) };
+    price_of_flags(typed.price.as_deref(), &typed.currency)
+}
+
+/// Returns the price that the user gives, if there is one.
+///
+/// # Errors
+/// Exit code 2: it is no amount, or zero.
+pub fn price_of_flags(typed: Option<&str>, currency: &Currency) -> Result<Option<Price>, Error> {
+    let Some(text) = typed else { return Ok(None) };
     match currency.amount(text).map_err(|why| flag_error("--price", why))? {
         0 => Err(flag_error("--price", "a price is more than zero")),
-        per_call => Ok(Some(Price { per_call, currency })),
+        per_call => Ok(Some(Price { per_call, currency: currency.clone() })),
     }
 }
 

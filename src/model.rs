@@ -8,6 +8,7 @@ pub mod attempt;
 pub mod characters;
 pub mod class;
 pub mod column;
+pub mod costs;
 pub mod exit_code;
 pub mod finding;
 pub mod funnel;

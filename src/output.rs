@@ -14,6 +14,7 @@ mod sentences;
 mod spreadsheet;
 mod summary;
 mod survey;
+mod table;
 mod words;
 mod workbook;
 mod writer;
@@ -27,6 +28,7 @@ pub use plan::{FileColumn, FileColumns, FileForm, Plan};
 pub use report::{OutputFile, RowTotals, RunReport};
 pub use sentences::explain as in_words;
 pub use survey::SurveyRecord;
+pub use table::{Table, TableColumn};
 pub use words::{
     calls_a_second, consent_question, count, findings_words, forecast_words, last_words,
     limit_words, skipped_words, unsettled_words, verdict_words,

@@ -16,6 +16,7 @@ mod places;
 mod project;
 mod reading;
 mod spot;
+mod subjects;
 mod survey;
 
 use std::collections::HashSet;
@@ -25,6 +26,7 @@ pub use candidates::read_candidates;
 pub use known::{FactsOf, Known, fold_known};
 pub use locate::locate;
 pub use project::{Projection, project};
+pub use subjects::{FoundSubject, subjects_of};
 pub use survey::{Survey, survey};
 
 use crate::input::{InputError, Layout, ReadOptions, Source};

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use jiff::civil::{Date, Time};
 
-use super::values::duration;
+use super::values::{duration, month, time_of_day};
 use super::{AddressArgs, ConfigArgs, ZoneArgs};
+use crate::model::money::Currency;
 
 /// Place of the ledger and of its key.
 #[derive(Debug, Args)]
@@ -68,9 +70,63 @@ pub struct StatusArgs {
     pub(crate) which: WhichArgs,
     #[command(flatten)]
     pub(crate) zone: ZoneArgs,
+    /// Show one run in full, by its number: starts, stops, pauses, cost, and what is left
+    #[arg(value_name = "RUN", conflicts_with_all = ["month", "doubts"])]
+    pub run: Option<u64>,
     /// As JSON on standard output
     #[arg(long)]
     pub json: bool,
+    /// Show all runs and days, and not only the latest
+    #[arg(long)]
+    pub all: bool,
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+    #[command(flatten)]
+    pub(crate) month: MonthArgs,
+    #[command(flatten)]
+    pub(crate) doubts: DoubtsArgs,
+}
+
+/// Flags of `ceknik status` for the calls of a month.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "A month, for the vendor's invoice")]
+pub(crate) struct MonthArgs {
+    /// Show the calls of a month, such as 2026-11, with their charges by billing day
+    #[arg(long, value_name = "YYYY-MM", value_parser = month, conflicts_with = "doubts")]
+    pub(crate) month: Option<Date>,
+    /// The month as CSV on standard output
+    #[arg(long, requires = "month", conflicts_with = "json")]
+    pub(crate) csv: bool,
+    /// The time of day at which the vendor's billing day begins
+    #[arg(long, value_name = "HH:MM", default_value = "00:00", value_parser = time_of_day)]
+    pub(crate) day_starts: Time,
+    /// The price of one charged call, for runs that recorded none
+    #[arg(long, env = "CEKNIK_PRICE", value_name = "AMOUNT")]
+    pub(crate) price: Option<String>,
+    /// Its currency
+    #[arg(long, env = "CEKNIK_CURRENCY", value_name = "CODE", default_value = "IDR", value_parser = Currency::parse)]
+    pub(crate) currency: Currency,
+}
+
+/// Flags of `ceknik status` for what to ask the vendor about.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What to ask the vendor about")]
+pub(crate) struct DoubtsArgs {
+    /// Write the calls whose charge is not known to a CSV or a workbook
+    #[arg(long, requires = "output", conflicts_with = "json")]
+    pub(crate) doubts: bool,
+    /// Where they go: .xlsx, .csv, or another ending that `run` knows; `-` is standard output
+    #[arg(short, long, value_name = "FILE", requires = "doubts")]
+    pub(crate) output: Option<PathBuf>,
+    /// The customer file, which has the NIKs and names of these calls
+    #[arg(long, value_name = "INPUT", requires = "doubts")]
+    pub(crate) input: Option<PathBuf>,
+    /// Write the CSV for a spreadsheet
+    #[arg(long, requires = "doubts")]
+    pub(crate) excel: bool,
+    /// Write over a file that is there already
+    #[arg(long, requires = "doubts")]
+    pub(crate) overwrite: bool,
 }
 
 /// Command of `ceknik ledger`.

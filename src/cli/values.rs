@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use jiff::civil::Time;
+use jiff::civil::{Date, Time};
 use jiff::tz::AmbiguousOffset;
 use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
 
@@ -73,6 +73,18 @@ pub(crate) fn yes_or_no(text: &str) -> Result<bool, String> {
         "0" | "false" | "no" | "n" | "off" | "tidak" | "tdk" | "bukan" => Ok(false),
         _ => Err("it is neither yes (ya, true, 1) nor no (tidak, false, 0)".to_owned()),
     }
+}
+
+/// Parses a month, and returns its first day.
+pub(super) fn month(text: &str) -> Result<Date, String> {
+    let day = format!("{}-01", text.trim());
+    day.parse().map_err(|_| "not a month such as 2026-11".to_owned())
+}
+
+/// Parses a time of day such as `05:30`.
+pub(super) fn time_of_day(text: &str) -> Result<Time, String> {
+    let time = Time::strptime("%H:%M", text.trim());
+    time.map_err(|_| "not a time of day such as 05:30".to_owned())
 }
 
 /// Parses an outcome by the word that an output has.

@@ -1,6 +1,11 @@
-//! `ceknik status`: shows the content of the ledger, for people or as JSON.
+//! `ceknik status`: shows the content of the ledger, for people or as JSON: an overview, one run in
+//! full, the calls of a month, or what to ask the vendor about.
 //!
-//! Never: takes the lock.
+//! Never: takes the lock, or shows a NIK or a name, except in the file of `--doubts`.
+
+mod doubts;
+mod month;
+mod run;
 
 use jiff::ToSpan;
 use serde_json::{Value, json};
@@ -10,7 +15,7 @@ use crate::clock;
 use crate::config::{Origins, which_ledger, zone};
 use crate::error::Error;
 use crate::ledger::{
-    self, DayTotal, Doubt, LedgerName, RunLine, ShowLedger, Status, UnderWay, WorkerLine,
+    self, DayTotal, Doubt, LedgerName, RunId, RunLine, ShowLedger, Status, UnderWay, WorkerLine,
 };
 use crate::model::attempt::WallMs;
 use crate::model::characters::terminal_safe;
@@ -18,7 +23,7 @@ use crate::model::exit_code::ExitCode;
 use crate::model::mask::mask_digits;
 use crate::model::money::{Tally, number};
 use crate::model::zone::Zone;
-use crate::output::{Limits, limit_words};
+use crate::output::{Limits, count, limit_words};
 use crate::rules::rate::Learned;
 
 /// Version of the shape as JSON.
@@ -28,21 +33,34 @@ const MOST_DOUBTS: u64 = 1000;
 /// Largest number of doubts that are listed for people.
 const SHOWN_DOUBTS: usize = 20;
 
+/// Largest number of runs, and of days, that are listed for people, unless all are asked for.
+const SHOWN_RUNS: usize = 20;
+const SHOWN_DAYS: usize = 31;
+
 /// Shows the ledger. Returns the exit code.
 ///
 /// # Errors
-/// Exit code 2: `--base-url` was typed together with `--sandbox`. Exit code 11: there is no ledger,
-/// or its location cannot be found out. Exit code 18: the ledger cannot be read, facts are missing
-/// from it, or standard output cannot be written.
+/// Exit code 2: `--base-url` was typed together with `--sandbox`, or a value cannot be used. Exit
+/// code 10: the ledger has no such run, or the input cannot be used. Exit code 11: there is no ledger,
+/// its location cannot be found out, or the file of doubts cannot be written. Exit code 18: the ledger
+/// cannot be read, facts are missing from it, or standard output cannot be written.
 pub fn status(args: &StatusArgs, origins: &Origins) -> Result<ExitCode, Error> {
-    let location = which_ledger(&args.which, None, origins)?;
-    let ledger = ledger::open_to_show(&location)?;
+    let location = which_ledger(&args.which, args.key.key_file.clone(), origins)?;
     let zone = zone(&args.zone)?;
-    let status = ledger.status(zone.offset_ms(clock::now()), MOST_DOUBTS)?;
-    let text = if args.json {
-        to_json(&as_json(&status, ledger.name().is_shared(), &zone))?
-    } else {
-        as_text(&status, ledger.name(), &zone)
+    if args.doubts.doubts {
+        return doubts::write(&args.doubts, &location, &zone);
+    }
+    let ledger = ledger::open_to_show(&location)?;
+    let text = match (args.run, args.month.month) {
+        (Some(number), _) => run::show(&ledger, RunId(number), args.json, &zone)?,
+        (None, Some(first)) => month::show(&ledger, first, args, &zone)?,
+        (None, None) => {
+            let status = ledger.status(zone.offset_ms(clock::now()), MOST_DOUBTS)?;
+            match args.json {
+                true => to_json(&as_json(&status, ledger.name().is_shared(), &zone))?,
+                false => as_text(&status, ledger.name(), &zone, args.all),
+            }
+        }
     };
     let code = super::print(terminal_safe(&text).as_bytes())?;
     // The remains of a damaged ledger are shown first, and the error follows.
@@ -101,6 +119,7 @@ fn as_json(status: &Status, is_shared: bool, zone: &Zone) -> Value {
         "utc_offset": stamp(clock::now()).split_off(19),
         "days": status.days.iter().map(day).collect::<Vec<_>>(),
         "vendor_allows": learned(status).and_then(|(known, _)| Limits::of(&known)),
+        "vendor_clock": status.vendor_clock.name(),
     });
     // Only a shared ledger has workers.
     if is_shared && let Some(fields) = shown.as_object_mut() {
@@ -109,41 +128,14 @@ fn as_json(status: &Status, is_shared: bool, zone: &Zone) -> Value {
     shown
 }
 
-fn as_text(status: &Status, name: &LedgerName, zone: &Zone) -> String {
-    let sums = |tally: &Tally| [tally.calls, tally.confirmed, tally.possible.total()].map(number);
-    let mut text = format!("ledger {name}\nof     {}\n\n", status.origin);
-    text += &format!(
-        "{:>5}  {:<16}  {:<10}  {:>10}  {:>10}  {:>10}  {:>9}  {:>6}  {}\n",
-        "run", "started", "state", "rows", "calls", "charged", "possible", "starts", "input"
-    );
-    for run in &status.runs {
-        let state = match (&run.last_stop, run.state.as_str()) {
-            (Some(stop), "open") => stop.as_str(),
-            (_, state) => state,
-        };
-        let [calls, charged, possible] = sums(&run.tally);
-        text += &format!(
-            "{:>5}  {:<16}  {state:<10}  {:>10}  {calls:>10}  {charged:>10}  {possible:>9}  {:>6}  {}\n",
-            run.id.0,
-            zone.show(run.created_at, "%F %H:%M"),
-            number(run.rows),
-            run.starts,
-            // The label is masked again: an earlier version, which masked less, may have stored it.
-            mask_digits(&run.label)
-        );
-    }
+fn as_text(status: &Status, name: &LedgerName, zone: &Zone, all: bool) -> String {
+    let mut text = format!("ledger {name}\nof     {}\n", status.origin);
+    text += &format!("clock  {}\n\n", status.vendor_clock.in_words());
+    text += &runs_words(&status.runs, zone, all);
     for run in &status.under_way {
         text += &under_way_words(run, zone);
     }
-    let offset = zone.show(clock::now(), "%:z");
-    text += &format!(
-        "\n{:<10}  {:>10}  {:>10}  {:>9}   (days at UTC{offset})\n",
-        "day", "calls", "charged", "possible"
-    );
-    for DayTotal { day, tally } in &status.days {
-        let (day, [calls, charged, possible]) = (date(*day), sums(tally));
-        text += &format!("{day:<10}  {calls:>10}  {charged:>10}  {possible:>9}\n");
-    }
+    text += &days_words(&status.days, zone, all);
     if let Some((known, at)) = learned(status)
         && let Some(limit) = limit_words(&known)
     {
@@ -174,6 +166,58 @@ fn as_text(status: &Status, name: &LedgerName, zone: &Zone) -> String {
             false => "under way",
         };
         text += &format!("\n{calls} calls {meaning}\n");
+    }
+    text
+}
+
+/// Returns the figures of a tally that are listed: calls, charged and possible.
+fn sums(tally: &Tally) -> [String; 3] {
+    [tally.calls, tally.confirmed, tally.possible.total()].map(number)
+}
+
+/// Formats the runs, the latest ones only unless all are asked for.
+fn runs_words(runs: &[RunLine], zone: &Zone, all: bool) -> String {
+    let mut text = format!(
+        "{:>5}  {:<16}  {:<10}  {:>10}  {:>10}  {:>10}  {:>9}  {:>6}  {}\n",
+        "run", "started", "state", "rows", "calls", "charged", "possible", "starts", "input"
+    );
+    let older = if all { 0 } else { runs.len().saturating_sub(SHOWN_RUNS) };
+    if older > 0 {
+        text += &format!("    …  {} older: --all\n", count(older as u64, "run"));
+    }
+    for run in runs.iter().skip(older) {
+        let state = match (&run.last_stop, run.state.as_str()) {
+            (Some(stop), "open") => stop.as_str(),
+            (_, state) => state,
+        };
+        let [calls, charged, possible] = sums(&run.tally);
+        text += &format!(
+            "{:>5}  {:<16}  {state:<10}  {:>10}  {calls:>10}  {charged:>10}  {possible:>9}  {:>6}  {}\n",
+            run.id.0,
+            zone.show(run.created_at, "%F %H:%M"),
+            number(run.rows),
+            run.starts,
+            // The label is masked again: an earlier version, which masked less, may have stored it.
+            mask_digits(&run.label)
+        );
+    }
+    text
+}
+
+/// Formats the days, the latest ones only unless all are asked for.
+fn days_words(days: &[DayTotal], zone: &Zone, all: bool) -> String {
+    let offset = zone.show(clock::now(), "%:z");
+    let mut text = format!(
+        "\n{:<10}  {:>10}  {:>10}  {:>9}   (days at UTC{offset})\n",
+        "day", "calls", "charged", "possible"
+    );
+    let older = if all { 0 } else { days.len().saturating_sub(SHOWN_DAYS) };
+    if older > 0 {
+        text += &format!("…  {} before: --all\n", count(older as u64, "day"));
+    }
+    for DayTotal { day, tally } in days.iter().skip(older) {
+        let (day, [calls, charged, possible]) = (date(*day), sums(tally));
+        text += &format!("{day:<10}  {calls:>10}  {charged:>10}  {possible:>9}\n");
     }
     text
 }

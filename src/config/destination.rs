@@ -73,7 +73,7 @@ impl WantedOutput {
         let dialect = if args.excel { Dialect::Spreadsheet } else { Dialect::Exact };
         let place = match (&args.output, input) {
             (Some(path), _) if path.to_str() == Some("-") => WantedPlace::Stdout,
-            (Some(path), _) => WantedPlace::Named(path.clone(), format(path, dialect)?),
+            (Some(path), _) => WantedPlace::Named(path.clone(), form_of_output(path, dialect)?),
             (None, InputFrom::Stdin) => {
                 return Err(usage_error(
                     "standard input needs an output: -o FILE, or -o -".to_owned(),
@@ -292,7 +292,7 @@ fn overwrite_error(what: String) -> Error {
 ///
 /// # Errors
 /// Exit code 11: the name has no ending, the ending of no form, or is that of a folder.
-fn format(path: &Path, dialect: Dialect) -> Result<Format, Error> {
+pub fn form_of_output(path: &Path, dialect: Dialect) -> Result<Format, Error> {
     Format::of(path, dialect).map_err(|ending| {
         let what = match ending.as_str() {
             _ if path.as_os_str().as_encoded_bytes().ends_with(b"/") => " is a folder".to_owned(),
@@ -344,7 +344,7 @@ mod tests {
             ("d/hasil.TSV.GZ", "d/hasil.partial.TSV.GZ"),
             ("d/a.b.txt", "d/a.b.partial.txt"),
         ] {
-            let format = format(Path::new(named), Dialect::Exact).unwrap();
+            let format = form_of_output(Path::new(named), Dialect::Exact).unwrap();
             let place = WantedPlace::Named(named.into(), format);
             let wanted =
                 WantedOutput { place, dialect: Dialect::Exact, summary: None, overwrite: false };

@@ -181,7 +181,9 @@ fn with_defaults(command: clap::Command, defaults: &BTreeMap<String, String>) ->
     names.into_iter().filter(|name| name != "sandbox").fold(command, |command, name| {
         command.mut_subcommand(name, |sub| {
             sub.mut_args(|argument| {
-                let value = argument.get_long().and_then(|name| defaults.get(name));
+                // Each setting has a variable. A flag without one only has the name of a setting.
+                let setting = argument.get_long().filter(|_| argument.get_env().is_some());
+                let value = setting.and_then(|name| defaults.get(name));
                 let Some(value) = value.cloned() else { return argument };
                 // The help must not show the value, which may be private: an address may contain a
                 // password.

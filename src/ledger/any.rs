@@ -23,6 +23,7 @@ use crate::rules::estimate::History;
 use crate::rules::pair_key::PairHasher;
 use crate::rules::pair_table::{PairIndex, SortedKeys};
 use crate::rules::rate::Remembered;
+use crate::rules::vendor_clock::VendorClock;
 
 /// A ledger of either kind.
 pub(super) enum AnyLedger {
@@ -202,6 +203,10 @@ impl ShowLedger for AnyLedger {
 
     fn status(&self, utc_offset_ms: i64, most_doubts: u64) -> Result<Status, LedgerError> {
         pass_on!(self, ledger => ledger.status(utc_offset_ms, most_doubts))
+    }
+
+    fn vendor_clock(&self) -> Result<VendorClock, LedgerError> {
+        pass_on!(self, ledger => ledger.vendor_clock())
     }
 
     fn run_record(&self, run: RunId) -> Result<Option<RunRecord>, LedgerError> {

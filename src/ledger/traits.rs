@@ -23,6 +23,7 @@ use crate::rules::estimate::History;
 use crate::rules::pair_key::PairHasher;
 use crate::rules::pair_table::{PairIndex, SortedKeys};
 use crate::rules::rate::Remembered;
+use crate::rules::vendor_clock::VendorClock;
 
 /// Records the facts of one start while the start is under way. [`Ledger`] has an example.
 pub trait Journal {
@@ -362,6 +363,9 @@ pub trait ShowLedger {
     /// Returns the ledger's runs, doubts and charges by day. Lists at most `most_doubts` doubts,
     /// the latest first. Days begin at midnight at the given UTC offset.
     fn status(&self, utc_offset_ms: i64, most_doubts: u64) -> Result<Status, LedgerError>;
+
+    /// Returns what is known of the vendor's clock.
+    fn vendor_clock(&self) -> Result<VendorClock, LedgerError>;
 
     /// Returns the record of a run; `None` if there is no such run.
     fn run_record(&self, run: RunId) -> Result<Option<RunRecord>, LedgerError>;

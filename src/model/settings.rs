@@ -8,6 +8,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::money::{Currency, Price};
+
 /// Settings of a start. Durations are in seconds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -96,6 +98,12 @@ impl Settings {
     /// Reads the settings that a start recorded; `None` if the text is not readable.
     pub fn from_json(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
+    }
+
+    /// Returns the price of a charged call, if the start knew one.
+    pub fn price(&self) -> Option<Price> {
+        let currency = Currency::parse(self.currency.as_deref()?).ok()?;
+        Some(Price { per_call: self.price?, currency })
     }
 
     /// Returns the settings as JSON.

@@ -14,6 +14,7 @@ mod cells;
 mod results;
 mod styles;
 mod summary;
+mod table;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -24,6 +25,7 @@ use basics::{catch_library_panic, io_error, no_room};
 use results::ResultsSheet;
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Workbook as Book, Worksheet};
 use styles::Styles;
+pub(super) use table::table_workbook;
 
 use super::input_cells::Cells;
 use super::report::{RowTotals, RunReport};

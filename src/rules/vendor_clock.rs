@@ -79,6 +79,23 @@ impl VendorClock {
         }
     }
 
+    /// Returns the offset as it is written, such as `+07:00`, if it is known.
+    pub fn name(self) -> Option<String> {
+        let Self::Offset(minutes) = self else { return None };
+        let (sign, minutes) = (if minutes < 0 { '-' } else { '+' }, minutes.unsigned_abs());
+        Some(format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60))
+    }
+
+    /// Describes the clock for people.
+    pub fn in_words(self) -> String {
+        match self.name() {
+            Some(offset) => format!("the vendor's times are UTC{offset}"),
+            None => {
+                format!("not known yet: {FEWEST_SAMPLES} answers with a time of the vendor tell it")
+            }
+        }
+    }
+
     /// Returns the offset in milliseconds, if it is known.
     pub fn offset_ms(self) -> Option<i64> {
         match self {

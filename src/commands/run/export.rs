@@ -30,7 +30,6 @@ use crate::ledger::{
 use crate::model::attempt::StartId;
 use crate::model::exit_code::ExitCode;
 use crate::model::funnel::Funnel;
-use crate::model::money::{Currency, Price};
 use crate::model::outcome::Outcome;
 use crate::model::settings::Settings;
 use crate::model::stop::StopReason;
@@ -280,7 +279,7 @@ impl Export<'_> {
         report.starts = record.line.starts;
         report.start = record.line.starts;
         if record.last_notes().is_some() {
-            report.spending.price = recorded_price(settings);
+            report.spending.price = settings.price();
             report.zone = Zone::parse(&settings.time_zone).unwrap_or(report.zone);
         }
         report
@@ -306,12 +305,6 @@ impl Export<'_> {
             ));
         }
     }
-}
-
-/// Returns the price that a start has noted.
-fn recorded_price(settings: &Settings) -> Option<Price> {
-    let currency = Currency::parse(settings.currency.as_deref()?).ok()?;
-    Some(Price { per_call: settings.price?, currency })
 }
 
 fn describe(record: &RunRecord) -> String {

@@ -28,6 +28,7 @@ use crate::rules::estimate::History;
 use crate::rules::pair_key::{PairHasher, truncate};
 use crate::rules::pair_table::{PairIndex, SortedKeys};
 use crate::rules::rate::Remembered;
+use crate::rules::vendor_clock::VendorClock;
 
 /// Interval between two attempts to do what living workers are in the way of.
 const POLL: Duration = Duration::from_millis(100);
@@ -442,6 +443,13 @@ impl ShowLedger for PgLedger {
         self.worker.ask_patiently(async move |session: &mut Session| {
             session.read_status(utc_offset_ms, most_doubts).await
         })
+    }
+
+    fn vendor_clock(&self) -> Result<VendorClock, LedgerError> {
+        let samples = self
+            .worker
+            .ask_patiently(async |session: &mut Session| session.clock_samples().await)?;
+        Ok(VendorClock::of(&samples))
     }
 
     fn run_record(&self, run: RunId) -> Result<Option<RunRecord>, LedgerError> {

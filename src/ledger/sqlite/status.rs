@@ -39,8 +39,12 @@ impl ShowLedger for SqliteLedger {
             unsettled: self.unsettled_from(0)?,
             days: self.days(utc_offset_ms)?,
             learned: self.read_rate(None)?,
-            vendor_clock: VendorClock::of(&self.clock_samples()?),
+            vendor_clock: self.vendor_clock()?,
         })
+    }
+
+    fn vendor_clock(&self) -> Result<VendorClock, LedgerError> {
+        Ok(VendorClock::of(&self.clock_samples()?))
     }
 
     fn run_record(&self, run: RunId) -> Result<Option<RunRecord>, LedgerError> {

@@ -16,6 +16,7 @@ use crate::model::class::{Class, End, NotSent};
 use crate::model::money::{Charge, Tally};
 use crate::rules::pair_key::PairHasher;
 use crate::rules::tally::count;
+use crate::rules::vendor_clock::VendorClock;
 
 /// The place of a ledger in memory.
 pub(crate) struct MemoryBackend(Rc<RefCell<Store>>);
@@ -75,6 +76,10 @@ impl ShowLedger for MemoryLedger {
             days: days.into_iter().map(|(day, tally)| DayTotal { day, tally }).collect(),
             vendor_clock: store.vendor_clock(),
         })
+    }
+
+    fn vendor_clock(&self) -> Result<VendorClock, LedgerError> {
+        Ok(self.store.borrow().vendor_clock())
     }
 
     fn run_record(&self, run: RunId) -> Result<Option<RunRecord>, LedgerError> {

@@ -1,0 +1,272 @@
+//! `ceknik status RUN`: one run in full, with its starts, stops and pauses, its cost at the recorded
+//! prices, and what is left.
+
+use serde_json::{Value, json};
+
+use super::{stamp, to_json};
+use crate::error::Error;
+use crate::ledger::{RunId, RunRecord, ShowLedger, StartRecord};
+use crate::model::attempt::WallMs;
+use crate::model::costs::Costs;
+use crate::model::exit_code::ExitCode;
+use crate::model::mask::mask_digits;
+use crate::model::money::{Price, number};
+use crate::model::pause::Pause;
+use crate::model::settings::Settings;
+use crate::model::zone::Zone;
+use crate::output::count;
+
+/// Version of the shape as JSON.
+const VERSION: u32 = 1;
+/// Largest number of pauses of a start that are listed for people.
+const SHOWN_PAUSES: usize = 10;
+
+/// Rows or pairs of a run that are still to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// Nothing: the run has finished.
+    Nothing,
+    /// Nothing: another run has taken over what this one had.
+    TakenOver,
+    /// This number of rows, as the output of the latest start says.
+    Rows(u64),
+    /// At most this number of pairs: the latest start was killed, or is under way.
+    Pairs(u64),
+    /// It is not known: an earlier version made the run.
+    Unknown,
+}
+
+impl Left {
+    fn of(record: &RunRecord) -> Self {
+        match record.line.state.as_str() {
+            "finished" => return Self::Nothing,
+            "superseded" => return Self::TakenOver,
+            _ => {}
+        }
+        let Some(last) = record.starts.last() else { return Self::Unknown };
+        let of = |text: &str, path: &str| {
+            let json: Value = serde_json::from_str(text).ok()?;
+            json.pointer(path)?.as_u64()
+        };
+        let rows = last.summary.as_deref().and_then(|text| of(text, "/outcomes/not_sent"));
+        let planned = last.notes.as_ref().and_then(|notes| of(&notes.survey, "/funnel/to_send"));
+        match (rows, planned) {
+            (Some(rows), _) => Self::Rows(rows),
+            (None, Some(pairs)) => Self::Pairs(pairs.saturating_sub(last.ended_pairs)),
+            (None, None) => Self::Unknown,
+        }
+    }
+
+    fn in_words(self) -> String {
+        match self {
+            Self::Nothing => "nothing: each row has its end".to_owned(),
+            Self::TakenOver => {
+                "nothing: the file was changed, and a later run has taken this one over".to_owned()
+            }
+            Self::Rows(rows) => format!("{} not sent yet", count(rows, "row")),
+            Self::Pairs(pairs) => {
+                format!("at most {} of NIK and name to be sent", count(pairs, "pair"))
+            }
+            Self::Unknown => "not recorded by the ceknik that made it".to_owned(),
+        }
+    }
+
+    fn as_json(self) -> Value {
+        match self {
+            Self::Nothing | Self::TakenOver => json!({"rows": 0}),
+            Self::Rows(rows) => json!({"rows": rows}),
+            Self::Pairs(pairs) => json!({"pairs_at_most": pairs}),
+            Self::Unknown => Value::Null,
+        }
+    }
+}
+
+/// Returns the settings that a start has noted.
+pub(super) fn settings_of(start: &StartRecord) -> Option<Settings> {
+    Settings::from_json(&start.notes.as_ref()?.settings)
+}
+
+/// Returns the price that a start has noted.
+pub(super) fn price_of(start: &StartRecord) -> Option<Price> {
+    settings_of(start)?.price()
+}
+
+/// Returns the text about one run.
+///
+/// # Errors
+/// Exit code 10: the ledger has no such run.
+pub(super) fn show(
+    ledger: &impl ShowLedger,
+    run: RunId,
+    json: bool,
+    zone: &Zone,
+) -> Result<String, Error> {
+    let record = ledger.run_record(run)?.ok_or_else(|| {
+        let what = format!("the ledger has no run {}", run.0);
+        Error::new(ExitCode::Input, what, "`ceknik status --all` lists its runs")
+    })?;
+    match json {
+        true => to_json(&as_json(&record, zone)),
+        false => Ok(as_text(&record, zone)),
+    }
+}
+
+fn costs_of(record: &RunRecord) -> Costs {
+    let mut costs = Costs::default();
+    record.starts.iter().for_each(|start| costs.add(&start.tally, price_of(start).as_ref()));
+    costs
+}
+
+fn as_json(record: &RunRecord, zone: &Zone) -> Value {
+    let stamp = |at| stamp(at, zone);
+    let line = &record.line;
+    let parsed = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
+    let pause = |pause: &Pause| {
+        json!({
+            "kind": pause.kind.word(), "from": stamp(pause.at), "until": pause.until.map(stamp),
+            "rate": pause.rate,
+        })
+    };
+    let start = |(n, start): (usize, &StartRecord)| {
+        let notes = start.notes.as_ref();
+        json!({
+            "start": n + 1, "host": start.host, "began_at": stamp(start.began_at),
+            "ended_at": start.ended_at.map(stamp), "stop": start.stop, "exit": start.exit,
+            "program_version": notes.map(|notes| &notes.version),
+            "operator": notes.map(|notes| &notes.operator),
+            "input_sha256": notes.map(|notes| &notes.input_sha256),
+            "tally": start.tally,
+            "pauses": start.pauses.iter().map(pause).collect::<Vec<_>>(),
+            "settings": notes.map(|notes| parsed(&notes.settings)),
+            "survey": notes.map(|notes| parsed(&notes.survey)),
+            "summary": start.summary.as_deref().map(parsed),
+        })
+    };
+    let costs = costs_of(record);
+    let amounts: Vec<_> = costs
+        .amounts()
+        .map(|amount| {
+            json!({
+                "currency": amount.currency.code(), "owed_at_least": amount.at_least,
+                "owed_at_most": amount.at_most,
+            })
+        })
+        .collect();
+    json!({
+        "version": VERSION, "run": line.id.0, "input": mask_digits(&line.label), "rows": line.rows,
+        "state": line.state, "began_at": stamp(line.created_at),
+        "ended_at": line.ended_at.map(stamp), "left": Left::of(record).as_json(),
+        "tally": line.tally, "money": amounts,
+        "calls_without_a_price": costs.unpriced.at_most(),
+        "starts": record.starts.iter().enumerate().map(start).collect::<Vec<_>>(),
+    })
+}
+
+fn as_text(record: &RunRecord, zone: &Zone) -> String {
+    let (line, time) = (&record.line, |at| zone.show(at, "%F %H:%M:%S"));
+    let ended = line.ended_at.map_or_else(|| "not yet".to_owned(), time);
+    let mut text = format!(
+        "run {}  {}\n  state     {}\n  rows      {}\n  began     {}\n  ended     {ended}\n  left      {}\n",
+        line.id.0,
+        mask_digits(&line.label),
+        line.state,
+        number(line.rows),
+        zone.show(line.created_at, "%F %H:%M:%S (UTC%:z)"),
+        Left::of(record).in_words(),
+    );
+    text += &cost_words(record);
+    for (n, start) in (1..).zip(&record.starts) {
+        text += &start_words(n, start, zone);
+    }
+    text
+}
+
+fn cost_words(record: &RunRecord) -> String {
+    let (tally, costs) = (&record.line.tally, costs_of(record));
+    let possible = tally.possible;
+    let mut text = format!("  calls     {}\n", number(tally.calls));
+    let bracket = |money: String| if money.is_empty() { money } else { format!(" ({money})") };
+    let (least, most) = (bracket(costs.show_at_least()), bracket(costs.show_at_most()));
+    text += &format!("  you owe   at least {} charged calls{least}\n", number(tally.at_least()));
+    text += &format!("            at most  {} charged calls{most}\n", number(tally.at_most()));
+    for (calls, what) in [
+        (possible.in_doubt, "in doubt: no result came"),
+        (possible.unknown_code, "with an answer that is not documented"),
+        (possible.gateway, "answered by a gateway with an error"),
+    ] {
+        if calls > 0 {
+            text += &format!("  possible  {} {what}\n", number(calls));
+        }
+    }
+    if costs.has_unpriced() {
+        let calls = count(costs.unpriced.at_most(), "call");
+        text += &format!("  no price  {calls}: the start had no --price\n");
+    }
+    text
+}
+
+fn start_words(n: u64, start: &StartRecord, zone: &Zone) -> String {
+    let time = |at| zone.show(at, "%F %H:%M:%S");
+    let end = match (start.ended_at, start.exit) {
+        (Some(at), Some(exit)) => {
+            let why = start.stop.as_deref().map(|stop| stop.replace('_', " "));
+            let why = why.map(|why| format!(", stopped: {why}")).unwrap_or_default();
+            format!("{} (exit {exit}{why})", time(at))
+        }
+        _ => "no end: killed, or under way".to_owned(),
+    };
+    let tally = &start.tally;
+    let mut text = format!(
+        "\nstart {n}\n  from      {}\n  to        {end}\n  calls     {}, {} charged, {} possible\n",
+        time(start.began_at),
+        number(tally.calls),
+        number(tally.confirmed),
+        number(tally.possible.total()),
+    );
+    if let Some(host) = &start.host {
+        text += &format!("  machine   {host}\n");
+    }
+    match &start.notes {
+        Some(notes) => {
+            text += &format!("  by        {}, ceknik {}\n", notes.operator, notes.version);
+        }
+        None => text += "  by        not recorded\n",
+    }
+    if let Some(settings) = settings_of(start) {
+        text += &format!("  with      {}\n", settings_words(&settings));
+    }
+    text + &pauses_words(start, zone)
+}
+
+/// Formats the settings that people ask for first.
+fn settings_words(settings: &Settings) -> String {
+    let price = settings.price().map(|price| format!("--price {}", price.plain(1)));
+    let most = settings.max_charges.map(|most| format!("--max-charges {most}"));
+    let limit = settings.max_calls.map(|most| format!("--limit {most}"));
+    let rate = Some(format!("--rate {}", settings.rate));
+    [rate, price, most, limit].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+fn pauses_words(start: &StartRecord, zone: &Zone) -> String {
+    let mut text = String::new();
+    for pause in start.pauses.iter().take(SHOWN_PAUSES) {
+        let clock = |at| zone.show(at, "%H:%M:%S");
+        let until = pause.until.or(start.ended_at);
+        let end = until.map_or_else(|| "its end".to_owned(), clock);
+        let span = until.map(|until| seconds(pause.at, until)).unwrap_or_default();
+        text += &format!(
+            "  paused    {} to {end}{span}: {}\n",
+            zone.show(pause.at, "%F %H:%M:%S"),
+            pause.kind.in_words()
+        );
+    }
+    if start.pauses.len() > SHOWN_PAUSES {
+        let more = count((start.pauses.len() - SHOWN_PAUSES) as u64, "more pause");
+        text += &format!("            … {more} (--json)\n");
+    }
+    text
+}
+
+fn seconds(from: WallMs, until: WallMs) -> String {
+    format!(", {} s", until.0.saturating_sub(from.0).max(0) / 1000)
+}
