@@ -22,7 +22,7 @@ use support::files::names;
 use support::money::Charges;
 use support::table::repeated;
 use support::{
-    Call, OLDER, Row, Running, Vendor, Workspace, billed, bought_once, many_people, name, nik,
+    Call, OLDER, Row, Running, Vendor, Workspace, billed, bought_once, many_people, mixed_rows,
     run_arguments,
 };
 
@@ -30,32 +30,6 @@ const CONCURRENCY: usize = 8;
 const LATENCY: Duration = Duration::from_millis(20);
 /// Columns that belong to a request and not to a row, so that they differ from run to run.
 const PER_REQUEST: [&str; 4] = ["ck_order_no", "ck_handle_time", "ck_request_id", "ck_attempts"];
-
-/// Returns rows of all kinds: verdicts, errors that pass or last, lost answers, duplicates and
-/// rejected rows.
-fn mixed_rows(people: u32) -> String {
-    let mut text = "id,nik,nama\n".to_owned();
-    for n in 0..people {
-        let serial = match n % 50 {
-            7 => 8,        // 500 once, then match
-            13 => 16,      // QUERY_FAILED once, then mismatch
-            19 => 3,       // not sure
-            23 => 18,      // the remark echoes NIK and name
-            29 => 5,       // refused
-            31 => 13,      // a code that is not documented
-            37 | 44 => 12, // charged, then cut: in doubt
-            _ => 1001 + n % 8000,
-        };
-        text += &format!("{n},{},{}\n", nik(n, serial), name(n));
-        match n % 50 {
-            5 => text += &format!("{n}d,{},{}\n", nik(n, serial), name(n)),
-            11 => text += &format!("{n}r,12345,{}\n", name(n)),
-            17 => text += &format!("{n}e,{},\n", nik(n, serial)),
-            _ => {}
-        }
-    }
-    text
-}
 
 /// Returns the hash by which the vendor's log names a pair.
 fn pair(nik: &str, name: &str) -> String {

@@ -75,6 +75,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(1);
 /// One row of an output: its cells by column.
 pub type Row = BTreeMap<String, String>;
 
+/// Secret of the account of the tests.
+pub const SECRET: &str = "test-account-secret";
+
 /// A temporary folder for one test, with its input, output and ledger.
 pub struct Workspace {
     folder: tempfile::TempDir,
@@ -116,7 +119,7 @@ impl Workspace {
             .env_clear()
             .env("XDG_STATE_HOME", self.path("state"))
             .env("CEKNIK_API_ID", "test-account-id")
-            .env("CEKNIK_API_SECRET", "test-account-secret")
+            .env("CEKNIK_API_SECRET", SECRET)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -257,4 +260,30 @@ pub fn name(n: u32) -> String {
     let letters: String =
         (0..5).map(|k| char::from(b'A' + (n / 26_u32.pow(k) % 26) as u8)).collect();
     format!("WARGA {letters}")
+}
+
+/// Returns rows of all kinds: verdicts, errors that pass or last, lost answers, duplicates and
+/// rejected rows.
+pub fn mixed_rows(people: u32) -> String {
+    let mut text = "id,nik,nama\n".to_owned();
+    for n in 0..people {
+        let serial = match n % 50 {
+            7 => 8,        // 500 once, then match
+            13 => 16,      // QUERY_FAILED once, then mismatch
+            19 => 3,       // not sure
+            23 => 18,      // the remark echoes NIK and name
+            29 => 5,       // refused
+            31 => 13,      // a code that is not documented
+            37 | 44 => 12, // charged, then cut: in doubt
+            _ => 1001 + n % 8000,
+        };
+        text += &format!("{n},{},{}\n", nik(n, serial), name(n));
+        match n % 50 {
+            5 => text += &format!("{n}d,{},{}\n", nik(n, serial), name(n)),
+            11 => text += &format!("{n}r,12345,{}\n", name(n)),
+            17 => text += &format!("{n}e,{},\n", nik(n, serial)),
+            _ => {}
+        }
+    }
+    text
 }

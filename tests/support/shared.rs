@@ -57,6 +57,11 @@ impl Shared {
         serde_json::from_str(&self.ledger(&["status", "--json"]).exits(0).stdout).unwrap()
     }
 
+    /// Returns the flags that choose this ledger.
+    pub fn which(&self) -> [&str; 4] {
+        ["--ledger", &self.address, "--base-url", &self.vendor.base_url]
+    }
+
     pub fn schema(&self) -> &str {
         self.address.split_once("schema=").unwrap().1
     }
