@@ -87,6 +87,7 @@ fn ledger(folder: &std::path::Path) -> (impl Ledger, OpenRun) {
         role: ceknik::ledger::StartRole::Begins,
         is_limited: false,
         rules: String::new(),
+        notes: Default::default(),
     };
     let run = ledger.open_run(&opening).unwrap();
     (ledger, run)

@@ -185,6 +185,20 @@ fn answers_that_were_purged_are_said_to_be_gone() {
 }
 
 #[test]
+fn who_asks_for_another_form_is_told_of_the_export() {
+    let place = Workspace::new();
+    let vendor = Vendor::start(&place, &[]);
+    place.write("in.csv", many_people(3));
+    let run = |output: &str| {
+        let flags = [&LEDGER[..], &["-o", output]].concat();
+        place.run("in.csv", &vendor.base_url, &flags).exits(0).stderr
+    };
+    let hint = "to get the results of run 1 in another form, with its charges: ceknik export";
+    assert!(!run("out.csv").contains(hint));
+    assert!(run("out.xlsx").contains(hint));
+}
+
+#[test]
 fn only_some_results_are_exported() {
     let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);

@@ -309,13 +309,21 @@ fn a_role_that_adds_facts_is_enough_over_tls() {
              GRANT UPDATE ON runs, starts, beats, pace, pairs, meta TO with_password"
         ),
     );
-    let mut command = shared.run_command("in.csv", &["-o", "o.csv"]);
-    let authority = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/protocol/certs/ca.pem");
-    command
-        .env("CEKNIK_LEDGER", format!("{address}&sslmode=verify-full"))
-        .env("CEKNIK_LEDGER_CA_CERT", authority)
-        .env("CEKNIK_LEDGER_PASSWORD", "correct-horse");
-    Running::start(command).end().exits(0);
+    let run = || {
+        let mut command = shared.run_command("in.csv", &["-o", "o.csv"]);
+        let authority = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/protocol/certs/ca.pem");
+        command
+            .env("CEKNIK_LEDGER", format!("{address}&sslmode=verify-full"))
+            .env("CEKNIK_LEDGER_CA_CERT", authority)
+            .env("CEKNIK_LEDGER_PASSWORD", "correct-horse");
+        Running::start(command).end()
+    };
+    // These were the rights before there was a table of pauses. An outage must not be the first to
+    // notice what is missing.
+    run().exits(11).says("may not write to the table pauses").says("docs/fleet.md");
+    assert_eq!(shared.vendor.calls().len(), 0);
+    server.execute(schema, "GRANT INSERT, UPDATE ON pauses TO with_password");
+    run().exits(0);
     assert_eq!(shared.vendor.calls().len(), 3);
 }
 
@@ -329,8 +337,18 @@ fn nothing_of_a_customer_or_a_secret_reaches_the_server() {
     let said = shared.run("in.csv", &["-o", "o.csv", "-vv"]).exits(0).stderr;
     // The library that speaks to the server shows the values of its statements in its own logs.
     assert!(!said.contains("executing") && !said.contains("unnest"), "{said}");
-    let tables =
-        ["meta", "runs", "starts", "beats", "pairs", "intents", "settlements", "voids", "orphans"];
+    let tables = [
+        "meta",
+        "runs",
+        "starts",
+        "beats",
+        "pairs",
+        "intents",
+        "settlements",
+        "voids",
+        "orphans",
+        "pauses",
+    ];
     let dump: String = tables
         .iter()
         .map(|table| server.execute(shared.schema(), &format!("SELECT t::text FROM {table} t")))

@@ -178,6 +178,22 @@ fn the_answers_of_a_finished_run_are_reused() {
     }
 }
 
+/// The settings of the run are not recorded: the file is read by today's flags, which are the defaults.
+#[test]
+fn the_output_of_an_older_run_is_made_again() {
+    let expected = undisturbed();
+    for name in ["v2/finished", "v3/finished"] {
+        let place = stored(name);
+        let before = facts(&place);
+        let export = ["export", "customers.csv", "--sandbox", "--ledger", LEDGER, "-o", "out.csv"];
+        let told = place.ceknik(&export).exits(0);
+        told.says("run 1 was made by an older ceknik").says("the rows have the same results");
+        assert_eq!(outcomes(&place), expected, "{name}");
+        assert!(place.column("out.csv", "ck_charged").contains(&"yes".to_owned()));
+        assert!(facts(&place) == before, "{name}: not a byte is written");
+    }
+}
+
 #[test]
 fn a_plan_and_a_status_show_an_older_ledger_as_it_is() {
     let ledgers = [("finished", 0, 0), ("stopped", 0, 0), ("killed", 3, 1)];

@@ -120,19 +120,10 @@ impl Start<'_> {
         mut signals: Signals,
         read: impl ReadRows,
     ) -> Result<Told, Error> {
-        let Setting { config, destination, settings, screen, interrupts, .. } = self.setting;
+        let Setting { config, settings, screen, interrupts, .. } = self.setting;
         let job = &config.job;
-        if !config.joins {
-            destination.check_writable()?;
-        }
-        let hasher = ledger.hasher();
-        let mut input = Input::new(source, layout, job.reading.clone(), hasher);
-        input.labels = destination.labels(&input.source);
-        let is_stopped = || interrupts.count() > 0;
-        let mut surveyed =
-            survey(&input, &is_stopped).map_err(|error| interrupted(error, interrupts))?;
-        stop_if_changed(&input)?;
-        stop_damaged(job.force, &surveyed, screen)?;
+        let input = Input::new(source, layout, job.reading.clone(), ledger.hasher());
+        let (mut input, mut surveyed) = self.setting.survey_input(input)?;
 
         let account = &self.vendor.options.credentials.id;
         let once = job.once.as_deref();
@@ -151,6 +142,7 @@ impl Start<'_> {
         let learned = learned.and_then(|rate| rate.if_fresh(opening.at));
         let (known, funnel) =
             self.fold_and_agree(&mut input, &mut surveyed, &mut ledger, &found, rules, learned)?;
+        self.setting.say_other_form(&mut ledger, &opening, &found, &funnel)?;
         let body = body_trial(job.engine.body, &mut ledger)?;
         let options = job.engine.options(body, learned, config.deadline, Timestamp::now(), seed());
         let options = EngineOptions { lease: ledger.lease(), ..options };
@@ -207,6 +199,43 @@ impl Start<'_> {
 }
 
 impl Setting<'_> {
+    /// Surveys the input, and stops if it is damaged.
+    fn survey_input(&self, mut input: Input) -> Result<(Input, Survey), Error> {
+        let Self { config, destination, screen, interrupts, .. } = *self;
+        if !config.joins {
+            destination.check_writable()?;
+        }
+        input.labels = destination.labels(&input.source);
+        let is_stopped = || interrupts.count() > 0;
+        let surveyed =
+            survey(&input, &is_stopped).map_err(|error| interrupted(error, interrupts))?;
+        stop_if_changed(&input)?;
+        stop_damaged(config.job.force, &surveyed, screen)?;
+        Ok((input, surveyed))
+    }
+
+    /// Tells a person who runs a file again, of which everything is known, how to get the results of
+    /// its run in another form: a new run charges nothing, and shows no charges.
+    fn say_other_form<L: Ledger>(
+        &self,
+        ledger: &mut L,
+        opening: &StartRequest,
+        found: &FoundRun,
+        funnel: &Funnel,
+    ) -> Result<(), LedgerError> {
+        if funnel.to_send > 0 || !matches!(found.run, RunRef::New { takes_over: None }) {
+            return Ok(());
+        }
+        let earlier = ledger.find_record(&RunQuery::Identity(&opening.identity))?;
+        if let Some(RunId(id)) = earlier.map(|record| record.line.id) {
+            self.screen.say(&format!(
+                "known      everything, from run {id} and others: this is a new run that charges nothing\n\
+                 \x20          to get the results of run {id} in another form, with its charges: ceknik export"
+            ));
+        }
+        Ok(())
+    }
+
     /// Finds the run of an opening. A start that only helps waits until somebody has begun it.
     fn find_run<L: Ledger>(
         &self,

@@ -170,7 +170,7 @@ pub(crate) const fn of_ledger(error: &LedgerError) -> &'static str {
         }
         LedgerError::Refused { .. } => {
             "look at what the server says above; the password is CEKNIK_LEDGER_PASSWORD, a certificate authority of your \
-             own --ledger-ca-cert"
+             own --ledger-ca-cert; docs/fleet.md has the rights that a run needs"
         }
         LedgerError::Missing(_) => {
             "the first `ceknik run` makes it; name another with --ledger FILE"

@@ -70,6 +70,7 @@ pub struct Settings {
 /// How a file was read: enough to read it in the same way again.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "flags, as they were given")]
 pub struct Reading {
     /// Encoding of a text; `None` for a workbook.
     pub encoding: Option<String>,

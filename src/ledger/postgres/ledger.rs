@@ -63,6 +63,7 @@ impl PgLedger {
     ) -> Result<Self, LedgerError> {
         let ledger = Self::connect(location, true)?;
         ledger.worker.ask(async |session: &mut Session| {
+            session.check_rights().await?;
             session.access.warn_if_a_failover_forgets(&session.client).await?;
             session.record_late_files().await?;
             session.check_witnesses().await

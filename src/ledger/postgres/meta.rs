@@ -76,6 +76,24 @@ impl Session {
     }
 }
 
+impl Session {
+    /// Checks that a run may write to the table that was added last: without the right, a batch would
+    /// fail in the middle of a run.
+    ///
+    /// # Errors
+    /// [`LedgerError::Refused`] if the user of the database may not.
+    pub(super) async fn check_rights(&self) -> Result<(), LedgerError> {
+        let rights = "SELECT has_table_privilege('pauses', 'INSERT')
+            AND has_table_privilege('pauses', 'UPDATE')";
+        let rights = self.client.query_one(rights, &[]).await.map_err(self.read_failed())?;
+        if rights.get(0) {
+            return Ok(());
+        }
+        let what = "does not permit this: the user may not write to the table pauses".to_owned();
+        Err(LedgerError::Refused { ledger: self.access.name.clone(), what })
+    }
+}
+
 /// Checks that a ledger is there, and that its version is known.
 ///
 /// # Errors
