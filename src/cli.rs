@@ -21,7 +21,7 @@ pub use ledger::{
 };
 pub(crate) use ledger::{DoubtsArgs, LedgerArgs, LedgerPlaceArgs, LockArgs};
 pub(crate) use values::{CallRate, DeadlineArg, yes_or_no};
-use values::{delimiter, duration, hours, outage, outcome, percent, positive_duration};
+use values::{delimiter, duration, hours, outage, outcome, percent, positive_duration, run_number};
 
 use crate::input::form::Encoding;
 use crate::input::sheet::SheetSpec;
@@ -155,14 +155,14 @@ pub struct PlanArgs {
 /// that do not change the output have no effect.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    #[command(flatten)]
-    pub(crate) job: RunArgs,
     /// The run whose output is made, by its number in `ceknik status` [default: the latest one of the file]
-    #[arg(long = "run", value_name = "N")]
+    #[arg(long = "run", value_name = "N", value_parser = run_number)]
     pub number: Option<u64>,
     /// Write only the rows with these results, such as mismatch,in_doubt
     #[arg(long, value_name = "OUTCOME,…", value_delimiter = ',', value_parser = outcome)]
     pub only: Vec<Outcome>,
+    #[command(flatten)]
+    pub(crate) job: RunArgs,
 }
 
 /// Assumptions of a forecast.
@@ -354,7 +354,7 @@ pub(crate) struct StartArgs {
     /// Spend money without asking
     #[arg(short, long, env = "CEKNIK_YES", value_parser = yes_or_no)]
     pub(crate) yes: bool,
-    /// Who runs it, for the record in ledger and summary [default: the login name]
+    /// The name of who runs it, for the record in ledger and summary [default: the login name]
     #[arg(long, env = "CEKNIK_OPERATOR", value_name = "NAME")]
     pub(crate) operator: Option<String>,
 }

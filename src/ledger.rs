@@ -50,6 +50,7 @@ pub(crate) use nouns::{DAY_MS, HISTORY};
 pub use postgres::{Created, LedgerUrl};
 pub use record::{
     CallsInTime, MinuteOfCalls, PossibleCharge, RunQuery, RunRecord, StartNotes, StartRecord,
+    StartSums,
 };
 pub use status::{DayTotal, Doubt, ProgressNote, RunLine, Status, UnderWay, WorkerLine};
 pub use traits::{Facts, Journal, Ledger, Preview, ShowLedger};

@@ -182,6 +182,38 @@ fn answers_that_were_purged_are_said_to_be_gone() {
     assert_eq!(column("ck_outcome"), ["not_sent", "not_sent", "in_doubt", "not_sent"]);
     assert_eq!(column("ck_reason")[0], "purged");
     assert_eq!(column("ck_charged"), ["no", "no", "unknown", "no"]);
+    let status = |more: &[&str]| {
+        place.ceknik(&[&["status"][..], more, &LEDGER, &which].concat()).exits(0).stdout
+    };
+    assert!(status(&["1"]).contains("purged    3 more calls"));
+    let month = place.summary("out.csv")["start_began_at"].as_str().unwrap()[..7].to_owned();
+    let days = status(&["--month", &month, "--price", "1500", "--csv"]);
+    let purged: Vec<_> = days.lines().filter(|line| line.ends_with(",yes")).collect();
+    assert!(purged.len() == 1 && purged[0].contains(",3,2,0,IDR,1500,"), "{days}");
+}
+
+#[test]
+fn calls_without_an_answer_are_told_until_the_next_start() {
+    let place = Workspace::new();
+    let vendor = Vendor::start(&place, &[]);
+    // The second one never answers.
+    place.write("in.csv", people_csv([1, 11]));
+    let flags = [&LEDGER[..], &["-o", "out.csv"]].concat();
+    let arguments = run_arguments("in.csv", &vendor.base_url, &flags);
+    let mut running = Running::start(place.command(&arguments));
+    vendor.wait_for_more(2, &mut running);
+    running.kill();
+    let which = [&LEDGER[..], &["--base-url", &vendor.base_url]].concat();
+    let ceknik = |arguments: &[&str]| place.ceknik(&[arguments, &which].concat()).exits(0);
+    let open = "1 call without an answer";
+    let shown = ceknik(&["status", "1"]).stdout;
+    assert!(shown.contains(open), "{shown}");
+    ceknik(&["status", "--doubts", "-o", "ask.csv"]).says(open);
+    let month = ceknik(&["status", "1", "--json"]).stdout;
+    let month: Value = serde_json::from_str(&month).unwrap();
+    assert_eq!(month["unsettled"], 1);
+    let month = month["began_at"].as_str().unwrap()[..7].to_owned();
+    assert!(ceknik(&["status", "--month", &month]).stdout.contains(open));
 }
 
 #[test]
@@ -193,9 +225,16 @@ fn who_asks_for_another_form_is_told_of_the_export() {
         let flags = [&LEDGER[..], &["-o", output]].concat();
         place.run("in.csv", &vendor.base_url, &flags).exits(0).stderr
     };
-    let hint = "to get the results of run 1 in another form, with its charges: ceknik export";
+    let hint =
+        "to get the results of run 1 in another form, with its charges: ceknik export --run 1";
     assert!(!run("out.csv").contains(hint));
     assert!(run("out.xlsx").contains(hint));
+    // The run that gave the hint is the latest one of the file, and charged nothing.
+    let which = [&LEDGER[..], &["--base-url", &vendor.base_url]].concat();
+    let export = ["export", "in.csv", "--run", "1", "-o", "again.csv"];
+    place.ceknik(&[&export[..], &which].concat()).exits(0);
+    assert_eq!(place.column("again.csv", "ck_charged"), ["yes", "yes", "yes"]);
+    assert_eq!(place.read("again.csv"), place.read("out.csv"));
 }
 
 #[test]
@@ -323,6 +362,27 @@ fn the_sums_of_a_shared_ledger_are_the_same() {
     shared.ledger(&["export", "in.csv", "-o", "again.csv"]).exits(3);
     assert_eq!(shared.place.read("again.csv"), written);
     shared.ledger(&["export", "in.csv", "-o", "again.xlsx"]).exits(3);
+}
+
+/// The oldest worker writes the output, and another one has left before: the export is that of the
+/// writer, with what it knew.
+#[test]
+fn the_output_of_several_workers_is_made_again() {
+    let Some(shared) = Shared::new(&["--latency", "30ms"]) else { return };
+    shared.place.write("in.csv", many_people(120));
+    shared.place.write("one.csv", many_people(1));
+    let output = |name: &'static str| ["-o", name, "--concurrency", "4", "--price", "1500"];
+    let mut first = Running::start(shared.run_command("in.csv", &output("out.xlsx")));
+    shared.vendor.wait_for_more(8, &mut first);
+    let limit = [&output("other.xlsx")[..], &["--limit", "4"]].concat();
+    shared.run("in.csv", &limit).exits(13);
+    first.end().exits(0);
+    let written = fs::read(shared.place.path("out.xlsx")).unwrap();
+    // The helper's start has a higher number than the writer's, and knew less.
+    shared.run("one.csv", &["-o", "one.out.csv", "--reuse", "0"]).exits(0);
+    let told = shared.ledger(&["export", "in.csv", "-o", "again.xlsx"]).exits(0);
+    assert!(!told.stderr.contains("removed"), "{}", told.stderr);
+    assert_same(&fs::read(shared.place.path("again.xlsx")).unwrap(), &written, "several workers");
 }
 
 /// The canary: a customer whose NIK and name stand wherever a careless program would repeat them.

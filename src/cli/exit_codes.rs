@@ -41,11 +41,12 @@ pub(super) fn after_export() -> String {
         (ExitCode::SomeWithoutVerdict, ExitCode::SomeWithoutVerdict.meaning()),
         (ExitCode::Input, "the file is unusable, or the ledger has no run of it"),
         (ExitCode::Config, ExitCode::Config.meaning()),
-        (ExitCode::LedgerBusy, ExitCode::LedgerBusy.meaning()),
         (ExitCode::Storage, "the ledger cannot be read, or the output cannot be written"),
     ]);
     format!(
-        "All other flags of `ceknik run` are accepted too: the command line of a run, with `export` \
+        "The file is read as the run read it: the ledger recorded its sheet, its columns and its \
+         settings. A run of ceknik 0.1 did not record them: give the flags that it was given.\n\
+         All other flags of `ceknik run` are accepted too: the command line of a run, with `export` \
          in place of `run`, makes its output again.\n\n{codes}"
     )
 }

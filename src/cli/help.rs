@@ -61,9 +61,18 @@ const PLAN_IGNORES: [&str; 19] = [
     "no_progress",
 ];
 
-/// Flags of `run` that do not change the output of a run that has begun.
-const EXPORT_IGNORES: [&str; 25] = [
+/// Flags of `run` that do not change the output of a run that has begun, or that the run recorded.
+const EXPORT_IGNORES: [&str; 37] = [
     "join",
+    "encoding",
+    "sheet",
+    "delimiter",
+    "no_header",
+    "id_column",
+    "name_column",
+    "visible_rows",
+    "send_truncated",
+    "send_odd_dates",
     "summary",
     "body",
     "timeout",
@@ -73,6 +82,7 @@ const EXPORT_IGNORES: [&str; 25] = [
     "rate",
     "rate_max",
     "concurrency",
+    "max_attempts",
     "backoff",
     "max_outage",
     "deadline",
@@ -87,5 +97,7 @@ const EXPORT_IGNORES: [&str; 25] = [
     "in_doubt",
     "retry_refused",
     "force",
+    "operator",
+    "lock_wait",
     "no_progress",
 ];

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use jiff::civil::{Date, Time};
 
-use super::values::{duration, month, time_of_day};
+use super::values::{duration, month, run_number, time_of_day};
 use super::{AddressArgs, ConfigArgs, ZoneArgs};
 use crate::model::money::Currency;
 
@@ -71,7 +71,7 @@ pub struct StatusArgs {
     #[command(flatten)]
     pub(crate) zone: ZoneArgs,
     /// Show one run in full, by its number: starts, stops, pauses, cost, and what is left
-    #[arg(value_name = "RUN", conflicts_with_all = ["month", "doubts"])]
+    #[arg(value_name = "RUN", conflicts_with_all = ["month", "doubts"], value_parser = run_number)]
     pub run: Option<u64>,
     /// As JSON on standard output
     #[arg(long)]
@@ -98,9 +98,9 @@ pub(crate) struct MonthArgs {
     #[arg(long, requires = "month", conflicts_with = "json")]
     pub(crate) csv: bool,
     /// The time of day at which the vendor's billing day begins
-    #[arg(long, value_name = "HH:MM", default_value = "00:00", value_parser = time_of_day)]
+    #[arg(long, env = "CEKNIK_DAY_STARTS", value_name = "HH:MM", default_value = "00:00", value_parser = time_of_day)]
     pub(crate) day_starts: Time,
-    /// The price of one charged call, for runs that recorded none
+    /// The price of one charged call without tax, for runs that recorded none
     #[arg(long, env = "CEKNIK_PRICE", value_name = "AMOUNT")]
     pub(crate) price: Option<String>,
     /// Its currency
@@ -115,7 +115,7 @@ pub(crate) struct DoubtsArgs {
     /// Write the calls whose charge is not known to a CSV or a workbook
     #[arg(long, requires = "output", conflicts_with = "json")]
     pub(crate) doubts: bool,
-    /// Where they go: .xlsx, .csv, or another ending that `run` knows; `-` is standard output
+    /// The file of the list: .xlsx, .csv, or another ending that `run` knows; `-` is standard output
     #[arg(short, long, value_name = "FILE", requires = "doubts")]
     pub(crate) output: Option<PathBuf>,
     /// The customer file, which has the NIKs and names of these calls

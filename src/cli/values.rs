@@ -75,6 +75,12 @@ pub(crate) fn yes_or_no(text: &str) -> Result<bool, String> {
     }
 }
 
+/// Parses the number of a run.
+pub(super) fn run_number(text: &str) -> Result<u64, String> {
+    let number = text.parse::<u32>().map_err(|_| "not the number of a run".to_owned())?;
+    Ok(number.into())
+}
+
 /// Parses a month, and returns its first day.
 pub(super) fn month(text: &str) -> Result<Date, String> {
     let day = format!("{}-01", text.trim());

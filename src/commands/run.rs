@@ -227,10 +227,10 @@ impl Setting<'_> {
             return Ok(());
         }
         let earlier = ledger.find_record(&RunQuery::Identity(&opening.identity))?;
-        if let Some(RunId(id)) = earlier.map(|record| record.line.id) {
+        if let Some(RunId(id)) = earlier.map(|record| record.id) {
             self.screen.say(&format!(
                 "known      everything, from run {id} and others: this is a new run that charges nothing\n\
-                 \x20          to get the results of run {id} in another form, with its charges: ceknik export"
+                 \x20          to get the results of run {id} in another form, with its charges: ceknik export --run {id}"
             ));
         }
         Ok(())
@@ -328,7 +328,7 @@ fn end_of_start<L: Ledger>(run: &OpenRun, left: &mut SendingResult<L>) -> WallMs
         }
         RunRef::New { .. } | RunRef::Open(_) => None,
     };
-    let ended_at = finished.and_then(|record| record.last_ended()?.ended_at);
+    let ended_at = finished.and_then(|record| record.output_start()?.ended_at);
     ended_at.unwrap_or_else(|| ledger.time_of(now))
 }
 

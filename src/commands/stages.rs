@@ -12,12 +12,13 @@ use crate::error::{Error, hints};
 use crate::input::error::SheetError;
 use crate::input::form::Form;
 use crate::input::{self, Layout, Problem, Source};
-use crate::ledger::{Facts, FoundRun, Identity, StartNotes, StartRequest, StartRole};
+use crate::ledger::{Facts, FoundRun, Identity, RunRecord, StartNotes, StartRequest, StartRole};
 use crate::model::attempt::{PairKey, WallMs};
 use crate::model::exit_code::ExitCode;
 use crate::model::finding::Finding;
 use crate::model::funnel::Funnel;
 use crate::model::hex::hex;
+use crate::model::settings::Settings;
 use crate::model::stop::StopReason;
 use crate::passes::{FactsOf, Input, Known, PassError, Survey, fold_known, survey};
 use crate::rules::estimate::{Basis, Charges, Fit, History, Share};
@@ -56,8 +57,34 @@ pub(super) fn source_of(from: &InputFrom, folder: &Path) -> Result<Source, Error
     })
 }
 
+/// A customer file that is read as a run has noted.
+pub(super) struct ReadAsNoted {
+    pub(super) source: Source,
+    pub(super) layout: Layout,
+    pub(super) reading: input::ReadOptions,
+    /// Settings of the run; `None` if it has noted none.
+    pub(super) settings: Option<Settings>,
+}
+
+/// Reads a customer file as this run has noted. Without notes, the file is read with `otherwise`.
+pub(super) fn read_as_noted(
+    source: Source,
+    record: Option<&RunRecord>,
+    otherwise: &input::ReadOptions,
+    folder: &Path,
+) -> Result<ReadAsNoted, Error> {
+    let notes = record.and_then(RunRecord::notes);
+    let settings = notes.and_then(|notes| Settings::from_json(&notes.settings));
+    let noted = settings.as_ref();
+    let noted = noted.map(|settings| input::ReadOptions::as_noted(&settings.reading));
+    let reading = noted.unwrap_or_else(|| otherwise.clone());
+    let source = read_sheet(source, &reading, folder)?;
+    let layout = find_layout(&source, &reading)?;
+    Ok(ReadAsNoted { source, layout, reading, settings })
+}
+
 /// Replaces a workbook by the text of its sheet.
-pub(super) fn read_sheet(
+fn read_sheet(
     source: Source,
     reading: &input::ReadOptions,
     folder: &Path,

@@ -26,8 +26,9 @@ use crate::model::mask::mask_path;
 const DEFAULT_FILE: &str = "ceknik.toml";
 /// Largest size of the file in bytes. A larger file holds more than settings.
 const LARGEST: u64 = 1 << 20;
-/// Arguments that are not settings.
-const NOT_SETTINGS: [&str; 5] = ["input", "config", "json", "verbose", "help"];
+
+/// Flags with a variable that are not settings.
+const NOT_SETTINGS: [&str; 2] = ["config", "json"];
 
 /// Lines of a configuration file that set a flag.
 #[derive(Debug, Default)]
@@ -143,13 +144,16 @@ fn named(command: &clap::Command, arguments: &[OsString]) -> Option<PathBuf> {
     matches.try_get_one::<PathBuf>("config").ok().flatten().cloned()
 }
 
-/// Returns the flags of `run` and `plan` that are settings.
+/// Returns the flags that are settings: those with a variable.
 fn settings(command: &clap::Command) -> Vec<Arg> {
-    ["run", "plan"]
+    ["run", "plan", "status"]
         .into_iter()
         .filter_map(|name| command.find_subcommand(name))
         .flat_map(clap::Command::get_arguments)
-        .filter(|argument| argument.get_long().is_some_and(|name| !NOT_SETTINGS.contains(&name)))
+        .filter(|argument| {
+            argument.get_env().is_some()
+                && !argument.get_long().is_some_and(|name| NOT_SETTINGS.contains(&name))
+        })
         .cloned()
         .collect()
 }
@@ -181,7 +185,6 @@ fn with_defaults(command: clap::Command, defaults: &BTreeMap<String, String>) ->
     names.into_iter().filter(|name| name != "sandbox").fold(command, |command, name| {
         command.mut_subcommand(name, |sub| {
             sub.mut_args(|argument| {
-                // Each setting has a variable. A flag without one only has the name of a setting.
                 let setting = argument.get_long().filter(|_| argument.get_env().is_some());
                 let value = setting.and_then(|name| defaults.get(name));
                 let Some(value) = value.cloned() else { return argument };

@@ -1,4 +1,4 @@
-//! Who runs the program, for the record of a start.
+//! The operator: the person or account that runs the program, for the record of a start.
 
 use crate::model::mask::mask_digits;
 

@@ -1,4 +1,5 @@
-//! How a file was read, as a ledger keeps it, so that the file can be read in the same way again.
+//! Notes of the way in which a file was read, as a ledger keeps them, so that the file can be read in
+//! the same way again.
 //!
 //! Must hold: a file that is read by the notes of a run has the layout that the run found, whatever
 //! would be found today.

@@ -2,6 +2,7 @@
 //!
 //! Never: decides anything.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -15,9 +16,9 @@ use super::{
     AttemptDetail, Beat, CallsInTime, Facts, FoundRun, Journal, Ledger, LedgerError, LedgerName,
     News, OpenRun, Others, OwnAttempt, PossibleCharge, Preview, ProgressNote, Purgeable, Purged,
     Recorded, RunId, RunQuery, RunRecord, RunRef, ShowLedger, Slots, SlotsWish, Standing, StartEnd,
-    StartRequest, Status, Unrecorded,
+    StartRequest, StartSums, Status, Unrecorded,
 };
-use crate::model::attempt::{AttemptId, Batch, WallMs};
+use crate::model::attempt::{AttemptId, Batch, StartId, WallMs};
 use crate::rules::body::BodyKind;
 use crate::rules::estimate::History;
 use crate::rules::pair_key::PairHasher;
@@ -211,6 +212,10 @@ impl ShowLedger for AnyLedger {
 
     fn run_record(&self, run: RunId) -> Result<Option<RunRecord>, LedgerError> {
         pass_on!(self, ledger => ledger.run_record(run))
+    }
+
+    fn start_sums(&self, run: RunId) -> Result<BTreeMap<StartId, StartSums>, LedgerError> {
+        pass_on!(self, ledger => ledger.start_sums(run))
     }
 
     fn calls(&self, from: WallMs, to: WallMs) -> Result<CallsInTime, LedgerError> {

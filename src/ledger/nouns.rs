@@ -80,7 +80,7 @@ pub struct StartRequest {
     /// Rules that decide whether a pair is done, in words of this program. All workers of a run on a
     /// shared ledger have the same.
     pub rules: String,
-    /// What the start notes of itself.
+    /// Notes that the start makes of itself.
     pub notes: StartNotes,
 }
 
@@ -293,7 +293,7 @@ pub struct StartEnd {
     pub exit: ExitCode,
     /// Path of the output, masked, if the start wrote one to a file.
     pub output: Option<String>,
-    /// Summary of the start as JSON, if it wrote one.
+    /// Summary of the start as JSON.
     pub summary: Option<String>,
 }
 

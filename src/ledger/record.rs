@@ -5,14 +5,14 @@
 //! Never: contains a NIK, a name or a secret.
 
 use super::nouns::{FoundRun, Identity, RunId, RunRef};
-use super::status::{DayTotal, RunLine};
+use super::status::DayTotal;
 use crate::model::attempt::{AttemptId, PairKey, StartId, WallMs};
 use crate::model::class::Class;
 use crate::model::money::Tally;
 use crate::model::pause::Pause;
 use crate::model::texts::Texts;
 
-/// What a start notes of itself when it begins.
+/// Notes that a start makes of itself when it begins.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StartNotes {
     /// Settings that were in effect, as JSON.
@@ -42,23 +42,60 @@ pub struct StartRecord {
     pub stop: Option<String>,
     /// Exit code, if it ended.
     pub exit: Option<u8>,
-    /// What it noted when it began.
+    /// Its notes; `None` if an earlier version made the start.
     pub notes: Option<StartNotes>,
-    /// Summary that it wrote when it ended, as JSON.
+    /// Its summary when it ended, as JSON.
     pub summary: Option<String>,
-    /// Costs of its calls. Calls without a settlement are not counted.
-    pub tally: Tally,
-    /// Number of its attempts that gave a pair an end.
-    pub ended_pairs: u64,
     /// Its pauses, in their order.
     pub pauses: Vec<Pause>,
+}
+
+impl StartNotes {
+    /// Returns a number of the survey, by its JSON pointer.
+    pub fn survey_number(&self, pointer: &str) -> Option<u64> {
+        number_in(&self.survey, pointer)
+    }
+}
+
+impl StartRecord {
+    /// Returns a number of the summary, by its JSON pointer.
+    pub fn summary_number(&self, pointer: &str) -> Option<u64> {
+        number_in(self.summary.as_deref()?, pointer)
+    }
+}
+
+fn number_in(json: &str, pointer: &str) -> Option<u64> {
+    serde_json::from_str::<serde_json::Value>(json).ok()?.pointer(pointer)?.as_u64()
+}
+
+/// Sums over the attempts of one start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StartSums {
+    /// Costs of the attempts that are settled.
+    pub tally: Tally,
+    /// Number of attempts that gave a pair an end.
+    pub ended_pairs: u64,
+    /// Number of attempts that are not settled: calls in flight, or in doubt if the start is dead.
+    pub unsettled: u64,
 }
 
 /// A run that has begun, with all its starts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunRecord {
-    /// The run as [`super::Status`] lists it.
-    pub line: RunLine,
+    /// Number of the run.
+    pub id: RunId,
+    /// Name of the input, fit to be shown.
+    pub label: String,
+    /// Number of rows in the input.
+    pub rows: u64,
+    /// State: `open`, `finished` or `superseded`.
+    pub state: String,
+    /// Time at which the run began.
+    pub created_at: WallMs,
+    /// Time at which the run ended, if it has.
+    pub ended_at: Option<WallMs>,
+    /// Start that finished the run, where several starts can be under way at the same time.
+    pub finished_by: Option<StartId>,
     /// Identity of the run.
     pub identity: Identity,
     /// Time from which answers were young enough to be reused.
@@ -70,39 +107,44 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
-    /// Returns the record with these starts, and everything that follows from them.
-    pub(super) fn with_starts(mut self, starts: Vec<StartRecord>) -> Self {
-        self.line.starts = starts.len() as u64;
-        if let Some(last) = starts.last() {
-            (self.line.last_stop, self.line.last_exit) = (last.stop.clone(), last.exit);
-        }
-        self.line.tally = starts.iter().fold(Tally::default(), |sum, start| sum + start.tally);
-        Self { starts, ..self }
-    }
-
     /// Returns the run as it was left. A run that was superseded was left open.
     pub fn as_left(&self) -> FoundRun {
-        let RunLine { id, state, created_at, starts, last_exit, .. } = &self.line;
         FoundRun {
-            run: match state.as_str() {
-                "finished" => RunRef::finished(*id, *last_exit),
-                _ => RunRef::Open(*id),
+            run: match self.state.as_str() {
+                "finished" => RunRef::finished(self.id, self.exit()),
+                _ => RunRef::Open(self.id),
             },
-            earlier_starts: *starts,
-            created_at: *created_at,
+            earlier_starts: self.starts.len() as u64,
+            created_at: self.created_at,
             answers_since: self.answers_since,
             reask_since: self.reask_since,
         }
     }
 
-    /// Returns the latest start that has ended, which wrote the output that is there now.
-    pub fn last_ended(&self) -> Option<&StartRecord> {
-        self.starts.iter().rfind(|start| start.ended_at.is_some())
+    /// Returns the exit code of the start that made the output.
+    fn exit(&self) -> Option<u8> {
+        self.output_start()?.exit
     }
 
-    /// Returns what the latest start noted, of those that noted anything.
-    pub fn last_notes(&self) -> Option<&StartNotes> {
-        self.starts.iter().rev().find_map(|start| start.notes.as_ref())
+    /// Returns the start that made the output that is there now: the one that finished the run, or
+    /// else the one that ended last.
+    pub fn output_start(&self) -> Option<&StartRecord> {
+        let finished_by = self.starts.iter().find(|start| Some(start.id) == self.finished_by);
+        let ended = self.starts.iter().filter(|start| start.ended_at.is_some());
+        finished_by.or_else(|| ended.max_by_key(|start| (start.ended_at, start.id)))
+    }
+
+    /// Returns the number of calls of the run that its latest summary tells; 0 if there is none. The
+    /// ledger has fewer if answers were purged since.
+    pub fn calls_told(&self) -> u64 {
+        let told = |start: &StartRecord| start.summary_number("/spending/calls");
+        self.starts.iter().filter_map(told).max().unwrap_or_default()
+    }
+
+    /// Returns the notes of the start that made the output, or else the latest notes.
+    pub fn notes(&self) -> Option<&StartNotes> {
+        let of_output = self.output_start().and_then(|start| start.notes.as_ref());
+        of_output.or_else(|| self.starts.iter().rev().find_map(|start| start.notes.as_ref()))
     }
 }
 
@@ -137,13 +179,13 @@ pub struct MinuteOfCalls {
     pub run: RunId,
     /// The vendor's own time of the calls up to the minute, as it was written, if there is one.
     pub vendor_minute: Option<String>,
-    /// Begin of the minute in which they were answered or given up.
+    /// Begin of the minute in which they were answered, or sent if no answer came.
     pub at: WallMs,
     /// Costs of the calls.
     pub tally: Tally,
 }
 
-/// Calls of a time.
+/// Calls of a time. A call without an answer is at the time at which it was sent.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CallsInTime {
     /// Calls by minute, in no particular order.
@@ -151,6 +193,8 @@ pub struct CallsInTime {
     /// Calls of all days of which some calls were purged: only these calls, and only their days are
     /// known. Earliest day first.
     pub purged: Vec<DayTotal>,
+    /// Number of calls that are not settled: in flight, or in doubt if their start is dead.
+    pub unsettled: u64,
 }
 
 /// An attempt whose charge is unknown.

@@ -32,7 +32,7 @@ pub struct Status {
     pub days: Vec<DayTotal>,
     /// Limits of the vendor that the latest run has learned.
     pub learned: Option<Remembered>,
-    /// What is known of the vendor's clock.
+    /// Knowledge of the vendor's clock.
     pub vendor_clock: VendorClock,
 }
 

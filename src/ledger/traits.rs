@@ -4,6 +4,7 @@
 //!
 //! Never: names a storage.
 
+use std::collections::BTreeMap;
 use std::future::{Future, Pending, pending};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -14,10 +15,10 @@ use super::nouns::{
     AttemptDetail, FoundRun, OpenRun, OwnAttempt, Purgeable, Purged, Recorded, RunId, RunRef,
     Standing, StartEnd, StartRequest, Unrecorded,
 };
-use super::record::{CallsInTime, PossibleCharge, RunQuery, RunRecord};
+use super::record::{CallsInTime, PossibleCharge, RunQuery, RunRecord, StartSums};
 use super::status::{ProgressNote, Status};
 use super::workers::{Beat, News, Others, Slots, SlotsWish};
-use crate::model::attempt::{AttemptId, Batch, WallMs};
+use crate::model::attempt::{AttemptId, Batch, StartId, WallMs};
 use crate::rules::body::BodyKind;
 use crate::rules::estimate::History;
 use crate::rules::pair_key::PairHasher;
@@ -370,7 +371,11 @@ pub trait ShowLedger {
     /// Returns the record of a run; `None` if there is no such run.
     fn run_record(&self, run: RunId) -> Result<Option<RunRecord>, LedgerError>;
 
-    /// Returns the calls that were answered or given up from `from` on, and before `to`.
+    /// Returns the sums over the attempts of each start of a run.
+    fn start_sums(&self, run: RunId) -> Result<BTreeMap<StartId, StartSums>, LedgerError>;
+
+    /// Returns the calls from `from` on, and before `to`. A call is at the time at which it was
+    /// answered, or sent if no answer came.
     fn calls(&self, from: WallMs, to: WallMs) -> Result<CallsInTime, LedgerError>;
 
     /// Checks that the ledger contains everything that its witness recorded.

@@ -15,11 +15,11 @@ use super::money::{Currency, Price};
 #[serde(default)]
 #[expect(clippy::struct_excessive_bools, reason = "flags, as they were given")]
 pub struct Settings {
-    /// How the file was read.
+    /// Way in which the file was read.
     pub reading: Reading,
     /// True if the file was sent in spite of signs of damage.
     pub force: bool,
-    /// How requests were written: `json`, `form`, or `auto` if the run found out.
+    /// Form of the requests: `json`, `form`, or `auto` if the run found out.
     pub body: String,
     /// Calls per second that were asked for: a number, `auto` or `unlimited`.
     pub rate: String,
@@ -67,7 +67,7 @@ pub struct Settings {
     pub time_zone: String,
 }
 
-/// How a file was read: enough to read it in the same way again.
+/// Way in which a file was read: enough to read it in the same way again.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(clippy::struct_excessive_bools, reason = "flags, as they were given")]

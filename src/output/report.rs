@@ -42,6 +42,8 @@ pub struct RunReport {
     pub start: u64,
     /// Reason why this start stopped before the end of the run; `None` if the run is finished.
     pub stop: Option<StopReason>,
+    /// True if this start finishes the run, or an earlier start has finished it.
+    pub finishes_run: bool,
     /// Exit code of the command.
     pub exit: ExitCode,
     /// Output of this start; `None` if none was put in its place.
@@ -128,8 +130,8 @@ impl RunReport {
 
     /// Returns the time at which the run finished; `None` if it is to be continued.
     pub fn run_ended_at(&self) -> Option<WallMs> {
-        let has_finished = matches!(self.exit, ExitCode::Complete | ExitCode::SomeWithoutVerdict);
-        (self.stop.is_none() && has_finished).then_some(self.ended_at)
+        let is_done = matches!(self.exit, ExitCode::Complete | ExitCode::SomeWithoutVerdict);
+        (self.finishes_run && is_done).then_some(self.ended_at)
     }
 
     /// Returns the path of the output, fit to be shown, if it is in a file.
@@ -173,6 +175,7 @@ impl RunReport {
             starts: 1,
             start: 1,
             stop: None,
+            finishes_run: true,
             exit: ExitCode::Internal,
             output: None,
             written: None,

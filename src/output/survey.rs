@@ -13,7 +13,7 @@ use crate::model::finding::{Finding, FindingClass, Skipped, Spot};
 use crate::model::funnel::Funnel;
 use crate::model::row::RejectionCounts;
 
-/// What a survey has found out about a file, and what was planned for its rows.
+/// Result of the survey of a file, with the plan for its rows.
 #[derive(Debug)]
 pub struct SurveyRecord<'a> {
     /// Rows by what was planned for them.

@@ -9,6 +9,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::{SignedDuration, ToSpan};
 
 use crate::model::attempt::WallMs;
+use crate::model::zone::Zone;
 
 /// Most answers from which the offset is measured, counted back from the latest.
 pub(crate) const MOST_SAMPLES: u64 = 10_000;
@@ -33,7 +34,7 @@ pub struct ClockSample {
     pub answered_at: WallMs,
 }
 
-/// What is known of the vendor's clock.
+/// Knowledge of the vendor's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum VendorClock {
     /// Too few answers have a time of the vendor, or they do not agree.
@@ -106,26 +107,40 @@ impl VendorClock {
 }
 
 /// The cut between two billing days.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct BillingDays {
-    /// Offset from UTC of the clock by which calls without a time of the vendor are billed, in
-    /// milliseconds.
-    pub offset_ms: i64,
+    /// The vendor's clock, for calls without a time of the vendor.
+    pub clock: VendorClock,
+    /// Zone of these calls while the vendor's clock is not known.
+    pub zone: Zone,
     /// Time of day at which a billing day begins, in minutes after midnight.
     pub starts_at: u16,
 }
 
+/// Day on which the vendor bills a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BillingDay {
+    /// The day.
+    pub date: Date,
+    /// True if the day is that of the vendor's own time.
+    pub is_vendors: bool,
+}
+
 impl BillingDays {
-    /// Returns the billing day of a call: that of the vendor's own time, or else that of its answer
-    /// in the vendor's clock.
-    pub fn day_of(self, handle_time: Option<&str>, answered_at: WallMs) -> Option<Date> {
-        let there = handle_time.and_then(vendor_time).or_else(|| {
-            let at = answered_at.0.checked_add(self.offset_ms)?;
-            DateTime::constant(1970, 1, 1, 0, 0, 0, 0)
-                .checked_add(SignedDuration::from_millis(at))
-                .ok()
-        })?;
-        there.checked_sub(i64::from(self.starts_at).minutes()).ok().map(DateTime::date)
+    /// Returns the billing day of a call: that of the vendor's own time, or else that of `at` by the
+    /// vendor's clock. Returns `None` for a time out of range.
+    pub fn day_of(&self, handle_time: Option<&str>, at: WallMs) -> Option<BillingDay> {
+        let there = handle_time.and_then(vendor_time);
+        let is_vendors = there.is_some();
+        let there = there.or_else(|| self.local_time(at))?;
+        let date = there.checked_sub(i64::from(self.starts_at).minutes()).ok()?.date();
+        Some(BillingDay { date, is_vendors })
+    }
+
+    fn local_time(&self, at: WallMs) -> Option<DateTime> {
+        let offset = self.clock.offset_ms().unwrap_or_else(|| self.zone.offset_ms(at));
+        let local = SignedDuration::from_millis(at.0.checked_add(offset)?);
+        DateTime::constant(1970, 1, 1, 0, 0, 0, 0).checked_add(local).ok()
     }
 }
 
@@ -178,20 +193,28 @@ mod tests {
 
     #[test]
     fn billing_days() {
-        let midnight = BillingDays { offset_ms: 7 * 3_600_000, starts_at: 0 };
-        let afternoon = BillingDays { starts_at: 15 * 60, ..midnight };
+        let clock = VendorClock::Offset(7 * 60);
+        let midnight = BillingDays { clock, zone: Zone::utc(), starts_at: 0 };
+        let afternoon = BillingDays { starts_at: 15 * 60, ..midnight.clone() };
+        let zone = Zone::parse("Europe/Berlin").unwrap();
+        let unknown = BillingDays { clock: VendorClock::Unknown, zone, starts_at: 0 };
         let at = WallMs(1_751_392_740_000); // 2025-07-01 17:59 UTC
         for (days, handle_time, day) in [
-            (midnight, Some("2025-07-01 23:59"), "2025-07-01"),
-            (midnight, Some("2025-07-01 23:59:59.9"), "2025-07-01"),
-            (midnight, None, "2025-07-02"),
-            (midnight, Some("?"), "2025-07-02"),
-            (afternoon, Some("2025-07-01 14:59"), "2025-06-30"),
-            (afternoon, Some("2025-07-01 15:00"), "2025-07-01"),
-            (afternoon, None, "2025-07-01"),
+            (&midnight, Some("2025-07-01 23:59"), "2025-07-01"),
+            (&midnight, Some("2025-07-01 23:59:59.9"), "2025-07-01"),
+            (&midnight, None, "2025-07-02"),
+            (&midnight, Some("?"), "2025-07-02"),
+            (&afternoon, Some("2025-07-01 14:59"), "2025-06-30"),
+            (&afternoon, Some("2025-07-01 15:00"), "2025-07-01"),
+            (&afternoon, None, "2025-07-01"),
         ] {
-            let found = days.day_of(handle_time, at).map(|day| day.to_string());
-            assert_eq!(found.as_deref(), Some(day), "{handle_time:?}");
+            let found = days.day_of(handle_time, at).unwrap();
+            assert_eq!(found.date.to_string(), day, "{handle_time:?}");
+            assert_eq!(found.is_vendors, handle_time.is_some_and(|time| time != "?"));
+        }
+        // The clocks of the zone changed on 2026-10-25: the offset is that of each call.
+        for (at, day) in [(1_792_969_140_000, "2026-10-25"), (1_791_757_740_000, "2026-10-12")] {
+            assert_eq!(unknown.day_of(None, WallMs(at)).unwrap().date.to_string(), day);
         }
         assert_eq!(midnight.day_of(None, WallMs(i64::MAX)), None);
     }

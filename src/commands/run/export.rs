@@ -18,12 +18,12 @@ use super::{notes, stop_if_changed};
 use crate::cli::ExportArgs;
 use crate::clock;
 use crate::commands::last_words::say_last_words;
-use crate::commands::stages::{ReuseRules, find_layout, fold, opening, read_sheet, source_of};
+use crate::commands::stages::{ReadAsNoted, ReuseRules, fold, opening, read_as_noted, source_of};
 use crate::commands::{internal, interrupted, preamble};
 use crate::config::{Destination, Origins, Reuse, RunConfig};
 use crate::engine::{Dispatcher, RunState};
 use crate::error::Error;
-use crate::input::{ReadOptions, Source};
+use crate::input::Source;
 use crate::ledger::{
     self, Facts, FoundRun, Identity, OpenRun, Preview, RunId, RunQuery, RunRecord, RunRef,
 };
@@ -75,12 +75,9 @@ fn make_again(config: &RunConfig, wanted: Wanted<'_>, screen: &Screen) -> Result
     let source = source_of(&job.input, &spool)?.with_sha256()?;
     let preview = ledger::preview(&job.ledger)?;
     let noted = noted_run(&preview, wanted.number, source.sha256())?;
-    let settings = noted.as_ref().and_then(recorded_settings);
-    let reading = settings.as_ref().map(|settings| ReadOptions::as_noted(&settings.reading));
-    let reading = reading.unwrap_or_else(|| job.reading.clone());
-    let source = read_sheet(source, &reading, &spool)?;
+    let ReadAsNoted { source, layout, reading, settings } =
+        read_as_noted(source, noted.as_ref(), &job.reading, &spool)?;
     let destination = destination(config, &source)?;
-    let layout = find_layout(&source, &reading)?;
     destination.check_fits(&layout)?;
     screen.say(&preamble::layout(&source, &layout));
     let asked = screen.clone();
@@ -97,7 +94,7 @@ fn make_again(config: &RunConfig, wanted: Wanted<'_>, screen: &Screen) -> Result
     let once = job.once.as_deref();
     let identity = opening(&input, &surveyed, &job.reuse, once, "", clock::now()).identity;
     let record = same_run(&preview, noted, &identity, wanted.number)?;
-    screen.set_run(record.line.id.0);
+    screen.set_run(record.id.0);
     screen.say(&describe(&record));
     let export = Export {
         config,
@@ -151,11 +148,6 @@ fn noted_run(
         (None, Some(_)) => Err(no_run(number)),
         (record, _) => Ok(record),
     }
-}
-
-/// Returns the settings that the latest start of a run has noted.
-fn recorded_settings(record: &RunRecord) -> Option<Settings> {
-    Settings::from_json(&record.last_notes()?.settings)
 }
 
 /// Checks that the run is one of this identity. An identity with a name is that of one run alone;
@@ -222,7 +214,7 @@ impl Export<'_> {
             reuse: &reuse,
             retry: &retry,
             now: clock::now(),
-            of: FactsOf::LastOutput(record.line.id),
+            of: FactsOf::LastOutput(record.id),
             is_shared: job.ledger.name().is_shared(),
         };
         let is_stopped = || interrupts.count() > 0;
@@ -254,7 +246,10 @@ impl Export<'_> {
         report.seconds = self.begun.elapsed().as_secs_f64();
         // What stopped the run does not stop the export.
         report.stop = None;
-        Ok((state, (report, known.removed)))
+        // A run that was left open has pairs that were never sent, too: only the sums tell.
+        let removed = record.calls_told().saturating_sub(known.run.tally.calls);
+        let removed = known.removed.max(removed);
+        Ok((state, (report, removed)))
     }
 
     /// Returns the report of the run as it was when its output was made last.
@@ -267,18 +262,19 @@ impl Export<'_> {
         state: &RunState,
     ) -> RunReport {
         let Self { config, settings, record, begun, .. } = self;
-        let last = record.last_ended().or(record.starts.last());
-        let began_at = last.map_or(record.line.created_at, |start| start.began_at);
+        let last = record.output_start().or(record.starts.last());
+        let began_at = last.map_or(record.created_at, |start| start.began_at);
         let ended_at = last.and_then(|start| start.ended_at).unwrap_or(began_at);
         let stop = last.and_then(|start| start.stop.as_deref()).and_then(StopReason::of_name);
-        let run = OpenRun { id: record.line.id, start: StartId(0), began_at, found };
+        let run = OpenRun { id: record.id, start: StartId(0), began_at, found };
         let (begun, run) = (*begun, &run);
         let facts = StartFacts { config, settings, input, surveyed, funnel, run, begun };
         let mut report = facts.report(state, stop, Duration::ZERO, ended_at);
-        report.input.clone_from(&record.line.label);
-        report.starts = record.line.starts;
-        report.start = record.line.starts;
-        if record.last_notes().is_some() {
+        report.input.clone_from(&record.label);
+        report.starts = record.starts.len() as u64;
+        report.start = report.starts;
+        report.finishes_run = record.state == "finished";
+        if record.notes().is_some() {
             report.spending.price = settings.price();
             report.zone = Zone::parse(&settings.time_zone).unwrap_or(report.zone);
         }
@@ -287,8 +283,8 @@ impl Export<'_> {
 
     /// Tells what may differ from what the run wrote.
     fn say_differences(&self, removed: u64, screen: &Screen) {
-        let (RunId(id), ours) = (self.record.line.id, env!("CARGO_PKG_VERSION"));
-        let by = match self.record.last_notes() {
+        let (RunId(id), ours) = (self.record.id, env!("CARGO_PKG_VERSION"));
+        let by = match self.record.notes() {
             Some(notes) if notes.version == ours => None,
             Some(notes) => Some(format!("ceknik {}", notes.version)),
             None => Some("an older ceknik, which did not record how it read the file".to_owned()),
@@ -301,14 +297,14 @@ impl Export<'_> {
         if removed > 0 {
             let pairs = count(removed, "answer");
             screen.note(&format!(
-                "{pairs} of run {id} were removed since (ceknik purge): their rows are not_sent, with the reason purged"
+                "{pairs} of run {id} were removed since (ceknik purge): their rows are not_sent"
             ));
         }
     }
 }
 
 fn describe(record: &RunRecord) -> String {
-    let RunId(id) = record.line.id;
+    let RunId(id) = record.id;
     match record.as_left().run {
         RunRef::Open(_) => {
             format!("export     run {id}, which is not finished: some rows may have no answer yet")

@@ -177,6 +177,7 @@ pub(crate) fn finish<L: Ledger>(
 ) -> EndedStart {
     let SendingResult { state, mut ledger, ended } = left;
     let is_over = matches!(ended, Ended::StorageFailed(_) | Ended::FinishedBefore);
+    report.finishes_run = matches!(ended, Ended::Finished | Ended::FinishedBefore);
     let made = match (&ended, &mut ledger) {
         // An older output is not replaced: the rows of the input are no longer those that were
         // answered, or the answers are lost with the ledger.

@@ -1,5 +1,5 @@
-//! What a start notes of itself in the ledger: its settings, the result of the survey, the program
-//! and who runs it.
+//! The notes that a start makes of itself in the ledger: its settings, the result of the survey, the
+//! program and its operator.
 //!
 //! Never: notes a NIK, a name, a secret, a header or the name of a sheet.
 
@@ -56,7 +56,7 @@ pub(super) fn settings(
     }
 }
 
-/// Returns everything that a start notes when it begins.
+/// Returns all notes of a start that begins.
 pub(super) fn notes(
     settings: &Settings,
     operator: &str,

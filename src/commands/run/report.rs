@@ -52,6 +52,7 @@ impl StartFacts<'_> {
             starts: run.found.starts(),
             start: run.found.starts(),
             stop,
+            finishes_run: false,
             exit: ExitCode::Internal,
             output: None,
             written: None,

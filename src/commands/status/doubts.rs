@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::cli::DoubtsArgs;
-use crate::commands::stages::{find_layout, read_sheet, source_of};
+use crate::commands::stages::{ReadAsNoted, read_as_noted, source_of};
 use crate::config::{InputFrom, form_of_output};
 use crate::error::Error;
 use crate::fs::AtomicFile;
@@ -19,7 +19,6 @@ use crate::ledger::{self, LedgerError, Location, PossibleCharge, Preview, RunQue
 use crate::model::attempt::PairKey;
 use crate::model::exit_code::ExitCode;
 use crate::model::mask::mask_path;
-use crate::model::settings::Settings;
 use crate::model::texts::{Text, Texts};
 use crate::model::zone::Zone;
 use crate::output::{Dialect, Format, Table, TableColumn, count, in_words};
@@ -61,9 +60,9 @@ pub(super) fn write(
     let possible = preview.read(|facts| {
         let mut possible = Vec::new();
         facts.visit_possible(&mut |charge| possible.push(charge))?;
-        Ok::<_, LedgerError>(possible)
+        Ok::<_, LedgerError>((possible, facts.unsettled()?))
     })?;
-    let possible = possible.ok_or_else(|| LedgerError::Missing(location.name()))?;
+    let (possible, unsettled) = possible.ok_or_else(|| LedgerError::Missing(location.name()))?;
     let wanted: HashSet<PairKey> = possible.iter().map(|charge| charge.pair).collect();
     let subjects = match &args.input {
         Some(path) => Some(find_subjects(path, &preview, &wanted, &destination.folder())?),
@@ -81,6 +80,12 @@ pub(super) fn write(
     if others > 0 {
         let others = count(others, "more call");
         screen.note(&format!("{others} whose charge is not known: not in this file"));
+    }
+    if unsettled > 0 {
+        let calls = count(unsettled, "call");
+        screen.note(&format!(
+            "{calls} without an answer: under way, or in doubt at the next start; not in the list yet"
+        ));
     }
     if args.input.is_none() && listed > 0 {
         screen.note("the list has no NIK and no name: name their file with --input FILE");
@@ -155,12 +160,8 @@ fn find_subjects(
     let source = source_of(&from, folder)?.with_sha256()?;
     let query = RunQuery::Input(source.sha256());
     let record = preview.read(|facts| facts.find_record(&query))?.flatten();
-    let notes = record.as_ref().and_then(|record| record.last_notes());
-    let settings = notes.and_then(|notes| Settings::from_json(&notes.settings));
-    let reading = settings.map(|settings| ReadOptions::as_noted(&settings.reading));
-    let reading = reading.unwrap_or_default();
-    let source = read_sheet(source, &reading, folder)?;
-    let layout = find_layout(&source, &reading)?;
+    let ReadAsNoted { source, layout, reading, .. } =
+        read_as_noted(source, record.as_ref(), &ReadOptions::default(), folder)?;
     let input = Input::new(source, layout, reading, preview.hasher());
     Ok(subjects_of(&input, wanted, &|| false)?)
 }

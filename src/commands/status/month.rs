@@ -33,18 +33,22 @@ const MARGIN_DAYS: i64 = 3;
 struct Month {
     first: Date,
     days: BillingDays,
-    /// Description of the clock of calls without a time of the vendor.
-    clock: String,
-    /// Calls by day and price; days without calls are left out.
-    lines: BTreeMap<(Date, PriceKey), Line>,
-    /// Number of calls whose answers were purged: only their days are known, of another clock.
-    purged: u64,
+    /// Calls by day and kind; days without calls are left out.
+    lines: BTreeMap<(Date, LineKey), Line>,
     /// Number of calls without a time of the vendor.
     without_time: u64,
+    /// Number of calls that are not settled.
+    unsettled: u64,
 }
 
-/// Currency and price, by which the calls of a day are kept apart; `None` for calls without a price.
-type PriceKey = Option<(String, u64)>;
+/// Kind of calls, by which the calls of a day are kept apart.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct LineKey {
+    /// True for calls whose answers were purged. Only their days are known, of another clock.
+    is_purged: bool,
+    /// Currency and price; `None` for calls without a price.
+    price: Option<(String, u64)>,
+}
 
 /// Calls of one day at one price.
 #[derive(Debug, Clone, Default)]
@@ -68,21 +72,13 @@ pub(super) fn show(
     let (from, to) = times_around(first);
     let vendor_clock = ledger.vendor_clock()?;
     let starts_at = flags.day_starts.hour() as u16 * 60 + flags.day_starts.minute() as u16;
-    let offset_ms = vendor_clock.offset_ms().unwrap_or_else(|| zone.offset_ms(from));
-    let days = BillingDays { offset_ms, starts_at };
-    let clock = match vendor_clock.name() {
-        Some(offset) => format!("UTC{offset}, the vendor's clock"),
-        None => format!(
-            "UTC{}, because the vendor's clock is not known (--time-zone)",
-            zone.show(from, "%:z")
-        ),
-    };
+    let days = BillingDays { clock: vendor_clock, zone: zone.clone(), starts_at };
     let calls = ledger.calls(from, to)?;
     let prices = prices_of(ledger, &calls)?;
     let price = |start| prices.get(&start).cloned().flatten().or_else(|| given.clone());
-    let month = Month::of(first, days, clock, &calls, price, given.as_ref());
+    let month = Month::of(first, days, &calls, price, given.as_ref());
     match (args.json, flags.csv) {
-        (true, _) => to_json(&month.as_json(vendor_clock.name())),
+        (true, _) => to_json(&month.as_json()),
         (false, true) => month.as_csv(),
         (false, false) => Ok(month.as_text()),
     }
@@ -119,63 +115,73 @@ impl Month {
     fn of(
         first: Date,
         days: BillingDays,
-        clock: String,
         calls: &CallsInTime,
         price: impl Fn(StartId) -> Option<Price>,
         given: Option<&Price>,
     ) -> Self {
-        let mut month =
-            Self { first, days, clock, lines: BTreeMap::new(), purged: 0, without_time: 0 };
+        let (lines, unsettled) = (BTreeMap::new(), calls.unsettled);
+        let mut month = Self { first, days, lines, without_time: 0, unsettled };
         for minute in &calls.minutes {
-            let day = days.day_of(minute.vendor_minute.as_deref(), minute.at);
-            let Some(day) = day.filter(|day| month.has(*day)) else { continue };
-            if minute.vendor_minute.is_none() {
+            let day = month.days.day_of(minute.vendor_minute.as_deref(), minute.at);
+            let Some(day) = day.filter(|day| month.has(day.date)) else { continue };
+            if !day.is_vendors {
                 month.without_time += minute.tally.calls;
             }
-            month.add(day, &minute.tally, price(minute.start));
+            month.add(day.date, &minute.tally, price(minute.start), false);
         }
         for total in &calls.purged {
             let day = date(total.day).parse().ok().filter(|day| month.has(*day));
             if let Some(day) = day {
-                month.purged += total.tally.calls;
-                month.add(day, &total.tally, given.cloned());
+                month.add(day, &total.tally, given.cloned(), true);
             }
         }
         month
+    }
+
+    /// Describes the clock of calls without a time of the vendor.
+    fn clock(&self) -> String {
+        match self.days.clock.name() {
+            Some(offset) => format!("UTC{offset}, the vendor's clock"),
+            None => {
+                let zone = self.days.zone.name(times_around(self.first).0);
+                format!("{zone}, because the vendor's clock is not known (--time-zone)")
+            }
+        }
     }
 
     fn has(&self, day: Date) -> bool {
         (day.year(), day.month()) == (self.first.year(), self.first.month())
     }
 
-    fn add(&mut self, day: Date, tally: &Tally, price: Option<Price>) {
+    fn add(&mut self, day: Date, tally: &Tally, price: Option<Price>, is_purged: bool) {
         // What was never sent is on no invoice.
         if tally.calls == 0 {
             return;
         }
-        let key = price.as_ref().map(|price| (price.currency.code().to_owned(), price.per_call));
+        let of = |price: &Price| (price.currency.code().to_owned(), price.per_call);
+        let key = LineKey { is_purged, price: price.as_ref().map(of) };
         let line = self.lines.entry((day, key)).or_default();
         line.tally = line.tally + *tally;
         line.price = price;
     }
 
-    /// Returns the sum of all days for each price.
-    fn totals(&self) -> Vec<Line> {
-        let mut totals: BTreeMap<&PriceKey, Line> = BTreeMap::new();
+    /// Returns the sum of all days for each kind of calls.
+    fn totals(&self) -> Vec<(&LineKey, Line)> {
+        let mut totals: BTreeMap<&LineKey, Line> = BTreeMap::new();
         for ((_, key), line) in &self.lines {
             let total = totals.entry(key).or_default();
             total.tally = total.tally + line.tally;
             total.price.clone_from(&line.price);
         }
-        totals.into_values().collect()
+        totals.into_iter().collect()
     }
 
     fn name(&self) -> String {
         self.first.strftime("%Y-%m").to_string()
     }
 
-    fn as_json(&self, vendor_clock: Option<String>) -> Value {
-        let figures = |line: &Line| {
+    fn as_json(&self) -> Value {
+        let figures = |key: &LineKey, line: &Line| {
             let amount = |calls| line.price.as_ref().map(|price| price.of(calls));
             json!({
                 "calls": line.tally.calls, "charged": line.tally.confirmed,
@@ -183,11 +189,11 @@ impl Month {
                 "currency": line.price.as_ref().map(|price| price.currency.code()),
                 "price": line.price.as_ref().map(|price| price.per_call),
                 "owed_at_least": amount(line.tally.at_least()),
-                "owed_at_most": amount(line.tally.at_most()),
+                "owed_at_most": amount(line.tally.at_most()), "purged": key.is_purged,
             })
         };
-        let day = |((day, _), line): (&(Date, PriceKey), &Line)| {
-            let mut shown = figures(line);
+        let day = |((day, key), line): (&(Date, LineKey), &Line)| {
+            let mut shown = figures(key, line);
             if let Some(fields) = shown.as_object_mut() {
                 fields.insert("day".to_owned(), day.to_string().into());
             }
@@ -195,11 +201,11 @@ impl Month {
         };
         let starts_at = i64::from(self.days.starts_at);
         json!({
-            "version": VERSION, "month": self.name(), "vendor_clock": vendor_clock,
+            "version": VERSION, "month": self.name(), "vendor_clock": self.days.clock.name(),
             "day_starts": format!("{:02}:{:02}", starts_at / 60, starts_at % 60),
             "days": self.lines.iter().map(day).collect::<Vec<_>>(),
-            "totals": self.totals().iter().map(figures).collect::<Vec<_>>(),
-            "calls_without_a_time": self.without_time, "purged_calls": self.purged,
+            "totals": self.totals().iter().map(|(key, line)| figures(key, line)).collect::<Vec<_>>(),
+            "calls_without_a_time": self.without_time, "unsettled": self.unsettled,
         })
     }
 
@@ -214,9 +220,10 @@ impl Month {
             "price",
             "owed_at_least",
             "owed_at_most",
+            "purged",
         ];
         let mut written = csv.write_record(head);
-        for ((day, _), Line { tally, price }) in &self.lines {
+        for ((day, key), Line { tally, price }) in &self.lines {
             let plain = |calls| price.as_ref().map(|price| price.plain(calls)).unwrap_or_default();
             written = written.and_then(|()| {
                 csv.write_record([
@@ -228,6 +235,7 @@ impl Month {
                     plain(1),
                     plain(tally.at_least()),
                     plain(tally.at_most()),
+                    if key.is_purged { "yes" } else { "no" }.to_owned(),
                 ])
             });
         }
@@ -244,7 +252,7 @@ impl Month {
         let mut text = format!(
             "month  {}, by billing day ({})\n\n{:<10}  {:>9}  {:>9}  {:>9}  {:>16}  {:>16}\n",
             self.name(),
-            self.clock,
+            self.clock(),
             "day",
             "calls",
             "charged",
@@ -252,38 +260,45 @@ impl Month {
             "at least",
             "at most"
         );
-        let row = |name: &str, Line { tally, price }: &Line| {
+        let row = |name: &str, key: &LineKey, Line { tally, price }: &Line| {
             let [calls, charged, possible] = sums(tally);
             let show =
                 |calls| price.as_ref().map_or_else(|| "no price".to_owned(), |p| p.show(calls));
             let (least, most) = (show(tally.at_least()), show(tally.at_most()));
+            let mark = if key.is_purged { " *" } else { "" };
             format!(
-                "{name:<10}  {calls:>9}  {charged:>9}  {possible:>9}  {least:>16}  {most:>16}\n"
+                "{name:<10}  {calls:>9}  {charged:>9}  {possible:>9}  {least:>16}  {most:>16}{mark}\n"
             )
         };
-        for ((day, _), line) in &self.lines {
-            text += &row(&day.to_string(), line);
+        for ((day, key), line) in &self.lines {
+            text += &row(&day.to_string(), key, line);
         }
         let totals = self.totals();
-        if totals.is_empty() {
-            return text + "no calls\n";
+        text += if totals.is_empty() { "no calls\n" } else { "\n" };
+        for (key, total) in &totals {
+            text += &row("all", key, total);
         }
-        text += "\n";
-        for total in &totals {
-            text += &row("all", total);
+        text += &self.notes(&totals);
+        text
+    }
+
+    /// Returns the notes below the table.
+    fn notes(&self, totals: &[(&LineKey, Line)]) -> String {
+        let mut text = String::new();
+        if self.unsettled > 0 {
+            let calls = count(self.unsettled, "call");
+            text +=
+                &format!("\n{calls} without an answer: under way, or in doubt at the next start\n");
         }
         if self.without_time > 0 {
             let calls = count(self.without_time, "call");
             text += &format!("\n{calls} without a time of the vendor: by the clock above\n");
         }
-        if self.purged > 0 {
-            let calls = count(self.purged, "call");
-            text += &format!(
-                "\n{calls} whose answers were removed (ceknik purge): by the days of that time, at --price\n"
-            );
+        if totals.iter().any(|(key, _)| key.is_purged) {
+            text += "\n* answers that were removed since (ceknik purge): by the days of that time, at --price\n";
         }
-        if totals.iter().any(|total| total.price.is_none() && total.tally.at_most() > 0) {
-            text += "\nsome starts recorded no price: give it with --price\n";
+        if totals.iter().any(|(_, total)| total.price.is_none() && total.tally.at_most() > 0) {
+            text += "\nno price was recorded for some calls: give it with --price\n";
         }
         text
     }

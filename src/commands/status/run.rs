@@ -1,16 +1,18 @@
 //! `ceknik status RUN`: one run in full, with its starts, stops and pauses, its cost at the recorded
 //! prices, and what is left.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::{stamp, to_json};
 use crate::error::Error;
-use crate::ledger::{RunId, RunRecord, ShowLedger, StartRecord};
-use crate::model::attempt::WallMs;
+use crate::ledger::{RunId, RunRecord, ShowLedger, StartRecord, StartSums};
+use crate::model::attempt::{StartId, WallMs};
 use crate::model::costs::Costs;
 use crate::model::exit_code::ExitCode;
 use crate::model::mask::mask_digits;
-use crate::model::money::{Price, number};
+use crate::model::money::{Price, Tally, number};
 use crate::model::pause::Pause;
 use crate::model::settings::Settings;
 use crate::model::zone::Zone;
@@ -18,6 +20,8 @@ use crate::output::count;
 
 /// Version of the shape as JSON.
 const VERSION: u32 = 1;
+/// Form of a time for people.
+const SECONDS: &str = "%F %H:%M:%S";
 /// Largest number of pauses of a start that are listed for people.
 const SHOWN_PAUSES: usize = 10;
 
@@ -37,22 +41,20 @@ enum Left {
 }
 
 impl Left {
-    fn of(record: &RunRecord) -> Self {
-        match record.line.state.as_str() {
+    fn of(shown: &Shown) -> Self {
+        let record = &shown.record;
+        match record.state.as_str() {
             "finished" => return Self::Nothing,
             "superseded" => return Self::TakenOver,
             _ => {}
         }
         let Some(last) = record.starts.last() else { return Self::Unknown };
-        let of = |text: &str, path: &str| {
-            let json: Value = serde_json::from_str(text).ok()?;
-            json.pointer(path)?.as_u64()
-        };
-        let rows = last.summary.as_deref().and_then(|text| of(text, "/outcomes/not_sent"));
-        let planned = last.notes.as_ref().and_then(|notes| of(&notes.survey, "/funnel/to_send"));
+        let ended_pairs = shown.sums_of(last).ended_pairs;
+        let rows = last.summary_number("/outcomes/not_sent");
+        let planned = last.notes.as_ref().and_then(|notes| notes.survey_number("/funnel/to_send"));
         match (rows, planned) {
             (Some(rows), _) => Self::Rows(rows),
-            (None, Some(pairs)) => Self::Pairs(pairs.saturating_sub(last.ended_pairs)),
+            (None, Some(pairs)) => Self::Pairs(pairs.saturating_sub(ended_pairs)),
             (None, None) => Self::Unknown,
         }
     }
@@ -105,21 +107,50 @@ pub(super) fn show(
         let what = format!("the ledger has no run {}", run.0);
         Error::new(ExitCode::Input, what, "`ceknik status --all` lists its runs")
     })?;
+    let shown = Shown { sums: ledger.start_sums(run)?, record };
     match json {
-        true => to_json(&as_json(&record, zone)),
-        false => Ok(as_text(&record, zone)),
+        true => to_json(&as_json(&shown, zone)),
+        false => Ok(as_text(&shown, zone)),
     }
 }
 
-fn costs_of(record: &RunRecord) -> Costs {
-    let mut costs = Costs::default();
-    record.starts.iter().for_each(|start| costs.add(&start.tally, price_of(start).as_ref()));
-    costs
+/// A run with the sums over its attempts.
+struct Shown {
+    record: RunRecord,
+    sums: BTreeMap<StartId, StartSums>,
 }
 
-fn as_json(record: &RunRecord, zone: &Zone) -> Value {
+impl Shown {
+    fn sums_of(&self, start: &StartRecord) -> StartSums {
+        self.sums.get(&start.id).copied().unwrap_or_default()
+    }
+
+    fn tally(&self) -> Tally {
+        self.sums.values().fold(Tally::default(), |sum, of_start| sum + of_start.tally)
+    }
+
+    fn unsettled(&self) -> u64 {
+        self.sums.values().map(|of_start| of_start.unsettled).sum()
+    }
+
+    fn costs(&self) -> Costs {
+        let mut costs = Costs::default();
+        for start in &self.record.starts {
+            costs.add(&self.sums_of(start).tally, price_of(start).as_ref());
+        }
+        costs
+    }
+
+    /// Returns the number of calls whose answers were removed since (`ceknik purge`), as far as the
+    /// summaries tell.
+    fn purged(&self) -> u64 {
+        self.record.calls_told().saturating_sub(self.tally().calls)
+    }
+}
+
+fn as_json(shown: &Shown, zone: &Zone) -> Value {
     let stamp = |at| stamp(at, zone);
-    let line = &record.line;
+    let Shown { record, .. } = shown;
     let parsed = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
     let pause = |pause: &Pause| {
         json!({
@@ -128,21 +159,21 @@ fn as_json(record: &RunRecord, zone: &Zone) -> Value {
         })
     };
     let start = |(n, start): (usize, &StartRecord)| {
-        let notes = start.notes.as_ref();
+        let (notes, sums) = (start.notes.as_ref(), shown.sums_of(start));
         json!({
             "start": n + 1, "host": start.host, "began_at": stamp(start.began_at),
             "ended_at": start.ended_at.map(stamp), "stop": start.stop, "exit": start.exit,
             "program_version": notes.map(|notes| &notes.version),
             "operator": notes.map(|notes| &notes.operator),
             "input_sha256": notes.map(|notes| &notes.input_sha256),
-            "tally": start.tally,
+            "tally": sums.tally, "unsettled": sums.unsettled,
             "pauses": start.pauses.iter().map(pause).collect::<Vec<_>>(),
             "settings": notes.map(|notes| parsed(&notes.settings)),
             "survey": notes.map(|notes| parsed(&notes.survey)),
             "summary": start.summary.as_deref().map(parsed),
         })
     };
-    let costs = costs_of(record);
+    let costs = shown.costs();
     let amounts: Vec<_> = costs
         .amounts()
         .map(|amount| {
@@ -153,36 +184,37 @@ fn as_json(record: &RunRecord, zone: &Zone) -> Value {
         })
         .collect();
     json!({
-        "version": VERSION, "run": line.id.0, "input": mask_digits(&line.label), "rows": line.rows,
-        "state": line.state, "began_at": stamp(line.created_at),
-        "ended_at": line.ended_at.map(stamp), "left": Left::of(record).as_json(),
-        "tally": line.tally, "money": amounts,
+        "version": VERSION, "run": record.id.0, "input": mask_digits(&record.label),
+        "rows": record.rows, "state": record.state, "began_at": stamp(record.created_at),
+        "ended_at": record.ended_at.map(stamp), "left": Left::of(shown).as_json(),
+        "tally": shown.tally(), "unsettled": shown.unsettled(), "purged_calls": shown.purged(),
+        "money": amounts,
         "calls_without_a_price": costs.unpriced.at_most(),
         "starts": record.starts.iter().enumerate().map(start).collect::<Vec<_>>(),
     })
 }
 
-fn as_text(record: &RunRecord, zone: &Zone) -> String {
-    let (line, time) = (&record.line, |at| zone.show(at, "%F %H:%M:%S"));
-    let ended = line.ended_at.map_or_else(|| "not yet".to_owned(), time);
+fn as_text(shown: &Shown, zone: &Zone) -> String {
+    let (record, time) = (&shown.record, |at| zone.show(at, SECONDS));
+    let ended = record.ended_at.map_or_else(|| "not yet".to_owned(), time);
     let mut text = format!(
         "run {}  {}\n  state     {}\n  rows      {}\n  began     {}\n  ended     {ended}\n  left      {}\n",
-        line.id.0,
-        mask_digits(&line.label),
-        line.state,
-        number(line.rows),
-        zone.show(line.created_at, "%F %H:%M:%S (UTC%:z)"),
-        Left::of(record).in_words(),
+        record.id.0,
+        mask_digits(&record.label),
+        record.state,
+        number(record.rows),
+        zone.show(record.created_at, "%F %H:%M:%S (UTC%:z)"),
+        Left::of(shown).in_words(),
     );
-    text += &cost_words(record);
+    text += &cost_words(shown);
     for (n, start) in (1..).zip(&record.starts) {
-        text += &start_words(n, start, zone);
+        text += &start_words(n, start, shown.sums_of(start), zone);
     }
     text
 }
 
-fn cost_words(record: &RunRecord) -> String {
-    let (tally, costs) = (&record.line.tally, costs_of(record));
+fn cost_words(shown: &Shown) -> String {
+    let (tally, costs) = (shown.tally(), shown.costs());
     let possible = tally.possible;
     let mut text = format!("  calls     {}\n", number(tally.calls));
     let bracket = |money: String| if money.is_empty() { money } else { format!(" ({money})") };
@@ -198,6 +230,16 @@ fn cost_words(record: &RunRecord) -> String {
             text += &format!("  possible  {} {what}\n", number(calls));
         }
     }
+    if shown.unsettled() > 0 {
+        let calls = count(shown.unsettled(), "call");
+        text += &format!(
+            "  open      {calls} without an answer: under way, or in doubt at the next start\n"
+        );
+    }
+    if shown.purged() > 0 {
+        let calls = count(shown.purged(), "more call");
+        text += &format!("  purged    {calls}, whose answers were removed since (ceknik purge)\n");
+    }
     if costs.has_unpriced() {
         let calls = count(costs.unpriced.at_most(), "call");
         text += &format!("  no price  {calls}: the start had no --price\n");
@@ -205,8 +247,8 @@ fn cost_words(record: &RunRecord) -> String {
     text
 }
 
-fn start_words(n: u64, start: &StartRecord, zone: &Zone) -> String {
-    let time = |at| zone.show(at, "%F %H:%M:%S");
+fn start_words(n: u64, start: &StartRecord, sums: StartSums, zone: &Zone) -> String {
+    let time = |at| zone.show(at, SECONDS);
     let end = match (start.ended_at, start.exit) {
         (Some(at), Some(exit)) => {
             let why = start.stop.as_deref().map(|stop| stop.replace('_', " "));
@@ -215,7 +257,7 @@ fn start_words(n: u64, start: &StartRecord, zone: &Zone) -> String {
         }
         _ => "no end: killed, or under way".to_owned(),
     };
-    let tally = &start.tally;
+    let tally = sums.tally;
     let mut text = format!(
         "\nstart {n}\n  from      {}\n  to        {end}\n  calls     {}, {} charged, {} possible\n",
         time(start.began_at),
@@ -256,7 +298,7 @@ fn pauses_words(start: &StartRecord, zone: &Zone) -> String {
         let span = until.map(|until| seconds(pause.at, until)).unwrap_or_default();
         text += &format!(
             "  paused    {} to {end}{span}: {}\n",
-            zone.show(pause.at, "%F %H:%M:%S"),
+            zone.show(pause.at, SECONDS),
             pause.kind.in_words()
         );
     }

@@ -5,10 +5,10 @@ use tokio_postgres::Row;
 
 use super::batch::attempt_of;
 use super::codes::class_of;
-use super::facts::pair_of;
+use super::facts::{UNSETTLED, pair_of};
 use super::session::Session;
 use super::status::settled_and_lost;
-use crate::ledger::codes::{codes_of, text_columns};
+use crate::ledger::codes::{codes_of, doubt_codes, text_columns};
 use crate::ledger::{CallsInTime, DayTotal, LedgerError, MinuteOfCalls, PossibleCharge, RunId};
 use crate::model::attempt::{StartId, WallMs};
 use crate::model::money::{Charge, Tally};
@@ -20,15 +20,30 @@ use crate::rules::vendor_clock::{ClockSample, MINUTE_CHARS, MOST_SAMPLES};
 impl Session {
     /// Reads the calls of a time. See [`crate::ledger::ShowLedger::calls`].
     pub(super) async fn read_calls(
+        &mut self,
+        from: WallMs,
+        to: WallMs,
+    ) -> Result<CallsInTime, LedgerError> {
+        self.begin_reading().await?;
+        let calls = self.read_calls_of_a_moment(from, to).await;
+        self.end_reading().await?;
+        calls
+    }
+
+    async fn read_calls_of_a_moment(
         &self,
         from: WallMs,
         to: WallMs,
     ) -> Result<CallsInTime, LedgerError> {
         let query = format!(
             "SELECT t.id, t.run, left(s.handle_time, {MINUTE_CHARS}), c.at / 60000, c.class, count(*)
-             FROM ({}) c JOIN starts t ON t.id = (c.attempt >> 32)::int
+             FROM (SELECT attempt, class, CASE WHEN class IN ({})
+                    THEN (SELECT i.at FROM intents i WHERE i.attempt = a.attempt) ELSE at END AS at
+                FROM ({}) a) c
+                JOIN starts t ON t.id = (c.attempt >> 32)::int
                 LEFT JOIN settlements s USING (attempt)
              WHERE c.at >= $1 AND c.at < $2 GROUP BY 1, 2, 3, 4, 5",
+            doubt_codes(),
             settled_and_lost()
         );
         let rows =
@@ -46,9 +61,13 @@ impl Session {
         };
         let purged = "SELECT day::int8, class, attempts FROM purged_days";
         let purged = self.tallies(purged).await?;
+        let open = format!("SELECT count(*) FROM ({UNSETTLED}) o WHERE at >= $1 AND at < $2");
+        let open = self.client.query_one(&open, &[&from.0, &to.0]).await;
+        let open = open.map_err(self.read_failed())?;
         Ok(CallsInTime {
             minutes: rows.iter().filter_map(minute).collect(),
             purged: purged.into_iter().map(|(day, tally)| DayTotal { day, tally }).collect(),
+            unsettled: open.get::<_, i64>(0).cast_unsigned(),
         })
     }
 

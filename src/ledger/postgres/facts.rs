@@ -162,8 +162,10 @@ impl Session {
     /// Returns the moment whose facts the latest output of a run shows; `None` if no start of it has
     /// ended.
     pub(super) async fn read_until_of(&self, run: RunId) -> Result<Option<WallMs>, LedgerError> {
-        let query = "SELECT read_until FROM starts WHERE run = $1 AND ended_at IS NOT NULL
-            ORDER BY id DESC LIMIT 1";
+        // The choice of the start is that of `RunRecord::output_start`.
+        let query = "SELECT t.read_until FROM starts t JOIN runs r ON r.id = t.run
+            WHERE t.run = $1 AND t.ended_at IS NOT NULL
+            ORDER BY (t.id = r.ended_by) IS TRUE DESC, t.ended_at DESC, t.id DESC LIMIT 1";
         let row = self.client.query_opt(query, &[&run.0.cast_signed()]).await;
         let row = row.map_err(self.read_failed())?;
         Ok(row.and_then(|row| row.get::<_, Option<i64>>(0)).map(WallMs))
@@ -313,16 +315,19 @@ impl Session {
 
     /// Counts the attempts of all starts that are neither settled nor declared lost.
     pub(super) async fn count_unsettled(&self) -> Result<u64, LedgerError> {
-        let query = "SELECT count(*) FROM starts s JOIN intents i
-                ON i.attempt >= greatest(s.low, s.id::int8 << 32)
-                AND i.attempt < (s.id::int8 + 1) << 32
-            WHERE s.ended_at IS NULL
-                AND NOT EXISTS (SELECT 1 FROM settlements t WHERE t.attempt = i.attempt)
-                AND NOT EXISTS (SELECT 1 FROM orphans o WHERE o.attempt = i.attempt)";
-        let row = self.client.query_one(query, &[]).await.map_err(self.read_failed())?;
+        let query = format!("SELECT count(*) FROM ({UNSETTLED}) o");
+        let row = self.client.query_one(&query, &[]).await.map_err(self.read_failed())?;
         Ok(row.get::<_, i64>(0).cast_unsigned())
     }
 }
+
+/// Query for the attempts that are neither settled nor declared lost, of starts that have not ended.
+pub(super) const UNSETTLED: &str = "SELECT i.attempt, i.at, s.id AS start, s.run
+    FROM starts s JOIN intents i ON i.attempt >= greatest(s.low, s.id::int8 << 32)
+        AND i.attempt < (s.id::int8 + 1) << 32
+    WHERE s.ended_at IS NULL
+        AND NOT EXISTS (SELECT 1 FROM settlements t WHERE t.attempt = i.attempt)
+        AND NOT EXISTS (SELECT 1 FROM orphans o WHERE o.attempt = i.attempt)";
 
 /// Decides whether looking keys up one by one is faster than a sweep.
 pub(super) const fn is_look_up_faster(keys: usize, pairs: usize) -> bool {

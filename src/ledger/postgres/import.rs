@@ -104,10 +104,12 @@ impl Session {
                 &note(|notes| &notes.input_sha256),
                 &start.summary,
             ];
+            // One start at a time wrote to the ledger in a file: what others had found out by its
+            // begin is what its output shows.
             let add = "INSERT INTO starts (id, run, account, host, began_at, ended_at, stop, exit,
-                    settings, survey, version, operator, input_sha256, summary)
+                    settings, survey, version, operator, input_sha256, summary, read_until)
                 OVERRIDING SYSTEM VALUE
-                VALUES ($1, $2, '', '', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+                VALUES ($1, $2, '', '', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $3)";
             self.client.execute(add, &values).await.map_err(&failed)?;
             let add = self.client.prepare(PAUSE).await.map_err(&failed)?;
             add_pauses(&self.client, &add, id, &start.pauses).await.map_err(&failed)?;

@@ -20,7 +20,7 @@ use super::worker::Worker;
 use crate::ledger::{
     AttemptDetail, CallsInTime, Facts, FoundRun, Ledger, LedgerError, LedgerName, OpenRun, Others,
     OwnAttempt, PossibleCharge, Purgeable, Purged, RunId, RunQuery, RunRecord, RunRef, ShowLedger,
-    Standing, StartEnd, StartRequest, StartRole, Status, key, remembered,
+    Standing, StartEnd, StartRequest, StartRole, StartSums, Status, key, remembered,
 };
 use crate::model::attempt::{AttemptId, PairKey, StartId, WallMs};
 use crate::rules::body::BodyKind;
@@ -457,6 +457,10 @@ impl ShowLedger for PgLedger {
         let wanted = WantedRun::of(&RunQuery::Number(run));
         self.worker
             .ask_patiently(async move |session: &mut Session| session.read_record(&wanted).await)
+    }
+
+    fn start_sums(&self, run: RunId) -> Result<BTreeMap<StartId, StartSums>, LedgerError> {
+        self.worker.ask_patiently(async move |session: &mut Session| session.read_sums(run).await)
     }
 
     fn calls(&self, from: WallMs, to: WallMs) -> Result<CallsInTime, LedgerError> {

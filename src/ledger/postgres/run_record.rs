@@ -6,14 +6,14 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::codes::class_of;
+use super::facts::UNSETTLED;
 use super::session::Session;
 use super::status::settled_and_lost;
 use crate::ledger::codes::end_codes;
 use crate::ledger::{
-    Identity, LedgerError, RunId, RunLine, RunQuery, RunRecord, StartNotes, StartRecord,
+    Identity, LedgerError, RunId, RunQuery, RunRecord, StartNotes, StartRecord, StartSums,
 };
 use crate::model::attempt::{StartId, WallMs};
-use crate::model::money::Tally;
 use crate::model::pause::{Pause, PauseKind};
 use crate::rules::tally::count;
 
@@ -68,7 +68,7 @@ impl Session {
         let failed = self.read_failed();
         let query = format!(
             "SELECT id, label, input_rows, state, created_at, ended_at, fingerprint, columns,
-                answers_since, reask_since
+                answers_since, reask_since, ended_by
              FROM runs r WHERE {} ORDER BY id DESC LIMIT 1",
             wanted.condition
         );
@@ -77,27 +77,22 @@ impl Session {
         let id: i64 = row.get(0);
         let fingerprint: &[u8] = row.get(6);
         let record = RunRecord {
-            line: RunLine {
-                id: RunId(id.cast_unsigned()),
-                label: row.get(1),
-                rows: row.get::<_, i64>(2).cast_unsigned(),
-                state: row.get(3),
-                created_at: WallMs(row.get(4)),
-                ended_at: row.get::<_, Option<i64>>(5).map(WallMs),
-                starts: 0,
-                last_stop: None,
-                last_exit: None,
-                tally: Tally::default(),
-            },
+            id: RunId(id.cast_unsigned()),
+            label: row.get(1),
+            rows: row.get::<_, i64>(2).cast_unsigned(),
+            state: row.get(3),
+            created_at: WallMs(row.get(4)),
+            ended_at: row.get::<_, Option<i64>>(5).map(WallMs),
+            finished_by: row.get::<_, Option<i32>>(10).map(|id| StartId(id.cast_unsigned())),
             identity: Identity {
                 fingerprint: fingerprint.try_into().unwrap_or_default(),
                 columns: row.get(7),
             },
             answers_since: WallMs(row.get(8)),
             reask_since: WallMs(row.get(9)),
-            starts: Vec::new(),
+            starts: self.start_records(id).await?,
         };
-        Ok(Some(record.with_starts(self.start_records(id).await?)))
+        Ok(Some(record))
     }
 
     async fn start_records(&self, run: i64) -> Result<Vec<StartRecord>, LedgerError> {
@@ -106,10 +101,9 @@ impl Session {
                 operator, input_sha256, summary
             FROM starts WHERE run = $1 ORDER BY id";
         let rows = self.client.query(query, &[&run]).await.map_err(&failed)?;
-        let (mut sums, mut pauses) = (self.sums_of(run).await?, self.pauses_of(run).await?);
+        let mut pauses = self.pauses_of(run).await?;
         let start = |row: &Row| {
             let id: i32 = row.get(0);
-            let (tally, ended_pairs) = sums.remove(&id).unwrap_or_default();
             StartRecord {
                 id: StartId(id.cast_unsigned()),
                 host: Some(row.get(1)),
@@ -119,17 +113,17 @@ impl Session {
                 exit: row.get::<_, Option<i16>>(5).and_then(|exit| u8::try_from(exit).ok()),
                 notes: notes_of(row),
                 summary: row.get(11),
-                tally,
-                ended_pairs,
                 pauses: pauses.remove(&id).unwrap_or_default(),
             }
         };
         Ok(rows.iter().map(start).collect())
     }
 
-    /// Returns, for each start of a run, its costs and the number of its attempts that gave a pair an
-    /// end.
-    async fn sums_of(&self, run: i64) -> Result<BTreeMap<i32, (Tally, u64)>, LedgerError> {
+    /// Returns the sums of each start of a run. See [`crate::ledger::ShowLedger::start_sums`].
+    pub(super) async fn read_sums(
+        &self,
+        run: RunId,
+    ) -> Result<BTreeMap<StartId, StartSums>, LedgerError> {
         let query = format!(
             "SELECT t.id, c.class, count(*), count(*) FILTER (WHERE c.class IN ({})
                 AND NOT EXISTS (SELECT 1 FROM voids v WHERE v.attempt = c.attempt))
@@ -139,13 +133,19 @@ impl Session {
             end_codes(),
             settled_and_lost()
         );
-        let rows = self.client.query(&query, &[&run]).await.map_err(self.read_failed())?;
-        let mut sums: BTreeMap<i32, (Tally, u64)> = BTreeMap::new();
+        let (number, failed) = (run.0.cast_signed(), self.read_failed());
+        let rows = self.client.query(&query, &[&number]).await.map_err(&failed)?;
+        let mut sums: BTreeMap<StartId, StartSums> = BTreeMap::new();
         for row in rows {
             let Some(class) = class_of(row.get(1)) else { continue };
-            let (tally, ended_pairs) = sums.entry(row.get(0)).or_default();
-            count(tally, class, row.get::<_, i64>(2).cast_unsigned());
-            *ended_pairs += row.get::<_, i64>(3).cast_unsigned();
+            let of_start = sums.entry(start_of(&row)).or_default();
+            count(&mut of_start.tally, class, row.get::<_, i64>(2).cast_unsigned());
+            of_start.ended_pairs += row.get::<_, i64>(3).cast_unsigned();
+        }
+        let open = format!("SELECT start, count(*) FROM ({UNSETTLED}) o WHERE run = $1 GROUP BY 1");
+        for row in self.client.query(&open, &[&number]).await.map_err(&failed)? {
+            let of_start = sums.entry(start_of(&row)).or_default();
+            of_start.unsettled = row.get::<_, i64>(1).cast_unsigned();
         }
         Ok(sums)
     }
@@ -170,7 +170,12 @@ impl Session {
     }
 }
 
-/// Reads what a start noted when it began. Returns `None` if an earlier version made the start.
+/// Returns the start in the first column of a row.
+fn start_of(row: &Row) -> StartId {
+    StartId(row.get::<_, i32>(0).cast_unsigned())
+}
+
+/// Reads the notes of a start. Returns `None` if an earlier version made the start.
 fn notes_of(row: &Row) -> Option<StartNotes> {
     let text = |column: usize| row.get::<_, Option<String>>(column);
     Some(StartNotes {

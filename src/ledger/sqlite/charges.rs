@@ -4,7 +4,7 @@ use rusqlite::{Row, params};
 
 use super::ledger::SqliteLedger;
 use super::sums::{INTENT, SETTLEMENT, damaged};
-use crate::ledger::codes::{codes_of, text_columns};
+use crate::ledger::codes::{codes_of, doubt_codes, text_columns};
 use crate::ledger::{CallsInTime, DayTotal, LedgerError, MinuteOfCalls, PossibleCharge, RunId};
 use crate::model::attempt::{AttemptId, PairKey, StartId, WallMs};
 use crate::model::class::Class;
@@ -44,11 +44,20 @@ impl SqliteLedger {
 
     /// Reads the calls of a time. See [`crate::ledger::ShowLedger::calls`].
     pub(super) fn read_calls(&self, from: WallMs, to: WallMs) -> Result<CallsInTime, LedgerError> {
+        // Everything is read as of one moment: a purge moves calls from one sum to another.
+        let is_begun = !self.connection.is_autocommit();
+        let _moment = match is_begun {
+            true => None,
+            false => Some(self.connection.unchecked_transaction()?),
+        };
         let mut calls = CallsInTime::default();
         let mut statement = self.connection.prepare(&format!(
-            "SELECT substr(s.handle_time, 1, {MINUTE_CHARS}), s.at / 60000, s.class, count(*)
-             FROM settlements s WHERE s.id >= ?1 AND s.id < ?2 AND s.at >= ?3 AND s.at < ?4
-             GROUP BY 1, 2, 3"
+            "SELECT substr(handle_time, 1, {MINUTE_CHARS}), at / 60000, class, count(*)
+             FROM (SELECT s.handle_time, s.class, CASE WHEN s.class IN ({})
+                    THEN (SELECT i.at FROM intents i WHERE i.id = s.id) ELSE s.at END AS at
+                FROM settlements s WHERE s.id >= ?1 AND s.id < ?2)
+             WHERE at >= ?3 AND at < ?4 GROUP BY 1, 2, 3",
+            doubt_codes()
         ))?;
         for (id, start) in (1..).map(StartId).zip(self.starts()?) {
             let numbers = start.attempts();
@@ -72,6 +81,12 @@ impl SqliteLedger {
             .into_iter()
             .map(|(day, tally)| DayTotal { day, tally })
             .collect();
+        calls.unsettled = self.connection.query_row(
+            "SELECT count(*) FROM intents WHERE id >= ?1 AND at >= ?2 AND at < ?3
+             AND NOT EXISTS (SELECT 1 FROM settlements s WHERE s.id = intents.id)",
+            params![self.first_unsettled()?, from.0, to.0],
+            |row| row.get(0),
+        )?;
         Ok(calls)
     }
 

@@ -1,5 +1,7 @@
 //! Reads the record of a run with its starts.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::ledger::SqliteLedger;
@@ -7,11 +9,10 @@ use super::starts::Start;
 use super::sums::{RUN, SETTLEMENT};
 use crate::ledger::codes::end_codes;
 use crate::ledger::{
-    Identity, LedgerError, RunId, RunLine, RunQuery, RunRecord, StartNotes, StartRecord,
+    Identity, LedgerError, RunId, RunQuery, RunRecord, StartNotes, StartRecord, StartSums,
 };
 use crate::model::attempt::{StartId, WallMs};
 use crate::model::class::Class;
-use crate::model::money::Tally;
 use crate::rules::tally::count;
 
 impl SqliteLedger {
@@ -27,18 +28,14 @@ impl SqliteLedger {
         );
         let record = |row: &Row<'_>| {
             Ok(RunRecord {
-                line: RunLine {
-                    id: RunId(id),
-                    label: row.get(0)?,
-                    rows: row.get(1)?,
-                    state: row.get(2)?,
-                    created_at: WallMs(row.get(3)?),
-                    ended_at: row.get::<_, Option<i64>>(4)?.map(WallMs),
-                    starts: 0,
-                    last_stop: None,
-                    last_exit: None,
-                    tally: Tally::default(),
-                },
+                id: RunId(id),
+                label: row.get(0)?,
+                rows: row.get(1)?,
+                state: row.get(2)?,
+                created_at: WallMs(row.get(3)?),
+                ended_at: row.get::<_, Option<i64>>(4)?.map(WallMs),
+                // One start at a time is under way.
+                finished_by: None,
                 identity: Identity { fingerprint: row.get(5)?, columns: row.get(6)? },
                 answers_since: WallMs(row.get(7)?),
                 reask_since: WallMs(row.get(8)?),
@@ -47,10 +44,18 @@ impl SqliteLedger {
         };
         let record = self.connection.query_row(&query, [id], record).optional()?;
         let Some(record) = record else { return Ok(None) };
+        let starts = self.numbered_starts(RunId(id))?;
+        let starts = starts.map(|(id, _)| self.start_record(id)).collect::<Result<_, _>>()?;
+        Ok(Some(RunRecord { starts, ..record }))
+    }
+
+    /// Returns the starts of a run with their numbers.
+    fn numbered_starts(
+        &self,
+        run: RunId,
+    ) -> Result<impl Iterator<Item = (StartId, Start)>, LedgerError> {
         let starts = (1..).map(StartId).zip(self.starts()?);
-        let own = starts.filter(|(_, start)| start.run == RunId(id));
-        let starts = own.map(|(id, start)| self.start_record(id, &start));
-        Ok(Some(record.with_starts(starts.collect::<Result<_, _>>()?)))
+        Ok(starts.filter(move |(_, start)| start.run == run))
     }
 
     /// Returns the number of the run that is wanted, if there is one.
@@ -75,14 +80,13 @@ impl SqliteLedger {
         })
     }
 
-    fn start_record(&self, id: StartId, start: &Start) -> Result<StartRecord, LedgerError> {
+    fn start_record(&self, id: StartId) -> Result<StartRecord, LedgerError> {
         let notes = match self.version()? < 4 {
             true => "NULL, NULL, NULL, NULL, NULL, NULL",
             false => "settings, survey, version, operator, input_sha256, summary",
         };
         let query =
             format!("SELECT started_at, ended_at, stop, exit, {notes} FROM starts WHERE id = ?1");
-        let (tally, ended_pairs) = self.sums_of(start)?;
         let record = |row: &Row<'_>| {
             Ok(StartRecord {
                 id,
@@ -93,8 +97,6 @@ impl SqliteLedger {
                 exit: row.get(3)?,
                 notes: notes_of(row)?,
                 summary: row.get(9)?,
-                tally,
-                ended_pairs,
                 pauses: Vec::new(),
             })
         };
@@ -102,8 +104,15 @@ impl SqliteLedger {
         Ok(StartRecord { pauses: self.pauses_of(id)?, ..record })
     }
 
-    /// Returns the costs of a start, and the number of its attempts that gave a pair an end.
-    fn sums_of(&self, start: &Start) -> Result<(Tally, u64), LedgerError> {
+    /// Returns the sums of each start of a run. See [`crate::ledger::ShowLedger::start_sums`].
+    pub(super) fn read_sums(
+        &self,
+        run: RunId,
+    ) -> Result<BTreeMap<StartId, StartSums>, LedgerError> {
+        self.numbered_starts(run)?.map(|(id, start)| Ok((id, self.sums_of(&start)?))).collect()
+    }
+
+    fn sums_of(&self, start: &Start) -> Result<StartSums, LedgerError> {
         let ends = end_codes();
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT s.class, count(*), count(*) FILTER (WHERE s.class IN ({ends})
@@ -111,19 +120,23 @@ impl SqliteLedger {
              FROM settlements s WHERE s.id >= ?1 AND s.id < ?2 AND {SETTLEMENT} GROUP BY 1"
         ))?;
         let numbers = start.attempts();
-        let (mut tally, mut ended_pairs) = (Tally::default(), 0);
+        let mut sums = StartSums::default();
         let mut rows = statement.query([numbers.start, numbers.end])?;
         while let Some(row) = rows.next()? {
             if let Some(class) = Class::from_code(row.get(0)?) {
-                count(&mut tally, class, row.get(1)?);
-                ended_pairs += row.get::<_, u64>(2)?;
+                count(&mut sums.tally, class, row.get(1)?);
+                sums.ended_pairs += row.get::<_, u64>(2)?;
             }
         }
-        Ok((tally, ended_pairs))
+        // Each attempt of a start that was sealed is settled.
+        if start.intents.is_none() {
+            sums.unsettled = self.unsettled_within(numbers)?;
+        }
+        Ok(sums)
     }
 }
 
-/// Reads what a start noted when it began, from the columns 4 to 8. Returns `None` if an earlier
+/// Reads the notes of a start, from the columns 4 to 8. Returns `None` if an earlier
 /// version made the start.
 pub(super) fn notes_of(row: &Row<'_>) -> rusqlite::Result<Option<StartNotes>> {
     let Some(settings) = row.get(4)? else { return Ok(None) };

@@ -3,15 +3,16 @@
 //! Never: writes, or takes the lock.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::ledger::SqliteLedger;
 use super::note;
 use crate::ledger::codes::{codes_of, doubt_codes};
 use crate::ledger::{
     CallsInTime, DAY_MS, DayTotal, Doubt, HISTORY, LedgerError, LedgerName, RunId, RunLine,
-    RunQuery, RunRecord, ShowLedger, Status,
+    RunQuery, RunRecord, ShowLedger, StartSums, Status,
 };
-use crate::model::attempt::WallMs;
+use crate::model::attempt::{StartId, WallMs};
 use crate::model::class::Class;
 use crate::model::money::Tally;
 use crate::rules::estimate::History;
@@ -51,6 +52,10 @@ impl ShowLedger for SqliteLedger {
         self.read_record(&RunQuery::Number(run))
     }
 
+    fn start_sums(&self, run: RunId) -> Result<BTreeMap<StartId, StartSums>, LedgerError> {
+        self.read_sums(run)
+    }
+
     fn calls(&self, from: WallMs, to: WallMs) -> Result<CallsInTime, LedgerError> {
         self.read_calls(from, to)
     }
@@ -63,8 +68,14 @@ impl ShowLedger for SqliteLedger {
 impl SqliteLedger {
     /// Counts the attempts without a settlement, from this number on.
     pub(super) fn unsettled_from(&self, attempt: u64) -> Result<u64, LedgerError> {
+        self.unsettled_within(attempt..u64::MAX >> 1)
+    }
+
+    /// Counts the attempts with these numbers without a settlement.
+    pub(super) fn unsettled_within(&self, attempts: Range<u64>) -> Result<u64, LedgerError> {
+        let Range { start, end } = attempts;
         self.number(&format!(
-            "SELECT count(*) FROM intents WHERE id >= {attempt}
+            "SELECT count(*) FROM intents WHERE id >= {start} AND id < {end}
              AND NOT EXISTS (SELECT 1 FROM settlements s WHERE s.id = intents.id)"
         ))
     }

@@ -110,11 +110,16 @@ fn readers_show_an_older_ledger_as_it_is() {
         assert_eq!(shown.runs.len(), 1);
         let ledger = SqliteLedger::open_to_show(&place.location().ledger).unwrap();
         let record = ledger.run_record(RunId(1)).unwrap().unwrap();
-        assert_eq!(record.line, shown.runs[0], "{name}");
+        let line = &shown.runs[0];
+        assert_eq!((record.id, &record.label, &record.state), (line.id, &line.label, &line.state));
         assert!(record.starts.iter().all(|start| start.notes.is_none() && start.pauses.is_empty()));
         let calls = ledger.calls(WallMs(0), WallMs(i64::MAX)).unwrap().minutes;
         let calls: u64 = calls.iter().map(|minute| minute.tally.calls).sum();
-        assert_eq!(calls, record.line.tally.calls, "{name}");
+        assert_eq!(calls, line.tally.calls, "{name}");
+        let sums = ledger.start_sums(RunId(1)).unwrap();
+        assert_eq!(sums.values().map(|of_start| of_start.tally.calls).sum::<u64>(), calls);
+        let unsettled: u64 = sums.values().map(|of_start| of_start.unsettled).sum();
+        assert_eq!(unsettled, shown.unsettled, "{name}");
         drop(ledger);
         let preview = SqlitePreview::of(&place.location()).unwrap();
         let found = preview.read(|facts| {

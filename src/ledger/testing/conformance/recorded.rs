@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::ledger::testing::facts::notes;
-use crate::ledger::{MinuteOfCalls, PossibleCharge, RunQuery, StartEnd};
+use crate::ledger::{MinuteOfCalls, PossibleCharge, RunQuery, StartEnd, StartSums};
 use crate::model::pause::{Pause, PauseKind};
 use crate::rules::vendor_clock::VendorClock;
 
@@ -24,7 +24,7 @@ pub(super) fn a_run_that_has_begun_is_found_again<B: Backend>() {
     };
     let second = ledger.open_run(&named).unwrap();
     let mut found = |query: RunQuery<'_>| {
-        ledger.find_record(&query).unwrap().map(|record| (record.line.id.0, record.as_left().run))
+        ledger.find_record(&query).unwrap().map(|record| (record.id.0, record.as_left().run))
     };
     let finished = RunRef::Finished { run: first.id, exit: ExitCode::SomeWithoutVerdict };
     let first_one = Some((first.id.0, finished));
@@ -64,8 +64,7 @@ pub(super) fn a_start_notes_what_it_is_and_its_pauses<B: Backend>() {
     let [start] = starts.as_slice() else { panic!("{starts:?}") };
     assert_eq!((start.id, start.began_at, start.ended_at), (run.start, NOW, None));
     assert_eq!(start.notes.as_ref(), Some(&notes("a")));
-    assert_eq!((&start.summary, start.ended_pairs), (&None, 1));
-    assert_eq!((start.tally.calls, start.tally.confirmed), (1, 1));
+    assert_eq!(start.summary, None);
     assert_eq!(start.pauses, [pause(1, over), pause(2, None)]);
     ledger.end_start(&run, &ending(ExitCode::Budget)).unwrap();
     let again = ledger.open_run(&opening(1, 1)).unwrap();
@@ -76,9 +75,49 @@ pub(super) fn a_start_notes_what_it_is_and_its_pauses<B: Backend>() {
     let first = &record.starts[0];
     assert_eq!((first.ended_at, &first.summary, first.exit), (Some(at), &summary, Some(13)));
     assert_eq!(record.starts[1].pauses, []);
-    assert_eq!((record.line.starts, record.line.tally.calls), (2, 2));
-    assert_eq!(record.last_ended(), Some(first));
+    assert_eq!(record.output_start(), Some(first));
+    assert_eq!(record.notes(), Some(&notes("a")));
     assert_eq!(record.as_left().earlier_starts, 2);
+}
+
+/// The sums of each start, with the attempts that are not settled yet.
+pub(super) fn the_sums_of_each_start_are_told<B: Backend>() {
+    let mut place = B::new();
+    let mut ledger = place.open(NOW).unwrap();
+    let run = ledger.open_run(&opening(1, 1)).unwrap();
+    let gateway = Class::Retry(Trouble::Gateway);
+    let mut ledger = record(ledger, &run, &[(1, Some(MATCH)), (2, Some(gateway))], &[]);
+    ledger.end_start(&run, &ending(ExitCode::Budget)).unwrap();
+    let again = ledger.open_run(&opening(1, 1)).unwrap();
+    let ledger = record(ledger, &again, &[(2, Some(CUT)), (3, None), (4, None)], &[]);
+    let sums = ledger.start_sums(run.id).unwrap();
+    let short = |start| {
+        let StartSums { tally, ended_pairs, unsettled } = sums[&start];
+        (tally.calls, tally.confirmed, tally.possible.total(), ended_pairs, unsettled)
+    };
+    assert_eq!(short(run.start), (2, 1, 1, 1, 0));
+    assert_eq!(short(again.start), (1, 0, 1, 1, 2));
+    assert_eq!(ledger.calls(NOW, LATER).unwrap().unsettled, 2);
+    assert_eq!(ledger.calls(LATER, WallMs(i64::MAX)).unwrap().unsettled, 0);
+}
+
+/// A call without an answer is at the time at which it was sent, whenever it is given up.
+pub(super) fn a_call_without_an_answer_is_at_its_intent<B: Backend>() {
+    let mut place = B::new();
+    let mut ledger = place.open(NOW).unwrap();
+    let run = ledger.open_run(&opening(1, 1)).unwrap();
+    let mut batch = facts(run.start, 1, &[(1, Some(MATCH)), (2, Some(CUT))]);
+    batch.settlements.iter_mut().for_each(|fact| fact.at = LATER);
+    let ledger = super::super::facts::record_batch(ledger, &run, batch);
+    let calls = |from, to| {
+        let minutes = ledger.calls(from, to).unwrap().minutes;
+        minutes
+            .iter()
+            .map(|minute| minute.tally.possible.total() * 10 + minute.tally.confirmed)
+            .sum::<u64>()
+    };
+    assert_eq!(calls(NOW, LATER), 10);
+    assert_eq!(calls(LATER, WallMs(i64::MAX)), 1);
 }
 
 /// The output of a run shows what was known of other runs when it was made, and not what they have

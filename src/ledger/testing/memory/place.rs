@@ -9,9 +9,9 @@ use super::{KILLED, MemoryLedger, Run, Start, Store};
 use crate::ledger::testing::{Backend, Stored, StoredFact, Trap};
 use crate::ledger::{
     CallsInTime, DAY_MS, DayTotal, Doubt, Facts, Ledger, LedgerError, LedgerName, OpenRun, Preview,
-    Recorded, RunId, RunLine, RunQuery, RunRecord, ShowLedger, Status, Unrecorded,
+    Recorded, RunId, RunLine, RunQuery, RunRecord, ShowLedger, StartSums, Status, Unrecorded,
 };
-use crate::model::attempt::{AttemptId, Batch, Intent, WallMs};
+use crate::model::attempt::{AttemptId, Batch, Intent, StartId, WallMs};
 use crate::model::class::{Class, End, NotSent};
 use crate::model::money::{Charge, Tally};
 use crate::rules::pair_key::PairHasher;
@@ -84,6 +84,10 @@ impl ShowLedger for MemoryLedger {
 
     fn run_record(&self, run: RunId) -> Result<Option<RunRecord>, LedgerError> {
         Ok(self.store.borrow().run_record(&RunQuery::Number(run)))
+    }
+
+    fn start_sums(&self, run: RunId) -> Result<BTreeMap<StartId, StartSums>, LedgerError> {
+        Ok(self.store.borrow().start_sums(run))
     }
 
     fn calls(&self, from: WallMs, to: WallMs) -> Result<CallsInTime, LedgerError> {

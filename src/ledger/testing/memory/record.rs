@@ -1,11 +1,14 @@
 //! The record of a run in memory, and the calls of a time.
 
+use std::collections::BTreeMap;
+
 use super::{Run, Start, Store};
 use crate::ledger::{
-    CallsInTime, DayTotal, MinuteOfCalls, PossibleCharge, RunId, RunLine, RunQuery, RunRecord,
-    StartRecord,
+    CallsInTime, DayTotal, MinuteOfCalls, PossibleCharge, RunId, RunQuery, RunRecord, StartRecord,
+    StartSums,
 };
 use crate::model::attempt::{AttemptId, Intent, Settlement, StartId, WallMs};
+use crate::model::class::Class;
 use crate::model::money::{Charge, Tally};
 use crate::model::texts::Text;
 use crate::rules::classify::charge;
@@ -33,35 +36,49 @@ impl Store {
         let (id, run) = (1..).zip(&self.runs).filter(is_wanted).last()?;
         let found = crate::ledger::FoundRun::new_run(&run.opening, None);
         let record = RunRecord {
-            line: RunLine {
-                id: RunId(id),
-                label: run.opening.label.clone(),
-                rows: run.opening.rows,
-                state: run.state.to_owned(),
-                created_at: run.opening.at,
-                ended_at: run.ended.as_ref().map(|ending| ending.at),
-                starts: 0,
-                last_stop: None,
-                last_exit: None,
-                tally: Tally::default(),
-            },
+            id: RunId(id),
+            label: run.opening.label.clone(),
+            rows: run.opening.rows,
+            state: run.state.to_owned(),
+            created_at: run.opening.at,
+            ended_at: run.ended.as_ref().map(|ending| ending.at),
+            finished_by: None,
             identity: run.opening.identity.clone(),
             answers_since: found.answers_since,
             reask_since: found.reask_since,
-            starts: Vec::new(),
+            starts: self.starts_of(id).map(|(id, start)| self.start_record(id, start)).collect(),
         };
-        let starts = (1..).zip(&self.starts).filter(|(_, start)| start.run == id);
-        let starts = starts.map(|(id, start)| self.start_record(StartId(id), start));
-        Some(record.with_starts(starts.collect()))
+        Some(record)
+    }
+
+    fn starts_of(&self, run: u64) -> impl Iterator<Item = (StartId, &Start)> {
+        let starts = (1..).map(StartId).zip(&self.starts);
+        starts.filter(move |(_, start)| start.run == run)
+    }
+
+    /// Returns the sums of each start of a run.
+    pub(super) fn start_sums(&self, run: RunId) -> BTreeMap<StartId, StartSums> {
+        self.starts_of(run.0).map(|(id, _)| (id, self.sums_of(id))).collect()
+    }
+
+    fn sums_of(&self, start: StartId) -> StartSums {
+        let mut sums = StartSums::default();
+        for fact in self.settled_by(start) {
+            count(&mut sums.tally, fact.class, 1);
+            let ends = fact.class.end().is_some() && !self.voids.contains(&fact.attempt.0);
+            sums.ended_pairs += u64::from(ends);
+        }
+        sums.unsettled =
+            self.unsettled().filter(|intent| intent.attempt.start() == start).count() as u64;
+        sums
+    }
+
+    fn unsettled(&self) -> impl Iterator<Item = &Intent> {
+        let intents = self.intents.values().map(|(_, intent)| intent);
+        intents.filter(|intent| !self.settlements.contains_key(&intent.attempt.0))
     }
 
     fn start_record(&self, id: StartId, start: &Start) -> StartRecord {
-        let (mut tally, mut ended_pairs) = (Tally::default(), 0);
-        for fact in self.settled_by(id) {
-            count(&mut tally, fact.class, 1);
-            let ends = fact.class.end().is_some() && !self.voids.contains(&fact.attempt.0);
-            ended_pairs += u64::from(ends);
-        }
         let pauses = self.pauses.range((id.0, 0)..(id.0 + 1, 0)).map(|(_, pause)| *pause);
         let ended = start.ended.as_ref();
         StartRecord {
@@ -73,8 +90,6 @@ impl Store {
             exit: ended.map(|ending| ending.exit.number()),
             notes: Some(start.notes.clone()),
             summary: ended.and_then(|ending| ending.summary.clone()),
-            tally,
-            ended_pairs,
             pauses: pauses.collect(),
         }
     }
@@ -105,7 +120,12 @@ impl Store {
 
     /// Returns the calls of a time, each as a minute of its own.
     pub(super) fn calls(&self, from: WallMs, to: WallMs) -> CallsInTime {
-        let in_time = self.settlements.values().filter(|fact| (from..to).contains(&fact.at));
+        let sent_at = |fact: &Settlement| self.intents[&fact.attempt.0].1.at;
+        let time_of = |fact: &Settlement| match fact.class {
+            Class::InDoubt(_) => sent_at(fact),
+            _ => fact.at,
+        };
+        let in_time = self.settlements.values().filter(|fact| (from..to).contains(&time_of(fact)));
         let minute = |fact: &Settlement| {
             let mut tally = Tally::default();
             count(&mut tally, fact.class, 1);
@@ -114,7 +134,7 @@ impl Store {
                 start: fact.attempt.start(),
                 run: RunId(self.intents[&fact.attempt.0].0),
                 vendor_minute: there.map(|time| time.chars().take(MINUTE_CHARS).collect()),
-                at: WallMs(fact.at.0 / 60_000 * 60_000),
+                at: WallMs(time_of(fact).0 / 60_000 * 60_000),
                 tally,
             }
         };
@@ -128,7 +148,9 @@ impl Store {
             count(&mut purged[at].tally, *class, 1);
         }
         purged.sort_by_key(|total| total.day);
-        CallsInTime { minutes: in_time.map(minute).collect(), purged }
+        let unsettled = self.unsettled().filter(|intent| (from..to).contains(&intent.at)).count();
+        let unsettled = unsettled as u64;
+        CallsInTime { minutes: in_time.map(minute).collect(), purged, unsettled }
     }
 
     /// Measures the vendor's clock.
