@@ -43,14 +43,13 @@ pub use holder::Holder;
 pub use location::{FileLocation, Location, SharedLocation};
 pub use nouns::{
     AttemptDetail, EarlierFact, FoundRun, Identity, OpenRun, OwnAttempt, Purgeable, Purged,
-    Recorded, RunId, RunRef, Standing, StartEnd, StartRequest, StartRole, SupersededRun,
-    Unrecorded,
+    Recorded, RunId, RunRef, Standing, StartEnd, StartNotes, StartRequest, StartRole,
+    SupersededRun, Unrecorded,
 };
 pub(crate) use nouns::{DAY_MS, HISTORY};
 pub use postgres::{Created, LedgerUrl};
 pub use record::{
-    CallsInTime, MinuteOfCalls, PossibleCharge, RunQuery, RunRecord, StartNotes, StartRecord,
-    StartSums,
+    CallsInTime, MinuteOfCalls, PossibleCharge, RunQuery, RunRecord, StartRecord, StartSums,
 };
 pub use status::{DayTotal, Doubt, ProgressNote, RunLine, Status, UnderWay, WorkerLine};
 pub use traits::{Facts, Journal, Ledger, Preview, ShowLedger};

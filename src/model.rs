@@ -27,4 +27,5 @@ pub mod stop;
 pub mod subject;
 pub mod tax;
 pub mod texts;
+pub mod time;
 pub mod zone;

@@ -15,6 +15,7 @@ mod spreadsheet;
 mod summary;
 mod survey;
 mod table;
+mod table_writer;
 mod words;
 mod workbook;
 mod writer;

@@ -6,10 +6,11 @@
 mod doubts;
 mod month;
 mod run;
+mod show;
 
-use jiff::ToSpan;
 use serde_json::{Value, json};
 
+use self::show::{date, stamp, sums, to_json};
 use crate::cli::StatusArgs;
 use crate::clock;
 use crate::config::{Origins, which_ledger, zone};
@@ -66,14 +67,6 @@ pub fn status(args: &StatusArgs, origins: &Origins) -> Result<ExitCode, Error> {
     // The remains of a damaged ledger are shown first, and the error follows.
     ledger.check_nothing_lost()?;
     Ok(code)
-}
-
-/// Formats a value as JSON, one field a line.
-fn to_json(value: &Value) -> Result<String, Error> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| {
-        Error::plain(ExitCode::Internal, format!("the status cannot be written as JSON: {error}"))
-    })?;
-    Ok(text + "\n")
 }
 
 fn as_json(status: &Status, is_shared: bool, zone: &Zone) -> Value {
@@ -168,11 +161,6 @@ fn as_text(status: &Status, name: &LedgerName, zone: &Zone, all: bool) -> String
         text += &format!("\n{calls} calls {meaning}\n");
     }
     text
-}
-
-/// Returns the figures of a tally that are listed: calls, charged and possible.
-fn sums(tally: &Tally) -> [String; 3] {
-    [tally.calls, tally.confirmed, tally.possible.total()].map(number)
 }
 
 /// Formats the runs, the latest ones only unless all are asked for.
@@ -275,13 +263,4 @@ fn percent(run: &UnderWay) -> u64 {
 /// Returns the word for the state of a worker.
 const fn worker_state(worker: &WorkerLine) -> &'static str {
     if worker.lives { "alive" } else { "silent" }
-}
-
-fn stamp(at: WallMs, zone: &Zone) -> String {
-    zone.show(at, "%FT%T%:z")
-}
-
-fn date(day: i64) -> String {
-    let epoch = jiff::civil::date(1970, 1, 1);
-    epoch.checked_add(day.days()).map(|date| date.to_string()).unwrap_or_default()
 }

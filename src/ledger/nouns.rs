@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::error::LedgerError;
-use super::record::StartNotes;
 use crate::model::attempt::{AttemptId, Batch, PairVersion, StartId, WallMs};
 use crate::model::class::{Class, End};
 use crate::model::exit_code::ExitCode;
@@ -51,6 +50,21 @@ impl Identity {
     pub(crate) fn with_any_name(&self) -> String {
         self.columns.clone() + NAME
     }
+}
+
+/// Notes that a start makes of itself when it begins.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StartNotes {
+    /// Settings that were in effect, as JSON.
+    pub settings: String,
+    /// Result of the survey, with its findings, as JSON.
+    pub survey: String,
+    /// Version of the program.
+    pub version: String,
+    /// Person or account that ran the program.
+    pub operator: String,
+    /// SHA-256 of the input's bytes as they are in the file, in hexadecimal.
+    pub input_sha256: String,
 }
 
 /// Description of a start and its input, with which the start opens its run.

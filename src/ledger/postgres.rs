@@ -37,6 +37,7 @@ mod room;
 mod run_record;
 mod runs;
 mod session;
+mod show;
 mod slots;
 mod statements;
 mod status;
@@ -50,7 +51,7 @@ mod worker;
 
 pub use create::Created;
 pub(crate) use create::{create, script};
-pub(super) use journal::PgJournal;
+pub(super) use ledger::PgJournal;
 pub(super) use ledger::PgLedger;
 pub use location::SharedLocation;
 pub(super) use preview::PgPreview;

@@ -4,28 +4,14 @@
 //!
 //! Never: contains a NIK, a name or a secret.
 
-use super::nouns::{FoundRun, Identity, RunId, RunRef};
+use super::nouns::{FoundRun, Identity, RunId, RunRef, StartNotes};
 use super::status::DayTotal;
 use crate::model::attempt::{AttemptId, PairKey, StartId, WallMs};
 use crate::model::class::Class;
-use crate::model::money::Tally;
+use crate::model::money::{Price, Tally};
 use crate::model::pause::Pause;
+use crate::model::settings::Settings;
 use crate::model::texts::Texts;
-
-/// Notes that a start makes of itself when it begins.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct StartNotes {
-    /// Settings that were in effect, as JSON.
-    pub settings: String,
-    /// Result of the survey, with its findings, as JSON.
-    pub survey: String,
-    /// Version of the program.
-    pub version: String,
-    /// Person or account that ran the program.
-    pub operator: String,
-    /// SHA-256 of the input's bytes as they are in the file, in hexadecimal.
-    pub input_sha256: String,
-}
 
 /// One start of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,17 +36,25 @@ pub struct StartRecord {
     pub pauses: Vec<Pause>,
 }
 
-impl StartNotes {
-    /// Returns a number of the survey, by its JSON pointer.
-    pub fn survey_number(&self, pointer: &str) -> Option<u64> {
-        number_in(&self.survey, pointer)
-    }
-}
-
 impl StartRecord {
     /// Returns a number of the summary, by its JSON pointer.
     pub fn summary_number(&self, pointer: &str) -> Option<u64> {
         number_in(self.summary.as_deref()?, pointer)
+    }
+
+    /// Returns the settings that the start has noted.
+    pub fn settings(&self) -> Option<Settings> {
+        Settings::from_json(&self.notes.as_ref()?.settings)
+    }
+
+    /// Returns the price that the start has noted.
+    pub fn price(&self) -> Option<Price> {
+        self.settings()?.price()
+    }
+
+    /// Returns a number of the survey, by its JSON pointer.
+    pub fn survey_number(&self, pointer: &str) -> Option<u64> {
+        number_in(&self.notes.as_ref()?.survey, pointer)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The nouns of a move: everything that a ledger in a file holds, as it goes into a shared ledger.
 
-use super::record::StartNotes;
+use super::nouns::StartNotes;
 use crate::model::attempt::{PairKey, Settlement, StartId, WallMs};
 use crate::model::pause::Pause;
 

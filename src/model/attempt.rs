@@ -10,6 +10,7 @@ use super::class::Class;
 use super::money::Charge;
 use super::pause::Pause;
 use super::texts::Texts;
+pub use super::time::WallMs;
 
 /// Keyed hash of a pair (128 bits). The answer for one pair key is bought only once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,18 +81,6 @@ impl fmt::Display for AttemptId {
 
 /// Time since this start began to verify. Every rule gets the time in this form.
 pub type Tick = std::time::Duration;
-
-/// Wall-clock time in milliseconds since the Unix epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct WallMs(pub i64);
-
-impl WallMs {
-    /// Returns the time that is `span` earlier, but never a time before the epoch.
-    pub fn before(self, span: std::time::Duration) -> Self {
-        let ms = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
-        Self(self.0.saturating_sub(ms).max(0))
-    }
-}
 
 /// A call that is about to be sent. The intent is durable before the call is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]

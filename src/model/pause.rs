@@ -3,7 +3,7 @@
 //! Must hold: names and codes of kinds never change, because ledgers store them and programs read
 //! them.
 
-use super::attempt::WallMs;
+use super::time::WallMs;
 
 /// Cause of a pause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -10,8 +10,7 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
-use super::run::price_of;
-use super::{date, sums, to_json};
+use super::show::{date, sums, to_json};
 use crate::cli::StatusArgs;
 use crate::config::price_of_flags;
 use crate::error::Error;
@@ -106,7 +105,7 @@ fn prices_of(
     for run in runs {
         let record = ledger.run_record(run)?;
         let starts = record.iter().flat_map(|record| &record.starts);
-        prices.extend(starts.map(|start| (start.id, price_of(start))));
+        prices.extend(starts.map(|start| (start.id, start.price())));
     }
     Ok(prices)
 }

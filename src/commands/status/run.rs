@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{stamp, to_json};
+use super::show::{stamp, to_json};
 use crate::error::Error;
 use crate::ledger::{RunId, RunRecord, ShowLedger, StartRecord, StartSums};
 use crate::model::attempt::{StartId, WallMs};
 use crate::model::costs::Costs;
 use crate::model::exit_code::ExitCode;
 use crate::model::mask::mask_digits;
-use crate::model::money::{Price, Tally, number};
+use crate::model::money::{Tally, number};
 use crate::model::pause::Pause;
 use crate::model::settings::Settings;
 use crate::model::zone::Zone;
@@ -51,7 +51,7 @@ impl Left {
         let Some(last) = record.starts.last() else { return Self::Unknown };
         let ended_pairs = shown.sums_of(last).ended_pairs;
         let rows = last.summary_number("/outcomes/not_sent");
-        let planned = last.notes.as_ref().and_then(|notes| notes.survey_number("/funnel/to_send"));
+        let planned = last.survey_number("/funnel/to_send");
         match (rows, planned) {
             (Some(rows), _) => Self::Rows(rows),
             (None, Some(pairs)) => Self::Pairs(pairs.saturating_sub(ended_pairs)),
@@ -81,16 +81,6 @@ impl Left {
             Self::Unknown => Value::Null,
         }
     }
-}
-
-/// Returns the settings that a start has noted.
-pub(super) fn settings_of(start: &StartRecord) -> Option<Settings> {
-    Settings::from_json(&start.notes.as_ref()?.settings)
-}
-
-/// Returns the price that a start has noted.
-pub(super) fn price_of(start: &StartRecord) -> Option<Price> {
-    settings_of(start)?.price()
 }
 
 /// Returns the text about one run.
@@ -136,7 +126,7 @@ impl Shown {
     fn costs(&self) -> Costs {
         let mut costs = Costs::default();
         for start in &self.record.starts {
-            costs.add(&self.sums_of(start).tally, price_of(start).as_ref());
+            costs.add(&self.sums_of(start).tally, start.price().as_ref());
         }
         costs
     }
@@ -274,7 +264,7 @@ fn start_words(n: u64, start: &StartRecord, sums: StartSums, zone: &Zone) -> Str
         }
         None => text += "  by        not recorded\n",
     }
-    if let Some(settings) = settings_of(start) {
+    if let Some(settings) = start.settings() {
         text += &format!("  with      {}\n", settings_words(&settings));
     }
     text + &pauses_words(start, zone)

@@ -5,20 +5,11 @@ use std::future::Future;
 
 use futures_util::FutureExt;
 
-use super::ledger::PgLedger;
+use super::ledger::{PgJournal, PgLedger};
 use super::record::writer_gone;
 use super::session::Session;
 use crate::ledger::{Beat, Journal, LedgerError, News, Recorded, Slots, SlotsWish, Unrecorded};
 use crate::model::attempt::{Batch, WallMs};
-
-/// The handle through which a start sends batches to the server.
-pub(crate) struct PgJournal(PgLedger);
-
-impl PgJournal {
-    pub(super) const fn of(ledger: PgLedger) -> Self {
-        Self(ledger)
-    }
-}
 
 impl Journal for PgJournal {
     type Ledger = PgLedger;
@@ -27,10 +18,12 @@ impl Journal for PgJournal {
         &mut self,
         batch: Batch,
     ) -> impl Future<Output = Result<Recorded, Box<Unrecorded>>> + Unpin + 'static {
-        let shift_ms = self.0.shift_ms;
+        let shift_ms = self.ledger.shift_ms;
         let batch = shifted(batch, shift_ms);
-        let told =
-            self.0.worker.promise(async move |session: &mut Session| session.record(batch).await);
+        let told = self
+            .ledger
+            .worker
+            .promise(async move |session: &mut Session| session.record(batch).await);
         told.map(move |told| {
             told.unwrap_or_else(|_| Err(writer_gone())).map_err(|unrecorded| {
                 // It may be offered once more.
@@ -45,7 +38,7 @@ impl Journal for PgJournal {
         beat: Beat,
     ) -> impl Future<Output = Result<News, LedgerError>> + Unpin + 'static {
         // Not over the thread of the ledger, which may be busy with a batch.
-        let given = self.0.beats.as_ref().map(|beats| beats.give(beat));
+        let given = self.ledger.beats.as_ref().map(|beats| beats.give(beat));
         let heard = async move {
             match given {
                 Some(told) => told.await.unwrap_or(Err(LedgerError::WriterGone)),
@@ -59,16 +52,16 @@ impl Journal for PgJournal {
         &mut self,
         wish: SlotsWish,
     ) -> impl Future<Output = Option<Slots>> + Unpin + 'static {
-        let asked = self.0.beats.as_ref().map(|beats| beats.take_slots(wish));
+        let asked = self.ledger.beats.as_ref().map(|beats| beats.take_slots(wish));
         async move { asked?.await.ok().flatten() }.boxed()
     }
 
     fn finish(self) -> Result<PgLedger, LedgerError> {
-        self.0.worker.ask(async |session: &mut Session| {
+        self.ledger.worker.ask(async |session: &mut Session| {
             session.save_late().await;
             Ok(())
         })?;
-        Ok(self.0)
+        Ok(self.ledger)
     }
 }
 

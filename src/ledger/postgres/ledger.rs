@@ -9,7 +9,6 @@ use super::access::Access;
 use super::beats::{Beats, Clock, Me};
 use super::error::failed;
 use super::facts::{FactThen, is_look_up_faster};
-use super::journal::PgJournal;
 use super::location::SharedLocation;
 use super::meta;
 use super::purge::OPEN_AND_TAKEN_OVER;
@@ -18,9 +17,9 @@ use super::runs::Beginning;
 use super::session::Session;
 use super::worker::Worker;
 use crate::ledger::{
-    AttemptDetail, CallsInTime, Facts, FoundRun, Ledger, LedgerError, LedgerName, OpenRun, Others,
-    OwnAttempt, PossibleCharge, Purgeable, Purged, RunId, RunQuery, RunRecord, RunRef, ShowLedger,
-    Standing, StartEnd, StartRequest, StartRole, StartSums, Status, key, remembered,
+    AttemptDetail, Facts, FoundRun, Ledger, LedgerError, LedgerName, OpenRun, Others, OwnAttempt,
+    PossibleCharge, Purgeable, Purged, RunId, RunQuery, RunRecord, RunRef, Standing, StartEnd,
+    StartRequest, StartRole, key, remembered,
 };
 use crate::model::attempt::{AttemptId, PairKey, StartId, WallMs};
 use crate::rules::body::BodyKind;
@@ -28,7 +27,6 @@ use crate::rules::estimate::History;
 use crate::rules::pair_key::{PairHasher, truncate};
 use crate::rules::pair_table::{PairIndex, SortedKeys};
 use crate::rules::rate::Remembered;
-use crate::rules::vendor_clock::VendorClock;
 
 /// Interval between two attempts to do what living workers are in the way of.
 const POLL: Duration = Duration::from_millis(100);
@@ -36,7 +34,7 @@ const POLL: Duration = Duration::from_millis(100);
 /// A ledger on a server.
 pub(crate) struct PgLedger {
     pub(super) worker: Worker,
-    name: LedgerName,
+    pub(super) name: LedgerName,
     hasher: PairHasher,
     /// Role of this program in the database.
     role: String,
@@ -52,6 +50,11 @@ pub(crate) struct PgLedger {
     pub(super) beats: Option<Beats>,
     /// True once the user wants to leave at once.
     leaves_at_once: Arc<AtomicBool>,
+}
+
+/// The handle through which a start sends batches to the server.
+pub(crate) struct PgJournal {
+    pub(super) ledger: PgLedger,
 }
 
 impl PgLedger {
@@ -359,7 +362,7 @@ impl Ledger for PgLedger {
     }
 
     fn into_journal(self, _: &OpenRun) -> Result<PgJournal, LedgerError> {
-        Ok(PgJournal::of(self))
+        Ok(PgJournal { ledger: self })
     }
 
     fn end_start(&mut self, run: &OpenRun, ending: &StartEnd) -> Result<(), LedgerError> {
@@ -432,44 +435,6 @@ impl PgLedger {
             }
             Ok(Purged { attempts, kept: old.saturating_sub(attempts), wiped: true, shrunk: None })
         })
-    }
-}
-
-impl ShowLedger for PgLedger {
-    fn name(&self) -> &LedgerName {
-        &self.name
-    }
-
-    fn status(&self, utc_offset_ms: i64, most_doubts: u64) -> Result<Status, LedgerError> {
-        self.worker.ask_patiently(async move |session: &mut Session| {
-            session.read_status(utc_offset_ms, most_doubts).await
-        })
-    }
-
-    fn vendor_clock(&self) -> Result<VendorClock, LedgerError> {
-        let samples = self
-            .worker
-            .ask_patiently(async |session: &mut Session| session.clock_samples().await)?;
-        Ok(VendorClock::of(&samples))
-    }
-
-    fn run_record(&self, run: RunId) -> Result<Option<RunRecord>, LedgerError> {
-        let wanted = WantedRun::of(&RunQuery::Number(run));
-        self.worker
-            .ask_patiently(async move |session: &mut Session| session.read_record(&wanted).await)
-    }
-
-    fn start_sums(&self, run: RunId) -> Result<BTreeMap<StartId, StartSums>, LedgerError> {
-        self.worker.ask_patiently(async move |session: &mut Session| session.read_sums(run).await)
-    }
-
-    fn calls(&self, from: WallMs, to: WallMs) -> Result<CallsInTime, LedgerError> {
-        self.worker
-            .ask_patiently(async move |session: &mut Session| session.read_calls(from, to).await)
-    }
-
-    fn check_nothing_lost(&self) -> Result<(), LedgerError> {
-        self.worker.ask(async |session: &mut Session| session.check_witnesses_as_reader().await)
     }
 }
 
