@@ -17,7 +17,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 pub use help::command;
 pub use ledger::{
-    BackupArgs, ImportArgs, InitArgs, LedgerCommand, PurgeArgs, StatusArgs, WhichArgs,
+    BackupArgs, ImportArgs, InitArgs, LedgerCommand, PurgeArgs, ReportArgs, StatusArgs, WhichArgs,
 };
 pub(crate) use ledger::{DoubtsArgs, LedgerArgs, LedgerPlaceArgs, LockArgs};
 pub(crate) use values::{CallRate, DeadlineArg, yes_or_no};
@@ -58,6 +58,8 @@ pub enum Command {
     /// Serve a stand-in of the vendor's API on this machine
     #[command(after_help = ENDINGS_HELP)]
     Sandbox(SandboxArgs),
+    /// Make a page about a run, which any browser shows
+    Report(ReportArgs),
     /// Show the ledger: runs, rows in doubt, charges by day
     Status(StatusArgs),
     /// Remove stored answers by age
@@ -95,6 +97,9 @@ pub struct RunArgs {
     /// Where the summary goes [default: OUTPUT.summary.json]
     #[arg(long, env = "CEKNIK_SUMMARY", hide_env_values = true, value_name = "FILE")]
     pub summary: Option<PathBuf>,
+    /// Also write a page about the run, which any browser shows: see `ceknik report`
+    #[arg(long, env = "CEKNIK_REPORT", hide_env_values = true, value_name = "FILE")]
+    pub report: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) reading: ReadingArgs,
     #[command(flatten)]

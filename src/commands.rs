@@ -8,6 +8,7 @@ pub mod plan;
 mod preamble;
 pub mod purge;
 pub mod refused;
+pub mod report;
 pub mod run;
 pub mod sandbox;
 pub(crate) mod stages;

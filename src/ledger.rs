@@ -49,7 +49,8 @@ pub use nouns::{
 pub(crate) use nouns::{DAY_MS, HISTORY};
 pub use postgres::{Created, LedgerUrl};
 pub use record::{
-    CallsInTime, MinuteOfCalls, PossibleCharge, RunQuery, RunRecord, StartRecord, StartSums,
+    CallsInTime, FailureCount, MinuteOfCalls, PossibleCharge, RunQuery, RunRecord, StartRecord,
+    StartSums, VerdictsOf,
 };
 pub use status::{DayTotal, Doubt, ProgressNote, RunLine, Status, UnderWay, WorkerLine};
 pub use traits::{Facts, Journal, Ledger, Preview, ShowLedger};
@@ -107,7 +108,7 @@ pub fn preview(location: &Location) -> Result<impl Preview + use<>, LedgerError>
 /// - [`LedgerError::Lost`] if there is none, or an empty file, but the witness recorded facts.
 /// - [`LedgerError::Version`] if the file is no ledger, or its version is unknown.
 /// - [`LedgerError::Storage`] if the file cannot be opened or read.
-pub fn open_to_show(location: &Location) -> Result<impl ShowLedger + use<>, LedgerError> {
+pub fn open_to_show(location: &Location) -> Result<impl ShowLedger + Facts + use<>, LedgerError> {
     Ok(match location {
         Location::File(file) => {
             AnyLedger::File(Box::new(SqliteLedger::open_to_show(&file.ledger)?))

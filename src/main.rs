@@ -53,6 +53,7 @@ fn dispatch(command: &Command, origins: &Origins) -> Result<ExitCode, Error> {
         }
         Command::Export(args) => commands::run::export::export(args, origins),
         Command::Sandbox(args) => commands::sandbox::sandbox(args, &Screen::default()),
+        Command::Report(args) => commands::report::report(args, origins),
         Command::Status(args) => commands::status::status(args, origins),
         Command::Purge(args) => commands::purge::purge(args, origins),
         Command::Backup(args) => commands::backup::backup(args, origins),

@@ -8,6 +8,7 @@ mod input_cells;
 mod limits;
 mod ours;
 mod overview;
+pub mod page;
 mod plan;
 mod report;
 mod sentences;
@@ -24,7 +25,7 @@ pub use event::{EVENTS_VERSION, Event, Finished, Level, PauseClock, Progress, Ra
 pub use format::{Dialect, Format, endings, stem};
 pub use input_cells::Cells;
 pub use limits::Limits;
-pub use ours::{may_replace_output, may_replace_summary};
+pub use ours::{may_replace_output, may_replace_page, may_replace_summary};
 pub use plan::{FileColumn, FileColumns, FileForm, Plan};
 pub use report::{OutputFile, RowTotals, RunReport};
 pub use sentences::explain as in_words;

@@ -33,18 +33,20 @@ pub fn command() -> clap::Command {
                 })
                 .mut_arg("once", |arg| arg.help("The name of the run, if it has one"))
         })
+        .mut_subcommand("report", whose_ledger)
         .mut_subcommand("status", whose_ledger)
         .mut_subcommand("purge", whose_ledger)
         .mut_subcommand("backup", whose_ledger)
 }
 
 /// Flags of `run` that do not change a plan. `plan` accepts them, but its help does not list them.
-const PLAN_IGNORES: [&str; 19] = [
+const PLAN_IGNORES: [&str; 20] = [
     "join",
     "output",
     "excel",
     "overwrite",
     "summary",
+    "report",
     "body",
     "timeout",
     "connect_timeout",
@@ -62,7 +64,7 @@ const PLAN_IGNORES: [&str; 19] = [
 ];
 
 /// Flags of `run` that do not change the output of a run that has begun, or that the run recorded.
-const EXPORT_IGNORES: [&str; 37] = [
+const EXPORT_IGNORES: [&str; 38] = [
     "join",
     "encoding",
     "sheet",
@@ -74,6 +76,7 @@ const EXPORT_IGNORES: [&str; 37] = [
     "send_truncated",
     "send_odd_dates",
     "summary",
+    "report",
     "body",
     "timeout",
     "connect_timeout",

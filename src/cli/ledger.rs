@@ -129,6 +129,35 @@ pub(crate) struct DoubtsArgs {
     pub(crate) overwrite: bool,
 }
 
+/// Flags of `ceknik report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The run, by its number in `ceknik status` [default: the latest one]
+    #[arg(value_name = "RUN", value_parser = run_number)]
+    pub run: Option<u64>,
+    /// Where the page goes [default: ceknik-run-RUN.html]; `-` is standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Write over a file that is there already and that ceknik did not write
+    #[arg(long)]
+    pub overwrite: bool,
+    /// The customer file of the run: its findings are shown with masked values
+    #[arg(long, value_name = "FILE")]
+    pub input: Option<PathBuf>,
+    /// The price of one charged call without tax, for runs that recorded none
+    #[arg(long, env = "CEKNIK_PRICE", value_name = "AMOUNT")]
+    pub(crate) price: Option<String>,
+    /// Its currency
+    #[arg(long, env = "CEKNIK_CURRENCY", value_name = "CODE", default_value = "IDR", value_parser = Currency::parse)]
+    pub(crate) currency: Currency,
+    #[command(flatten)]
+    pub(crate) zone: ZoneArgs,
+    #[command(flatten)]
+    pub(crate) which: WhichArgs,
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+}
+
 /// Command of `ceknik ledger`.
 #[derive(Debug, Subcommand)]
 pub enum LedgerCommand {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::last_words::say_last_words;
+use super::report::write_page_of_run;
 use super::stages::{ReuseRules, account_key, damage, find_layout, open_source_hashed, opening};
 use super::{internal, interrupted, preamble};
 use crate::clock;
@@ -297,6 +298,14 @@ impl Setting<'_> {
             },
             |report| write_summary(report, destination),
         );
+        if let Some(place) = destination.page().filter(|_| !config.joins) {
+            let (zone, findings) = (job.zone.clone(), surveyed.findings.clone());
+            let written = write_page_of_run(&job.ledger, run.id, zone, findings, place);
+            if let Err(error) = written {
+                // The results are there. The page can be made later.
+                screen.note(&format!("{}; `ceknik report` makes it", error.message));
+            }
+        }
         say_last_words(&ended, job, screen);
         Told(ended.result)
     }

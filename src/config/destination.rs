@@ -1,22 +1,22 @@
-//! The places of the results, the partial results and the summary.
+//! The places of the results, the partial results, the summary and the page about the run.
 //!
 //! Must hold: the input is never overwritten. A partial result never replaces a finished one.
 //! Answers of the sandbox are never written under the default name of a live output.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::InputFrom;
+use super::place::Written;
 use super::values::{flag_error, usage_error};
 use crate::cli::RunArgs;
 use crate::error::Error;
 use crate::fs::paths::{beside, folder_of, same_file};
-use crate::fs::{AtomicFile, trusted};
+use crate::fs::trusted;
 use crate::input::{Layout, Source};
 use crate::model::exit_code::ExitCode;
 use crate::model::mask::mask_path;
-use crate::output::{Dialect, Format, endings, may_replace_output, may_replace_summary, stem};
+use crate::output::{Dialect, Format, endings, stem};
 
 /// Place of the results as the user asked for it, before the kind of the input is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,7 @@ pub struct WantedOutput {
     place: WantedPlace,
     dialect: Dialect,
     summary: Option<PathBuf>,
+    page: Option<PathBuf>,
     overwrite: bool,
 }
 
@@ -45,6 +46,7 @@ pub struct Destination {
     results: Results,
     format: Format,
     summary: Option<PathBuf>,
+    page: Option<PathBuf>,
     /// True if a file that ceknik did not write may be overwritten.
     overwrite: bool,
 }
@@ -86,7 +88,11 @@ impl WantedOutput {
         if args.summary.as_deref() == Some(Path::new("-")) {
             return Err(flag_error("--summary", "`-` is no file: name one"));
         }
-        Ok(Self { place, dialect, summary: args.summary.clone(), overwrite: args.overwrite })
+        if args.report.as_deref() == Some(Path::new("-")) {
+            return Err(flag_error("--report", "`-` is no file: name one"));
+        }
+        let (summary, page) = (args.summary.clone(), args.report.clone());
+        Ok(Self { place, dialect, summary, page, overwrite: args.overwrite })
     }
 
     /// Returns the folder that the results go to; `None` for standard output.
@@ -120,7 +126,8 @@ impl WantedOutput {
                 (Results::Beside { live, sandbox, is_sandbox }, format)
             }
         };
-        Destination { results, format, summary: self.summary.clone(), overwrite: self.overwrite }
+        let (summary, page) = (self.summary.clone(), self.page.clone());
+        Destination { results, format, summary, page, overwrite: self.overwrite }
     }
 }
 
@@ -179,31 +186,32 @@ impl Destination {
         self.summary.clone().or_else(unnamed)
     }
 
+    /// Returns the path of the page about the run (`--report`), if one is wanted.
+    pub fn page(&self) -> Option<&Path> {
+        self.page.as_deref()
+    }
+
     /// Checks that no file that is read would be overwritten. Each path in `read` comes with a
     /// description for messages. The partial output is checked too, because it is replaced and
     /// removed without a question.
     ///
     /// # Errors
-    /// Exit code 2: an output or the summary would overwrite a file that is read, or the summary
-    /// would overwrite an output.
+    /// Exit code 2: a file that is written would overwrite one that is read, or another one that is
+    /// written.
     pub fn check_no_overwrite(&self, read: &[(&str, PathBuf)]) -> Result<(), Error> {
         let written = self.written();
-        for (role, path) in &written {
+        for (kind, path) in &written {
             if let Some((what, _)) = read.iter().find(|(_, other)| same_file(path, other)) {
-                let path = mask_path(path);
-                return Err(overwrite_error(format!(
-                    "the {role} {path} would overwrite the {what}"
-                )));
+                return Err(overwrite_error(*kind, path, what));
             }
         }
-        let (summaries, results): (Vec<_>, Vec<_>) =
-            written.iter().partition(|(role, _)| *role == SUMMARY);
-        for (_, summary) in summaries {
-            if let Some((role, _)) = results.iter().find(|(_, path)| same_file(path, summary)) {
-                let path = mask_path(summary);
-                return Err(overwrite_error(format!(
-                    "the summary {path} would overwrite the {role}"
-                )));
+        let is_result = |kind| matches!(kind, Written::Output | Written::PartialOutput);
+        let (results, beside): (Vec<_>, Vec<_>) =
+            written.iter().partition(|(kind, _)| is_result(*kind));
+        for (kind, path) in &beside {
+            let others = results.iter().chain(&beside).filter(|(other, _)| other != kind);
+            if let Some((other, _)) = others.into_iter().find(|(_, other)| same_file(path, other)) {
+                return Err(overwrite_error(*kind, path, other.name()));
             }
         }
         Ok(())
@@ -236,56 +244,32 @@ impl Destination {
     /// written by another run, or has a file that ceknik did not write and that may not be
     /// overwritten.
     pub fn check_writable(&self) -> Result<(), Error> {
-        for (role, path) in self.written() {
-            let hint = if role == SUMMARY {
-                "name another with --summary FILE"
-            } else {
-                "name another with -o FILE"
-            };
-            let refuse = |what: &str| {
-                Err(Error::config(format!("the {role} {} {what}", mask_path(&path)), hint))
-            };
-            if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
-                return refuse("is a folder");
-            }
-            if fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
-                return refuse("is not a regular file");
-            }
-            if let Err(error) = AtomicFile::check(&path) {
-                return Err(Error::config(format!("the {role} cannot be written: {error}"), hint));
-            }
-            let is_ours = if role == SUMMARY {
-                may_replace_summary(&path)
-            } else {
-                may_replace_output(&path)
-            };
-            if !self.overwrite && !is_ours {
-                let what = "is there already, and ceknik did not write it";
-                let hint = format!("{hint}, or write over it with --overwrite");
-                return Err(Error::config(format!("the {role} {} {what}", mask_path(&path)), hint));
-            }
-        }
-        Ok(())
+        let mut written = self.written().into_iter();
+        written.try_for_each(|(kind, path)| kind.check_place(&path, self.overwrite, true))
     }
 
-    /// Returns every path that a run may write to, each with its role in messages.
-    fn written(&self) -> Vec<(&'static str, PathBuf)> {
+    /// Returns every path that a run may write to, each with its kind.
+    fn written(&self) -> Vec<(Written, PathBuf)> {
         let of = |sandbox| {
             [
-                ("output", self.finished(sandbox).map(Path::to_owned)),
-                ("partial output", self.partial(sandbox)),
-                (SUMMARY, self.summary(sandbox)),
+                (Written::Output, self.finished(sandbox).map(Path::to_owned)),
+                (Written::PartialOutput, self.partial(sandbox)),
+                (Written::Summary, self.summary(sandbox)),
+                (Written::Page, self.page.clone()),
             ]
         };
         let all = [of(false), of(true)].into_iter().flatten();
-        all.filter_map(|(role, path)| path.map(|path| (role, path))).collect()
+        all.filter_map(|(kind, path)| path.map(|path| (kind, path))).collect()
     }
 }
 
-const SUMMARY: &str = "summary";
-
-fn overwrite_error(what: String) -> Error {
-    Error::new(ExitCode::Usage, what, "name another with -o FILE or --summary FILE")
+fn overwrite_error(kind: Written, path: &Path, other: &str) -> Error {
+    let what = format!("the {} {} would overwrite the {other}", kind.name(), mask_path(path));
+    let hint = match kind {
+        Written::Page => "name another with --report FILE",
+        _ => "name another with -o FILE or --summary FILE",
+    };
+    Error::new(ExitCode::Usage, what, hint)
 }
 
 /// Returns the form that the name of an output asks for.
@@ -316,6 +300,7 @@ mod tests {
             place: WantedPlace::Beside { input: "d/a.csv.gz".into(), is_sandbox },
             dialect: Dialect::Exact,
             summary: None,
+            page: None,
             overwrite: false,
         };
         for (is_sandbox, from_sandbox, is_workbook, finished, partial) in [
@@ -346,8 +331,13 @@ mod tests {
         ] {
             let format = form_of_output(Path::new(named), Dialect::Exact).unwrap();
             let place = WantedPlace::Named(named.into(), format);
-            let wanted =
-                WantedOutput { place, dialect: Dialect::Exact, summary: None, overwrite: false };
+            let wanted = WantedOutput {
+                place,
+                dialect: Dialect::Exact,
+                summary: None,
+                page: None,
+                overwrite: false,
+            };
             assert_eq!(wanted.of(true).partial(false), Some(partial.into()));
         }
     }

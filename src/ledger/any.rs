@@ -13,12 +13,13 @@ use futures_util::future::Either;
 use super::postgres::{PgJournal, PgLedger, PgPreview};
 use super::sqlite::{SqliteJournal, SqliteLedger, SqlitePreview};
 use super::{
-    AttemptDetail, Beat, CallsInTime, Facts, FoundRun, Journal, Ledger, LedgerError, LedgerName,
-    News, OpenRun, Others, OwnAttempt, PossibleCharge, Preview, ProgressNote, Purgeable, Purged,
-    Recorded, RunId, RunQuery, RunRecord, RunRef, ShowLedger, Slots, SlotsWish, Standing, StartEnd,
-    StartRequest, StartSums, Status, Unrecorded,
+    AttemptDetail, Beat, CallsInTime, Facts, FailureCount, FoundRun, Journal, Ledger, LedgerError,
+    LedgerName, MinuteOfCalls, News, OpenRun, Others, OwnAttempt, PossibleCharge, Preview,
+    ProgressNote, Purgeable, Purged, Recorded, RunId, RunQuery, RunRecord, RunRef, ShowLedger,
+    Slots, SlotsWish, Standing, StartEnd, StartRequest, StartSums, Status, Unrecorded, VerdictsOf,
 };
-use crate::model::attempt::{AttemptId, Batch, StartId, WallMs};
+use crate::model::attempt::{AttemptId, Batch, PairKey, StartId, WallMs};
+use crate::model::class::ResultCode;
 use crate::rules::body::BodyKind;
 use crate::rules::estimate::History;
 use crate::rules::pair_key::PairHasher;
@@ -220,6 +221,26 @@ impl ShowLedger for AnyLedger {
 
     fn calls(&self, from: WallMs, to: WallMs) -> Result<CallsInTime, LedgerError> {
         pass_on!(self, ledger => ledger.calls(from, to))
+    }
+
+    fn run_calls(&self, run: RunId) -> Result<Vec<MinuteOfCalls>, LedgerError> {
+        pass_on!(self, ledger => ledger.run_calls(run))
+    }
+
+    fn run_failures(&self, run: RunId) -> Result<Vec<FailureCount>, LedgerError> {
+        pass_on!(self, ledger => ledger.run_failures(run))
+    }
+
+    fn run_latencies(&self, run: RunId) -> Result<Vec<(u32, u64)>, LedgerError> {
+        pass_on!(self, ledger => ledger.run_latencies(run))
+    }
+
+    fn visit_verdicts(
+        &self,
+        of: VerdictsOf,
+        visit: &mut dyn FnMut(PairKey, ResultCode),
+    ) -> Result<(), LedgerError> {
+        pass_on!(self, ledger => ledger.visit_verdicts(of, visit))
     }
 
     fn check_nothing_lost(&self) -> Result<(), LedgerError> {

@@ -34,6 +34,7 @@ mod reap;
 mod record;
 mod restore;
 mod room;
+mod run_calls;
 mod run_record;
 mod runs;
 mod session;

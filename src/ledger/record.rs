@@ -191,6 +191,26 @@ pub struct CallsInTime {
     pub unsettled: u64,
 }
 
+/// Attempts of a run without a result code that ended in the same class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FailureCount {
+    /// The class.
+    pub class: Class,
+    /// Number of attempts.
+    pub attempts: u64,
+    /// Number of different pairs.
+    pub pairs: u64,
+}
+
+/// Runs whose results are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VerdictsOf {
+    /// This run.
+    Run(RunId),
+    /// All starts that began before the first start of this run.
+    Before(RunId),
+}
+
 /// An attempt whose charge is unknown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PossibleCharge {

@@ -17,6 +17,7 @@ mod note;
 mod pauses;
 mod preview;
 mod purge;
+mod run_calls;
 mod run_record;
 mod runs;
 mod schema;

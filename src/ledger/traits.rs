@@ -15,10 +15,14 @@ use super::nouns::{
     AttemptDetail, FoundRun, OpenRun, OwnAttempt, Purgeable, Purged, Recorded, RunId, RunRef,
     Standing, StartEnd, StartRequest, Unrecorded,
 };
-use super::record::{CallsInTime, PossibleCharge, RunQuery, RunRecord, StartSums};
+use super::record::{
+    CallsInTime, FailureCount, MinuteOfCalls, PossibleCharge, RunQuery, RunRecord, StartSums,
+    VerdictsOf,
+};
 use super::status::{ProgressNote, Status};
 use super::workers::{Beat, News, Others, Slots, SlotsWish};
-use crate::model::attempt::{AttemptId, Batch, StartId, WallMs};
+use crate::model::attempt::{AttemptId, Batch, PairKey, StartId, WallMs};
+use crate::model::class::ResultCode;
 use crate::rules::body::BodyKind;
 use crate::rules::estimate::History;
 use crate::rules::pair_key::PairHasher;
@@ -377,6 +381,22 @@ pub trait ShowLedger {
     /// Returns the calls from `from` on, and before `to`. A call is at the time at which it was
     /// answered, or sent if no answer came.
     fn calls(&self, from: WallMs, to: WallMs) -> Result<CallsInTime, LedgerError>;
+
+    /// Returns the calls of a run by minute, with the times of [`Self::calls`].
+    fn run_calls(&self, run: RunId) -> Result<Vec<MinuteOfCalls>, LedgerError>;
+
+    /// Counts the attempts of a run that got no result code, by class.
+    fn run_failures(&self, run: RunId) -> Result<Vec<FailureCount>, LedgerError>;
+
+    /// Counts the calls of a run by the milliseconds that they took, in ascending order of the time.
+    fn run_latencies(&self, run: RunId) -> Result<Vec<(u32, u64)>, LedgerError>;
+
+    /// Visits results in the order of their attempts.
+    fn visit_verdicts(
+        &self,
+        of: VerdictsOf,
+        visit: &mut dyn FnMut(PairKey, ResultCode),
+    ) -> Result<(), LedgerError>;
 
     /// Checks that the ledger contains everything that its witness recorded.
     ///

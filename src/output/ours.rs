@@ -18,6 +18,8 @@ use crate::model::outcome::Outcome;
 
 /// Number of bytes that are read of a text. Its first record must end within them.
 const HEAD: u64 = 1 << 20;
+/// Mark of a page.
+const PAGE: &str = r#"<meta name="generator" content="ceknik"/>"#;
 /// First bytes of a workbook.
 const ZIP: &[u8] = b"PK\x03\x04";
 /// First bytes of a packed text.
@@ -43,6 +45,13 @@ pub fn may_replace_summary(path: &Path) -> bool {
     let Some(head) = head_of(path) else { return !path.exists() };
     let summary = serde_json::from_slice::<serde_json::Value>(&head).unwrap_or_default();
     head.is_empty() || ["version", "run", "spending"].iter().all(|name| summary.get(name).is_some())
+}
+
+/// Checks whether a page about a run may be put in this place: there is no file, an empty file, or a
+/// page of ours.
+pub fn may_replace_page(path: &Path) -> bool {
+    let Some(head) = head_of(path) else { return !path.exists() };
+    head.is_empty() || String::from_utf8_lossy(&head).contains(PAGE)
 }
 
 /// Returns the beginning of a file, at most `HEAD` bytes; `None` if the file cannot be read.

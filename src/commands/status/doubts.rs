@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::DoubtsArgs;
 use crate::commands::stages::{ReadAsNoted, read_as_noted, source_of};
-use crate::config::{InputFrom, form_of_output};
+use crate::config::{InputFrom, Written, form_of_output};
 use crate::error::Error;
 use crate::fs::AtomicFile;
 use crate::fs::paths::{folder_of, same_file};
@@ -116,16 +116,7 @@ impl Destination {
             let what = format!("the list {} would overwrite the input", mask_path(path));
             return Err(Error::new(ExitCode::Usage, what, "name another with -o FILE"));
         }
-        if path.exists() && !args.overwrite {
-            let what = format!("the list {} is there already", mask_path(path));
-            return Err(Error::config(what, "name another with -o FILE, or give --overwrite"));
-        }
-        AtomicFile::check(path).map_err(|error| {
-            Error::config(
-                format!("the list cannot be written: {error}"),
-                "name another with -o FILE",
-            )
-        })?;
+        Written::List.check_place(path, args.overwrite, false)?;
         Ok(Self::File(path.clone(), format))
     }
 

@@ -35,6 +35,26 @@ impl Session {
         from: WallMs,
         to: WallMs,
     ) -> Result<CallsInTime, LedgerError> {
+        let minutes = self.read_minutes(from, to, None).await?;
+        let purged = "SELECT day::int8, class, attempts FROM purged_days";
+        let purged = self.tallies(purged).await?;
+        let open = format!("SELECT count(*) FROM ({UNSETTLED}) o WHERE at >= $1 AND at < $2");
+        let open = self.client.query_one(&open, &[&from.0, &to.0]).await;
+        let open = open.map_err(self.read_failed())?;
+        Ok(CallsInTime {
+            minutes,
+            purged: purged.into_iter().map(|(day, tally)| DayTotal { day, tally }).collect(),
+            unsettled: open.get::<_, i64>(0).cast_unsigned(),
+        })
+    }
+
+    /// Reads the calls of a time by minute: of one run, or of all.
+    pub(super) async fn read_minutes(
+        &self,
+        from: WallMs,
+        to: WallMs,
+        run: Option<RunId>,
+    ) -> Result<Vec<MinuteOfCalls>, LedgerError> {
         let query = format!(
             "SELECT t.id, t.run, left(s.handle_time, {MINUTE_CHARS}), c.at / 60000, c.class, count(*)
              FROM (SELECT attempt, class, CASE WHEN class IN ({})
@@ -42,12 +62,14 @@ impl Session {
                 FROM ({}) a) c
                 JOIN starts t ON t.id = (c.attempt >> 32)::int
                 LEFT JOIN settlements s USING (attempt)
-             WHERE c.at >= $1 AND c.at < $2 GROUP BY 1, 2, 3, 4, 5",
+             WHERE c.at >= $1 AND c.at < $2 AND ($3::int8 IS NULL OR t.run = $3)
+             GROUP BY 1, 2, 3, 4, 5",
             doubt_codes(),
             settled_and_lost()
         );
-        let rows =
-            self.client.query(&query, &[&from.0, &to.0]).await.map_err(self.read_failed())?;
+        let run = run.map(|run| run.0.cast_signed());
+        let rows = self.client.query(&query, &[&from.0, &to.0, &run]).await;
+        let rows = rows.map_err(self.read_failed())?;
         let minute = |row: &Row| {
             let mut tally = Tally::default();
             count(&mut tally, class_of(row.get(4))?, row.get::<_, i64>(5).cast_unsigned());
@@ -59,16 +81,7 @@ impl Session {
                 tally,
             })
         };
-        let purged = "SELECT day::int8, class, attempts FROM purged_days";
-        let purged = self.tallies(purged).await?;
-        let open = format!("SELECT count(*) FROM ({UNSETTLED}) o WHERE at >= $1 AND at < $2");
-        let open = self.client.query_one(&open, &[&from.0, &to.0]).await;
-        let open = open.map_err(self.read_failed())?;
-        Ok(CallsInTime {
-            minutes: rows.iter().filter_map(minute).collect(),
-            purged: purged.into_iter().map(|(day, tally)| DayTotal { day, tally }).collect(),
-            unsettled: open.get::<_, i64>(0).cast_unsigned(),
-        })
+        Ok(rows.iter().filter_map(minute).collect())
     }
 
     /// Reads the attempts whose charge is unknown. See [`crate::ledger::Facts::visit_possible`].

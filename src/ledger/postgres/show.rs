@@ -8,9 +8,11 @@ use super::ledger::PgLedger;
 use super::run_record::WantedRun;
 use super::session::Session;
 use crate::ledger::{
-    CallsInTime, LedgerError, LedgerName, RunId, RunQuery, RunRecord, ShowLedger, StartSums, Status,
+    CallsInTime, FailureCount, LedgerError, LedgerName, MinuteOfCalls, RunId, RunQuery, RunRecord,
+    ShowLedger, StartSums, Status, VerdictsOf,
 };
-use crate::model::attempt::{StartId, WallMs};
+use crate::model::attempt::{PairKey, StartId, WallMs};
+use crate::model::class::ResultCode;
 use crate::rules::vendor_clock::VendorClock;
 
 impl ShowLedger for PgLedger {
@@ -44,6 +46,32 @@ impl ShowLedger for PgLedger {
     fn calls(&self, from: WallMs, to: WallMs) -> Result<CallsInTime, LedgerError> {
         self.worker
             .ask_patiently(async move |session: &mut Session| session.read_calls(from, to).await)
+    }
+
+    fn run_calls(&self, run: RunId) -> Result<Vec<MinuteOfCalls>, LedgerError> {
+        self.worker
+            .ask_patiently(async move |session: &mut Session| session.read_run_calls(run).await)
+    }
+
+    fn run_failures(&self, run: RunId) -> Result<Vec<FailureCount>, LedgerError> {
+        self.worker
+            .ask_patiently(async move |session: &mut Session| session.read_failures(run).await)
+    }
+
+    fn run_latencies(&self, run: RunId) -> Result<Vec<(u32, u64)>, LedgerError> {
+        self.worker
+            .ask_patiently(async move |session: &mut Session| session.read_latencies(run).await)
+    }
+
+    fn visit_verdicts(
+        &self,
+        of: VerdictsOf,
+        visit: &mut dyn FnMut(PairKey, ResultCode),
+    ) -> Result<(), LedgerError> {
+        self.worker.read_rows(
+            async move |session, give| session.read_verdicts(of, give).await,
+            &mut |(pair, code)| visit(pair, code),
+        )
     }
 
     fn check_nothing_lost(&self) -> Result<(), LedgerError> {

@@ -1,8 +1,11 @@
 //! Reads the calls of a time and the charges that are not certain, and measures the vendor's clock.
 
+use std::ops::Range;
+
 use rusqlite::{Row, params};
 
 use super::ledger::SqliteLedger;
+use super::starts::Start;
 use super::sums::{INTENT, SETTLEMENT, damaged};
 use crate::ledger::codes::{codes_of, doubt_codes, text_columns};
 use crate::ledger::{CallsInTime, DayTotal, LedgerError, MinuteOfCalls, PossibleCharge, RunId};
@@ -51,30 +54,8 @@ impl SqliteLedger {
             false => Some(self.connection.unchecked_transaction()?),
         };
         let mut calls = CallsInTime::default();
-        let mut statement = self.connection.prepare(&format!(
-            "SELECT substr(handle_time, 1, {MINUTE_CHARS}), at / 60000, class, count(*)
-             FROM (SELECT s.handle_time, s.class, CASE WHEN s.class IN ({})
-                    THEN (SELECT i.at FROM intents i WHERE i.id = s.id) ELSE s.at END AS at
-                FROM settlements s WHERE s.id >= ?1 AND s.id < ?2)
-             WHERE at >= ?3 AND at < ?4 GROUP BY 1, 2, 3",
-            doubt_codes()
-        ))?;
         for (id, start) in (1..).map(StartId).zip(self.starts()?) {
-            let numbers = start.attempts();
-            let mut rows = statement.query(params![numbers.start, numbers.end, from.0, to.0])?;
-            while let Some(row) = rows.next()? {
-                let Some(class) = Class::from_code(row.get(2)?) else { continue };
-                let mut tally = Tally::default();
-                count(&mut tally, class, row.get(3)?);
-                let at = WallMs(row.get::<_, i64>(1)? * 60_000);
-                calls.minutes.push(MinuteOfCalls {
-                    start: id,
-                    run: start.run,
-                    vendor_minute: row.get(0)?,
-                    at,
-                    tally,
-                });
-            }
+            self.add_minutes(id, &start, from..to, &mut calls.minutes)?;
         }
         calls.purged = self
             .tallies("SELECT day, class, attempts FROM purged_days")?
@@ -88,6 +69,40 @@ impl SqliteLedger {
             |row| row.get(0),
         )?;
         Ok(calls)
+    }
+
+    /// Adds the calls of one start in this time.
+    pub(super) fn add_minutes(
+        &self,
+        id: StartId,
+        start: &Start,
+        time: Range<WallMs>,
+        minutes: &mut Vec<MinuteOfCalls>,
+    ) -> Result<(), LedgerError> {
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT substr(handle_time, 1, {MINUTE_CHARS}), at / 60000, class, count(*)
+             FROM (SELECT s.handle_time, s.class, CASE WHEN s.class IN ({})
+                    THEN (SELECT i.at FROM intents i WHERE i.id = s.id) ELSE s.at END AS at
+                FROM settlements s WHERE s.id >= ?1 AND s.id < ?2)
+             WHERE at >= ?3 AND at < ?4 GROUP BY 1, 2, 3",
+            doubt_codes()
+        ))?;
+        let numbers = start.attempts();
+        let values = params![numbers.start, numbers.end, time.start.0, time.end.0];
+        let mut rows = statement.query(values)?;
+        while let Some(row) = rows.next()? {
+            let Some(class) = Class::from_code(row.get(2)?) else { continue };
+            let mut tally = Tally::default();
+            count(&mut tally, class, row.get(3)?);
+            minutes.push(MinuteOfCalls {
+                start: id,
+                run: start.run,
+                vendor_minute: row.get(0)?,
+                at: WallMs(row.get::<_, i64>(1)? * 60_000),
+                tally,
+            });
+        }
+        Ok(())
     }
 
     /// Reads the latest answers in which the vendor gave its own time.

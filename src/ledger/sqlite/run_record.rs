@@ -50,7 +50,7 @@ impl SqliteLedger {
     }
 
     /// Returns the starts of a run with their numbers.
-    fn numbered_starts(
+    pub(super) fn numbered_starts(
         &self,
         run: RunId,
     ) -> Result<impl Iterator<Item = (StartId, Start)>, LedgerError> {

@@ -9,11 +9,11 @@ use super::ledger::SqliteLedger;
 use super::note;
 use crate::ledger::codes::{codes_of, doubt_codes};
 use crate::ledger::{
-    CallsInTime, DAY_MS, DayTotal, Doubt, HISTORY, LedgerError, LedgerName, RunId, RunLine,
-    RunQuery, RunRecord, ShowLedger, StartSums, Status,
+    CallsInTime, DAY_MS, DayTotal, Doubt, FailureCount, HISTORY, LedgerError, LedgerName,
+    MinuteOfCalls, RunId, RunLine, RunQuery, RunRecord, ShowLedger, StartSums, Status, VerdictsOf,
 };
-use crate::model::attempt::{StartId, WallMs};
-use crate::model::class::Class;
+use crate::model::attempt::{PairKey, StartId, WallMs};
+use crate::model::class::{Class, ResultCode};
 use crate::model::money::Tally;
 use crate::rules::estimate::History;
 use crate::rules::tally::count;
@@ -58,6 +58,26 @@ impl ShowLedger for SqliteLedger {
 
     fn calls(&self, from: WallMs, to: WallMs) -> Result<CallsInTime, LedgerError> {
         self.read_calls(from, to)
+    }
+
+    fn run_calls(&self, run: RunId) -> Result<Vec<MinuteOfCalls>, LedgerError> {
+        self.read_run_calls(run)
+    }
+
+    fn run_failures(&self, run: RunId) -> Result<Vec<FailureCount>, LedgerError> {
+        self.read_failures(run)
+    }
+
+    fn run_latencies(&self, run: RunId) -> Result<Vec<(u32, u64)>, LedgerError> {
+        self.read_latencies(run)
+    }
+
+    fn visit_verdicts(
+        &self,
+        of: VerdictsOf,
+        visit: &mut dyn FnMut(PairKey, ResultCode),
+    ) -> Result<(), LedgerError> {
+        self.read_verdicts(of, visit)
     }
 
     fn check_nothing_lost(&self) -> Result<(), LedgerError> {

@@ -399,6 +399,7 @@ macro_rules! suites {
             a_run_that_has_begun_is_found_again
             a_start_notes_what_it_is_and_its_pauses
             the_sums_of_each_start_are_told
+            the_calls_of_a_run_are_told
             a_call_without_an_answer_is_at_its_intent
             facts_that_came_after_an_output_are_left_out
             the_calls_of_a_time_are_told_by_both_clocks

@@ -3,7 +3,9 @@
 
 use super::*;
 use crate::ledger::testing::facts::notes;
-use crate::ledger::{MinuteOfCalls, PossibleCharge, RunQuery, StartEnd, StartSums};
+use crate::ledger::{
+    FailureCount, MinuteOfCalls, PossibleCharge, RunQuery, StartEnd, StartSums, VerdictsOf,
+};
 use crate::model::pause::{Pause, PauseKind};
 use crate::rules::vendor_clock::VendorClock;
 
@@ -99,6 +101,47 @@ pub(super) fn the_sums_of_each_start_are_told<B: Backend>() {
     assert_eq!(short(again.start), (1, 0, 1, 1, 2));
     assert_eq!(ledger.calls(NOW, LATER).unwrap().unsettled, 2);
     assert_eq!(ledger.calls(LATER, WallMs(i64::MAX)).unwrap().unsettled, 0);
+}
+
+/// The calls of one run alone, as a page about it shows them.
+pub(super) fn the_calls_of_a_run_are_told<B: Backend>() {
+    let mut place = B::new();
+    let ledger = place.open(NOW).unwrap();
+    let mismatch = Class::Answered(ResultCode::Mismatch);
+    let gateway = Class::Retry(Trouble::Gateway);
+    let night = |ledger: B::Ledger, file: u8, of: &[(u64, Option<Class>)]| {
+        let mut ledger = ledger;
+        let run = ledger.open_run(&opening(file, 1)).unwrap();
+        let mut batch = facts(run.start, 1, of);
+        batch.settlements.iter_mut().for_each(|fact| fact.took_ms = Some(40 + u32::from(file)));
+        let mut ledger = super::super::facts::record_batch(ledger, &run, batch);
+        ledger.end_run(&run, &ending(ExitCode::Complete)).unwrap();
+        (ledger, run.id)
+    };
+    let (ledger, first) = night(ledger, 1, &[(1, Some(MATCH)), (2, Some(MATCH))]);
+    let tries = [(3, Some(gateway)), (3, Some(gateway)), (3, Some(MATCH))];
+    let of = [&[(1, Some(mismatch))][..], &tries, &[(4, Some(CUT))]].concat();
+    let (ledger, second) = night(ledger, 2, &of);
+    let (ledger, third) = night(ledger, 3, &[(2, Some(mismatch))]);
+    let calls = |run| {
+        let minutes = ledger.run_calls(run).unwrap();
+        minutes.iter().map(|minute| minute.tally.calls).sum::<u64>()
+    };
+    assert_eq!([first, second, third].map(calls), [2, 5, 1]);
+    assert_eq!(ledger.run_latencies(second).unwrap(), [(42, 5)]);
+    let failure = |class, attempts, pairs| FailureCount { class, attempts, pairs };
+    let failures = ledger.run_failures(second).unwrap();
+    assert_eq!(failures, [failure(gateway, 2, 1), failure(CUT, 1, 1)]);
+    assert_eq!(ledger.run_failures(first).unwrap(), []);
+    let verdicts = |of| {
+        let mut seen = Vec::new();
+        ledger.visit_verdicts(of, &mut |pair, code| seen.push((pair, code))).unwrap();
+        seen
+    };
+    let (yes, no) = (ResultCode::Match, ResultCode::Mismatch);
+    assert_eq!(verdicts(VerdictsOf::Run(second)), [(key(1), no), (key(3), yes)]);
+    assert_eq!(verdicts(VerdictsOf::Before(second)), [(key(1), yes), (key(2), yes)]);
+    assert_eq!(verdicts(VerdictsOf::Before(first)), []);
 }
 
 /// A call without an answer is at the time at which it was sent, whenever it is given up.

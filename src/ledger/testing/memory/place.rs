@@ -8,11 +8,12 @@ use std::rc::Rc;
 use super::{KILLED, MemoryLedger, Run, Start, Store};
 use crate::ledger::testing::{Backend, Stored, StoredFact, Trap};
 use crate::ledger::{
-    CallsInTime, DAY_MS, DayTotal, Doubt, Facts, Ledger, LedgerError, LedgerName, OpenRun, Preview,
-    Recorded, RunId, RunLine, RunQuery, RunRecord, ShowLedger, StartSums, Status, Unrecorded,
+    CallsInTime, DAY_MS, DayTotal, Doubt, Facts, FailureCount, Ledger, LedgerError, LedgerName,
+    MinuteOfCalls, OpenRun, Preview, Recorded, RunId, RunLine, RunQuery, RunRecord, ShowLedger,
+    StartSums, Status, Unrecorded, VerdictsOf,
 };
-use crate::model::attempt::{AttemptId, Batch, Intent, StartId, WallMs};
-use crate::model::class::{Class, End, NotSent};
+use crate::model::attempt::{AttemptId, Batch, Intent, PairKey, StartId, WallMs};
+use crate::model::class::{Class, End, NotSent, ResultCode};
 use crate::model::money::{Charge, Tally};
 use crate::rules::pair_key::PairHasher;
 use crate::rules::tally::count;
@@ -92,6 +93,27 @@ impl ShowLedger for MemoryLedger {
 
     fn calls(&self, from: WallMs, to: WallMs) -> Result<CallsInTime, LedgerError> {
         Ok(self.store.borrow().calls(from, to))
+    }
+
+    fn run_calls(&self, run: RunId) -> Result<Vec<MinuteOfCalls>, LedgerError> {
+        Ok(self.store.borrow().run_calls(run))
+    }
+
+    fn run_failures(&self, run: RunId) -> Result<Vec<FailureCount>, LedgerError> {
+        Ok(self.store.borrow().run_failures(run))
+    }
+
+    fn run_latencies(&self, run: RunId) -> Result<Vec<(u32, u64)>, LedgerError> {
+        Ok(self.store.borrow().run_latencies(run))
+    }
+
+    fn visit_verdicts(
+        &self,
+        of: VerdictsOf,
+        visit: &mut dyn FnMut(PairKey, ResultCode),
+    ) -> Result<(), LedgerError> {
+        self.store.borrow().verdicts(of).into_iter().for_each(|(pair, code)| visit(pair, code));
+        Ok(())
     }
 
     fn check_nothing_lost(&self) -> Result<(), LedgerError> {

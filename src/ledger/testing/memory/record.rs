@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::{Run, Start, Store};
 use crate::ledger::{
-    CallsInTime, DayTotal, MinuteOfCalls, PossibleCharge, RunId, RunQuery, RunRecord, StartRecord,
-    StartSums,
+    CallsInTime, DayTotal, FailureCount, MinuteOfCalls, PossibleCharge, RunId, RunQuery, RunRecord,
+    StartRecord, StartSums, VerdictsOf,
 };
-use crate::model::attempt::{AttemptId, Intent, Settlement, StartId, WallMs};
-use crate::model::class::Class;
+use crate::model::attempt::{AttemptId, Intent, PairKey, Settlement, StartId, WallMs};
+use crate::model::class::{Class, ResultCode};
 use crate::model::money::{Charge, Tally};
 use crate::model::texts::Text;
 use crate::rules::classify::charge;
@@ -151,6 +151,58 @@ impl Store {
         let unsettled = self.unsettled().filter(|intent| (from..to).contains(&intent.at)).count();
         let unsettled = unsettled as u64;
         CallsInTime { minutes: in_time.map(minute).collect(), purged, unsettled }
+    }
+
+    /// Returns the calls of a run, each as a minute of its own.
+    pub(super) fn run_calls(&self, run: RunId) -> Vec<MinuteOfCalls> {
+        let all = self.calls(WallMs(i64::MIN), WallMs(i64::MAX)).minutes;
+        all.into_iter().filter(|minute| minute.run == run).collect()
+    }
+
+    fn settled_in(&self, run: RunId) -> impl Iterator<Item = (&Intent, &Settlement)> {
+        let own = self.settlements.values().map(|fact| (&self.intents[&fact.attempt.0], fact));
+        own.filter(move |((of, _), _)| *of == run.0).map(|((_, intent), fact)| (intent, fact))
+    }
+
+    /// Counts the attempts of a run without a result code.
+    pub(super) fn run_failures(&self, run: RunId) -> Vec<FailureCount> {
+        let mut by_class: BTreeMap<u8, (u64, std::collections::BTreeSet<_>)> = BTreeMap::new();
+        for (intent, fact) in self.settled_in(run) {
+            if !matches!(fact.class, Class::Answered(_)) {
+                let (attempts, pairs) = by_class.entry(fact.class.code()).or_default();
+                *attempts += 1;
+                pairs.insert(intent.pair);
+            }
+        }
+        let count = |(code, (attempts, pairs)): (u8, (u64, std::collections::BTreeSet<_>))| {
+            let class = Class::from_code(code)?;
+            Some(FailureCount { class, attempts, pairs: pairs.len() as u64 })
+        };
+        by_class.into_iter().filter_map(count).collect()
+    }
+
+    /// Counts the calls of a run by the time that they took.
+    pub(super) fn run_latencies(&self, run: RunId) -> Vec<(u32, u64)> {
+        let mut counts: BTreeMap<u32, u64> = BTreeMap::new();
+        for took in self.settled_in(run).filter_map(|(_, fact)| fact.took_ms) {
+            *counts.entry(took).or_default() += 1;
+        }
+        counts.into_iter().collect()
+    }
+
+    /// Returns results in the order of their attempts.
+    pub(super) fn verdicts(&self, of: VerdictsOf) -> Vec<(PairKey, ResultCode)> {
+        let first = |run: RunId| self.starts_of(run.0).next().map_or(StartId(0), |(id, _)| id);
+        let wanted = |run: u64, start: StartId| match of {
+            VerdictsOf::Run(own) => run == own.0,
+            VerdictsOf::Before(own) => start < first(own),
+        };
+        let verdict = |fact: &Settlement| {
+            let (run, intent) = &self.intents[&fact.attempt.0];
+            let Class::Answered(code) = fact.class else { return None };
+            wanted(*run, fact.attempt.start()).then_some((intent.pair, code))
+        };
+        self.settlements.values().filter_map(verdict).collect()
     }
 
     /// Measures the vendor's clock.

@@ -1,0 +1,132 @@
+//! `ceknik report`: makes a page about a run from the ledger.
+//!
+//! Must hold: a page is a pure function of the facts of the ledger, of the flags and, with `--input`,
+//! of the file. So the page that `run --report` writes is the one that this command makes.
+//!
+//! Never: takes the lock, or calls the vendor.
+
+mod gather;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use self::gather::{PageOptions, gather, record_of};
+use super::stages::{ReadAsNoted, read_as_noted, source_of};
+use crate::cli::ReportArgs;
+use crate::config::{InputFrom, Origins, Written, price_of_flags, which_ledger, zone};
+use crate::error::Error;
+use crate::fs::AtomicFile;
+use crate::fs::paths::{folder_of, same_file};
+use crate::input::ReadOptions;
+use crate::ledger::{self, Facts, Location, Preview, RunId, RunRecord, ShowLedger};
+use crate::model::exit_code::ExitCode;
+use crate::model::finding::Finding;
+use crate::model::mask::mask_path;
+use crate::model::zone::Zone;
+use crate::output::page::page_of_run;
+use crate::passes::{Input, survey};
+use crate::term::Screen;
+
+/// Makes a page. Returns the exit code.
+///
+/// # Errors
+/// Exit code 2: a flag cannot be used. Exit code 10: the ledger has no such run, or the input is not
+/// its file. Exit code 11: there is no ledger, or the page has no place. Exit code 18: the ledger
+/// cannot be read, or the page cannot be written.
+pub fn report(args: &ReportArgs, origins: &Origins) -> Result<ExitCode, Error> {
+    let location = which_ledger(&args.which, args.key.key_file.clone(), origins)?;
+    let price = price_of_flags(args.price.as_deref(), &args.currency)?;
+    let zone = zone(&args.zone)?;
+    let mut ledger = ledger::open_to_show(&location)?;
+    let record = record_of(&ledger, args.run.map(RunId))?;
+    let default = || PathBuf::from(format!("ceknik-run-{}.html", record.id.0));
+    let place = args.output.clone().unwrap_or_else(default);
+    let place = (place.to_str() != Some("-")).then_some(place);
+    if let Some(place) = &place {
+        check_place(place, args)?;
+    }
+    let findings = match &args.input {
+        Some(input) => Some(findings_of(input, &location, &record)?),
+        None => None,
+    };
+    let options = PageOptions { zone, price, findings };
+    let page = page(&mut ledger, &record, options)?;
+    let Some(place) = place else { return super::print(page.as_bytes()) };
+    write_page(&page, &place)?;
+    Screen::default().note(&format!("report     run {}: {}", record.id.0, mask_path(&place)));
+    Ok(ExitCode::Complete)
+}
+
+/// Writes the page about a run that a start of `ceknik run` has just ended.
+///
+/// # Errors
+/// Exit code 18: the ledger cannot be read, or the page cannot be written.
+pub(super) fn write_page_of_run(
+    location: &Location,
+    run: RunId,
+    zone: Zone,
+    findings: Vec<Finding>,
+    place: &Path,
+) -> Result<(), Error> {
+    let mut ledger = ledger::open_to_show(location)?;
+    let record = record_of(&ledger, Some(run))?;
+    let options = PageOptions { zone, price: None, findings: Some(findings) };
+    write_page(&page(&mut ledger, &record, options)?, place)
+}
+
+fn page(
+    ledger: &mut (impl ShowLedger + Facts),
+    record: &RunRecord,
+    options: PageOptions,
+) -> Result<String, Error> {
+    let facts = gather(ledger, record, options)?;
+    page_of_run(&facts).map_err(|error| Error::plain(ExitCode::Internal, error.to_string()))
+}
+
+fn check_place(place: &Path, args: &ReportArgs) -> Result<(), Error> {
+    if args.input.as_ref().is_some_and(|input| same_file(place, input)) {
+        let what = format!("the report {} would overwrite the input", mask_path(place));
+        return Err(Error::new(ExitCode::Usage, what, "name another with -o FILE"));
+    }
+    Written::Page.check_place(place, args.overwrite, false)
+}
+
+fn write_page(page: &str, place: &Path) -> Result<(), Error> {
+    let write = || {
+        let mut file = AtomicFile::beside(place)?;
+        file.write_all(page.as_bytes())?;
+        file.put(place)
+    };
+    write().map_err(|error: io::Error| {
+        let what = format!("the report {} cannot be written: {error}", mask_path(place));
+        Error::plain(ExitCode::Storage, what)
+    })
+}
+
+/// Surveys the customer file of a run again, as the run read it, and returns its findings.
+///
+/// # Errors
+/// Exit code 10: the file has other bytes than that of the run, or the run has not recorded them.
+fn findings_of(
+    path: &Path,
+    location: &Location,
+    record: &RunRecord,
+) -> Result<Vec<Finding>, Error> {
+    let from = match path.to_str() {
+        Some("-") => InputFrom::Stdin,
+        _ => InputFrom::File(path.to_owned()),
+    };
+    let folder = folder_of(path).to_owned();
+    let source = source_of(&from, &folder)?.with_sha256()?;
+    let is_of_run = record.notes().is_some_and(|notes| notes.input_sha256 == source.sha256());
+    if !is_of_run {
+        let what = format!("{} is not the file of run {}", mask_path(path), record.id.0);
+        let hint =
+            "the file must have the same bytes as then; without --input the report has no values";
+        return Err(Error::new(ExitCode::Input, what, hint));
+    }
+    let ReadAsNoted { source, layout, reading, .. } =
+        read_as_noted(source, Some(record), &ReadOptions::default(), &folder)?;
+    let input = Input::new(source, layout, reading, ledger::preview(location)?.hasher());
+    Ok(survey(&input, &|| false)?.findings)
+}

@@ -1,0 +1,300 @@
+//! The facts that a page about a run is made of.
+//!
+//! Must hold: a page is a pure function of these facts. There is no time of now among them.
+//!
+//! Never: contains a NIK, a name or a secret.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use serde::Deserialize;
+
+use crate::model::attempt::WallMs;
+use crate::model::class::{Class, ResultCode};
+use crate::model::finding::Finding;
+use crate::model::money::{Price, Tally};
+use crate::model::pause::Pause;
+use crate::model::settings::Settings;
+use crate::model::zone::Zone;
+
+/// Most doubts that are listed one by one.
+pub const MOST_DOUBTS: usize = 200;
+/// Most runs of the trend.
+pub const MOST_RUNS: usize = 60;
+
+/// State of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunState {
+    /// Each row has its end.
+    Finished,
+    /// The run is under way, or is to be continued.
+    Open,
+    /// A later run of a changed file has taken it over.
+    TakenOver,
+}
+
+/// Facts about one run.
+#[derive(Debug, Clone)]
+pub struct RunFacts {
+    /// Number of the run.
+    pub run: u64,
+    /// Name of the input, fit to be shown.
+    pub input: String,
+    /// Number of rows of the input.
+    pub rows: u64,
+    /// State of the run.
+    pub state: RunState,
+    /// Time at which the run began.
+    pub began_at: WallMs,
+    /// Time at which the run ended.
+    pub ended_at: Option<WallMs>,
+    /// Origin of the answers: the vendor's address, or `sandbox`.
+    pub origin: String,
+    /// Starts of the run, oldest first.
+    pub starts: Vec<StartFacts>,
+    /// Number in `starts` of the start that made the output.
+    pub output_start: Option<usize>,
+    /// Calls by minute, and by start.
+    pub minutes: Vec<Minute>,
+    /// Calls that are not settled: in flight, or in doubt if their start is dead.
+    pub unsettled: u64,
+    /// Attempts without a result code, by class.
+    pub failures: Vec<Failure>,
+    /// Number of calls by the milliseconds that they took, in ascending order of the time.
+    pub latencies: Vec<(u32, u64)>,
+    /// Number of calls whose charge is not known.
+    pub doubts: u64,
+    /// The newest of these calls, newest first, [`MOST_DOUBTS`] at most.
+    pub newest_doubts: Vec<DoubtFacts>,
+    /// Finished runs up to this one, oldest first, [`MOST_RUNS`] at most.
+    pub trend: Vec<TrendRun>,
+    /// Pairs whose result differs from the one that an earlier run got: was, is, number of pairs.
+    pub changes: Vec<(ResultCode, ResultCode, u64)>,
+    /// Findings of the survey with masked values, if the input is at hand.
+    pub findings: Option<Vec<Finding>>,
+    /// Zone of the times that are shown.
+    pub zone: Zone,
+    /// Price of runs that recorded none.
+    pub given_price: Option<Price>,
+}
+
+/// Facts about one start.
+#[derive(Debug, Clone)]
+pub struct StartFacts {
+    /// Name of the machine, on a shared ledger.
+    pub host: Option<String>,
+    /// Time at which it began.
+    pub began_at: WallMs,
+    /// Time at which it ended; `None` if it was killed, or is under way.
+    pub ended_at: Option<WallMs>,
+    /// Reason for stopping early, if it did.
+    pub stop: Option<String>,
+    /// Exit code, if it ended.
+    pub exit: Option<u8>,
+    /// Version of the program, and who ran it, if they were recorded.
+    pub by: Option<(String, String)>,
+    /// SHA-256 of the input, if it was recorded.
+    pub input_sha256: Option<String>,
+    /// Settings, if they were recorded.
+    pub settings: Option<Settings>,
+    /// Its survey, if it was recorded.
+    pub survey: Option<RecordedSurvey>,
+    /// Its summary, if it was recorded.
+    pub summary: Option<RecordedSummary>,
+    /// Its pauses.
+    pub pauses: Vec<Pause>,
+}
+
+/// Calls of one start that were answered, or sent without an answer, in the same minute.
+#[derive(Debug, Clone)]
+pub struct Minute {
+    /// Number of the start in [`RunFacts::starts`].
+    pub start: usize,
+    /// Begin of the minute.
+    pub at: WallMs,
+    /// Day on which the vendor bills them, if it is known.
+    pub day: Option<Date>,
+    /// Costs of the calls.
+    pub tally: Tally,
+}
+
+/// Attempts without a result code that ended in the same class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failure {
+    /// The class.
+    pub class: Class,
+    /// Number of attempts.
+    pub attempts: u64,
+    /// Number of different pairs.
+    pub pairs: u64,
+}
+
+/// A call whose charge is not known.
+#[derive(Debug, Clone)]
+pub struct DoubtFacts {
+    /// Number of the data record in the input, from 1.
+    pub record: u64,
+    /// Time at which the call was sent.
+    pub sent_at: WallMs,
+    /// Class of the attempt.
+    pub class: Class,
+    /// Order number or request id of the vendor, if one is known.
+    pub reference: Option<String>,
+}
+
+/// A finished run of the trend.
+#[derive(Debug, Clone)]
+pub struct TrendRun {
+    /// Number of the run.
+    pub run: u64,
+    /// Time at which it began.
+    pub began_at: WallMs,
+    /// Number of rows of its input.
+    pub rows: u64,
+    /// Costs of its calls.
+    pub tally: Tally,
+    /// Summary of the start that made its output, if it was recorded.
+    pub summary: Option<RecordedSummary>,
+}
+
+/// A summary as a ledger has it, as far as a page needs it.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct RecordedSummary {
+    /// Rows by outcome; `None` if no output was written.
+    pub outcomes: Option<BTreeMap<String, u64>>,
+    /// Calls of the start per second.
+    pub start_calls_per_second: f64,
+    /// Costs of the run.
+    pub spending: RecordedSpending,
+}
+
+/// Costs of a run in a recorded summary.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct RecordedSpending {
+    /// Number of calls.
+    pub calls: u64,
+    /// Price and amounts, if there was a price.
+    pub money: Option<RecordedMoney>,
+}
+
+/// Amounts in a recorded summary.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct RecordedMoney {
+    /// Code of the currency.
+    pub currency: String,
+    /// Lowest amount owed, in minor units.
+    pub at_least: u64,
+}
+
+/// A survey as a ledger has it, as far as a page needs it.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct RecordedSurvey {
+    /// Rows by what was planned for them.
+    pub funnel: RecordedFunnel,
+    /// Rejected rows by the code of the reason.
+    pub rejected_by_reason: BTreeMap<String, u64>,
+    /// Findings about the file.
+    pub findings: Vec<RecordedFinding>,
+}
+
+/// Rows by what was planned for them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct RecordedFunnel {
+    /// Rows that our own checks refused.
+    pub rejected: u64,
+    /// Rows whose pair is in an earlier row.
+    pub duplicates: u64,
+    /// Pairs answered in an earlier run.
+    pub reused: u64,
+    /// Pairs in doubt, which are not sent.
+    pub in_doubt: u64,
+    /// Pairs that ended in an earlier start.
+    pub done: u64,
+    /// Pairs to be sent.
+    pub to_send: u64,
+}
+
+/// A finding without its message and its values.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct RecordedFinding {
+    /// Stable code.
+    pub code: String,
+    /// Consequence: `stop`, `warn` or `info`.
+    pub class: String,
+    /// Number of rows that show it.
+    pub count: u64,
+    /// Number of rows that could show it.
+    pub of: u64,
+    /// Remedy.
+    pub hint: String,
+    /// First places.
+    pub places: Vec<RecordedPlace>,
+}
+
+/// Place of a finding.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct RecordedPlace {
+    /// Line of the text, or row of the sheet.
+    pub line: u64,
+    /// Name of the cell.
+    pub cell: String,
+}
+
+impl RunFacts {
+    /// Returns the start that made the output, or else the latest one.
+    pub(super) fn last(&self) -> Option<&StartFacts> {
+        self.output_start.and_then(|at| self.starts.get(at)).or(self.starts.last())
+    }
+
+    /// Returns the latest survey that was recorded.
+    pub(super) fn survey(&self) -> Option<&RecordedSurvey> {
+        self.starts.iter().rev().find_map(|start| start.survey.as_ref())
+    }
+
+    /// Returns the rows by outcome, as the output shows them; `None` if no output was recorded.
+    pub(super) fn outcomes(&self) -> Option<&BTreeMap<String, u64>> {
+        self.last()?.summary.as_ref()?.outcomes.as_ref()
+    }
+
+    /// Returns the costs of all calls.
+    pub(super) fn tally(&self) -> Tally {
+        self.minutes.iter().fold(Tally::default(), |sum, minute| sum + minute.tally)
+    }
+
+    /// Returns the costs of the calls of one start.
+    pub(super) fn tally_of(&self, start: usize) -> Tally {
+        let own = self.minutes.iter().filter(|minute| minute.start == start);
+        own.fold(Tally::default(), |sum, minute| sum + minute.tally)
+    }
+
+    /// Returns the price of the calls of one start.
+    pub(super) fn price_of(&self, start: usize) -> Option<Price> {
+        let settings = self.starts.get(start).and_then(|start| start.settings.as_ref());
+        settings.and_then(Settings::price).or_else(|| self.given_price.clone())
+    }
+
+    /// Returns the price of the latest start that has one.
+    pub(super) fn price(&self) -> Option<Price> {
+        (0..self.starts.len()).rev().find_map(|start| self.price_of(start))
+    }
+
+    /// Returns `true` if a stand-in answered.
+    pub(super) fn is_sandbox(&self) -> bool {
+        self.origin == "sandbox"
+    }
+
+    /// Returns the time of the latest fact.
+    pub(super) fn latest(&self) -> WallMs {
+        let of_start = |start: &StartFacts| start.ended_at.unwrap_or(start.began_at);
+        let starts = self.starts.iter().map(of_start);
+        let minutes = self.minutes.iter().map(|minute| minute.at);
+        starts.chain(minutes).chain(self.ended_at).max().unwrap_or(self.began_at)
+    }
+}

@@ -1,0 +1,269 @@
+//! The first screen of a page: what was done, what it costs, and what is left to do.
+
+use super::amounts::{Amounts, amount};
+use super::blocks::{Block, Section, Step, Tile};
+use super::facts::{RunFacts, RunState};
+use super::numbers::{full_time, percent, rate, span};
+use crate::model::money::{Tally, number};
+use crate::model::outcome::Outcome;
+use crate::model::stop::StopReason;
+use crate::output::words::count;
+
+/// Text of a figure that no start has recorded.
+const NOT_RECORDED: &str = "not recorded";
+/// Most sentences about what is left to do.
+const MOST_STEPS: usize = 6;
+
+/// Returns the number of rows with one of these outcomes; `None` if no output was recorded.
+pub(super) fn rows_with(facts: &RunFacts, wanted: impl Fn(Outcome) -> bool) -> Option<u64> {
+    let outcomes = facts.outcomes()?;
+    let rows = |outcome: Outcome| outcomes.get(outcome.word()).copied().unwrap_or_default();
+    Some(Outcome::ALL.into_iter().filter(|outcome| wanted(*outcome)).map(rows).sum())
+}
+
+/// Returns the banner across the top of the page; empty if there is none.
+pub(super) fn banners(facts: &RunFacts) -> Vec<String> {
+    let mut banners = Vec::new();
+    if facts.is_sandbox() {
+        banners.push(
+            "SANDBOX: a stand-in answered. Nothing is verified, nothing was bought.".to_owned(),
+        );
+    }
+    match facts.state {
+        RunState::Open => banners.push("UNFINISHED: not every row has its end yet.".to_owned()),
+        RunState::TakenOver => {
+            banners.push("TAKEN OVER: the file was changed, and a later run goes on.".to_owned());
+        }
+        RunState::Finished => {}
+    }
+    banners
+}
+
+/// Describes the state of the run, with a shape in front.
+fn result(facts: &RunFacts) -> String {
+    let last = facts.starts.last();
+    let stop = last.and_then(|start| start.stop.as_deref());
+    match (facts.state, rows_with(facts, |outcome| !outcome.has_verdict())) {
+        (RunState::Finished, Some(0)) => "● Finished: each row has a verdict".to_owned(),
+        (RunState::Finished, Some(rows)) => {
+            format!("▲ Finished: {} without a verdict", count(rows, "row"))
+        }
+        (RunState::Finished, None) => "● Finished".to_owned(),
+        (RunState::TakenOver, _) => "■ Not finished: a later run has taken it over".to_owned(),
+        (RunState::Open, _) => match (stop, last.and_then(|start| start.ended_at)) {
+            (Some(stop), _) => format!("■ Not finished: {}", stop.replace('_', " ")),
+            (None, Some(_)) => "■ Not finished".to_owned(),
+            (None, None) => "■ Not finished: under way, or killed".to_owned(),
+        },
+    }
+}
+
+pub(super) fn summary(facts: &RunFacts) -> Section {
+    let time = |at| full_time(at, &facts.zone);
+    let by = facts.last().and_then(|start| start.by.as_ref());
+    let program = by.map_or(NOT_RECORDED.to_owned(), |(version, _)| format!("ceknik {version}"));
+    let operator = by.map_or(NOT_RECORDED.to_owned(), |(_, operator)| operator.clone());
+    let list = vec![
+        ("Result", result(facts)),
+        ("Run", facts.run.to_string()),
+        ("Input", facts.input.clone()),
+        ("Rows", number(facts.rows)),
+        ("Began", time(facts.began_at)),
+        ("Ended", facts.ended_at.map_or("not yet".to_owned(), time)),
+        ("Time zone", facts.zone.name(facts.began_at)),
+        ("Vendor", host(&facts.origin)),
+        ("Program", program),
+        ("Run by", operator),
+    ];
+    Section { id: "summary", title: "Summary", blocks: vec![Block::List(list)] }
+}
+
+/// Returns the host of the vendor's address: a page has no addresses.
+fn host(origin: &str) -> String {
+    let host = origin.split_once("://").map_or(origin, |(_, host)| host);
+    host.strip_suffix(":443").unwrap_or(host).to_owned()
+}
+
+pub(super) fn tiles(facts: &RunFacts) -> Section {
+    let tally = facts.tally();
+    let unknown = || NOT_RECORDED.to_owned();
+    let verdicts = rows_with(facts, Outcome::has_verdict);
+    let matches = rows_with(facts, |outcome| outcome == Outcome::Match);
+    let without = rows_with(facts, |outcome| !outcome.has_verdict());
+    let share = |part: Option<u64>, whole: Option<u64>| match (part, whole) {
+        (Some(part), Some(whole)) => percent(part, whole),
+        _ => unknown(),
+    };
+    let rows = |rows: Option<u64>| rows.map_or_else(unknown, |rows| count(rows, "row"));
+    let tile = |name, value, note| Tile { name, value, note, is_main: false };
+    let (saved, saved_note) = saved(facts);
+    let last_rate = facts.last().and_then(|start| start.summary.as_ref());
+    let last_rate = last_rate.map_or_else(unknown, |summary| {
+        format!("{} calls/s in the last start", rate(summary.start_calls_per_second))
+    });
+    let (ran, paused) = times(facts);
+    let tiles = vec![
+        owed(facts),
+        tile("Rows", number(facts.rows), "in the file".to_owned()),
+        tile("With a verdict", share(verdicts, Some(facts.rows)), rows(verdicts)),
+        tile("Matches", share(matches, verdicts), "of the rows with a verdict".to_owned()),
+        tile("Without a verdict", without.map_or_else(unknown, number), "rows".to_owned()),
+        tile("Saved", saved, saved_note),
+        tile("Calls", number(tally.calls), last_rate),
+        tile("Time", span(ran), format!("of it paused: {}", span(paused))),
+    ];
+    Section { id: "tiles", title: "At a glance", blocks: vec![Block::Tiles(tiles)] }
+}
+
+/// Returns the tile with the amount owed.
+fn owed(facts: &RunFacts) -> Tile {
+    let tally = facts.tally();
+    let (least, most) = (tally.at_least(), tally.at_most());
+    let calls = match most - least {
+        0 => count(least, "charged call"),
+        possible => format!("{}, {} more possible", count(least, "charged call"), number(possible)),
+    };
+    let (value, note) = match facts.price() {
+        None => (count(least, "call"), format!("at most {}; no price was given", number(most))),
+        Some(_) if least == most => (amount(facts, Tally::at_least), calls),
+        Some(_) => {
+            let most = amount(facts, Tally::at_most);
+            (amount(facts, Tally::at_least), format!("at most {most}: {calls}"))
+        }
+    };
+    Tile { name: "You owe, at least", value, note, is_main: true }
+}
+
+/// Returns the calls that were not needed, as money if there is a price, and a note.
+fn saved(facts: &RunFacts) -> (String, String) {
+    let Some(survey) = facts.survey() else {
+        return (NOT_RECORDED.to_owned(), String::new());
+    };
+    let calls = survey.funnel.duplicates + survey.funnel.reused;
+    let mut amounts = Amounts::default();
+    match facts.price() {
+        Some(price) => {
+            amounts.add(calls, Some(&price));
+            (amounts.show(), format!("{} not needed, at most", count(calls, "call")))
+        }
+        None => (count(calls, "call"), "answers known, or asked for once".to_owned()),
+    }
+}
+
+/// Returns the time in which starts were under way, and the time of it in pauses, in milliseconds.
+/// A start without an end is counted up to its latest call.
+fn times(facts: &RunFacts) -> (i64, i64) {
+    let (mut ran, mut paused) = (0, 0);
+    for (n, start) in facts.starts.iter().enumerate() {
+        let calls = facts.minutes.iter().filter(|minute| minute.start == n);
+        let latest = calls.map(|minute| minute.at).max().unwrap_or(start.began_at);
+        let end = start.ended_at.unwrap_or(latest.max(start.began_at));
+        ran += end.0 - start.began_at.0;
+        let pauses = start.pauses.iter();
+        paused += pauses.map(|pause| pause.until.unwrap_or(end).0 - pause.at.0).sum::<i64>();
+    }
+    (ran, paused)
+}
+
+/// Returns what is left to do, the most important first.
+pub(super) fn next(facts: &RunFacts) -> Option<Section> {
+    let mut steps = Vec::new();
+    let mut add = |text: String, command: String| steps.push(Step { text, command });
+    let rows = |wanted: fn(Outcome) -> bool| rows_with(facts, wanted).unwrap_or_default();
+    let (input, run) = (quoted(&facts.input), facts.run);
+    if facts.state == RunState::Open {
+        add(go_on(facts), format!("ceknik run {input}"));
+    }
+    if facts.doubts > 0 {
+        let calls = count(facts.doubts, "call");
+        add(
+            format!("Ask the vendor about {calls} whose charge is not known."),
+            format!("ceknik status --doubts -o ask.xlsx --input {input}"),
+        );
+    }
+    let to_mend = rows(|outcome| matches!(outcome, Outcome::Rejected | Outcome::Refused));
+    if to_mend > 0 {
+        add(
+            format!("Correct {}, and run the corrected file.", count(to_mend, "row")),
+            format!("ceknik export {input} --run {run} --only rejected,refused -o to-correct.xlsx"),
+        );
+    }
+    let unavailable = rows(|outcome| outcome == Outcome::Unavailable);
+    if unavailable > 0 && facts.state == RunState::Finished {
+        let rows = count(unavailable, "row");
+        add(
+            format!("Ask again about {rows} that the vendor could not check, with the same flags."),
+            format!("ceknik run {input}"),
+        );
+    }
+    let mismatches = rows(|outcome| outcome == Outcome::Mismatch);
+    if mismatches > 0 {
+        add(
+            format!(
+                "Compare {} where NIK and name do not belong together with the card.",
+                count(mismatches, "row")
+            ),
+            format!("ceknik export {input} --run {run} --only mismatch -o mismatches.xlsx"),
+        );
+    }
+    if let Some(month) = facts.minutes.iter().filter_map(|minute| minute.day).max() {
+        let month = month.strftime("%Y-%m");
+        add(
+            format!("Compare the calls of {month} with the vendor's invoice."),
+            format!("ceknik status --month {month}"),
+        );
+    }
+    steps.truncate(MOST_STEPS);
+    (!steps.is_empty()).then(|| Section {
+        id: "next",
+        title: "What is left to do",
+        blocks: vec![Block::Steps(steps)],
+    })
+}
+
+/// Describes how an unfinished run goes on.
+fn go_on(facts: &RunFacts) -> String {
+    let stop = facts.starts.last().and_then(|start| start.stop.as_deref());
+    let left = rows_with(facts, |outcome| outcome == Outcome::NotSent);
+    let left = left.map_or("the rest".to_owned(), |rows| count(rows, "row"));
+    match stop.and_then(StopReason::of_name) {
+        Some(StopReason::Budget(_)) => {
+            format!("Go on with {left}: the same command, with a higher limit.")
+        }
+        Some(StopReason::OutOfQuota) => {
+            format!("Buy more calls from the vendor; then the same command goes on with {left}.")
+        }
+        Some(StopReason::Account(_)) => {
+            format!(
+                "Correct the account or the address; then the same command goes on with {left}."
+            )
+        }
+        _ => format!("Go on with {left}: the same command, with the same flags."),
+    }
+}
+
+/// Quotes a file name for a shell.
+fn quoted(name: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "._-/".contains(c);
+    match name.chars().all(is_plain) && !name.is_empty() {
+        true => name.to_owned(),
+        false => format!("'{}'", name.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_names_are_quoted_for_a_shell() {
+        for (name, text) in [
+            ("in.csv", "in.csv"),
+            ("data nasabah.xlsx", "'data nasabah.xlsx'"),
+            ("it's.csv", r"'it'\''s.csv'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quoted(name), text);
+        }
+    }
+}
