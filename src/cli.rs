@@ -20,7 +20,7 @@ pub use ledger::{
     BackupArgs, ImportArgs, InitArgs, LedgerCommand, PurgeArgs, ReportArgs, StatusArgs, WhichArgs,
 };
 pub(crate) use ledger::{DoubtsArgs, LedgerArgs, LedgerPlaceArgs, LockArgs};
-pub(crate) use values::{CallRate, DeadlineArg, yes_or_no};
+pub(crate) use values::{CallRate, DeadlineArg, Since, yes_or_no};
 use values::{delimiter, duration, hours, outage, outcome, percent, positive_duration, run_number};
 
 use crate::input::form::Encoding;
@@ -58,7 +58,7 @@ pub enum Command {
     /// Serve a stand-in of the vendor's API on this machine
     #[command(after_help = ENDINGS_HELP)]
     Sandbox(SandboxArgs),
-    /// Make a page about a run, which any browser shows
+    /// Make a page about a run, or about all runs of a time, which any browser shows
     Report(ReportArgs),
     /// Show the ledger: runs, rows in doubt, charges by day
     Status(StatusArgs),

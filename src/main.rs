@@ -8,8 +8,7 @@ use std::process;
 
 use ceknik::cli::{Command, LedgerCommand};
 use ceknik::commands::refused;
-use ceknik::config::origins::{self, Refused};
-use ceknik::config::{Origins, PlanConfig, RunConfig};
+use ceknik::config::{Origins, PlanConfig, RunConfig, origins};
 use ceknik::error::Error;
 use ceknik::model::exit_code::ExitCode;
 use ceknik::term::Screen;
@@ -30,8 +29,8 @@ fn main() -> process::ExitCode {
 
 fn run(arguments: &[OsString]) -> ExitCode {
     match origins::parse(arguments) {
-        Err(Refused::Typed(error)) => refused::exit(arguments, &error),
-        Err(Refused::Set(error)) => refused::show(arguments, &error),
+        Err(origins::Refused::Typed(error)) => refused::exit(arguments, &error),
+        Err(origins::Refused::Set(error)) => refused::show(arguments, &error),
         Ok((cli, origins)) => dispatch(&cli.command, &origins)
             .unwrap_or_else(|error| refused::show(arguments, &origins.explain(error))),
     }

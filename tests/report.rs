@@ -175,6 +175,36 @@ fn the_page_compares_a_run_with_earlier_ones() {
 }
 
 #[test]
+fn the_page_of_a_time_has_all_its_runs() {
+    let place = Workspace::new();
+    let vendor = Vendor::start(&place, &[]);
+    let history = |since: &str| {
+        report(&place, &vendor, &["--since", since, "-o", "history.html"]).exits(0);
+        Page::of(place.read("history.html"))
+    };
+    for (n, input) in ["one.csv", "two.csv"].iter().enumerate() {
+        place.write(input, mixed_rows(20 + n as u32));
+        let output = format!("{input}.out.csv");
+        let flags = [&LEDGER[..], &["-o", &output, "--price", "1500", "--reuse", "0"]].concat();
+        place.run(input, &vendor.base_url, &flags).exits(3);
+    }
+    let page = history("30d");
+    assert_eq!(page.sections.join(" "), "summary tiles money trend doubts starts words");
+    let calls = |run: usize| {
+        let summary = place.summary(["one.csv.out.csv", "two.csv.out.csv"][run]);
+        summary["spending"]["calls"].as_u64().unwrap()
+    };
+    assert!(page.has_cell(&number(calls(0))) && page.has_cell(&number(calls(0) + calls(1))));
+    assert!(page.has_cell("one.csv") && page.has_cell("two.csv"));
+    assert_eq!(history("30d").text, page.text, "equal facts are equal bytes");
+    assert!(!history("2099-01-01").has_cell("one.csv"));
+    let default = report(&place, &vendor, &["--since", "1d"]).exits(0);
+    default.says("ceknik-history.html");
+    report(&place, &vendor, &["--since", "soon"]).exits(2).says("not a span such as 30d");
+    report(&place, &vendor, &["1", "--since", "1d"]).exits(2);
+}
+
+#[test]
 fn pages_of_no_rows_and_of_killed_runs_are_made() {
     let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);

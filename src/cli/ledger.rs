@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use jiff::civil::{Date, Time};
 
-use super::values::{duration, month, run_number, time_of_day};
+use super::values::{Since, duration, month, run_number, since, time_of_day};
 use super::{AddressArgs, ConfigArgs, ZoneArgs};
 use crate::model::money::Currency;
 
@@ -133,9 +133,12 @@ pub(crate) struct DoubtsArgs {
 #[derive(Debug, Args)]
 pub struct ReportArgs {
     /// The run, by its number in `ceknik status` [default: the latest one]
-    #[arg(value_name = "RUN", value_parser = run_number)]
+    #[arg(value_name = "RUN", value_parser = run_number, conflicts_with = "since")]
     pub run: Option<u64>,
-    /// Where the page goes [default: ceknik-run-RUN.html]; `-` is standard output
+    /// Make a page about all runs since then: a span such as 30d, or a date such as 2026-11-01
+    #[arg(long, value_name = "SINCE", value_parser = since, conflicts_with = "input")]
+    pub(crate) since: Option<Since>,
+    /// Where the page goes [default: ceknik-run-RUN.html, or ceknik-history.html]; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Write over a file that is there already and that ceknik did not write

@@ -81,6 +81,25 @@ pub(super) fn run_number(text: &str) -> Result<u64, String> {
     Ok(number.into())
 }
 
+/// Begin of a history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// This long ago.
+    Span(Duration),
+    /// The begin of this day.
+    Day(Date),
+}
+
+/// Parses the begin of a history.
+pub(super) fn since(text: &str) -> Result<Since, String> {
+    if let Ok(day) = text.parse::<Date>() {
+        return Ok(Since::Day(day));
+    }
+    let span =
+        duration(text).map_err(|_| "not a span such as 30d, and not a date such as 2026-11-01")?;
+    Ok(Since::Span(span))
+}
+
 /// Parses a month, and returns its first day.
 pub(super) fn month(text: &str) -> Result<Date, String> {
     let day = format!("{}-01", text.trim());

@@ -1,4 +1,4 @@
-//! `ceknik report`: makes a page about a run from the ledger.
+//! `ceknik report`: makes a page about a run, or about all runs since a time, from the ledger.
 //!
 //! Must hold: a page is a pure function of the facts of the ledger, of the flags and, with `--input`,
 //! of the file. So the page that `run --report` writes is the one that this command makes.
@@ -10,20 +10,22 @@ mod gather;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use self::gather::{PageOptions, gather, record_of};
+use self::gather::{PageOptions, gather, gather_history, record_of};
 use super::stages::{ReadAsNoted, read_as_noted, source_of};
-use crate::cli::ReportArgs;
+use crate::cli::{ReportArgs, Since};
+use crate::clock;
 use crate::config::{InputFrom, Origins, Written, price_of_flags, which_ledger, zone};
 use crate::error::Error;
 use crate::fs::AtomicFile;
 use crate::fs::paths::{folder_of, same_file};
 use crate::input::ReadOptions;
 use crate::ledger::{self, Facts, Location, Preview, RunId, RunRecord, ShowLedger};
+use crate::model::attempt::WallMs;
 use crate::model::exit_code::ExitCode;
 use crate::model::finding::Finding;
 use crate::model::mask::mask_path;
 use crate::model::zone::Zone;
-use crate::output::page::page_of_run;
+use crate::output::page::{PageError, page_of_history, page_of_run};
 use crate::passes::{Input, survey};
 use crate::term::Screen;
 
@@ -38,23 +40,58 @@ pub fn report(args: &ReportArgs, origins: &Origins) -> Result<ExitCode, Error> {
     let price = price_of_flags(args.price.as_deref(), &args.currency)?;
     let zone = zone(&args.zone)?;
     let mut ledger = ledger::open_to_show(&location)?;
-    let record = record_of(&ledger, args.run.map(RunId))?;
-    let default = || PathBuf::from(format!("ceknik-run-{}.html", record.id.0));
-    let place = args.output.clone().unwrap_or_else(default);
-    let place = (place.to_str() != Some("-")).then_some(place);
-    if let Some(place) = &place {
-        check_place(place, args)?;
-    }
-    let findings = match &args.input {
-        Some(input) => Some(findings_of(input, &location, &record)?),
-        None => None,
+    let page = match args.since {
+        Some(since) => {
+            let place = place_of(args, "ceknik-history.html")?;
+            let since = time_of(since, &zone)?;
+            let options = PageOptions { zone, price, findings: None };
+            let facts = gather_history(&mut ledger, since, options)?;
+            (page_of_history(&facts).map_err(internal)?, place, "history".to_owned())
+        }
+        None => {
+            let record = record_of(&ledger, args.run.map(RunId))?;
+            let name = format!("run {}", record.id.0);
+            let place = place_of(args, &format!("ceknik-run-{}.html", record.id.0))?;
+            let findings = match &args.input {
+                Some(input) => Some(findings_of(input, &location, &record)?),
+                None => None,
+            };
+            let options = PageOptions { zone, price, findings };
+            (page(&mut ledger, &record, options)?, place, name)
+        }
     };
-    let options = PageOptions { zone, price, findings };
-    let page = page(&mut ledger, &record, options)?;
+    let (page, place, name) = page;
     let Some(place) = place else { return super::print(page.as_bytes()) };
     write_page(&page, &place)?;
-    Screen::default().note(&format!("report     run {}: {}", record.id.0, mask_path(&place)));
+    Screen::default().note(&format!("report     {name}: {}", mask_path(&place)));
     Ok(ExitCode::Complete)
+}
+
+/// Returns the place of the page; `None` for standard output.
+fn place_of(args: &ReportArgs, default: &str) -> Result<Option<PathBuf>, Error> {
+    let place = args.output.clone().unwrap_or_else(|| default.into());
+    if place.to_str() == Some("-") {
+        return Ok(None);
+    }
+    check_place(&place, args)?;
+    Ok(Some(place))
+}
+
+/// Returns the time since which runs are shown.
+fn time_of(since: Since, zone: &Zone) -> Result<WallMs, Error> {
+    let day = match since {
+        // Days are whole, so that the page is the same all day.
+        Since::Span(span) => zone.day_of(clock::now().before(span)),
+        Since::Day(day) => day,
+    };
+    let begin = day.to_zoned(zone.time_zone().clone()).map_err(|_| {
+        Error::new(ExitCode::Usage, "--since: no calendar has this day", "name another one")
+    })?;
+    Ok(WallMs(begin.timestamp().as_millisecond()))
+}
+
+fn internal(error: PageError) -> Error {
+    Error::plain(ExitCode::Internal, error.to_string())
 }
 
 /// Writes the page about a run that a start of `ceknik run` has just ended.
@@ -80,7 +117,7 @@ fn page(
     options: PageOptions,
 ) -> Result<String, Error> {
     let facts = gather(ledger, record, options)?;
-    page_of_run(&facts).map_err(|error| Error::plain(ExitCode::Internal, error.to_string()))
+    page_of_run(&facts).map_err(internal)
 }
 
 fn check_place(place: &Path, args: &ReportArgs) -> Result<(), Error> {

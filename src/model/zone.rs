@@ -3,6 +3,7 @@
 //! Must hold: a zone that the user gave is never replaced by another one.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::{Offset, TimeZone};
 
 use super::attempt::WallMs;
@@ -93,6 +94,12 @@ impl Zone {
         let date = |at| self.show(at, "%F");
         let form = if date(at) == date(now) { "%H:%M (UTC%:z)" } else { "%a %F %H:%M (UTC%:z)" };
         self.show(at, form)
+    }
+
+    /// Returns the day of a time in this zone.
+    pub fn day_of(&self, at: WallMs) -> Date {
+        let at = Timestamp::from_millisecond(at.0).unwrap_or(Timestamp::UNIX_EPOCH);
+        at.to_zoned(self.0.clone()).date()
     }
 
     /// Returns the UTC offset at a time, in milliseconds.

@@ -15,6 +15,7 @@ mod history;
 mod money;
 mod night;
 mod numbers;
+mod past;
 mod rows;
 mod svg;
 mod words;
@@ -25,8 +26,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use self::blocks::{Block, Section, Table};
 pub use self::facts::{
-    DoubtFacts, Failure, MOST_DOUBTS, MOST_RUNS, Minute, RecordedSummary, RecordedSurvey, RunFacts,
-    RunState, StartFacts, TrendRun,
+    DoubtFacts, Doubts, Failure, HistoryFacts, MOST_DOUBTS, MOST_RUNS, Minute, PastRun,
+    PricedCalls, RecordedSummary, RecordedSurvey, RunFacts, RunState, StartFacts, TrendRun,
 };
 use self::numbers::full_time;
 
@@ -65,8 +66,9 @@ pub fn page_of_run(facts: &RunFacts) -> Result<String, PageError> {
     sections.extend([money::money(facts), rows::outcomes(facts)]);
     sections.push(night::timeline(facts, &mut figures));
     sections.push(night::latency(facts, &mut figures));
-    sections.extend([night::errors(facts), file::findings(facts), file::doubts(facts)]);
-    sections.extend(history::trend(facts));
+    sections.extend([night::errors(facts), file::findings(facts)]);
+    sections.push(file::doubts(&facts.doubts, &facts.zone));
+    sections.extend(history::trend(&facts.trend, &facts.zone, history::changes(facts)));
     sections.extend([history::starts(facts), history::settings(facts)]);
     let blocks = figures.into_iter().map(Block::Table).collect();
     sections.push(Section { id: "figures", title: "Figures of the charts", blocks });
@@ -79,6 +81,29 @@ pub fn page_of_run(facts: &RunFacts) -> Result<String, PageError> {
         style: STYLE,
         style_hash: style_hash(),
         stamp: full_time(facts.latest(), &facts.zone),
+    };
+    Ok(page.render()?)
+}
+
+/// Makes the page about all runs since a time.
+///
+/// # Errors
+/// Returns [`PageError`] if the template fails.
+pub fn page_of_history(facts: &HistoryFacts) -> Result<String, PageError> {
+    let mut sections = vec![past::summary(facts), past::tiles(facts), past::money(facts)];
+    sections.extend(history::trend(&facts.trend, &facts.zone, None));
+    sections.extend([file::doubts(&facts.doubts, &facts.zone), past::starts(facts)]);
+    sections.extend(past::purges(facts));
+    sections.push(words::words());
+    let since = facts.zone.show(facts.since, "%-d %b %Y");
+    let page = Page {
+        title: "ceknik-history".to_owned(),
+        heading: format!("Runs since {since}"),
+        banners: first::sandbox_banner(&facts.origin).into_iter().collect(),
+        sections,
+        style: STYLE,
+        style_hash: style_hash(),
+        stamp: full_time(past::latest(facts), &facts.zone),
     };
     Ok(page.render()?)
 }

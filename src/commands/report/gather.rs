@@ -2,24 +2,26 @@
 //!
 //! Must hold: nothing is written, and no time of now is among the facts.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use jiff::ToSpan;
 
 use crate::error::Error;
 use crate::ledger::{
-    Facts, LedgerError, MinuteOfCalls, PossibleCharge, RunId, RunRecord, ShowLedger, StartRecord,
-    Status, VerdictsOf,
+    DAY_MS, Facts, LedgerError, MinuteOfCalls, PossibleCharge, RunId, RunLine, RunRecord,
+    ShowLedger, StartRecord, VerdictsOf,
 };
-use crate::model::attempt::{PairKey, StartId};
+use crate::model::attempt::{PairKey, StartId, WallMs};
 use crate::model::class::{Class, ResultCode};
 use crate::model::exit_code::ExitCode;
 use crate::model::finding::Finding;
 use crate::model::mask::{mask_digits, mask_niks};
-use crate::model::money::Price;
+use crate::model::money::{Price, Tally};
 use crate::model::texts::{Text, Texts};
 use crate::model::zone::Zone;
 use crate::output::page::{
-    DoubtFacts, Failure, MOST_DOUBTS, MOST_RUNS, Minute, RecordedSummary, RecordedSurvey, RunFacts,
-    RunState, StartFacts, TrendRun,
+    DoubtFacts, Doubts, Failure, HistoryFacts, MOST_DOUBTS, MOST_RUNS, Minute, PastRun,
+    PricedCalls, RecordedSummary, RecordedSurvey, RunFacts, RunState, StartFacts, TrendRun,
 };
 use crate::rules::echo::is_concealed;
 use crate::rules::vendor_clock::BillingDays;
@@ -75,24 +77,20 @@ pub(crate) fn gather(
     let minutes = calls.into_iter().filter_map(|minute| minute_of(minute, &places, &days));
     let sums = ledger.start_sums(run)?;
     let failures = ledger.run_failures(run)?.into_iter();
-    let (doubts, newest) = newest_doubts(ledger, run)?;
+    let unsettled = sums.values().map(|of_start| of_start.unsettled).sum();
+    let doubts = Doubts { unsettled, ..newest_doubts(ledger, |possible| possible.run == run)? };
     let output_start = record.output_start().and_then(|start| places.get(&start.id)).copied();
     Ok(RunFacts {
         run: run.0,
         input: mask_digits(&record.label).into_owned(),
         rows: record.rows,
-        state: match record.state.as_str() {
-            "finished" => RunState::Finished,
-            "superseded" => RunState::TakenOver,
-            _ => RunState::Open,
-        },
+        state: state_of(&record.state),
         began_at: record.created_at,
         ended_at: record.ended_at,
         origin: status.origin.clone(),
         starts: record.starts.iter().map(start_of).collect(),
         output_start,
         minutes: minutes.collect(),
-        unsettled: sums.values().map(|of_start| of_start.unsettled).sum(),
         failures: failures
             .map(|count| Failure {
                 class: count.class,
@@ -102,13 +100,87 @@ pub(crate) fn gather(
             .collect(),
         latencies: ledger.run_latencies(run)?,
         doubts,
-        newest_doubts: newest,
-        trend: trend(ledger, &status, run)?,
+        trend: trend(ledger, status.runs.iter().filter(|line| line.id <= run))?,
         changes: changes(ledger, run)?,
         findings: options.findings,
         zone: options.zone,
         given_price: options.price,
     })
+}
+
+/// Gathers the facts about all runs that began since a time, and their calls.
+///
+/// # Errors
+/// The error of the ledger, if it cannot be read.
+pub(super) fn gather_history(
+    ledger: &mut (impl ShowLedger + Facts),
+    since: WallMs,
+    options: PageOptions,
+) -> Result<HistoryFacts, LedgerError> {
+    let status = ledger.status(0, 0)?;
+    let clock = ledger.vendor_clock()?;
+    let days = BillingDays { clock, zone: options.zone.clone(), starts_at: 0 };
+    let calls = ledger.calls(since, WallMs(i64::MAX))?;
+    let unsettled = calls.unsettled;
+    let past = |line: &&RunLine| line.created_at >= since;
+    let runs = status.runs.iter().filter(past);
+    let purged = calls.purged.iter().filter(|total| total.day >= since.0.div_euclid(DAY_MS));
+    let day = |day: i64| jiff::civil::date(1970, 1, 1).checked_add(day.days()).ok();
+    Ok(HistoryFacts {
+        since,
+        origin: status.origin.clone(),
+        runs: runs.clone().map(past_run).collect(),
+        purged: purged.filter_map(|total| Some((day(total.day)?, total.tally))).collect(),
+        calls: priced_calls(ledger, &calls.minutes, &days, options.price)?,
+        doubts: Doubts {
+            unsettled,
+            ..newest_doubts(ledger, |possible| possible.sent_at >= since)?
+        },
+        trend: trend(ledger, runs)?,
+        zone: options.zone,
+    })
+}
+
+fn past_run(line: &RunLine) -> PastRun {
+    PastRun {
+        run: line.id.0,
+        input: mask_digits(&line.label).into_owned(),
+        state: state_of(&line.state),
+        rows: line.rows,
+        began_at: line.created_at,
+        ended_at: line.ended_at,
+        starts: line.starts,
+        stop: line.last_stop.clone(),
+        tally: line.tally,
+    }
+}
+
+/// Sums up calls by billing day and price.
+fn priced_calls(
+    ledger: &impl ShowLedger,
+    minutes: &[MinuteOfCalls],
+    days: &BillingDays,
+    given: Option<Price>,
+) -> Result<Vec<PricedCalls>, LedgerError> {
+    let runs: BTreeSet<RunId> = minutes.iter().map(|minute| minute.run).collect();
+    let mut prices: BTreeMap<StartId, Option<Price>> = BTreeMap::new();
+    for run in runs {
+        let record = ledger.run_record(run)?;
+        let starts = record.iter().flat_map(|record| &record.starts);
+        prices.extend(starts.map(|start| (start.id, start.price())));
+    }
+    let mut sums = BTreeMap::new();
+    for minute in minutes {
+        let day = days.day_of(minute.vendor_minute.as_deref(), minute.at).map(|day| day.date);
+        let price = prices.get(&minute.start).cloned().flatten().or_else(|| given.clone());
+        let of = |price: &Price| (price.currency.code().to_owned(), price.per_call);
+        let key = (day, price.as_ref().map(of));
+        let none = || PricedCalls { day, price, latest: minute.at, tally: Tally::default() };
+        let calls = sums.entry(key).or_insert_with(none);
+        calls.tally = calls.tally + minute.tally;
+        calls.latest = calls.latest.max(minute.at);
+    }
+    Ok(sums.into_values().collect())
 }
 
 fn minute_of(
@@ -142,26 +214,33 @@ fn parsed<T: serde::de::DeserializeOwned>(json: &str) -> Option<T> {
     serde_json::from_str(json).ok()
 }
 
-/// Returns the number of calls of a run whose charge is not known, and the newest of them, newest
-/// first.
+/// Returns the calls whose charge is not known, of those that are wanted.
 fn newest_doubts(
     ledger: &mut impl Facts,
-    run: RunId,
-) -> Result<(u64, Vec<DoubtFacts>), LedgerError> {
-    let (mut all, mut newest) = (0, VecDeque::new());
+    is_wanted: impl Fn(&PossibleCharge) -> bool,
+) -> Result<Doubts, LedgerError> {
+    let (mut total, mut newest) = (0, VecDeque::new());
     ledger.visit_possible(&mut |possible| {
-        if possible.run == run {
-            all += 1;
+        if is_wanted(&possible) {
+            total += 1;
             newest.truncate(MOST_DOUBTS - 1);
             newest.push_front(doubt_of(possible));
         }
     })?;
-    Ok((all, newest.into()))
+    Ok(Doubts { total, newest: newest.into(), unsettled: 0 })
+}
+
+fn state_of(word: &str) -> RunState {
+    match word {
+        "finished" => RunState::Finished,
+        "superseded" => RunState::TakenOver,
+        _ => RunState::Open,
+    }
 }
 
 fn doubt_of(possible: PossibleCharge) -> DoubtFacts {
-    let PossibleCharge { record, sent_at, class, texts, .. } = possible;
-    DoubtFacts { record, sent_at, class, reference: reference(&texts) }
+    let PossibleCharge { run: RunId(run), record, sent_at, class, texts, .. } = possible;
+    DoubtFacts { run, record, sent_at, class, reference: reference(&texts) }
 }
 
 /// Returns the order number or the request id. One that echoes the customer is left out.
@@ -170,13 +249,12 @@ fn reference(texts: &Texts) -> Option<String> {
     (!is_concealed(texts)).then(|| mask_niks(text).into_owned())
 }
 
-/// Returns the latest finished runs up to this one, oldest first.
-fn trend(
+/// Returns the latest finished ones of these runs, oldest first.
+fn trend<'a>(
     ledger: &impl ShowLedger,
-    status: &Status,
-    run: RunId,
+    lines: impl DoubleEndedIterator<Item = &'a RunLine>,
 ) -> Result<Vec<TrendRun>, LedgerError> {
-    let finished = status.runs.iter().filter(|line| line.state == "finished" && line.id <= run);
+    let finished = lines.filter(|line| line.state == "finished");
     let mut lines: Vec<_> = finished.rev().take(MOST_RUNS).collect();
     lines.reverse();
     let mut trend = Vec::new();

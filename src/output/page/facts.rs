@@ -56,16 +56,12 @@ pub struct RunFacts {
     pub output_start: Option<usize>,
     /// Calls by minute, and by start.
     pub minutes: Vec<Minute>,
-    /// Calls that are not settled: in flight, or in doubt if their start is dead.
-    pub unsettled: u64,
     /// Attempts without a result code, by class.
     pub failures: Vec<Failure>,
     /// Number of calls by the milliseconds that they took, in ascending order of the time.
     pub latencies: Vec<(u32, u64)>,
-    /// Number of calls whose charge is not known.
-    pub doubts: u64,
-    /// The newest of these calls, newest first, [`MOST_DOUBTS`] at most.
-    pub newest_doubts: Vec<DoubtFacts>,
+    /// Calls whose charge is not known.
+    pub doubts: Doubts,
     /// Finished runs up to this one, oldest first, [`MOST_RUNS`] at most.
     pub trend: Vec<TrendRun>,
     /// Pairs whose result differs from the one that an earlier run got: was, is, number of pairs.
@@ -105,6 +101,63 @@ pub struct StartFacts {
     pub pauses: Vec<Pause>,
 }
 
+/// Facts about all runs since a time.
+#[derive(Debug, Clone)]
+pub struct HistoryFacts {
+    /// Time since which runs are shown.
+    pub since: WallMs,
+    /// Origin of the answers: the vendor's address, or `sandbox`.
+    pub origin: String,
+    /// Runs that began since then, oldest first.
+    pub runs: Vec<PastRun>,
+    /// Calls since then, by day and price.
+    pub calls: Vec<PricedCalls>,
+    /// Calls whose answers were purged, by day.
+    pub purged: Vec<(Date, Tally)>,
+    /// Calls since then whose charge is not known.
+    pub doubts: Doubts,
+    /// The finished ones of the runs, oldest first, [`MOST_RUNS`] at most.
+    pub trend: Vec<TrendRun>,
+    /// Zone of the times that are shown.
+    pub zone: Zone,
+}
+
+/// A run of the history.
+#[derive(Debug, Clone)]
+pub struct PastRun {
+    /// Number of the run.
+    pub run: u64,
+    /// Name of the input, fit to be shown.
+    pub input: String,
+    /// State of the run.
+    pub state: RunState,
+    /// Number of rows of the input.
+    pub rows: u64,
+    /// Time at which the run began.
+    pub began_at: WallMs,
+    /// Time at which it ended.
+    pub ended_at: Option<WallMs>,
+    /// Number of starts.
+    pub starts: u64,
+    /// Reason for stopping early of the latest start, if it did.
+    pub stop: Option<String>,
+    /// Costs of its calls.
+    pub tally: Tally,
+}
+
+/// Calls of a day at one price.
+#[derive(Debug, Clone)]
+pub struct PricedCalls {
+    /// Day on which the vendor bills them, if it is known.
+    pub day: Option<Date>,
+    /// Time of the latest of them, to the minute.
+    pub latest: WallMs,
+    /// Their price; `None` if it is not known.
+    pub price: Option<Price>,
+    /// Costs of the calls.
+    pub tally: Tally,
+}
+
 /// Calls of one start that were answered, or sent without an answer, in the same minute.
 #[derive(Debug, Clone)]
 pub struct Minute {
@@ -129,9 +182,22 @@ pub struct Failure {
     pub pairs: u64,
 }
 
+/// Calls whose charge is not known.
+#[derive(Debug, Clone, Default)]
+pub struct Doubts {
+    /// Number of them.
+    pub total: u64,
+    /// The newest, newest first, [`MOST_DOUBTS`] at most.
+    pub newest: Vec<DoubtFacts>,
+    /// Calls that are not settled: in flight, or in doubt if their start is dead.
+    pub unsettled: u64,
+}
+
 /// A call whose charge is not known.
 #[derive(Debug, Clone)]
 pub struct DoubtFacts {
+    /// Number of the run.
+    pub run: u64,
     /// Number of the data record in the input, from 1.
     pub record: u64,
     /// Time at which the call was sent.
@@ -283,11 +349,6 @@ impl RunFacts {
     /// Returns the price of the latest start that has one.
     pub(super) fn price(&self) -> Option<Price> {
         (0..self.starts.len()).rev().find_map(|start| self.price_of(start))
-    }
-
-    /// Returns `true` if a stand-in answered.
-    pub(super) fn is_sandbox(&self) -> bool {
-        self.origin == "sandbox"
     }
 
     /// Returns the time of the latest fact.

@@ -1,10 +1,11 @@
 //! The sections about the file: its findings, and the calls whose charge is not known.
 
 use super::blocks::{Block, Section, Table};
-use super::facts::{DoubtFacts, RecordedFinding, RecordedPlace, RunFacts};
+use super::facts::{DoubtFacts, Doubts, RecordedFinding, RecordedPlace, RunFacts};
 use super::numbers::time;
 use crate::model::finding::{Finding, FindingClass};
 use crate::model::money::number;
+use crate::model::zone::Zone;
 use crate::output::sentences::explain;
 use crate::output::words::count;
 
@@ -62,38 +63,40 @@ fn place(cell: &str, line: u64) -> String {
     }
 }
 
-pub(super) fn doubts(facts: &RunFacts) -> Section {
+pub(super) fn doubts(doubts: &Doubts, zone: &Zone) -> Section {
+    let Doubts { total, newest, unsettled } = doubts;
     let title = "Calls whose charge is not known";
-    if facts.doubts == 0 && facts.unsettled == 0 {
+    if *total == 0 && *unsettled == 0 {
         let text = "None: of each call it is known whether it is charged.".to_owned();
         return Section { id: "doubts", title, blocks: vec![Block::Text(text)] };
     }
     let mut blocks = Vec::new();
-    if facts.unsettled > 0 {
-        let calls = count(facts.unsettled, "call");
+    if *unsettled > 0 {
+        let calls = count(*unsettled, "call");
         blocks.push(Block::Text(format!(
             "{calls} without an answer: under way, or in doubt at the next start."
         )));
     }
-    let titles = ["#Record", "Sent at", "What happened", "Order number or request id"];
+    let titles = ["Run", "#Record", "Sent at", "What happened", "Order number or request id"];
     let mut table = Table::new("The newest of them", &titles);
     let row = |doubt: &DoubtFacts| {
         vec![
+            doubt.run.to_string(),
             number(doubt.record),
-            time(doubt.sent_at, &facts.zone),
+            time(doubt.sent_at, zone),
             format!("{} ({})", explain(doubt.class), doubt.class.name()),
             doubt.reference.clone().unwrap_or_default(),
         ]
     };
-    table.rows = facts.newest_doubts.iter().map(row).collect();
-    let more = facts.doubts - facts.newest_doubts.len() as u64;
+    table.rows = newest.iter().map(row).collect();
+    let more = total.saturating_sub(newest.len() as u64);
     if more > 0 {
         table.note = format!("{} more: `ceknik status --doubts` lists all", number(more));
     }
-    if facts.doubts > 0 {
+    if *total > 0 {
         blocks.push(Block::Text(format!(
             "{}. Each of them may be on the invoice.",
-            count(facts.doubts, "call")
+            count(*total, "call")
         )));
         blocks.push(Block::Table(table));
     }

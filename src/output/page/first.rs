@@ -3,7 +3,7 @@
 use super::amounts::{Amounts, amount};
 use super::blocks::{Block, Section, Step, Tile};
 use super::facts::{RunFacts, RunState};
-use super::numbers::{full_time, percent, rate, span};
+use super::numbers::{percent, rate, span, time, zone_name};
 use crate::model::money::{Tally, number};
 use crate::model::outcome::Outcome;
 use crate::model::stop::StopReason;
@@ -23,12 +23,7 @@ pub(super) fn rows_with(facts: &RunFacts, wanted: impl Fn(Outcome) -> bool) -> O
 
 /// Returns the banner across the top of the page; empty if there is none.
 pub(super) fn banners(facts: &RunFacts) -> Vec<String> {
-    let mut banners = Vec::new();
-    if facts.is_sandbox() {
-        banners.push(
-            "SANDBOX: a stand-in answered. Nothing is verified, nothing was bought.".to_owned(),
-        );
-    }
+    let mut banners: Vec<String> = sandbox_banner(&facts.origin).into_iter().collect();
     match facts.state {
         RunState::Open => banners.push("UNFINISHED: not every row has its end yet.".to_owned()),
         RunState::TakenOver => {
@@ -37,6 +32,12 @@ pub(super) fn banners(facts: &RunFacts) -> Vec<String> {
         RunState::Finished => {}
     }
     banners
+}
+
+/// Returns the banner of a page with answers of the sandbox; `None` for those of a vendor.
+pub(super) fn sandbox_banner(origin: &str) -> Option<String> {
+    let text = "SANDBOX: a stand-in answered. Nothing is verified, nothing was bought.";
+    (origin == "sandbox").then(|| text.to_owned())
 }
 
 /// Describes the state of the run, with a shape in front.
@@ -59,7 +60,7 @@ fn result(facts: &RunFacts) -> String {
 }
 
 pub(super) fn summary(facts: &RunFacts) -> Section {
-    let time = |at| full_time(at, &facts.zone);
+    let time = |at| time(at, &facts.zone);
     let by = facts.last().and_then(|start| start.by.as_ref());
     let program = by.map_or(NOT_RECORDED.to_owned(), |(version, _)| format!("ceknik {version}"));
     let operator = by.map_or(NOT_RECORDED.to_owned(), |(_, operator)| operator.clone());
@@ -70,7 +71,7 @@ pub(super) fn summary(facts: &RunFacts) -> Section {
         ("Rows", number(facts.rows)),
         ("Began", time(facts.began_at)),
         ("Ended", facts.ended_at.map_or("not yet".to_owned(), time)),
-        ("Time zone", facts.zone.name(facts.began_at)),
+        ("Time zone", zone_name(&facts.zone, facts.began_at)),
         ("Vendor", host(&facts.origin)),
         ("Program", program),
         ("Run by", operator),
@@ -79,7 +80,7 @@ pub(super) fn summary(facts: &RunFacts) -> Section {
 }
 
 /// Returns the host of the vendor's address: a page has no addresses.
-fn host(origin: &str) -> String {
+pub(super) fn host(origin: &str) -> String {
     let host = origin.split_once("://").map_or(origin, |(_, host)| host);
     host.strip_suffix(":443").unwrap_or(host).to_owned()
 }
@@ -174,8 +175,8 @@ pub(super) fn next(facts: &RunFacts) -> Option<Section> {
     if facts.state == RunState::Open {
         add(go_on(facts), format!("ceknik run {input}"));
     }
-    if facts.doubts > 0 {
-        let calls = count(facts.doubts, "call");
+    if facts.doubts.total > 0 {
+        let calls = count(facts.doubts.total, "call");
         add(
             format!("Ask the vendor about {calls} whose charge is not known."),
             format!("ceknik status --doubts -o ask.xlsx --input {input}"),

@@ -10,13 +10,15 @@ use crate::model::class::{Class, ResultCode};
 use crate::model::money::{Currency, number};
 use crate::model::outcome::Outcome;
 use crate::model::settings::Settings;
+use crate::model::zone::Zone;
 use crate::output::overview::in_words;
 
 /// Fewest finished runs of a trend.
 const FEWEST_RUNS: usize = 2;
 
-pub(super) fn trend(facts: &RunFacts) -> Option<Section> {
-    if facts.trend.len() < FEWEST_RUNS {
+/// Compares runs, oldest first. `changes` is a table of results that changed.
+pub(super) fn trend(runs: &[TrendRun], zone: &Zone, changes: Option<Table>) -> Option<Section> {
+    if runs.len() < FEWEST_RUNS {
         return None;
     }
     let charts = [
@@ -28,15 +30,15 @@ pub(super) fn trend(facts: &RunFacts) -> Option<Section> {
     let mut blocks: Vec<Block> = Vec::new();
     for (title, unit, ink, value) in charts {
         let column = |run: &TrendRun| Column {
-            label: facts.zone.show(run.began_at, "%-d %b"),
+            label: zone.show(run.began_at, "%-d %b"),
             values: vec![value(run).unwrap_or_default()],
         };
-        let columns: Vec<_> = facts.trend.iter().map(column).collect();
-        let description = format!("{} finished runs, oldest first.", facts.trend.len());
+        let columns: Vec<_> = runs.iter().map(column).collect();
+        let description = format!("{} finished runs, oldest first.", runs.len());
         blocks.push(Block::Chart(small_columns(title, description, unit, &columns, ink)));
     }
-    blocks.push(Block::Table(trend_table(facts)));
-    blocks.extend(changes_table(facts).map(Block::Table));
+    blocks.push(Block::Table(trend_table(runs, zone)));
+    blocks.extend(changes.map(Block::Table));
     Some(Section { id: "trend", title: "Compared with earlier runs", blocks })
 }
 
@@ -64,7 +66,7 @@ fn calls_per_second(run: &TrendRun) -> Option<f64> {
     Some(run.summary.as_ref()?.start_calls_per_second)
 }
 
-fn trend_table(facts: &RunFacts) -> Table {
+fn trend_table(runs: &[TrendRun], zone: &Zone) -> Table {
     let titles = [
         "Run",
         "Began",
@@ -80,10 +82,10 @@ fn trend_table(facts: &RunFacts) -> Table {
         Some(value) => format!("{value:.1}{unit}"),
         None => "not recorded".to_owned(),
     };
-    for run in &facts.trend {
+    for run in runs {
         table.rows.push(vec![
             run.run.to_string(),
-            time(run.began_at, &facts.zone),
+            time(run.began_at, zone),
             number(run.rows),
             shown(matches(run), " %"),
             shown(without_verdict(run), " %"),
@@ -106,7 +108,7 @@ fn owed(run: &TrendRun) -> String {
 }
 
 /// Lists the customers whose result has changed; `None` if there are none.
-fn changes_table(facts: &RunFacts) -> Option<Table> {
+pub(super) fn changes(facts: &RunFacts) -> Option<Table> {
     let name = |code: ResultCode| in_words(Outcome::of(Class::Answered(code).end())).0.to_owned();
     let mut table =
         Table::new("Results that changed since an earlier run", &["Was", "Is", "#Pairs"]);

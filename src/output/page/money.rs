@@ -125,22 +125,22 @@ fn saved(facts: &RunFacts) -> Option<Table> {
     Some(table)
 }
 
-/// Sums of the calls of one day or one start.
+/// Sums of the calls of one day, one month or one start.
 #[derive(Default)]
-struct Sums {
-    tally: Tally,
-    least: Amounts,
-    most: Amounts,
+pub(super) struct Sums {
+    pub(super) tally: Tally,
+    pub(super) least: Amounts,
+    pub(super) most: Amounts,
 }
 
 impl Sums {
-    fn add(&mut self, tally: &Tally, price: Option<&Price>) {
+    pub(super) fn add(&mut self, tally: &Tally, price: Option<&Price>) {
         self.tally = self.tally + *tally;
         self.least.add(tally.at_least(), price);
         self.most.add(tally.at_most(), price);
     }
 
-    fn cells(&self, name: String) -> Vec<String> {
+    pub(super) fn cells(&self, name: String) -> Vec<String> {
         let Tally { calls, confirmed, possible, .. } = self.tally;
         let [calls, charged, possible] = [calls, confirmed, possible.total()].map(number);
         vec![name, calls, charged, possible, self.least.show(), self.most.show()]

@@ -19,6 +19,11 @@ pub(super) fn full_time(at: WallMs, zone: &Zone) -> String {
     zone.show(at, "%-d %b %Y %H:%M:%S %:z")
 }
 
+/// Formats a zone with its offset at a time.
+pub(super) fn zone_name(zone: &Zone, at: WallMs) -> String {
+    format!("{} (UTC{})", zone.name(at), zone.show(at, "%:z"))
+}
+
 /// Formats a time.
 pub(super) fn time(at: WallMs, zone: &Zone) -> String {
     zone.show(at, "%Y-%m-%d %H:%M:%S")

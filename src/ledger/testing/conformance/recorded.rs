@@ -119,7 +119,7 @@ pub(super) fn the_calls_of_a_run_are_told<B: Backend>() {
         (ledger, run.id)
     };
     let (ledger, first) = night(ledger, 1, &[(1, Some(MATCH)), (2, Some(MATCH))]);
-    let tries = [(3, Some(gateway)), (3, Some(gateway)), (3, Some(MATCH))];
+    let tries = [(5, Some(gateway)), (6, Some(gateway)), (3, Some(MATCH))];
     let of = [&[(1, Some(mismatch))][..], &tries, &[(4, Some(CUT))]].concat();
     let (ledger, second) = night(ledger, 2, &of);
     let (ledger, third) = night(ledger, 3, &[(2, Some(mismatch))]);
@@ -131,7 +131,7 @@ pub(super) fn the_calls_of_a_run_are_told<B: Backend>() {
     assert_eq!(ledger.run_latencies(second).unwrap(), [(42, 5)]);
     let failure = |class, attempts, pairs| FailureCount { class, attempts, pairs };
     let failures = ledger.run_failures(second).unwrap();
-    assert_eq!(failures, [failure(gateway, 2, 1), failure(CUT, 1, 1)]);
+    assert_eq!(failures, [failure(gateway, 2, 2), failure(CUT, 1, 1)]);
     assert_eq!(ledger.run_failures(first).unwrap(), []);
     let verdicts = |of| {
         let mut seen = Vec::new();
