@@ -51,9 +51,18 @@ fn sandbox(place: &Workspace, command: &str, more: &[&str]) -> Finished {
 fn help() {
     let place = Workspace::new();
     with_filters(&FILTERS, || {
-        for command in
-            ["run", "plan", "export", "sandbox", "status", "purge", "backup", "completions", "man"]
-        {
+        for command in [
+            "run",
+            "plan",
+            "export",
+            "sandbox",
+            "report",
+            "status",
+            "purge",
+            "backup",
+            "completions",
+            "man",
+        ] {
             let said = place.ceknik(&[command, "--help"]).exits(0).stdout;
             assert_snapshot!(format!("help_{command}"), said);
         }
