@@ -6,6 +6,7 @@ mod last_words;
 pub mod ledger;
 pub mod plan;
 mod preamble;
+mod prices;
 pub mod purge;
 pub mod refused;
 pub mod report;

@@ -150,6 +150,22 @@ fn the_page_of_a_run_is_that_of_the_ledger() {
     let rupiah = |path: &str| format!("Rp{}", number(of(path) * 1500).replace(' ', "."));
     assert!(page.has_cell(&rupiah("/spending/owed_at_least")));
     assert!(page.has_cell(&rupiah("/spending/owed_at_most")));
+    // So are those of `status`, and of the output's columns.
+    let status = place.ceknik(
+        &[&["status", "1", "--json"][..], &LEDGER, &["--base-url", &vendor.base_url]].concat(),
+    );
+    let status: serde_json::Value = serde_json::from_str(&status.exits(0).stdout).unwrap();
+    assert_eq!(status["tally"]["confirmed"], summary["spending"]["confirmed"]);
+    assert_eq!(
+        status["money"][0]["owed_at_most"].as_u64(),
+        Some(of("/spending/owed_at_most") * 1500)
+    );
+    let charged =
+        place.column("out.csv", "ck_charged").iter().filter(|cell| *cell == "yes").count();
+    assert!(page.has_cell(&number(charged as u64)));
+    let possible = place.column("out.csv", "ck_possible");
+    let possible: u64 = possible.iter().map(|cell| cell.parse::<u64>().unwrap()).sum();
+    assert_eq!(of("/spending/owed_at_least") + possible, of("/spending/owed_at_most"));
     // Each figure that is drawn with a name stands in a table.
     let figures = page.drawn.iter().filter_map(|text| text.split_once(": "));
     for (_, figure) in figures {
@@ -226,6 +242,24 @@ fn pages_of_no_rows_and_of_killed_runs_are_made() {
 }
 
 #[test]
+fn a_page_says_that_answers_were_purged() {
+    let place = Workspace::new();
+    let vendor = Vendor::start(&place, &[]);
+    place.write("in.csv", people_csv([1, 2, 3]));
+    let flags = [&LEDGER[..], &["-o", "out.csv", "--price", "1500"]].concat();
+    place.run("in.csv", &vendor.base_url, &flags).exits(0);
+    let purge = ["purge", "--older-than", "0s", "--yes", "--base-url", &vendor.base_url];
+    place.ceknik(&[&purge[..], &LEDGER].concat()).exits(0);
+    let page = |more: &[&str]| {
+        report(&place, &vendor, &[more, &["-o", "page.html"]].concat()).exits(0);
+        Page::of(place.read("page.html"))
+    };
+    assert!(page(&[]).text.contains("PURGED: the answers of 3 calls were removed"));
+    let history = page(&["--since", "30d"]);
+    assert!(history.sections.contains(&"purges".to_owned()), "{:?}", history.sections);
+}
+
+#[test]
 fn a_page_needs_a_place_before_the_first_call() {
     let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);
@@ -247,6 +281,8 @@ fn a_page_needs_a_place_before_the_first_call() {
     report(&place, &vendor, &["7"]).exits(10).says("the ledger has no run 7");
     report(&place, &vendor, &["-o", "mine.html"]).exits(11).says("ceknik did not write it");
     report(&place, &vendor, &["-o", "mine.html", "--overwrite"]).exits(0);
+    let ledger = report(&place, &vendor, &["-o", "my.ledger", "--overwrite"]);
+    ledger.exits(2).says("would overwrite the ledger");
     place.write("other.csv", many_people(3));
     let other = report(&place, &vendor, &["--input", "other.csv", "-o", "page.html"]);
     other.exits(10).says("other.csv is not the file of run 1");

@@ -93,7 +93,7 @@ def main():
         vendor.wait()
         shutil.copy(folder / "night.html", HERE / "night.html")
     chromium = shutil.which("chromium") or sys.exit("the picture needs Chromium")
-    flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1100,760"]
+    flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1100,1080"]
     picture = f"--screenshot={HERE / 'night.png'}"
     subprocess.run([chromium, *flags, picture, (HERE / "night.html").as_uri()], check=True, stderr=subprocess.DEVNULL)
 

@@ -17,7 +17,7 @@ use crate::clock;
 use crate::config::{InputFrom, Origins, Written, price_of_flags, which_ledger, zone};
 use crate::error::Error;
 use crate::fs::AtomicFile;
-use crate::fs::paths::{folder_of, same_file};
+use crate::fs::paths::folder_of;
 use crate::input::ReadOptions;
 use crate::ledger::{self, Facts, Location, Preview, RunId, RunRecord, ShowLedger};
 use crate::model::attempt::WallMs;
@@ -42,7 +42,7 @@ pub fn report(args: &ReportArgs, origins: &Origins) -> Result<ExitCode, Error> {
     let mut ledger = ledger::open_to_show(&location)?;
     let page = match args.since {
         Some(since) => {
-            let place = place_of(args, "ceknik-history.html")?;
+            let place = place_of(args, &location, "ceknik-history.html")?;
             let since = time_of(since, &zone)?;
             let options = PageOptions { zone, price, findings: None };
             let facts = gather_history(&mut ledger, since, options)?;
@@ -51,7 +51,7 @@ pub fn report(args: &ReportArgs, origins: &Origins) -> Result<ExitCode, Error> {
         None => {
             let record = record_of(&ledger, args.run.map(RunId))?;
             let name = format!("run {}", record.id.0);
-            let place = place_of(args, &format!("ceknik-run-{}.html", record.id.0))?;
+            let place = place_of(args, &location, &format!("ceknik-run-{}.html", record.id.0))?;
             let findings = match &args.input {
                 Some(input) => Some(findings_of(input, &location, &record)?),
                 None => None,
@@ -61,19 +61,29 @@ pub fn report(args: &ReportArgs, origins: &Origins) -> Result<ExitCode, Error> {
         }
     };
     let (page, place, name) = page;
-    let Some(place) = place else { return super::print(page.as_bytes()) };
-    write_page(&page, &place)?;
-    Screen::default().note(&format!("report     {name}: {}", mask_path(&place)));
+    match &place {
+        Some(place) => {
+            write_page(&page, place)?;
+            Screen::default().note(&format!("report     {name}: {}", mask_path(place)));
+        }
+        None => drop(super::print(page.as_bytes())?),
+    }
+    // What is left of a damaged ledger is shown, and the error follows.
+    ledger.check_nothing_lost()?;
     Ok(ExitCode::Complete)
 }
 
 /// Returns the place of the page; `None` for standard output.
-fn place_of(args: &ReportArgs, default: &str) -> Result<Option<PathBuf>, Error> {
+fn place_of(
+    args: &ReportArgs,
+    location: &Location,
+    default: &str,
+) -> Result<Option<PathBuf>, Error> {
     let place = args.output.clone().unwrap_or_else(|| default.into());
     if place.to_str() == Some("-") {
         return Ok(None);
     }
-    check_place(&place, args)?;
+    check_place(&place, args, location)?;
     Ok(Some(place))
 }
 
@@ -108,7 +118,8 @@ pub(super) fn write_page_of_run(
     let mut ledger = ledger::open_to_show(location)?;
     let record = record_of(&ledger, Some(run))?;
     let options = PageOptions { zone, price: None, findings: Some(findings) };
-    write_page(&page(&mut ledger, &record, options)?, place)
+    write_page(&page(&mut ledger, &record, options)?, place)?;
+    Ok(ledger.check_nothing_lost()?)
 }
 
 fn page(
@@ -120,11 +131,9 @@ fn page(
     page_of_run(&facts).map_err(internal)
 }
 
-fn check_place(place: &Path, args: &ReportArgs) -> Result<(), Error> {
-    if args.input.as_ref().is_some_and(|input| same_file(place, input)) {
-        let what = format!("the report {} would overwrite the input", mask_path(place));
-        return Err(Error::new(ExitCode::Usage, what, "name another with -o FILE"));
-    }
+fn check_place(place: &Path, args: &ReportArgs, location: &Location) -> Result<(), Error> {
+    let input = args.input.clone().map(|input| ("input", input));
+    Written::Page.check_no_overwrite(place, input.into_iter().chain(location.files()))?;
     Written::Page.check_place(place, args.overwrite, false)
 }
 

@@ -26,6 +26,7 @@ use crate::ledger::{
 use crate::model::attempt::{StartId, WallMs};
 use crate::model::exit_code::ExitCode;
 use crate::model::funnel::Funnel;
+use crate::model::mask::mask_path;
 use crate::model::settings::Settings;
 use crate::output::{Event, Finished, Utc};
 use crate::passes::{FactsOf, Input, PassError, Survey, read_candidates, survey};
@@ -300,10 +301,10 @@ impl Setting<'_> {
         );
         if let Some(place) = destination.page().filter(|_| !config.joins) {
             let (zone, findings) = (job.zone.clone(), surveyed.findings.clone());
-            let written = write_page_of_run(&job.ledger, run.id, zone, findings, place);
-            if let Err(error) = written {
+            match write_page_of_run(&job.ledger, run.id, zone, findings, place) {
+                Ok(()) => screen.say(&format!("report     {}", mask_path(place))),
                 // The results are there. The page can be made later.
-                screen.note(&format!("{}; `ceknik report` makes it", error.message));
+                Err(error) => screen.note(&format!("{}; `ceknik report` makes it", error.message)),
             }
         }
         say_last_words(&ended, job, screen);

@@ -3,10 +3,12 @@
 //! Must hold: a file that this program did not write is replaced only if the user says so.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 use crate::fs::AtomicFile;
+use crate::fs::paths::same_file;
+use crate::model::exit_code::ExitCode;
 use crate::model::mask::mask_path;
 use crate::output::{may_replace_output, may_replace_page, may_replace_summary};
 
@@ -55,6 +57,21 @@ impl Written {
             Self::Page => may_replace_page(path),
             Self::List => !path.exists(),
         }
+    }
+
+    /// Checks that a file of this kind is none of these files, each with its name for messages.
+    ///
+    /// # Errors
+    /// Exit code 2: it would overwrite one of them.
+    pub fn check_no_overwrite(
+        self,
+        path: &Path,
+        others: impl IntoIterator<Item = (&'static str, PathBuf)>,
+    ) -> Result<(), Error> {
+        let found = others.into_iter().find(|(_, other)| same_file(path, other));
+        let Some((other, _)) = found else { return Ok(()) };
+        let what = format!("the {} {} would overwrite the {other}", self.name(), mask_path(path));
+        Err(Error::new(ExitCode::Usage, what, self.hint(false)))
     }
 
     /// Checks that a file of this kind can be put in this place. `overwrite` is true if any file may

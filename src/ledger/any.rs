@@ -14,9 +14,9 @@ use super::postgres::{PgJournal, PgLedger, PgPreview};
 use super::sqlite::{SqliteJournal, SqliteLedger, SqlitePreview};
 use super::{
     AttemptDetail, Beat, CallsInTime, Facts, FailureCount, FoundRun, Journal, Ledger, LedgerError,
-    LedgerName, MinuteOfCalls, News, OpenRun, Others, OwnAttempt, PossibleCharge, Preview,
-    ProgressNote, Purgeable, Purged, Recorded, RunId, RunQuery, RunRecord, RunRef, ShowLedger,
-    Slots, SlotsWish, Standing, StartEnd, StartRequest, StartSums, Status, Unrecorded, VerdictsOf,
+    LedgerName, News, OpenRun, Others, OwnAttempt, PossibleCharge, Preview, ProgressNote,
+    Purgeable, Purged, Recorded, RunId, RunQuery, RunRecord, RunRef, ShowLedger, Slots, SlotsWish,
+    Standing, StartEnd, StartRequest, StartSums, Status, Unrecorded, VerdictsOf,
 };
 use crate::model::attempt::{AttemptId, Batch, PairKey, StartId, WallMs};
 use crate::model::class::ResultCode;
@@ -223,7 +223,15 @@ impl ShowLedger for AnyLedger {
         pass_on!(self, ledger => ledger.calls(from, to))
     }
 
-    fn run_calls(&self, run: RunId) -> Result<Vec<MinuteOfCalls>, LedgerError> {
+    fn origin(&self) -> Result<String, LedgerError> {
+        pass_on!(self, ledger => ShowLedger::origin(&**ledger))
+    }
+
+    fn run_ids(&self) -> Result<Vec<RunId>, LedgerError> {
+        pass_on!(self, ledger => ledger.run_ids())
+    }
+
+    fn run_calls(&self, run: RunId) -> Result<CallsInTime, LedgerError> {
         pass_on!(self, ledger => ledger.run_calls(run))
     }
 

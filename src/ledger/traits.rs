@@ -16,8 +16,7 @@ use super::nouns::{
     Standing, StartEnd, StartRequest, Unrecorded,
 };
 use super::record::{
-    CallsInTime, FailureCount, MinuteOfCalls, PossibleCharge, RunQuery, RunRecord, StartSums,
-    VerdictsOf,
+    CallsInTime, FailureCount, PossibleCharge, RunQuery, RunRecord, StartSums, VerdictsOf,
 };
 use super::status::{ProgressNote, Status};
 use super::workers::{Beat, News, Others, Slots, SlotsWish};
@@ -382,8 +381,15 @@ pub trait ShowLedger {
     /// answered, or sent if no answer came.
     fn calls(&self, from: WallMs, to: WallMs) -> Result<CallsInTime, LedgerError>;
 
-    /// Returns the calls of a run by minute, with the times of [`Self::calls`].
-    fn run_calls(&self, run: RunId) -> Result<Vec<MinuteOfCalls>, LedgerError>;
+    /// Returns the origin of the answers: the vendor's address, or `sandbox`.
+    fn origin(&self) -> Result<String, LedgerError>;
+
+    /// Returns the numbers of all runs, in ascending order.
+    fn run_ids(&self) -> Result<Vec<RunId>, LedgerError>;
+
+    /// Returns the calls of a run by minute, with the times of [`Self::calls`]. Purged calls are left
+    /// out.
+    fn run_calls(&self, run: RunId) -> Result<CallsInTime, LedgerError>;
 
     /// Counts the attempts of a run that got no result code, by class.
     fn run_failures(&self, run: RunId) -> Result<Vec<FailureCount>, LedgerError>;

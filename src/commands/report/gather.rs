@@ -2,14 +2,15 @@
 //!
 //! Must hold: nothing is written, and no time of now is among the facts.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use jiff::ToSpan;
 
+use crate::commands::prices::prices_of;
 use crate::error::Error;
 use crate::ledger::{
-    DAY_MS, Facts, LedgerError, MinuteOfCalls, PossibleCharge, RunId, RunLine, RunRecord,
-    ShowLedger, StartRecord, VerdictsOf,
+    DAY_MS, Facts, LedgerError, MinuteOfCalls, PossibleCharge, RunId, RunRecord, ShowLedger,
+    StartRecord, VerdictsOf,
 };
 use crate::model::attempt::{PairKey, StartId, WallMs};
 use crate::model::class::{Class, ResultCode};
@@ -43,7 +44,7 @@ pub(super) fn record_of(
     ledger: &impl ShowLedger,
     wanted: Option<RunId>,
 ) -> Result<RunRecord, Error> {
-    let latest = || Ok::<_, LedgerError>(ledger.status(0, 0)?.runs.last().map(|line| line.id));
+    let latest = || Ok::<_, LedgerError>(ledger.run_ids()?.last().copied());
     let run = match wanted {
         Some(run) => Some(run),
         None => latest()?,
@@ -68,16 +69,22 @@ pub(crate) fn gather(
     options: PageOptions,
 ) -> Result<RunFacts, LedgerError> {
     let run = record.id;
-    let status = ledger.status(0, 0)?;
     let clock = ledger.vendor_clock()?;
     let days = BillingDays { clock, zone: options.zone.clone(), starts_at: 0 };
     let places: BTreeMap<StartId, usize> =
         record.starts.iter().enumerate().map(|(at, start)| (start.id, at)).collect();
     let calls = ledger.run_calls(run)?;
-    let minutes = calls.into_iter().filter_map(|minute| minute_of(minute, &places, &days));
-    let sums = ledger.start_sums(run)?;
+    let unsettled = calls.unsettled;
+    let minutes = calls.minutes.into_iter();
+    let minutes: Vec<_> = minutes.filter_map(|minute| minute_of(minute, &places, &days)).collect();
+    let mut starts: Vec<_> = record.starts.iter().map(start_of).collect();
+    for Minute { start, at, tally, .. } in &minutes {
+        let start = &mut starts[*start];
+        start.tally = start.tally + *tally;
+        start.latest_call = start.latest_call.max(Some(*at));
+    }
+    let calls = starts.iter().map(|start| start.tally.calls).sum();
     let failures = ledger.run_failures(run)?.into_iter();
-    let unsettled = sums.values().map(|of_start| of_start.unsettled).sum();
     let doubts = Doubts { unsettled, ..newest_doubts(ledger, |possible| possible.run == run)? };
     let output_start = record.output_start().and_then(|start| places.get(&start.id)).copied();
     Ok(RunFacts {
@@ -87,10 +94,11 @@ pub(crate) fn gather(
         state: state_of(&record.state),
         began_at: record.created_at,
         ended_at: record.ended_at,
-        origin: status.origin.clone(),
-        starts: record.starts.iter().map(start_of).collect(),
+        origin: ledger.origin()?,
+        starts,
         output_start,
-        minutes: minutes.collect(),
+        minutes,
+        purged: record.calls_told().saturating_sub(calls),
         failures: failures
             .map(|count| Failure {
                 class: count.class,
@@ -100,7 +108,7 @@ pub(crate) fn gather(
             .collect(),
         latencies: ledger.run_latencies(run)?,
         doubts,
-        trend: trend(ledger, status.runs.iter().filter(|line| line.id <= run))?,
+        trend: trend(ledger, |record| record.id <= run)?,
         changes: changes(ledger, run)?,
         findings: options.findings,
         zone: options.zone,
@@ -117,42 +125,51 @@ pub(super) fn gather_history(
     since: WallMs,
     options: PageOptions,
 ) -> Result<HistoryFacts, LedgerError> {
-    let status = ledger.status(0, 0)?;
     let clock = ledger.vendor_clock()?;
     let days = BillingDays { clock, zone: options.zone.clone(), starts_at: 0 };
     let calls = ledger.calls(since, WallMs(i64::MAX))?;
-    let unsettled = calls.unsettled;
-    let past = |line: &&RunLine| line.created_at >= since;
-    let runs = status.runs.iter().filter(past);
     let purged = calls.purged.iter().filter(|total| total.day >= since.0.div_euclid(DAY_MS));
     let day = |day: i64| jiff::civil::date(1970, 1, 1).checked_add(day.days()).ok();
+    let doubts = newest_doubts(ledger, |possible| possible.sent_at >= since)?;
     Ok(HistoryFacts {
         since,
-        origin: status.origin.clone(),
-        runs: runs.clone().map(past_run).collect(),
+        origin: ledger.origin()?,
+        runs: past_runs(ledger, since, &calls.minutes)?,
         purged: purged.filter_map(|total| Some((day(total.day)?, total.tally))).collect(),
         calls: priced_calls(ledger, &calls.minutes, &days, options.price)?,
-        doubts: Doubts {
-            unsettled,
-            ..newest_doubts(ledger, |possible| possible.sent_at >= since)?
-        },
-        trend: trend(ledger, runs)?,
+        doubts: Doubts { unsettled: calls.unsettled, ..doubts },
+        trend: trend(ledger, |record| record.created_at >= since)?,
         zone: options.zone,
     })
 }
 
-fn past_run(line: &RunLine) -> PastRun {
-    PastRun {
-        run: line.id.0,
-        input: mask_digits(&line.label).into_owned(),
-        state: state_of(&line.state),
-        rows: line.rows,
-        began_at: line.created_at,
-        ended_at: line.ended_at,
-        starts: line.starts,
-        stop: line.last_stop.clone(),
-        tally: line.tally,
+/// Returns the runs that began since a time, oldest first. `minutes` are the calls since then.
+fn past_runs(
+    ledger: &impl ShowLedger,
+    since: WallMs,
+    minutes: &[MinuteOfCalls],
+) -> Result<Vec<PastRun>, LedgerError> {
+    let mut tallies: BTreeMap<RunId, Tally> = BTreeMap::new();
+    for minute in minutes {
+        let tally = tallies.entry(minute.run).or_default();
+        *tally = *tally + minute.tally;
     }
+    let mut runs = Vec::new();
+    for run in ledger.run_ids()? {
+        let record = ledger.run_record(run)?.filter(|record| record.created_at >= since);
+        runs.extend(record.map(|record| PastRun {
+            run: run.0,
+            input: mask_digits(&record.label).into_owned(),
+            state: state_of(&record.state),
+            rows: record.rows,
+            began_at: record.created_at,
+            ended_at: record.ended_at,
+            starts: record.starts.len() as u64,
+            stop: record.starts.last().and_then(|start| start.stop.clone()),
+            tally: tallies.get(&run).copied().unwrap_or_default(),
+        }));
+    }
+    Ok(runs)
 }
 
 /// Sums up calls by billing day and price.
@@ -162,17 +179,11 @@ fn priced_calls(
     days: &BillingDays,
     given: Option<Price>,
 ) -> Result<Vec<PricedCalls>, LedgerError> {
-    let runs: BTreeSet<RunId> = minutes.iter().map(|minute| minute.run).collect();
-    let mut prices: BTreeMap<StartId, Option<Price>> = BTreeMap::new();
-    for run in runs {
-        let record = ledger.run_record(run)?;
-        let starts = record.iter().flat_map(|record| &record.starts);
-        prices.extend(starts.map(|start| (start.id, start.price())));
-    }
+    let prices = prices_of(ledger, minutes)?;
     let mut sums = BTreeMap::new();
     for minute in minutes {
         let day = days.day_of(minute.vendor_minute.as_deref(), minute.at).map(|day| day.date);
-        let price = prices.get(&minute.start).cloned().flatten().or_else(|| given.clone());
+        let price = prices.get(&minute.start).cloned().or_else(|| given.clone());
         let of = |price: &Price| (price.currency.code().to_owned(), price.per_call);
         let key = (day, price.as_ref().map(of));
         let none = || PricedCalls { day, price, latest: minute.at, tally: Tally::default() };
@@ -207,6 +218,8 @@ fn start_of(start: &StartRecord) -> StartFacts {
         survey: notes.and_then(|notes| parsed::<RecordedSurvey>(&notes.survey)),
         summary: start.summary.as_deref().and_then(parsed::<RecordedSummary>),
         pauses: start.pauses.clone(),
+        tally: Tally::default(),
+        latest_call: None,
     }
 }
 
@@ -249,26 +262,28 @@ fn reference(texts: &Texts) -> Option<String> {
     (!is_concealed(texts)).then(|| mask_niks(text).into_owned())
 }
 
-/// Returns the latest finished ones of these runs, oldest first.
-fn trend<'a>(
+/// Returns the latest finished runs, of those that are wanted, oldest first.
+fn trend(
     ledger: &impl ShowLedger,
-    lines: impl DoubleEndedIterator<Item = &'a RunLine>,
+    is_wanted: impl Fn(&RunRecord) -> bool,
 ) -> Result<Vec<TrendRun>, LedgerError> {
-    let finished = lines.filter(|line| line.state == "finished");
-    let mut lines: Vec<_> = finished.rev().take(MOST_RUNS).collect();
-    lines.reverse();
     let mut trend = Vec::new();
-    for line in lines {
-        let record = ledger.run_record(line.id)?;
-        let summary = record.as_ref().and_then(|record| record.output_start()?.summary.as_deref());
+    for run in ledger.run_ids()?.into_iter().rev() {
+        let record = ledger.run_record(run)?;
+        let finished = record.filter(|record| record.state == "finished" && is_wanted(record));
+        let Some(record) = finished else { continue };
+        let summary = record.output_start().and_then(|start| start.summary.as_deref());
         trend.push(TrendRun {
-            run: line.id.0,
-            began_at: line.created_at,
-            rows: line.rows,
-            tally: line.tally,
+            run: run.0,
+            began_at: record.created_at,
+            rows: record.rows,
             summary: summary.and_then(parsed::<RecordedSummary>),
         });
+        if trend.len() == MOST_RUNS {
+            break;
+        }
     }
+    trend.reverse();
     Ok(trend)
 }
 

@@ -13,7 +13,7 @@ use crate::commands::stages::{ReadAsNoted, read_as_noted, source_of};
 use crate::config::{InputFrom, Written, form_of_output};
 use crate::error::Error;
 use crate::fs::AtomicFile;
-use crate::fs::paths::{folder_of, same_file};
+use crate::fs::paths::folder_of;
 use crate::input::ReadOptions;
 use crate::ledger::{self, LedgerError, Location, PossibleCharge, Preview, RunQuery};
 use crate::model::attempt::PairKey;
@@ -55,7 +55,7 @@ pub(super) fn write(
     location: &Location,
     zone: &Zone,
 ) -> Result<ExitCode, Error> {
-    let destination = Destination::of(args)?;
+    let destination = Destination::of(args, location)?;
     let preview = ledger::preview(location)?;
     let possible = preview.read(|facts| {
         let mut possible = Vec::new();
@@ -105,17 +105,15 @@ impl Destination {
     /// # Errors
     /// Exit code 2: the list would overwrite the input. Exit code 11: the name has no ending of a
     /// form, or a file is there already.
-    fn of(args: &DoubtsArgs) -> Result<Self, Error> {
+    fn of(args: &DoubtsArgs, location: &Location) -> Result<Self, Error> {
         let dialect = if args.excel { Dialect::Spreadsheet } else { Dialect::Exact };
         let path = match &args.output {
             Some(path) if path.to_str() != Some("-") => path,
             _ => return Ok(Self::Stdout(Format::csv(dialect))),
         };
         let format = form_of_output(path, dialect)?;
-        if args.input.as_ref().is_some_and(|input| same_file(path, input)) {
-            let what = format!("the list {} would overwrite the input", mask_path(path));
-            return Err(Error::new(ExitCode::Usage, what, "name another with -o FILE"));
-        }
+        let input = args.input.clone().map(|input| ("input", input));
+        Written::List.check_no_overwrite(path, input.into_iter().chain(location.files()))?;
         Written::List.check_place(path, args.overwrite, false)?;
         Ok(Self::File(path.clone(), format))
     }

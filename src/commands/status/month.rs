@@ -12,9 +12,10 @@ use serde_json::{Value, json};
 
 use super::show::{date, sums, to_json};
 use crate::cli::StatusArgs;
+use crate::commands::prices::prices_of;
 use crate::config::price_of_flags;
 use crate::error::Error;
-use crate::ledger::{CallsInTime, LedgerError, RunId, ShowLedger};
+use crate::ledger::{CallsInTime, ShowLedger};
 use crate::model::attempt::{StartId, WallMs};
 use crate::model::exit_code::ExitCode;
 use crate::model::money::{Price, Tally};
@@ -73,8 +74,8 @@ pub(super) fn show(
     let starts_at = flags.day_starts.hour() as u16 * 60 + flags.day_starts.minute() as u16;
     let days = BillingDays { clock: vendor_clock, zone: zone.clone(), starts_at };
     let calls = ledger.calls(from, to)?;
-    let prices = prices_of(ledger, &calls)?;
-    let price = |start| prices.get(&start).cloned().flatten().or_else(|| given.clone());
+    let prices = prices_of(ledger, &calls.minutes)?;
+    let price = |start| prices.get(&start).cloned().or_else(|| given.clone());
     let month = Month::of(first, days, &calls, price, given.as_ref());
     match (args.json, flags.csv) {
         (true, _) => to_json(&month.as_json()),
@@ -92,22 +93,6 @@ fn times_around(first: Date) -> (WallMs, WallMs) {
     let before = first.checked_sub(MARGIN_DAYS.days()).unwrap_or(first);
     let after = first.checked_add(1.month().days(MARGIN_DAYS)).unwrap_or(Date::MAX);
     (midnight(before), midnight(after))
-}
-
-/// Returns the prices that the starts of these calls have recorded.
-fn prices_of(
-    ledger: &impl ShowLedger,
-    calls: &CallsInTime,
-) -> Result<BTreeMap<StartId, Option<Price>>, LedgerError> {
-    let runs: std::collections::BTreeSet<RunId> =
-        calls.minutes.iter().map(|minute| minute.run).collect();
-    let mut prices = BTreeMap::new();
-    for run in runs {
-        let record = ledger.run_record(run)?;
-        let starts = record.iter().flat_map(|record| &record.starts);
-        prices.extend(starts.map(|start| (start.id, start.price())));
-    }
-    Ok(prices)
 }
 
 impl Month {

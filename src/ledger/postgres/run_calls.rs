@@ -3,11 +3,12 @@
 use tokio::sync::mpsc::Sender;
 
 use super::codes::class_of;
-use super::facts::pair_of;
+use super::facts::{UNSETTLED, pair_of};
+use super::meta;
 use super::session::Session;
 use super::status::settled_and_lost;
 use crate::ledger::codes::codes_of;
-use crate::ledger::{FailureCount, LedgerError, MinuteOfCalls, RunId, VerdictsOf};
+use crate::ledger::{CallsInTime, FailureCount, LedgerError, RunId, VerdictsOf};
 use crate::model::attempt::{PairKey, WallMs};
 use crate::model::class::{Class, ResultCode};
 
@@ -16,11 +17,25 @@ const OF_START: &str = "c.attempt >= t.id::int8 << 32 AND c.attempt < (t.id::int
 
 impl Session {
     /// Reads the calls of a run by minute. See [`crate::ledger::ShowLedger::run_calls`].
-    pub(super) async fn read_run_calls(
-        &self,
-        run: RunId,
-    ) -> Result<Vec<MinuteOfCalls>, LedgerError> {
-        self.read_minutes(WallMs(i64::MIN), WallMs(i64::MAX), Some(run)).await
+    pub(super) async fn read_run_calls(&self, run: RunId) -> Result<CallsInTime, LedgerError> {
+        let minutes = self.read_minutes(WallMs(i64::MIN), WallMs(i64::MAX), Some(run)).await?;
+        let open = format!("SELECT count(*) FROM ({UNSETTLED}) o WHERE run = $1");
+        let open = self.client.query_one(&open, &[&run.0.cast_signed()]).await;
+        let open = open.map_err(self.read_failed())?;
+        let unsettled = open.get::<_, i64>(0).cast_unsigned();
+        Ok(CallsInTime { minutes, purged: Vec::new(), unsettled })
+    }
+
+    /// Reads the origin of the answers. See [`crate::ledger::ShowLedger::origin`].
+    pub(super) async fn read_origin(&self) -> Result<String, LedgerError> {
+        let origin = meta::get(&self.client, &self.access.name, "origin").await?;
+        Ok(origin.unwrap_or_default())
+    }
+
+    /// Reads the numbers of all runs. See [`crate::ledger::ShowLedger::run_ids`].
+    pub(super) async fn read_run_ids(&self) -> Result<Vec<RunId>, LedgerError> {
+        let rows = self.rows("SELECT id FROM runs ORDER BY id").await?;
+        Ok(rows.iter().map(|row| RunId(row.get::<_, i64>(0).cast_unsigned())).collect())
     }
 
     /// Counts the attempts of a run without a result code. See

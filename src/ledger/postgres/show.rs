@@ -8,8 +8,8 @@ use super::ledger::PgLedger;
 use super::run_record::WantedRun;
 use super::session::Session;
 use crate::ledger::{
-    CallsInTime, FailureCount, LedgerError, LedgerName, MinuteOfCalls, RunId, RunQuery, RunRecord,
-    ShowLedger, StartSums, Status, VerdictsOf,
+    CallsInTime, FailureCount, LedgerError, LedgerName, RunId, RunQuery, RunRecord, ShowLedger,
+    StartSums, Status, VerdictsOf,
 };
 use crate::model::attempt::{PairKey, StartId, WallMs};
 use crate::model::class::ResultCode;
@@ -48,7 +48,15 @@ impl ShowLedger for PgLedger {
             .ask_patiently(async move |session: &mut Session| session.read_calls(from, to).await)
     }
 
-    fn run_calls(&self, run: RunId) -> Result<Vec<MinuteOfCalls>, LedgerError> {
+    fn origin(&self) -> Result<String, LedgerError> {
+        self.worker.ask_patiently(async move |session: &mut Session| session.read_origin().await)
+    }
+
+    fn run_ids(&self) -> Result<Vec<RunId>, LedgerError> {
+        self.worker.ask_patiently(async move |session: &mut Session| session.read_run_ids().await)
+    }
+
+    fn run_calls(&self, run: RunId) -> Result<CallsInTime, LedgerError> {
         self.worker
             .ask_patiently(async move |session: &mut Session| session.read_run_calls(run).await)
     }

@@ -149,7 +149,7 @@ impl SqliteLedger {
     }
 
     /// Returns the origin in the stamp; an empty text if there is none.
-    pub(super) fn origin(&self) -> Result<String, LedgerError> {
+    pub(super) fn stamped_origin(&self) -> Result<String, LedgerError> {
         Ok(self.meta("origin")?.unwrap_or_default())
     }
 

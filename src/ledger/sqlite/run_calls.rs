@@ -3,19 +3,30 @@
 use super::ledger::SqliteLedger;
 use super::sums::damaged;
 use crate::ledger::codes::codes_of;
-use crate::ledger::{FailureCount, LedgerError, MinuteOfCalls, RunId, VerdictsOf};
+use crate::ledger::{CallsInTime, FailureCount, LedgerError, RunId, VerdictsOf};
 use crate::model::attempt::{PairKey, WallMs};
 use crate::model::class::{Class, ResultCode};
 
 impl SqliteLedger {
     /// Reads the calls of a run by minute. See [`crate::ledger::ShowLedger::run_calls`].
-    pub(super) fn read_run_calls(&self, run: RunId) -> Result<Vec<MinuteOfCalls>, LedgerError> {
-        let mut minutes = Vec::new();
+    pub(super) fn read_run_calls(&self, run: RunId) -> Result<CallsInTime, LedgerError> {
+        let mut calls = CallsInTime::default();
         let always = WallMs(i64::MIN)..WallMs(i64::MAX);
         for (id, start) in self.numbered_starts(run)? {
-            self.add_minutes(id, &start, always.clone(), &mut minutes)?;
+            self.add_minutes(id, &start, always.clone(), &mut calls.minutes)?;
+            // Each attempt of a start that was sealed is settled.
+            if start.intents.is_none() {
+                calls.unsettled += self.unsettled_within(start.attempts())?;
+            }
         }
-        Ok(minutes)
+        Ok(calls)
+    }
+
+    /// Reads the numbers of all runs. See [`crate::ledger::ShowLedger::run_ids`].
+    pub(super) fn read_run_ids(&self) -> Result<Vec<RunId>, LedgerError> {
+        let mut statement = self.connection.prepare("SELECT id FROM runs ORDER BY id")?;
+        let ids = statement.query_map([], |row| row.get(0).map(RunId))?;
+        Ok(ids.collect::<Result<_, _>>()?)
     }
 
     /// Counts the attempts of a run without a result code. See

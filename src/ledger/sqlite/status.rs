@@ -9,8 +9,8 @@ use super::ledger::SqliteLedger;
 use super::note;
 use crate::ledger::codes::{codes_of, doubt_codes};
 use crate::ledger::{
-    CallsInTime, DAY_MS, DayTotal, Doubt, FailureCount, HISTORY, LedgerError, LedgerName,
-    MinuteOfCalls, RunId, RunLine, RunQuery, RunRecord, ShowLedger, StartSums, Status, VerdictsOf,
+    CallsInTime, DAY_MS, DayTotal, Doubt, FailureCount, HISTORY, LedgerError, LedgerName, RunId,
+    RunLine, RunQuery, RunRecord, ShowLedger, StartSums, Status, VerdictsOf,
 };
 use crate::model::attempt::{PairKey, StartId, WallMs};
 use crate::model::class::{Class, ResultCode};
@@ -26,7 +26,7 @@ impl ShowLedger for SqliteLedger {
 
     fn status(&self, utc_offset_ms: i64, most_doubts: u64) -> Result<Status, LedgerError> {
         Ok(Status {
-            origin: self.origin()?,
+            origin: self.stamped_origin()?,
             runs: self.run_lines()?,
             doubts: self.doubts(most_doubts)?,
             doubts_total: self.number(&format!(
@@ -60,7 +60,15 @@ impl ShowLedger for SqliteLedger {
         self.read_calls(from, to)
     }
 
-    fn run_calls(&self, run: RunId) -> Result<Vec<MinuteOfCalls>, LedgerError> {
+    fn origin(&self) -> Result<String, LedgerError> {
+        self.stamped_origin()
+    }
+
+    fn run_ids(&self) -> Result<Vec<RunId>, LedgerError> {
+        self.read_run_ids()
+    }
+
+    fn run_calls(&self, run: RunId) -> Result<CallsInTime, LedgerError> {
         self.read_run_calls(run)
     }
 

@@ -44,8 +44,8 @@ impl Amounts {
 /// Formats the price of some calls of each start: `of` returns their number.
 pub(super) fn amount(facts: &RunFacts, of: impl Fn(&Tally) -> u64) -> String {
     let mut amounts = Amounts::default();
-    for start in 0..facts.starts.len() {
-        amounts.add(of(&facts.tally_of(start)), facts.price_of(start).as_ref());
+    for (n, start) in facts.starts.iter().enumerate() {
+        amounts.add(of(&start.tally), facts.price_of(n).as_ref());
     }
     amounts.show()
 }

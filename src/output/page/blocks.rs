@@ -84,13 +84,18 @@ impl Table {
         self.head.get(*column).is_some_and(|head| head.is_number)
     }
 
-    /// Keeps this number of rows, and says how many are left out and where they are.
-    pub(super) fn cut(mut self, most: usize, where_else: &str) -> Self {
-        if self.rows.len() > most {
-            let more = self.rows.len() - most;
-            self.rows.truncate(most);
-            self.note = format!("{more} more: {where_else}");
-        }
+    /// Keeps this number of rows, the last ones, and says how many are left out and where they are.
+    pub(super) fn keep_latest(mut self, most: usize, where_else: &str) -> Self {
+        let skipped = self.rows.len().saturating_sub(most);
+        self.rows.drain(..skipped);
+        self.note_left_out(skipped, where_else);
         self
+    }
+
+    /// Notes that this number of earlier rows is left out, and where they are.
+    pub(super) fn note_left_out(&mut self, rows: usize, where_else: &str) {
+        if rows > 0 {
+            self.note = format!("{rows} earlier ones are left out: {where_else}");
+        }
     }
 }

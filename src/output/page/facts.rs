@@ -17,6 +17,8 @@ use crate::model::pause::Pause;
 use crate::model::settings::Settings;
 use crate::model::zone::Zone;
 
+/// Length of a minute.
+pub(super) const MINUTE_MS: i64 = 60_000;
 /// Most doubts that are listed one by one.
 pub const MOST_DOUBTS: usize = 200;
 /// Most runs of the trend.
@@ -60,6 +62,8 @@ pub struct RunFacts {
     pub failures: Vec<Failure>,
     /// Number of calls by the milliseconds that they took, in ascending order of the time.
     pub latencies: Vec<(u32, u64)>,
+    /// Number of calls whose answers were purged. They are in no other figure.
+    pub purged: u64,
     /// Calls whose charge is not known.
     pub doubts: Doubts,
     /// Finished runs up to this one, oldest first, [`MOST_RUNS`] at most.
@@ -99,6 +103,21 @@ pub struct StartFacts {
     pub summary: Option<RecordedSummary>,
     /// Its pauses.
     pub pauses: Vec<Pause>,
+    /// Costs of its calls.
+    pub tally: Tally,
+    /// Begin of the minute of its latest call.
+    pub latest_call: Option<WallMs>,
+}
+
+impl StartFacts {
+    /// Returns the time at which the start ended. For one that was killed, or is under way, it is the
+    /// time up to which something is known of it.
+    pub(super) fn end(&self) -> WallMs {
+        let calls = self.latest_call.map(|minute| WallMs(minute.0 + MINUTE_MS));
+        let pauses = self.pauses.iter().map(|pause| pause.until.unwrap_or(pause.at));
+        let known = pauses.chain(calls).chain([self.began_at]).max();
+        self.ended_at.or(known).unwrap_or(self.began_at)
+    }
 }
 
 /// Facts about all runs since a time.
@@ -217,8 +236,6 @@ pub struct TrendRun {
     pub began_at: WallMs,
     /// Number of rows of its input.
     pub rows: u64,
-    /// Costs of its calls.
-    pub tally: Tally,
     /// Summary of the start that made its output, if it was recorded.
     pub summary: Option<RecordedSummary>,
 }
@@ -239,8 +256,8 @@ pub struct RecordedSummary {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct RecordedSpending {
-    /// Number of calls.
-    pub calls: u64,
+    /// Number of charged calls.
+    pub confirmed: u64,
     /// Price and amounts, if there was a price.
     pub money: Option<RecordedMoney>,
 }
@@ -331,13 +348,12 @@ impl RunFacts {
 
     /// Returns the costs of all calls.
     pub(super) fn tally(&self) -> Tally {
-        self.minutes.iter().fold(Tally::default(), |sum, minute| sum + minute.tally)
+        self.starts.iter().fold(Tally::default(), |sum, start| sum + start.tally)
     }
 
-    /// Returns the costs of the calls of one start.
-    pub(super) fn tally_of(&self, start: usize) -> Tally {
-        let own = self.minutes.iter().filter(|minute| minute.start == start);
-        own.fold(Tally::default(), |sum, minute| sum + minute.tally)
+    /// Returns the number of the start whose output is shown, unless it is the latest one.
+    pub(super) fn older_output(&self) -> Option<usize> {
+        self.output_start.filter(|at| at + 1 < self.starts.len()).map(|at| at + 1)
     }
 
     /// Returns the price of the calls of one start.

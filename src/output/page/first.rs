@@ -31,6 +31,17 @@ pub(super) fn banners(facts: &RunFacts) -> Vec<String> {
         }
         RunState::Finished => {}
     }
+    if let Some(start) = facts.older_output() {
+        banners.push(format!(
+            "The rows are those of the output of start {start}: no later start has made one."
+        ));
+    }
+    if facts.purged > 0 {
+        let calls = count(facts.purged, "call");
+        banners.push(format!(
+            "PURGED: the answers of {calls} were removed since (ceknik purge). Their charges are in no figure of calls or money here."
+        ));
+    }
     banners
 }
 
@@ -152,16 +163,15 @@ fn saved(facts: &RunFacts) -> (String, String) {
 }
 
 /// Returns the time in which starts were under way, and the time of it in pauses, in milliseconds.
-/// A start without an end is counted up to its latest call.
+/// A start without an end is counted up to the latest that is known of it.
 fn times(facts: &RunFacts) -> (i64, i64) {
     let (mut ran, mut paused) = (0, 0);
-    for (n, start) in facts.starts.iter().enumerate() {
-        let calls = facts.minutes.iter().filter(|minute| minute.start == n);
-        let latest = calls.map(|minute| minute.at).max().unwrap_or(start.began_at);
-        let end = start.ended_at.unwrap_or(latest.max(start.began_at));
+    for start in &facts.starts {
+        let end = start.end();
         ran += end.0 - start.began_at.0;
         let pauses = start.pauses.iter();
-        paused += pauses.map(|pause| pause.until.unwrap_or(end).0 - pause.at.0).sum::<i64>();
+        let lasted = pauses.map(|pause| (pause.until.unwrap_or(end).0 - pause.at.0).max(0));
+        paused += lasted.sum::<i64>();
     }
     (ran, paused)
 }
@@ -225,7 +235,9 @@ pub(super) fn next(facts: &RunFacts) -> Option<Section> {
 /// Describes how an unfinished run goes on.
 fn go_on(facts: &RunFacts) -> String {
     let stop = facts.starts.last().and_then(|start| start.stop.as_deref());
+    // The rows of an older output are not what is left now.
     let left = rows_with(facts, |outcome| outcome == Outcome::NotSent);
+    let left = left.filter(|_| facts.older_output().is_none());
     let left = left.map_or("the rest".to_owned(), |rows| count(rows, "row"));
     match stop.and_then(StopReason::of_name) {
         Some(StopReason::Budget(_)) => {

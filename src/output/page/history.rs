@@ -24,7 +24,9 @@ pub(super) fn trend(runs: &[TrendRun], zone: &Zone, changes: Option<Table>) -> O
     let charts = [
         ("Matches", "% of verdicts", Ink::Green, matches as fn(&TrendRun) -> Option<f64>),
         ("Rows without a verdict", "% of rows", Ink::Orange, without_verdict),
-        ("Charged calls", "calls", Ink::Blue, |run| Some(run.tally.confirmed as f64)),
+        ("Charged calls", "calls", Ink::Blue, |run| {
+            Some(run.summary.as_ref()?.spending.confirmed as f64)
+        }),
         ("Calls a second, in the last start", "calls a second", Ink::Violet, calls_per_second),
     ];
     let mut blocks: Vec<Block> = Vec::new();
@@ -74,7 +76,7 @@ fn trend_table(runs: &[TrendRun], zone: &Zone) -> Table {
         "#Matches, of verdicts",
         "#Without a verdict",
         "#Charged calls",
-        "#You owe, at least",
+        "#Amount, at the price of the last start",
         "#Calls a second",
     ];
     let mut table = Table::new("Finished runs", &titles);
@@ -89,12 +91,18 @@ fn trend_table(runs: &[TrendRun], zone: &Zone) -> Table {
             number(run.rows),
             shown(matches(run), " %"),
             shown(without_verdict(run), " %"),
-            number(run.tally.confirmed),
+            charged(run),
             owed(run),
             calls_per_second(run).map_or("not recorded".to_owned(), rate),
         ]);
     }
     table
+}
+
+/// Returns the number of charged calls of a run, as it was recorded.
+fn charged(run: &TrendRun) -> String {
+    let summary = run.summary.as_ref();
+    summary.map_or("not recorded".to_owned(), |summary| number(summary.spending.confirmed))
 }
 
 /// Returns the amount that a run costs at least, as it was recorded.
@@ -130,7 +138,12 @@ pub(super) fn starts(facts: &RunFacts) -> Section {
     }
     let mut table = Table::new("Starts of this run", &titles);
     let mut before: Option<&Settings> = None;
+    let skipped = facts.starts.len().saturating_sub(MOST_STARTS);
     for (n, start) in facts.starts.iter().enumerate() {
+        if n < skipped {
+            before = start.settings.as_ref().or(before);
+            continue;
+        }
         let mut row = cells(facts, n, start, before);
         before = start.settings.as_ref().or(before);
         if has_hosts {
@@ -139,7 +152,8 @@ pub(super) fn starts(facts: &RunFacts) -> Section {
         table.rows.push(row);
     }
     let where_else = format!("`ceknik status {}` shows all", facts.run);
-    let blocks = vec![Block::Table(table.cut(MOST_STARTS, &where_else))];
+    table.note_left_out(skipped, &where_else);
+    let blocks = vec![Block::Table(table)];
     Section { id: "starts", title: "Starts", blocks }
 }
 
@@ -158,7 +172,7 @@ fn cells(facts: &RunFacts, n: usize, start: &StartFacts, before: Option<&Setting
         start.ended_at.map_or("killed, or under way".to_owned(), |at| time(at, &facts.zone)),
         start.stop.as_deref().map(|stop| stop.replace('_', " ")).unwrap_or_default(),
         start.exit.map(|exit| exit.to_string()).unwrap_or_default(),
-        number(facts.tally_of(n).calls),
+        number(start.tally.calls),
         version,
         operator,
         changed,

@@ -150,8 +150,8 @@ impl Sums {
 /// Returns the sum of all calls, as the last row of a table has it.
 fn all(facts: &RunFacts) -> Vec<String> {
     let mut all = Sums::default();
-    for start in 0..facts.starts.len() {
-        all.add(&facts.tally_of(start), facts.price_of(start).as_ref());
+    for (n, start) in facts.starts.iter().enumerate() {
+        all.add(&start.tally, facts.price_of(n).as_ref());
     }
     all.cells("All".to_owned())
 }
@@ -167,22 +167,24 @@ fn by_day(facts: &RunFacts) -> Table {
     let name = |day: Option<Date>| day.map_or("unknown".to_owned(), |day| day.to_string());
     table.rows = days.iter().map(|(day, sums)| sums.cells(name(*day))).collect();
     table.sums = all(facts);
-    table.cut(MOST_DAYS, "`ceknik status --month` shows each month")
+    table.keep_latest(MOST_DAYS, "`ceknik status --month` shows each month")
 }
 
 fn by_start(facts: &RunFacts) -> Table {
     let titles =
         ["Start", "#Calls", "#Charged", "#Possible", "#At least", "#At most", "#Price of a call"];
     let mut table = Table::new("By start", &titles);
-    for (n, start) in facts.starts.iter().enumerate() {
+    let skipped = facts.starts.len().saturating_sub(MOST_STARTS);
+    for (n, start) in facts.starts.iter().enumerate().skip(skipped) {
         let price = facts.price_of(n);
         let mut sums = Sums::default();
-        sums.add(&facts.tally_of(n), price.as_ref());
+        sums.add(&start.tally, price.as_ref());
         let mut cells = sums.cells(format!("{}: {}", n + 1, time(start.began_at, &facts.zone)));
         cells.push(price.map_or("no price".to_owned(), |price| price.show(1)));
         table.rows.push(cells);
     }
     table.sums = all(facts);
     table.sums.push(String::new());
-    table.cut(MOST_STARTS, &format!("`ceknik status {}` shows each start", facts.run))
+    table.note_left_out(skipped, &format!("`ceknik status {}` shows each start", facts.run));
+    table
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::blocks::{Block, Section, Table};
 use super::charts::{Band, Column, Columns, MOST_COLUMNS, histogram};
-use super::facts::{Minute, RunFacts};
+use super::facts::{MINUTE_MS, Minute, RunFacts};
 use super::numbers::{percent, rate, span, time};
 use super::svg::Ink;
 use crate::model::attempt::WallMs;
@@ -16,13 +16,13 @@ use crate::output::sentences::explain;
 use crate::output::words::count;
 use crate::rules::classify::charge;
 
-const MINUTE: i64 = 60_000;
+const MINUTE: i64 = MINUTE_MS;
 /// Widths of a column, in minutes.
 const STEPS: [i64; 10] =
     [1, 5, 15, 60, 6 * 60, 24 * 60, 7 * 24 * 60, 30 * 1440, 365 * 1440, 3650 * 1440];
 /// Most pauses that are listed.
 const MOST_PAUSES: usize = 200;
-/// Most pauses that are drawn.
+/// Most pauses, and rates, that are drawn.
 const MOST_BANDS: usize = 60;
 
 /// Calls of one column of the chart.
@@ -68,7 +68,8 @@ impl Line {
     fn of(facts: &RunFacts) -> Self {
         let offset = facts.zone.offset_ms(facts.began_at);
         let first = facts.began_at.0;
-        let last = facts.latest().0.max(first);
+        let ends = facts.starts.iter().map(|start| start.end().0);
+        let last = ends.max().unwrap_or(first).max(first);
         let fits = |step: &&i64| (last - first) / (**step * MINUTE) < MOST_COLUMNS as i64 - 1;
         let width = STEPS.iter().find(fits).copied().unwrap_or(STEPS[9]) * MINUTE;
         // Columns begin at round times of the zone.
@@ -117,7 +118,7 @@ fn pauses(facts: &RunFacts) -> Vec<ShownPause> {
         .iter()
         .flat_map(|start| start.pauses.iter().map(move |pause| (start, pause)))
         .map(|(start, pause)| {
-            let end = pause.until.or(start.ended_at).unwrap_or_else(|| facts.latest());
+            let end = pause.until.unwrap_or_else(|| start.end());
             (pause.at, end.max(pause.at), pause.kind.in_words())
         })
         .collect();
@@ -157,7 +158,7 @@ pub(super) fn timeline(facts: &RunFacts, figures: &mut Vec<Table>) -> Section {
         from: line.place(pause.from),
         to: line.place(pause.to),
     };
-    let bands: Vec<_> = pauses.iter().take(MOST_BANDS).map(band).collect();
+    let bands: Vec<_> = pauses.iter().rev().take(MOST_BANDS).rev().map(band).collect();
     let tally = facts.tally();
     let description = format!(
         "{}, {} charged, {} without an answer; {}. Each column is {}.",
@@ -184,15 +185,20 @@ pub(super) fn timeline(facts: &RunFacts, figures: &mut Vec<Table>) -> Section {
     Section { id: "timeline", title: "Calls over time", blocks }
 }
 
-/// Returns the rates that were set with `--rate N`, one line for each start.
+/// Returns the rates that were set with `--rate N`: one line for starts with the same rate.
 fn levels(facts: &RunFacts, line: &Line) -> Vec<(f64, f64, f64, String)> {
-    let level = |start: &super::facts::StartFacts| {
-        let set: f64 = start.settings.as_ref()?.rate.parse().ok()?;
-        let end = start.ended_at.unwrap_or_else(|| facts.latest());
-        let name = format!("--rate {set}");
-        Some((line.place(start.began_at), line.place(end), set, name))
-    };
-    facts.starts.iter().filter_map(level).collect()
+    let mut levels: Vec<(f64, f64, f64, String)> = Vec::new();
+    for start in &facts.starts {
+        let rate = start.settings.as_ref().and_then(|settings| settings.rate.parse::<f64>().ok());
+        let Some(rate) = rate else { continue };
+        let (from, to) = (line.place(start.began_at), line.place(start.end()));
+        match levels.last_mut().filter(|(_, _, before, _)| *before == rate) {
+            Some((_, end, ..)) => *end = to,
+            None => levels.push((from, to, rate, format!("--rate {rate}"))),
+        }
+    }
+    levels.truncate(MOST_BANDS);
+    levels
 }
 
 fn slots_table(facts: &RunFacts, line: &Line) -> Table {
@@ -219,7 +225,8 @@ fn pauses_table(facts: &RunFacts, pauses: &[ShownPause]) -> Table {
         let minutes = from.div_euclid(MINUTE)..to.div_euclid(MINUTE);
         if minutes.is_empty() { 0 } else { by_minute.range(minutes).map(|(_, calls)| calls).sum() }
     };
-    for ShownPause { letter, from, to, kind } in pauses {
+    let skipped = pauses.len().saturating_sub(MOST_PAUSES);
+    for ShownPause { letter, from, to, kind } in pauses.iter().skip(skipped) {
         table.rows.push(vec![
             letter.clone(),
             time(*from, &facts.zone),
@@ -230,7 +237,8 @@ fn pauses_table(facts: &RunFacts, pauses: &[ShownPause]) -> Table {
             number(calls(to.0 + MINUTE, to.0 + 6 * MINUTE)),
         ]);
     }
-    table.cut(MOST_PAUSES, &format!("`ceknik status {} --json` has all", facts.run))
+    table.note_left_out(skipped, &format!("`ceknik status {} --json` has all", facts.run));
+    table
 }
 
 /// Returns the number of calls by minute since the epoch.

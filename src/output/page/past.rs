@@ -102,7 +102,9 @@ pub(super) fn money(facts: &HistoryFacts) -> Section {
         let row = |(name, calls): (String, Vec<&PricedCalls>)| sums(calls.into_iter()).cells(name);
         table.rows = by.into_iter().map(row).collect();
         table.sums = all.cells("All".to_owned());
-        blocks.push(Block::Table(table.cut(MOST_DAYS, "`ceknik status --month` shows each month")));
+        blocks.push(Block::Table(
+            table.keep_latest(MOST_DAYS, "`ceknik status --month` shows each month"),
+        ));
     }
     Section { id: "money", title: "Money", blocks }
 }
@@ -141,8 +143,11 @@ pub(super) fn starts(facts: &HistoryFacts) -> Section {
             number(run.tally.possible.total()),
         ]
     };
-    table.rows = facts.runs.iter().rev().map(row).collect();
-    let blocks = vec![Block::Table(table.cut(MOST_PAST_RUNS, "`ceknik status --all` lists all"))];
+    // The newest run is looked for first.
+    table.rows = facts.runs.iter().rev().take(MOST_PAST_RUNS).map(row).collect();
+    let skipped = facts.runs.len().saturating_sub(MOST_PAST_RUNS);
+    table.note_left_out(skipped, "`ceknik status --all` lists all");
+    let blocks = vec![Block::Table(table)];
     Section { id: "starts", title: "Runs", blocks }
 }
 
@@ -156,7 +161,7 @@ pub(super) fn purges(facts: &HistoryFacts) -> Option<Section> {
         table.rows.push(vec![day.to_string(), calls, charged, possible]);
     }
     let text = "Their answers were removed by `ceknik purge`. Their prices are not known any more, and they are in no sum above.";
-    let table = table.cut(MOST_DAYS, "`ceknik status --month` shows each month");
+    let table = table.keep_latest(MOST_DAYS, "`ceknik status --month` shows each month");
     (!facts.purged.is_empty()).then(|| Section {
         id: "purges",
         title: "Purged calls",

@@ -2,7 +2,7 @@
 
 use super::blocks::{Block, Section, Table};
 use super::charts::{Segment, bar};
-use super::facts::RunFacts;
+use super::facts::{RunFacts, RunState};
 use super::numbers::percent;
 use super::svg::Ink;
 use crate::model::money::number;
@@ -107,8 +107,12 @@ fn rejected(facts: &RunFacts) -> Option<Table> {
 fn sources(facts: &RunFacts) -> Option<Table> {
     let funnel = facts.survey()?.funnel;
     let mut table = Table::new("Where the results came from", &["Source", "#Rows"]);
+    let asked = match facts.state {
+        RunState::Finished => "Asked in this run",
+        RunState::Open | RunState::TakenOver => "Asked, or to be asked, in this run",
+    };
     for (source, rows) in [
-        ("Asked in this run", funnel.done + funnel.to_send),
+        (asked, funnel.done + funnel.to_send),
         ("The row above with the same NIK and name", funnel.duplicates),
         ("An earlier run", funnel.reused),
         ("In doubt since an earlier call, not asked again", funnel.in_doubt),

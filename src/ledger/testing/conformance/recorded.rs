@@ -99,6 +99,7 @@ pub(super) fn the_sums_of_each_start_are_told<B: Backend>() {
     };
     assert_eq!(short(run.start), (2, 1, 1, 1, 0));
     assert_eq!(short(again.start), (1, 0, 1, 1, 2));
+    assert_eq!(ledger.run_calls(run.id).unwrap().unsettled, 2);
     assert_eq!(ledger.calls(NOW, LATER).unwrap().unsettled, 2);
     assert_eq!(ledger.calls(LATER, WallMs(i64::MAX)).unwrap().unsettled, 0);
 }
@@ -124,10 +125,11 @@ pub(super) fn the_calls_of_a_run_are_told<B: Backend>() {
     let (ledger, second) = night(ledger, 2, &of);
     let (ledger, third) = night(ledger, 3, &[(2, Some(mismatch))]);
     let calls = |run| {
-        let minutes = ledger.run_calls(run).unwrap();
+        let minutes = ledger.run_calls(run).unwrap().minutes;
         minutes.iter().map(|minute| minute.tally.calls).sum::<u64>()
     };
     assert_eq!([first, second, third].map(calls), [2, 5, 1]);
+    assert_eq!(ledger.run_ids().unwrap(), [first, second, third]);
     assert_eq!(ledger.run_latencies(second).unwrap(), [(42, 5)]);
     let failure = |class, attempts, pairs| FailureCount { class, attempts, pairs };
     let failures = ledger.run_failures(second).unwrap();

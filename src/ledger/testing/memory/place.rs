@@ -9,8 +9,8 @@ use super::{KILLED, MemoryLedger, Run, Start, Store};
 use crate::ledger::testing::{Backend, Stored, StoredFact, Trap};
 use crate::ledger::{
     CallsInTime, DAY_MS, DayTotal, Doubt, Facts, FailureCount, Ledger, LedgerError, LedgerName,
-    MinuteOfCalls, OpenRun, Preview, Recorded, RunId, RunLine, RunQuery, RunRecord, ShowLedger,
-    StartSums, Status, Unrecorded, VerdictsOf,
+    OpenRun, Preview, Recorded, RunId, RunLine, RunQuery, RunRecord, ShowLedger, StartSums, Status,
+    Unrecorded, VerdictsOf,
 };
 use crate::model::attempt::{AttemptId, Batch, Intent, PairKey, StartId, WallMs};
 use crate::model::class::{Class, End, NotSent, ResultCode};
@@ -95,7 +95,15 @@ impl ShowLedger for MemoryLedger {
         Ok(self.store.borrow().calls(from, to))
     }
 
-    fn run_calls(&self, run: RunId) -> Result<Vec<MinuteOfCalls>, LedgerError> {
+    fn origin(&self) -> Result<String, LedgerError> {
+        Ok("memory".to_owned())
+    }
+
+    fn run_ids(&self) -> Result<Vec<RunId>, LedgerError> {
+        Ok((1..=self.store.borrow().runs.len() as u64).map(RunId).collect())
+    }
+
+    fn run_calls(&self, run: RunId) -> Result<CallsInTime, LedgerError> {
         Ok(self.store.borrow().run_calls(run))
     }
 

@@ -154,9 +154,12 @@ impl Store {
     }
 
     /// Returns the calls of a run, each as a minute of its own.
-    pub(super) fn run_calls(&self, run: RunId) -> Vec<MinuteOfCalls> {
-        let all = self.calls(WallMs(i64::MIN), WallMs(i64::MAX)).minutes;
-        all.into_iter().filter(|minute| minute.run == run).collect()
+    pub(super) fn run_calls(&self, run: RunId) -> CallsInTime {
+        let mut calls = self.calls(WallMs(i64::MIN), WallMs(i64::MAX));
+        calls.minutes.retain(|minute| minute.run == run);
+        let of = |intent: &&Intent| self.intents[&intent.attempt.0].0 == run.0;
+        calls.unsettled = self.unsettled().filter(of).count() as u64;
+        CallsInTime { purged: Vec::new(), ..calls }
     }
 
     fn settled_in(&self, run: RunId) -> impl Iterator<Item = (&Intent, &Settlement)> {
