@@ -34,10 +34,10 @@ const COLUMNS: [TableColumn; 11] = [
     TableColumn { is_id: true, ..column("nik", "NIK", 19.0) },
     column("name", "Name", 28.0),
     column("sent_at", "Sent at", 27.0),
-    column("what", "What happened", 50.0),
+    column("what", "What happened", 60.0),
     column("http", "HTTP", 7.0),
     column("order_no", "Order number", 28.0),
-    column("request_id", "Request id", 28.0),
+    column("request_id", "Request id", 38.0),
     column("handle_time", "Time at the vendor", 20.0),
 ];
 

@@ -5,7 +5,7 @@ use std::io;
 
 use rust_xlsxwriter::{IgnoreError, Worksheet, XlsxError};
 
-use super::basics::{HEAD_HEIGHT, Limits, catch_library_panic, set_page};
+use super::basics::{HEAD_HEIGHT, Limits, catch_library_panic, row_height, set_page};
 use super::cells::cut_to_cell;
 use super::styles::Styles;
 use crate::input::Layout;
@@ -73,7 +73,10 @@ impl Attention {
         let (nik, name) = (own(self.id), own(self.name));
         let word = in_words(result.outcome).0;
         let happened = sentence(result);
-        sheet.set_row_height(row, height(&[(2, &name), (4, &happened), (5, advice(result))]))?;
+        let width = |column: usize| COLUMNS.get(column).map_or(1.0, |(_, width)| *width);
+        let texts = [(2, &*name), (4, &*happened), (5, advice(result))];
+        let texts = texts.map(|(column, text)| (width(column), text));
+        sheet.set_row_height(row, row_height(texts))?;
         for (at, text, style) in [
             (1, nik.as_str(), &styles.wrapped),
             (2, &name, &styles.wrapped),
@@ -106,16 +109,4 @@ impl Attention {
         set_page(sheet, footer);
         Ok(self.sheet)
     }
-}
-
-/// Returns the height in points that a row needs to show these texts. Each text comes with the
-/// index of its column.
-fn height(texts: &[(usize, &str)]) -> f64 {
-    const LINE: f64 = 15.0;
-    const MOST_LINES: usize = 20;
-    let lines = texts.iter().map(|(at, text)| {
-        let width = COLUMNS.get(*at).map_or(1.0, |(_, width)| *width) as usize;
-        text.lines().map(|line| line.chars().count().div_ceil(width).max(1)).sum()
-    });
-    lines.max().unwrap_or(1).clamp(1, MOST_LINES) as f64 * LINE
 }

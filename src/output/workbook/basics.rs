@@ -57,3 +57,15 @@ pub(super) fn no_room() -> io::Error {
 pub(super) fn catch_library_panic(step: impl FnOnce() -> Result<(), XlsxError>) -> io::Result<()> {
     catch_panic(step).ok_or_else(no_room)?.map_err(io_error)
 }
+
+/// Returns the height in points that a row needs to show these texts, each with the width of its
+/// column in characters.
+pub(super) fn row_height<'a>(texts: impl IntoIterator<Item = (f64, &'a str)>) -> f64 {
+    const LINE: f64 = 15.0;
+    const MOST_LINES: usize = 20;
+    let lines = texts.into_iter().map(|(width, text)| {
+        let width = width.max(1.0) as usize;
+        text.lines().map(|line| line.chars().count().div_ceil(width).max(1)).sum()
+    });
+    lines.max().unwrap_or(1).clamp(1, MOST_LINES) as f64 * LINE
+}

@@ -6,7 +6,7 @@ use rust_xlsxwriter::{
     DocProperties, ExcelDateTime, IgnoreError, Workbook as Book, Worksheet, XlsxError,
 };
 
-use super::basics::{HEAD_HEIGHT, catch_library_panic, set_page};
+use super::basics::{HEAD_HEIGHT, catch_library_panic, row_height, set_page};
 use super::cells::cut_to_cell;
 use super::styles::Styles;
 use crate::output::table::Table;
@@ -39,6 +39,9 @@ fn sheet_of(table: &Table<'_>) -> Result<Worksheet, XlsxError> {
         sheet.write_string_with_format(0, at, column.title, &styles.head)?;
     }
     for (row, cells) in (1..).zip(&table.rows) {
+        let widths = table.columns.iter().map(|column| column.width);
+        let texts = widths.zip(cells).map(|(width, cell)| (width, cell.as_str()));
+        sheet.set_row_height(row, row_height(texts))?;
         for (at, cell) in (0..).zip(cells).filter(|(_, cell)| !cell.is_empty()) {
             sheet.write_string_with_format(row, at, cut_to_cell(cell), &styles.wrapped)?;
         }
