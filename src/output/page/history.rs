@@ -76,7 +76,7 @@ fn trend_table(runs: &[TrendRun], zone: &Zone) -> Table {
         "#Matches, of verdicts",
         "#Without a verdict",
         "#Charged calls",
-        "#Amount, at the price of the last start",
+        "#Amount, by its last price",
         "#Calls a second",
     ];
     let mut table = Table::new("Finished runs", &titles);
