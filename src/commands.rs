@@ -15,30 +15,54 @@ pub mod sandbox;
 pub(crate) mod stages;
 pub mod status;
 
+use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 
 use clap_complete::Shell;
 
-use crate::cli;
+use crate::cli::{self, ManArgs, ManualPage};
 use crate::error::Error;
 use crate::model::exit_code::ExitCode;
+use crate::model::mask::mask_path;
 use crate::model::stop::StopReason;
 use crate::passes::PassError;
 use crate::signals::Interrupts;
 
-/// Prints the manual: a page for the program, then one for each subcommand. Returns the exit code.
+/// Prints a manual page, or writes all pages to a folder. Returns the exit code.
 ///
 /// # Errors
-/// Exit code 18: standard output cannot be written.
-pub fn man() -> Result<ExitCode, Error> {
-    let mut program = cli::command();
-    program.build();
-    let mut pages = Vec::new();
-    for command in std::iter::once(&program).chain(program.get_subcommands()) {
-        let page = clap_mangen::Man::new(command.clone());
-        page.render(&mut pages).map_err(not_written)?;
+/// Exit code 2: there is no such page. Exit code 18: standard output or a file cannot be written.
+pub fn man(args: &ManArgs) -> Result<ExitCode, Error> {
+    let pages = cli::manual_pages().map_err(not_written)?;
+    let Some(folder) = &args.dir else {
+        let command = args.page.as_deref().unwrap_or_default().replace('-', " ");
+        let page = pages.iter().find(|page| page.command == command);
+        return page
+            .map_or_else(|| Err(no_page(&pages, &command)), |page| print(page.text.as_bytes()));
+    };
+    fs::create_dir_all(folder).map_err(|error| no_manual(folder, &error))?;
+    for page in &pages {
+        let file = folder.join(&page.file_name);
+        fs::write(&file, &page.text).map_err(|error| no_manual(&file, &error))?;
     }
-    print(&pages)
+    Ok(ExitCode::Complete)
+}
+
+/// Creates the error for a page that does not exist.
+fn no_page(pages: &[ManualPage], command: &str) -> Error {
+    let names: Vec<&str> = pages.iter().skip(1).map(|page| page.command.as_str()).collect();
+    Error::new(
+        ExitCode::Usage,
+        format!("there is no manual page about {command:?}"),
+        format!("the pages are: {}", names.join(", ")),
+    )
+}
+
+/// Creates the error for a page that cannot be written.
+fn no_manual(path: &Path, error: &io::Error) -> Error {
+    let what = format!("{} cannot be written: {error}", mask_path(path));
+    Error::new(ExitCode::Storage, what, "choose a folder in which you can write files")
 }
 
 /// Prints the completion script of a shell. Returns the exit code.

@@ -59,7 +59,7 @@ fn dispatch(command: &Command, origins: &Origins) -> Result<ExitCode, Error> {
         Command::Ledger(LedgerCommand::Init(args)) => commands::ledger::init(args, origins),
         Command::Ledger(LedgerCommand::Import(args)) => commands::ledger::import(args, origins),
         Command::Completions { shell } => commands::completions(*shell),
-        Command::Man => commands::man(),
+        Command::Man(args) => commands::man(args),
     }
 }
 

@@ -366,21 +366,33 @@ fn help_says_what_each_command_does() {
     let place = Workspace::new();
     place.settings("base-url = \"https://user:hunter2@h/\"");
     for (arguments, phrases) in [
-        (&["--help"][..], &["Resumable", "Exit codes:", "run", "sandbox", "status", "purge"][..]),
         (
-            &["run", "--help"],
-            &["--max-charges", "[env: CEKNIK_RATE=]", "[default: 30d]", "CEKNIK_API_ID", "--force"],
+            &["--help"][..],
+            &["run the same command again", "Exit codes:", "run", "sandbox", "status", "purge"][..],
         ),
-        (&["run", "-h"], &["--in-doubt", "--deadline"]),
+        (
+            &["run", "--help-all"],
+            &[
+                "--max-charges",
+                "CEKNIK_RATE",
+                "[default: 30d]",
+                "--force",
+                "--in-doubt",
+                "--deadline",
+            ],
+        ),
+        (&["run", "--help"], &["--limit", "Examples:", "--help-all"]),
+        (&["help", "run"], &["--limit", "Examples:"]),
         (&["sandbox", "--help"], &["0012  charged as a match", "--outage", "id refused"]),
-        (&["status", "--help"], &["--json", "CEKNIK_LEDGER"]),
-        (&["purge", "--help"], &["--older-than", "such as 90d"]),
+        (&["status", "--help"], &["--json", "--ledger", "Examples:"]),
+        (&["purge", "--help"], &["--older-than", "such as 90d", "--dry-run"]),
         (&["completions", "--help"], &["possible values: bash, elvish, fish"]),
         (&["--version"], &["ceknik 0."]),
         (&["completions", "bash"], &["_ceknik()", "--max-charges"]),
         (&["completions", "zsh"], &["#compdef ceknik"]),
         (&["completions", "fish"], &["complete -c ceknik"]),
-        (&["man"], &[".TH ceknik 1", "Resumable"]),
+        (&["man"], &[".TH ceknik 1", "run the same command again", "ceknik\\-run(1)"]),
+        (&["man", "ledger-init"], &[".TH ceknik\\-ledger\\-init 1", "CEKNIK_LEDGER_PASSWORD"]),
     ] {
         let mut command = place.command(arguments);
         command.env("CEKNIK_BASE_URL", "https://user:hunter2@h/");

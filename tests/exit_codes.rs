@@ -1,4 +1,4 @@
-//! The exit codes in the texts for people: the help, the manual and the table in README list each
+//! The exit codes in the texts for people: the help, the manual and docs/exit-codes.md list each
 //! code that the program knows, and no other code.
 
 #![allow(clippy::unwrap_used, reason = "a test: what is not as expected is the test's answer")]
@@ -15,20 +15,28 @@ fn numbers_below(text: &str, heading: &str) -> Vec<u8> {
     lines.map_while(|line| line.split_whitespace().next()?.parse().ok()).collect()
 }
 
+/// Returns the numbers in the terms of the section EXIT STATUS.
+fn numbers_in_manual(page: &str) -> Vec<u8> {
+    let lines = page.lines().skip_while(|line| *line != ".SH \"EXIT STATUS\"").skip(1);
+    let section = lines.take_while(|line| !line.starts_with(".SH"));
+    let terms = section.filter_map(|line| line.strip_prefix("\\fB")?.strip_suffix("\\fR"));
+    terms.map(|code| code.parse().unwrap()).collect()
+}
+
 /// Returns the numbers in the first cells of the table of exit codes.
-fn numbers_of_readme() -> Vec<u8> {
-    let readme = std::fs::read_to_string("README.md").unwrap();
-    let rows = readme.lines().skip_while(|line| !line.starts_with("| exit |")).skip(2);
+fn numbers_of_page() -> Vec<u8> {
+    let page = std::fs::read_to_string("docs/exit-codes.md").unwrap();
+    let rows = page.lines().skip_while(|line| !line.starts_with("| exit |")).skip(2);
     let cells = rows.map_while(|row| row.strip_prefix("| ")?.split(" | ").next());
     cells.flat_map(|cell| cell.split(", ").map(|code| code.parse().unwrap())).collect()
 }
 
 #[test]
-fn help_manual_and_readme_list_all_exit_codes() {
+fn help_manual_and_page_list_all_exit_codes() {
     let all = ExitCode::ALL.map(ExitCode::number);
     let place = Workspace::new();
     let print = |arguments: &[&str]| place.ceknik(arguments).stdout;
     assert_eq!(numbers_below(&print(&["--help"]), "Exit codes:"), all, "help");
-    assert_eq!(numbers_below(&print(&["man"]), "Exit codes:"), all, "manual");
-    assert_eq!(numbers_of_readme(), all, "README");
+    assert_eq!(numbers_in_manual(&print(&["man"])), all, "manual");
+    assert_eq!(numbers_of_page(), all, "docs/exit-codes.md");
 }

@@ -15,9 +15,11 @@ use support::{Vendor, Workspace, many_people, people_csv};
 #[test]
 fn a_limit_is_found_and_said_and_remembered() {
     let place = Workspace::new();
-    place.write("one.csv", many_people(3000));
-    place.write("two.csv", people_csv((0..40).map(|n| 9101 + n)));
-    let vendor = Vendor::start(&place, &["--rate", "200", "--latency", "20ms"]);
+    place.write("one.csv", many_people(900));
+    place.write("two.csv", people_csv((0..20).map(|n| 9101 + n)));
+    // Slow enough for a busy machine to keep to the rate, and long enough for a second incident,
+    // which confirms the limit.
+    let vendor = Vendor::start(&place, &["--rate", "40", "--latency", "20ms"]);
     let flags = ["--base-url", &vendor.base_url, "--rate-max", "2000"];
     let run = |file: &str| {
         let run = ["run", file, "--yes", "--overwrite", "-o", "out.csv"];
@@ -34,7 +36,7 @@ fn a_limit_is_found_and_said_and_remembered() {
     }
     let found = &place.summary("out.csv")["vendor_allows"];
     let rate = found["calls_per_second"].as_f64().unwrap();
-    assert!((150.0..215.0).contains(&rate), "{found}");
+    assert!((25.0..44.0).contains(&rate), "{found}");
 
     assert_eq!(&place.status(&flags[..2])["vendor_allows"], found);
     let status = place.ceknik(&[&["status"][..], &flags[..2]].concat()).exits(0).stdout;

@@ -23,12 +23,12 @@ pub(crate) struct LedgerArgs {
 /// Place of the ledger.
 #[derive(Debug, Args)]
 pub(crate) struct LedgerPlaceArgs {
-    /// The ledger: a file, or the address of a PostgreSQL server that several machines share,
-    /// postgres://USER@HOST/DATABASE?schema=NAME; its password is CEKNIK_LEDGER_PASSWORD (or …_FILE)
-    /// [default: a file in the state folder (XDG), one per vendor address]
+    /// The ledger: a file, or the address of a database that several machines share,
+    /// postgres://USER@HOST/DATABASE?schema=NAME (its password is in CEKNIK_LEDGER_PASSWORD)
+    /// [default: a file in ~/.local/state/ceknik, one for each vendor address]
     #[arg(long, env = "CEKNIK_LEDGER", hide_env_values = true, value_name = "FILE|URL")]
     pub(crate) ledger: Option<PathBuf>,
-    /// More trusted root certificates for the ledger's server (PEM)
+    /// A file of root certificates (PEM) to trust for the ledger's server
     #[arg(long, env = "CEKNIK_LEDGER_CA_CERT", hide_env_values = true, value_name = "FILE")]
     pub(crate) ledger_ca_cert: Option<PathBuf>,
     /// Time after which a silent worker on a shared ledger counts as dead
@@ -39,7 +39,7 @@ pub(crate) struct LedgerPlaceArgs {
 /// Place of the ledger's key.
 #[derive(Debug, Args)]
 pub(crate) struct KeyArgs {
-    /// The ledger's secret key [default: LEDGER.key; for a shared ledger a file in the state folder]
+    /// The file with the ledger's secret key [default: LEDGER.key; of a shared ledger a file in ~/.local/state/ceknik]
     #[arg(long, env = "CEKNIK_KEY_FILE", hide_env_values = true, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
 }
@@ -47,7 +47,7 @@ pub(crate) struct KeyArgs {
 /// Flag for the wait for the ledger.
 #[derive(Debug, Args)]
 pub(crate) struct LockArgs {
-    /// How long to wait for another run on the same ledger
+    /// How long to wait for another command that uses the ledger
     #[arg(long, env = "CEKNIK_LOCK_WAIT", value_name = "DUR", default_value = "0s", value_parser = duration)]
     pub(crate) lock_wait: Duration,
 }
@@ -70,13 +70,13 @@ pub struct StatusArgs {
     pub(crate) which: WhichArgs,
     #[command(flatten)]
     pub(crate) zone: ZoneArgs,
-    /// Show one run in full, by its number: starts, stops, pauses, cost, and what is left
+    /// The number of one run, to see all about it: its stops, its pauses, its cost, and what is left
     #[arg(value_name = "RUN", conflicts_with_all = ["month", "doubts"], value_parser = run_number)]
     pub run: Option<u64>,
-    /// As JSON on standard output
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
-    /// Show all runs and days, and not only the latest
+    /// Show all runs and days, not only the latest
     #[arg(long)]
     pub all: bool,
     #[command(flatten)]
@@ -89,42 +89,42 @@ pub struct StatusArgs {
 
 /// Flags of `ceknik status` for the calls of a month.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "A month, for the vendor's invoice")]
+#[command(next_help_heading = "The calls of a month, for the vendor's invoice")]
 pub(crate) struct MonthArgs {
-    /// Show the calls of a month, such as 2026-11, with their charges by billing day
+    /// Show the calls and charges of a month, such as 2026-11, by billing day
     #[arg(long, value_name = "YYYY-MM", value_parser = month, conflicts_with = "doubts")]
     pub(crate) month: Option<Date>,
-    /// The month as CSV on standard output
+    /// Print the month as CSV
     #[arg(long, requires = "month", conflicts_with = "json")]
     pub(crate) csv: bool,
     /// The time of day at which the vendor's billing day begins
     #[arg(long, env = "CEKNIK_DAY_STARTS", value_name = "HH:MM", default_value = "00:00", value_parser = time_of_day)]
     pub(crate) day_starts: Time,
-    /// The price of one charged call without tax, for runs that recorded none
+    /// The price of one charged call without tax, for runs without a recorded price
     #[arg(long, env = "CEKNIK_PRICE", value_name = "AMOUNT")]
     pub(crate) price: Option<String>,
-    /// Its currency
+    /// The currency of the price
     #[arg(long, env = "CEKNIK_CURRENCY", value_name = "CODE", default_value = "IDR", value_parser = Currency::parse)]
     pub(crate) currency: Currency,
 }
 
 /// Flags of `ceknik status` for what to ask the vendor about.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "What to ask the vendor about")]
+#[command(next_help_heading = "The calls to ask the vendor about")]
 pub(crate) struct DoubtsArgs {
-    /// Write the calls whose charge is not known to a CSV or a workbook
+    /// Write a list of the calls that may have been charged
     #[arg(long, requires = "output", conflicts_with = "json")]
     pub(crate) doubts: bool,
-    /// The file of the list: .xlsx, .csv, or another ending that `run` knows; `-` is standard output
+    /// The file for the list: .xlsx, .csv, or another ending that `run` accepts; `-` is standard output
     #[arg(short, long, value_name = "FILE", requires = "doubts")]
     pub(crate) output: Option<PathBuf>,
-    /// The customer file, which has the NIKs and names of these calls
+    /// The customer file, from which the list takes the NIKs and names
     #[arg(long, value_name = "INPUT", requires = "doubts")]
     pub(crate) input: Option<PathBuf>,
-    /// Write the CSV for a spreadsheet
+    /// Write a CSV file that a spreadsheet program opens without damage to the NIKs
     #[arg(long, requires = "doubts")]
     pub(crate) excel: bool,
-    /// Write over a file that is there already
+    /// Replace an existing file
     #[arg(long, requires = "doubts")]
     pub(crate) overwrite: bool,
 }
@@ -132,25 +132,25 @@ pub(crate) struct DoubtsArgs {
 /// Flags of `ceknik report`.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// The run, by its number in `ceknik status` [default: the latest one]
+    /// The number of the run, as in `ceknik status` [default: the latest run]
     #[arg(value_name = "RUN", value_parser = run_number, conflicts_with = "since")]
     pub run: Option<u64>,
-    /// Make a page about all runs since then: a span such as 30d, or a date such as 2026-11-01
+    /// Write about all runs since then: a number of days such as 30d, or a date such as 2026-11-01
     #[arg(long, value_name = "SINCE", value_parser = since, conflicts_with = "input")]
     pub(crate) since: Option<Since>,
-    /// Where the page goes [default: ceknik-run-RUN.html, or ceknik-history.html]; `-` is standard output
+    /// The file for the page; `-` is standard output [default: ceknik-run-RUN.html, or ceknik-history.html]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Write over a file that is there already and that ceknik did not write
+    /// Replace an existing file that ceknik did not write
     #[arg(long)]
     pub overwrite: bool,
-    /// The customer file of the run: its findings are shown with masked values
+    /// The customer file of the run, to show examples of its findings with masked values
     #[arg(long, value_name = "FILE")]
     pub input: Option<PathBuf>,
-    /// The price of one charged call without tax, for runs that recorded none
+    /// The price of one charged call without tax, for runs without a recorded price
     #[arg(long, env = "CEKNIK_PRICE", value_name = "AMOUNT")]
     pub(crate) price: Option<String>,
-    /// Its currency
+    /// The currency of the price
     #[arg(long, env = "CEKNIK_CURRENCY", value_name = "CODE", default_value = "IDR", value_parser = Currency::parse)]
     pub(crate) currency: Currency,
     #[command(flatten)]
@@ -164,9 +164,9 @@ pub struct ReportArgs {
 /// Command of `ceknik ledger`.
 #[derive(Debug, Subcommand)]
 pub enum LedgerCommand {
-    /// Make the tables of a shared ledger, and its key file where there is none
+    /// Make or upgrade the tables of a shared ledger, and make its key file if there is none
     Init(InitArgs),
-    /// Take a ledger in a file over into a shared ledger that has no runs yet, under the same key
+    /// Copy a ledger file into an empty shared ledger with the same key
     Import(ImportArgs),
 }
 
@@ -177,7 +177,7 @@ pub struct InitArgs {
     pub(crate) which: WhichArgs,
     #[command(flatten)]
     pub(crate) key: KeyArgs,
-    /// Print the SQL for whoever may create tables, and change nothing in the database
+    /// Only print the SQL, for a database administrator to run
     #[arg(long)]
     pub print: bool,
 }
@@ -185,7 +185,7 @@ pub struct InitArgs {
 /// Flags of `ceknik ledger import`.
 #[derive(Debug, Args)]
 pub struct ImportArgs {
-    /// The ledger in a file
+    /// The ledger file
     pub file: PathBuf,
     #[command(flatten)]
     pub(crate) which: WhichArgs,
@@ -198,7 +198,7 @@ pub struct ImportArgs {
 /// Flags of `ceknik backup`.
 #[derive(Debug, Args)]
 pub struct BackupArgs {
-    /// The copy, which must not be there yet; FILE.key and FILE.witness are written beside it
+    /// The new file for the copy. FILE.key and FILE.witness are written beside it
     pub file: PathBuf,
     #[command(flatten)]
     pub(crate) which: WhichArgs,
@@ -213,13 +213,13 @@ pub struct PurgeArgs {
     pub(crate) which: WhichArgs,
     #[command(flatten)]
     pub(crate) key: KeyArgs,
-    /// Remove answers older than this, such as 90d
+    /// Remove answers that are older than this, such as 90d
     #[arg(long, value_name = "DUR", value_parser = duration)]
     pub older_than: Duration,
-    /// Only count what would be removed
+    /// Only show what would be removed
     #[arg(long)]
     pub dry_run: bool,
-    /// Remove without asking
+    /// Remove without a question
     #[arg(short, long)]
     pub yes: bool,
     #[command(flatten)]

@@ -37,7 +37,7 @@ const LIKENESS: f64 = 0.8;
 /// # Errors
 /// Exit code 2: such a variable is set. The message suggests a similar name, if there is one.
 pub(super) fn check(command: &Command) -> Result<(), Error> {
-    if matches!(command, Command::Completions { .. } | Command::Man) {
+    if matches!(command, Command::Completions { .. } | Command::Man(_)) {
         return Ok(());
     }
     let read = variables();

@@ -53,7 +53,7 @@ impl FileLines {
 /// Exit code 11: the file cannot be read, is not trusted, is not TOML, or has a secret, an unknown
 /// key, or a value that its flag does not accept.
 pub(super) fn command(arguments: &[OsString]) -> Result<(clap::Command, FileLines), Error> {
-    let command = without_empty(cli::command());
+    let command = without_empty(cli::command_for(arguments));
     let Some((path, text)) = read(&command, arguments)? else {
         return Ok((command, FileLines::default()));
     };

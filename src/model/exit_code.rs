@@ -1,7 +1,7 @@
 //! Exit codes: the one list of the numbers that the program ends with.
 //!
 //! Must hold: a number keeps its meaning for ever, since scripts and schedulers depend on it. The help, the
-//! man page and the table in README are checked against this list.
+//! manual page and docs/exit-codes.md are checked against this list.
 
 use serde::{Serialize, Serializer};
 
