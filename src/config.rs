@@ -259,7 +259,7 @@ impl RunConfig {
         let deadline = |typed: DeadlineArg| {
             typed
                 .from(&Timestamp::now().to_zoned(job.zone.time_zone().clone()))
-                .ok_or_else(|| flag_error("--deadline", "no calendar has this time"))
+                .ok_or_else(|| flag_error("--deadline", "this time is beyond the calendar"))
         };
         Ok(Self {
             lock_wait: args.lock.lock_wait,
@@ -285,7 +285,7 @@ impl RunConfig {
         let mut files = ledger.files();
         files.extend(settings.clone().map(|path| ("configuration file", path)));
         files.extend(authority.map(|path| ("CA file", path)));
-        files.extend(secrets::files().map(|path| ("file of a secret", path)));
+        files.extend(secrets::files().map(|path| ("file with a secret", path)));
         files
     }
 }
@@ -334,7 +334,7 @@ fn price(typed: &MoneyArgs) -> Result<Option<Price>, Error> {
 pub fn price_of_flags(typed: Option<&str>, currency: &Currency) -> Result<Option<Price>, Error> {
     let Some(text) = typed else { return Ok(None) };
     match currency.amount(text).map_err(|why| flag_error("--price", why))? {
-        0 => Err(flag_error("--price", "a price is more than zero")),
+        0 => Err(flag_error("--price", "a price must be more than zero")),
         per_call => Ok(Some(Price { per_call, currency: currency.clone() })),
     }
 }

@@ -84,10 +84,12 @@ impl From<ApiError> for Error {
     fn from(error: ApiError) -> Self {
         let hint = match &error {
             ApiError::BaseUrl(_) => "give the vendor's address with --base-url https://…",
-            ApiError::Secret(_) => "look for a line break or an odd character in the secret",
-            ApiError::CaCert { .. } => "--ca-cert takes a file of PEM certificates",
-            ApiError::Proxy(_) => "name another one, or the vendor's host in NO_PROXY",
-            ApiError::Client(_) => "look at the proxy variables and the system's certificates",
+            ApiError::Secret(_) => {
+                "look for a line break or an unusual character in the secret, and remove it"
+            }
+            ApiError::CaCert { .. } => "give --ca-cert a file with PEM certificates",
+            ApiError::Proxy(_) => "correct this variable, or add the vendor's host to NO_PROXY",
+            ApiError::Client(_) => "check the proxy variables and the system's certificates",
         };
         let flag = matches!(error, ApiError::CaCert { .. }).then_some("--ca-cert");
         Self { flag, ..Self::config(error.to_string(), hint) }
@@ -111,20 +113,20 @@ impl From<PassError> for Error {
             }
             PassError::Output(_) => (
                 ExitCode::Storage,
-                "look at the folder and its free space; the answers are safe in the ledger, and nothing is bought twice",
+                "Check the folder and its free space. The answers are safe in the ledger, and nothing is paid twice",
             ),
             PassError::Removed(_) => (
                 ExitCode::Storage,
-                "its output cannot be made again; give the run another name with --once, or none, to ask again",
+                "The output of this run cannot be made again. To check the file again and pay again, give --once another name, or leave it out",
             ),
             PassError::Changed => (
                 ExitCode::Input,
-                "no output was replaced; when the file is whole, run the same command again: what \
-                 was answered is not bought again",
+                "No output was replaced. When the file is complete, run the same command again. Rows \
+                 that have an answer are not paid again",
             ),
             PassError::Inconsistent(_) | PassError::Broken(_) => (
                 ExitCode::Internal,
-                "this is a defect of ceknik; the ledger holds the truth: see `ceknik status`",
+                "This is a defect of ceknik. Please report it. The ledger is right: see `ceknik status`",
             ),
         };
         Self::new(code, error.to_string(), hint)

@@ -14,7 +14,8 @@ use std::sync::{Mutex, PoisonError};
 /// What a panic means to the user.
 pub const DEFECT: &str = "this is a defect of ceknik";
 /// Advice after a panic.
-pub const DEFECT_HINT: &str = "nothing that was recorded is lost; `ceknik status` shows it";
+pub const DEFECT_HINT: &str =
+    "Please report it. Nothing that was recorded is lost: see `ceknik status`";
 
 thread_local! {
     /// True while this thread runs code whose panics become errors. Those errors are reported, so

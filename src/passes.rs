@@ -80,7 +80,7 @@ pub enum PassError {
     #[error("interrupted")]
     Interrupted,
     /// The run has finished, and some of its facts were removed by a purge since.
-    #[error("run {0} has finished, and its answers were removed since (`ceknik purge`)")]
+    #[error("run {0} has finished, and `ceknik purge` has removed its answers")]
     Removed(u64),
     /// The figures of the output or of the funnel do not add up, which is a defect of this program.
     #[error("the figures do not add up: {0}")]

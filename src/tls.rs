@@ -68,7 +68,7 @@ pub(crate) fn certificates(path: Option<&Path>) -> Result<Vec<CertificateDer<'st
         RootCertStore::empty().add(der.clone()).map_err(|e| refuse(e.to_string()))?;
     }
     if found.is_empty() {
-        return Err(refuse("no PEM certificate is in it".to_owned()));
+        return Err(refuse("it contains no PEM certificate".to_owned()));
     }
     Ok(found)
 }

@@ -234,11 +234,11 @@ fn where_a_person_must_choose_the_command_is_ready() {
         // Two columns can be the name.
         (
             "NIK,Debitur,Kawan,Kota\n",
-            ["columns B, C fit equally well", "B   \"Debitur\"", "names: 9 of 9"],
+            ["each of the columns B, C could be the", "B   \"Debitur\"", "names: 9 of 9"],
         ),
         (
             "NIK,Nama Debitur,Nama Pemohon,Kota\n",
-            ["columns B, C fit", "\"Nama Pemohon\"", "--name-column B"],
+            ["columns B, C could be", "\"Nama Pemohon\"", "--name-column B"],
         ),
         // There is no header.
         ("", ["looks like data, not like headers", "--no-header", "--id-column A"]),

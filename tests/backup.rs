@@ -76,7 +76,7 @@ fn a_backup_that_cannot_be_made_is_told_and_changes_nothing() {
     for there in ["copy", "copy.key", "copy.witness", "copy.part", "copy.part.key"] {
         place.write(there, "mine");
         let refused = backup("copy", "my.ledger").exits(18);
-        assert!(refused.stderr.contains("a file is there already"), "{}", refused.stderr);
+        assert!(refused.stderr.contains("this file exists already"), "{}", refused.stderr);
         assert_eq!(place.read(there), "mine");
         std::fs::remove_file(place.path(there)).unwrap();
     }

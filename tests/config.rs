@@ -108,7 +108,7 @@ const SETTINGS: [Setting; 29] = [
         "",
         &[("CEKNIK_FORCE", "mungkin")],
         &["--name-column", "note"],
-        "it is neither yes (ya",
+        "give yes (ya",
     ),
     setting("an empty variable", "rate = 900", &[("CEKNIK_RATE", "")], &[], "at 900 calls/s"),
     setting(
@@ -177,7 +177,7 @@ fn an_unusable_value_is_reported_with_the_setting_to_change() {
             "error: invalid value 'fast' for '--rate <N>'",
         ),
         ("", ("CEKNIK_CONCURRENCY", "many"), &[], "error: CEKNIK_CONCURRENCY: "),
-        ("", ("CEKNIK_BODY", "xml"), &[], "error: CEKNIK_BODY: one of auto, json, form is wanted"),
+        ("", ("CEKNIK_BODY", "xml"), &[], "error: CEKNIK_BODY: it must be one of auto, json, form"),
         ("", ("CEKNIK_BODY", "xml"), &["--body", "soap"], "invalid value 'soap' for '--body"),
         ("price = \"x\"", ("A", ""), &[], "error: ceknik.toml, line 2, price: "),
         (
@@ -187,7 +187,7 @@ fn an_unusable_value_is_reported_with_the_setting_to_change() {
             "error: CEKNIK_BASE_URL: the base URL cannot be used",
         ),
         ("", ("CEKNIK_MAX_COST", "5"), &[], "error: CEKNIK_MAX_COST: it needs --price"),
-        ("", ("CEKNIK_SUMMARY", "-"), &[], "error: CEKNIK_SUMMARY: `-` is no file"),
+        ("", ("CEKNIK_SUMMARY", "-"), &[], "error: CEKNIK_SUMMARY: `-` is not a file"),
     ] {
         let place = Workspace::new();
         place.settings(&format!("# settings\n{file}\n"));
@@ -218,10 +218,13 @@ fn what_the_sandbox_does_not_use_is_refused_where_it_is_typed_and_said_elsewhere
     place.write("in.csv", people_csv([1]));
     for typed in [["--base-url", "https://vendor.example"], ["--ca-cert", "ca.pem"]] {
         let run = [&["run", "in.csv", "--sandbox"], &typed[..]].concat();
-        place.ceknik(&run).exits(2).says("and --sandbox: the sandbox is asked at no other address");
+        place
+            .ceknik(&run)
+            .exits(2)
+            .says("cannot be used with --sandbox: the sandbox has no other address");
         let mut command = place.command(&[&["run", "in.csv"], &typed[..]].concat());
         command.env("CEKNIK_SANDBOX", "ya");
-        Running::start(command).end().exits(2).says("and CEKNIK_SANDBOX: the sandbox");
+        Running::start(command).end().exits(2).says("with CEKNIK_SANDBOX: the sandbox");
     }
     place.settings("ca-cert = \"ca.pem\"\n");
     let mut command = place.command(&["run", "in.csv", "--sandbox"]);
@@ -239,7 +242,7 @@ fn a_sheet_of_a_file_that_has_none_is_refused() {
     place.write("in.csv", people_csv([1]));
     for command in ["run", "plan"] {
         let ended = place.ceknik(&[command, "in.csv", "--sandbox", "--sheet", "Data"]).exits(10);
-        ended.says("a sheet is named, and this is no workbook");
+        ended.says("a sheet is named, but this file is not a workbook");
     }
 }
 
@@ -256,14 +259,14 @@ fn a_configuration_file_that_is_wrong_is_11_and_says_where() {
         ("input = \"a.csv\"", &["unknown key \"input\""]),
         ("rate = 1\nrate = 2", &["line 2: duplicate key"]),
         ("rate 5", &["line 1:"]),
-        ("rate = [1]", &["rate: a text, number or true/false is wanted"]),
+        ("rate = [1]", &["rate: the value must be a text, a number, true or false"]),
         ("api_secret = \"s3cret\"", &["secrets are never read from this file", "_FILE"]),
         ("api-id = \"s3cret\"", &["secrets are never read from this file"]),
         ("CEKNIK_API_SECRET = \"s3cret\"", &["secrets are never read from this file"]),
         ("concurrency = 0", &["concurrency: \"0\"", "1..=4096"]),
         ("max_attempts = \"many\"", &["max_attempts: \"many\""]),
-        ("body = \"xml\"", &["body: \"xml\": one of auto, json, form is wanted"]),
-        ("force = \"perhaps\"", &["line 1: force: \"perhaps\"", "it is neither yes (ya"]),
+        ("body = \"xml\"", &["body: \"xml\": it must be one of auto, json, form"]),
+        ("force = \"perhaps\"", &["line 1: force: \"perhaps\"", "give yes (ya"]),
         ("# one\nforce = true\nrate = []", &["line 3: rate: "]),
         ("force = 3", &["force: \"3\""]),
     ] {
@@ -303,14 +306,14 @@ fn a_file_that_others_may_write_is_believed_only_where_it_is_named() {
     };
     for mode in [0o646, 0o666] {
         set_mode(&path, mode);
-        check("ceknik.toml can be written by other users");
+        check("ceknik.toml can be changed by other users");
     }
     // The primary group of this user may write the file.
     set_mode(&path, 0o664);
     place.ceknik(&["run", "in.csv", "--sandbox"]).exits(0);
     // Only root can give a file to another user or group.
     if chown(&path, None, Some(65534)).is_ok() {
-        check("ceknik.toml can be written by other users");
+        check("ceknik.toml can be changed by other users");
         set_mode(&path, 0o644);
         chown(&path, Some(65534), None).unwrap();
         check("ceknik.toml belongs to another user");
@@ -342,7 +345,7 @@ fn files_that_the_user_names_are_never_waited_for() {
     secret(Path::new("/dev/zero")).end().exits(11).says("it is not a regular file");
     place.write("large", "x".repeat(70_000));
     secret(&place.path("large")).end().exits(11).says("it is larger than 64 KB");
-    secret(&pipe).end().exits(11).says("no whole secret came by the pipe");
+    secret(&pipe).end().exits(11).says("the pipe did not send a complete secret");
     // The writer of the pipe comes a little later.
     let waiting = secret(&pipe);
     fs::write(&pipe, "s3cret-of-a-pipe\n").unwrap();
@@ -537,7 +540,10 @@ fn purge_removes_by_age_and_keeps_doubts_open_runs_and_charges() {
 
     std::thread::sleep(std::time::Duration::from_millis(5));
     let purged = purge("0s").exits(0).stdout;
-    assert_eq!(purged, "2 answers removed; 3 of that age kept: in doubt, or of an open run\n");
+    assert_eq!(
+        purged,
+        "2 answers removed; 3 of that age are kept: they are in doubt, or of an open run\n"
+    );
     let json = place.status(&["--base-url", &vendor.base_url]);
     assert_eq!(json["in_doubt"], 1);
     assert_eq!(json["days"][0]["tally"]["confirmed"], 4);
@@ -567,7 +573,7 @@ fn purge_says_that_a_reader_holds_what_was_removed_in_the_files() {
     let held = purge();
     assert_eq!(held.stdout, "2 answers removed\n");
     for phrase in
-        ["warning: another program reads the ledger", "my.ledger and its -wal", "purge again"]
+        ["warning: another program is reading the ledger", "my.ledger and its -wal", "purge again"]
     {
         assert!(held.stderr.contains(phrase), "{}", held.stderr);
     }

@@ -166,7 +166,7 @@ impl LedgerHistory {
         for arguments in [&arguments, &plan.concat()] {
             let ended = self.place.ceknik(arguments);
             assert_eq!(ended.code, Some(18), "{what}, {arguments:?}: {}", ended.stderr);
-            assert!(ended.stderr.contains("hint: bring the "), "{what}: {}", ended.stderr);
+            assert!(ended.stderr.contains("hint: Bring the "), "{what}: {}", ended.stderr);
             let mut files = files.clone();
             files.retain(|name, bytes| !(name.ends_with("-wal") && bytes.is_empty()));
             assert!(ledger_files(&self.place) == files, "{what}: {arguments:?} changed it");
@@ -275,7 +275,7 @@ fn without_its_witness_an_old_copy_of_the_ledger_goes_on_and_buys_again() {
     // `status` is not refused: it shows the facts that are left, and says that some are lost.
     let status = past.place.ceknik(&["status", "--ledger", "disk/my.ledger"]).exits(18);
     assert!(status.stdout.contains("in.csv"), "{}", status.stdout);
-    assert!(status.stderr.contains("has lost facts: it held "), "{}", status.stderr);
+    assert!(status.stderr.contains("has lost data: it had "), "{}", status.stderr);
 
     fs::remove_file(past.place.path("disk/my.ledger.witness")).unwrap();
     let before = past.vendor.calls().len();

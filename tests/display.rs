@@ -307,7 +307,7 @@ fn purge_asks_on_a_terminal() {
         let mut terminal = Terminal::ceknik(&place, &purge, (24, 80));
         let screen = terminal.wait_for("[y/N]");
         let question = format!(
-            "Remove 2000 stored answers? {charged} of them were charged, and a later run may buy them again."
+            "Remove 2000 stored answers? {charged} of them were charged, and a later run may pay for them again."
         );
         assert!(screen.replace('\n', "").contains(&question), "{screen}");
         terminal.types(answer);

@@ -64,7 +64,7 @@ fn cases() -> Vec<Case> {
         },
         Case {
             variables: &[("CEKNIK_API_ID", "")],
-            ..Case::new(11, "ERROR", &["CEKNIK_API_ID is not set", "--sandbox needs none"])
+            ..Case::new(11, "ERROR", &["CEKNIK_API_ID is not set", "(--sandbox) needs none"])
         },
         Case {
             variables: &[("CEKNIK_API_ID", "expired")],
@@ -102,12 +102,12 @@ fn cases() -> Vec<Case> {
             ..Case::new(
                 17,
                 "ERROR",
-                &["another command holds the ledger held.ledger", "process ", "--lock-wait 10m"],
+                &["another command is using the ledger held.ledger", "process ", "--lock-wait 10m"],
             )
         },
         Case {
             flags: &["--ledger", "in.csv"],
-            ..Case::new(18, "ERROR", &["the key file", "bring the key file back"])
+            ..Case::new(18, "ERROR", &["the key file", "Bring the key file back"])
         },
     ]
 }

@@ -249,7 +249,7 @@ fn only_some_results_are_exported() {
     };
     export(&["--only", "mismatch,in_doubt"]).exits(3);
     assert_eq!(place.column("some.csv", "id"), ["1", "2", "4"]);
-    export(&["--only", "mismatches"]).exits(2).says("it is none of match, mismatch");
+    export(&["--only", "mismatches"]).exits(2).says("not one of match, mismatch");
 }
 
 /// The sums of a summary, of `status` in its three forms, and of an output, in calls.
@@ -457,7 +457,7 @@ fn what_to_ask_the_vendor_about_is_written_to_a_file() {
     let row = |at: u32, serial| ((format!("{}", at + 2), nik(at, serial)), name(at));
     assert_eq!(rows, [row(1, 12), row(2, 13)]);
     assert!(column("sent_at").iter().all(|at| at.ends_with("+07:00")), "{:?}", column("sent_at"));
-    list(&["-o", "ask.csv"]).exits(11).says("is there already");
+    list(&["-o", "ask.csv"]).exits(11).says("exists already");
     list(&["-o", "in.csv", "--input", "in.csv"]).exits(2).says("would overwrite the input");
     list(&["-o", "ask.pdf"]).exits(11);
     list(&[]).exits(2);

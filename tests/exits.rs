@@ -52,7 +52,7 @@ fn usage_that_makes_no_sense_is_2() {
         (&["--reuse", "30"], "90s, 30m or 30d"),
         (&["--deadline", "25:00"], "--deadline"),
         (&["--deadline", "05:3"], "--deadline"),
-        (&["--summary", "-"], "--summary: `-` is no file"),
+        (&["--summary", "-"], "--summary: `-` is not a file"),
         (&["--delimiter", "ab"], "--delimiter"),
         (&["--body", "xml"], "[possible values: auto, json, form]"),
         (&["--api-secret", "x"], "unexpected argument"),
@@ -85,7 +85,7 @@ fn bad_inputs() -> Vec<(&'static str, Vec<u8>, Words, Words)> {
             "no columns",
             b"a,b\n1,2\n".to_vec(),
             &[],
-            &["the NIK column can't be told", "A   \"x\"  something else", "--id-column LETTER"],
+            &["could not find the NIK column", "A   \"x\"  something else", "--id-column LETTER"],
         ),
         ("no name", b"nik,b\n3201011501900001,X\n".to_vec(), &[], &["--name-column"]),
         (
@@ -99,20 +99,20 @@ fn bad_inputs() -> Vec<(&'static str, Vec<u8>, Words, Words)> {
             "open quote at the end",
             with("9,3201011501900001,\"BUDI\n"),
             &[],
-            &["line 5 (record 4,", "never closed"],
+            &["line 5 (row 4,", "never closed"],
         ),
         ("NUL", with("9,3201011501900001,BU\0DI\n"), &[], &["line 5", "NUL byte"]),
         (
             "a record too long",
             with(&format!("9,3201011501900001,{}\n", "X".repeat(1_100_000))),
             &[],
-            &["line 5 (record 4,", "longer than"],
+            &["line 5 (row 4,", "longer than"],
         ),
         (
             "a record too wide",
             with(&format!("9,3201011501900001,{}\n", ",".repeat(20_000))),
             &[],
-            &["line 5 (record 4,", "more than 16384 cells", "--delimiter"],
+            &["line 5 (row 4,", "more than 16384 cells", "--delimiter"],
         ),
         (
             "scientific",
@@ -140,7 +140,7 @@ fn an_input_that_cannot_be_used_is_10_and_nothing_is_sent() {
     let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);
     let run = |input: &str, more: &[&str]| place.run(input, &vendor.base_url, more);
-    let missing = &["nope.csv: no such file", "check the path"];
+    let missing = &["nope.csv: no such file", "Check the path"];
     expect("missing", &run("nope.csv", &[]), &Expected { code: 10, says: missing });
     fs::create_dir(place.path("folder")).unwrap();
     expect("folder", &run("folder", &[]), &Expected { code: 10, says: &["this is a folder"] });
@@ -239,14 +239,14 @@ fn configuration_or_secrets_that_are_wrong_are_11() {
         ("empty file", empty_file, &["CEKNIK_API_SECRET is empty"]),
         ("empty", set("CEKNIK_API_SECRET", ""), &["CEKNIK_API_SECRET is not set"]),
         ("a line break", set("CEKNIK_API_SECRET", "a\nb"), &["line break"]),
-        ("http", at("http://example.invalid"), &["http://", "loopback", "https"]),
+        ("http", at("http://example.invalid"), &["http://", "this machine only", "https"]),
         ("no URL", at("vendor"), &["--base-url https://"]),
         ("no home", without(&["XDG_STATE_HOME"]), &["XDG_STATE_HOME nor HOME", "--ledger FILE"]),
         ("no CA", command(&["--ca-cert", "nowhere.pem"]), &["nowhere.pem", "--ca-cert"]),
         (
             "a file of somebody else",
             command(&["-o", "report.csv"]),
-            &["report.csv is there already, and ceknik did not write it", "--overwrite"],
+            &["report.csv exists already, and ceknik did not write it", "--overwrite"],
         ),
         ("no place for the output", command(&["-o", "nowhere/out.csv"]), &["nowhere/", "-o FILE"]),
         ("the output is a folder", command(&["-o", "folder.csv"]), &["not a regular file"]),
@@ -263,7 +263,7 @@ fn configuration_or_secrets_that_are_wrong_are_11() {
     expect("from a file", &ended, &Expected { code: 0, says: &[] });
 
     // A ledger belongs to one address.
-    let says = &["belongs to http://127.0.0.1", "each vendor address has a ledger of its own"];
+    let says = &["belongs to http://127.0.0.1", "Each vendor address needs its own ledger"];
     let url = "http://127.0.0.1:9";
     let other = place.ceknik(&["run", "in.csv", "--base-url", url, "--ledger", "l"]);
     expect("other origin", &other, &Expected { code: 11, says });
@@ -493,7 +493,7 @@ fn a_second_run_on_the_ledger_is_17_or_waits() {
     // The first run may be writing such a file at this moment.
     let half = ".in.verified.csv.ceknik-tmp";
     place.write(half, "half");
-    let says = &["another command holds the ledger", "--lock-wait"];
+    let says = &["another command is using the ledger", "--lock-wait"];
     for (what, arguments) in [
         ("run", one.clone()),
         ("purge", vec!["purge", "--older-than", "1d", "--base-url", &vendor.base_url]),
@@ -530,8 +530,8 @@ fn a_ledger_that_cannot_be_trusted_is_18() {
     patch("d.key", 20, b"??");
     patch("e", 0, b"garbage, garbage");
     for (ledger, says) in [
-        ("a", &["is of version 99", "use the version of ceknik that wrote it"][..]),
-        ("b", &["b.key", "is missing", "bring the key file back"]),
+        ("a", &["has version 99", "use the version of ceknik that wrote this ledger"][..]),
+        ("b", &["b.key", "is missing", "Bring the key file back"]),
         ("c", &["c.key", "is not the key of the ledger c"]),
         ("d", &["d.key", "is not a ceknik key, or is damaged"]),
         ("e", &["is not a ledger, or is damaged"]),

@@ -33,7 +33,7 @@ fn times() -> usize {
 /// Returns the path of the key.
 fn key(shared: &Shared) -> PathBuf {
     let made = shared.ledger(&["ledger", "init"]).exits(0).stdout;
-    made.split_once("its key is ").unwrap().1.split_once(": copy it").unwrap().0.into()
+    made.split_once("Its key is ").unwrap().1.split_once(": copy it").unwrap().0.into()
 }
 
 /// Returns the files beside the key with this ending.
@@ -108,8 +108,8 @@ fn a_standby_that_was_behind_is_noticed_and_gets_the_answers_again() {
         for worker in workers {
             let ended = worker.end().exits(18);
             ended
-                .says("a failover may forget what was paid for")
-                .says("has lost batches")
+                .says("after a failover, calls that you paid for may be lost")
+                .says("has lost answers of this run")
                 .says("are recorded again");
         }
         let before = shared.vendor.count();
@@ -138,7 +138,9 @@ fn a_ledger_that_was_set_back_is_refused_by_the_next_start() {
         let calls = shared.vendor.count();
         for command in [&["run", "in.csv"][..], &["plan", "in.csv"], &["status"]] {
             let refused = shared.ledger(command).exits(18);
-            refused.says("has lost facts: it confirmed").says("move the .witness and .late files");
+            refused
+                .says("has lost data: it had confirmed")
+                .says("move the .witness and .late files");
         }
         assert_eq!(shared.vendor.count(), calls);
         // Whoever accepts the loss goes on without the witness.
@@ -177,7 +179,7 @@ fn forgotten_by(forget: &str) {
     let quick = start("quick.csv", "16");
     quick.wait_to_say("waiting for the other workers");
     server().unwrap().execute(shared.schema(), forget);
-    quick.end().exits(18).says("has lost batches").says("are recorded again");
+    quick.end().exits(18).says("has lost answers of this run").says("are recorded again");
     let ended = slow.end();
     assert!(matches!(ended.code, Some(0 | 3)), "{:?}: {}", ended.code, ended.stderr);
     assert_eq!(settle_accounts(&shared, 0), 0);
@@ -239,7 +241,7 @@ fn answers_that_could_not_be_recorded_are_recorded_by_the_next_start() {
         }
         let calls = shared.vendor.count();
         let ended = shared.run("in.csv", &["-o", "o.csv", "--limit", "1"]).exits(13);
-        ended.says("answers that an earlier start could not record are recorded now");
+        ended.says("answers that could not be recorded earlier are recorded now");
         assert_eq!(beside_the_key(&shared, ".late"), Vec::<PathBuf>::new());
         assert_eq!(shared.status()["doubts"], serde_json::json!([]), "{calls} calls");
         let ended = shared.run("in.csv", &["-o", "o.csv"]);
@@ -264,5 +266,5 @@ fn a_key_in_a_folder_that_cannot_be_written_is_enough() {
     }
     let ended = shared.run("in.csv", &["-o", "o.csv"]);
     assert!(matches!(ended.code, Some(0 | 3)), "{:?}: {}", ended.code, ended.stderr);
-    ended.says("a later start on this machine will not notice");
+    ended.says("this machine will not notice later");
 }

@@ -270,8 +270,8 @@ fn what_cannot_be_written_is_told_before_the_first_call() {
     place.write("in.csv", file());
     for name in ["out.xls", "out.XLSM", "out.ods", "out.xlsx.gz", "out.pdf", "out.json", "out"] {
         let said = run(&place, name, &[]).exits(11).stderr;
-        assert!(said.contains("cannot be written") || said.contains("has no ending"), "{said}");
-        assert!(said.contains("\n  hint: name it .xlsx"), "{said}");
+        assert!(said.contains("cannot write .") || said.contains("has no ending"), "{said}");
+        assert!(said.contains("\n  hint: End the name in .xlsx"), "{said}");
     }
     // The largest number of columns that a sheet can have, and one column more.
     for (columns, code) in [(16_384 - 12, 0), (16_384 - 11, 2)] {

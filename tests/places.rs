@@ -37,7 +37,7 @@ fn a_run_stops_at_once_where_its_ledger_is_moved_away() {
     fs::rename(place.path("disk"), place.path("elsewhere")).unwrap();
     let calls = vendor.count();
     let ended = run.end().exits(18);
-    for words in ["is gone from its place", "in danger", "bring its folder back"] {
+    for words in ["is gone from its place", "in danger", "Bring the folder back"] {
         assert!(ended.stderr.contains(words), "{words}: {}", ended.stderr);
     }
     // The margin covers calls that were in flight, and intents that were granted just before the
@@ -132,7 +132,7 @@ fn another_users_file_in_a_sticky_folder_is_told_before_the_first_call() {
     let arguments = run_arguments("in.csv", &vendor.base_url, &["-o", "shared/out.csv"]);
     let Some(command) = as_nobody(&place, &arguments) else { return };
     let ended = Running::start(command).end().exits(11);
-    assert!(ended.stderr.contains("another user's"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("belongs to another user"), "{}", ended.stderr);
     assert_eq!(vendor.end().len(), 0);
     assert_eq!(fs::read(place.path("shared/out.csv")).unwrap(), b"somebody's");
 }
@@ -248,7 +248,7 @@ fn a_file_of_a_secret_is_nobody_elses_to_write() {
     place.write("secret", "x\n");
     let vendor = Vendor::start(&place, &[]);
     for (mode, code, says) in [
-        (0o666, 11, "other users can write to it: chmod go-w"),
+        (0o666, 11, "other users can change it; protect it with chmod go-w"),
         (
             0o644,
             0,

@@ -275,7 +275,7 @@ fn a_page_needs_a_place_before_the_first_call() {
     run("nowhere/page.html").exits(11).says("the report cannot be written");
     run("in.csv").exits(2).says("the report in.csv would overwrite the input");
     run("out.csv").exits(2).says("would overwrite the output");
-    run("-").exits(2).says("`-` is no file");
+    run("-").exits(2).says("`-` is not a file");
     assert_eq!(vendor.count(), 0);
     run("page.html").exits(0);
     report(&place, &vendor, &["7"]).exits(10).says("the ledger has no run 7");

@@ -377,7 +377,10 @@ fn a_finished_run_of_a_name_makes_no_call_and_writes_what_is_missing() {
     place.ceknik(&["purge", "--older-than", "0s", "--base-url", &vendor.base_url]).exits(0);
     place.run("in.csv", &vendor.base_url, &again).exits(3).says("its output is there already");
     std::fs::remove_file(place.path("o.csv")).unwrap();
-    place.run("in.csv", &vendor.base_url, &again).exits(18).says("its answers were removed since");
+    place
+        .run("in.csv", &vendor.base_url, &again)
+        .exits(18)
+        .says("`ceknik purge` has removed its answers");
     assert!(!place.path("o.csv").exists());
 
     // Another name, another file and no name are other runs.

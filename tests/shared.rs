@@ -205,7 +205,7 @@ fn a_ledger_that_cannot_be_used_is_told_and_nothing_is_sent() {
             format!("postgres://me:hunter2@127.0.0.1:{port}/postgres"),
             vec![],
             2,
-            "has a password in it",
+            "contains a password",
         ),
         ("no ledger", there("ceknik", "empty"), vec![], 11, "ceknik ledger init"),
         ("another origin", here.clone(), elsewhere.to_vec(), 11, "belongs to"),
@@ -383,9 +383,9 @@ fn init_prints_what_it_does_and_does_it_once() {
     let id = "SELECT value FROM meta WHERE name = 'ledger_id'";
     assert_ne!(server.execute(&other, id), server.execute(schema, id));
     let alone = shared.place.ceknik(&["ledger", "init", "--ledger", "file.ledger"]);
-    alone.exits(2).says("a ledger in a file is made by `ceknik run`");
+    alone.exits(2).says("A ledger in a file is made by `ceknik run`");
     let other_origin = shared.ledger(&["ledger", "init", "--sandbox"]);
-    other_origin.exits(11).says("name another schema");
+    other_origin.exits(11).says("Name another schema");
 }
 
 /// Returns what `status` shows, apart from what only a shared ledger has.
@@ -488,13 +488,13 @@ fn upgraded_from(version: u32, down: &[&str]) {
     down.iter().for_each(|sql| drop(server.execute(shared.schema(), sql)));
     let refused = shared.run("in.csv", &["-o", "a.csv"]).exits(18);
     refused
-        .says(&format!("is of version {version}, this program knows 5"))
+        .says(&format!("has version {version}, and this ceknik knows version 5"))
         .says("ceknik ledger init");
     // A living worker of the version before is in the way.
     let lives =
         "UPDATE starts SET ended_at = NULL; UPDATE beats SET seen_at = now() + interval '1h'";
     server.execute(shared.schema(), lives);
-    shared.ledger(&["ledger", "init"]).exits(17).says("an upgrade needs it alone");
+    shared.ledger(&["ledger", "init"]).exits(17).says("an upgrade is possible only");
     server.execute(shared.schema(), "UPDATE beats SET seen_at = now() - interval '1h'");
     shared.ledger(&["ledger", "init"]).exits(0);
     shared.ledger(&["ledger", "init"]).exits(0);

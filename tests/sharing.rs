@@ -160,7 +160,7 @@ fn all_or_none_of_the_workers_have_a_budget() {
     let mut first = worker(&shared, "in.csv", "a.csv");
     shared.vendor.wait_for_more(5, &mut first);
     let flags = ["--once", "night", "--max-charges", "100", "-o", "b.csv"];
-    shared.run("in.csv", &flags).exits(17).says("either all or none of them have a limit");
+    shared.run("in.csv", &flags).exits(17).says("either all or none have --max-charges");
     assert!(matches!(first.end().code, Some(0 | 3)));
 }
 

@@ -222,7 +222,7 @@ fn an_output_folder_that_vanishes_costs_no_answer() {
     vendor.wait_for(50);
     fs::remove_dir_all(place.path("results")).unwrap();
     let ended = running.end().exits(18);
-    assert!(ended.stderr.contains("the answers are safe in the ledger"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("The answers are safe in the ledger"), "{}", ended.stderr);
     assert_eq!(vendor.calls().len(), 200);
     // A folder that does not exist is reported before anything is sent.
     place.run("in.csv", &vendor.base_url, &more).exits(11);

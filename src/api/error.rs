@@ -13,7 +13,7 @@ pub enum ApiError {
     #[error("the base URL cannot be used: {0}")]
     BaseUrl(String),
     /// The credential with this name contains characters that an HTTP header cannot carry.
-    #[error("{0} holds characters that an HTTP header cannot carry")]
+    #[error("{0} contains characters that an HTTP header cannot carry")]
     Secret(&'static str),
     /// The CA file cannot be used.
     #[error("the CA file {} cannot be used: {why}", mask_niks(path))]
@@ -24,9 +24,7 @@ pub enum ApiError {
         why: String,
     },
     /// The environment variable with this name does not contain a usable proxy address.
-    #[error(
-        "{0} names no proxy that can be used: it must be http://host:port or https://host:port"
-    )]
+    #[error("the proxy in {0} cannot be used: it must be http://host:port or https://host:port")]
     Proxy(&'static str),
     /// The HTTP client cannot be built, for the given reason.
     #[error("the HTTP client cannot be built: {0}")]

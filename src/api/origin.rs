@@ -55,18 +55,20 @@ impl BaseUrl {
             return refuse("it is not a URL such as https://host/path");
         };
         if !url.username().is_empty() || url.password().is_some() {
-            return refuse("it holds a user or password; give secrets by CEKNIK_API_ID/_SECRET");
+            return refuse(
+                "it contains a user or password; set secrets in CEKNIK_API_ID and CEKNIK_API_SECRET",
+            );
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return refuse("it holds a query or a fragment");
+            return refuse("it contains a query (?) or a fragment (#)");
         }
         match (url.scheme(), url.host()) {
-            (_, None) => refuse("it names no host"),
+            (_, None) => refuse("it has no host"),
             ("https", _) => Ok(Self(url)),
             ("http", Some(host)) if is_loopback(&host) => Ok(Self(url)),
-            ("http", _) => {
-                refuse("http:// would send the secret in clear; it is for loopback only, use https")
-            }
+            ("http", _) => refuse(
+                "http:// would send the secret unencrypted, and is for this machine only; use https://",
+            ),
             _ => refuse("it must begin with https://"),
         }
     }

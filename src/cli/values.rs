@@ -71,7 +71,7 @@ pub(crate) fn yes_or_no(text: &str) -> Result<bool, String> {
     match text.trim().to_lowercase().as_str() {
         "1" | "true" | "yes" | "y" | "on" | "ya" | "iya" => Ok(true),
         "0" | "false" | "no" | "n" | "off" | "tidak" | "tdk" | "bukan" => Ok(false),
-        _ => Err("it is neither yes (ya, true, 1) nor no (tidak, false, 0)".to_owned()),
+        _ => Err("give yes (ya, true, 1) or no (tidak, false, 0)".to_owned()),
     }
 }
 
@@ -118,7 +118,7 @@ pub(super) fn outcome(text: &str) -> Result<Outcome, String> {
     let known = Outcome::ALL.into_iter().find(|outcome| outcome.word() == text);
     known.ok_or_else(|| {
         let words: Vec<_> = Outcome::ALL.iter().map(|outcome| outcome.word()).collect();
-        format!("it is none of {}", words.join(", "))
+        format!("not one of {}", words.join(", "))
     })
 }
 
@@ -145,7 +145,7 @@ pub(super) fn rate(text: &str) -> Result<CallRate, String> {
         "unlimited" => Ok(CallRate::Unlimited),
         number => calls_per_second(number)
             .map(CallRate::PerSecond)
-            .map_err(|error| format!("{error}; or auto, or unlimited")),
+            .map_err(|error| format!("{error}; auto and unlimited are accepted too")),
     }
 }
 
@@ -154,12 +154,14 @@ pub(super) fn calls_per_second(text: &str) -> Result<f64, String> {
     // `1.000` may mean a thousand; `0.125` may not.
     let parts = text.split_once('.');
     if parts.is_some_and(|(whole, fraction)| fraction.len() == 3 && !matches!(whole, "" | "0")) {
-        return Err("this could be thousands: write them without a mark, as 1000".to_owned());
+        return Err(
+            "this could be thousands: write the number without a point, such as 1000".to_owned()
+        );
     }
     match text.parse::<f64>() {
         Ok(rate) if (LOWEST_RATE..=HIGHEST_RATE).contains(&rate) => Ok(rate),
         Ok(rate) if rate.is_finite() && rate > 0.0 => {
-            Err("a rate is from 0.00001 to 100000 calls per second".to_owned())
+            Err("a rate must be from 0.00001 to 100000 calls per second".to_owned())
         }
         _ => Err("not a number of calls per second such as 10 or 0.5".to_owned()),
     }
@@ -214,7 +216,7 @@ pub(super) fn outage(text: &str) -> Result<(Duration, Duration), String> {
     let (from, to) = (duration(from.trim())?, duration(to.trim())?);
     match from < to {
         true => Ok((from, to)),
-        false => Err("it ends before it begins".to_owned()),
+        false => Err("the outage ends before it begins".to_owned()),
     }
 }
 

@@ -20,10 +20,10 @@ pub fn backup(args: &BackupArgs, origins: &Origins) -> Result<ExitCode, Error> {
         Location::Shared(shared) => {
             return Err(Error::new(
                 ExitCode::Usage,
-                "a shared ledger is backed up by its server",
+                "ceknik cannot back up a shared ledger: its server does that",
                 format!(
-                    "back the database up as any other (pg_dump, or a base backup with its WAL), and this key file, \
-                     without which the backup is of no use: {}",
+                    "Back up the database as any other (pg_dump, or a base backup with its WAL). Back up this key file too, \
+                     because the backup is useless without it: {}",
                     mask_path(&shared.key)
                 ),
             ));
@@ -32,8 +32,8 @@ pub fn backup(args: &BackupArgs, origins: &Origins) -> Result<ExitCode, Error> {
     ledger::back_up(file, &args.file)?;
     let (name, copy) = (location.name(), mask_path(&args.file));
     let text = format!(
-        "{copy} is a copy of the ledger {name} as it was now, with {copy}.key and {copy}.witness\n\
-         keep the key as you keep a password; to use the copy: --ledger {copy}\n"
+        "{copy} is a copy of the ledger {name} as it is now, with {copy}.key and {copy}.witness\n\
+         Keep the key as you keep a password. To use the copy: --ledger {copy}\n"
     );
     super::print(text.as_bytes())
 }

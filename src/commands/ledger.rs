@@ -22,14 +22,14 @@ pub fn init(args: &InitArgs, origins: &Origins) -> Result<ExitCode, Error> {
     if args.print {
         return super::print(ledger::create_script(shared)?.as_bytes());
     }
-    let words = match ledger::create(shared)? {
-        Created::New => "made",
-        Created::WasThere => "is there already, and stays as it is:",
-        Created::Upgraded => "was made by an earlier version, and is upgraded now:",
+    let (act, why) = match ledger::create(shared)? {
+        Created::New => ("made", ""),
+        Created::WasThere => ("did not change", ", which exists already"),
+        Created::Upgraded => ("upgraded", ", which an earlier version made"),
     };
     let (name, key) = (location.name(), mask_path(&shared.key));
     let text = format!(
-        "{words} the ledger {name}\nits key is {key}: copy it to each machine that uses the ledger, and keep a backup\n"
+        "{act} the ledger {name}{why}\nIts key is {key}: copy it to each machine that uses the ledger, and keep a backup\n"
     );
     super::print(text.as_bytes())
 }
@@ -47,7 +47,7 @@ pub fn import(args: &ImportArgs, origins: &Origins) -> Result<ExitCode, Error> {
     let (runs, attempts) = (count(moved.runs, "run"), count(moved.attempts, "call"));
     let (file, name) = (mask_path(&args.file), location.name());
     let text = format!(
-        "{runs} and {attempts} taken over into {name}\nmove {file} away: what it records from now on would be bought twice\n"
+        "{runs} and {attempts} were copied to {name}\nMove {file} away: calls that it records from now on would be paid twice\n"
     );
     super::print(text.as_bytes())
 }
@@ -61,8 +61,8 @@ fn shared(location: &Location) -> Result<&SharedLocation, Error> {
         Location::Shared(shared) => Ok(shared),
         Location::File(_) => Err(Error::new(
             ExitCode::Usage,
-            "--ledger names no server",
-            "a ledger in a file is made by `ceknik run`; a shared one is postgres://USER@HOST/DATABASE",
+            "--ledger does not name a server",
+            "Name a shared ledger: --ledger postgres://USER@HOST/DATABASE. A ledger in a file is made by `ceknik run`",
         )),
     }
 }

@@ -51,9 +51,10 @@ pub fn purge(args: &PurgeArgs, origins: &Origins) -> Result<ExitCode, Error> {
 fn confirm(found: Purgeable, screen: &Screen) -> Result<(), Error> {
     let (interrupts, _signals) = Interrupts::listen(|| {}).map_err(internal)?;
     let question = format!(
-        "Remove {}? {} of them were charged, and a later run may buy them again. [y/N] ",
+        "Remove {}? {} of them {} charged, and a later run may pay for them again. [y/N] ",
         count(found.attempts, "stored answer"),
-        number(found.charged)
+        number(found.charged),
+        were(found.charged)
     );
     let answer = screen.ask(&question, &|| interrupts.count() > 0);
     // From here on a signal ends the process at once, as it does without a question: a removal is
@@ -63,8 +64,8 @@ fn confirm(found: Purgeable, screen: &Screen) -> Result<(), Error> {
         Some(line) if says_yes(&line) => Ok(()),
         Some(_) => Err(Error::new(
             ExitCode::Budget,
-            "you did not answer yes: nothing was removed",
-            "--dry-run only counts; --yes removes without asking",
+            "you did not answer yes, so nothing was removed",
+            "To count only, add --dry-run. To remove without a question, add --yes",
         )),
         None => Err(interrupted(PassError::Interrupted, &interrupts)),
     }
@@ -75,17 +76,17 @@ fn say_what_stays(purged: &Purged, location: &Location, screen: &Screen) {
     if !purged.wiped {
         let path = location.name();
         screen.say(&format!(
-            "warning: another program reads the ledger: what was removed still stands in {path} and its -wal\n  \
-             hint: let it end (a status, a plan, a backup), and purge again"
+            "warning: another program is reading the ledger, so {path} and its -wal still contain what was removed\n  \
+             hint: wait until that program ends (a status, a plan, a backup), and purge again"
         ));
     }
     if location.name().is_shared() {
         screen.say(
-            "note: the server's files keep their size, and the room is used again; backups, standbys and archived WAL \
-             keep what was removed here, until they expire",
+            "note: the server's files keep their size, and the server uses the room again. Backups, standbys and archived \
+             WAL still contain what was removed here, until they expire",
         );
     } else if purged.attempts > 0 && purged.wiped && purged.shrunk.is_none() {
-        screen.say("note: the ledger's file keeps its size, and the room is used again");
+        screen.say("note: the ledger's file keeps its size, and ceknik uses the room again");
     }
 }
 
@@ -95,11 +96,16 @@ fn dry_run_words(found: Purgeable) -> String {
         return format!("nothing to remove{}\n", kept_words(kept));
     }
     format!(
-        "would remove {}, of which {} charged{}\nnothing was removed (--dry-run)\n",
+        "would remove {}, of which {} {} charged{}\nnothing was removed (--dry-run)\n",
         count(attempts, "answer"),
-        if charged == 1 { "1 was".to_owned() } else { format!("{} were", number(charged)) },
+        number(charged),
+        were(charged),
         kept_words(kept)
     )
+}
+
+const fn were(answers: u64) -> &'static str {
+    if answers == 1 { "was" } else { "were" }
 }
 
 fn purged_words(purged: &Purged) -> String {
@@ -118,6 +124,9 @@ fn purged_words(purged: &Purged) -> String {
 fn kept_words(kept: u64) -> String {
     match kept {
         0 => String::new(),
-        kept => format!("; {} of that age kept: in doubt, or of an open run", number(kept)),
+        1 => "; 1 of that age is kept: it is in doubt, or of an open run".to_owned(),
+        kept => {
+            format!("; {} of that age are kept: they are in doubt, or of an open run", number(kept))
+        }
     }
 }

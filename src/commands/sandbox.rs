@@ -25,7 +25,7 @@ pub fn sandbox(args: &SandboxArgs, screen: &Screen) -> Result<ExitCode, Error> {
         // The address goes to standard output, so that a script can read the port.
         super::print(format!("http://{address}\n").as_bytes())?;
         screen.say(&format!(
-            "serving a stand-in of the vendor on http://{address} (statistics: /stats); Ctrl-C ends it"
+            "a stand-in for the vendor answers on http://{address} (statistics: /stats). Press Ctrl-C to end it"
         ));
         let stop = async {
             signals.recv().await;

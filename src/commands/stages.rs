@@ -93,7 +93,8 @@ fn read_sheet(
         match error.problem() {
             Problem::Sheet(SheetError::Several { first, .. }) => {
                 let command = command_with(&[Change::Set("--sheet", Some(first.to_string()))]);
-                let hint = format!("name one of them by its number or its name:\n    {command}");
+                let hint =
+                    format!("name one of these sheets by its number or its name:\n    {command}");
                 Error { hint: Some(hint), ..error.into() }
             }
             _ => error.into(),
@@ -305,8 +306,11 @@ pub(super) fn damage(surveyed: &Survey) -> Option<Error> {
     let first: &Finding = surveyed.stops().next()?;
     Some(Error::new(
         ExitCode::Input,
-        format!("the file looks damaged ({}); nothing was sent", first.code),
-        format!("{}; or go on all the same with --force", first.hint),
+        format!("the file looks damaged ({}), so nothing was sent", first.code),
+        format!(
+            "{}. To send the file anyway, run it with --force",
+            first.hint.trim_end_matches('.')
+        ),
     ))
 }
 

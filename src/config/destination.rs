@@ -78,7 +78,7 @@ impl WantedOutput {
             (Some(path), _) => WantedPlace::Named(path.clone(), form_of_output(path, dialect)?),
             (None, InputFrom::Stdin) => {
                 return Err(usage_error(
-                    "standard input needs an output: -o FILE, or -o -".to_owned(),
+                    "an input from standard input needs an output: -o FILE, or -o - for standard output".to_owned(),
                 ));
             }
             (None, InputFrom::File(path)) => {
@@ -86,10 +86,10 @@ impl WantedOutput {
             }
         };
         if args.summary.as_deref() == Some(Path::new("-")) {
-            return Err(flag_error("--summary", "`-` is no file: name one"));
+            return Err(flag_error("--summary", "`-` is not a file: give the name of a file"));
         }
         if args.report.as_deref() == Some(Path::new("-")) {
-            return Err(flag_error("--report", "`-` is no file: name one"));
+            return Err(flag_error("--report", "`-` is not a file: give the name of a file"));
         }
         let (summary, page) = (args.summary.clone(), args.report.clone());
         Ok(Self { place, dialect, summary, page, overwrite: args.overwrite })
@@ -228,7 +228,7 @@ impl Destination {
             surplus => Err(Error::new(
                 ExitCode::Usage,
                 format!(
-                    "a sheet has {} columns at most; the input's and ours are {surplus} too many",
+                    "a sheet can have {} columns; those of the input and of ceknik together are {surplus} too many",
                     Format::MOST_COLUMNS
                 ),
                 "write a CSV: -o FILE.csv",
@@ -266,8 +266,8 @@ impl Destination {
 fn overwrite_error(kind: Written, path: &Path, other: &str) -> Error {
     let what = format!("the {} {} would overwrite the {other}", kind.name(), mask_path(path));
     let hint = match kind {
-        Written::Page => "name another with --report FILE",
-        _ => "name another with -o FILE or --summary FILE",
+        Written::Page => "name another file with --report FILE",
+        _ => "name another file with -o FILE or --summary FILE",
     };
     Error::new(ExitCode::Usage, what, hint)
 }
@@ -280,12 +280,12 @@ pub fn form_of_output(path: &Path, dialect: Dialect) -> Result<Format, Error> {
     Format::of(path, dialect).map_err(|ending| {
         let what = match ending.as_str() {
             _ if path.as_os_str().as_encoded_bytes().ends_with(b"/") => " is a folder".to_owned(),
-            "" => " has no ending that says its form".to_owned(),
-            ending => format!(": .{ending} cannot be written"),
+            "" => " has no ending, so its form is not known".to_owned(),
+            ending => format!(": ceknik cannot write .{ending} files"),
         };
         Error::config(
             format!("the output {}{what}", mask_path(path)),
-            "name it .xlsx for a workbook, or .csv, .tsv or .txt (packed: .csv.gz); `-` is standard output",
+            "End the name in .xlsx for a workbook, or in .csv, .tsv or .txt (packed: .csv.gz). For standard output, give -",
         )
     })
 }

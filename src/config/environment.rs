@@ -86,7 +86,7 @@ fn unknown(name: &str, read: &[String]) -> String {
         || "unset it, or see the variables in `ceknik run --help`".to_owned(),
         |known| format!("did you mean {known}?"),
     );
-    format!("the environment sets {name:?}, which ceknik does not read: {meant}")
+    format!("the environment variable {name:?} is set, but ceknik does not know it: {meant}")
 }
 
 /// Returns the known name that is most similar to `name`; `None` if no name is similar enough.

@@ -58,7 +58,7 @@ pub(super) fn command(arguments: &[OsString]) -> Result<(clap::Command, FileLine
         return Ok((command, FileLines::default()));
     };
     let refuse = |message: String| {
-        let hint = "the keys are the long flags of `ceknik run --help` and `ceknik plan --help`, without the dashes";
+        let hint = "use the long flags of `ceknik run --help` and `ceknik plan --help` as keys, without the dashes";
         Error::config(format!("{}: {message}", mask_path(&path)), hint)
     };
     let line = |at| text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
@@ -76,13 +76,13 @@ pub(super) fn command(arguments: &[OsString]) -> Result<(clap::Command, FileLine
         let name = key.replace('_', "-").to_lowercase();
         if name.contains("api-id") || name.contains("api-secret") {
             let what = format!("{key}: secrets are never read from this file");
-            let hint = "set CEKNIK_API_ID and CEKNIK_API_SECRET, or …_FILE with a path";
+            let hint = "set the environment variables CEKNIK_API_ID and CEKNIK_API_SECRET, or CEKNIK_API_ID_FILE and CEKNIK_API_SECRET_FILE to the paths of files";
             return Err(Error::config(format!("{}: {place}{what}", mask_path(&path)), hint));
         }
         let Some(setting) = settings.iter().find(|known| known.get_long() == Some(&name)) else {
             return Err(refuse(place + &unknown(&key, &name, &settings)));
         };
-        let wanted = "a text, number or true/false is wanted";
+        let wanted = "the value must be a text, a number, true or false";
         let value =
             plain(value.get_ref()).ok_or_else(|| refuse(format!("{place}{key}: {wanted}")))?;
         check(setting, &value).map_err(|why| refuse(format!("{place}{key}: {value:?}: {why}")))?;
@@ -105,7 +105,10 @@ fn read(
     let path = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
     let what = format!("the configuration file {}", mask_path(&path));
     let unreadable = |error: io::Error| {
-        Error::config(format!("{what} cannot be read: {error}"), "name another with --config FILE")
+        Error::config(
+            format!("{what} cannot be read: {error}"),
+            "name another file with --config FILE",
+        )
     };
     let file = match open_without_waiting(&path) {
         Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -114,15 +117,15 @@ fn read(
     let link = path.symlink_metadata().map_err(unreadable)?;
     let found = file.metadata().map_err(unreadable)?;
     let distrusted = if link.is_symlink() && !is_mine(&link) {
-        Some("is another user's link")
+        Some("is a link of another user")
     } else if !is_mine(&found) {
         Some("belongs to another user")
     } else {
-        others_may_write(&found).then_some("can be written by other users")
+        others_may_write(&found).then_some("can be changed by other users")
     };
     if let Some(why) = distrusted.filter(|_| named.is_none()) {
-        let hint = "whoever can write to it decides where the secrets go: look at it, then make it yours alone (chown, \
-                    chmod go-w), or name it with --config FILE";
+        let hint = "Read the file first: whoever can change it decides where your secrets go. Then make it yours alone \
+                    (chown, chmod go-w), or name it with --config FILE";
         return Err(Error::config(format!("{what} {why}"), hint));
     }
     let text = read_bounded(&file, LARGEST).and_then(text).map_err(unreadable)?;
@@ -172,7 +175,9 @@ fn check(setting: &Arg, value: &str) -> Result<(), String> {
 /// Returns the reason for which clap refused a value.
 pub(super) fn reason(error: &clap::Error) -> String {
     match (error.get(ContextKind::ValidValue), std::error::Error::source(error)) {
-        (Some(ContextValue::Strings(known)), _) => format!("one of {} is wanted", known.join(", ")),
+        (Some(ContextValue::Strings(known)), _) => {
+            format!("it must be one of {}", known.join(", "))
+        }
         (_, Some(why)) => why.to_string(),
         (_, None) => "this value cannot be used".to_owned(),
     }

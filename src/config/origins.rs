@@ -82,7 +82,9 @@ impl Origins {
                     };
                     return Err(Error::new(
                         ExitCode::Usage,
-                        format!("{flag} and {sandbox}: the sandbox is asked at no other address"),
+                        format!(
+                            "{flag} cannot be used with {sandbox}: the sandbox has no other address"
+                        ),
                         "leave one of them out",
                     ));
                 }

@@ -41,10 +41,10 @@ impl Written {
 
     const fn hint(self, is_run: bool) -> &'static str {
         match self {
-            Self::Summary => "name another with --summary FILE",
-            Self::Page if is_run => "name another with --report FILE",
+            Self::Summary => "name another file with --summary FILE",
+            Self::Page if is_run => "name another file with --report FILE",
             Self::Page | Self::Output | Self::PartialOutput | Self::List => {
-                "name another with -o FILE"
+                "name another file with -o FILE"
             }
         }
     }
@@ -94,8 +94,8 @@ impl Written {
             return Err(Error::config(format!("the {name} cannot be written: {error}"), hint));
         }
         if !overwrite && !self.may_replace(path) {
-            let what = "is there already, and ceknik did not write it";
-            let hint = format!("{hint}, or write over it with --overwrite");
+            let what = "exists already, and ceknik did not write it";
+            let hint = format!("{hint}, or replace this one with --overwrite");
             return Err(Error::config(format!("the {name} {} {what}", mask_path(path)), hint));
         }
         Ok(())

@@ -55,12 +55,14 @@ pub(super) fn ledger_password() -> Result<Option<String>, Error> {
 fn secret(name: &str) -> Result<String, Error> {
     let file_name = format!("{name}_FILE");
     let hint = format!(
-        "{} Set {name}, or {file_name} to the path of a file that holds it",
+        "{} Set {name}, or set {file_name} to the path of a file that contains it",
         source_of(name)
     );
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let value = match (set(name), set(&file_name)) {
-        (Some(_), Some(_)) => Err(format!("both {name} and {file_name} are set")),
+        (Some(_), Some(_)) => {
+            Err(format!("both {name} and {file_name} are set, and only one is allowed"))
+        }
         (None, None) => Err(format!("{name} is not set")),
         (Some(value), None) => {
             value.into_string().map_err(|_| format!("{name} is not valid UTF-8"))
@@ -83,7 +85,7 @@ fn source_of(name: &str) -> &'static str {
     match name {
         "CEKNIK_LEDGER_PASSWORD" => "It is the password of the user in --ledger.",
         _ => {
-            "The two values are in the vendor's console, under the keys of your account; --sandbox needs none."
+            "You find both values in the vendor's console, under the keys of your account. The sandbox (--sandbox) needs none."
         }
     }
 }
@@ -99,11 +101,11 @@ fn read(path: &Path, variable: &str) -> io::Result<String> {
     }
     // A device is refused below, whatever its mode is.
     if found.is_file() && others_may_write(&found) {
-        return Err(io::Error::other("other users can write to it: chmod go-w"));
+        return Err(io::Error::other("other users can change it; protect it with chmod go-w"));
     }
     if found.is_file() && all_may_read(&found) {
         tracing::warn!(
-            "every user of this machine can read the file that {variable} names: chmod o-r"
+            "every user of this machine can read the file that {variable} names; protect it with chmod o-r"
         );
     }
     text(read_bounded(&file, LARGEST)?)
@@ -124,8 +126,8 @@ fn read_pipe(mut pipe: &File) -> io::Result<Vec<u8>> {
             Err(error) => return Err(error),
         }
         if bytes.len() as u64 > LARGEST {
-            return Err(io::Error::other("more comes from the pipe than a secret has"));
+            return Err(io::Error::other("the pipe sends more bytes than a secret can have"));
         }
     }
-    Err(io::Error::other("no whole secret came by the pipe within 5 seconds"))
+    Err(io::Error::other("the pipe did not send a complete secret within 5 seconds"))
 }

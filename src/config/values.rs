@@ -31,7 +31,10 @@ pub(super) fn timeout(timeout: Duration, is_loopback: bool) -> Result<Duration, 
         false => (Duration::from_secs(1), "1s"),
     };
     if timeout < least {
-        return Err(flag_error("--timeout", format!("too short for an answer: at least {words}")));
+        return Err(flag_error(
+            "--timeout",
+            format!("too short for an answer; give at least {words}"),
+        ));
     }
     Ok(timeout)
 }

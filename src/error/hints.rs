@@ -10,33 +10,38 @@ use crate::input::error::{PackedError, Problem, SheetError, Unsupported};
 use crate::ledger::LedgerError;
 use crate::rules::columns::ColumnError;
 
+/// Advice on an input without any row.
+const EXPORT_AGAIN: &str = "The export may have been interrupted. Export the file again";
+/// Advice on a text that may have been split into cells by a wrong separator.
+const WRONG_SEPARATOR: &str = "The separator may be wrong. Give the right one with --delimiter";
+
 /// Returns advice on a problem of the input, if there is any.
 pub(crate) fn of_input(problem: &Problem) -> Option<String> {
     let hint = match problem {
-        Problem::Missing => "check the path; - reads standard input",
-        Problem::NotAFile(_) => "name a file, or use - to read a stream from standard input",
+        Problem::Missing => "Check the path. To read standard input, give - as the file",
+        Problem::NotAFile(_) => "give a file, or give - to read a stream from standard input",
         Problem::Io(_, error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            "check the permissions"
+            "check the permissions of the file and of its folder"
         }
         Problem::Spool(..) => {
-            "make room for it; `plan` keeps it in the folder that TMPDIR names, `run` beside its output"
+            "Make room on the disk. `plan` writes this file to the folder in TMPDIR, `run` to the folder of its output"
         }
         Problem::Io(..) => return None,
-        Problem::Empty => "was the export interrupted?",
+        Problem::Empty => EXPORT_AGAIN,
         Problem::Unsupported(form) => of_unsupported(*form),
         Problem::Nul => {
-            "save the file as \"CSV UTF-8\"; if it is UTF-16 text, say so: --encoding utf-16le"
+            "Save the file as \"CSV UTF-8\". If it is UTF-16 text, add --encoding utf-16le"
         }
-        Problem::Packed(PackedError::Damaged) => "get the file again, and unpack it",
+        Problem::Packed(PackedError::Damaged) => "copy or download the file again",
         Problem::Packed(PackedError::Bomb) => {
-            "if it is one all the same, unpack it first: gunzip FILE"
+            "if it is a customer file, unpack it first: gunzip FILE"
         }
         Problem::Sheet(error) => of_sheet(error),
         Problem::NoSheets => "leave --sheet out (also CEKNIK_SHEET, and sheet in ceknik.toml)",
         Problem::TooLong(_) | Problem::OpenQuote => {
-            "look for a lone quotation mark (\") in this record and remove or double it"
+            "look for a quotation mark (\") in this row that is not closed, and remove it or double it"
         }
-        Problem::TooWide(_) => "is the separator right? Give it with --delimiter",
+        Problem::TooWide(_) => WRONG_SEPARATOR,
         Problem::Columns(error) => {
             let flags = typed_flags(error);
             let part = if flags.is_empty() { "" } else { ": " };
@@ -45,7 +50,7 @@ pub(crate) fn of_input(problem: &Problem) -> Option<String> {
         Problem::HeaderBelow(line) => {
             return Some(format!("remove the lines above line {line}"));
         }
-        Problem::Changed => "start again, and leave the file alone meanwhile",
+        Problem::Changed => "run the command again, and do not change the file while it runs",
     };
     Some(hint.to_owned())
 }
@@ -55,7 +60,7 @@ const fn of_unsupported(form: Unsupported) -> &'static str {
     match form {
         Unsupported::Zip => "unpack it, and give the file that is in it",
         Unsupported::Xls => {
-            "open it (with its password), and save it as an Excel workbook (.xlsx) without one, or as \"CSV UTF-8\""
+            "open it in Excel (with its password), and save it as an Excel workbook (.xlsx) without a password, or as \"CSV UTF-8\""
         }
         Unsupported::Xlsb | Unsupported::Ods => {
             "save it as an Excel workbook (.xlsx) or as \"CSV UTF-8\""
@@ -63,7 +68,7 @@ const fn of_unsupported(form: Unsupported) -> &'static str {
         Unsupported::Html => {
             "open it in a spreadsheet program, and save it as an Excel workbook (.xlsx)"
         }
-        Unsupported::Pdf => "get the table as a CSV file or an Excel workbook",
+        Unsupported::Pdf => "ask for the table as a CSV file or an Excel workbook",
         Unsupported::PackedTwice => "unpack it first: gunzip FILE",
     }
 }
@@ -74,10 +79,12 @@ const fn of_sheet(error: &SheetError) -> &'static str {
         SheetError::Damaged(_) | SheetError::NoWorksheet => {
             "open it in a spreadsheet program and save it again, as .xlsx or as \"CSV UTF-8\""
         }
-        SheetError::TooLarge(_) => "save the sheet alone as \"CSV UTF-8\", and give that file",
-        SheetError::Empty => "was the export interrupted?",
+        SheetError::TooLarge(_) => {
+            "save only the sheet with the customers as \"CSV UTF-8\", and give that file"
+        }
+        SheetError::Empty => EXPORT_AGAIN,
         SheetError::NoSuchSheet(..) | SheetError::Several { .. } => {
-            "name the sheet: --sheet NAME, or its number from 1"
+            "name the sheet: --sheet NAME, or its number (the first visible sheet is 1)"
         }
     }
 }
@@ -89,18 +96,18 @@ pub(crate) fn of_columns(error: &ColumnError) -> &'static str {
         ColumnError::NotFound { seen, .. } | ColumnError::Ambiguous { seen, .. }
             if seen.may_be_data() =>
         {
-            "choose a column by its letter, its number or its header; if the first row is a customer's, add --no-header"
+            "If the first row is a customer, add --no-header. Choose a column by its letter, its number or its header"
         }
         ColumnError::NotFound { .. }
         | ColumnError::NoSuchHeader { .. }
         | ColumnError::Ambiguous { .. } => {
             "choose a column by its letter, its number or its header"
         }
-        ColumnError::NoSuchIndex { .. } => "is the separator right? Give it with --delimiter",
-        ColumnError::NotNiks { .. } => "choose another column, or insist on this one",
+        ColumnError::NoSuchIndex { .. } => WRONG_SEPARATOR,
+        ColumnError::NotNiks { .. } => "choose another column, or confirm this one",
         ColumnError::SameColumn { .. } => "give --id-column and --name-column different columns",
         ColumnError::FirstRowIsData { .. } => {
-            "if the file has no headers, say so, and which columns to take"
+            "if the file has no header row, add --no-header and name both columns"
         }
     }
 }
@@ -118,68 +125,68 @@ pub(crate) fn typed_flags(error: &ColumnError) -> String {
 pub(crate) const fn of_ledger(error: &LedgerError) -> &'static str {
     match error {
         LedgerError::Storage { is_damaged: true, .. } => {
-            "bring the ledger back from its newest backup, with its .key and .witness; what that \
-             does not hold may have been charged, and would be bought again: ceknik will say so"
+            "Bring the ledger back from its newest backup, with its .key and .witness. Warning: calls \
+             that are not in the backup may have been charged, and you may pay for them again"
         }
         LedgerError::NoFolder => "name a ledger with --ledger FILE",
         LedgerError::UnderWay { .. } => {
-            "wait for it to end, or give --lock-wait 10m to wait here; a worker that was killed counts as \
-             living for up to 15 seconds"
+            "Wait until the other worker ends, or add --lock-wait 10m. A worker that was killed counts as \
+             running for up to 15 seconds"
         }
         LedgerError::NothingToJoin(_) => {
-            "begin the run on another machine, with the same flags and without --join; or wait longer: --lock-wait 10m"
+            "Begin the run on another machine, with the same flags and without --join. To wait for it, add --lock-wait 10m"
         }
-        LedgerError::Locked(..) => "wait for it to end, or give --lock-wait 10m to wait here",
+        LedgerError::Locked(..) => "wait until the other command ends, or add --lock-wait 10m",
         LedgerError::Origin { ledger, .. } if ledger.is_shared() => {
-            "each vendor address has a ledger of its own: name another schema in the address"
+            "Each vendor address needs its own ledger. Name another schema in the address of the ledger"
         }
         LedgerError::Origin { .. } => {
-            "each vendor address has a ledger of its own: leave --ledger out, or name another file"
+            "Each vendor address needs its own ledger. Leave --ledger out, or name another file"
         }
         LedgerError::Key { .. } => {
-            "bring the key file back from a backup; without it the stored answers cannot be told \
-             apart, and a new key would buy all of them again"
+            "Bring the key file back from a backup. Without it, ceknik cannot recognize the stored \
+             answers. With a new key, you would pay for all of them again"
         }
         LedgerError::Version { ledger, .. } if ledger.is_shared() => {
-            "an older ledger is upgraded by `ceknik ledger init` while no worker lives; a newer one \
-             needs a newer ceknik"
+            "Upgrade an older ledger with `ceknik ledger init` while no worker is running. A newer \
+             ledger needs a newer ceknik"
         }
         LedgerError::Version { .. } => {
-            "use the version of ceknik that wrote it, or name another file"
+            "use the version of ceknik that wrote this ledger, or name another file with --ledger"
         }
         LedgerError::Lost { ledger, .. } if ledger.is_shared() => {
-            "the database was set back, to a backup or to a standby that was behind: bring the newer state back. If \
-             there is none: move the .witness and .late files beside the key away, and know that calls whose facts \
-             are gone may have been charged, and are made again"
+            "The database was set back, to a backup or to a standby that was behind. Bring the newer state back. If \
+             there is none, move the .witness and .late files beside the key away to continue. Warning: the lost \
+             calls may have been charged already, and you will pay for them again"
         }
         LedgerError::Lost { .. } => {
-            "bring the ledger back from its newest backup, with its -wal, .key and .witness. If \
-             there is none: move the .witness away (to begin anew, the ledger and its .key too), \
-             and know that calls whose facts are gone may have been charged, and are made again"
+            "Bring the ledger back from its newest backup, with its -wal, .key and .witness. If you have \
+             no backup, move the .witness away to continue (for a new ledger, the ledger and its .key too). \
+             Warning: the lost calls may have been charged already, and you will pay for them again"
         }
         LedgerError::Moved(_) => {
-            "bring its folder back, with all files in it, before anything is run again: what it \
-             holds would be bought a second time"
+            "Bring the folder back, with all files in it, before you run anything again. Otherwise you \
+             pay a second time for the answers in it"
         }
         LedgerError::Missing(ledger) if ledger.is_shared() => {
-            "make it once with `ceknik ledger init` and the same --ledger; `run` makes none, because a mistyped \
-             database would buy everything again"
+            "Make the ledger once with `ceknik ledger init` and the same --ledger. `run` does not make it: with a \
+             mistyped database you would pay for everything again"
         }
         LedgerError::Unreachable { .. } => {
-            "look at the address, the network and the server; nothing that was recorded is lost"
+            "Check the address, the network and the server. Nothing that was recorded is lost"
         }
         LedgerError::Refused { .. } => {
-            "look at what the server says above; the password is CEKNIK_LEDGER_PASSWORD, a certificate authority of your \
-             own --ledger-ca-cert; docs/fleet.md has the rights that a run needs"
+            "Read the message of the server above. Set the password in CEKNIK_LEDGER_PASSWORD. Name your own certificate \
+             authority with --ledger-ca-cert. docs/fleet.md lists the rights that a run needs"
         }
         LedgerError::Missing(_) => {
-            "the first `ceknik run` makes it; name another with --ledger FILE"
+            "The first `ceknik run` makes the ledger. To use another one, add --ledger FILE"
         }
         LedgerError::File { .. } => {
-            "look at the file and its folder: what it is, whose, and the free space"
+            "check the file and its folder: the kind of the file, its owner, and the free space"
         }
         LedgerError::Storage { .. } | LedgerError::WriterGone => {
-            "look at the disk's free space and health; nothing that was recorded is lost"
+            "Check the free space and the health of the disk. Nothing that was recorded is lost"
         }
     }
 }

@@ -72,7 +72,7 @@ impl AtomicFile {
         let named = |error| with_path(path, &error);
         self.file.sync_all().map_err(named)?;
         if !trusted::is_named_by(&self.file, &self.temporary) {
-            let error = io::Error::other("the file that was written is gone, or another is there");
+            let error = io::Error::other("the new file is gone, or another file is in its place");
             return Err(with_path(&self.temporary, &error));
         }
         fs::rename(&self.temporary, path).map_err(named)?;

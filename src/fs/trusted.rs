@@ -94,7 +94,7 @@ pub fn read_bounded(file: &File, most: u64) -> io::Result<Vec<u8>> {
 /// # Errors
 /// An error that the bytes are not UTF-8.
 pub fn text(bytes: Vec<u8>) -> io::Result<String> {
-    String::from_utf8(bytes).map_err(|_| io::Error::other("it is no text (UTF-8)"))
+    String::from_utf8(bytes).map_err(|_| io::Error::other("it is not a text (UTF-8)"))
 }
 
 /// Checks whether a user trusts the files of `owner`. Root trusts the files of all users.
@@ -177,7 +177,9 @@ pub fn check_replaceable(path: &Path, folder: &Path) -> io::Result<()> {
     let folder = std::fs::metadata(folder)?;
     let owners = [found.uid(), folder.uid()];
     if is_kept(folder.mode(), owners, geteuid().as_raw()) {
-        return Err(io::Error::other("it is another user's, in a folder where each has their own"));
+        return Err(io::Error::other(
+            "it belongs to another user, and in this folder only its owner can replace it",
+        ));
     }
     if is_immutable(path) {
         return Err(io::Error::other("it is protected from changes (see lsattr)"));
@@ -214,7 +216,7 @@ fn open_with(path: &Path, options: &OpenOptions, flags: OFlags) -> io::Result<Fi
     let opened = options.clone().mode(0o600).custom_flags(flags.bits().cast_signed()).open(path);
     // The system's message, about too many levels of links, would be confusing.
     opened.map_err(|error| match path.is_symlink() {
-        true => io::Error::other("it is a link, which is not followed"),
+        true => io::Error::other("it is a link, and ceknik does not follow links here"),
         false => error,
     })
 }
@@ -292,7 +294,7 @@ mod tests {
         std::os::unix::fs::symlink(folder.path().join("a"), &link).unwrap();
         std::fs::write(folder.path().join("a"), "text").unwrap();
         let told = |path: &Path| read(path).unwrap_err().to_string();
-        assert_eq!(told(&link), "it is a link, which is not followed");
+        assert_eq!(told(&link), "it is a link, and ceknik does not follow links here");
         assert_eq!(told(folder.path()), "it is not a regular file");
         assert!(told(&folder.path().join("b")).contains("No such file"));
         assert_eq!(read(&folder.path().join("a")).unwrap(), "text");

@@ -63,7 +63,7 @@ impl fmt::Display for InputError {
         if let Some(InputPlace { line, record, byte, .. }) = self.place {
             match record {
                 0 => write!(f, ", line {line} (byte {byte})")?,
-                _ => write!(f, ", line {line} (record {record}, byte {byte})")?,
+                _ => write!(f, ", line {line} (row {record}, byte {byte})")?,
             }
         }
         write!(f, ": {}", self.problem)
@@ -84,10 +84,10 @@ pub enum Problem {
     #[error("this is {0}, not a regular file")]
     NotAFile(&'static str),
     /// The system returned an error. The text names the operation that failed.
-    #[error("can't {0}: {1}")]
+    #[error("cannot {0}: {1}")]
     Io(&'static str, io::Error),
     /// A temporary file of the input cannot be made or written. The text says for what.
-    #[error("can't {0}: {1}")]
+    #[error("cannot {0}: {1}")]
     Spool(&'static str, io::Error),
     /// The file has no record: no bytes, or only a BOM, a separator line or line ends.
     #[error("the file is empty")]
@@ -102,25 +102,25 @@ pub enum Problem {
     #[error("{0}")]
     Sheet(#[from] SheetError),
     /// The user named a sheet, and the input is no workbook.
-    #[error("a sheet is named, and this is no workbook: it has no sheets")]
+    #[error("a sheet is named, but this file is not a workbook and has no sheets")]
     NoSheets,
     /// The file has a NUL byte, which does not occur in text.
-    #[error("there is a NUL byte here: this is not plain text")]
+    #[error("there is a NUL byte here, so the file is not plain text")]
     Nul,
     /// A record is longer than this many bytes.
-    #[error("a record that starts here is longer than {0} bytes")]
+    #[error("the row that begins here is longer than {0} bytes")]
     TooLong(usize),
     /// A record has more than this many cells.
-    #[error("a record that starts here has more than {0} cells")]
+    #[error("the row that begins here has more than {0} cells")]
     TooWide(usize),
     /// The file ends inside a quoted cell.
-    #[error("a quote that is opened in this record is never closed")]
+    #[error("a quotation mark that is opened in this row is never closed")]
     OpenQuote,
     /// The NIK column and the name column cannot be chosen.
     #[error(transparent)]
     Columns(#[from] ColumnError),
     /// The headers seem to be below other rows, in this line.
-    #[error("the headers seem to stand in line {0}, below other rows")]
+    #[error("the headers seem to be in line {0}, below other rows")]
     HeaderBelow(u64),
     /// The header is no longer the one that the layout was read from.
     #[error("the file has changed since its columns were read")]
@@ -133,7 +133,7 @@ impl Problem {
     pub(super) fn repeated(&self) -> Self {
         match self {
             Self::Sheet(error) => Self::Sheet(error.clone()),
-            _ => Self::Sheet(SheetError::Damaged("a part of it can't be read")),
+            _ => Self::Sheet(SheetError::Damaged("a part of it cannot be read")),
         }
     }
 
@@ -184,7 +184,7 @@ pub enum PackedError {
     Damaged,
     /// The file unpacks to far more text than any customer file.
     #[error(
-        "the gzip file unpacks to more than {MOST_UNPACKED} times its size: this is no customer file"
+        "the gzip file unpacks to more than {MOST_UNPACKED} times its size: this is not a customer file"
     )]
     Bomb,
 }
@@ -193,23 +193,23 @@ pub enum PackedError {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SheetError {
     /// The workbook's file or one of its parts is broken. The text is the reason.
-    #[error("the workbook can't be read: {0}")]
+    #[error("the workbook cannot be read: {0}")]
     Damaged(&'static str),
     /// The workbook is larger than any customer file. The text says which bound was exceeded.
-    #[error("the workbook holds {0}: this is no customer file")]
+    #[error("the workbook has {0}: this is not a customer file")]
     TooLarge(&'static str),
     /// The workbook has no sheet with rows: only charts, macros, or sheets whose part is missing.
     #[error("the workbook has no sheet with rows that can be read")]
     NoWorksheet,
     /// No visible sheet has a filled cell.
-    #[error("the workbook has no sheet with cells")]
+    #[error("no sheet of the workbook has a filled cell")]
     Empty,
     /// The workbook does not have the sheet that the user named: that name, and a list of the
     /// visible sheets.
-    #[error("the workbook has no sheet {0:?}; it has {1}")]
+    #[error("the workbook has no sheet {0:?}; its sheets are {1}")]
     NoSuchSheet(String, String),
     /// More than one sheet fits, and the user has to choose.
-    #[error("more than one sheet could be meant: {list}")]
+    #[error("more than one sheet may have the customers: {list}")]
     Several {
         /// Number of the first sheet that fits, as `--sheet` accepts it: from 1, visible sheets
         /// only.
@@ -220,7 +220,7 @@ pub enum SheetError {
 }
 
 /// Reason in [`SheetError::Damaged`] for a ZIP file that is cut off or was changed in transit.
-pub(super) const BROKEN_ZIP: &str = "it is cut off, or changed on its way";
+pub(super) const BROKEN_ZIP: &str = "it is cut off, or was changed during the transfer";
 
 /// Makes the problem of a damaged workbook.
 pub(super) fn damaged(why: &'static str) -> Problem {

@@ -61,7 +61,7 @@ impl FromStr for Encoding {
         let known = Self::NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text.trim()));
         known.map(|(_, encoding)| *encoding).ok_or_else(|| {
             let names: Vec<_> = Self::NAMES.iter().map(|(name, _)| *name).collect();
-            format!("none of {}", names.join(", "))
+            format!("not one of {}", names.join(", "))
         })
     }
 }

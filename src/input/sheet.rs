@@ -128,13 +128,13 @@ pub(super) fn to_text(
 ) -> Result<(File, Sheet), Problem> {
     let spool = || {
         unnamed_file(folder)
-            .map_err(|error| Problem::Spool("make a file to keep its rows in", error))
+            .map_err(|error| Problem::Spool("make a temporary file for its rows", error))
     };
     let (text, typed) = (spool()?, spool()?);
     // A library may panic on a hostile file. `contained` catches the panic, and it becomes an
     // error.
     let mut sheet = catch_panic(|| read(workbook, options, Bounds::default(), &text, &typed))
-        .unwrap_or_else(|| Err(damaged("it is not built as it should be")))?;
+        .unwrap_or_else(|| Err(damaged("its structure is wrong")))?;
     sheet.typed = Some(Arc::new(typed));
     Ok((text, sheet))
 }
@@ -212,7 +212,7 @@ impl RowWriter<'_> {
     /// Writes a row as the line `index`, from 0. Rows that are missing before it become empty
     /// lines.
     fn write(&mut self, row: &SheetRow, index: u64) -> Result<(), Problem> {
-        let kept = |error| Problem::Spool("keep its rows in a file", error);
+        let kept = |error| Problem::Spool("write its rows to a temporary file", error);
         while self.lines < index {
             self.text.write_all(b"\n").map_err(kept)?;
             self.lines += 1;
@@ -228,7 +228,7 @@ impl RowWriter<'_> {
 
     fn finish(mut self) -> Result<(), Problem> {
         let flushed = self.text.flush().and_then(|()| self.typed.flush());
-        flushed.map_err(|error| Problem::Spool("keep its rows in a file", error))
+        flushed.map_err(|error| Problem::Spool("write its rows to a temporary file", error))
     }
 }
 

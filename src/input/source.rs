@@ -92,8 +92,8 @@ impl Source {
     /// or written.
     pub fn spool(mut stream: impl Read, folder: &Path) -> Result<Self, InputError> {
         let failed = |doing| move |error| InputError::new(STDIN, Problem::Spool(doing, error));
-        let mut file = unnamed_file(folder).map_err(failed("make a file to keep it in"))?;
-        io::copy(&mut stream, &mut file).map_err(failed("keep it in a file"))?;
+        let mut file = unnamed_file(folder).map_err(failed("make a temporary file for it"))?;
+        io::copy(&mut stream, &mut file).map_err(failed("copy it to a temporary file"))?;
         let place = Location::Spool(Arc::new(file));
         Ok(Self { label: STDIN.to_owned(), path: None, place, hashed: None, sheet: None })
     }
@@ -262,7 +262,7 @@ mod tests {
         assert!(error.to_string().ends_with("/******.csv: no such file"), "{error}");
         let error = Source::file(Path::new("/dev/null")).unwrap_err();
         assert!(error.to_string().contains("a device"), "{error}");
-        assert!(hints::of_input(error.problem()).unwrap().contains("use -"));
+        assert!(hints::of_input(error.problem()).unwrap().contains("give -"));
         let socket = folder.path().join("s");
         let _bound = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         assert!(Source::file(&socket).unwrap_err().to_string().contains("a socket"));
@@ -297,7 +297,7 @@ mod tests {
         }
         let folder = tempfile::tempdir().unwrap();
         let error = Source::spool(Broken, folder.path()).unwrap_err();
-        assert_eq!(error.to_string(), "standard input: can't keep it in a file: gone");
+        assert_eq!(error.to_string(), "standard input: cannot copy it to a temporary file: gone");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

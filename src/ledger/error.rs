@@ -53,7 +53,7 @@ pub enum LedgerError {
     #[error("no folder for the ledger is known: neither XDG_STATE_HOME nor HOME is set")]
     NoFolder,
     /// Another process holds the lock of the ledger.
-    #[error("another command holds the ledger {0}{by}", by = by_whom(*.1))]
+    #[error("another command is using the ledger {0}{by}", by = by_whom(*.1))]
     Locked(LedgerName, Option<Holder>),
     /// Another worker of a shared ledger is in the way.
     #[error("the ledger {ledger} {what}")]
@@ -101,15 +101,15 @@ pub enum LedgerError {
     },
     /// The path no longer names the ledger file that was opened: the file was moved or removed.
     #[error(
-        "the ledger {0} is gone from its place: its folder was moved or removed while ceknik wrote to it, and the record \
-         of what was bought is in danger"
+        "the ledger {0} is gone from its place: its folder was moved or removed while ceknik wrote to it, so the record \
+         of what you paid for is in danger"
     )]
     Moved(LedgerName),
     /// There is no ledger at this path.
     #[error("there is no ledger at {0}")]
     Missing(LedgerName),
     /// The ledger has no open run that a worker could join.
-    #[error("the ledger {0} has no open run of this file, read in this way")]
+    #[error("the ledger {0} has no open run of this file with the same columns and settings")]
     NothingToJoin(LedgerName),
     /// A file or folder of the ledger cannot be used, or belongs to another user; or the writer's
     /// thread cannot be started.
@@ -149,7 +149,7 @@ pub enum LedgerError {
         what: String,
     },
     /// The writer ended early, and took the ledger with it.
-    #[error("the ledger's writer ended early")]
+    #[error("the part of ceknik that writes the ledger ended early")]
     WriterGone,
 }
 

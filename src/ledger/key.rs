@@ -71,7 +71,7 @@ pub(super) fn create(path: &Path) -> Result<[u8; KEY_BYTES], LedgerError> {
     let mut key = [0; KEY_BYTES];
     getrandom::fill(&mut key).map_err(|error| LedgerError::Key {
         path: path.to_owned(),
-        what: format!("cannot be made, the system gave no randomness: {error}"),
+        what: format!("cannot be made, because the system gave no random bytes: {error}"),
     })?;
     let text = file_text(&key);
     if let Err(source) = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()) {

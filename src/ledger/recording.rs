@@ -221,13 +221,15 @@ async fn recall_granted<P: Port>(
 
 /// Returns the error for a ledger that holds fewer batches of a start than it confirmed.
 pub(crate) fn lost_batches(ledger: LedgerName, confirmed: u64, holds: u64) -> LedgerError {
-    let what = format!("has lost batches: it confirmed {confirmed}, and holds {holds}");
+    let what = format!(
+        "has lost answers of this run: it had confirmed {confirmed} batches, and now has {holds}"
+    );
     LedgerError::Lost { ledger, what }
 }
 
 /// Returns the error for a transaction that is given up because of others, again and again.
 fn others_in_the_way(ledger: LedgerName) -> LedgerError {
-    let why = "other transactions are always in the way".to_owned();
+    let why = "other transactions block this one again and again".to_owned();
     LedgerError::Unreachable { ledger, why }
 }
 

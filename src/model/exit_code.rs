@@ -72,22 +72,22 @@ impl ExitCode {
     /// The meaning in a few words, for the help.
     pub const fn meaning(self) -> &'static str {
         match self {
-            Self::Complete => "every row has a verdict",
-            Self::Internal => "internal error",
-            Self::Usage => "usage",
-            Self::SomeWithoutVerdict => "some rows have no result",
-            Self::Input => "input unusable",
-            Self::Config => "configuration or secrets",
-            Self::Account => "account or address refused",
-            Self::Budget => "budget used up, or a question not answered with yes",
-            Self::Quota => "out of quota",
-            Self::Deadline => "deadline",
+            Self::Complete => "every row has a result",
+            Self::Internal => "internal error: a defect of ceknik",
+            Self::Usage => "the command line or a setting cannot be used",
+            Self::SomeWithoutVerdict => "finished, but some rows have no result",
+            Self::Input => "the input cannot be used, or looks damaged",
+            Self::Config => "a setting, a secret or an output file cannot be used",
+            Self::Account => "the account or the address was refused",
+            Self::Budget => "the budget is used up, or a question was not answered with yes",
+            Self::Quota => "the quota of the account is used up",
+            Self::Deadline => "the deadline has passed",
             Self::Source => {
-                "source down, throttled, refusals or lost answers in a row, or too many mismatches"
+                "the vendor is down or refuses calls, answers are lost, or there are too many mismatches"
             }
-            Self::LedgerBusy => "another run holds the ledger",
-            Self::Storage => "storage failed",
-            Self::HungUp => "the terminal is gone (SIGHUP)",
+            Self::LedgerBusy => "another command is using the ledger",
+            Self::Storage => "the disk or the ledger failed",
+            Self::HungUp => "the terminal was closed (SIGHUP)",
             Self::Interrupted => "interrupted (Ctrl-C)",
             Self::Terminated => "terminated (SIGTERM)",
         }

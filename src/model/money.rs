@@ -93,16 +93,18 @@ impl Currency {
         }
         // To most users here `1.500` is fifteen hundred. This parser would read one and a half.
         if fraction.len() == 3 {
-            return Err(format!("{text:?} could be thousands: write them without a mark, as 1500"));
+            return Err(format!(
+                "{text:?} could be thousands: write the amount without a point, such as 1500"
+            ));
         }
         let decimals = self.decimals as usize;
         let fraction = fraction.trim_end_matches('0');
         if fraction.len() > decimals {
-            return Err(format!("{} has {decimals} decimals, {text:?} has more", self.code));
+            return Err(format!("{text:?} has too many decimals: {} has {decimals}", self.code));
         }
         format!("{whole}{fraction:0<decimals$}")
             .parse()
-            .map_err(|_| format!("{text:?} is too large an amount"))
+            .map_err(|_| format!("the amount {text:?} is too large"))
     }
 
     /// Returns an amount without the code or the sign of the currency in front of it.

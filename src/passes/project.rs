@@ -208,7 +208,7 @@ impl Totals {
             return Ok(());
         }
         Err(PassError::Inconsistent(format!(
-            "its rows show {} charged and {} possible, the ledger {confirmed} and {possible}",
+            "the rows have {} charged and {} possible calls, the ledger has {confirmed} and {possible}",
             self.charged, self.possible
         )))
     }

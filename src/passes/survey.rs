@@ -153,7 +153,7 @@ fn make_keys(
 
 /// Makes the error for a thread that panicked.
 fn ended_early() -> PassError {
-    PassError::Broken("a part of the survey")
+    PassError::Broken("the check of the file")
 }
 
 /// Collects the facts about the file as a whole, on which findings depend.

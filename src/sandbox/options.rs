@@ -56,7 +56,7 @@ impl SandboxOptions {
             return Err(format!("the rate must be above 0, not {rate}"));
         }
         if !(0.0..=1.0).contains(&self.chaos) {
-            return Err(format!("chaos is a share from 0 to 1, not {}", self.chaos));
+            return Err(format!("chaos must be a share from 0 to 1, not {}", self.chaos));
         }
         Ok(())
     }

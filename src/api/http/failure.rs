@@ -61,7 +61,7 @@ impl Clients {
         let cause = match status {
             Some(407) => "the proxy needs a user name and password, or those given are wrong (407)"
                 .to_owned(),
-            Some(200..300) | None => "the proxy opened no connection".to_owned(),
+            Some(200..300) | None => "the proxy did not open a connection".to_owned(),
             Some(status) => format!("the proxy refuses the connection ({status})"),
         };
         Fault::NotSent(why, cause)
@@ -76,7 +76,7 @@ fn cause(error: &ClientError) -> (NotSent, String) {
     let text = if error.is_dns() {
         "the server's address could not be looked up (DNS)"
     } else if error.is_timeout() {
-        "no connection in time"
+        "no connection was made in time"
     } else {
         return (NotSent::Connect, find::<io::Error>(error).map_or_else(unclear, io_cause));
     };
@@ -94,8 +94,8 @@ fn io_cause(error: &io::Error) -> String {
     };
     let text = match error.kind() {
         ConnectionRefused => "the connection was refused",
-        TimedOut => "no connection in time",
-        HostUnreachable | NetworkUnreachable => "there is no way to its address",
+        TimedOut => "no connection was made in time",
+        HostUnreachable | NetworkUnreachable => "there is no route to its address",
         NetworkDown => "this machine's network is down",
         PermissionDenied => "this machine forbids the connection",
         ConnectionReset | ConnectionAborted | UnexpectedEof => {
@@ -114,15 +114,20 @@ fn io_cause(error: &io::Error) -> String {
 fn tls_cause(error: &TlsError) -> (NotSent, String) {
     let (why, text) = match error {
         TlsError::InvalidCertificate(fault) => (NotSent::Certificate, certificate_fault(fault)),
-        TlsError::NoCertificatesPresented => (NotSent::Certificate, "there is none"),
+        TlsError::NoCertificatesPresented => (NotSent::Certificate, "the server sent none"),
         TlsError::InvalidMessage(_) => {
             return (NotSent::NoTls, "this address does not use TLS (https)".to_owned());
         }
         TlsError::PeerIncompatible(_)
         | TlsError::AlertReceived(
             AlertDescription::HandshakeFailure | AlertDescription::ProtocolVersion,
-        ) => return (NotSent::Connect, "no TLS version or cipher in common".to_owned()),
-        _ => return (NotSent::Connect, "its TLS failed".to_owned()),
+        ) => {
+            return (
+                NotSent::Connect,
+                "both sides have no TLS version or cipher in common".to_owned(),
+            );
+        }
+        _ => return (NotSent::Connect, "the TLS connection failed".to_owned()),
     };
     (why, format!("the certificate was refused: {text}"))
 }
@@ -131,7 +136,7 @@ fn certificate_fault(fault: &CertificateError) -> &'static str {
     match fault {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired",
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "it is not valid yet; is this machine's clock right?"
+            "it is not valid yet; check the clock of this machine"
         }
         CertificateError::Revoked => "it was revoked",
         CertificateError::UnknownIssuer => {
@@ -142,7 +147,7 @@ fn certificate_fault(fault: &CertificateError) -> &'static str {
         }
         CertificateError::BadSignature => "its signature is wrong",
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-            "it is not one for servers"
+            "it is not a certificate for servers"
         }
         _ => "it cannot be checked",
     }

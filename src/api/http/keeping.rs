@@ -87,8 +87,8 @@ impl KeepAlivePolicy {
         if ends.len() >= MOST_ENDS {
             *self = Self::Off { until: now + PAUSE };
             tracing::warn!(
-                "the server closes connections after its answers without saying so: a gateway may answer calls twice; \
-                 for an hour each call gets a connection of its own"
+                "the server closes connections after its answers without saying so, and a gateway may answer calls twice: \
+                 for an hour, each call uses its own connection"
             );
         }
     }

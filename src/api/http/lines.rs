@@ -209,7 +209,7 @@ impl Lines {
         let is_new = self.state().recent.remember_if_new(id);
         if !is_new {
             tracing::warn!(
-                "an answer has the request id of an earlier one, so it is not its call's: the connection is closed"
+                "an answer has the request id of an earlier answer, so it belongs to another call: the connection is closed"
             );
         }
         is_new

@@ -153,10 +153,14 @@ fn says_what_is_wrong_and_what_to_do() {
         ),
         (
             b"nik,nama\n1,\"x\n",
-            "in, line 2 (record 1, byte 9): a quote that is opened",
+            "in, line 2 (row 1, byte 9): a quotation mark that is opened",
             "quotation mark",
         ),
-        (b"nik,nama\n1,BUDI\n", "in: column A is headed like a NIK, but 0 of 1", "--id-column A"),
+        (
+            b"nik,nama\n1,BUDI\n",
+            "in: the header of column A says NIK, but only 0 of 1",
+            "--id-column A",
+        ),
         (
             b"3275014101900001,BUDI\n",
             "in: the first row looks like data",
@@ -164,7 +168,7 @@ fn says_what_is_wrong_and_what_to_do() {
         ),
         (
             b"x,y\n1,2\n",
-            "in: the NIK column can't be told: no header and no cells say it. The columns are:\n    A   \"x\"",
+            "in: ceknik could not find the NIK column by its header or its cells. The columns are:\n    A   \"x\"",
             "--id-column",
         ),
         (
@@ -185,10 +189,10 @@ fn says_what_is_wrong_and_what_to_do() {
 fn says_what_is_wrong_with_the_flags() {
     let no_header = ReadOptions { no_header: true, ..ReadOptions::default() };
     let (said, advice) = refused(b"3275014101900001,BUDI,ANI\n", &no_header);
-    assert!(said.starts_with("in: columns B, C fit equally well as the name"), "{said}");
+    assert!(said.starts_with("in: each of the columns B, C could be the name column"), "{said}");
     assert_eq!(advice, "choose a column by its letter, its number or its header: --name-column B");
     let (said, _) = refused(b"nik,nama,nik\n1,BUDI,2\n", &columns("nik", "nama"));
-    assert!(said.starts_with("in: columns A, C fit equally well as the NIK"), "{said}");
+    assert!(said.starts_with("in: each of the columns A, C could be the NIK column"), "{said}");
 }
 
 #[test]

@@ -113,7 +113,7 @@ fn a_quote_left_open_is_an_error() {
     let error = take(b"a,b\n\nc,\"d\ne,f\n", 64).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "a.csv, line 3 (record 2, byte 5): a quote that is opened in this record is never closed"
+        "a.csv, line 3 (row 2, byte 5): a quotation mark that is opened in this row is never closed"
     );
 }
 
@@ -213,7 +213,7 @@ fn a_failing_read_is_an_error() {
     }
     let mut records = Records::new(Failing(0), options(b',', 16)).unwrap();
     assert!(records.next_record().unwrap().is_some());
-    assert_eq!(records.next_record().unwrap_err().to_string(), "a.csv: can't read it: disk gone");
+    assert_eq!(records.next_record().unwrap_err().to_string(), "a.csv: cannot read it: disk gone");
 }
 
 /// Reads text with correct quotes. The function is so simple that it is easily seen to be correct.

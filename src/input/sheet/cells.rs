@@ -180,7 +180,7 @@ impl<'a> Rows<'a> {
             };
             let row = read_row(&mut xml, row, &self.lists)?;
             if row.index >= MOST_ROWS || row.cells.len() > MOST_COLUMNS {
-                return Err(damaged("a cell stands outside of any sheet"));
+                return Err(damaged("a cell is outside of every sheet"));
             }
             if row.index < self.next && !row.cells.is_empty() {
                 return Err(damaged("its rows are out of order"));
@@ -235,14 +235,14 @@ fn read_row(
         next = column + 1;
         let cell = if is_whole { SheetCell::default() } else { draft.read(xml, lists)? };
         if column >= MOST_COLUMNS {
-            return Err(damaged("a cell stands outside of any sheet"));
+            return Err(damaged("a cell is outside of every sheet"));
         }
         if cell.text.len() > LONGEST_CELL {
-            return Err(too_large("a cell longer than a spreadsheet's longest"));
+            return Err(too_large("a cell that is longer than a spreadsheet allows"));
         }
         bytes += cell.text.len();
         if bytes > LONGEST_ROW {
-            return Err(too_large("a row longer than any customer's"));
+            return Err(too_large("a row that is longer than any customer's row"));
         }
         if !cell.is_empty() {
             row.put(column, cell);

@@ -40,7 +40,7 @@ impl Package {
         let file = BufReader::with_capacity(64 * 1024, file);
         let archive = ZipArchive::new(file).map_err(|_| damaged(BROKEN_ZIP))?;
         if archive.len() > MOST_PARTS {
-            return Err(too_large("a hundred thousand parts"));
+            return Err(too_large("more than a hundred thousand parts"));
         }
         let names = archive.file_names().enumerate();
         let parts = names.filter_map(|(at, name)| Some((plain(name.ok()?.as_ref()), at))).collect();

@@ -117,10 +117,14 @@ fn the_sheet_with_the_columns_is_taken() {
         // A sheet with a header and no rows is read only if no other sheet fits better.
         (&[TEMPLATE, DATA], &none, "Nasabah: Template"),
         (&[TEMPLATE], &none, "Template:"),
-        (&[DATA, MORE], &none, "more than one sheet could be meant: 1 \"Nasabah\", 2 \"2024\""),
-        (&[DATA], &asking("x"), "the workbook has no sheet \"x\"; it has 1 \"Nasabah\""),
-        (&[DATA], &asking("7"), "the workbook has no sheet \"7\"; it has 1 \"Nasabah\""),
-        (&[EMPTY], &none, "the workbook has no sheet with cells"),
+        (
+            &[DATA, MORE],
+            &none,
+            "more than one sheet may have the customers: 1 \"Nasabah\", 2 \"2024\"",
+        ),
+        (&[DATA], &asking("x"), "the workbook has no sheet \"x\"; its sheets are 1 \"Nasabah\""),
+        (&[DATA], &asking("7"), "the workbook has no sheet \"7\"; its sheets are 1 \"Nasabah\""),
+        (&[EMPTY], &none, "no sheet of the workbook has a filled cell"),
     ] {
         assert_eq!(taken(sheets, options), expected, "{sheets:?}");
     }
@@ -141,7 +145,7 @@ fn sheets_of_our_results_are_chosen_first() {
         // Results with their columns in another order are another table.
         (
             &[RESULTS, OTHER_RESULTS],
-            "more than one sheet could be meant: 1 \"Results\", 2 \"Results 3\"",
+            "more than one sheet may have the customers: 1 \"Results\", 2 \"Results 3\"",
         ),
     ] {
         assert_eq!(taken(sheets, &ReadOptions::default()), expected, "{sheets:?}");
@@ -393,7 +397,7 @@ fn what_is_no_workbook_is_told_apart() {
         let error = refused(&zip_of(parts));
         assert!(error.contains(said), "{error}");
     }
-    assert!(refused(b"PK\x03\x04 and no more").contains("can't be read"));
+    assert!(refused(b"PK\x03\x04 and no more").contains("cannot be read"));
 }
 
 mod hostile;

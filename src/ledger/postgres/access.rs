@@ -87,8 +87,12 @@ impl Access {
         let first = self.latest_host.load(Ordering::Relaxed);
         let mut failure = None;
         for (at, host) in self.hosts.iter().enumerate().cycle().skip(first).take(number) {
-            let silent =
-                || unreachable_server(&self.name, "it accepts, and says nothing".to_owned());
+            let silent = || {
+                unreachable_server(
+                    &self.name,
+                    "it accepts the connection, but does not answer".to_owned(),
+                )
+            };
             match timeout(longest, self.open(host)).await.unwrap_or_else(|_| Err(silent())) {
                 Ok(client) => {
                     self.latest_host.store(at, Ordering::Relaxed);
@@ -124,8 +128,8 @@ impl Access {
         let waits: bool = row.map_err(|error| failed(&self.name, "read", &error))?.get(0);
         if self.hosts.len() > 1 && !waits {
             tracing::warn!(
-                "the server of the ledger waits for no synchronous standby (synchronous_standby_names is empty): a \
-                 failover may forget what was paid for"
+                "the server of the ledger does not wait for a synchronous standby (synchronous_standby_names is empty): \
+                 after a failover, calls that you paid for may be lost from the ledger"
             );
         }
         Ok(())
@@ -163,19 +167,19 @@ impl Access {
             (row.get(0), row.get(1), row.get(2));
         if version < OLDEST_SERVER {
             return refuse(format!(
-                "is PostgreSQL {}, and 14 is the oldest that is used",
+                "is PostgreSQL {}, and ceknik needs 14 or newer",
                 version / 10_000
             ));
         }
         if !row.get::<_, bool>(3) {
             return refuse(
-                "has a database that is not encoded in UTF-8, which every text of a vendor needs"
+                "has a database that is not encoded in UTF-8, and the vendor's texts need that"
                     .to_owned(),
             );
         }
         if self.writes && !is_durable {
             return refuse(
-                "has fsync or full_page_writes switched off: what was paid for could be lost"
+                "has fsync or full_page_writes switched off: the record of paid calls could be lost"
                     .to_owned(),
             );
         }

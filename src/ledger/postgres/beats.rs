@@ -210,7 +210,7 @@ impl Heart {
             Some(client) => client,
             None => self.access.connect_for_beats().await?,
         };
-        let why = "it does not answer a sign of life".to_owned();
+        let why = "it does not answer in time".to_owned();
         let silent = unreachable_server(&self.access.name, why);
         let told = timeout(self.me.lease / 2, self.beat_once(&client)).await;
         let told = told.unwrap_or(Err(silent));

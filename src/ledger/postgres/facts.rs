@@ -257,7 +257,7 @@ impl Session {
         while let Some(row) = rows.try_next().await.map_err(&failed)? {
             let row = read(&row).ok_or_else(|| LedgerError::Version {
                 ledger: self.access.name.clone(),
-                what: "holds facts of a later version, or damaged ones".to_owned(),
+                what: "has data of a later version, or damaged data".to_owned(),
             })?;
             chunk.push(row);
             if chunk.len() == CHUNK && give.send(std::mem::take(&mut chunk)).await.is_err() {

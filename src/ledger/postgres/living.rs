@@ -47,8 +47,8 @@ impl Session {
         opening: &StartRequest,
     ) -> Result<(), LedgerError> {
         let which = format!("s.run = {} AND s.rules <> '{}'", run.0, opening.rules);
-        let why = "its workers have other flags: either all or none of them have a limit of charges \
-            or of cost, and --in-doubt, --retry-refused and --max-attempts are the same";
+        let why = "its workers have other flags: all of them need the same --in-doubt, --retry-refused and \
+            --max-attempts, and either all or none have --max-charges or --max-cost";
         self.clear_the_way(&which, |_| why, opening.at).await
     }
 
@@ -58,13 +58,14 @@ impl Session {
         run: RunId,
         now: WallMs,
     ) -> Result<(), LedgerError> {
-        let why = "the file has changed, and its new version would take the run over";
+        let why = "the file has changed since: the new version would take over that run";
         self.clear_the_way(&format!("s.run = {}", run.0), |_| why, now).await
     }
 
     /// Checks that no worker lives on the whole ledger, and ends all silent starts.
     pub(super) async fn check_nobody_works(&mut self, now: WallMs) -> Result<(), LedgerError> {
-        self.clear_the_way("true", |_| "a purge needs the ledger alone", now).await
+        self.clear_the_way("true", |_| "a purge is possible only while no run is under way", now)
+            .await
     }
 
     /// Checks that no worker has beaten lately, on tables of any version.
@@ -74,7 +75,8 @@ impl Session {
         );
         let row = self.client.query_one(&lives, &[]).await.map_err(self.read_failed())?;
         if row.get(0) {
-            let what = "is in use, and an upgrade needs it alone".to_owned();
+            let what =
+                "is in use, and an upgrade is possible only while no run is under way".to_owned();
             let ledger = self.access.name.clone();
             return Err(LedgerError::UnderWay { ledger, what, may_be_dead: None });
         }

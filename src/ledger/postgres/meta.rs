@@ -114,10 +114,11 @@ pub(super) async fn check_version(client: &Client, ledger: &LedgerName) -> Resul
     let refuse = |what: String| Err(LedgerError::Version { ledger: ledger.clone(), what });
     match get(client, ledger, "schema").await? {
         None => refuse(
-            "is of another program: its schema has a table `meta` without a version".to_owned(),
+            "belongs to another program: its schema has a table `meta` without a version"
+                .to_owned(),
         ),
         Some(version) if version != SCHEMA_VERSION.to_string() => {
-            refuse(format!("is of version {version}, this program knows {SCHEMA_VERSION}"))
+            refuse(format!("has version {version}, and this ceknik knows version {SCHEMA_VERSION}"))
         }
         Some(_) => Ok(()),
     }
@@ -151,7 +152,7 @@ pub(super) async fn check_stamps(
     }
     let cleaning = get(client, ledger, "cleaning").await?;
     if cleaning.as_deref() != Some(&CLEANING_VERSION.to_string()) {
-        let what = "was made under other rules of cleaning NIKs and names".to_owned();
+        let what = "was made with other rules for cleaning NIKs and names".to_owned();
         return Err(LedgerError::Version { ledger: ledger.clone(), what });
     }
     Ok(())

@@ -29,7 +29,7 @@ impl OwnStart {
         let witness = witness.unwrap_or_else(|error| {
             tracing::warn!(
                 %error,
-                "nothing is kept beside the key of the ledger: a later start on this machine will not notice \
+                "ceknik cannot write a witness beside the key of the ledger: this machine will not notice later \
                  if the database is set back to an older state"
             );
             None

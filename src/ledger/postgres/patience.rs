@@ -27,7 +27,7 @@ impl Session {
             return Err(error);
         }
         if self.outage.begins() {
-            tracing::warn!(%error, "no new call is made until the ledger can be written again");
+            tracing::warn!(%error, "ceknik makes no new call until it can write to the ledger again");
         }
         sleep(self.outage.next_pause()).await;
         match self.reconnect().await {

@@ -32,7 +32,7 @@ pub(super) async fn declare_dead_if_silent(
             declare_dead(client, &row, now).await?;
             tracing::warn!(
                 start = row.get::<_, i32>(0),
-                "a worker has been silent for too long: what it had in flight is in doubt"
+                "a worker has been silent for too long: its calls without an answer are in doubt"
             );
         }
         Ok(())

@@ -53,7 +53,7 @@ impl Session {
         let row = self.client.query_opt(own, &[&id(*start), &began_at.0]).await;
         let Some(row) = row.map_err(&failed)? else {
             let (start, answers) = (start.0, facts.answers.len());
-            let what = format!("knows nothing of start {start}, to which {answers} answers belong");
+            let what = format!("does not know worker {start}, to which {answers} answers belong");
             return Err(LedgerError::Lost { ledger: self.access.name.clone(), what });
         };
         let columns = Columns::of(late);
@@ -119,7 +119,7 @@ impl Session {
             match timeout(LONGEST, self.restore(&late)).await.unwrap_or(Err(silent)) {
                 Ok(added) => {
                     tracing::warn!(
-                        "the server lacked {added} of the last {answers} answers of this start, which are recorded again. \
+                        "the server had lost {added} of the last {answers} answers, and they are recorded again now. \
                          The summary may count them as in doubt; `ceknik status` does not"
                     );
                     return;
@@ -133,13 +133,13 @@ impl Session {
         let path = mask_path(&files.late(late.start));
         match late.write(files) {
             Ok(()) => tracing::warn!(
-                "some of the last {answers} answers of this start could not be recorded; all of them are kept in {path}, \
-                 and the next start on this machine tries to record those"
+                "some of the last {answers} answers could not be recorded. All of them are kept in {path}, \
+                 and the next run on this machine tries to record them"
             ),
             Err(error) => tracing::error!(
                 %error,
-                "some of the last {answers} answers of this start could not be recorded, and cannot be kept in a file: \
-                 they are in doubt"
+                "some of the last {answers} answers could not be recorded, and cannot be kept in a file: \
+                 their rows are in doubt"
             ),
         }
     }
@@ -176,9 +176,9 @@ impl Session {
             }
             error => error,
         })?;
-        tracing::warn!("{added} answers that an earlier start could not record are recorded now");
+        tracing::warn!("answers that could not be recorded earlier are recorded now: {added}");
         if let Err(error) = std::fs::remove_file(path) {
-            tracing::debug!(%error, "the file of late answers stays");
+            tracing::debug!(%error, "the file of late answers could not be removed");
         }
         Ok(())
     }

@@ -108,7 +108,10 @@ fn batches_that_the_server_has_lost_are_noticed() {
     execute(&ledger, "UPDATE starts SET batch = 1");
     let told = PgBackend::record(&mut ledger, &run, claim(&run, 3, 9, 0)).unwrap_err();
     let said = told.error.to_string();
-    assert!(said.contains("has lost batches: it confirmed 2, and holds 1"), "{said}");
+    assert!(
+        said.contains("has lost answers of this run: it had confirmed 2 batches, and now has 1"),
+        "{said}"
+    );
     assert_eq!((told.error.exit_code(), told.batch.intents.len()), (ExitCode::Storage, 1));
 }
 
@@ -189,7 +192,10 @@ fn living_workers_are_waited_for() {
     ledger.open_run(&opening(1, 1)).unwrap();
     let refused = open(0).purge(NOW, 0).unwrap_err();
     let said = refused.to_string();
-    assert!(said.contains("run 1 is under way on ") && said.contains("a purge needs"), "{said}");
+    assert!(
+        said.contains("run 1 is under way on ") && said.contains("a purge is possible only"),
+        "{said}"
+    );
     assert_eq!(refused.exit_code(), ExitCode::LedgerBusy);
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| open(20).purge(NOW, 0).map(drop));

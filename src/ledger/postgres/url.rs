@@ -65,8 +65,8 @@ impl LedgerUrl {
                 "password" => return Err(password_refused()),
                 _ => {
                     return Err(
-                        "the address may have the settings schema, host, port, hostaddr and \
-                         sslmode, and no others"
+                        "the address can have only the settings schema, host, port, hostaddr \
+                         and sslmode"
                             .to_owned(),
                     );
                 }
@@ -78,17 +78,19 @@ impl LedgerUrl {
         let address = format!("{address}?{query}");
         // The library's own message may repeat a part of the address.
         let connection = Config::from_str(address.trim_end_matches('?')).map_err(|_| {
-            "this is no address of a ledger; the form is postgres://USER@HOST/DATABASE?schema=NAME"
+            "this is not the address of a ledger; write postgres://USER@HOST/DATABASE?schema=NAME"
                 .to_owned()
         })?;
         if connection.get_password().is_some() {
             return Err(password_refused());
         }
         if connection.get_hosts().is_empty() && connection.get_hostaddrs().is_empty() {
-            return Err("the address names no host: postgres://USER@HOST/DATABASE".to_owned());
+            return Err("the address has no host; write postgres://USER@HOST/DATABASE".to_owned());
         }
         if connection.get_dbname().is_none_or(str::is_empty) {
-            return Err("the address names no database: postgres://USER@HOST/DATABASE".to_owned());
+            return Err(
+                "the address has no database; write postgres://USER@HOST/DATABASE".to_owned()
+            );
         }
         let is_near = connection.get_hosts().iter().all(is_this_machine)
             && connection.get_hostaddrs().iter().all(std::net::IpAddr::is_loopback);
@@ -183,8 +185,8 @@ impl SslWish {
 }
 
 fn password_refused() -> String {
-    "the address has a password in it, which others can read; set CEKNIK_LEDGER_PASSWORD, or \
-     CEKNIK_LEDGER_PASSWORD_FILE to the path of a file that holds it"
+    "the address contains a password, which other users can read; set CEKNIK_LEDGER_PASSWORD instead, or set \
+     CEKNIK_LEDGER_PASSWORD_FILE to the path of a file that contains it"
         .to_owned()
 }
 
@@ -195,7 +197,7 @@ fn check_schema(schema: &str) -> Result<(), String> {
     if begins_well && schema.len() <= LONGEST_NAME && schema.chars().all(is_plain) {
         return Ok(());
     }
-    Err("the schema in the address must be of small letters, digits and _".to_owned())
+    Err("the schema in the address can have only small letters, digits and _".to_owned())
 }
 
 fn is_this_machine(host: &Host) -> bool {
@@ -266,17 +268,17 @@ mod tests {
     #[test]
     fn an_address_that_cannot_be_used_is_refused_without_being_repeated() {
         for (address, why) in [
-            ("postgres://me:hunter2@db/kyc", "has a password in it"),
-            ("postgres://me@db/kyc?password=hunter2", "has a password in it"),
+            ("postgres://me:hunter2@db/kyc", "contains a password"),
+            ("postgres://me@db/kyc?password=hunter2", "contains a password"),
             ("postgres://me@db/kyc?schema=hunter2-A", "small letters"),
             ("postgres://me@db/kyc?schema=", "small letters"),
-            ("postgres://me@db:hunter2/kyc", "no address of a ledger"),
-            ("postgres://me@db", "names no database"),
-            ("postgres:///kyc", "names no host"),
+            ("postgres://me@db:hunter2/kyc", "not the address of a ledger"),
+            ("postgres://me@db", "has no database"),
+            ("postgres:///kyc", "has no host"),
             ("postgres://db/kyc?sslmode=disable", "on this machine only"),
             ("postgres://db/kyc?sslmode=prefer", "verify-full or disable"),
-            ("postgres://db/kyc?options=-c", "and no others"),
-            ("postgres://me:a?hunter2@db/kyc", "and no others"),
+            ("postgres://db/kyc?options=-c", "can have only the settings"),
+            ("postgres://me:a?hunter2@db/kyc", "can have only the settings"),
             ("Postgres://me:hunter2@db/kyc", "begins with postgres://"),
             ("pg://me:hunter2@db/kyc", "begins with postgres://"),
         ] {

@@ -104,7 +104,7 @@ impl Witness {
             sync_parent(&path)?;
             return Ok(Self { file, says });
         }
-        let source = std::io::Error::other(format!("{MOST} other workers have one already"));
+        let source = std::io::Error::other(format!("{MOST} other workers have a witness already"));
         let full = LedgerError::File { path: files.witness(MOST), act: "used", source };
         Err(failure.unwrap_or(full))
     }

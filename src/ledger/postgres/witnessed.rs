@@ -39,9 +39,9 @@ impl Session {
                 continue;
             }
             let (start, batch) = (says.start.0, says.batch);
-            let holds = held.map_or("knows no such start".to_owned(), |n| format!("holds {n}"));
+            let holds = held.map_or("does not know this worker".to_owned(), |n| format!("has {n}"));
             let what = format!(
-                "has lost facts: it confirmed {batch} batches of start {start} to this machine, and {holds}"
+                "has lost data: it had confirmed {batch} batches of worker {start} to this machine, and now {holds}"
             );
             return Err(LedgerError::Lost { ledger: self.access.name.clone(), what });
         }

@@ -232,7 +232,7 @@ impl SqliteLedger {
         if !known.contains(&version) {
             let (oldest, newest) = known.into_inner();
             return refuse(format!(
-                "is of version {version}, this program knows {oldest} to {newest}"
+                "has version {version}, and this ceknik knows versions {oldest} to {newest}"
             ));
         }
         Ok(())
@@ -268,7 +268,7 @@ impl SqliteLedger {
         }
         let cleaning: Option<String> = self.meta("cleaning")?;
         if cleaning.as_deref() != Some(&CLEANING_VERSION.to_string()) {
-            let what = "was made under other rules of cleaning NIKs and names".to_owned();
+            let what = "was made with other rules for cleaning NIKs and names".to_owned();
             return Err(LedgerError::Version { ledger: self.name.clone(), what });
         }
         Ok(())

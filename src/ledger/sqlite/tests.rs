@@ -127,7 +127,10 @@ fn no_link_is_followed() {
             let opened = SqliteLedger::open(&place.location(), Duration::ZERO, || WallMs(0));
             let error = opened.map(drop).unwrap_err();
             assert_eq!(error.exit_code(), ExitCode::Storage, "{name}");
-            assert!(error.to_string().ends_with("it is a link, which is not followed"), "{error}");
+            assert!(
+                error.to_string().ends_with("it is a link, and ceknik does not follow links here"),
+                "{error}"
+            );
             assert_eq!(std::fs::read(&victim).unwrap(), before, "{name}");
         }
     }

@@ -36,7 +36,7 @@ impl SqliteLedger {
         let copy = keep_copy(&self.connection, location, version)?;
         self.change_tables(version, &starts)?;
         tracing::warn!(
-            "the ledger was made by an older ceknik, and was brought up to date; a copy as it was is kept at {}",
+            "the ledger was made by an older ceknik, and is updated now; a copy of the old ledger is kept at {}",
             mask_path(&copy)
         );
         Ok(())
@@ -78,7 +78,7 @@ fn keep_copy(
     location: &FileLocation,
     version: i64,
 ) -> Result<PathBuf, LedgerError> {
-    let act = "written (a ledger that an older ceknik made is kept as it is before it is brought up to date)";
+    let act = "written (a copy of the older ledger, made before it is updated)";
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| LedgerError::File { path, act, source }
@@ -87,7 +87,7 @@ fn keep_copy(
     let first = beside(&location.ledger, &format!(".v{version}"));
     let others = (2..=MOST_COPIES).map(|n| beside(&first, &format!(".{n}")));
     let copy = iter::once(first.clone()).chain(others).find(|copy| is_free(copy, &small));
-    let too_many = || failed(&first)(io::Error::other("too many copies stand there"));
+    let too_many = || failed(&first)(io::Error::other("there are too many copies already"));
     let copy = copy.ok_or_else(too_many)?;
     let contents = read_small(&small).map_err(failed(&copy))?;
     copy_to(connection, &copy, &contents, |_| Ok(())).map_err(failed(&copy))?;

@@ -68,7 +68,7 @@ impl WitnessRecord {
         // A first start creates the key, the witness and the ledger, in this order, and may do so
         // at this moment. So the witness is read again after the key was found.
         if this.is_none() && ledger.exists() && key.exists() && Self::read(ledger).is_none() {
-            return Err(lost(ledger, "is empty, and its key is not new".to_owned()));
+            return Err(lost(ledger, "is empty, but its key has been used before".to_owned()));
         }
         Ok(())
     }
@@ -77,7 +77,7 @@ impl WitnessRecord {
     pub(super) fn refuse_if_removed(this: Option<&Self>, ledger: &Path) -> Result<(), LedgerError> {
         match this {
             Some(says) if says.bytes > 0 => {
-                Err(lost(ledger, format!("is gone or empty; it held {}", says.held())))
+                Err(lost(ledger, format!("is gone or empty; it had {}", says.held())))
             }
             _ => Ok(()),
         }
@@ -93,12 +93,18 @@ impl WitnessRecord {
         let bytes = fs::metadata(ledger).map_or(0, |file| file.len());
         if bytes < self.bytes {
             let was = self.bytes;
-            return Err(lost(ledger, format!("was cut: it has {bytes} bytes, and had {was}")));
+            return Err(lost(
+                ledger,
+                format!("was cut: it has {bytes} bytes, and had {was} before"),
+            ));
         }
         match filed(ledger) {
             Some(filed) if filed < self.filed => {
                 let was = self.filed;
-                Err(lost(ledger, format!("is an old copy: it holds {filed} facts, and held {was}")))
+                Err(lost(
+                    ledger,
+                    format!("is an old copy: it has {filed} entries, and had {was} before"),
+                ))
             }
             _ => Ok(()),
         }
@@ -106,7 +112,8 @@ impl WitnessRecord {
 
     /// Describes what the ledger contained, for a message.
     pub(super) fn held(&self) -> String {
-        format!("{} facts at least, up to {}", self.facts, self.latest)
+        let entries = if self.facts == 1 { "entry" } else { "entries" };
+        format!("at least {} {entries}, up to {}", self.facts, self.latest)
     }
 
     /// Parses the line of a witness, and checks its checksum.
@@ -163,7 +170,7 @@ impl Witness {
         let latest = batch.intents.iter().map(|intent| intent.attempt).max();
         self.says.latest = latest.map_or(self.says.latest, |latest| latest.max(self.says.latest));
         if let Err(error) = self.file.write_all_at(self.says.line().as_bytes(), 0) {
-            tracing::debug!(%error, "the ledger's witness could not be told");
+            tracing::debug!(%error, "the ledger's witness could not be written");
         }
     }
 

@@ -40,7 +40,7 @@ impl SqliteLedger {
             return Ok(());
         }
         let held = says.held();
-        let what = format!("has lost facts: it held {held}, and holds {facts}, up to {latest}");
+        let what = format!("has lost data: it had {held}, and now has {facts}, up to {latest}");
         Err(lost(&self.path, what))
     }
 

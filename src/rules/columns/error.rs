@@ -131,12 +131,13 @@ impl fmt::Display for Seen {
             let (letters, room) = (column_letters(index), widest + 2);
             let header = format!("\"{header}\"");
             let other = match look.like_nik + look.like_name {
-                filled if *is_other && filled > 0 => ", headed as another person or thing",
+                filled if *is_other && filled > 0 => ", header: another person or thing",
                 _ => "",
             };
             write!(f, "\n    {letters:<3} {header:<room$}  {}{other}", holds(*look))?;
         }
         match self.columns.len().checked_sub(SHOWN_COLUMNS) {
+            Some(1) => write!(f, "\n    and 1 more column"),
             Some(more) if more > 0 => write!(f, "\n    and {more} more columns"),
             _ => Ok(()),
         }
@@ -166,7 +167,7 @@ impl fmt::Display for ColumnError {
                 let noun = role.noun();
                 write!(
                     f,
-                    "the {noun} column can't be told: no header and no cells say it. The columns are:{seen}"
+                    "ceknik could not find the {noun} column by its header or its cells. The columns are:{seen}"
                 )
             }
             Self::NoSuchHeader { role, asked, seen } => {
@@ -178,9 +179,11 @@ impl fmt::Display for ColumnError {
             }
             Self::NoSuchIndex { role, asked, width } => {
                 let asked = mask_digits(&asked.to_string()).into_owned();
+                let columns =
+                    if *width == 1 { "1 column".to_owned() } else { format!("{width} columns") };
                 write!(
                     f,
-                    "{} {asked}: the first row has {width} columns, counted from 1",
+                    "{} {asked}: there is no such column; the first row has {columns}",
                     role.flag()
                 )
             }
@@ -189,22 +192,22 @@ impl fmt::Display for ColumnError {
                 let (columns, noun) = (columns.join(", "), role.noun());
                 write!(
                     f,
-                    "columns {columns} fit equally well as the {noun}. The columns are:{seen}"
+                    "each of the columns {columns} could be the {noun} column. The columns are:{seen}"
                 )
             }
             Self::NotNiks { column, look, seen } => write!(
                 f,
-                "column {} is headed like a NIK, but {} of {} sampled cells look like one. The columns are:{seen}",
+                "the header of column {} says NIK, but only {} of {} sampled cells look like a NIK. The columns are:{seen}",
                 column_letters(*column),
                 look.like_nik,
                 look.filled
             ),
             Self::SameColumn { column } => {
-                write!(f, "column {} can't be both the NIK and the name", column_letters(*column))
+                write!(f, "column {} cannot be both the NIK and the name", column_letters(*column))
             }
             Self::FirstRowIsData { column, .. } => write!(
                 f,
-                "the first row looks like data, not like headers (a long number stands in column {})",
+                "the first row looks like data, not like headers (column {} has a long number)",
                 column_letters(*column)
             ),
         }

@@ -162,15 +162,15 @@ fn what_the_user_names_wins() {
         ("A", "c", Ok((0, 2))),
         ("B", "5", Ok((1, 4))),
         ("kk", "ibu", Ok((1, 3))),
-        ("NIK", "NAMA", Err("columns C, E fit equally well as the name")),
-        ("NIK", "nam", Err("columns C, D, E fit equally well as the name")),
+        ("NIK", "NAMA", Err("each of the columns C, E could be the name column")),
+        ("NIK", "nam", Err("each of the columns C, D, E could be the name column")),
         ("NIK", "alamat", Err("--name-column \"alamat\": there is no such column")),
         ("NIK", "G", Err("--name-column \"G\": there is no such column")),
         ("---", "nama", Err("--id-column \"---\": there is no such column")),
-        ("0", "nama", Err("--id-column 0: the first row has 6 columns")),
-        ("7", "nama", Err("--id-column 7: the first row has 6 columns")),
+        ("0", "nama", Err("--id-column 0: there is no such column; the first row has 6 columns")),
+        ("7", "nama", Err("--id-column 7: there is no such column; the first row has 6 columns")),
         ("99999999999999999999999", "nama", Err("--id-column")),
-        ("1", "NIK", Err("column A can't be both")),
+        ("1", "NIK", Err("column A cannot be both")),
     ] {
         let choice = choose(&table, Some(id), Some(name));
         match (choice, expected) {
@@ -225,8 +225,13 @@ fn without_headers_columns_go_by_place_or_by_their_cells() {
     assert_eq!(go(None, Some("2"), looks), Ok((0, 1)));
     assert_eq!(go(None, None, looks), Ok((0, 1)));
     let refused = |id, name, looks: &[ColumnLook]| go(id, name, looks).unwrap_err().to_string();
-    assert!(refused(None, None, &[NIKS, TEXT, TEXT]).starts_with("columns B, C fit equally well"));
-    assert!(refused(None, None, &[CODES, TEXT]).starts_with("the NIK column can't be told"));
+    assert!(
+        refused(None, None, &[NIKS, TEXT, TEXT])
+            .starts_with("each of the columns B, C could be the")
+    );
+    assert!(
+        refused(None, None, &[CODES, TEXT]).starts_with("ceknik could not find the NIK column")
+    );
     assert!(refused(Some("nik"), Some("2"), looks).contains("there is no such column"));
     assert!(refused(Some("1"), Some("3"), looks).contains("the first row has 2 columns"));
     assert_eq!(go(Some("2"), Some("2"), looks), Err(ColumnError::SameColumn { column: 1 }));
@@ -246,13 +251,13 @@ fn a_refusal_lists_the_columns_and_ends_in_a_command() {
     ];
     let error = choose(&table, None, None).unwrap_err();
     let expected = "\
-columns E, G fit equally well as the name. The columns are:
+each of the columns E, G could be the name column. The columns are:
     A   \"No\"           something else
-    B   \"Nama Cabang\"  names: 100 of 100 cells, headed as another person or thing
+    B   \"Nama Cabang\"  names: 100 of 100 cells, header: another person or thing
     C   \"xxx #######\"  something else
     D   \"NIK\"          NIKs: 80 of 100 cells
     E   \"Orang\"        names: 100 of 100 cells
-    F   \"Penanggung\"   names: 100 of 100 cells, headed as another person or thing
+    F   \"Penanggung\"   names: 100 of 100 cells, header: another person or thing
     G   \"Kawan\"        names: 100 of 100 cells
     H   \"\"             empty";
     assert_eq!(error.to_string(), expected);
@@ -279,7 +284,7 @@ fn many_columns_are_listed_in_part() {
     assert!(all.line().starts_with("A \"No\", B \"No\"") && all.line().ends_with("BH \"No\""));
     assert!(all.to_string().ends_with("BH  \"No\"  empty"), "{all}");
     assert!(seen(SHOWN_COLUMNS + 1).line().ends_with("BH \"No\", and 1 more"));
-    assert!(seen(SHOWN_COLUMNS + 1).to_string().ends_with("and 1 more columns"));
+    assert!(seen(SHOWN_COLUMNS + 1).to_string().ends_with("and 1 more column"));
 }
 
 #[test]

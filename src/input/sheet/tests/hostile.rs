@@ -18,7 +18,7 @@ fn long_rows_texts_and_nesting_are_errors() {
             "a row of one long text many times",
             sheet_of(&format!("<row>{}</row>", r#"<c t="s"><v>0</v></c>"#.repeat(16_384))),
             format!("<sst><si><t>{}</t></si></sst>", x(100_000)).into_bytes(),
-            "a row longer than",
+            "a row that is longer than",
         ),
         (
             "a text of many entities",
@@ -55,7 +55,7 @@ fn a_hostile_workbook_is_an_error() {
     for (what, sheet, strings, said) in [
         ("a huge sheet", sheet_of(&many), NO_STRINGS.to_vec(), "unpacks to a huge size"),
         ("a huge text", cell(&x(2 * mib)), NO_STRINGS.to_vec(), "a huge text"),
-        ("a long text", cell(&x(mib / 2)), NO_STRINGS.to_vec(), "a cell longer than"),
+        ("a long text", cell(&x(mib / 2)), NO_STRINGS.to_vec(), "a cell that is longer than"),
         (
             "a huge section",
             cell(&format!("<![CDATA[{}]]>", "<a".repeat(mib))),
@@ -90,13 +90,13 @@ fn a_hostile_workbook_is_an_error() {
             "a far cell",
             sheet_of(r#"<row><c r="A9999999" t="str"><v>a</v></c></row>"#),
             NO_STRINGS.to_vec(),
-            "outside of any sheet",
+            "outside of every sheet",
         ),
         (
             "a far column",
             sheet_of(r#"<row><c r="ZZZZZZ1" t="str"><v>a</v></c></row>"#),
             NO_STRINGS.to_vec(),
-            "outside of any sheet",
+            "outside of every sheet",
         ),
         (
             "rows in disorder",
@@ -134,7 +134,7 @@ fn a_sheet_that_was_changed_on_its_way_is_an_error() {
     assert_eq!(read_back(&file), "3275014107900001\n");
     let at = file.windows(4).position(|bytes| bytes == b"3275").unwrap();
     file[at] = b'4';
-    assert!(refused(&file).contains("changed on its way"));
+    assert!(refused(&file).contains("changed during the transfer"));
 }
 
 /// Reads the sheet of a workbook within these bounds. Returns the length of its text, or the error.

@@ -143,7 +143,7 @@ fn without_room_for_the_copy_nothing_is_changed() {
     let error = SqliteLedger::open(&place.location(), Duration::ZERO, || WallMs(0)).map(drop);
     let error = error.unwrap_err();
     assert_eq!(error.exit_code(), ExitCode::Storage);
-    assert!(error.to_string().contains("kept as it is before"), "{error}");
+    assert!(error.to_string().contains("made before it is updated"), "{error}");
     fs::remove_dir(beside(&copy_of(&place), ".part")).unwrap();
     assert!(facts_and_keys(&place) == before, "not a byte");
     drop(place.open());
