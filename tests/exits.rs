@@ -118,7 +118,7 @@ fn bad_inputs() -> Vec<(&'static str, Vec<u8>, Words, Words)> {
             "scientific",
             many(90, 2, "x,3.20101E+15,BUDI\n"),
             &[],
-            &["2 of 92 rows have the NIK in scientific notation", "--force", "nothing was sent"],
+            &["2 of 92 rows: the NIK is in scientific notation", "--force", "nothing was sent"],
         ),
         (
             "last digits zeroed",
@@ -130,7 +130,7 @@ fn bad_inputs() -> Vec<(&'static str, Vec<u8>, Words, Words)> {
             "mostly rejected",
             many(5, 6, "x,3201011501900001,\n"),
             &[],
-            &["6 of 11 rows fail our own checks", "--force"],
+            &["6 of 11 rows: rejected by ceknik's own checks", "--force"],
         ),
     ]
 }
