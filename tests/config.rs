@@ -357,7 +357,7 @@ fn status_and_purge_look_at_the_ledger_that_the_file_names() {
     place.settings("sandbox = true\nledger = \"here.ledger\"\nquiet = true");
     assert_eq!(place.ceknik(&["run", "in.csv"]).exits(0).stderr, "");
     let status = place.ceknik(&["status"]).exits(0);
-    assert!(status.stdout.starts_with("ledger here.ledger\nof     sandbox\n"), "{}", status.stdout);
+    assert!(status.stdout.starts_with("ledger here.ledger\nvendor sandbox\n"), "{}", status.stdout);
     place.ceknik(&["purge", "--older-than", "1d"]).exits(0);
 }
 
@@ -456,7 +456,7 @@ fn status_shows_runs_doubts_and_days() {
     assert!(said.starts_with(&format!("vendor     {}\n", vendor.base_url)), "{said}");
     place.run("3201011501900001.csv", &vendor.base_url, &["--limit", "1"]).exits(13);
     let text = place.ceknik(&[&["status"], &which[..]].concat()).exits(0).stdout;
-    for phrase in ["finished", "limit", "in.csv", "1 in doubt (sent, no result came)", "record 4"] {
+    for phrase in ["finished", "limit", "in.csv", "1 call in doubt (sent, but no answer came)", "row 4"] {
         assert!(text.contains(phrase), "{phrase:?} is not in: {text}");
     }
     assert!(!text.contains("3201011501900001"), "{text}");

@@ -239,7 +239,7 @@ fn what_was_in_doubt_is_sent_again_once_a_run() {
     assert_eq!(sends(), 2);
     assert!(ended.stderr.contains("in doubt, held"), "{}", ended.stderr);
     let status = place.ceknik(&["status", "--base-url", &vendor.base_url]).exits(0);
-    assert!(status.stdout.contains("2 in doubt"), "{}", status.stdout);
+    assert!(status.stdout.contains("2 calls in doubt"), "{}", status.stdout);
 }
 
 #[test]
