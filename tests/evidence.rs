@@ -177,7 +177,7 @@ fn answers_that_were_purged_are_said_to_be_gone() {
         .exits(0);
     let export = ["export", "in.csv", "-o", "again.csv"];
     let told = place.ceknik(&[&export[..], &LEDGER, &which].concat()).exits(3);
-    told.says("3 answers of run 1 were removed since (ceknik purge)");
+    told.says("`ceknik purge` has removed 3 answers of run 1");
     let column = |name: &str| place.column("again.csv", name);
     assert_eq!(column("ck_outcome"), ["not_sent", "not_sent", "in_doubt", "not_sent"]);
     assert_eq!(column("ck_reason")[0], "purged");
