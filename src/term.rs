@@ -181,10 +181,10 @@ impl Screen {
     pub fn show_doing(&self) {
         let doing = self.doing.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (text, event) = match &doing {
-            Doing::Reading => ("the file and the ledger are being read".to_owned(), None),
-            Doing::Asking => ("an answer is waited for".to_owned(), None),
-            Doing::Waiting => ("the other workers of the run are waited for".to_owned(), None),
-            Doing::Writing => ("the output is being written".to_owned(), None),
+            Doing::Reading => ("reading the file and the ledger".to_owned(), None),
+            Doing::Asking => ("waiting for your answer".to_owned(), None),
+            Doing::Waiting => ("waiting for the other workers of the run".to_owned(), None),
+            Doing::Writing => ("writing the output".to_owned(), None),
             Doing::Calling { figures, line } => {
                 (line.clone(), Some(Event::Progress((**figures).clone())))
             }

@@ -53,20 +53,14 @@ const SETTINGS: [Setting; 29] = [
     setting("price: environment", "price = 1500", &[("CEKNIK_PRICE", "2000")], &[], "Rp8.000"),
     setting("price: flag", "price = 1500", &[("CEKNIK_PRICE", "2000")], &["--price", "10"], "Rp40"),
     setting("flag: default", "", &[], &["--name-column", "note"], "with --force"),
-    setting(
-        "flag: file",
-        "force = true",
-        &[],
-        &["--name-column", "note"],
-        "continuing in spite of this",
-    ),
+    setting("flag: file", "force = true", &[], &["--name-column", "note"], "continuing anyway"),
     setting("flag: file, off", "force = false", &[], &["--name-column", "note"], "with --force"),
     setting(
         "flag: environment",
         "",
         &[("CEKNIK_FORCE", "1")],
         &["--name-column", "note"],
-        "continuing in spite of this",
+        "continuing anyway",
     ),
     setting(
         "flag: the environment turns the file's off",
@@ -80,7 +74,7 @@ const SETTINGS: [Setting; 29] = [
         "force = false",
         &[("CEKNIK_FORCE", "0")],
         &["--name-column", "note", "--force"],
-        "continuing in spite of this",
+        "continuing anyway",
     ),
     setting(
         "flag: no, in words",
@@ -94,7 +88,7 @@ const SETTINGS: [Setting; 29] = [
         "",
         &[("CEKNIK_FORCE", "ya")],
         &["--name-column", "note"],
-        "continuing in spite of this",
+        "continuing anyway",
     ),
     setting(
         "flag: no, in the environment's words",
@@ -116,7 +110,7 @@ const SETTINGS: [Setting; 29] = [
         "force = true",
         &[("CEKNIK_FORCE", "")],
         &["--name-column", "note"],
-        "continuing in spite of this",
+        "continuing anyway",
     ),
     setting(
         "price: thousands in the file",
@@ -231,8 +225,8 @@ fn what_the_sandbox_does_not_use_is_refused_where_it_is_typed_and_said_elsewhere
     command.env("CEKNIK_BASE_URL", "https://vendor.example");
     let ended = Running::start(command).end().exits(0);
     ended
-        .says("unused     CEKNIK_BASE_URL: the sandbox is asked, and nobody else")
-        .says("unused     ceknik.toml, line 1, ca-cert: the sandbox is asked");
+        .says("unused     CEKNIK_BASE_URL: the sandbox answers, and no vendor is called")
+        .says("unused     ceknik.toml, line 1, ca-cert: the sandbox answers");
     place.ceknik(&["status", "--sandbox", "--base-url", "https://x.example"]).exits(2);
 }
 
@@ -360,7 +354,7 @@ fn status_and_purge_look_at_the_ledger_that_the_file_names() {
     place.settings("sandbox = true\nledger = \"here.ledger\"\nquiet = true");
     assert_eq!(place.ceknik(&["run", "in.csv"]).exits(0).stderr, "");
     let status = place.ceknik(&["status"]).exits(0);
-    assert!(status.stdout.starts_with("ledger here.ledger\nof     sandbox\n"), "{}", status.stdout);
+    assert!(status.stdout.starts_with("ledger here.ledger\nvendor sandbox\n"), "{}", status.stdout);
     place.ceknik(&["purge", "--older-than", "1d"]).exits(0);
 }
 
@@ -471,7 +465,9 @@ fn status_shows_runs_doubts_and_days() {
     assert!(said.starts_with(&format!("vendor     {}\n", vendor.base_url)), "{said}");
     place.run("3201011501900001.csv", &vendor.base_url, &["--limit", "1"]).exits(13);
     let text = place.ceknik(&[&["status"], &which[..]].concat()).exits(0).stdout;
-    for phrase in ["finished", "limit", "in.csv", "1 in doubt (sent, no result came)", "record 4"] {
+    for phrase in
+        ["finished", "limit", "in.csv", "1 call in doubt (sent, but no answer came)", "row 4"]
+    {
         assert!(text.contains(phrase), "{phrase:?} is not in: {text}");
     }
     assert!(!text.contains("3201011501900001"), "{text}");

@@ -21,7 +21,7 @@ use support::{
 /// Patterns of text that differ from run to run, and their replacements.
 const FILTERS: [(&str, &str); 12] = [
     (r"\d+ under way", "N under way"),
-    (r"\d+ to ask again", "N to ask again"),
+    (r"\d+ to send again", "N to send again"),
     (r"http://127\.0\.0\.1:\d+", "http://VENDOR"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d\d:\d\d", "DATE TIME"),
     (

@@ -71,7 +71,7 @@ fn cases() -> Vec<Case> {
             ..Case::new(
                 12,
                 "ERROR",
-                &["KEY_EXPIRED", "0 calls charged", "get a new key", "ceknik run in.csv"],
+                &["KEY_EXPIRED", "0 calls charged", "renew the key", "ceknik run in.csv"],
             )
         },
         Case {
@@ -91,11 +91,14 @@ fn cases() -> Vec<Case> {
             flags: &["--concurrency", "1"],
             ..Case::new(14, "ERROR", &["quota is used up", "3 calls charged", "buy more calls"])
         },
-        Case { flags: &["--deadline", "0s"], ..Case::new(15, "WARN", &["the deadline has come"]) },
+        Case {
+            flags: &["--deadline", "0s"],
+            ..Case::new(15, "WARN", &["the deadline has passed"])
+        },
         Case {
             vendor: &["--outage", "0s..5m"],
             flags: &["--max-outage", "300ms"],
-            ..Case::new(16, "ERROR", &["the source was down", "the same command continues"])
+            ..Case::new(16, "ERROR", &["the vendor was down", "the same command continues"])
         },
         Case {
             flags: &["--ledger", "held.ledger"],

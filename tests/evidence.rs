@@ -177,7 +177,7 @@ fn answers_that_were_purged_are_said_to_be_gone() {
         .exits(0);
     let export = ["export", "in.csv", "-o", "again.csv"];
     let told = place.ceknik(&[&export[..], &LEDGER, &which].concat()).exits(3);
-    told.says("3 answers of run 1 were removed since (ceknik purge)");
+    told.says("`ceknik purge` has removed 3 answers of run 1");
     let column = |name: &str| place.column("again.csv", name);
     assert_eq!(column("ck_outcome"), ["not_sent", "not_sent", "in_doubt", "not_sent"]);
     assert_eq!(column("ck_reason")[0], "purged");
@@ -449,7 +449,7 @@ fn what_to_ask_the_vendor_about_is_written_to_a_file() {
         place.ceknik(&[&fixed[..], &LEDGER, more].concat())
     };
     let told = list(&["-o", "ask.csv", "--input", "in.csv"]).exits(0);
-    told.says("2 calls written to ask.csv").says("1 more call whose charge is not known");
+    told.says("2 calls written to ask.csv").says("1 more call with an unknown charge");
     let column = |name: &str| place.column("ask.csv", name);
     let mut rows: Vec<_> =
         column("row").into_iter().zip(column("nik")).zip(column("name")).collect();
@@ -461,7 +461,7 @@ fn what_to_ask_the_vendor_about_is_written_to_a_file() {
     list(&["-o", "in.csv", "--input", "in.csv"]).exits(2).says("would overwrite the input");
     list(&["-o", "ask.pdf"]).exits(11);
     list(&[]).exits(2);
-    list(&["-o", "all.csv"]).exits(0).says("the list has no NIK and no name");
+    list(&["-o", "all.csv"]).exits(0).says("the list has no NIKs and no names");
     assert_eq!(place.column("all.csv", "nik"), ["", "", ""]);
     let printed = list(&["-o", "-", "--input", "other.csv"]).exits(0).stdout;
     assert!(printed.contains(&nik(99, 12)), "{printed}");

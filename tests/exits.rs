@@ -118,7 +118,7 @@ fn bad_inputs() -> Vec<(&'static str, Vec<u8>, Words, Words)> {
             "scientific",
             many(90, 2, "x,3.20101E+15,BUDI\n"),
             &[],
-            &["2 of 92 rows have the NIK in scientific notation", "--force", "nothing was sent"],
+            &["2 of 92 rows: the NIK is in scientific notation", "--force", "nothing was sent"],
         ),
         (
             "last digits zeroed",
@@ -130,7 +130,7 @@ fn bad_inputs() -> Vec<(&'static str, Vec<u8>, Words, Words)> {
             "mostly rejected",
             many(5, 6, "x,3201011501900001,\n"),
             &[],
-            &["6 of 11 rows fail our own checks", "--force"],
+            &["6 of 11 rows: rejected by ceknik's own checks", "--force"],
         ),
     ]
 }
@@ -362,7 +362,7 @@ fn a_deadline_is_15() {
         let more = ["--deadline", deadline, "-o", "out.csv"];
         let mut command = place.command(&run_arguments("in.csv", &vendor.base_url, &more));
         command.env("TZ", "UTC");
-        let says = &["the deadline has come", "the same command continues"];
+        let says = &["the deadline has passed", "the same command continues"];
         expect(deadline, &Running::start(command).end(), &Expected { code: 15, says });
         assert_eq!(place.column("out.partial.csv", "ck_outcome"), ["not_sent"; 40]);
     }
@@ -386,9 +386,9 @@ fn a_source_that_stays_away_is_16() {
     let (_held, closed) = closed_port();
     let gone = format!("http://{closed}");
     for (what, url, ended, says) in [
-        ("down", vendor.base_url.as_str(), "source_down", "the source was down for longer"),
+        ("down", vendor.base_url.as_str(), "source_down", "the vendor was down for longer"),
         ("unreachable", &gone, "unreachable", "the vendor could not be reached"),
-        ("throttled", &throttling.base_url, "throttled", "as if they came too fast"),
+        ("throttled", &throttling.base_url, "throttled", "every call as too fast"),
     ] {
         let more = ["--max-outage", "500ms", "-o", "out.csv"];
         let expected = Expected { code: 16, says: &[says, "--max-outage"] };
@@ -408,7 +408,7 @@ fn refusals_in_a_row_are_16_and_a_resume_asks_them_again() {
     place.write("in.csv", people_csv([5; 22]));
     let one = ["--concurrency", "1"];
     let ended = place.run("in.csv", &vendor.base_url, &[&one[..], &["-o", "o.csv"]].concat());
-    assert!(ended.exits(16).stderr.contains("20 rows in a row were refused"));
+    assert!(ended.exits(16).stderr.contains("refused 20 rows one after another"));
     let outcomes = place.column("o.partial.csv", "ck_outcome");
     assert_eq!(outcomes[..20], ["refused"; 20]);
     assert_eq!(outcomes[20..], ["not_sent"; 2]);
@@ -424,7 +424,7 @@ fn lost_answers_in_a_row_are_16_and_stay_in_doubt() {
     place.write("in.csv", people_csv([12; 23]));
     let ended = place.run("in.csv", &vendor.base_url, &["--concurrency", "1", "-o", "o.csv"]);
     let said = ended.exits(16).stderr;
-    assert!(said.contains("each of them may have been charged"), "{said}");
+    assert!(said.contains("each of these calls may have been charged"), "{said}");
     assert!(said.contains("you owe between 0 and 20 calls"), "{said}");
     place.run("in.csv", &vendor.base_url, &["-o", "o.csv"]).exits(3);
     assert_eq!(place.column("o.csv", "ck_outcome"), ["in_doubt"; 23]);
@@ -444,7 +444,7 @@ fn too_many_mismatches_are_16_until_the_limit_is_raised() {
     };
     let sixty = ["--stop-if-mismatch-over", "60%"];
     let said = run("wrong", &sixty).exits(16).stderr;
-    for phrase in ["too many of the first 200 results", "To continue in spite of it: ceknik run"] {
+    for phrase in ["too many of the first 200 results", "to continue anyway: ceknik run"] {
         assert!(said.contains(phrase), "{phrase}: {said}");
     }
     assert_eq!(place.summary("wrong.sandbox.csv")["ended"], "mismatches");
@@ -458,7 +458,7 @@ fn too_many_mismatches_are_16_until_the_limit_is_raised() {
         let which = ["plan", "wrong.csv", "--ledger", "wrong", "--base-url", &vendor.base_url];
         place.ceknik(&[&which, share].concat())
     };
-    assert!(plan(&sixty).exits(16).stdout.contains("sends nothing more"));
+    assert!(plan(&sixty).exits(16).stdout.contains("sends no more rows"));
     plan(&["--stop-if-mismatch-over", "80"]).exits(0);
     run("wrong", &["--stop-if-mismatch-over", "80"]).exits(0);
     assert_eq!(vendor.calls().len(), 320);
@@ -471,7 +471,7 @@ fn too_many_mismatches_are_16_until_the_limit_is_raised() {
 fn a_run_whose_verdicts_are_nearly_all_failed_warns() {
     let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);
-    let word = "nearly all of the first verdicts are \"failed\"";
+    let word = "nearly all of the first results are \"failed\"";
     for (input, matches, told) in [("few", 20, 0), ("many", 10, 2)] {
         let serials = (0..210).map(|n| if n < matches { 1 } else { 4 });
         place.write("in.csv", people_csv(serials));
@@ -582,7 +582,7 @@ fn the_first_signal_drains_and_the_second_leaves_doubts() {
     sleep(Duration::from_millis(300));
     running.signal("INT");
     let ended = running.end().exits(130);
-    assert!(ended.stderr.contains("3 possible: in doubt"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("3 may be charged: in doubt"), "{}", ended.stderr);
     let rows = place.rows("out.partial.csv");
     let doubts: Vec<_> = rows.iter().filter(|row| row["ck_outcome"] == "in_doubt").collect();
     assert_eq!(doubts.len(), 3);

@@ -206,7 +206,7 @@ fn workers_that_stop_together_leave_one_partial_output() {
     shared.vendor.wait_for_more(60, &mut workers[0]);
     workers.iter().for_each(|worker| worker.signal("TERM"));
     let ended = workers.map(|worker| worker.end().exits(143));
-    let others = ended.iter().filter(|of| of.stderr.contains("other workers go on with the run"));
+    let others = ended.iter().filter(|of| of.stderr.contains("other workers continue the run"));
     assert_eq!(others.count(), 2);
     let partial = |output: &&&str| {
         let name = output.replace(".csv", ".partial.csv");
@@ -280,7 +280,7 @@ fn a_worker_that_the_vendor_refuses_leaves_its_rows_to_the_others() {
     let mut command = shared.run_command("in.csv", &flags);
     command.env("CEKNIK_API_ID", "refused").env("CEKNIK_API_SECRET", "refused");
     let refused = Running::start(command).end().exits(12);
-    refused.says("other workers go on with the run");
+    refused.says("other workers continue the run");
     let ended = good.end();
     assert!(matches!(ended.code, Some(0 | 3)), "{:?}: {}", ended.code, ended.stderr);
     assert_eq!(outcomes(&shared.place, "good.csv").len(), 200);

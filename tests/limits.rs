@@ -69,7 +69,7 @@ fn a_rate_that_the_user_chose_is_not_commented() {
         let run = ["run", "in.csv", "--yes", "--reuse", "0", "--overwrite"];
         let address = ["--base-url", vendor.base_url.as_str()];
         let said = place.ceknik(&[&run[..], &address, flags].concat()).exits(0).stderr;
-        assert_eq!(said.contains("found out while it runs"), says, "{flags:?}: {said}");
+        assert_eq!(said.contains("found during the run"), says, "{flags:?}: {said}");
     }
 }
 

@@ -136,7 +136,7 @@ fn a_plan_shows_what_the_ledger_knows() {
     place.write("in.csv", people_csv([1, 1, 2, 12, 3]));
     place.run("in.csv", &vendor.base_url, &["--limit", "2", "--concurrency", "1"]).exits(13);
     let (stopped, said) = plan(&place, "in.csv", &vendor.base_url, 0, &[]);
-    assert!(said.stdout.contains("going on with run 1: 2 calls, 2 charged"), "{}", said.stdout);
+    assert!(said.stdout.contains("continuing run 1: 2 calls, 2 charged"), "{}", said.stdout);
     assert_eq!((number(&stopped, "done"), number(&stopped, "spent.confirmed")), (2, 2));
 
     place.write("in.csv", people_csv([1, 1, 2, 12, 3, 1]));
@@ -235,7 +235,7 @@ fn names_that_differ_are_shown_where_they_stand() {
         places.iter().map(|place| (number(place, "line"), &place["cell"])).collect();
     let cells = ["B3", "B4", "B5", "B6", "B7"].map(Value::from);
     assert_eq!(shown, (3..8).zip(&cells).collect::<Vec<_>>());
-    assert!(said.stdout.contains("line 3, record 2, cell B3: 320201******1001"), "{}", said.stdout);
+    assert!(said.stdout.contains("line 3, row 2, cell B3: 320201******1001"), "{}", said.stdout);
     for printed in [&said.stdout, &plan.to_string()] {
         assert!(!printed.contains(&nik(1, 1001)) && !printed.contains("NAMA A"), "{printed}");
     }
@@ -263,7 +263,7 @@ fn exit_codes() {
             "damaged",
             &["bad.csv"],
             10,
-            "stopped    file_scientific: `ceknik run` would send nothing",
+            "stopped    `ceknik run` will not send this file (file_scientific)",
         ),
         ("forced", &["bad.csv", "--force"], 0, "file_scientific"),
         ("both", &["bad.csv", "--max-charges", "1"], 10, "stopped  "),
@@ -370,7 +370,7 @@ fn a_run_under_way_is_looked_at_and_left_alone() {
     let mut noted = 0;
     while !running.is_over() {
         let (seen, said) = plan(&place, "in.csv", &vendor.base_url, 0, &[]);
-        noted += u32::from(said.stdout.contains("in flight if a run is under way"));
+        noted += u32::from(said.stdout.contains("may still come, if a run is under way"));
         assert!(number(&seen, "unsettled") <= 8, "{seen}");
         assert_eq!(number(&seen, "rows"), 200);
     }

@@ -90,7 +90,7 @@ fn a_stopped_run_goes_on_and_ends_like_an_undisturbed_one() {
         let logged = calls.len();
         let vendor = Vendor::start(&place, &["--port", &port]);
         let ended = place.run("in.csv", &vendor.base_url, &["-o", "o.csv"]).exits(3);
-        assert!(ended.stderr.contains("going on with run 1"), "{what}: {}", ended.stderr);
+        assert!(ended.stderr.contains("continuing run 1"), "{what}: {}", ended.stderr);
         calls.extend(vendor.end().split_off(logged));
         nothing_was_asked_twice(&calls, what);
         assert_eq!(comparable(&place, "o.csv"), expected, "{what}");
@@ -139,8 +139,8 @@ fn what_is_still_in_a_file_that_changed_is_not_bought_again() {
     // Even with `--reuse 0` these answers are used: their run was cut short and not finished.
     let more = ["-o", "o.csv", "--reuse", "0", "--reask-after", "0"];
     let ended = place.run("in.csv", &vendor.base_url, &more).exits(0);
-    let told = "the file changed since run 1 was cut short (3 calls, 2 charged): what is still in it \
-                is not bought again; the budget begins anew\n";
+    let told = "the file changed since run 1 was stopped (3 calls, 2 charged): rows that have an answer \
+                are not paid again; the budget starts from zero\n";
     assert!(ended.stderr.contains(told), "{}", ended.stderr);
     assert_eq!(place.column("o.csv", "ck_source"), ["call", "ledger", "ledger", "call"]);
     assert_eq!(place.column("o.csv", "ck_outcome"), ["mismatch", "not_sure", "mismatch", "match"]);
@@ -237,9 +237,9 @@ fn what_was_in_doubt_is_sent_again_once_a_run() {
     // Without `--in-doubt resend`, the doubts of both runs remain.
     let ended = more(&[]).exits(3);
     assert_eq!(sends(), 2);
-    assert!(ended.stderr.contains("in doubt, held"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("in doubt, not sent again"), "{}", ended.stderr);
     let status = place.ceknik(&["status", "--base-url", &vendor.base_url]).exits(0);
-    assert!(status.stdout.contains("2 in doubt"), "{}", status.stdout);
+    assert!(status.stdout.contains("2 calls in doubt"), "{}", status.stdout);
 }
 
 #[test]
@@ -312,8 +312,8 @@ fn another_output_other_columns_and_other_flags() {
     place.run("other.csv", &vendor.base_url, &["-o", "d.csv", "--limit", "1"]).exits(13);
     let ended =
         place.run("other.csv", &vendor.base_url, &["-o", "d.csv", "--send-odd-dates"]).exits(0);
-    let told = "the file is the same, but read in another way (columns or flags), since run 3 was cut \
-                short (1 call, 1 charged)";
+    let told = "the file is the same, but read in another way (columns or flags), since run 3 was \
+                stopped (1 call, 1 charged)";
     assert!(ended.stderr.contains(told), "{}", ended.stderr);
     assert_eq!(place.column("d.csv", "ck_source"), ["ledger", "call"]);
 }

@@ -82,7 +82,7 @@ fn two_workers_share_a_run() {
     assert!(seen["process"].is_null() && seen["calls_per_second"].as_f64() > Some(0.0), "{seen}");
     assert!(seen["percent"].as_u64().is_some_and(|percent| percent < 100), "{seen}");
     first.signal("TERM");
-    first.end().exits(143).says("other workers go on with the run");
+    first.end().exits(143).says("other workers continue the run");
     second.end().exits(0);
     assert_eq!(shared.status()["unsettled"], 0);
     let calls = shared.vendor.calls();
@@ -422,7 +422,7 @@ fn a_ledger_in_a_file_is_taken_over_and_nothing_is_bought_again() {
     let before = vendor.calls().len();
     let on_server = [&which[2..], &["--max-attempts", "2"]].concat();
     let ended = place.run("open.csv", &vendor.base_url, &on_server).exits(3);
-    ended.says("going on with run 2");
+    ended.says("continuing run 2");
     let calls = vendor.calls();
     bought_once(&calls);
     assert!(calls.len() > before);

@@ -103,7 +103,7 @@ fn an_open_run_of_an_older_ledger_goes_on_and_buys_nothing_twice() {
         let place = stored(name);
         let before = calls_in(&place.path(LEDGER));
         let ended = run(&place, &[]).exits(exit);
-        assert!(ended.stderr.contains("going on with run 1: "), "{}", ended.stderr);
+        assert!(ended.stderr.contains("continuing run 1: "), "{}", ended.stderr);
         let kept = ended.stderr.matches("is updated now").count();
         let copy = format!("disk/my.ledger.{}", &name[..2]);
         assert!(kept == 1 && ended.stderr.contains(&copy), "{}", ended.stderr);
@@ -131,11 +131,11 @@ fn what_an_open_run_has_asked_for_is_shown_even_if_it_is_refused_today() {
     let arguments =
         |command| [command, "temporary.csv", "--sandbox", "--ledger", LEDGER, "--price", "1500"];
     let plan = place.ceknik(&arguments("plan")).exits(0).stdout;
-    assert!(plan.contains("going on with run 1: 12 calls"), "{plan}");
+    assert!(plan.contains("continuing run 1: 12 calls"), "{plan}");
     assert!(plan.contains("nik_temporary                  4\n"), "{plan}");
 
     let ended = place.ceknik(&[&arguments("run")[..], &["-o", "out.csv"]].concat()).exits(3);
-    assert!(ended.stderr.contains("going on with run 1: 12 calls"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("continuing run 1: 12 calls"), "{}", ended.stderr);
     let column = |name: &str| place.column("out.csv", name);
     let (niks, outcomes) = (column("nik"), column("ck_outcome"));
     let temporary: Vec<_> = (0..niks.len()).filter(|row| niks[*row].starts_with("03")).collect();
@@ -158,7 +158,7 @@ fn what_an_open_run_has_asked_for_is_shown_even_if_it_is_refused_today() {
     // A new run of the same file refuses all temporary NIKs.
     let again =
         place.ceknik(&[&arguments("run")[..], &["-o", "out.csv", "--force"]].concat()).exits(3);
-    assert!(!again.stderr.contains("going on"), "{}", again.stderr);
+    assert!(!again.stderr.contains("continuing run"), "{}", again.stderr);
     assert_eq!(count(&column("ck_outcome"), "rejected"), 9);
 }
 

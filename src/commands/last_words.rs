@@ -76,39 +76,39 @@ fn stop_reason_text(stop: StopReason, stats: &Stats) -> String {
         }
         StopReason::Account(AccountStop::NotFound) => "the address is not the vendor's (404)",
         StopReason::Account(AccountStop::Redirect) => {
-            "the address answers with a redirect, which is never followed"
+            "the address answers with a redirect, which ceknik never follows"
         }
         StopReason::Account(AccountStop::Proxy) => {
             let answer = stats.proxy_answer.as_deref().unwrap_or(failure);
-            return format!("a proxy or gateway refuses us: {answer}");
+            return format!("a proxy or gateway refuses the calls: {answer}");
         }
         StopReason::Certificate | StopReason::NoTls => {
             return format!("no connection to the vendor: {failure}");
         }
         StopReason::OutOfQuota => "the account's quota is used up (OUT_OF_QUOTA)",
         StopReason::Budget(BudgetLimit::Charges) => {
-            "the next call could pass the budget (--max-charges, --max-cost)"
+            "the next call could exceed the budget (--max-charges, --max-cost)"
         }
-        StopReason::Budget(BudgetLimit::Calls) => "the calls that --limit allows are made",
-        StopReason::Deadline => "the deadline has come",
-        StopReason::SourceDown => "the source was down for longer than --max-outage",
+        StopReason::Budget(BudgetLimit::Calls) => "all calls that --limit allows are made",
+        StopReason::Deadline => "the deadline has passed",
+        StopReason::SourceDown => "the vendor was down for longer than --max-outage",
         StopReason::Unreachable => {
             return format!(
                 "the vendor could not be reached for longer than --max-outage: {failure}"
             );
         }
         StopReason::Throttled => {
-            "the vendor refused every call as if they came too fast, or asked to wait, for longer \
-             than this run waits (--max-outage)"
+            "the vendor refused every call as too fast, or asked to wait, for longer than \
+             --max-outage"
         }
         StopReason::RefusalsInRow => {
-            "20 rows in a row were refused: something is wrong with us, not with the customers; \
-             see ck_status and ck_reason in the partial output"
+            "the vendor refused 20 rows one after another: probably the setup is wrong, not the \
+             customers; see ck_status and ck_reason in the partial output"
         }
         StopReason::LostAnswers => return lost_answers_text(stats),
         StopReason::Mismatches => {
-            "too many of the first 200 results are mismatches (--stop-if-mismatch-over): each was \
-             charged, and so would the rest be"
+            "too many of the first 200 results are mismatches (--stop-if-mismatch-over): each \
+             mismatch is charged, and the rest would be too"
         }
         StopReason::Interrupted(Signal::Interrupt) => "interrupted",
         StopReason::Interrupted(Signal::Terminate) => "terminated",
@@ -116,7 +116,7 @@ fn stop_reason_text(stop: StopReason, stats: &Stats) -> String {
         StopReason::InputChanged => "the input changed while it was read",
         StopReason::InputUnreadable => "the input can no longer be read",
         StopReason::TakenOver => {
-            "the connection to the ledger was lost, and meanwhile another command has used it"
+            "the connection to the ledger was lost, and meanwhile another command has used the ledger"
         }
         StopReason::Storage => "the ledger cannot be written",
         StopReason::Defect => "a part of ceknik ended early, which is a defect",
@@ -129,20 +129,23 @@ fn lost_answers_text(stats: &Stats) -> String {
     let LostAnswers { late, cut, unreadable, otherwise } = stats.lost;
     let told = stats.last_unreadable.as_deref().unwrap_or("without a result");
     let ways = [
-        (unreadable, format!("came and could not be read ({told})")),
+        (unreadable, format!("came, but could not be read ({told})")),
         (late, "did not come in time".to_owned()),
-        (cut, "broke off with the connection".to_owned()),
-        (otherwise, "were a gateway's time-out or another call's answer".to_owned()),
+        (cut, "got lost with the connection".to_owned()),
+        (
+            otherwise,
+            "came from a gateway that waited too long, or belonged to another call".to_owned(),
+        ),
     ];
     let ways = ways.into_iter().filter(|(answers, _)| *answers > 0);
     let ways: Vec<_> = ways.map(|(n, what)| format!("{} {what}", count(n, "answer"))).collect();
     let most = late.max(cut).max(unreadable).max(otherwise);
     let advice = match most {
-        _ if most == unreadable => "find out what answers there, and ask the vendor",
-        _ if most == late => "look at the network, and keep --timeout above the vendor's own",
-        _ => "look at the network, and ask the vendor",
+        _ if most == unreadable => "find out which server answers, and ask the vendor",
+        _ if most == late => "check the network, and keep --timeout above the vendor's own",
+        _ => "check the network, and ask the vendor",
     };
-    format!("{}; each of them may have been charged: {advice}", ways.join(", "))
+    format!("{}; each of these calls may have been charged: {advice}", ways.join(", "))
 }
 
 /// Returns the next thing to do, with a command to paste if there is one. Returns `None` if nothing
@@ -157,7 +160,7 @@ fn next_step(ended: &EndedStart, job: &JobConfig) -> Option<String> {
             format!("{}; then the same command continues: {same}", advice_on_account(account))
         }
         (_, Some(StopReason::Certificate | StopReason::NoTls)) => format!(
-            "look at --base-url, --ca-cert and HTTPS_PROXY; then the same command continues: {same}"
+            "check --base-url, --ca-cert and HTTPS_PROXY; then the same command continues: {same}"
         ),
         (_, Some(StopReason::OutOfQuota)) => {
             format!("buy more calls from the vendor; then the same command continues: {same}")
@@ -172,14 +175,14 @@ fn next_step(ended: &EndedStart, job: &JobConfig) -> Option<String> {
             format!("look at the output; to make all calls that are left: {}", without_limit(ended))
         }
         (_, Some(StopReason::Mismatches)) => format!(
-            "is it the right column? To continue in spite of it: {}",
+            "check that the columns are the right ones; to continue anyway: {}",
             command_with(&[without_brake()])
         ),
         (_, Some(StopReason::RefusalsInRow)) => format!(
             "see ck_status and ck_reason in the partial output; then the same command continues: {same}"
         ),
         (_, Some(StopReason::LostAnswers)) if stats.lost.unreadable > 0 => {
-            format!("first have the cause corrected; then the same command continues: {same}")
+            format!("first correct the cause; then the same command continues: {same}")
         }
         _ => format!("the same command continues: {same}"),
     };
@@ -199,19 +202,19 @@ fn next_without_verdict(report: &RunReport, job: &JobConfig) -> String {
     };
     let again = match rows(Outcome::Unavailable) {
         0 => String::new(),
-        _ => format!("to ask the unavailable rows again, in a new run: {}", anew(Vec::new())),
+        _ => format!("to send the unavailable rows again, in a new run: {}", anew(Vec::new())),
     };
     if doubts > 0 {
         let resend = anew(vec![Change::Set("--in-doubt", Some("resend".to_owned()))]);
         let again = if again.is_empty() { again } else { format!("{again}; ") };
         return format!(
-            "{again}ask the vendor about the rows in doubt; to send them again, perhaps paying twice: {resend}"
+            "{again}ask the vendor about the rows in doubt; to send them again (you may pay twice): {resend}"
         );
     }
     if !again.is_empty() {
         return again;
     }
-    "correct the rows without a result (see ck_reason), and run the file again".to_owned()
+    "correct the rows that need a result (see ck_reason), and run the file again".to_owned()
 }
 
 /// Returns advice on what to do when the vendor refuses the account or the address.
@@ -221,11 +224,11 @@ const fn advice_on_account(stop: AccountStop) -> &'static str {
             "compare CEKNIK_API_ID and CEKNIK_API_SECRET with the vendor's console"
         }
         AccountStop::KeyExpired => {
-            "get a new key in the vendor's console, and set CEKNIK_API_ID and CEKNIK_API_SECRET"
+            "renew the key in the vendor's console, and set CEKNIK_API_ID and CEKNIK_API_SECRET"
         }
         AccountStop::NoPermission => "ask the vendor to allow POST /verify/id_name for the account",
         AccountStop::NotFound | AccountStop::Redirect => "correct --base-url",
-        AccountStop::Proxy => "look at HTTPS_PROXY, and ask who runs the proxy",
+        AccountStop::Proxy => "check HTTPS_PROXY, and ask the people who run the proxy",
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn settings(job: &JobConfig, deadline: Option<Timestamp>) -> String {
     let file = file.as_deref().map(|file| format!("settings   {}\n", mask_path(file)));
     let mut text = file.unwrap_or_default();
     for name in &job.unused {
-        text += &format!("unused     {name}: the sandbox is asked, and nobody else\n");
+        text += &format!("unused     {name}: the sandbox answers, and no vendor is called\n");
     }
     let published = origin.strip_suffix(":443") == Some(DEFAULT_BASE_URL);
     if !published && origin != Origin::sandbox().name() {
@@ -56,7 +56,7 @@ pub(super) fn rate(choice: &RateChoice, learned: Option<Learned>) -> String {
     }
     let first = choice.first(learned).map(calls_a_second).unwrap_or_default();
     let most = choice.cap.map_or_else(String::new, |cap| format!(", at most {cap} (--rate-max)"));
-    let mut text = format!("rate       found out while it runs: begins at {first}{most}\n");
+    let mut text = format!("rate       found during the run: begins at {first}{most}\n");
     match learned.as_ref().and_then(limit_words) {
         Some(limit) => text += &format!("           the vendor allowed {limit} the last time\n"),
         None if choice.is_default && learned.is_none() => {
@@ -140,7 +140,7 @@ pub(super) fn which_run(found: &FoundRun, forecast: &Forecast) -> String {
     let spent = |tally| calls_and_charges(tally, forecast.price.as_ref());
     match found.run {
         RunRef::Open(id) => {
-            format!("going on with run {}: {} so far\n", id.0, spent(&forecast.tally))
+            format!("continuing run {}: {} so far\n", id.0, spent(&forecast.tally))
         }
         RunRef::Finished { run, .. } => {
             format!(
@@ -156,7 +156,7 @@ pub(super) fn which_run(found: &FoundRun, forecast: &Forecast) -> String {
                 false => "the file is the same, but read in another way (columns or flags),",
             };
             format!(
-                "{what} since run {} was cut short ({}): what is still in it is not bought again; the budget begins anew\n",
+                "{what} since run {} was stopped ({}): rows that have an answer are not paid again; the budget starts from zero\n",
                 older.run.0,
                 spent(&older.tally)
             )

@@ -95,7 +95,7 @@ fn time_of(since: Since, zone: &Zone) -> Result<WallMs, Error> {
         Since::Day(day) => day,
     };
     let begin = day.to_zoned(zone.time_zone().clone()).map_err(|_| {
-        Error::new(ExitCode::Usage, "--since: no calendar has this day", "name another one")
+        Error::new(ExitCode::Usage, "--since: this day does not exist", "give another day")
     })?;
     Ok(WallMs(begin.timestamp().as_millisecond()))
 }
@@ -167,8 +167,7 @@ fn findings_of(
     let is_of_run = record.notes().is_some_and(|notes| notes.input_sha256 == source.sha256());
     if !is_of_run {
         let what = format!("{} is not the file of run {}", mask_path(path), record.id.0);
-        let hint =
-            "the file must have the same bytes as then; without --input the report has no values";
+        let hint = "give the file as it was when the run read it; without --input the report shows no cell values";
         return Err(Error::new(ExitCode::Input, what, hint));
     }
     let ReadAsNoted { source, layout, reading, .. } =

@@ -231,7 +231,7 @@ impl Setting<'_> {
         let earlier = ledger.find_record(&RunQuery::Identity(&opening.identity))?;
         if let Some(RunId(id)) = earlier.map(|record| record.id) {
             self.screen.say(&format!(
-                "known      everything, from run {id} and others: this is a new run that charges nothing\n\
+                "known      the answers of run {id} and others are used: this new run sends and charges nothing\n\
                  \x20          to get the results of run {id} in another form, with its charges: ceknik export --run {id}"
             ));
         }
@@ -304,7 +304,8 @@ impl Setting<'_> {
             match write_page_of_run(&job.ledger, run.id, zone, findings, place) {
                 Ok(()) => screen.say(&format!("report     {}", mask_path(place))),
                 // The results are there. The page can be made later.
-                Err(error) => screen.note(&format!("{}; `ceknik report` makes it", error.message)),
+                Err(error) => screen
+                    .note(&format!("{}; to make the report later: ceknik report", error.message)),
             }
         }
         say_last_words(&ended, job, screen);
@@ -390,7 +391,7 @@ fn stop_damaged(force: bool, surveyed: &Survey, screen: &Screen) -> Result<(), E
         screen.note(&format!("finding: {}\n  hint: {}", finding.message, finding.hint));
     }
     if force {
-        screen.note("continuing in spite of this: --force");
+        screen.note("continuing anyway, because of --force");
         return Ok(());
     }
     Err(error)

@@ -23,8 +23,9 @@ use crate::model::characters::terminal_safe;
 use crate::model::exit_code::ExitCode;
 use crate::model::mask::mask_digits;
 use crate::model::money::{Tally, number};
+use crate::model::stop::StopReason;
 use crate::model::zone::Zone;
-use crate::output::{Limits, count, limit_words};
+use crate::output::{Limits, count, in_words, limit_words};
 use crate::rules::rate::Learned;
 
 /// Version of the shape as JSON.
@@ -122,7 +123,7 @@ fn as_json(status: &Status, is_shared: bool, zone: &Zone) -> Value {
 }
 
 fn as_text(status: &Status, name: &LedgerName, zone: &Zone, all: bool) -> String {
-    let mut text = format!("ledger {name}\nof     {}\n", status.origin);
+    let mut text = format!("ledger {name}\nvendor {}\n", status.origin);
     text += &format!("clock  {}\n\n", status.vendor_clock.in_words());
     text += &runs_words(&status.runs, zone, all);
     for run in &status.under_way {
@@ -153,43 +154,58 @@ fn as_text(status: &Status, name: &LedgerName, zone: &Zone, all: bool) -> String
         );
     }
     if status.unsettled > 0 {
-        let calls = number(status.unsettled);
+        let calls = count(status.unsettled, "call");
         let meaning = match status.under_way.is_empty() && status.workers.is_empty() {
-            true => "without an answer: the next start counts them as in doubt",
+            true => "without an answer: in doubt when the file is run again",
             false => "under way",
         };
-        text += &format!("\n{calls} calls {meaning}\n");
+        text += &format!("\n{calls} {meaning}\n");
     }
     text
 }
 
-/// Formats the runs, the latest ones only unless all are asked for.
+/// Formats the runs, the latest ones only unless all are asked for. Each column is as wide as its
+/// widest cell, so that the table fits a terminal where that is possible.
 fn runs_words(runs: &[RunLine], zone: &Zone, all: bool) -> String {
-    let mut text = format!(
-        "{:>5}  {:<16}  {:<10}  {:>10}  {:>10}  {:>10}  {:>9}  {:>6}  {}\n",
-        "run", "started", "state", "rows", "calls", "charged", "possible", "starts", "input"
-    );
     let older = if all { 0 } else { runs.len().saturating_sub(SHOWN_RUNS) };
-    if older > 0 {
-        text += &format!("    …  {} older: --all\n", count(older as u64, "run"));
-    }
-    for run in runs.iter().skip(older) {
-        let state = match (&run.last_stop, run.state.as_str()) {
-            (Some(stop), "open") => stop.as_str(),
-            (_, state) => state,
-        };
-        let [calls, charged, possible] = sums(&run.tally);
-        text += &format!(
-            "{:>5}  {:<16}  {state:<10}  {:>10}  {calls:>10}  {charged:>10}  {possible:>9}  {:>6}  {}\n",
-            run.id.0,
-            zone.show(run.created_at, "%F %H:%M"),
-            number(run.rows),
-            run.starts,
-            // The label is masked again: an earlier version, which masked less, may have stored it.
-            mask_digits(&run.label)
-        );
+    let head = ["run", "started", "state", "rows", "calls", "charged", "possible", "input"];
+    let mut lines = vec![head.map(str::to_owned)];
+    lines.extend(runs.iter().skip(older).map(|run| run_cells(run, zone)));
+    let width = |at: usize| lines.iter().map(|cells| cells[at].chars().count()).max();
+    let widths: [usize; 8] = std::array::from_fn(|at| width(at).unwrap_or_default());
+    let mut text = String::new();
+    for (n, cells) in lines.iter().enumerate() {
+        if n == 1 && older > 0 {
+            text += &format!("  …  {}: --all\n", count(older as u64, "older run"));
+        }
+        let padded = cells.iter().zip(widths).enumerate().map(|(at, (cell, width))| match at {
+            // Times and states are at the left. The input is the last column.
+            1 | 2 => format!("{cell:<width$}"),
+            7 => cell.clone(),
+            _ => format!("{cell:>width$}"),
+        });
+        text += &format!("{}\n", padded.collect::<Vec<_>>().join("  "));
     }
     text
+}
+
+fn run_cells(run: &RunLine, zone: &Zone) -> [String; 8] {
+    let state = match (&run.last_stop, run.state.as_str()) {
+        (Some(stop), "open") => StopReason::in_words(stop),
+        (_, state) => state.to_owned(),
+    };
+    let [calls, charged, possible] = sums(&run.tally);
+    [
+        run.id.0.to_string(),
+        zone.show(run.created_at, "%F %H:%M"),
+        state,
+        number(run.rows),
+        calls,
+        charged,
+        possible,
+        // The label is masked again: an earlier version, which masked less, may have stored it.
+        mask_digits(&run.label).into_owned(),
+    ]
 }
 
 /// Formats the days, the latest ones only unless all are asked for.
@@ -201,7 +217,7 @@ fn days_words(days: &[DayTotal], zone: &Zone, all: bool) -> String {
     );
     let older = if all { 0 } else { days.len().saturating_sub(SHOWN_DAYS) };
     if older > 0 {
-        text += &format!("…  {} before: --all\n", count(older as u64, "day"));
+        text += &format!("…  {}: --all\n", count(older as u64, "earlier day"));
     }
     for DayTotal { day, tally } in days.iter().skip(older) {
         let (day, [calls, charged, possible]) = (date(*day), sums(tally));
@@ -221,10 +237,11 @@ fn doubts_words(status: &Status, zone: &Zone) -> String {
     if status.doubts_total == 0 {
         return String::new();
     }
-    let mut text = format!("\n{} in doubt (sent, no result came)\n", number(status.doubts_total));
+    let mut text =
+        format!("\n{} in doubt (sent, but no answer came)\n", count(status.doubts_total, "call"));
     for doubt in status.doubts.iter().take(SHOWN_DOUBTS) {
-        let (run, record, how) = (doubt.run.0, doubt.record, doubt.class.name());
-        text += &format!("  run {run}, record {record}, sent {}, {how}\n", stamp(doubt.at, zone));
+        let (run, row, at) = (doubt.run.0, doubt.record, zone.show(doubt.at, "%F %T"));
+        text += &format!("  run {run}, row {row}, sent {at}: {}\n", in_words(doubt.class));
     }
     if status.doubts_total > SHOWN_DOUBTS as u64 {
         text += "  … (more with --json)\n";

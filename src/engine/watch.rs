@@ -55,8 +55,7 @@ impl Watch {
     fn warn_of_failed(&self) {
         if self.verdicts.mostly_failed() {
             tracing::warn!(
-                "nearly all of the first verdicts are \"failed\": something is wrong, look at the \
-                 columns and ask the vendor"
+                "nearly all of the first results are \"failed\": check the columns, and ask the vendor"
             );
         }
     }
@@ -78,7 +77,7 @@ impl Watch {
     fn tell(&mut self, class: Class, cause: &str) {
         let message = match class {
             Class::NotSent(_) => "no connection to the vendor",
-            Class::InDoubt(Lost::Unreadable) => "an answer came and cannot be read",
+            Class::InDoubt(Lost::Unreadable) => "an answer came, but it cannot be read",
             Class::Retry(Trouble::Gateway) => "a gateway answers in place of the vendor",
             _ => return,
         };

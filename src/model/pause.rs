@@ -31,9 +31,9 @@ impl PauseKind {
     /// Returns the description for people.
     pub const fn in_words(self) -> &'static str {
         match self {
-            Self::Outage => "the vendor's source was down",
+            Self::Outage => "the vendor was down",
             Self::Unreachable => "the vendor could not be reached",
-            Self::RateLimit => "the vendor refused calls: too many",
+            Self::RateLimit => "the vendor refused the calls as too fast",
         }
     }
 

@@ -64,30 +64,30 @@ coded! {
     /// Number of rows by rejection.
     RejectionCounts {
         NikEmpty = "nik_empty", "the NIK cell is empty: fill it in, unless the row is a section title or a signature";
-        NikLength = "nik_length", "a NIK has exactly 16 digits: this one has more or fewer";
-        NikNotDigits = "nik_not_digits", "a NIK is digits only: this cell holds other characters";
+        NikLength = "nik_length", "the NIK does not have exactly 16 digits: compare it with the card";
+        NikNotDigits = "nik_not_digits", "the NIK cell holds characters that are not digits: correct it, unless the row is a section title or a signature";
         ExcelScientific = "excel_scientific",
-            "the spreadsheet turned the NIK into a number like 3.27501E+15 and its last digits are lost: export again from the source with the column set to Text";
+            "the spreadsheet turned the NIK into a number like 3.27501E+15, and its last digits are lost: export the data again from the original system, with the NIK column set to Text";
         ExcelRounded = "excel_rounded",
-            "the NIK passed through a decimal number too large to be exact, so its last digit may be wrong: export again from the source as Text";
-        NikPlaceholder = "nik_placeholder", "this is filler (all one digit, or 1234567890…), not a NIK: get the real one";
+            "the NIK was stored as a number that is too large to be exact, so its last digit may be wrong: export the data again from the original system, with the NIK column set to Text";
+        NikPlaceholder = "nik_placeholder", "this is not a real NIK (all digits are the same, or 1234567890…): get the NIK from the card";
         ExcelTruncated = "excel_truncated",
-            "the NIK ends in 0000, which is never issued: the spreadsheet zeroed its last digits, export again from the source as Text";
+            "the NIK ends in 0000, which is never issued, because the spreadsheet replaced its last digits by zeros: export the data again from the original system, with the NIK column set to Text";
         NikTemporary = "nik_temporary",
-            "the NIK begins with 00 to 08, as only temporary numbers of village software do: get the number on the card";
+            "the NIK begins with 00 to 08, as only temporary numbers of village software do: use the number on the card";
         NikDate = "nik_date",
-            "digits 7 to 12 are the birth date DDMMYY (day + 40 for women) and this day or month doesn't exist: compare with the card";
+            "digits 7 to 12 are the birth date DDMMYY (day + 40 for women) and this day or month does not exist: compare the NIK with the card";
         NameEmpty = "name_empty", "the name cell is empty: fill it in";
-        NameNotAName = "name_not_a_name", "the name has no letter in it: are the columns swapped?";
+        NameNotAName = "name_not_a_name", "the name has no letters: correct it, and check that the two columns are not swapped";
         NamePlaceholder = "name_placeholder",
-            "the name is what a spreadsheet or a program writes for a missing value (#N/A, NULL): mend the formula or the export";
+            "the name cell holds what a program writes for a missing value (#N/A, NULL): correct the formula or the export";
         FormulaWithoutValue = "formula_without_value",
-            "the cell is a formula whose value was never stored: open the file in a spreadsheet program, save it, and give it again";
+            "the cell is a formula whose value was never stored: open the file in a spreadsheet program, save it, and run it again";
         RowHidden = "row_hidden", "the row is hidden in the workbook, and --visible-rows leaves it out";
         QuoteSwallowedRows = "quote_swallowed_rows",
-            "a lone quotation mark has swallowed the rows below it, with their NIKs: remove it or double it";
+            "a single quotation mark (\") joins the rows below it into this cell: remove the mark or double it";
         RaggedRow = "ragged_row",
-            "the row has more or fewer cells than the first row: put quotes around a cell that holds the separator";
+            "the row has the wrong number of cells, usually because a cell contains a comma or a semicolon: put that cell in \"quotes\"";
         NotUtf8 = "not_utf8", "the NIK or the name is not valid UTF-8: save the file as \"CSV UTF-8\"";
     }
 }
@@ -99,25 +99,25 @@ coded! {
     Warning,
     /// Number of rows by warning. A row with two warnings counts under both.
     WarningCounts {
-        NikDayPastMonthEnd = "nik_day_past_month_end", "the birth date in the NIK is past the end of its month: compare with the card";
+        NikDayPastMonthEnd = "nik_day_past_month_end", "the birth date in the NIK is after the end of its month: compare the NIK with the card";
         NikTemporarySent = "nik_temporary_sent",
-            "the NIK begins with 00 to 08, as only temporary numbers do: this run began to ask for it before that was refused";
-        NikProvinceUnknown = "nik_province_unknown", "the NIK's first two digits are no known province: compare with the card";
-        NikRegencyOdd = "nik_regency_odd", "digits 3 and 4 of the NIK (the regency) are 00 or 70: compare with the card";
-        NikDistrictZero = "nik_district_zero", "digits 5 and 6 of the NIK (the district) are 00: compare with the card";
-        NikSerialZero = "nik_serial_zero", "the NIK ends in 0000, which is never issued; sent because you asked for it";
-        NikDateOdd = "nik_date_odd", "the birth date in the NIK doesn't exist; sent because you asked for it";
+            "the NIK begins with 00 to 08, as only temporary numbers do: it is sent because this run began before ceknik rejected such NIKs";
+        NikProvinceUnknown = "nik_province_unknown", "the first two digits of the NIK are not a known province: compare the NIK with the card";
+        NikRegencyOdd = "nik_regency_odd", "digits 3 and 4 of the NIK (the regency) are 00 or 70: compare the NIK with the card";
+        NikDistrictZero = "nik_district_zero", "digits 5 and 6 of the NIK (the district) are 00: compare the NIK with the card";
+        NikSerialZero = "nik_serial_zero", "the NIK ends in 0000, which is never issued: it is sent because you asked for it";
+        NikDateOdd = "nik_date_odd", "the birth date in the NIK does not exist: it is sent because you asked for it";
         NikNumberEndsInZero = "nik_number_ends_in_zero",
-            "the NIK is a number to the spreadsheet, not text, and ends in 0: its last digit may have been lost, compare with the card";
-        NikSeveralNames = "nik_several_names", "the same NIK stands in this file with different names: at most one can match";
-        NameHasDigits = "name_has_digits", "the name has digits in it";
-        NameHasComma = "name_has_comma", "the name has a comma in it, perhaps a title (S.E., S.H.): if titles are not on the card, take them out first, since a mismatch is charged; --limit tries a few";
-        NameHasBrackets = "name_has_brackets", "the name has brackets in it: is it printed so on the card?";
-        NameHasAt = "name_has_at", "the name has @ in it: is it an e-mail address?";
-        NameMojibake = "name_mojibake", "the name has damaged characters (Ã, â€™): the file was once read in a wrong encoding";
-        NameOneLetter = "name_one_letter", "the name has one letter only";
-        NameOver60 = "name_over_60", "the name has over 60 letters: is it two names, or an address?";
-        NameIsHeader = "name_is_header", "the name equals the column's header: is it a second header row?";
+            "the NIK is stored as a number and ends in 0, so its last digit may be lost: compare the NIK with the card";
+        NikSeveralNames = "nik_several_names", "the same NIK is in this file with different names: only one name can be right";
+        NameHasDigits = "name_has_digits", "the name has digits: compare it with the card";
+        NameHasComma = "name_has_comma", "the name has a comma, perhaps before a title (S.E., S.H.): if titles are not on the card, remove them first, because a mismatch is charged too; try a few rows with --limit";
+        NameHasBrackets = "name_has_brackets", "the name has brackets: compare it with the card";
+        NameHasAt = "name_has_at", "the name has an @ and may be an e-mail address: compare it with the card";
+        NameMojibake = "name_mojibake", "the name has damaged characters (Ã, â€™): the file was once read with a wrong encoding, so export it again as UTF-8";
+        NameOneLetter = "name_one_letter", "the name has only one letter: compare it with the card";
+        NameOver60 = "name_over_60", "the name has more than 60 letters and may be two names or an address: compare it with the card";
+        NameIsHeader = "name_is_header", "the name is the same as the header of its column: if the row is a second header, remove it";
     }
 }
 

@@ -118,6 +118,17 @@ impl StopReason {
         Self::Interrupted(Signal::Terminate),
     ];
 
+    /// Describes for people how a start ended, by the stable name of the reason.
+    pub fn in_words(name: &str) -> String {
+        match name {
+            "source_down" => "vendor down".to_owned(),
+            "throttled" => "refused as too fast".to_owned(),
+            "mismatches" => "too many mismatches".to_owned(),
+            "storage" => "ledger not writable".to_owned(),
+            name => name.replace('_', " "),
+        }
+    }
+
     /// Returns the workers that the reason concerns.
     pub const fn reach(self) -> Reach {
         match self {

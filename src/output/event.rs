@@ -21,6 +21,7 @@ use super::plan::Plan;
 use super::words::{count, duration};
 use crate::model::attempt::WallMs;
 use crate::model::exit_code::ExitCode;
+use crate::model::stop::StopReason;
 use crate::model::zone::Zone;
 
 /// Version of the shape of all events. Events and fields are only added within a version.
@@ -146,7 +147,9 @@ impl Event<'_> {
                 let calls = count(plan.forecast.funnel.to_send, "call");
                 format!("{}, {calls} to be sent", count(plan.forecast.funnel.rows, "row"))
             }
-            Self::RunStarted { start, input, .. } => format!("start {start} of {input}"),
+            Self::RunStarted { start, input, .. } => {
+                format!("the check of {input} begins (session {start})")
+            }
             Self::Progress(figures) => figures.text(None, zone, now),
             Self::Paused { detail, times, .. } => {
                 format!("paused: {detail}; {}", times.text(zone, now))
@@ -196,14 +199,15 @@ const fn level_of(exit: ExitCode) -> Level {
 }
 
 fn stopping(reason: &str, by_signal: bool, in_flight: usize, at_most_seconds: u64) -> String {
-    let why = if by_signal { String::new() } else { format!(" ({})", reason.replace('_', " ")) };
+    let why =
+        if by_signal { String::new() } else { format!(" ({})", StopReason::in_words(reason)) };
     if in_flight == 0 {
         return format!("stopping{why}: no call is under way");
     }
     let (calls, most) = (count(in_flight as u64, "call"), duration(at_most_seconds));
-    let them = if in_flight == 1 { "that row" } else { "those rows" };
+    let them = if in_flight == 1 { "that row is then" } else { "those rows are then" };
     let again = match by_signal {
-        true => format!(". Ctrl-C again (or SIGTERM): stop now, {them} in doubt"),
+        true => format!(". Press Ctrl-C again (or send SIGTERM) to stop now; {them} in doubt"),
         false => String::new(),
     };
     format!("stopping{why}: waiting up to {most} for {calls}{again}")
@@ -231,9 +235,9 @@ mod tests {
             (
                 true,
                 1,
-                "stopping: waiting up to 1m for 1 call. Ctrl-C again (or SIGTERM): stop now, that row in doubt",
+                "stopping: waiting up to 1m for 1 call. Press Ctrl-C again (or send SIGTERM) to stop now; that row is then in doubt",
             ),
-            (false, 3, "stopping (source down): waiting up to 1m for 3 calls"),
+            (false, 3, "stopping (vendor down): waiting up to 1m for 3 calls"),
             (true, 0, "stopping: no call is under way"),
         ] {
             assert_eq!(stopping("source_down", by_signal, in_flight, 60), text);

@@ -8,6 +8,7 @@ use super::report::{RowTotals, RunReport};
 use crate::model::money::{Tally, number};
 use crate::model::outcome::{Outcome, OutcomeCounts};
 use crate::model::spending::Spending;
+use crate::model::stop::StopReason;
 
 /// A line of the first sheet.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,7 +39,7 @@ pub(super) fn lines(report: &RunReport, written: &RowTotals) -> Vec<Line> {
     let mut lines = vec![Line::Title("Results of a check of NIKs and names")];
     if written.from_sandbox {
         lines.push(Line::Alarm(
-            "SANDBOX: a stand-in answered. Nothing is verified, nothing was bought.",
+            "SANDBOX: a test vendor answered. Nothing is verified, and nothing was paid.",
         ));
     }
     let time = |at| report.zone.show(at, "%F %H:%M:%S (UTC%:z)");
@@ -46,9 +47,9 @@ pub(super) fn lines(report: &RunReport, written: &RowTotals) -> Vec<Line> {
         Line::Heading("Run"),
         Line::Text("Input", report.input.clone()),
         Line::Text("Run", report.run.to_string()),
-        Line::Text("Begun", time(report.begun)),
+        Line::Text("Began", time(report.begun)),
         Line::Text("Ended", time(report.ended_at)),
-        Line::Text("State", report.ended().replace('_', " ")),
+        Line::Text("State", StopReason::in_words(report.ended())),
         Line::Text("Vendor", report.origin.clone()),
     ]);
     if written.shown < written.outcomes.total() {
@@ -83,7 +84,7 @@ fn rows(report: &RunReport, written: &RowTotals) -> Vec<Line> {
         Line::Count(
             "Rejected",
             written.outcomes.get(Outcome::Rejected),
-            "not sent; once they are corrected they cost as the others do",
+            "not sent; a corrected row costs like any other",
         ),
         Line::Count("Duplicates", written.duplicates, "the same NIK and name as a row above"),
         Line::Count("Known already", written.known, "answered in an earlier run"),
@@ -98,12 +99,12 @@ fn money(spending: &Spending) -> Vec<Line> {
         Line::Heading("Calls and charges"),
         Line::Count("Calls made", calls, ""),
         Line::Calls("Charged", least, "surely on the invoice"),
-        Line::Calls("Possibly charged", possible.total(), "may come on top"),
+        Line::Calls("Possibly charged", possible.total(), "may be on the invoice too"),
     ];
     for (label, calls, what) in [
-        ("  in doubt", possible.in_doubt, "sent, no result came"),
+        ("  in doubt", possible.in_doubt, "sent, but no answer came"),
         ("  unknown answer", possible.unknown_code, "a code or status that is not documented"),
-        ("  gateway error", possible.gateway, "a gateway may have passed them on"),
+        ("  gateway error", possible.gateway, "the vendor may have received the call"),
     ] {
         if calls > 0 {
             lines.push(Line::Calls(label, calls, what));
@@ -117,7 +118,7 @@ fn money(spending: &Spending) -> Vec<Line> {
     match spending.price {
         Some(_) => lines.push(Line::Price("Price of a charged call")),
         None => {
-            lines.push(Line::Text("Price", "not set: give --price to see the money".to_owned()))
+            lines.push(Line::Text("Price", "not set: give --price to see the amounts".to_owned()))
         }
     }
     lines
@@ -127,8 +128,8 @@ fn money(spending: &Spending) -> Vec<Line> {
 fn advice(outcomes: &OutcomeCounts) -> Vec<String> {
     let rows = |outcome| match outcomes.get(outcome) {
         0 => None,
-        1 => Some("1 row".to_owned()),
-        n => Some(format!("{n} rows")),
+        1 => Some("1 row is".to_owned()),
+        n => Some(format!("{n} rows are")),
     };
     let mut todo = Vec::new();
     let mut add = |outcome, what: &str| {
@@ -137,17 +138,20 @@ fn advice(outcomes: &OutcomeCounts) -> Vec<String> {
     add(Outcome::NotSent, "not sent yet. Run the same command again.");
     add(
         Outcome::InDoubt,
-        "in doubt. Ask the vendor about the charge. Nothing is sent again by itself; --in-doubt resend does so, and you \
-         may pay twice.",
+        "in doubt. Ask the vendor about the charge. ceknik does not send such a row again unless you ask for it with \
+         --in-doubt resend, and then you may pay twice.",
     );
-    add(Outcome::Unavailable, "without an answer. Run the same command again.");
+    add(Outcome::Unavailable, "unavailable: each try failed. Run the same command again.");
     add(Outcome::Refused, "refused by the vendor. The sheet Needs attention has the reasons.");
-    add(Outcome::Unknown, "with a result code that is not documented. Ask the vendor.");
+    add(Outcome::Unknown, "answered with a result code that is not documented. Ask the vendor.");
     add(
         Outcome::Rejected,
-        "rejected by our own checks. Correct the file (sheet Needs attention), and run it again.",
+        "rejected by ceknik's own checks. Correct the file (sheet Needs attention), and run it again.",
     );
-    add(Outcome::Mismatch, "where NIK and name do not belong together. Compare with the card.");
+    add(
+        Outcome::Mismatch,
+        "mismatched: NIK and name do not belong together. Compare with the card.",
+    );
     if todo.is_empty() {
         todo.push("Nothing: every row has a result.".to_owned());
     }
@@ -159,13 +163,15 @@ pub(super) const fn in_words(outcome: Outcome) -> (&'static str, &'static str) {
     match outcome {
         Outcome::Match => ("Match", "NIK and name belong together"),
         Outcome::Mismatch => ("Mismatch", "NIK and name do not belong together"),
-        Outcome::NotSure => ("Not sure", "the vendor could not tell"),
-        Outcome::Failed => ("Failed", "the vendor could not check it"),
+        Outcome::NotSure => ("Not sure", "the vendor is not sure"),
+        Outcome::Failed => ("Failed", "the vendor could not check the row"),
         Outcome::Unknown => ("Unknown answer", "a result code that is not documented"),
-        Outcome::Rejected => ("Rejected", "not sent: our own check refused it"),
+        Outcome::Rejected => ("Rejected", "not sent: ceknik's own checks rejected it"),
         Outcome::Refused => ("Refused", "the vendor refused the row"),
-        Outcome::Unavailable => ("Unavailable", "each try was answered \"not now\""),
-        Outcome::InDoubt => ("In doubt", "sent, no result came; it may have been charged"),
-        Outcome::NotSent => ("Not sent", "the run stopped before; the same command goes on"),
+        Outcome::Unavailable => ("Unavailable", "each try failed; the vendor gave no result"),
+        Outcome::InDoubt => {
+            ("In doubt", "sent, but no answer came; the call may have been charged")
+        }
+        Outcome::NotSent => ("Not sent", "the run stopped first; the same command continues"),
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn sentence<'a>(result: &'a RowResult<'_>) -> Cow<'a, str> {
         return Cow::Owned(format!("{} ({})", why.explain(), why.code()));
     }
     if reason == PURGED {
-        return Cow::Owned(format!("the answer was removed since, by `ceknik purge` ({PURGED})"));
+        return Cow::Owned(format!("the answer was removed later by `ceknik purge` ({PURGED})"));
     }
     // Our own description may follow the name of a class.
     let (code, detail) = reason.split_once(": ").unwrap_or((reason, ""));
@@ -43,17 +43,18 @@ pub(super) fn advice(result: &RowResult<'_>) -> &'static str {
         // The sentence about a rejection already says how to correct the row.
         Outcome::Rejected => "Correct the row in your file, and run the file again.",
         Outcome::Refused if result.possible > 0 => {
-            "Ask the vendor what happened, and whether it was charged."
+            "Ask the vendor what happened and whether the call was charged."
         }
         Outcome::Refused => "Compare the row with the card, correct it, and run the file again.",
-        Outcome::Unavailable => "Run the same command again: the row is asked for again.",
+        Outcome::Unavailable => "Run the same command again. It sends this row again.",
         Outcome::InDoubt => {
-            "It may have been charged. Ask the vendor; it is not sent again by itself."
+            "The call may have been charged. Ask the vendor. ceknik does not send the row again unless you \
+             ask for it with --in-doubt resend."
         }
         Outcome::NotSent if result.reason == PURGED => {
-            "Its answer is in the output of that time alone."
+            "The answer is only in the output that was made at that time."
         }
-        Outcome::NotSent => "Run the same command again: it goes on with this row.",
+        Outcome::NotSent => "Run the same command again. It continues with this row.",
         Outcome::Unknown => "Ask the vendor what this result code means.",
         Outcome::Match | Outcome::Mismatch | Outcome::NotSure | Outcome::Failed => "",
     }
@@ -70,44 +71,44 @@ pub const fn explain(class: Class) -> &'static str {
     match class {
         Class::Answered(ResultCode::Match) => "NIK and name belong together",
         Class::Answered(ResultCode::Mismatch) => "NIK and name do not belong together",
-        Class::Answered(ResultCode::NotSure) => "the vendor could not tell",
-        Class::Answered(ResultCode::Failed) => "the vendor could not check it",
+        Class::Answered(ResultCode::NotSure) => "the vendor is not sure",
+        Class::Answered(ResultCode::Failed) => "the vendor could not check the row",
         Class::Answered(ResultCode::Unknown) => "the result code is not documented",
         Class::Refused(Refusal::InvalidArgument) => {
-            "the vendor takes the NIK or the name for invalid"
+            "the vendor says that the NIK or the name is invalid"
         }
-        Class::Refused(Refusal::ArgumentNotFound) => "the vendor misses a part of the request",
-        Class::Refused(Refusal::Abnormal) => {
-            "the vendor says that this row was asked for too often"
+        Class::Refused(Refusal::ArgumentNotFound) => {
+            "the vendor says that a part of the request is missing"
         }
+        Class::Refused(Refusal::Abnormal) => "the vendor says that this row was sent too often",
         Class::Refused(Refusal::Other) => "the vendor refused the row",
         Class::Refused(Refusal::UnknownSuccess) => {
             "the vendor answered with a status that is not documented; it may have been charged"
         }
-        Class::Retry(Trouble::QueryFailed) => "the vendor could not ask the registry",
-        Class::Retry(Trouble::Internal) => "the vendor had an error of its own",
-        Class::Retry(Trouble::SourceUnavailable) => "the registry was not available",
-        Class::Retry(Trouble::SourceTimeout) => "the registry did not answer in time",
+        Class::Retry(Trouble::QueryFailed) => "the vendor could not query its registry",
+        Class::Retry(Trouble::Internal) => "the vendor had an internal error",
+        Class::Retry(Trouble::SourceUnavailable) => "the vendor's registry was not available",
+        Class::Retry(Trouble::SourceTimeout) => "the vendor's registry did not answer in time",
         Class::Retry(Trouble::Gateway) => {
-            "a gateway answered with an error; the vendor may have received the row, and charged it"
+            "a gateway answered with an error; the vendor may have received the row and charged it"
         }
         Class::Throttled => "the vendor asked to slow down",
-        Class::Account(AccountStop::Proxy) => "a proxy or gateway refused us",
+        Class::Account(AccountStop::Proxy) => "a proxy or gateway refused the call",
         Class::Account(_) => "the vendor refused the account or the address",
         Class::OutOfQuota => "the account's quota was used up",
         Class::NotSent(NotSent::Connect) => "not sent: no connection could be made",
-        Class::NotSent(NotSent::Certificate) => "not sent: the certificate was refused",
+        Class::NotSent(NotSent::Certificate) => "not sent: the server's certificate was refused",
         Class::NotSent(NotSent::NoTls) => "not sent: the address does not use TLS",
-        Class::NotSent(NotSent::Proxy) => "not sent: a proxy refused us",
+        Class::NotSent(NotSent::Proxy) => "not sent: a proxy refused the connection",
         Class::NotSent(NotSent::Unbuildable) => "not sent: the request could not be made",
-        Class::NotSent(NotSent::Recalled) => "not sent: the run stopped before",
+        Class::NotSent(NotSent::Recalled) => "not sent: the run stopped first",
         Class::InDoubt(Lost::Timeout) => "no answer came in time",
         Class::InDoubt(Lost::Cut) => "no answer: the connection was cut after sending",
-        Class::InDoubt(Lost::Unreadable) => "an answer came that cannot be read",
+        Class::InDoubt(Lost::Unreadable) => "an answer came, but it cannot be read",
         Class::InDoubt(Lost::GatewayTimeout) => "no answer: a gateway waited too long for it",
-        Class::InDoubt(Lost::Repeated) => "the answer that came was another row's",
-        Class::InDoubt(Lost::Interrupted) => "stopped while the answer was waited for",
-        Class::InDoubt(Lost::Killed) => "the program was killed while the answer was waited for",
+        Class::InDoubt(Lost::Repeated) => "the answer belonged to another row",
+        Class::InDoubt(Lost::Interrupted) => "no answer: the run was stopped while it waited",
+        Class::InDoubt(Lost::Killed) => "no answer: the program was killed while it waited",
     }
 }
 
@@ -123,7 +124,7 @@ mod tests {
             (Outcome::Match, "", ""),
             (Outcome::Match, "sent as: SITI AMINAH", "sent as: SITI AMINAH"),
             (Outcome::Mismatch, "", "NIK and name do not belong together"),
-            (Outcome::NotSure, "", "the vendor could not tell"),
+            (Outcome::NotSure, "", "the vendor is not sure"),
             (
                 Outcome::InDoubt,
                 "lost_connection",
@@ -132,11 +133,11 @@ mod tests {
             (
                 Outcome::InDoubt,
                 "lost_unreadable: HTTP 200, text/html",
-                "an answer came that cannot be read (lost_unreadable): HTTP 200, text/html",
+                "an answer came, but it cannot be read (lost_unreadable): HTTP 200, text/html",
             ),
             (Outcome::Refused, "in its words", "the vendor refused the row: in its words"),
             (Outcome::Failed, "in its words", "in its words"),
-            (Outcome::NotSent, "", "the run stopped before; the same command goes on"),
+            (Outcome::NotSent, "", "the run stopped first; the same command continues"),
         ] {
             let texts = Cow::Owned(Texts::default());
             let result = RowResult {

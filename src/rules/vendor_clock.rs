@@ -92,7 +92,7 @@ impl VendorClock {
         match self.name() {
             Some(offset) => format!("the vendor's times are UTC{offset}"),
             None => {
-                format!("not known yet: {FEWEST_SAMPLES} answers with a time of the vendor tell it")
+                format!("not known yet: {FEWEST_SAMPLES} answers with the vendor's time show it")
             }
         }
     }

@@ -109,7 +109,7 @@ impl StderrWriter {
     fn report_dropped(&self) {
         let what = match self.dropped.swap(0, Ordering::Relaxed) {
             0 => return,
-            lines => format!("{lines} lines were left out here: stderr was not read"),
+            lines => format!("lines left out here, because stderr was not read: {lines}"),
         };
         let line = match self.form {
             LogForm::Text => format!("({what})\n"),

@@ -121,7 +121,7 @@ impl Observer for Progress {
 
 /// Describes an outage. `class` is the reply that showed it, and `cause` its description.
 fn describe_outage(why: StopReason, class: Option<Class>, cause: Option<&str>) -> String {
-    let told = class.map_or("another worker has told it", in_words);
+    let told = class.map_or("another worker has reported it", in_words);
     let cause = cause.unwrap_or(told);
     match why {
         StopReason::Unreachable => format!("the vendor cannot be reached ({cause})"),

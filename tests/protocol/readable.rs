@@ -267,10 +267,10 @@ fn unreadable_answers_are_reported_as_such() {
     let told = r#"HTTP 200, text/html, begins "<html>maintenance</html>""#;
     for words in [
         format!(
-            "stopped: 20 answers came and could not be read ({told}); each of them may have been charged"
+            "stopped: 20 answers came, but could not be read ({told}); each of these calls may have been charged"
         ),
-        format!("WARN an answer came and cannot be read: {told}"),
-        "next       first have the cause corrected".to_owned(),
+        format!("WARN an answer came, but it cannot be read: {told}"),
+        "next       first correct the cause".to_owned(),
     ] {
         assert!(ended.stderr.contains(&words), "{words}: {}", ended.stderr);
     }

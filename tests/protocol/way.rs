@@ -164,7 +164,7 @@ fn a_proxy_that_refuses_us_stops_the_run_at_once_and_sends_nothing() {
         let (place, ended) = refused_by_a_proxy(http, 12, &[]);
         assert!(ended.stderr.contains(&format!("({http})")), "{}", ended.stderr);
         assert!(
-            ended.stderr.contains("stopped: a proxy or gateway refuses us"),
+            ended.stderr.contains("stopped: a proxy or gateway refuses the calls"),
             "{}",
             ended.stderr
         );
@@ -183,7 +183,7 @@ fn another_refusal_of_a_proxy_is_an_outage() {
     assert_eq!(place.column("in.verified.csv", "ck_possible"), ["0"]);
     let reason = place.column("in.verified.csv", "ck_reason");
     assert_eq!(reason, ["not_sent_connect: the proxy refuses the connection (502)"]);
-    assert!(ended.stderr.contains("to ask the unavailable rows again"));
+    assert!(ended.stderr.contains("to send the unavailable rows again"));
 }
 
 #[test]
@@ -223,7 +223,11 @@ fn the_cause_of_a_failed_connection_is_said() {
         let ended = run(&place, &base, &[], &more).exits(3);
         let warning = format!("WARN no connection to the vendor: {cause}");
         assert!(ended.stderr.contains(&warning), "{}", ended.stderr);
-        assert!(ended.stderr.contains(&format!("never left: {cause}")), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains(&format!("not sent (not charged): {cause}")),
+            "{}",
+            ended.stderr
+        );
         let reason = place.column("in.verified.csv", "ck_reason");
         assert_eq!(reason, [format!("not_sent_connect: {cause}")]);
     }

@@ -55,7 +55,7 @@ pub(super) fn record_of(
             Some(RunId(run)) => format!("the ledger has no run {run}"),
             None => "the ledger has no runs yet".to_owned(),
         };
-        Error::new(ExitCode::Input, what, "`ceknik status --all` lists its runs")
+        Error::new(ExitCode::Input, what, "`ceknik status --all` lists the runs")
     })
 }
 

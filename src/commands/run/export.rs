@@ -175,8 +175,8 @@ fn no_run(number: Option<RunId>) -> Error {
     Error::new(
         ExitCode::Input,
         format!("the ledger has {which} of this file"),
-        "the file must have the same bytes as then; `ceknik status` lists the runs of a ledger (--ledger, --base-url or \
-         --sandbox choose it); for a run of ceknik 0.1 give the flags with which it read the file",
+        "give the file exactly as it was; `ceknik status` lists the runs of a ledger (--ledger, --base-url or --sandbox \
+         choose it); for a run of ceknik 0.1, give the flags of that run too",
     )
 }
 
@@ -287,17 +287,19 @@ impl Export<'_> {
         let by = match self.record.notes() {
             Some(notes) if notes.version == ours => None,
             Some(notes) => Some(format!("ceknik {}", notes.version)),
-            None => Some("an older ceknik, which did not record how it read the file".to_owned()),
+            None => Some(
+                "an older version of ceknik, which did not record how it read the file".to_owned(),
+            ),
         };
         if let Some(by) = by {
             screen.note(&format!(
-                "run {id} was made by {by}: the rows have the same results, but the bytes may differ from those of then"
+                "run {id} was made by {by}: the rows have the same results, but the bytes of the file may differ"
             ));
         }
         if removed > 0 {
-            let pairs = count(removed, "answer");
+            let answers = count(removed, "answer");
             screen.note(&format!(
-                "{pairs} of run {id} were removed since (ceknik purge): their rows are not_sent"
+                "`ceknik purge` has removed {answers} of run {id}: their rows are not_sent"
             ));
         }
     }

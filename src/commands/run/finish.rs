@@ -82,7 +82,7 @@ impl Ended {
         Self::Broken(Error::new(
             ExitCode::Internal,
             "the input was not read to its end: this is a defect of ceknik",
-            "all answers are safe in the ledger; the same command goes on from there",
+            "all answers are safe in the ledger; the same command continues",
         ))
     }
 
@@ -303,15 +303,15 @@ fn about_others(ended: &Ended) -> Option<String> {
             }
         }),
         Ended::Left { to: LeftTo::Writers(hosts), .. } => {
-            Some(format!("other workers go on with the run, and will write the output: {hosts}"))
+            Some(format!("other workers continue the run, and will write the output: {hosts}"))
         }
         Ended::Left { to: LeftTo::Helpers(hosts), .. } => Some(format!(
-            "other workers go on with the run: {hosts}; they only help (--join), and write no output: \
-             run the same command later, or make it with `ceknik export`"
+            "other workers continue the run: {hosts}; they only help (--join), and write no output: \
+             run the same command later, or make the output with `ceknik export`"
         )),
         Ended::Left { to: LeftTo::Nobody, .. } => Some(
             "this worker only helps (--join), and no worker is left that writes the output: run the file without \
-             --join, which buys nothing twice, or make the output with `ceknik export`"
+             --join, which pays nothing twice, or make the output with `ceknik export`"
                 .to_owned(),
         ),
         _ => None,
@@ -340,7 +340,7 @@ fn remember_body<L: Ledger>(body: BodyTrial, ledger: &mut L) {
         && let Err(error) = ledger.remember_body(kind)
     {
         // The next run finds out the kind again.
-        tracing::warn!(%error, "the body kind that works could not be remembered");
+        tracing::warn!(%error, "the kind of body that works could not be saved");
     }
 }
 
@@ -354,15 +354,12 @@ fn remember_rate<L: Ledger>(learned: Learned, account: &[u8; 16], at: WallMs, le
     };
     if is_news && let Err(error) = ledger.remember_rate(account, Remembered { learned, at }) {
         // The next run finds out the rate again.
-        tracing::warn!(%error, "the vendor's limit could not be remembered");
+        tracing::warn!(%error, "the vendor's limit could not be saved");
     }
 }
 
 fn storage_failed(error: LedgerError, state: &RunState) -> Error {
     let error = Error::from(error);
     let doubts = state.tally.possible.in_doubt;
-    Error {
-        message: format!("{}; {doubts} calls of this run are in doubt", error.message),
-        ..error
-    }
+    Error { message: format!("{}; calls of this run in doubt: {doubts}", error.message), ..error }
 }

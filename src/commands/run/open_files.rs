@@ -22,7 +22,7 @@ pub(super) fn make_room(concurrency: usize, with_sandbox: bool) -> Result<(), Er
     match raise_to(wanted) {
         Some(limit) if limit < wanted => Err(Error::config(
             format!(
-                "--concurrency {concurrency} needs {wanted} open files, and {limit} are allowed"
+                "--concurrency {concurrency} needs {wanted} open files, but {limit} are allowed"
             ),
             "lower --concurrency, or raise the limit (ulimit -n)",
         )),

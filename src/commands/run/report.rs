@@ -98,7 +98,8 @@ pub(super) fn write_summary(report: &RunReport, destination: &Destination) -> Re
     let Some(path) = destination.summary(report.is_from_sandbox()) else { return Ok(()) };
     report.write_summary(&path).map_err(|error| {
         let what = format!("the summary cannot be written: {error}");
-        let hint = "a summary that stands there may be older; the answers are safe in the ledger";
+        let hint =
+            "an existing summary may be older than this run; the answers are safe in the ledger";
         Error::new(ExitCode::Storage, what, hint)
     })
 }

@@ -79,16 +79,16 @@ pub(super) fn write(
     }
     if others > 0 {
         let others = count(others, "more call");
-        screen.note(&format!("{others} whose charge is not known: not in this file"));
+        screen.note(&format!("{others} with an unknown charge: the rows are not in this file"));
     }
     if unsettled > 0 {
         let calls = count(unsettled, "call");
         screen.note(&format!(
-            "{calls} without an answer: under way, or in doubt at the next start; not in the list yet"
+            "{calls} without an answer: under way, or in doubt when the file is run again; not in the list yet"
         ));
     }
     if args.input.is_none() && listed > 0 {
-        screen.note("the list has no NIK and no name: name their file with --input FILE");
+        screen.note("the list has no NIKs and no names: to add them, give the customer file with --input FILE");
     }
     Ok(ExitCode::Complete)
 }
@@ -191,8 +191,8 @@ fn row_of(
     vec![
         no.to_string(),
         run.0.to_string(),
-        // Without the file only the number of the record is known, which counts from below the header.
-        found.map_or_else(|| format!("record {record}"), |found| found.row.to_string()),
+        // Without the file only the number of the customer is known, which counts from below the header.
+        found.map_or_else(|| format!("customer {record}"), |found| found.row.to_string()),
         found.map(|found| found.subject.nik.as_str().to_owned()).unwrap_or_default(),
         found.map(|found| found.subject.name.as_str().to_owned()).unwrap_or_default(),
         zone.show(sent_at, "%F %T %:z"),

@@ -271,15 +271,16 @@ impl Month {
         let mut text = String::new();
         if self.unsettled > 0 {
             let calls = count(self.unsettled, "call");
-            text +=
-                &format!("\n{calls} without an answer: under way, or in doubt at the next start\n");
+            text += &format!(
+                "\n{calls} without an answer: under way, or in doubt when the file is run again\n"
+            );
         }
         if self.without_time > 0 {
             let calls = count(self.without_time, "call");
-            text += &format!("\n{calls} without a time of the vendor: by the clock above\n");
+            text += &format!("\n{calls} without the vendor's time: by the clock above\n");
         }
         if totals.iter().any(|(key, _)| key.is_purged) {
-            text += "\n* answers that were removed since (ceknik purge): by the days of that time, at --price\n";
+            text += "\n* answers that were removed later (ceknik purge): by day as counted then, at --price\n";
         }
         if totals.iter().any(|(_, total)| total.price.is_none() && total.tally.at_most() > 0) {
             text += "\nno price was recorded for some calls: give it with --price\n";

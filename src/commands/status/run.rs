@@ -15,6 +15,7 @@ use crate::model::mask::mask_digits;
 use crate::model::money::{Tally, number};
 use crate::model::pause::Pause;
 use crate::model::settings::Settings;
+use crate::model::stop::StopReason;
 use crate::model::zone::Zone;
 use crate::output::count;
 
@@ -61,15 +62,15 @@ impl Left {
 
     fn in_words(self) -> String {
         match self {
-            Self::Nothing => "nothing: each row has its end".to_owned(),
+            Self::Nothing => "nothing: every row is done".to_owned(),
             Self::TakenOver => {
-                "nothing: the file was changed, and a later run has taken this one over".to_owned()
+                "nothing: the file was changed, and a later run continues this one".to_owned()
             }
             Self::Rows(rows) => format!("{} not sent yet", count(rows, "row")),
             Self::Pairs(pairs) => {
-                format!("at most {} of NIK and name to be sent", count(pairs, "pair"))
+                format!("at most {} to be sent", count(pairs, "row"))
             }
-            Self::Unknown => "not recorded by the ceknik that made it".to_owned(),
+            Self::Unknown => "not recorded: an older version of ceknik made the run".to_owned(),
         }
     }
 
@@ -95,7 +96,7 @@ pub(super) fn show(
 ) -> Result<String, Error> {
     let record = ledger.run_record(run)?.ok_or_else(|| {
         let what = format!("the ledger has no run {}", run.0);
-        Error::new(ExitCode::Input, what, "`ceknik status --all` lists its runs")
+        Error::new(ExitCode::Input, what, "`ceknik status --all` lists the runs")
     })?;
     let shown = Shown { sums: ledger.start_sums(run)?, record };
     match json {
@@ -209,10 +210,11 @@ fn cost_words(shown: &Shown) -> String {
     let mut text = format!("  calls     {}\n", number(tally.calls));
     let bracket = |money: String| if money.is_empty() { money } else { format!(" ({money})") };
     let (least, most) = (bracket(costs.show_at_least()), bracket(costs.show_at_most()));
-    text += &format!("  you owe   at least {} charged calls{least}\n", number(tally.at_least()));
-    text += &format!("            at most  {} charged calls{most}\n", number(tally.at_most()));
+    let charged = |calls| count(calls, "charged call");
+    text += &format!("  you owe   at least {}{least}\n", charged(tally.at_least()));
+    text += &format!("            at most  {}{most}\n", charged(tally.at_most()));
     for (calls, what) in [
-        (possible.in_doubt, "in doubt: no result came"),
+        (possible.in_doubt, "in doubt: no answer came"),
         (possible.unknown_code, "with an answer that is not documented"),
         (possible.gateway, "answered by a gateway with an error"),
     ] {
@@ -223,16 +225,16 @@ fn cost_words(shown: &Shown) -> String {
     if shown.unsettled() > 0 {
         let calls = count(shown.unsettled(), "call");
         text += &format!(
-            "  open      {calls} without an answer: under way, or in doubt at the next start\n"
+            "  open      {calls} without an answer: under way, or in doubt when the file is run again\n"
         );
     }
     if shown.purged() > 0 {
         let calls = count(shown.purged(), "more call");
-        text += &format!("  purged    {calls}, whose answers were removed since (ceknik purge)\n");
+        text += &format!("  purged    {calls}: `ceknik purge` has removed the answers\n");
     }
     if costs.has_unpriced() {
         let calls = count(costs.unpriced.at_most(), "call");
-        text += &format!("  no price  {calls}: the start had no --price\n");
+        text += &format!("  no price  {calls}: the session had no --price\n");
     }
     text
 }
@@ -241,7 +243,7 @@ fn start_words(n: u64, start: &StartRecord, sums: StartSums, zone: &Zone) -> Str
     let time = |at| zone.show(at, SECONDS);
     let end = match (start.ended_at, start.exit) {
         (Some(at), Some(exit)) => {
-            let why = start.stop.as_deref().map(|stop| stop.replace('_', " "));
+            let why = start.stop.as_deref().map(StopReason::in_words);
             let why = why.map(|why| format!(", stopped: {why}")).unwrap_or_default();
             format!("{} (exit {exit}{why})", time(at))
         }
@@ -249,7 +251,7 @@ fn start_words(n: u64, start: &StartRecord, sums: StartSums, zone: &Zone) -> Str
     };
     let tally = sums.tally;
     let mut text = format!(
-        "\nstart {n}\n  from      {}\n  to        {end}\n  calls     {}, {} charged, {} possible\n",
+        "\nsession {n}\n  from      {}\n  to        {end}\n  calls     {}, {} charged, {} possible\n",
         time(start.began_at),
         number(tally.calls),
         number(tally.confirmed),
@@ -284,7 +286,7 @@ fn pauses_words(start: &StartRecord, zone: &Zone) -> String {
     for pause in start.pauses.iter().take(SHOWN_PAUSES) {
         let clock = |at| zone.show(at, "%H:%M:%S");
         let until = pause.until.or(start.ended_at);
-        let end = until.map_or_else(|| "its end".to_owned(), clock);
+        let end = until.map_or_else(|| "the end".to_owned(), clock);
         let span = until.map(|until| seconds(pause.at, until)).unwrap_or_default();
         text += &format!(
             "  paused    {} to {end}{span}: {}\n",

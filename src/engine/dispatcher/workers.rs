@@ -160,7 +160,9 @@ impl Dispatcher {
         if !heard.was_revived {
             return;
         }
-        tracing::warn!("this worker was silent for too long: what it had not sent is taken back");
+        tracing::warn!(
+            "this worker was silent for too long: other workers take over what it had not sent"
+        );
         self.intents.outlive();
         for ticket in self.intents.recall_unsent() {
             self.recall(ticket, now, wall);

@@ -81,7 +81,7 @@ impl Progress {
             parts.push(format!("{} under way", self.in_flight));
         }
         if self.waiting > 0 {
-            parts.push(format!("{} to ask again", number(self.waiting as u64)));
+            parts.push(format!("{} to send again", number(self.waiting as u64)));
         }
         parts
     }

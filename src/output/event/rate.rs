@@ -47,10 +47,10 @@ impl RateFound {
             RateChange::Ceiling { rate, before: Some(before) } => {
                 let less = if rate < before { "fewer" } else { "more" };
                 let (rate, before) = (about_calls_a_second(rate), about_calls_a_second(before));
-                format!("the vendor allows {less} calls now: {rate}, and before {before}")
+                format!("the vendor allows {less} calls now: {rate} (before: {before})")
             }
             RateChange::Window(window) => format!(
-                "the vendor allows {}: the calls are spread over it, {}",
+                "the vendor allows {}: ceknik spreads the calls, {}",
                 about_calls_in(&window),
                 about_calls_a_second(window.rate())
             ),
@@ -75,11 +75,11 @@ mod tests {
             ),
             (
                 RateChange::Ceiling { rate: 4.93, before: Some(9.9) },
-                "the vendor allows fewer calls now: about 4.9 calls a second, and before about 9.9 calls a second",
+                "the vendor allows fewer calls now: about 4.9 calls a second (before: about 9.9 calls a second)",
             ),
             (
                 RateChange::Window(window),
-                "the vendor allows about 3000 calls a minute: the calls are spread over it, about 50 calls a second",
+                "the vendor allows about 3000 calls a minute: ceknik spreads the calls, about 50 calls a second",
             ),
         ] {
             assert_eq!(RateFound::new(change).text(), text);

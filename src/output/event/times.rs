@@ -40,7 +40,7 @@ impl PauseClock {
         };
         let next = match self.next_call_at {
             Some(at) => format!("next call at {}", clock(at)),
-            None => "a call is under way to find out".to_owned(),
+            None => "a test call is under way".to_owned(),
         };
         let gives_up = self.gives_up_at.map(|at| format!("gives up at {}", clock(at)));
         [Some(next), gives_up].into_iter().flatten().collect()

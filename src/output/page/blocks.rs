@@ -3,6 +3,7 @@
 //! Must hold: a table with numbers has its sum in its last row, if it has one.
 
 use super::charts::Chart;
+use crate::output::words::count;
 
 /// A section of the page.
 #[derive(Debug)]
@@ -95,7 +96,8 @@ impl Table {
     /// Notes that this number of earlier rows is left out, and where they are.
     pub(super) fn note_left_out(&mut self, rows: usize, where_else: &str) {
         if rows > 0 {
-            self.note = format!("{rows} earlier ones are left out: {where_else}");
+            let lines = count(rows as u64, "earlier line");
+            self.note = format!("Left out here: {lines}. {where_else}.");
         }
     }
 }

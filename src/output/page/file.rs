@@ -24,10 +24,10 @@ pub(super) fn findings(facts: &RunFacts) -> Section {
     let blocks = match (table.rows.is_empty(), recorded) {
         (false, _) => vec![Block::Table(table)],
         (true, Some(_)) => {
-            vec![Block::Text("The checks found nothing about the file as a whole.".to_owned())]
+            vec![Block::Text("The checks found no problem in the file as a whole.".to_owned())]
         }
         (true, None) => {
-            vec![Block::Text("Not recorded by the ceknik that made this run.".to_owned())]
+            vec![Block::Text("Not recorded: an older version of ceknik made this run.".to_owned())]
         }
     };
     Section { id: "findings", title: "Findings about the file", blocks }
@@ -67,17 +67,17 @@ pub(super) fn doubts(doubts: &Doubts, zone: &Zone) -> Section {
     let Doubts { total, newest, unsettled } = doubts;
     let title = "Calls whose charge is not known";
     if *total == 0 && *unsettled == 0 {
-        let text = "None: of each call it is known whether it is charged.".to_owned();
+        let text = "None: for every call it is known whether it is charged.".to_owned();
         return Section { id: "doubts", title, blocks: vec![Block::Text(text)] };
     }
     let mut blocks = Vec::new();
     if *unsettled > 0 {
         let calls = count(*unsettled, "call");
         blocks.push(Block::Text(format!(
-            "{calls} without an answer: under way, or in doubt at the next start."
+            "{calls} without an answer: under way, or in doubt when the file is run again."
         )));
     }
-    let titles = ["Run", "#Record", "Sent at", "What happened", "Order number or request id"];
+    let titles = ["Run", "#Row", "Sent at", "What happened", "Order number or request id"];
     let mut table = Table::new("The newest of them", &titles);
     let row = |doubt: &DoubtFacts| {
         vec![
@@ -94,10 +94,7 @@ pub(super) fn doubts(doubts: &Doubts, zone: &Zone) -> Section {
         table.note = format!("{} more: `ceknik status --doubts` lists all", number(more));
     }
     if *total > 0 {
-        blocks.push(Block::Text(format!(
-            "{}. Each of them may be on the invoice.",
-            count(*total, "call")
-        )));
+        blocks.push(Block::Text(format!("{} that may be on the invoice.", count(*total, "call"))));
         blocks.push(Block::Table(table));
     }
     Section { id: "doubts", title, blocks }

@@ -25,21 +25,22 @@ pub(super) fn rows_with(facts: &RunFacts, wanted: impl Fn(Outcome) -> bool) -> O
 pub(super) fn banners(facts: &RunFacts) -> Vec<String> {
     let mut banners: Vec<String> = sandbox_banner(&facts.origin).into_iter().collect();
     match facts.state {
-        RunState::Open => banners.push("UNFINISHED: not every row has its end yet.".to_owned()),
+        RunState::Open => banners.push("UNFINISHED: some rows are not done yet.".to_owned()),
         RunState::TakenOver => {
-            banners.push("TAKEN OVER: the file was changed, and a later run goes on.".to_owned());
+            banners
+                .push("TAKEN OVER: the file was changed, and a later run continues it.".to_owned());
         }
         RunState::Finished => {}
     }
     if let Some(start) = facts.older_output() {
         banners.push(format!(
-            "The rows are those of the output of start {start}: no later start has made one."
+            "The rows are from the output of session {start}: no later session has made an output."
         ));
     }
     if facts.purged > 0 {
         let calls = count(facts.purged, "call");
         banners.push(format!(
-            "PURGED: the answers of {calls} were removed since (ceknik purge). Their charges are in no figure of calls or money here."
+            "PURGED: the answers of {calls} were removed later (ceknik purge). The calls and the money on this page do not include them."
         ));
     }
     banners
@@ -47,7 +48,7 @@ pub(super) fn banners(facts: &RunFacts) -> Vec<String> {
 
 /// Returns the banner of a page with answers of the sandbox; `None` for those of a vendor.
 pub(super) fn sandbox_banner(origin: &str) -> Option<String> {
-    let text = "SANDBOX: a stand-in answered. Nothing is verified, nothing was bought.";
+    let text = "SANDBOX: a test vendor answered. Nothing is verified, and nothing was paid.";
     (origin == "sandbox").then(|| text.to_owned())
 }
 
@@ -56,14 +57,14 @@ fn result(facts: &RunFacts) -> String {
     let last = facts.starts.last();
     let stop = last.and_then(|start| start.stop.as_deref());
     match (facts.state, rows_with(facts, |outcome| !outcome.has_verdict())) {
-        (RunState::Finished, Some(0)) => "● Finished: each row has a verdict".to_owned(),
+        (RunState::Finished, Some(0)) => "● Finished: each row has a result".to_owned(),
         (RunState::Finished, Some(rows)) => {
-            format!("▲ Finished: {} without a verdict", count(rows, "row"))
+            format!("▲ Finished: {} without a result", count(rows, "row"))
         }
         (RunState::Finished, None) => "● Finished".to_owned(),
-        (RunState::TakenOver, _) => "■ Not finished: a later run has taken it over".to_owned(),
+        (RunState::TakenOver, _) => "■ Not finished: a later run continues it".to_owned(),
         (RunState::Open, _) => match (stop, last.and_then(|start| start.ended_at)) {
-            (Some(stop), _) => format!("■ Not finished: {}", stop.replace('_', " ")),
+            (Some(stop), _) => format!("■ Not finished: {}", StopReason::in_words(stop)),
             (None, Some(_)) => "■ Not finished".to_owned(),
             (None, None) => "■ Not finished: under way, or killed".to_owned(),
         },
@@ -111,15 +112,15 @@ pub(super) fn tiles(facts: &RunFacts) -> Section {
     let (saved, saved_note) = saved(facts);
     let last_rate = facts.last().and_then(|start| start.summary.as_ref());
     let last_rate = last_rate.map_or_else(unknown, |summary| {
-        format!("{} calls/s in the last start", rate(summary.start_calls_per_second))
+        format!("{} calls/s in the last session", rate(summary.start_calls_per_second))
     });
     let (ran, paused) = times(facts);
     let tiles = vec![
         owed(facts),
         tile("Rows", number(facts.rows), "in the file".to_owned()),
-        tile("With a verdict", share(verdicts, Some(facts.rows)), rows(verdicts)),
-        tile("Matches", share(matches, verdicts), "of the rows with a verdict".to_owned()),
-        tile("Without a verdict", without.map_or_else(unknown, number), "rows".to_owned()),
+        tile("With a result", share(verdicts, Some(facts.rows)), rows(verdicts)),
+        tile("Matches", share(matches, verdicts), "of the rows with a result".to_owned()),
+        tile("Without a result", without.map_or_else(unknown, number), "rows".to_owned()),
         tile("Saved", saved, saved_note),
         tile("Calls", number(tally.calls), last_rate),
         tile("Time", span(ran), format!("of it paused: {}", span(paused))),
@@ -133,7 +134,11 @@ fn owed(facts: &RunFacts) -> Tile {
     let (least, most) = (tally.at_least(), tally.at_most());
     let calls = match most - least {
         0 => count(least, "charged call"),
-        possible => format!("{}, {} more possible", count(least, "charged call"), number(possible)),
+        possible => format!(
+            "{}, and {} more that may be charged",
+            count(least, "charged call"),
+            number(possible)
+        ),
     };
     let (value, note) = match facts.price() {
         None => (count(least, "call"), format!("at most {}; no price was given", number(most))),
@@ -158,7 +163,7 @@ fn saved(facts: &RunFacts) -> (String, String) {
             amounts.add(calls, Some(&price));
             (amounts.show(), format!("{} not needed, at most", count(calls, "call")))
         }
-        None => (count(calls, "call"), "answers known, or asked for once".to_owned()),
+        None => (count(calls, "call"), "known, or sent once for several rows".to_owned()),
     }
 }
 
@@ -203,7 +208,9 @@ pub(super) fn next(facts: &RunFacts) -> Option<Section> {
     if unavailable > 0 && facts.state == RunState::Finished {
         let rows = count(unavailable, "row");
         add(
-            format!("Ask again about {rows} that the vendor could not check, with the same flags."),
+            format!(
+                "Send {rows} again that the vendor could not check: run the same command with the same flags."
+            ),
             format!("ceknik run {input}"),
         );
     }
@@ -211,7 +218,7 @@ pub(super) fn next(facts: &RunFacts) -> Option<Section> {
     if mismatches > 0 {
         add(
             format!(
-                "Compare {} where NIK and name do not belong together with the card.",
+                "Compare {} with the card: NIK and name do not belong together.",
                 count(mismatches, "row")
             ),
             format!("ceknik export {input} --run {run} --only mismatch -o mismatches.xlsx"),
@@ -241,17 +248,19 @@ fn go_on(facts: &RunFacts) -> String {
     let left = left.map_or("the rest".to_owned(), |rows| count(rows, "row"));
     match stop.and_then(StopReason::of_name) {
         Some(StopReason::Budget(_)) => {
-            format!("Go on with {left}: the same command, with a higher limit.")
+            format!(
+                "Continue with {left}: run the same command with a higher limit, or without it."
+            )
         }
         Some(StopReason::OutOfQuota) => {
-            format!("Buy more calls from the vendor; then the same command goes on with {left}.")
+            format!("Buy more calls from the vendor. Then the same command continues with {left}.")
         }
         Some(StopReason::Account(_)) => {
             format!(
-                "Correct the account or the address; then the same command goes on with {left}."
+                "Correct or renew the key, or correct the address. Then the same command continues with {left}."
             )
         }
-        _ => format!("Go on with {left}: the same command, with the same flags."),
+        _ => format!("Continue with {left}: run the same command with the same flags."),
     }
 }
 

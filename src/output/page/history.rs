@@ -10,6 +10,7 @@ use crate::model::class::{Class, ResultCode};
 use crate::model::money::{Currency, number};
 use crate::model::outcome::Outcome;
 use crate::model::settings::Settings;
+use crate::model::stop::StopReason;
 use crate::model::zone::Zone;
 use crate::output::overview::in_words;
 
@@ -22,12 +23,12 @@ pub(super) fn trend(runs: &[TrendRun], zone: &Zone, changes: Option<Table>) -> O
         return None;
     }
     let charts = [
-        ("Matches", "% of verdicts", Ink::Green, matches as fn(&TrendRun) -> Option<f64>),
-        ("Rows without a verdict", "% of rows", Ink::Orange, without_verdict),
+        ("Matches", "% of results", Ink::Green, matches as fn(&TrendRun) -> Option<f64>),
+        ("Rows without a result", "% of rows", Ink::Orange, without_verdict),
         ("Charged calls", "calls", Ink::Blue, |run| {
             Some(run.summary.as_ref()?.spending.confirmed as f64)
         }),
-        ("Calls a second, in the last start", "calls a second", Ink::Violet, calls_per_second),
+        ("Calls a second, in the last session", "calls a second", Ink::Violet, calls_per_second),
     ];
     let mut blocks: Vec<Block> = Vec::new();
     for (title, unit, ink, value) in charts {
@@ -73,8 +74,8 @@ fn trend_table(runs: &[TrendRun], zone: &Zone) -> Table {
         "Run",
         "Began",
         "#Rows",
-        "#Matches, of verdicts",
-        "#Without a verdict",
+        "#Matches, of results",
+        "#Without a result",
         "#Charged calls",
         "#Amount, by its last price",
         "#Calls a second",
@@ -119,7 +120,7 @@ fn owed(run: &TrendRun) -> String {
 pub(super) fn changes(facts: &RunFacts) -> Option<Table> {
     let name = |code: ResultCode| in_words(Outcome::of(Class::Answered(code).end())).0.to_owned();
     let mut table =
-        Table::new("Results that changed since an earlier run", &["Was", "Is", "#Pairs"]);
+        Table::new("Results that changed since an earlier run", &["Was", "Is", "#Rows"]);
     for (was, is, pairs) in &facts.changes {
         table.rows.push(vec![name(*was), name(*is), number(*pairs)]);
     }
@@ -131,12 +132,12 @@ pub(super) fn changes(facts: &RunFacts) -> Option<Table> {
 pub(super) fn starts(facts: &RunFacts) -> Section {
     let has_hosts = facts.starts.iter().any(|start| start.host.is_some());
     let mut titles =
-        vec!["Start", "Began", "Ended", "Stopped by", "#Exit code", "#Calls", "Program"];
+        vec!["Session", "Began", "Ended", "Stopped by", "#Exit code", "#Calls", "Program"];
     titles.extend(["Run by", "Settings that changed"]);
     if has_hosts {
         titles.push("Machine");
     }
-    let mut table = Table::new("Starts of this run", &titles);
+    let mut table = Table::new("Sessions of this run", &titles);
     let mut before: Option<&Settings> = None;
     let skipped = facts.starts.len().saturating_sub(MOST_STARTS);
     for (n, start) in facts.starts.iter().enumerate() {
@@ -154,7 +155,7 @@ pub(super) fn starts(facts: &RunFacts) -> Section {
     let where_else = format!("`ceknik status {}` shows all", facts.run);
     table.note_left_out(skipped, &where_else);
     let blocks = vec![Block::Table(table)];
-    Section { id: "starts", title: "Starts", blocks }
+    Section { id: "starts", title: "Sessions", blocks }
 }
 
 fn cells(facts: &RunFacts, n: usize, start: &StartFacts, before: Option<&Settings>) -> Vec<String> {
@@ -170,7 +171,7 @@ fn cells(facts: &RunFacts, n: usize, start: &StartFacts, before: Option<&Setting
         (n + 1).to_string(),
         time(start.began_at, &facts.zone),
         start.ended_at.map_or("killed, or under way".to_owned(), |at| time(at, &facts.zone)),
-        start.stop.as_deref().map(|stop| stop.replace('_', " ")).unwrap_or_default(),
+        start.stop.as_deref().map(StopReason::in_words).unwrap_or_default(),
         start.exit.map(|exit| exit.to_string()).unwrap_or_default(),
         number(start.tally.calls),
         version,
@@ -191,13 +192,15 @@ pub(super) fn settings(facts: &RunFacts) -> Section {
     let settings = facts.starts.iter().rev().find_map(|start| start.settings.as_ref());
     let mut blocks = match settings {
         Some(settings) => vec![Block::List(lines(settings))],
-        None => vec![Block::Text("Not recorded by the ceknik that made this run.".to_owned())],
+        None => {
+            vec![Block::Text("Not recorded: an older version of ceknik made this run.".to_owned())]
+        }
     };
     let hash = facts.starts.iter().rev().find_map(|start| start.input_sha256.clone());
     if let Some(hash) = hash {
         blocks.push(Block::List(vec![("SHA-256 of the file", hash)]));
     }
-    Section { id: "settings", title: "Settings of the latest start", blocks }
+    Section { id: "settings", title: "Settings of the latest session", blocks }
 }
 
 /// Returns the settings that people ask for, with their names.
@@ -209,19 +212,19 @@ fn lines(settings: &Settings) -> Vec<(&'static str, String)> {
     vec![
         ("Rate", settings.rate.clone()),
         ("Highest rate", settings.rate_max.map_or_else(none, |rate| rate.to_string())),
-        ("Calls in flight", settings.concurrency.to_string()),
-        ("Failed tries of a pair", settings.max_attempts.to_string()),
+        ("Calls at the same time", settings.concurrency.to_string()),
+        ("Most failed tries of a row", settings.max_attempts.to_string()),
         ("Longest time of a call", seconds(settings.timeout_seconds)),
         ("Longest outage", seconds(settings.max_outage_seconds)),
         ("Deadline", settings.deadline.clone().unwrap_or_else(none)),
         ("Price", settings.price().map_or_else(none, |price| price.show(1))),
         ("Tax", settings.tax.clone().unwrap_or_else(none)),
         ("Most charged calls", settings.max_charges.map_or_else(none, number)),
-        ("Most calls of the start", settings.max_calls.map_or_else(none, number)),
+        ("Most calls of the session", settings.max_calls.map_or_else(none, number)),
         ("Answers are used again for", days(settings.reuse_seconds)),
-        ("\"Not sure\" and \"failed\" are asked again after", days(settings.reask_after_seconds)),
+        ("\"Not sure\" and \"failed\" are sent again after", days(settings.reask_after_seconds)),
         ("Rows in doubt are sent again", yes(settings.resend_doubts)),
         ("Refused rows are sent again", yes(settings.retry_refused)),
-        ("Sent in spite of damage", yes(settings.force)),
+        ("Sent although the file looks damaged", yes(settings.force)),
     ]
 }

@@ -45,7 +45,7 @@ fn overview(facts: &RunFacts) -> Block {
         segment("possibly", possible, Ink::Stripes),
     ];
     let mut description = format!(
-        "{} are surely charged, and {} possibly.",
+        "Surely charged: {}. Possibly charged: {}.",
         count(tally.confirmed, "call"),
         number(possible)
     );
@@ -66,7 +66,7 @@ fn by_kind(facts: &RunFacts) -> Table {
     add("Surely charged: match or mismatch", tally.confirmed, |tally| tally.confirmed);
     for (kind, calls, of) in [
         (
-            "Possible: in doubt, no result came",
+            "Possible: in doubt, no answer came",
             possible.in_doubt,
             (|tally: &Tally| tally.possible.in_doubt) as fn(&Tally) -> u64,
         ),
@@ -172,8 +172,8 @@ fn by_day(facts: &RunFacts) -> Table {
 
 fn by_start(facts: &RunFacts) -> Table {
     let titles =
-        ["Start", "#Calls", "#Charged", "#Possible", "#At least", "#At most", "#Price of a call"];
-    let mut table = Table::new("By start", &titles);
+        ["Session", "#Calls", "#Charged", "#Possible", "#At least", "#At most", "#Price of a call"];
+    let mut table = Table::new("By session", &titles);
     let skipped = facts.starts.len().saturating_sub(MOST_STARTS);
     for (n, start) in facts.starts.iter().enumerate().skip(skipped) {
         let price = facts.price_of(n);
@@ -185,6 +185,6 @@ fn by_start(facts: &RunFacts) -> Table {
     }
     table.sums = all(facts);
     table.sums.push(String::new());
-    table.note_left_out(skipped, &format!("`ceknik status {}` shows each start", facts.run));
+    table.note_left_out(skipped, &format!("`ceknik status {}` shows each session", facts.run));
     table
 }

@@ -283,7 +283,7 @@ pub(super) fn latency(facts: &RunFacts, figures: &mut Vec<Table>) -> Section {
                 Block::Table(percentiles),
             ]
         }
-        _ => vec![Block::Text("No answer with a recorded time.".to_owned())],
+        _ => vec![Block::Text("No answer has a recorded time.".to_owned())],
     };
     Section { id: "latency", title, blocks }
 }
@@ -347,7 +347,7 @@ fn milliseconds(ms: u32) -> String {
 }
 
 pub(super) fn errors(facts: &RunFacts) -> Section {
-    let titles = ["What happened", "#Calls", "#Pairs", "Charged", "What it means", "What to do"];
+    let titles = ["What happened", "#Calls", "#Rows", "Charged", "What it means", "What to do"];
     let mut table = Table::new("Calls without a result", &titles);
     // A recalled intent is no call: it goes on later.
     let recalled = Class::NotSent(NotSent::Recalled);
@@ -380,13 +380,11 @@ const fn what_to_do(class: Class) -> &'static str {
     match class {
         Class::Answered(_) => "nothing",
         Class::Refused(_) => "compare the rows with the cards; export them with --only refused",
-        Class::Retry(_) => {
-            "nothing: they were sent again; what is left is asked for in the next run"
-        }
+        Class::Retry(_) => "nothing: ceknik sent them again; it sends what is left in the next run",
         Class::Throttled => "nothing: the rate was lowered; --rate auto finds the vendor's limit",
-        Class::Account(_) => "look at the key, the account and the address",
+        Class::Account(_) => "check the key, the account and the address",
         Class::OutOfQuota => "buy more calls from the vendor",
-        Class::NotSent(_) => "look at the network, the proxy and the address",
+        Class::NotSent(_) => "check the network, the proxy and the address",
         Class::InDoubt(_) => "ask the vendor: ceknik status --doubts",
     }
 }

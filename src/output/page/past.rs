@@ -11,6 +11,7 @@ use super::numbers::{time, zone_name};
 use super::svg::Ink;
 use crate::model::attempt::WallMs;
 use crate::model::money::number;
+use crate::model::stop::StopReason;
 use crate::output::words::count;
 
 /// Most days and months that are listed.
@@ -117,7 +118,7 @@ pub(super) fn starts(facts: &HistoryFacts) -> Section {
         "#Rows",
         "Began",
         "Ended",
-        "#Starts",
+        "#Sessions",
         "#Calls",
         "#Charged",
         "#Possible",
@@ -127,7 +128,7 @@ pub(super) fn starts(facts: &HistoryFacts) -> Section {
         let state = match (run.state, &run.stop) {
             (RunState::Finished, _) => "finished".to_owned(),
             (RunState::TakenOver, _) => "taken over".to_owned(),
-            (RunState::Open, Some(stop)) => stop.replace('_', " "),
+            (RunState::Open, Some(stop)) => StopReason::in_words(stop),
             (RunState::Open, None) => "open".to_owned(),
         };
         vec![
@@ -160,7 +161,7 @@ pub(super) fn purges(facts: &HistoryFacts) -> Option<Section> {
             [tally.calls, tally.confirmed, tally.possible.total()].map(number);
         table.rows.push(vec![day.to_string(), calls, charged, possible]);
     }
-    let text = "Their answers were removed by `ceknik purge`. Their prices are not known any more, and they are in no sum above.";
+    let text = "Their answers were removed by `ceknik purge`. Their prices are no longer known, and no sum above includes them.";
     let table = table.keep_latest(MOST_DAYS, "`ceknik status --month` shows each month");
     (!facts.purged.is_empty()).then(|| Section {
         id: "purges",

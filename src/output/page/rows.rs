@@ -23,7 +23,7 @@ pub(super) fn outcomes(facts: &RunFacts) -> Section {
             blocks.push(Block::Table(table(&rows)));
         }
         None => blocks.push(Block::Text(
-            "No output was recorded: the start was killed, or an older ceknik made the run. `ceknik export` makes it."
+            "No output was recorded: the session was killed, or an older version of ceknik made the run. `ceknik export` makes the output."
                 .to_owned(),
         )),
     }
@@ -106,17 +106,17 @@ fn rejected(facts: &RunFacts) -> Option<Table> {
 /// Lists where the results of the rows came from; `None` if no start has recorded it.
 fn sources(facts: &RunFacts) -> Option<Table> {
     let funnel = facts.survey()?.funnel;
-    let mut table = Table::new("Where the results came from", &["Source", "#Rows"]);
+    let mut table = Table::new("Where the results came from", &["From", "#Rows"]);
     let asked = match facts.state {
-        RunState::Finished => "Asked in this run",
-        RunState::Open | RunState::TakenOver => "Asked, or to be asked, in this run",
+        RunState::Finished => "Sent in this run",
+        RunState::Open | RunState::TakenOver => "Sent, or to be sent, in this run",
     };
     for (source, rows) in [
         (asked, funnel.done + funnel.to_send),
         ("The row above with the same NIK and name", funnel.duplicates),
         ("An earlier run", funnel.reused),
-        ("In doubt since an earlier call, not asked again", funnel.in_doubt),
-        ("Our own checks, not asked", funnel.rejected),
+        ("In doubt since an earlier call, not sent again", funnel.in_doubt),
+        ("ceknik's own checks, not sent", funnel.rejected),
     ] {
         if rows > 0 {
             table.rows.push(vec![source.to_owned(), number(rows)]);

@@ -4,15 +4,18 @@ use super::blocks::{Block, Section};
 
 /// The words of the page.
 const WORDS: [(&str, &str); 12] = [
-    ("Run", "the work on one file until its output is finished"),
-    ("Start", "one process of a run; a run that was stopped or killed goes on in its next start"),
-    ("Pair", "a NIK and a name, which are asked about together"),
-    ("Verdict", "match, mismatch, not sure or failed"),
+    ("Run", "the check of one file until its output is finished; it may be stopped and continued"),
+    ("Session", "one time that the command ran; a stopped run continues in its next session"),
+    ("Row", "one customer in the file; rows with the same NIK and name are sent once"),
+    ("Result", "match, mismatch, not sure or failed"),
     ("Charged", "on the vendor's invoice: each match and each mismatch"),
-    ("Possible", "perhaps on the invoice: no result came, or one that is not documented"),
-    ("In doubt", "sent, and no result came; it is not sent again by itself"),
-    ("Assumed to be free", "an error answer: by the contract it is not charged"),
-    ("Saved", "calls that were not needed, because the answer was known or is that of a row above"),
+    ("Possible", "perhaps on the invoice: no answer came, or one that is not documented"),
+    ("In doubt", "sent, but no answer came; the row is not sent again unless you ask for it"),
+    ("Assumed to be free", "an error answer; the contract says that it is not charged"),
+    (
+        "Saved",
+        "calls that were not needed: the answer was known, or a row above has the same NIK and name",
+    ),
     ("Billing day", "the day of a call by the vendor's own clock"),
     ("Pause", "a time in which no calls were made, or only test calls"),
     ("p95", "95 % of the calls were answered within this time"),

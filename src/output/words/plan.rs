@@ -21,19 +21,19 @@ pub fn forecast_words(forecast: &Forecast, stop: Option<&Spot>) -> String {
 fn funnel(forecast: &Forecast) -> String {
     let Funnel { rows, rejected, duplicates, reused, in_doubt, done, to_send } = forecast.funnel;
     let mut text = format!("rows       {:>12}\n", number(rows));
-    text += &part(rejected, "rejected by our own checks, not sent");
+    text += &part(rejected, "rejected by ceknik itself, not sent");
     for (reason, rows) in forecast.rejections.iter() {
         text += &detail(rows, reason.code());
     }
-    text += &part(duplicates, "duplicates of a row above, answered once");
-    text += &part(reused, "answered in an earlier run, not bought again");
+    text += &part(duplicates, "duplicates of a row above, sent once");
+    text += &part(reused, "answered in an earlier run, not paid again");
     let Ages { under_1_day, days_1_to_7, days_8_to_30, older } = forecast.ages;
     text += &detail(under_1_day, "less than a day");
     text += &detail(days_1_to_7, "1 to 7 days");
     text += &detail(days_8_to_30, "8 to 30 days");
     text += &detail(older, "more than 30 days");
-    text += &part(in_doubt, "in doubt, held (--in-doubt resend sends those of earlier runs again)");
-    text += &part(done, "already ended in this run");
+    text += &part(in_doubt, "in doubt, not sent again (--in-doubt resend sends older ones again)");
+    text += &part(done, "already done in this run");
     text + &format!("to send    {:>12}\n", number(to_send))
 }
 
@@ -63,7 +63,7 @@ fn charged(forecast: &Forecast) -> String {
         text += &line("at least", charges.at_least, "if no call is charged");
         match charges.expected {
             None => {
-                text += "  expected      unknown  the ledger has no answers yet to estimate from (--charge-share)\n";
+                text += "  expected      unknown  no earlier answers to estimate from (try --charge-share 0.93)\n";
             }
             Some(expected) => {
                 text += &line("expected", expected.calls, &basis(forecast.basis));
@@ -120,7 +120,7 @@ fn time(forecast: &Forecast) -> String {
     let long = duration(seconds);
     let mut text = format!("time       about {long} or more at {rate} calls/s");
     if let Some(finish) = &pace.finish {
-        text += &format!("; if it begins now, done {finish} or later");
+        text += &format!("; if you start now, done {finish} or later");
     }
     text += "\n";
     if let Some((nights, night)) = pace.nights {
@@ -158,11 +158,16 @@ pub fn findings_words(findings: &[Finding]) -> String {
 fn finding_words(finding: &Finding) -> String {
     let Finding { class, code, count, of, message, hint, places } = finding;
     let share = 100.0 * *count as f64 / (*of).max(1) as f64;
-    let share = if count < of { format!(" ({share:.1} %)") } else { String::new() };
+    let share = match count < of {
+        // It would be shown as 0.0 %.
+        true if share < 0.05 => " (under 0.1 %)".to_owned(),
+        true => format!(" ({share:.1} %)"),
+        false => String::new(),
+    };
     let mut text = format!("{}  {code}: {message}{share}\n", class.word());
     for Spot { line, record, cell, value } in places {
         let value = if value.is_empty() { "(empty)" } else { value };
-        text += &format!("        line {line}, record {record}, cell {cell}: {value}\n");
+        text += &format!("        line {line}, row {record}, cell {cell}: {value}\n");
     }
     if *count > places.len() as u64 && !places.is_empty() {
         text += "        …\n";
@@ -176,7 +181,7 @@ pub fn skipped_words(skipped: &Skipped) -> String {
         (skipped.titles, "title row above the header", "title rows above the header"),
         (skipped.blank, "blank row", "blank rows"),
         (skipped.totals, "TOTAL row", "TOTAL rows"),
-        (skipped.numbered, "row with a number alone", "rows with a number alone"),
+        (skipped.numbered, "row with only a number", "rows with only a number"),
     ];
     let told: Vec<String> = kinds
         .into_iter()
@@ -190,10 +195,13 @@ pub fn skipped_words(skipped: &Skipped) -> String {
 pub fn unsettled_words(calls: u64) -> String {
     match calls {
         0 => String::new(),
+        1 => "note: 1 call in the ledger has no answer yet. The answer may still come, if a run is under way. This plan \
+              counts the row as in doubt.\n"
+            .to_owned(),
         n => format!(
-            "note: {} in the ledger without an answer: in flight if a run is under way, else in doubt; counted as in \
-             doubt here\n",
-            count(n, "call")
+            "note: {} calls in the ledger have no answer yet. The answers may still come, if a run is under way. This \
+             plan counts the rows as in doubt.\n",
+            number(n)
         ),
     }
 }
@@ -228,18 +236,18 @@ pub fn verdict_words(
 ) -> String {
     match (exit, stop) {
         (ExitCode::Input, Some(finding)) => format!(
-            "stopped    {}: `ceknik run` would send nothing of this file\n           correct it as said above; to send \
-             it anyway: --force\n",
+            "stopped    `ceknik run` will not send this file ({}); nothing is charged\n           fix the problem \
+             above; to send the file anyway: --force\n",
             finding.code
         ),
         _ if forecast.braked => {
-            "held       too many of the run's first results are mismatches (--stop-if-mismatch-over)\n           \
-             `ceknik run` sends nothing more: look at the columns; to continue, raise the share or leave it out\n"
+            "stopped    too many of the run's first results are mismatches (--stop-if-mismatch-over)\n           \
+             `ceknik run` sends no more rows: check the columns; to continue, raise the share or leave it out\n"
                 .to_owned()
         }
         (ExitCode::Budget, _) => {
             "not enough `ceknik run` may stop before the end of the file\n           raise --max-charges or --max-cost; \
-             or let it stop, and continue another time\n"
+             or let it stop, and continue later\n"
                 .to_owned()
         }
         _ => ready(forecast, warnings),
@@ -310,13 +318,13 @@ mod tests {
         let stop = Spot { line: 1042, record: 1041, cell, value };
         let expected = "\
 rows          1 000 008
-                    1  rejected by our own checks, not sent
+                    1  rejected by ceknik itself, not sent
                          nik_empty                      1
-                    2  duplicates of a row above, answered once
-                    4  answered in an earlier run, not bought again
+                    2  duplicates of a row above, sent once
+                    4  answered in an earlier run, not paid again
                          less than a day                1
                          more than 30 days              3
-                    1  in doubt, held (--in-doubt resend sends those of earlier runs again)
+                    1  in doubt, not sent again (--in-doubt resend sends older ones again)
 to send       1 000 000
 charged           calls        at Rp1.500
   at least            0               Rp0  if no call is charged
@@ -329,7 +337,7 @@ budget     not enough: 1000 charged calls (Rp1.500.000) left of 1000, and up to 
            if every call is charged, the run stops after 1000 calls, at row 1041 (line 1042)
 price      at most Rp1.500.000: 1000 charged calls at Rp1.500
            with 11 % PPN at most Rp1.665.000
-time       about 1d 3h 46m 40s or more at 10 calls/s; if it begins now, done 05:12 (UTC+07:00) or later
+time       about 1d 3h 46m 40s or more at 10 calls/s; if you start now, done 05:12 (UTC+07:00) or later
            4 nights of 8h
 ";
         assert_eq!(forecast_words(&forecast(1_000_000), Some(&stop)), expected);
@@ -366,13 +374,14 @@ time       about 1d 3h 46m 40s or more at 10 calls/s; if it begins now, done 05:
         };
         let expected = "\
 stop  file_scientific: 2 of 8 rows (25.0 %)
-        line 1042, record 1041, cell B1042: 3.27…
+        line 1042, row 1041, cell B1042: 3.27…
         …
       hint: export again
 ";
         assert_eq!(findings_words(&[finding]), expected);
         let skipped = Skipped { titles: 1, blank: 1200, totals: 0, numbered: 3 };
-        let told = "skipped    1 title row above the header, 1200 blank rows, 3 rows with a number alone\n";
+        let told =
+            "skipped    1 title row above the header, 1200 blank rows, 3 rows with only a number\n";
         assert_eq!(skipped_words(&skipped), told);
         assert_eq!(skipped_words(&Skipped::default()), "");
     }

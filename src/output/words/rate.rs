@@ -1,5 +1,6 @@
 //! The vendor's limits, for people. Figures are rounded: they are estimates.
 
+use super::count;
 use crate::model::money::number;
 use crate::rules::durations;
 use crate::rules::rate::{Learned, Window};
@@ -12,7 +13,10 @@ pub(in crate::output) fn rounded(rate: f64) -> String {
 /// Formats a rate: `5 calls a second`.
 pub fn calls_a_second(rate: f64) -> String {
     let rate = rounded(rate);
-    format!("{} calls a second", rate.strip_suffix(".0").unwrap_or(&rate))
+    match rate.strip_suffix(".0").unwrap_or(&rate) {
+        "1" => "1 call a second".to_owned(),
+        rate => format!("{rate} calls a second"),
+    }
 }
 
 /// Formats a rate that is known roughly: `about 198 calls a second`.
@@ -31,7 +35,7 @@ pub(in crate::output) fn about_calls_in(window: &Window) -> String {
     // Three digits are more than the count is worth.
     let unit = 10_f64.powf((window.calls.max(1.0).log10().floor() - 2.0).max(0.0));
     let calls = ((window.calls / unit).round() * unit) as u64;
-    format!("about {} calls {span}", number(calls))
+    format!("about {} {span}", count(calls, "call"))
 }
 
 /// Formats what was learned of the vendor's limits; `None` if no limit was met.

@@ -47,8 +47,8 @@ fn rows(out: &mut String, report: &RunReport) {
         *out += &format!("    {names} {were} cleaned before sending (ck_reason: \"sent as: …\")\n");
     }
     if report.mostly_failed {
-        *out += "    warning: nearly all of the first verdicts are \"failed\": something is wrong, look \
-                 at the columns and ask the vendor\n";
+        *out += "    warning: nearly all of the first results are \"failed\": check the columns, and ask \
+                 the vendor\n";
     }
 }
 
@@ -75,13 +75,15 @@ fn calls(out: &mut String, report: &RunReport) {
     }
     let tally = &report.spending.tally;
     if tally.attempts > tally.calls {
-        let unsent = count(tally.attempts - tally.calls, "attempt");
+        let unsent = tally.attempts - tally.calls;
+        let were = if unsent == 1 { "was" } else { "were" };
         let cause = report.last_failure.as_deref().unwrap_or("no connection could be made");
-        *out += &format!("             {unsent} never left: {cause}\n");
+        let attempts = count(unsent, "attempt");
+        *out += &format!("             {attempts} {were} not sent (not charged): {cause}\n");
     }
     if report.starts > 1 {
         let (starts, calls) = (report.starts, count(tally.calls, "call"));
-        *out += &format!("             the run so far: {starts} starts, {calls}\n");
+        *out += &format!("             the run so far: {calls} in {starts} sessions\n");
     }
 }
 
@@ -104,17 +106,20 @@ fn money(out: &mut String, report: &RunReport) {
     }
     let possible = spending.tally.possible;
     for (calls, what) in [
-        (possible.in_doubt, "in doubt (sent, no result came)"),
-        (possible.unknown_code, "with a result code or status that is not documented"),
-        (possible.gateway, "answered by a gateway with an error (it may have passed them on)"),
+        (possible.in_doubt, "in doubt (sent, but no answer came)"),
+        (possible.unknown_code, "the result code or the status is not documented"),
+        (
+            possible.gateway,
+            "a gateway answered with an error; the vendor may have received the call",
+        ),
     ] {
         if calls > 0 {
-            *out += &format!("             {} possible: {what}\n", number(calls));
+            *out += &format!("             {} may be charged: {what}\n", number(calls));
         }
     }
     let free = spending.tally.assumed_free;
     if free > 0 {
-        *out += &format!("             {}, assumed free\n", count(free, "error answer"));
+        *out += &format!("             {}, assumed to be free\n", count(free, "error answer"));
     }
 }
 
@@ -124,7 +129,13 @@ fn not_paid(out: &mut String, report: &RunReport) {
     let parts = [
         (duplicates, format!("{}{}", count(duplicates, "duplicate"), worth(duplicates))),
         (reused, format!("{}{} known from earlier runs", count(reused, "answer"), worth(reused))),
-        (rejected, format!("{} rejected: they cost as others do once corrected", number(rejected))),
+        (
+            rejected,
+            format!(
+                "{} rejected: not sent; a corrected row costs like any other",
+                number(rejected)
+            ),
+        ),
     ];
     let parts = parts.into_iter().filter(|(rows, _)| *rows > 0).map(|(_, text)| text);
     for (at, part) in parts.enumerate() {

@@ -101,7 +101,8 @@ impl Attention {
             sheet.ignore_error_range(0, 0, last_row, last_column, as_text)?;
         }
         if self.more > 0 {
-            let more = format!("{} more rows: see the sheets of results.", self.more);
+            let more =
+                format!("Rows that are not listed here: {}. See the sheet Results.", self.more);
             sheet.write_string_with_format(row, 0, more, &styles.text)?;
         }
         sheet.set_freeze_panes(1, 0)?;

@@ -48,7 +48,7 @@ pub(super) fn io_error(error: XlsxError) -> io::Error {
 }
 
 pub(super) fn no_room() -> io::Error {
-    let what = "the rows cannot be put aside in the output's folder (is the disk full?)";
+    let what = "the rows cannot be stored for a while in the output's folder; the disk may be full";
     io::Error::new(io::ErrorKind::StorageFull, what)
 }
 

@@ -201,7 +201,7 @@ fn only_rows_without_a_result_need_attention() {
     let mut at = |column| text(&mut book, "Needs attention", (2, column)).unwrap();
     assert_eq!([at(1), at(2), at(3)], ["3275014107900004", "BUDI", "In doubt"]);
     assert_eq!(at(4), "no answer came in time (lost_timeout)");
-    assert!(at(5).starts_with("It may have been charged."), "{}", at(5));
+    assert!(at(5).starts_with("The call may have been charged."), "{}", at(5));
     assert_eq!(book.worksheet_range("Needs attention").unwrap().height(), 3);
 }
 
@@ -244,9 +244,9 @@ fn the_summary_holds_numbers() {
     }
     assert_eq!(line("Price of a charged call")[2], Data::Float(1500.0));
     assert_eq!(line("Input")[1], Data::String("nasabah.xlsx".to_owned()));
-    let alarm = "SANDBOX: a stand-in answered. Nothing is verified, nothing was bought.";
+    let alarm = "SANDBOX: a test vendor answered. Nothing is verified, and nothing was paid.";
     assert!(range.rows().any(|row| row[0] == Data::String(alarm.to_owned())));
-    let todo = "1 row rejected by our own checks. Correct the file (sheet Needs attention), and run it again.";
+    let todo = "1 row is rejected by ceknik's own checks. Correct the file (sheet Needs attention), and run it again.";
     assert!(range.rows().any(|row| row[0] == Data::String(todo.to_owned())));
 }
 

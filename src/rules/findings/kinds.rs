@@ -50,56 +50,56 @@ struct Stop {
     sign: Option<Sign>,
 }
 
-const EXPORT_AGAIN: &str = "export again from the source system with the NIK column set to Text; saving this file as CSV once more can't bring the digits back";
+const EXPORT_AGAIN: &str = "export the data again from the original system, with the NIK column set to Text; saving this file as CSV again cannot bring the digits back";
 const OTHER_COLUMN: &str =
     "choose the column with the number of the person's own card (KTP): --id-column NAME";
 
 const QUOTES: Stop = Stop {
     code: "file_lone_quotes",
-    what: "rows have a cell that holds further rows with their NIKs: a lone quotation mark has swallowed them",
-    hint: "remove the lone quotation mark (\") at the place shown and at the next one, or double it",
+    what: "rows: one cell holds other rows with their NIKs, because a quotation mark (\") is never closed",
+    hint: "remove the single quotation mark (\") at the place shown and at the next one, or double it",
     sign: Some(Sign::Rejection(Rejection::QuoteSwallowedRows)),
 };
 const SCIENTIFIC: Stop = Stop {
     code: "file_scientific",
-    what: "rows have the NIK in scientific notation (like 3.27501E+15): its last digits are lost",
+    what: "rows: the NIK is in scientific notation (like 3.27501E+15), so its last digits are lost",
     hint: EXPORT_AGAIN,
     sign: Some(Sign::Rejection(Rejection::ExcelScientific)),
 };
 const ROUNDED: Stop = Stop {
     code: "file_rounded",
-    what: "rows have the NIK as a number that is too large for a spreadsheet: its last digit is rounded",
+    what: "rows: the NIK is stored as a number that is too large for a spreadsheet, so its last digit is rounded",
     hint: EXPORT_AGAIN,
     sign: Some(Sign::Rejection(Rejection::ExcelRounded)),
 };
 const LAST_ZERO: Stop = Stop {
     code: "file_last_digit_zero",
-    what: "NIKs end in 0, where about one in ten is normal: a spreadsheet has zeroed their last digit",
+    what: "NIKs end in 0 (about one in ten is normal): a spreadsheet has replaced their last digit by 0",
     hint: EXPORT_AGAIN,
     sign: Some(Sign::LastZero),
 };
 const FAMILY_CARDS: Stop = Stop {
     code: "file_family_cards",
-    what: "NIKs have a recent year where the birth year stands, and hardly any is a woman's: these look like family-card numbers (No KK)",
+    what: "NIKs: the birth year is very recent, and almost no NIK is a woman's; these look like family-card numbers (No KK)",
     hint: OTHER_COLUMN,
     sign: Some(Sign::LateYear),
 };
 const EMPLOYEE_NUMBERS: Stop = Stop {
     code: "file_employee_numbers",
-    what: "rows have a number in the NIK column that looks like an employee number",
+    what: "rows: the NIK column holds a number that looks like an employee number",
     hint: OTHER_COLUMN,
     sign: Some(Sign::EmployeeNumber),
 };
 const SWAPPED: Stop = Stop {
     code: "file_columns_swapped",
-    what: "rows have letters in the NIK column and a NIK in the name column: the columns are swapped",
+    what: "rows: the NIK column holds letters and the name column holds a NIK, so the columns are swapped",
     hint: "swap --id-column and --name-column, or the headers in the file",
     sign: Some(Sign::Swapped),
 };
 const MOSTLY_REJECTED: Stop = Stop {
     code: "file_mostly_rejected",
-    what: "rows fail our own checks: is this the right column?",
-    hint: "look at the reasons by count, and choose the columns with --id-column and --name-column",
+    what: "rows: rejected by ceknik's own checks; the columns may be the wrong ones",
+    hint: "look at the reasons in the list, and choose the columns with --id-column and --name-column",
     // The reasons are separate findings, with their own places.
     sign: None,
 };
@@ -152,20 +152,23 @@ pub fn findings(counts: &FileCounts, spots: &FirstPlaces, facts: &FileFacts) -> 
     let rows = counts.rows;
     if facts.guessed_windows_1252 {
         let message = "the text is not UTF-8 and was read as Windows-1252".to_owned();
-        let hint = "look at names with accents in the output; name the encoding with --encoding, or save the file as \"CSV UTF-8\"";
+        let hint = "check the names with accents in the output; give the encoding with --encoding, or save the file as \"CSV UTF-8\"";
         all.push(about_file("encoding_windows_1252", message, hint));
     }
     if !facts.other_sheets.is_empty() {
         let sheets: Vec<_> = facts.other_sheets.iter().map(|name| format!("\"{name}\"")).collect();
         let message = format!("other sheets of the workbook are not read: {}", sheets.join(", "));
-        let hint =
-            "if customers stand there too, run each with --sheet NAME, or join them in one sheet";
+        let hint = "if they hold customers too, run each sheet with --sheet NAME, or put all customers in one sheet";
         all.push(about_file("sheets_left_out", message, hint));
     }
     all.extend(sheet_findings(counts, facts));
     if rows == 0 {
-        let message = "there is no row to verify in the file".to_owned();
-        all.push(about_file("no_rows", message, "was the export interrupted?"));
+        let message = "the file has no row to check".to_owned();
+        all.push(about_file(
+            "no_rows",
+            message,
+            "the export may have been interrupted; export the file again",
+        ));
     }
     all.extend(counts.rejections.iter().map(|(rejection, count)| Finding {
         code: rejection.code(),
@@ -181,7 +184,7 @@ pub fn findings(counts: &FileCounts, spots: &FirstPlaces, facts: &FileFacts) -> 
         class: FindingClass::Warn,
         count,
         of: rows,
-        message: of_rows(count, rows, "is sent, and looks odd", "are sent, and look odd"),
+        message: of_rows(count, rows, "is sent, but looks odd", "are sent, but look odd"),
         hint: warning.explain(),
         places: spots.of(Sign::Warning(warning)),
     }));
@@ -193,13 +196,11 @@ pub fn findings(counts: &FileCounts, spots: &FirstPlaces, facts: &FileFacts) -> 
 /// `count` of `of` pairs.
 pub fn several_names_finding(count: u64, of: u64, places: Vec<Spot>) -> Finding {
     let message = match count {
-        1 => {
-            "1 NIK stands in this file with two names: only one can be right, and both are charged"
-                .to_owned()
-        }
+        1 => "1 NIK is in this file with two names: only one can be right, but both are charged"
+            .to_owned(),
         n => format!(
-            "{} of {} pairs have a NIK that stands in this file with another name: only one can be right, and each is \
-             charged",
+            "{} of {} rows have a NIK that is in this file with another name too: only one name can be right, but \
+             each is charged",
             number(n),
             number(of)
         ),
@@ -210,7 +211,7 @@ pub fn several_names_finding(count: u64, of: u64, places: Vec<Spot>) -> Finding 
         count,
         of,
         message,
-        hint: "compare the names with the card, and leave the wrong rows out",
+        hint: "compare the names with the card, and remove the wrong rows",
         places,
     }
 }
@@ -235,7 +236,7 @@ fn sheet_findings(counts: &FileCounts, facts: &FileFacts) -> Vec<Finding> {
             hidden,
             rows,
             of_rows(hidden, rows, HIDDEN_ONE, HIDDEN_MANY),
-            "show them in the spreadsheet and look at them; --visible-rows leaves them out",
+            "unhide them in the spreadsheet and check them; to leave them out: --visible-rows",
         ),
         warn(
             "formulas_without_values",
@@ -245,7 +246,7 @@ fn sheet_findings(counts: &FileCounts, facts: &FileFacts) -> Vec<Finding> {
                 1 => "1 cell is a formula whose value was never stored".to_owned(),
                 n => format!("{} cells are formulas whose values were never stored", number(n)),
             },
-            "open the file in a spreadsheet program, save it, and give it again; until then such a cell counts as empty",
+            "open the file in a spreadsheet program, save it, and run it again; until then such a cell counts as empty",
         ),
         warn(
             "texts_missing",
@@ -279,7 +280,7 @@ fn notes(counts: &FileCounts, spots: &FirstPlaces, facts: &FileFacts) -> Vec<Fin
         count: counts.names_changed,
         of: counts.rows,
         message: of_rows(counts.names_changed, counts.rows, CLEANED_ONE, CLEANED_MANY),
-        hint: "the output shows in ck_reason what was sent",
+        hint: "the column ck_reason of the output shows the name that was sent",
         places: spots.of(Sign::NameCleaned),
     };
     let note = |code, count, one, many, hint| Finding {
@@ -303,30 +304,30 @@ fn notes(counts: &FileCounts, spots: &FirstPlaces, facts: &FileFacts) -> Vec<Fin
         note(
             "blank_rows_skipped",
             blank,
-            "row without a filled cell is left out",
-            "rows without a filled cell are left out",
+            "blank row is left out",
+            "blank rows are left out",
             "nothing to do",
         ),
         note(
             "totals_skipped",
             totals,
-            "row that only adds up others (TOTAL) is left out",
-            "rows that only add up others (TOTAL) are left out",
+            "row with a total (TOTAL) is left out",
+            "rows with a total (TOTAL) are left out",
             "nothing to do, if these are totals",
         ),
         note(
             "numbered_skipped",
             numbered,
-            "row behind the last customer holds nothing but its number, and is left out",
-            "rows behind the last customer hold nothing but their numbers, and are left out",
-            "nothing to do, if nobody was to be entered in them",
+            "row below the last customer holds only its number, and is left out",
+            "rows below the last customer hold only their numbers, and are left out",
+            "nothing to do, if these rows are meant to be empty",
         ),
         note(
             "headers_duplicate",
             headers,
-            "header stands above more than one column",
-            "headers stand above more than one column",
-            "look at the columns that were chosen",
+            "header is above more than one column",
+            "headers are above more than one column",
+            "check the columns that were chosen",
         ),
     ];
     all.into_iter().filter(|finding| finding.count > 0).collect()

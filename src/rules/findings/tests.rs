@@ -244,7 +244,7 @@ fn how_findings_read() {
             .map(|found| (found.message, found.hint))
     };
     let (said, hint) = message("file_scientific").unwrap();
-    assert!(said.starts_with("1500 of 2000 rows have the NIK in scientific notation"), "{said}");
+    assert!(said.starts_with("1500 of 2000 rows: the NIK is in scientific notation"), "{said}");
     assert!(hint.contains("set to Text"), "{hint}");
     assert_eq!(message("nik_length").unwrap().0, "1500 of 2000 rows are not sent");
     assert!(message("names_cleaned").unwrap().0.starts_with("1 of 2000 rows has its name cleaned"));
