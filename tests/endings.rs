@@ -80,11 +80,7 @@ fn cases() -> Vec<Case> {
         },
         Case {
             flags: &["--limit", "4"],
-            ..Case::new(
-                13,
-                "WARN",
-                &["4 of 30 rows have a result", "to make all calls that are left"],
-            )
+            ..Case::new(13, "WARN", &["4 of 30 rows have a result", "all calls that are left"])
         },
         Case {
             vendor: &["--quota", "3"],

@@ -404,8 +404,8 @@ fn the_shape_of_the_json_is_documented() {
     place.write("in.csv", damaged(20) + &mixed(9).lines().skip(1).collect::<Vec<_>>().join("\n"));
     let more = ["--price", "1500", "--max-charges", "3", "--charge-share", "0.9", "--hours", "8"];
     let (plan, _) = plan(&place, "in.csv", "http://127.0.0.1:9", 10, &more);
-    let readme = include_str!("../README.md");
-    let section = readme.split("### The plan as JSON").nth(1).unwrap();
+    let page = include_str!("../docs/json.md");
+    let section = page.split("### The plan as JSON").nth(1).unwrap();
     let section = section.split("\n#").next().unwrap();
     let mut fields = BTreeSet::new();
     let mut open = vec![&plan];

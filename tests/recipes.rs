@@ -20,9 +20,20 @@ fn line_after(page: &'static str, begin: &str) -> &'static str {
     line.unwrap()
 }
 
+#[test]
+fn the_examples_of_the_package_are_those_of_the_page() {
+    for (name, example) in [
+        ("ceknik.service", include_str!("../docs/examples/ceknik.service")),
+        ("ceknik.timer", include_str!("../docs/examples/ceknik.timer")),
+    ] {
+        let block = format!("```ini\n# /etc/systemd/system/{name}\n{example}```");
+        assert!(NIGHTS.contains(&block), "{name} is not in docs/nights.md");
+    }
+}
+
 /// Returns the arguments of the unit of systemd.
 fn of_systemd(page: &'static str) -> Vec<String> {
-    let line = line_after(page, "ExecStart=/usr/local/bin/ceknik ");
+    let line = line_after(page, "ExecStart=/usr/bin/ceknik ");
     // A time of day may have passed when the test runs.
     line.replace("05:30", "7h").split(' ').map(str::to_owned).collect()
 }
@@ -112,7 +123,7 @@ fn the_nights_of_one_machine_work() {
 
 #[test]
 fn the_line_of_cron_mails_nothing_after_a_good_night() {
-    let line = line_after(NIGHTS, "0 22 * * *  cd /srv/kyc && /usr/local/bin/ceknik ");
+    let line = line_after(NIGHTS, "0 22 * * *  cd /srv/kyc && /usr/bin/ceknik ");
     let line = line.replace("05:30", "7h");
     try_night(|place, vendor| {
         // Cron hands the line to a shell.

@@ -32,7 +32,7 @@ pub fn manual_pages() -> io::Result<Vec<ManualPage>> {
     program.build();
     let mut pages = Vec::new();
     add_pages(&program, "", &mut pages)?;
-    pages.sort_by(|one, other| one.file_name.cmp(&other.file_name));
+    pages.sort_by(|one, other| one.command.cmp(&other.command));
     let names: Vec<String> = pages.iter().map(|page| page.file_name.clone()).collect();
     for page in &mut pages {
         page.text += &see_also(&names, &page.file_name);
@@ -261,7 +261,7 @@ mod tests {
         ] {
             assert!(sections.contains(&section), "{section} is not in {sections:?}");
         }
-        for text in ["CEKNIK_RATE_MAX", "CEKNIK_API_SECRET", "ceknik run\\fR [OPTIONS]"] {
+        for text in ["CEKNIK_RATE_MAX", "CEKNIK_API_SECRET", "ceknik run\\fR [OPTIONS] <INPUT>"] {
             assert!(run.contains(text), "{text} is not in {run}");
         }
     }

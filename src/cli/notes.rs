@@ -173,7 +173,7 @@ static EXAMPLES_OF_COMPLETIONS: [Example; 1] = [example(
 )];
 
 static EXAMPLES_OF_MAN: [Example; 2] = [
-    example("Read the page about a command:", "ceknik man run | man -l -"),
+    example("Print the page about a command, to read it with `man -l -`:", "ceknik man run"),
     example("Install all pages:", "ceknik man --dir ~/.local/share/man/man1"),
 ];
 

@@ -1,6 +1,6 @@
 //! The content of a plan, and its form as JSON.
 //!
-//! Must hold: the shape of the JSON is versioned, and documented in README.md. Counts are whole
+//! Must hold: the shape of the JSON is versioned, and documented in docs/json.md. Counts are whole
 //! numbers, and amounts of money are in minor units.
 //!
 //! Never: holds the content of a cell, unless it is masked. Headers and labels are masked before

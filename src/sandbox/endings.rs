@@ -20,9 +20,9 @@ Answers by the NIK's last four digits:
   0009  512, always                         0019  RATE_LIMIT_EXCEEDED once with Retry-After: 1,
   0010  513, always                               then match
 Any other: 91 % match, 6 % mismatch, 2 % not sure, 1 % failed, by a hash of NIK and name.
-Charged: 01, 02, and where said above. 'Once' is counted per pair, from the sandbox's start.
+Charged: 01, 02, and where the table says so. 'Once' is counted for each NIK and name.
 
-Any id and secret that are not empty are accepted, but these:
+Any id and secret that are not empty are accepted, except these:
   id refused, secret refused: UNAUTHORIZED    id expired: KEY_EXPIRED    id forbidden: NO_PERMISSION";
 
 /// Returns the answer for a pair. `draw` is the number of times that this pair has reached its

@@ -24,7 +24,7 @@ struct Xtask {
 enum Task {
     /// Run all that has to pass before a change lands (.ci/run)
     Check,
-    /// Run what takes longer, as the nightly workflow does: guards, deny, seeds, kills, fleet, damage, fuzz
+    /// Run what takes longer, as the nightly workflow does: guards, deny, package, seeds, kills, fleet, damage, fuzz
     Nightly,
     /// Remove each guard in a copy of the last commit, and check that its test fails without it
     Guards {
@@ -36,6 +36,10 @@ enum Task {
     },
     /// Store the snapshots of tests/snapshots/ anew
     Snapshots,
+    /// Write the outputs that README.md and docs/ show anew
+    Docs,
+    /// Build the Debian package from a release build, and try it (.ci/package)
+    Package,
     /// Simulate many lives of a ledger; a seed that fails can be replayed alone
     Seeds {
         /// The number of seeds, or a range such as 3148..3149
@@ -100,6 +104,11 @@ fn run(task: &Task) -> Result<(), TaskError> {
             let mut command = cargo(&["test", "--locked", "--test", "snapshots"]);
             call(command.env("INSTA_UPDATE", "always"))
         }
+        Task::Docs => {
+            let mut command = cargo(&["test", "--locked", "--test", "docs"]);
+            call(command.env("CEKNIK_DOCS", "update"))
+        }
+        Task::Package => call(&mut Command::new(".ci/package")),
         Task::Seeds { seeds } => {
             let tests = ["test", "--locked", "--release", "--lib", "whatever_happens"];
             let mut command = cargo(&tests);
@@ -147,6 +156,7 @@ fn nightly() -> Result<(), TaskError> {
     guards::remove_each(&[])?;
     for task in [
         Task::Deny,
+        Task::Package,
         Task::Seeds { seeds: "100000".to_owned() },
         Task::Kills { kills: 1000 },
         Task::Fleet { kills: 500 },
