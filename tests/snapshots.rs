@@ -26,7 +26,7 @@ const FILTERS: [(&str, &str); 7] = [
         "N a second, answered in N / N / N ms",
     ),
     (r"time( +)[\d.,]+ s", "time$1 N s"),
-    (r"/[^ \n]*/state/", "STATE/"),
+    (r"(^|[^~])/[^ \n]*/state/", "${1}STATE/"),
     (r"\d+ of \d+ done · .*\n", ""),
     (r"ceknik \d+\.\d+\.\d+", "ceknik VERSION"),
 ];
@@ -70,6 +70,8 @@ fn help() {
             let said = place.ceknik(&["ledger", command, "--help"]).exits(0).stdout;
             assert_snapshot!(format!("help_ledger_{command}"), said);
         }
+        let all = place.ceknik(&["run", "--help-all"]).exits(0).stdout;
+        assert_snapshot!("help_run_all", all);
         assert_snapshot!("help", place.ceknik(&["--help"]).exits(0).stdout);
     });
 }

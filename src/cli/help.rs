@@ -32,11 +32,10 @@ pub fn command_for(arguments: &[OsString]) -> Command {
 }
 
 fn definition(listed: Listed) -> Command {
-    let mut command = with_adapted_flags(Cli::command());
-    for (name, everyday) in EVERYDAY {
-        command = command.mut_subcommand(name, |sub| with_two_pages(sub, everyday, listed));
-    }
-    with_help(command, "")
+    let command = with_help(with_adapted_flags(Cli::command()), "");
+    EVERYDAY.into_iter().fold(command, |command, (name, everyday)| {
+        command.mut_subcommand(name, |sub| with_two_pages(sub, everyday, listed))
+    })
 }
 
 /// Adapts the help of flags that mean something else for another command, and hides those that mean
@@ -124,6 +123,7 @@ const EVERYDAY: [(&str, &[&str]); 3] = [
     (
         "run",
         &[
+            "help",
             "input",
             "output",
             "sandbox",
@@ -141,6 +141,7 @@ const EVERYDAY: [(&str, &[&str]); 3] = [
     (
         "plan",
         &[
+            "help",
             "input",
             "sandbox",
             "id_column",
@@ -154,7 +155,7 @@ const EVERYDAY: [(&str, &[&str]); 3] = [
             "json",
         ],
     ),
-    ("export", &["input", "number", "only", "output", "excel", "overwrite", "sandbox"]),
+    ("export", &["help", "input", "number", "only", "output", "excel", "overwrite", "sandbox"]),
 ];
 
 /// Flags of `run` that do not change a plan. `plan` accepts them, but its help does not list them.

@@ -108,7 +108,10 @@ fn a_witness_that_proves_nothing_is_made_anew() {
         assert_ne!(anew, says);
         // The new witness notices that the ledger is gone.
         fs::remove_file(place.location().ledger).unwrap();
-        assert!(told(&place).contains("it had at least 3 entries, up to call 2 of session 1"), "{n}");
+        assert!(
+            told(&place).contains("it had at least 3 entries, up to call 2 of session 1"),
+            "{n}"
+        );
     }
 }
 
