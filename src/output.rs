@@ -32,8 +32,8 @@ pub use sentences::explain as in_words;
 pub use survey::SurveyRecord;
 pub use table::{Table, TableColumn};
 pub use words::{
-    calls_a_second, consent_question, count, findings_words, forecast_words, last_words,
-    limit_words, skipped_words, unsettled_words, verdict_words,
+    NextStep, calls_a_second, consent_question, count, findings_words, forecast_words, last_words,
+    limit_words, next_in_one_line, skipped_words, unsettled_words, verdict_words,
 };
 pub use workbook::BookOptions;
 pub use writer::Writer;

@@ -187,7 +187,8 @@ fn the_output_of_an_older_run_is_made_again() {
         let before = facts(&place);
         let export = ["export", "customers.csv", "--sandbox", "--ledger", LEDGER, "-o", "out.csv"];
         let told = place.ceknik(&export).exits(0);
-        told.says("run 1 was made by an older version of ceknik").says("the rows have the same results");
+        told.says("run 1 was made by an older version of ceknik")
+            .says("the rows have the same results");
         assert_eq!(outcomes(&place), expected, "{name}");
         assert!(place.column("out.csv", "ck_charged").contains(&"yes".to_owned()));
         assert!(facts(&place) == before, "{name}: not a byte is written");

@@ -2,7 +2,7 @@
 //!
 //! Must hold: the text names the cause that this start found, and each command in it can be pasted.
 //!
-//! Never: advises to go on at once while answers cannot be read, since further answers would be
+//! Never: advises to continue at once while answers cannot be read, since further answers would be
 //! lost in the same way.
 
 use super::command_line::{Change, command_with, is_typed};
@@ -14,7 +14,7 @@ use crate::model::class::AccountStop;
 use crate::model::exit_code::ExitCode;
 use crate::model::outcome::Outcome;
 use crate::model::stop::{BudgetLimit, Signal, StopReason};
-use crate::output::{Event, Finished, RunReport, count, last_words};
+use crate::output::{Event, Finished, NextStep, RunReport, count, last_words, next_in_one_line};
 use crate::term::Screen;
 
 /// Shows the last words of a start. All other work must be done before, because nobody may be
@@ -28,18 +28,16 @@ pub(super) fn say_last_words(ended: &EndedStart, job: &JobConfig, screen: &Scree
         (None, None) => None,
     };
     let next = match error.and_then(|error| error.hint.as_deref()) {
-        Some(hint) if report.exit.can_go_on() => {
-            Some(format!("{hint}; then the same command continues: {}", command_with(&[])))
-        }
-        Some(hint) => Some(hint.to_owned()),
-        None => next_step(ended, job),
+        // While others continue, nothing has to be done, and after an export there is nothing left.
+        _ if others.is_some() || *is_exported => Vec::new(),
+        Some(hint) if report.exit.can_go_on() => vec![then_the_same(hint)],
+        Some(hint) => vec![NextStep::advice(hint)],
+        None => next_steps(ended, job),
     };
-    // While others go on, nothing has to be done, and an export goes on with nothing.
-    let next = next.filter(|_| others.is_none() && !is_exported);
     if let Some(why) = &why {
         screen.say(&format!("\nstopped: {why}"));
     }
-    screen.say(&last_words(report, next.as_deref()));
+    screen.say(&last_words(report, &next));
     if let Some(others) = others {
         screen.note(others);
     }
@@ -47,7 +45,7 @@ pub(super) fn say_last_words(ended: &EndedStart, job: &JobConfig, screen: &Scree
         exit: report.exit,
         reason: if error.is_some() && report.stop.is_none() { "error" } else { report.ended() },
         what: why.as_deref().unwrap_or_else(|| report.exit.meaning()),
-        next: next.as_deref(),
+        next: next_in_one_line(&next).as_deref(),
         summary: Some(report),
     }));
 }
@@ -148,49 +146,48 @@ fn lost_answers_text(stats: &Stats) -> String {
     format!("{}; each of these calls may have been charged: {advice}", ways.join(", "))
 }
 
-/// Returns the next thing to do, with a command to paste if there is one. Returns `None` if nothing
-/// is left to do, or after an internal error.
-fn next_step(ended: &EndedStart, job: &JobConfig) -> Option<String> {
-    let (report, stats) = (&ended.report, &ended.state.stats);
-    let same = command_with(&[]);
-    let text = match (report.exit, report.stop) {
-        (ExitCode::Complete | ExitCode::Internal, _) => return None,
-        (ExitCode::SomeWithoutVerdict, _) => next_without_verdict(report, job),
-        (_, Some(StopReason::Account(account))) => {
-            format!("{}; then the same command continues: {same}", advice_on_account(account))
-        }
-        (_, Some(StopReason::Certificate | StopReason::NoTls)) => format!(
-            "check --base-url, --ca-cert and HTTPS_PROXY; then the same command continues: {same}"
-        ),
-        (_, Some(StopReason::OutOfQuota)) => {
-            format!("buy more calls from the vendor; then the same command continues: {same}")
-        }
-        (_, Some(StopReason::Budget(BudgetLimit::Charges))) => {
-            format!(
-                "to continue with a higher budget: {}",
-                command_with(&raised_budget(ended, job))
-            )
-        }
-        (_, Some(StopReason::Budget(BudgetLimit::Calls))) => {
-            format!("look at the output; to make all calls that are left: {}", without_limit(ended))
-        }
-        (_, Some(StopReason::Mismatches)) => format!(
-            "check that the columns are the right ones; to continue anyway: {}",
-            command_with(&[without_brake()])
-        ),
-        (_, Some(StopReason::RefusalsInRow)) => format!(
-            "see ck_status and ck_reason in the partial output; then the same command continues: {same}"
-        ),
-        (_, Some(StopReason::LostAnswers)) if stats.lost.unreadable > 0 => {
-            format!("first correct the cause; then the same command continues: {same}")
-        }
-        _ => format!("the same command continues: {same}"),
-    };
-    Some(text)
+/// Returns the step of doing what `advice` says, and then running the same command again.
+fn then_the_same(advice: &str) -> NextStep {
+    NextStep::command(format!("{advice}; then the same command continues"), command_with(&[]))
 }
 
-/// Returns the next thing to do about a finished run with rows that have no verdict.
-fn next_without_verdict(report: &RunReport, job: &JobConfig) -> String {
+/// Returns the next things to do, with commands to paste. There is none if nothing is left to do, or
+/// after an internal error.
+fn next_steps(ended: &EndedStart, job: &JobConfig) -> Vec<NextStep> {
+    let (report, stats) = (&ended.report, &ended.state.stats);
+    let step = match (report.exit, report.stop) {
+        (ExitCode::Complete | ExitCode::Internal, _) => return Vec::new(),
+        (ExitCode::SomeWithoutVerdict, _) => return next_without_verdict(report, job),
+        (_, Some(StopReason::Account(account))) => then_the_same(advice_on_account(account)),
+        (_, Some(StopReason::Certificate | StopReason::NoTls)) => {
+            then_the_same("check --base-url, --ca-cert and HTTPS_PROXY")
+        }
+        (_, Some(StopReason::OutOfQuota)) => then_the_same("buy more calls from the vendor"),
+        (_, Some(StopReason::Budget(BudgetLimit::Charges))) => NextStep::command(
+            "to continue with a higher budget",
+            command_with(&raised_budget(ended, job)),
+        ),
+        (_, Some(StopReason::Budget(BudgetLimit::Calls))) => NextStep::command(
+            "look at the output; to make all calls that are left",
+            without_limit(ended),
+        ),
+        (_, Some(StopReason::Mismatches)) => NextStep::command(
+            "check that the columns are the right ones; to continue anyway",
+            command_with(&[without_brake()]),
+        ),
+        (_, Some(StopReason::RefusalsInRow)) => {
+            then_the_same("see ck_status and ck_reason in the partial output")
+        }
+        (_, Some(StopReason::LostAnswers)) if stats.lost.unreadable > 0 => {
+            then_the_same("first correct the cause")
+        }
+        _ => NextStep::command("the same command continues", command_with(&[])),
+    };
+    vec![step]
+}
+
+/// Returns the next things to do about a finished run with rows that have no verdict.
+fn next_without_verdict(report: &RunReport, job: &JobConfig) -> Vec<NextStep> {
     let rows = |outcome| report.written.map_or(0, |rows| rows.outcomes.get(outcome));
     let doubts = report.spending.tally.possible.in_doubt + report.funnel.in_doubt;
     // A run with a name is done once: a new one needs another name, or none.
@@ -200,21 +197,22 @@ fn next_without_verdict(report: &RunReport, job: &JobConfig) -> String {
         }
         command_with(&changes)
     };
-    let again = match rows(Outcome::Unavailable) {
-        0 => String::new(),
-        _ => format!("to send the unavailable rows again, in a new run: {}", anew(Vec::new())),
-    };
+    let mut steps = Vec::new();
+    if rows(Outcome::Unavailable) > 0 {
+        let advice = "to send the unavailable rows again, in a new run";
+        steps.push(NextStep::command(advice, anew(Vec::new())));
+    }
     if doubts > 0 {
         let resend = anew(vec![Change::Set("--in-doubt", Some("resend".to_owned()))]);
-        let again = if again.is_empty() { again } else { format!("{again}; ") };
-        return format!(
-            "{again}ask the vendor about the rows in doubt; to send them again (you may pay twice): {resend}"
-        );
+        let advice =
+            "ask the vendor about the rows in doubt; to send them again (you may pay twice)";
+        steps.push(NextStep::command(advice, resend));
     }
-    if !again.is_empty() {
-        return again;
+    if steps.is_empty() {
+        let advice = "correct the rows that need a result (see ck_reason), and run the file again";
+        steps.push(NextStep::advice(advice));
     }
-    "correct the rows that need a result (see ck_reason), and run the file again".to_owned()
+    steps
 }
 
 /// Returns advice on what to do when the vendor refuses the account or the address.

@@ -2,10 +2,12 @@
 //!
 //! Must hold: a text is a pure function of a report or a forecast.
 
+mod next;
 mod plan;
 mod rate;
 mod run;
 
+pub use next::{NextStep, next_in_one_line};
 pub use plan::{
     consent_question, findings_words, forecast_words, skipped_words, unsettled_words, verdict_words,
 };

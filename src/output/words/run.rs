@@ -1,14 +1,14 @@
 //! The last words of a start, for people: the results, the costs, and what to do next.
 
-use super::limit_words;
-use super::{count, duration};
+use super::next::{NextStep, next_lines};
+use super::{count, duration, limit_words};
 use crate::model::funnel::Funnel;
 use crate::model::money::{number, price_in_brackets};
 use crate::model::outcome::Outcome;
 use crate::output::report::{RunReport, by_code};
 
-/// Formats the last words of a start, as several lines. `next` is the next thing to do.
-pub fn last_words(report: &RunReport, next: Option<&str>) -> String {
+/// Formats the last words of a start, as several lines. `next` is what to do next.
+pub fn last_words(report: &RunReport, next: &[NextStep]) -> String {
     let mut text = "\n".to_owned();
     rows(&mut text, report);
     calls(&mut text, report);
@@ -18,10 +18,7 @@ pub fn last_words(report: &RunReport, next: Option<&str>) -> String {
     if let Some(output) = report.output_path() {
         text += &format!("  output     {output}\n");
     }
-    if let Some(next) = next {
-        text += &format!("  next       {next}\n");
-    }
-    text
+    text + &next_lines(next)
 }
 
 fn rows(out: &mut String, report: &RunReport) {
