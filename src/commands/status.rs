@@ -246,7 +246,7 @@ fn doubts_words(status: &Status, zone: &Zone) -> String {
     if status.doubts_total > SHOWN_DOUBTS as u64 {
         text += "  … (more with --json)\n";
     }
-    text += "  to ask the vendor about them: ceknik status --doubts -o FILE --input INPUT\n";
+    text += "  to list them for the vendor, add to this command: --doubts -o FILE --input INPUT\n";
     text
 }
 

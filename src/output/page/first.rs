@@ -46,10 +46,13 @@ pub(super) fn banners(facts: &RunFacts) -> Vec<String> {
     banners
 }
 
+/// Origin of the answers of the sandbox.
+const SANDBOX: &str = "sandbox";
+
 /// Returns the banner of a page with answers of the sandbox; `None` for those of a vendor.
 pub(super) fn sandbox_banner(origin: &str) -> Option<String> {
     let text = "SANDBOX: a test vendor answered. Nothing is verified, and nothing was paid.";
-    (origin == "sandbox").then(|| text.to_owned())
+    (origin == SANDBOX).then(|| text.to_owned())
 }
 
 /// Describes the state of the run, with a shape in front.
@@ -184,7 +187,11 @@ fn times(facts: &RunFacts) -> (i64, i64) {
 /// Returns what is left to do, the most important first.
 pub(super) fn next(facts: &RunFacts) -> Option<Section> {
     let mut steps = Vec::new();
-    let mut add = |text: String, command: String| steps.push(Step { text, command });
+    // A command without a flag uses the ledger of the vendor.
+    let ledger = if facts.origin == SANDBOX { " --sandbox" } else { "" };
+    let mut add = |text: String, command: String| {
+        steps.push(Step { text, command: command + ledger });
+    };
     let rows = |wanted: fn(Outcome) -> bool| rows_with(facts, wanted).unwrap_or_default();
     let (input, run) = (quoted(&facts.input), facts.run);
     if facts.state == RunState::Open {

@@ -88,7 +88,8 @@ fn trend_table(runs: &[TrendRun], zone: &Zone) -> Table {
     for run in runs {
         table.rows.push(vec![
             run.run.to_string(),
-            time(run.began_at, zone),
+            // On one line, however narrow the table is.
+            time(run.began_at, zone).replace(' ', "\u{a0}"),
             number(run.rows),
             shown(matches(run), " %"),
             shown(without_verdict(run), " %"),
