@@ -466,7 +466,7 @@ fn status_shows_runs_doubts_and_days() {
     place.run("3201011501900001.csv", &vendor.base_url, &["--limit", "1"]).exits(13);
     let text = place.ceknik(&[&["status"], &which[..]].concat()).exits(0).stdout;
     for phrase in
-        ["finished", "limit", "in.csv", "1 call in doubt (sent, but no answer came)", "row 4"]
+        ["finished", "limit", "in.csv", "1 call in doubt (sent, but no answer came)", "customer 4"]
     {
         assert!(text.contains(phrase), "{phrase:?} is not in: {text}");
     }

@@ -302,11 +302,7 @@ fn an_account_or_address_that_is_refused_is_12_and_resumable() {
     ] {
         let mut command = place.command(&run_arguments("in.csv", url, &["-o", "out.csv"]));
         command.env("CEKNIK_API_ID", id).env("CEKNIK_API_SECRET", secret);
-        let says = &[
-            says,
-            "stopped:",
-            "then the same command continues:\n               ceknik run in.csv",
-        ];
+        let says = &[says, "stopped:", "continues:\n               ceknik run in.csv"];
         expect(ended, &Running::start(command).end(), &Expected { code: 12, says });
         assert_eq!(place.column("out.partial.csv", "ck_outcome"), ["not_sent"; 5], "{ended}");
         let summary = place.summary("out.csv");
@@ -448,9 +444,7 @@ fn too_many_mismatches_are_16_until_the_limit_is_raised() {
     };
     let sixty = ["--stop-if-mismatch-over", "60%"];
     let said = run("wrong", &sixty).exits(16).stderr;
-    for phrase in
-        ["too many of the first 200 results", "to continue anyway:\n               ceknik run"]
-    {
+    for phrase in ["too many of the first 200 results", "anyway:\n               ceknik run"] {
         assert!(said.contains(phrase), "{phrase}: {said}");
     }
     assert_eq!(place.summary("wrong.sandbox.csv")["ended"], "mismatches");

@@ -238,7 +238,25 @@ fn pages_of_no_rows_and_of_killed_runs_are_made() {
     report(&place, &vendor, &["-o", "page.html"]).exits(0);
     let page = Page::of(place.read("page.html"));
     assert!(page.text.contains("1 call without an answer"), "{}", page.text);
+    assert!(page.text.contains("Possible: in doubt, no answer came"), "{}", page.text);
     assert!(page.text.contains("under way, or killed"));
+}
+
+#[test]
+fn the_commands_of_a_page_have_the_price_the_limit_and_the_ledger() {
+    let place = Workspace::new();
+    place.write("in.csv", people_csv([1; 30].iter().enumerate().map(|(n, _)| 1001 + n as u32)));
+    let run = ["run", "in.csv", "--sandbox", "--price", "1500", "--max-cost", "Rp6.000"];
+    place.ceknik(&[&run[..], &["--report", "page.html"]].concat()).exits(13);
+    let page = Page::of(place.read("page.html"));
+    // The limit is raised to what is enough.
+    for command in
+        ["ceknik run in.csv --price 1500 --max-charges 30 --sandbox", "ceknik status --month "]
+    {
+        assert!(page.text.contains(command), "{command} is not in {}", page.text);
+    }
+    place.ceknik(&["report", "--sandbox"]).exits(0);
+    assert!(place.path("ceknik-sandbox-run-1.html").is_file());
 }
 
 #[test]

@@ -219,7 +219,7 @@ pub struct PurgeArgs {
     /// Only show what would be removed
     #[arg(long)]
     pub dry_run: bool,
-    /// Remove without a question
+    /// Remove without a question. Without a terminal there is none
     #[arg(short, long)]
     pub yes: bool,
     #[command(flatten)]

@@ -107,7 +107,7 @@ static EXAMPLES_OF_RUN: [Example; 4] = [
     ),
     example(
         "Check it at night, and show nothing if all goes well:",
-        "ceknik run customers.csv --deadline 05:30 --time-zone WIB -q",
+        "ceknik run customers.csv --price 1500 --max-cost 5jt --deadline 05:30 --time-zone WIB -q",
     ),
 ];
 
@@ -205,11 +205,17 @@ fn exit_codes_of(path: &str) -> Vec<(ExitCode, &'static str)> {
             usual(Config),
             (Storage, "the ledger cannot be read, or the output cannot be written"),
         ],
-        "status" => vec![(Complete, "shown"), usual(Usage), usual(Config), cannot_read],
+        "status" => vec![
+            (Complete, "shown"),
+            usual(Usage),
+            (Input, "the ledger has no such run, or the customer file cannot be used"),
+            usual(Config),
+            cannot_read,
+        ],
         "report" => vec![
             (Complete, "the page is written"),
             usual(Usage),
-            (Input, "the customer file cannot be used"),
+            (Input, "the ledger has no such run, or the customer file cannot be used"),
             usual(Config),
             (Storage, "the ledger cannot be read, or the page cannot be written"),
         ],
@@ -221,9 +227,13 @@ fn exit_codes_of(path: &str) -> Vec<(ExitCode, &'static str)> {
             usual(LedgerBusy),
             usual(Storage),
         ],
-        "backup" | "ledger init" => {
-            vec![(Complete, "done"), usual(Usage), usual(Config), usual(Storage)]
-        }
+        "backup" => vec![
+            (Complete, "done"),
+            usual(Usage),
+            usual(Config),
+            (Storage, "the copy exists already or cannot be written, or the ledger cannot be read"),
+        ],
+        "ledger init" => vec![(Complete, "done"), usual(Usage), usual(Config), usual(Storage)],
         "sandbox" => vec![(Complete, "stopped by Ctrl-C"), usual(Usage), usual(Config)],
         _ => vec![(Complete, "done"), usual(Usage), (Storage, "the text cannot be written")],
     }

@@ -37,6 +37,33 @@ pub(super) fn command_with(changes: &[Change]) -> String {
     rebuilt(std::env::args_os().skip(1), changes)
 }
 
+/// Flags that choose a ledger. Those in the second list have no value.
+const LEDGER_FLAGS: [&str; 5] =
+    ["--ledger", "--base-url", "--key-file", "--ledger-ca-cert", "--config"];
+const LEDGER_SWITCHES: [&str; 1] = ["--sandbox"];
+
+/// Returns another command about the ledger of the command that was typed: the flags that choose it
+/// are taken over.
+pub(super) fn command_on_ledger(words: &[&str]) -> String {
+    on_ledger(words, std::env::args_os().skip(1))
+}
+
+fn on_ledger(words: &[&str], typed: impl Iterator<Item = OsString>) -> String {
+    let mut words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    let mut typed = typed.map(|word| word.to_string_lossy().into_owned());
+    while let Some(word) = typed.next().filter(|word| word != "--") {
+        let name = word.split('=').next().unwrap_or_default();
+        if LEDGER_SWITCHES.contains(&name) {
+            words.push(word);
+        } else if LEDGER_FLAGS.contains(&name) {
+            let value = (!word.contains('=')).then(|| typed.next()).flatten();
+            words.push(word);
+            words.extend(value);
+        }
+    }
+    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
 /// Checks whether a flag was typed.
 pub(super) fn is_typed(flag: &str) -> bool {
     let is_flag = |word: OsString| word.to_string_lossy().split('=').next() == Some(flag);
@@ -81,6 +108,22 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_command_uses_the_same_ledger() {
+        for (typed, command) in [
+            ("run a.csv --price 5", "ceknik status"),
+            ("run a.csv --sandbox -q", "ceknik status --sandbox"),
+            (
+                "run --ledger x.ledger a.csv --base-url=http://127.0.0.1:9",
+                "ceknik status --ledger x.ledger --base-url=http://127.0.0.1:9",
+            ),
+            ("run --ledger x.ledger -- --sandbox", "ceknik status --ledger x.ledger"),
+        ] {
+            let typed = typed.split(' ').map(OsString::from);
+            assert_eq!(on_ledger(&["ceknik", "status"], typed), command);
+        }
+    }
 
     #[test]
     fn changes_replace_typed_flags() {

@@ -5,9 +5,9 @@
 //! Never: advises to continue at once while answers cannot be read, since further answers would be
 //! lost in the same way.
 
-use super::command_line::{Change, command_with, is_typed};
+use super::command_line::{Change, command_on_ledger, command_with, is_typed};
 use super::run::finish::EndedStart;
-use crate::config::JobConfig;
+use crate::config::{InputFrom, JobConfig};
 use crate::engine::{LostAnswers, Stats};
 use crate::error::Error;
 use crate::model::class::AccountStop;
@@ -199,13 +199,25 @@ fn next_without_verdict(report: &RunReport, job: &JobConfig) -> Vec<NextStep> {
     };
     let mut steps = Vec::new();
     if rows(Outcome::Unavailable) > 0 {
-        let advice = "to send the unavailable rows again, in a new run";
+        let advice = match report.spending.tally.possible.gateway {
+            0 => "to send the unavailable rows again, in a new run",
+            _ => {
+                "to send the unavailable rows again, in a new run (you may pay twice for those that a gateway answered)"
+            }
+        };
         steps.push(NextStep::command(advice, anew(Vec::new())));
     }
     if doubts > 0 {
+        let mut list = vec!["ceknik", "status", "--doubts", "-o", "ask.xlsx"];
+        let path = match &job.input {
+            InputFrom::File(path) => Some(path.to_string_lossy()),
+            InputFrom::Stdin => None,
+        };
+        list.extend(path.iter().flat_map(|path| ["--input", path.as_ref()]));
+        let advice = "to list the calls to ask the vendor about";
+        steps.push(NextStep::command(advice, command_on_ledger(&list)));
         let resend = anew(vec![Change::Set("--in-doubt", Some("resend".to_owned()))]);
-        let advice =
-            "ask the vendor about the rows in doubt; to send them again (you may pay twice)";
+        let advice = "or to send the rows in doubt again (you may pay twice)";
         steps.push(NextStep::command(advice, resend));
     }
     if steps.is_empty() {

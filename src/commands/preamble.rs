@@ -57,12 +57,8 @@ pub(super) fn rate(choice: &RateChoice, learned: Option<Learned>) -> String {
     let first = choice.first(learned).map(calls_a_second).unwrap_or_default();
     let most = choice.cap.map_or_else(String::new, |cap| format!(", at most {cap} (--rate-max)"));
     let mut text = format!("rate       found during the run: begins at {first}{most}\n");
-    match learned.as_ref().and_then(limit_words) {
-        Some(limit) => text += &format!("           the vendor allowed {limit} the last time\n"),
-        None if choice.is_default && learned.is_none() => {
-            text += "           version 0.1 made 10 calls a second: for that, add --rate 10\n";
-        }
-        None => {}
+    if let Some(limit) = learned.as_ref().and_then(limit_words) {
+        text += &format!("           the vendor allowed {limit} the last time\n");
     }
     text
 }

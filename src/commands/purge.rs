@@ -8,7 +8,7 @@ use crate::cli::PurgeArgs;
 use crate::clock;
 use crate::config::{Origins, which_ledger, zone};
 use crate::error::Error;
-use crate::ledger::{self, Ledger, LedgerError, Location, Preview, Purgeable, Purged};
+use crate::ledger::{self, Ledger, LedgerError, Location, Preview, Purgeable, Purged, ShowLedger};
 use crate::model::exit_code::ExitCode;
 use crate::model::money::number;
 use crate::output::count;
@@ -38,8 +38,11 @@ pub fn purge(args: &PurgeArgs, origins: &Origins) -> Result<ExitCode, Error> {
     if found.attempts > 0 && !args.yes && Screen::can_ask() {
         confirm(found, &screen)?;
     }
+    // The totals of removed answers are kept by the vendor's days, as an invoice has them.
+    let vendor_clock = ledger::open_to_show(&location)?.vendor_clock()?;
+    let offset_ms = vendor_clock.offset_ms().unwrap_or_else(|| zone.offset_ms(now));
     let mut ledger = ledger::open(&location, args.lock.lock_wait, clock::now)?;
-    let purged = ledger.purge(before, zone.offset_ms(now))?;
+    let purged = ledger.purge(before, offset_ms)?;
     say_what_stays(&purged, &location, &screen);
     super::print(purged_words(&purged).as_bytes())
 }

@@ -40,9 +40,11 @@ pub fn report(args: &ReportArgs, origins: &Origins) -> Result<ExitCode, Error> {
     let price = price_of_flags(args.price.as_deref(), &args.currency)?;
     let zone = zone(&args.zone)?;
     let mut ledger = ledger::open_to_show(&location)?;
+    // A page of the sandbox never takes the default name of a live page.
+    let sandbox = if ledger.origin()? == "sandbox" { "sandbox-" } else { "" };
     let page = match args.since {
         Some(since) => {
-            let place = place_of(args, &location, "ceknik-history.html")?;
+            let place = place_of(args, &location, &format!("ceknik-{sandbox}history.html"))?;
             let since = time_of(since, &zone)?;
             let options = PageOptions { zone, price, findings: None };
             let facts = gather_history(&mut ledger, since, options)?;
@@ -51,7 +53,8 @@ pub fn report(args: &ReportArgs, origins: &Origins) -> Result<ExitCode, Error> {
         None => {
             let record = record_of(&ledger, args.run.map(RunId))?;
             let name = format!("run {}", record.id.0);
-            let place = place_of(args, &location, &format!("ceknik-run-{}.html", record.id.0))?;
+            let place =
+                place_of(args, &location, &format!("ceknik-{sandbox}run-{}.html", record.id.0))?;
             let findings = match &args.input {
                 Some(input) => Some(findings_of(input, &location, &record)?),
                 None => None,

@@ -156,8 +156,8 @@ fn as_text(status: &Status, name: &LedgerName, zone: &Zone, all: bool) -> String
     if status.unsettled > 0 {
         let calls = count(status.unsettled, "call");
         let meaning = match status.under_way.is_empty() && status.workers.is_empty() {
-            true => "without an answer: in doubt when the file is run again",
-            false => "under way",
+            true => "without an answer may be charged too: in doubt when the file is run again",
+            false => "under way, in no figure above",
         };
         text += &format!("\n{calls} {meaning}\n");
     }
@@ -212,7 +212,7 @@ fn run_cells(run: &RunLine, zone: &Zone) -> [String; 8] {
 fn days_words(days: &[DayTotal], zone: &Zone, all: bool) -> String {
     let offset = zone.show(clock::now(), "%:z");
     let mut text = format!(
-        "\n{:<10}  {:>10}  {:>10}  {:>9}   (days at UTC{offset})\n",
+        "\n{:<10}  {:>10}  {:>10}  {:>9}   (days at UTC{offset}; for the invoice: --month)\n",
         "day", "calls", "charged", "possible"
     );
     let older = if all { 0 } else { days.len().saturating_sub(SHOWN_DAYS) };
@@ -241,12 +241,12 @@ fn doubts_words(status: &Status, zone: &Zone) -> String {
         format!("\n{} in doubt (sent, but no answer came)\n", count(status.doubts_total, "call"));
     for doubt in status.doubts.iter().take(SHOWN_DOUBTS) {
         let (run, row, at) = (doubt.run.0, doubt.record, zone.show(doubt.at, "%F %T"));
-        text += &format!("  run {run}, row {row}, sent {at}: {}\n", in_words(doubt.class));
+        text += &format!("  run {run}, customer {row}, sent {at}: {}\n", in_words(doubt.class));
     }
     if status.doubts_total > SHOWN_DOUBTS as u64 {
         text += "  … (more with --json)\n";
     }
-    text += "  to list them for the vendor, add to this command: --doubts -o FILE --input INPUT\n";
+    text += "  to list all calls that may be charged, add to this command: --doubts -o FILE --input INPUT\n";
     text
 }
 

@@ -94,7 +94,11 @@ impl Written {
             return Err(Error::config(format!("the {name} cannot be written: {error}"), hint));
         }
         if !overwrite && !self.may_replace(path) {
-            let what = "exists already, and ceknik did not write it";
+            let what = match self {
+                // It may be an earlier list, to which somebody has added the vendor's answers.
+                Self::List => "exists already",
+                _ => "exists already, and ceknik did not write it",
+            };
             let hint = format!("{hint}, or replace this one with --overwrite");
             return Err(Error::config(format!("the {name} {} {what}", mask_path(path)), hint));
         }

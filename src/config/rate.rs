@@ -17,8 +17,6 @@ pub struct RateChoice {
     pub cap: Option<f64>,
     /// True if the run finds out what the vendor allows.
     pub is_auto: bool,
-    /// True if the user has chosen nothing.
-    pub is_default: bool,
 }
 
 impl RateChoice {
@@ -31,7 +29,7 @@ impl RateChoice {
             CallRate::Auto => (Some(pace.rate_max.unwrap_or(MAX_AUTO)), true),
         };
         let cap = asked.into_iter().chain(pace.rate_max).reduce(f64::min);
-        Self { cap, is_auto, is_default: pace.rate.is_none() && !is_sandbox }
+        Self { cap, is_auto }
     }
 
     /// Returns the policy of a start. `learned` is what is known from earlier runs.
@@ -66,7 +64,7 @@ mod tests {
 
     #[test]
     fn the_expected_rate() {
-        let choice = |cap, is_auto| RateChoice { cap, is_auto, is_default: false };
+        let choice = |cap, is_auto| RateChoice { cap, is_auto };
         let ceiling = |rate| Some(Learned { ceiling: Some(rate), ..Learned::default() });
         let passed = |rate| Some(Learned { passed: Some(rate), ..Learned::default() });
         for (choice, learned, expected) in [

@@ -180,7 +180,8 @@ pub(crate) const fn of_ledger(error: &LedgerError) -> &'static str {
              authority with --ledger-ca-cert. docs/fleet.md lists the rights that a run needs"
         }
         LedgerError::Missing(_) => {
-            "The first `ceknik run` makes the ledger. To use another one, add --ledger FILE"
+            "The first `ceknik run` makes the ledger. For the ledger of the sandbox, add --sandbox. For another one, add \
+             --ledger FILE"
         }
         LedgerError::File { .. } => {
             "check the file and its folder: the kind of the file, its owner, and the free space"

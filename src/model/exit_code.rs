@@ -79,7 +79,9 @@ impl ExitCode {
             Self::Input => "the input cannot be used, or looks damaged",
             Self::Config => "a setting, a secret or an output file cannot be used",
             Self::Account => "the account or the address was refused",
-            Self::Budget => "the budget is used up, or a question was not answered with yes",
+            Self::Budget => {
+                "the budget or --limit is reached, or a question was not answered with yes"
+            }
             Self::Quota => "the quota of the account is used up",
             Self::Deadline => "the deadline has passed",
             Self::Source => {

@@ -336,6 +336,13 @@ impl Tally {
     pub const fn at_most(&self) -> u64 {
         self.confirmed + self.possible.total()
     }
+
+    /// Returns these costs and those of calls that have no answer yet, which count as in doubt.
+    #[must_use]
+    pub fn with_open(self, calls: u64) -> Self {
+        let possible = Possible { in_doubt: calls, ..Possible::default() };
+        self + Self { calls, attempts: calls, possible, ..Self::default() }
+    }
 }
 
 #[cfg(test)]

@@ -107,6 +107,16 @@ impl Settings {
         Some(Price { per_call: self.price?, currency })
     }
 
+    /// Returns the flags about money, as they are typed, with `most` as the limit of charged calls.
+    pub fn money_flags(&self, most: Option<u64>) -> String {
+        let price = self.price().map(|price| format!(" --price {}", price.plain(1)));
+        let currency = self.currency.as_deref().filter(|code| *code != "IDR" && price.is_some());
+        let currency = currency.map(|code| format!(" --currency {code}"));
+        let tax = self.tax.as_deref().map(|tax| format!(" --tax {tax}"));
+        let most = most.map(|most| format!(" --max-charges {most}"));
+        [price, currency, tax, most].into_iter().flatten().collect()
+    }
+
     /// Returns the settings as JSON.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()

@@ -46,6 +46,10 @@ pub(super) fn advice(result: &RowResult<'_>) -> &'static str {
             "Ask the vendor what happened and whether the call was charged."
         }
         Outcome::Refused => "Compare the row with the card, correct it, and run the file again.",
+        Outcome::Unavailable if result.possible > 0 => {
+            "The calls may have been charged. Ask the vendor. The same command sends this row again, and you may pay \
+             twice."
+        }
         Outcome::Unavailable => "Run the same command again. It sends this row again.",
         Outcome::InDoubt => {
             "The call may have been charged. Ask the vendor. ceknik does not send the row again unless you \

@@ -23,7 +23,7 @@ Any other: 91 % match, 6 % mismatch, 2 % not sure, 1 % failed, by a hash of NIK 
 Charged: 01, 02, and where the table says so. 'Once' is counted for each NIK and name.
 
 Any id and secret that are not empty are accepted, except these:
-  id refused, secret refused: UNAUTHORIZED    id expired: KEY_EXPIRED    id forbidden: NO_PERMISSION";
+  id refused and secret refused: UNAUTHORIZED   id expired: KEY_EXPIRED   id forbidden: NO_PERMISSION";
 
 /// Returns the answer for a pair. `draw` is the number of times that this pair has reached its
 /// ending, from 1.

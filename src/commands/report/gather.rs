@@ -10,7 +10,7 @@ use crate::commands::prices::prices_of;
 use crate::error::Error;
 use crate::ledger::{
     DAY_MS, Facts, LedgerError, MinuteOfCalls, PossibleCharge, RunId, RunRecord, ShowLedger,
-    StartRecord, VerdictsOf,
+    StartRecord, StartSums, VerdictsOf,
 };
 use crate::model::attempt::{PairKey, StartId, WallMs};
 use crate::model::class::{Class, ResultCode};
@@ -76,14 +76,16 @@ pub(crate) fn gather(
     let calls = ledger.run_calls(run)?;
     let unsettled = calls.unsettled;
     let minutes = calls.minutes.into_iter();
-    let minutes: Vec<_> = minutes.filter_map(|minute| minute_of(minute, &places, &days)).collect();
+    let mut minutes: Vec<_> =
+        minutes.filter_map(|minute| minute_of(minute, &places, &days)).collect();
+    let settled = minutes.iter().map(|minute| minute.tally.calls).sum();
+    minutes.extend(open_calls(ledger, record, &places, &days)?);
     let mut starts: Vec<_> = record.starts.iter().map(start_of).collect();
     for Minute { start, at, tally, .. } in &minutes {
         let start = &mut starts[*start];
         start.tally = start.tally + *tally;
         start.latest_call = start.latest_call.max(Some(*at));
     }
-    let calls = starts.iter().map(|start| start.tally.calls).sum();
     let failures = ledger.run_failures(run)?.into_iter();
     let doubts = Doubts { unsettled, ..newest_doubts(ledger, |possible| possible.run == run)? };
     let output_start = record.output_start().and_then(|start| places.get(&start.id)).copied();
@@ -98,7 +100,7 @@ pub(crate) fn gather(
         starts,
         output_start,
         minutes,
-        purged: record.calls_told().saturating_sub(calls),
+        purged: record.calls_told().saturating_sub(settled),
         failures: failures
             .map(|count| Failure {
                 class: count.class,
@@ -192,6 +194,23 @@ fn priced_calls(
         calls.latest = calls.latest.max(minute.at);
     }
     Ok(sums.into_values().collect())
+}
+
+/// Returns the calls that have no answer yet, at the begin of their starts. They count as in doubt.
+fn open_calls(
+    ledger: &impl ShowLedger,
+    record: &RunRecord,
+    places: &BTreeMap<StartId, usize>,
+    days: &BillingDays,
+) -> Result<Vec<Minute>, LedgerError> {
+    let open = ledger.start_sums(record.id)?.into_iter().filter(|(_, sums)| sums.unsettled > 0);
+    let minute = |(start, sums): (StartId, StartSums)| {
+        let start = *places.get(&start)?;
+        let at = record.starts.get(start)?.began_at;
+        let day = days.day_of(None, at).map(|day| day.date);
+        Some(Minute { start, at, day, tally: Tally::default().with_open(sums.unsettled) })
+    };
+    Ok(open.filter_map(minute).collect())
 }
 
 fn minute_of(

@@ -272,7 +272,8 @@ impl Month {
         if self.unsettled > 0 {
             let calls = count(self.unsettled, "call");
             text += &format!(
-                "\n{calls} without an answer: under way, or in doubt when the file is run again\n"
+                "\n{calls} without an answer, in no figure above, may be charged too: under way, or in doubt when the file is \
+                 run again\n"
             );
         }
         if self.without_time > 0 {

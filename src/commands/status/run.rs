@@ -12,7 +12,7 @@ use crate::model::attempt::{StartId, WallMs};
 use crate::model::costs::Costs;
 use crate::model::exit_code::ExitCode;
 use crate::model::mask::mask_digits;
-use crate::model::money::{Tally, number};
+use crate::model::money::{Tally, number, price_in_brackets};
 use crate::model::pause::Pause;
 use crate::model::settings::Settings;
 use crate::model::stop::StopReason;
@@ -62,7 +62,7 @@ impl Left {
 
     fn in_words(self) -> String {
         match self {
-            Self::Nothing => "nothing: every row is done".to_owned(),
+            Self::Nothing => "nothing to send in this run".to_owned(),
             Self::TakenOver => {
                 "nothing: the file was changed, and a later run continues this one".to_owned()
             }
@@ -124,12 +124,36 @@ impl Shown {
         self.sums.values().map(|of_start| of_start.unsettled).sum()
     }
 
+    /// Returns the costs. A call that has no answer yet counts as in doubt.
     fn costs(&self) -> Costs {
         let mut costs = Costs::default();
         for start in &self.record.starts {
-            costs.add(&self.sums_of(start).tally, start.price().as_ref());
+            let StartSums { tally, unsettled, .. } = self.sums_of(start);
+            costs.add(&tally.with_open(unsettled), start.price().as_ref());
         }
         costs
+    }
+
+    /// Formats the costs that the latest summary recorded; an empty text if there is none.
+    fn recorded_costs(&self) -> String {
+        let Some((n, start)) =
+            (1..).zip(&self.record.starts).filter(|(_, s)| s.summary.is_some()).last()
+        else {
+            return String::new();
+        };
+        let number_of = |name: &str| start.summary_number(&format!("/spending/{name}"));
+        let (Some(least), Some(most)) = (number_of("owed_at_least"), number_of("owed_at_most"))
+        else {
+            return String::new();
+        };
+        let money = |calls| price_in_brackets(start.price().as_ref(), calls);
+        format!(
+            "            the summary of session {n} says: at least {}{}, at most {}{}\n",
+            number(least),
+            money(least),
+            number(most),
+            money(most)
+        )
     }
 
     /// Returns the number of calls whose answers were removed since (`ceknik purge`), as far as the
@@ -211,8 +235,17 @@ fn cost_words(shown: &Shown) -> String {
     let bracket = |money: String| if money.is_empty() { money } else { format!(" ({money})") };
     let (least, most) = (bracket(costs.show_at_least()), bracket(costs.show_at_most()));
     let charged = |calls| count(calls, "charged call");
-    text += &format!("  you owe   at least {}{least}\n", charged(tally.at_least()));
-    text += &format!("            at most  {}{most}\n", charged(tally.at_most()));
+    let at_most = tally.with_open(shown.unsettled()).at_most();
+    let purged = shown.purged();
+    let owe = if purged > 0 { "the rest" } else { "you owe" };
+    if purged > 0 {
+        let calls = count(purged, "call");
+        text +=
+            &format!("  you owe   not known: `ceknik purge` has removed the answers of {calls}\n");
+        text += &shown.recorded_costs();
+    }
+    text += &format!("  {owe:<8}  at least {}{least}\n", charged(tally.at_least()));
+    text += &format!("            at most  {}{most}\n", charged(at_most));
     for (calls, what) in [
         (possible.in_doubt, "in doubt: no answer came"),
         (possible.unknown_code, "with an answer that is not documented"),
@@ -225,12 +258,8 @@ fn cost_words(shown: &Shown) -> String {
     if shown.unsettled() > 0 {
         let calls = count(shown.unsettled(), "call");
         text += &format!(
-            "  open      {calls} without an answer: under way, or in doubt when the file is run again\n"
+            "  open      {calls} without an answer, in \"at most\": under way, or in doubt when the file is run again\n"
         );
-    }
-    if shown.purged() > 0 {
-        let calls = count(shown.purged(), "more call");
-        text += &format!("  purged    {calls}: `ceknik purge` has removed the answers\n");
     }
     if costs.has_unpriced() {
         let calls = count(costs.unpriced.at_most(), "call");
@@ -274,11 +303,9 @@ fn start_words(n: u64, start: &StartRecord, sums: StartSums, zone: &Zone) -> Str
 
 /// Formats the settings that people ask for first.
 fn settings_words(settings: &Settings) -> String {
-    let price = settings.price().map(|price| format!("--price {}", price.plain(1)));
-    let most = settings.max_charges.map(|most| format!("--max-charges {most}"));
-    let limit = settings.max_calls.map(|most| format!("--limit {most}"));
-    let rate = Some(format!("--rate {}", settings.rate));
-    [rate, price, most, limit].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    let money = settings.money_flags(settings.max_charges);
+    let limit = settings.max_calls.map(|most| format!(" --limit {most}")).unwrap_or_default();
+    format!("--rate {}{money}{limit}", settings.rate)
 }
 
 fn pauses_words(start: &StartRecord, zone: &Zone) -> String {

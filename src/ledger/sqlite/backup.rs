@@ -39,8 +39,9 @@ fn refuse_to_overwrite(location: &FileLocation, to: &Path) -> Result<(), LedgerE
     let small = small_files(location).map(|(ending, _)| beside(to, ending));
     for path in small.into_iter().chain([to.to_owned()]).chain(unfinished(to)) {
         if path.symlink_metadata().is_ok() {
-            let source =
-                io::Error::other("this file exists already, and ceknik does not overwrite it");
+            let source = io::Error::other(
+                "this file exists already, and a backup overwrites nothing: name another file",
+            );
             return Err(LedgerError::File { path, act: "written", source });
         }
     }

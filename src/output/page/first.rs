@@ -6,7 +6,7 @@ use super::facts::{RunFacts, RunState};
 use super::numbers::{percent, rate, span, time, zone_name};
 use crate::model::money::{Tally, number};
 use crate::model::outcome::Outcome;
-use crate::model::stop::StopReason;
+use crate::model::stop::{BudgetLimit, StopReason};
 use crate::output::words::count;
 
 /// Text of a figure that no start has recorded.
@@ -151,7 +151,11 @@ fn owed(facts: &RunFacts) -> Tile {
             (amount(facts, Tally::at_least), format!("at most {most}: {calls}"))
         }
     };
-    Tile { name: "You owe, at least", value, note, is_main: true }
+    let name = match facts.purged {
+        0 => "You owe, at least",
+        _ => "You owe for calls that are not purged, at least",
+    };
+    Tile { name, value, note, is_main: true }
 }
 
 /// Returns the calls that were not needed, as money if there is a price, and a note.
@@ -195,7 +199,7 @@ pub(super) fn next(facts: &RunFacts) -> Option<Section> {
     let rows = |wanted: fn(Outcome) -> bool| rows_with(facts, wanted).unwrap_or_default();
     let (input, run) = (quoted(&facts.input), facts.run);
     if facts.state == RunState::Open {
-        add(go_on(facts), format!("ceknik run {input}"));
+        add(go_on(facts), run_again(facts));
     }
     if facts.doubts.total > 0 {
         let calls = count(facts.doubts.total, "call");
@@ -214,11 +218,16 @@ pub(super) fn next(facts: &RunFacts) -> Option<Section> {
     let unavailable = rows(|outcome| outcome == Outcome::Unavailable);
     if unavailable > 0 && facts.state == RunState::Finished {
         let rows = count(unavailable, "row");
+        // Some of these rows may have been charged already.
+        let paid = match facts.tally().possible.gateway {
+            0 => "",
+            _ => " If a gateway answered, you may pay for a row twice: see the errors below.",
+        };
         add(
             format!(
-                "Send {rows} again that the vendor could not check: run the same command with the same flags."
+                "Send {rows} again that the vendor could not check: run the same command with the same flags.{paid}"
             ),
-            format!("ceknik run {input}"),
+            run_again(facts),
         );
     }
     let mismatches = rows(|outcome| outcome == Outcome::Mismatch);
@@ -244,6 +253,24 @@ pub(super) fn next(facts: &RunFacts) -> Option<Section> {
         title: "What is left to do",
         blocks: vec![Block::Steps(steps)],
     })
+}
+
+/// Returns the command that runs the file again, with the price and the limit of the latest start. A
+/// limit that was reached is raised to what is enough.
+fn run_again(facts: &RunFacts) -> String {
+    let start = facts.starts.last();
+    let settings = start.and_then(|start| start.settings.as_ref());
+    let stop = start.and_then(|start| StopReason::of_name(start.stop.as_deref()?));
+    let limit = settings.and_then(|settings| settings.max_charges);
+    let limit = match stop {
+        Some(StopReason::Budget(BudgetLimit::Charges)) => {
+            let left = rows_with(facts, |outcome| outcome == Outcome::NotSent).unwrap_or_default();
+            limit.map(|limit| limit.max(facts.tally().at_most() + left))
+        }
+        _ => limit,
+    };
+    let flags = settings.map(|settings| settings.money_flags(limit)).unwrap_or_default();
+    format!("ceknik run {}{flags}", quoted(&facts.input))
 }
 
 /// Describes how an unfinished run goes on.

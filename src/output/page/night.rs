@@ -10,7 +10,7 @@ use super::facts::{MINUTE_MS, Minute, RunFacts};
 use super::numbers::{percent, rate, span, time};
 use super::svg::Ink;
 use crate::model::attempt::WallMs;
-use crate::model::class::{Class, NotSent};
+use crate::model::class::{Class, NotSent, Trouble};
 use crate::model::money::{Charge, Tally, number};
 use crate::output::sentences::explain;
 use crate::output::words::count;
@@ -380,6 +380,9 @@ const fn what_to_do(class: Class) -> &'static str {
     match class {
         Class::Answered(_) => "nothing",
         Class::Refused(_) => "compare the rows with the cards; export them with --only refused",
+        Class::Retry(Trouble::Gateway) => {
+            "ask the vendor: ceknik status --doubts. ceknik sent them again, and you may pay twice"
+        }
         Class::Retry(_) => "nothing: ceknik sent them again; it sends what is left in the next run",
         Class::Throttled => "nothing: the rate was lowered; --rate auto finds the vendor's limit",
         Class::Account(_) => "check the key, the account and the address",

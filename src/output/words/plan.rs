@@ -32,7 +32,8 @@ fn funnel(forecast: &Forecast) -> String {
     text += &detail(days_1_to_7, "1 to 7 days");
     text += &detail(days_8_to_30, "8 to 30 days");
     text += &detail(older, "more than 30 days");
-    text += &part(in_doubt, "in doubt, not sent again (--in-doubt resend sends older ones again)");
+    text +=
+        &part(in_doubt, "in doubt, not sent again (--in-doubt resend sends those of earlier runs)");
     text += &part(done, "already done in this run");
     text + &format!("to send    {:>12}\n", number(to_send))
 }
@@ -63,7 +64,7 @@ fn charged(forecast: &Forecast) -> String {
         text += &line("at least", charges.at_least, "if no call is charged");
         match charges.expected {
             None => {
-                text += "  expected      unknown  no earlier answers to estimate from (try --charge-share 0.93)\n";
+                text += "  expected      unknown  no earlier answers to estimate from\n";
             }
             Some(expected) => {
                 text += &line("expected", expected.calls, &basis(forecast.basis));
@@ -76,7 +77,11 @@ fn charged(forecast: &Forecast) -> String {
         text += &line("at most", charges.at_most, "if every call is charged");
     }
     if saved > 0 {
-        text += &line("saved", saved, "duplicates and answers of earlier runs, not paid again");
+        text += &line(
+            "saved",
+            saved,
+            "at most: duplicates and answers of earlier runs, not paid again",
+        );
     }
     text
 }
@@ -209,7 +214,11 @@ pub fn unsettled_words(calls: u64) -> String {
 /// Formats the question before the first call.
 pub fn consent_question(forecast: &Forecast) -> String {
     let most = forecast.most_charges();
-    let rows = count(forecast.funnel.rows, "row");
+    let Funnel { rows, to_send, .. } = forecast.funnel;
+    let rows = match to_send == rows {
+        true => count(rows, "row"),
+        false => format!("{} of {}", number(to_send), count(rows, "row")),
+    };
     let cost = match (&forecast.price, forecast.tax) {
         (None, _) => "price not set".to_owned(),
         (Some(price), None) => format!("at most {}", price.show(most)),
@@ -324,7 +333,7 @@ rows          1 000 008
                     4  answered in an earlier run, not paid again
                          less than a day                1
                          more than 30 days              3
-                    1  in doubt, not sent again (--in-doubt resend sends older ones again)
+                    1  in doubt, not sent again (--in-doubt resend sends those of earlier runs)
 to send       1 000 000
 charged           calls        at Rp1.500
   at least            0               Rp0  if no call is charged
@@ -332,7 +341,7 @@ charged           calls        at Rp1.500
     from        912 485   Rp1.368.727.500  95 % interval of that share
     to          944 224   Rp1.416.336.000
   at most     1 000 000   Rp1.500.000.000  if every call is charged
-  saved               6           Rp9.000  duplicates and answers of earlier runs, not paid again
+  saved               6           Rp9.000  at most: duplicates and answers of earlier runs, not paid again
 budget     not enough: 1000 charged calls (Rp1.500.000) left of 1000, and up to 1 000 000 are needed
            if every call is charged, the run stops after 1000 calls, at row 1041 (line 1042)
 price      at most Rp1.500.000: 1000 charged calls at Rp1.500
@@ -343,7 +352,7 @@ time       about 1d 3h 46m 40s or more at 10 calls/s; if you start now, done 05:
         assert_eq!(forecast_words(&forecast(1_000_000), Some(&stop)), expected);
         let nothing = forecast_words(&forecast(0), None);
         assert!(nothing.contains("to send               0\ncharged"), "{nothing}");
-        assert!(!nothing.contains("at most") && !nothing.contains("time"), "{nothing}");
+        assert!(!nothing.contains("if every call") && !nothing.contains("time"), "{nothing}");
         let budget = "budget     enough: 1000 charged calls (Rp1.500.000) left of 1000\n";
         assert!(nothing.ends_with(budget), "{nothing}");
         let question = consent_question(&forecast(286));
@@ -351,7 +360,7 @@ time       about 1d 3h 46m 40s or more at 10 calls/s; if you start now, done 05:
         assert_eq!(
             question,
             format!(
-                "\n294 rows: at most 286 charged calls, {cost} (errors of a gateway can add a few)\nSend \
+                "\n286 of 294 rows: at most 286 charged calls, {cost} (errors of a gateway can add a few)\nSend \
                  them? [y/N] "
             )
         );

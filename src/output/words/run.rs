@@ -96,6 +96,9 @@ fn money(out: &mut String, report: &RunReport) {
         format!("you owe between {low} and {high}{}", range.unwrap_or_default())
     };
     *out += &format!("  charged    {} confirmed: {owed}\n", number(least));
+    if report.is_from_sandbox() {
+        *out += "             a test vendor answered (sandbox): nothing is really charged\n";
+    }
     if let (Some(price), Some(tax)) = (price, report.tax) {
         let [low, high] = [least, most].map(|calls| price.show_with_tax(calls, tax));
         let range = if low == high { low } else { format!("{low} to {high}") };
