@@ -386,7 +386,7 @@ pub(crate) struct ReuseArgs {
     /// What to do with rows that earlier runs left in doubt
     #[arg(long, env = "CEKNIK_IN_DOUBT", value_name = "ACT", default_value = "hold")]
     pub(crate) in_doubt: InDoubtArg,
-    /// Send rows again that the vendor refused in an earlier run (refusals were free)
+    /// Send rows again that the vendor refused in an earlier run, if the refusal was free
     #[arg(long, env = "CEKNIK_RETRY_REFUSED", value_parser = yes_or_no)]
     pub(crate) retry_refused: bool,
 }

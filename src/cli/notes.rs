@@ -219,7 +219,7 @@ fn exit_codes_of(path: &str) -> Vec<(ExitCode, &'static str)> {
             usual(Config),
             (Storage, "the ledger cannot be read, or the page cannot be written"),
         ],
-        "purge" | "ledger import" => vec![
+        "purge" => vec![
             (Complete, "done"),
             usual(Usage),
             usual(Config),
@@ -227,6 +227,9 @@ fn exit_codes_of(path: &str) -> Vec<(ExitCode, &'static str)> {
             usual(LedgerBusy),
             usual(Storage),
         ],
+        "ledger import" => {
+            vec![(Complete, "done"), usual(Usage), usual(Config), usual(LedgerBusy), usual(Storage)]
+        }
         "backup" => vec![
             (Complete, "done"),
             usual(Usage),

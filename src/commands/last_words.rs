@@ -148,7 +148,7 @@ fn lost_answers_text(stats: &Stats) -> String {
 
 /// Returns the step of doing what `advice` says, and then running the same command again.
 fn then_the_same(advice: &str) -> NextStep {
-    NextStep::command(format!("{advice}; then the same command continues"), command_with(&[]))
+    NextStep::command(format!("{advice}. Then the same command continues"), command_with(&[]))
 }
 
 /// Returns the next things to do, with commands to paste. There is none if nothing is left to do, or

@@ -74,7 +74,7 @@ impl fmt::Display for AttemptId {
         let call = self.0 & u64::from(u32::MAX);
         match self.start() {
             StartId(0) => write!(f, "call {call}"),
-            StartId(start) => write!(f, "call {call} of session {start}"),
+            StartId(start) => write!(f, "call {call} of the ledger's session {start}"),
         }
     }
 }
@@ -150,8 +150,8 @@ mod tests {
     fn numbers_of_attempts() {
         for (start, n, number, said) in [
             (0, 7, 7, "call 7"),
-            (1, 1, 4_294_967_297, "call 1 of session 1"),
-            (3, u32::MAX, 17_179_869_183, "call 4294967295 of session 3"),
+            (1, 1, 4_294_967_297, "call 1 of the ledger's session 1"),
+            (3, u32::MAX, 17_179_869_183, "call 4294967295 of the ledger's session 3"),
         ] {
             let attempt = AttemptId::of(StartId(start), n);
             assert_eq!((attempt.0, attempt.start()), (number, StartId(start)));

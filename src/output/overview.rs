@@ -141,7 +141,10 @@ fn advice(outcomes: &OutcomeCounts) -> Vec<String> {
         "in doubt. Ask the vendor about the charge. ceknik does not send such a row again unless you ask for it with \
          --in-doubt resend, and then you may pay twice.",
     );
-    add(Outcome::Unavailable, "unavailable: each try failed. Run the same command again.");
+    add(
+        Outcome::Unavailable,
+        "unavailable: each try failed. Run the same command again; you may pay twice for those that a gateway answered.",
+    );
     add(Outcome::Refused, "refused by the vendor. The sheet Needs attention has the reasons.");
     add(Outcome::Unknown, "answered with a result code that is not documented. Ask the vendor.");
     add(

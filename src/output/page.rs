@@ -67,7 +67,7 @@ pub fn page_of_run(facts: &RunFacts) -> Result<String, PageError> {
     sections.push(night::timeline(facts, &mut figures));
     sections.push(night::latency(facts, &mut figures));
     sections.extend([night::errors(facts), file::findings(facts)]);
-    sections.push(file::doubts(&facts.doubts, &facts.zone));
+    sections.push(file::doubts(&facts.doubts, &facts.zone, true));
     sections.extend(history::trend(&facts.trend, &facts.zone, history::changes(facts)));
     sections.extend([history::starts(facts), history::settings(facts)]);
     let blocks = figures.into_iter().map(Block::Table).collect();
@@ -92,7 +92,7 @@ pub fn page_of_run(facts: &RunFacts) -> Result<String, PageError> {
 pub fn page_of_history(facts: &HistoryFacts) -> Result<String, PageError> {
     let mut sections = vec![past::summary(facts), past::tiles(facts), past::money(facts)];
     sections.extend(history::trend(&facts.trend, &facts.zone, None));
-    sections.extend([file::doubts(&facts.doubts, &facts.zone), past::starts(facts)]);
+    sections.extend([file::doubts(&facts.doubts, &facts.zone, false), past::starts(facts)]);
     sections.extend(past::purges(facts));
     sections.push(words::words());
     let since = facts.zone.show(facts.since, "%-d %b %Y");

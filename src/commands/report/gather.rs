@@ -79,7 +79,8 @@ pub(crate) fn gather(
     let mut minutes: Vec<_> =
         minutes.filter_map(|minute| minute_of(minute, &places, &days)).collect();
     let settled = minutes.iter().map(|minute| minute.tally.calls).sum();
-    minutes.extend(open_calls(ledger, record, &places, &days)?);
+    let open = open_calls(ledger, record, &places, &minutes)?;
+    minutes.extend(open);
     let mut starts: Vec<_> = record.starts.iter().map(start_of).collect();
     for Minute { start, at, tally, .. } in &minutes {
         let start = &mut starts[*start];
@@ -196,18 +197,23 @@ fn priced_calls(
     Ok(sums.into_values().collect())
 }
 
-/// Returns the calls that have no answer yet, at the begin of their starts. They count as in doubt.
+/// Returns the calls that have no answer yet. They count as in doubt, in the latest minute of their
+/// start: a call without an answer is among the last ones.
 fn open_calls(
     ledger: &impl ShowLedger,
     record: &RunRecord,
     places: &BTreeMap<StartId, usize>,
-    days: &BillingDays,
+    minutes: &[Minute],
 ) -> Result<Vec<Minute>, LedgerError> {
     let open = ledger.start_sums(record.id)?.into_iter().filter(|(_, sums)| sums.unsettled > 0);
     let minute = |(start, sums): (StartId, StartSums)| {
         let start = *places.get(&start)?;
-        let at = record.starts.get(start)?.began_at;
-        let day = days.day_of(None, at).map(|day| day.date);
+        let latest = minutes.iter().filter(|minute| minute.start == start).max_by_key(|m| m.at);
+        let began_at = record.starts.get(start)?.began_at;
+        let (at, day) = match latest {
+            Some(latest) => (latest.at, latest.day),
+            None => (WallMs(began_at.0 - began_at.0.rem_euclid(60_000)), None),
+        };
         Some(Minute { start, at, day, tally: Tally::default().with_open(sums.unsettled) })
     };
     Ok(open.filter_map(minute).collect())

@@ -41,7 +41,7 @@ pub(super) struct Tile {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Step {
     pub(super) text: String,
-    /// Command to paste.
+    /// Command to paste; empty if the page does not know all of it.
     pub(super) command: String,
 }
 

@@ -63,7 +63,9 @@ fn place(cell: &str, line: u64) -> String {
     }
 }
 
-pub(super) fn doubts(doubts: &Doubts, zone: &Zone) -> Section {
+/// Returns the calls whose charge is not known. `is_counted` is true if calls without an answer are
+/// in the figures of the page.
+pub(super) fn doubts(doubts: &Doubts, zone: &Zone, is_counted: bool) -> Section {
     let Doubts { total, newest, unsettled } = doubts;
     let title = "Calls whose charge is not known";
     if *total == 0 && *unsettled == 0 {
@@ -73,11 +75,15 @@ pub(super) fn doubts(doubts: &Doubts, zone: &Zone) -> Section {
     let mut blocks = Vec::new();
     if *unsettled > 0 {
         let calls = count(*unsettled, "call");
+        let uncounted = match is_counted {
+            true => "",
+            false => " They may be charged too, and are in no figure of this page.",
+        };
         blocks.push(Block::Text(format!(
-            "{calls} without an answer: under way, or in doubt when the file is run again."
+            "{calls} without an answer: under way, or in doubt when the file is run again.{uncounted}"
         )));
     }
-    let titles = ["Run", "#Row", "Sent at", "What happened", "Order number or request id"];
+    let titles = ["Run", "#Customer", "Sent at", "What happened", "Order number or request id"];
     let mut table = Table::new("The newest of them", &titles);
     let row = |doubt: &DoubtFacts| {
         vec![

@@ -6,7 +6,7 @@ use super::facts::{RunFacts, RunState};
 use super::numbers::{percent, rate, span, time, zone_name};
 use crate::model::money::{Tally, number};
 use crate::model::outcome::Outcome;
-use crate::model::stop::{BudgetLimit, StopReason};
+use crate::model::stop::StopReason;
 use crate::output::words::count;
 
 /// Text of a figure that no start has recorded.
@@ -188,31 +188,37 @@ fn times(facts: &RunFacts) -> (i64, i64) {
     (ran, paused)
 }
 
+/// Sentence below the commands: a page does not know all flags of its run.
+const WHICH_LEDGER: &str = "If the run had flags that choose the ledger, add them to a command: --ledger, --base-url, \
+                            --key-file, --config.";
+
 /// Returns what is left to do, the most important first.
 pub(super) fn next(facts: &RunFacts) -> Option<Section> {
     let mut steps = Vec::new();
-    // A command without a flag uses the ledger of the vendor.
     let ledger = if facts.origin == SANDBOX { " --sandbox" } else { "" };
-    let mut add = |text: String, command: String| {
-        steps.push(Step { text, command: command + ledger });
+    let mut add = |text: String, command: Option<String>| {
+        let command = command.map(|command| command + ledger).unwrap_or_default();
+        steps.push(Step { text, command });
     };
     let rows = |wanted: fn(Outcome) -> bool| rows_with(facts, wanted).unwrap_or_default();
     let (input, run) = (quoted(&facts.input), facts.run);
     if facts.state == RunState::Open {
-        add(go_on(facts), run_again(facts));
+        add(go_on(facts), None);
     }
     if facts.doubts.total > 0 {
         let calls = count(facts.doubts.total, "call");
         add(
             format!("Ask the vendor about {calls} whose charge is not known."),
-            format!("ceknik status --doubts -o ask.xlsx --input {input}"),
+            Some(format!("ceknik status --doubts -o ask.xlsx --input {input}")),
         );
     }
     let to_mend = rows(|outcome| matches!(outcome, Outcome::Rejected | Outcome::Refused));
     if to_mend > 0 {
         add(
             format!("Correct {}, and run the corrected file.", count(to_mend, "row")),
-            format!("ceknik export {input} --run {run} --only rejected,refused -o to-correct.xlsx"),
+            Some(format!(
+                "ceknik export {input} --run {run} --only rejected,refused -o to-correct.xlsx"
+            )),
         );
     }
     let unavailable = rows(|outcome| outcome == Outcome::Unavailable);
@@ -225,9 +231,10 @@ pub(super) fn next(facts: &RunFacts) -> Option<Section> {
         };
         add(
             format!(
-                "Send {rows} again that the vendor could not check: run the same command with the same flags.{paid}"
+                "Send {rows} again that the vendor could not check: {}{paid}",
+                same_command(facts)
             ),
-            run_again(facts),
+            None,
         );
     }
     let mismatches = rows(|outcome| outcome == Outcome::Mismatch);
@@ -237,40 +244,33 @@ pub(super) fn next(facts: &RunFacts) -> Option<Section> {
                 "Compare {} with the card: NIK and name do not belong together.",
                 count(mismatches, "row")
             ),
-            format!("ceknik export {input} --run {run} --only mismatch -o mismatches.xlsx"),
+            Some(format!("ceknik export {input} --run {run} --only mismatch -o mismatches.xlsx")),
         );
     }
     if let Some(month) = facts.minutes.iter().filter_map(|minute| minute.day).max() {
         let month = month.strftime("%Y-%m");
         add(
             format!("Compare the calls of {month} with the vendor's invoice."),
-            format!("ceknik status --month {month}"),
+            Some(format!("ceknik status --month {month}")),
         );
     }
     steps.truncate(MOST_STEPS);
     (!steps.is_empty()).then(|| Section {
         id: "next",
         title: "What is left to do",
-        blocks: vec![Block::Steps(steps)],
+        blocks: vec![Block::Steps(steps), Block::Text(WHICH_LEDGER.to_owned())],
     })
 }
 
-/// Returns the command that runs the file again, with the price and the limit of the latest start. A
-/// limit that was reached is raised to what is enough.
-fn run_again(facts: &RunFacts) -> String {
-    let start = facts.starts.last();
-    let settings = start.and_then(|start| start.settings.as_ref());
-    let stop = start.and_then(|start| StopReason::of_name(start.stop.as_deref()?));
-    let limit = settings.and_then(|settings| settings.max_charges);
-    let limit = match stop {
-        Some(StopReason::Budget(BudgetLimit::Charges)) => {
-            let left = rows_with(facts, |outcome| outcome == Outcome::NotSent).unwrap_or_default();
-            limit.map(|limit| limit.max(facts.tally().at_most() + left))
-        }
-        _ => limit,
-    };
-    let flags = settings.map(|settings| settings.money_flags(limit)).unwrap_or_default();
-    format!("ceknik run {}{flags}", quoted(&facts.input))
+/// Describes the command that runs the file again. A page does not know all flags: the ledger, a name
+/// of the run, and columns may belong to it.
+fn same_command(facts: &RunFacts) -> String {
+    let settings = facts.starts.last().and_then(|start| start.settings.as_ref());
+    let flags = settings.map(|settings| settings.money_flags(settings.max_charges));
+    match flags.as_deref().unwrap_or_default() {
+        "" => "run the same command with the same flags.".to_owned(),
+        flags => format!("run the same command with the same flags (the last ones were{flags})."),
+    }
 }
 
 /// Describes how an unfinished run goes on.
@@ -282,9 +282,7 @@ fn go_on(facts: &RunFacts) -> String {
     let left = left.map_or("the rest".to_owned(), |rows| count(rows, "row"));
     match stop.and_then(StopReason::of_name) {
         Some(StopReason::Budget(_)) => {
-            format!(
-                "Continue with {left}: run the same command with a higher limit, or without it."
-            )
+            format!("Continue with {left}, and with a higher limit: {}", same_command(facts))
         }
         Some(StopReason::OutOfQuota) => {
             format!("Buy more calls from the vendor. Then the same command continues with {left}.")
@@ -294,7 +292,7 @@ fn go_on(facts: &RunFacts) -> String {
                 "Correct or renew the key, or correct the address. Then the same command continues with {left}."
             )
         }
-        _ => format!("Continue with {left}: run the same command with the same flags."),
+        _ => format!("Continue with {left}: {}", same_command(facts)),
     }
 }
 

@@ -43,7 +43,7 @@ fn under_way(place: &LedgerFolder) -> (SqliteLedger, Vec<u8>) {
 fn a_ledger_that_holds_less_than_its_witness_saw_is_refused() {
     let origin = LedgerFolder::new();
     let (_ledger, old) = under_way(&origin);
-    let held = "it had at least 7 entries, up to call 2 of session 2";
+    let held = "it had at least 7 entries, up to call 2 of the ledger's session 2";
     assert_eq!(told(&copied(&origin)), "", "a killed process leaves all of it");
 
     let gone = copied(&origin);
@@ -56,7 +56,8 @@ fn a_ledger_that_holds_less_than_its_witness_saw_is_refused() {
 
     let without_wal = copied(&origin);
     fs::remove_file(wal_of(&without_wal.location().ledger)).unwrap();
-    let lost = format!("has lost data: {held}, and now has 3, up to call 2 of session 1");
+    let lost =
+        format!("has lost data: {held}, and now has 3, up to call 2 of the ledger's session 1");
     assert!(told(&without_wal).ends_with(&lost), "{}", told(&without_wal));
 
     let older = copied(&origin);
@@ -109,7 +110,8 @@ fn a_witness_that_proves_nothing_is_made_anew() {
         // The new witness notices that the ledger is gone.
         fs::remove_file(place.location().ledger).unwrap();
         assert!(
-            told(&place).contains("it had at least 3 entries, up to call 2 of session 1"),
+            told(&place)
+                .contains("it had at least 3 entries, up to call 2 of the ledger's session 1"),
             "{n}"
         );
     }
@@ -184,7 +186,10 @@ fn a_count_that_is_lower_is_told_whatever_else_is_right() {
         .unwrap()
         .check_nothing_lost()
         .unwrap_err();
-    assert!(told.to_string().ends_with("and now has 6, up to call 2 of session 2"), "{told}");
+    assert!(
+        told.to_string().ends_with("and now has 6, up to call 2 of the ledger's session 2"),
+        "{told}"
+    );
 }
 
 /// SQLite would roll a linked journal back into the ledger.
