@@ -53,8 +53,16 @@ impl Vendor {
         Self { process, base_url: line.trim().to_owned(), calls, earlier }
     }
 
-    /// Returns the number of calls in the log so far.
+    /// Returns the number of all calls that the vendor has decided so far. A call is logged a moment
+    /// after that, so this waits until the log is complete.
+    #[track_caller]
     pub fn count(&self) -> usize {
+        self.wait(self.earlier + self.requests(), LOG_DELAY);
+        self.logged()
+    }
+
+    /// Returns the number of calls in the log so far.
+    fn logged(&self) -> usize {
         count_lines(&self.calls)
     }
 
@@ -68,8 +76,8 @@ impl Vendor {
     /// if the calls have come.
     #[track_caller]
     pub fn wait_for_more(&self, calls: usize, program: &mut Running) -> bool {
-        let goal = self.count() + calls;
-        while self.count() < goal {
+        let goal = self.logged() + calls;
+        while self.logged() < goal {
             if program.is_over() {
                 return false;
             }
@@ -78,11 +86,10 @@ impl Vendor {
         true
     }
 
-    /// Returns all calls that the vendor has decided so far. A call is logged a moment after that,
-    /// so this waits until the log is complete.
+    /// Returns all calls that the vendor has decided so far.
     #[track_caller]
     pub fn calls(&self) -> Vec<Call> {
-        self.wait(self.earlier + self.requests(), LOG_DELAY);
+        self.count();
         read_calls(&self.calls)
     }
 
@@ -98,8 +105,8 @@ impl Vendor {
     #[track_caller]
     fn wait(&self, calls: usize, longest: Duration) {
         let deadline = Instant::now() + longest;
-        while self.count() < calls {
-            assert!(Instant::now() < deadline, "{} of {calls} calls came", self.count());
+        while self.logged() < calls {
+            assert!(Instant::now() < deadline, "{} of {calls} calls came", self.logged());
             sleep(LOOK_EVERY);
         }
     }
