@@ -70,5 +70,5 @@ fn the_days_of_status_are_those_of_the_zone() {
     });
     assert!(first < last, "{first} {last}");
     let text = place.ceknik(&["status", "--sandbox", "--time-zone", "WIB"]).exits(0).stdout;
-    assert!(text.contains("(days at UTC+07:00)"), "{text}");
+    assert!(text.contains("(days at UTC+07:00; for the invoice: --month)"), "{text}");
 }
