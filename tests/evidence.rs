@@ -199,6 +199,39 @@ fn answers_that_were_purged_are_said_to_be_gone() {
 }
 
 #[test]
+fn purged_calls_stay_on_the_vendors_day() {
+    // At any time, it is another day than the vendor's in one of these zones.
+    for zone in ["-12:00", "+14:00"] {
+        let place = Workspace::new();
+        place.write("in.csv", many_people(120));
+        // 100 answers show the vendor's clock.
+        place.ceknik(&["run", "in.csv", "--sandbox"]).exits(0);
+        let months = place.status(&["--sandbox"])["runs"][0]["created_at"].clone();
+        let days = || -> Vec<String> {
+            let mut days = Vec::new();
+            for month in months_around(months.as_str().unwrap()) {
+                let month = ["status", "--sandbox", "--month", &month, "--csv", "--price", "1"];
+                let said = place.ceknik(&month).exits(0).stdout;
+                let lines = said.lines().skip(1).map(|line| line.split(',').next().unwrap());
+                days.extend(lines.map(str::to_owned));
+            }
+            days
+        };
+        let before = days();
+        let purge = ["purge", "--sandbox", "--older-than", "0s", "--time-zone", zone];
+        place.ceknik(&purge).exits(0);
+        assert_eq!((days(), before.is_empty()), (before, false), "{zone}");
+    }
+}
+
+/// Returns the month of a time and the one after it.
+fn months_around(time: &str) -> [String; 2] {
+    let (year, month): (u32, u32) = (time[..4].parse().unwrap(), time[5..7].parse().unwrap());
+    let next = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+    [(year, month), next].map(|(year, month)| format!("{year}-{month:02}"))
+}
+
+#[test]
 fn calls_without_an_answer_are_told_until_the_next_start() {
     let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);

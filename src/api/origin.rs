@@ -6,7 +6,7 @@
 use url::{Host, Url};
 
 use super::ApiError;
-use crate::rules::pair_key::ENDPOINT;
+use crate::rules::pair_key::{ENDPOINT, SANDBOX};
 
 /// The destination of calls: a vendor's base URL, or the sandbox of this process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Origin(String);
 impl Origin {
     /// Returns the origin of the sandbox in this process, whatever its port.
     pub fn sandbox() -> Self {
-        Self("sandbox".to_owned())
+        Self(SANDBOX.to_owned())
     }
 
     /// Returns the origin of a base URL: its scheme, host, port and path.

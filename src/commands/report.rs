@@ -27,6 +27,7 @@ use crate::model::mask::mask_path;
 use crate::model::zone::Zone;
 use crate::output::page::{PageError, page_of_history, page_of_run};
 use crate::passes::{Input, survey};
+use crate::rules::pair_key::SANDBOX;
 use crate::term::Screen;
 
 /// Makes a page. Returns the exit code.
@@ -41,7 +42,7 @@ pub fn report(args: &ReportArgs, origins: &Origins) -> Result<ExitCode, Error> {
     let zone = zone(&args.zone)?;
     let mut ledger = ledger::open_to_show(&location)?;
     // A page of the sandbox never takes the default name of a live page.
-    let sandbox = if ledger.origin()? == "sandbox" { "sandbox-" } else { "" };
+    let sandbox = if ledger.origin()? == SANDBOX { "sandbox-" } else { "" };
     let page = match args.since {
         Some(since) => {
             let place = place_of(args, &location, &format!("ceknik-{sandbox}history.html"))?;

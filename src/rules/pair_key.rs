@@ -9,6 +9,8 @@ use crate::model::subject::{NIK_DIGITS, Subject};
 
 /// Endpoint that verifies a pair; part of every pair key.
 pub const ENDPOINT: &str = "/verify/id_name";
+/// Origin of the answers of the sandbox, in the place of a vendor's address.
+pub const SANDBOX: &str = "sandbox";
 /// Version of the rules that clean NIKs and names. A pair key depends on the texts that these rules
 /// return, so a ledger of another version is refused.
 pub const CLEANING_VERSION: u32 = 1;

@@ -236,18 +236,14 @@ fn cost_words(shown: &Shown) -> String {
     let (least, most) = (bracket(costs.show_at_least()), bracket(costs.show_at_most()));
     let charged = |calls| count(calls, "charged call");
     let at_most = tally.with_open(shown.unsettled()).at_most();
-    let purged = shown.purged();
-    if purged > 0 {
-        let calls = count(purged, "call");
-        text +=
-            &format!("  you owe   not known: `ceknik purge` has removed the answers of {calls}\n");
+    text += "  you owe   ";
+    if shown.purged() > 0 {
+        let calls = count(shown.purged(), "call");
+        text += &format!("not known: `ceknik purge` has removed the answers of {calls}\n");
         text += &shown.recorded_costs();
+        text += "            of this, the ledger still has:\n            ";
     }
-    if purged > 0 {
-        text += "  left      of these, the ledger still has the answers of:\n";
-    }
-    let owe = if purged > 0 { "" } else { "you owe" };
-    text += &format!("  {owe:<8}  at least {}{least}\n", charged(tally.at_least()));
+    text += &format!("at least {}{least}\n", charged(tally.at_least()));
     text += &format!("            at most  {}{most}\n", charged(at_most));
     for (calls, what) in [
         (possible.in_doubt, "in doubt: no answer came"),

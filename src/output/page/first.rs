@@ -8,6 +8,7 @@ use crate::model::money::{Tally, number};
 use crate::model::outcome::Outcome;
 use crate::model::stop::StopReason;
 use crate::output::words::count;
+use crate::rules::pair_key::SANDBOX;
 
 /// Text of a figure that no start has recorded.
 const NOT_RECORDED: &str = "not recorded";
@@ -45,9 +46,6 @@ pub(super) fn banners(facts: &RunFacts) -> Vec<String> {
     }
     banners
 }
-
-/// Origin of the answers of the sandbox.
-const SANDBOX: &str = "sandbox";
 
 /// Returns the banner of a page with answers of the sandbox; `None` for those of a vendor.
 pub(super) fn sandbox_banner(origin: &str) -> Option<String> {
