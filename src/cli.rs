@@ -436,6 +436,9 @@ pub struct SandboxArgs {
     /// The most calls a second. More are answered with RATE_LIMIT_EXCEEDED
     #[arg(long, value_name = "N")]
     pub rate: Option<f64>,
+    /// The calls that may come at once under --rate. Without it: 1 % of the rate, at least one
+    #[arg(long, value_name = "N", requires = "rate", value_parser = clap::value_parser!(u32).range(1..))]
+    pub burst: Option<u32>,
     /// The number of charged calls before OUT_OF_QUOTA
     #[arg(long, value_name = "N")]
     pub quota: Option<u64>,

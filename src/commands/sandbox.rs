@@ -40,6 +40,7 @@ fn options(args: &SandboxArgs) -> SandboxOptions {
     SandboxOptions {
         port: args.port,
         rate: args.rate,
+        burst: args.burst,
         quota: args.quota,
         latency: args.latency,
         outage: args.outage,

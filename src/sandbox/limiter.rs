@@ -1,8 +1,8 @@
 //! Limit of the calls per second, by the generic cell rate algorithm (GCRA). Pure: the time is an
 //! argument.
 //!
-//! Must hold: in any window of one second at most rate + burst calls pass. The burst is 1 % of the
-//! rate, but at least one call. A refused call does not count against the limit.
+//! Must hold: in any window of one second at most rate + burst calls pass. Unless a burst is given,
+//! it is 1 % of the rate, but at least one call. A refused call does not count against the limit.
 //!
 //! Never: waits.
 
@@ -20,11 +20,12 @@ pub(super) struct Limiter {
 }
 
 impl Limiter {
-    /// Makes a limit of `rate` calls per second. The rate must be finite and above 0.
-    pub(super) fn new(rate: f64) -> Self {
+    /// Makes a limit of `rate` calls per second, of which `burst` may come at once. The rate must be
+    /// finite and above 0.
+    pub(super) fn new(rate: f64, burst: Option<u32>) -> Self {
         // At a rate so low that its interval overflows, only one call ever passes.
         let interval = Duration::try_from_secs_f64(1.0 / rate).unwrap_or(Duration::MAX);
-        let burst = (rate * 0.01).max(1.0);
+        let burst = burst.map_or(rate * 0.01, f64::from).max(1.0);
         let ahead = Duration::try_from_secs_f64((burst - 1.0) / rate).unwrap_or(Duration::ZERO);
         Self { interval, ahead, due: Duration::ZERO }
     }
@@ -44,8 +45,8 @@ mod tests {
     use super::*;
 
     /// Returns how many calls pass within `span` if a call comes each `every`.
-    fn passed(rate: f64, every: Duration, span: Duration) -> u32 {
-        let mut limiter = Limiter::new(rate);
+    fn passed(rate: f64, burst: Option<u32>, every: Duration, span: Duration) -> u32 {
+        let mut limiter = Limiter::new(rate, burst);
         let mut now = Duration::from_secs(7);
         let end = now + span;
         let mut count = 0;
@@ -59,13 +60,19 @@ mod tests {
     #[test]
     fn a_flood_gets_the_rate_and_the_burst() {
         let (tick, second) = (Duration::from_micros(100), Duration::from_secs(1));
-        assert_eq!(passed(10.0, tick, second), 10);
-        assert_eq!(passed(1_000.0, tick, second), 1_009);
-        assert_eq!(passed(0.5, tick, 10 * second), 5);
+        for (rate, burst, span, calls) in [
+            (10.0, None, second, 10),
+            (10.0, Some(1), second, 10),
+            (10.0, Some(5), second, 14),
+            (1_000.0, None, second, 1_009),
+            (0.5, None, 10 * second, 5),
+        ] {
+            assert_eq!(passed(rate, burst, tick, span), calls, "{rate}, {burst:?}");
+        }
     }
 
     #[test]
     fn calls_at_the_rate_all_pass() {
-        assert_eq!(passed(100.0, Duration::from_millis(10), Duration::from_secs(5)), 500);
+        assert_eq!(passed(100.0, None, Duration::from_millis(10), Duration::from_secs(5)), 500);
     }
 }

@@ -14,6 +14,8 @@ pub struct SandboxOptions {
     pub port: u16,
     /// Calls per second. A call above this rate gets `RATE_LIMIT_EXCEEDED`. `None` means no limit.
     pub rate: Option<f64>,
+    /// Calls that may come at once under that rate. `None` means 1 % of the rate, but at least one.
+    pub burst: Option<u32>,
     /// Number of charged calls after which every call gets `OUT_OF_QUOTA`.
     pub quota: Option<u64>,
     /// Time to wait before each answer.

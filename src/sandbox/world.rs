@@ -75,7 +75,7 @@ impl World {
     pub(super) fn new(options: &SandboxOptions) -> Self {
         let chaos = Chaos::new(options.chaos, options.seed);
         Self {
-            limiter: options.rate.map(Limiter::new),
+            limiter: options.rate.map(|rate| Limiter::new(rate, options.burst)),
             quota: options.quota,
             outage: options.outage,
             expire_after: options.expire_after,

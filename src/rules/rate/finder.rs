@@ -28,8 +28,6 @@ mod tests;
 const FLOOR: f64 = 0.1;
 /// Time for which the vendor's counts drain.
 const RECOVERY: Duration = SECOND;
-/// Confirmations from which on a ceiling is worth telling.
-const CONFIRMED: i32 = 1;
 
 /// The phases of the finder.
 #[derive(Debug, Clone, Copy)]
@@ -77,8 +75,6 @@ pub struct RateFinder {
     fellows: Option<Fellows>,
     /// Time since which the others tell a much higher rate.
     rises_since: Option<Tick>,
-    /// True if the ceiling was heard from another worker, whose user may have asked for it.
-    is_heard: bool,
     history: RateHistory,
     belief: Belief,
     /// Highest rate that was used up without a refusal.
@@ -120,7 +116,6 @@ impl RateFinder {
             rate: policy.cap,
             fellows: None,
             rises_since: None,
-            is_heard: false,
             history: RateHistory::default(),
             belief: Belief::default(),
             passed: None,
@@ -155,10 +150,9 @@ impl RateFinder {
     }
 
     /// Returns what has been found out about the vendor's limits. A ceiling counts once another
-    /// incident has confirmed it. Before that, what stood has passed.
+    /// incident has confirmed it, and until the next one is confirmed. What stood has passed.
     pub fn learned(&self) -> Learned {
-        let is_confirmed = self.belief.known >= CONFIRMED && !self.is_heard;
-        let ceiling = self.belief.ceiling.filter(|_| is_confirmed);
+        let ceiling = self.belief.confirmed().map(|known| known.max(self.stood.unwrap_or(known)));
         let passed = self.passed.into_iter().chain(self.stood).reduce(f64::max);
         let ceiling = ceiling.filter(|ceiling| self.cap.is_none_or(|cap| *ceiling < cap));
         Learned { ceiling, window: self.windows.window(), passed }

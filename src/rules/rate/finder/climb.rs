@@ -86,7 +86,7 @@ impl RateFinder {
         self.phase = Phase::Start { level: Level::new(now), passed, goal };
         match goal {
             Some(goal) if is_used && 2.0 * rate >= RECOVERING * goal => {
-                self.belief = Belief::moved(goal, now);
+                self.belief = Belief::told(goal, now);
                 self.hold(now);
             }
             _ if is_used => self.set_rate(Some(2.0 * rate), now),
@@ -148,7 +148,7 @@ impl RateFinder {
         let is_calm = self.last_incident.is_none_or(|at| now >= at + CALM);
         self.phase = match self.cap {
             Some(cap) if rate >= cap && (surplus >= STORED || is_calm) => {
-                (self.belief, self.passed) = (Belief::moved(cap, now), Some(cap));
+                (self.belief, self.passed) = (Belief::told(cap, now), Some(cap));
                 Phase::Asked
             }
             // A vendor that stores calls lets levels pass that are too high.

@@ -81,11 +81,10 @@ impl RateFinder {
         }
     }
 
-    /// Goes on with a rate that another worker has found.
+    /// Goes on with a rate that another worker has found, or that its user has asked for.
     fn take_over(&mut self, rate: f64, now: Tick) {
-        self.belief = Belief::moved(rate / HELD, now);
+        self.belief = Belief::told(rate / HELD, now);
         self.stood = self.stood.filter(|stood| *stood < rate);
-        self.is_heard = true;
         if !matches!(self.phase, Phase::Settling(_) | Phase::Stopped(_)) {
             self.hold(now);
         }

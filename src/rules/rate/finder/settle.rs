@@ -82,7 +82,7 @@ impl RateFinder {
             }
             None => {
                 self.stood = None;
-                self.belief = Belief::moved(told, now);
+                self.belief = self.belief.moved(told, now);
             }
         }
         self.suspicion = Suspicion::default();
@@ -176,7 +176,7 @@ impl RateFinder {
                 self.crowd_at = Some(now);
             }
             self.cut_at = Some(now);
-            self.belief.known = -1;
+            self.belief.doubt();
         }
         match self.belief.ceiling {
             // The place to which the ceiling moved last counts too: it must not creep away from it.
@@ -187,10 +187,10 @@ impl RateFinder {
                 }
             }
             _ => {
-                self.belief = Belief::moved(ceiling, now);
+                self.belief = self.belief.moved(ceiling, now);
             }
         }
-        (self.belief.ceiling, self.is_heard) = (Some(ceiling), false);
+        self.belief.ceiling = Some(ceiling);
     }
 
     /// Stops: the sample ended with an unbroken run of refusals.
@@ -243,7 +243,8 @@ impl RateFinder {
             }
             _ => return,
         };
-        self.belief = Belief { known: self.belief.known, ..Belief::moved(ceiling.max(1.0), now) };
+        self.belief =
+            Belief { known: self.belief.known, ..self.belief.moved(ceiling.max(1.0), now) };
         self.recover(now);
     }
 }

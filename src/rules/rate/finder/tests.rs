@@ -86,6 +86,22 @@ fn the_first_climb_doubles_until_the_limit_and_holds_just_below_it() {
 }
 
 #[test]
+fn a_limit_that_was_told_is_told_until_another_one_is_confirmed() {
+    let mut finder = climbing(None);
+    let mut told = None;
+    for (limit, from) in [(60.0, 0), (20.0, 60_000), (45.0, 120_000)] {
+        let mut vendor = Vendor::new(evenly(limit));
+        for at in (from..from + 60_000).step_by(1000) {
+            vendor.play(&mut finder, ms(at), ms(at + 1000));
+            let ceiling = finder.learned().ceiling;
+            assert!(ceiling.is_some() || told.is_none(), "{told:?} was forgotten at {at} ms");
+            told = ceiling;
+        }
+        assert!(told.is_some_and(|told| (told / limit - 1.0).abs() < 0.15), "{told:?} of {limit}");
+    }
+}
+
+#[test]
 fn what_was_learned_is_the_start_of_the_next_run() {
     let learned = Learned { ceiling: Some(60.0), ..Learned::default() };
     let mut finder = climbing(Some(learned));
