@@ -10,7 +10,8 @@ FROM ${BASE}
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/*
 COPY --chmod=0755 target/release/ceknik /usr/bin/ceknik
 # Mount a folder with the customer files here. The ledger is in it too, because a ledger that is lost with its
-# container has to be paid for again.
+# container has to be paid for again. A new volume is that of the user below.
+RUN install -d -o 1000 -g 1000 /data
 WORKDIR /data
 ENV XDG_STATE_HOME=/data
 USER 1000:1000
