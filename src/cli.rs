@@ -20,7 +20,7 @@ pub use help::{command, command_for};
 pub use ledger::{
     BackupArgs, ImportArgs, InitArgs, LedgerCommand, PurgeArgs, ReportArgs, StatusArgs, WhichArgs,
 };
-pub(crate) use ledger::{DoubtsArgs, LedgerArgs, LedgerPlaceArgs, LockArgs};
+pub(crate) use ledger::{DayStartsArgs, DoubtsArgs, LedgerArgs, LedgerPlaceArgs, LockArgs};
 pub use manual::{ManualPage, manual_pages};
 pub(crate) use values::{CallRate, DeadlineArg, Since, yes_or_no};
 use values::{delimiter, duration, hours, outage, outcome, percent, positive_duration, run_number};
@@ -35,9 +35,6 @@ use crate::rules::columns::ColumnSpec;
 use crate::rules::estimate::Share;
 
 /// Check a file of Indonesian ID card numbers (NIK) and names against the vendor's paid API
-///
-/// If ceknik is stopped at any moment, run the same command again: it continues where it stopped, and no answer is
-/// paid twice.
 #[derive(Debug, Parser)]
 #[command(name = "ceknik", version, max_term_width = 100)]
 pub struct Cli {
@@ -110,6 +107,8 @@ pub struct RunArgs {
     #[arg(long, env = "CEKNIK_REPORT", hide_env_values = true, value_name = "FILE")]
     pub report: Option<PathBuf>,
     #[command(flatten)]
+    pub(crate) day_starts: DayStartsArgs,
+    #[command(flatten)]
     pub(crate) reading: ReadingArgs,
     #[command(flatten)]
     pub(crate) vendor: VendorArgs,
@@ -173,6 +172,7 @@ pub struct ExportArgs {
     #[arg(long = "run", value_name = "N", value_parser = run_number)]
     pub number: Option<u64>,
     /// Write only the rows with these results, such as mismatch,in_doubt
+    /// (needs -o: it does not replace the whole output)
     #[arg(long, value_name = "OUTCOME,…", value_delimiter = ',', value_parser = outcome)]
     pub only: Vec<Outcome>,
     #[command(flatten)]
@@ -373,12 +373,15 @@ pub(crate) struct StartArgs {
     pub(crate) operator: Option<String>,
 }
 
+/// Greatest age of an answer that is used again, unless the user wants another one.
+pub(crate) const USUAL_REUSE: &str = "30d";
+
 /// Reuse of earlier answers.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reuse of earlier answers")]
 pub(crate) struct ReuseArgs {
     /// Reuse an answer that is younger than this instead of paying again; 0 always pays again
-    #[arg(long, env = "CEKNIK_REUSE", value_name = "DUR", default_value = "30d", value_parser = duration)]
+    #[arg(long, env = "CEKNIK_REUSE", value_name = "DUR", default_value = USUAL_REUSE, value_parser = duration)]
     pub(crate) reuse: Duration,
     /// How long to wait before "not sure" and "failed" rows are sent again in a later run
     #[arg(long, env = "CEKNIK_REASK_AFTER", value_name = "DUR", default_value = "24h", value_parser = duration)]

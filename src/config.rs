@@ -6,6 +6,7 @@
 //! exception is [`Destination::check_writable`], which looks at the files that the results would
 //! replace.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -97,6 +98,8 @@ pub struct RunConfig {
     pub yes: bool,
     /// Person or account that runs the program, fit to be shown.
     pub operator: String,
+    /// Begin of the vendor's billing day, in minutes after midnight.
+    pub day_starts: u16,
     /// Place and form of the results.
     pub output: WantedOutput,
     /// Settings of the display.
@@ -154,10 +157,19 @@ pub struct Reuse {
 }
 
 impl InputFrom {
-    fn named(path: &Path) -> Self {
+    /// Returns the input that a flag names: `-` is standard input.
+    pub(crate) fn named(path: &Path) -> Self {
         match path.to_str() {
             Some("-") => Self::Stdin,
             _ => Self::File(path.to_owned()),
+        }
+    }
+
+    /// Returns the input as a word of a command.
+    pub(crate) fn as_typed(&self) -> Cow<'_, str> {
+        match self {
+            Self::File(path) => path.to_string_lossy(),
+            Self::Stdin => "-".into(),
         }
     }
 }
@@ -268,6 +280,7 @@ impl RunConfig {
             joins: joins(&args.start, &job.ledger)?,
             yes: args.start.yes,
             operator: operator(args.start.operator.as_deref()),
+            day_starts: args.day_starts.minutes(),
             output: WantedOutput::new(args, &job.input)?,
             screen: screen(&args.screen, !args.no_progress, &job.zone),
             job,
@@ -327,14 +340,22 @@ fn price(typed: &MoneyArgs) -> Result<Option<Price>, Error> {
     price_of_flags(typed.price.as_deref(), &typed.currency)
 }
 
+/// Highest price of a call, in minor units.
+const HIGHEST_PRICE: u64 = 1_000_000_000;
+
 /// Returns the price that the user gives, if there is one.
 ///
 /// # Errors
-/// Exit code 2: it is no amount, or zero.
+/// Exit code 2: it is no amount, zero, or too high.
 pub fn price_of_flags(typed: Option<&str>, currency: &Currency) -> Result<Option<Price>, Error> {
     let Some(text) = typed else { return Ok(None) };
     match currency.amount(text).map_err(|why| flag_error("--price", why))? {
         0 => Err(flag_error("--price", "a price must be more than zero")),
+        // The price of any number of calls must fit into the figures of the reports.
+        per_call if per_call > HIGHEST_PRICE => {
+            let most = currency.show(HIGHEST_PRICE.into());
+            Err(flag_error("--price", format!("a price must be {most} or less")))
+        }
         per_call => Ok(Some(Price { per_call, currency: currency.clone() })),
     }
 }

@@ -27,7 +27,7 @@ pub mod stream;
 pub use error::{InputError, InputPlace, Problem};
 pub use layout::{Layout, ReadOptions, inspect};
 pub use rows::{Row, Rows};
-pub use source::Source;
+pub use source::{STDIN, Source};
 
 /// Reads all rows of a file that is in memory, as each pass over an input does, and returns the
 /// number of rows. This is the entry point of the fuzzer.

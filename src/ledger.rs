@@ -49,8 +49,8 @@ pub use nouns::{
 pub(crate) use nouns::{DAY_MS, HISTORY};
 pub use postgres::{Created, LedgerUrl};
 pub use record::{
-    CallsInTime, FailureCount, MinuteOfCalls, PossibleCharge, RunQuery, RunRecord, StartRecord,
-    StartSums, VerdictsOf,
+    CallsInTime, FailureCount, MinuteOfCalls, OpenCalls, PossibleCharge, RunQuery, RunRecord,
+    StartRecord, StartSums, VerdictsOf,
 };
 pub use status::{DayTotal, Doubt, ProgressNote, RunLine, Status, UnderWay, WorkerLine};
 pub use traits::{Facts, Journal, Ledger, Preview, ShowLedger};

@@ -22,6 +22,7 @@ pub mod pause;
 pub mod reply;
 pub mod row;
 pub mod settings;
+pub mod shell;
 pub mod spending;
 pub mod stop;
 pub mod subject;

@@ -121,7 +121,11 @@ fn check_page(path: &str) {
                 printed = run_all(&place, path, lines, &mut exports);
                 ran_until = block.lines.end;
             }
-            ("text", None) if is_output => {
+            ("text", None) if !is_output => {
+                let is_plain = !block.kind.contains('=');
+                assert!(is_plain, "{path}: no command stands above {:?}", block.kind);
+            }
+            ("text", None) => {
                 let expected = excerpt(&printed, &block.kind);
                 if is_update {
                     shown = expected;
@@ -151,6 +155,7 @@ fn assert_excused(path: &str, why: &str, lines: &[&str]) {
         let command = line.split(' ').take_while(|word| word.chars().all(char::is_alphabetic));
         let command: Vec<String> = command.map(|word| format!("{word:?}")).collect();
         let command = command.join(", ");
+        assert!(!command.is_empty(), "{path}: {line} names no command");
         assert!(test.contains(&command), "{path}: the test does not run {line}");
     }
 }
@@ -368,23 +373,25 @@ fn add_sources(folder: &Path, source: &mut String) {
     }
 }
 
-/// Checks whether the source has this message. One or two of its words may be inserted when the
-/// message is made.
+/// Checks whether the source has this message. One or two of its words, but not the last, may be
+/// inserted when the message is made.
 fn is_message_of(source: &str, message: &str) -> bool {
     let words: Vec<&str> = message.split(' ').collect();
     let has = |from: usize, to: usize| {
         let (begin, end) = (words[..from].join(" "), words[to..].join(" "));
         source.match_indices('{').any(|(at, _)| {
             let after = source[at..].split_once('}').map_or("", |(_, after)| after);
-            source[..at].trim_end().ends_with(begin.as_str())
-                && after.trim_start().starts_with(end.as_str())
+            let before = &source[..at];
+            let begins = match begin.is_empty() {
+                true => before.ends_with('"'),
+                false => before.trim_end().ends_with(begin.as_str()),
+            };
+            begins && after.trim_start().starts_with(end.as_str())
         })
     };
     source.contains(&message.replace('"', "\\\""))
-        || (0..words.len()).any(|from| {
-            (from + 1..=from + 2)
-                .any(|to| to <= words.len() && to - from < words.len() && has(from, to))
-        })
+        || (0..words.len())
+            .any(|from| (from + 1..=from + 2).any(|to| to < words.len() && has(from, to)))
 }
 
 /// Returns the examples of a command's help.

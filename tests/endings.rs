@@ -334,6 +334,14 @@ fn a_proposal_reaches_past_the_environment_and_a_name() {
     let named = ["-q", "--once", "night", "--max-attempts", "1"];
     let line = run("away.csv", ("TZ", "UTC"), &named).exits(3).stderr;
     assert!(!proposed(&line).contains("--once") && line.contains("unavailable"), "{line}");
+    // What was paid for is not paid for again: of the two rows one has its answer.
+    let anew = ["-q", "--reuse", "0", "--in-doubt", "resend", "--max-attempts", "1"];
+    let line = run("away.csv", ("TZ", "UTC"), &anew).exits(3).stderr;
+    assert!(proposed(&line).ends_with("--reuse 30d --in-doubt hold"), "{line}");
+    let words = proposed(&line).replacen("ceknik", support::CEKNIK, 1);
+    let before = vendor.count();
+    Running::start(place.command_of("sh", &["-c", &words])).end().exits(3);
+    assert_eq!(vendor.count(), before + 1);
 }
 
 /// Returns the command that the one line of `-q` proposes.

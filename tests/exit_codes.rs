@@ -12,7 +12,9 @@ use support::Workspace;
 /// that does not begin with a number.
 fn numbers_below(text: &str, heading: &str) -> Vec<u8> {
     let lines = text.lines().skip_while(|line| !line.starts_with(heading)).skip(1);
-    lines.map_while(|line| line.split_whitespace().next()?.parse().ok()).collect()
+    // A long meaning goes on below itself.
+    let codes = lines.filter(|line| !line.starts_with("       "));
+    codes.map_while(|line| line.split_whitespace().next()?.parse().ok()).collect()
 }
 
 /// Returns the numbers in the terms of the section EXIT STATUS.

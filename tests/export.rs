@@ -10,6 +10,9 @@
 
 mod support;
 
+use std::io::Read;
+use std::process::Stdio;
+
 use support::shared::Shared;
 use support::{Vendor, Workspace, many_people, people_csv};
 
@@ -45,6 +48,28 @@ fn the_output_of_a_run_is_made_again() {
     assert_eq!(std::fs::read(place.path("my.ledger")).unwrap(), ledger, "nothing is written");
     let stdout = place.ceknik(&export(&vendor.base_url, &["-o", "-"])).exits(3).stdout;
     assert_eq!(stdout, place.read("out.csv"));
+}
+
+/// If a run begins meanwhile, the ledger is read once more. What was read before must not be printed.
+#[test]
+fn a_run_that_begins_meanwhile_is_not_printed_twice() {
+    let place = Workspace::new();
+    let vendor = Vendor::start(&place, &[]);
+    place.write("in.csv", many_people(4000));
+    place.write("other.csv", people_csv([1, 2, 3]));
+    let flags = [&LEDGER[..], &["-o", "out.csv"]].concat();
+    place.run("in.csv", &vendor.base_url, &flags).exits(0);
+    let mut command = place.command(&export(&vendor.base_url, &["-o", "-"]));
+    let mut exporting = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut printed = exporting.stdout.take().unwrap();
+    // The export waits until somebody reads the rest: it is longer than a pipe.
+    let mut text = vec![0];
+    printed.read_exact(&mut text).unwrap();
+    place.run("other.csv", &vendor.base_url, &LEDGER).exits(0);
+    printed.read_to_end(&mut text).unwrap();
+    assert_eq!(exporting.wait().unwrap().code(), Some(0));
+    let expected = place.read("out.csv");
+    assert!(text == expected.as_bytes(), "{} bytes of {}", text.len(), expected.len());
 }
 
 #[test]

@@ -235,7 +235,7 @@ fn names_that_differ_are_shown_where_they_stand() {
         places.iter().map(|place| (number(place, "line"), &place["cell"])).collect();
     let cells = ["B3", "B4", "B5", "B6", "B7"].map(Value::from);
     assert_eq!(shown, (3..8).zip(&cells).collect::<Vec<_>>());
-    assert!(said.stdout.contains("line 3, row 2, cell B3: 320201******1001"), "{}", said.stdout);
+    assert!(said.stdout.contains("cell B3 (customer 2): 320201******1001"), "{}", said.stdout);
     for printed in [&said.stdout, &plan.to_string()] {
         assert!(!printed.contains(&nik(1, 1001)) && !printed.contains("NAMA A"), "{printed}");
     }

@@ -17,8 +17,8 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 use support::shared::Shared;
 use support::{
-    Finished, Running, SECRET, Vendor, Workspace, many_people, mixed_rows, people_csv,
-    run_arguments,
+    Finished, Running, SECRET, Vendor, Workspace, many_people, mixed_rows, months_around,
+    people_csv, run_arguments,
 };
 
 const LEDGER: [&str; 2] = ["--ledger", "my.ledger"];
@@ -230,7 +230,7 @@ fn pages_of_no_rows_and_of_killed_runs_are_made() {
     Page::of(place.read("page.html"));
     // The second one never answers.
     place.write("in.csv", people_csv([1, 11]));
-    let flags = [&LEDGER[..], &["-o", "killed.csv"]].concat();
+    let flags = [&LEDGER[..], &["-o", "killed.csv", "--price", "1500"]].concat();
     let arguments = run_arguments("in.csv", &vendor.base_url, &flags);
     let mut running = Running::start(place.command(&arguments));
     vendor.wait_for_more(2, &mut running);
@@ -240,6 +240,20 @@ fn pages_of_no_rows_and_of_killed_runs_are_made() {
     assert!(page.text.contains("1 call without an answer"), "{}", page.text);
     assert!(page.text.contains("Possible: in doubt, no answer came"), "{}", page.text);
     assert!(page.text.contains("under way, or killed"));
+    // What may be owed at most is the same on every page.
+    let at_most = "at most Rp3.000, without tax";
+    assert!(page.text.contains(at_most), "{}", page.text);
+    report(&place, &vendor, &["--since", "30d", "-o", "history.html"]).exits(0);
+    let history = Page::of(place.read("history.html"));
+    assert!(history.text.contains(at_most), "{}", history.text);
+    let which = [&LEDGER[..2], &["--base-url", &vendor.base_url]].concat();
+    let began = place.status(&which)["runs"][0]["created_at"].clone();
+    let owed = |month: &String| {
+        let shown = place.status(&[&which[..], &["--month", month]].concat());
+        shown["totals"][0]["owed_at_most"].as_u64().unwrap_or(0)
+    };
+    let months = months_around(began.as_str().unwrap());
+    assert_eq!(months.iter().map(owed).sum::<u64>(), 3000);
 }
 
 #[test]
@@ -251,11 +265,11 @@ fn the_commands_of_a_page_have_the_price_the_limit_and_the_ledger() {
     let page = Page::of(place.read("page.html"));
     for said in [
         "with a higher limit: run the same command with the same flags (the last ones were --price 1500 --max-charges 4).",
-        "ceknik status --month ",
         " --sandbox",
     ] {
         assert!(page.text.contains(said), "{said} is not in {}", page.text);
     }
+    assert!(!page.text.contains("invoice."), "a sandbox sends no invoice: {}", page.text);
     place.ceknik(&["report", "--sandbox"]).exits(0);
     assert!(place.path("ceknik-sandbox-run-1.html").is_file());
 }
@@ -273,8 +287,17 @@ fn a_page_says_that_answers_were_purged() {
         report(&place, &vendor, &[more, &["-o", "page.html"]].concat()).exits(0);
         Page::of(place.read("page.html"))
     };
-    assert!(page(&[]).text.contains("PURGED: the answers of 3 calls were removed"));
+    let purged = page(&[]);
+    for words in [
+        "PURGED: the answers of 3 calls were removed",
+        "not known",
+        "the last summary of the run says: at least 2 calls (Rp3.000), at most 2 (Rp3.000)",
+        "None of the calls that the ledger still has",
+    ] {
+        assert!(purged.text.contains(words), "{words} is not in {}", purged.text);
+    }
     let history = page(&["--since", "30d"]);
+    assert!(history.text.contains("PURGED: the answers of 3 calls"), "{}", history.text);
     assert!(history.sections.contains(&"purges".to_owned()), "{:?}", history.sections);
 }
 

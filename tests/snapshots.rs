@@ -111,8 +111,13 @@ fn errors() {
     place.write("towns.csv", "kota,kode,cabang\nMedan,1,Solo\n");
     place.write("misspelt.toml", "rates = 5\n");
     place.write("theirs.csv", "notes of others\n");
-    let cases: [&[&str]; 10] = [
+    place.write("header.csv", "id,nik,nama\n");
+    let cases: [&[&str]; 14] = [
+        &["customers.csv"],
         &["run"],
+        &["run", "customers.csv", "--api-secret", "5"],
+        &["run", "header.csv", "--sandbox"],
+        &["export", "customers.csv", "--sandbox", "--only", "mismatch"],
         &["run", "customers.csv", "--rat", "5"],
         &["run", "customers.csv", "--rate", "fast"],
         &["run", "customers.csv", "--config", "misspelt.toml"],

@@ -97,15 +97,30 @@ pub(crate) struct MonthArgs {
     /// Print the month as CSV
     #[arg(long, requires = "month", conflicts_with = "json")]
     pub(crate) csv: bool,
-    /// The time of day at which the vendor's billing day begins
-    #[arg(long, env = "CEKNIK_DAY_STARTS", value_name = "HH:MM", default_value = "00:00", value_parser = time_of_day)]
-    pub(crate) day_starts: Time,
+    #[command(flatten)]
+    pub(crate) day_starts: DayStartsArgs,
     /// The price of one charged call without tax, for runs without a recorded price
     #[arg(long, env = "CEKNIK_PRICE", value_name = "AMOUNT")]
     pub(crate) price: Option<String>,
     /// The currency of the price
     #[arg(long, env = "CEKNIK_CURRENCY", value_name = "CODE", default_value = "IDR", value_parser = Currency::parse)]
     pub(crate) currency: Currency,
+}
+
+/// Flag for the begin of the vendor's billing day.
+#[derive(Debug, Args)]
+pub(crate) struct DayStartsArgs {
+    /// The time of day at which the vendor's billing day begins
+    #[arg(long, env = "CEKNIK_DAY_STARTS", value_name = "HH:MM", default_value = "00:00", value_parser = time_of_day)]
+    day_starts: Time,
+}
+
+impl DayStartsArgs {
+    /// Returns the begin of the billing day, in minutes after midnight.
+    pub(crate) fn minutes(&self) -> u16 {
+        let minutes = 60 * i16::from(self.day_starts.hour()) + i16::from(self.day_starts.minute());
+        minutes.unsigned_abs()
+    }
 }
 
 /// Flags of `ceknik status` for what to ask the vendor about.
@@ -153,6 +168,8 @@ pub struct ReportArgs {
     /// The currency of the price
     #[arg(long, env = "CEKNIK_CURRENCY", value_name = "CODE", default_value = "IDR", value_parser = Currency::parse)]
     pub(crate) currency: Currency,
+    #[command(flatten)]
+    pub(crate) day_starts: DayStartsArgs,
     #[command(flatten)]
     pub(crate) zone: ZoneArgs,
     #[command(flatten)]

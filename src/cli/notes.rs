@@ -49,12 +49,16 @@ pub(super) fn notes_of(path: &str) -> Notes {
         "run" => {
             remarks.push(same_command_continues());
             remarks.push(
+                "The vendor's id and secret are read from CEKNIK_API_ID and CEKNIK_API_SECRET, or from files: see `ceknik man run`."
+                    .to_owned(),
+            );
+            remarks.push(
                 "Each flag can also be set by a variable (--rate by CEKNIK_RATE) or in the file ceknik.toml (rate = 10)."
                     .to_owned(),
             );
         }
         "plan" => remarks.push(
-            "All flags of `ceknik run` are accepted. Those that are not listed do not change the plan.".to_owned(),
+            "All flags of `ceknik run` are accepted. Those that --help-all does not list do not change the plan.".to_owned(),
         ),
         "export" => remarks.push(
             "The file is read as the run read it: the ledger has its sheet, its columns and its settings. A run of \
@@ -125,7 +129,7 @@ static EXAMPLES_OF_EXPORT: [Example; 2] = [
         "ceknik export customers.csv -o results.xlsx",
     ),
     example(
-        "Write only the rows of run 1 that need somebody:",
+        "Write only the mismatches and the rows in doubt of run 1:",
         "ceknik export customers.csv --run 1 --only mismatch,in_doubt -o open.xlsx",
     ),
 ];
@@ -168,7 +172,7 @@ static EXAMPLES_OF_PURGE: [Example; 2] = [
 ];
 
 static EXAMPLES_OF_COMPLETIONS: [Example; 1] = [example(
-    "Install the completions of bash:",
+    "Install the completions of bash, if the folder exists:",
     "ceknik completions bash > ~/.local/share/bash-completion/completions/ceknik",
 )];
 
@@ -257,11 +261,25 @@ impl Notes {
         let codes = self
             .exit_codes
             .iter()
-            .map(|(code, meaning)| format!("\n  {:>3}  {meaning}", code.number()));
+            .map(|(code, meaning)| format!("\n  {:>3}  {}", code.number(), indented(meaning)));
         parts.push(format!("Exit codes:{}", codes.collect::<String>()));
         parts.extend(self.remarks.iter().cloned());
         parts.join("\n\n")
     }
+}
+
+/// Breaks a text into lines that stand below each other behind an exit code.
+fn indented(text: &str) -> String {
+    const WIDTH: usize = 72;
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.len() + 1 + word.len() <= WIDTH => *line += &format!(" {word}"),
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n       ")
 }
 
 /// Lists rising numbers: `1 to 4, 8 and 9`.

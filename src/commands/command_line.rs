@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 
-use crate::model::mask::mask_niks;
+use crate::model::shell::quoted;
 
 /// A change of a flag.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +70,18 @@ pub(super) fn is_typed(flag: &str) -> bool {
     std::env::args_os().skip(1).any(is_flag)
 }
 
+/// Checks whether the output was typed (`-o`): a variable or the configuration file may set it too.
+pub(super) fn is_output_typed() -> bool {
+    let is_output = |word: OsString| {
+        let word = word.to_string_lossy();
+        let short = word.strip_prefix('-').map(|flags| flags.trim_start_matches(['q', 'v', 'y']));
+        word == "--output"
+            || word.starts_with("--output=")
+            || short.is_some_and(|o| o.starts_with('o'))
+    };
+    std::env::args_os().skip(1).any(is_output)
+}
+
 fn rebuilt(typed: impl Iterator<Item = OsString>, changes: &[Change]) -> String {
     let mut words = vec!["ceknik".to_owned()];
     let mut typed = typed.map(|word| word.to_string_lossy().into_owned());
@@ -93,16 +105,6 @@ fn rebuilt(typed: impl Iterator<Item = OsString>, changes: &[Change]) -> String 
     });
     words.splice(end..end, set.flatten());
     words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
-}
-
-/// Quotes a word for a shell, if necessary, and masks NIKs in it.
-fn quoted(word: &str) -> String {
-    let shown = mask_niks(word);
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+*".contains(c);
-    if !shown.is_empty() && shown.chars().all(is_plain) {
-        return shown.into_owned();
-    }
-    format!("'{}'", shown.replace('\'', "'\\''"))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 
 use super::command_line::{Change, command_on_ledger, command_with, is_typed};
 use super::run::finish::EndedStart;
+use crate::cli::USUAL_REUSE;
 use crate::config::{InputFrom, JobConfig};
 use crate::engine::{LostAnswers, Stats};
 use crate::error::Error;
@@ -15,6 +16,7 @@ use crate::model::exit_code::ExitCode;
 use crate::model::outcome::Outcome;
 use crate::model::stop::{BudgetLimit, Signal, StopReason};
 use crate::output::{Event, Finished, NextStep, RunReport, count, last_words, next_in_one_line};
+use crate::rules::durations;
 use crate::term::Screen;
 
 /// Shows the last words of a start. All other work must be done before, because nobody may be
@@ -190,13 +192,7 @@ fn next_steps(ended: &EndedStart, job: &JobConfig) -> Vec<NextStep> {
 fn next_without_verdict(report: &RunReport, job: &JobConfig) -> Vec<NextStep> {
     let rows = |outcome| report.written.map_or(0, |rows| rows.outcomes.get(outcome));
     let doubts = report.spending.tally.possible.in_doubt + report.funnel.in_doubt;
-    // A run with a name is done once: a new one needs another name, or none.
-    let anew = |mut changes: Vec<Change>| {
-        if job.once.is_some() {
-            changes.push(Change::LeaveOut("--once"));
-        }
-        command_with(&changes)
-    };
+    let anew = |in_doubt| command_with(&changes_of_new_run(job, in_doubt));
     let mut steps = Vec::new();
     if rows(Outcome::Unavailable) > 0 {
         let advice = match report.spending.tally.possible.gateway {
@@ -205,10 +201,12 @@ fn next_without_verdict(report: &RunReport, job: &JobConfig) -> Vec<NextStep> {
                 "to send the unavailable rows again, in a new run (you may pay twice for those that a gateway answered)"
             }
         };
-        steps.push(NextStep::command(advice, anew(Vec::new())));
+        steps.push(NextStep::command(advice, anew("hold")));
     }
     if doubts > 0 {
-        let mut list = vec!["ceknik", "status", "--doubts", "-o", "ask.xlsx"];
+        // People write the vendor's answers into a list: each run has its own.
+        let ask = format!("ask-run-{}.xlsx", report.run);
+        let mut list = vec!["ceknik", "status", "--doubts", "-o", &ask];
         let path = match &job.input {
             InputFrom::File(path) => Some(path.to_string_lossy()),
             InputFrom::Stdin => None,
@@ -216,15 +214,30 @@ fn next_without_verdict(report: &RunReport, job: &JobConfig) -> Vec<NextStep> {
         list.extend(path.iter().flat_map(|path| ["--input", path.as_ref()]));
         let advice = "to list the calls to ask the vendor about";
         steps.push(NextStep::command(advice, command_on_ledger(&list)));
-        let resend = anew(vec![Change::Set("--in-doubt", Some("resend".to_owned()))]);
         let advice = "or to send the rows in doubt again (you may pay twice)";
-        steps.push(NextStep::command(advice, resend));
+        steps.push(NextStep::command(advice, anew("resend")));
     }
     if steps.is_empty() {
         let advice = "correct the rows that need a result (see ck_reason), and run the file again";
         steps.push(NextStep::advice(advice));
     }
     steps
+}
+
+/// Returns the changes for a new run of the file that pays for no answer of this one again.
+fn changes_of_new_run(job: &JobConfig, in_doubt: &str) -> Vec<Change> {
+    let mut changes = Vec::new();
+    // A run with a name is done once: a new one needs another name, or none.
+    if job.once.is_some() {
+        changes.push(Change::LeaveOut("--once"));
+    }
+    if durations::parse(USUAL_REUSE).is_some_and(|usual| job.reuse.answers < usual) {
+        changes.push(Change::Set("--reuse", Some(USUAL_REUSE.to_owned())));
+    }
+    if job.reuse.resend_doubts != (in_doubt == "resend") {
+        changes.push(Change::Set("--in-doubt", Some(in_doubt.to_owned())));
+    }
+    changes
 }
 
 /// Returns advice on what to do when the vendor refuses the account or the address.

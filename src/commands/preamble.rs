@@ -176,7 +176,8 @@ pub(super) fn before(found: &FoundRun, surveyed: &Survey, forecast: &Forecast) -
 
 /// Codes of the findings that `run` shows before the first call: those that may make it buy calls
 /// that nobody wanted. `plan` shows all findings.
-const SHOWN_BEFORE_RUN: [&str; 6] = [
+const SHOWN_BEFORE_RUN: [&str; 7] = [
+    "no_rows",
     "nik_several_names",
     "rows_hidden",
     "sheets_left_out",

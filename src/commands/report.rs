@@ -9,6 +9,9 @@ mod gather;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use self::gather::{PageOptions, gather, gather_history, record_of};
 use super::stages::{ReadAsNoted, read_as_noted, source_of};
@@ -28,7 +31,11 @@ use crate::model::zone::Zone;
 use crate::output::page::{PageError, page_of_history, page_of_run};
 use crate::passes::{Input, survey};
 use crate::rules::pair_key::SANDBOX;
+use crate::signals::Interrupts;
 use crate::term::Screen;
+
+/// Time between two looks for a signal while a page is made.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Makes a page. Returns the exit code.
 ///
@@ -39,15 +46,16 @@ use crate::term::Screen;
 pub fn report(args: &ReportArgs, origins: &Origins) -> Result<ExitCode, Error> {
     let location = which_ledger(&args.which, args.key.key_file.clone(), origins)?;
     let price = price_of_flags(args.price.as_deref(), &args.currency)?;
-    let zone = zone(&args.zone)?;
+    let (zone, day_starts) = (zone(&args.zone)?, args.day_starts.minutes());
     let mut ledger = ledger::open_to_show(&location)?;
+    ledger.read_one_moment()?;
     // A page of the sandbox never takes the default name of a live page.
     let sandbox = if ledger.origin()? == SANDBOX { "sandbox-" } else { "" };
     let page = match args.since {
         Some(since) => {
             let place = place_of(args, &location, &format!("ceknik-{sandbox}history.html"))?;
             let since = time_of(since, &zone)?;
-            let options = PageOptions { zone, price, findings: None };
+            let options = PageOptions { zone, day_starts, price, findings: None };
             let facts = gather_history(&mut ledger, since, options)?;
             (page_of_history(&facts).map_err(internal)?, place, "history".to_owned())
         }
@@ -60,7 +68,7 @@ pub fn report(args: &ReportArgs, origins: &Origins) -> Result<ExitCode, Error> {
                 Some(input) => Some(findings_of(input, &location, &record)?),
                 None => None,
             };
-            let options = PageOptions { zone, price, findings };
+            let options = PageOptions { zone, day_starts, price, findings };
             (page(&mut ledger, &record, options)?, place, name)
         }
     };
@@ -108,22 +116,57 @@ fn internal(error: PageError) -> Error {
     Error::plain(ExitCode::Internal, error.to_string())
 }
 
-/// Writes the page about a run that a start of `ceknik run` has just ended.
-///
-/// # Errors
-/// Exit code 18: the ledger cannot be read, or the page cannot be written.
-pub(super) fn write_page_of_run(
-    location: &Location,
-    run: RunId,
-    zone: Zone,
-    findings: Vec<Finding>,
-    place: &Path,
-) -> Result<(), Error> {
-    let mut ledger = ledger::open_to_show(location)?;
-    let record = record_of(&ledger, Some(run))?;
-    let options = PageOptions { zone, price: None, findings: Some(findings) };
-    write_page(&page(&mut ledger, &record, options)?, place)?;
-    Ok(ledger.check_nothing_lost()?)
+/// The page about a run that a start of `ceknik run` has just ended.
+pub(super) struct PageOfRun {
+    pub(super) location: Location,
+    pub(super) run: RunId,
+    pub(super) zone: Zone,
+    pub(super) day_starts: u16,
+    pub(super) findings: Vec<Finding>,
+    pub(super) place: PathBuf,
+}
+
+impl PageOfRun {
+    /// Writes the page, unless a signal comes meanwhile: a large ledger takes its time.
+    ///
+    /// # Errors
+    /// Exit code 18: the ledger cannot be read, or the page was not written.
+    pub(super) fn write(self, interrupts: &Interrupts) -> Result<(), Error> {
+        let heard = interrupts.count();
+        let (tell, told) = mpsc::channel();
+        // The process ends without this thread, if nobody waits for it any more.
+        let making = thread::Builder::new().name("report".to_owned());
+        making
+            .spawn(move || tell.send(self.make()))
+            .map_err(|error| not_written(&error.to_string()))?;
+        loop {
+            match told.recv_timeout(LOOK_EVERY) {
+                Ok(made) => return made,
+                Err(RecvTimeoutError::Timeout) if interrupts.count() == heard => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    return Err(Error::plain(
+                        ExitCode::Storage,
+                        "a signal came, so ceknik did not wait for the report",
+                    ));
+                }
+                Err(RecvTimeoutError::Disconnected) => return Err(not_written("its thread ended")),
+            }
+        }
+    }
+
+    fn make(self) -> Result<(), Error> {
+        let Self { location, run, zone, day_starts, findings, place } = self;
+        let mut ledger = ledger::open_to_show(&location)?;
+        ledger.read_one_moment()?;
+        let record = record_of(&ledger, Some(run))?;
+        let options = PageOptions { zone, day_starts, price: None, findings: Some(findings) };
+        write_page(&page(&mut ledger, &record, options)?, &place)?;
+        Ok(ledger.check_nothing_lost()?)
+    }
+}
+
+fn not_written(why: &str) -> Error {
+    Error::plain(ExitCode::Storage, format!("the report was not written: {why}"))
 }
 
 fn page(
@@ -162,10 +205,7 @@ fn findings_of(
     location: &Location,
     record: &RunRecord,
 ) -> Result<Vec<Finding>, Error> {
-    let from = match path.to_str() {
-        Some("-") => InputFrom::Stdin,
-        _ => InputFrom::File(path.to_owned()),
-    };
+    let from = InputFrom::named(path);
     let folder = folder_of(path).to_owned();
     let source = source_of(&from, &folder)?.with_sha256()?;
     let is_of_run = record.notes().is_some_and(|notes| notes.input_sha256 == source.sha256());

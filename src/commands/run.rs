@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::command_line::command_on_ledger;
 use super::last_words::say_last_words;
-use super::report::write_page_of_run;
+use super::report::PageOfRun;
 use super::stages::{ReuseRules, account_key, damage, find_layout, open_source_hashed, opening};
 use super::{internal, interrupted, preamble};
 use crate::clock;
@@ -21,7 +22,8 @@ use crate::engine::{Dispatcher, EngineOptions, Signals};
 use crate::error::Error;
 use crate::input::{Layout, Source};
 use crate::ledger::{
-    self, FoundRun, Ledger, LedgerError, OpenRun, RunId, RunQuery, RunRef, StartRequest,
+    self, FoundRun, Ledger, LedgerError, OpenRun, RunId, RunQuery, RunRef, StartRecord,
+    StartRequest,
 };
 use crate::model::attempt::{StartId, WallMs};
 use crate::model::exit_code::ExitCode;
@@ -145,6 +147,7 @@ impl Start<'_> {
         let (known, funnel) =
             self.fold_and_agree(&mut input, &mut surveyed, &mut ledger, &found, rules, learned)?;
         self.setting.say_other_form(&mut ledger, &opening, &found, &funnel)?;
+        self.setting.say_other_price(&mut ledger, &found)?;
         let body = body_trial(job.engine.body, &mut ledger)?;
         let options = job.engine.options(body, learned, config.deadline, Timestamp::now(), seed());
         let options = EngineOptions { lease: ledger.lease(), ..options };
@@ -229,10 +232,37 @@ impl Setting<'_> {
             return Ok(());
         }
         let earlier = ledger.find_record(&RunQuery::Identity(&opening.identity))?;
-        if let Some(RunId(id)) = earlier.map(|record| record.id) {
+        // A run that used the answers of others has no charges to show.
+        if let Some(earlier) = earlier.filter(|record| record.calls_told() > Some(0)) {
+            let id = earlier.id.0.to_string();
+            let input = self.config.job.input.as_typed();
+            let export = ["ceknik", "export", &input, "--run", id.as_str(), "-o", "results.xlsx"];
             self.screen.say(&format!(
                 "known      the answers of run {id} and others are used: this new run sends and charges nothing\n\
-                 \x20          to get the results of run {id} in another form, with its charges: ceknik export --run {id}"
+                 \x20          to get the results of run {id} in another form, with its charges:\n\
+                 \x20            {}",
+                command_on_ledger(&export)
+            ));
+        }
+        Ok(())
+    }
+
+    /// Tells a person that an earlier start of the run had another price: the amounts of this command
+    /// are all at its own price.
+    fn say_other_price<L: Ledger>(
+        &self,
+        ledger: &mut L,
+        found: &FoundRun,
+    ) -> Result<(), LedgerError> {
+        let RunRef::Open(id) = found.run else { return Ok(()) };
+        let Some(record) = ledger.find_record(&RunQuery::Number(id))? else { return Ok(()) };
+        let ours = self.config.job.price.as_ref();
+        let others = record.starts.iter().filter(|start| start.notes.is_some());
+        if others.map(StartRecord::price).any(|price| price.as_ref() != ours) {
+            self.screen.note(&format!(
+                "warning: an earlier session of this run had another price, or none. The amounts and the budget of this \
+                 command count all calls of the run at its own price. To see each session at its price: {}",
+                command_on_ledger(&["ceknik", "status", &id.0.to_string()])
             ));
         }
         Ok(())
@@ -300,12 +330,22 @@ impl Setting<'_> {
             |report| write_summary(report, destination),
         );
         if let Some(place) = destination.page().filter(|_| !config.joins) {
-            let (zone, findings) = (job.zone.clone(), surveyed.findings.clone());
-            match write_page_of_run(&job.ledger, run.id, zone, findings, place) {
+            let page = PageOfRun {
+                location: job.ledger.clone(),
+                run: run.id,
+                zone: job.zone.clone(),
+                day_starts: config.day_starts,
+                findings: surveyed.findings.clone(),
+                place: place.to_owned(),
+            };
+            match page.write(interrupts) {
                 Ok(()) => screen.say(&format!("report     {}", mask_path(place))),
                 // The results are there. The page can be made later.
-                Err(error) => screen
-                    .note(&format!("{}; to make the report later: ceknik report", error.message)),
+                Err(error) => {
+                    let run = run.id.0.to_string();
+                    let later = command_on_ledger(&["ceknik", "report", &run]);
+                    screen.note(&format!("{}; to make the report later: {later}", error.message));
+                }
             }
         }
         say_last_words(&ended, job, screen);

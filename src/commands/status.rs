@@ -52,7 +52,10 @@ pub fn status(args: &StatusArgs, origins: &Origins) -> Result<ExitCode, Error> {
     if args.doubts.doubts {
         return doubts::write(&args.doubts, &location, &zone);
     }
-    let ledger = ledger::open_to_show(&location)?;
+    let mut ledger = ledger::open_to_show(&location)?;
+    if args.run.is_some() || args.month.month.is_some() {
+        ledger.read_one_moment()?;
+    }
     let text = match (args.run, args.month.month) {
         (Some(number), _) => run::show(&ledger, RunId(number), args.json, &zone)?,
         (None, Some(first)) => month::show(&ledger, first, args, &zone)?,

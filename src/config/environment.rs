@@ -83,7 +83,7 @@ fn is_known(name: &str, read: &[String]) -> bool {
 fn unknown(name: &str, read: &[String]) -> String {
     let meant = nearest(name, read.iter().map(String::as_str), PREFIX);
     let meant = meant.map_or_else(
-        || "unset it, or see the variables in `ceknik run --help`".to_owned(),
+        || "unset it, or see the variables in `ceknik man run`".to_owned(),
         |known| format!("did you mean {known}?"),
     );
     format!("the environment variable {name:?} is set, but ceknik does not know it: {meant}")

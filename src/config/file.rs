@@ -58,7 +58,7 @@ pub(super) fn command(arguments: &[OsString]) -> Result<(clap::Command, FileLine
         return Ok((command, FileLines::default()));
     };
     let refuse = |message: String| {
-        let hint = "use the long flags of `ceknik run --help` and `ceknik plan --help` as keys, without the dashes";
+        let hint = "use the long flags of `ceknik run --help-all` and `ceknik plan --help-all` as keys, without the dashes";
         Error::config(format!("{}: {message}", mask_path(&path)), hint)
     };
     let line = |at| text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, FromArgMatches};
 
@@ -115,12 +115,28 @@ pub fn parse(arguments: &[OsString]) -> Result<(Cli, Origins), Refused> {
         command.clone().try_get_matches_from(arguments).map_err(
             |error| match fault_of_variable(&command, arguments, &error) {
                 Some(fault) => Refused::Set(fault),
-                None => Refused::Typed(error),
+                None => Refused::Typed(with_tip(error)),
             },
         )?;
     let cli = Cli::from_arg_matches(&matches).map_err(Refused::Typed)?;
     super::environment::check(&cli.command).map_err(Refused::Set)?;
     Ok((cli, Origins::of(&command, &matches, &lines)))
+}
+
+/// Adds a tip to an error that a newcomer makes: the word `run` is missing, or a secret is typed.
+fn with_tip(mut error: clap::Error) -> clap::Error {
+    let tip = match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        (ErrorKind::InvalidSubcommand, _) => "to check a file: ceknik run FILE",
+        (ErrorKind::UnknownArgument, Some(ContextValue::String(flag)))
+            if flag.starts_with("--api") =>
+        {
+            "no secret is a flag: set CEKNIK_API_ID and CEKNIK_API_SECRET"
+        }
+        _ => return error,
+    };
+    error.remove(ContextKind::SuggestedArg);
+    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    error
 }
 
 /// Converts an error of clap that the value of a variable caused. Returns `None` if the typed

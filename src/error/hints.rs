@@ -104,7 +104,7 @@ pub(crate) fn of_columns(error: &ColumnError) -> &'static str {
             "choose a column by its letter, its number or its header"
         }
         ColumnError::NoSuchIndex { .. } => WRONG_SEPARATOR,
-        ColumnError::NotNiks { .. } => "choose another column, or confirm this one",
+        ColumnError::NotNiks { .. } => "name the column that holds the NIKs, this one or another",
         ColumnError::SameColumn { .. } => "give --id-column and --name-column different columns",
         ColumnError::FirstRowIsData { .. } => {
             "if the file has no header row, add --no-header and name both columns"

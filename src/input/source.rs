@@ -21,8 +21,8 @@ use super::sheet::{self, Sheet};
 use crate::fs::{sha256_of, unnamed_file};
 use crate::model::mask::mask_digits;
 
-/// Name of standard input in messages.
-const STDIN: &str = "standard input";
+/// Label of standard input.
+pub const STDIN: &str = "standard input";
 
 /// An input that can be read several times.
 #[derive(Clone, Debug)]

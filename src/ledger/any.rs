@@ -203,6 +203,10 @@ impl ShowLedger for AnyLedger {
         pass_on!(self, ledger => ledger.name())
     }
 
+    fn read_one_moment(&mut self) -> Result<(), LedgerError> {
+        pass_on!(self, ledger => ledger.read_one_moment())
+    }
+
     fn status(&self, utc_offset_ms: i64, most_doubts: u64) -> Result<Status, LedgerError> {
         pass_on!(self, ledger => ledger.status(utc_offset_ms, most_doubts))
     }

@@ -4,6 +4,8 @@
 //!
 //! Never: contains a NIK, a name or a secret.
 
+use std::collections::BTreeMap;
+
 use super::nouns::{FoundRun, Identity, RunId, RunRef, StartNotes};
 use super::status::DayTotal;
 use crate::model::attempt::{AttemptId, PairKey, StartId, WallMs};
@@ -71,6 +73,8 @@ pub struct StartSums {
     pub ended_pairs: u64,
     /// Number of attempts that are not settled: calls in flight, or in doubt if the start is dead.
     pub unsettled: u64,
+    /// Number of attempts that were purged, as far as the ledger knows: a shared ledger does not.
+    pub purged: u64,
 }
 
 /// A run that has begun, with all its starts.
@@ -128,11 +132,18 @@ impl RunRecord {
         finished_by.or_else(|| ended.max_by_key(|start| (start.ended_at, start.id)))
     }
 
-    /// Returns the number of calls of the run that its latest summary tells; 0 if there is none. The
-    /// ledger has fewer if answers were purged since.
-    pub fn calls_told(&self) -> u64 {
+    /// Returns the number of calls of the run that its latest summary tells; `None` if there is none.
+    /// The ledger has fewer if answers were purged since.
+    pub fn calls_told(&self) -> Option<u64> {
         let told = |start: &StartRecord| start.summary_number("/spending/calls");
-        self.starts.iter().filter_map(told).max().unwrap_or_default()
+        self.starts.iter().filter_map(told).max()
+    }
+
+    /// Returns the number of calls whose answers were purged, as far as the ledger knows. `kept` is
+    /// the number of calls that it still has.
+    pub fn purged(&self, kept: u64, sums: &BTreeMap<StartId, StartSums>) -> u64 {
+        let told = self.calls_told().map_or(0, |told| told.saturating_sub(kept));
+        told.max(sums.values().map(|of_start| of_start.purged).sum())
     }
 
     /// Returns the notes of the start that made the output, or else the latest notes.
@@ -187,8 +198,41 @@ pub struct CallsInTime {
     /// Calls of all days of which some calls were purged: only these calls, and only their days are
     /// known. Earliest day first.
     pub purged: Vec<DayTotal>,
-    /// Number of calls that are not settled: in flight, or in doubt if their start is dead.
-    pub unsettled: u64,
+    /// Calls that are not settled, in no particular order.
+    pub open: Vec<OpenCalls>,
+}
+
+impl CallsInTime {
+    /// Returns the number of calls that are not settled.
+    pub fn unsettled(&self) -> u64 {
+        self.open.iter().map(|open| open.calls).sum()
+    }
+
+    /// Returns all calls by minute. Those that are not settled count as in doubt.
+    pub fn all_minutes(&self) -> impl Iterator<Item = MinuteOfCalls> {
+        let open = self.open.iter().map(|open| MinuteOfCalls {
+            start: open.start,
+            run: open.run,
+            vendor_minute: None,
+            at: open.at,
+            tally: Tally::default().with_open(open.calls),
+        });
+        self.minutes.iter().cloned().chain(open)
+    }
+}
+
+/// Calls of one start that were sent in the same minute and are not settled: in flight, or in doubt
+/// if their start is dead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenCalls {
+    /// Start that made the calls.
+    pub start: StartId,
+    /// Run of the start.
+    pub run: RunId,
+    /// Begin of the minute in which they were sent.
+    pub at: WallMs,
+    /// Number of calls.
+    pub calls: u64,
 }
 
 /// Attempts of a run without a result code that ended in the same class.

@@ -21,6 +21,7 @@ mod run_calls;
 mod run_record;
 mod runs;
 mod schema;
+mod start;
 mod starts;
 mod status;
 mod sums;

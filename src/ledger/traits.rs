@@ -364,6 +364,9 @@ pub trait ShowLedger {
     /// Returns the ledger's name, fit to be shown.
     fn name(&self) -> &LedgerName;
 
+    /// Lets everything that is read from now on belong to one moment, whatever runs write meanwhile.
+    fn read_one_moment(&mut self) -> Result<(), LedgerError>;
+
     /// Returns the ledger's runs, doubts and charges by day. Lists at most `most_doubts` doubts,
     /// the latest first. Days begin at midnight at the given UTC offset.
     fn status(&self, utc_offset_ms: i64, most_doubts: u64) -> Result<Status, LedgerError>;

@@ -16,7 +16,7 @@ const MASKED_RUN: usize = 6;
 const MASKED_GROUPS: usize = 12;
 
 /// Makes a text such as a header or a label fit for one line of a message. Each run of six or more
-/// ASCII digits becomes `******`. So do groups of digits that may form a NIK together. Each
+/// ASCII digits becomes `******`, unless it is a recent date. So do groups of digits that may form a NIK together. Each
 /// character that could control a terminal becomes `?`.
 pub fn mask_digits(text: &str) -> Cow<'_, str> {
     mask_runs(text, MASKED_RUN, MASKED_GROUPS)
@@ -82,7 +82,8 @@ fn mask_runs(text: &str, run: usize, groups: usize) -> Cow<'_, str> {
         } else {
             for piece in digits.split_inclusive(|c| !is_digit(c)) {
                 let (group, joint) = piece.split_at(piece.trim_end_matches(|c| !is_digit(c)).len());
-                out.push_str(if group.len() >= run { "******" } else { group });
+                let is_hidden = group.len() >= run && !is_recent_date(group);
+                out.push_str(if is_hidden { "******" } else { group });
                 out.push_str(joint);
             }
         }
@@ -90,6 +91,18 @@ fn mask_runs(text: &str, run: usize, groups: usize) -> Cow<'_, str> {
     }
     out.push_str(rest);
     if out == text { Cow::Borrowed(text) } else { Cow::Owned(out) }
+}
+
+/// Checks whether digits are a month or a day since 2015, as in `nasabah_20261031.csv` or
+/// `nasabah_202610.csv`. Six such digits are no birth date of a NIK, because its month would be above
+/// 12. Eight of them alone are half of a NIK at most.
+fn is_recent_date(digits: &str) -> bool {
+    let number = |range| digits.get(range).and_then(|part: &str| part.parse::<u8>().ok());
+    let is_day = || number(6..8).is_some_and(|day| (1..=31).contains(&day));
+    number(0..2) == Some(20)
+        && number(2..4).is_some_and(|year| year >= 15)
+        && number(4..6).is_some_and(|month| (1..=12).contains(&month))
+        && (digits.len() == 6 || (digits.len() == 8 && is_day()))
 }
 
 /// Returns the end of the groups of digits that a text begins with.
@@ -135,6 +148,12 @@ mod tests {
             ("2026-11-28 10.30.csv", "2026-11-28 10.30.csv"),
             ("2026-11-01_2026-11-30.csv", "2026-11-01_2026-11-30.csv"),
             ("20.3275.0141.0790.0001", "******"),
+            ("nasabah_20261031.csv", "nasabah_20261031.csv"),
+            ("nasabah_202610.csv", "nasabah_202610.csv"),
+            (
+                "a19901031b201231c20261301d20260132e2026103f202610310",
+                "a******b******c******d******e******f******",
+            ),
             ("a\nb\u{1B}[2J\u{202E}\u{2066}c", "a?b?[2J??c"),
             ("", ""),
         ] {
@@ -198,8 +217,11 @@ mod tests {
 
         #[test]
         fn mask_digits_leaves_no_long_run(text in ".{0,20}[0-9]{0,20}.{0,20}") {
-            let longest = mask_digits(&text).split(|c: char| !c.is_ascii_digit()).map(str::len).max();
-            prop_assert!(longest.unwrap_or(0) < MASKED_RUN);
+            let masked = mask_digits(&text);
+            let runs = masked.split(|c: char| !c.is_ascii_digit());
+            for run in runs {
+                prop_assert!(run.len() < MASKED_RUN || is_recent_date(run), "{masked}");
+            }
         }
     }
 }

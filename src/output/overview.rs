@@ -5,6 +5,7 @@
 //! Never: shows the duration of a start, or another figure that differs from start to start.
 
 use super::report::{RowTotals, RunReport};
+use super::words::count;
 use crate::model::money::{Tally, number};
 use crate::model::outcome::{Outcome, OutcomeCounts};
 use crate::model::spending::Spending;
@@ -58,9 +59,9 @@ pub(super) fn lines(report: &RunReport, written: &RowTotals) -> Vec<Line> {
         lines.push(Line::Text("Rows here", words));
     }
     lines.extend(rows(report, written));
-    lines.extend(money(&report.spending));
+    lines.extend(money(&report.spending, report.purged));
     lines.push(Line::Heading("What to do next"));
-    lines.extend(advice(&written.outcomes).into_iter().map(Line::Todo));
+    lines.extend(advice(&written.outcomes, report.removed).into_iter().map(Line::Todo));
     lines
 }
 
@@ -69,7 +70,10 @@ fn rows(report: &RunReport, written: &RowTotals) -> Vec<Line> {
     let share = |rows: u64| rows as f64 / all.max(1) as f64;
     let mut lines = vec![Line::Heading("Rows")];
     for (outcome, rows) in written.outcomes.iter().filter(|(_, rows)| *rows > 0) {
-        let (title, meaning) = in_words(outcome);
+        let (title, meaning) = match (outcome, report.removed) {
+            (Outcome::NotSent, 1..) => ("Not sent, or purged", "the answers were removed later"),
+            _ => in_words(outcome),
+        };
         lines.push(Line::Rows(title, rows, share(rows), meaning));
     }
     lines.push(Line::Rows("All rows", all, share(all), ""));
@@ -92,7 +96,15 @@ fn rows(report: &RunReport, written: &RowTotals) -> Vec<Line> {
     lines
 }
 
-fn money(spending: &Spending) -> Vec<Line> {
+/// Returns the lines about money. If answers were removed since, nobody knows what is owed.
+fn money(spending: &Spending, purged: u64) -> Vec<Line> {
+    if purged > 0 {
+        let words = format!(
+            "not known: `ceknik purge` has removed {}. The first output of the run shows the costs.",
+            count(purged, "answer")
+        );
+        return vec![Line::Heading("Calls and charges"), Line::Text("You owe", words)];
+    }
     let Tally { calls, possible, assumed_free, .. } = spending.tally;
     let (least, most) = (spending.owed_at_least(), spending.owed_at_most());
     let mut lines = vec![
@@ -125,7 +137,7 @@ fn money(spending: &Spending) -> Vec<Line> {
 }
 
 /// Returns advice on what to do next, by the outcomes of the rows.
-fn advice(outcomes: &OutcomeCounts) -> Vec<String> {
+fn advice(outcomes: &OutcomeCounts, removed: u64) -> Vec<String> {
     let rows = |outcome| match outcomes.get(outcome) {
         0 => None,
         1 => Some("1 row is".to_owned()),
@@ -135,7 +147,14 @@ fn advice(outcomes: &OutcomeCounts) -> Vec<String> {
     let mut add = |outcome, what: &str| {
         todo.extend(rows(outcome).map(|rows| format!("{rows} {what}")));
     };
-    add(Outcome::NotSent, "not sent yet. Run the same command again.");
+    match removed {
+        0 => add(Outcome::NotSent, "not sent yet. Run the same command again."),
+        _ => add(
+            Outcome::NotSent,
+            "without an answer here: `ceknik purge` has removed answers. They are in the first output of the run. If you \
+             run the file again, you pay for them again.",
+        ),
+    }
     add(
         Outcome::InDoubt,
         "in doubt. Ask the vendor about the charge. ceknik does not send such a row again unless you ask for it with \

@@ -67,7 +67,7 @@ pub fn page_of_run(facts: &RunFacts) -> Result<String, PageError> {
     sections.push(night::timeline(facts, &mut figures));
     sections.push(night::latency(facts, &mut figures));
     sections.extend([night::errors(facts), file::findings(facts)]);
-    sections.push(file::doubts(&facts.doubts, &facts.zone, true));
+    sections.push(file::doubts(&facts.doubts, &facts.zone, facts.purged > 0));
     sections.extend(history::trend(&facts.trend, &facts.zone, history::changes(facts)));
     sections.extend([history::starts(facts), history::settings(facts)]);
     let blocks = figures.into_iter().map(Block::Table).collect();
@@ -92,14 +92,16 @@ pub fn page_of_run(facts: &RunFacts) -> Result<String, PageError> {
 pub fn page_of_history(facts: &HistoryFacts) -> Result<String, PageError> {
     let mut sections = vec![past::summary(facts), past::tiles(facts), past::money(facts)];
     sections.extend(history::trend(&facts.trend, &facts.zone, None));
-    sections.extend([file::doubts(&facts.doubts, &facts.zone, false), past::starts(facts)]);
+    let has_purged = !facts.purged.is_empty();
+    sections.push(file::doubts(&facts.doubts, &facts.zone, has_purged));
+    sections.push(past::runs(facts));
     sections.extend(past::purges(facts));
     sections.push(words::words());
     let since = facts.zone.show(facts.since, "%-d %b %Y");
     let page = Page {
         title: "ceknik-history".to_owned(),
         heading: format!("Runs since {since}"),
-        banners: first::sandbox_banner(&facts.origin).into_iter().collect(),
+        banners: past::banners(facts),
         sections,
         style: STYLE,
         style_hash: style_hash(),

@@ -64,6 +64,10 @@ pub struct RunReport {
     pub funnel: Funnel,
     /// Costs of the run, over all its starts.
     pub spending: Spending,
+    /// Number of calls of the run whose answers were purged since. Their costs are in no other figure.
+    pub purged: u64,
+    /// Number of pairs whose answers were purged since, those of earlier runs too.
+    pub removed: u64,
     /// Number of calls of this start.
     pub calls: u64,
     /// Number of calls of this start that were not the first of their pair.
@@ -186,6 +190,8 @@ impl RunReport {
             mostly_failed: false,
             funnel: Funnel::default(),
             spending: Spending { tally: Default::default(), price: None },
+            purged: 0,
+            removed: 0,
             calls: 0,
             retries: 0,
             rate_limit_waits: 0,

@@ -10,6 +10,8 @@ use super::overview::in_words;
 use crate::model::class::{AccountStop, Class, Lost, NotSent, Refusal, ResultCode, Trouble};
 use crate::model::outcome::Outcome;
 use crate::model::row::Rejection;
+use crate::model::texts::Text;
+use crate::rules::classify::SENT_TOO_OFTEN;
 use crate::rules::row_result::{PURGED, RowResult};
 
 /// Returns the reason for a row's result. The text is empty if the result says everything.
@@ -45,6 +47,9 @@ pub(super) fn advice(result: &RowResult<'_>) -> &'static str {
         Outcome::Refused if result.possible > 0 => {
             "Ask the vendor what happened and whether the call was charged."
         }
+        Outcome::Refused if is_sent_too_often(result) => {
+            "Nothing is wrong with the row: it was sent too often. Wait some days before you send it again."
+        }
         Outcome::Refused => "Compare the row with the card, correct it, and run the file again.",
         Outcome::Unavailable if result.possible > 0 => {
             "The calls may have been charged. Ask the vendor. The same command sends this row again, and you may pay \
@@ -62,6 +67,10 @@ pub(super) fn advice(result: &RowResult<'_>) -> &'static str {
         Outcome::Unknown => "Ask the vendor what this result code means.",
         Outcome::Match | Outcome::Mismatch | Outcome::NotSure | Outcome::Failed => "",
     }
+}
+
+fn is_sent_too_often(result: &RowResult<'_>) -> bool {
+    result.texts.get(Text::Status) == Some(SENT_TOO_OFTEN)
 }
 
 fn rejection(result: &RowResult<'_>) -> Option<Rejection> {

@@ -60,6 +60,9 @@ pub const fn charge(class: Class) -> Charge {
     }
 }
 
+/// Status of a pair that was sent too often.
+pub const SENT_TOO_OFTEN: &str = "ABNORMAL_BEHAVIOURS_DETECTED";
+
 /// Converts the text of the vendor's `result` to a result code.
 pub fn result_code(raw: &str) -> ResultCode {
     match raw {
@@ -81,7 +84,7 @@ fn by_status(http: u16, texts: &Texts) -> Class {
             Class::Refused(Refusal::ArgumentNotFound)
         }
         "INVALID_ARGUMENT" => Class::Refused(Refusal::InvalidArgument),
-        "ABNORMAL_BEHAVIOURS_DETECTED" => Class::Refused(Refusal::Abnormal),
+        SENT_TOO_OFTEN => Class::Refused(Refusal::Abnormal),
         "QUERY_FAILED" => Class::Retry(Trouble::QueryFailed),
         "INTERNAL_ERROR" => Class::Retry(Trouble::Internal),
         "SOURCE_SERVICE_UNAVAILABLE" => Class::Retry(Trouble::SourceUnavailable),

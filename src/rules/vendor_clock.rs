@@ -24,6 +24,9 @@ const NEAR_MS: i64 = 2 * MINUTE_MS;
 /// Offsets of zones are multiples of this time.
 const STEP_MS: i64 = 15 * MINUTE_MS;
 const MINUTE_MS: i64 = 60_000;
+/// Largest distance of a vendor's time from the UTC time of its call: more than the offset of any
+/// zone, by half a day.
+const FURTHEST_MS: u64 = 26 * 3_600_000;
 
 /// An answer in which the vendor gave its own time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,9 +131,10 @@ pub struct BillingDay {
 
 impl BillingDays {
     /// Returns the billing day of a call: that of the vendor's own time, or else that of `at` by the
-    /// vendor's clock. Returns `None` for a time out of range.
+    /// vendor's clock. A vendor's time that cannot be that of the call counts as none. Returns `None`
+    /// for a time out of range.
     pub fn day_of(&self, handle_time: Option<&str>, at: WallMs) -> Option<BillingDay> {
-        let there = handle_time.and_then(vendor_time);
+        let there = handle_time.and_then(vendor_time).filter(|there| is_near(*there, at));
         let is_vendors = there.is_some();
         let there = there.or_else(|| self.local_time(at))?;
         let date = there.checked_sub(i64::from(self.starts_at).minutes()).ok()?.date();
@@ -142,6 +146,13 @@ impl BillingDays {
         let local = SignedDuration::from_millis(at.0.checked_add(offset)?);
         DateTime::constant(1970, 1, 1, 0, 0, 0, 0).checked_add(local).ok()
     }
+}
+
+/// Checks whether a time of the vendor can be that of a call, whatever its zone is.
+fn is_near(there: DateTime, at: WallMs) -> bool {
+    let local = there.to_zoned(jiff::tz::TimeZone::UTC);
+    let local = local.map(|local| local.timestamp().as_millisecond());
+    local.is_ok_and(|local| local.saturating_sub(at.0).unsigned_abs() <= FURTHEST_MS)
 }
 
 /// Reads the vendor's time, such as `2025-07-01 10:12:20`, or its begin up to the minute. Also reads
@@ -204,13 +215,15 @@ mod tests {
             (&midnight, Some("2025-07-01 23:59:59.9"), "2025-07-01"),
             (&midnight, None, "2025-07-02"),
             (&midnight, Some("?"), "2025-07-02"),
+            (&midnight, Some("0001-01-01 00:00"), "2025-07-02"),
+            (&midnight, Some("9999-12-31 00:00"), "2025-07-02"),
             (&afternoon, Some("2025-07-01 14:59"), "2025-06-30"),
             (&afternoon, Some("2025-07-01 15:00"), "2025-07-01"),
             (&afternoon, None, "2025-07-01"),
         ] {
             let found = days.day_of(handle_time, at).unwrap();
             assert_eq!(found.date.to_string(), day, "{handle_time:?}");
-            assert_eq!(found.is_vendors, handle_time.is_some_and(|time| time != "?"));
+            assert_eq!(found.is_vendors, handle_time.is_some_and(|time| time.starts_with("2025-")));
         }
         // The clocks of the zone changed on 2026-10-25: the offset is that of each call.
         for (at, day) in [(1_792_969_140_000, "2026-10-25"), (1_791_757_740_000, "2026-10-12")] {

@@ -9,21 +9,34 @@ use super::answer::Answer;
 /// Table of the endings and accounts for people. `ceknik sandbox --help` prints it.
 pub const ENDINGS_HELP: &str = "\
 Answers by the NIK's last four digits:
-  0001  match (01)                          0011  never answers; charged
-  0002  mismatch (02)                       0012  charged as a match, then the connection is cut
-  0003  not sure (03)                       0013  unknown code (77); charged
-  0004  failed (04)                         0014  502 with a proxy's HTML page
-  0005  INVALID_ARGUMENT                    0015  504 with a proxy's HTML page; charged
-  0006  QUERY_FAILED, always                0016  QUERY_FAILED once, then mismatch
-  0007  ABNORMAL_BEHAVIOURS_DETECTED        0017  200 with its body cut in the middle; charged
-  0008  500 once, then match                0018  match whose remark repeats the NIK and the name
-  0009  512, always                         0019  RATE_LIMIT_EXCEEDED once with Retry-After: 1,
-  0010  513, always                               then match
-Any other: 91 % match, 6 % mismatch, 2 % not sure, 1 % failed, by a hash of NIK and name.
-Charged: 01, 02, and where the table says so. 'Once' is counted for each NIK and name.
+  0001  match (01)
+  0002  mismatch (02)
+  0003  not sure (03)
+  0004  failed (04)
+  0005  INVALID_ARGUMENT
+  0006  QUERY_FAILED, always
+  0007  ABNORMAL_BEHAVIOURS_DETECTED
+  0008  500 once, then match
+  0009  512, always
+  0010  513, always
+  0011  never answers; charged
+  0012  charged as a match, then the connection is cut
+  0013  unknown code (77); charged
+  0014  502 with a proxy's HTML page
+  0015  504 with a proxy's HTML page; charged
+  0016  QUERY_FAILED once, then mismatch
+  0017  200 with its body cut in the middle; charged
+  0018  match whose remark repeats the NIK and the name
+  0019  RATE_LIMIT_EXCEEDED once with Retry-After: 1, then match
+Any other: 91 % match, 6 % mismatch, 2 % not sure, 1 % failed,
+by a hash of NIK and name.
+Charged: 01, 02, and where the table says so.
+'Once' is counted for each NIK and name.
 
 Any id and secret that are not empty are accepted, except these:
-  id refused and secret refused: UNAUTHORIZED   id expired: KEY_EXPIRED   id forbidden: NO_PERMISSION";
+  id refused and secret refused: UNAUTHORIZED
+  id expired: KEY_EXPIRED
+  id forbidden: NO_PERMISSION";
 
 /// Returns the answer for a pair. `draw` is the number of times that this pair has reached its
 /// ending, from 1.

@@ -287,3 +287,10 @@ pub fn mixed_rows(people: u32) -> String {
     }
     text
 }
+
+/// Returns the month of a time and the one after it.
+pub fn months_around(time: &str) -> [String; 2] {
+    let (year, month): (u32, u32) = (time[..4].parse().unwrap(), time[5..7].parse().unwrap());
+    let next = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+    [(year, month), next].map(|(year, month)| format!("{year}-{month:02}"))
+}

@@ -9,8 +9,8 @@ use jiff::ToSpan;
 use crate::commands::prices::prices_of;
 use crate::error::Error;
 use crate::ledger::{
-    DAY_MS, Facts, LedgerError, MinuteOfCalls, PossibleCharge, RunId, RunRecord, ShowLedger,
-    StartRecord, StartSums, VerdictsOf,
+    DayTotal, Facts, LedgerError, MinuteOfCalls, PossibleCharge, RunId, RunRecord, ShowLedger,
+    StartRecord, VerdictsOf,
 };
 use crate::model::attempt::{PairKey, StartId, WallMs};
 use crate::model::class::{Class, ResultCode};
@@ -30,6 +30,8 @@ use crate::rules::vendor_clock::BillingDays;
 /// Settings of a page, which the ledger does not know.
 pub(crate) struct PageOptions {
     pub(crate) zone: Zone,
+    /// Begin of the vendor's billing day, in minutes after midnight.
+    pub(crate) day_starts: u16,
     /// Price of runs that recorded none.
     pub(crate) price: Option<Price>,
     /// Findings of the survey with masked values, if the input is at hand.
@@ -70,23 +72,25 @@ pub(crate) fn gather(
 ) -> Result<RunFacts, LedgerError> {
     let run = record.id;
     let clock = ledger.vendor_clock()?;
-    let days = BillingDays { clock, zone: options.zone.clone(), starts_at: 0 };
+    let days = BillingDays { clock, zone: options.zone.clone(), starts_at: options.day_starts };
     let places: BTreeMap<StartId, usize> =
         record.starts.iter().enumerate().map(|(at, start)| (start.id, at)).collect();
     let calls = ledger.run_calls(run)?;
-    let unsettled = calls.unsettled;
-    let minutes = calls.minutes.into_iter();
-    let mut minutes: Vec<_> =
-        minutes.filter_map(|minute| minute_of(minute, &places, &days)).collect();
-    let settled = minutes.iter().map(|minute| minute.tally.calls).sum();
-    let open = open_calls(ledger, record, &places, &minutes)?;
-    minutes.extend(open);
+    let unsettled = calls.unsettled();
+    let settled = calls.minutes.iter().map(|minute| minute.tally.calls).sum();
+    let minutes = calls.all_minutes();
+    let minutes: Vec<_> = minutes.filter_map(|minute| minute_of(minute, &places, &days)).collect();
     let mut starts: Vec<_> = record.starts.iter().map(start_of).collect();
+    for (start, pair) in starts.iter_mut().zip(record.starts.windows(2)) {
+        // On a shared ledger several starts can be under way at the same time.
+        start.next_began_at = pair[0].host.is_none().then_some(pair[1].began_at);
+    }
     for Minute { start, at, tally, .. } in &minutes {
         let start = &mut starts[*start];
         start.tally = start.tally + *tally;
         start.latest_call = start.latest_call.max(Some(*at));
     }
+    let purged = record.purged(settled, &ledger.start_sums(run)?);
     let failures = ledger.run_failures(run)?.into_iter();
     let doubts = Doubts { unsettled, ..newest_doubts(ledger, |possible| possible.run == run)? };
     let output_start = record.output_start().and_then(|start| places.get(&start.id)).copied();
@@ -101,7 +105,7 @@ pub(crate) fn gather(
         starts,
         output_start,
         minutes,
-        purged: record.calls_told().saturating_sub(settled),
+        purged,
         failures: failures
             .map(|count| Failure {
                 class: count.class,
@@ -129,24 +133,29 @@ pub(super) fn gather_history(
     options: PageOptions,
 ) -> Result<HistoryFacts, LedgerError> {
     let clock = ledger.vendor_clock()?;
-    let days = BillingDays { clock, zone: options.zone.clone(), starts_at: 0 };
+    let days = BillingDays { clock, zone: options.zone.clone(), starts_at: options.day_starts };
     let calls = ledger.calls(since, WallMs(i64::MAX))?;
-    let purged = calls.purged.iter().filter(|total| total.day >= since.0.div_euclid(DAY_MS));
-    let day = |day: i64| jiff::civil::date(1970, 1, 1).checked_add(day.days()).ok();
+    let first = options.zone.day_of(since);
+    let day = |total: &DayTotal| {
+        let day = jiff::civil::date(1970, 1, 1).checked_add(total.day.days()).ok();
+        day.filter(|day| *day >= first)
+    };
     let doubts = newest_doubts(ledger, |possible| possible.sent_at >= since)?;
+    let minutes: Vec<_> = calls.all_minutes().collect();
     Ok(HistoryFacts {
         since,
         origin: ledger.origin()?,
-        runs: past_runs(ledger, since, &calls.minutes)?,
-        purged: purged.filter_map(|total| Some((day(total.day)?, total.tally))).collect(),
-        calls: priced_calls(ledger, &calls.minutes, &days, options.price)?,
-        doubts: Doubts { unsettled: calls.unsettled, ..doubts },
+        runs: past_runs(ledger, since, &minutes)?,
+        purged: calls.purged.iter().filter_map(|total| Some((day(total)?, total.tally))).collect(),
+        calls: priced_calls(ledger, &minutes, &days, options.price)?,
+        doubts: Doubts { unsettled: calls.unsettled(), ..doubts },
         trend: trend(ledger, |record| record.created_at >= since)?,
         zone: options.zone,
     })
 }
 
-/// Returns the runs that began since a time, oldest first. `minutes` are the calls since then.
+/// Returns the runs that began since a time, or made calls since then, oldest first. `minutes` are
+/// these calls.
 fn past_runs(
     ledger: &impl ShowLedger,
     since: WallMs,
@@ -159,8 +168,10 @@ fn past_runs(
     }
     let mut runs = Vec::new();
     for run in ledger.run_ids()? {
-        let record = ledger.run_record(run)?.filter(|record| record.created_at >= since);
-        runs.extend(record.map(|record| PastRun {
+        let record = ledger.run_record(run)?;
+        let is_of_time =
+            |record: &RunRecord| record.created_at >= since || tallies.contains_key(&run);
+        runs.extend(record.filter(is_of_time).map(|record| PastRun {
             run: run.0,
             input: mask_digits(&record.label).into_owned(),
             state: state_of(&record.state),
@@ -197,28 +208,6 @@ fn priced_calls(
     Ok(sums.into_values().collect())
 }
 
-/// Returns the calls that have no answer yet. They count as in doubt, in the latest minute of their
-/// start: a call without an answer is among the last ones.
-fn open_calls(
-    ledger: &impl ShowLedger,
-    record: &RunRecord,
-    places: &BTreeMap<StartId, usize>,
-    minutes: &[Minute],
-) -> Result<Vec<Minute>, LedgerError> {
-    let open = ledger.start_sums(record.id)?.into_iter().filter(|(_, sums)| sums.unsettled > 0);
-    let minute = |(start, sums): (StartId, StartSums)| {
-        let start = *places.get(&start)?;
-        let latest = minutes.iter().filter(|minute| minute.start == start).max_by_key(|m| m.at);
-        let began_at = record.starts.get(start)?.began_at;
-        let (at, day) = match latest {
-            Some(latest) => (latest.at, latest.day),
-            None => (WallMs(began_at.0 - began_at.0.rem_euclid(60_000)), None),
-        };
-        Some(Minute { start, at, day, tally: Tally::default().with_open(sums.unsettled) })
-    };
-    Ok(open.filter_map(minute).collect())
-}
-
 fn minute_of(
     minute: MinuteOfCalls,
     places: &BTreeMap<StartId, usize>,
@@ -245,6 +234,7 @@ fn start_of(start: &StartRecord) -> StartFacts {
         pauses: start.pauses.clone(),
         tally: Tally::default(),
         latest_call: None,
+        next_began_at: None,
     }
 }
 

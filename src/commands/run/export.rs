@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::finish::{EndedStart, Output};
-use super::output::Results;
+use super::output::{Results, Unplaced};
 use super::report::StartFacts;
 use super::{notes, stop_if_changed};
 use crate::cli::ExportArgs;
 use crate::clock;
+use crate::commands::command_line::is_output_typed;
 use crate::commands::last_words::say_last_words;
 use crate::commands::stages::{ReadAsNoted, ReuseRules, fold, opening, read_as_noted, source_of};
 use crate::commands::{internal, interrupted, preamble};
@@ -49,6 +50,11 @@ use crate::term::Screen;
 /// ledger has no run of it. Exit code 18: the ledger cannot be read, or the output cannot be written.
 pub fn export(args: &ExportArgs, origins: &Origins) -> Result<ExitCode, Error> {
     let config = RunConfig::new(&args.job, origins)?;
+    if !args.only.is_empty() && !is_output_typed() {
+        let what =
+            "--only needs -o FILE: it writes a part, which must not replace the whole output";
+        return Err(Error::plain(ExitCode::Usage, what));
+    }
     let screen = Screen::new(&config.screen);
     let wanted = Wanted { number: args.number.map(RunId), only: &args.only };
     let made = make_again(&config, wanted, &screen);
@@ -84,8 +90,7 @@ fn make_again(config: &RunConfig, wanted: Wanted<'_>, screen: &Screen) -> Result
     let (interrupts, _signals) =
         Interrupts::listen(move || asked.show_doing()).map_err(internal)?;
     let is_stopped = || interrupts.count() > 0;
-    let settings =
-        settings.unwrap_or_else(|| notes::settings(config, &source, &layout, clock::now()));
+    let from_flags = notes::settings(config, &source, &layout, clock::now());
     let mut input = Input::new(source, layout, reading, preview.hasher());
     input.labels = destination.labels(&input.source);
     let mut surveyed =
@@ -94,6 +99,9 @@ fn make_again(config: &RunConfig, wanted: Wanted<'_>, screen: &Screen) -> Result
     let once = job.once.as_deref();
     let identity = opening(&input, &surveyed, &job.reuse, once, "", clock::now()).identity;
     let record = same_run(&preview, noted, &identity, wanted.number)?;
+    // A file that was saved again has other bytes, and may still be the file of the run.
+    let settings = settings.or_else(|| Settings::from_json(&record.notes()?.settings));
+    let settings = settings.unwrap_or(from_flags);
     screen.set_run(record.id.0);
     screen.say(&describe(&record));
     let export = Export {
@@ -107,18 +115,19 @@ fn make_again(config: &RunConfig, wanted: Wanted<'_>, screen: &Screen) -> Result
     };
     let mut earlier: Option<RunState> = None;
     let made = preview.read(|facts| {
-        // The facts are read once more if a run has begun meanwhile.
+        // The facts are read once more if a run has begun meanwhile. What was written is dropped.
         if let Some(earlier) = earlier.take() {
             surveyed.table = earlier.table;
         }
-        let (state, rest) = export.make(&mut input, &mut surveyed, facts)?;
+        let (state, made) = export.make(&mut input, &mut surveyed, facts)?;
         earlier = Some(state);
-        Ok::<_, Error>(rest)
+        Ok::<_, Error>(made)
     })?;
-    let (Some((report, removed)), Some(state)) = (made, earlier) else {
+    let (Some(Made { report, output }), Some(state)) = (made, earlier) else {
         return Err(no_run(wanted.number));
     };
-    export.say_differences(removed, screen);
+    let report = export.put(output, report, &input, &surveyed)?;
+    export.say_differences(report.removed, screen);
     let result = Ok(report.exit);
     let ended = EndedStart { report, state, result, others: None, is_exported: true };
     say_last_words(&ended, job, screen);
@@ -192,15 +201,20 @@ struct Export<'a> {
     begun: Instant,
 }
 
+/// An output that is written, and not yet in its place.
+struct Made {
+    report: RunReport,
+    output: Unplaced,
+}
+
 impl Export<'_> {
-    /// Makes the output. Returns the state of the run, its report, and the number of pairs whose
-    /// answers were removed since.
+    /// Writes the output. Returns the state of the run too.
     fn make(
         &self,
         input: &mut Input,
         surveyed: &mut Survey,
         facts: &mut dyn Facts,
-    ) -> Result<(RunState, (RunReport, u64)), Error> {
+    ) -> Result<(RunState, Made), Error> {
         let Self { config, settings, record, interrupts, .. } = self;
         let job = &config.job;
         let found = record.as_left();
@@ -225,18 +239,40 @@ impl Export<'_> {
         let options = job.engine.options(BodyTrial::auto(None), None, None, Timestamp::now(), 0);
         let state = Dispatcher::new(&options, table, known.run, StartId(0)).into_state();
         let mut report = self.report(input, surveyed, funnel, found, &state);
-        let results = Results {
+        // An answer of an earlier run may be gone too, and costs nothing here: only the sums tell. A run
+        // without a summary has none.
+        let kept = known.run.tally.calls;
+        let told = record.calls_told().map(|told| told.saturating_sub(kept));
+        report.purged = told.unwrap_or(known.removed);
+        report.removed = known.removed.max(report.purged);
+        let output = self.results(input, surveyed).write(&report, &state, facts)?;
+        Ok((state, Made { report, output }))
+    }
+
+    fn results<'a>(&'a self, input: &'a Input, surveyed: &'a Survey) -> Results<'a> {
+        Results {
             destination: self.destination,
             input,
             fingerprint: surveyed.fingerprint,
             label_names: &surveyed.label_names,
             only: self.only,
-            is_partial: false,
+            // A finished output is not replaced by one that is not.
+            is_partial: self.record.state != "finished" && !is_output_typed(),
             // The partial output of an earlier start stays.
             had_starts: false,
-            interrupts,
-        };
-        let Output { written, placed } = results.make(&report, &state, facts)?;
+            interrupts: self.interrupts,
+        }
+    }
+
+    /// Puts the output in its place, and completes the report.
+    fn put(
+        &self,
+        output: Unplaced,
+        mut report: RunReport,
+        input: &Input,
+        surveyed: &Survey,
+    ) -> Result<RunReport, Error> {
+        let Output { written, placed } = self.results(input, surveyed).put(output);
         report.output = placed?;
         report.exit = match written.outcomes.all_have_verdicts() {
             true => ExitCode::Complete,
@@ -246,10 +282,7 @@ impl Export<'_> {
         report.seconds = self.begun.elapsed().as_secs_f64();
         // What stopped the run does not stop the export.
         report.stop = None;
-        // A run that was left open has pairs that were never sent, too: only the sums tell.
-        let removed = record.calls_told().saturating_sub(known.run.tally.calls);
-        let removed = known.removed.max(removed);
-        Ok((state, (report, removed)))
+        Ok(report)
     }
 
     /// Returns the report of the run as it was when its output was made last.

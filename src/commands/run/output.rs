@@ -1,7 +1,10 @@
 //! Makes the output of a run: writes it to a temporary file beside its place, then puts it in its
 //! place.
+//!
+//! Must hold: an older output is replaced by a whole one, or not at all.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Seek, Write};
 use std::path::Path;
 
 use super::finish::Output;
@@ -9,7 +12,7 @@ use crate::commands::interrupted;
 use crate::config::Destination;
 use crate::engine::RunState;
 use crate::error::Error;
-use crate::fs::{AtomicFile, Sha256Writer};
+use crate::fs::{AtomicFile, Sha256Writer, unnamed_file};
 use crate::ledger::Facts;
 use crate::model::mask::mask_path;
 use crate::model::outcome::Outcome;
@@ -33,35 +36,89 @@ pub(super) struct Results<'a> {
     pub(super) interrupts: &'a Interrupts,
 }
 
+/// File to which an output is written before it is in its place.
+enum Draft {
+    /// Standard output, which needs no place.
+    Printed(io::Stdout),
+    /// A file without a name, for standard output.
+    Spooled(File),
+    /// A file beside the place.
+    Beside(AtomicFile),
+}
+
+/// An output that is written, and not yet in its place.
+pub(super) struct Unplaced {
+    written: RowTotals,
+    draft: Draft,
+    sha256: String,
+}
+
+impl Write for Draft {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Printed(to) => to.write(bytes),
+            Self::Spooled(to) => to.write(bytes),
+            Self::Beside(to) => to.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Printed(to) => to.flush(),
+            Self::Spooled(to) => to.flush(),
+            Self::Beside(to) => to.flush(),
+        }
+    }
+}
+
 impl Results<'_> {
-    /// Writes the output to standard output, or to a temporary file, which is then put in its
-    /// place.
+    /// Writes the output, and puts it in its place. Standard output gets it as it is written.
     pub(super) fn make<F: Facts + ?Sized>(
         &self,
         report: &RunReport,
         state: &RunState,
         facts: &mut F,
     ) -> Result<Output, Error> {
-        let Some(path) = self.destination.finished(false) else {
-            let (written, _, sha256) = self.project_to(io::stdout(), report, state, facts)?;
-            return Ok(Output { written, placed: Ok(Some(OutputFile { path: None, sha256 })) });
+        let draft = match self.destination.finished(false) {
+            None => Draft::Printed(io::stdout()),
+            Some(path) => Draft::Beside(AtomicFile::beside(path).map_err(PassError::from)?),
         };
-        let file = AtomicFile::beside(path).map_err(PassError::from)?;
-        let (written, file, sha256) = self.project_to(file, report, state, facts)?;
-        let placed = self.place(file, &written);
-        let placed = placed.map(|path| path.map(|path| OutputFile { path: Some(path), sha256 }));
-        Ok(Output { written, placed })
+        Ok(self.put(self.write_to(draft, report, state, facts)?))
     }
 
-    /// Writes the output, and returns the sums over its rows, the destination and the SHA-256 of what was
-    /// written.
-    fn project_to<F: Facts + ?Sized, W: Write + Send>(
+    /// Writes the output to a temporary file, and puts it nowhere: it may have to be written again.
+    pub(super) fn write<F: Facts + ?Sized>(
         &self,
-        to: W,
         report: &RunReport,
         state: &RunState,
         facts: &mut F,
-    ) -> Result<(RowTotals, W, String), Error> {
+    ) -> Result<Unplaced, Error> {
+        let draft = match self.destination.finished(false) {
+            None => unnamed_file(&std::env::temp_dir()).map(Draft::Spooled),
+            Some(path) => AtomicFile::beside(path).map(Draft::Beside),
+        };
+        self.write_to(draft.map_err(PassError::from)?, report, state, facts)
+    }
+
+    /// Puts an output in its place.
+    pub(super) fn put(&self, output: Unplaced) -> Output {
+        let Unplaced { written, draft, sha256 } = output;
+        let placed = match draft {
+            Draft::Printed(_) => Ok(Some(None)),
+            Draft::Spooled(file) => print_all(file).map(|()| Some(None)),
+            Draft::Beside(file) => self.place(file, &written).map(|path| path.map(Some)),
+        };
+        let placed = placed.map(|path| path.map(|path| OutputFile { path, sha256 }));
+        Output { written, placed }
+    }
+
+    fn write_to<F: Facts + ?Sized>(
+        &self,
+        draft: Draft,
+        report: &RunReport,
+        state: &RunState,
+        facts: &mut F,
+    ) -> Result<Unplaced, Error> {
         let Self { destination, input, fingerprint, only, interrupts, .. } = self;
         let folder = destination.folder().unwrap_or_default();
         let options = BookOptions {
@@ -71,7 +128,7 @@ impl Results<'_> {
             run: report.run,
             price: report.spending.price.as_ref(),
         };
-        let to = Sha256Writer::new(to);
+        let to = Sha256Writer::new(draft);
         let mut writer =
             Writer::new(to, destination.format(), options, &folder).map_err(PassError::from)?;
         let (table, tally) = (&state.table, &state.tally);
@@ -83,8 +140,8 @@ impl Results<'_> {
         let what = Projection { input, fingerprint, table, tally, only };
         let written = project(&what, facts, &mut writer, &is_interrupted)
             .map_err(|error| interrupted(error, interrupts))?;
-        let (to, sha256) = writer.finish(report, &written).map_err(PassError::from)?.finish();
-        Ok((written, to, sha256))
+        let (draft, sha256) = writer.finish(report, &written).map_err(PassError::from)?.finish();
+        Ok(Unplaced { written, draft, sha256 })
     }
 
     /// Puts the output in its place, and returns its path, masked. A finished output replaces an
@@ -105,4 +162,13 @@ impl Results<'_> {
         // The output may be named after the input, whose name may contain a NIK or a name.
         Ok(Some(self.label_names.mask(&mask_path(&path)).into_owned()))
     }
+}
+
+fn print_all(mut file: File) -> Result<(), Error> {
+    let mut print = || {
+        file.rewind()?;
+        io::copy(&mut file, &mut io::stdout())?;
+        io::stdout().flush()
+    };
+    Ok(print().map_err(PassError::from)?)
 }

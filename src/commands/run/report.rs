@@ -63,6 +63,8 @@ impl StartFacts<'_> {
             mostly_failed: state.verdicts.mostly_failed(),
             funnel: *funnel,
             spending: Spending { tally: state.tally, price: job.price.clone() },
+            purged: 0,
+            removed: 0,
             calls,
             retries: state.stats.retries,
             rate_limit_waits: state.stats.throttles,

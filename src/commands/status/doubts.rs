@@ -142,10 +142,7 @@ fn find_subjects(
     wanted: &HashSet<PairKey>,
     folder: &Path,
 ) -> Result<HashMap<PairKey, FoundSubject>, Error> {
-    let from = match path.to_str() {
-        Some("-") => InputFrom::Stdin,
-        _ => InputFrom::File(path.to_owned()),
-    };
+    let from = InputFrom::named(path);
     let source = source_of(&from, folder)?.with_sha256()?;
     let query = RunQuery::Input(source.sha256());
     let record = preview.read(|facts| facts.find_record(&query))?.flatten();

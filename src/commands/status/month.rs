@@ -10,7 +10,7 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
-use super::show::{date, sums, to_json};
+use super::show::{date, in_json, sums, to_json};
 use crate::cli::StatusArgs;
 use crate::commands::prices::prices_of;
 use crate::config::price_of_flags;
@@ -71,10 +71,11 @@ pub(super) fn show(
     let given = price_of_flags(flags.price.as_deref(), &flags.currency)?;
     let (from, to) = times_around(first);
     let vendor_clock = ledger.vendor_clock()?;
-    let starts_at = flags.day_starts.hour() as u16 * 60 + flags.day_starts.minute() as u16;
+    let starts_at = flags.day_starts.minutes();
     let days = BillingDays { clock: vendor_clock, zone: zone.clone(), starts_at };
     let calls = ledger.calls(from, to)?;
-    let prices = prices_of(ledger, &calls.minutes)?;
+    let minutes: Vec<_> = calls.all_minutes().collect();
+    let prices = prices_of(ledger, &minutes)?;
     let price = |start| prices.get(&start).cloned().or_else(|| given.clone());
     let month = Month::of(first, days, &calls, price, given.as_ref());
     match (args.json, flags.csv) {
@@ -103,9 +104,14 @@ impl Month {
         price: impl Fn(StartId) -> Option<Price>,
         given: Option<&Price>,
     ) -> Self {
-        let (lines, unsettled) = (BTreeMap::new(), calls.unsettled);
-        let mut month = Self { first, days, lines, without_time: 0, unsettled };
-        for minute in &calls.minutes {
+        let lines = BTreeMap::new();
+        let mut month = Self { first, days, lines, without_time: 0, unsettled: 0 };
+        let open = calls
+            .open
+            .iter()
+            .filter(|open| month.days.day_of(None, open.at).is_some_and(|day| month.has(day.date)));
+        month.unsettled = open.map(|open| open.calls).sum();
+        for minute in calls.all_minutes() {
             let day = month.days.day_of(minute.vendor_minute.as_deref(), minute.at);
             let Some(day) = day.filter(|day| month.has(day.date)) else { continue };
             if !day.is_vendors {
@@ -128,7 +134,9 @@ impl Month {
             Some(offset) => format!("UTC{offset}, the vendor's clock"),
             None => {
                 let zone = self.days.zone.name(times_around(self.first).0);
-                format!("{zone}, because the vendor's clock is not known (--time-zone)")
+                format!(
+                    "the day in the vendor's answer; without one that of {zone}, see --time-zone"
+                )
             }
         }
     }
@@ -166,7 +174,7 @@ impl Month {
 
     fn as_json(&self) -> Value {
         let figures = |key: &LineKey, line: &Line| {
-            let amount = |calls| line.price.as_ref().map(|price| price.of(calls));
+            let amount = |calls| line.price.as_ref().map(|price| in_json(price.of(calls)));
             json!({
                 "calls": line.tally.calls, "charged": line.tally.confirmed,
                 "possible": line.tally.possible.total(),
@@ -272,8 +280,7 @@ impl Month {
         if self.unsettled > 0 {
             let calls = count(self.unsettled, "call");
             text += &format!(
-                "\n{calls} without an answer, in no figure above, may be charged too: under way, or in doubt when the file is \
-                 run again\n"
+                "\n{calls} without an answer count as possible: under way, or in doubt when the file is run again\n"
             );
         }
         if self.without_time > 0 {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::show::{stamp, to_json};
+use super::show::{in_json, stamp, to_json};
 use crate::error::Error;
 use crate::ledger::{RunId, RunRecord, ShowLedger, StartRecord, StartSums};
 use crate::model::attempt::{StartId, WallMs};
@@ -157,9 +157,9 @@ impl Shown {
     }
 
     /// Returns the number of calls whose answers were removed since (`ceknik purge`), as far as the
-    /// summaries tell.
+    /// ledger and the summaries tell.
     fn purged(&self) -> u64 {
-        self.record.calls_told().saturating_sub(self.tally().calls)
+        self.record.purged(self.tally().calls, &self.sums)
     }
 }
 
@@ -193,8 +193,8 @@ fn as_json(shown: &Shown, zone: &Zone) -> Value {
         .amounts()
         .map(|amount| {
             json!({
-                "currency": amount.currency.code(), "owed_at_least": amount.at_least,
-                "owed_at_most": amount.at_most,
+                "currency": amount.currency.code(), "owed_at_least": in_json(amount.at_least),
+                "owed_at_most": in_json(amount.at_most),
             })
         })
         .collect();

@@ -9,6 +9,11 @@ use crate::model::exit_code::ExitCode;
 use crate::model::money::{Tally, number};
 use crate::model::zone::Zone;
 
+/// Returns an amount for JSON. One above `u64::MAX` becomes `u64::MAX`.
+pub(super) fn in_json(amount: u128) -> u64 {
+    amount.try_into().unwrap_or(u64::MAX)
+}
+
 /// Formats a value as JSON, one field a line.
 pub(super) fn to_json(value: &Value) -> Result<String, Error> {
     let text = serde_json::to_string_pretty(value).map_err(|error| {

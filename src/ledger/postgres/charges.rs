@@ -9,7 +9,9 @@ use super::facts::{UNSETTLED, pair_of};
 use super::session::Session;
 use super::status::settled_and_lost;
 use crate::ledger::codes::{codes_of, doubt_codes, text_columns};
-use crate::ledger::{CallsInTime, DayTotal, LedgerError, MinuteOfCalls, PossibleCharge, RunId};
+use crate::ledger::{
+    CallsInTime, DayTotal, LedgerError, MinuteOfCalls, OpenCalls, PossibleCharge, RunId,
+};
 use crate::model::attempt::{StartId, WallMs};
 use crate::model::money::{Charge, Tally};
 use crate::model::texts::Texts;
@@ -24,6 +26,9 @@ impl Session {
         from: WallMs,
         to: WallMs,
     ) -> Result<CallsInTime, LedgerError> {
+        if self.reads_one_moment {
+            return self.read_calls_of_a_moment(from, to).await;
+        }
         self.begin_reading().await?;
         let calls = self.read_calls_of_a_moment(from, to).await;
         self.end_reading().await?;
@@ -38,14 +43,33 @@ impl Session {
         let minutes = self.read_minutes(from, to, None).await?;
         let purged = "SELECT day::int8, class, attempts FROM purged_days";
         let purged = self.tallies(purged).await?;
-        let open = format!("SELECT count(*) FROM ({UNSETTLED}) o WHERE at >= $1 AND at < $2");
-        let open = self.client.query_one(&open, &[&from.0, &to.0]).await;
-        let open = open.map_err(self.read_failed())?;
         Ok(CallsInTime {
             minutes,
             purged: purged.into_iter().map(|(day, tally)| DayTotal { day, tally }).collect(),
-            unsettled: open.get::<_, i64>(0).cast_unsigned(),
+            open: self.read_open(from, to, None).await?,
         })
+    }
+
+    /// Reads the calls that were sent in this time and are not settled: of one run, or of all.
+    pub(super) async fn read_open(
+        &self,
+        from: WallMs,
+        to: WallMs,
+        run: Option<RunId>,
+    ) -> Result<Vec<OpenCalls>, LedgerError> {
+        let query = format!(
+            "SELECT start, run, at / 60000, count(*) FROM ({UNSETTLED}) o
+             WHERE at >= $1 AND at < $2 AND ($3::int8 IS NULL OR run = $3) GROUP BY 1, 2, 3"
+        );
+        let run = run.map(|run| run.0.cast_signed());
+        let rows = self.client.query(&query, &[&from.0, &to.0, &run]).await;
+        let open = |row: &Row| OpenCalls {
+            start: StartId(row.get::<_, i32>(0).cast_unsigned()),
+            run: RunId(row.get::<_, i64>(1).cast_unsigned()),
+            at: WallMs(row.get::<_, i64>(2) * 60_000),
+            calls: row.get::<_, i64>(3).cast_unsigned(),
+        };
+        Ok(rows.map_err(self.read_failed())?.iter().map(open).collect())
     }
 
     /// Reads the calls of a time by minute: of one run, or of all.

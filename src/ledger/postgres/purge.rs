@@ -61,13 +61,14 @@ impl Session {
 fn script(before: WallMs, utc_offset_ms: i64, kept_runs: &str) -> String {
     let (removable, old) = (removable(before, kept_runs), old(before));
     let ends = compute_ends("SELECT pair FROM bereft");
+    let billing_day = billing_day(utc_offset_ms);
     format!(
         "CREATE TEMP TABLE to_remove (attempt bigint PRIMARY KEY) ON COMMIT DROP;
          INSERT INTO to_remove SELECT s.attempt {removable};
          SELECT count(*) FROM to_remove;
          SELECT {old};
          INSERT INTO purged_days
-            SELECT (s.at + {utc_offset_ms}) / {DAY_MS}, s.class, count(*)
+            SELECT {billing_day}, s.class, count(*)
             FROM settlements s JOIN to_remove USING (attempt) GROUP BY 1, 2
             ON CONFLICT (day, class) DO UPDATE SET attempts = purged_days.attempts + excluded.attempts;
          CREATE TEMP TABLE bereft (pair bytea PRIMARY KEY) ON COMMIT DROP;
@@ -79,6 +80,23 @@ fn script(before: WallMs, utc_offset_ms: i64, kept_runs: &str) -> String {
          DELETE FROM pairs p USING bereft b WHERE p.pair = b.pair AND NOT p.open
             AND NOT EXISTS (SELECT 1 FROM intents i WHERE i.pair = b.pair);
          {ends}"
+    )
+}
+
+/// Returns the expression for the number of the day on which the vendor bills a call of the settlement
+/// `s`: the day of the vendor's own time if it is that of the call in some zone, or else the day at
+/// the offset.
+fn billing_day(utc_offset_ms: i64) -> String {
+    let name = |days: i64| {
+        format!("to_char(date '1970-01-01' + (s.at / {DAY_MS} + {days})::int, 'YYYY-MM-DD')")
+    };
+    let [before, same, after] = [-1, 0, 1].map(name);
+    format!(
+        "CASE replace(left(s.handle_time, 10), '/', '-')
+            WHEN {before} THEN s.at / {DAY_MS} - 1
+            WHEN {same} THEN s.at / {DAY_MS}
+            WHEN {after} THEN s.at / {DAY_MS} + 1
+            ELSE (s.at + {utc_offset_ms}) / {DAY_MS} END"
     )
 }
 

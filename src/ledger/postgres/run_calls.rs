@@ -3,7 +3,7 @@
 use tokio::sync::mpsc::Sender;
 
 use super::codes::class_of;
-use super::facts::{UNSETTLED, pair_of};
+use super::facts::pair_of;
 use super::meta;
 use super::session::Session;
 use super::status::settled_and_lost;
@@ -18,12 +18,12 @@ const OF_START: &str = "c.attempt >= t.id::int8 << 32 AND c.attempt < (t.id::int
 impl Session {
     /// Reads the calls of a run by minute. See [`crate::ledger::ShowLedger::run_calls`].
     pub(super) async fn read_run_calls(&self, run: RunId) -> Result<CallsInTime, LedgerError> {
-        let minutes = self.read_minutes(WallMs(i64::MIN), WallMs(i64::MAX), Some(run)).await?;
-        let open = format!("SELECT count(*) FROM ({UNSETTLED}) o WHERE run = $1");
-        let open = self.client.query_one(&open, &[&run.0.cast_signed()]).await;
-        let open = open.map_err(self.read_failed())?;
-        let unsettled = open.get::<_, i64>(0).cast_unsigned();
-        Ok(CallsInTime { minutes, purged: Vec::new(), unsettled })
+        let (always, run) = ((WallMs(i64::MIN), WallMs(i64::MAX)), Some(run));
+        Ok(CallsInTime {
+            minutes: self.read_minutes(always.0, always.1, run).await?,
+            purged: Vec::new(),
+            open: self.read_open(always.0, always.1, run).await?,
+        })
     }
 
     /// Reads the origin of the answers. See [`crate::ledger::ShowLedger::origin`].

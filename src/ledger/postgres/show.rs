@@ -20,6 +20,10 @@ impl ShowLedger for PgLedger {
         &self.name
     }
 
+    fn read_one_moment(&mut self) -> Result<(), LedgerError> {
+        self.worker.ask_patiently(async |session: &mut Session| session.begin_reading().await)
+    }
+
     fn status(&self, utc_offset_ms: i64, most_doubts: u64) -> Result<Status, LedgerError> {
         self.worker.ask_patiently(async move |session: &mut Session| {
             session.read_status(utc_offset_ms, most_doubts).await

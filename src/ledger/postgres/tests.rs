@@ -8,7 +8,7 @@ use backend::{PgBackend, declare_all_dead, execute, rows};
 use super::*;
 use crate::ledger::testing::Backend;
 use crate::ledger::testing::facts::{NOW, ending, facts, known, opening, record};
-use crate::ledger::{Facts, Ledger, OpenRun, Recorded, RunRef};
+use crate::ledger::{Facts, Ledger, OpenRun, Recorded, RunRef, ShowLedger};
 use crate::model::attempt::{AttemptId, Batch, PairVersion, WallMs};
 use crate::model::class::{Class, Refusal, ResultCode};
 use crate::model::exit_code::ExitCode;
@@ -113,6 +113,21 @@ fn batches_that_the_server_has_lost_are_noticed() {
         "{said}"
     );
     assert_eq!((told.error.exit_code(), told.batch.intents.len()), (ExitCode::Storage, 1));
+}
+
+/// A reader of one moment knows nothing of the batches that a worker confirms meanwhile.
+#[test]
+fn a_moment_that_is_over_has_lost_nothing() {
+    let Some((place, mut ledger, run)) = open_run() else { return };
+    refused(&mut ledger, &run, claim(&run, 1, 7, 0));
+    let mut shown = PgLedger::open_to_show(&place.location()).unwrap();
+    shown.read_one_moment().unwrap();
+    let unsettled = |shown: &PgLedger| shown.run_calls(run.id).unwrap().unsettled();
+    assert_eq!(unsettled(&shown), 1);
+    refused(&mut ledger, &run, claim(&run, 2, 8, 0));
+    assert_eq!(unsettled(&shown), 1, "it is of one moment");
+    shown.check_nothing_lost().unwrap();
+    assert_eq!(unsettled(&shown), 2, "the moment is over");
 }
 
 /// A lost answer: the batch is durable, and it is offered again.

@@ -20,7 +20,11 @@ impl Session {
     ///
     /// # Errors
     /// [`LedgerError::Lost`].
-    pub(super) async fn check_witnesses_as_reader(&self) -> Result<(), LedgerError> {
+    pub(super) async fn check_witnesses_as_reader(&mut self) -> Result<(), LedgerError> {
+        if self.reads_one_moment {
+            // The witnesses are of now, and a worker may have confirmed a batch meanwhile.
+            self.end_reading().await?;
+        }
         let row = self.client.query_one("SELECT pg_is_in_recovery()", &[]).await;
         let is_standby: bool = row.map_err(self.read_failed())?.get(0);
         let has_late = self.files.as_ref().is_some_and(|files| !files.all_late().is_empty());

@@ -5,10 +5,12 @@ use std::ops::Range;
 use rusqlite::{Row, params};
 
 use super::ledger::SqliteLedger;
-use super::starts::Start;
+use super::start::Start;
 use super::sums::{INTENT, SETTLEMENT, damaged};
 use crate::ledger::codes::{codes_of, doubt_codes, text_columns};
-use crate::ledger::{CallsInTime, DayTotal, LedgerError, MinuteOfCalls, PossibleCharge, RunId};
+use crate::ledger::{
+    CallsInTime, DayTotal, LedgerError, MinuteOfCalls, OpenCalls, PossibleCharge, RunId,
+};
 use crate::model::attempt::{AttemptId, PairKey, StartId, WallMs};
 use crate::model::class::Class;
 use crate::model::money::{Charge, Tally};
@@ -55,29 +57,23 @@ impl SqliteLedger {
         };
         let mut calls = CallsInTime::default();
         for (id, start) in (1..).map(StartId).zip(self.starts()?) {
-            self.add_minutes(id, &start, from..to, &mut calls.minutes)?;
+            self.add_calls(id, &start, from..to, &mut calls)?;
         }
         calls.purged = self
             .tallies("SELECT day, class, attempts FROM purged_days")?
             .into_iter()
             .map(|(day, tally)| DayTotal { day, tally })
             .collect();
-        calls.unsettled = self.connection.query_row(
-            "SELECT count(*) FROM intents WHERE id >= ?1 AND at >= ?2 AND at < ?3
-             AND NOT EXISTS (SELECT 1 FROM settlements s WHERE s.id = intents.id)",
-            params![self.first_unsettled()?, from.0, to.0],
-            |row| row.get(0),
-        )?;
         Ok(calls)
     }
 
     /// Adds the calls of one start in this time.
-    pub(super) fn add_minutes(
+    pub(super) fn add_calls(
         &self,
         id: StartId,
         start: &Start,
         time: Range<WallMs>,
-        minutes: &mut Vec<MinuteOfCalls>,
+        calls: &mut CallsInTime,
     ) -> Result<(), LedgerError> {
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT substr(handle_time, 1, {MINUTE_CHARS}), at / 60000, class, count(*)
@@ -94,13 +90,40 @@ impl SqliteLedger {
             let Some(class) = Class::from_code(row.get(2)?) else { continue };
             let mut tally = Tally::default();
             count(&mut tally, class, row.get(3)?);
-            minutes.push(MinuteOfCalls {
+            calls.minutes.push(MinuteOfCalls {
                 start: id,
                 run: start.run,
                 vendor_minute: row.get(0)?,
                 at: WallMs(row.get::<_, i64>(1)? * 60_000),
                 tally,
             });
+        }
+        // Each attempt of a start that was sealed is settled.
+        match start.intents {
+            Some(_) => Ok(()),
+            None => self.add_open(id, start, time, &mut calls.open),
+        }
+    }
+
+    /// Adds the calls of one start that were sent in this time and are not settled.
+    fn add_open(
+        &self,
+        id: StartId,
+        start: &Start,
+        time: Range<WallMs>,
+        open: &mut Vec<OpenCalls>,
+    ) -> Result<(), LedgerError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT at / 60000, count(*) FROM intents
+             WHERE id >= ?1 AND id < ?2 AND at >= ?3 AND at < ?4
+                AND NOT EXISTS (SELECT 1 FROM settlements s WHERE s.id = intents.id) GROUP BY 1",
+        )?;
+        let numbers = start.attempts();
+        let values = params![numbers.start, numbers.end, time.start.0, time.end.0];
+        let mut rows = statement.query(values)?;
+        while let Some(row) = rows.next()? {
+            let at = WallMs(row.get::<_, i64>(0)? * 60_000);
+            open.push(OpenCalls { start: id, run: start.run, at, calls: row.get(1)? });
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 //! opened that was created for another origin, under another key, or by a version that this program
 //! does not know.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use super::error::{is_to_be_rolled_back, not_a_ledger};
 use super::files::{is_empty, plain};
 use super::location::FileLocation;
 use super::lock::Lock;
+use super::start::Start;
 use super::witness::{Witness, WitnessRecord};
 use super::{connect, schema, sums};
 use crate::fs::paths::beside;
@@ -42,6 +44,8 @@ pub(crate) struct SqliteLedger {
     pub(super) trees_checked: bool,
     /// The right to write; `None` if the ledger is only read.
     pub(super) lock: Option<Lock>,
+    /// The starts, once they have been read, while everything belongs to one moment.
+    pub(super) moment: Option<OnceCell<Vec<Start>>>,
 }
 
 impl SqliteLedger {
@@ -80,6 +84,7 @@ impl SqliteLedger {
             file: FileId::of(&location.ledger).ok(),
             trees_checked: false,
             lock: Some(lock),
+            moment: None,
         };
         // If the ledger is refused below, its files must stay as they are. Closing the connection
         // must not checkpoint the WAL.
@@ -119,6 +124,7 @@ impl SqliteLedger {
             file: None,
             trees_checked,
             lock: None,
+            moment: None,
         })
     }
 

@@ -19,6 +19,15 @@ use crate::rules::classify::charge;
 /// The file is made smaller if this part of it, or more, is free: a quarter. It is copied for that.
 const SHARE_TO_FREE: i64 = 4;
 
+/// Expression for the number of the day on which the vendor bills a call: the day of the vendor's own
+/// time if it is that of the call in some zone, or else the day at the offset `?1`. `?2` is the
+/// length of a day.
+const BILLING_DAY: &str = "CASE replace(substr(handle_time, 1, 10), '/', '-')
+    WHEN date(at / 1000 - 86400, 'unixepoch') THEN at / ?2 - 1
+    WHEN date(at / 1000, 'unixepoch') THEN at / ?2
+    WHEN date(at / 1000 + 86400, 'unixepoch') THEN at / ?2 + 1
+    ELSE (at + ?1) / ?2 END";
+
 impl SqliteLedger {
     /// Removes attempts by age. See [`crate::ledger::Ledger::purge`].
     pub(super) fn remove_before(
@@ -38,10 +47,12 @@ impl SqliteLedger {
             |row| row.get(0),
         )?;
         transaction.execute(
-            "INSERT INTO purged_days (day, class, attempts)
-                 SELECT (at + ?1) / ?2, class, count(*) FROM settlements
+            &format!(
+                "INSERT INTO purged_days (day, class, attempts)
+                 SELECT {BILLING_DAY}, class, count(*) FROM settlements
                  WHERE id IN (SELECT id FROM to_remove) GROUP BY 1, 2
-                 ON CONFLICT (day, class) DO UPDATE SET attempts = attempts + excluded.attempts",
+                 ON CONFLICT (day, class) DO UPDATE SET attempts = attempts + excluded.attempts"
+            ),
             params![utc_offset_ms, DAY_MS],
         )?;
         transaction.execute_batch(&format!(

@@ -13,11 +13,7 @@ impl SqliteLedger {
         let mut calls = CallsInTime::default();
         let always = WallMs(i64::MIN)..WallMs(i64::MAX);
         for (id, start) in self.numbered_starts(run)? {
-            self.add_minutes(id, &start, always.clone(), &mut calls.minutes)?;
-            // Each attempt of a start that was sealed is settled.
-            if start.intents.is_none() {
-                calls.unsettled += self.unsettled_within(start.attempts())?;
-            }
+            self.add_calls(id, &start, always.clone(), &mut calls)?;
         }
         Ok(calls)
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::ledger::SqliteLedger;
-use super::starts::Start;
+use super::start::Start;
 use super::sums::{RUN, SETTLEMENT};
 use crate::ledger::codes::end_codes;
 use crate::ledger::{
@@ -128,9 +128,12 @@ impl SqliteLedger {
                 sums.ended_pairs += row.get::<_, u64>(2)?;
             }
         }
-        // Each attempt of a start that was sealed is settled.
-        if start.intents.is_none() {
-            sums.unsettled = self.unsettled_within(numbers)?;
+        match start.intents {
+            // Each attempt of a start that was sealed is settled.
+            Some(intents) => {
+                sums.purged = intents.saturating_sub(self.intents_within(numbers)?);
+            }
+            None => sums.unsettled = self.unsettled_within(numbers)?,
         }
         Ok(sums)
     }

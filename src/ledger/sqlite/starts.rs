@@ -5,42 +5,36 @@
 //! missing attempt is noticed, and its call is not made again. Until a start is sealed, the witness
 //! protects its latest attempts. Starts are never removed, so no number is used twice.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use rusqlite::{OptionalExtension, params};
 
 use super::ledger::SqliteLedger;
+use super::start::Start;
 use super::sums::{INTENT, START, START_OF_VERSION_2, damaged};
 use crate::ledger::codes::KILLED;
 use crate::ledger::{LedgerError, OpenRun, RunId, StartEnd, StartNotes, StartRequest};
 use crate::model::attempt::{AttemptId, StartId, WallMs};
 use crate::model::money::Charge;
 
-/// One start, read from a row with a correct checksum.
-pub(super) struct Start {
-    pub(super) run: RunId,
-    first_attempt: u64,
-    /// Number of intents that the start made; `None` while the start is not over.
-    pub(super) intents: Option<u64>,
-}
-
-impl Start {
-    /// Returns the numbers of the start's attempts. While the start is not over, these are all
-    /// numbers that its attempts can have.
-    pub(super) const fn attempts(&self) -> Range<u64> {
-        let end = match self.intents {
-            Some(intents) => self.first_attempt + intents,
-            None => AttemptId::of(AttemptId(self.first_attempt).start().next(), 0).0,
-        };
-        self.first_attempt..end
-    }
-}
-
 impl SqliteLedger {
     /// Returns all starts, in ascending order. The query has no condition on the run, and the
     /// caller compares the runs: with a condition before the checksum, SQLite would skip a damaged
     /// row without checking it.
     pub(super) fn starts(&self) -> Result<Vec<Start>, LedgerError> {
+        if let Some(known) = self.moment.as_ref().and_then(OnceCell::get) {
+            return Ok(known.clone());
+        }
+        let starts = self.read_starts()?;
+        if let Some(moment) = &self.moment {
+            // They are not known yet.
+            let _ = moment.set(starts.clone());
+        }
+        Ok(starts)
+    }
+
+    fn read_starts(&self) -> Result<Vec<Start>, LedgerError> {
         let is_old = self.version()? < 3;
         let (intents, sum) =
             if is_old { ("NULL", START_OF_VERSION_2) } else { ("s.intents", START) };

@@ -2,6 +2,7 @@
 //!
 //! Never: writes, or takes the lock.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -22,6 +23,14 @@ use crate::rules::vendor_clock::VendorClock;
 impl ShowLedger for SqliteLedger {
     fn name(&self) -> &LedgerName {
         &self.name
+    }
+
+    fn read_one_moment(&mut self) -> Result<(), LedgerError> {
+        if self.connection.is_autocommit() {
+            self.connection.execute_batch("BEGIN")?;
+        }
+        self.moment = Some(OnceCell::new());
+        Ok(())
     }
 
     fn status(&self, utc_offset_ms: i64, most_doubts: u64) -> Result<Status, LedgerError> {
@@ -97,6 +106,12 @@ impl SqliteLedger {
     /// Counts the attempts without a settlement, from this number on.
     pub(super) fn unsettled_from(&self, attempt: u64) -> Result<u64, LedgerError> {
         self.unsettled_within(attempt..u64::MAX >> 1)
+    }
+
+    /// Counts the attempts with these numbers.
+    pub(super) fn intents_within(&self, attempts: Range<u64>) -> Result<u64, LedgerError> {
+        let Range { start, end } = attempts;
+        self.number(&format!("SELECT count(*) FROM intents WHERE id >= {start} AND id < {end}"))
     }
 
     /// Counts the attempts with these numbers without a settlement.

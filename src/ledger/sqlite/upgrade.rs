@@ -15,7 +15,7 @@ use super::copy::{Small, copy_to, read_small, small_files, unfinished};
 use super::ledger::SqliteLedger;
 use super::location::FileLocation;
 use super::schema;
-use super::starts::Start;
+use super::start::Start;
 use crate::fs::paths::{beside, same_file};
 use crate::ledger::LedgerError;
 use crate::ledger::private_files::sync_parent;

@@ -18,7 +18,7 @@ use crate::model::attempt::{AttemptId, Batch, Intent, Settlement, StartId, WallM
 use crate::model::class::{Class, End, Lost};
 use crate::model::money::{Charge, Tally};
 use crate::model::pause::Pause;
-use crate::model::texts::Texts;
+use crate::model::texts::{Text, Texts};
 use crate::rules::body::BodyKind;
 use crate::rules::classify::charge;
 use crate::rules::estimate::History;
@@ -190,10 +190,20 @@ impl Store {
         self.starts.iter_mut().for_each(|start| start.is_over = true);
     }
 
+    fn billing_day(&self, attempt: u64, utc_offset_ms: i64) -> i64 {
+        let at = self.at(attempt).0;
+        let there = self.settlements[&attempt].texts.get(Text::HandleTime);
+        let there = there.and_then(|time| time.get(..10)?.parse::<jiff::civil::Date>().ok());
+        let epoch = jiff::civil::date(1970, 1, 1);
+        let there = there.map(|there| i64::from((there - epoch).get_days()));
+        let is_near = |there: &i64| (there - at / DAY_MS).abs() <= 1;
+        there.filter(is_near).unwrap_or((at + utc_offset_ms) / DAY_MS)
+    }
+
     fn purge(&mut self, before: WallMs, utc_offset_ms: i64, kept_runs: &BTreeSet<u64>) -> Purged {
         let (to_remove, old) = self.removable(before, kept_runs);
         for attempt in &to_remove {
-            let day = (self.at(*attempt).0 + utc_offset_ms) / DAY_MS;
+            let day = self.billing_day(*attempt, utc_offset_ms);
             self.purged.push((day, self.class(*attempt)));
             self.intents.remove(attempt);
             self.settlements.remove(attempt);

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::facts::RunFacts;
 use crate::model::money::{Currency, Price, Tally};
+use crate::model::tax::Tax;
 
 /// Text for an amount whose price is not known.
 const NO_PRICE: &str = "no price";
@@ -30,22 +31,38 @@ impl Amounts {
         }
     }
 
-    /// Formats the sums: `Rp1.500`, `Rp1.500 + USD 2.00`, `no price`.
+    /// Formats the sums: `Rp1.500`, `Rp1.500 + USD 2.00`, `Rp1.500 and calls without a price`,
+    /// `no price`.
     pub(super) fn show(&self) -> String {
-        let mut shown: Vec<String> =
-            self.sums.values().map(|(currency, sum)| currency.show(*sum)).collect();
-        if self.has_unpriced || shown.is_empty() {
-            shown.push(NO_PRICE.to_owned());
+        self.show_each(|sum| sum)
+    }
+
+    /// Formats the sums with the tax on them.
+    pub(super) fn show_with(&self, tax: Tax) -> String {
+        self.show_each(|sum| sum + tax.on(sum))
+    }
+
+    fn show_each(&self, of: impl Fn(u128) -> u128) -> String {
+        let shown: Vec<String> =
+            self.sums.values().map(|(currency, sum)| currency.show(of(*sum))).collect();
+        match (shown.is_empty(), self.has_unpriced) {
+            (true, _) => NO_PRICE.to_owned(),
+            (false, true) => format!("{} and calls without a price", shown.join(" + ")),
+            (false, false) => shown.join(" + "),
         }
-        shown.join(" + ")
     }
 }
 
 /// Formats the price of some calls of each start: `of` returns their number.
 pub(super) fn amount(facts: &RunFacts, of: impl Fn(&Tally) -> u64) -> String {
+    amounts(facts, of).show()
+}
+
+/// Sums up the price of some calls of each start: `of` returns their number.
+pub(super) fn amounts(facts: &RunFacts, of: impl Fn(&Tally) -> u64) -> Amounts {
     let mut amounts = Amounts::default();
     for (n, start) in facts.starts.iter().enumerate() {
         amounts.add(of(&start.tally), facts.price_of(n).as_ref());
     }
-    amounts.show()
+    amounts
 }

@@ -192,7 +192,7 @@ pub(super) fn histogram(
     Chart::of(svg, title, description)
 }
 
-/// Draws small columns, one for each label.
+/// Draws small columns, one for each label. A column without values is a dash.
 pub(super) fn small_columns(
     title: &str,
     description: String,
@@ -208,8 +208,12 @@ pub(super) fn small_columns(
     axis.draw(&mut svg, unit);
     let step = ((WIDTH - LEFT - RIGHT) / columns.len().max(1) as f64).min(60.0);
     for (n, column) in columns.iter().enumerate() {
-        let height = axis.length(value(column));
-        svg.rect(LEFT + n as f64 * step, axis.bottom - height, step * 0.8, height, ink);
+        let (left, width, height) =
+            (LEFT + n as f64 * step, step * 0.8, axis.length(value(column)));
+        match column.values.is_empty() {
+            true => svg.text(left + width / 2.0, axis.bottom - 4.0, Anchor::Middle, "–"),
+            false => svg.rect(left, axis.bottom - height, width, height, ink),
+        }
     }
     labels(&mut svg, columns, step, axis.bottom);
     Chart::of(svg, title, description)

@@ -107,6 +107,8 @@ pub struct StartFacts {
     pub tally: Tally,
     /// Begin of the minute of its latest call.
     pub latest_call: Option<WallMs>,
+    /// Begin of the next start, if only one start at a time can be under way.
+    pub next_began_at: Option<WallMs>,
 }
 
 impl StartFacts {
@@ -115,8 +117,10 @@ impl StartFacts {
     pub(super) fn end(&self) -> WallMs {
         let calls = self.latest_call.map(|minute| WallMs(minute.0 + MINUTE_MS));
         let pauses = self.pauses.iter().map(|pause| pause.until.unwrap_or(pause.at));
-        let known = pauses.chain(calls).chain([self.began_at]).max();
-        self.ended_at.or(known).unwrap_or(self.began_at)
+        let known = pauses.chain(calls).chain([self.began_at]).max().unwrap_or(self.began_at);
+        // The minute of a call may end after the next start has begun.
+        let known = self.next_began_at.map_or(known, |next| known.min(next));
+        self.ended_at.unwrap_or(known)
     }
 }
 
@@ -127,7 +131,7 @@ pub struct HistoryFacts {
     pub since: WallMs,
     /// Origin of the answers: the vendor's address, or `sandbox`.
     pub origin: String,
-    /// Runs that began since then, oldest first.
+    /// Runs that began since then, or made calls since then, oldest first.
     pub runs: Vec<PastRun>,
     /// Calls since then, by day and price.
     pub calls: Vec<PricedCalls>,
@@ -160,7 +164,7 @@ pub struct PastRun {
     pub starts: u64,
     /// Reason for stopping early of the latest start, if it did.
     pub stop: Option<String>,
-    /// Costs of its calls.
+    /// Costs of its calls since then.
     pub tally: Tally,
 }
 
@@ -256,8 +260,14 @@ pub struct RecordedSummary {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct RecordedSpending {
+    /// Number of calls.
+    pub calls: u64,
     /// Number of charged calls.
     pub confirmed: u64,
+    /// Number of calls that are surely on the invoice.
+    pub owed_at_least: u64,
+    /// Highest number of calls that may be on the invoice.
+    pub owed_at_most: u64,
     /// Price and amounts, if there was a price.
     pub money: Option<RecordedMoney>,
 }
@@ -270,6 +280,8 @@ pub struct RecordedMoney {
     pub currency: String,
     /// Lowest amount owed, in minor units.
     pub at_least: u64,
+    /// Highest amount owed, in minor units.
+    pub at_most: u64,
 }
 
 /// A survey as a ledger has it, as far as a page needs it.
@@ -346,6 +358,13 @@ impl RunFacts {
         self.last()?.summary.as_ref()?.outcomes.as_ref()
     }
 
+    /// Returns the costs of the run that its latest summary has recorded.
+    pub(super) fn recorded_costs(&self) -> Option<&RecordedSpending> {
+        let summaries = self.starts.iter().filter_map(|start| start.summary.as_ref());
+        // Of several workers, not the last one to begin may have written the last summary.
+        summaries.map(|summary| &summary.spending).max_by_key(|spending| spending.calls)
+    }
+
     /// Returns the costs of all calls.
     pub(super) fn tally(&self) -> Tally {
         self.starts.iter().fold(Tally::default(), |sum, start| sum + start.tally)
@@ -372,6 +391,8 @@ impl RunFacts {
         let of_start = |start: &StartFacts| start.ended_at.unwrap_or(start.began_at);
         let starts = self.starts.iter().map(of_start);
         let minutes = self.minutes.iter().map(|minute| minute.at);
-        starts.chain(minutes).chain(self.ended_at).max().unwrap_or(self.began_at)
+        let doubts = self.doubts.newest.iter().map(|doubt| doubt.sent_at);
+        let calls = minutes.chain(doubts);
+        starts.chain(calls).chain(self.ended_at).max().unwrap_or(self.began_at)
     }
 }

@@ -63,24 +63,23 @@ fn place(cell: &str, line: u64) -> String {
     }
 }
 
-/// Returns the calls whose charge is not known. `is_counted` is true if calls without an answer are
-/// in the figures of the page.
-pub(super) fn doubts(doubts: &Doubts, zone: &Zone, is_counted: bool) -> Section {
+/// Returns the calls whose charge is not known. `has_purged` is true if the ledger has lost some calls
+/// of the page to `ceknik purge`.
+pub(super) fn doubts(doubts: &Doubts, zone: &Zone, has_purged: bool) -> Section {
     let Doubts { total, newest, unsettled } = doubts;
     let title = "Calls whose charge is not known";
     if *total == 0 && *unsettled == 0 {
-        let text = "None: for every call it is known whether it is charged.".to_owned();
-        return Section { id: "doubts", title, blocks: vec![Block::Text(text)] };
+        let text = match has_purged {
+            false => "None: for every call it is known whether it is charged.",
+            true => "None of the calls that the ledger still has: see \"purged\" above.",
+        };
+        return Section { id: "doubts", title, blocks: vec![Block::Text(text.to_owned())] };
     }
     let mut blocks = Vec::new();
     if *unsettled > 0 {
         let calls = count(*unsettled, "call");
-        let uncounted = match is_counted {
-            true => "",
-            false => " They may be charged too, and are in no figure of this page.",
-        };
         blocks.push(Block::Text(format!(
-            "{calls} without an answer: under way, or in doubt when the file is run again.{uncounted}"
+            "{calls} without an answer: under way, or in doubt when the file is run again."
         )));
     }
     let titles = ["Run", "#Customer", "Sent at", "What happened", "Order number or request id"];

@@ -2,10 +2,13 @@
 
 use super::amounts::{Amounts, amount};
 use super::blocks::{Block, Section, Step, Tile};
-use super::facts::{RunFacts, RunState};
+use super::facts::{Failure, RecordedMoney, RecordedSpending, RunFacts, RunState};
 use super::numbers::{percent, rate, span, time, zone_name};
-use crate::model::money::{Tally, number};
+use crate::input::STDIN;
+use crate::model::class::{Class, Refusal};
+use crate::model::money::{Currency, Tally, number};
 use crate::model::outcome::Outcome;
+use crate::model::shell::quoted;
 use crate::model::stop::StopReason;
 use crate::output::words::count;
 use crate::rules::pair_key::SANDBOX;
@@ -58,6 +61,7 @@ fn result(facts: &RunFacts) -> String {
     let last = facts.starts.last();
     let stop = last.and_then(|start| start.stop.as_deref());
     match (facts.state, rows_with(facts, |outcome| !outcome.has_verdict())) {
+        (RunState::Finished, _) if facts.rows == 0 => "● Finished: the file has no rows".to_owned(),
         (RunState::Finished, Some(0)) => "● Finished: each row has a result".to_owned(),
         (RunState::Finished, Some(rows)) => {
             format!("▲ Finished: {} without a result", count(rows, "row"))
@@ -129,8 +133,14 @@ pub(super) fn tiles(facts: &RunFacts) -> Section {
     Section { id: "tiles", title: "At a glance", blocks: vec![Block::Tiles(tiles)] }
 }
 
-/// Returns the tile with the amount owed.
+/// Returns the tile with the amount owed. What the calls cost that were purged is known only from the
+/// last summary of the run.
 fn owed(facts: &RunFacts) -> Tile {
+    let tile = |name, value, note| Tile { name, value, note, is_main: true };
+    if facts.purged > 0 {
+        let note = facts.recorded_costs().map_or("the calls were purged".to_owned(), recorded);
+        return tile("You owe, at least", "not known".to_owned(), note);
+    }
     let tally = facts.tally();
     let (least, most) = (tally.at_least(), tally.at_most());
     let calls = match most - least {
@@ -143,17 +153,32 @@ fn owed(facts: &RunFacts) -> Tile {
     };
     let (value, note) = match facts.price() {
         None => (count(least, "call"), format!("at most {}; no price was given", number(most))),
-        Some(_) if least == most => (amount(facts, Tally::at_least), calls),
+        Some(_) if least == most => {
+            (amount(facts, Tally::at_least), format!("without tax: {calls}"))
+        }
         Some(_) => {
             let most = amount(facts, Tally::at_most);
-            (amount(facts, Tally::at_least), format!("at most {most}: {calls}"))
+            (amount(facts, Tally::at_least), format!("at most {most}, without tax: {calls}"))
         }
     };
-    let name = match facts.purged {
-        0 => "You owe, at least",
-        _ => "You owe for calls that are not purged, at least",
+    tile("You owe, at least", value, note)
+}
+
+/// Describes the costs that a summary has recorded.
+fn recorded(costs: &RecordedSpending) -> String {
+    let currency = costs.money.as_ref().and_then(|money| Currency::parse(&money.currency).ok());
+    let amounts = costs.money.as_ref().zip(currency);
+    let money = |of: fn(&RecordedMoney) -> u64| {
+        let shown = amounts.as_ref().map(|(money, currency)| currency.show(of(money).into()));
+        shown.map_or_else(String::new, |shown| format!(" ({shown})"))
     };
-    Tile { name, value, note, is_main: true }
+    format!(
+        "the last summary of the run says: at least {}{}, at most {}{}",
+        count(costs.owed_at_least, "call"),
+        money(|money| money.at_least),
+        number(costs.owed_at_most),
+        money(|money| money.at_most)
+    )
 }
 
 /// Returns the calls that were not needed, as money if there is a price, and a note.
@@ -173,22 +198,33 @@ fn saved(facts: &RunFacts) -> (String, String) {
 }
 
 /// Returns the time in which starts were under way, and the time of it in pauses, in milliseconds.
-/// A start without an end is counted up to the latest that is known of it.
+/// Time in which several workers were under way counts once. A start without an end is counted up to
+/// the latest that is known of it.
 fn times(facts: &RunFacts) -> (i64, i64) {
-    let (mut ran, mut paused) = (0, 0);
-    for start in &facts.starts {
+    let ran = facts.starts.iter().map(|start| (start.began_at.0, start.end().0));
+    let paused = facts.starts.iter().flat_map(|start| {
         let end = start.end();
-        ran += end.0 - start.began_at.0;
-        let pauses = start.pauses.iter();
-        let lasted = pauses.map(|pause| (pause.until.unwrap_or(end).0 - pause.at.0).max(0));
-        paused += lasted.sum::<i64>();
+        start.pauses.iter().map(move |pause| (pause.at.0, pause.until.unwrap_or(end).0))
+    });
+    (covered(ran.collect()), covered(paused.collect()))
+}
+
+/// Returns the length of the time that spans cover together.
+fn covered(mut spans: Vec<(i64, i64)>) -> i64 {
+    spans.sort_unstable();
+    let (mut sum, mut until) = (0, i64::MIN);
+    for (from, to) in spans {
+        sum += (to - from.max(until)).max(0);
+        until = until.max(to);
     }
-    (ran, paused)
+    sum
 }
 
 /// Sentence below the commands: a page does not know all flags of its run.
-const WHICH_LEDGER: &str = "If the run had flags that choose the ledger, add them to a command: --ledger, --base-url, \
-                            --key-file, --config.";
+const WHICH_LEDGER: &str = "Give a command in the folder of the customer file. If the run had flags that choose the \
+                            ledger, add them to a command: --ledger, --base-url, --key-file, --config.";
+/// Word that stands for the input in a command.
+const INPUT: &str = "INPUT";
 
 /// Returns what is left to do, the most important first.
 pub(super) fn next(facts: &RunFacts) -> Option<Section> {
@@ -199,7 +235,7 @@ pub(super) fn next(facts: &RunFacts) -> Option<Section> {
         steps.push(Step { text, command });
     };
     let rows = |wanted: fn(Outcome) -> bool| rows_with(facts, wanted).unwrap_or_default();
-    let (input, run) = (quoted(&facts.input), facts.run);
+    let (input, run) = (input_word(&facts.input), facts.run);
     if facts.state == RunState::Open {
         add(go_on(facts), None);
     }
@@ -207,13 +243,21 @@ pub(super) fn next(facts: &RunFacts) -> Option<Section> {
         let calls = count(facts.doubts.total, "call");
         add(
             format!("Ask the vendor about {calls} whose charge is not known."),
-            Some(format!("ceknik status --doubts -o ask.xlsx --input {input}")),
+            Some(format!("ceknik status --doubts -o ask-run-{run}.xlsx --input {input}")),
         );
     }
     let to_mend = rows(|outcome| matches!(outcome, Outcome::Rejected | Outcome::Refused));
     if to_mend > 0 {
         add(
-            format!("Correct {}, and run the corrected file.", count(to_mend, "row")),
+            format!(
+                "Correct {}, and run the corrected file.{}",
+                count(to_mend, "row"),
+                if has_sent_too_often(facts) {
+                    " Those that were sent too often need no correction."
+                } else {
+                    ""
+                }
+            ),
             Some(format!(
                 "ceknik export {input} --run {run} --only rejected,refused -o to-correct.xlsx"
             )),
@@ -221,19 +265,7 @@ pub(super) fn next(facts: &RunFacts) -> Option<Section> {
     }
     let unavailable = rows(|outcome| outcome == Outcome::Unavailable);
     if unavailable > 0 && facts.state == RunState::Finished {
-        let rows = count(unavailable, "row");
-        // Some of these rows may have been charged already.
-        let paid = match facts.tally().possible.gateway {
-            0 => "",
-            _ => " If a gateway answered, you may pay for a row twice: see the errors below.",
-        };
-        add(
-            format!(
-                "Send {rows} again that the vendor could not check: {}{paid}",
-                same_command(facts)
-            ),
-            None,
-        );
+        add(send_again(facts, unavailable), None);
     }
     let mismatches = rows(|outcome| outcome == Outcome::Mismatch);
     if mismatches > 0 {
@@ -245,7 +277,8 @@ pub(super) fn next(facts: &RunFacts) -> Option<Section> {
             Some(format!("ceknik export {input} --run {run} --only mismatch -o mismatches.xlsx")),
         );
     }
-    if let Some(month) = facts.minutes.iter().filter_map(|minute| minute.day).max() {
+    let month = facts.minutes.iter().filter_map(|minute| minute.day).max();
+    if let Some(month) = month.filter(|_| facts.origin != SANDBOX) {
         let month = month.strftime("%Y-%m");
         add(
             format!("Compare the calls of {month} with the vendor's invoice."),
@@ -253,11 +286,33 @@ pub(super) fn next(facts: &RunFacts) -> Option<Section> {
         );
     }
     steps.truncate(MOST_STEPS);
+    let mut note = WHICH_LEDGER.to_owned();
+    if input == INPUT {
+        note = format!("{INPUT} stands for the path of the customer file. {note}");
+    }
     (!steps.is_empty()).then(|| Section {
         id: "next",
         title: "What is left to do",
-        blocks: vec![Block::Steps(steps), Block::Text(WHICH_LEDGER.to_owned())],
+        blocks: vec![Block::Steps(steps), Block::Text(note)],
     })
+}
+
+/// Describes how rows are sent again that the vendor could not check.
+fn send_again(facts: &RunFacts, rows: u64) -> String {
+    let rows = count(rows, "row");
+    // Some of these rows may have been charged already.
+    let paid = match facts.tally().possible.gateway {
+        0 => "",
+        _ => " If a gateway answered, you may pay for a row twice: see the errors below.",
+    };
+    let same = same_command(facts);
+    format!("Send {rows} again that the vendor could not check: {same}{paid}")
+}
+
+/// Checks whether the vendor refused rows because they were sent too often: nothing is wrong with them.
+fn has_sent_too_often(facts: &RunFacts) -> bool {
+    let is_too_often = |failure: &Failure| failure.class == Class::Refused(Refusal::Abnormal);
+    facts.failures.iter().any(is_too_often)
 }
 
 /// Describes the command that runs the file again. A page does not know all flags: the ledger, a name
@@ -294,12 +349,15 @@ fn go_on(facts: &RunFacts) -> String {
     }
 }
 
-/// Quotes a file name for a shell.
-fn quoted(name: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "._-/".contains(c);
-    match name.chars().all(is_plain) && !name.is_empty() {
-        true => name.to_owned(),
-        false => format!("'{}'", name.replace('\'', r"'\''")),
+/// Returns the input as a word of a command. A page may not know the name of the file: `INPUT` stands
+/// for it.
+fn input_word(label: &str) -> String {
+    // Digits and names of customers are masked with stars and with `x`.
+    let is_known = label != STDIN && !["***", "xx"].iter().any(|mask| label.contains(mask));
+    match (is_known, label.starts_with('-')) {
+        (false, _) => INPUT.to_owned(),
+        (true, true) => quoted(&format!("./{label}")),
+        (true, false) => quoted(label),
     }
 }
 
@@ -308,14 +366,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn file_names_are_quoted_for_a_shell() {
-        for (name, text) in [
+    fn time_of_several_workers_counts_once() {
+        for (spans, length) in [
+            (vec![], 0),
+            (vec![(0, 10), (20, 30)], 20),
+            (vec![(0, 10), (2, 5), (8, 12)], 12),
+            (vec![(5, 3), (0, 2)], 2),
+        ] {
+            assert_eq!(covered(spans.clone()), length, "{spans:?}");
+        }
+    }
+
+    #[test]
+    fn the_input_is_a_word_of_a_command() {
+        for (label, word) in [
             ("in.csv", "in.csv"),
             ("data nasabah.xlsx", "'data nasabah.xlsx'"),
-            ("it's.csv", r"'it'\''s.csv'"),
-            ("", "''"),
+            ("-in.csv", "./-in.csv"),
+            ("nasabah_******.csv", "INPUT"),
+            ("Kredit_xxxx-xxxxxxx 2026.csv", "INPUT"),
+            ("standard input", "INPUT"),
         ] {
-            assert_eq!(quoted(name), text);
+            assert_eq!(input_word(label), word);
         }
     }
 }

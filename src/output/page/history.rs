@@ -30,12 +30,18 @@ pub(super) fn trend(runs: &[TrendRun], zone: &Zone, changes: Option<Table>) -> O
         }),
         ("Calls a second, in the last session", "calls a second", Ink::Violet, calls_per_second),
     ];
+    let day = |run: &TrendRun| zone.show(run.began_at, "%-d %b");
+    // Runs of one day are told apart by their numbers.
+    let has_runs_of_one_day = runs.windows(2).any(|pair| day(&pair[0]) == day(&pair[1]));
+    let label = |run: &TrendRun| match has_runs_of_one_day {
+        true => format!("run {}", run.run),
+        false => day(run),
+    };
     let mut blocks: Vec<Block> = Vec::new();
     for (title, unit, ink, value) in charts {
-        let column = |run: &TrendRun| Column {
-            label: zone.show(run.began_at, "%-d %b"),
-            values: vec![value(run).unwrap_or_default()],
-        };
+        // A value that was not recorded is not drawn.
+        let column =
+            |run: &TrendRun| Column { label: label(run), values: value(run).into_iter().collect() };
         let columns: Vec<_> = runs.iter().map(column).collect();
         let description = format!("{} finished runs, oldest first.", runs.len());
         blocks.push(Block::Chart(small_columns(title, description, unit, &columns, ink)));
@@ -209,7 +215,10 @@ fn lines(settings: &Settings) -> Vec<(&'static str, String)> {
     let none = || "none".to_owned();
     let yes = |is: bool| if is { "yes" } else { "no" }.to_owned();
     let seconds = |seconds: f64| format!("{seconds} s");
-    let days = |seconds: f64| format!("{} days", seconds / 86_400.0);
+    let days = |seconds: f64| match seconds / 86_400.0 {
+        1.0 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    };
     vec![
         ("Rate", settings.rate.clone()),
         ("Highest rate", settings.rate_max.map_or_else(none, |rate| rate.to_string())),

@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
-use super::amounts::{Amounts, amount};
+use super::amounts::{Amounts, amount, amounts};
 use super::blocks::{Block, Section, Table};
 use super::charts::{Segment, bar};
 use super::facts::RunFacts;
 use super::numbers::time;
 use super::svg::Ink;
 use crate::model::money::{Price, Tally, number};
+use crate::model::tax::Tax;
 use crate::output::words::count;
 
 /// Most billing days that are listed.
@@ -22,11 +23,27 @@ pub(super) const MOST_STARTS: usize = 200;
 
 pub(super) fn money(facts: &RunFacts) -> Section {
     let mut blocks = vec![overview(facts), Block::Table(by_kind(facts))];
+    blocks.push(Block::Text(tax_words(facts)));
     blocks.extend(not_charged(facts).map(Block::Table));
     blocks.extend(saved(facts).map(Block::Table));
     blocks.push(Block::Table(by_day(facts)));
     blocks.push(Block::Table(by_start(facts)));
     Section { id: "money", title: "Money", blocks }
+}
+
+/// Tells that the amounts are without tax, and what they are with the tax of the latest session.
+fn tax_words(facts: &RunFacts) -> String {
+    let tax = facts.starts.last().and_then(|start| start.settings.as_ref()?.tax.as_deref());
+    let (least, most) = (amounts(facts, Tally::at_least), amounts(facts, Tally::at_most));
+    match tax.and_then(|tax| Tax::parse(tax).ok()) {
+        Some(tax) if facts.purged == 0 && facts.price().is_some() => format!(
+            "All amounts are without tax. With {}: at least {}, at most {}.",
+            tax.name(),
+            least.show_with(tax),
+            most.show_with(tax)
+        ),
+        _ => "All amounts are without tax.".to_owned(),
+    }
 }
 
 /// Draws the charges that are certain, those that are possible, and the budget.

@@ -10,7 +10,7 @@ use super::facts::{MINUTE_MS, Minute, RunFacts};
 use super::numbers::{percent, rate, span, time};
 use super::svg::Ink;
 use crate::model::attempt::WallMs;
-use crate::model::class::{Class, NotSent, Trouble};
+use crate::model::class::{Class, NotSent, Refusal, Trouble};
 use crate::model::money::{Charge, Tally, number};
 use crate::output::sentences::explain;
 use crate::output::words::count;
@@ -30,24 +30,27 @@ const MOST_BANDS: usize = 60;
 struct Slot {
     charged: u64,
     free: u64,
-    lost: u64,
+    possible: u64,
 }
 
 impl Slot {
     fn of(tally: &Tally) -> Self {
-        let lost = tally.possible.in_doubt;
-        let free = tally.calls.saturating_sub(tally.confirmed + lost);
-        Self { charged: tally.confirmed, free, lost }
+        let free = tally.calls.saturating_sub(tally.at_most());
+        Self { charged: tally.confirmed, free, possible: tally.possible.total() }
     }
 
     fn add(&mut self, more: Self) {
         self.charged += more.charged;
         self.free += more.free;
-        self.lost += more.lost;
+        self.possible += more.possible;
     }
 
     const fn all(self) -> u64 {
-        self.charged + self.free + self.lost
+        self.charged + self.free + self.possible
+    }
+
+    fn cells(self) -> Vec<String> {
+        [self.charged, self.free, self.possible].map(number).to_vec()
     }
 }
 
@@ -148,7 +151,7 @@ pub(super) fn timeline(facts: &RunFacts, figures: &mut Vec<Table>) -> Section {
     };
     let column = |(n, slot): (usize, &Slot)| Column {
         label: label(n),
-        values: [slot.charged, slot.free, slot.lost]
+        values: [slot.charged, slot.free, slot.possible]
             .map(|calls| line.per_second(n, calls))
             .to_vec(),
     };
@@ -161,10 +164,10 @@ pub(super) fn timeline(facts: &RunFacts, figures: &mut Vec<Table>) -> Section {
     let bands: Vec<_> = pauses.iter().rev().take(MOST_BANDS).rev().map(band).collect();
     let tally = facts.tally();
     let description = format!(
-        "{}, {} charged, {} without an answer; {}. Each column is {}.",
+        "{}, {} charged, {} possibly charged; {}. Each column is {}.",
         count(tally.calls, "call"),
         number(tally.confirmed),
-        number(tally.possible.in_doubt),
+        number(tally.possible.total()),
         count(pauses.len() as u64, "pause"),
         span(line.width)
     );
@@ -172,7 +175,7 @@ pub(super) fn timeline(facts: &RunFacts, figures: &mut Vec<Table>) -> Section {
         title: "Calls over time",
         description,
         unit: "calls a second",
-        series: &[("charged", Ink::Blue), ("free", Ink::Sky), ("no answer", Ink::Orange)],
+        series: &[("charged", Ink::Blue), ("free", Ink::Sky), ("possibly charged", Ink::Orange)],
         columns: &columns,
         bands: &bands,
         levels: &levels(facts, &line),
@@ -197,33 +200,41 @@ fn levels(facts: &RunFacts, line: &Line) -> Vec<(f64, f64, f64, String)> {
             None => levels.push((from, to, rate, format!("--rate {rate}"))),
         }
     }
-    levels.truncate(MOST_BANDS);
+    // The latest ones are drawn, as the latest pauses are.
+    levels.drain(..levels.len().saturating_sub(MOST_BANDS));
     levels
 }
 
 fn slots_table(facts: &RunFacts, line: &Line) -> Table {
-    let titles = ["From", "#Charged", "#Free", "#No answer", "#Calls a second"];
+    let titles = ["From", "#Charged", "#Free", "#Possibly charged", "#Calls a second"];
     let mut table = Table::new("Calls over time", &titles);
     for (n, slot) in line.slots.iter().enumerate().filter(|(_, slot)| slot.all() > 0) {
-        let [charged, free, lost] = [slot.charged, slot.free, slot.lost].map(number);
         let per_second = rate(line.per_second(n, slot.all()));
-        table.rows.push(vec![time(line.begin(n), &facts.zone), charged, free, lost, per_second]);
+        let begin = time(line.begin(n), &facts.zone);
+        table.rows.push([vec![begin], slot.cells(), vec![per_second]].concat());
     }
     let mut all = Slot::default();
     line.slots.iter().for_each(|slot| all.add(*slot));
-    let [charged, free, lost] = [all.charged, all.free, all.lost].map(number);
-    table.sums = vec!["All".to_owned(), charged, free, lost, String::new()];
+    table.sums = [vec!["All".to_owned()], all.cells(), vec![String::new()]].concat();
     table
 }
 
 fn pauses_table(facts: &RunFacts, pauses: &[ShownPause]) -> Table {
-    let titles =
-        ["Pause", "From", "To", "How long", "Why", "#Calls before, 5 min", "#Calls after, 5 min"];
+    let titles = [
+        "Pause",
+        "From",
+        "To",
+        "How long",
+        "Why",
+        "#Calls before, about 5 min",
+        "#Calls after, about 5 min",
+    ];
     let mut table = Table::new("Pauses", &titles);
     let by_minute = calls_by_minute(facts);
+    // The minutes in which a pause begins and ends are counted too: calls are known by minute.
     let calls = |from: i64, to: i64| -> u64 {
-        let minutes = from.div_euclid(MINUTE)..to.div_euclid(MINUTE);
-        if minutes.is_empty() { 0 } else { by_minute.range(minutes).map(|(_, calls)| calls).sum() }
+        let minutes = from.div_euclid(MINUTE)..=to.div_euclid(MINUTE);
+        by_minute.range(minutes).map(|(_, calls)| calls).sum()
     };
     let skipped = pauses.len().saturating_sub(MOST_PAUSES);
     for ShownPause { letter, from, to, kind } in pauses.iter().skip(skipped) {
@@ -234,7 +245,7 @@ fn pauses_table(facts: &RunFacts, pauses: &[ShownPause]) -> Table {
             span(to.0 - from.0),
             (*kind).to_owned(),
             number(calls(from.0 - 5 * MINUTE, from.0)),
-            number(calls(to.0 + MINUTE, to.0 + 6 * MINUTE)),
+            number(calls(to.0, to.0 + 5 * MINUTE)),
         ]);
     }
     table.note_left_out(skipped, &format!("`ceknik status {} --json` has all", facts.run));
@@ -271,8 +282,7 @@ pub(super) fn latency(facts: &RunFacts, figures: &mut Vec<Table>) -> Section {
                 .zip(&shown)
                 .map(|((_, took), name)| (place_in(&steps, *took), name.clone()))
                 .collect();
-            let description =
-                format!("{} were answered: {}.", count(all, "call"), shown.join(", "));
+            let description = format!("{}: {}.", count(all, "answered call"), shown.join(", "));
             figures.push(latency_table(&steps, &counts, all));
             let mut percentiles =
                 Table::new("Percentiles", &["Share of the calls", "#Answered within"]);
@@ -369,9 +379,12 @@ pub(super) fn errors(facts: &RunFacts) -> Section {
             what_to_do(failure.class).to_owned(),
         ]);
     }
-    let blocks = match table.rows.is_empty() {
-        true => vec![Block::Text("Each call got a result.".to_owned())],
-        false => vec![Block::Table(table)],
+    let blocks = match (table.rows.is_empty(), facts.purged) {
+        (true, 0) => vec![Block::Text("Each call got a result.".to_owned())],
+        (true, _) => vec![Block::Text(
+            "Each call that the ledger still has got a result: see \"purged\" above.".to_owned(),
+        )],
+        (false, _) => vec![Block::Table(table)],
     };
     Section { id: "errors", title: "Errors", blocks }
 }
@@ -379,6 +392,9 @@ pub(super) fn errors(facts: &RunFacts) -> Section {
 const fn what_to_do(class: Class) -> &'static str {
     match class {
         Class::Answered(_) => "nothing",
+        Class::Refused(Refusal::Abnormal) => {
+            "nothing is wrong with the rows: they were sent too often. Wait before you send them again"
+        }
         Class::Refused(_) => "compare the rows with the cards; export them with --only refused",
         Class::Retry(Trouble::Gateway) => {
             "ask the vendor: ceknik status --doubts. ceknik sent them again, and you may pay twice"

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use super::blocks::{Block, Section, Table, Tile};
 use super::charts::{Column, small_columns};
 use super::facts::{HistoryFacts, PastRun, PricedCalls, RunState};
-use super::first::host;
+use super::first::{host, sandbox_banner};
 use super::money::Sums;
 use super::numbers::{time, zone_name};
 use super::svg::Ink;
 use crate::model::attempt::WallMs;
-use crate::model::money::number;
+use crate::model::money::{Tally, number};
 use crate::model::stop::StopReason;
 use crate::output::words::count;
 
@@ -25,7 +25,24 @@ const MOST_PAST_RUNS: usize = 500;
 pub(super) fn latest(facts: &HistoryFacts) -> WallMs {
     let runs = facts.runs.iter().map(|run| run.ended_at.unwrap_or(run.began_at));
     let calls = facts.calls.iter().map(|calls| calls.latest);
-    runs.chain(calls).max().unwrap_or(facts.since)
+    let doubts = facts.doubts.newest.iter().map(|doubt| doubt.sent_at);
+    runs.chain(calls).chain(doubts).max().unwrap_or(facts.since)
+}
+
+/// Returns the banners across the top of the page; empty if there is none.
+pub(super) fn banners(facts: &HistoryFacts) -> Vec<String> {
+    let purged = purged_calls(facts);
+    let banner = || {
+        format!(
+            "PURGED: the answers of {} were removed later (ceknik purge). The money on this page does not include them.",
+            count(purged, "call")
+        )
+    };
+    sandbox_banner(&facts.origin).into_iter().chain((purged > 0).then(banner)).collect()
+}
+
+fn purged_calls(facts: &HistoryFacts) -> u64 {
+    facts.purged.iter().map(|(_, tally)| tally.calls).sum()
 }
 
 fn sums<'a>(calls: impl Iterator<Item = &'a PricedCalls>) -> Sums {
@@ -50,12 +67,11 @@ pub(super) fn tiles(facts: &HistoryFacts) -> Section {
     let tile = |name, value, note: String| Tile { name, value, note, is_main: false };
     let open = facts.runs.iter().filter(|run| run.state == RunState::Open).count() as u64;
     let rows = facts.runs.iter().map(|run| run.rows).sum();
-    let purged = facts.purged.iter().map(|(_, tally)| tally.calls).sum();
     let tiles = vec![
         Tile {
             name: "You owe, at least",
             value: all.least.show(),
-            note: format!("at most {}", all.most.show()),
+            note: format!("at most {}, without tax", all.most.show()),
             is_main: true,
         },
         tile("Runs", number(facts.runs.len() as u64), format!("{} not finished", number(open))),
@@ -64,7 +80,7 @@ pub(super) fn tiles(facts: &HistoryFacts) -> Section {
         tile("Charged calls", number(all.tally.confirmed), "surely".to_owned()),
         tile("Possibly charged", number(all.tally.possible.total()), "calls".to_owned()),
         tile("No answer", number(all.tally.possible.in_doubt), "calls in doubt".to_owned()),
-        tile("Purged", number(purged), "calls, not in these sums".to_owned()),
+        tile("Purged", number(purged_calls(facts)), "calls, not in these sums".to_owned()),
     ];
     Section { id: "tiles", title: "At a glance", blocks: vec![Block::Tiles(tiles)] }
 }
@@ -110,7 +126,7 @@ pub(super) fn money(facts: &HistoryFacts) -> Section {
     Section { id: "money", title: "Money", blocks }
 }
 
-pub(super) fn starts(facts: &HistoryFacts) -> Section {
+pub(super) fn runs(facts: &HistoryFacts) -> Section {
     let titles = [
         "Run",
         "Input",
@@ -148,7 +164,14 @@ pub(super) fn starts(facts: &HistoryFacts) -> Section {
     table.rows = facts.runs.iter().rev().take(MOST_PAST_RUNS).map(row).collect();
     let skipped = facts.runs.len().saturating_sub(MOST_PAST_RUNS);
     table.note_left_out(skipped, "`ceknik status --all` lists all");
-    let blocks = vec![Block::Table(table)];
+    let mut all = Tally::default();
+    facts.runs.iter().for_each(|run| all = all + run.tally);
+    let [calls, charged, possible] = [all.calls, all.confirmed, all.possible.total()].map(number);
+    let none = || String::new();
+    table.sums = vec!["All".to_owned(), none(), none(), none(), none(), none(), none()];
+    table.sums.extend([calls, charged, possible]);
+    let text = "A run that began earlier is listed if it has calls of this time. Only these calls are counted.";
+    let blocks = vec![Block::Table(table), Block::Text(text.to_owned())];
     Section { id: "starts", title: "Runs", blocks }
 }
 

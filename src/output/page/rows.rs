@@ -19,8 +19,10 @@ pub(super) fn outcomes(facts: &RunFacts) -> Section {
                 (rows > 0).then_some((outcome, rows))
             };
             let rows: Vec<_> = Outcome::ALL.into_iter().filter_map(rows).collect();
-            blocks.push(Block::Chart(chart(&rows)));
-            blocks.push(Block::Table(table(&rows)));
+            match rows.is_empty() {
+                true => blocks.push(Block::Text("The file has no rows.".to_owned())),
+                false => blocks.extend([Block::Chart(chart(&rows)), Block::Table(table(&rows))]),
+            }
         }
         None => blocks.push(Block::Text(
             "No output was recorded: the session was killed, or an older version of ceknik made the run. `ceknik export` makes the output."
@@ -49,10 +51,11 @@ const fn ink(outcome: Outcome) -> Ink {
 
 const fn charged(outcome: Outcome) -> &'static str {
     match outcome {
-        Outcome::Match | Outcome::Mismatch => "yes",
-        Outcome::Unknown | Outcome::InDoubt => "possibly",
-        Outcome::Refused | Outcome::Unavailable => "no, or possibly",
-        Outcome::NotSure | Outcome::Failed | Outcome::Rejected | Outcome::NotSent => "no",
+        Outcome::Match | Outcome::Mismatch => "charged",
+        Outcome::Unknown | Outcome::InDoubt => "possibly charged",
+        Outcome::Refused | Outcome::Unavailable => "free, or possibly charged",
+        Outcome::NotSure | Outcome::Failed => "free",
+        Outcome::Rejected | Outcome::NotSent => "not sent",
     }
 }
 
@@ -72,7 +75,7 @@ fn chart(rows: &[(Outcome, u64)]) -> super::charts::Chart {
 
 fn table(rows: &[(Outcome, u64)]) -> Table {
     let all: u64 = rows.iter().map(|(_, rows)| rows).sum();
-    let titles = ["Outcome", "#Rows", "#Share", "Charged", "What it means"];
+    let titles = ["Outcome", "#Rows", "#Share", "A call for it is", "What it means"];
     let mut table = Table::new("Rows by outcome", &titles);
     for (outcome, rows) in rows {
         let (name, meaning) = in_words(*outcome);
@@ -115,7 +118,7 @@ fn sources(facts: &RunFacts) -> Option<Table> {
         (asked, funnel.done + funnel.to_send),
         ("The row above with the same NIK and name", funnel.duplicates),
         ("An earlier run", funnel.reused),
-        ("In doubt since an earlier call, not sent again", funnel.in_doubt),
+        ("In doubt since an earlier call of this or another run", funnel.in_doubt),
         ("ceknik's own checks, not sent", funnel.rejected),
     ] {
         if rows > 0 {

@@ -11,7 +11,10 @@ const WORDS: [(&str, &str); 12] = [
     ("Charged", "on the vendor's invoice: each match and each mismatch"),
     ("Possible", "perhaps on the invoice: no answer came, or one that is not documented"),
     ("In doubt", "sent, but no answer came; the row is not sent again unless you ask for it"),
-    ("Assumed to be free", "an error answer; the contract says that it is not charged"),
+    (
+        "Assumed to be free",
+        "an error answer: the vendor's contract calls only match and mismatch charged",
+    ),
     (
         "Saved",
         "calls that were not needed: the answer was known, or a row above has the same NIK and name",

@@ -144,7 +144,8 @@ fn budget(fit: &Fit, forecast: &Forecast, stop: Option<&Spot>) -> String {
     let left = count(fit.remaining, "charged call");
     let room = format!("{left}{money} left of {}", number(fit.max_charges));
     let Some(after) = fit.stops_after else { return format!("budget     enough: {room}\n") };
-    let at = stop.map(|at| format!(", at row {} (line {})", number(at.record), number(at.line)));
+    let at =
+        stop.map(|at| format!(", at customer {} (line {})", number(at.record), number(at.line)));
     let (needed, calls) = (number(forecast.funnel.to_send), count(after, "call"));
     format!(
         "budget     not enough: {room}, and up to {needed} are needed\n           if every call is charged, the run \
@@ -172,7 +173,12 @@ fn finding_words(finding: &Finding) -> String {
     let mut text = format!("{}  {code}: {message}{share}\n", class.word());
     for Spot { line, record, cell, value } in places {
         let value = if value.is_empty() { "(empty)" } else { value };
-        text += &format!("        line {line}, row {record}, cell {cell}: {value}\n");
+        // A spreadsheet shows the line too, as the number of the cell.
+        let line = match cell.trim_start_matches(|c: char| !c.is_ascii_digit()) {
+            row if row == line.to_string() => String::new(),
+            _ => format!(", line {line}"),
+        };
+        text += &format!("        cell {cell}{line} (customer {record}): {value}\n");
     }
     if *count > places.len() as u64 && !places.is_empty() {
         text += "        …\n";
@@ -343,7 +349,7 @@ charged           calls        at Rp1.500
   at most     1 000 000   Rp1.500.000.000  if every call is charged
   saved               6           Rp9.000  at most: duplicates and answers of earlier runs, not paid again
 budget     not enough: 1000 charged calls (Rp1.500.000) left of 1000, and up to 1 000 000 are needed
-           if every call is charged, the run stops after 1000 calls, at row 1041 (line 1042)
+           if every call is charged, the run stops after 1000 calls, at customer 1041 (line 1042)
 price      at most Rp1.500.000: 1000 charged calls at Rp1.500
            with 11 % PPN at most Rp1.665.000
 time       about 1d 3h 46m 40s or more at 10 calls/s; if you start now, done 05:12 (UTC+07:00) or later
@@ -383,7 +389,7 @@ time       about 1d 3h 46m 40s or more at 10 calls/s; if you start now, done 05:
         };
         let expected = "\
 stop  file_scientific: 2 of 8 rows (25.0 %)
-        line 1042, row 1041, cell B1042: 3.27…
+        cell B1042 (customer 1041): 3.27…
         …
       hint: export again
 ";

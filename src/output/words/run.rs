@@ -85,6 +85,12 @@ fn calls(out: &mut String, report: &RunReport) {
 }
 
 fn money(out: &mut String, report: &RunReport) {
+    if report.purged > 0 {
+        let answers = count(report.purged, "answer");
+        *out +=
+            &format!("  charged    not known: `ceknik purge` has removed {answers} of the run\n");
+        return;
+    }
     let spending = &report.spending;
     let price = spending.price.as_ref();
     let (least, most) = (spending.owed_at_least(), spending.owed_at_most());

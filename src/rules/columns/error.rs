@@ -98,27 +98,19 @@ impl Seen {
 
     /// Returns the column that most likely holds the NIK or the name, if one does. `among` limits
     /// the search, unless it is empty. A column whose header speaks of another person or another
-    /// thing is proposed only if no other column fits.
+    /// thing is not proposed: whoever means it has to say so.
     fn likeliest(&self, role: Role, among: &[usize]) -> Option<usize> {
         let share = |look: ColumnLook| match role {
             Role::Id => look.like_nik,
             Role::Name => look.like_name,
         };
         let columns = self.columns.iter().enumerate();
-        let fitting: Vec<_> = columns
-            .filter(|(at, column)| {
-                share(column.look) > 0 && (among.is_empty() || among.contains(at))
-            })
-            .collect();
-        let own = fitting.iter().filter(|(_, column)| !column.is_other);
-        let best = own.max_by_key(|(at, column)| (share(column.look), std::cmp::Reverse(*at)));
-        match (best, fitting.as_slice()) {
-            (Some((at, _)), _) => Some(*at),
-            // Another person's column, but no other one fits. If it is meant, the user
-            // has to say so.
-            (None, [(at, _)]) => Some(*at),
-            _ => None,
-        }
+        let fitting = columns.filter(|(at, column)| {
+            let is_wanted = among.is_empty() || among.contains(at);
+            share(column.look) > 0 && is_wanted && !column.is_other
+        });
+        let best = fitting.max_by_key(|(at, column)| (share(column.look), std::cmp::Reverse(*at)));
+        best.map(|(at, _)| at)
     }
 }
 
@@ -131,7 +123,9 @@ impl fmt::Display for Seen {
             let (letters, room) = (column_letters(index), widest + 2);
             let header = format!("\"{header}\"");
             let other = match look.like_nik + look.like_name {
-                filled if *is_other && filled > 0 => ", header: another person or thing",
+                filled if *is_other && filled > 0 => {
+                    ", header: not the customer's NIK or full name"
+                }
                 _ => "",
             };
             write!(f, "\n    {letters:<3} {header:<room$}  {}{other}", holds(*look))?;

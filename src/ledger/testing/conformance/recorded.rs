@@ -94,14 +94,19 @@ pub(super) fn the_sums_of_each_start_are_told<B: Backend>() {
     let ledger = record(ledger, &again, &[(2, Some(CUT)), (3, None), (4, None)], &[]);
     let sums = ledger.start_sums(run.id).unwrap();
     let short = |start| {
-        let StartSums { tally, ended_pairs, unsettled } = sums[&start];
+        let StartSums { tally, ended_pairs, unsettled, purged: 0 } = sums[&start] else {
+            panic!("nothing was purged")
+        };
         (tally.calls, tally.confirmed, tally.possible.total(), ended_pairs, unsettled)
     };
     assert_eq!(short(run.start), (2, 1, 1, 1, 0));
     assert_eq!(short(again.start), (1, 0, 1, 1, 2));
-    assert_eq!(ledger.run_calls(run.id).unwrap().unsettled, 2);
-    assert_eq!(ledger.calls(NOW, LATER).unwrap().unsettled, 2);
-    assert_eq!(ledger.calls(LATER, WallMs(i64::MAX)).unwrap().unsettled, 0);
+    assert_eq!(ledger.run_calls(run.id).unwrap().unsettled(), 2);
+    let open = ledger.calls(NOW, LATER).unwrap().open;
+    assert_eq!(open.iter().map(|open| open.calls).sum::<u64>(), 2);
+    let minute = WallMs(NOW.0 / 60_000 * 60_000);
+    assert!(open.iter().all(|open| open.start == again.start && open.at == minute), "{open:?}");
+    assert_eq!(ledger.calls(LATER, WallMs(i64::MAX)).unwrap().open, []);
 }
 
 /// The calls of one run alone, as a page about it shows them.
@@ -225,6 +230,9 @@ pub(super) fn the_calls_of_a_time_are_told_by_both_clocks<B: Backend>() {
         fact.texts.set(Text::HandleTime, Some("2001-09-09 08:46:41".to_owned()));
     }
     batch.settlements[119].at = WallMs(NOW.0 + 60_000);
+    // The vendor's day counts, unless its time cannot be that of the call.
+    batch.settlements[0].texts.set(Text::HandleTime, Some("2001-09-08 23:46:41".to_owned()));
+    batch.settlements[1].texts.set(Text::HandleTime, Some("9999-12-31 08:46:41".to_owned()));
     let (ledger, _) = record_all(ledger, &run, [batch]);
     let calls = ledger.calls(NOW, WallMs(NOW.0 + 60_000)).unwrap();
     let mut sums = std::collections::BTreeMap::new();
@@ -233,7 +241,11 @@ pub(super) fn the_calls_of_a_time_are_told_by_both_clocks<B: Backend>() {
         *sums.entry(vendor_minute).or_insert(0) += tally.calls;
     }
     let there = Some("2001-09-09 08:46".to_owned());
-    assert_eq!(sums.into_iter().collect::<Vec<_>>(), [(None, 1), (there, 119)]);
+    let other = ["2001-09-08 23:46", "9999-12-31 08:46"].map(|time| Some(time.to_owned()));
+    assert_eq!(
+        sums.into_iter().collect::<Vec<_>>(),
+        [(None, 1), (other[0].clone(), 1), (there, 117), (other[1].clone(), 1)]
+    );
     assert_eq!(calls.purged, []);
     assert_eq!(status(&ledger).vendor_clock, VendorClock::Offset(420));
     let mut ledger = ledger;
@@ -242,7 +254,7 @@ pub(super) fn the_calls_of_a_time_are_told_by_both_clocks<B: Backend>() {
     let purged = ledger.calls(NOW, LATER).unwrap().purged;
     assert_eq!(
         purged.iter().map(|day| (day.day, day.tally.calls)).collect::<Vec<_>>(),
-        [(11_574, 120)]
+        [(11_573, 1), (11_574, 119)]
     );
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{Run, Start, Store};
 use crate::ledger::{
-    CallsInTime, DayTotal, FailureCount, MinuteOfCalls, PossibleCharge, RunId, RunQuery, RunRecord,
-    StartRecord, StartSums, VerdictsOf,
+    CallsInTime, DayTotal, FailureCount, MinuteOfCalls, OpenCalls, PossibleCharge, RunId, RunQuery,
+    RunRecord, StartRecord, StartSums, VerdictsOf,
 };
 use crate::model::attempt::{AttemptId, Intent, PairKey, Settlement, StartId, WallMs};
 use crate::model::class::{Class, ResultCode};
@@ -148,9 +148,9 @@ impl Store {
             count(&mut purged[at].tally, *class, 1);
         }
         purged.sort_by_key(|total| total.day);
-        let unsettled = self.unsettled().filter(|intent| (from..to).contains(&intent.at)).count();
-        let unsettled = unsettled as u64;
-        CallsInTime { minutes: in_time.map(minute).collect(), purged, unsettled }
+        let open = self.unsettled().filter(|intent| (from..to).contains(&intent.at));
+        let open = open.map(|intent| self.open_call(intent)).collect();
+        CallsInTime { minutes: in_time.map(minute).collect(), purged, open }
     }
 
     /// Returns the calls of a run, each as a minute of its own.
@@ -158,8 +158,17 @@ impl Store {
         let mut calls = self.calls(WallMs(i64::MIN), WallMs(i64::MAX));
         calls.minutes.retain(|minute| minute.run == run);
         let of = |intent: &&Intent| self.intents[&intent.attempt.0].0 == run.0;
-        calls.unsettled = self.unsettled().filter(of).count() as u64;
+        calls.open = self.unsettled().filter(of).map(|intent| self.open_call(intent)).collect();
         CallsInTime { purged: Vec::new(), ..calls }
+    }
+
+    fn open_call(&self, intent: &Intent) -> OpenCalls {
+        OpenCalls {
+            start: intent.attempt.start(),
+            run: RunId(self.intents[&intent.attempt.0].0),
+            at: WallMs(intent.at.0 / 60_000 * 60_000),
+            calls: 1,
+        }
     }
 
     fn settled_in(&self, run: RunId) -> impl Iterator<Item = (&Intent, &Settlement)> {
