@@ -249,6 +249,9 @@ fn calls_without_an_answer_are_told_until_the_next_start() {
         shown.contains("at least 1 charged call\n            at most  2 charged calls"),
         "{shown}"
     );
+    let priced = ceknik(&["status", "1", "--price", "1500"]).stdout;
+    assert!(shown.contains("no price  2 calls"), "{shown}");
+    assert!(priced.contains("at most  2 charged calls (Rp3.000)"), "{priced}");
     ceknik(&["status", "--doubts", "-o", "ask.csv"]).says(open);
     let month = ceknik(&["status", "1", "--json"]).stdout;
     let month: Value = serde_json::from_str(&month).unwrap();

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use self::show::{date, stamp, sums, to_json};
 use crate::cli::StatusArgs;
 use crate::clock;
-use crate::config::{Origins, which_ledger, zone};
+use crate::config::{Origins, price_of_flags, which_ledger, zone};
 use crate::error::Error;
 use crate::ledger::{
     self, DayTotal, Doubt, LedgerName, RunId, RunLine, ShowLedger, Status, UnderWay, WorkerLine,
@@ -56,9 +56,10 @@ pub fn status(args: &StatusArgs, origins: &Origins) -> Result<ExitCode, Error> {
     if args.run.is_some() || args.month.month.is_some() {
         ledger.read_one_moment()?;
     }
+    let price = price_of_flags(args.month.price.as_deref(), &args.month.currency)?;
     let text = match (args.run, args.month.month) {
-        (Some(number), _) => run::show(&ledger, RunId(number), args.json, &zone)?,
-        (None, Some(first)) => month::show(&ledger, first, args, &zone)?,
+        (Some(number), _) => run::show(&ledger, RunId(number), args.json, price, &zone)?,
+        (None, Some(first)) => month::show(&ledger, first, args, price, &zone)?,
         (None, None) => {
             let status = ledger.status(zone.offset_ms(clock::now()), MOST_DOUBTS)?;
             match args.json {

@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 use super::show::{date, in_json, sums, to_json};
 use crate::cli::StatusArgs;
 use crate::commands::prices::prices_of;
-use crate::config::price_of_flags;
 use crate::error::Error;
 use crate::ledger::{CallsInTime, ShowLedger};
 use crate::model::attempt::{StartId, WallMs};
@@ -57,18 +56,18 @@ struct Line {
     price: Option<Price>,
 }
 
-/// Returns the text about a month.
+/// Returns the text about a month. `given` is the price of calls without a recorded one.
 ///
 /// # Errors
-/// Exit code 2: the price cannot be used. Exit code 18: the ledger cannot be read.
+/// Exit code 18: the ledger cannot be read.
 pub(super) fn show(
     ledger: &impl ShowLedger,
     first: Date,
     args: &StatusArgs,
+    given: Option<Price>,
     zone: &Zone,
 ) -> Result<String, Error> {
     let flags = &args.month;
-    let given = price_of_flags(flags.price.as_deref(), &flags.currency)?;
     let (from, to) = times_around(first);
     let vendor_clock = ledger.vendor_clock()?;
     let starts_at = flags.day_starts.minutes();

@@ -12,7 +12,7 @@ use crate::model::attempt::{StartId, WallMs};
 use crate::model::costs::Costs;
 use crate::model::exit_code::ExitCode;
 use crate::model::mask::mask_digits;
-use crate::model::money::{Tally, number, price_in_brackets};
+use crate::model::money::{Price, Tally, number, price_in_brackets};
 use crate::model::pause::Pause;
 use crate::model::settings::Settings;
 use crate::model::stop::StopReason;
@@ -84,7 +84,7 @@ impl Left {
     }
 }
 
-/// Returns the text about one run.
+/// Returns the text about one run. `given` is the price of sessions without a recorded one.
 ///
 /// # Errors
 /// Exit code 10: the ledger has no such run.
@@ -92,13 +92,14 @@ pub(super) fn show(
     ledger: &impl ShowLedger,
     run: RunId,
     json: bool,
+    given: Option<Price>,
     zone: &Zone,
 ) -> Result<String, Error> {
     let record = ledger.run_record(run)?.ok_or_else(|| {
         let what = format!("the ledger has no run {}", run.0);
         Error::new(ExitCode::Input, what, "`ceknik status --all` lists the runs")
     })?;
-    let shown = Shown { sums: ledger.start_sums(run)?, record };
+    let shown = Shown { sums: ledger.start_sums(run)?, record, given };
     match json {
         true => to_json(&as_json(&shown, zone)),
         false => Ok(as_text(&shown, zone)),
@@ -109,6 +110,8 @@ pub(super) fn show(
 struct Shown {
     record: RunRecord,
     sums: BTreeMap<StartId, StartSums>,
+    /// Price of starts that recorded none.
+    given: Option<Price>,
 }
 
 impl Shown {
@@ -129,7 +132,8 @@ impl Shown {
         let mut costs = Costs::default();
         for start in &self.record.starts {
             let StartSums { tally, unsettled, .. } = self.sums_of(start);
-            costs.add(&tally.with_open(unsettled), start.price().as_ref());
+            let price = start.price().or_else(|| self.given.clone());
+            costs.add(&tally.with_open(unsettled), price.as_ref());
         }
         costs
     }
@@ -262,7 +266,7 @@ fn cost_words(shown: &Shown) -> String {
     }
     if costs.has_unpriced() {
         let calls = count(costs.unpriced.at_most(), "call");
-        text += &format!("  no price  {calls}: the session had no --price\n");
+        text += &format!("  no price  {calls} of sessions without --price: give it to `status`\n");
     }
     text
 }

@@ -22,8 +22,8 @@ const MOST_DAYS: usize = 400;
 pub(super) const MOST_STARTS: usize = 200;
 
 pub(super) fn money(facts: &RunFacts) -> Section {
-    let mut blocks = vec![overview(facts), Block::Table(by_kind(facts))];
-    blocks.push(Block::Text(tax_words(facts)));
+    let mut blocks = vec![overview(facts), Block::Text(tax_words(facts))];
+    blocks.push(Block::Table(by_kind(facts)));
     blocks.extend(not_charged(facts).map(Block::Table));
     blocks.extend(saved(facts).map(Block::Table));
     blocks.push(Block::Table(by_day(facts)));
