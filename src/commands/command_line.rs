@@ -72,14 +72,15 @@ pub(super) fn is_typed(flag: &str) -> bool {
 
 /// Checks whether the output was typed (`-o`): a variable or the configuration file may set it too.
 pub(super) fn is_output_typed() -> bool {
-    let is_output = |word: OsString| {
-        let word = word.to_string_lossy();
-        let short = word.strip_prefix('-').map(|flags| flags.trim_start_matches(['q', 'v', 'y']));
-        word == "--output"
-            || word.starts_with("--output=")
-            || short.is_some_and(|o| o.starts_with('o'))
-    };
-    std::env::args_os().skip(1).any(is_output)
+    std::env::args_os().skip(1).any(|word| is_output_flag(&word.to_string_lossy()))
+}
+
+fn is_output_flag(word: &str) -> bool {
+    // `-o` may stand behind short flags without a value, and before its value.
+    let short = word.strip_prefix('-').map(|flags| flags.trim_start_matches(['q', 'v', 'y']));
+    word == "--output"
+        || word.starts_with("--output=")
+        || short.is_some_and(|flags| flags.starts_with('o'))
 }
 
 fn rebuilt(typed: impl Iterator<Item = OsString>, changes: &[Change]) -> String {
@@ -110,6 +111,16 @@ fn rebuilt(typed: impl Iterator<Item = OsString>, changes: &[Change]) -> String 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_flag_of_the_output_is_known() {
+        for word in ["-o", "-oout.csv", "-qo", "--output", "--output=out.csv"] {
+            assert!(is_output_flag(word), "{word}");
+        }
+        for word in ["-q", "-", "--", "--once", "--overwrite", "--outputs", "out.csv", "-b-o"] {
+            assert!(!is_output_flag(word), "{word}");
+        }
+    }
 
     #[test]
     fn another_command_uses_the_same_ledger() {

@@ -56,10 +56,11 @@ pub fn status(args: &StatusArgs, origins: &Origins) -> Result<ExitCode, Error> {
     if args.run.is_some() || args.month.month.is_some() {
         ledger.read_one_moment()?;
     }
-    let price = price_of_flags(args.month.price.as_deref(), &args.month.currency)?;
+    // The list of runs needs no price, so a wrong variable does not stop it.
+    let price = || price_of_flags(args.month.price.as_deref(), &args.month.currency);
     let text = match (args.run, args.month.month) {
-        (Some(number), _) => run::show(&ledger, RunId(number), args.json, price, &zone)?,
-        (None, Some(first)) => month::show(&ledger, first, args, price, &zone)?,
+        (Some(number), _) => run::show(&ledger, RunId(number), args.json, price()?, &zone)?,
+        (None, Some(first)) => month::show(&ledger, first, args, price()?, &zone)?,
         (None, None) => {
             let status = ledger.status(zone.offset_ms(clock::now()), MOST_DOUBTS)?;
             match args.json {
