@@ -42,6 +42,7 @@ fn usage_that_makes_no_sense_is_2() {
     for (more, says) in [
         (&["--max-cost", "5"][..], "--max-cost: it needs --price"),
         (&["--price", "0"], "--price"),
+        (&["--price", "1000000001"], "a price must be Rp1.000.000.000 or less"),
         (&["--price", "1.5"], "--price"),
         (&["--price", "1.000", "--currency", "USD"], "could be thousands"),
         (&["--concurrency", "0"], "1..=4096"),

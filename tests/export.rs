@@ -73,6 +73,41 @@ fn a_run_that_begins_meanwhile_is_not_printed_twice() {
 }
 
 #[test]
+fn a_finished_output_is_not_replaced_by_one_that_is_not() {
+    let place = Workspace::new();
+    let vendor = Vendor::start(&place, &[]);
+    place.write("in.csv", people_csv([1, 2, 1]));
+    let run = |more: &[&str]| place.run("in.csv", &vendor.base_url, &[&LEDGER, more].concat());
+    run(&[]).exits(0);
+    let finished = place.read("in.sandbox.csv");
+    run(&["--reuse", "0", "--limit", "1"]).exits(13);
+    std::fs::remove_file(place.path("in.sandbox.partial.csv")).unwrap();
+    place.ceknik(&export(&vendor.base_url, &[])).exits(3);
+    assert_eq!(place.read("in.sandbox.csv"), finished);
+    assert_eq!(place.count("in.sandbox.partial.csv", "ck_outcome", "not_sent"), 2);
+}
+
+#[test]
+fn a_workbook_that_was_saved_again_has_the_settings_of_its_run() {
+    let place = Workspace::new();
+    let vendor = Vendor::start(&place, &[]);
+    let mut book = std::fs::read("fixtures/files/number-cells.xlsx").unwrap();
+    place.write("in.xlsx", &book);
+    let flags = [&LEDGER[..], &["--price", "1500"]].concat();
+    let ran = place.run("in.xlsx", &vendor.base_url, &flags).stderr;
+    let charged = ran.lines().find(|line| line.contains("confirmed: you owe")).unwrap();
+    assert!(charged.contains("(Rp"), "{charged}");
+    // Other bytes and the same sheets: a comment of one character ends the file.
+    let length = book.len() - 2;
+    assert_eq!(book[length..], [0, 0], "it has no comment");
+    book[length] = 1;
+    book.push(b'x');
+    place.write("in.xlsx", &book);
+    let address = ["export", "in.xlsx", "--base-url", &vendor.base_url, "-o", "again.xlsx"];
+    place.ceknik(&[&address[..], &LEDGER].concat()).says(charged);
+}
+
+#[test]
 fn a_run_is_chosen_by_its_number_and_by_its_file() {
     let place = Workspace::new();
     let vendor = Vendor::start(&place, &[]);

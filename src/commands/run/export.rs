@@ -99,7 +99,7 @@ fn make_again(config: &RunConfig, wanted: Wanted<'_>, screen: &Screen) -> Result
     let once = job.once.as_deref();
     let identity = opening(&input, &surveyed, &job.reuse, once, "", clock::now()).identity;
     let record = same_run(&preview, noted, &identity, wanted.number)?;
-    // A file that was saved again has other bytes, and may still be the file of the run.
+    // A workbook that was saved again has other bytes, and may still have the rows of the run.
     let settings = settings.or_else(|| Settings::from_json(&record.notes()?.settings));
     let settings = settings.unwrap_or(from_flags);
     screen.set_run(record.id.0);
@@ -239,8 +239,8 @@ impl Export<'_> {
         let options = job.engine.options(BodyTrial::auto(None), None, None, Timestamp::now(), 0);
         let state = Dispatcher::new(&options, table, known.run, StartId(0)).into_state();
         let mut report = self.report(input, surveyed, funnel, found, &state);
-        // An answer of an earlier run may be gone too, and costs nothing here: only the sums tell. A run
-        // without a summary has none.
+        // The answer of an earlier run may be gone too, which costs nothing here. So the costs are
+        // missing only if the summary has more calls than the ledger. A killed run has no summary.
         let kept = known.run.tally.calls;
         let told = record.calls_told().map(|told| told.saturating_sub(kept));
         report.purged = told.unwrap_or(known.removed);
