@@ -16,8 +16,8 @@ const MASKED_RUN: usize = 6;
 const MASKED_GROUPS: usize = 12;
 
 /// Makes a text such as a header or a label fit for one line of a message. Each run of six or more
-/// ASCII digits becomes `******`, unless it is a recent date. So do groups of digits that may form a NIK together. Each
-/// character that could control a terminal becomes `?`.
+/// ASCII digits becomes `******`, unless it is a recent date. So do groups of digits that may form a
+/// NIK together. Each character that could control a terminal becomes `?`.
 pub fn mask_digits(text: &str) -> Cow<'_, str> {
     mask_runs(text, MASKED_RUN, MASKED_GROUPS)
 }

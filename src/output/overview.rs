@@ -71,7 +71,9 @@ fn rows(report: &RunReport, written: &RowTotals) -> Vec<Line> {
     let mut lines = vec![Line::Heading("Rows")];
     for (outcome, rows) in written.outcomes.iter().filter(|(_, rows)| *rows > 0) {
         let (title, meaning) = match (outcome, report.removed) {
-            (Outcome::NotSent, 1..) => ("Not sent, or purged", "the answers were removed later"),
+            (Outcome::NotSent, 1..) => {
+                ("Not sent, or purged", "the run stopped first, or the answers were removed later")
+            }
             _ => in_words(outcome),
         };
         lines.push(Line::Rows(title, rows, share(rows), meaning));

@@ -28,7 +28,7 @@ impl SqliteLedger {
         }
         let starts = self.read_starts()?;
         if let Some(moment) = &self.moment {
-            // They are not known yet.
+            // Nobody else has set them.
             let _ = moment.set(starts.clone());
         }
         Ok(starts)

@@ -331,6 +331,22 @@ fn a_look_at_the_lock_stops_no_start() {
 }
 
 #[test]
+fn attempts_that_were_purged_are_counted() {
+    let place = LedgerFolder::new();
+    let mut ledger = place.open();
+    let run = ledger.open_run(&opening(1, 1)).unwrap();
+    let of = [1, 2, 3].map(|pair| (pair, Some(Class::Answered(ResultCode::Match))));
+    let mut ledger = record(ledger, &run, &of, &[]);
+    let purged =
+        |ledger: &SqliteLedger| ledger.start_sums(run.id).unwrap().get(&run.start).unwrap().purged;
+    assert_eq!(purged(&ledger), 0);
+    ledger.end_run(&run, &ending(ExitCode::Complete)).unwrap();
+    assert_eq!(purged(&ledger), 0);
+    ledger.purge(WallMs(i64::MAX), 0).unwrap();
+    assert_eq!(purged(&ledger), 3);
+}
+
+#[test]
 fn the_note_of_a_lock_counts_while_the_lock_is_held() {
     let place = LedgerFolder::new();
     let ledger = place.open();

@@ -71,7 +71,7 @@ pub(super) fn doubts(doubts: &Doubts, zone: &Zone, has_purged: bool) -> Section 
     if *total == 0 && *unsettled == 0 {
         let text = match has_purged {
             false => "None: for every call it is known whether it is charged.",
-            true => "None of the calls that the ledger still has: see \"purged\" above.",
+            true => "None of the calls that the ledger still has: see PURGED at the top.",
         };
         return Section { id: "doubts", title, blocks: vec![Block::Text(text.to_owned())] };
     }

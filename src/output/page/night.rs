@@ -382,7 +382,7 @@ pub(super) fn errors(facts: &RunFacts) -> Section {
     let blocks = match (table.rows.is_empty(), facts.purged) {
         (true, 0) => vec![Block::Text("Each call got a result.".to_owned())],
         (true, _) => vec![Block::Text(
-            "Each call that the ledger still has got a result: see \"purged\" above.".to_owned(),
+            "Each call that the ledger still has got a result: see PURGED at the top.".to_owned(),
         )],
         (false, _) => vec![Block::Table(table)],
     };
